@@ -1,0 +1,2 @@
+//! The `propylon` binary.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Access logs: formats, sinks, buffering, reopening; never blocks a request.

@@ -1,0 +1,1 @@
+//! TOML to a checked configuration: inheritance, units, references, errors with spans.

@@ -1,0 +1,1 @@
+//! Facts recorded about one request/response exchange: append-only, no behaviour.

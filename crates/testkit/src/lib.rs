@@ -1,0 +1,1 @@
+//! Scripted bodies and peers, body laws: for the tests of the other crates.

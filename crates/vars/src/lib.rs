@@ -1,0 +1,1 @@
+//! $variables, compiled templates and maps, as in nginx.

@@ -1,0 +1,1 @@
+//! Helpers for the black-box tests: start the binary, real peers and raw sockets.
