@@ -1,1 +1,69 @@
 //! Facts recorded about one request/response exchange: append-only, no behaviour.
+//!
+//! A layer that works on a request learns things that others want to *report* and that no response can carry, because
+//! the exchange may end in an error or an abort: which peers were tried, how long each took, how many bytes went where.
+//! The edge of a server creates one [`Exchange`] for each request and puts a clone in the request's extensions;
+//! layers record into it; variables, logs, metrics and `explain` read it. A layer that finds no `Exchange` records
+//! nothing and works.
+//!
+//! ## Example
+//! ```
+//! use std::sync::Arc;
+//! use http::{HeaderMap, Method, StatusCode, Version};
+//! use propylon_exchange::{Address, Connection, Exchange, Head};
+//! use tokio::time::Instant;
+//!
+//! let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
+//! let head = Head {
+//!     method: Method::GET,
+//!     target: "/".into(),
+//!     version: Version::HTTP_11,
+//!     headers: HeaderMap::new(),
+//!     bytes: 18,
+//! };
+//! let exchange = Exchange::new(connection, 1, Instant::now(), head);
+//!
+//! // A leaf records a try; it is closed, and its time taken, when the handle drops.
+//! let attempt = exchange.open_try("10.0.0.1:80".into());
+//! attempt.connected();
+//! attempt.head_received(StatusCode::OK);
+//! attempt.received(1024);
+//! drop(attempt);
+//!
+//! exchange.with_tries(|tries| {
+//!     assert_eq!(tries[0].status, Some(StatusCode::OK));
+//!     assert_eq!(tries[0].length, 1024);
+//! });
+//! ```
+//!
+//! ## What it does
+//! - Keeps the client's head as it came, whatever was rewritten since.
+//! - Opens a record first, fills it later, closes it on `Drop`: what was begun is never lost.
+//! - Facts have one writer each and are only ever added.
+//!
+//! ## What it does not
+//! It decides nothing, formats nothing and reads no clock but tokio's (which tests can pause).
+//!
+//! ## nginx
+//! The counterpart of what nginx keeps in `ngx_http_request_t` and `r->upstream_states` for its variables.
+//!
+//! ## Errors
+//! None.
+//!
+//! ## Cost
+//! One allocation an exchange (one more when a request is tried at several peers); a clone is a refcount bump; recording
+//! is an uncontended lock or an atomic add.
+
+mod address;
+mod connection;
+mod exchange;
+mod head;
+mod response;
+mod tries;
+
+pub use address::Address;
+pub use connection::Connection;
+pub use exchange::{End, Exchange, Keep, ProxyHost};
+pub use head::Head;
+pub use response::SentHead;
+pub use tries::{Try, TryRecord};

@@ -1,0 +1,389 @@
+//! The handle itself.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use crate::{Address, Connection, Head, SentHead, Try, TryRecord};
+
+/// Facts about one exchange: a cheap handle that every layer may record into and every reader may look at.
+#[derive(Clone)]
+pub struct Exchange(Arc<Inner>);
+
+struct Inner {
+    connection: Arc<Connection>,
+    number: u64,
+    started: Instant,
+    received: Received,
+    client: OnceLock<Address>,
+    server_name: OnceLock<Arc<str>>,
+    user: OnceLock<Bytes>,
+    host: OnceLock<Bytes>,
+    body_received: AtomicU64,
+    body_sent: AtomicU64,
+    bytes_sent: AtomicU64,
+    reroutes: AtomicU8,
+    keep: AtomicU8,
+    ended: OnceLock<(End, Duration)>,
+    late: Mutex<Late>,
+    slot: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+/// What was received of the request: a head, or something that was refused before it was one.
+enum Received {
+    Head(Head),
+    Rejected { line: Bytes, bytes: u64 },
+}
+
+/// What is known only as the exchange goes on.
+#[derive(Default)]
+struct Late {
+    tries: SmallVec<[TryRecord; 1]>,
+    proxy: Option<Arc<ProxyHost>>,
+    upstream_headers: Option<HeaderMap>,
+    upstream_trailers: Option<HeaderMap>,
+    sent: Option<SentHead>,
+}
+
+/// Where a request is proxied to, as the configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyHost {
+    /// Host, with the port if the configuration wrote one (`$proxy_host`).
+    pub host: Box<str>,
+    /// The port, or the scheme's default (`$proxy_port`).
+    pub port: u16,
+}
+
+/// How an exchange ended, seen from the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// The whole response was handed to the client's connection.
+    Complete,
+    /// The client went away before that (499 in the log when no head had been sent).
+    ClientClosed,
+    /// The response was cut: its source failed after the head had been sent.
+    Truncated,
+}
+
+/// Facts that cost something to keep, and are kept only for an exchange whose readers will ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep(u8);
+
+impl Keep {
+    /// The fields of the upstream's response, trailers included (`$upstream_http_NAME`).
+    pub const UPSTREAM_HEAD: Self = Self(1);
+    /// The fields sent to the client (`$sent_http_NAME`).
+    pub const SENT_HEAD: Self = Self(2);
+
+    /// Both of these.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` is among these.
+    #[must_use]
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl Exchange {
+    /// An exchange that begins with a request head: the `number`th of its connection, begun at `started`.
+    #[must_use]
+    pub fn new(connection: Arc<Connection>, number: u64, started: Instant, head: Head) -> Self {
+        Self::begin(connection, number, started, Received::Head(head))
+    }
+
+    /// An exchange whose request was refused before it had a head. `line` is what came of its first line and `bytes`
+    /// how much came in all.
+    #[must_use]
+    pub fn rejected(
+        connection: Arc<Connection>,
+        number: u64,
+        started: Instant,
+        line: Bytes,
+        bytes: u64,
+    ) -> Self {
+        Self::begin(connection, number, started, Received::Rejected { line, bytes })
+    }
+
+    fn begin(connection: Arc<Connection>, number: u64, started: Instant, received: Received) -> Self {
+        Self(Arc::new(Inner {
+            connection,
+            number,
+            started,
+            received,
+            client: OnceLock::new(),
+            server_name: OnceLock::new(),
+            user: OnceLock::new(),
+            host: OnceLock::new(),
+            body_received: AtomicU64::new(0),
+            body_sent: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+            reroutes: AtomicU8::new(0),
+            keep: AtomicU8::new(0),
+            ended: OnceLock::new(),
+            late: Mutex::default(),
+            slot: OnceLock::new(),
+        }))
+    }
+
+    /// The client's connection.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    /// Which request of its connection this is, from 1 (`$connection_requests`).
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// When the first byte of the request was there.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.0.started
+    }
+
+    /// How long the exchange took, or has taken so far (`$request_time`).
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.ended.get().map_or_else(|| self.0.started.elapsed(), |(_, elapsed)| *elapsed)
+    }
+
+    /// The request's head, unless it was refused before it was one.
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        match &self.0.received {
+            Received::Head(head) => Some(head),
+            Received::Rejected { .. } => None,
+        }
+    }
+
+    /// The request line as it came, without its line end (`$request`).
+    #[must_use]
+    pub fn request_line(&self) -> Bytes {
+        match &self.0.received {
+            Received::Head(head) => head.line().into(),
+            Received::Rejected { line, .. } => line.clone(),
+        }
+    }
+
+    /// Bytes received from the client: head and body (`$request_length`).
+    #[must_use]
+    pub fn request_length(&self) -> u64 {
+        let head = match &self.0.received {
+            Received::Head(head) => head.bytes,
+            Received::Rejected { bytes, .. } => *bytes,
+        };
+        head + self.0.body_received.load(Relaxed)
+    }
+
+    /// `n` more bytes of request body came.
+    pub fn body_received(&self, n: u64) {
+        self.0.body_received.fetch_add(n, Relaxed);
+    }
+
+    /// The client is really at `address`, says a trusted proxy. Only the first call counts.
+    pub fn set_client(&self, address: Address) {
+        let _ = self.0.client.set(address);
+    }
+
+    /// The client's address (`$remote_addr`): the connection's, or what a trusted proxy said.
+    #[must_use]
+    pub fn client(&self) -> Address {
+        self.0.client.get().copied().unwrap_or(self.0.connection.peer)
+    }
+
+    /// The name of the server that was chosen (`$server_name`). Only the first call counts.
+    pub fn set_server_name(&self, name: Arc<str>) {
+        let _ = self.0.server_name.set(name);
+    }
+
+    /// The name of the server that was chosen, once it is.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&Arc<str>> {
+        self.0.server_name.get()
+    }
+
+    /// The host that the request is for, lower-case and without port (`$host`). Only the first call counts.
+    pub fn set_host(&self, host: Bytes) {
+        let _ = self.0.host.set(host);
+    }
+
+    /// The host that the request is for, once it is known.
+    #[must_use]
+    pub fn host(&self) -> Option<&Bytes> {
+        self.0.host.get()
+    }
+
+    /// The user that authenticated (`$remote_user`). Only the first call counts.
+    pub fn set_user(&self, user: Bytes) {
+        let _ = self.0.user.set(user);
+    }
+
+    /// The user that authenticated, if any did.
+    #[must_use]
+    pub fn user(&self) -> Option<&Bytes> {
+        self.0.user.get()
+    }
+
+    /// Where the request is proxied to.
+    pub fn set_proxy(&self, host: Arc<ProxyHost>) {
+        self.0.late.lock().proxy = Some(host);
+    }
+
+    /// Where the request is proxied to, once that is known.
+    #[must_use]
+    pub fn proxy(&self) -> Option<Arc<ProxyHost>> {
+        self.0.late.lock().proxy.clone()
+    }
+
+    /// The request goes round again inside the gateway: tries from here on belong to a new group.
+    pub fn rerouted(&self) {
+        // Saturates: whoever counts redirects stops long before.
+        let _ = self.0.reroutes.fetch_update(Relaxed, Relaxed, |n| n.checked_add(1));
+    }
+
+    /// How often the request went round again.
+    #[must_use]
+    pub fn reroutes(&self) -> u8 {
+        self.0.reroutes.load(Relaxed)
+    }
+
+    /// Asks that these facts be kept.
+    pub fn keep(&self, what: Keep) {
+        self.0.keep.fetch_or(what.0, Relaxed);
+    }
+
+    /// Whether these facts are to be kept.
+    #[must_use]
+    pub fn keeps(&self, what: Keep) -> bool {
+        Keep(self.0.keep.load(Relaxed)).has(what)
+    }
+
+    /// A try at `peer` begins.
+    #[must_use]
+    pub fn open_try(&self, peer: Arc<str>) -> Try {
+        let record = TryRecord::new(peer, self.reroutes(), Instant::now());
+        let mut late = self.0.late.lock();
+        late.tries.push(record);
+        let index = late.tries.len() - 1;
+        drop(late);
+        Try::new(self.clone(), index)
+    }
+
+    pub(crate) fn write_try(&self, index: usize, write: impl FnOnce(&mut TryRecord)) {
+        if let Some(record) = self.0.late.lock().tries.get_mut(index) {
+            write(record);
+        }
+    }
+
+    /// Looks at the tries, oldest first. `read` must not call back into the exchange.
+    pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord]) -> T) -> T {
+        read(&self.0.late.lock().tries)
+    }
+
+    /// The upstream's response head: recorded if it is to be [kept](Keep::UPSTREAM_HEAD).
+    pub fn upstream_responded(&self, headers: &HeaderMap) {
+        if self.keeps(Keep::UPSTREAM_HEAD) {
+            self.0.late.lock().upstream_headers = Some(headers.clone());
+        }
+    }
+
+    /// The trailers of the upstream's response: recorded if its head is to be [kept](Keep::UPSTREAM_HEAD).
+    pub fn upstream_trailers(&self, trailers: &HeaderMap) {
+        if self.keeps(Keep::UPSTREAM_HEAD) {
+            self.0.late.lock().upstream_trailers = Some(trailers.clone());
+        }
+    }
+
+    /// Looks at the fields of the last upstream response. `read` must not call back into the exchange.
+    pub fn with_upstream_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
+        self.0.late.lock().upstream_headers.as_ref().map(read)
+    }
+
+    /// Looks at the trailers of the last upstream response. `read` must not call back into the exchange.
+    pub fn with_upstream_trailers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
+        self.0.late.lock().upstream_trailers.as_ref().map(read)
+    }
+
+    /// The client is being sent this head.
+    pub fn responded(&self, status: StatusCode, headers: &HeaderMap) {
+        let headers = self.keeps(Keep::SENT_HEAD).then(|| headers.clone());
+        self.0.late.lock().sent = Some(SentHead { status, headers });
+    }
+
+    /// The status that the client was sent, once it was (`$status`).
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.late.lock().sent.as_ref().map(|sent| sent.status)
+    }
+
+    /// Looks at the fields sent to the client, if they were and were [kept](Keep::SENT_HEAD). `read` must not call back
+    /// into the exchange.
+    pub fn with_sent_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
+        self.0.late.lock().sent.as_ref().and_then(|sent| sent.headers.as_ref()).map(read)
+    }
+
+    /// `n` more bytes of response body were handed to the client's connection.
+    pub fn body_sent(&self, n: u64) {
+        self.0.body_sent.fetch_add(n, Relaxed);
+    }
+
+    /// Bytes of response body sent to the client (`$body_bytes_sent`).
+    #[must_use]
+    pub fn body_bytes_sent(&self) -> u64 {
+        self.0.body_sent.load(Relaxed)
+    }
+
+    /// The client's connection carried this many bytes for the response, head and framing included.
+    pub fn set_bytes_sent(&self, n: u64) {
+        self.0.bytes_sent.store(n, Relaxed);
+    }
+
+    /// Bytes sent to the client (`$bytes_sent`).
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.0.bytes_sent.load(Relaxed)
+    }
+
+    /// The exchange is over. Only the first call counts.
+    pub fn ended(&self, end: End) {
+        let _ = self.0.ended.set((end, self.0.started.elapsed()));
+    }
+
+    /// How the exchange ended, once it has.
+    #[must_use]
+    pub fn end(&self) -> Option<End> {
+        self.0.ended.get().map(|(end, _)| *end)
+    }
+
+    /// The one slot for the crate that evaluates variables: made on first use, kept to the end.
+    ///
+    /// A second type that asks gets `None`: the slot belongs to the first.
+    pub fn slot<T: Any + Send + Sync + Default>(&self) -> Option<&T> {
+        self.0.slot.get_or_init(|| Box::<T>::default()).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("connection", &self.0.connection.id)
+            .field("number", &self.0.number)
+            .field("request", &String::from_utf8_lossy(&self.request_line()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! One try of a request at one peer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+use crate::Exchange;
+
+/// What is known of one try of a request at one peer. Durations count from the try's start.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TryRecord {
+    /// The peer as the configuration or the resolver names it: `10.0.0.1:80`, `unix:/run/app.sock` (`$upstream_addr`).
+    pub peer: Arc<str>,
+    /// How many internal redirects went before it: logs separate such groups by ` : `.
+    pub reroutes: u8,
+    /// When it began.
+    pub started: Instant,
+    /// How long the wait for a free peer took, before it began (`$upstream_queue_time`).
+    pub queued: Option<Duration>,
+    /// How long it took to have a connection, TLS included; zero for a kept one (`$upstream_connect_time`).
+    pub connect: Option<Duration>,
+    /// How long it took until the response head was there (`$upstream_header_time`).
+    pub header: Option<Duration>,
+    /// How long it took in all; `None` while it runs (`$upstream_response_time`).
+    pub response: Option<Duration>,
+    /// The peer's status, or the one that stands for its failure: 502, 504 (`$upstream_status`).
+    pub status: Option<StatusCode>,
+    /// Bytes of response body received (`$upstream_response_length`).
+    pub length: u64,
+    /// Bytes received from the peer, heads included (`$upstream_bytes_received`).
+    pub bytes_received: u64,
+    /// Bytes sent to the peer, heads included (`$upstream_bytes_sent`).
+    pub bytes_sent: u64,
+}
+
+impl TryRecord {
+    pub(crate) fn new(peer: Arc<str>, reroutes: u8, started: Instant) -> Self {
+        Self {
+            peer,
+            reroutes,
+            started,
+            queued: None,
+            connect: None,
+            header: None,
+            response: None,
+            status: None,
+            length: 0,
+            bytes_received: 0,
+            bytes_sent: 0,
+        }
+    }
+}
+
+/// A try that runs: the handle by which a leaf fills in its record. Dropping it closes the record.
+#[derive(Debug)]
+pub struct Try {
+    exchange: Exchange,
+    index: usize,
+}
+
+impl Try {
+    pub(crate) fn new(exchange: Exchange, index: usize) -> Self {
+        Self { exchange, index }
+    }
+
+    /// The exchange that the try belongs to.
+    #[must_use]
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// There is a connection: a new one, or a kept one.
+    pub fn connected(&self) {
+        self.record(|r| r.connect = Some(r.started.elapsed()));
+    }
+
+    /// The response head is there.
+    pub fn head_received(&self, status: StatusCode) {
+        self.record(|r| {
+            r.header = Some(r.started.elapsed());
+            r.status = Some(status);
+        });
+    }
+
+    /// It failed before a response head was there; `status` is what stands for the failure in logs (502, 504).
+    pub fn failed(&self, status: StatusCode) {
+        self.record(|r| r.status = Some(status));
+    }
+
+    /// `n` more bytes of response body were received.
+    pub fn received(&self, n: u64) {
+        self.record(|r| r.length += n);
+    }
+
+    /// The connection has carried this many bytes each way for this try, heads included.
+    pub fn carried(&self, sent: u64, received: u64) {
+        self.record(|r| {
+            r.bytes_sent = sent;
+            r.bytes_received = received;
+        });
+    }
+
+    /// The response has been read to its end: the time is taken now, whatever the client still waits for.
+    pub fn finished(&self) {
+        self.record(|r| {
+            r.response.get_or_insert_with(|| r.started.elapsed());
+        });
+    }
+
+    fn record(&self, write: impl FnOnce(&mut TryRecord)) {
+        self.exchange.write_try(self.index, write);
+    }
+}
+
+impl Drop for Try {
+    fn drop(&mut self) {
+        self.finished();
+    }
+}

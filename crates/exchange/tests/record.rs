@@ -1,0 +1,115 @@
+//! What is recorded stays recorded, however the exchange ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep};
+use tokio::time::{Instant, advance};
+
+fn exchange() -> Exchange {
+    let connection = Arc::new(Connection::new(7, Address::unix(), Address::unix()));
+    let head = Head {
+        method: Method::GET,
+        target: "/a?b".into(),
+        version: Version::HTTP_11,
+        headers: HeaderMap::new(),
+        bytes: 40,
+    };
+    Exchange::new(connection, 3, Instant::now(), head)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_try_is_closed_with_its_time() {
+    let exchange = exchange();
+    let first = exchange.open_try("a".into());
+    advance(Duration::from_millis(5)).await;
+    first.failed(StatusCode::BAD_GATEWAY);
+    drop(first);
+
+    let second = exchange.open_try("b".into());
+    advance(Duration::from_millis(2)).await;
+    second.connected();
+    advance(Duration::from_millis(3)).await;
+    second.head_received(StatusCode::OK);
+    second.received(10);
+    second.received(5);
+    second.finished();
+    advance(Duration::from_secs(9)).await; // a slow client does not count
+    drop(second);
+
+    exchange.with_tries(|tries| {
+        let [first, second] = tries else { panic!("two tries, not {}", tries.len()) };
+        assert_eq!(first.status, Some(StatusCode::BAD_GATEWAY));
+        assert_eq!(first.connect, None);
+        assert_eq!(first.response, Some(Duration::from_millis(5)));
+        assert_eq!(second.connect, Some(Duration::from_millis(2)));
+        assert_eq!(second.header, Some(Duration::from_millis(5)));
+        assert_eq!(second.response, Some(Duration::from_millis(5)));
+        assert_eq!(second.length, 15);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_end_counts() {
+    let exchange = exchange();
+    advance(Duration::from_millis(8)).await;
+    exchange.ended(End::ClientClosed);
+    advance(Duration::from_millis(8)).await;
+    exchange.ended(End::Complete);
+    assert_eq!(exchange.end(), Some(End::ClientClosed));
+    assert_eq!(exchange.elapsed(), Duration::from_millis(8));
+}
+
+#[test]
+fn tries_after_a_reroute_are_a_new_group() {
+    let exchange = exchange();
+    drop(exchange.open_try("a".into()));
+    exchange.rerouted();
+    drop(exchange.open_try("b".into()));
+    assert_eq!(exchange.with_tries(|t| t.iter().map(|t| t.reroutes).collect::<Vec<_>>()), [0, 1]);
+}
+
+#[test]
+fn heads_are_kept_only_when_asked_for() {
+    let mut headers = HeaderMap::new();
+    headers.insert("x", HeaderValue::from_static("1"));
+
+    let without = exchange();
+    without.responded(StatusCode::OK, &headers);
+    without.upstream_responded(&headers);
+    assert_eq!(without.status(), Some(StatusCode::OK));
+    assert!(without.with_sent_headers(|_| ()).is_none());
+    assert!(without.with_upstream_headers(|_| ()).is_none());
+
+    let with = exchange();
+    with.keep(Keep::SENT_HEAD.and(Keep::UPSTREAM_HEAD));
+    with.responded(StatusCode::OK, &headers);
+    with.upstream_responded(&headers);
+    assert_eq!(with.with_sent_headers(|h| h.len()), Some(1));
+    assert_eq!(with.with_upstream_headers(|h| h.len()), Some(1));
+}
+
+#[test]
+fn lengths_count_head_and_body() {
+    let exchange = exchange();
+    exchange.body_received(2);
+    assert_eq!(exchange.request_length(), 42);
+    let rejected = Exchange::rejected(
+        Arc::new(Connection::new(1, Address::unix(), Address::unix())),
+        1,
+        Instant::now(),
+        "GET /\u{1}".into(),
+        9,
+    );
+    assert_eq!(rejected.request_line(), "GET /\u{1}");
+    assert_eq!(rejected.request_length(), 9);
+    assert!(rejected.head().is_none());
+}
+
+#[test]
+fn the_slot_belongs_to_its_first_type() {
+    let exchange = exchange();
+    assert_eq!(exchange.slot::<u32>(), Some(&0));
+    assert_eq!(exchange.slot::<String>(), None);
+}
