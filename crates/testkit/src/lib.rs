@@ -1,1 +1,28 @@
-//! Scripted bodies and peers, body laws: for the tests of the other crates.
+//! Scripted bodies, services and peers, and the body laws: for the tests of the other crates.
+//!
+//! A wrapper of bodies is checked in one line:
+//!
+//! ```
+//! use propylon_testkit::laws;
+//!
+//! laws::check_all(|script| script); // the identity obeys every law
+//! ```
+//!
+//! A body that waits for the test, and tells what became of it:
+//!
+//! ```
+//! use propylon_testkit::{body::Script, gate::Gate};
+//!
+//! let gate = Gate::new();
+//! let body = Script::new().data("first").wait(&gate).data("second").exact();
+//! let watch = body.watch();
+//! drop(body);
+//! assert!(watch.dropped_early());
+//! ```
+#![expect(clippy::panic, clippy::expect_used, reason = "test code: a panic is how a failed check reports")]
+
+pub mod body;
+pub mod gate;
+pub mod laws;
+pub mod peer;
+pub mod service;
