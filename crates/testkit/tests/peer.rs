@@ -37,6 +37,17 @@ async fn a_keepalive_peer_answers_each_request_and_records_it() {
 }
 
 #[tokio::test]
+async fn an_answer_is_made_of_the_request() {
+    let peer = RawPeer::tcp(|_| Plan::new().answer(|request| request.to_ascii_uppercase()).forever());
+    let mut stream = TcpStream::connect(peer.addr()).await.unwrap();
+    for _ in 0..2 {
+        stream.write_all(POST.as_bytes()).await.unwrap();
+        assert_eq!(read(&mut stream, POST.len()).await, POST.to_ascii_uppercase());
+    }
+    assert_eq!(peer.requests(), [POST; 2]);
+}
+
+#[tokio::test]
 async fn pieces_wait_for_the_gate() {
     let gate = Gate::new();
     let plan = Plan::new().read_head().write("one").wait(&gate).write("two");

@@ -52,9 +52,10 @@ impl<S: Socket> Connection<S> {
     async fn take(&mut self, step: &Step) -> io::Result<()> {
         match step {
             Step::ReadHead => drop(self.read_message(head_length).await?),
-            Step::ReadRequest => {
-                let request = self.read_message(request_length).await?;
-                self.log.send_modify(|log| log.requests.push(request));
+            Step::ReadRequest => drop(self.read_request().await?),
+            Step::Answer(answer) => {
+                let request = self.read_request().await?;
+                self.write(&answer(&request)).await?;
             }
             Step::ReadToEnd => {
                 self.unread.clear();
@@ -62,10 +63,7 @@ impl<S: Socket> Connection<S> {
                     self.unread.clear();
                 }
             }
-            Step::Write(bytes) => {
-                self.socket.write_all(bytes).await?;
-                self.socket.flush().await?;
-            }
+            Step::Write(bytes) => self.write(bytes).await?,
             Step::Wait(gate) => gate.opened().await,
             Step::HalfClose => self.socket.shutdown().await?,
             Step::Close => return Err(ErrorKind::ConnectionAborted.into()),
@@ -81,6 +79,17 @@ impl<S: Socket> Connection<S> {
             }
         }
         Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes).await?;
+        self.socket.flush().await
+    }
+
+    async fn read_request(&mut self) -> io::Result<Bytes> {
+        let request = self.read_message(request_length).await?;
+        self.log.send_modify(|log| log.requests.push(request.clone()));
+        Ok(request)
     }
 
     /// Reads until `length` knows where the message ends, and takes it.

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
@@ -15,11 +15,12 @@ pub struct Plan {
     pub(super) forever: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) enum Step {
     ReadHead,
     ReadRequest,
     ReadToEnd,
+    Answer(Arc<dyn Fn(&Bytes) -> Bytes + Send + Sync>),
     Write(Bytes),
     Wait(Gate),
     HalfClose,
@@ -51,6 +52,12 @@ impl Plan {
     #[must_use]
     pub fn read_to_end(self) -> Self {
         self.then(Step::ReadToEnd)
+    }
+
+    /// Then reads one whole request, and writes what the closure makes of it: head and body as they came.
+    #[must_use]
+    pub fn answer<T: Into<Bytes>>(self, answer: impl Fn(&Bytes) -> T + Send + Sync + 'static) -> Self {
+        self.then(Step::Answer(Arc::new(move |request| answer(request).into())))
     }
 
     /// Then writes these bytes. Two writes with a [`wait`](Self::wait) between them come as two pieces.
@@ -105,6 +112,23 @@ impl Plan {
 
 impl Step {
     fn can_wait(&self) -> bool {
-        matches!(self, Self::ReadHead | Self::ReadRequest | Self::ReadToEnd | Self::Wait(_) | Self::Hang)
+        !matches!(self, Self::Write(_) | Self::HalfClose | Self::Close | Self::Reset)
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadHead => "ReadHead",
+            Self::ReadRequest => "ReadRequest",
+            Self::ReadToEnd => "ReadToEnd",
+            Self::Answer(_) => "Answer",
+            Self::Write(_) => "Write",
+            Self::Wait(_) => "Wait",
+            Self::HalfClose => "HalfClose",
+            Self::Close => "Close",
+            Self::Reset => "Reset",
+            Self::Hang => "Hang",
+        })
     }
 }
