@@ -4,10 +4,11 @@ mod support;
 
 use std::{future::pending, io};
 
-use http::Response;
+use http::{HeaderMap, Response};
+use http_body_util::BodyExt;
 use propylon_testkit::body::Script;
 use propylon_timeout::{Error, TimeoutLayer};
-use support::{READ, SEND, both, cause, drain, seconds, send};
+use support::{READ, SEND, both, cause, drain, next, seconds, send};
 use tokio::time::{Instant, sleep};
 
 #[tokio::test(start_paused = true)]
@@ -51,6 +52,33 @@ async fn the_wait_begins_when_the_request_is_complete() {
     let error = error.await.unwrap_err();
     assert_eq!(cause(&error), Error::HeadTimeout(READ));
     assert_eq!(start.elapsed(), seconds(8) + READ);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_announced_end_need_not_be_polled() {
+    let start = Instant::now();
+    let error = send(both(), Script::new().sleep(seconds(3)).data("a"), |mut request| async move {
+        next(request.body_mut()).await.unwrap().unwrap();
+        pending::<()>().await;
+        drop(request);
+        Ok(Response::new(Script::new()))
+    });
+    assert_eq!(cause(&error.await.unwrap_err()), Error::HeadTimeout(READ));
+    assert_eq!(start.elapsed(), seconds(3) + READ);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_complete_the_request() {
+    let start = Instant::now();
+    let body = Script::new().trailers(HeaderMap::new());
+    let error = send(both(), body, |mut request| async move {
+        request.body_mut().frame().await.unwrap().unwrap();
+        pending::<()>().await;
+        drop(request);
+        Ok(Response::new(Script::new()))
+    });
+    assert_eq!(cause(&error.await.unwrap_err()), Error::HeadTimeout(READ));
+    assert_eq!(start.elapsed(), READ);
 }
 
 #[tokio::test(start_paused = true)]
