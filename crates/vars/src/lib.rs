@@ -1,1 +1,99 @@
-//! $variables, compiled templates and maps, as in nginx.
+//! nginx's `$variables`: templates compiled once and evaluated from an [`Exchange`](propylon_exchange::Exchange), and `map`.
+//!
+//! A configuration is full of texts such as `"$host$request_uri"`. They are compiled when it is loaded, against the
+//! [`Definitions`] of that configuration; a [`Template`] then gives its value for any exchange, at any time: before the
+//! request is sent on, while the response is shaped, or when the log line is written.
+//!
+//! ## Example
+//! ```
+//! use std::sync::Arc;
+//! use http::{HeaderMap, Method, Version};
+//! use propylon_exchange::{Address, Connection, Exchange, Head};
+//! use propylon_vars::{Context, Definitions, Map};
+//! use tokio::time::Instant;
+//!
+//! let definitions = Definitions::builder()
+//!     .map(Map::new("pool", "$host").hostnames().value("*.example.com", "examples").default("main"))
+//!     .build()
+//!     .unwrap();
+//! let template = definitions.template("$pool: $request_method $uri$is_args$args", Context::Request)?;
+//!
+//! let head = Head {
+//!     method: Method::GET,
+//!     target: "/a%20b?c=d".into(),
+//!     version: Version::HTTP_11,
+//!     headers: HeaderMap::new(),
+//!     bytes: 50,
+//! };
+//! let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
+//! let exchange = Exchange::new(connection, 1, Instant::now(), head);
+//! exchange.set_host("www.example.com".into());
+//! propylon_vars::set_uri(&exchange, "/a b".into(), Some("c=d".into()));
+//!
+//! assert_eq!(template.eval(&exchange), "examples: GET /a b?c=d");
+//! # Ok::<(), propylon_vars::TemplateError>(())
+//! ```
+//!
+//! ## What it does
+//! - Compiles `$name`, `${name}` and `$1` to `$9`, in the places and with the faults of nginx's own parser. A fault says
+//!   which bytes are wrong, what was expected, and the nearest name.
+//! - Evaluates the variables that [`describe`] lists, each with nginx's value: its joins, its digits, and its difference
+//!   between "empty" and "not there", which a log shows as `-`.
+//! - Looks up a [`Map`] when its value is first asked for, and at most once an exchange unless it is volatile.
+//! - Tells what an exchange must [keep](Template::needs) for a template, also by way of maps.
+//!
+//! ## What it does not
+//! It knows no configuration format, reads no files (a map's `include` is the reader's), and normalises nothing: whoever
+//! routes the request tells the current path and arguments with [`set_uri`] and what was captured with
+//! [`set_captures`]. A few variables belong to capabilities that are not built yet; naming one is a fault of its own.
+//!
+//! ## nginx
+//! | nginx | here |
+//! |---|---|
+//! | `$variable` in a directive's value | [`Definitions::template`] with [`Context::Request`] |
+//! | `log_format` | [`Definitions::template`] with [`Context::Log`], [`Template::write_with`] |
+//! | `map`, `hostnames`, `volatile`, `default` | [`Map`] |
+//! | named captures | [`Builder::name`], [`set_captures`] |
+//!
+//! Differences, all on purpose: regular expressions are those of the crate `regex` (no look-around, no
+//! back-references); a circle of maps and a variable of no known name are found when the configuration is loaded;
+//! `$sent_http_NAME` shows the fields that were recorded as sent, where nginx makes up `connection` and a few others;
+//! `$pipe` is always `.`; lines of a field are joined as nginx does since 1.23.
+//!
+//! ## Errors
+//! [`TemplateError`] and [`DefinitionError`], when a configuration is loaded. Evaluation cannot fail.
+//!
+//! ## Cost
+//! A template is a list of segments; a variable is an arm of a `match`, its field name parsed when it was compiled.
+//! Writing one into a buffer allocates nothing for the variables of usual logs. What an exchange remembers (path,
+//! captures, maps, request id) is one allocation when the first of it is set, behind an uncontended lock that is never
+//! held while a variable is evaluated. Time stamps are made at most once a second and thread.
+
+mod builder;
+mod built_in;
+mod clock;
+mod code;
+mod credentials;
+mod definitions;
+mod error;
+mod fields;
+mod lookup;
+mod map;
+mod names;
+mod out;
+mod parse;
+mod scope;
+mod state;
+mod table;
+mod template;
+mod tries;
+mod variable;
+
+pub use builder::Builder;
+pub use built_in::NGINX_VERSION;
+pub use definitions::Definitions;
+pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
+pub use map::Map;
+pub use names::{Description, describe};
+pub use state::{Captures, args, set_captures, set_named, set_uri, uri};
+pub use template::{Context, Template};

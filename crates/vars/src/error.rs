@@ -1,0 +1,219 @@
+//! What can be wrong with a template or a definition: where, what was expected, and the nearest name.
+
+use std::ops::Range;
+
+use thiserror::Error;
+
+/// What is wrong with a template's text, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{kind}")]
+pub struct TemplateError {
+    range: Range<usize>,
+    kind: TemplateErrorKind,
+}
+
+/// What is wrong with a template's text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TemplateErrorKind {
+    /// A `$` that no name follows.
+    #[error("a `$` without a variable's name after it")]
+    InvalidName,
+    /// A `${` whose name no `}` follows.
+    #[error("a `${{` without its `}}`")]
+    Unclosed,
+    /// A name that is neither built in nor defined.
+    #[error("unknown variable `${name}`")]
+    Unknown {
+        /// The name, in lower case.
+        name: Box<str>,
+        /// The known name that differs least, if one is near.
+        nearest: Option<Box<str>>,
+    },
+    /// A variable that belongs to a capability which this version does not have.
+    #[error("`${name}` is not built into this version of propylon")]
+    NotBuilt {
+        /// The name, in lower case.
+        name: Box<str>,
+    },
+    /// `$1` … `$9` where no regular expression can have matched.
+    #[error("`$1` to `$9` have no meaning here")]
+    NoCaptures,
+}
+
+impl TemplateError {
+    pub(crate) fn new(range: Range<usize>, kind: TemplateErrorKind) -> Self {
+        Self { range, kind }
+    }
+
+    /// The bytes of the text that are at fault.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// What is wrong with them.
+    #[must_use]
+    pub fn kind(&self) -> &TemplateErrorKind {
+        &self.kind
+    }
+
+    /// What would have been right.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        self.kind.expected()
+    }
+
+    /// The known name that differs least from an unknown one, if one is near.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&str> {
+        self.kind.nearest()
+    }
+}
+
+impl TemplateErrorKind {
+    /// What would have been right.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Self::InvalidName => "a name of letters, digits and `_`, as in `$host` or `${host}`".into(),
+            Self::Unclosed => "`}` after the variable's name".into(),
+            Self::Unknown { nearest: Some(nearest), .. } => {
+                format!("a known variable; the nearest is `${nearest}`")
+            }
+            Self::Unknown { nearest: None, .. } => "a built-in variable, or the name of a map".into(),
+            Self::NotBuilt { .. } => "a variable that this version has".into(),
+            Self::NoCaptures => "a variable's name, or a named capture".into(),
+        }
+    }
+
+    fn nearest(&self) -> Option<&str> {
+        match self {
+            Self::Unknown { nearest, .. } => nearest.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with a map or with another name, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{kind}")]
+pub struct DefinitionError {
+    definition: Box<str>,
+    place: Place,
+    range: Range<usize>,
+    kind: DefinitionErrorKind,
+}
+
+/// Which text of a definition is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Its name.
+    Name,
+    /// A map's key.
+    Key,
+    /// A map's default.
+    Default,
+    /// The pattern of a map's nth value, from 0.
+    Pattern(usize),
+    /// The template of a map's nth value, from 0.
+    Value(usize),
+}
+
+/// What is wrong with a map or with another name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DefinitionErrorKind {
+    /// A template of it is wrong.
+    #[error(transparent)]
+    Template(TemplateErrorKind),
+    /// No variable can have this name.
+    #[error("`{0}` cannot be a variable's name")]
+    InvalidName(Box<str>),
+    /// The name is that of a built-in variable.
+    #[error("`${0}` is a built-in variable")]
+    BuiltIn(Box<str>),
+    /// The name is taken by another definition.
+    #[error("`${0}` is defined twice")]
+    Duplicate(Box<str>),
+    /// The map needs its own value: the names on the way, the first one again at the end.
+    #[error("`${}` needs its own value: {}", .0.first().map_or("", |name| name), .0.join(" needs "))]
+    Cycle(Vec<Box<str>>),
+    /// A `~` pattern is not a regular expression.
+    #[error("invalid regular expression: {0}")]
+    Regex(Box<str>),
+    /// A pattern of a map with `hostnames` is neither a host name nor a wildcard.
+    #[error("invalid host name or wildcard `{0}`")]
+    Hostname(Box<str>),
+    /// A pattern stands twice in a map; case does not distinguish patterns.
+    #[error("the pattern `{0}` stands twice")]
+    DuplicatePattern(Box<str>),
+}
+
+impl DefinitionError {
+    pub(crate) fn new(
+        definition: &str,
+        place: Place,
+        range: Range<usize>,
+        kind: DefinitionErrorKind,
+    ) -> Self {
+        Self { definition: definition.into(), place, range, kind }
+    }
+
+    /// The name of the map, or the further name, as it was given.
+    #[must_use]
+    pub fn definition(&self) -> &str {
+        &self.definition
+    }
+
+    /// Which text of it is at fault.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The bytes of that text that are at fault.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// What is wrong with them.
+    #[must_use]
+    pub fn kind(&self) -> &DefinitionErrorKind {
+        &self.kind
+    }
+
+    /// What would have been right.
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match &self.kind {
+            DefinitionErrorKind::Template(kind) => kind.expected(),
+            DefinitionErrorKind::InvalidName(_) => {
+                "letters, digits and `_`, beginning with none of `1` to `9`".into()
+            }
+            DefinitionErrorKind::BuiltIn(_) | DefinitionErrorKind::Duplicate(_) => {
+                "a name that is not taken".into()
+            }
+            DefinitionErrorKind::Cycle(_) => {
+                "maps whose templates do not need one another in a circle".into()
+            }
+            DefinitionErrorKind::Regex(_) => {
+                "a regular expression; look-around and back-references do not exist".into()
+            }
+            DefinitionErrorKind::Hostname(_) => {
+                "a host name, `*.example.com`, `.example.com` or `www.example.*`".into()
+            }
+            DefinitionErrorKind::DuplicatePattern(_) => "each pattern once, in whatever case".into(),
+        }
+    }
+
+    /// The known name that differs least from an unknown one, if one is near.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&str> {
+        match &self.kind {
+            DefinitionErrorKind::Template(kind) => kind.nearest(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A map as it was written.
+
+/// A map as it was written: a variable whose value is chosen by the value of a template.
+///
+/// Given to [`Builder::map`](crate::Builder::map), which checks it.
+///
+/// ```
+/// use propylon_vars::Map;
+///
+/// let connection_upgrade =
+///     Map::new("connection_upgrade", "$http_upgrade").value("", "close").default("upgrade");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    pub(crate) name: Box<str>,
+    pub(crate) key: Box<str>,
+    pub(crate) values: Vec<(Box<str>, Box<str>)>,
+    pub(crate) default: Option<Box<str>>,
+    pub(crate) hostnames: bool,
+    pub(crate) volatile: bool,
+}
+
+impl Map {
+    /// A map called `name` (with or without its `$`) that looks up the value of the template `key`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, key: impl Into<String>) -> Self {
+        let name = name.into();
+        Self {
+            name: name.strip_prefix('$').unwrap_or(&name).into(),
+            key: key.into().into(),
+            values: Vec::new(),
+            default: None,
+            hostnames: false,
+            volatile: false,
+        }
+    }
+
+    /// A key that matches `pattern` gives the value of `template`.
+    ///
+    /// A pattern is a text that is compared in whatever case; with [`hostnames`](Self::hostnames) also `*.example.com`,
+    /// `.example.com` (with and without a name before it) or `www.example.*`; or a regular expression after `~`
+    /// (`~*`: in whatever case), whose groups the template may use. A leading `\` is dropped and makes the rest a text.
+    /// Texts win, then the longest `*.`, then the longest `.*`, then the first regular expression.
+    #[must_use]
+    pub fn value(mut self, pattern: impl Into<String>, template: impl Into<String>) -> Self {
+        self.values.push((pattern.into().into(), template.into().into()));
+        self
+    }
+
+    /// What a key gives that matches no pattern. Default: nothing.
+    #[must_use]
+    pub fn default(mut self, template: impl Into<String>) -> Self {
+        self.default = Some(template.into().into());
+        self
+    }
+
+    /// Patterns may be host names with wildcards, and a dot at the end of a key is dropped.
+    #[must_use]
+    pub fn hostnames(mut self) -> Self {
+        self.hostnames = true;
+        self
+    }
+
+    /// The value is looked up each time, instead of once a request.
+    #[must_use]
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+}

@@ -1,0 +1,252 @@
+//! The names that are built in: one table for lookups, hints and the reference page.
+
+use crate::built_in::BuiltIn;
+use crate::tries::Column;
+use crate::variable::Family;
+
+/// A line of the reference of variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The name, without `$`. A family of names ends in `NAME`.
+    pub name: &'static str,
+    /// What its value is, in one line.
+    pub summary: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// What a built-in name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Single(BuiltIn),
+    Family(Family),
+    NotBuilt,
+}
+
+impl Description {
+    /// Whether this version has the variable; templates that name another are refused.
+    #[must_use]
+    pub fn built(&self) -> bool {
+        self.kind != Kind::NotBuilt
+    }
+
+    /// The part before `NAME`, if this is a family.
+    fn prefix(&self) -> Option<&'static str> {
+        self.name.strip_suffix("NAME")
+    }
+}
+
+/// All built-in variables, for a reference page.
+#[must_use]
+pub fn describe() -> &'static [Description] {
+    TABLE
+}
+
+/// What the built-in `name`, in lower case, stands for.
+pub(crate) fn single(name: &str) -> Option<Kind> {
+    TABLE.iter().find(|entry| entry.name == name).map(|entry| entry.kind)
+}
+
+/// The family that `name`, in lower case, is of, and the rest of the name.
+pub(crate) fn family(name: &str) -> Option<(Kind, &str)> {
+    TABLE.iter().find_map(|entry| Some((entry.kind, name.strip_prefix(entry.prefix()?)?)))
+}
+
+/// The name among `known` and the built-in ones that differs least from `name`, if one is near.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<Box<str>> {
+    let limit = (name.len() / 3).clamp(1, 3);
+    let built = TABLE.iter().filter(|entry| entry.built());
+    let singles = built.clone().filter(|entry| entry.prefix().is_none()).map(|entry| entry.name);
+    let whole = known.chain(singles).map(|near| (distance(name, near), near)).min_by_key(|(far, _)| *far);
+    if let Some((_, near)) = whole.filter(|(far, _)| *far <= limit) {
+        return Some(near.into());
+    }
+    let of_family = built.filter_map(Description::prefix).filter_map(|prefix| {
+        // The prefix may have lost or gained a letter.
+        (prefix.len().saturating_sub(1)..=prefix.len() + 1).find_map(|len| {
+            let (start, rest) = name.split_at_checked(len)?;
+            let far = distance(start, prefix);
+            (start.ends_with('_') && far <= limit.min(2) && !rest.is_empty()).then(|| (far, prefix, rest))
+        })
+    });
+    of_family.min_by_key(|(far, _, _)| *far).map(|(_, prefix, rest)| format!("{prefix}{rest}").into())
+}
+
+/// How many letters must be added, removed, changed or swapped with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=a.len()).collect();
+    let mut last = None;
+    for (row, b) in b.chars().enumerate() {
+        let mut line = vec![row + 1];
+        for (column, from) in a.iter().enumerate() {
+            let at = |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX / 2);
+            let changed = at(&above, column) + usize::from(*from != b);
+            let mut best = changed.min(at(&above, column + 1) + 1).min(at(&line, column) + 1);
+            if column > 0 && Some(*from) == last && a.get(column - 1) == Some(&b) {
+                best = best.min(at(&before, column - 1) + 1);
+            }
+            line.push(best);
+        }
+        before = std::mem::replace(&mut above, line);
+        last = Some(b);
+    }
+    above.last().copied().unwrap_or_default()
+}
+
+const fn single_entry(name: &'static str, variable: BuiltIn, summary: &'static str) -> Description {
+    Description { name, summary, kind: Kind::Single(variable) }
+}
+
+const fn family_entry(name: &'static str, family: Family, summary: &'static str) -> Description {
+    Description { name, summary, kind: Kind::Family(family) }
+}
+
+const fn later(name: &'static str, summary: &'static str) -> Description {
+    Description { name, summary, kind: Kind::NotBuilt }
+}
+
+#[rustfmt::skip]
+const TABLE: &[Description] = &[
+    family_entry("arg_NAME", Family::Argument, "the argument NAME of the request line"),
+    single_entry("args", BuiltIn::Args, "the arguments of the request line"),
+    single_entry("binary_remote_addr", BuiltIn::BinaryRemoteAddr, "the client's address as 4 or 16 bytes"),
+    single_entry("body_bytes_sent", BuiltIn::BodyBytesSent, "bytes of response body sent to the client"),
+    single_entry("bytes_sent", BuiltIn::BytesSent, "bytes sent to the client"),
+    single_entry("connection", BuiltIn::Connection, "the connection's number"),
+    single_entry("connection_requests", BuiltIn::ConnectionRequests, "which request of its connection this is"),
+    later("connection_time", "how long the connection exists, in seconds"),
+    single_entry("content_length", BuiltIn::ContentLength, "the field Content-Length of the request"),
+    single_entry("content_type", BuiltIn::ContentType, "the field Content-Type of the request"),
+    family_entry("cookie_NAME", Family::Cookie, "the cookie NAME"),
+    later("document_root", "the directory that the request is served from"),
+    single_entry("document_uri", BuiltIn::Uri, "the same as $uri"),
+    later("fastcgi_path_info", "what followed the script's name in the path"),
+    later("fastcgi_script_name", "the script that a FastCGI server is to run"),
+    single_entry("host", BuiltIn::Host, "the host that the request is for, in lower case and without port; else the server's name"),
+    single_entry("hostname", BuiltIn::Hostname, "the name of this machine"),
+    family_entry("http_NAME", Family::Header, "the field NAME of the request; `-` is written `_`, several lines are joined"),
+    single_entry("https", BuiltIn::Https, "`on` if the client speaks TLS, else empty"),
+    single_entry("is_args", BuiltIn::IsArgs, "`?` if there are arguments, else empty"),
+    later("limit_rate", "the rate at which the response is sent"),
+    single_entry("msec", BuiltIn::Msec, "the present time in seconds with milliseconds"),
+    single_entry("nginx_version", BuiltIn::NginxVersion, "the version of nginx whose behaviour is the reference"),
+    single_entry("pid", BuiltIn::Pid, "the process's number"),
+    single_entry("pipe", BuiltIn::Pipe, "always `.`: whether a request was pipelined is not told"),
+    single_entry("propylon_version", BuiltIn::PropylonVersion, "the version of propylon"),
+    single_entry("proxy_add_x_forwarded_for", BuiltIn::ProxyAddXForwardedFor, "the request's X-Forwarded-For with the client's address appended"),
+    single_entry("proxy_host", BuiltIn::ProxyHost, "host and port as proxy_pass has them"),
+    single_entry("proxy_port", BuiltIn::ProxyPort, "the port that proxy_pass has, or its scheme's"),
+    later("proxy_protocol_addr", "the client's address that the PROXY protocol told"),
+    later("proxy_protocol_port", "the client's port that the PROXY protocol told"),
+    later("proxy_protocol_server_addr", "the server's address that the PROXY protocol told"),
+    later("proxy_protocol_server_port", "the server's port that the PROXY protocol told"),
+    later("proxy_protocol_tlv_NAME", "the TLV NAME that the PROXY protocol told"),
+    single_entry("query_string", BuiltIn::Args, "the same as $args"),
+    single_entry("realip_remote_addr", BuiltIn::RealipRemoteAddr, "the address that the connection came from"),
+    single_entry("realip_remote_port", BuiltIn::RealipRemotePort, "the port that the connection came from"),
+    later("realpath_root", "the directory that the request is served from, links resolved"),
+    single_entry("remote_addr", BuiltIn::RemoteAddr, "the client's address"),
+    single_entry("remote_port", BuiltIn::RemotePort, "the client's port"),
+    single_entry("remote_user", BuiltIn::RemoteUser, "the name that basic authentication supplied"),
+    single_entry("request", BuiltIn::Request, "the request line"),
+    later("request_body", "the request's body"),
+    later("request_body_file", "the file that holds the request's body"),
+    single_entry("request_completion", BuiltIn::RequestCompletion, "`OK` once the whole response was sent, else empty"),
+    later("request_filename", "the path of the file that is asked for"),
+    single_entry("request_id", BuiltIn::RequestId, "a random name of this request, 32 hexadecimal digits"),
+    single_entry("request_length", BuiltIn::RequestLength, "bytes of the request, head and body"),
+    single_entry("request_method", BuiltIn::RequestMethod, "the request's method"),
+    single_entry("request_time", BuiltIn::RequestTime, "time since the request's first byte, in seconds with milliseconds"),
+    single_entry("request_uri", BuiltIn::RequestUri, "the request's path and arguments as they came"),
+    single_entry("scheme", BuiltIn::Scheme, "`http` or `https`"),
+    family_entry("sent_http_NAME", Family::SentHeader, "the field NAME of the response to the client"),
+    later("sent_trailer_NAME", "the trailer field NAME of the response to the client"),
+    single_entry("server_addr", BuiltIn::ServerAddr, "the address that accepted the connection"),
+    single_entry("server_name", BuiltIn::ServerName, "the first name of the server that was chosen"),
+    single_entry("server_port", BuiltIn::ServerPort, "the port that accepted the connection"),
+    single_entry("server_protocol", BuiltIn::ServerProtocol, "the request's protocol, as `HTTP/1.1`"),
+    later("ssl_alpn_protocol", "the protocol that ALPN chose"),
+    later("ssl_cipher", "the cipher of the client's connection"),
+    later("ssl_ciphers", "the ciphers that the client offered"),
+    later("ssl_client_cert", "the client's certificate, indented"),
+    later("ssl_client_escaped_cert", "the client's certificate, escaped"),
+    later("ssl_client_fingerprint", "the SHA1 of the client's certificate"),
+    later("ssl_client_i_dn", "the issuer of the client's certificate"),
+    later("ssl_client_raw_cert", "the client's certificate as PEM"),
+    later("ssl_client_s_dn", "the subject of the client's certificate"),
+    later("ssl_client_serial", "the serial number of the client's certificate"),
+    later("ssl_client_v_end", "when the client's certificate ends"),
+    later("ssl_client_v_remain", "days until the client's certificate ends"),
+    later("ssl_client_v_start", "when the client's certificate began"),
+    later("ssl_client_verify", "whether the client's certificate was verified"),
+    later("ssl_curve", "the curve of the key exchange"),
+    later("ssl_curves", "the curves that the client offered"),
+    later("ssl_early_data", "`1` while TLS early data is read"),
+    later("ssl_protocol", "the TLS version"),
+    later("ssl_server_name", "the name that SNI asked for"),
+    later("ssl_session_id", "the TLS session's name"),
+    later("ssl_session_reused", "`r` if the TLS session was reused, else `.`"),
+    single_entry("status", BuiltIn::Status, "the status sent to the client"),
+    later("tcpinfo_rcv_space", "TCP's figure for the client's connection"),
+    later("tcpinfo_rtt", "TCP's figure for the client's connection"),
+    later("tcpinfo_rttvar", "TCP's figure for the client's connection"),
+    later("tcpinfo_snd_cwnd", "TCP's figure for the client's connection"),
+    single_entry("time_iso8601", BuiltIn::TimeIso8601, "local time as `1970-09-28T12:00:00+06:00`"),
+    single_entry("time_local", BuiltIn::TimeLocal, "local time as `28/Sep/1970:12:00:00 +0600`"),
+    single_entry("upstream_addr", BuiltIn::Upstream(Column::Address), "the peers that were tried"),
+    single_entry("upstream_bytes_received", BuiltIn::Upstream(Column::BytesReceived), "bytes received from each"),
+    single_entry("upstream_bytes_sent", BuiltIn::Upstream(Column::BytesSent), "bytes sent to each"),
+    single_entry("upstream_cache_status", BuiltIn::UpstreamCacheStatus, "how the cache took part"),
+    single_entry("upstream_connect_time", BuiltIn::Upstream(Column::ConnectTime), "time to connect to each, TLS included"),
+    family_entry("upstream_cookie_NAME", Family::UpstreamCookie, "the cookie NAME that the last response sets"),
+    single_entry("upstream_header_time", BuiltIn::Upstream(Column::HeaderTime), "time to the response head of each"),
+    family_entry("upstream_http_NAME", Family::UpstreamHeader, "the field NAME of the last response"),
+    single_entry("upstream_last_addr", BuiltIn::UpstreamLastAddr, "the peer that was tried last"),
+    single_entry("upstream_queue_time", BuiltIn::Upstream(Column::QueueTime), "time spent waiting for each"),
+    single_entry("upstream_response_length", BuiltIn::Upstream(Column::ResponseLength), "bytes of response body from each"),
+    single_entry("upstream_response_time", BuiltIn::Upstream(Column::ResponseTime), "time to the end of the response of each"),
+    single_entry("upstream_status", BuiltIn::Upstream(Column::Status), "the status of each, or the one that stands for its failure"),
+    family_entry("upstream_trailer_NAME", Family::UpstreamTrailer, "the trailer field NAME of the last response"),
+    single_entry("uri", BuiltIn::Uri, "the request's path now: decoded, normalised, rewritten"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_has_no_name_twice() {
+        assert!(TABLE.is_sorted_by(|a, b| a.name < b.name));
+    }
+
+    #[test]
+    fn names_near() {
+        fn check(name: &str, expected: Option<&str>) {
+            assert_eq!(nearest(name, ["backend_pool"].into_iter()).as_deref(), expected, "{name}");
+        }
+        check("hots", Some("host"));
+        check("remote_add", Some("remote_addr"));
+        check("remoteaddr", Some("remote_addr"));
+        check("backed_pool", Some("backend_pool"));
+        check("upstream_response_tiem", Some("upstream_response_time"));
+        check("htp_x_forwarded_for", Some("http_x_forwarded_for"));
+        check("upstrem_http_etag", Some("upstream_http_etag"));
+        check("sent_htpp_etag", Some("sent_http_etag"));
+        check("something_else", None);
+        check("x", None);
+        check("", None);
+    }
+
+    #[test]
+    fn distances() {
+        fn check(a: &str, b: &str, expected: usize) {
+            assert_eq!((distance(a, b), distance(b, a)), (expected, expected), "{a} {b}");
+        }
+        check("", "abc", 3);
+        check("host", "host", 0);
+        check("hots", "host", 1);
+        check("hst", "host", 1);
+        check("kitten", "sitting", 3);
+    }
+}

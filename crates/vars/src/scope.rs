@@ -1,0 +1,45 @@
+//! Which names a template may use, and what they stand for.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::TemplateErrorKind;
+use crate::names::{self, Kind};
+use crate::variable::Variable;
+
+/// The names that a configuration defines.
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    /// Maps by name, with their place in the list of maps.
+    pub(crate) maps: HashMap<Box<str>, usize>,
+    /// Named captures and other names that get their value while a request runs.
+    pub(crate) names: BTreeSet<Box<str>>,
+}
+
+impl Scope {
+    /// What `name`, in lower case, stands for. What the configuration defines comes before the families of names.
+    pub(crate) fn resolve(&self, name: &str) -> Result<Variable, TemplateErrorKind> {
+        if let Some(index) = self.maps.get(name) {
+            return Ok(Variable::Map(*index));
+        }
+        if self.names.contains(name) {
+            return Ok(Variable::Named(name.into()));
+        }
+        let found = match names::single(name).map(|kind| (kind, "")).or_else(|| names::family(name)) {
+            Some((Kind::Single(variable), _)) => {
+                Some(variable.constant().map_or(Variable::BuiltIn(variable), Variable::Constant))
+            }
+            Some((Kind::Family(family), rest)) => family.member(rest),
+            Some((Kind::NotBuilt, _)) => return Err(TemplateErrorKind::NotBuilt { name: name.into() }),
+            None => None,
+        };
+        found.ok_or_else(|| TemplateErrorKind::Unknown {
+            name: name.into(),
+            nearest: names::nearest(name, self.defined()),
+        })
+    }
+
+    /// The names that the configuration defines.
+    pub(crate) fn defined(&self) -> impl Iterator<Item = &str> {
+        self.maps.keys().chain(&self.names).map(|name| &**name)
+    }
+}

@@ -1,0 +1,148 @@
+//! What variables remember of one exchange, in the slot that it has for them.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use propylon_exchange::Exchange;
+use smallvec::SmallVec;
+
+/// What a regular expression captured: groups by number, and by name.
+#[derive(Clone, Debug, Default)]
+pub struct Captures {
+    groups: SmallVec<[Option<Bytes>; 2]>,
+    named: Vec<(Box<str>, Bytes)>,
+}
+
+impl Captures {
+    /// No groups.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next numbered group: `$1` first. A group that took no part in the match is `None`.
+    #[must_use]
+    pub fn group(mut self, value: Option<Bytes>) -> Self {
+        self.groups.push(value);
+        self
+    }
+
+    /// A named group. Its number is counted by [`group`](Self::group) besides.
+    #[must_use]
+    pub fn named(mut self, name: &str, value: Bytes) -> Self {
+        self.named.push((lower(name), value));
+        self
+    }
+}
+
+/// The request is now for this path, decoded and normalised (`$uri`), with these arguments (`$args`).
+///
+/// To be called when the request's target has been read, and again after each rewrite or internal redirect. Until then
+/// the two variables have no value.
+pub fn set_uri(exchange: &Exchange, uri: Bytes, args: Option<Bytes>) {
+    write(exchange, |facts| {
+        facts.uri = Some(uri);
+        facts.args = args;
+    });
+}
+
+/// The path that the request is for now.
+#[must_use]
+pub fn uri(exchange: &Exchange) -> Option<Bytes> {
+    read(exchange, |facts| facts.uri.clone())
+}
+
+/// The arguments that the request has now.
+#[must_use]
+pub fn args(exchange: &Exchange) -> Option<Bytes> {
+    read(exchange, |facts| facts.args.clone())
+}
+
+/// A regular expression of the configuration matched: its numbered groups replace those of the one before, its named
+/// groups are set beside those that are there.
+pub fn set_captures(exchange: &Exchange, captures: Captures) {
+    write(exchange, |facts| {
+        facts.groups = captures.groups;
+        for (name, value) in captures.named {
+            facts.set_named(name, value);
+        }
+    });
+}
+
+/// Sets one named value.
+pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
+    let name = lower(name);
+    write(exchange, |facts| facts.set_named(name, value));
+}
+
+/// The slot's type. The lock is held for a look or a write, never while a variable is evaluated.
+#[derive(Default)]
+struct State(Mutex<Facts>);
+
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) uri: Option<Bytes>,
+    pub(crate) args: Option<Bytes>,
+    groups: SmallVec<[Option<Bytes>; 2]>,
+    named: Vec<(Box<str>, Bytes)>,
+    maps: Vec<(MapKey, Bytes)>,
+    request_id: Option<Bytes>,
+}
+
+/// Which map of which definitions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MapKey {
+    pub(crate) definitions: u64,
+    pub(crate) index: usize,
+}
+
+impl Facts {
+    pub(crate) fn group(&self, number: u8) -> Option<&Bytes> {
+        self.groups.get(usize::from(number).checked_sub(1)?)?.as_ref()
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<&Bytes> {
+        self.named.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
+    }
+
+    fn set_named(&mut self, name: Box<str>, value: Bytes) {
+        match self.named.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.named.push((name, value)),
+        }
+    }
+
+    pub(crate) fn map(&self, key: MapKey) -> Option<&Bytes> {
+        self.maps.iter().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
+
+    /// Remembers a map's value. The first one stays, should two evaluations have run at once.
+    pub(crate) fn remember_map(&mut self, key: MapKey, value: Bytes) -> Bytes {
+        if let Some(first) = self.map(key) {
+            return first.clone();
+        }
+        self.maps.push((key, value.clone()));
+        value
+    }
+
+    pub(crate) fn request_id(&mut self) -> &Bytes {
+        self.request_id.get_or_insert_with(|| {
+            const DIGITS: [u8; 16] = *b"0123456789abcdef";
+            let random = fastrand::u128(..);
+            (0..32).rev().map(|digit| DIGITS[(random >> (4 * digit)) as usize & 15]).collect()
+        })
+    }
+}
+
+/// Looks at the state. `look` must not evaluate a variable.
+pub(crate) fn read<T>(exchange: &Exchange, look: impl FnOnce(&Facts) -> Option<T>) -> Option<T> {
+    exchange.slot::<State>().and_then(|state| look(&state.0.lock()))
+}
+
+/// Changes the state. `change` must not evaluate a variable.
+pub(crate) fn write<T>(exchange: &Exchange, change: impl FnOnce(&mut Facts) -> T) -> Option<T> {
+    exchange.slot::<State>().map(|state| change(&mut state.0.lock()))
+}
+
+fn lower(name: &str) -> Box<str> {
+    name.to_ascii_lowercase().into()
+}

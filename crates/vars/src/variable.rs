@@ -1,0 +1,132 @@
+//! What a name in a template stands for, and how its value is found.
+
+use bytes::Bytes;
+use propylon_exchange::{Exchange, Keep};
+
+use crate::built_in::BuiltIn;
+use crate::definitions::Inner;
+use crate::fields::Field;
+use crate::out::Out;
+use crate::{built_in, fields, state};
+
+/// What a name in a template stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Variable {
+    BuiltIn(BuiltIn),
+    /// What cannot change while the process runs.
+    Constant(Bytes),
+    Argument(Box<str>),
+    Cookie(Box<str>),
+    Header(Field),
+    SentHeader(Field),
+    UpstreamHeader(Field),
+    UpstreamTrailer(Field),
+    UpstreamCookie(Box<str>),
+    /// `$1` to `$9`.
+    Group(u8),
+    Named(Box<str>),
+    Map(usize),
+}
+
+/// Variables whose names begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    Argument,
+    Cookie,
+    Header,
+    SentHeader,
+    UpstreamHeader,
+    UpstreamTrailer,
+    UpstreamCookie,
+}
+
+impl Family {
+    /// The member called `name`, in lower case; nothing if it has no name.
+    pub(crate) fn member(self, name: &str) -> Option<Variable> {
+        if name.is_empty() {
+            return None;
+        }
+        Some(match self {
+            Self::Argument => Variable::Argument(name.into()),
+            Self::Cookie => Variable::Cookie(name.into()),
+            Self::UpstreamCookie => Variable::UpstreamCookie(name.into()),
+            Self::Header => Variable::Header(Field::new(name)?),
+            Self::SentHeader => Variable::SentHeader(Field::new(name)?),
+            Self::UpstreamHeader => Variable::UpstreamHeader(Field::new(name)?),
+            Self::UpstreamTrailer => Variable::UpstreamTrailer(Field::new(name)?),
+        })
+    }
+}
+
+/// What variables are evaluated from.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) exchange: &'a Exchange,
+    pub(crate) definitions: &'a Inner,
+}
+
+impl Variable {
+    /// The facts that it reads and that are kept on demand; those of a map are asked of the map.
+    pub(crate) fn keep(&self) -> Keep {
+        match self {
+            Self::SentHeader(_) => Keep::SENT_HEAD,
+            Self::UpstreamHeader(_) | Self::UpstreamTrailer(_) | Self::UpstreamCookie(_) => {
+                Keep::UPSTREAM_HEAD
+            }
+            _ => Keep::default(),
+        }
+    }
+
+    /// Writes the value; says whether there is one.
+    pub(crate) fn write(&self, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
+        let Scene { exchange, definitions } = scene;
+        match self {
+            Self::BuiltIn(variable) => built_in::write(*variable, exchange, out),
+            Self::Constant(value) => {
+                out.text(value);
+                true
+            }
+            Self::Header(field) => exchange.head().is_some_and(|head| field.write(&head.headers, out)),
+            Self::SentHeader(field) => {
+                exchange.with_sent_headers(|headers| field.write(headers, out)).unwrap_or(false)
+            }
+            Self::UpstreamHeader(field) => {
+                exchange.with_upstream_headers(|headers| field.write(headers, out)).unwrap_or(false)
+            }
+            Self::UpstreamTrailer(field) => {
+                exchange.with_upstream_trailers(|headers| field.write(headers, out)).unwrap_or(false)
+            }
+            Self::Cookie(name) => {
+                out.option(exchange.head().and_then(|head| fields::cookie(&head.headers, name)))
+            }
+            Self::UpstreamCookie(name) => exchange
+                .with_upstream_headers(|headers| out.option(fields::set_cookie(headers, name)))
+                .unwrap_or(false),
+            Self::Argument(_) | Self::Group(_) | Self::Named(_) => match self.shared(scene) {
+                Some(value) => out.option(value.as_deref()),
+                None => false,
+            },
+            Self::Map(index) => {
+                out.text(&definitions.map_value(*index, exchange));
+                true
+            }
+        }
+    }
+
+    /// The value, if it can be had without a copy: `Some(None)` says that there is none.
+    pub(crate) fn shared(&self, scene: Scene<'_>) -> Option<Option<Bytes>> {
+        let Scene { exchange, definitions } = scene;
+        match self {
+            Self::BuiltIn(variable) => built_in::shared(*variable, exchange),
+            Self::Constant(value) => Some(Some(value.clone())),
+            Self::Argument(name) => Some(state::read(exchange, |facts| {
+                let args = facts.args.as_ref()?;
+                fields::argument(args, name).map(|value| args.slice_ref(value))
+            })),
+            Self::Group(number) => Some(state::read(exchange, |facts| facts.group(*number).cloned())),
+            Self::Named(name) => Some(state::read(exchange, |facts| facts.named(name).cloned())),
+            Self::Map(index) => Some(Some(definitions.map_value(*index, exchange))),
+            _ => None,
+        }
+    }
+}
