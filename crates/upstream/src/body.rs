@@ -1,0 +1,106 @@
+//! The response body.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::attempt::Attempt;
+use crate::http1::Incoming;
+use crate::outgoing::Progress;
+use crate::pool::Lease;
+use crate::{BoxError, Error};
+
+/// The body of a peer's response.
+///
+/// Read to its end it gives the connection back to the pool, if both sides keep it; dropped before, or failed, it closes the
+/// connection. Errors are [`Error::Truncated`], [`Error::InvalidBody`], [`Error::BodyIo`], or [`Error::RequestBody`] when
+/// the request's body failed meanwhile.
+#[derive(Debug)]
+pub struct Body {
+    incoming: Incoming,
+    /// The connection, until the body has ended.
+    lease: Option<Lease>,
+    reusable: bool,
+    progress: Option<Arc<Progress>>,
+    attempt: Option<Arc<Attempt>>,
+}
+
+impl Body {
+    pub(crate) fn new(
+        incoming: Incoming,
+        lease: Lease,
+        reusable: bool,
+        progress: Option<Arc<Progress>>,
+        attempt: Option<Arc<Attempt>>,
+    ) -> Self {
+        let mut body = Self { incoming, lease: Some(lease), reusable, progress, attempt };
+        if http_body::Body::is_end_stream(&body.incoming) {
+            body.end(true);
+        }
+        body
+    }
+
+    fn end(&mut self, clean: bool) {
+        let Some(lease) = self.lease.take() else { return };
+        if let Some(attempt) = &self.attempt {
+            attempt.finished();
+        }
+        // A peer that answers before it has read the whole request may never read the rest.
+        let sent = self.progress.as_ref().is_none_or(|progress| progress.complete());
+        if clean && self.reusable && sent && !lease.connection.wire().broken() {
+            lease.give_back();
+        }
+    }
+
+    fn note(&self, frame: &Frame<Bytes>) {
+        let Some(attempt) = &self.attempt else { return };
+        if let Some(data) = frame.data_ref() {
+            attempt.received(data.len() as u64);
+        } else if let Some(trailers) = frame.trailers_ref() {
+            attempt.trailers(trailers);
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.lease.is_none() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+            Some(Ok(frame)) => {
+                self.note(&frame);
+                if self.incoming.is_end_stream() {
+                    self.end(true);
+                }
+                Some(Ok(frame))
+            }
+            Some(Err(error)) => {
+                self.end(false);
+                let cause = self.progress.as_ref().and_then(|progress| progress.take_error());
+                Some(Err(cause.map_or(error, |source| Error::RequestBody { source }).into()))
+            }
+            None => {
+                self.end(true);
+                None
+            }
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.lease.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.lease.is_none() { SizeHint::with_exact(0) } else { self.incoming.size_hint() }
+    }
+}

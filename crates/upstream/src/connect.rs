@@ -1,0 +1,86 @@
+//! Making a connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+
+use crate::transport::Transport;
+use crate::{Error, Peer, PeerAddress};
+
+/// A connected socket.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Connects to `peer`, in time.
+pub(crate) async fn connect(peer: &Peer, transport: &Transport) -> Result<Socket, Error> {
+    let dial = async {
+        match peer.address() {
+            PeerAddress::Tcp(addr) => {
+                dial_tcp(*addr, transport.fingerprint.socket_keepalive).await.map(Socket::Tcp)
+            }
+            PeerAddress::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
+        }
+    };
+    match tokio::time::timeout(transport.connect_timeout, dial).await {
+        Ok(Ok(socket)) => Ok(socket),
+        Ok(Err(source)) => Err(Error::Connect { source }),
+        Err(_) => Err(Error::ConnectTimeout),
+    }
+}
+
+async fn dial_tcp(addr: SocketAddr, keepalive: bool) -> io::Result<TcpStream> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Requests and their bodies leave when they are written: Nagle would hold the last piece back.
+    socket.set_nodelay(true)?;
+    socket.set_keepalive(keepalive)?;
+    socket.connect(addr).await
+}
+
+/// Calls the same poll function of whichever socket it is.
+macro_rules! poll {
+    ($socket:ident, $method:ident($($arg:expr),*)) => {
+        match $socket.get_mut() {
+            Socket::Tcp(s) => Pin::new(s).$method($($arg),*),
+            Socket::Unix(s) => Pin::new(s).$method($($arg),*),
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        poll!(self, poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        poll!(self, poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll!(self, poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        poll!(self, poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,208 @@
+//! What can go wrong between us and a peer.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use http::StatusCode;
+
+/// Any error, as services and bodies pass it on.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What can go wrong between us and a peer. The messages are nginx's where nginx has one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No connection: refused, unreachable, no such socket.
+    #[error("connect() failed {} while connecting to upstream", Errno(source))]
+    Connect {
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// No connection in time.
+    #[error("upstream timed out (110: Connection timed out) while connecting to upstream")]
+    ConnectTimeout,
+    /// The upstream has no peer.
+    #[error("no live upstreams while connecting to upstream")]
+    NoPeers,
+    /// The request has no [`Peer`](crate::Peer) extension.
+    #[error("request without a peer")]
+    NoPeer,
+    /// The [`Target`](crate::Target) is neither origin-form nor `*`, or longer than 65,534 bytes.
+    #[error("request target cannot be sent to upstream")]
+    InvalidTarget,
+    /// A body of unknown length cannot go to an HTTP/1.0 peer.
+    #[error("request body of unknown length cannot be sent to an HTTP/1.0 upstream")]
+    LengthRequired,
+    /// The peer closed the connection before a response head was complete.
+    #[error("upstream prematurely closed connection while reading response header from upstream")]
+    Closed {
+        /// Whether the kernel had taken any byte of the request.
+        sent: bool,
+    },
+    /// The connection failed before a response head was complete.
+    #[error("recv() failed {} while reading response header from upstream", Errno(source))]
+    Io {
+        /// Whether the kernel had taken any byte of the request.
+        sent: bool,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// What came is no response head, or one that must not be passed on.
+    #[error("{0} while reading response header from upstream")]
+    InvalidHead(HeadFault),
+    /// The request's own body failed, ended early or was longer than declared. The connection is closed, so that the
+    /// request cannot look complete.
+    #[error("request body failed while sending request to upstream")]
+    RequestBody {
+        /// The body's error.
+        source: BoxError,
+    },
+    /// The response body was cut short.
+    #[error("upstream prematurely closed connection while reading upstream")]
+    Truncated,
+    /// The response body's framing is wrong.
+    #[error("upstream sent invalid chunked response while reading upstream")]
+    InvalidBody,
+    /// The connection failed within the response body.
+    #[error("recv() failed {} while reading upstream", Errno(source))]
+    BodyIo {
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// What is wrong with a response head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HeadFault {
+    /// It is not HTTP/1, or a line is malformed (also: folded lines, controls, lines without a colon).
+    #[error("upstream sent invalid header")]
+    Syntax,
+    /// It has more bytes or fields than [`Transport`](crate::Transport) allows.
+    #[error("upstream sent too big header")]
+    TooLarge,
+    /// `Content-Length` together with `Transfer-Encoding`, or `Transfer-Encoding` over HTTP/1.0.
+    #[error("upstream sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time")]
+    ConflictingFraming,
+    /// A `Content-Length` that is no number, or several that differ.
+    #[error("upstream sent invalid \"Content-Length\" header")]
+    InvalidLength,
+    /// A `Transfer-Encoding` other than `chunked`.
+    #[error("upstream sent unknown \"Transfer-Encoding\"")]
+    UnknownEncoding,
+    /// A 101 that nobody asked for.
+    #[error("upstream switched protocols unasked")]
+    UnexpectedUpgrade,
+    /// More than eight interim (1xx) responses.
+    #[error("upstream sent too many interim responses")]
+    TooManyInterim,
+}
+
+/// How far an attempt got before it failed: what a retry may do depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttemptClass {
+    /// There was no connection.
+    NotConnected,
+    /// There was one, but no byte of the request was sent.
+    NotSent,
+    /// The peer may have acted on the request.
+    Sent,
+    /// The response head was passed on already.
+    ResponseStarted,
+}
+
+impl Error {
+    /// How far the attempt got.
+    #[must_use]
+    pub fn class(&self) -> AttemptClass {
+        match self {
+            Self::Connect { .. } | Self::ConnectTimeout | Self::NoPeers | Self::NoPeer => {
+                AttemptClass::NotConnected
+            }
+            Self::InvalidTarget
+            | Self::LengthRequired
+            | Self::Closed { sent: false }
+            | Self::Io { sent: false, .. } => AttemptClass::NotSent,
+            Self::Closed { sent: true }
+            | Self::Io { sent: true, .. }
+            | Self::InvalidHead(_)
+            | Self::RequestBody { .. } => AttemptClass::Sent,
+            Self::Truncated | Self::InvalidBody | Self::BodyIo { .. } => AttemptClass::ResponseStarted,
+        }
+    }
+
+    /// Whether time ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::ConnectTimeout)
+    }
+
+    /// The status that stands for it: 504 for a timeout, 411 for [`LengthRequired`](Self::LengthRequired), 400 for
+    /// [`RequestBody`](Self::RequestBody) (look at its source for better), else 502.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
+            Self::RequestBody { .. } => StatusCode::BAD_REQUEST,
+            _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+/// An I/O error as nginx prints it: `(111: Connection refused)`.
+struct Errno<'a>(&'a io::Error);
+
+impl fmt::Display for Errno<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match self.0.raw_os_error() {
+            Some(code) => {
+                let text = text.split(" (os error").next().unwrap_or_default();
+                write!(f, "({code}: {text})")
+            }
+            None => write!(f, "({text})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_nginx_s() {
+        let refused = Error::Connect { source: io::Error::from_raw_os_error(111) };
+        assert_eq!(
+            refused.to_string(),
+            "connect() failed (111: Connection refused) while connecting to upstream"
+        );
+        let invalid = Error::InvalidHead(HeadFault::Syntax);
+        assert_eq!(
+            invalid.to_string(),
+            "upstream sent invalid header while reading response header from upstream"
+        );
+        let plain = Error::BodyIo { source: io::ErrorKind::ConnectionReset.into() };
+        assert_eq!(plain.to_string(), "recv() failed (connection reset) while reading upstream");
+    }
+
+    #[test]
+    fn classes() {
+        use AttemptClass::{NotConnected, NotSent, ResponseStarted, Sent};
+        let io = || io::Error::from_raw_os_error(104);
+        for (error, class, status) in [
+            (Error::Connect { source: io() }, NotConnected, 502),
+            (Error::ConnectTimeout, NotConnected, 504),
+            (Error::NoPeers, NotConnected, 502),
+            (Error::LengthRequired, NotSent, 411),
+            (Error::Closed { sent: false }, NotSent, 502),
+            (Error::Io { sent: true, source: io() }, Sent, 502),
+            (Error::RequestBody { source: "gone".into() }, Sent, 400),
+            (Error::Truncated, ResponseStarted, 502),
+        ] {
+            assert_eq!((error.class(), error.status().as_u16()), (class, status), "{error}");
+            assert_eq!(error.is_timeout(), status == 504);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The service that sends one request on an established connection.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::attempt::Attempt;
+use crate::client::Route;
+use crate::http1::Failure;
+use crate::outgoing::{Outgoing, copy_head, prepare};
+use crate::pool::Lease;
+use crate::{Body, BoxError, Error, Peer, head};
+
+/// A connection to a peer that is there, for one request: what the layer of a [`Client`](crate::Client) wraps.
+///
+/// A request body that fails closes the connection, and so does dropping the response future or the response body.
+///
+/// When a *kept* connection turns out dead, the request is sent once more on a fresh one, within the call: if provably
+/// nothing of it was sent, whatever its method; if something may have been, only when the method is idempotent (RFC 9110
+/// 9.2.2), the request has no body, and not a byte of a response came.
+#[derive(Debug)]
+pub struct Established {
+    connection: Option<Ready>,
+}
+
+/// A connection, and what it takes to replace it.
+#[derive(Debug)]
+struct Ready {
+    lease: Lease,
+    kept: bool,
+    peer: Peer,
+    route: Arc<Route>,
+    attempt: Option<Arc<Attempt>>,
+}
+
+impl Established {
+    pub(crate) fn fresh(lease: Lease, peer: Peer, route: Arc<Route>, attempt: Option<Arc<Attempt>>) -> Self {
+        Self::new(lease, false, peer, route, attempt)
+    }
+
+    pub(crate) fn kept(lease: Lease, peer: Peer, route: Arc<Route>, attempt: Option<Arc<Attempt>>) -> Self {
+        Self::new(lease, true, peer, route, attempt)
+    }
+
+    fn new(lease: Lease, kept: bool, peer: Peer, route: Arc<Route>, attempt: Option<Arc<Attempt>>) -> Self {
+        if let Some(attempt) = &attempt {
+            attempt.connected(lease.connection.wire());
+        }
+        Self { connection: Some(Ready { lease, kept, peer, route, attempt }) }
+    }
+
+    pub(crate) fn attempt(&self) -> Option<Arc<Attempt>> {
+        self.connection.as_ref().and_then(|ready| ready.attempt.clone())
+    }
+}
+
+impl<B> Service<Request<B>> for Established
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Sending;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// A second call fails: the connection is taken by the first.
+    fn call(&mut self, request: Request<B>) -> Sending {
+        let Some(ready) = self.connection.take() else {
+            return Sending::failed(Error::Closed { sent: false });
+        };
+        match prepare(request, ready.route.transport.http_version) {
+            Ok(request) => Sending(Box::pin(ready.send(request))),
+            Err(error) => Sending::failed(error),
+        }
+    }
+}
+
+impl Ready {
+    async fn send(mut self, request: Request<Outgoing>) -> Result<Response<Body>, BoxError> {
+        let progress = request.body().progress();
+        let closes = head::closes(request.headers());
+        let spare = (self.kept && may_repeat(&request)).then(|| copy_head(&request));
+
+        self.lease.begin();
+        let mut result = self.lease.connection.send(request).await;
+        if self.kept
+            && let Err(Failure { unsent, answered, .. }) = &mut result
+            && let Some(again) = unsent.take().or(spare.filter(|_| !*answered))
+        {
+            self.replace().await?;
+            self.lease.begin();
+            result = self.lease.connection.send(again).await;
+        }
+
+        let (parts, incoming) = result.map_err(|failure| failure.error)?;
+        if let Some(attempt) = &self.attempt {
+            attempt.responded(parts.status, &parts.headers);
+        }
+        let reusable = !closes && head::keeps_alive(&parts);
+        let body = Body::new(incoming, self.lease, reusable, progress, self.attempt);
+        Ok(Response::from_parts(parts, body))
+    }
+
+    async fn replace(&mut self) -> Result<(), Error> {
+        self.lease = self.route.pool.connect(&self.peer, &self.route.transport).await?;
+        if let Some(attempt) = &self.attempt {
+            attempt.connected(self.lease.connection.wire());
+        }
+        Ok(())
+    }
+}
+
+/// Whether it does no harm if the peer gets it twice, and whether we still have all of it then.
+fn may_repeat(request: &Request<Outgoing>) -> bool {
+    request.method().is_idempotent() && request.body().is_empty()
+}
+
+/// The response future of [`Established`]. Dropping it closes the connection.
+pub struct Sending(Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>);
+
+impl Sending {
+    fn failed(error: Error) -> Self {
+        Self(Box::pin(std::future::ready(Err(error.into()))))
+    }
+}
+
+impl Future for Sending {
+    type Output = Result<Response<Body>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
+    }
+}

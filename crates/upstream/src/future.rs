@@ -1,0 +1,123 @@
+//! The response future of the leaf.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::attempt::Attempt;
+use crate::open::{Opened, Opening};
+use crate::{BoxError, Error, Established};
+
+pin_project! {
+    /// The response future of [`Client`](crate::Client) and [`RoundRobin`](crate::RoundRobin). Dropping it closes the
+    /// connection that it uses.
+    pub struct ResponseFuture<L, B>
+    where
+        L: Layer<Established>,
+        L::Service: Service<Request<B>>,
+    {
+        #[pin]
+        state: State<L, B, L::Service, <L::Service as Service<Request<B>>>::Future>,
+        attempt: Option<Arc<Attempt>>,
+        failure_status: fn(&BoxError) -> StatusCode,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<L, B, S, F> {
+        Failed { error: Option<Error> },
+        Opening { opening: Opening, layer: L, request: Option<Request<B>> },
+        Ready { service: S, request: Option<Request<B>> },
+        Sending { #[pin] future: F },
+    }
+}
+
+impl<L, B> ResponseFuture<L, B>
+where
+    L: Layer<Established>,
+    L::Service: Service<Request<B>>,
+{
+    pub(crate) fn new(
+        opened: Opened,
+        layer: &L,
+        request: Request<B>,
+        failure_status: fn(&BoxError) -> StatusCode,
+    ) -> Self
+    where
+        L: Clone,
+    {
+        let request = Some(request);
+        let mut attempt = None;
+        let state = match opened {
+            Opened::Now(established) => {
+                attempt = established.attempt();
+                State::Ready { service: layer.layer(established), request }
+            }
+            Opened::Later(opening) => State::Opening { opening, layer: layer.clone(), request },
+            Opened::Never(error) => State::Failed { error: Some(error) },
+        };
+        Self { state, attempt, failure_status }
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        let failure_status = |_: &BoxError| StatusCode::BAD_GATEWAY;
+        Self { state: State::Failed { error: Some(error) }, attempt: None, failure_status }
+    }
+}
+
+impl<L, B, R> Future for ResponseFuture<L, B>
+where
+    L: Layer<Established>,
+    L::Service: Service<Request<B>, Response = Response<R>>,
+    <L::Service as Service<Request<B>>>::Error: Into<BoxError>,
+{
+    type Output = Result<Response<R>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let result = loop {
+            match this.state.as_mut().project() {
+                StateProj::Failed { error } => {
+                    return Poll::Ready(Err(error.take().unwrap_or(Error::NoPeer).into()));
+                }
+                StateProj::Opening { opening, layer, request } => {
+                    // A failure to connect is on record already.
+                    let established = ready!(opening.as_mut().poll(cx))?;
+                    *this.attempt = established.attempt();
+                    let (service, request) = (layer.layer(established), request.take());
+                    this.state.set(State::Ready { service, request });
+                }
+                StateProj::Ready { service, request } => {
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        break Err(error.into());
+                    }
+                    let Some(request) = request.take() else { break Err(Error::NoPeer.into()) };
+                    let future = service.call(request);
+                    this.state.set(State::Sending { future });
+                }
+                StateProj::Sending { future } => break ready!(future.poll(cx)).map_err(Into::into),
+            }
+        };
+        if let (Err(error), Some(attempt)) = (&result, this.attempt.take()) {
+            attempt.failed((this.failure_status)(error));
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl<L, B> fmt::Debug for ResponseFuture<L, B>
+where
+    L: Layer<Established>,
+    L::Service: Service<Request<B>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,295 @@
+//! The request as it goes out: its framing belongs to the leaf.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Version};
+use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
+
+use crate::{BoxError, Error, HttpVersion, Target};
+
+type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+
+/// A request body that keeps to what the head declared. Empty: no allocation. Else: the body is boxed.
+pub(crate) struct Outgoing {
+    body: Option<BoxBody>,
+    /// What is still to come, if that was declared.
+    left: Option<u64>,
+    progress: Option<Arc<Progress>>,
+}
+
+/// What the response side asks about the request body.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    complete: AtomicBool,
+    error: Mutex<Option<BoxError>>,
+}
+
+impl Progress {
+    /// Whether the whole body was handed to the connection.
+    pub(crate) fn complete(&self) -> bool {
+        self.complete.load(Relaxed)
+    }
+
+    /// The error that ended the body.
+    pub(crate) fn take_error(&self) -> Option<BoxError> {
+        self.error.lock().take()
+    }
+}
+
+/// A body that is shorter or longer than its head said.
+#[derive(Debug, thiserror::Error)]
+#[error("request body does not have the declared length")]
+struct WrongLength;
+
+/// Stands for the real error, which is in [`Progress`].
+#[derive(Debug, thiserror::Error)]
+#[error("request body failed")]
+pub(crate) struct Failed;
+
+/// Makes `request` one that can go out: target, version, framing.
+pub(crate) fn prepare<B>(request: Request<B>, version: HttpVersion) -> Result<Request<Outgoing>, Error>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (mut parts, body) = request.into_parts();
+    parts.uri = match parts.extensions.remove::<Target>() {
+        Some(target) => target.into_uri()?,
+        None => parts.uri.into_parts().path_and_query.map_or(http::Uri::from_static("/"), Into::into),
+    };
+    // Nothing of it is for the connection, and some of it must not live as long.
+    parts.extensions.clear();
+    parts.version = match version {
+        HttpVersion::Http11 => Version::HTTP_11,
+        HttpVersion::Http10 => {
+            parts.headers.entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
+            Version::HTTP_10
+        }
+    };
+    let exact = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+    let left = frame(&mut parts.headers, exact, version)?;
+    let body = if exact == Some(0) { Outgoing::empty() } else { Outgoing::new(body, left) };
+    Ok(Request::from_parts(parts, body))
+}
+
+/// What repeats a request: its head, without a body.
+pub(crate) fn copy_head(request: &Request<Outgoing>) -> Request<Outgoing> {
+    let mut copy = Request::new(Outgoing::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+/// Writes the framing fields (RFC 9112 6) for a body of `exact` bytes, or of unknown length. Returns the declared length.
+fn frame(headers: &mut HeaderMap, exact: Option<u64>, version: HttpVersion) -> Result<Option<u64>, Error> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(TRANSFER_ENCODING);
+    }
+    let given = headers.get(CONTENT_LENGTH).map(|value| declared(headers, value));
+    match (exact, given) {
+        // "0" says something that its absence does not: keep it as the client or the configuration wrote it.
+        (Some(0), Some(Some(0)) | None) => Ok(Some(0)),
+        (Some(0), Some(_)) => {
+            headers.remove(CONTENT_LENGTH);
+            Ok(Some(0))
+        }
+        (Some(n), Some(Some(given))) if n == given => Ok(Some(n)),
+        (Some(n), _) => {
+            headers.insert(CONTENT_LENGTH, n.into());
+            Ok(Some(n))
+        }
+        (None, Some(Some(given))) => Ok(Some(given)),
+        (None, _) if version == HttpVersion::Http10 => Err(Error::LengthRequired),
+        (None, given) => {
+            if given.is_some() {
+                headers.remove(CONTENT_LENGTH);
+            }
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            Ok(None)
+        }
+    }
+}
+
+/// The length that one proper Content-Length field declares.
+fn declared(headers: &HeaderMap, value: &HeaderValue) -> Option<u64> {
+    let digits = value.to_str().ok().filter(|v| v.bytes().all(|b| b.is_ascii_digit()))?;
+    let single = headers.get_all(CONTENT_LENGTH).iter().nth(1).is_none();
+    digits.parse().ok().filter(|_| single)
+}
+
+impl Outgoing {
+    pub(crate) fn empty() -> Self {
+        Self { body: None, left: Some(0), progress: None }
+    }
+
+    fn new<B>(body: B, left: Option<u64>) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self { body: Some(Box::pin(IntoBoxError { body })), left, progress: Some(Arc::default()) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// How far it gets. An empty body makes no progress: there is nothing to wait for.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
+        self.progress.clone()
+    }
+
+    fn complete(&mut self) {
+        self.body = None;
+        if let Some(progress) = &self.progress {
+            progress.complete.store(true, Relaxed);
+        }
+    }
+
+    fn fail(&mut self, error: BoxError) -> Failed {
+        self.body = None;
+        if let Some(progress) = &self.progress {
+            *progress.error.lock() = Some(error);
+        }
+        Failed
+    }
+
+    /// Takes `data` off what was declared.
+    fn count(&mut self, data: &Bytes) -> Result<(), WrongLength> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(data.len() as u64).ok_or(WrongLength)?;
+        }
+        Ok(())
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Failed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failed>>> {
+        loop {
+            let Some(body) = &mut self.body else { return Poll::Ready(None) };
+            let frame = match ready!(body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.fail(error)))),
+                None if self.left.is_none_or(|left| left == 0) => {
+                    self.complete();
+                    return Poll::Ready(None);
+                }
+                None => return Poll::Ready(Some(Err(self.fail(WrongLength.into())))),
+            };
+            // Trailers: an HTTP/1 upstream gets none.
+            let Ok(data) = frame.into_data() else { continue };
+            if let Err(error) = self.count(&data) {
+                return Poll::Ready(Some(Err(self.fail(error.into()))));
+            }
+            // The connection does not ask again once it has all that was declared.
+            let ended = self.body.as_ref().is_some_and(|body| body.is_end_stream());
+            match self.left {
+                Some(0) => self.complete(),
+                Some(_) if ended => return Poll::Ready(Some(Err(self.fail(WrongLength.into())))),
+                None if ended => self.complete(),
+                _ => {}
+            }
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+pin_project_lite::pin_project! {
+    struct IntoBoxError<B> {
+        #[pin]
+        body: B,
+    }
+}
+
+impl<B> Body for IntoBoxError<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.project().body.poll_frame(cx).map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(given: &[(&str, &str)], exact: Option<u64>, version: HttpVersion, expected: Option<&str>) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        let framed = frame(&mut headers, exact, version).map(|left| {
+            let te = headers.get_all(TRANSFER_ENCODING).iter().map(|v| format!("te={}", v.to_str().unwrap()));
+            let cl = headers.get_all(CONTENT_LENGTH).iter().map(|v| format!("cl={}", v.to_str().unwrap()));
+            assert_eq!(left.is_none(), headers.contains_key(TRANSFER_ENCODING));
+            te.chain(cl).collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(framed.ok().as_deref(), expected, "{given:?} {exact:?}");
+    }
+
+    #[test]
+    fn framing() {
+        use HttpVersion::{Http10, Http11};
+        let (cl, te) = ("content-length", "transfer-encoding");
+        check(&[], Some(0), Http11, Some(""));
+        check(&[(cl, "0")], Some(0), Http11, Some("cl=0"));
+        check(&[(cl, "5")], Some(0), Http11, Some(""));
+        check(&[(te, "chunked")], Some(0), Http11, Some(""));
+        check(&[], Some(3), Http11, Some("cl=3"));
+        check(&[(cl, "3")], Some(3), Http10, Some("cl=3"));
+        check(&[(cl, "4"), (te, "chunked")], Some(3), Http11, Some("cl=3"));
+        check(&[(cl, "3"), (cl, "3")], Some(3), Http11, Some("cl=3"));
+        check(&[(cl, "7")], None, Http11, Some("cl=7"));
+        check(&[(cl, "7"), (te, "chunked")], None, Http11, Some("cl=7"));
+        check(&[(cl, "+7")], None, Http11, Some("te=chunked"));
+        check(&[(cl, "7"), (cl, "8")], None, Http11, Some("te=chunked"));
+        check(&[(te, "gzip, chunked")], None, Http11, Some("te=chunked"));
+        check(&[], None, Http10, None);
+        check(&[(cl, "7")], None, Http10, Some("cl=7"));
+    }
+}

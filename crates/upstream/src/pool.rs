@@ -1,0 +1,230 @@
+//! Kept connections: one pool for each upstream and worker.
+
+use std::num::NonZeroU64;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::connect::connect;
+use crate::http1::Connection;
+use crate::idle::{Idle, State};
+use crate::task::Task;
+use crate::transport::{Fingerprint, Transport};
+use crate::{Error, Peer, PeerAddress};
+
+/// The least time between two sweeps: many connections expire at once, at the price of closing some a little late.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long connections are kept, and how many: a builder.
+///
+/// ```
+/// use std::{num::NonZeroU64, time::Duration};
+/// use propylon_upstream::{Keepalive, Pool};
+///
+/// let keepalive = Keepalive::new().connections(64).requests(NonZeroU64::MIN).timeout(Duration::from_secs(5));
+/// assert_eq!(Pool::new(keepalive).idle(), 0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    connections: usize,
+    requests: NonZeroU64,
+    time: Duration,
+    timeout: Duration,
+}
+
+impl Keepalive {
+    /// The defaults: 32 idle connections, 1000 requests each, for an hour, idle for 60 s at most.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            connections: 32,
+            requests: NonZeroU64::MIN.saturating_add(999),
+            time: Duration::from_secs(3600),
+            timeout: Duration::from_secs(60),
+        }
+    }
+
+    /// Keeps none.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new().connections(0)
+    }
+
+    /// How many idle connections a pool keeps, whatever their peers; the least recently used one goes first. Default 32, 0
+    /// for none (nginx: `keepalive`).
+    #[must_use]
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// How many requests a connection serves. Default 1000 (nginx: `keepalive_requests`).
+    #[must_use]
+    pub fn requests(mut self, requests: NonZeroU64) -> Self {
+        self.requests = requests;
+        self
+    }
+
+    /// How old a connection may be to be kept after a request. Default 1 h (nginx: `keepalive_time`).
+    #[must_use]
+    pub fn time(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// How long a connection may be idle. Default 60 s (nginx: `keepalive_timeout`). Never used after that; closed up to
+    /// a second later.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl Default for Keepalive {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Kept connections to the peers of one upstream: one pool for each upstream and worker. A clone is the same pool.
+///
+/// Idle connections are closed when the last clone drops. A connection's task belongs to its connection: it ends when the
+/// connection is dropped by the pool or by the exchange that uses it. One more task sweeps what idled for too long, and only
+/// runs while something is idle.
+///
+/// Must be used within a tokio runtime.
+#[derive(Clone, Debug)]
+pub struct Pool(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    keepalive: Keepalive,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    idle: Idle<Key, Lease>,
+    sweeper: Option<Task>,
+}
+
+/// Connections with the same key are interchangeable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    address: PeerAddress,
+    fingerprint: Fingerprint,
+}
+
+impl Key {
+    pub(crate) fn new(peer: &Peer, transport: &Transport) -> Self {
+        Self { address: peer.address().clone(), fingerprint: transport.fingerprint }
+    }
+}
+
+/// A connection in use: dropping it closes it, [`give_back`](Self::give_back) keeps it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) connection: Connection,
+    key: Key,
+    opened: Instant,
+    requests: u64,
+    pool: Weak<Inner>,
+}
+
+impl Pool {
+    /// A pool that keeps connections so.
+    #[must_use]
+    pub fn new(keepalive: Keepalive) -> Self {
+        let idle = Idle::new(keepalive.connections, keepalive.timeout);
+        Self(Arc::new(Inner { keepalive, kept: Mutex::new(Kept { idle, sweeper: None }) }))
+    }
+
+    /// How many connections are idle.
+    #[must_use]
+    pub fn idle(&self) -> usize {
+        self.0.kept.lock().idle.len()
+    }
+
+    /// Closes the idle connections.
+    pub fn clear(&self) {
+        let cleared = self.0.kept.lock().idle.clear();
+        drop(cleared);
+    }
+
+    /// A kept connection, if there is one.
+    pub(crate) fn take(&self, key: &Key) -> Option<Lease> {
+        let mut kept = self.0.kept.lock();
+        if kept.idle.is_empty() {
+            return None;
+        }
+        kept.idle.take(Instant::now(), key, |lease| lease.connection.state())
+    }
+
+    /// A new connection.
+    pub(crate) async fn connect(&self, peer: &Peer, transport: &Transport) -> Result<Lease, Error> {
+        let socket = connect(peer, transport).await?;
+        let pool = Arc::downgrade(&self.0);
+        let closed = {
+            let pool = Weak::clone(&pool);
+            move || {
+                if let Some(pool) = pool.upgrade() {
+                    pool.kept.lock().idle.forget(|lease| lease.connection.state() == State::Dead);
+                }
+            }
+        };
+        let connection = Connection::open(socket, transport.fingerprint, closed).await?;
+        Ok(Lease { connection, key: Key::new(peer, transport), opened: Instant::now(), requests: 0, pool })
+    }
+}
+
+impl Lease {
+    /// One more request is sent on it.
+    pub(crate) fn begin(&mut self) {
+        self.requests += 1;
+    }
+
+    /// Keeps the connection for the next request, if the pool wants it.
+    pub(crate) fn give_back(self) {
+        let Some(pool) = self.pool.upgrade() else { return };
+        let now = Instant::now();
+        let limits = &pool.keepalive;
+        let worn = self.requests >= limits.requests.get()
+            || now.saturating_duration_since(self.opened) >= limits.time
+            || limits.timeout.is_zero();
+        if worn || self.connection.state() == State::Dead {
+            return;
+        }
+        let mut kept = pool.kept.lock();
+        let evicted = kept.idle.put(now, self.key.clone(), self);
+        if kept.sweeper.is_none()
+            && let Some(at) = kept.idle.next_expiry()
+        {
+            kept.sweeper = Some(Task::spawn(sweep(Arc::downgrade(&pool), at)));
+        }
+        drop(kept);
+        drop(evicted);
+    }
+}
+
+/// Closes what has been idle for too long, until nothing is.
+async fn sweep(pool: Weak<Inner>, mut at: Instant) {
+    loop {
+        tokio::time::sleep_until(at).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let now = Instant::now();
+        let mut kept = pool.kept.lock();
+        let expired = kept.idle.expire(now);
+        match kept.idle.next_expiry() {
+            Some(next) => at = next.max(now + SWEEP),
+            None => {
+                kept.sweeper = None;
+                return;
+            }
+        }
+        drop(kept);
+        drop(expired);
+    }
+}

@@ -1,0 +1,98 @@
+//! How a route talks to its upstream.
+
+use std::time::Duration;
+
+/// The version of HTTP/1 that requests go out with (nginx: `proxy_http_version`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HttpVersion {
+    /// HTTP/1.0: `Connection: close` unless the request has a `Connection`, no kept connections, no chunked request body.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+/// How a route talks to its upstream: a builder.
+///
+/// ```
+/// use std::time::Duration;
+/// use propylon_upstream::{HttpVersion, Transport};
+///
+/// let transport = Transport::new().connect_timeout(Duration::from_secs(5)).http_version(HttpVersion::Http10);
+/// # let _ = transport;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transport {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) http_version: HttpVersion,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// The settings that a connection keeps for life: only requests with the same may share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Fingerprint {
+    pub(crate) socket_keepalive: bool,
+    pub(crate) max_head: usize,
+    pub(crate) max_fields: usize,
+}
+
+/// What hyper parses without a heap allocation.
+pub(crate) const DEFAULT_MAX_FIELDS: usize = 100;
+
+impl Transport {
+    /// The defaults: 60 s to connect, HTTP/1.1, no `SO_KEEPALIVE`, response heads of 64 KiB and 100 fields.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(60),
+            http_version: HttpVersion::Http11,
+            fingerprint: Fingerprint {
+                socket_keepalive: false,
+                max_head: 64 * 1024,
+                max_fields: DEFAULT_MAX_FIELDS,
+            },
+        }
+    }
+
+    /// How long making a connection may take. Default 60 s (nginx: `proxy_connect_timeout`).
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The version that requests go out with. Default HTTP/1.1 (nginx: `proxy_http_version`).
+    #[must_use]
+    pub fn http_version(mut self, version: HttpVersion) -> Self {
+        self.http_version = version;
+        self
+    }
+
+    /// `SO_KEEPALIVE` on TCP connections. Default off (nginx: `proxy_socket_keepalive`). `TCP_NODELAY` is always on.
+    #[must_use]
+    pub fn socket_keepalive(mut self, on: bool) -> Self {
+        self.fingerprint.socket_keepalive = on;
+        self
+    }
+
+    /// How many bytes a response head may have, and the trailers too. Default 64 KiB (nginx: `proxy_buffer_size`, whose
+    /// default of 4 KiB or 8 KiB is known to be too small).
+    #[must_use]
+    pub fn max_head(mut self, bytes: usize) -> Self {
+        self.fingerprint.max_head = bytes;
+        self
+    }
+
+    /// How many fields a response head may have. Default 100; another number costs two allocations a response.
+    #[must_use]
+    pub fn max_fields(mut self, fields: usize) -> Self {
+        self.fingerprint.max_fields = fields;
+        self
+    }
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
