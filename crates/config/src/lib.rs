@@ -1,1 +1,115 @@
 //! TOML to a checked configuration: inheritance, units, references, errors with spans.
+//!
+//! ## Example
+//! ```
+//! let text = r#"
+//!     [defaults.timeout]
+//!     read = "30s"
+//!
+//!     [upstream.backend]
+//!     server = [{ address = "127.0.0.1:8001" }]
+//!
+//!     [[server]]
+//!     listen = ["127.0.0.1:8080"]
+//!     name = ["example.com"]
+//!     [[server.location]]
+//!     match = "/"
+//!     proxy_pass = "http://backend"
+//!     headers.set = { Host = "$host" }
+//! "#;
+//! let config = propylon_config::parse(text, "propylon.toml").unwrap().config;
+//! let location = &config.servers[0].locations[0];
+//! assert_eq!(location.settings.timeout.read.as_secs(), 30);
+//! assert_eq!(location.settings.headers.set[0].values[0].source(), "$host");
+//!
+//! // Everything that is wrong comes at once, each with its place.
+//! let report = propylon_config::parse("[runtime]\nworker = 2\nreuseport = 1\n", "bad.toml").unwrap_err();
+//! assert_eq!(report.diagnostics().len(), 2);
+//! println!("{report}");
+//! ```
+//!
+//! ## What it does
+//! - [`load`] and [`parse`] turn a file into a [`Config`], or into a [`Report`] of everything that is wrong with it, syntax
+//!   errors included: file, line, column, the text at fault, what was expected, the nearest valid name.
+//! - Three levels, `[defaults]` < `[[server]]` < `[[server.location]]`, are joined key by key.
+//! - Templates are compiled, references resolved, listeners of all servers joined.
+//! - Each level keeps where its values come from: [`Effective`].
+//! - One table of keys makes the reader, the JSON [`schema`] and the [`reference`](fn@reference) page.
+//!
+//! ## What it does not
+//! It opens no socket, resolves no name and reads no file but the configuration. What only the world decides (a name that
+//! does not resolve, a port that is taken) is found when the gateway is built; [`Report::with`] puts it into the same report.
+//! Regexes are checked here but compiled by the router. Paths are kept as written: a relative one counts from the working
+//! directory of the process.
+//!
+//! ## nginx
+//! A key is the nginx directive without its module's prefix, in a table that has the module's task: `proxy_read_timeout` is
+//! `timeout.read`. The [`reference`](fn@reference) page names the directive of each key. Durations and sizes have nginx's
+//! grammar: [`duration`], [`size`].
+//!
+//! ## Errors
+//! A [`Report`]; its [`Diagnostic`]s can be read one by one or rendered.
+//!
+//! ## Cost
+//! Run once for each load: linear in the size of the file, but for the search of the nearest name of a misspelt one.
+//! Templates with the same text are compiled once and shared.
+
+mod access_log;
+mod address;
+mod balance;
+mod config;
+mod effective;
+mod error_log;
+mod headers;
+mod json_schema;
+mod key;
+mod listen;
+mod location;
+mod location_match;
+mod log_format;
+mod map;
+mod nearest;
+mod pattern;
+mod proxy_pass;
+mod reader;
+mod reference;
+mod report;
+mod respond;
+mod runtime;
+mod server;
+mod server_name;
+mod settings;
+mod shape;
+mod source;
+mod syslog;
+mod timeout;
+mod units;
+mod upstream;
+
+pub use propylon_vars::Template;
+
+pub use crate::access_log::{AccessLog, Buffer, LogTarget};
+pub use crate::address::Address;
+pub use crate::balance::{Method, Upstream};
+pub use crate::config::{Config, Loaded, load, parse};
+pub use crate::effective::{Effective, Level, Origin, Setting};
+pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
+pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
+pub use crate::json_schema::schema;
+pub use crate::listen::{Listen, ListenAddress, Listener};
+pub use crate::location::{Action, Location};
+pub use crate::location_match::LocationMatch;
+pub use crate::log_format::{Escape, LogFormat};
+pub use crate::proxy_pass::{Destination, ProxyPass, Scheme, Target};
+pub use crate::reference::reference;
+pub use crate::report::{Diagnostic, Related, Report, Severity};
+pub use crate::respond::Return;
+pub use crate::runtime::{Http1, Runtime, Workers};
+pub use crate::server::Server;
+pub use crate::server_name::ServerName;
+pub use crate::settings::Settings;
+pub use crate::source::{Source, Span, Spanned};
+pub use crate::syslog::{Syslog, SyslogServer};
+pub use crate::timeout::Timeout;
+pub use crate::units::{UnitError, duration, size};
+pub use crate::upstream::{Transport, UpstreamVersion};

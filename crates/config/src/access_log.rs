@@ -1,0 +1,203 @@
+//! The table `access_log`: a line for each request. One table inherits key by key; an array of tables stands for itself.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use propylon_vars::Template;
+use toml::de::{DeTable, DeValue};
+
+use crate::effective::{Effective, Level, Origin, Setting};
+use crate::key::{Key, Kind, Need, Table};
+use crate::log_format::LogFormat;
+use crate::nearest::nearest;
+use crate::reader::{Context, Levels, Scope, below};
+use crate::report::Diagnostic;
+use crate::source::Spanned;
+use crate::syslog::{self, Syslog};
+
+/// One access log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessLog {
+    /// Where lines go.
+    pub target: LogTarget,
+    /// What a line holds.
+    pub format: Arc<LogFormat>,
+    /// A request is logged unless this is empty or `0`.
+    pub condition: Option<Template>,
+    /// Lines are collected; `None`: each is written at once.
+    pub buffer: Option<Buffer>,
+}
+
+/// How lines are collected before they are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Buffer {
+    /// Bytes.
+    pub size: u64,
+    /// How long a line may wait; `None`: until the buffer is full.
+    pub flush: Option<Duration>,
+}
+
+/// Where lines of an access log go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LogTarget {
+    /// The standard output stream.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+    /// A syslog server.
+    Syslog(Syslog),
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "access_log",
+    doc: "A line for each request. One table inherits key by key; an array of tables (several logs) replaces what the \
+          outer level has. Without any, nothing is logged.",
+    keys: &[
+        Key {
+            name: "path",
+            kind: Kind::Text { hint: "a file path, \"stdout\", \"off\" or \"syslog:server=...\"" },
+            need: Need::Optional,
+            nginx: "access_log",
+            doc: "A file, \"stdout\", \"off\", or \"syslog:server=ADDRESS[:PORT]|unix:/PATH[,facility=local7][,tag=propylon]\
+                  [,severity=info][,nohostname]\".",
+        },
+        Key {
+            name: "format",
+            kind: Kind::Text { hint: "the name of a log format" },
+            need: Need::Default("\"combined\""),
+            nginx: "access_log",
+            doc: "The name of a `log_format`, or \"combined\" or \"json\".",
+        },
+        Key {
+            name: "if",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "access_log ... if=",
+            doc: "A request is not logged when this is empty or \"0\".",
+        },
+        Key {
+            name: "buffer",
+            kind: Kind::Size,
+            need: Need::Optional,
+            nginx: "access_log ... buffer=",
+            doc: "Lines are collected in this much memory; with `flush` alone it is \"64k\". Without both each line is \
+                  written at once.",
+        },
+        Key {
+            name: "flush",
+            kind: Kind::Duration { zero: false },
+            need: Need::Optional,
+            nginx: "access_log ... flush=",
+            doc: "How long a collected line may wait.",
+        },
+    ],
+    unbuilt: &["gzip"],
+};
+
+pub(crate) const KIND: Kind = Kind::Either(&[Kind::Table(&TABLE), Kind::List(&Kind::Table(&TABLE))]);
+
+const SIZE_WITH_FLUSH: u64 = 64 << 10;
+
+/// The logs of a level.
+pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effective) -> Vec<AccessLog> {
+    let innermost_array = levels.iter().rposition(|(_, table)| logs(table).is_some_and(DeValue::is_array));
+    let innermost_table = levels.iter().rposition(|(_, table)| logs(table).is_some_and(DeValue::is_table));
+    let Some(at) = innermost_array.filter(|array| Some(*array) > innermost_table) else {
+        let tables = levels.get(innermost_array.map_or(0, |at| at + 1)..).unwrap_or_default();
+        return one(cx, below(&tables.to_vec(), "access_log"), effective);
+    };
+    let Some((level, value)) =
+        levels.get(at).and_then(|(level, table)| Some((*level, table.get("access_log")?)))
+    else {
+        return Vec::new();
+    };
+    let origin = Origin::Set { level, span: cx.span(value.span()) };
+    let items: Vec<&DeTable<'_>> = value
+        .get_ref()
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.get_ref().as_table())
+        .collect();
+    let count = format!("{} logs", items.len()).into();
+    effective.push(Setting { key: "access_log".into(), value: count, origin });
+    items.into_iter().flat_map(|table| one(cx, vec![(level, table)], &mut Effective::default())).collect()
+}
+
+fn logs<'s>(table: &'s DeTable<'s>) -> Option<&'s DeValue<'s>> {
+    table.get("access_log").map(toml::Spanned::get_ref)
+}
+
+fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Effective) -> Vec<AccessLog> {
+    let first_key = levels.last().and_then(|(_, table)| table.keys().next()).map(toml::Spanned::span);
+    let mut scope = Scope::inherited(cx, &TABLE, levels, effective);
+    let path = scope.text("path");
+    let name = scope.text("format");
+    let condition = scope.template("if");
+    let size = scope.size_if_set("buffer");
+    let flush = scope.duration_if_set("flush");
+    let Some(path) = path else {
+        if let Some(key) = first_key {
+            cx.push(
+                Diagnostic::at(key, "this access log has no `path`")
+                    .label("expected `path` beside it, or on an outer level"),
+            );
+        }
+        return Vec::new();
+    };
+    if &**path == "off" {
+        return Vec::new();
+    }
+    let buffer = match (size, flush) {
+        (None, None) | (Some(0), _) => None,
+        (size, flush) => Some(Buffer { size: size.unwrap_or(SIZE_WITH_FLUSH), flush }),
+    };
+    let (Some(target), Some(format)) = (target(cx, &path), format(cx, name)) else { return Vec::new() };
+    if buffer.is_some() && matches!(target, LogTarget::Syslog(_)) {
+        cx.push(
+            Diagnostic::error(path.span, "a syslog server takes each line at once")
+                .label("expected neither `buffer` nor `flush`"),
+        );
+    }
+    vec![AccessLog { target, format, condition, buffer }]
+}
+
+fn target(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<LogTarget> {
+    let text: &str = path;
+    let problem = match text {
+        "stdout" => return Some(LogTarget::Stdout),
+        "" => {
+            Diagnostic::error(path.span, "the path is empty").label("expected a file, \"stdout\" or \"off\"")
+        }
+        "stderr" => Diagnostic::error(path.span, "an access log cannot go to stderr")
+            .label("expected a file, \"stdout\", \"off\" or \"syslog:server=...\""),
+        _ if text.starts_with("syslog:") => return syslog::read(cx, path).map(LogTarget::Syslog),
+        _ if text.contains('$') => {
+            Diagnostic::error(path.span, "a path with variables is not built into this version of propylon")
+                .label("expected a plain path")
+        }
+        _ => return Some(LogTarget::File(text.into())),
+    };
+    cx.push(problem);
+    None
+}
+
+fn format(cx: &mut Context, name: Option<Spanned<Box<str>>>) -> Option<Arc<LogFormat>> {
+    let Some(name) = name else { return cx.formats.get("combined").cloned() };
+    if let Some(format) = cx.formats.get(&*name.value) {
+        return Some(format.clone());
+    }
+    if !cx.broken.contains(&name.value) {
+        let span: Range<usize> = name.span.range();
+        let help = nearest(&name, cx.formats.keys().chain(&cx.broken).map(AsRef::as_ref));
+        let help = help.map(|known| format!("did you mean \"{known}\"?"));
+        cx.push(
+            Diagnostic::at(span, format!("unknown log format `{}`", *name))
+                .label("no `log_format` has this name")
+                .maybe_help(help),
+        );
+    }
+    None
+}

@@ -1,0 +1,225 @@
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use propylon_vars::Definitions;
+use toml::de::{DeTable, DeValue};
+
+use crate::balance::{self, Upstream};
+use crate::effective::{Effective, Level};
+use crate::error_log::{self, ErrorLog};
+use crate::key::{Key, Kind, Need, Table};
+use crate::listen::{self, Listener};
+use crate::log_format::{self, LogFormat};
+use crate::map;
+use crate::pattern;
+use crate::reader::{Context, Levels, Scope};
+use crate::report::{Diagnostic, Report};
+use crate::runtime::{self, Runtime};
+use crate::server::{self, Server};
+use crate::settings::Settings;
+use crate::shape;
+use crate::source::Source;
+
+/// A checked configuration: inheritance applied, every value in its final type, every reference resolved.
+///
+/// Two configurations are equal when they mean the same, however they are laid out.
+///
+/// ```
+/// let one = propylon_config::parse("[[server]]\nreturn = [204]\n", "a.toml").unwrap();
+/// let other = propylon_config::parse("# a note\n\n[[server]]\n  return = [ 204 ]\n", "b.toml").unwrap();
+/// assert_eq!(one.config, other.config);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The text it was made from, for later reports.
+    pub source: Arc<Source>,
+    /// The process.
+    pub runtime: Runtime,
+    /// Where the gateway reports trouble.
+    pub error_log: ErrorLog,
+    /// The compiled maps, and the names of regex groups.
+    pub definitions: Definitions,
+    /// The log formats by name, `combined` and `json` among them.
+    pub formats: IndexMap<Box<str>, Arc<LogFormat>>,
+    /// The groups of servers by name.
+    pub upstreams: IndexMap<Box<str>, Arc<Upstream>>,
+    /// Each distinct address that any server listens at, in the order of the file.
+    pub listeners: Vec<Listener>,
+    /// The virtual hosts, in the order of the file.
+    pub servers: Vec<Arc<Server>>,
+}
+
+/// A configuration that can be used, and what is odd about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings alone.
+    pub warnings: Report,
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "",
+    doc: "The whole file.",
+    keys: &[
+        top("runtime", Kind::Table(&runtime::TABLE), "The process."),
+        top("error_log", Kind::Table(&error_log::TABLE), "Where the gateway reports trouble."),
+        Key {
+            nginx: "log_format",
+            ..top("log_format", log_format::KIND, "Lines of the access log by name: a template, or a table.")
+        },
+        Key { nginx: "map", ..top("map", map::KIND, "Variables made from others, by name.") },
+        Key { nginx: "upstream", ..top("upstream", balance::KIND, "Groups of servers by name.") },
+        Key {
+            nginx: "http",
+            ..top("defaults", Kind::Table(&server::DEFAULTS), "What every server inherits.")
+        },
+        Key {
+            nginx: "server",
+            ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
+        },
+    ],
+    unbuilt: &["admin", "resolver", "cache_zone", "limit_zone", "acme"],
+};
+
+const fn top(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, need: Need::Optional, nginx: "", doc }
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// A report of everything that is wrong, also when the file cannot be read or is not UTF-8.
+pub fn load(path: &Path) -> Result<Loaded, Report> {
+    let name = path.display().to_string();
+    let fail = |message: String, text: &str| {
+        let source = Arc::new(Source::new(&name, text));
+        Report::new(source).with(Diagnostic::whole(message))
+    };
+    let bytes = std::fs::read(path)
+        .map_err(|error| fail(format!("the configuration cannot be read: {error}"), ""))?;
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, &name),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let mut report = Report::new(Arc::new(Source::new(&name, &text)));
+            let place = valid..valid + char::REPLACEMENT_CHARACTER.len_utf8();
+            report.push(Diagnostic::at(place, "the file is not UTF-8").label("the first byte that is not"));
+            Err(report)
+        }
+    }
+}
+
+/// Reads a configuration from text; `name` is what reports call it.
+///
+/// ```
+/// let text = r#"
+///     [upstream.backend]
+///     server = [{ address = "127.0.0.1:8001" }]
+///
+///     [[server]]
+///     listen = ["8080"]
+///     [[server.location]]
+///     match = "/"
+///     proxy_pass = "http://backend"
+/// "#;
+/// let loaded = propylon_config::parse(text, "propylon.toml").unwrap();
+/// assert_eq!(loaded.config.listeners[0].address.to_string(), "0.0.0.0:8080");
+/// assert!(loaded.warnings.is_empty());
+/// ```
+///
+/// # Errors
+/// A report of everything that is wrong.
+pub fn parse(source: &str, name: &str) -> Result<Loaded, Report> {
+    let source = Arc::new(Source::new(name, source));
+    let mut cx = Context::new(source.clone());
+    let (root, syntax) = DeTable::parse_recoverable(source.text());
+    let table = root.get_ref();
+    shape::check(&mut cx, table, 0..0, &TABLE);
+    let config = resolve(&mut cx, table);
+    let mut report = cx.report;
+    add_syntax(&source, &mut report, &syntax);
+    report.sort();
+    if report.has_errors() {
+        return Err(report);
+    }
+    Ok(Loaded { config, warnings: report })
+}
+
+/// The parser goes on after an error with what it can make of the text: what else it says of such a line is noise.
+fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) {
+    let places: Vec<Range<usize>> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
+    let lines: Vec<Range<usize>> = places.iter().map(|place| source.lines_around(place).0).collect();
+    report.retain(|diagnostic| {
+        let start = diagnostic.span.as_ref().map_or(0, |span| span.start);
+        !lines.iter().any(|line| line.contains(&start))
+    });
+    let broken = lines.iter().map(|line| line.start).min();
+    report.retain(|diagnostic| {
+        // A value that could not be read has no place.
+        let nowhere = diagnostic.span.as_ref().is_some_and(|span| *span == (0..0));
+        broken.is_none() || !nowhere
+    });
+    for (error, place) in errors.iter().zip(places) {
+        let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
+        let diagnostic = Diagnostic::at(place, format!("this is no TOML: {message}"));
+        let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
+        report.push(diagnostic.label(label));
+    }
+}
+
+fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
+    let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
+    map::read(cx, table("map"), group_names(root));
+    log_format::read(cx, table("log_format"));
+    balance::read(cx, table("upstream"));
+    let runtime = Runtime::read(&mut Scope::alone(cx, &runtime::TABLE, table("runtime")));
+    let error_log = ErrorLog::read(&mut Scope::alone(cx, &error_log::TABLE, table("error_log")));
+    let levels: Levels<'_> = table("defaults").into_iter().map(|table| (Level::Defaults, table)).collect();
+    if !levels.is_empty() {
+        // Checked even when no server inherits them.
+        Settings::read(cx, &levels, Effective::default());
+    }
+    let servers = root.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
+    let servers: Vec<Arc<Server>> =
+        servers.filter_map(|value| server::read(cx, &levels, value)).map(Arc::new).collect();
+    let listeners = listen::merge(cx, servers.iter().map(|server| server.listens.as_slice()));
+    server::conflicts(cx, &servers);
+    if servers.is_empty() && !cx.report.has_errors() {
+        cx.push(Diagnostic::whole("there is no [[server]]: nothing would be served").softened());
+    }
+    Config {
+        source: cx.source.clone(),
+        runtime,
+        error_log,
+        definitions: cx.definitions.clone(),
+        formats: std::mem::take(&mut cx.formats),
+        upstreams: std::mem::take(&mut cx.upstreams),
+        listeners,
+        servers,
+    }
+}
+
+/// The groups of every server name and location regex: variables everywhere, as in nginx.
+fn group_names(root: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
+    let mut names = Vec::new();
+    let mut add = |value: &toml::Spanned<DeValue<'_>>| {
+        if let Some(text) = value.get_ref().as_str().filter(|text| text.starts_with('~')) {
+            names.extend(pattern::group_names(text).into_iter().map(|name| (name.to_owned(), value.span())));
+        }
+    };
+    for server in tables(root, "server") {
+        let hosts = server.get("name").and_then(|value| value.get_ref().as_array());
+        hosts.into_iter().flatten().for_each(&mut add);
+        tables(server, "location").filter_map(|location| location.get("match")).for_each(&mut add);
+    }
+    names
+}
+
+fn tables<'t>(table: &'t DeTable<'t>, name: &str) -> impl Iterator<Item = &'t DeTable<'t>> {
+    let items = table.get(name).and_then(|value| value.get_ref().as_array());
+    items.into_iter().flatten().filter_map(|item| item.get_ref().as_table())
+}

@@ -1,0 +1,319 @@
+//! The table `headers`: fields to the upstream and to the client, and who the client is.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use http::{HeaderName, HeaderValue, header};
+use ipnet::IpNet;
+use propylon_vars::Template;
+use toml::de::DeValue;
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::nearest::nearest;
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+use crate::shape::not_built;
+
+/// Fields to the upstream and to the client, and who the client is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Headers {
+    /// Fields sent to the upstream, in the order of the file. A single empty static value: the field is not sent.
+    /// Never a framing field.
+    pub set: Vec<SetHeader>,
+    /// Fields added to responses of 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.
+    pub add: Vec<SetHeader>,
+    /// Fields added to every response.
+    pub add_always: Vec<SetHeader>,
+    /// Response fields of the upstream that the client does not get, beside those hidden by default.
+    pub hide: Vec<HeaderName>,
+    /// Response fields hidden by default that the client gets after all.
+    pub pass: Vec<HeaderName>,
+    /// Response fields that are not acted upon.
+    pub ignore: Vec<HeaderName>,
+    /// What happens to `Forwarded`.
+    pub forwarded: Forwarded,
+    /// Peers whose forwarding fields are believed; `None`: everyone's are passed.
+    pub trusted: Option<Vec<Peer>>,
+    /// Peers that may name the client's real address.
+    pub real_ip_from: Vec<Peer>,
+    /// The field that names it.
+    pub real_ip_header: HeaderName,
+    /// Whether trusted addresses inside that field are skipped too.
+    pub real_ip_recursive: bool,
+    /// Whether request fields with underscores are kept.
+    pub underscores: bool,
+    /// Whether request fields with invalid names are dropped rather than refused.
+    pub ignore_invalid: bool,
+}
+
+/// One field with its values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SetHeader {
+    /// The name.
+    pub name: HeaderName,
+    /// The name in the case of the file.
+    pub written: Box<str>,
+    /// The values; several make a repeated field.
+    pub values: Vec<Template>,
+}
+
+/// What happens to the field `Forwarded` (RFC 7239) of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Forwarded {
+    /// It is passed as it came.
+    Off,
+    /// This hop is appended.
+    Append,
+    /// It names this hop alone.
+    Replace,
+}
+
+/// Whom a list of addresses names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// A network; a single address is one of full length.
+    Net(IpNet),
+    /// Everyone who comes over a unix socket.
+    Unix,
+}
+
+const FIELDS: Kind = Kind::Names(&Kind::Either(&[Kind::Template, Kind::List(&Kind::Template)]));
+const NAMES: Kind = Kind::List(&Kind::Text { hint: "a header name" });
+const PEERS: Kind =
+    Kind::List(&Kind::Text { hint: "a network such as \"10.0.0.0/8\", an address, or \"unix:\"" });
+
+const IGNORABLE: [&str; 9] = [
+    "X-Accel-Redirect",
+    "X-Accel-Expires",
+    "X-Accel-Limit-Rate",
+    "X-Accel-Buffering",
+    "X-Accel-Charset",
+    "Expires",
+    "Cache-Control",
+    "Set-Cookie",
+    "Vary",
+];
+
+pub(crate) const TABLE: Table = Table {
+    name: "headers",
+    doc: "Header fields to the upstream and to the client, and who the client is. A field's value is a template or a \
+          list of templates (a repeated field). `set`, `add` and `add_always` replace the outer level's whole.",
+    keys: &[
+        Key {
+            name: "set",
+            kind: FIELDS,
+            need: Need::Default("{}"),
+            nginx: "proxy_set_header",
+            doc: "Fields sent to the upstream; an empty value: not sent. Content-Length and Transfer-Encoding are the \
+                  gateway's own.",
+        },
+        Key {
+            name: "add",
+            kind: FIELDS,
+            need: Need::Default("{}"),
+            nginx: "add_header",
+            doc: "Fields added to responses of 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.",
+        },
+        Key {
+            name: "add_always",
+            kind: FIELDS,
+            need: Need::Default("{}"),
+            nginx: "add_header ... always",
+            doc: "Fields added to every response.",
+        },
+        Key {
+            name: "hide",
+            kind: NAMES,
+            need: Need::Default("[]"),
+            nginx: "proxy_hide_header",
+            doc: "Response fields that the client does not get, beside Date, Server, X-Pad and X-Accel-*.",
+        },
+        Key {
+            name: "pass",
+            kind: NAMES,
+            need: Need::Default("[]"),
+            nginx: "proxy_pass_header",
+            doc: "Response fields hidden by default that the client gets after all.",
+        },
+        Key {
+            name: "ignore",
+            kind: NAMES,
+            need: Need::Default("[]"),
+            nginx: "proxy_ignore_headers",
+            doc: "Response fields that are not acted upon: X-Accel-Redirect, X-Accel-Expires, X-Accel-Limit-Rate, \
+                  X-Accel-Buffering, X-Accel-Charset, Expires, Cache-Control, Set-Cookie, Vary.",
+        },
+        Key {
+            name: "forwarded",
+            kind: Kind::Choice { built: &["off", "append", "replace"], unbuilt: &[] },
+            need: Need::Default("\"off\""),
+            nginx: "",
+            doc: "The field Forwarded (RFC 7239) to the upstream: as it came, this hop appended, or this hop alone.",
+        },
+        Key {
+            name: "trusted",
+            kind: PEERS,
+            need: Need::Optional,
+            nginx: "",
+            doc: "Peers whose X-Forwarded-*, Forwarded, X-Real-IP and Proxy fields are passed; those of all others are \
+                  removed. Not set: everyone's are passed.",
+        },
+        Key {
+            name: "real_ip_from",
+            kind: PEERS,
+            need: Need::Default("[]"),
+            nginx: "set_real_ip_from",
+            doc: "Peers that may name the client's real address.",
+        },
+        Key {
+            name: "real_ip_header",
+            kind: Kind::Text { hint: "a header name" },
+            need: Need::Default("\"X-Real-IP\""),
+            nginx: "real_ip_header",
+            doc: "The request field that names it.",
+        },
+        Key {
+            name: "real_ip_recursive",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "real_ip_recursive",
+            doc: "Whether the last address that is not of `real_ip_from` counts, rather than the last one.",
+        },
+        Key {
+            name: "underscores",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "underscores_in_headers",
+            doc: "Whether request fields with underscores in their names are valid.",
+        },
+        Key {
+            name: "ignore_invalid",
+            kind: Kind::Bool,
+            need: Need::Default("true"),
+            nginx: "ignore_invalid_headers",
+            doc: "Whether request fields with invalid names are dropped.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+impl Headers {
+    pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
+        Self {
+            set: fields(scope, "set"),
+            add: fields(scope, "add"),
+            add_always: fields(scope, "add_always"),
+            hide: scope.list("hide", Context::header_name).unwrap_or_default(),
+            pass: scope.list("pass", Context::header_name).unwrap_or_default(),
+            ignore: scope.list("ignore", ignorable).unwrap_or_default(),
+            forwarded: match scope.text("forwarded").as_deref().map(AsRef::as_ref) {
+                Some("append") => Forwarded::Append,
+                Some("replace") => Forwarded::Replace,
+                _ => Forwarded::Off,
+            },
+            trusted: scope.list("trusted", peer),
+            real_ip_from: scope.list("real_ip_from", peer).unwrap_or_default(),
+            real_ip_header: real_ip_header(scope),
+            real_ip_recursive: scope.bool("real_ip_recursive"),
+            underscores: scope.bool("underscores"),
+            ignore_invalid: scope.bool("ignore_invalid"),
+        }
+    }
+}
+
+impl Context {
+    fn field(&mut self, written: &str, span: Range<usize>, value: &Value<'_>) -> Option<SetHeader> {
+        let name = self.header_name(written, span.clone())?;
+        let values: Vec<Template> = match value.get_ref() {
+            DeValue::Array(items) => items.iter().filter_map(|item| field_value(self, item)).collect(),
+            _ => field_value(self, value).into_iter().collect(),
+        };
+        if name == header::CONTENT_LENGTH || name == header::TRANSFER_ENCODING {
+            // nginx's idiom: `Content-Length ""` beside a body that is not passed.
+            let empty = values.iter().all(|value| value.source().is_empty());
+            if !empty {
+                let message = format!("`{written}` cannot be set");
+                self.push(
+                    Diagnostic::at(span, message).label("framing is computed from the body that is sent"),
+                );
+            }
+            return None;
+        }
+        Some(SetHeader { name, written: written.into(), values })
+    }
+}
+
+fn fields(scope: &mut Scope<'_>, key: &'static str) -> Vec<SetHeader> {
+    let fields = scope.read(key, |cx, value| {
+        let mut fields: Vec<SetHeader> = Vec::new();
+        for (written, value) in value.get_ref().as_table()? {
+            let Some(field) = cx.field(written.get_ref(), written.span(), value) else { continue };
+            if fields.iter().any(|known| known.name == field.name) {
+                cx.push(
+                    Diagnostic::at(written.span(), format!("`{}` is set twice", field.written))
+                        .label("header names are the same in any case")
+                        .help("for a repeated field write a list of values"),
+                );
+            }
+            fields.push(field);
+        }
+        Some(fields)
+    });
+    fields.unwrap_or_default()
+}
+
+fn field_value(cx: &mut Context, value: &Value<'_>) -> Option<Template> {
+    let text = value.get_ref().as_str()?;
+    if HeaderValue::from_bytes(text.as_bytes()).is_err() {
+        cx.push(
+            Diagnostic::at(value.span(), "this is no header value")
+                .label("expected text without line breaks and control characters"),
+        );
+        return None;
+    }
+    cx.template(text, &value.span())
+}
+
+fn ignorable(cx: &mut Context, text: &str, span: Range<usize>) -> Option<HeaderName> {
+    if IGNORABLE.iter().any(|known| known.eq_ignore_ascii_case(text)) {
+        return cx.header_name(text, span);
+    }
+    let help = nearest(text, IGNORABLE).map(|name| format!("did you mean \"{name}\"?"));
+    cx.push(
+        Diagnostic::at(span, format!("`{text}` cannot be ignored"))
+            .label(format!("expected one of {}", IGNORABLE.join(", ")))
+            .maybe_help(help),
+    );
+    None
+}
+
+fn peer(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Peer> {
+    if text == "unix:" {
+        return Some(Peer::Unix);
+    }
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let Ok(net) = net else {
+        cx.push(
+            Diagnostic::at(span, format!("`{text}` is no network"))
+                .label("expected a network such as \"10.0.0.0/8\", an address, or \"unix:\""),
+        );
+        return None;
+    };
+    if net != net.trunc() {
+        let message = format!("the last bits of `{text}` count for nothing");
+        cx.push(Diagnostic::at(span, message).label(format!("read as `{}`", net.trunc())).softened());
+    }
+    Some(Peer::Net(net.trunc()))
+}
+
+fn real_ip_header(scope: &mut Scope<'_>) -> HeaderName {
+    let name = scope.read("real_ip_header", |cx, value| {
+        let text = value.get_ref().as_str()?;
+        if text == "proxy_protocol" {
+            cx.push(not_built(text, value.span()));
+            return None;
+        }
+        cx.header_name(text, value.span())
+    });
+    name.unwrap_or(HeaderName::from_static("x-real-ip"))
+}

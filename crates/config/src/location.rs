@@ -1,0 +1,133 @@
+//! The table `server.location`: what happens to requests for some paths.
+
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use crate::effective::{Effective, Level};
+use crate::key::{Key, Kind, Need, Table};
+use crate::location_match::{self, LocationMatch};
+use crate::proxy_pass::{self, ProxyPass};
+use crate::reader::{Context, Levels, Scope, Value};
+use crate::report::Diagnostic;
+use crate::respond::{self, Return};
+use crate::settings::{self, Settings};
+use crate::source::{Span, Spanned};
+
+/// What happens to requests for some paths.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Location {
+    /// The paths.
+    pub matcher: Spanned<LocationMatch>,
+    /// Whether only the gateway itself can send a request here.
+    pub internal: bool,
+    /// What is done.
+    pub action: Action,
+    /// What applies here.
+    pub settings: Arc<Settings>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// What a location does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Requests are passed on.
+    ProxyPass(Spanned<ProxyPass>),
+    /// An answer is given.
+    Return(Spanned<Return>),
+    /// Nothing is written: 404.
+    NotFound,
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "server.location",
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass` or `return`; without one the answer \
+          is 404.",
+    keys: &[
+        Key {
+            name: "match",
+            kind: Kind::Text {
+                hint: "the paths: \"/prefix\", \"= /exact\", \"^~ /prefix\", \"~ regex\", \"~* regex\" or \"@name\"",
+            },
+            need: Need::Required,
+            nginx: "location",
+            doc: "\"/prefix\", \"= /exact\", \"^~ /prefix\", \"~ regex\", \"~* regex\" or \"@name\".",
+        },
+        Key {
+            name: "proxy_pass",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "proxy_pass",
+            doc: "The URL that requests are passed to: `http://` and an upstream's name, `host:port` or \
+                  `unix:/path.sock:`; a URI after it takes the place of what was matched.",
+        },
+        Key {
+            name: "return",
+            kind: respond::KIND,
+            need: Need::Optional,
+            nginx: "return",
+            doc: "[code], [code, \"text\"], [code, \"URL\"] for 301, 302, 303, 307 and 308, or [\"URL\"] for 302; 444 \
+                  closes the connection.",
+        },
+        Key {
+            name: "internal",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "internal",
+            doc: "Whether only the gateway itself can send a request here; clients get 404.",
+        },
+        settings::HEADERS,
+        settings::TIMEOUT,
+        settings::UPSTREAM,
+        settings::ACCESS_LOG,
+    ],
+    unbuilt: settings::UNBUILT,
+};
+
+const ACTIONS: [&str; 2] = ["proxy_pass", "return"];
+
+/// Reads a location; `outer` are the levels around it.
+pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
+    let table = value.get_ref().as_table()?;
+    let mut effective = Effective::default();
+    let own = vec![(Level::Location, table)];
+    let mut scope = Scope::inherited(cx, &TABLE, own, &mut effective);
+    let matcher =
+        scope.read("match", |cx, value| location_match::read(cx, value.get_ref().as_str()?, value.span()));
+    let internal = scope.bool("internal");
+    let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
+    let answer = scope.read("return", respond::read);
+    check_actions(cx, table, value);
+    let mut levels = outer.clone();
+    levels.push((Level::Location, table));
+    let settings = Arc::new(Settings::read(cx, &levels, effective));
+    let action = match (pass, answer) {
+        (Some(pass), _) => Action::ProxyPass(pass),
+        (None, Some(answer)) => Action::Return(answer),
+        (None, None) => Action::NotFound,
+    };
+    Some(Location { matcher: matcher?, internal, action, settings, span: cx.span(value.span()) })
+}
+
+fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>) {
+    let written: Vec<_> = table.iter().filter(|(key, _)| ACTIONS.contains(&key.get_ref().as_ref())).collect();
+    match written.as_slice() {
+        [] => {
+            let unbuilt = table.keys().any(|key| settings::UNBUILT.contains(&key.get_ref().as_ref()));
+            if !unbuilt {
+                let message = "this location has no action: every request gets 404";
+                let label = "expected `proxy_pass` or `return` in it";
+                cx.push(Diagnostic::at(value.span(), message).label(label).softened());
+            }
+        }
+        [(first, _), rest @ ..] => {
+            for (key, _) in rest {
+                let diagnostic = Diagnostic::at(key.span(), "this location has two actions")
+                    .label(format!("expected one of {}", ACTIONS.map(|name| format!("`{name}`")).join(", ")))
+                    .related(cx.span(first.span()), "the first one");
+                cx.push(diagnostic);
+            }
+        }
+    }
+}

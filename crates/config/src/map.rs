@@ -1,0 +1,186 @@
+//! The table `map`: variables made from others.
+
+use std::ops::Range;
+
+use propylon_vars::{Definitions, Place};
+use toml::de::{DeTable, DeValue};
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::pattern;
+use crate::reader::Context;
+use crate::report::Diagnostic;
+
+const MAP: Table = Table {
+    name: "map.NAME",
+    doc: "The variable `$NAME`: the value whose pattern is the key's.",
+    keys: &[
+        Key {
+            name: "key",
+            kind: Kind::Template,
+            need: Need::Required,
+            nginx: "map",
+            doc: "What is looked up.",
+        },
+        Key {
+            name: "default",
+            kind: Kind::Template,
+            need: Need::Default("\"\""),
+            nginx: "map ... default",
+            doc: "The value when no pattern matches.",
+        },
+        Key {
+            name: "values",
+            kind: Kind::Names(&Kind::Template),
+            need: Need::Default("{}"),
+            nginx: "map",
+            doc: "Patterns and their values: text (in any case), \"~regex\", \"~*regex\"; a backslash before a first \
+                  `~` takes it as it is.",
+        },
+        Key {
+            name: "hostnames",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "map ... hostnames",
+            doc: "Whether patterns may be host names such as \"*.example.com\", \".example.com\" and \"www.example.*\".",
+        },
+        Key {
+            name: "volatile",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "map ... volatile",
+            doc: "Whether the value is looked up at every use, not once for a request.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&MAP));
+
+/// Compiles all maps, and makes the names of regex groups known. Regex patterns of maps define names too.
+pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, mut names: Vec<(String, Range<usize>)>) {
+    let maps: Vec<Source<'_>> = table.into_iter().flatten().filter_map(Source::new).collect();
+    names.extend(maps.iter().flat_map(Source::group_names));
+    let mut builder = Definitions::builder();
+    for map in &maps {
+        builder = builder.map(map.definition());
+    }
+    for (name, _) in &names {
+        builder = builder.name(name);
+    }
+    match builder.build() {
+        Ok(definitions) => cx.definitions = definitions,
+        Err(errors) => {
+            for error in &errors {
+                let diagnostic = diagnose(cx, &maps, &names, error);
+                cx.push(diagnostic);
+            }
+            cx.definitions = fallback(&maps, &names);
+        }
+    }
+}
+
+fn diagnose(
+    cx: &Context,
+    maps: &[Source<'_>],
+    names: &[(String, Range<usize>)],
+    error: &propylon_vars::DefinitionError,
+) -> Diagnostic {
+    let map = maps.iter().find(|map| map.name.eq_ignore_ascii_case(error.definition()));
+    let place = match map {
+        Some(map) => {
+            let (text, span) = map.place(error.place());
+            cx.inside(&span, text, error.range())
+        }
+        None => names
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(error.definition()))
+            .map_or(0..0, |(_, span)| span.clone()),
+    };
+    let help = error.nearest().map(|name| format!("did you mean `${name}`?"));
+    Diagnostic::at(place, error.to_string()).label(format!("expected {}", error.expected())).maybe_help(help)
+}
+
+/// The names of maps that could not be compiled are still names: no second error for who uses them.
+fn fallback(maps: &[Source<'_>], names: &[(String, Range<usize>)]) -> Definitions {
+    let names = maps.iter().map(|map| map.name).chain(names.iter().map(|(name, _)| name.as_str()));
+    let valid = names.filter(|name| Definitions::builder().name(*name).build().is_ok());
+    valid.fold(Definitions::builder(), propylon_vars::Builder::name).build().unwrap_or_default()
+}
+
+/// A map as it is written.
+struct Source<'s> {
+    name: &'s str,
+    span: Range<usize>,
+    key: Text<'s>,
+    default: Option<Text<'s>>,
+    values: Vec<(Text<'s>, Text<'s>)>,
+    hostnames: bool,
+    volatile: bool,
+}
+
+type Text<'s> = (&'s str, Range<usize>);
+
+impl<'s> Source<'s> {
+    fn new(
+        (name, value): (&'s toml::Spanned<toml::de::DeString<'s>>, &'s toml::Spanned<DeValue<'s>>),
+    ) -> Option<Self> {
+        let table = value.get_ref().as_table()?;
+        let text = |key: &str| table.get(key).and_then(text);
+        let flag = |key: &str| table.get(key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
+        let values = table.get("values").and_then(|values| values.get_ref().as_table());
+        let values = values.into_iter().flatten();
+        Some(Self {
+            name: name.get_ref(),
+            span: name.span(),
+            key: text("key").unwrap_or_default(),
+            default: text("default"),
+            values: values
+                .filter_map(|(key, value)| Some(((key.get_ref().as_ref(), key.span()), self::text(value)?)))
+                .collect(),
+            hostnames: flag("hostnames"),
+            volatile: flag("volatile"),
+        })
+    }
+
+    fn definition(&self) -> propylon_vars::Map {
+        let mut map = propylon_vars::Map::new(self.name, self.key.0);
+        if let Some((text, _)) = &self.default {
+            map = map.default(*text);
+        }
+        for ((pattern, _), (value, _)) in &self.values {
+            map = map.value(*pattern, *value);
+        }
+        if self.hostnames {
+            map = map.hostnames();
+        }
+        if self.volatile {
+            map = map.volatile();
+        }
+        map
+    }
+
+    fn group_names(&self) -> Vec<(String, Range<usize>)> {
+        let regexes = self.values.iter().filter(|((pattern, _), _)| pattern.starts_with('~'));
+        regexes
+            .flat_map(|((text, span), _)| {
+                pattern::group_names(text).into_iter().map(|name| (name.to_owned(), span.clone()))
+            })
+            .collect()
+    }
+
+    fn place(&self, place: Place) -> Text<'s> {
+        let value = |index: usize| self.values.get(index);
+        let found = match place {
+            Place::Name => None,
+            Place::Key => Some(&self.key),
+            Place::Default => self.default.as_ref(),
+            Place::Pattern(index) => value(index).map(|(pattern, _)| pattern),
+            Place::Value(index) => value(index).map(|(_, value)| value),
+        };
+        found.cloned().unwrap_or((self.name, self.span.clone()))
+    }
+}
+
+fn text<'s>(value: &'s toml::Spanned<DeValue<'s>>) -> Option<Text<'s>> {
+    Some((value.get_ref().as_str()?, value.span()))
+}

@@ -1,0 +1,85 @@
+//! Regexes: what is wrong with them, and which variables they define. Compiled where they are used.
+
+use std::ops::Range;
+
+use regex_syntax::ast::ErrorKind;
+
+use crate::reader::Context;
+use crate::report::Diagnostic;
+
+/// Checks `pattern`, which stands at `at` of the text at `span`.
+pub(crate) fn check(cx: &mut Context, text: &str, span: &Range<usize>, at: usize, caseless: bool) -> bool {
+    let pattern = text.get(at..).unwrap_or_default();
+    let parsed = regex_syntax::ParserBuilder::new()
+        .utf8(false)
+        .unicode(false)
+        .case_insensitive(caseless)
+        .build()
+        .parse(pattern);
+    let (range, problem) = match &parsed {
+        Ok(_) => return true,
+        Err(regex_syntax::Error::Parse(error)) if only_pcre_reads(error.kind()) => return true,
+        Err(regex_syntax::Error::Parse(error)) => (error.span(), error.kind().to_string()),
+        Err(regex_syntax::Error::Translate(error)) => (error.span(), error.kind().to_string()),
+        Err(_) => return true,
+    };
+    let place = cx.inside(span, text, at + range.start.offset..at + range.end.offset);
+    let mut diagnostic = Diagnostic::at(place, "this is no valid regex").label(problem);
+    if let Err(regex_syntax::Error::Parse(error)) = &parsed
+        && matches!(error.kind(), ErrorKind::UnsupportedLookAround | ErrorKind::UnsupportedBackreference)
+    {
+        diagnostic = diagnostic.help("only PCRE has this; several locations or a map often say the same");
+    }
+    cx.push(diagnostic);
+    false
+}
+
+/// Braces that PCRE takes as they stand: the router, which translates patterns, judges those.
+fn only_pcre_reads(kind: &ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::RepetitionCountDecimalEmpty
+            | ErrorKind::RepetitionCountUnclosed
+            | ErrorKind::DecimalEmpty
+            | ErrorKind::DecimalInvalid
+    )
+}
+
+/// The names of the pattern's groups.
+pub(crate) fn group_names(pattern: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut rest = pattern;
+    while let Some(at) = rest.find(['\\', '(']) {
+        let (escape, from) = (rest.get(at..at + 1) == Some("\\"), at + 1);
+        rest = rest.get(from..).unwrap_or_default();
+        if escape {
+            let mut chars = rest.chars();
+            chars.next();
+            rest = chars.as_str();
+        } else if let Some(name) = group_name(rest) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn group_name(after_paren: &str) -> Option<&str> {
+    let named = after_paren.strip_prefix("?<").or_else(|| after_paren.strip_prefix("?P<"))?;
+    let (name, _) = named.split_once('>')?;
+    let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    valid.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_groups() {
+        let check = |pattern, expected: &[&str]| assert_eq!(group_names(pattern), expected, "{pattern}");
+        check(r"^/(\d+)$", &[]);
+        check(r"^/(?<user>\w+)/(?P<id>\d+)$", &["user", "id"]);
+        check(r"\(?<no>(?<yes>a(?<inner>b))", &["yes", "inner"]);
+        check(r"(?<=x)(?<!y)(?:z)\", &[]);
+    }
+}

@@ -1,0 +1,225 @@
+//! `proxy_pass`: where a location's requests go.
+
+use std::ops::Range;
+
+use propylon_vars::Template;
+
+use crate::address::{self, Address, Problem};
+use crate::location_match::LocationMatch;
+use crate::nearest::within;
+use crate::reader::{Context, Value};
+use crate::report::Diagnostic;
+use crate::shape::not_built;
+use crate::source::Spanned;
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProxyPass {
+    /// A URL without variables.
+    Static(Box<Target>),
+    /// A URL with variables, which names an upstream or an address anew for each request.
+    Template(Template),
+}
+
+/// A URL of `proxy_pass` in its parts.
+///
+/// ```
+/// use propylon_config::{Action, Destination, ProxyPass};
+///
+/// let text = r#"
+///     [upstream.backend]
+///     server = [{ address = "127.0.0.1:8001" }]
+///     [[server]]
+///     [[server.location]]
+///     match = "/api/"
+///     proxy_pass = "http://backend/v1/"
+/// "#;
+/// let config = propylon_config::parse(text, "example.toml").unwrap().config;
+/// let Action::ProxyPass(to) = &config.servers[0].locations[0].action else { unreachable!() };
+/// let ProxyPass::Static(target) = &to.value else { unreachable!() };
+/// assert_eq!(target.uri.as_deref(), Some("/v1/"));
+/// assert_eq!(target.to, Destination::Upstream("backend".into()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// How the upstream is spoken to.
+    pub scheme: Scheme,
+    /// The whole URL as written.
+    pub text: Box<str>,
+    /// The host as written, `[::1]` with its brackets; `unix:/path` for a socket.
+    pub host: Box<str>,
+    /// The port, or the scheme's.
+    pub port: u16,
+    /// Whether a port was written.
+    pub port_written: bool,
+    /// What follows the host: it takes the place of what the location matched.
+    pub uri: Option<Box<str>>,
+    /// What the host is.
+    pub to: Destination,
+}
+
+/// The scheme of an upstream's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// HTTP in clear text.
+    Http,
+}
+
+/// What the host of a URL means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// The upstream of that name.
+    Upstream(Box<str>),
+    /// An address, or a name to resolve at start.
+    Address(Address),
+}
+
+const URL: &str =
+    "a URL such as \"http://backend\", \"http://host:8080/path/\" or \"http://unix:/path.sock:/uri\"";
+
+/// Reads the value of `proxy_pass` of a location.
+pub(crate) fn read(
+    cx: &mut Context,
+    value: &Value<'_>,
+    matcher: Option<&LocationMatch>,
+) -> Option<Spanned<ProxyPass>> {
+    let text = value.get_ref().as_str()?;
+    let span = value.span();
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    if lower == "https://" {
+        let place = cx.inside(&span, text, 0..8);
+        cx.push(not_built("https", place).help("only http:// upstreams can be reached for now"));
+        return None;
+    }
+    let pass = if text.contains('$') {
+        if !lower.starts_with("http://") && !text.starts_with('$') {
+            wrong_scheme(cx, text, &span);
+            return None;
+        }
+        ProxyPass::Template(cx.template(text, &span)?)
+    } else if lower.starts_with("http://") {
+        ProxyPass::Static(Box::new(read_static(cx, text, &span, matcher)?))
+    } else {
+        wrong_scheme(cx, text, &span);
+        return None;
+    };
+    Some(Spanned::new(pass, cx.span(span)))
+}
+
+fn wrong_scheme(cx: &mut Context, text: &str, span: &Range<usize>) {
+    let help = (!text.contains("://")).then(|| format!("did you mean \"http://{text}\"?"));
+    cx.push(
+        Diagnostic::at(span.clone(), "this is no URL to pass requests to")
+            .label(format!("expected {URL}"))
+            .maybe_help(help),
+    );
+}
+
+fn read_static(
+    cx: &mut Context,
+    text: &str,
+    span: &Range<usize>,
+    matcher: Option<&LocationMatch>,
+) -> Option<Target> {
+    let parts = match split(text) {
+        Ok(parts) => parts,
+        Err(problem) => {
+            let place = cx.inside(span, text, problem.range);
+            cx.push(Diagnostic::at(place, problem.message).label(format!("expected {}", problem.expected)));
+            return None;
+        }
+    };
+    if let (Some(uri), Some(matcher)) = (parts.uri, matcher)
+        && !matcher.takes_uri_part()
+    {
+        let kind = if matches!(matcher, LocationMatch::Named(_)) { "a named" } else { "a regex" };
+        let place = cx.inside(span, text, text.len() - uri.len()..text.len());
+        cx.push(
+            Diagnostic::at(place, format!("`proxy_pass` cannot have a URI part in {kind} location"))
+                .label("there is no prefix that it could take the place of")
+                .help("leave it out, or write the whole URI with variables"),
+        );
+    }
+    let to = match &parts.address {
+        Address::Unix(_) => Destination::Address(parts.address),
+        other => destination(cx, text, span, &parts, other)?,
+    };
+    Some(Target {
+        scheme: Scheme::Http,
+        text: text.into(),
+        host: parts.host.into(),
+        port: parts.port.unwrap_or(80),
+        port_written: parts.port.is_some(),
+        uri: parts.uri.map(Into::into),
+        to,
+    })
+}
+
+struct Parts<'t> {
+    host: &'t str,
+    port: Option<u16>,
+    uri: Option<&'t str>,
+    address: Address,
+}
+
+fn split(text: &str) -> Result<Parts<'_>, Problem> {
+    const START: usize = "http://".len();
+    if let Some(at) = text.find(|c: char| c.is_ascii_control() || c == ' ') {
+        return Err(Problem::new(at..at + 1, "a URL cannot hold blanks or control characters", URL));
+    }
+    let rest = text.get(START..).unwrap_or_default();
+    if let Some(path) = rest.strip_prefix("unix:") {
+        let (path, uri) = path.split_once(':').map_or((path, None), |(path, uri)| (path, Some(uri)));
+        if path.is_empty() {
+            return Err(Problem::new(START..text.len(), "the path of the socket is missing", URL));
+        }
+        let host = rest.get(.."unix:".len() + path.len()).unwrap_or_default();
+        let uri = uri.filter(|uri| !uri.is_empty());
+        return Ok(Parts { host, port: None, uri, address: Address::Unix(path.into()) });
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, uri) = rest.split_at_checked(end).unwrap_or((rest, ""));
+    let parts = address::host_port(authority, START)?;
+    let address = parts.address(80);
+    Ok(Parts { host: parts.host, port: parts.port, uri: Some(uri).filter(|uri| !uri.is_empty()), address })
+}
+
+/// The upstream of that name, or a name to resolve; a bare word that nearly is an upstream's name is an error.
+fn destination(
+    cx: &mut Context,
+    text: &str,
+    span: &Range<usize>,
+    parts: &Parts<'_>,
+    address: &Address,
+) -> Option<Destination> {
+    const START: usize = "http://".len();
+    let place = |cx: &Context| cx.inside(span, text, START..START + parts.host.len());
+    let upstream = cx.upstreams.keys().find(|name| name.eq_ignore_ascii_case(parts.host)).cloned();
+    if let Some(name) = upstream {
+        if let Some(port) = parts.port {
+            let place = place(cx);
+            cx.push(
+                Diagnostic::at(place, format!("the upstream `{name}` cannot have a port"))
+                    .label(format!("its servers have theirs; leave out `:{port}`")),
+            );
+            return None;
+        }
+        return Some(Destination::Upstream(name));
+    }
+    if cx.broken.iter().any(|name| name.eq_ignore_ascii_case(parts.host)) {
+        return None;
+    }
+    let bare =
+        parts.port.is_none() && !parts.host.contains('.') && !parts.host.eq_ignore_ascii_case("localhost");
+    if bare && matches!(address, Address::Name { .. }) {
+        let known = cx.upstreams.keys().chain(&cx.broken).map(AsRef::as_ref);
+        if let Some(name) = within(parts.host, known, 2) {
+            let diagnostic = Diagnostic::at(place(cx), format!("unknown upstream `{}`", parts.host))
+                .label("no upstream has this name")
+                .help(format!("did you mean `{name}`? a host to resolve has a dot or a port"));
+            cx.push(diagnostic);
+            return None;
+        }
+    }
+    Some(Destination::Address(address.clone()))
+}

@@ -1,0 +1,242 @@
+//! Reading values out of checked tables: inheritance, defaults and where each value came from.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use indexmap::IndexMap;
+use propylon_vars::{Definitions, Template};
+use toml::de::{DeTable, DeValue};
+
+use crate::balance::Upstream;
+use crate::effective::{Effective, Level, Origin, Setting};
+use crate::key::{Need, Table};
+use crate::log_format::LogFormat;
+use crate::report::{Diagnostic, Report};
+use crate::shape;
+use crate::source::{Source, Span, Spanned};
+use crate::units;
+
+/// A value of the parsed file and its place.
+pub(crate) type Value<'v> = toml::Spanned<DeValue<'v>>;
+
+/// What was learned so far: findings, and the named things that templates and locations refer to.
+pub(crate) struct Context {
+    pub(crate) source: Arc<Source>,
+    pub(crate) report: Report,
+    pub(crate) definitions: Definitions,
+    pub(crate) formats: IndexMap<Box<str>, Arc<LogFormat>>,
+    pub(crate) upstreams: IndexMap<Box<str>, Arc<Upstream>>,
+    /// Names that stand in the file but could not be read: no second error for who refers to them.
+    pub(crate) broken: Vec<Box<str>>,
+    templates: HashMap<Box<str>, Template>,
+}
+
+impl Context {
+    pub(crate) fn new(source: Arc<Source>) -> Self {
+        Self {
+            report: Report::new(source.clone()),
+            source,
+            definitions: Definitions::default(),
+            formats: IndexMap::new(),
+            upstreams: IndexMap::new(),
+            broken: Vec::new(),
+            templates: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.report.push(diagnostic);
+    }
+
+    pub(crate) fn span(&self, range: Range<usize>) -> Span {
+        self.source.span(range)
+    }
+
+    /// The part of the file that holds `range` of a decoded text; all of it when escapes moved the bytes.
+    pub(crate) fn inside(&self, span: &Range<usize>, text: &str, range: Range<usize>) -> Range<usize> {
+        let written = self.source.slice(span.clone());
+        let quotes = ["", "'''", "\"\"\"", "'", "\""].into_iter().find(|quote| {
+            let inner = written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+            inner == Some(text)
+        });
+        match quotes {
+            Some(quote) => {
+                let start = span.start + quote.len();
+                start + range.start..start + range.end
+            }
+            None => span.clone(),
+        }
+    }
+
+    /// Compiles a template of a request; findings point into the text.
+    pub(crate) fn template(&mut self, text: &str, span: &Range<usize>) -> Option<Template> {
+        if let Some(template) = self.templates.get(text) {
+            return Some(template.clone());
+        }
+        let template = self.compile(text, span, propylon_vars::Context::Request)?;
+        self.templates.insert(text.into(), template.clone());
+        Some(template)
+    }
+
+    /// Compiles a template.
+    pub(crate) fn compile(
+        &mut self,
+        text: &str,
+        span: &Range<usize>,
+        context: propylon_vars::Context,
+    ) -> Option<Template> {
+        match self.definitions.template(text, context) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let place = self.inside(span, text, error.range());
+                let help = error.nearest().map(|name| format!("did you mean `${name}`?"));
+                self.push(
+                    Diagnostic::at(place, error.to_string())
+                        .label(format!("expected {}", error.expected()))
+                        .maybe_help(help),
+                );
+                None
+            }
+        }
+    }
+
+    /// A template of a value that was checked to be text.
+    pub(crate) fn template_of(&mut self, value: &Value<'_>) -> Option<Template> {
+        self.template(value.get_ref().as_str()?, &value.span())
+    }
+
+    /// The name of a header.
+    pub(crate) fn header_name(&mut self, text: &str, span: Range<usize>) -> Option<HeaderName> {
+        let name = HeaderName::from_bytes(text.as_bytes()).ok();
+        if name.is_none() {
+            let label = "expected letters, digits and any of !#$%&'*+-.^_`|~";
+            self.push(Diagnostic::at(span, format!("`{text}` is no header name")).label(label));
+        }
+        name
+    }
+}
+
+/// A table on all the levels that have it.
+pub(crate) struct Scope<'s> {
+    pub(crate) cx: &'s mut Context,
+    table: &'static Table,
+    levels: Levels<'s>,
+    effective: Option<&'s mut Effective>,
+}
+
+/// Tables of the same meaning, the outermost first.
+pub(crate) type Levels<'s> = Vec<(Level, &'s DeTable<'s>)>;
+
+/// The table called `name` of each level that has it.
+pub(crate) fn below<'s>(levels: &Levels<'s>, name: &str) -> Levels<'s> {
+    levels
+        .iter()
+        .filter_map(|(level, table)| Some((*level, table.get(name)?.get_ref().as_table()?)))
+        .collect()
+}
+
+impl<'s> Scope<'s> {
+    /// A table that inherits.
+    pub(crate) const fn inherited(
+        cx: &'s mut Context,
+        table: &'static Table,
+        levels: Levels<'s>,
+        effective: &'s mut Effective,
+    ) -> Self {
+        Self { cx, table, levels, effective: Some(effective) }
+    }
+
+    /// A table that stands alone; `None` reads the defaults.
+    pub(crate) fn alone(cx: &'s mut Context, table: &'static Table, found: Option<&'s DeTable<'s>>) -> Self {
+        let levels = found.into_iter().map(|table| (Level::Defaults, table)).collect();
+        Self { cx, table, levels, effective: None }
+    }
+
+    /// Reads the innermost value of a key, or its default. The shape has been checked, so a reader that finds another
+    /// type returns `None` without a word.
+    pub(crate) fn read<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Context, &Value<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let key = self.table.key(name);
+        debug_assert!(key.is_some(), "`{name}` is read but not in the table `{}`", self.table.name);
+        let found = self.levels.iter().rev().find_map(|(level, table)| Some((*level, table.get(name)?)));
+        if let Some((level, value)) = found {
+            let origin = Origin::Set { level, span: self.cx.span(value.span()) };
+            let text = one_line(self.cx.source.slice(value.span()));
+            self.record(name, &text, origin);
+            return read(self.cx, value);
+        }
+        let Need::Default(text) = key?.need else {
+            self.record(name, "", Origin::Default);
+            return None;
+        };
+        self.record(name, text, Origin::Default);
+        let value = DeValue::parse(text).ok()?;
+        read(self.cx, &value)
+    }
+
+    fn record(&mut self, name: &str, value: &str, origin: Origin) {
+        let key = match self.table.name {
+            "server" | "server.location" => name.into(),
+            table => format!("{table}.{name}").into(),
+        };
+        if let Some(effective) = &mut self.effective {
+            effective.push(Setting { key, value: value.into(), origin });
+        }
+    }
+
+    pub(crate) fn bool(&mut self, name: &'static str) -> bool {
+        self.read(name, |_, value| value.get_ref().as_bool()).unwrap_or_default()
+    }
+
+    pub(crate) fn integer(&mut self, name: &'static str) -> Option<u64> {
+        self.read(name, |_, value| shape::integer(value.get_ref()))
+    }
+
+    /// A duration; zero stands in for what was found wrong before.
+    pub(crate) fn duration(&mut self, name: &'static str) -> Duration {
+        self.duration_if_set(name).unwrap_or_default()
+    }
+
+    pub(crate) fn duration_if_set(&mut self, name: &'static str) -> Option<Duration> {
+        self.read(name, |_, value| units::duration(value.get_ref().as_str()?).ok())
+    }
+
+    pub(crate) fn size_if_set(&mut self, name: &'static str) -> Option<u64> {
+        self.read(name, |_, value| match value.get_ref() {
+            DeValue::String(text) => units::size(text).ok(),
+            number => shape::integer(number),
+        })
+    }
+
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<Spanned<Box<str>>> {
+        self.read(name, |cx, value| {
+            Some(Spanned::new(value.get_ref().as_str()?.into(), cx.span(value.span())))
+        })
+    }
+
+    pub(crate) fn template(&mut self, name: &'static str) -> Option<Template> {
+        self.read(name, Context::template_of)
+    }
+
+    /// The items of a list that `item` can read.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        mut item: impl FnMut(&mut Context, &str, Range<usize>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        self.read(name, |cx, value| {
+            let items = value.get_ref().as_array()?.iter();
+            Some(items.filter_map(|value| item(cx, value.get_ref().as_str()?, value.span())).collect())
+        })
+    }
+}
+
+fn one_line(text: &str) -> String {
+    if text.contains('\n') { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text.to_owned() }
+}

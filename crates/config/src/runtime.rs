@@ -1,0 +1,101 @@
+//! The table `runtime`: the process.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::key::{Key, Kind, Need, PATH, Table};
+use crate::reader::Scope;
+use crate::shape;
+
+/// The process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// How many workers.
+    pub workers: Workers,
+    /// The file that holds the process id.
+    pub pid_file: Option<PathBuf>,
+    /// How long requests may take to finish when the process is told to stop.
+    pub shutdown_timeout: Duration,
+    /// Whether each worker has a listening socket of its own.
+    pub reuseport: bool,
+    /// The HTTP/1 engine.
+    pub http1: Http1,
+}
+
+/// How many workers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workers {
+    /// One for each core.
+    Auto,
+    /// This many.
+    Count(NonZeroUsize),
+}
+
+/// The HTTP/1 engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http1 {
+    /// hyper's.
+    Hyper,
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "runtime",
+    doc: "The process.",
+    keys: &[
+        Key {
+            name: "workers",
+            kind: Kind::Either(&[
+                Kind::Choice { built: &["auto"], unbuilt: &[] },
+                Kind::Integer { min: 1, max: 1024 },
+            ]),
+            need: Need::Default("\"auto\""),
+            nginx: "worker_processes",
+            doc: "How many workers, each one thread; \"auto\" is one for each core.",
+        },
+        Key {
+            name: "pid_file",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "pid",
+            doc: "The file that the process id is written to.",
+        },
+        Key {
+            name: "shutdown_timeout",
+            kind: Kind::Duration { zero: true },
+            need: Need::Default("\"30s\""),
+            nginx: "worker_shutdown_timeout",
+            doc: "How long requests may take to finish after the process was told to stop.",
+        },
+        Key {
+            name: "reuseport",
+            kind: Kind::Bool,
+            need: Need::Default("true"),
+            nginx: "listen ... reuseport",
+            doc: "Whether each worker has a listening socket of its own (SO_REUSEPORT); false: all share one.",
+        },
+        Key {
+            name: "http1",
+            kind: Kind::Choice { built: &["hyper"], unbuilt: &["h1"] },
+            need: Need::Default("\"hyper\""),
+            nginx: "",
+            doc: "The HTTP/1 engine.",
+        },
+    ],
+    unbuilt: &["temp_path"],
+};
+
+impl Runtime {
+    pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
+        let workers = scope.read("workers", |_, value| shape::integer(value.get_ref()));
+        let workers = workers.and_then(|count| usize::try_from(count).ok()).and_then(NonZeroUsize::new);
+        let _only_one = scope.text("http1");
+        Self {
+            workers: workers.map_or(Workers::Auto, Workers::Count),
+            pid_file: scope.text("pid_file").map(|path| PathBuf::from(&**path)),
+            shutdown_timeout: scope.duration("shutdown_timeout"),
+            reuseport: scope.bool("reuseport"),
+            http1: Http1::Hyper,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The tables `server` and `defaults`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use crate::effective::{Effective, Level};
+use crate::key::{Key, Kind, Need, Table};
+use crate::listen::{self, Listen, ListenAddress};
+use crate::location::{self, Location};
+use crate::location_match;
+use crate::reader::{Context, Levels, Scope, Value};
+use crate::report::Diagnostic;
+use crate::respond::{self, Return};
+use crate::server_name::{self, ServerName};
+use crate::settings::{self, Settings};
+use crate::source::{Span, Spanned};
+
+/// A virtual host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Where it listens, at least one address.
+    pub listens: Vec<Spanned<Listen>>,
+    /// The hosts that it answers for, at least one.
+    pub names: Vec<Spanned<ServerName>>,
+    /// Whether slashes in a row count as one.
+    pub merge_slashes: bool,
+    /// Whether the field `Server` tells the version.
+    pub server_tokens: bool,
+    /// Requests on one client connection before it is closed.
+    pub keepalive_requests: u64,
+    /// Whether redirects of the gateway's own carry scheme and host.
+    pub absolute_redirect: bool,
+    /// Whether they carry the listener's port.
+    pub port_in_redirect: bool,
+    /// Whether they carry the first of `names` rather than the request's host.
+    pub server_name_in_redirect: bool,
+    /// An answer to every request, whatever its path.
+    pub respond: Option<Spanned<Return>>,
+    /// What applies where no location matches.
+    pub settings: Arc<Settings>,
+    /// The locations, in the order of the file.
+    pub locations: Vec<Location>,
+    /// Where it is written.
+    pub span: Span,
+}
+
+macro_rules! both_levels {
+    ($($own:expr,)*) => {
+        &[
+            $($own,)*
+            Key {
+                name: "merge_slashes",
+                kind: Kind::Bool,
+                need: Need::Default("true"),
+                nginx: "merge_slashes",
+                doc: "Whether slashes in a row count as one.",
+            },
+            Key {
+                name: "server_tokens",
+                kind: Kind::Bool,
+                need: Need::Default("true"),
+                nginx: "server_tokens",
+                doc: "Whether the field Server and the gateway's own pages tell the version.",
+            },
+            Key {
+                name: "keepalive_requests",
+                kind: Kind::Integer { min: 1, max: u64::MAX },
+                need: Need::Default("1000"),
+                nginx: "keepalive_requests",
+                doc: "Requests on one client connection before it is closed.",
+            },
+            Key {
+                name: "absolute_redirect",
+                kind: Kind::Bool,
+                need: Need::Default("true"),
+                nginx: "absolute_redirect",
+                doc: "Whether redirects of the gateway's own carry scheme and host.",
+            },
+            Key {
+                name: "port_in_redirect",
+                kind: Kind::Bool,
+                need: Need::Default("true"),
+                nginx: "port_in_redirect",
+                doc: "Whether they carry the listener's port.",
+            },
+            Key {
+                name: "server_name_in_redirect",
+                kind: Kind::Bool,
+                need: Need::Default("false"),
+                nginx: "server_name_in_redirect",
+                doc: "Whether they carry the server's first name rather than the request's host.",
+            },
+            settings::HEADERS,
+            settings::TIMEOUT,
+            settings::UPSTREAM,
+            settings::ACCESS_LOG,
+        ]
+    };
+}
+
+pub(crate) const DEFAULTS: Table = Table {
+    name: "defaults",
+    doc: "What every server inherits.",
+    keys: both_levels![],
+    unbuilt: settings::UNBUILT,
+};
+
+pub(crate) const TABLE: Table = Table {
+    name: "server",
+    doc: "A virtual host.",
+    keys: both_levels![
+        Key {
+            name: "listen",
+            kind: Kind::List(&Kind::Text {
+                hint: "an address such as \"80\", \"127.0.0.1:8080\", \"[::]:80\" or \"unix:/path\""
+            }),
+            need: Need::Default("[\"80\"]"),
+            nginx: "listen",
+            doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, \
+                  reuseport, backlog=N, ipv6only=on|off.",
+        },
+        Key {
+            name: "name",
+            kind: Kind::List(&Kind::Text { hint: "a server name" }),
+            need: Need::Default("[\"\"]"),
+            nginx: "server_name",
+            doc: "Hosts: \"example.com\", \"*.example.com\", \".example.com\", \"www.example.*\", \"~regex\"; \"\" is a \
+                  request without one.",
+        },
+        Key {
+            name: "return",
+            kind: respond::KIND,
+            need: Need::Optional,
+            nginx: "return",
+            doc: "An answer to every request, as in a location.",
+        },
+        Key {
+            name: "location",
+            kind: Kind::List(&Kind::Table(&location::TABLE)),
+            need: Need::Default("[]"),
+            nginx: "location",
+            doc: "What happens to requests for some paths.",
+        },
+    ],
+    unbuilt: settings::UNBUILT,
+};
+
+/// Reads a server; `outer` is `[defaults]`.
+pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Server> {
+    let table: &DeTable<'_> = value.get_ref().as_table()?;
+    let mut levels = outer.clone();
+    levels.push((Level::Server, table));
+    let mut effective = Effective::default();
+    let mut scope = Scope::inherited(cx, &TABLE, levels.clone(), &mut effective);
+    let listens = scope.list("listen", listen::read).unwrap_or_default();
+    let names = scope.list("name", server_name::read).unwrap_or_default();
+    check_empty(scope.cx, table);
+    let merge_slashes = scope.bool("merge_slashes");
+    let server_tokens = scope.bool("server_tokens");
+    let keepalive_requests = scope.integer("keepalive_requests").unwrap_or_default();
+    let absolute_redirect = scope.bool("absolute_redirect");
+    let port_in_redirect = scope.bool("port_in_redirect");
+    let server_name_in_redirect = scope.bool("server_name_in_redirect");
+    let respond = scope.read("return", respond::read);
+    let settings = Arc::new(Settings::read(cx, &levels, effective));
+    let locations = locations(cx, &levels, table);
+    if let (Some(answer), Some(first)) = (&respond, locations.first()) {
+        cx.push(
+            Diagnostic::warning(answer.span, "no location of this server is ever reached")
+                .label("answers every request")
+                .related(first.span, "the first location"),
+        );
+    }
+    Some(Server {
+        listens,
+        names,
+        merge_slashes,
+        server_tokens,
+        keepalive_requests,
+        absolute_redirect,
+        port_in_redirect,
+        server_name_in_redirect,
+        respond,
+        settings,
+        locations,
+        span: cx.span(value.span()),
+    })
+}
+
+fn check_empty(cx: &mut Context, table: &DeTable<'_>) {
+    for (key, what) in
+        [("listen", "an address such as \"80\""), ("name", "a name; \"\" for requests without a host")]
+    {
+        let Some(value) = table.get(key) else { continue };
+        if value.get_ref().as_array().is_some_and(|items| items.is_empty()) {
+            let diagnostic = Diagnostic::at(value.span(), format!("`{key}` is empty"));
+            cx.push(diagnostic.label(format!("expected {what}")));
+        }
+    }
+}
+
+fn locations<'t>(cx: &mut Context, levels: &Levels<'t>, table: &'t DeTable<'t>) -> Vec<Location> {
+    let items = table.get("location").and_then(|value| value.get_ref().as_array());
+    let locations: Vec<Location> =
+        items.into_iter().flatten().filter_map(|value| location::read(cx, levels, value)).collect();
+    location_match::duplicates(cx, locations.iter().map(|location| &location.matcher));
+    locations
+}
+
+/// Warns of names that two servers of one address claim; the first has it.
+pub(crate) fn conflicts(cx: &mut Context, servers: &[Arc<Server>]) {
+    let mut claims: HashMap<(&ListenAddress, &str), (usize, Span)> = HashMap::new();
+    for (index, server) in servers.iter().enumerate() {
+        for listen in &server.listens {
+            for name in &server.names {
+                let first = *claims.entry((&listen.address, name.as_str())).or_insert((index, name.span));
+                if first.0 == index || matches!(name.value, ServerName::Regex(_)) {
+                    continue;
+                }
+                let message =
+                    format!("the name \"{}\" on {} belongs to another server", name.as_str(), listen.address);
+                let mut diagnostic = Diagnostic::warning(name.span, message).label("ignored here");
+                if first.1.line() > 0 {
+                    diagnostic = diagnostic.related(first.1, "it has the name");
+                }
+                cx.push(diagnostic);
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The tables that `[defaults]`, `[[server]]` and `[[server.location]]` have in common.
+
+use crate::access_log::{self, AccessLog};
+use crate::effective::Effective;
+use crate::headers::{self, Headers};
+use crate::key::{Key, Kind, Need};
+use crate::reader::{Context, Levels, Scope, below};
+use crate::timeout::{self, Timeout};
+use crate::upstream::{self, Transport};
+
+/// What applies at a place, inheritance done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The table `headers`.
+    pub headers: Headers,
+    /// The table `timeout`.
+    pub timeout: Timeout,
+    /// The table `upstream`.
+    pub upstream: Transport,
+    /// The tables `access_log`; none: nothing is logged.
+    pub access_logs: Vec<AccessLog>,
+    /// The same as text, with where each value comes from.
+    pub effective: Effective,
+}
+
+impl Settings {
+    /// The tables of all `levels`, joined key by key.
+    pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, mut effective: Effective) -> Self {
+        let found = &mut effective;
+        let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
+        let headers = Headers::read(&mut { headers });
+        let timeout = Scope::inherited(cx, &timeout::TABLE, below(levels, "timeout"), found);
+        let timeout = Timeout::read(&mut { timeout });
+        let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
+        let upstream = Transport::read(&mut { upstream });
+        let access_logs = access_log::read(cx, levels, found);
+        Self { headers, timeout, upstream, access_logs, effective }
+    }
+}
+
+pub(crate) const HEADERS: Key =
+    table("headers", Kind::Table(&headers::TABLE), "Fields to the upstream and the client.");
+pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "How long to wait.");
+pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
+pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
+
+const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, need: Need::Optional, nginx: "", doc }
+}
+
+/// Capabilities that are not built yet, which any level may name.
+pub(crate) const UNBUILT: &[&str] = &[
+    "limit",
+    "buffer",
+    "retry",
+    "cache",
+    "cookie",
+    "redirect",
+    "error_page",
+    "compression",
+    "fastcgi",
+    "fastcgi_pass",
+    "tls",
+    "root",
+    "alias",
+    "index",
+    "try_files",
+    "rewrite",
+    "set",
+    "expires",
+    "access",
+    "autoindex",
+];

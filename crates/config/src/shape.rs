@@ -1,0 +1,179 @@
+//! The first pass over a parsed file: every key known, every value of a fitting type and form.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::nearest::nearest;
+use crate::reader::Context;
+use crate::report::Diagnostic;
+use crate::units;
+
+/// Checks a table and everything below it.
+pub(crate) fn check(cx: &mut Context, table: &DeTable<'_>, span: Range<usize>, keys: &'static Table) {
+    for (name, value) in table {
+        let written = name.get_ref().as_ref();
+        match keys.key(written) {
+            Some(key) => check_value(cx, value, &key.kind),
+            None => cx.push(unknown(keys, written, name.span(), value.get_ref())),
+        }
+    }
+    for key in keys.keys.iter().filter(|key| matches!(key.need, Need::Required)) {
+        if !table.contains_key(key.name) {
+            cx.push(missing(key, span.clone()));
+        }
+    }
+}
+
+fn missing(key: &Key, span: Range<usize>) -> Diagnostic {
+    Diagnostic::at(span, format!("`{}` is missing", key.name)).label("in this table").help(format!(
+        "`{}` is {}",
+        key.name,
+        key.kind.expected()
+    ))
+}
+
+fn unknown(table: &Table, written: &str, span: Range<usize>, value: &DeValue<'_>) -> Diagnostic {
+    if table.unbuilt.contains(&written) {
+        return not_built(written, span);
+    }
+    let kind = if value.is_table() || is_tables(value) { "table" } else { "key" };
+    let all = || table.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ");
+    let help = match table.nearest(written) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("expected one of {}", all()),
+    };
+    let label = if table.name.is_empty() {
+        "not at the top level".into()
+    } else {
+        format!("not in `{}`", table.name)
+    };
+    Diagnostic::at(span, format!("unknown {kind} `{written}`")).label(label).help(help)
+}
+
+fn is_tables(value: &DeValue<'_>) -> bool {
+    value.as_array().is_some_and(|items| items.iter().next().is_some_and(|item| item.get_ref().is_table()))
+}
+
+/// The error for a name of nginx's world that this version does not know yet.
+pub(crate) fn not_built(name: &str, span: Range<usize>) -> Diagnostic {
+    Diagnostic::at(span, format!("`{name}` is not built into this version of propylon"))
+        .label("cannot be ignored, so it is an error")
+}
+
+fn check_value(cx: &mut Context, value: &Spanned<DeValue<'_>>, kind: &'static Kind) {
+    let span = value.span();
+    match (kind, value.get_ref()) {
+        (Kind::Bool, DeValue::Boolean(_)) | (Kind::Text { .. } | Kind::Template, DeValue::String(_)) => {}
+        (Kind::Integer { min, max }, DeValue::Integer(_)) => {
+            let fits = integer(value.get_ref()).is_some_and(|n| (*min..=*max).contains(&n));
+            if !fits {
+                cx.push(
+                    Diagnostic::at(span, "this number is out of range")
+                        .label(format!("expected {}", kind.expected())),
+                );
+            }
+        }
+        (Kind::Duration { zero }, DeValue::String(text)) => duration(cx, span, text, kind, *zero),
+        (Kind::Duration { .. }, DeValue::Integer(number)) => cx.push(
+            Diagnostic::at(span, "a duration needs a unit and quotes")
+                .label(format!("expected {}", kind.expected()))
+                .help(format!("write \"{number}s\" for seconds, \"{number}ms\" for milliseconds")),
+        ),
+        (Kind::Size, DeValue::String(text)) => size(cx, span, text, kind),
+        (Kind::Size, DeValue::Integer(_)) => {
+            if integer(value.get_ref()).is_none() {
+                cx.push(wrong(value, kind));
+            }
+        }
+        (Kind::Choice { built, unbuilt }, DeValue::String(text)) => choice(cx, span, text, built, unbuilt),
+        (Kind::List(item), DeValue::Array(items)) => {
+            items.iter().for_each(|value| check_value(cx, value, item))
+        }
+        (Kind::Either(kinds), found) => match kinds.iter().find(|kind| fits(kind, found)) {
+            Some(kind) => check_value(cx, value, kind),
+            None => cx.push(wrong(value, kind)),
+        },
+        (Kind::Names(item), DeValue::Table(table)) => {
+            table.values().for_each(|value| check_value(cx, value, item))
+        }
+        (Kind::Table(keys), DeValue::Table(table)) => check(cx, table, span, keys),
+        _ => cx.push(wrong(value, kind)),
+    }
+}
+
+/// Whether a value has a TOML type that a kind can use.
+fn fits(kind: &Kind, value: &DeValue<'_>) -> bool {
+    match kind {
+        Kind::Bool => value.is_bool(),
+        Kind::Integer { .. } => value.is_integer(),
+        Kind::Duration { .. } | Kind::Size => value.is_str() || value.is_integer(),
+        Kind::Text { .. } | Kind::Template | Kind::Choice { .. } => value.is_str(),
+        Kind::List(_) => value.is_array(),
+        Kind::Either(kinds) => kinds.iter().any(|kind| fits(kind, value)),
+        Kind::Names(_) | Kind::Table(_) => value.is_table(),
+    }
+}
+
+fn wrong(value: &Spanned<DeValue<'_>>, kind: &Kind) -> Diagnostic {
+    let article = match value.get_ref() {
+        DeValue::Integer(_) | DeValue::Array(_) => "an",
+        _ => "a",
+    };
+    Diagnostic::at(value.span(), format!("{article} {} cannot stand here", value.get_ref().type_str()))
+        .label(format!("expected {}", kind.expected()))
+}
+
+fn duration(cx: &mut Context, span: Range<usize>, text: &str, kind: &Kind, zero: bool) {
+    let expected = format!("expected {}", kind.expected());
+    match units::duration(text) {
+        Ok(duration) if duration.is_zero() && !zero => {
+            cx.push(Diagnostic::at(span, "a duration of zero cannot stand here").label(expected));
+        }
+        Ok(_) => {}
+        Err(error) => {
+            let place = cx.inside(&span, text, error.range());
+            cx.push(Diagnostic::at(place, format!("`{text}` is no duration: {error}")).label(expected));
+        }
+    }
+}
+
+fn size(cx: &mut Context, span: Range<usize>, text: &str, kind: &Kind) {
+    if let Err(error) = units::size(text) {
+        let place = cx.inside(&span, text, error.range());
+        cx.push(
+            Diagnostic::at(place, format!("`{text}` is no size: {error}"))
+                .label(format!("expected {}", kind.expected())),
+        );
+    }
+}
+
+fn choice(
+    cx: &mut Context,
+    span: Range<usize>,
+    text: &str,
+    built: &'static [&'static str],
+    unbuilt: &[&str],
+) {
+    if built.contains(&text) {
+        return;
+    }
+    if unbuilt.contains(&text) {
+        return cx.push(not_built(text, span));
+    }
+    let expected = Kind::Choice { built, unbuilt: &[] }.expected();
+    let help = nearest(text, built.iter().copied()).map(|name| format!("did you mean \"{name}\"?"));
+    cx.push(
+        Diagnostic::at(span, format!("unknown value `{text}`"))
+            .label(format!("expected {expected}"))
+            .maybe_help(help),
+    );
+}
+
+/// The value of a whole number that is not negative.
+pub(crate) fn integer(value: &DeValue<'_>) -> Option<u64> {
+    let number = value.as_integer()?;
+    u64::from_str_radix(number.as_str(), number.radix()).ok()
+}
