@@ -1,1 +1,54 @@
 //! Helpers for the black-box tests: start the binary, real peers and raw sockets.
+//!
+//! Everything here speaks bytes over real sockets, so that nothing between a test and the wire mends what it sends or
+//! hides what it gets. A helper that cannot go on panics: that is how a test fails.
+//!
+//! ```no_run
+//! use propylon_tests::{Origin, Propylon, address, raw_request};
+//!
+//! let origin = Origin::echo();
+//! let listen = address();
+//! let _propylon = Propylon::start(&format!(
+//!     "[[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{}\"\n",
+//!     origin.address(),
+//! ));
+//! let answer = raw_request(listen, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+//! assert_eq!(answer.status, 200);
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    clippy::missing_panics_doc,
+    reason = "test helpers: a panic is how a test fails, and it names the place"
+)]
+
+mod address;
+mod client;
+mod control;
+mod head;
+mod nginx;
+mod origin;
+mod process;
+mod propylon;
+pub mod requests;
+mod script;
+mod stream;
+mod text;
+mod wait;
+
+pub use address::{Refusing, address, addresses};
+pub use client::{Client, End, RawResponse, raw_request};
+pub use control::Control;
+pub use head::Head;
+pub use nginx::Nginx;
+pub use origin::{Origin, Seen};
+pub use process::{Process, Signal};
+pub use propylon::{Propylon, binary, check, workspace};
+pub use script::{fill, fixture};
+pub use stream::Stream;
+pub use text::{lossy, printable};
+pub use wait::{LIMIT, now, until};

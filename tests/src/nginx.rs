@@ -1,0 +1,46 @@
+//! The reference: Debian's nginx.
+
+use std::fs;
+use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
+
+use crate::{Process, fill};
+
+const BINARY: &str = "/usr/sbin/nginx";
+
+/// One process, no daemon: what starts here ends here, and it reads its directory as whoever runs the tests.
+const MAIN: &str = "daemon off; master_process off; pid @DIR@/nginx.pid; error_log @DIR@/error.log warn;
+events { worker_connections 4096; }
+";
+
+/// A running nginx.
+#[derive(Debug)]
+pub struct Nginx {
+    process: Process,
+}
+
+impl Nginx {
+    /// Starts nginx with this `http` block. `@DIR@` in it is the directory that it runs in.
+    pub fn start(http: &str) -> Self {
+        assert!(
+            Path::new(BINARY).exists(),
+            "these tests compare with Debian's nginx, which is not here; install it:\n    apt-get install -y nginx"
+        );
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().to_string_lossy().into_owned();
+        let config = dir.path().join("nginx.conf");
+        fs::write(&config, fill(&format!("{MAIN}{http}"), &[("DIR", &path)])).unwrap();
+        let mut command = Command::new(BINARY);
+        command.arg("-p").arg(&path).arg("-e").arg(dir.path().join("error.log")).arg("-c").arg(config);
+        Self { process: Process::start(command, dir, "nginx.pid") }
+    }
+}
+
+impl Deref for Nginx {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}

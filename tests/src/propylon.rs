@@ -1,0 +1,96 @@
+//! The binary under test.
+
+use std::env;
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use crate::{Process, fill};
+
+const CONFIG: &str = "propylon.toml";
+const PID_FILE: &str = "propylon.pid";
+
+/// A running `propylon run`.
+#[derive(Debug)]
+pub struct Propylon {
+    process: Process,
+}
+
+impl Propylon {
+    /// Starts the gateway with this configuration and waits until it has written its pid file.
+    ///
+    /// `@DIR@` in the text is the directory that it runs in. The text needs no `pid_file`.
+    pub fn start(toml: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let config = dir.path().join(CONFIG);
+        fs::write(&config, complete(toml, dir.path())).expect("a file in the test's directory");
+        let mut command = Command::new(binary());
+        command.arg("run").arg("--config").arg(config);
+        Self { process: Process::start(command, dir, PID_FILE) }
+    }
+
+    /// Replaces the text of the configuration file; a SIGHUP makes it read.
+    pub fn rewrite(&self, toml: &str) {
+        fs::write(self.path(CONFIG), complete(toml, self.dir())).expect("a file in the test's directory");
+    }
+
+    /// What it wrote to its error log: stderr, or `error.log` in its directory.
+    pub fn error_log(&self) -> String {
+        self.read("stderr") + &self.read("error.log")
+    }
+}
+
+impl Deref for Propylon {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.process
+    }
+}
+
+impl DerefMut for Propylon {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+/// Runs `propylon check` on a text.
+pub fn check(toml: &str) -> Output {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join(CONFIG);
+    fs::write(&path, fill(toml, &[("DIR", &dir.path().to_string_lossy())])).unwrap();
+    Command::new(binary()).arg("check").arg("--config").arg(path).output().expect("propylon runs")
+}
+
+/// The binary: `PROPYLON_BIN`, else built once with the profile for end-to-end tests.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| env::var_os("PROPYLON_BIN").map_or_else(build, PathBuf::from))
+}
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")
+}
+
+/// Always asks cargo: a binary that is there may be older than the sources, and a fresh one costs nothing.
+fn build() -> PathBuf {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(workspace()).args(["build", "--quiet", "--profile", "e2e", "-p", "propylon"]);
+    let status = command.status().expect("cargo runs");
+    assert!(status.success(), "the binary does not build: {command:?}");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    target.join("e2e").join("propylon")
+}
+
+fn complete(toml: &str, dir: &Path) -> String {
+    let runtime = format!("[runtime]\npid_file = \"@DIR@/{PID_FILE}\"\n");
+    let toml = if toml.contains("[runtime]\n") {
+        toml.replace("[runtime]\n", &runtime)
+    } else {
+        format!("{runtime}\n{toml}")
+    };
+    fill(&toml, &[("DIR", &dir.to_string_lossy())])
+}

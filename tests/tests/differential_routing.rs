@@ -1,0 +1,220 @@
+//! Routing and proxying against nginx: one fixture in both languages, the same bytes sent to both, and the same
+//! requests must come out upstream, with the same answers.
+//!
+//! `PROPYLON_SEED` and `PROPYLON_CASES` choose other requests than the ones that CI sends.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test"
+)]
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use propylon_tests::requests::{Case, generate};
+use propylon_tests::{Nginx, Origin, Propylon, addresses, fixture, printable, raw_request};
+
+/// 300 are asked for; 360 are each kind of location with each twist, once.
+const CASES: usize = 360;
+const SEED: u64 = 2026;
+
+/// What became of one request: what the client got and what the origins got.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    /// The status; 0 for a connection closed without a response.
+    status: u16,
+    location: Option<String>,
+    /// The text of the proxy's own answer, where the configuration wrote it.
+    text: Option<String>,
+    upstream: Vec<Upstream>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Upstream {
+    origin: &'static str,
+    line: String,
+    fields: BTreeMap<String, Vec<String>>,
+    body: String,
+}
+
+/// A difference that is meant: where, and why.
+struct Deliberate {
+    reason: &'static str,
+    applies: fn(&Case, &Outcome, &Outcome) -> bool,
+}
+
+/// The arguments are the request, nginx's outcome and Propylon's. An entry that no request needs fails the test.
+const DELIBERATE: &[Deliberate] = &[];
+
+#[test]
+fn propylon_routes_as_nginx_does() {
+    let origins = Origins::new();
+    let [nginx_at, propylon_at] = addresses();
+    let nginx = Nginx::start(&origins.fixture("routing.nginx.conf", nginx_at));
+    let propylon = Propylon::start(&origins.fixture("routing.toml", propylon_at));
+    let excused = compare(&origins, &cases(), nginx_at, propylon_at, DELIBERATE);
+    for (entry, count) in DELIBERATE.iter().zip(&excused) {
+        eprintln!("{count} requests: {}", entry.reason);
+    }
+    let standard = CASES == count() && SEED == seed();
+    let stale = DELIBERATE.iter().zip(&excused).find(|(_, count)| standard && **count == 0);
+    assert!(stale.is_none(), "nothing differs any more by: {}", stale.unwrap().0.reason);
+    drop((nginx, propylon));
+}
+
+/// The test of the test: what is equal compares equal.
+#[test]
+fn nginx_routes_as_itself() {
+    let origins = Origins::new();
+    let [left, right] = addresses();
+    let _left = Nginx::start(&origins.fixture("routing.nginx.conf", left));
+    let _right = Nginx::start(&origins.fixture("routing.nginx.conf", right));
+    let cases = cases();
+    compare(&origins, &cases, left, right, &[]);
+    let mut statuses = BTreeMap::<_, usize>::new();
+    for case in &cases {
+        *statuses.entry(origins.ask(left, case).status).or_default() += 1;
+    }
+    eprintln!("nginx's statuses: {statuses:?}");
+    assert!(statuses[&200] > cases.len() / 2, "most requests should get through: {statuses:?}");
+}
+
+/// The test of the test: each of these small changes is seen.
+#[test]
+fn a_changed_nginx_is_told_from_itself() {
+    let changes = [
+        ("/remote/;", "/remote;"),
+        ("X-Forwarded-Proto $scheme", "X-Forwarded-Proto https"),
+        ("location ~* ", "location ~ "),
+        ("merge_slashes on", "merge_slashes off"),
+        ("location ^~ /static/ ", "location /static/ "),
+        ("server_name .dot.test", "server_name dot.test"),
+        ("return 301 /new", "return 301 /now"),
+    ];
+    let origins = Origins::new();
+    let cases = cases();
+    for (from, to) in changes {
+        let [left, right] = addresses();
+        let text = origins.fixture("routing.nginx.conf", right);
+        assert!(text.contains(from), "{from}");
+        let _left = Nginx::start(&origins.fixture("routing.nginx.conf", left));
+        let _right = Nginx::start(&text.replace(from, to));
+        let differs = |case: &Case| origins.ask(left, case) != origins.ask(right, case);
+        assert!(cases.iter().any(differs), "no request shows {from} -> {to}");
+    }
+}
+
+fn seed() -> u64 {
+    std::env::var("PROPYLON_SEED").map_or(SEED, |text| text.parse().expect("PROPYLON_SEED: a number"))
+}
+
+fn count() -> usize {
+    std::env::var("PROPYLON_CASES").map_or(CASES, |text| text.parse().expect("PROPYLON_CASES: a number"))
+}
+
+fn cases() -> Vec<Case> {
+    eprintln!("PROPYLON_SEED={} PROPYLON_CASES={}", seed(), count());
+    generate(seed(), count())
+}
+
+/// Sends every request to both and fails with all the differences that no entry explains; counts those explained.
+fn compare(
+    origins: &Origins,
+    cases: &[Case],
+    nginx: SocketAddr,
+    propylon: SocketAddr,
+    deliberate: &[Deliberate],
+) -> Vec<usize> {
+    let mut excused = vec![0; deliberate.len()];
+    let mut unexplained = Vec::new();
+    for case in cases {
+        let (a, b) = (origins.ask(nginx, case), origins.ask(propylon, case));
+        if a == b {
+            continue;
+        }
+        match deliberate.iter().position(|entry| (entry.applies)(case, &a, &b)) {
+            Some(entry) => excused[entry] += 1,
+            None => unexplained.push(difference(case, &a, &b)),
+        }
+    }
+    let number = unexplained.len();
+    assert!(number == 0, "{number} of {} requests differ:\n{}", cases.len(), unexplained.join("\n"));
+    excused
+}
+
+/// The request and only what differs.
+fn difference(case: &Case, nginx: &Outcome, propylon: &Outcome) -> String {
+    let mut out = format!("#{}  {}\n", case.number, case.show());
+    let mut row = |what: &str, a: String, b: String| {
+        if a != b {
+            out += &format!("    {what}\n        nginx    {a}\n        propylon {b}\n");
+        }
+    };
+    row("status", nginx.status.to_string(), propylon.status.to_string());
+    row("Location", format!("{:?}", nginx.location), format!("{:?}", propylon.location));
+    row("text", format!("{:?}", nginx.text), format!("{:?}", propylon.text));
+    row("upstream requests", nginx.upstream.len().to_string(), propylon.upstream.len().to_string());
+    for (a, b) in nginx.upstream.iter().zip(&propylon.upstream) {
+        row("origin", a.origin.to_owned(), b.origin.to_owned());
+        row("request line", a.line.clone(), b.line.clone());
+        row("body", a.body.clone(), b.body.clone());
+        for name in a.fields.keys().chain(b.fields.keys().filter(|name| !a.fields.contains_key(*name))) {
+            row(name, format!("{:?}", a.fields.get(name)), format!("{:?}", b.fields.get(name)));
+        }
+    }
+    out
+}
+
+/// The two origins that both proxies share: `backend` does what requests say, `second` only echoes.
+struct Origins {
+    backend: Origin,
+    second: Origin,
+}
+
+impl Origins {
+    fn new() -> Self {
+        Self { backend: Origin::start(), second: Origin::echo() }
+    }
+
+    fn fixture(&self, name: &str, listen: SocketAddr) -> String {
+        let (backend, second) = (self.backend.address().to_string(), self.second.address().to_string());
+        fixture(name, &[("ORIGIN", &backend), ("SECOND", &second), ("LISTEN", &listen.to_string())])
+    }
+
+    fn ask(&self, proxy: SocketAddr, case: &Case) -> Outcome {
+        let answer = raw_request(proxy, &case.bytes);
+        let upstream = Self::upstream("backend", &self.backend, case);
+        let upstream = upstream.into_iter().chain(Self::upstream("second", &self.second, case)).collect();
+        let own = |text: String| text.replace(&proxy.ip().to_string(), "<own address>");
+        match answer {
+            Ok(answer) => Outcome {
+                status: answer.status,
+                location: answer.head.field("location").map(own),
+                text: matches!(answer.status, 200 | 410).then(|| own(answer.text())),
+                upstream,
+            },
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Outcome { status: 0, location: None, text: None, upstream }
+            }
+            Err(error) => panic!("{error}: {}", case.show()),
+        }
+    }
+
+    /// What came of this case; what came late of an earlier one is nobody's.
+    fn upstream(origin: &'static str, from: &Origin, case: &Case) -> Vec<Upstream> {
+        let number = case.number.to_string();
+        let seen = from.take().into_iter().filter(|seen| seen.head.field("x-case") == Some(number.clone()));
+        let show = |values: Vec<Vec<u8>>| values.iter().map(|value| printable(value)).collect();
+        seen.map(|seen| Upstream {
+            origin,
+            line: printable(seen.head.start_line()),
+            fields: seen.head.by_name().into_iter().map(|(name, values)| (name, show(values))).collect(),
+            body: printable(&seen.body),
+        })
+        .collect()
+    }
+}
