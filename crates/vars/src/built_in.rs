@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderName, StatusCode};
 use propylon_exchange::{End, Exchange};
 
 use crate::out::Out;
+use crate::request_uri::request_uri;
 use crate::tries::Column;
 use crate::{clock, credentials, state};
 
@@ -17,184 +18,208 @@ pub const NGINX_VERSION: &str = "1.31.5";
 /// The variables that have one fixed name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BuiltIn {
+    Constant(Constant),
+    Count(Count),
+    Text(Text),
+    Wire(Wire),
+    /// A list over the tries at upstream peers.
+    Upstream(Column),
+    UpstreamLastAddr,
+    UpstreamCacheStatus,
     Args,
-    BinaryRemoteAddr,
-    BodyBytesSent,
-    BytesSent,
-    Connection,
-    ConnectionRequests,
-    ContentLength,
-    ContentType,
-    Host,
-    Hostname,
-    Https,
     IsArgs,
+    Uri,
+    Request,
+    RequestId,
+    RequestTime,
+    RemoteUser,
+    Status,
     Msec,
+    TimeIso8601,
+    TimeLocal,
+    ProxyAddXForwardedFor,
+    ProxyHost,
+    ProxyPort,
+}
+
+/// What cannot change while the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Constant {
+    Hostname,
     NginxVersion,
     Pid,
     Pipe,
     PropylonVersion,
-    ProxyAddXForwardedFor,
-    ProxyHost,
-    ProxyPort,
+}
+
+/// Whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    BodyBytesSent,
+    BytesSent,
+    Connection,
+    ConnectionRequests,
+    RequestLength,
+}
+
+/// Text that the exchange holds in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Text {
+    ContentLength,
+    ContentType,
+    Host,
+    Https,
+    RequestCompletion,
+    RequestMethod,
+    RequestUri,
+    Scheme,
+    ServerName,
+    ServerProtocol,
+}
+
+/// The two ends of the client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    BinaryRemoteAddr,
     RealipRemoteAddr,
     RealipRemotePort,
     RemoteAddr,
     RemotePort,
-    RemoteUser,
-    Request,
-    RequestCompletion,
-    RequestId,
-    RequestLength,
-    RequestMethod,
-    RequestTime,
-    RequestUri,
-    Scheme,
     ServerAddr,
-    ServerName,
     ServerPort,
-    ServerProtocol,
-    Status,
-    TimeIso8601,
-    TimeLocal,
-    UpstreamCacheStatus,
-    UpstreamLastAddr,
-    Uri,
-    /// A list over the tries at upstream peers.
-    Upstream(Column),
 }
 
 impl BuiltIn {
-    /// The value, if it cannot change while the process runs.
-    pub(crate) fn constant(self) -> Option<Bytes> {
-        Some(match self {
+    /// Writes the value; says whether there is one.
+    pub(crate) fn write(self, exchange: &Exchange, out: &mut Out<'_>) -> bool {
+        match self {
+            Self::Constant(constant) => out.text(&constant.value()),
+            Self::Count(count) => out.number(count.value(exchange)),
+            Self::Text(text) => return out.option(text.value(exchange)),
+            Self::Wire(wire) => wire.write(exchange, out),
+            Self::Upstream(column) => return exchange.with_tries(|tries| column.write(tries, out)),
+            Self::UpstreamLastAddr => {
+                return exchange
+                    .with_tries(|tries| out.option(tries.last().map(|last| last.peer.as_bytes())));
+            }
+            // There is no cache yet: no response came through one.
+            Self::UpstreamCacheStatus => return false,
+            Self::Args => return fact(exchange, out, |facts| facts.args.as_ref()),
+            Self::Uri => return fact(exchange, out, |facts| facts.uri.as_ref()),
+            Self::IsArgs => {
+                if state::read(exchange, |facts| Some(!facts.args.as_ref()?.is_empty())) == Some(true) {
+                    out.text(b"?");
+                }
+            }
+            Self::Request => return request_line(exchange, out),
+            Self::RequestId => {
+                return state::write(exchange, |facts| out.text(facts.request_id())).is_some();
+            }
+            Self::RequestTime => out.seconds(exchange.elapsed()),
+            Self::RemoteUser => return remote_user(exchange, out),
+            Self::Status => match status(exchange) {
+                Some(status) => out.number(status.as_u16().into()),
+                None => out.raw(b"000"),
+            },
+            Self::Msec => out.seconds(clock::now()),
+            Self::TimeIso8601 => clock::with_stamp(|stamp| out.text(stamp.iso8601.as_bytes())),
+            Self::TimeLocal => clock::with_stamp(|stamp| out.text(stamp.common.as_bytes())),
+            Self::ProxyAddXForwardedFor => forwarded_for(exchange, out),
+            Self::ProxyHost => {
+                return out.option(exchange.proxy().as_ref().map(|proxy| proxy.host.as_bytes()));
+            }
+            Self::ProxyPort => return exchange.proxy().map(|proxy| out.port(Some(proxy.port))).is_some(),
+        }
+        true
+    }
+
+    /// The value, if it can be had without a copy: `Some(None)` says that there is none.
+    pub(crate) fn shared(self, exchange: &Exchange) -> Option<Option<Bytes>> {
+        match self {
+            Self::Constant(constant) => Some(Some(constant.value())),
+            Self::Args => Some(state::args(exchange)),
+            Self::Uri => Some(state::uri(exchange)),
+            Self::RequestId => Some(state::write(exchange, |facts| facts.request_id().clone())),
+            Self::RemoteUser => exchange.user().cloned().map(Some),
+            Self::Text(Text::Host) => exchange.host().cloned().map(Some),
+            Self::Text(Text::RequestUri) => {
+                Some(exchange.head().map(|head| head.target.slice_ref(request_uri(&head.target))))
+            }
+            Self::Text(Text::Scheme) => Some(Some(Bytes::from_static(scheme(exchange)))),
+            _ => None,
+        }
+    }
+}
+
+impl Constant {
+    pub(crate) fn value(self) -> Bytes {
+        match self {
             Self::Hostname => rustix::system::uname().nodename().to_bytes().to_ascii_lowercase().into(),
             Self::NginxVersion => Bytes::from_static(NGINX_VERSION.as_bytes()),
             Self::Pid => std::process::id().to_string().into(),
-            Self::PropylonVersion => Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes()),
+            // Whether a request was pipelined is known to the server's parser alone.
             Self::Pipe => Bytes::from_static(b"."),
-            _ => return None,
-        })
+            Self::PropylonVersion => Bytes::from_static(env!("CARGO_PKG_VERSION").as_bytes()),
+        }
     }
 }
 
-/// The value, if it is kept as shareable bytes: `Some(None)` says that there is none.
-pub(crate) fn shared(variable: BuiltIn, exchange: &Exchange) -> Option<Option<Bytes>> {
-    Some(match variable {
-        BuiltIn::Args => state::args(exchange),
-        BuiltIn::Uri => state::uri(exchange),
-        BuiltIn::Host => match exchange.host() {
-            Some(host) => Some(host.clone()),
-            None => return None,
-        },
-        BuiltIn::RequestUri => request_uri(exchange).map(|(target, path)| target.slice_ref(path)),
-        BuiltIn::RequestId => state::write(exchange, |facts| facts.request_id().clone()),
-        BuiltIn::RemoteUser => match exchange.user() {
-            Some(user) => Some(user.clone()),
-            None => return None,
-        },
-        BuiltIn::Https => Some(Bytes::from_static(if exchange.connection().tls { b"on" } else { b"" })),
-        BuiltIn::Scheme => Some(Bytes::from_static(scheme(exchange))),
-        _ => return None,
-    })
-}
-
-/// Writes the value; says whether there is one.
-pub(crate) fn write(variable: BuiltIn, exchange: &Exchange, out: &mut Out<'_>) -> bool {
-    match variable {
-        BuiltIn::Args => return write_fact(exchange, out, |facts| facts.args.as_ref()),
-        BuiltIn::Uri => return write_fact(exchange, out, |facts| facts.uri.as_ref()),
-        BuiltIn::IsArgs => {
-            if state::read(exchange, |facts| Some(!facts.args.as_ref()?.is_empty())) == Some(true) {
-                out.text(b"?");
-            }
+impl Count {
+    fn value(self, exchange: &Exchange) -> u64 {
+        match self {
+            Self::BodyBytesSent => exchange.body_bytes_sent(),
+            Self::BytesSent => exchange.bytes_sent(),
+            Self::Connection => exchange.connection().id,
+            Self::ConnectionRequests => exchange.number(),
+            Self::RequestLength => exchange.request_length(),
         }
-        BuiltIn::RequestId => {
-            let wrote = state::write(exchange, |facts| out.text(facts.request_id()));
-            return wrote.is_some();
-        }
-        BuiltIn::Host => out.text(host(exchange)),
-        BuiltIn::ServerName => out.text(exchange.server_name().map_or(b"", |name| name.as_bytes())),
-        BuiltIn::Https => out.text(if exchange.connection().tls { b"on" } else { b"" }),
-        BuiltIn::Scheme => out.text(scheme(exchange)),
-        BuiltIn::RemoteUser => return remote_user(exchange, out),
-        BuiltIn::RemoteAddr => out.address(exchange.client()),
-        BuiltIn::RemotePort => out.port(exchange.client().port()),
-        BuiltIn::BinaryRemoteAddr => match exchange.client().as_ip() {
-            Some(IpAddr::V4(ip)) => out.text(&ip.octets()),
-            Some(IpAddr::V6(ip)) => out.text(&ip.octets()),
-            None => out.text(b"unix:"),
-        },
-        BuiltIn::RealipRemoteAddr => out.address(exchange.connection().peer),
-        BuiltIn::RealipRemotePort => out.port(exchange.connection().peer.port()),
-        BuiltIn::ServerAddr => out.address(exchange.connection().local),
-        BuiltIn::ServerPort => out.port(exchange.connection().local.port()),
-        BuiltIn::Connection => out.number(exchange.connection().id),
-        BuiltIn::ConnectionRequests => out.number(exchange.number()),
-        BuiltIn::Status => match status(exchange) {
-            Some(status) => out.number(status.as_u16().into()),
-            None => out.raw(b"000"),
-        },
-        BuiltIn::BodyBytesSent => out.number(exchange.body_bytes_sent()),
-        BuiltIn::BytesSent => out.number(exchange.bytes_sent()),
-        BuiltIn::RequestLength => out.number(exchange.request_length()),
-        BuiltIn::RequestTime => out.seconds(exchange.elapsed()),
-        BuiltIn::RequestCompletion => {
-            if exchange.end() == Some(End::Complete) {
-                out.text(b"OK");
-            }
-        }
-        BuiltIn::Msec => out.seconds(clock::now()),
-        BuiltIn::TimeLocal => clock::with_stamp(|stamp| out.text(stamp.common.as_bytes())),
-        BuiltIn::TimeIso8601 => clock::with_stamp(|stamp| out.text(stamp.iso8601.as_bytes())),
-        BuiltIn::ContentLength => return field(exchange, &CONTENT_LENGTH, out),
-        BuiltIn::ContentType => return field(exchange, &CONTENT_TYPE, out),
-        BuiltIn::Request => return request_line(exchange, out),
-        BuiltIn::RequestMethod => {
-            return out.option(exchange.head().map(|head| head.method.as_str().as_bytes()));
-        }
-        BuiltIn::RequestUri => return out.option(request_uri(exchange).map(|(_, path)| path)),
-        BuiltIn::ServerProtocol => {
-            return out.option(exchange.head().map(|head| head.protocol().as_bytes()));
-        }
-        BuiltIn::ProxyAddXForwardedFor => forwarded_for(exchange, out),
-        BuiltIn::ProxyHost => {
-            return out.option(exchange.proxy().as_ref().map(|proxy| proxy.host.as_bytes()));
-        }
-        BuiltIn::ProxyPort => match exchange.proxy() {
-            Some(proxy) => out.port(Some(proxy.port)),
-            None => return false,
-        },
-        BuiltIn::UpstreamLastAddr => {
-            return exchange.with_tries(|tries| out.option(tries.last().map(|last| last.peer.as_bytes())));
-        }
-        // No cache yet: no answer ever came through one.
-        BuiltIn::UpstreamCacheStatus => return false,
-        BuiltIn::Upstream(column) => return exchange.with_tries(|tries| column.write(tries, out)),
-        BuiltIn::Hostname
-        | BuiltIn::NginxVersion
-        | BuiltIn::Pid
-        | BuiltIn::Pipe
-        | BuiltIn::PropylonVersion => return out.option(variable.constant().as_deref()),
     }
-    true
 }
 
-fn write_fact(
-    exchange: &Exchange,
-    out: &mut Out<'_>,
-    fact: impl FnOnce(&state::Facts) -> Option<&Bytes>,
-) -> bool {
+impl Text {
+    fn value(self, exchange: &Exchange) -> Option<&[u8]> {
+        let head = exchange.head();
+        let field = |name| head.and_then(|head| head.headers.get(name)).map(http::HeaderValue::as_bytes);
+        let server_name = || exchange.server_name().map_or(&b""[..], |name| name.as_bytes());
+        match self {
+            Self::ContentLength => field(CONTENT_LENGTH),
+            Self::ContentType => field(CONTENT_TYPE),
+            Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
+            Self::Https => Some(if exchange.connection().tls { b"on" } else { b"" }),
+            Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
+            Self::RequestMethod => head.map(|head| head.method.as_str().as_bytes()),
+            Self::RequestUri => head.map(|head| request_uri(&head.target)),
+            Self::Scheme => Some(scheme(exchange)),
+            Self::ServerName => Some(server_name()),
+            Self::ServerProtocol => head.map(|head| head.protocol().as_bytes()),
+        }
+    }
+}
+
+impl Wire {
+    fn write(self, exchange: &Exchange, out: &mut Out<'_>) {
+        match self {
+            Self::BinaryRemoteAddr => match exchange.client().as_ip() {
+                Some(IpAddr::V4(ip)) => out.text(&ip.octets()),
+                Some(IpAddr::V6(ip)) => out.text(&ip.octets()),
+                None => out.text(b"unix:"),
+            },
+            Self::RealipRemoteAddr => out.address(exchange.connection().peer),
+            Self::RealipRemotePort => out.port(exchange.connection().peer.port()),
+            Self::RemoteAddr => out.address(exchange.client()),
+            Self::RemotePort => out.port(exchange.client().port()),
+            Self::ServerAddr => out.address(exchange.connection().local),
+            Self::ServerPort => out.port(exchange.connection().local.port()),
+        }
+    }
+}
+
+fn fact(exchange: &Exchange, out: &mut Out<'_>, fact: impl FnOnce(&state::Facts) -> Option<&Bytes>) -> bool {
     state::read(exchange, |facts| fact(facts).map(|value| out.text(value))).is_some()
 }
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {
     if exchange.connection().tls { b"https" } else { b"http" }
-}
-
-fn host(exchange: &Exchange) -> &[u8] {
-    let server = || exchange.server_name().map_or(&b""[..], |name| name.as_bytes());
-    exchange.host().map_or_else(server, |host| host)
 }
 
 /// nginx logs a client that left before a response began as 499, and as 000 what has no status.
@@ -213,10 +238,6 @@ fn remote_user(exchange: &Exchange, out: &mut Out<'_>) -> bool {
     out.option(credentials.and_then(|credentials| credentials::user(credentials.as_bytes())).as_deref())
 }
 
-fn field(exchange: &Exchange, name: &HeaderName, out: &mut Out<'_>) -> bool {
-    out.option(exchange.head().and_then(|head| head.headers.get(name)).map(|value| value.as_bytes()))
-}
-
 fn request_line(exchange: &Exchange, out: &mut Out<'_>) -> bool {
     let Some(head) = exchange.head() else {
         let line = exchange.request_line();
@@ -228,23 +249,6 @@ fn request_line(exchange: &Exchange, out: &mut Out<'_>) -> bool {
     out.text(b" ");
     out.text(head.protocol().as_bytes());
     true
-}
-
-/// The request's target, and the path and arguments in it: an absolute-form (RFC 9112 3.2.2) is cut to them.
-fn request_uri(exchange: &Exchange) -> Option<(&Bytes, &[u8])> {
-    let target = &exchange.head()?.target;
-    let absolute = || {
-        let scheme = target.windows(3).position(|window| window == b"://")?;
-        let (_, after) = target.split_at_checked(scheme + 3)?;
-        let end = after.iter().position(|b| matches!(b, b'/' | b'?'));
-        // A URL without a path asks for `/`: the last of the two in `://`, so that it is a part of the target.
-        match end {
-            Some(end) => after.get(end..),
-            None => target.get(scheme + 2..scheme + 3),
-        }
-    };
-    let path = if target.starts_with(b"/") { None } else { absolute() };
-    Some((target, path.unwrap_or(target)))
 }
 
 /// The lines of the request's `X-Forwarded-For`, and behind them the client's address.

@@ -82,6 +82,7 @@ mod map;
 mod names;
 mod out;
 mod parse;
+mod request_uri;
 mod scope;
 mod state;
 mod table;

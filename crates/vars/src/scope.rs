@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::TemplateErrorKind;
+use crate::built_in::BuiltIn;
 use crate::names::{self, Kind};
 use crate::variable::Variable;
 
@@ -25,9 +26,10 @@ impl Scope {
             return Ok(Variable::Named(name.into()));
         }
         let found = match names::single(name).map(|kind| (kind, "")).or_else(|| names::family(name)) {
-            Some((Kind::Single(variable), _)) => {
-                Some(variable.constant().map_or(Variable::BuiltIn(variable), Variable::Constant))
+            Some((Kind::Single(BuiltIn::Constant(constant)), _)) => {
+                Some(Variable::Constant(constant.value()))
             }
+            Some((Kind::Single(variable), _)) => Some(Variable::BuiltIn(variable)),
             Some((Kind::Family(family), rest)) => family.member(rest),
             Some((Kind::NotBuilt, _)) => return Err(TemplateErrorKind::NotBuilt { name: name.into() }),
             None => None,

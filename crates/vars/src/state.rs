@@ -125,11 +125,7 @@ impl Facts {
     }
 
     pub(crate) fn request_id(&mut self) -> &Bytes {
-        self.request_id.get_or_insert_with(|| {
-            const DIGITS: [u8; 16] = *b"0123456789abcdef";
-            let random = fastrand::u128(..);
-            (0..32).rev().map(|digit| DIGITS[(random >> (4 * digit)) as usize & 15]).collect()
-        })
+        self.request_id.get_or_insert_with(|| format!("{:032x}", fastrand::u128(..)).into())
     }
 }
 

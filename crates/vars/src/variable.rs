@@ -7,7 +7,7 @@ use crate::built_in::BuiltIn;
 use crate::definitions::Inner;
 use crate::fields::Field;
 use crate::out::Out;
-use crate::{built_in, fields, state};
+use crate::{fields, state};
 
 /// What a name in a template stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Variable {
     pub(crate) fn write(&self, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
         let Scene { exchange, definitions } = scene;
         match self {
-            Self::BuiltIn(variable) => built_in::write(*variable, exchange, out),
+            Self::BuiltIn(variable) => variable.write(exchange, out),
             Self::Constant(value) => {
                 out.text(value);
                 true
@@ -117,7 +117,7 @@ impl Variable {
     pub(crate) fn shared(&self, scene: Scene<'_>) -> Option<Option<Bytes>> {
         let Scene { exchange, definitions } = scene;
         match self {
-            Self::BuiltIn(variable) => built_in::shared(*variable, exchange),
+            Self::BuiltIn(variable) => variable.shared(exchange),
             Self::Constant(value) => Some(Some(value.clone())),
             Self::Argument(name) => Some(state::read(exchange, |facts| {
                 let args = facts.args.as_ref()?;

@@ -1,0 +1,204 @@
+//! Maps: which pattern wins, what its template sees, how often it is looked up.
+
+#[allow(dead_code, reason = "shared by several test files")]
+mod support;
+
+use bytes::Bytes;
+use propylon_exchange::Exchange;
+use propylon_vars::{Captures, Definitions, Map, set_captures, set_named, set_uri};
+use support::{logged, request};
+
+fn with_key(key: &str) -> Exchange {
+    let exchange = request("/", &[]);
+    set_uri(&exchange, "/".into(), Some(format!("x=X&k={key}").into()));
+    exchange
+}
+
+fn one(map: Map) -> Definitions {
+    Definitions::builder().map(map).build().unwrap()
+}
+
+#[tokio::test]
+async fn texts_then_expressions_then_the_default() {
+    let definitions = one(Map::new("m", "$arg_k")
+        .default("d")
+        .value("a", "1")
+        .value("A_", "2")
+        .value("~^r(.)(?<nm>.)?", "$1-$nm-$arg_x")
+        .value("~*^Q", "q")
+        .value("", "e")
+        .value("\\~t", "tilde")
+        .value("~^rz", "late"));
+    let check = |key: &str, expected: &str| {
+        assert_eq!(logged(&definitions, "$m", &with_key(key)), expected, "{key}");
+    };
+    check("a", "1");
+    check("A", "1");
+    check("a_", "2");
+    check("", "e");
+    check("rxy", "x-y-X");
+    check("rx", "x--X");
+    check("rz", "z--X");
+    check("r", "d");
+    check("R", "d");
+    check("qq", "q");
+    check("QQ", "q");
+    check("~t", "tilde");
+    check("~T", "tilde");
+    check("t", "d");
+}
+
+#[tokio::test]
+async fn host_names() {
+    let definitions = one(Map::new("m", "$arg_k")
+        .hostnames()
+        .default("d")
+        .value("example.com", "exact")
+        .value("*.example.com", "star")
+        .value(".dot.com", "dot")
+        .value("www.x.*", "tail")
+        .value("*.com", "com")
+        .value("~^re\\.", "re")
+        .value("*.a.example.com", "deep")
+        .value("www.*", "w"));
+    let check = |key: &str, expected: &str| {
+        assert_eq!(logged(&definitions, "$m", &with_key(key)), expected, "{key}");
+    };
+    check("example.com", "exact");
+    check("EXAMPLE.com.", "exact");
+    check("x.example.com", "star");
+    check(".example.com", "star");
+    check("a.example.com", "star");
+    check("b.a.example.com", "deep");
+    check("dot.com", "dot");
+    check("y.dot.com", "dot");
+    check("zz.com", "com");
+    check("com", "d");
+    check("www.x.org", "tail");
+    check("www.x.y.z", "tail");
+    check("www.x", "w");
+    check("www.x.", "w");
+    check("www.y", "w");
+    check("www", "d");
+    check("re.foo", "re");
+    check("re.com", "com");
+    check("", "d");
+}
+
+#[tokio::test]
+async fn without_hostnames_a_star_and_a_last_dot_are_text() {
+    let definitions = one(Map::new("m", "$arg_k").value("*.a", "star").value("a", "bare"));
+    let check = |key: &str, expected: &str| {
+        assert_eq!(logged(&definitions, "$m", &with_key(key)), expected, "{key}");
+    };
+    check("*.a", "star");
+    check("x.a", "");
+    check("a.", "");
+}
+
+#[tokio::test]
+async fn an_expression_never_sees_an_empty_key() {
+    let definitions = one(Map::new("m", "$arg_k").value("~^$", "empty").default("d"));
+    assert_eq!(logged(&definitions, "$m", &with_key("")), "d");
+}
+
+#[tokio::test]
+async fn expressions_match_bytes() {
+    let definitions = one(Map::new("m", "$uri").value("~^/(.)$", "one byte").value("~é", "e").default("d"));
+    let check = |uri: &'static [u8], expected: &str| {
+        let exchange = request("/", &[]);
+        set_uri(&exchange, Bytes::from_static(uri), None);
+        assert_eq!(logged(&definitions, "$m", &exchange), expected, "{uri:?}");
+    };
+    check(b"/\xff", "one byte");
+    check("/aé".as_bytes(), "e");
+    check(b"/ab", "d");
+}
+
+#[tokio::test]
+async fn captures_stay_for_what_is_evaluated_afterwards() {
+    let definitions = Definitions::builder()
+        .name("nm")
+        .map(Map::new("cap", "$arg_k").value("~^z(?<rest>.*)$", "<$1>").value("~^y", "y"))
+        .build()
+        .unwrap();
+    let check = |key: &str, expected: &str| {
+        let exchange = with_key(key);
+        let groups = Captures::new().group(Some("1".into())).group(Some("2".into()));
+        set_captures(&exchange, groups.named("NM", "n".into()));
+        assert_eq!(logged(&definitions, "$1$2|$cap|$1$2$3|$nm|$rest", &exchange), expected, "{key}");
+    };
+    check("zab", "12|<ab>|ab--|n|ab");
+    check("y", "12|y|---|n|-");
+    check("n", "12||12-|n|-");
+}
+
+#[tokio::test]
+async fn named_values() {
+    let definitions = Definitions::builder().name("a").name("B").name("a").build().unwrap();
+    let exchange = request("/", &[]);
+    assert_eq!(logged(&definitions, "$a|$b", &exchange), "-|-");
+    set_named(&exchange, "A", "1".into());
+    set_captures(&exchange, Captures::new().named("b", "2".into()));
+    assert_eq!(logged(&definitions, "$a|$B", &exchange), "1|2");
+    set_named(&exchange, "a", "".into());
+    assert_eq!(logged(&definitions, "$a|$b", &exchange), "|2");
+}
+
+#[tokio::test]
+async fn a_map_is_looked_up_once_and_a_volatile_one_each_time() {
+    let definitions = Definitions::builder()
+        .map(Map::new("once", "$uri").default("$uri"))
+        .map(Map::new("always", "$uri").default("$uri").volatile())
+        .build()
+        .unwrap();
+    let exchange = request("/", &[]);
+    set_uri(&exchange, "/1".into(), None);
+    assert_eq!(logged(&definitions, "$once $always", &exchange), "/1 /1");
+    set_uri(&exchange, "/2".into(), None);
+    assert_eq!(logged(&definitions, "$once $always", &exchange), "/1 /2");
+}
+
+#[tokio::test]
+async fn a_map_that_nobody_asks_for_is_not_looked_up() {
+    let definitions = one(Map::new("m", "$uri").value("~(.)$", "x"));
+    let exchange = request("/", &[]);
+    set_uri(&exchange, "/1".into(), None);
+    assert_eq!(logged(&definitions, "$1", &exchange), "-");
+    assert_eq!(logged(&definitions, "$m$1", &exchange), "x1");
+}
+
+#[tokio::test]
+async fn two_loads_remember_apart() {
+    let old = one(Map::new("m", "$uri").default("old"));
+    let new = one(Map::new("m", "$uri").default("new"));
+    let exchange = request("/", &[]);
+    assert_eq!(logged(&old, "$m", &exchange), "old");
+    assert_eq!(logged(&new, "$m", &exchange), "new");
+}
+
+#[tokio::test]
+async fn maps_may_need_one_another() {
+    let definitions = Definitions::builder()
+        .map(Map::new("outer", "$inner").value("i", "[$inner$leaf]"))
+        .map(Map::new("inner", "$leaf").value("l", "i"))
+        .map(Map::new("leaf", "$http_none").value("", "l"))
+        .build()
+        .unwrap();
+    assert_eq!(logged(&definitions, "$outer", &request("/", &[])), "[il]");
+}
+
+#[tokio::test]
+async fn a_definition_comes_before_a_family_of_names() {
+    let definitions = one(Map::new("http_x", "").default("mine"));
+    assert_eq!(logged(&definitions, "$http_x $http_y", &request("/", &[("x", "1"), ("y", "2")])), "mine 2");
+}
+
+#[tokio::test]
+async fn the_recipe_for_upgrades() {
+    let definitions =
+        one(Map::new("$connection_upgrade", "$http_upgrade").default("upgrade").value("", "close"));
+    assert_eq!(logged(&definitions, "$connection_upgrade", &request("/", &[])), "close");
+    let exchange = request("/", &[("upgrade", "websocket")]);
+    assert_eq!(logged(&definitions, "$connection_upgrade", &exchange), "upgrade");
+}
