@@ -1,31 +1,33 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
-use crate::{Limits, Timeout};
+use crate::{Limits, Timeout, timer::Timers};
 
 /// Puts a [`Timeout`] around a service.
 ///
-/// Nothing is limited until a limit is set: [`send`](Self::send), [`read`](Self::read).
+/// It keeps the timers of finished exchanges for the services that it makes; a layer for each worker thread keeps that
+/// free of contention. Nothing is limited until a limit is set: [`send`](Self::send), [`read`](Self::read).
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::{sync::Arc, time::Duration};
 /// use propylon_timeout::TimeoutLayer;
 ///
 /// let nginx_like = TimeoutLayer::new().send(Duration::from_secs(60)).read(Duration::from_secs(60));
-/// let reads_only = nginx_like.send(None);
+/// let reads_only = nginx_like.clone().send(None);
 /// # let _ = reads_only;
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TimeoutLayer {
     limits: Limits,
+    timers: Arc<Timers>,
 }
 
 impl TimeoutLayer {
     /// A layer that limits nothing.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { limits: Limits::new() }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The longest time between two takings from the request: see [`Limits::send`]. Default: none.
@@ -44,7 +46,7 @@ impl TimeoutLayer {
 
     /// Sets both limits at once. A request's own [`Limits`] extension goes before them.
     #[must_use]
-    pub const fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
@@ -54,6 +56,6 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = Timeout<S>;
 
     fn layer(&self, inner: S) -> Timeout<S> {
-        Timeout::new(inner, self.limits)
+        Timeout::with_timers(inner, self.limits, self.timers.clone())
     }
 }

@@ -83,9 +83,12 @@
 //! - No limit: a move of the request and of the response; nothing allocated, no clock read.
 //! - A response that is ready at the first poll: the same, and for a request with a body one small `Arc` and a clock
 //!   read for each frame taken.
-//! - A wait: one clock read when it begins, and one boxed tokio timer for the whole exchange, made at its first wait.
+//! - A wait: one clock read when it begins, and one boxed tokio timer for the whole exchange, from its first wait on.
 //!   Progress does not touch it. It fires at most once in each span of the shortest limit, looks whether a deadline has
 //!   come, and is armed anew if not.
+//! - The layer keeps up to 256 timers of finished exchanges, armed as they are, for later exchanges on the same runtime:
+//!   with equal limits a busy service touches the timer wheel once in a span, not once in an exchange. A head that is
+//!   waited for once costs about 500 instructions more than one that is there at once.
 //! - Nothing is buffered. Outside of a tokio runtime with time enabled, the first wait under a limit panics.
 
 mod body;

@@ -9,20 +9,30 @@ use http_body::Body;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::{BoxError, Limits, RequestBody, ResponseBody, ResponseFuture, progress::Progress, watch::Watch};
+use crate::{
+    BoxError, Limits, RequestBody, ResponseBody, ResponseFuture, progress::Progress, timer::Timers,
+    watch::Watch,
+};
 
 /// A service whose exchanges may not stand still for longer than the [`Limits`]. Made by
 /// [`TimeoutLayer`](crate::TimeoutLayer).
-#[derive(Clone, Copy, Debug)]
+///
+/// A clone shares its timers: they are best cloned for one thread.
+#[derive(Clone, Debug)]
 pub struct Timeout<S> {
     inner: S,
     limits: Limits,
+    timers: Arc<Timers>,
 }
 
 impl<S> Timeout<S> {
     /// Limits the exchanges of `inner`.
-    pub const fn new(inner: S, limits: Limits) -> Self {
-        Self { inner, limits }
+    pub fn new(inner: S, limits: Limits) -> Self {
+        Self::with_timers(inner, limits, Arc::default())
+    }
+
+    pub(crate) const fn with_timers(inner: S, limits: Limits, timers: Arc<Timers>) -> Self {
+        Self { inner, limits, timers }
     }
 
     /// The service inside.
@@ -63,7 +73,7 @@ where
         // Without a body the head is all there is to take, and without a limit nobody asks.
         let progress =
             (limited && !request.body().is_end_stream()).then(|| Arc::new(Progress::new(Instant::now())));
-        let watch = limited.then(|| Watch::new(limits, progress.clone()));
+        let watch = limited.then(|| Watch::new(limits, progress.clone(), self.timers.clone()));
         let request = request.map(|body| RequestBody::new(body, progress));
         ResponseFuture::new(self.inner.call(request), limits, connect, watch)
     }

@@ -9,7 +9,7 @@ use crate::{
     Error, Limits,
     deadline::{self, Deadline, Request},
     progress::Progress,
-    timer::Timer,
+    timer::{Timer, Timers},
 };
 
 /// The response's side of an exchange: what it waits for, since when, and the timer that ends the wait.
@@ -26,8 +26,8 @@ pub(crate) struct Watch {
 type Rule = fn(Limits, Request, Instant) -> Option<Deadline>;
 
 impl Watch {
-    pub(crate) fn new(limits: Limits, progress: Option<Arc<Progress>>) -> Self {
-        Self { limits, progress, since: None, timer: Timer::default() }
+    pub(crate) const fn new(limits: Limits, progress: Option<Arc<Progress>>, timers: Arc<Timers>) -> Self {
+        Self { limits, progress, since: None, timer: Timer::new(timers) }
     }
 
     /// The head has not come: has it taken too long?

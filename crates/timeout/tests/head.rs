@@ -13,10 +13,12 @@ use tokio::time::{Instant, sleep};
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_never_comes_fails_at_the_limit() {
-    let start = Instant::now();
-    let error = send(both(), Script::new(), |_| pending()).await.unwrap_err();
-    assert_eq!(cause(&error), Error::HeadTimeout(READ));
-    assert_eq!(start.elapsed(), READ);
+    for layer in [both(), TimeoutLayer::new().read(READ)] {
+        let start = Instant::now();
+        let error = send(layer, Script::new(), |_| pending()).await.unwrap_err();
+        assert_eq!(cause(&error), Error::HeadTimeout(READ));
+        assert_eq!(start.elapsed(), READ);
+    }
 }
 
 #[tokio::test(start_paused = true)]

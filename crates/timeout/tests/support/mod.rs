@@ -1,6 +1,7 @@
 //! What the tests of this crate share: an inner service of a closure, and bodies polled by hand.
 #![allow(dead_code, reason = "each test file takes what it needs")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::needless_pass_by_value, reason = "a layer is made for one call")]
 
 use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
 
