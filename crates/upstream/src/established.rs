@@ -91,14 +91,16 @@ impl Ready {
         let spare = (self.kept && may_repeat(&request)).then(|| copy_head(&request));
 
         self.lease.begin();
-        let mut result = self.lease.connection.send(request).await;
+        // What cannot be repeated is worth a look at the socket before it is sent.
+        let probe = self.kept && spare.is_none();
+        let mut result = self.lease.connection.send(request, probe).await;
         if self.kept
             && let Err(Failure { unsent, answered, .. }) = &mut result
             && let Some(again) = unsent.take().or(spare.filter(|_| !*answered))
         {
             self.replace().await?;
             self.lease.begin();
-            result = self.lease.connection.send(again).await;
+            result = self.lease.connection.send(again, false).await;
         }
 
         let (parts, incoming) = result.map_err(|failure| failure.error)?;

@@ -76,13 +76,15 @@ impl Connection {
         &self.wire
     }
 
-    /// Sends `request` and waits for the head of the response, which has been judged.
+    /// Sends `request` and waits for the head of the response, which has been judged. `probe`: looks first whether the peer
+    /// has closed the connection, so that the request comes back unsent rather than lost.
     pub(crate) async fn send(
         &mut self,
         mut request: Request<Outgoing>,
+        probe: bool,
     ) -> Result<(response::Parts, Incoming), Failure> {
         let (sent, received) = (self.wire.sent(), self.wire.received());
-        self.wire.begin();
+        self.wire.begin(probe);
         let wire = Arc::clone(&self.wire);
         hyper::ext::on_informational(&mut request, move |_| wire.interim());
         let tunnel = request.method() == Method::CONNECT;

@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::connect::Socket;
+
 /// How many interim responses a request may have before its final one.
 const MAX_INTERIM: u32 = 8;
 
@@ -18,6 +20,7 @@ pub(crate) struct Wire {
     received: AtomicU64,
     interim: AtomicU32,
     broken: AtomicBool,
+    probe: AtomicBool,
 }
 
 impl Wire {
@@ -31,9 +34,10 @@ impl Wire {
         self.received.load(Relaxed)
     }
 
-    /// A new request begins.
-    pub(crate) fn begin(&self) {
+    /// A new request begins. `probe`: before anything of it is written, the kernel is asked whether the peer has closed.
+    pub(crate) fn begin(&self, probe: bool) {
         self.interim.store(0, Relaxed);
+        self.probe.store(probe, Relaxed);
     }
 
     /// An interim response came.
@@ -57,14 +61,16 @@ impl Wire {
 /// - A flood of interim responses ends in a read error: the engine above would go on for ever.
 /// - When the peer no longer reads (`EPIPE`, `ECONNRESET`), what is written is dropped instead of failing: the peer may have
 ///   answered before it closed (a 413, say), and that answer is still to be read. The end of the stream is not far.
+/// - The runtime learns of a closed peer only when it polls for events. Where that matters the kernel is asked instead; the
+///   engine reads before it takes up a request, and so the request is handed back unsent.
 #[derive(Debug)]
-pub(crate) struct Metered<S> {
-    socket: S,
+pub(crate) struct Metered {
+    socket: Socket,
     wire: Arc<Wire>,
 }
 
-impl<S> Metered<S> {
-    pub(crate) fn new(socket: S, wire: Arc<Wire>) -> Self {
+impl Metered {
+    pub(crate) fn new(socket: Socket, wire: Arc<Wire>) -> Self {
         Self { socket, wire }
     }
 
@@ -83,7 +89,7 @@ impl<S> Metered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl AsyncRead for Metered {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -93,13 +99,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
+        let polled = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if self.wire.probe.swap(false, Relaxed) && polled.is_pending() && !self.socket.is_silent() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(polled)?;
         self.wire.received.fetch_add((buf.filled().len() - before) as u64, Relaxed);
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl AsyncWrite for Metered {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.wire.broken() {
             return Poll::Ready(Ok(buf.len()));

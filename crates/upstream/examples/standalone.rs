@@ -1,0 +1,65 @@
+//! A reverse proxy with hyper's server in front: `standalone LISTEN PEER...`, where a peer is `ADDRESS:PORT` or `unix:/PATH`.
+//!
+//! It forwards the fields as they come, hop-by-hop ones included, and answers an error with its text: a proxy for the real
+//! world has layers around the leaf for these.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use propylon_upstream::{
+    BoxError, Client, Error, Keepalive, Peer, Peers, Pool, Rotation, RoundRobin, Transport,
+};
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let mut args = std::env::args().skip(1);
+    let listen: SocketAddr = args.next().ok_or("usage: standalone LISTEN PEER...")?.parse()?;
+    let peers = args.map(|arg| parse(&arg)).collect::<Result<Vec<_>, _>>()?;
+
+    let transport = Transport::new().connect_timeout(Duration::from_secs(5));
+    let client = Client::new(Pool::new(Keepalive::new()), transport);
+    let upstream = RoundRobin::new(client, Rotation::new(Peers::new("peers", peers)));
+
+    let listener = TcpListener::bind(listen).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let upstream = upstream.clone();
+        let service = service_fn(move |request| proxy(upstream.clone(), request));
+        tokio::spawn(
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+        );
+    }
+}
+
+async fn proxy(upstream: RoundRobin, request: http::Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    Ok(upstream
+        .oneshot(request)
+        .await
+        .map_or_else(|e| failure(&e), |response| response.map(BodyExt::boxed_unsync)))
+}
+
+fn failure(error: &BoxError) -> Response<Body> {
+    let status = error.downcast_ref().map_or(http::StatusCode::BAD_GATEWAY, Error::status);
+    let text = Full::new(Bytes::from(format!("{error}\n")));
+    let mut response = Response::new(text.map_err(Into::into).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
+fn parse(peer: &str) -> Result<Peer, BoxError> {
+    match peer.strip_prefix("unix:") {
+        Some(path) => Ok(Peer::unix(path)),
+        None => Ok(Peer::from(peer.parse::<SocketAddr>()?)),
+    }
+}

@@ -1,0 +1,17 @@
+//! The leaf against peers that follow a script, over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "test code: a panic is how a check fails"
+)]
+
+mod failures;
+mod pool;
+mod record;
+mod requests;
+mod responses;
+mod reuse;
+mod round_robin;
+mod support;

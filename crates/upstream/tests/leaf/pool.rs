@@ -1,0 +1,165 @@
+//! What the pool keeps, and for how long.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use propylon_testkit::gate::Gate;
+use propylon_testkit::peer::Plan;
+use propylon_upstream::{Client, Keepalive, Transport};
+use tokio::runtime::Handle;
+
+use crate::support::{Fixture, OK, answering, get, read, send, settle};
+
+fn fixture(keepalive: Keepalive) -> Fixture {
+    Fixture::with(keepalive, Transport::new(), |_| answering(OK))
+}
+
+#[tokio::test]
+async fn one_connection_serves_many() {
+    let fixture = fixture(Keepalive::new());
+    for _ in 0..50 {
+        fixture.fetch(get("/")).await.unwrap();
+    }
+    assert_eq!(fixture.raw.accepted(), 1);
+    assert_eq!(fixture.pool.idle(), 1);
+}
+
+#[tokio::test]
+async fn it_is_back_before_an_empty_response_is_looked_at() {
+    let fixture = Fixture::answering("HTTP/1.1 204 No Content\r\n\r\n");
+    let first = fixture.send(get("/")).await.unwrap();
+    let second = fixture.send(get("/")).await.unwrap();
+    drop((first, second));
+    assert_eq!(fixture.raw.accepted(), 1);
+}
+
+#[tokio::test]
+async fn no_more_idle_than_configured() {
+    for (limit, kept) in [(0, 0), (1, 1), (2, 2), (9, 3)] {
+        let fixture = fixture(Keepalive::new().connections(limit));
+        let mut responses = Vec::new();
+        for _ in 0..3 {
+            responses.push(fixture.send(get("/")).await.unwrap());
+        }
+        for response in responses {
+            read(response).await.unwrap();
+        }
+        assert_eq!(fixture.pool.idle(), kept);
+        fixture.raw.wait_closed(3 - kept).await;
+    }
+}
+
+#[tokio::test]
+async fn no_more_requests_than_configured() {
+    let fixture = fixture(Keepalive::new().requests(NonZeroU64::new(2).unwrap()));
+    for _ in 0..5 {
+        fixture.fetch(get("/")).await.unwrap();
+    }
+    assert_eq!(fixture.raw.accepted(), 3);
+}
+
+#[tokio::test]
+async fn not_idle_for_longer_than_configured() {
+    let fixture = fixture(Keepalive::new().timeout(Duration::from_secs(60)));
+    fixture.fetch(get("/")).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(59)).await;
+    tokio::task::yield_now().await;
+    assert_eq!(fixture.pool.idle(), 1);
+    tokio::time::advance(Duration::from_secs(2)).await;
+    while fixture.pool.idle() > 0 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::resume();
+    fixture.raw.wait_closed(1).await;
+    // The sweeper ended with the last idle connection; it comes back with the next.
+    fixture.fetch(get("/")).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    while fixture.pool.idle() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn not_kept_when_older_than_configured() {
+    let keepalive = Keepalive::new().time(Duration::from_secs(60)).timeout(Duration::from_secs(600));
+    let fixture = fixture(keepalive);
+    fixture.fetch(get("/")).await.unwrap();
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    assert_eq!(fixture.pool.idle(), 1);
+    fixture.fetch(get("/")).await.unwrap();
+    assert_eq!(fixture.raw.accepted(), 1, "it serves one more request");
+    assert_eq!(fixture.pool.idle(), 0, "and is not kept after it");
+}
+
+#[tokio::test]
+async fn not_kept_when_the_peer_closes() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
+    ] {
+        let fixture = Fixture::new(move |_| Plan::new().answer(move |_| answer).hang());
+        assert_eq!(fixture.fetch(get("/")).await.unwrap(), "ok");
+        assert_eq!(fixture.pool.idle(), 0);
+        fixture.raw.wait_closed(1).await;
+    }
+}
+
+#[tokio::test]
+async fn not_kept_when_the_request_closes() {
+    let fixture = Fixture::ok();
+    let mut request = get("/");
+    request.headers_mut().insert("connection", "close".parse().unwrap());
+    fixture.fetch(request).await.unwrap();
+    assert_eq!(fixture.pool.idle(), 0);
+}
+
+#[tokio::test]
+async fn not_shared_between_different_transports() {
+    let fixture = Fixture::ok();
+    fixture.fetch(get("/")).await.unwrap();
+    let other = Client::new(fixture.pool.clone(), Transport::new().socket_keepalive(true));
+    read(send(&other, &fixture.peer, get("/")).await.unwrap()).await.unwrap();
+    assert_eq!(fixture.raw.accepted(), 2);
+    let slower = Client::new(fixture.pool.clone(), Transport::new().connect_timeout(Duration::MAX));
+    read(send(&slower, &fixture.peer, get("/")).await.unwrap()).await.unwrap();
+    assert_eq!(fixture.raw.accepted(), 2, "how long connecting may take is not the connection's");
+}
+
+#[tokio::test]
+async fn clearing_closes_what_is_idle() {
+    let fixture = Fixture::ok();
+    fixture.fetch(get("/")).await.unwrap();
+    fixture.pool.clear();
+    fixture.raw.wait_closed(1).await;
+    fixture.fetch(get("/")).await.unwrap();
+    assert_eq!(fixture.raw.accepted(), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_left_when_the_pool_is_gone() {
+    let gate = Gate::new();
+    let later = gate.clone();
+    let Fixture { raw, peer, pool, client } = Fixture::new(move |n| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+        if n == 0 {
+            Plan::new().read_request().write(head).wait(&later).write("ok").hang()
+        } else {
+            answering(OK)
+        }
+    });
+    let under_way = send(&client, &peer, get("/")).await.unwrap();
+    read(send(&client, &peer, get("/")).await.unwrap()).await.unwrap();
+    assert!(Handle::current().metrics().num_alive_tasks() >= 2);
+
+    drop((pool, client));
+    raw.wait_closed(1).await;
+    gate.open();
+    assert_eq!(read(under_way).await.unwrap(), "ok", "an exchange under way goes on");
+    raw.wait_closed(2).await;
+    settle(|| Handle::current().metrics().num_alive_tasks() == 0).await;
+}

@@ -1,0 +1,125 @@
+//! What the exchange is told.
+
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request, Response, StatusCode};
+use propylon_exchange::Keep;
+use propylon_testkit::peer::Plan;
+use propylon_upstream::{Body, BoxError, Client, Established, Keepalive, Pool, Transport};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::support::{Fixture, OK, exchange, get, read, tries};
+
+#[tokio::test]
+async fn a_try_from_its_start_to_its_true_end() {
+    let fixture = Fixture::ok();
+    for _ in 0..2 {
+        let exchange = exchange();
+        exchange.keep(Keep::UPSTREAM_HEAD);
+        let mut request = get("/");
+        request.extensions_mut().insert(exchange.clone());
+        let response = fixture.send(request).await.unwrap();
+        exchange.with_tries(|tries| {
+            assert_eq!(&*tries[0].peer, fixture.raw.addr().to_string());
+            assert!(tries[0].connect.is_some() && tries[0].header.is_some());
+            assert_eq!(tries[0].status, Some(StatusCode::OK));
+            assert_eq!(tries[0].response, None, "the body is still to come");
+        });
+        assert_eq!(exchange.with_upstream_headers(|h: &HeaderMap| h["content-length"].clone()).unwrap(), "2");
+        read(response).await.unwrap();
+        exchange.with_tries(|tries| {
+            assert_eq!(tries.len(), 1);
+            assert_eq!(tries[0].length, 2);
+            assert_eq!(tries[0].bytes_received, OK.len() as u64, "also on a kept connection");
+            assert_eq!(tries[0].bytes_sent, "GET / HTTP/1.1\r\nHost: h\r\n\r\n".len() as u64);
+            assert!(tries[0].response.is_some());
+        });
+    }
+    assert_eq!(fixture.raw.accepted(), 1);
+}
+
+#[tokio::test]
+async fn a_try_that_was_cut() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+    let fixture = Fixture::new(move |_| Plan::new().answer(move |_| answer).hang());
+    let exchange = exchange();
+    let mut request = get("/");
+    request.extensions_mut().insert(exchange.clone());
+    let response = fixture.send(request).await.unwrap();
+    drop(response);
+    exchange.with_tries(|tries| {
+        assert_eq!(tries[0].bytes_received, answer.len() as u64);
+        assert_eq!(tries[0].status, Some(StatusCode::OK));
+        assert!(tries[0].response.is_some(), "closed by dropping");
+    });
+}
+
+#[tokio::test]
+async fn a_try_that_failed() {
+    let fixture = Fixture::new(|_| Plan::new().answer(|_| "garbage\r\n\r\n").hang());
+    let exchange = exchange();
+    let mut request = get("/");
+    request.extensions_mut().insert(exchange.clone());
+    fixture.fetch(request).await.unwrap_err();
+    assert_eq!(tries(&exchange), [(fixture.raw.addr().to_string(), Some(502))]);
+    exchange.with_tries(|tries| {
+        assert!(tries[0].connect.is_some() && tries[0].header.is_none());
+        assert_eq!(tries[0].bytes_received, 11);
+    });
+}
+
+/// A layer that waits for the connection and then fails, as a timeout does.
+#[derive(Clone, Debug)]
+struct Impatient;
+
+#[derive(Debug, thiserror::Error)]
+#[error("too late")]
+struct TooLate;
+
+struct ImpatientService(Established);
+
+impl Layer<Established> for Impatient {
+    type Service = ImpatientService;
+
+    fn layer(&self, inner: Established) -> ImpatientService {
+        ImpatientService(inner)
+    }
+}
+
+impl<B> Service<Request<B>> for ImpatientService
+where
+    Established: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        drop(self.0.call(request));
+        std::future::ready(Err(TooLate.into()))
+    }
+}
+
+#[tokio::test]
+async fn a_layer_s_error_passes_with_the_status_that_it_stands_for() {
+    let fixture = Fixture::ok();
+    let client = Client::new(Pool::new(Keepalive::new()), Transport::new()).layer(Impatient);
+    let late = |error: &BoxError| match error.is::<TooLate>() {
+        true => StatusCode::GATEWAY_TIMEOUT,
+        false => StatusCode::BAD_GATEWAY,
+    };
+    for (client, status) in [(client.clone(), 502), (client.failure_status(late), 504)] {
+        let exchange = exchange();
+        let mut request = get("/");
+        request.extensions_mut().insert(exchange.clone());
+        request.extensions_mut().insert(fixture.peer.clone());
+        let error = client.oneshot(request).await.unwrap_err();
+        assert!(error.is::<TooLate>());
+        assert_eq!(tries(&exchange)[0].1, Some(status));
+    }
+    fixture.raw.wait_closed(2).await;
+}

@@ -1,0 +1,145 @@
+//! What the tests share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Empty, Full};
+use propylon_exchange::{Address, Connection, Exchange, Head};
+use propylon_testkit::peer::{Plan, RawPeer};
+use propylon_upstream::{Body, BoxError, Client, Error, Keepalive, Peer, Pool, Transport};
+use tokio::time::Instant;
+use tower::ServiceExt;
+
+/// What most peers answer.
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A client with a pool of its own, and the peer that it talks to.
+pub(crate) struct Fixture {
+    pub(crate) raw: RawPeer,
+    pub(crate) peer: Peer,
+    pub(crate) pool: Pool,
+    pub(crate) client: Client,
+}
+
+impl Fixture {
+    pub(crate) fn new(plan: impl Fn(usize) -> Plan + Send + Sync + 'static) -> Self {
+        Self::with(Keepalive::new(), Transport::new(), plan)
+    }
+
+    pub(crate) fn with(
+        keepalive: Keepalive,
+        transport: Transport,
+        plan: impl Fn(usize) -> Plan + Send + Sync + 'static,
+    ) -> Self {
+        let raw = RawPeer::tcp(plan);
+        let pool = Pool::new(keepalive);
+        let client = Client::new(pool.clone(), transport);
+        Self { peer: raw.addr().into(), raw, pool, client }
+    }
+
+    /// A peer that answers every request with `OK`, for ever.
+    pub(crate) fn ok() -> Self {
+        Self::new(|_| answering(OK))
+    }
+
+    /// A peer that answers every request so, for ever, and closes when the client does.
+    pub(crate) fn answering(response: &'static str) -> Self {
+        Self::new(move |_| answering(response))
+    }
+
+    pub(crate) async fn send<B>(&self, request: Request<B>) -> Result<Response<Body>, BoxError>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        send(&self.client, &self.peer, request).await
+    }
+
+    /// Sends, reads the response to its end.
+    pub(crate) async fn fetch<B>(&self, request: Request<B>) -> Result<String, Error>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let response = self.send(request).await.map_err(ours)?;
+        read(response).await.map_err(ours)
+    }
+
+    /// Waits until so many connections are idle.
+    pub(crate) async fn idle(&self, count: usize) {
+        settle(|| self.pool.idle() == count).await;
+    }
+}
+
+pub(crate) fn answering(response: &'static str) -> Plan {
+    Plan::new().answer(move |_| response).forever()
+}
+
+pub(crate) async fn send<B>(
+    client: &Client,
+    peer: &Peer,
+    mut request: Request<B>,
+) -> Result<Response<Body>, BoxError>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    request.extensions_mut().insert(peer.clone());
+    client.clone().oneshot(request).await
+}
+
+/// Lets the runtime work until it is so.
+pub(crate) async fn settle(done: impl Fn() -> bool) {
+    let turns = async {
+        while !done() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), turns).await.expect("never so");
+}
+
+pub(crate) async fn read(response: Response<Body>) -> Result<String, BoxError> {
+    let mut body = response.into_body();
+    let mut text = Vec::new();
+    while let Some(frame) = body.frame().await {
+        text.extend_from_slice(&frame?.into_data().unwrap_or_default());
+    }
+    Ok(String::from_utf8(text)?)
+}
+
+pub(crate) fn ours(error: BoxError) -> Error {
+    *error.downcast().expect("the crate's own error")
+}
+
+pub(crate) fn get(target: &str) -> Request<Empty<Bytes>> {
+    Request::get(target).header("host", "h").body(Empty::new()).unwrap()
+}
+
+pub(crate) fn empty(method: Method) -> Request<Empty<Bytes>> {
+    Request::builder().method(method).uri("/").header("host", "h").body(Empty::new()).unwrap()
+}
+
+pub(crate) fn full(method: Method, body: &'static str) -> Request<Full<Bytes>> {
+    Request::builder().method(method).uri("/").header("host", "h").body(Full::from(body)).unwrap()
+}
+
+pub(crate) fn exchange() -> Exchange {
+    let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
+    let head = Head {
+        method: Method::GET,
+        target: "/".into(),
+        version: Version::HTTP_11,
+        headers: HeaderMap::new(),
+        bytes: 18,
+    };
+    Exchange::new(connection, 1, Instant::now(), head)
+}
+
+/// The peers and statuses of the tries.
+pub(crate) fn tries(exchange: &Exchange) -> Vec<(String, Option<u16>)> {
+    exchange.with_tries(|tries| {
+        tries.iter().map(|t| (t.peer.to_string(), t.status.as_ref().map(StatusCode::as_u16))).collect()
+    })
+}
