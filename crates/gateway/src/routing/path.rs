@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use http::StatusCode;
-use memchr::{memchr, memchr2, memrchr};
+use memchr::{memchr2, memrchr};
 
 use super::escape::is_control_or_space;
 
@@ -41,7 +41,7 @@ impl Path {
     ///
     /// Whatever nginx answers with 400: see [`PathError`].
     pub fn parse(raw: Bytes, slashes: Slashes) -> Result<Self, PathError> {
-        if raw.iter().any(|&byte| is_control_or_space(byte)) {
+        if any(&raw, is_control_or_space) {
             return Err(PathError::Control);
         }
         let pathless = match raw.first() {
@@ -54,7 +54,7 @@ impl Path {
         let written = raw.slice(..end);
         let mut path = Self {
             quoted: false,
-            plus: memchr(b'+', &written).is_some(),
+            plus: any(&written, |byte| byte == b'+'),
             raw_is_current: !pathless,
             in_location: true,
             internal: false,
@@ -68,7 +68,6 @@ impl Path {
             let mut normaliser = Normaliser::new(path.decoded.len(), slashes);
             normaliser.read(&path.decoded)?;
             path.quoted = normaliser.quoted;
-            path.plus |= normaliser.plus;
             path.decoded = Bytes::from(normaliser.out);
         }
         Ok(path)
@@ -204,12 +203,17 @@ fn args_after(raw: &Bytes, end: usize) -> Option<Bytes> {
 
 /// Whether a path is its own normal form: no encoding, no empty segment, none that begins with a dot.
 fn is_plain(path: &[u8]) -> bool {
-    let mut after_slash = false;
-    path.iter().all(|&byte| {
-        let plain = byte != b'%' && !(after_slash && matches!(byte, b'/' | b'.'));
-        after_slash = byte == b'/';
-        plain
-    })
+    let next = path.get(1..).unwrap_or_default();
+    let dots = path
+        .iter()
+        .zip(next)
+        .fold(false, |found, (&byte, &next)| found | ((byte == b'/') & ((next == b'/') | (next == b'.'))));
+    !dots && !any(path, |byte| byte == b'%')
+}
+
+/// As `Iterator::any`, but without a way out of the loop, so that it compiles to vector instructions.
+fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |found, &byte| found | is(byte))
 }
 
 /// Where in a segment the last byte stood, as far as dots and slashes go.
@@ -221,18 +225,18 @@ enum Place {
     DotDot,
 }
 
-/// Decodes and resolves in one pass, so that an encoded dot or slash acts as the plain one.
+/// Decodes and resolves in one pass, so that an encoded dot or slash acts as the plain one; an encoded `?`, `#` or `%`
+/// is a byte like others.
 struct Normaliser {
     out: Vec<u8>,
     place: Place,
     slashes: Slashes,
     quoted: bool,
-    plus: bool,
 }
 
 impl Normaliser {
     fn new(capacity: usize, slashes: Slashes) -> Self {
-        Self { out: Vec::with_capacity(capacity), place: Place::Inside, slashes, quoted: false, plus: false }
+        Self { out: Vec::with_capacity(capacity), place: Place::Inside, slashes, quoted: false }
     }
 
     fn read(&mut self, path: &[u8]) -> Result<(), PathError> {
@@ -243,11 +247,8 @@ impl Normaliser {
                 continue;
             }
             self.quoted = true;
-            match decode(rest.next(), rest.next())? {
-                // Only a written mark ends the path: an encoded one is a byte like others.
-                mark @ (b'%' | b'#' | b'?') => self.push(mark),
-                byte => self.step(byte)?,
-            }
+            let decoded = decode(rest.next(), rest.next())?;
+            self.step(decoded)?;
         }
         match self.place {
             Place::Dot => self.drop_dot(),
@@ -279,16 +280,11 @@ impl Normaliser {
                 self.place = Place::DotDot;
             }
             (_, byte) => {
-                self.plus |= byte == b'+';
-                self.push(byte);
+                self.out.push(byte);
+                self.place = Place::Inside;
             }
         }
         Ok(())
-    }
-
-    fn push(&mut self, byte: u8) {
-        self.out.push(byte);
-        self.place = Place::Inside;
     }
 
     fn drop_dot(&mut self) {

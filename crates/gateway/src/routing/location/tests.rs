@@ -124,6 +124,16 @@ fn a_missing_slash_is_redirected() {
 }
 
 #[test]
+fn of_two_with_a_slash_the_exact_one_redirects() {
+    for (text, expected) in [("= /g/\n>/g/", 0), (">/g/\n= /g/", 1), (">= /g/\n>/g/", 0), (">/g/\n>= /g/", 1)]
+    {
+        let locations = Locations::build(read(text).0).unwrap();
+        let found = locations.find(&Bytes::from_static(b"/g"));
+        assert!(matches!(found, Some(Found::Redirect { index, .. }) if index == expected), "{text}");
+    }
+}
+
+#[test]
 fn nothing_matches() {
     check("/a/\n= /\n~ ^/name", &[("/b", "404"), ("/a", "404"), ("/", "= /"), ("/name", "~ ^/name")]);
     check("@a", &[("@a", "404")]);
