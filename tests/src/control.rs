@@ -17,6 +17,7 @@ use crate::Head;
 /// | `never` | reads the request and never answers |
 /// | `close` | closes without an answer |
 /// | `close-head` | closes in the middle of the head |
+/// | `bad-field` | answers with a head that holds a NUL |
 /// | `garbage` | answers with bytes that are not HTTP |
 /// | `cut` | closes in the middle of the body |
 /// | `stall` | stops in the middle of the body, and keeps the connection |

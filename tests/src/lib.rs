@@ -36,6 +36,7 @@ mod process;
 mod propylon;
 pub mod requests;
 mod script;
+pub mod soak;
 mod stream;
 mod text;
 mod wait;

@@ -167,6 +167,9 @@ fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<
     } else if control.says("garbage") {
         stream.send(b"\x00\x01 this is not HTTP at all\r\n\r\n")?;
         return Ok(false);
+    } else if control.says("bad-field") {
+        stream.send(b"HTTP/1.1 200 OK\r\nX-\x00Bad: a\r\nContent-Length: 0\r\n\r\n")?;
+        return Ok(false);
     }
     let body = control.number("size").map_or_else(|| request.0.clone(), |size| vec![b'x'; size]);
     let keep = !control.says("last") && !control.says("to-close") && !request.lists("connection", "close");

@@ -162,7 +162,7 @@ const EXCHANGES: &[Exchange] = &[
     answered("one refused, with a body", &[b"POST /tries/x HTTP/1.1\r\nHost: vars.test\r\nContent-Length: 2\r\n\r\nhi"]),
     answered("all refused", &[b"GET /dead/x HTTP/1.1\r\nHost: vars.test\r\n\r\n"]),
     answered("upstream closes", &[b"GET /x HTTP/1.1\r\nHost: vars.test\r\nX-Do: close\r\n\r\n"]),
-    answered("upstream is garbage", &[b"GET /x HTTP/1.1\r\nHost: vars.test\r\nX-Do: garbage\r\n\r\n"]),
+    answered("upstream sends a bad field", &[b"GET /x HTTP/1.1\r\nHost: vars.test\r\nX-Do: bad-field\r\n\r\n"]),
     answered("upstream never answers", &[b"GET /slow/x HTTP/1.1\r\nHost: vars.test\r\nX-Do: never\r\n\r\n"]),
     leaving("upstream cuts", &[b"GET /x HTTP/1.1\r\nHost: vars.test\r\nX-Do: cut size=1000\r\n\r\n"], Leaves::Answered),
     leaving("upstream stalls", &[b"GET /slow/x HTTP/1.1\r\nHost: vars.test\r\nX-Do: stall size=1000\r\n\r\n"], Leaves::Answered),

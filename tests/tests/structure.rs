@@ -1,0 +1,311 @@
+//! The rules of the workspace's structure: who depends on whom, how large a file may be, what every crate has.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+use propylon_tests::{check, lossy, workspace};
+
+/// The crate DAG: each crate, and what it may depend on. Names without `propylon-`.
+const DAG: &[(&str, &[&str])] = &[
+    ("exchange", &[]),
+    ("stack", &[]),
+    ("headers", &[]),
+    ("cookie", &[]),
+    ("redirect", &[]),
+    ("timeout", &[]),
+    ("limit", &[]),
+    ("buffer", &[]),
+    ("retry", &[]),
+    ("balance", &[]),
+    ("error-page", &[]),
+    ("compression", &[]),
+    ("files", &[]),
+    ("tunnel", &[]),
+    ("tls", &[]),
+    ("h1", &[]),
+    ("upstream", &["exchange", "h1"]),
+    ("fastcgi", &["exchange"]),
+    ("cache", &["exchange"]),
+    ("resolver", &[]),
+    ("vars", &["exchange"]),
+    ("access", &[]),
+    ("access-log", &["exchange", "vars"]),
+    ("config", &["vars"]),
+    ("nginx-conf", &["config"]),
+    ("gateway", &["*"]),
+    ("admin", &["gateway"]),
+    ("propylon", &["config", "nginx-conf", "gateway", "admin"]),
+    ("testkit", &[]),
+    ("tests", &[]),
+];
+
+/// Above the layers and leaves: these may know of configuration. For all others it does not exist.
+const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
+
+/// What belongs to configuration and to the process, not to a layer.
+const NOT_IN_LAYERS: [&str; 8] =
+    ["serde", "serde_json", "toml", "toml_edit", "schemars", "anyhow", "clap", "tracing-subscriber"];
+
+const BANNED: [&str; 5] = ["ring", "openssl", "openssl-sys", "native-tls", "async-trait"];
+
+/// Crates that are there in two versions, and why nothing can be done about it here.
+const DUPLICATES: &[(&str, &str)] =
+    &[("syn", "build time only: serde's and other derives moved to 3 one by one")];
+
+const LICENCES: [&str; 12] = [
+    "MIT",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "BSL-1.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+];
+
+const HEADINGS: [&str; 6] =
+    ["## Example", "## What it does", "## What it does not", "## nginx", "## Errors", "## Cost"];
+
+const SOURCE_LINES: usize = 450;
+const TEST_LINES: usize = 600;
+
+#[test]
+fn crates_depend_only_downwards() {
+    let table: BTreeMap<_, _> = DAG.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for package in members() {
+        let name = short(&package.name);
+        let allowed = table.get(name).unwrap_or_else(|| panic!("{name} is not in the table of crates"));
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
+            let to = short(&dependency.name);
+            let testkit = to == "testkit" && dependency.kind == DependencyKind::Development;
+            let any = allowed.contains(&"*") && !ABOVE[2..].contains(&to) && to != "testkit";
+            if !(testkit || any || allowed.contains(&to)) {
+                wrong.push(format!("{name} -> {to} ({})", dependency.kind));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "edges that the architecture does not have: {wrong:#?}");
+}
+
+#[test]
+fn layers_know_nothing_of_configuration() {
+    let mut wrong = Vec::new();
+    for package in members().filter(|package| !ABOVE.contains(&short(&package.name))) {
+        let normal =
+            package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+        let bad = normal.filter(|dependency| NOT_IN_LAYERS.contains(&dependency.name.as_str()));
+        wrong.extend(bad.map(|dependency| format!("{} -> {}", package.name, dependency.name)));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn files_fit_in_a_head() {
+    let mut wrong = Vec::new();
+    for package in members() {
+        let root = package.manifest_path.parent().unwrap();
+        for (part, limit) in
+            [("src", SOURCE_LINES), ("tests", TEST_LINES), ("examples", TEST_LINES), ("benches", TEST_LINES)]
+        {
+            for file in files(root.join(part).as_std_path(), "rs") {
+                let lines = fs::read_to_string(&file).unwrap().lines().count();
+                if lines > limit {
+                    wrong.push(format!("{}: {lines} lines, at most {limit}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_crate_has_the_workspaces_lints_and_metadata() {
+    for package in members() {
+        let manifest = fs::read_to_string(&package.manifest_path).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{}: [lints] workspace = true", package.name);
+        assert!(package.description.is_some(), "{} has no description", package.name);
+        assert_eq!(package.license.as_deref(), Some("MIT OR Apache-2.0"), "{}", package.name);
+        let directory = package.manifest_path.parent().unwrap().file_name().unwrap();
+        assert_eq!(short(&package.name), directory, "the directory has the crate's name");
+    }
+}
+
+/// In the README, which its users see first, and in the crate's documentation.
+#[test]
+fn every_crate_is_documented_under_the_fixed_headings() {
+    let mut wrong = Vec::new();
+    for package in
+        members().filter(|package| !["propylon", "tests", "testkit"].contains(&short(&package.name)))
+    {
+        let root = package.manifest_path.parent().unwrap();
+        let readme = fs::read_to_string(root.join("README.md")).unwrap_or_default();
+        let source = fs::read_to_string(root.join("src/lib.rs")).unwrap();
+        let included = source.contains("include_str!(\"../README.md\")");
+        let docs: String = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! "))
+            .fold(String::new(), |a, b| a + b + "\n");
+        for (file, text) in [("README.md", &readme), ("src/lib.rs", if included { &readme } else { &docs })] {
+            let headings: Vec<_> = text.lines().filter(|line| line.starts_with("## ")).collect();
+            if headings != HEADINGS {
+                wrong.push(format!("{}: {file}: {headings:?}", package.name));
+            }
+        }
+        if !readme.starts_with(&format!("# {}\n", package.name)) {
+            wrong.push(format!("{}: README.md begins with # and the name", package.name));
+        }
+    }
+    assert!(wrong.is_empty(), "expected {HEADINGS:?}:\n{wrong:#?}");
+}
+
+#[test]
+fn nothing_banned_and_only_known_licences_are_shipped() {
+    let mut wrong = Vec::new();
+    for package in shipped() {
+        let name = package.name.as_str();
+        let licence = package.license.clone().unwrap_or_default();
+        if BANNED.contains(&name) {
+            wrong.push(format!("{name} is banned"));
+        } else if !allows(&licence) {
+            wrong.push(format!("{name}: licence {licence:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_is_shipped_twice() {
+    let mut versions = BTreeMap::<_, BTreeSet<_>>::new();
+    for package in shipped() {
+        versions.entry(package.name.to_string()).or_default().insert(package.version.clone());
+    }
+    versions.retain(|name, versions| versions.len() > 1 && DUPLICATES.iter().all(|(known, _)| known != name));
+    assert!(versions.is_empty(), "{versions:#?}");
+}
+
+/// What a reader copies from the documentation must load: exit code 0, or 2 when only this machine lacks something.
+#[test]
+fn every_configuration_in_the_documentation_loads() {
+    let mut texts = Vec::new();
+    let pages = fs::read_dir(workspace()).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    for page in pages.chain(files(&workspace().join("docs"), "md")) {
+        let text = fs::read_to_string(&page).unwrap();
+        texts.extend(
+            blocks(&text).into_iter().map(|(line, block)| (format!("{}:{line}", page.display()), block)),
+        );
+    }
+    for file in files(&workspace().join("deploy"), "toml") {
+        texts.push((file.display().to_string(), fs::read_to_string(&file).unwrap()));
+    }
+    assert!(texts.iter().any(|(name, _)| name.contains("README.md")), "the README shows no configuration");
+    assert!(texts.iter().any(|(name, _)| name.contains("deploy")), "deploy/ holds no configuration");
+    for (name, text) in texts {
+        let output = check(&text);
+        assert!(matches!(output.status.code(), Some(0 | 2)), "{name}: {}", lossy(&output.stderr));
+    }
+}
+
+/// The test of the tests: the helpers above find what they should.
+#[test]
+fn helpers_find_what_they_should() {
+    assert_eq!(blocks("a\n```toml\nb = 1\n```\n```sh\nls\n```\n"), [(2, "b = 1\n".to_owned())]);
+    assert!(
+        allows("MIT OR Apache-2.0")
+            && allows("GPL-3.0 OR MIT")
+            && allows("(MIT OR Apache-2.0) AND Unicode-3.0")
+    );
+    assert!(allows("MIT/Apache-2.0") && !allows("GPL-3.0") && !allows("MIT AND GPL-3.0") && !allows(""));
+    assert!(shipped().iter().any(|package| package.name.as_str() == "hyper"));
+    assert!(
+        !shipped().iter().any(|package| package.name.as_str() == "proptest"),
+        "dev-dependencies are not shipped"
+    );
+}
+
+fn metadata() -> &'static Metadata {
+    static METADATA: OnceLock<Metadata> = OnceLock::new();
+    METADATA.get_or_init(|| {
+        let mut command = MetadataCommand::new();
+        command.manifest_path(workspace().join("Cargo.toml"));
+        command.other_options(["--filter-platform".to_owned(), "x86_64-unknown-linux-gnu".to_owned()]);
+        command.exec().expect("cargo metadata")
+    })
+}
+
+fn members() -> impl Iterator<Item = &'static Package> {
+    metadata().workspace_packages().into_iter()
+}
+
+fn short(name: &str) -> &str {
+    name.strip_prefix("propylon-").unwrap_or(name)
+}
+
+/// What the binary is made of, and what builds it: everything but dev-dependencies.
+fn shipped() -> Vec<&'static Package> {
+    let resolve = metadata().resolve.as_ref().expect("a resolved graph");
+    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let binary = members().find(|package| package.name.as_str() == "propylon").expect("the binary");
+    let (mut todo, mut seen) = (vec![&binary.id], BTreeSet::new());
+    while let Some(id) = todo.pop() {
+        if seen.insert(id) {
+            let shipped = nodes[id].deps.iter().filter(|dependency| {
+                dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development)
+            });
+            todo.extend(shipped.map(|dependency| &dependency.pkg));
+        }
+    }
+    metadata().packages.iter().filter(|package| seen.contains(&package.id)).collect()
+}
+
+/// Whether a licence expression is satisfied by the list: of each part joined by AND one alternative.
+fn allows(expression: &str) -> bool {
+    let expression = expression.replace(['(', ')'], "").replace('/', " OR ");
+    expression.split(" AND ").all(|part| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim())))
+}
+
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|end| end == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The fenced blocks of TOML in a page, each with the line of its fence.
+fn blocks(page: &str) -> Vec<(usize, String)> {
+    let (mut blocks, mut open) = (Vec::new(), None::<(usize, String, bool)>);
+    for (number, line) in page.lines().enumerate() {
+        match (&mut open, line.trim().strip_prefix("```")) {
+            (None, Some(language)) => open = Some((number + 1, String::new(), language == "toml")),
+            (Some((at, text, toml)), Some(_)) => {
+                blocks.extend(toml.then(|| (*at, std::mem::take(text))));
+                open = None;
+            }
+            (Some((_, text, _)), None) => text.extend([line, "\n"]),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
