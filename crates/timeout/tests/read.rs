@@ -2,11 +2,13 @@
 
 mod support;
 
+use http::{Request, Response};
 use http_body::Body;
 use propylon_testkit::{body::Script, gate::Gate};
-use propylon_timeout::{Error, TimeoutLayer};
-use support::{READ, SEND, both, cause, drain, next, respond, seconds};
+use propylon_timeout::{Error, Limits, TimeoutLayer};
+use support::{READ, SEND, both, cause, drain, next, respond, seconds, send, service};
 use tokio::time::{Instant, sleep};
+use tower::{Service, ServiceExt};
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_stands_still_fails_at_the_limit() {
@@ -80,5 +82,36 @@ async fn without_a_read_limit_a_body_may_stand_still_for_a_day() {
     for layer in [TimeoutLayer::new(), TimeoutLayer::new().send(SEND)] {
         let mut body = respond(layer, Script::new().sleep(seconds(86_400)).data("a")).await;
         assert_eq!(drain(&mut body).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_the_head_does_not_count_for_the_body() {
+    let start = Instant::now();
+    let answer = |_| async {
+        sleep(seconds(6)).await;
+        Ok(Response::new(Script::new().wait(&Gate::new())))
+    };
+    let mut body = send(both(), Script::new(), answer).await.unwrap().into_body();
+    assert!(next(&mut body).await.unwrap().is_err());
+    assert_eq!(start.elapsed(), seconds(6) + READ);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_of_an_earlier_exchange_comes_neither_early_nor_late() {
+    let layer = both();
+    for own in [READ * 3, READ, READ / 7] {
+        // Leaves a timer behind, armed for the limits of this layer or for longer ones.
+        let mut service = service(layer.clone(), |_| async {
+            sleep(seconds(1) / 2).await;
+            Ok(Response::new(Script::new().wait(&Gate::new())))
+        });
+        let mut request = Request::new(Script::new());
+        request.extensions_mut().insert(Limits::new().read(own));
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        let start = Instant::now();
+        let error = next(&mut response.into_body()).await.unwrap().unwrap_err();
+        assert_eq!(cause(&error), Error::ReadTimeout(own));
+        assert_eq!(start.elapsed(), own);
     }
 }

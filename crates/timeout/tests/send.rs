@@ -126,3 +126,31 @@ async fn without_a_send_limit_the_service_may_take_a_day() {
     assert!(response.await.is_ok());
     assert_eq!(start.elapsed(), day);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_short_send_limit_is_kept_beside_a_long_read_limit() {
+    // Nothing runs for ten seconds; the timer was armed before.
+    let layer = TimeoutLayer::new().send(seconds(1)).read(seconds(60));
+    let start = Instant::now();
+    let error = send(layer, Script::new().sleep(seconds(10)).data("a").data("b"), |mut request| async move {
+        next(request.body_mut()).await.unwrap().unwrap();
+        pending::<()>().await;
+        drop(request);
+        Ok(Response::new(Script::new()))
+    });
+    assert_eq!(cause(&error.await.unwrap_err()), Error::SendTimeout(seconds(1)));
+    assert_eq!(start.elapsed(), seconds(11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_limit_alone_is_kept() {
+    let start = Instant::now();
+    let layer = TimeoutLayer::new().send(SEND);
+    let error = send(layer, Script::new().data("a"), |request| async move {
+        pending::<()>().await;
+        drop(request);
+        Ok(Response::new(Script::new()))
+    });
+    assert_eq!(cause(&error.await.unwrap_err()), Error::SendTimeout(SEND));
+    assert_eq!(start.elapsed(), SEND);
+}
