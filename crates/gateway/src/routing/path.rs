@@ -41,7 +41,7 @@ impl Path {
     ///
     /// Whatever nginx answers with 400: see [`PathError`].
     pub fn parse(raw: Bytes, slashes: Slashes) -> Result<Self, PathError> {
-        if any(&raw, is_control_or_space) {
+        if has(&raw, is_control_or_space) {
             return Err(PathError::Control);
         }
         let pathless = match raw.first() {
@@ -54,7 +54,7 @@ impl Path {
         let written = raw.slice(..end);
         let mut path = Self {
             quoted: false,
-            plus: any(&written, |byte| byte == b'+'),
+            plus: has(&written, |byte| byte == b'+'),
             raw_is_current: !pathless,
             in_location: true,
             internal: false,
@@ -208,11 +208,11 @@ fn is_plain(path: &[u8]) -> bool {
         .iter()
         .zip(next)
         .fold(false, |found, (&byte, &next)| found | ((byte == b'/') & ((next == b'/') | (next == b'.'))));
-    !dots && !any(path, |byte| byte == b'%')
+    !dots && !has(path, |byte| byte == b'%')
 }
 
 /// As `Iterator::any`, but without a way out of the loop, so that it compiles to vector instructions.
-fn any(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
+fn has(text: &[u8], is: impl Fn(u8) -> bool) -> bool {
     text.iter().fold(false, |found, &byte| found | is(byte))
 }
 
