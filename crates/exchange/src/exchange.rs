@@ -79,6 +79,8 @@ pub enum End {
 pub struct Keep(u8);
 
 impl Keep {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
     /// The fields of the upstream's response, trailers included (`$upstream_http_NAME`).
     pub const UPSTREAM_HEAD: Self = Self(1);
     /// The fields sent to the client (`$sent_http_NAME`).

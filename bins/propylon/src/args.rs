@@ -1,0 +1,78 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A reverse proxy made of tower layers: nginx's behaviour, better errors, less CPU.
+///
+/// A new user starts with `propylon demo`. An operator writes a TOML file, tests it with `propylon check --config FILE`,
+/// and runs it with `propylon run --config FILE`.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 all is well; 1 the configuration has errors, or the gateway could not start; 2 the configuration is valid, \
+but something it needs is missing (a name that does not resolve); 64 wrong usage.
+
+Signals: HUP reloads the configuration (tested first; no request is dropped), USR1 opens the log files anew, QUIT finishes \
+what is in flight and ends, TERM and INT end at once.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs the gateway in the foreground.
+    Run(Run),
+    /// Tests a configuration: reports all errors with file, line and column, and what does not resolve.
+    Check(Check),
+    /// Tells which server and location answer a request, with each setting and the line that it came from.
+    Explain(Explain),
+    /// Prints the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Starts two small upstreams and a gateway before them on loopback, and tells what to try.
+    Demo,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// The configuration, a TOML file.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Where to write the process id once all listeners are open; stands before `runtime.pid_file`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pid_file: Option<PathBuf>,
+    /// Where errors are logged; stands before `error_log.path`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) error_log: Option<PathBuf>,
+    /// A name that does not resolve keeps the gateway from starting, as it does nginx.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// What does not resolve is an error.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The method and the URL: `explain --config FILE POST http://example.com/login`. Without a method: GET.
+    #[arg(required = true, num_args = 1..=2, value_names = ["METHOD", "URL"])]
+    pub(crate) request: Vec<String>,
+}

@@ -1,0 +1,171 @@
+//! A client's stream, counted and timed.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::{Client, Phase};
+
+/// A client's stream.
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A client's stream as the HTTP engine sees it: what passes is counted, a write that the client does not take is
+/// timed, and what the engine writes on its own is kept back.
+pub(crate) struct Io {
+    stream: Stream,
+    client: Arc<Client>,
+    timeouts: Timeouts,
+    /// What the engine wrote while no request was being served: its own answer to a malformed head. The gateway gives
+    /// that answer itself, with a log line and an error page.
+    kept_back: Vec<u8>,
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// For a request head (`client_header_timeout`).
+    pub(crate) header: Duration,
+    /// Between two writes that it takes (`send_timeout`).
+    pub(crate) send: Duration,
+}
+
+impl Io {
+    pub(crate) fn new(stream: Stream, client: Arc<Client>, timeouts: Timeouts) -> Self {
+        Self { stream, client, timeouts, kept_back: Vec::new() }
+    }
+
+    /// What the engine wrote on its own.
+    pub(crate) fn kept_back(&self) -> &[u8] {
+        &self.kept_back
+    }
+
+    /// The stream itself, for what is said after the engine has ended.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    fn timed<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match &written {
+            Poll::Pending if self.client.writing.has_passed() => {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "client timed out")));
+            }
+            Poll::Pending if self.client.writing.is_armed() => {}
+            Poll::Pending => self.client.writing.arm(self.timeouts.send),
+            Poll::Ready(_) => self.client.writing.disarm(),
+        }
+        written
+    }
+
+    fn count(&self, n: usize) {
+        self.client.written.fetch_add(n as u64, Relaxed);
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        let n = buf.filled().len() - before;
+        if n > 0 {
+            this.client.bytes_read(n as u64, this.timeouts.header);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.client.phase() != Phase::Busy {
+            this.kept_back.extend_from_slice(buf);
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        let n = ready!(this.timed(written))?;
+        this.count(n);
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.client.phase() != Phase::Busy {
+            let before = this.kept_back.len();
+            bufs.iter().for_each(|buf| this.kept_back.extend_from_slice(buf));
+            return Poll::Ready(Ok(this.kept_back.len() - before));
+        }
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        let n = ready!(this.timed(written))?;
+        this.count(n);
+        Poll::Ready(Ok(n))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // sockets have nothing to flush
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // the driver shuts down, after it has said what there is to say
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

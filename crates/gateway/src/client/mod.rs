@@ -1,0 +1,197 @@
+//! One client connection: what its stream, its HTTP engine and the edge have to tell each other.
+
+mod body;
+mod deadlines;
+mod http1;
+mod io;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use propylon_access_log::AccessLogs;
+use propylon_exchange::{Connection, Exchange};
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+pub(crate) use body::{ClientBodyError, RequestBody};
+pub(crate) use deadlines::{Clients, Deadline};
+pub(crate) use http1::{Closed, MAX_LINE, Service, serve};
+pub(crate) use io::{Stream, Timeouts};
+
+use io::Io;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// No byte of the next request has come.
+    Idle,
+    /// Some bytes of a request head have come.
+    Head,
+    /// A request is being served.
+    Busy,
+}
+
+/// One client connection.
+pub(crate) struct Client {
+    pub(crate) connection: Arc<Connection>,
+    /// When the worker's time began: deadlines are milliseconds since then.
+    epoch: Instant,
+    phase: AtomicU8,
+    requests: AtomicU64,
+    /// Requests that have begun and whose response is not over.
+    in_flight: AtomicU64,
+    /// When the first byte of the current request came.
+    head_began: AtomicU64,
+    /// Bytes the kernel has taken from us.
+    written: AtomicU64,
+    /// Bytes of head that came while the connection was in [`Phase::Head`].
+    head_bytes: AtomicU64,
+    /// The idle or head deadline.
+    pub(crate) reading: Deadline,
+    /// The deadline of the next piece of request body.
+    pub(crate) body: Deadline,
+    /// The deadline of a write that the client does not take.
+    pub(crate) writing: Deadline,
+    /// Wakes the connection's driver.
+    waker: AtomicWaker,
+    /// Wakes who waits for the next piece of request body.
+    body_waker: AtomicWaker,
+    finished: Mutex<Finished>,
+}
+
+/// Exchanges whose last byte was handed over but may not have left.
+#[derive(Default)]
+struct Finished {
+    /// What the kernel had taken when the last exchange was settled.
+    mark: u64,
+    exchanges: SmallVec<[(Exchange, AccessLogs); 1]>,
+}
+
+impl Client {
+    pub(crate) fn new(connection: Connection, epoch: Instant) -> Self {
+        Self {
+            connection: Arc::new(connection),
+            epoch,
+            phase: AtomicU8::new(Phase::Idle as u8),
+            requests: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            head_began: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            head_bytes: AtomicU64::new(0),
+            reading: Deadline::new(epoch),
+            body: Deadline::new(epoch),
+            writing: Deadline::new(epoch),
+            waker: AtomicWaker::new(),
+            body_waker: AtomicWaker::new(),
+            finished: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            _ => Phase::Busy,
+        }
+    }
+
+    /// Bytes came: the first ones of a request begin its head.
+    fn bytes_read(&self, n: u64, head_timeout: Duration) {
+        match self.phase() {
+            Phase::Idle => {
+                self.phase.store(Phase::Head as u8, Relaxed);
+                self.head_began.store(self.now_nanos(), Relaxed);
+                self.head_bytes.store(n, Relaxed);
+                // A new connection has had its head deadline since it was accepted, as in nginx.
+                if self.requests.load(Relaxed) > 0 {
+                    self.reading.arm(head_timeout);
+                }
+            }
+            Phase::Head => {
+                self.head_bytes.fetch_add(n, Relaxed);
+            }
+            Phase::Busy => {}
+        }
+    }
+
+    /// A whole head has come: a request is served from here on. Returns its number and when it began.
+    pub(crate) fn request_begins(&self) -> (u64, Instant) {
+        let began = if self.phase() == Phase::Head {
+            self.epoch + Duration::from_nanos(self.head_began.load(Relaxed))
+        } else {
+            Instant::now() // pipelined: its bytes came with the previous request's
+        };
+        self.phase.store(Phase::Busy as u8, Relaxed);
+        self.reading.disarm();
+        self.in_flight.fetch_add(1, Relaxed);
+        (self.requests.fetch_add(1, Relaxed) + 1, began)
+    }
+
+    /// Bytes of the current request's head so far.
+    pub(crate) fn head_bytes(&self) -> u64 {
+        self.head_bytes.load(Relaxed)
+    }
+
+    /// Bytes that are written past the engine.
+    pub(crate) fn sent_raw(&self, n: u64) {
+        self.written.fetch_add(n, Relaxed);
+    }
+
+    /// How many requests the connection has had.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
+    }
+
+    /// The exchange's last byte was handed to the connection, or its response was given up.
+    pub(crate) fn request_ends(&self, exchange: Exchange, logs: AccessLogs) {
+        self.in_flight.fetch_sub(1, Relaxed);
+        self.finished.lock().exchanges.push((exchange, logs));
+        self.body.disarm();
+        self.waker.wake();
+    }
+
+    /// Writes the log lines of the exchanges that are over; called when nothing of them is left to be sent.
+    fn settle(&self) {
+        let mut finished = self.finished.lock();
+        if finished.exchanges.is_empty() {
+            return;
+        }
+        let written = self.written.load(Relaxed);
+        let sent = written.saturating_sub(finished.mark);
+        finished.mark = written;
+        let exchanges = std::mem::take(&mut finished.exchanges);
+        drop(finished);
+        // Several at once were pipelined; what is not body is the last one's head, as near as can be told from here.
+        let bodies: u64 = exchanges.iter().map(|(exchange, _)| exchange.body_bytes_sent()).sum();
+        let heads = sent.saturating_sub(bodies) / exchanges.len() as u64;
+        for (exchange, logs) in exchanges {
+            exchange.set_bytes_sent(exchange.body_bytes_sent() + heads);
+            logs.write(&exchange);
+        }
+    }
+
+    /// The engine has nothing left to write: exchanges that are over are settled, and the connection rests until its
+    /// next request.
+    fn rest_if_settled(&self, keepalive: Duration) {
+        if self.phase() == Phase::Busy && self.in_flight.load(Relaxed) == 0 {
+            self.settle();
+            self.phase.store(Phase::Idle as u8, Relaxed);
+            self.reading.arm(keepalive);
+        }
+    }
+
+    fn now_nanos(&self) -> u64 {
+        // 584 years of nanoseconds fit.
+        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}

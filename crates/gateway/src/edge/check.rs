@@ -1,0 +1,125 @@
+//! What a request must be before anything reads it: the target, the host, the framing, the sizes.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Uri, request};
+use propylon_exchange::Address;
+
+use crate::client::MAX_LINE;
+use crate::router::{Listener, Server};
+use crate::routing::{Path, Target, request_host};
+
+/// A request that was looked at.
+pub(crate) struct Checked {
+    /// The server that answers it, be it with an error.
+    pub(crate) server: Arc<Server>,
+    /// The captures of the server's name, if it is a regex.
+    pub(crate) host: Option<Bytes>,
+    /// The request-target as it came.
+    pub(crate) target: Bytes,
+    /// How many bytes the head took.
+    pub(crate) bytes: u64,
+    /// Where it goes, or the status that refuses it.
+    pub(crate) path: Result<Path, StatusCode>,
+    /// What the regex of the server's name captured.
+    pub(crate) captures: Option<crate::routing::Captures>,
+}
+
+/// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
+pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Address) -> Checked {
+    let target = raw_target(&parts.uri);
+    let bytes = head_length(parts, &target);
+    let mut checked = Checked {
+        server: listener.default_server().clone(),
+        host: None,
+        target,
+        bytes,
+        path: Err(StatusCode::BAD_REQUEST),
+        captures: None,
+    };
+    checked.path = judge(listener, parts, &mut checked);
+    checked.server.sanitize(&mut parts.headers, peer);
+    checked
+}
+
+fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> Result<Path, StatusCode> {
+    sizes(parts, &checked.target)?;
+    let target = Target::parse(parts.method.as_str().as_bytes(), &checked.target).map_err(|e| e.status())?;
+    let (authority, path) = match target {
+        Target::Origin(path) => (None, path),
+        Target::Absolute { authority, path } => (Some(authority), path),
+        Target::Asterisk => return Err(StatusCode::BAD_REQUEST), // as nginx: no location can match it
+        Target::Authority(_) => return Err(StatusCode::METHOD_NOT_ALLOWED), // CONNECT: this is no forward proxy
+    };
+    let hosts = parts.headers.get_all(HOST);
+    let hosts = hosts.iter().map(|host| Bytes::copy_from_slice(host.as_bytes()));
+    let host = request_host(parts.version, authority.as_ref(), hosts).map_err(|e| e.status())?;
+    let name = host.map(|host| host.name().clone()).unwrap_or_default();
+    if let Some((server, captures)) = listener.find(&name) {
+        checked.server = server;
+        checked.captures = captures;
+    }
+    if !name.is_empty() {
+        checked.host = Some(name);
+    }
+    framing(&parts.headers)?;
+    if parts.method == Method::TRACE {
+        return Err(StatusCode::METHOD_NOT_ALLOWED); // it would show the fields that the gateway adds
+    }
+    Path::parse(path, checked.server.slashes).map_err(|e| e.status())
+}
+
+/// The request-target as it came, as far as `http::Uri` keeps it.
+fn raw_target(uri: &Uri) -> Bytes {
+    match (uri.scheme_str(), uri.authority()) {
+        (None, None) => match uri.path_and_query() {
+            Some(path) => Bytes::copy_from_slice(path.as_str().as_bytes()),
+            None => Bytes::from_static(b"*"),
+        },
+        (Some(scheme), Some(authority)) => {
+            let path = uri.path_and_query().map_or("", |path| path.as_str());
+            let mut target =
+                BytesMut::with_capacity(scheme.len() + 3 + authority.as_str().len() + path.len());
+            target.put_slice(scheme.as_bytes());
+            target.put_slice(b"://");
+            target.put_slice(authority.as_str().as_bytes());
+            target.put_slice(path.as_bytes());
+            target.freeze()
+        }
+        _ => Bytes::from(uri.to_string()),
+    }
+}
+
+/// How many bytes the head took: exact for a head that was written in the usual way.
+fn head_length(parts: &request::Parts, target: &Bytes) -> u64 {
+    let line = parts.method.as_str().len() + target.len() + " ".len() * 2 + "HTTP/1.1\r\n".len();
+    let fields: usize =
+        parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    (line + fields + "\r\n".len()) as u64
+}
+
+/// nginx's `large_client_header_buffers 4 8k`: no line longer than one buffer.
+fn sizes(parts: &request::Parts, target: &Bytes) -> Result<(), StatusCode> {
+    if target.len() + parts.method.as_str().len() + " HTTP/1.1\r\n".len() + 1 > MAX_LINE {
+        return Err(StatusCode::URI_TOO_LONG);
+    }
+    let too_long = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+        name.as_str().len() + value.len() + ": \r\n".len() > MAX_LINE
+    };
+    if parts.headers.iter().any(too_long) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    Ok(())
+}
+
+/// The engine decodes chunked; any other coding would be forwarded undecoded (RFC 9112 6.1: 501).
+fn framing(headers: &HeaderMap) -> Result<(), StatusCode> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(StatusCode::NOT_IMPLEMENTED),
+    }
+}

@@ -1,0 +1,198 @@
+//! The edge: where a client's request becomes an [`Exchange`] and a response becomes bytes and a log line.
+
+mod check;
+mod response;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{CONNECTION, SERVER};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
+use hyper::body::Incoming;
+use propylon_access_log::AccessLogs;
+use propylon_config::ListenAddress;
+use propylon_exchange::{End, Exchange, Head};
+use propylon_stack::Body;
+
+use crate::client::{self, Client, Closed, RequestBody, Timeouts};
+use crate::dispatch::{self, Visit};
+use crate::page;
+use crate::router::{Listener, Server};
+use crate::worker::Worker;
+
+pub(crate) use check::Checked;
+pub(crate) use response::ResponseBody;
+
+/// What serves the requests that one listener's connections bring to one worker.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    worker: Arc<Worker>,
+    listener: Arc<ListenAddress>,
+}
+
+impl Edge {
+    pub(crate) fn new(worker: Arc<Worker>, listener: Arc<ListenAddress>) -> Self {
+        Self { worker, listener }
+    }
+
+    /// The listener as the configuration in force has it; none if a reload took it away while clients were connected.
+    fn current(&self) -> Option<Arc<Listener>> {
+        self.worker.router().listener(&self.listener)
+    }
+}
+
+impl client::Service for Edge {
+    type Body = ResponseBody;
+
+    fn call(
+        self,
+        client: Arc<Client>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
+        serve(self.current(), client, request)
+    }
+
+    fn rejected(&self, client: &Arc<Client>, status: StatusCode, head: &[u8]) -> Vec<u8> {
+        let Some(listener) = self.current() else { return Vec::new() };
+        let server = listener.default_server();
+        let (number, began) = client.request_begins();
+        let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+        let line = bytes::Bytes::copy_from_slice(line);
+        let exchange =
+            Exchange::rejected(client.connection.clone(), number, began, line, client.head_bytes());
+        exchange.set_server_name(server.name.clone());
+        let answer = page::raw(status, &server.token);
+        exchange.responded(status, &HeaderMap::new());
+        exchange.body_sent(answer.body_len);
+        exchange.ended(End::Complete);
+        tracing::info!(
+            target: "propylon_gateway",
+            client = %exchange.client(),
+            server = &*server.name,
+            "client sent a request head that was refused with {status}"
+        );
+        client.sent_raw(answer.bytes.len() as u64);
+        client.request_ends(exchange, server.fallback.logs.clone());
+        answer.bytes
+    }
+
+    fn timeouts(&self) -> (Timeouts, Option<Duration>) {
+        let Some(listener) = self.current() else {
+            return (Timeouts { header: Duration::ZERO, send: Duration::ZERO }, None);
+        };
+        let timeout = &listener.default_server().settings.timeout;
+        (Timeouts { header: timeout.client_header, send: timeout.client_send }, timeout.keepalive)
+    }
+}
+
+async fn serve(
+    listener: Option<Arc<Listener>>,
+    client: Arc<Client>,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Closed> {
+    let (number, began) = client.request_begins();
+    let Some(listener) = listener else { return Err(Closed) };
+    let (mut parts, body) = request.into_parts();
+    let checked = check::check(&listener, &mut parts, client.connection.peer);
+    let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &checked));
+    let mut guard = Guard::new(client.clone(), exchange.clone(), &checked);
+    exchange.set_server_name(checked.server.name.clone());
+    if let Some(host) = checked.host {
+        exchange.set_host(host);
+    }
+
+    let server = checked.server;
+    let response = match checked.path {
+        Ok(path) => {
+            let timeout = server.settings.timeout.client_body;
+            let body = RequestBody::new(body, client.clone(), exchange.clone(), timeout);
+            let body = if http_body::Body::is_end_stream(&body) { Body::empty() } else { Body::new(body) };
+            parts.extensions.insert(exchange.clone());
+            let visit = Visit::new(server.clone(), path, parts, body, exchange.clone());
+            dispatch::dispatch(visit, &mut guard.logs).await
+        }
+        Err(status) => {
+            tracing::info!(
+                target: "propylon_gateway",
+                client = %exchange.client(),
+                server = &*server.name,
+                request = %String::from_utf8_lossy(&exchange.request_line()),
+                "client sent an invalid request: {status}"
+            );
+            Ok(page::error(status, &server.token))
+        }
+    };
+    match response {
+        Ok(response) => Ok(finish(response, &server, guard)),
+        Err(Closed) => {
+            guard.closes();
+            Err(Closed)
+        }
+    }
+}
+
+/// The client's head as it came. The request that goes on is rewritten; this is not.
+fn head(parts: &request::Parts, checked: &Checked) -> Head {
+    Head {
+        method: parts.method.clone(),
+        target: checked.target.clone(),
+        version: parts.version,
+        headers: parts.headers.clone(),
+        bytes: checked.bytes,
+    }
+}
+
+/// What every response gets on its way out.
+fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Response<ResponseBody> {
+    let headers = response.headers_mut();
+    headers.entry(SERVER).or_insert_with(|| server.token.clone());
+    if guard.client.requests() >= server.keepalive_requests
+        || server.settings.timeout.keepalive.is_none()
+        || page::closes(response.status())
+    {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let status = response.status();
+    guard.exchange.responded(status, response.headers());
+    response.map(|body| ResponseBody::new(body, guard))
+}
+
+/// Sees to it that an exchange has an end and a log line, whatever becomes of the futures that serve it.
+pub(crate) struct Guard {
+    client: Arc<Client>,
+    exchange: Exchange,
+    /// The logs of the location that serves the request, or of the server until there is one.
+    logs: AccessLogs,
+}
+
+impl Guard {
+    fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked) -> Self {
+        Self { client, exchange, logs: checked.server.fallback.logs.clone() }
+    }
+
+    /// The connection is closed without an answer because the configuration says so (nginx's 444).
+    fn closes(&self) {
+        if self.exchange.status().is_none()
+            && let Ok(status) = StatusCode::from_u16(444)
+        {
+            self.exchange.responded(status, &HeaderMap::new());
+        }
+        self.exchange.ended(End::Complete);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Only the first end counts: this is the one of a client that left.
+        if self.exchange.end().is_none() {
+            if self.exchange.status().is_none()
+                && let Ok(status) = StatusCode::from_u16(499)
+            {
+                self.exchange.responded(status, &HeaderMap::new());
+            }
+            self.exchange.ended(End::ClientClosed);
+        }
+        self.client.request_ends(self.exchange.clone(), std::mem::take(&mut self.logs));
+    }
+}

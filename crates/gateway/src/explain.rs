@@ -1,0 +1,184 @@
+//! Which server and location answer a request, with each setting and the line that it came from.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{Method, Uri};
+use propylon_config::{Action, Config, Location, Origin, ProxyPass, Server, Setting, Settings};
+
+use crate::routing::{
+    self, Found, Host, LocationMatch, Locations, Path, ProxyTarget, ServerNames, Slashes, request_target,
+};
+
+/// Why a request can't be explained.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExplainError {
+    /// The method is none.
+    #[error("\"{0}\" is no method")]
+    Method(String),
+    /// The URL is none.
+    #[error("\"{0}\" is no URL: expected http://HOST[:PORT]/PATH or /PATH")]
+    Url(String),
+    /// The configuration can't be routed by.
+    #[error("the configuration can't be routed by")]
+    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What happens to a request; prints as text for a terminal.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    lines: Vec<String>,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// Explains what `config` does to a request.
+///
+/// # Errors
+/// When `method` or `url` are none.
+pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, ExplainError> {
+    Method::from_bytes(method.as_bytes()).map_err(|_| ExplainError::Method(method.to_owned()))?;
+    let uri: Uri = url.parse().map_err(|_| ExplainError::Url(url.to_owned()))?;
+    let target = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut lines = vec![format!("{method} {url}")];
+
+    let Some((server, why)) = find_server(config, &uri)? else {
+        lines.push("no server listens there: the connection is refused".to_owned());
+        return Ok(Explanation { lines });
+    };
+    let name = server.names.first().map(|name| name.value.as_str()).unwrap_or_default();
+    lines.push(format!("server    \"{name}\", line {}: {why}", server.span.line()));
+
+    let slashes = if server.merge_slashes { Slashes::Merge } else { Slashes::Keep };
+    let path = match Path::parse(Bytes::copy_from_slice(target.as_bytes()), slashes) {
+        Ok(path) => path,
+        Err(error) => {
+            lines.push(format!("path      refused with {}: {error}", error.status()));
+            return Ok(Explanation { lines });
+        }
+    };
+    lines.push(format!("path      {} (decoded and normalised)", String::from_utf8_lossy(path.decoded())));
+    if let Some(answer) = &server.respond {
+        lines.push(format!("answer    the server's return, line {}", answer.span.line()));
+        settings(&mut lines, &server.settings);
+        return Ok(Explanation { lines });
+    }
+    match find_location(server, &path)? {
+        Place::Location(location) => explain_location(&mut lines, location, &path)?,
+        Place::Redirect(to) => lines.push(format!("answer    301 to {}: the location ends in a slash", to)),
+        Place::Internal(location) => {
+            let text = location.matcher.value.to_string();
+            lines.push(format!("location  {text}, line {}: internal, so 404", location.matcher.span.line()));
+        }
+        Place::None => {
+            lines.push("location  none matches: 404".to_owned());
+            settings(&mut lines, &server.settings);
+        }
+    }
+    Ok(Explanation { lines })
+}
+
+enum Place<'a> {
+    Location(&'a Location),
+    Internal(&'a Location),
+    Redirect(String),
+    None,
+}
+
+fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, String)>, ExplainError> {
+    let port = uri.port_u16().unwrap_or(80);
+    let listens = |listener: &&propylon_config::Listener| match (&listener.address, uri.host()) {
+        (_, None) => true,
+        (propylon_config::ListenAddress::Tcp(addr), Some(_)) => addr.port() == port,
+        (propylon_config::ListenAddress::Unix(_), Some(_)) => false,
+    };
+    let Some(listener) = config.listeners.iter().find(listens) else { return Ok(None) };
+    let mut names = ServerNames::builder();
+    for &index in &listener.servers {
+        for name in config.servers.get(index).iter().flat_map(|server| &server.names) {
+            let _ = names.add(index, name.value.as_str()).map_err(|e| ExplainError::Config(Box::new(e)))?;
+        }
+    }
+    let host = uri.host().unwrap_or_default();
+    let host = Host::parse(&Bytes::copy_from_slice(host.as_bytes())).map(|host| host.name().clone());
+    let found = host.ok().and_then(|host| names.build().find(&host)).map(|named| named.server);
+    let why = match found {
+        Some(_) => format!("its name matches, on {}", listener.address),
+        None => format!("the default server of {}", listener.address),
+    };
+    let server = config.servers.get(found.unwrap_or(listener.default_server));
+    Ok(server.map(|server| (&**server, why)))
+}
+
+fn find_location<'a>(server: &'a Server, path: &Path) -> Result<Place<'a>, ExplainError> {
+    let mut patterns = Vec::new();
+    for (index, location) in server.locations.iter().enumerate() {
+        let matcher = LocationMatch::parse(&location.matcher.value.to_string())
+            .map_err(|e| ExplainError::Config(Box::new(e)))?;
+        let pattern = routing::Location::new(index, matcher);
+        let proxies = matches!(location.action, Action::ProxyPass(_));
+        patterns.push(if proxies { pattern.passes() } else { pattern });
+    }
+    let locations = Locations::build(patterns).map_err(|e| ExplainError::Config(Box::new(e)))?;
+    Ok(match locations.find(path.decoded()) {
+        None => Place::None,
+        Some(Found::Redirect { location, .. }) => {
+            let to = routing::redirect_to(&location, path.args());
+            Place::Redirect(String::from_utf8_lossy(&to).into_owned())
+        }
+        Some(Found::Location { index, .. }) => match server.locations.get(index) {
+            None => Place::None,
+            Some(location) if location.internal => Place::Internal(location),
+            Some(location) => Place::Location(location),
+        },
+    })
+}
+
+fn explain_location(lines: &mut Vec<String>, location: &Location, path: &Path) -> Result<(), ExplainError> {
+    let text = location.matcher.value.to_string();
+    lines.push(format!("location  {text}, line {}", location.matcher.span.line()));
+    match &location.action {
+        Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
+        Action::Return(answer) => lines.push(format!("answer    return, line {}", answer.span.line())),
+        Action::ProxyPass(pass) => match &pass.value {
+            ProxyPass::Template(url) => {
+                lines.push(format!(
+                    "upstream  {}, line {}: known per request",
+                    url.source(),
+                    pass.span.line()
+                ));
+            }
+            ProxyPass::Static(target) => {
+                let url = &target.text;
+                lines.push(format!("upstream  {url}, line {}", pass.span.line()));
+                let target = ProxyTarget::parse(&Bytes::copy_from_slice(url.as_bytes()))
+                    .map_err(|e| ExplainError::Config(Box::new(e)))?;
+                let matcher = LocationMatch::parse(&text).map_err(|e| ExplainError::Config(Box::new(e)))?;
+                let sent = request_target(path, matcher.prefix_len(), target.static_part());
+                lines.push(format!("sent as   {}", String::from_utf8_lossy(&sent)));
+            }
+        },
+    }
+    settings(lines, &location.settings);
+    Ok(())
+}
+
+fn settings(lines: &mut Vec<String>, settings: &Settings) {
+    let width = settings.effective.iter().map(|s| s.key.len() + s.value.len() + 3).max().unwrap_or(0).min(60);
+    lines.push("settings".to_owned());
+    for Setting { key, value, origin } in settings.effective.iter() {
+        let setting = format!("{key} = {value}");
+        let from = match origin {
+            Origin::Default => "default".to_owned(),
+            Origin::Set { level, span } => {
+                format!("{}, line {}:{}", level.as_str(), span.line(), span.column())
+            }
+        };
+        lines.push(format!("  {setting:width$}  # {from}"));
+    }
+}

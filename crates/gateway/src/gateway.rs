@@ -1,0 +1,206 @@
+//! The gateway as its operator handles it: start, reload, reopen logs, drain, stop.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use propylon_access_log::{Sinks, Trouble};
+use propylon_config::{Config, ListenAddress, Workers};
+
+use crate::error::StartError;
+use crate::listener::Listeners;
+use crate::router::Router;
+use crate::runtime::Runtime;
+use crate::upstreams::{Kept, Upstreams};
+use crate::worker;
+
+/// How long what was logged may take to be written at the end.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// A running gateway.
+///
+/// It is handled from a tokio runtime of the caller's, on which it does its background work (names that have to be
+/// resolved again); requests are served on threads of its own, one a worker.
+pub struct Gateway {
+    runtime: Arc<Runtime>,
+    listeners: Listeners,
+    workers: Vec<worker::Handle>,
+    config: Arc<Config>,
+    strict: bool,
+    resolving: tokio::task::JoinHandle<()>,
+}
+
+impl Gateway {
+    /// Starts a gateway: when this returns, every listener is open and served.
+    ///
+    /// Logs go to `sinks`, which the caller may share with a log of its own.
+    /// `strict` makes a name that does not resolve an error, as in nginx; else it disables what needs it.
+    ///
+    /// # Errors
+    /// When an address can't be listened on, a log can't be opened, or a thread can't be had. Nothing is left running.
+    pub async fn start(config: Config, sinks: Sinks, strict: bool) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let runtime = Arc::new(Runtime::new(sinks));
+        validate(&config, &runtime, strict).await?;
+        let count = match config.runtime.workers {
+            Workers::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            Workers::Count(count) => count,
+        };
+        let mut listeners = Listeners::default();
+        listeners.open(&config.listeners, count.get(), config.runtime.reuseport)?;
+        let workers = (0..count.get())
+            .map(|index| worker::Handle::spawn(index, runtime.clone()).map_err(StartError::Worker))
+            .collect::<Result<Vec<_>, _>>()?;
+        let resolving = tokio::spawn({
+            let runtime = runtime.clone();
+            async move { runtime.names.keep_resolving().await }
+        });
+        let gateway = Self { runtime, listeners, workers, config: config.clone(), strict, resolving };
+        gateway.put_to_use(&config).await?;
+        Ok(gateway)
+    }
+
+    /// Replaces the configuration: tested first, then used by every worker. Connections and listeners that are in both
+    /// stay; no request is dropped.
+    ///
+    /// # Errors
+    /// As for [`Gateway::start`]; the configuration in force then stays.
+    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
+        let config = Arc::new(config);
+        validate(&config, &self.runtime, self.strict).await?;
+        if config.runtime.workers != self.config.runtime.workers
+            || config.runtime.reuseport != self.config.runtime.reuseport
+        {
+            tracing::warn!(target: "propylon_gateway", "runtime.workers and runtime.reuseport change with the next start only");
+        }
+        self.listeners.open(&config.listeners, self.workers.len(), self.config.runtime.reuseport)?;
+        self.put_to_use(&config).await?;
+        self.listeners.close_others(&config.listeners);
+        self.runtime.names.forget(|name| is_named(&config, name));
+        self.config = config;
+        Ok(())
+    }
+
+    /// Tests a configuration as a start would, but listens on nothing. Returns its faults: what the configuration is not
+    /// to blame for, such as names that do not resolve.
+    ///
+    /// # Errors
+    /// When it can't be built, or a log can't be opened.
+    pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
+        let sinks = Sinks::spawn(report_trouble).map_err(StartError::Worker)?;
+        let runtime = Arc::new(Runtime::new(sinks));
+        let unresolved = build_once(config, &runtime).await?;
+        Ok(unresolved.into_iter().map(|name| format!("host not found in upstream \"{name}\"")).collect())
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The addresses listened on, with the port that the kernel chose where the configuration says 0.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(ListenAddress, Option<SocketAddr>)> {
+        self.listeners.addresses()
+    }
+
+    /// Opens log files anew, for rotation. What can't be opened keeps its old file, and is reported.
+    pub fn reopen_logs(&self) {
+        for error in self.runtime.sinks.reopen() {
+            tracing::error!(target: "propylon_gateway", "{error}");
+        }
+    }
+
+    /// Stops accepting, finishes the requests in flight, and ends: after `deadline` even if some are not finished.
+    pub async fn drain(mut self, deadline: Duration) {
+        for worker in &self.workers {
+            worker.drain().await;
+        }
+        drop(std::mem::take(&mut self.listeners));
+        let workers = &mut self.workers;
+        let finished = async {
+            for worker in workers.iter_mut() {
+                worker.join().await;
+            }
+        };
+        if tokio::time::timeout(deadline, finished).await.is_err() {
+            tracing::warn!(target: "propylon_gateway", "requests are still in flight after {deadline:?}: they are cut");
+        }
+        self.stop().await;
+    }
+
+    /// Ends at once; what was logged is written.
+    pub async fn stop(mut self) {
+        for worker in &self.workers {
+            worker.stop().await;
+        }
+        for mut worker in self.workers.drain(..) {
+            worker.join().await;
+        }
+        self.resolving.abort();
+        if let Err(error) = self.runtime.sinks.flush_all(FLUSH) {
+            tracing::error!(target: "propylon_gateway", "{error}");
+        }
+    }
+
+    async fn put_to_use(&self, config: &Arc<Config>) -> Result<(), StartError> {
+        // All build before any uses: a failure changes nothing.
+        for worker in &self.workers {
+            worker.build(config.clone()).await?;
+        }
+        for (index, worker) in self.workers.iter().enumerate() {
+            let sockets = self.listeners.of_worker(index).map_err(StartError::Worker)?;
+            let wanted = sockets
+                .into_iter()
+                .filter(|(address, _)| config.listeners.iter().any(|listener| listener.address == *address));
+            worker.use_built(wanted.collect()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
+async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<(), StartError> {
+    match build_once(config, runtime).await?.into_iter().next() {
+        Some(name) if strict => Err(StartError::Unresolved { name }),
+        _ => Ok(()),
+    }
+}
+
+/// Builds on the control thread, so that what can fail fails before any worker is touched, and resolves names. Returns
+/// those that do not resolve.
+async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<Vec<String>, StartError> {
+    Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
+    Ok(runtime.names.resolve().await)
+}
+
+fn is_named(config: &Config, name: &str) -> bool {
+    config.upstreams.contains_key(name)
+        || config.servers.iter().flat_map(|server| &server.locations).any(|location| {
+            matches!(&location.action, propylon_config::Action::ProxyPass(pass)
+                if matches!(&pass.value, propylon_config::ProxyPass::Static(target)
+                    if matches!(&target.to, propylon_config::Destination::Address(address) if address.to_string() == name)))
+        })
+}
+
+/// Says in the error log that a log could not be written: for [`Sinks::spawn`].
+pub fn report_trouble(trouble: &Trouble<'_>) {
+    let why = trouble.error.map(ToString::to_string).unwrap_or_default();
+    tracing::error!(
+        target: "propylon_gateway",
+        "log {}: {} lines dropped, {} writes failed {why}", trouble.target, trouble.dropped, trouble.failed
+    );
+}

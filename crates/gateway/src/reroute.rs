@@ -1,0 +1,21 @@
+//! An internal redirect: the request goes round again inside the gateway.
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+/// A response that carries this extension is not for the client: dispatch sends the request round again.
+#[derive(Clone, Debug)]
+pub(crate) struct Reroute {
+    pub(crate) target: RerouteTarget,
+    /// Response fields that the final response has as well, unless it has its own.
+    pub(crate) keep: HeaderMap,
+}
+
+/// Where to.
+#[derive(Clone, Debug)]
+pub(crate) enum RerouteTarget {
+    /// A path with its arguments; the method becomes GET unless it is HEAD.
+    Path(Bytes),
+    /// A named location, with its `@`; method and URI stay.
+    Named(Box<str>),
+}

@@ -1,0 +1,181 @@
+//! `headers`: configuration to layers.
+
+use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::{request, response};
+use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template};
+use propylon_exchange::{Address, Exchange, Keep};
+use propylon_headers::{
+    ClientAddr, Element, Field, Node, RequestHeadersLayer, ResponseHeadersLayer, SanitizeLayer, Trusted,
+    Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
+};
+
+/// The layer that writes the head of the request to the upstream.
+pub(crate) fn request(settings: &Settings) -> RequestHeadersLayer {
+    let headers = &settings.headers;
+    let mut layer = RequestHeadersLayer::new()
+        .host(|parts| {
+            let proxy = parts.extensions.get::<Exchange>()?.proxy()?;
+            HeaderValue::from_str(&proxy.host).ok()
+        })
+        .pass_request_headers(settings.upstream.pass_headers)
+        .set_all(headers.set.iter().map(request_field));
+    layer = match headers.forwarded {
+        Forwarded::Off => layer,
+        Forwarded::Append => layer.set(Field::computed(FORWARDED, |parts: &request::Parts| {
+            append_forwarded(&parts.headers, &element(parts)?).ok()
+        })),
+        Forwarded::Replace => layer.set(Field::computed(FORWARDED, |parts| {
+            append_forwarded(&HeaderMap::new(), &element(parts)?).ok()
+        })),
+    };
+    layer
+}
+
+/// The layer that writes the head of the response to the client.
+pub(crate) fn response(settings: &Settings) -> ResponseHeadersLayer {
+    let headers = &settings.headers;
+    let mut layer = ResponseHeadersLayer::new();
+    for name in &headers.hide {
+        layer = layer.hide(name.clone());
+    }
+    for name in &headers.pass {
+        layer = layer.pass(name);
+    }
+    for field in &headers.add {
+        layer = layer.add(response_field(field));
+    }
+    for field in &headers.add_always {
+        layer = layer.add_always(response_field(field));
+    }
+    layer
+}
+
+/// What the templates need to be kept.
+pub(crate) fn needs(settings: &Settings) -> Keep {
+    let headers = &settings.headers;
+    [&headers.set, &headers.add, &headers.add_always]
+        .into_iter()
+        .flatten()
+        .flat_map(|field| &field.values)
+        .fold(super::NOTHING, |keep, template| keep.and(template.needs()))
+}
+
+/// What is done to a request's fields before anything reads them.
+#[derive(Clone, Debug)]
+pub(crate) struct Edge {
+    sanitize: SanitizeLayer,
+    trusted: Option<Trusted>,
+}
+
+impl Edge {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let headers = &settings.headers;
+        Self {
+            sanitize: SanitizeLayer::new()
+                .underscores_in_headers(headers.underscores)
+                .ignore_invalid_headers(headers.ignore_invalid),
+            trusted: headers.trusted.as_deref().map(trusted),
+        }
+    }
+
+    /// Removes the fields whose names are not accepted, and the claims of a peer that is not trusted.
+    pub(crate) fn apply(&self, headers: &mut HeaderMap, peer: Address) {
+        self.sanitize.apply(headers);
+        if let Some(trusted) = &self.trusted {
+            strip_untrusted(headers, &client_addr(peer), trusted);
+        }
+    }
+}
+
+/// Whose word is taken for the client's address, and where it stands.
+#[derive(Clone, Debug)]
+pub(crate) struct RealIp {
+    trusted: Trusted,
+    header: HeaderName,
+    recursive: bool,
+}
+
+/// The rule for the client's real address, if the configuration trusts anybody.
+pub(crate) fn real_ip(settings: &Settings) -> Option<RealIp> {
+    let headers = &settings.headers;
+    (!headers.real_ip_from.is_empty()).then(|| RealIp {
+        trusted: trusted(&headers.real_ip_from),
+        header: headers.real_ip_header.clone(),
+        recursive: headers.real_ip_recursive,
+    })
+}
+
+impl RealIp {
+    /// The client's address as a trusted peer gives it.
+    pub(crate) fn address(&self, exchange: &Exchange) -> Option<Address> {
+        let lines = exchange.head()?.headers.get_all(&self.header);
+        let lines: smallvec::SmallVec<[&[u8]; 4]> = lines.iter().map(HeaderValue::as_bytes).collect();
+        let peer = client_addr(exchange.connection().peer);
+        let found = if self.header == FORWARDED {
+            real_address_forwarded(&peer, lines, &self.trusted, self.recursive)
+        } else if self.header == X_FORWARDED_FOR {
+            real_address(&peer, lines, &self.trusted, self.recursive)
+        } else {
+            real_address(&peer, lines.first().copied(), &self.trusted, self.recursive)
+        };
+        found.map(|(ip, port)| Address::ip(ip, port))
+    }
+}
+
+fn request_field(field: &SetHeader) -> Field<request::Parts> {
+    let values = field.values.iter().map(|template| match fixed(template) {
+        Some(value) => Value::fixed(value),
+        None => {
+            let template = template.clone();
+            Value::computed(move |parts: &request::Parts| eval(&template, &parts.extensions))
+        }
+    });
+    Field::list(field.name.clone(), values)
+}
+
+fn response_field(field: &SetHeader) -> Field<response::Parts> {
+    let values = field.values.iter().map(|template| match fixed(template) {
+        Some(value) => Value::fixed(value),
+        None => {
+            let template = template.clone();
+            Value::computed(move |parts: &response::Parts| eval(&template, &parts.extensions))
+        }
+    });
+    Field::list(field.name.clone(), values)
+}
+
+fn fixed(template: &Template) -> Option<HeaderValue> {
+    template.as_static().and_then(|text| HeaderValue::from_maybe_shared(text.clone()).ok())
+}
+
+/// A value that can't stand in a field (a line break from a decoded path) is not sent.
+fn eval(template: &Template, extensions: &http::Extensions) -> Option<HeaderValue> {
+    let exchange = extensions.get::<Exchange>()?;
+    HeaderValue::from_maybe_shared(template.eval(exchange)).ok()
+}
+
+fn element(parts: &request::Parts) -> Option<Element<'static>> {
+    let exchange = parts.extensions.get::<Exchange>()?;
+    let element = Element::new().with_for(Node::from(client_addr(exchange.client())));
+    let element = element.with_proto(if exchange.connection().tls { "https" } else { "http" });
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    Some(match host {
+        Some(host) => element.with_host(host.to_owned()),
+        None => element,
+    })
+}
+
+fn trusted(peers: &[Peer]) -> Trusted {
+    let networks = peers.iter().filter_map(|peer| match peer {
+        Peer::Net(net) => Some(*net),
+        Peer::Unix => None,
+    });
+    networks.collect::<Trusted>().unix(peers.iter().any(|peer| matches!(peer, Peer::Unix)))
+}
+
+fn client_addr(address: Address) -> ClientAddr {
+    match address.as_ip() {
+        Some(ip) => ClientAddr::ip(ip, address.port()),
+        None => ClientAddr::unix(),
+    }
+}

@@ -1,0 +1,280 @@
+//! `proxy_pass`: where a request goes, and the leaf that takes it there.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{Method, Request};
+use propylon_config::{self as config, Settings, Template};
+use propylon_exchange::{Exchange, Keep, ProxyHost};
+use propylon_stack::{Body, BoxError};
+use propylon_upstream::{Peer, Peers, Target};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::BuildError;
+use crate::routing::{Address, Path, ProxyTarget, Scheme, UriPart, request_target};
+use crate::upstreams::{self, Leaves, Upstreams};
+
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why a `proxy_pass` with variables led nowhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// What the variables gave is no URL.
+    #[error("invalid URL \"{url}\" in proxy_pass")]
+    Url { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The scheme is none that can be proxied to.
+    #[error("https is not built into this version of propylon: \"{url}\" in proxy_pass")]
+    Scheme { url: String },
+    /// The host has no address.
+    #[error("{host} could not be resolved")]
+    Resolve { host: String, source: std::io::Error },
+}
+
+/// Writes where the request goes into it: target, method, body. What is set nearer to the leaf may ask for it.
+#[derive(Clone)]
+pub(crate) struct TargetLayer(Arc<Rule>);
+
+struct Rule {
+    to: To,
+    /// How much of the path the location matched.
+    prefix: usize,
+    method: Option<Method>,
+    body: Option<Template>,
+    pass_body: bool,
+}
+
+enum To {
+    Static { host: Arc<ProxyHost>, target: ProxyTarget },
+    Template { url: Template, leaves: Leaves },
+}
+
+impl TargetLayer {
+    pub(crate) fn new(
+        pass: &config::ProxyPass,
+        prefix: usize,
+        settings: &Arc<Settings>,
+        upstreams: &mut Upstreams<'_>,
+    ) -> Result<Self, BuildError> {
+        let to = match pass {
+            config::ProxyPass::Static(target) => {
+                let target = ProxyTarget::parse(&Bytes::copy_from_slice(target.text.as_bytes()))
+                    .map_err(|error| BuildError::ProxyPass(Box::new(error)))?;
+                To::Static { host: proxy_host(&target), target }
+            }
+            config::ProxyPass::Template(url) => {
+                To::Template { url: url.clone(), leaves: upstreams.leaves(settings) }
+            }
+        };
+        let transport = &settings.upstream;
+        Ok(Self(Arc::new(Rule {
+            to,
+            prefix,
+            method: transport.method.clone(),
+            body: transport.body.clone(),
+            pass_body: transport.pass_body,
+        })))
+    }
+}
+
+/// What the templates need to be kept.
+pub(crate) fn needs(settings: &Settings) -> Keep {
+    settings.upstream.body.as_ref().map_or(super::NOTHING, Template::needs)
+}
+
+impl<S> Layer<S> for TargetLayer {
+    type Service = Targeting<S>;
+
+    fn layer(&self, inner: S) -> Targeting<S> {
+        Targeting { inner, rule: self.0.clone() }
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct Targeting<S> {
+    inner: S,
+    rule: Arc<Rule>,
+}
+
+impl<S> Service<Request<Body>> for Targeting<S>
+where
+    S: Service<Request<Body>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Response: Send,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = TargetFuture<S::Future, S::Response>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let rule = &*self.rule;
+        rule.rewrite(&mut request);
+        match &rule.to {
+            To::Static { host, target } => {
+                aim(&mut request, host, target, target.static_part(), rule.prefix);
+                TargetFuture::Known { future: self.inner.call(request) }
+            }
+            To::Template { .. } => {
+                let inner = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, inner);
+                TargetFuture::Asked { future: Box::pin(ask(ready, self.rule.clone(), request)) }
+            }
+        }
+    }
+}
+
+pin_project_lite::pin_project! {
+    #[project = Project]
+    pub(crate) enum TargetFuture<F, T> {
+        Known { #[pin] future: F },
+        Asked { future: BoxFuture<Result<T, BoxError>> },
+    }
+}
+
+impl<F, T> Future for TargetFuture<F, T>
+where
+    F: Future<Output = Result<T, BoxError>>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Known { future } => future.poll(cx),
+            Project::Asked { future } => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl Rule {
+    /// `method`, `body` and `pass_body`.
+    fn rewrite(&self, request: &mut Request<Body>) {
+        if let Some(method) = &self.method {
+            *request.method_mut() = method.clone();
+        }
+        let body = match (&self.body, request.extensions().get::<Exchange>()) {
+            (Some(body), Some(exchange)) => Body::from(body.eval(exchange)),
+            _ if !self.pass_body => Body::empty(),
+            _ => return,
+        };
+        *request.body_mut() = body;
+        request.headers_mut().remove(CONTENT_LENGTH);
+        request.headers_mut().remove(TRANSFER_ENCODING);
+    }
+}
+
+/// Finds the leaf that a template names, and sends the request there.
+async fn ask<S>(mut inner: S, rule: Arc<Rule>, mut request: Request<Body>) -> Result<S::Response, BoxError>
+where
+    S: Service<Request<Body>, Error = BoxError>,
+{
+    let (To::Template { url, leaves }, Some(exchange)) =
+        (&rule.to, request.extensions().get::<Exchange>().cloned())
+    else {
+        return inner.call(request).await;
+    };
+    let url = url.eval(&exchange);
+    let text = || String::from_utf8_lossy(&url).into_owned();
+    let target = match ProxyTarget::parse(&url) {
+        Ok(target) => target,
+        Err(error) => return Err(Error::Url { url: text(), source: Box::new(error) }.into()),
+    };
+    if target.scheme() != Scheme::Http {
+        return Err(Error::Scheme { url: text() }.into());
+    }
+    let host = proxy_host(&target);
+    aim(&mut request, &host, &target, target.expanded_part(), rule.prefix);
+    let leaf = find(leaves, &target).await?;
+    request.extensions_mut().insert(Chosen(leaf));
+    inner.call(request).await
+}
+
+/// The leaf for a target: the upstream with that name, or the addresses of that host.
+async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, BoxError> {
+    let peers = match target.address() {
+        Address::Unix(path) => vec![Peer::unix(&**path)],
+        Address::Host { host, port, port_written } => {
+            if !port_written && let Some(leaf) = leaves.named.get(host) {
+                return Ok(leaf.clone());
+            }
+            let found = leaves.runtime.names.lookup(host, *port).await;
+            let found = found.map_err(|source| Error::Resolve { host: host.to_string(), source })?;
+            found.iter().map(|addr| Peer::from(*addr)).collect()
+        }
+    };
+    Ok(leaves.any(Peers::new(target.proxy_host(), peers)))
+}
+
+fn aim(
+    request: &mut Request<Body>,
+    host: &Arc<ProxyHost>,
+    target: &ProxyTarget,
+    part: UriPart<'_>,
+    prefix: usize,
+) {
+    if let Some(exchange) = request.extensions().get::<Exchange>() {
+        exchange.set_proxy(host.clone());
+    }
+    let bytes = match request.extensions().get::<Path>() {
+        Some(path) => request_target(path, prefix, part),
+        None => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
+    };
+    request.extensions_mut().insert(Target(bytes));
+}
+
+fn proxy_host(target: &ProxyTarget) -> Arc<ProxyHost> {
+    let port = target.proxy_port().parse().unwrap_or_default();
+    Arc::new(ProxyHost { host: target.proxy_host().into(), port })
+}
+
+/// The leaf that a template named, on its way to [`Leaf`].
+#[derive(Clone)]
+struct Chosen(upstreams::Leaf);
+
+/// The leaf of a location: known when it was built, or chosen for each request.
+#[derive(Clone)]
+pub(crate) enum Leaf {
+    Known(upstreams::Leaf),
+    Chosen,
+}
+
+impl Leaf {
+    pub(crate) fn new(pass: &config::ProxyPass, settings: &Settings, upstreams: &mut Upstreams<'_>) -> Self {
+        match pass {
+            config::ProxyPass::Static(target) => Self::Known(upstreams.leaf(&target.to, settings)),
+            config::ProxyPass::Template(_) => Self::Chosen,
+        }
+    }
+}
+
+impl Service<Request<Body>> for Leaf {
+    type Response = <upstreams::Leaf as Service<Request<Body>>>::Response;
+    type Error = BoxError;
+    type Future = <upstreams::Leaf as Service<Request<Body>>>::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match self {
+            Self::Known(leaf) => Service::<Request<Body>>::poll_ready(leaf, cx),
+            Self::Chosen => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        match self {
+            Self::Known(leaf) => leaf.call(request),
+            Self::Chosen => match request.extensions_mut().remove::<Chosen>() {
+                Some(Chosen(mut leaf)) => leaf.call(request),
+                // The target layer puts it there; without one there is no peer.
+                None => upstreams::nowhere().call(request),
+            },
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `return`: answers of the gateway's own.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Request, Response, StatusCode};
+use propylon_config::{Return, Template};
+use propylon_exchange::Exchange;
+use propylon_stack::{Body, BoxError};
+use tower_service::Service;
+
+use super::Site;
+use crate::client::Closed;
+use crate::page;
+use crate::router::Redirects;
+
+/// A leaf that answers by itself.
+#[derive(Clone)]
+pub(crate) struct Respond(Arc<Answer>);
+
+struct Answer {
+    what: What,
+    token: HeaderValue,
+    redirects: Redirects,
+}
+
+enum What {
+    Close,
+    Page(StatusCode),
+    Text(StatusCode, Template),
+    Redirect(StatusCode, Template),
+}
+
+impl Respond {
+    pub(crate) fn new(answer: &Return, site: &Site) -> Self {
+        Self::of(
+            match answer {
+                Return::Close => What::Close,
+                Return::Status(status) => What::Page(*status),
+                Return::Text { status, text } => What::Text(*status, text.clone()),
+                Return::Redirect { status, url } => What::Redirect(*status, url.clone()),
+            },
+            site,
+        )
+    }
+
+    /// The gateway's page for a status.
+    pub(crate) fn page(status: StatusCode, site: &Site) -> Self {
+        Self::of(What::Page(status), site)
+    }
+
+    fn of(what: What, site: &Site) -> Self {
+        Self(Arc::new(Answer { what, token: site.token.clone(), redirects: site.redirects.clone() }))
+    }
+}
+
+impl Service<Request<Body>> for Respond {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Ready<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        ready(self.0.answer(request.extensions().get::<Exchange>()))
+    }
+}
+
+impl Answer {
+    fn answer(&self, exchange: Option<&Exchange>) -> Result<Response<Body>, BoxError> {
+        match &self.what {
+            What::Close => Err(Closed.into()),
+            What::Page(status) if has_page(*status) => Ok(page::error(*status, &self.token)),
+            What::Page(status) => Ok(with_status(*status, Body::empty())),
+            What::Text(status, text) => {
+                let text = exchange.map(|exchange| text.eval(exchange)).unwrap_or_default();
+                let mut response = with_status(*status, Body::from(text));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+                Ok(response)
+            }
+            What::Redirect(status, url) => Ok(self.redirect(*status, url, exchange)),
+        }
+    }
+
+    fn redirect(&self, status: StatusCode, url: &Template, exchange: Option<&Exchange>) -> Response<Body> {
+        let mut to = exchange.map(|exchange| url.eval(exchange)).unwrap_or_default();
+        if let Some(exchange) = exchange.filter(|_| to.first() == Some(&b'/')) {
+            to = self.redirects.absolute(exchange, &to);
+        }
+        match HeaderValue::from_maybe_shared(to) {
+            Ok(to) => {
+                let mut response = page::error(status, &self.token);
+                response.headers_mut().insert(LOCATION, to);
+                response
+            }
+            // A decoded path with a line break in it is no field value: nobody can be sent there.
+            Err(_) => page::error(StatusCode::BAD_REQUEST, &self.token),
+        }
+    }
+}
+
+/// nginx has a page for what is an error or a redirect.
+fn has_page(status: StatusCode) -> bool {
+    status.as_u16() >= 300 && status != StatusCode::NOT_MODIFIED
+}
+
+fn with_status(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+}

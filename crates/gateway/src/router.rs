@@ -1,0 +1,238 @@
+//! What a worker routes by: listeners, servers and locations, each with its stack, built from one configuration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+use propylon_access_log::AccessLogs;
+use propylon_config::{self as config, Config, ListenAddress, Settings};
+use propylon_exchange::{Address, Exchange, Keep};
+use propylon_stack::Route;
+
+use crate::error::BuildError;
+use crate::route::{self, EdgeHeaders, RealIp};
+use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
+use crate::upstreams::Upstreams;
+
+/// Everything that one worker routes by.
+pub(crate) struct Router {
+    listeners: HashMap<ListenAddress, Arc<Listener>, foldhash::fast::RandomState>,
+}
+
+/// The servers that share a listening address.
+pub(crate) struct Listener {
+    names: ServerNames,
+    servers: Vec<Arc<Server>>,
+    default: Arc<Server>,
+}
+
+/// One `[[server]]`.
+pub(crate) struct Server {
+    /// Its first name (`$server_name`).
+    pub(crate) name: Arc<str>,
+    /// The `Server` field of responses.
+    pub(crate) token: HeaderValue,
+    pub(crate) slashes: Slashes,
+    pub(crate) keepalive_requests: u64,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) redirects: Redirects,
+    pub(crate) locations: Locations,
+    routes: Vec<Arc<Location>>,
+    /// What answers where no location matches: 404.
+    pub(crate) fallback: Arc<Location>,
+    /// The server's own `return`, before any location.
+    pub(crate) respond: Option<Arc<Location>>,
+    edge: EdgeHeaders,
+}
+
+/// One `[[server.location]]`.
+pub(crate) struct Location {
+    pub(crate) route: Route,
+    pub(crate) logs: AccessLogs,
+    pub(crate) keep: Keep,
+    pub(crate) internal: bool,
+    /// Whether its responses may send the request round again.
+    pub(crate) may_reroute: bool,
+    pub(crate) real_ip: Option<RealIp>,
+}
+
+/// How the gateway's own redirects name it.
+#[derive(Clone, Debug)]
+pub(crate) struct Redirects {
+    absolute: bool,
+    port: bool,
+    /// The server's name, where it goes into redirects instead of the client's `Host`.
+    server_name: Option<Arc<str>>,
+    /// What stands for `Host` where there is none (HTTP/1.0).
+    fallback_name: Arc<str>,
+}
+
+impl Router {
+    /// Builds the stacks of every location of `config`.
+    pub(crate) fn build(config: &Config, upstreams: &mut Upstreams<'_>) -> Result<Self, BuildError> {
+        let servers = config
+            .servers
+            .iter()
+            .map(|server| Server::build(server, upstreams).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()?;
+        let listeners = config
+            .listeners
+            .iter()
+            .map(|listener| {
+                Ok((listener.address.clone(), Arc::new(Listener::build(listener, config, &servers)?)))
+            })
+            .collect::<Result<_, BuildError>>()?;
+        Ok(Self { listeners })
+    }
+
+    /// The servers at an address.
+    pub(crate) fn listener(&self, address: &ListenAddress) -> Option<Arc<Listener>> {
+        self.listeners.get(address).cloned()
+    }
+}
+
+impl Listener {
+    fn build(
+        listener: &config::Listener,
+        config: &Config,
+        servers: &[Arc<Server>],
+    ) -> Result<Self, BuildError> {
+        let mut names = ServerNames::builder();
+        let mut here = Vec::new();
+        for &index in &listener.servers {
+            let (Some(server), Some(written)) = (servers.get(index), config.servers.get(index)) else {
+                continue;
+            };
+            for name in &written.names {
+                // A name that another server has already keeps its first owner, as in nginx; `check` has warned.
+                let _ = names.add(here.len(), name.value.as_str()).map_err(BuildError::name)?;
+            }
+            here.push(server.clone());
+        }
+        let default = servers.get(listener.default_server).or(here.first()).cloned();
+        let default = default.ok_or(BuildError::NoServer)?;
+        Ok(Self { names: names.build(), servers: here, default })
+    }
+
+    pub(crate) fn default_server(&self) -> &Arc<Server> {
+        &self.default
+    }
+
+    /// The server with this name, and what its regex captured; `None`: the default server.
+    pub(crate) fn find(&self, host: &Bytes) -> Option<(Arc<Server>, Option<Captures>)> {
+        let found = self.names.find(host)?;
+        Some((self.servers.get(found.server)?.clone(), found.captures))
+    }
+}
+
+impl Server {
+    fn build(server: &config::Server, upstreams: &mut Upstreams<'_>) -> Result<Self, BuildError> {
+        let name: Arc<str> = server.names.first().map(|name| name.value.as_str()).unwrap_or_default().into();
+        let site = route::Site {
+            token: token(server.server_tokens),
+            redirects: Redirects {
+                absolute: server.absolute_redirect,
+                port: server.port_in_redirect,
+                server_name: server.server_name_in_redirect.then(|| name.clone()),
+                fallback_name: name.clone(),
+            },
+        };
+        let mut patterns = Vec::new();
+        let mut routes = Vec::new();
+        for (index, location) in server.locations.iter().enumerate() {
+            let matcher =
+                LocationMatch::parse(&location.matcher.value.to_string()).map_err(BuildError::location)?;
+            let proxies = matches!(location.action, config::Action::ProxyPass(_));
+            let prefix = matcher.prefix_len();
+            let pattern = crate::routing::Location::new(index, matcher);
+            patterns.push(if proxies { pattern.passes() } else { pattern });
+            routes.push(Arc::new(route::location(location, prefix, &site, upstreams)?));
+        }
+        let respond = server.respond.as_ref();
+        Ok(Self {
+            name,
+            token: site.token.clone(),
+            slashes: if server.merge_slashes { Slashes::Merge } else { Slashes::Keep },
+            keepalive_requests: server.keepalive_requests,
+            settings: server.settings.clone(),
+            locations: Locations::build(patterns).map_err(BuildError::locations)?,
+            routes,
+            fallback: Arc::new(route::not_found(&server.settings, &site, upstreams)?),
+            respond: respond
+                .map(|respond| {
+                    route::respond(&respond.value, &server.settings, &site, upstreams).map(Arc::new)
+                })
+                .transpose()?,
+            edge: EdgeHeaders::new(&server.settings),
+            redirects: site.redirects,
+        })
+    }
+
+    /// The location with this index; the builder gave out the indices.
+    pub(crate) fn location(&self, index: usize) -> Arc<Location> {
+        self.routes.get(index).unwrap_or(&self.fallback).clone()
+    }
+
+    /// Removes the client's fields that this server does not accept.
+    pub(crate) fn sanitize(&self, headers: &mut HeaderMap, peer: Address) {
+        self.edge.apply(headers, peer);
+    }
+}
+
+impl Location {
+    /// The request is this location's from here on.
+    pub(crate) fn enter(&self, exchange: &Exchange) {
+        exchange.keep(self.keep);
+        if let Some(real_ip) = &self.real_ip
+            && let Some(address) = real_ip.address(exchange)
+        {
+            exchange.set_client(address);
+        }
+    }
+}
+
+impl Redirects {
+    /// The `Location` for a path of this server.
+    pub(crate) fn absolute(&self, exchange: &Exchange, path: &[u8]) -> Bytes {
+        if !self.absolute {
+            return Bytes::copy_from_slice(path);
+        }
+        let host = match (&self.server_name, exchange.host()) {
+            (Some(name), _) => name.as_bytes(),
+            (None, Some(host)) => host,
+            (None, None) => self.fallback_name.as_bytes(),
+        };
+        let connection = exchange.connection();
+        let (scheme, usual) = if connection.tls { ("https://", 443) } else { ("http://", 80) };
+        let mut url = BytesMut::with_capacity(scheme.len() + host.len() + 6 + path.len());
+        url.put_slice(scheme.as_bytes());
+        url.put_slice(host);
+        if let Some(port) = connection.local.port().filter(|&port| self.port && port != usual) {
+            url.put_u8(b':');
+            url.put_slice(port.to_string().as_bytes());
+        }
+        url.put_slice(path);
+        url.freeze()
+    }
+}
+
+/// A regex's captures as variables see them.
+pub(crate) fn captures(found: &Captures) -> propylon_vars::Captures {
+    let mut captures = propylon_vars::Captures::new();
+    for n in 1..found.len() {
+        captures = captures.group(found.get(n));
+    }
+    for (name, value) in found.named() {
+        captures = captures.named(name, value);
+    }
+    captures
+}
+
+fn token(version: bool) -> HeaderValue {
+    if version {
+        HeaderValue::from_static(concat!("propylon/", env!("CARGO_PKG_VERSION")))
+    } else {
+        HeaderValue::from_static("propylon")
+    }
+}

@@ -1,0 +1,280 @@
+//! One core: a thread with a runtime of its own, its router, its connections.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use propylon_config::{Config, ListenAddress};
+use propylon_exchange::{Address, Connection};
+use socket2::Socket;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::client::{self, Client, Clients, Stream};
+use crate::edge::Edge;
+use crate::error::{BuildError, StartError};
+use crate::listener::Accepting;
+use crate::router::Router;
+use crate::runtime::Runtime;
+use crate::upstreams::{Kept, Upstreams};
+
+/// How long accepting pauses when the process or the machine has no descriptors left.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What a worker is told.
+enum Command {
+    /// Build a router of this, and keep it ready.
+    Build(Arc<Config>, oneshot::Sender<Result<(), BuildError>>),
+    /// Use what was built, and accept from these sockets and no others.
+    Use(Vec<(ListenAddress, Socket)>, oneshot::Sender<io::Result<()>>),
+    /// Accept no more, finish what is in flight, close what is idle, and end.
+    Drain,
+    /// End now.
+    Stop,
+}
+
+/// The control thread's handle of a worker.
+pub(crate) struct Handle {
+    commands: mpsc::Sender<Command>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// What a worker's connections share.
+pub(crate) struct Worker {
+    runtime: Arc<Runtime>,
+    epoch: Instant,
+    router: ArcSwap<Router>,
+    clients: Clients,
+    connections: TaskTracker,
+    drain: CancellationToken,
+}
+
+impl Worker {
+    /// The router in force.
+    pub(crate) fn router(&self) -> Arc<Router> {
+        self.router.load_full()
+    }
+}
+
+impl Handle {
+    /// Starts a worker; it builds nothing and accepts nothing until it is told to.
+    pub(crate) fn spawn(index: usize, runtime: Arc<Runtime>) -> io::Result<Self> {
+        let (commands, inbox) = mpsc::channel(4);
+        let (ending, ended) = oneshot::channel();
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            tokio.block_on(run(runtime, inbox));
+            // Tasks that are left (idle upstream connections, stopped clients) end here, before the thread does.
+            tokio.shutdown_timeout(Duration::from_millis(100));
+            let _ = ending.send(()); // the control thread may have stopped to care
+        })?;
+        Ok(Self { commands, thread: Some(thread), ended })
+    }
+
+    /// Has the worker build a configuration.
+    pub(crate) async fn build(&self, config: Arc<Config>) -> Result<(), StartError> {
+        let (reply, built) = oneshot::channel();
+        self.tell(Command::Build(config, reply)).await?;
+        Ok(built.await.map_err(|_| StartError::WorkerGone)??)
+    }
+
+    /// Has the worker use what it built.
+    pub(crate) async fn use_built(&self, sockets: Vec<(ListenAddress, Socket)>) -> Result<(), StartError> {
+        let (reply, used) = oneshot::channel();
+        self.tell(Command::Use(sockets, reply)).await?;
+        used.await.map_err(|_| StartError::WorkerGone)?.map_err(StartError::Worker)
+    }
+
+    /// Has the worker finish.
+    pub(crate) async fn drain(&self) {
+        let _ = self.commands.send(Command::Drain).await; // gone already is as good
+    }
+
+    /// Has the worker end at once.
+    pub(crate) async fn stop(&self) {
+        let _ = self.commands.send(Command::Stop).await;
+    }
+
+    /// Waits until the worker has ended.
+    pub(crate) async fn join(&mut self) {
+        let _ = (&mut self.ended).await; // an error says that it ended by a panic: also an end
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(target: "propylon_gateway", "a worker panicked");
+        }
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), StartError> {
+        self.commands.send(command).await.map_err(|_| StartError::WorkerGone)
+    }
+}
+
+/// What a worker is while it waits for commands.
+struct Control {
+    runtime: Arc<Runtime>,
+    worker: Option<Arc<Worker>>,
+    upstreams: Kept,
+    built: Option<(Router, Kept)>,
+    accepting: HashMap<ListenAddress, CancellationToken>,
+}
+
+async fn run(runtime: Arc<Runtime>, mut inbox: mpsc::Receiver<Command>) {
+    let mut control =
+        Control { runtime, worker: None, upstreams: Kept::new(), built: None, accepting: HashMap::new() };
+    while let Some(command) = inbox.recv().await {
+        match command {
+            Command::Build(config, reply) => {
+                let _ = reply.send(control.build(&config)); // nobody waits: nothing is used
+            }
+            Command::Use(sockets, reply) => {
+                let _ = reply.send(control.use_built(sockets));
+            }
+            Command::Drain => {
+                tokio::select! {
+                    () = control.drain() => return,
+                    _ = stopped(&mut inbox) => return,
+                }
+            }
+            Command::Stop => return,
+        }
+    }
+}
+
+async fn stopped(inbox: &mut mpsc::Receiver<Command>) {
+    while let Some(command) = inbox.recv().await {
+        if matches!(command, Command::Stop) {
+            return;
+        }
+    }
+}
+
+impl Control {
+    fn build(&mut self, config: &Config) -> Result<(), BuildError> {
+        let mut upstreams = Upstreams::new(&self.runtime, config, &self.upstreams);
+        let router = Router::build(config, &mut upstreams)?;
+        self.built = Some((router, upstreams.into_kept()));
+        Ok(())
+    }
+
+    fn use_built(&mut self, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<()> {
+        let Some((router, upstreams)) = self.built.take() else { return Ok(()) };
+        self.upstreams = upstreams;
+        let worker = match &self.worker {
+            Some(worker) => {
+                worker.router.store(Arc::new(router));
+                worker.clone()
+            }
+            None => {
+                let worker = Arc::new(Worker {
+                    runtime: self.runtime.clone(),
+                    epoch: Instant::now(),
+                    router: ArcSwap::from_pointee(router),
+                    clients: Clients::default(),
+                    connections: TaskTracker::new(),
+                    drain: CancellationToken::new(),
+                });
+                tokio::spawn({
+                    let worker = worker.clone();
+                    async move { worker.clients.watch().await }
+                });
+                self.worker.insert(worker).clone()
+            }
+        };
+        self.accept_from(&worker, sockets)
+    }
+
+    /// Accepts from these sockets; those that are accepted from already stay as they are, others are given up.
+    fn accept_from(&mut self, worker: &Arc<Worker>, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<()> {
+        self.accepting.retain(|address, token| {
+            let keep = sockets.iter().any(|(wanted, _)| wanted == address);
+            if !keep {
+                token.cancel();
+            }
+            keep
+        });
+        for (address, socket) in sockets {
+            if self.accepting.contains_key(&address) {
+                continue;
+            }
+            let listener = Accepting::new(&address, socket)?;
+            let token = CancellationToken::new();
+            tokio::spawn(accept(listener, address.clone(), worker.clone(), token.clone()));
+            self.accepting.insert(address, token);
+        }
+        Ok(())
+    }
+
+    async fn drain(&mut self) {
+        self.accepting.drain().for_each(|(_, token)| token.cancel());
+        let Some(worker) = &self.worker else { return };
+        worker.drain.cancel();
+        worker.clients.wake_all();
+        worker.connections.close();
+        worker.connections.wait().await;
+    }
+}
+
+/// Accepts connections until told not to.
+async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>, enough: CancellationToken) {
+    let edge = Edge::new(worker.clone(), Arc::new(address.clone()));
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = enough.cancelled() => return,
+            accepted = accept_one(&listener) => accepted,
+        };
+        match accepted {
+            Ok((stream, peer, local)) => {
+                if std::mem::take(&mut failing) {
+                    tracing::warn!(target: "propylon_gateway", "accepting on {address} again");
+                }
+                let connection = Connection::new(worker.runtime.next_connection(), peer, local);
+                let client = Arc::new(Client::new(connection, worker.epoch));
+                worker.clients.add(&client);
+                let served = client::serve(stream, client, edge.clone(), worker.drain.clone());
+                worker.connections.spawn(served);
+            }
+            // The client was gone before it was accepted.
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut failing, true) {
+                    tracing::error!(
+                        target: "propylon_gateway",
+                        "accept() on {address} failed: {error}; accepting pauses until it works again"
+                    );
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn accept_one(listener: &Accepting) -> io::Result<(Stream, Address, Address)> {
+    match listener {
+        Accepting::Tcp(listener) => {
+            let (stream, peer) = listener.accept().await?;
+            // Small answers go out at once. It fails only on a connection that is gone: the first read says so too.
+            let _ = stream.set_nodelay(true);
+            let local = stream.local_addr()?;
+            Ok((Stream::Tcp(stream), peer.into(), local.into()))
+        }
+        Accepting::Unix(listener) => {
+            let (stream, _) = listener.accept().await?;
+            Ok((Stream::Unix(stream), Address::unix(), Address::unix()))
+        }
+    }
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
