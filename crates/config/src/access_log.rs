@@ -8,7 +8,7 @@ use std::time::Duration;
 use propylon_vars::Template;
 use toml::de::{DeTable, DeValue};
 
-use crate::effective::{Effective, Level, Origin, Setting};
+use crate::effective::{Effective, Level, Written};
 use crate::key::{Key, Kind, Need, Table};
 use crate::log_format::LogFormat;
 use crate::nearest::nearest;
@@ -113,7 +113,7 @@ pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effect
     else {
         return Vec::new();
     };
-    let origin = Origin::Set { level, span: cx.span(value.span()) };
+    let span = cx.span(value.span());
     let items: Vec<&DeTable<'_>> = value
         .get_ref()
         .as_array()
@@ -121,9 +121,9 @@ pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effect
         .flatten()
         .filter_map(|item| item.get_ref().as_table())
         .collect();
-    let count = format!("{} logs", items.len()).into();
-    effective.push(Setting { key: "access_log".into(), value: count, origin });
-    items.into_iter().flat_map(|table| one(cx, vec![(level, table)], &mut Effective::default())).collect()
+    let value = format!("{} logs", items.len()).into();
+    effective.push(Written { table: TABLE.name, key: "", value, level, span });
+    items.into_iter().flat_map(|table| one(cx, vec![(level, table)], &mut Effective::new(&TABLE))).collect()
 }
 
 fn logs<'s>(table: &'s DeTable<'s>) -> Option<&'s DeValue<'s>> {

@@ -114,6 +114,13 @@ pub(crate) fn parse_port(text: &str, offset: usize) -> Result<u16, Problem> {
 
 /// Reads the address of an upstream's server: `host`, `host:port`, `unix:/path`.
 pub(crate) fn parse(text: &str) -> Result<Address, Problem> {
+    if let Some(end) = text.find("://") {
+        return Err(Problem::new(
+            0..end + 3,
+            "an address has no scheme",
+            "`host`, `host:port` or `unix:/path`",
+        ));
+    }
     if let Some(path) = text.strip_prefix("unix:") {
         if path.is_empty() {
             return Err(Problem::new(0..text.len(), "the path of the socket is missing", "`unix:/path`"));
@@ -157,6 +164,6 @@ mod tests {
         check("[::g]:80", 0..8);
         check("[::1]80", 0..7);
         check("unix:", 0..5);
-        check("http://a", 5..8);
+        check("http://a", 0..7);
     }
 }

@@ -13,7 +13,6 @@ use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listener};
 use crate::log_format::{self, LogFormat};
 use crate::map;
-use crate::pattern;
 use crate::reader::{Context, Levels, Scope};
 use crate::report::{Diagnostic, Report};
 use crate::runtime::{self, Runtime};
@@ -149,22 +148,26 @@ pub fn parse(source: &str, name: &str) -> Result<Loaded, Report> {
     Ok(Loaded { config, warnings: report })
 }
 
-/// The parser goes on after an error with what it can make of the text: what else it says of such a line is noise.
+/// The parser goes on after an error with what it can make of the text: what else is said of such a line is noise.
 fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) {
     let places: Vec<Range<usize>> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
     let lines: Vec<Range<usize>> = places.iter().map(|place| source.lines_around(place).0).collect();
     report.retain(|diagnostic| {
-        let start = diagnostic.span.as_ref().map_or(0, |span| span.start);
-        !lines.iter().any(|line| line.contains(&start))
-    });
-    let broken = lines.iter().map(|line| line.start).min();
-    report.retain(|diagnostic| {
         // A value that could not be read has no place.
-        let nowhere = diagnostic.span.as_ref().is_some_and(|span| *span == (0..0));
-        broken.is_none() || !nowhere
+        let Some(span) = diagnostic.span.clone().filter(|span| *span != (0..0)) else {
+            return lines.is_empty();
+        };
+        !lines.iter().any(|line| line.contains(&span.start))
     });
+    let mut told = Vec::new();
     for (error, place) in errors.iter().zip(places) {
+        let (line, _) = source.place(place.start);
+        if told.contains(&line) {
+            continue;
+        }
+        told.push(line);
         let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
+        let expected = if expected == "nothing" { "nothing here" } else { expected };
         let diagnostic = Diagnostic::at(place, format!("this is no TOML: {message}"));
         let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
         report.push(diagnostic.label(label));
@@ -173,7 +176,8 @@ fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) 
 
 fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
-    map::read(cx, table("map"), group_names(root));
+    let names = group_names(cx, root);
+    map::read(cx, table("map"), names);
     log_format::read(cx, table("log_format"));
     balance::read(cx, table("upstream"));
     let runtime = Runtime::read(&mut Scope::alone(cx, &runtime::TABLE, table("runtime")));
@@ -181,7 +185,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let levels: Levels<'_> = table("defaults").into_iter().map(|table| (Level::Defaults, table)).collect();
     if !levels.is_empty() {
         // Checked even when no server inherits them.
-        Settings::read(cx, &levels, Effective::default());
+        Settings::read(cx, &levels, Effective::new(&server::DEFAULTS));
     }
     let servers = root.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let servers: Vec<Arc<Server>> =
@@ -204,11 +208,11 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
 }
 
 /// The groups of every server name and location regex: variables everywhere, as in nginx.
-fn group_names(root: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
+fn group_names(cx: &Context, root: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
     let mut names = Vec::new();
     let mut add = |value: &toml::Spanned<DeValue<'_>>| {
         if let Some(text) = value.get_ref().as_str().filter(|text| text.starts_with('~')) {
-            names.extend(pattern::group_names(text).into_iter().map(|name| (name.to_owned(), value.span())));
+            names.extend(map::group_places(cx, text, &value.span()));
         }
     };
     for server in tables(root, "server") {

@@ -1,4 +1,6 @@
+use crate::key::{Kind, Need, Table};
 use crate::source::Span;
+use crate::{access_log, headers, timeout, upstream};
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
 ///
@@ -11,25 +13,80 @@ use crate::source::Span;
 /// assert_eq!(effective.find("timeout.read").unwrap().to_string(), "timeout.read = \"5s\" # line 2, [defaults]");
 /// assert_eq!(effective.find("timeout.send").unwrap().to_string(), "timeout.send = \"60s\" # default");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Effective {
-    settings: Vec<Setting>,
+    own: &'static Table,
+    written: Vec<Written>,
+}
+
+/// A key that somebody wrote; the others are in the tables.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) table: &'static str,
+    /// Empty when the table as a whole is meant.
+    pub(crate) key: &'static str,
+    pub(crate) value: Box<str>,
+    pub(crate) level: Level,
+    pub(crate) span: Span,
 }
 
 impl Effective {
-    pub(crate) fn push(&mut self, setting: Setting) {
-        self.settings.push(setting);
+    /// Nothing written yet; `own` is the table of the level itself.
+    pub(crate) const fn new(own: &'static Table) -> Self {
+        Self { own, written: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, written: Written) {
+        self.written.push(written);
     }
 
     /// The keys in the order of the reference page.
-    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
-        self.settings.iter()
+    pub fn iter(&self) -> impl Iterator<Item = Setting> {
+        let tables = [self.own, &headers::TABLE, &timeout::TABLE, &upstream::TABLE, &access_log::TABLE];
+        tables.into_iter().flat_map(|table| self.table(table))
     }
 
     /// One key by its path: `timeout.read`.
     #[must_use]
-    pub fn find(&self, key: &str) -> Option<&Setting> {
-        self.settings.iter().find(|setting| &*setting.key == key)
+    pub fn find(&self, key: &str) -> Option<Setting> {
+        self.iter().find(|setting| &*setting.key == key)
+    }
+
+    fn table(&self, table: &'static Table) -> Vec<Setting> {
+        let setting = |key: &str, value: &str, origin| {
+            let path =
+                if std::ptr::eq(table, self.own) { key.into() } else { format!("{}.{key}", table.name) };
+            Setting { key: path.trim_end_matches('.').into(), value: value.into(), origin }
+        };
+        let written = |key: &str| {
+            let written =
+                self.written.iter().find(|written| written.table == table.name && written.key == key)?;
+            let origin = Origin::Set { level: written.level, span: written.span };
+            Some(setting(key, &written.value, origin))
+        };
+        if let Some(whole) = written("") {
+            return vec![whole];
+        }
+        let keys = table.keys.iter().filter(|key| !key.kind.holds_tables());
+        let default = |need| match need {
+            Need::Default(text) => text,
+            Need::Optional | Need::Required => "",
+        };
+        keys.map(|key| {
+            written(key.name).unwrap_or_else(|| setting(key.name, default(key.need), Origin::Default))
+        })
+        .collect()
+    }
+}
+
+impl Kind {
+    fn holds_tables(&self) -> bool {
+        match self {
+            Self::Table(_) => true,
+            Self::List(item) => item.holds_tables(),
+            Self::Either(kinds) => kinds.iter().any(Self::holds_tables),
+            _ => false,
+        }
     }
 }
 

@@ -18,6 +18,11 @@ impl Table {
         self.keys.iter().find(|key| key.name == name)
     }
 
+    /// All keys, for people.
+    pub(crate) fn names(&self) -> String {
+        self.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+    }
+
     pub(crate) fn nearest(&self, written: &str) -> Option<&'static str> {
         nearest(written, self.keys.iter().map(|key| key.name))
     }
@@ -88,25 +93,22 @@ impl Kind {
             Self::Duration { zero: false } => "a duration such as \"300ms\", \"5s\" or \"1h30m\"".into(),
             Self::Size => "a size such as \"512\", \"4k\", \"16m\" or \"1g\"".into(),
             Self::Text { hint } => (*hint).into(),
-            Self::Template => "text, which may hold variables".into(),
+            Self::Template => "a template such as \"$host\"".into(),
             Self::Choice { built, .. } => match built {
                 [one] => format!("\"{one}\""),
                 many => format!("one of {}", quoted(many)),
             },
+            Self::List(Self::Table(table)) => format!("an array of tables, each `[[{}]]`", table.name),
             Self::List(item) => format!("a list, each item {}", item.expected()),
             Self::Either(kinds) => kinds.iter().map(Self::expected).collect::<Vec<_>>().join(", or "),
             Self::Names(item) => format!("a table, each value {}", item.expected()),
-            Self::Table(table) => format!("a table of {}", names(table)),
+            Self::Table(table) => format!("a table of {}", table.names()),
         }
     }
 }
 
 fn quoted(names: &[&str]) -> String {
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
-}
-
-fn names(table: &Table) -> String {
-    table.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
 }
 
 pub(crate) const PATH: Kind = Kind::Text { hint: "a file path" };

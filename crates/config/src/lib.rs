@@ -71,6 +71,7 @@ mod map;
 mod nearest;
 mod pattern;
 mod proxy_pass;
+mod quoted;
 mod reader;
 mod reference;
 mod report;

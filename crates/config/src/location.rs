@@ -90,7 +90,7 @@ const ACTIONS: [&str; 2] = ["proxy_pass", "return"];
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
     let table = value.get_ref().as_table()?;
-    let mut effective = Effective::default();
+    let mut effective = Effective::new(&TABLE);
     let own = vec![(Level::Location, table)];
     let mut scope = Scope::inherited(cx, &TABLE, own, &mut effective);
     let matcher =

@@ -59,7 +59,7 @@ pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&MAP));
 /// Compiles all maps, and makes the names of regex groups known. Regex patterns of maps define names too.
 pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, mut names: Vec<(String, Range<usize>)>) {
     let maps: Vec<Source<'_>> = table.into_iter().flatten().filter_map(Source::new).collect();
-    names.extend(maps.iter().flat_map(Source::group_names));
+    names.extend(maps.iter().flat_map(|map| map.group_names(cx)));
     let mut builder = Definitions::builder();
     for map in &maps {
         builder = builder.map(map.definition());
@@ -96,8 +96,11 @@ fn diagnose(
             .find(|(name, _)| name.eq_ignore_ascii_case(error.definition()))
             .map_or(0..0, |(_, span)| span.clone()),
     };
-    let help = error.nearest().map(|name| format!("did you mean `${name}`?"));
-    Diagnostic::at(place, error.to_string()).label(format!("expected {}", error.expected())).maybe_help(help)
+    let diagnostic = Diagnostic::at(place, error.to_string());
+    match error.nearest() {
+        Some(name) => diagnostic.label("no variable has this name").help(format!("did you mean `${name}`?")),
+        None => diagnostic.label(format!("expected {}", error.expected())),
+    }
 }
 
 /// The names of maps that could not be compiled are still names: no second error for who uses them.
@@ -159,13 +162,9 @@ impl<'s> Source<'s> {
         map
     }
 
-    fn group_names(&self) -> Vec<(String, Range<usize>)> {
+    fn group_names(&self, cx: &Context) -> Vec<(String, Range<usize>)> {
         let regexes = self.values.iter().filter(|((pattern, _), _)| pattern.starts_with('~'));
-        regexes
-            .flat_map(|((text, span), _)| {
-                pattern::group_names(text).into_iter().map(|name| (name.to_owned(), span.clone()))
-            })
-            .collect()
+        regexes.flat_map(|((text, span), _)| group_places(cx, text, span)).collect()
     }
 
     fn place(&self, place: Place) -> Text<'s> {
@@ -179,6 +178,14 @@ impl<'s> Source<'s> {
         };
         found.cloned().unwrap_or((self.name, self.span.clone()))
     }
+}
+
+/// The names of a regex's groups, each with the place of its group.
+pub(crate) fn group_places(cx: &Context, text: &str, span: &Range<usize>) -> Vec<(String, Range<usize>)> {
+    let names = pattern::group_names(text).into_iter();
+    names
+        .map(|(at, name)| (name.to_owned(), cx.inside(span, text, at..at + "?<>".len() + name.len())))
+        .collect()
 }
 
 fn text<'s>(value: &'s toml::Spanned<DeValue<'s>>) -> Option<Text<'s>> {

@@ -45,8 +45,8 @@ fn only_pcre_reads(kind: &ErrorKind) -> bool {
     )
 }
 
-/// The names of the pattern's groups.
-pub(crate) fn group_names(pattern: &str) -> Vec<&str> {
+/// The names of the pattern's groups, and where each group's `?<` stands.
+pub(crate) fn group_names(pattern: &str) -> Vec<(usize, &str)> {
     let mut names = Vec::new();
     let mut rest = pattern;
     while let Some(at) = rest.find(['\\', '(']) {
@@ -57,7 +57,7 @@ pub(crate) fn group_names(pattern: &str) -> Vec<&str> {
             chars.next();
             rest = chars.as_str();
         } else if let Some(name) = group_name(rest) {
-            names.push(name);
+            names.push((pattern.len() - rest.len(), name));
         }
     }
     names
@@ -76,7 +76,10 @@ mod tests {
 
     #[test]
     fn names_of_groups() {
-        let check = |pattern, expected: &[&str]| assert_eq!(group_names(pattern), expected, "{pattern}");
+        let check = |pattern, expected: &[&str]| {
+            let names: Vec<_> = group_names(pattern).into_iter().map(|(_, name)| name).collect();
+            assert_eq!(names, expected, "{pattern}");
+        };
         check(r"^/(\d+)$", &[]);
         check(r"^/(?<user>\w+)/(?P<id>\d+)$", &["user", "id"]);
         check(r"\(?<no>(?<yes>a(?<inner>b))", &["yes", "inner"]);

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use http::HeaderName;
 use indexmap::IndexMap;
-use propylon_vars::{Definitions, Template};
+use propylon_vars::{Definitions, Template, TemplateError};
 use toml::de::{DeTable, DeValue};
 
 use crate::balance::Upstream;
-use crate::effective::{Effective, Level, Origin, Setting};
+use crate::effective::{Effective, Level, Written};
 use crate::key::{Need, Table};
 use crate::log_format::LogFormat;
+use crate::quoted;
 use crate::report::{Diagnostic, Report};
 use crate::shape;
 use crate::source::{Source, Span, Spanned};
@@ -57,18 +58,8 @@ impl Context {
 
     /// The part of the file that holds `range` of a decoded text; all of it when escapes moved the bytes.
     pub(crate) fn inside(&self, span: &Range<usize>, text: &str, range: Range<usize>) -> Range<usize> {
-        let written = self.source.slice(span.clone());
-        let quotes = ["", "'''", "\"\"\"", "'", "\""].into_iter().find(|quote| {
-            let inner = written.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-            inner == Some(text)
-        });
-        match quotes {
-            Some(quote) => {
-                let start = span.start + quote.len();
-                start + range.start..start + range.end
-            }
-            None => span.clone(),
-        }
+        let found = quoted::locate(self.source.slice(span.clone()), text, &range);
+        found.map_or(span.clone(), |range| span.start + range.start..span.start + range.end)
     }
 
     /// Compiles a template of a request; findings point into the text.
@@ -81,26 +72,38 @@ impl Context {
         Some(template)
     }
 
-    /// Compiles a template.
+    /// Compiles a template; each thing that is wrong in it is told.
     pub(crate) fn compile(
         &mut self,
         text: &str,
         span: &Range<usize>,
         context: propylon_vars::Context,
     ) -> Option<Template> {
-        match self.definitions.template(text, context) {
-            Ok(template) => Some(template),
-            Err(error) => {
-                let place = self.inside(span, text, error.range());
-                let help = error.nearest().map(|name| format!("did you mean `${name}`?"));
-                self.push(
-                    Diagnostic::at(place, error.to_string())
-                        .label(format!("expected {}", error.expected()))
-                        .maybe_help(help),
-                );
-                None
+        let mut left = text.to_owned();
+        let first = self.definitions.template(&left, context);
+        let mut result = first.as_ref().err().cloned();
+        while let Some(error) = result {
+            self.push_template_error(text, span, &error);
+            // What was told is overwritten, and the rest is tried.
+            let range = error.range();
+            if !left.get(range.clone()).is_some_and(|wrong| wrong.contains('$')) {
+                break;
             }
+            left.replace_range(range.clone(), &"-".repeat(range.len()));
+            result = self.definitions.template(&left, context).err();
         }
+        first.ok()
+    }
+
+    fn push_template_error(&mut self, text: &str, span: &Range<usize>, error: &TemplateError) {
+        let place = self.inside(span, text, error.range());
+        let diagnostic = Diagnostic::at(place, error.to_string());
+        self.push(match error.nearest() {
+            Some(name) => {
+                diagnostic.label("no variable has this name").help(format!("did you mean `${name}`?"))
+            }
+            None => diagnostic.label(format!("expected {}", error.expected())),
+        });
     }
 
     /// A template of a value that was checked to be text.
@@ -166,27 +169,19 @@ impl<'s> Scope<'s> {
         debug_assert!(key.is_some(), "`{name}` is read but not in the table `{}`", self.table.name);
         let found = self.levels.iter().rev().find_map(|(level, table)| Some((*level, table.get(name)?)));
         if let Some((level, value)) = found {
-            let origin = Origin::Set { level, span: self.cx.span(value.span()) };
-            let text = one_line(self.cx.source.slice(value.span()));
-            self.record(name, &text, origin);
+            self.record(name, level, value.span());
             return read(self.cx, value);
         }
-        let Need::Default(text) = key?.need else {
-            self.record(name, "", Origin::Default);
-            return None;
-        };
-        self.record(name, text, Origin::Default);
+        let Need::Default(text) = key?.need else { return None };
         let value = DeValue::parse(text).ok()?;
         read(self.cx, &value)
     }
 
-    fn record(&mut self, name: &str, value: &str, origin: Origin) {
-        let key = match self.table.name {
-            "server" | "server.location" => name.into(),
-            table => format!("{table}.{name}").into(),
-        };
+    fn record(&mut self, key: &'static str, level: Level, range: Range<usize>) {
+        let span = self.cx.span(range.clone());
         if let Some(effective) = &mut self.effective {
-            effective.push(Setting { key, value: value.into(), origin });
+            let value = one_line(self.cx.source.slice(range)).into();
+            effective.push(Written { table: self.table.name, key, value, level, span });
         }
     }
 

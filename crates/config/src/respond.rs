@@ -35,7 +35,7 @@ pub enum Return {
 }
 
 pub(crate) const KIND: Kind =
-    Kind::List(&Kind::Either(&[Kind::Integer { min: 0, max: 999 }, Kind::Template]));
+    Kind::List(&Kind::Either(&[Kind::Integer { min: 0, max: u64::MAX }, Kind::Template]));
 
 const EXPECTED: &str = "expected [code], [code, \"text\"], [code, \"URL\"] or [\"URL\"]";
 

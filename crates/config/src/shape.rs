@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::key::{Key, Kind, Need, Table};
 use crate::nearest::nearest;
@@ -16,8 +16,11 @@ pub(crate) fn check(cx: &mut Context, table: &DeTable<'_>, span: Range<usize>, k
     for (name, value) in table {
         let written = name.get_ref().as_ref();
         match keys.key(written) {
-            Some(key) => check_value(cx, value, &key.kind),
-            None => cx.push(unknown(keys, written, name.span(), value.get_ref())),
+            Some(key) => check_value(cx, written, value, &key.kind),
+            None => {
+                let diagnostic = unknown(cx, keys, name, value);
+                cx.push(diagnostic);
+            }
         }
     }
     for key in keys.keys.iter().filter(|key| matches!(key.need, Need::Required)) {
@@ -35,22 +38,28 @@ fn missing(key: &Key, span: Range<usize>) -> Diagnostic {
     ))
 }
 
-fn unknown(table: &Table, written: &str, span: Range<usize>, value: &DeValue<'_>) -> Diagnostic {
+fn unknown(
+    cx: &Context,
+    table: &Table,
+    name: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+) -> Diagnostic {
+    let written = name.get_ref().as_ref();
     if table.unbuilt.contains(&written) {
-        return not_built(written, span);
+        return not_built(written, name.span());
     }
-    let kind = if value.is_table() || is_tables(value) { "table" } else { "key" };
-    let all = || table.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ");
+    let headed = cx.source.slice(value.span()).starts_with('[') && !value.get_ref().is_array();
+    let kind = if headed || is_tables(value.get_ref()) { "table" } else { "key" };
     let help = match table.nearest(written) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("expected one of {}", all()),
+        None => format!("expected one of {}", table.names()),
     };
     let label = if table.name.is_empty() {
         "not at the top level".into()
     } else {
         format!("not in `{}`", table.name)
     };
-    Diagnostic::at(span, format!("unknown {kind} `{written}`")).label(label).help(help)
+    Diagnostic::at(name.span(), format!("unknown {kind} `{written}`")).label(label).help(help)
 }
 
 fn is_tables(value: &DeValue<'_>) -> bool {
@@ -60,10 +69,10 @@ fn is_tables(value: &DeValue<'_>) -> bool {
 /// The error for a name of nginx's world that this version does not know yet.
 pub(crate) fn not_built(name: &str, span: Range<usize>) -> Diagnostic {
     Diagnostic::at(span, format!("`{name}` is not built into this version of propylon"))
-        .label("cannot be ignored, so it is an error")
+        .label("what it asks for would be missing")
 }
 
-fn check_value(cx: &mut Context, value: &Spanned<DeValue<'_>>, kind: &'static Kind) {
+fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind: &'static Kind) {
     let span = value.span();
     match (kind, value.get_ref()) {
         (Kind::Bool, DeValue::Boolean(_)) | (Kind::Text { .. } | Kind::Template, DeValue::String(_)) => {}
@@ -71,36 +80,36 @@ fn check_value(cx: &mut Context, value: &Spanned<DeValue<'_>>, kind: &'static Ki
             let fits = integer(value.get_ref()).is_some_and(|n| (*min..=*max).contains(&n));
             if !fits {
                 cx.push(
-                    Diagnostic::at(span, "this number is out of range")
+                    Diagnostic::at(span, format!("`{name}` is out of range"))
                         .label(format!("expected {}", kind.expected())),
                 );
             }
         }
         (Kind::Duration { zero }, DeValue::String(text)) => duration(cx, span, text, kind, *zero),
         (Kind::Duration { .. }, DeValue::Integer(number)) => cx.push(
-            Diagnostic::at(span, "a duration needs a unit and quotes")
+            Diagnostic::at(span, format!("`{name}` needs a unit and quotes"))
                 .label(format!("expected {}", kind.expected()))
                 .help(format!("write \"{number}s\" for seconds, \"{number}ms\" for milliseconds")),
         ),
         (Kind::Size, DeValue::String(text)) => size(cx, span, text, kind),
         (Kind::Size, DeValue::Integer(_)) => {
             if integer(value.get_ref()).is_none() {
-                cx.push(wrong(value, kind));
+                cx.push(wrong(name, value, kind));
             }
         }
         (Kind::Choice { built, unbuilt }, DeValue::String(text)) => choice(cx, span, text, built, unbuilt),
         (Kind::List(item), DeValue::Array(items)) => {
-            items.iter().for_each(|value| check_value(cx, value, item))
+            items.iter().for_each(|value| check_value(cx, name, value, item))
         }
         (Kind::Either(kinds), found) => match kinds.iter().find(|kind| fits(kind, found)) {
-            Some(kind) => check_value(cx, value, kind),
-            None => cx.push(wrong(value, kind)),
+            Some(kind) => check_value(cx, name, value, kind),
+            None => cx.push(wrong(name, value, kind)),
         },
         (Kind::Names(item), DeValue::Table(table)) => {
-            table.values().for_each(|value| check_value(cx, value, item))
+            table.iter().for_each(|(name, value)| check_value(cx, name.get_ref(), value, item));
         }
         (Kind::Table(keys), DeValue::Table(table)) => check(cx, table, span, keys),
-        _ => cx.push(wrong(value, kind)),
+        _ => cx.push(wrong(name, value, kind)),
     }
 }
 
@@ -117,12 +126,12 @@ fn fits(kind: &Kind, value: &DeValue<'_>) -> bool {
     }
 }
 
-fn wrong(value: &Spanned<DeValue<'_>>, kind: &Kind) -> Diagnostic {
+fn wrong(name: &str, value: &Spanned<DeValue<'_>>, kind: &Kind) -> Diagnostic {
     let article = match value.get_ref() {
         DeValue::Integer(_) | DeValue::Array(_) => "an",
         _ => "a",
     };
-    Diagnostic::at(value.span(), format!("{article} {} cannot stand here", value.get_ref().type_str()))
+    Diagnostic::at(value.span(), format!("`{name}` cannot be {article} {}", value.get_ref().type_str()))
         .label(format!("expected {}", kind.expected()))
 }
 
@@ -130,7 +139,7 @@ fn duration(cx: &mut Context, span: Range<usize>, text: &str, kind: &Kind, zero:
     let expected = format!("expected {}", kind.expected());
     match units::duration(text) {
         Ok(duration) if duration.is_zero() && !zero => {
-            cx.push(Diagnostic::at(span, "a duration of zero cannot stand here").label(expected));
+            cx.push(Diagnostic::at(span, "this duration cannot be zero").label(expected));
         }
         Ok(_) => {}
         Err(error) => {

@@ -1,0 +1,168 @@
+//! Three levels, joined key by key, and where each value comes from.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
+
+use std::time::Duration;
+
+use propylon_config::{Config, Level, LogTarget, Origin, Settings};
+
+fn config(text: &str) -> Config {
+    propylon_config::parse(text, "test.toml").unwrap_or_else(|report| panic!("{report}")).config
+}
+
+fn location(config: &Config, index: usize) -> &Settings {
+    &config.servers[0].locations[index].settings
+}
+
+const SERVER: &str = "
+[defaults.timeout]
+connect = \"1s\"
+read = \"2s\"
+[[server]]
+[server.timeout]
+read = \"3s\"
+send = \"4s\"
+[[server.location]]
+match = \"/\"
+return = [204]
+timeout.send = \"5s\"
+";
+
+#[test]
+fn an_inner_key_replaces_the_outer_one_and_leaves_the_others() {
+    let config = config(SERVER);
+    let timeout = &location(&config, 0).timeout;
+    assert_eq!(timeout.connect, Duration::from_secs(1));
+    assert_eq!(timeout.read, Duration::from_secs(3));
+    assert_eq!(timeout.send, Duration::from_secs(5));
+    assert_eq!(timeout.client_body, Duration::from_secs(60));
+    let server = &config.servers[0].settings.timeout;
+    assert_eq!(server.send, Duration::from_secs(4));
+}
+
+#[test]
+fn explain_tells_where_a_value_was_written() {
+    let config = config(SERVER);
+    let told = |key: &str| location(&config, 0).effective.find(key).expect("it is listed").to_string();
+    assert_eq!(told("timeout.connect"), "timeout.connect = \"1s\" # line 3, [defaults]");
+    assert_eq!(told("timeout.read"), "timeout.read = \"3s\" # line 7, [[server]]");
+    assert_eq!(told("timeout.send"), "timeout.send = \"5s\" # line 12, [[server.location]]");
+    assert_eq!(told("timeout.keepalive"), "timeout.keepalive = \"75s\" # default");
+    assert_eq!(told("upstream.method"), "upstream.method = (none) # default");
+    assert_eq!(told("match"), "match = \"/\" # line 10, [[server.location]]");
+    let Origin::Set { level, span } =
+        location(&config, 0).effective.find("timeout.read").expect("listed").origin
+    else {
+        panic!("it was written");
+    };
+    assert_eq!((level, span.line(), span.column()), (Level::Server, 7, 8));
+}
+
+#[test]
+fn lists_and_tables_of_fields_are_replaced_whole() {
+    let config = config(
+        r#"
+        [defaults.headers]
+        set = { A = "1", B = "2" }
+        add = { C = "3" }
+        hide = ["D", "E"]
+        [[server]]
+        [[server.location]]
+        match = "/"
+        return = [204]
+        headers = { set = { F = "4" }, hide = [] }
+        [[server.location]]
+        match = "/outer"
+        return = [204]
+        "#,
+    );
+    let inner = &location(&config, 0).headers;
+    assert_eq!(inner.set.len(), 1);
+    assert_eq!(inner.set[0].name, "f");
+    assert_eq!(&*inner.set[0].written, "F");
+    assert_eq!(inner.add.len(), 1);
+    assert!(inner.hide.is_empty());
+    let outer = &location(&config, 1).headers;
+    assert_eq!(outer.set.iter().map(|field| &*field.written).collect::<Vec<_>>(), ["A", "B"]);
+    assert_eq!(outer.hide.len(), 2);
+}
+
+#[test]
+fn what_a_server_is_may_stand_in_defaults() {
+    let config = config(
+        "[defaults]\nserver_tokens = false\n[[server]]\nreturn = [204]\n[[server]]\nlisten = [\"81\"]\nreturn = [204]\nserver_tokens = true\n",
+    );
+    assert!(!config.servers[0].server_tokens);
+    assert!(config.servers[1].server_tokens);
+    assert!(config.servers[0].merge_slashes);
+}
+
+#[test]
+fn one_access_log_inherits_key_by_key() {
+    let config = config(
+        r#"
+        [defaults.access_log]
+        path = "a.log"
+        buffer = "4k"
+        [[server]]
+        [[server.location]]
+        match = "/format"
+        return = [204]
+        access_log.format = "json"
+        [[server.location]]
+        match = "/off"
+        return = [204]
+        access_log.path = "off"
+        [[server.location]]
+        match = "/two"
+        return = [204]
+        access_log = [{ path = "stdout" }, { path = "b.log", flush = "1s" }]
+        "#,
+    );
+    let logs = |index| &location(&config, index).access_logs;
+    let [log] = logs(0).as_slice() else { panic!("one log") };
+    assert_eq!(log.target, LogTarget::File("a.log".into()));
+    assert_eq!(&*log.format.name, "json");
+    assert_eq!(log.buffer.map(|buffer| (buffer.size, buffer.flush)), Some((4096, None)));
+    assert!(logs(1).is_empty());
+    let [first, second] = logs(2).as_slice() else { panic!("two logs") };
+    assert_eq!((&first.target, first.buffer), (&LogTarget::Stdout, None));
+    assert_eq!(&*first.format.name, "combined");
+    assert_eq!(
+        second.buffer.map(|buffer| (buffer.size, buffer.flush)),
+        Some((65536, Some(Duration::from_secs(1))))
+    );
+}
+
+#[test]
+fn an_array_of_access_logs_is_inherited_whole_and_not_mixed_with() {
+    let config = config(
+        r#"
+        [defaults]
+        access_log = [{ path = "a.log" }, { path = "b.log" }]
+        [[server]]
+        [[server.location]]
+        match = "/"
+        return = [204]
+        [[server.location]]
+        match = "/own"
+        return = [204]
+        access_log.path = "c.log"
+        "#,
+    );
+    assert_eq!(location(&config, 0).access_logs.len(), 2);
+    assert_eq!(location(&config, 1).access_logs[0].target, LogTarget::File("c.log".into()));
+    assert_eq!(location(&config, 1).access_logs.len(), 1);
+}
+
+#[test]
+fn without_an_access_log_nothing_is_logged() {
+    let config = config("[[server]]\nreturn = [204]\n");
+    assert!(config.servers[0].settings.access_logs.is_empty());
+}

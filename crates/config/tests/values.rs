@@ -1,0 +1,258 @@
+//! The final values of `good/everything.toml`, which holds every key.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use propylon_config::{
+    Action, Address, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
+    LogLevel, LogTarget, Peer, ProxyPass, Return, ServerName, SyslogServer, Target, UpstreamVersion, Workers,
+};
+
+fn everything() -> Config {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good/everything.toml");
+    propylon_config::load(&path).unwrap_or_else(|report| panic!("{report}")).config
+}
+
+fn location<'c>(config: &'c Config, matcher: &str) -> &'c Location {
+    let mut locations = config.servers[0].locations.iter();
+    locations.find(|location| location.matcher.to_string() == matcher).expect(matcher)
+}
+
+fn target<'c>(config: &'c Config, matcher: &str) -> &'c Target {
+    match &location(config, matcher).action {
+        Action::ProxyPass(pass) => match &pass.value {
+            ProxyPass::Static(target) => target,
+            ProxyPass::Template(_) => panic!("it has variables"),
+        },
+        _ => panic!("no proxy_pass"),
+    }
+}
+
+#[test]
+fn the_process() {
+    let config = everything();
+    assert_eq!(config.runtime.workers, Workers::Count(NonZeroUsize::new(2).expect("two")));
+    assert_eq!(config.runtime.pid_file.as_deref(), Some(Path::new("/run/propylon.pid")));
+    assert_eq!(config.runtime.shutdown_timeout, Duration::from_secs(10));
+    assert!(!config.runtime.reuseport);
+    assert_eq!(config.error_log.target, ErrorLogTarget::File("/var/log/propylon/error.log".into()));
+    assert_eq!(config.error_log.level, LogLevel::Info);
+}
+
+#[test]
+fn named_things() {
+    let config = everything();
+    let names: Vec<&str> = config.formats.keys().map(AsRef::as_ref).collect();
+    assert_eq!(names, ["combined", "json", "detailed", "lines"]);
+    assert_eq!(config.formats["lines"].escape, Escape::Json);
+    assert_eq!(config.formats["combined"].escape, Escape::Default);
+    let backend = &config.upstreams["backend"];
+    let servers: Vec<String> = backend.servers.iter().map(|server| server.to_string()).collect();
+    assert_eq!(servers, ["127.0.0.1:8001", "app.internal:80", "[::1]:8002", "unix:/run/app.sock"]);
+    assert_eq!(backend.servers[1].value, Address::Name { host: "app.internal".into(), port: 80 });
+    assert_eq!((backend.keepalive, backend.keepalive_requests), (16, 100));
+    assert_eq!(backend.keepalive_time, Duration::from_secs(1800));
+    assert_eq!(backend.keepalive_timeout, Duration::from_secs(45));
+}
+
+#[test]
+fn listeners_and_names() {
+    let config = everything();
+    let addresses: Vec<String> =
+        config.listeners.iter().map(|listener| listener.address.to_string()).collect();
+    assert_eq!(addresses, ["0.0.0.0:80", "[::]:80", "unix:/run/propylon.sock", "127.0.0.1:8080"]);
+    assert_eq!(config.listeners[0].backlog, Some(511));
+    assert!(!config.listeners[0].reuseport);
+    assert!(config.listeners[0].ipv6only);
+    assert!(config.listeners[1].reuseport);
+    assert!(!config.listeners[1].ipv6only);
+    assert_eq!(config.listeners[3].servers, [1]);
+    let names: Vec<&str> = config.servers[0].names.iter().map(|name| name.as_str()).collect();
+    let expected = [
+        "example.com",
+        "*.example.com",
+        ".example.org",
+        "www.example.*",
+        r"~^(?<tenant>\w+)\.tenants\.test$",
+        "_",
+    ];
+    assert_eq!(names, expected);
+    assert!(matches!(config.servers[0].names[1].value, ServerName::LeadingWildcard(_)));
+    assert!(matches!(config.servers[0].names[2].value, ServerName::Dot(_)));
+    assert!(matches!(config.servers[0].names[3].value, ServerName::TrailingWildcard(_)));
+    assert!(matches!(config.servers[0].names[4].value, ServerName::Regex(_)));
+    assert_eq!(config.servers[1].names[0].as_str(), "");
+}
+
+#[test]
+fn a_server() {
+    let config = everything();
+    let server = &config.servers[0];
+    assert!(
+        !server.merge_slashes
+            && !server.server_tokens
+            && !server.absolute_redirect
+            && !server.port_in_redirect
+    );
+    assert!(server.server_name_in_redirect);
+    assert_eq!(server.keepalive_requests, 500);
+    let timeout = &server.settings.timeout;
+    let seconds =
+        [timeout.connect, timeout.send, timeout.client_header, timeout.client_body, timeout.client_send];
+    assert_eq!(seconds.map(|limit| limit.as_secs()), [5, 10, 10, 11, 12]);
+    assert_eq!(timeout.read, Duration::from_secs(5400));
+    assert_eq!(timeout.keepalive, None);
+    assert_eq!(config.servers[1].settings.timeout.keepalive, Some(Duration::from_secs(75)));
+    let answer = config.servers[1].respond.as_ref().map(|answer| &answer.value);
+    assert_eq!(answer, Some(&Return::Status(StatusCode::NOT_FOUND)));
+}
+
+#[test]
+fn headers() {
+    let config = everything();
+    let headers = &location(&config, "/").settings.headers;
+    let set: Vec<(&str, Vec<&str>)> = headers
+        .set
+        .iter()
+        .map(|field| (&*field.written, field.values.iter().map(|value| value.source()).collect()))
+        .collect();
+    assert_eq!(set, [("HOST", vec!["$proxy_host"]), ("X-Many", vec!["a", "$tenant"])]);
+    assert_eq!(headers.add[0].name, "x-served-by");
+    assert_eq!(headers.add_always[0].values[0].source(), "$request_id");
+    assert_eq!(headers.hide, ["x-powered-by"]);
+    assert_eq!(headers.pass, ["server"]);
+    assert_eq!(headers.ignore, ["cache-control"]);
+    assert_eq!(headers.forwarded, Forwarded::Append);
+    let net = |text: &str| Peer::Net(text.parse().expect("a network"));
+    assert_eq!(headers.trusted, Some(vec![net("10.0.0.0/8"), Peer::Unix, net("::1/128")]));
+    assert_eq!(headers.real_ip_from, [net("192.0.2.1/32"), net("2001:db8::/32"), Peer::Unix]);
+    assert_eq!(headers.real_ip_header, "x-forwarded-for");
+    assert!(headers.real_ip_recursive && headers.underscores && !headers.ignore_invalid);
+    let defaults = &config.servers[1].settings.headers;
+    assert_eq!(defaults.real_ip_header, "x-real-ip");
+    assert!(!defaults.real_ip_recursive && !defaults.underscores && defaults.ignore_invalid);
+}
+
+#[test]
+fn transport() {
+    let config = everything();
+    let transport = &location(&config, "/").settings.upstream;
+    assert_eq!(transport.http_version, UpstreamVersion::Http10);
+    assert_eq!(transport.method, Some(Method::PUT));
+    assert_eq!(transport.body.as_ref().map(|body| body.source()), Some("id=$request_id"));
+    assert!(!transport.pass_headers && !transport.pass_body && transport.socket_keepalive);
+    let defaults = &config.servers[1].settings.upstream;
+    assert_eq!(defaults.http_version, UpstreamVersion::Http11);
+    assert!(defaults.pass_headers && defaults.pass_body && !defaults.socket_keepalive);
+}
+
+#[test]
+fn targets() {
+    let config = everything();
+    let backend = Destination::Upstream("backend".into());
+    assert_eq!((&target(&config, "/").to, &target(&config, "/").uri), (&backend, &None));
+    let files = target(&config, "^~ /static/");
+    assert_eq!((&files.to, files.uri.as_deref()), (&backend, Some("/files/")));
+    let socket = target(&config, r"~* \.(png|jpe?g)$");
+    assert_eq!(socket.to, Destination::Address(Address::Unix("/run/files.sock".into())));
+    assert_eq!(&*socket.host, "unix:/run/files.sock");
+    assert_eq!(target(&config, "/socket/").uri.as_deref(), Some("/under/"));
+    let address = target(&config, "@fallback");
+    assert_eq!((&*address.host, address.port, address.port_written), ("[::1]", 9000, true));
+    let Action::ProxyPass(pass) = &location(&config, r"~ ^/user/(?<user>\w+)/(\d+)$").action else {
+        panic!()
+    };
+    let ProxyPass::Template(template) = &pass.value else { panic!("it has variables") };
+    assert_eq!(template.source(), "http://$tenant.internal:8080/$user/$2");
+}
+
+#[test]
+fn answers() {
+    let config = everything();
+    let answer = |matcher: &str| match &location(&config, matcher).action {
+        Action::Return(answer) => answer.value.clone(),
+        _ => panic!("no answer"),
+    };
+    assert!(
+        matches!(answer("= /healthz"), Return::Text { status: StatusCode::OK, text } if text.source() == "ok $uri")
+    );
+    assert!(matches!(answer("/moved"), Return::Redirect { status: StatusCode::PERMANENT_REDIRECT, .. }));
+    assert!(
+        matches!(answer("/away"), Return::Redirect { status: StatusCode::FOUND, url } if url.source() == "/elsewhere")
+    );
+    assert_eq!(answer("/closed"), Return::Close);
+    assert!(location(&config, "^~ /static/").internal);
+    assert!(!location(&config, "/").internal);
+    assert!(matches!(location(&config, "= /healthz").matcher.value, LocationMatch::Exact(_)));
+}
+
+#[test]
+fn access_logs() {
+    let config = everything();
+    let logs = &location(&config, r"~ ^/user/(?<user>\w+)/(\d+)$").settings.access_logs;
+    assert_eq!(logs[0].target, LogTarget::Stdout);
+    assert_eq!(logs[0].condition.as_ref().map(|condition| condition.source()), Some("$kind"));
+    let LogTarget::Syslog(syslog) = &logs[1].target else { panic!("syslog") };
+    assert_eq!(syslog.server, SyslogServer::Udp { host: "[::1]".into(), port: 5140 });
+    assert_eq!(
+        (syslog.facility, syslog.severity, &*syslog.tag, syslog.hostname),
+        ("local3", "warn", "gate_1", false)
+    );
+    let LogTarget::Syslog(local) = &logs[2].target else { panic!("syslog") };
+    assert_eq!(local.server, SyslogServer::Unix("/dev/log".into()));
+    assert_eq!(
+        (local.facility, local.severity, &*local.tag, local.hostname),
+        ("local7", "info", "propylon", true)
+    );
+    assert!(location(&config, "= /healthz").settings.access_logs.is_empty());
+}
+
+#[test]
+fn layout_makes_no_difference_but_values_do() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good/everything.toml");
+    let text = std::fs::read_to_string(path).expect("the file");
+    let parse = |text: &str| {
+        propylon_config::parse(text, "x.toml").unwrap_or_else(|report| panic!("{report}")).config
+    };
+    assert_eq!(parse(&text), parse(&format!("# moved\n\n{text}")));
+    for (from, to) in [
+        ("\"300ms\"", "\"301ms\""),
+        ("$tenant\"]", "$user\"]"),
+        ("/files/", "/file/"),
+        ("\"image\"", "\"i\""),
+    ] {
+        assert_ne!(parse(&text), parse(&text.replacen(from, to, 1)), "{from}");
+    }
+}
+
+#[test]
+fn hosts_that_are_no_upstreams_are_names_to_resolve() {
+    let to = |url: &str| {
+        let text = format!(
+            "[upstream.backend]\nserver = [{{ address = \"a.test\" }}]\n[[server]]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"{url}\"\n"
+        );
+        let config = propylon_config::parse(&text, "x.toml").map_err(|report| report.to_string())?.config;
+        Ok::<_, String>(target(&config, "/").to.clone())
+    };
+    let name = |host: &str, port| Ok(Destination::Address(Address::Name { host: host.into(), port }));
+    assert_eq!(to("http://BACKEND"), Ok(Destination::Upstream("backend".into())));
+    assert_eq!(to("http://backnd:80"), name("backnd", 80));
+    assert_eq!(to("http://backnd.test"), name("backnd.test", 80));
+    assert_eq!(to("http://frontend"), name("frontend", 80));
+    assert_eq!(to("http://localhost"), name("localhost", 80));
+    assert_eq!(
+        to("http://127.0.0.1"),
+        Ok(Destination::Address(Address::Socket(([127, 0, 0, 1], 80).into())))
+    );
+    assert!(to("http://backnd").is_err());
+}

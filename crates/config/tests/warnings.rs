@@ -1,0 +1,67 @@
+//! What is odd but can be used.
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
+
+fn warnings(text: &str) -> Vec<(usize, usize, String)> {
+    let loaded = propylon_config::parse(text, "test.toml").unwrap_or_else(|report| panic!("{report}"));
+    assert!(!loaded.warnings.has_errors());
+    loaded.warnings.diagnostics().iter().map(|d| (d.line, d.column, d.message.clone())).collect()
+}
+
+#[test]
+fn a_name_of_another_server() {
+    let found = warnings(
+        "[[server]]\nname = [\"a.test\", \"b.test\"]\nreturn = [204]\n[[server]]\nname = [\"B.test\"]\nreturn = [204]\n",
+    );
+    assert_eq!(found, [(5, 9, "the name \"b.test\" on 0.0.0.0:80 belongs to another server".into())]);
+}
+
+#[test]
+fn the_same_name_on_another_address_is_fine() {
+    let text = "[[server]]\nname = [\"a.test\"]\nreturn = [204]\n[[server]]\nlisten = [\"81\"]\nname = [\"a.test\"]\nreturn = [204]\n";
+    assert_eq!(warnings(text), []);
+}
+
+#[test]
+fn servers_without_names_on_one_address() {
+    let found = warnings("[[server]]\nreturn = [204]\n[[server]]\nreturn = [205]\n");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].2, "the name \"\" on 0.0.0.0:80 belongs to another server");
+}
+
+#[test]
+fn a_location_without_an_action() {
+    let found = warnings("[[server]]\n[[server.location]]\nmatch = \"/\"\n");
+    assert_eq!(found, [(2, 1, "this location has no action: every request gets 404".into())]);
+}
+
+#[test]
+fn a_regex_location_twice() {
+    let location = "[[server.location]]\nmatch = \"~ ^/a\"\nreturn = [204]\n";
+    let found = warnings(&format!("[[server]]\n{location}{location}"));
+    assert_eq!(found, [(6, 9, "there are two locations `~ ^/a` in this server".into())]);
+}
+
+#[test]
+fn locations_behind_an_answer() {
+    let found = warnings("[[server]]\nreturn = [204]\n[[server.location]]\nmatch = \"/\"\nreturn = [204]\n");
+    assert_eq!(found, [(2, 10, "no location of this server is ever reached".into())]);
+}
+
+#[test]
+fn bits_that_count_for_nothing() {
+    let found = warnings("[[server]]\nreturn = [204]\nheaders.trusted = [\"10.1.2.3/8\"]\n");
+    assert_eq!(found, [(3, 20, "the last bits of `10.1.2.3/8` count for nothing".into())]);
+}
+
+#[test]
+fn no_server_at_all() {
+    let found = warnings("");
+    assert_eq!(found, [(0, 0, "there is no [[server]]: nothing would be served".into())]);
+}
