@@ -1,6 +1,5 @@
 //! Templates: what is shared and not copied, what a log asks of them, what they need, when two are equal.
 
-#[allow(dead_code, reason = "shared by several test files")]
 mod support;
 
 use bytes::Bytes;
@@ -8,6 +7,7 @@ use propylon_exchange::Keep;
 use propylon_vars::{Captures, Context, Definitions, Map, Template, set_captures, set_uri};
 use support::request;
 
+#[expect(clippy::unwrap_used, reason = "a test's own text")]
 fn template(text: &str) -> Template {
     Definitions::default().template(text, Context::Request).unwrap()
 }

@@ -1,6 +1,5 @@
 //! The lists over the tries at upstream peers.
 
-#[allow(dead_code, reason = "shared by several test files")]
 mod support;
 
 use std::time::Duration;

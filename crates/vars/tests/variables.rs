@@ -1,6 +1,5 @@
 //! The value of each variable, with nginx's own as the expectation.
 
-#[allow(dead_code, reason = "shared by several test files")]
 mod support;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! Exchanges made by hand.
+#![allow(dead_code, clippy::unwrap_used, reason = "test support, shared by several files")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
