@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with).
+# The README's test command; .ci/run calls it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v nginx >/dev/null && ! [ -x /usr/sbin/nginx ]; then
+    sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+    $sudo apt-get update -q
+    # Only the program is wanted: the service is not started.
+    echo 'exit 101' | $sudo tee /usr/sbin/policy-rc.d >/dev/null && $sudo chmod +x /usr/sbin/policy-rc.d
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends nginx
+    $sudo rm -f /usr/sbin/policy-rc.d
+fi
+
+run() {
+    printf '\n== %s\n' "$*"
+    "$@"
+}
+run cargo fmt --all --check
+run cargo clippy --workspace --all-targets --locked -- -D warnings
+run cargo build --locked -p propylon
+run cargo test --workspace --locked
+export RUSTDOCFLAGS="-D warnings"
+run cargo doc --workspace --no-deps --locked
