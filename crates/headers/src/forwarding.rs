@@ -10,18 +10,20 @@ use crate::client_addr::ClientAddr;
 use crate::field::{Compute, RequestField};
 use crate::forwarded::{Element, Node, append_forwarded, append_x_forwarded_for};
 use crate::names::{X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, X_REAL_IP};
+use crate::real_ip::ConnectionAddr;
 
 /// Makes the fields that tell an upstream who the client is, from the request's [`ClientAddr`] extension.
 ///
 /// | field | value |
 /// |---|---|
 /// | `X-Real-IP` | the address |
-/// | `X-Forwarded-For` | the address, after what was there |
+/// | `X-Forwarded-For` | the address; with `append` the peer's, after what was there |
 /// | `X-Forwarded-Proto` | the client's scheme, unless it was there |
 /// | `X-Forwarded-Host` | the client's `Host`, unless it was there |
-/// | `Forwarded` | `for`, `host` and `proto` as one element, after what was there |
+/// | `Forwarded` | `for` (as above), `host` and `proto` as one element, after what was there |
 ///
-/// "What was there" only with [`append`](Self::append): put [`strip_untrusted`](crate::strip_untrusted()) or
+/// The peer is the [`ConnectionAddr`] where [`RealIpLayer`](crate::RealIpLayer) has left one: the client is in the list
+/// already then, and what the list lacks is the proxy that the request came from. "What was there" only with [`append`](Self::append): put [`strip_untrusted`](crate::strip_untrusted()) or
 /// [`RealIpLayer::strip_untrusted`](crate::RealIpLayer::strip_untrusted) where requests come in, or clients invent it. With
 /// [`replace`](Self::replace) this proxy's word alone is sent. Without a [`ClientAddr`] the two fields with addresses are
 /// not sent, and `Forwarded` says `unknown`.
@@ -83,9 +85,9 @@ impl Forwarding {
         vec![
             RequestField::computed(X_REAL_IP, |parts| client(parts).map(ClientAddr::to_value)),
             RequestField::computed(X_FORWARDED_FOR, move |parts| {
-                client(parts).map(|client| match mode {
-                    Mode::Append => append_x_forwarded_for(&parts.headers, client),
-                    Mode::Replace => client.to_value(),
+                mode.sender(parts).map(|sender| match mode {
+                    Mode::Append => append_x_forwarded_for(&parts.headers, sender),
+                    Mode::Replace => sender.to_value(),
                 })
             }),
             RequestField::computed(X_FORWARDED_PROTO, move |parts| {
@@ -104,7 +106,7 @@ impl Forwarding {
         RequestField::computed(FORWARDED, move |parts| {
             let (host, proto) = (host(parts), proto(parts));
             let mut element =
-                Element::new().with_for(client(parts).map_or(Node::UNKNOWN, |client| (*client).into()));
+                Element::new().with_for(mode.sender(parts).map_or(Node::UNKNOWN, |sender| (*sender).into()));
             if let Some(host) = host.as_ref().and_then(|host| host.to_str().ok()) {
                 element = element.with_host(host);
             }
@@ -120,6 +122,14 @@ impl Forwarding {
 }
 
 impl Mode {
+    /// Whom this proxy's element is about.
+    fn sender(self, parts: &Parts) -> Option<&ClientAddr> {
+        match parts.extensions.get() {
+            Some(ConnectionAddr(peer)) if self == Self::Append => Some(peer),
+            _ => client(parts),
+        }
+    }
+
     /// What the request said before, if that counts.
     fn earlier(self, parts: &Parts, name: &HeaderName) -> Option<HeaderValue> {
         if self == Self::Append { parts.headers.get(name).cloned() } else { None }
@@ -210,6 +220,24 @@ mod tests {
                 r#"forwarded: for=192.0.2.1, for="[2001:db8::1]";host="a.example:8080";proto=http"#,
             ],
         );
+    }
+
+    #[test]
+    fn a_list_goes_on_with_the_proxy_that_the_request_came_from() {
+        fn check(forwarding: &Forwarding, expected: [&str; 3]) {
+            let mut parts = Request::get("/").header(X_FORWARDED_FOR, "192.0.2.1").into_parts();
+            parts.extensions.insert(ClientAddr::ip("192.0.2.1".parse().unwrap(), None));
+            parts.extensions.insert(ConnectionAddr(ClientAddr::ip("10.0.0.1".parse().unwrap(), None)));
+            let fields = forwarding.fields();
+            let mut ready = crate::field::Ready::new();
+            fields.iter().for_each(|field| field.evaluate(&parts, &mut ready));
+            for (name, expected) in [X_REAL_IP, X_FORWARDED_FOR, FORWARDED].iter().zip(expected) {
+                let value = ready.iter().find(|(ready, _)| *ready == name).unwrap().1.clone();
+                assert_eq!(value, expected, "{name}");
+            }
+        }
+        check(&Forwarding::append(), ["192.0.2.1", "192.0.2.1, 10.0.0.1", "for=10.0.0.1;proto=http"]);
+        check(&Forwarding::replace(), ["192.0.2.1", "192.0.2.1", "for=192.0.2.1;proto=http"]);
     }
 
     #[test]
