@@ -23,7 +23,8 @@
     clippy::string_slice,
     clippy::print_stderr,
     clippy::missing_panics_doc,
-    reason = "test helpers: a panic is how a test fails, and it names the place"
+    clippy::missing_errors_doc,
+    reason = "test helpers: a panic is how a test fails, and it names the place; errors are those of the socket"
 )]
 
 mod address;

@@ -156,7 +156,9 @@ impl Shared {
 
 /// Answers one request; says whether the connection may carry another.
 fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<bool> {
-    control.millis("wait").map(thread::sleep);
+    if let Some(wait) = control.millis("wait") {
+        thread::sleep(wait);
+    }
     if control.says("never") {
         return until_closed(stream);
     } else if control.says("close") {
