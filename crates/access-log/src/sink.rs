@@ -17,6 +17,18 @@ use crate::sinks::Registry;
 /// target. When the last handle is dropped, what it took is written and the file is closed.
 ///
 /// `&Sink` is an [`io::Write`], so that an `Arc<Sink>` is a writer for `tracing_subscriber::fmt`.
+///
+/// ```
+/// use std::io::Write;
+/// use propylon_access_log::{Buffering, Sinks, Target};
+///
+/// let sinks = Sinks::spawn(|_| ())?;
+/// let sink = sinks.open(&Target::File("/dev/null".into()), Buffering::Prompt)?;
+/// assert!(sink.write_line(b"a line\n"));
+/// writeln!(&*sink, "another {}", "line")?;
+/// assert_eq!(sink.dropped(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Sink {
     core: Arc<Core>,
     bell: Arc<Bell>,

@@ -6,6 +6,16 @@ use std::path::PathBuf;
 use jiff::{Timestamp, tz::TimeZone};
 
 /// A syslog daemon, and what stands before each line that is sent to it.
+///
+/// ```
+/// use propylon_access_log::{Facility, Syslog, SyslogServer, Tag, Target};
+///
+/// let syslog = Syslog::new(SyslogServer::Unix("/dev/log".into()))
+///     .facility(Facility::from_name("daemon").unwrap())
+///     .tag(Tag::new("edge").unwrap())
+///     .without_hostname();
+/// assert_eq!(Target::Syslog(syslog).to_string(), "syslog unix:/dev/log");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Syslog {
     pub(crate) server: SyslogServer,
