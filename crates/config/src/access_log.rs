@@ -12,7 +12,7 @@ use crate::effective::{Effective, Level, Written};
 use crate::key::{Key, Kind, Need, Table};
 use crate::log_format::LogFormat;
 use crate::nearest::nearest;
-use crate::reader::{Context, Levels, Scope, below};
+use crate::reader::{Context, Levels, Scope, below, inline};
 use crate::report::Diagnostic;
 use crate::source::Spanned;
 use crate::syslog::{self, Syslog};
@@ -121,9 +121,10 @@ pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effect
         .flatten()
         .filter_map(|item| item.get_ref().as_table())
         .collect();
-    let value = format!("{} logs", items.len()).into();
+    let logs: Vec<String> = items.iter().map(|table| inline(&DeValue::Table((*table).clone()))).collect();
+    let value = format!("[{}]", logs.join(", ")).into();
     effective.push(Written { table: TABLE.name, key: "", value, level, span });
-    items.into_iter().flat_map(|table| one(cx, vec![(level, table)], &mut Effective::new(&TABLE))).collect()
+    items.into_iter().flat_map(|table| one(cx, vec![(level, table)], &mut Effective::level(&TABLE))).collect()
 }
 
 fn logs<'s>(table: &'s DeTable<'s>) -> Option<&'s DeValue<'s>> {

@@ -38,6 +38,8 @@ pub struct Config {
     pub runtime: Runtime,
     /// Where the gateway reports trouble.
     pub error_log: ErrorLog,
+    /// Both as text, with where each value comes from.
+    pub process: Effective,
     /// The compiled maps, and the names of regex groups.
     pub definitions: Definitions,
     /// The log formats by name, `combined` and `json` among them.
@@ -180,12 +182,14 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     map::read(cx, table("map"), names);
     log_format::read(cx, table("log_format"));
     balance::read(cx, table("upstream"));
-    let runtime = Runtime::read(&mut Scope::alone(cx, &runtime::TABLE, table("runtime")));
-    let error_log = ErrorLog::read(&mut Scope::alone(cx, &error_log::TABLE, table("error_log")));
+    let mut process = Effective::process();
+    let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
+    let error_log =
+        ErrorLog::read(&mut Scope::process(cx, &error_log::TABLE, table("error_log"), &mut process));
     let levels: Levels<'_> = table("defaults").into_iter().map(|table| (Level::Defaults, table)).collect();
     if !levels.is_empty() {
         // Checked even when no server inherits them.
-        Settings::read(cx, &levels, Effective::new(&server::DEFAULTS));
+        Settings::read(cx, &levels, Effective::level(&server::DEFAULTS));
     }
     let servers = root.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let servers: Vec<Arc<Server>> =
@@ -199,6 +203,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         source: cx.source.clone(),
         runtime,
         error_log,
+        process,
         definitions: cx.definitions.clone(),
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),

@@ -1,6 +1,6 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::Span;
-use crate::{access_log, headers, timeout, upstream};
+use crate::{access_log, error_log, headers, runtime, timeout, upstream};
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
 ///
@@ -15,9 +15,14 @@ use crate::{access_log, headers, timeout, upstream};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Effective {
-    own: &'static Table,
+    /// The table of the level itself: its keys have no prefix.
+    own: Option<&'static Table>,
+    tables: &'static [&'static Table],
     written: Vec<Written>,
 }
+
+const INHERITED: [&Table; 4] = [&headers::TABLE, &timeout::TABLE, &upstream::TABLE, &access_log::TABLE];
+const PROCESS: [&Table; 2] = [&runtime::TABLE, &error_log::TABLE];
 
 /// A key that somebody wrote; the others are in the tables.
 #[derive(Clone, Debug)]
@@ -31,9 +36,14 @@ pub(crate) struct Written {
 }
 
 impl Effective {
-    /// Nothing written yet; `own` is the table of the level itself.
-    pub(crate) const fn new(own: &'static Table) -> Self {
-        Self { own, written: Vec::new() }
+    /// A level, nothing written yet.
+    pub(crate) const fn level(own: &'static Table) -> Self {
+        Self { own: Some(own), tables: &INHERITED, written: Vec::new() }
+    }
+
+    /// The process, nothing written yet.
+    pub(crate) const fn process() -> Self {
+        Self { own: None, tables: &PROCESS, written: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, written: Written) {
@@ -42,8 +52,7 @@ impl Effective {
 
     /// The keys in the order of the reference page.
     pub fn iter(&self) -> impl Iterator<Item = Setting> {
-        let tables = [self.own, &headers::TABLE, &timeout::TABLE, &upstream::TABLE, &access_log::TABLE];
-        tables.into_iter().flat_map(|table| self.table(table))
+        self.own.into_iter().chain(self.tables.iter().copied()).flat_map(|table| self.table(table))
     }
 
     /// One key by its path: `timeout.read`.
@@ -54,8 +63,8 @@ impl Effective {
 
     fn table(&self, table: &'static Table) -> Vec<Setting> {
         let setting = |key: &str, value: &str, origin| {
-            let path =
-                if std::ptr::eq(table, self.own) { key.into() } else { format!("{}.{key}", table.name) };
+            let own = self.own.is_some_and(|own| own.name == table.name);
+            let path = if own { key.into() } else { format!("{}.{key}", table.name) };
             Setting { key: path.trim_end_matches('.').into(), value: value.into(), origin }
         };
         let written = |key: &str| {
@@ -135,6 +144,8 @@ pub enum Origin {
 /// The levels of inheritance, the outermost first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
+    /// The top of the file: `[runtime]`, `[error_log]`.
+    Process,
     /// `[defaults]`
     Defaults,
     /// `[[server]]`
@@ -148,6 +159,7 @@ impl Level {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Process => "the process",
             Self::Defaults => "[defaults]",
             Self::Server => "[[server]]",
             Self::Location => "[[server.location]]",

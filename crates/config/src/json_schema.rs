@@ -69,7 +69,7 @@ fn kind(of: &Kind) -> Value {
             { "type": "string", "pattern": "^[0-9]+[kKmMgG]?$" },
             { "type": "integer", "minimum": 0 },
         ] }),
-        Kind::Text { .. } | Kind::Template => json!({ "type": "string" }),
+        Kind::Text { .. } | Kind::Template | Kind::Url { .. } => json!({ "type": "string" }),
         Kind::Choice { built, .. } => json!({ "type": "string", "enum": built }),
         Kind::List(item) => json!({ "type": "array", "items": kind(item) }),
         Kind::Either(kinds) => json!({ "anyOf": kinds.iter().map(kind).collect::<Vec<_>>() }),

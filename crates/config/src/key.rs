@@ -68,6 +68,10 @@ pub(crate) enum Kind {
     },
     /// Text with variables.
     Template,
+    /// A URL with variables.
+    Url {
+        hint: &'static str,
+    },
     Choice {
         built: &'static [&'static str],
         unbuilt: &'static [&'static str],
@@ -92,7 +96,7 @@ impl Kind {
             }
             Self::Duration { zero: false } => "a duration such as \"300ms\", \"5s\" or \"1h30m\"".into(),
             Self::Size => "a size such as \"512\", \"4k\", \"16m\" or \"1g\"".into(),
-            Self::Text { hint } => (*hint).into(),
+            Self::Text { hint } | Self::Url { hint } => (*hint).into(),
             Self::Template => "a template such as \"$host\"".into(),
             Self::Choice { built, .. } => match built {
                 [one] => format!("\"{one}\""),

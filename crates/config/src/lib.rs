@@ -58,6 +58,7 @@ mod access_log;
 mod address;
 mod balance;
 mod config;
+mod dump;
 mod effective;
 mod error_log;
 mod headers;

@@ -56,7 +56,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "proxy_pass",
-            kind: Kind::Template,
+            kind: Kind::Url { hint: proxy_pass::URL },
             need: Need::Optional,
             nginx: "proxy_pass",
             doc: "The URL that requests are passed to: `http://` and an upstream's name, `host:port` or \
@@ -90,7 +90,7 @@ const ACTIONS: [&str; 2] = ["proxy_pass", "return"];
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
     let table = value.get_ref().as_table()?;
-    let mut effective = Effective::new(&TABLE);
+    let mut effective = Effective::level(&TABLE);
     let own = vec![(Level::Location, table)];
     let mut scope = Scope::inherited(cx, &TABLE, own, &mut effective);
     let matcher =

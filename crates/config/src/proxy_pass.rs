@@ -74,7 +74,7 @@ pub enum Destination {
     Address(Address),
 }
 
-const URL: &str =
+pub(crate) const URL: &str =
     "a URL such as \"http://backend\", \"http://host:8080/path/\" or \"http://unix:/path.sock:/uri\"";
 
 /// Reads the value of `proxy_pass` of a location.

@@ -152,9 +152,20 @@ impl<'s> Scope<'s> {
         Self { cx, table, levels, effective: Some(effective) }
     }
 
+    /// A table about the process; `None` reads the defaults.
+    pub(crate) fn process(
+        cx: &'s mut Context,
+        table: &'static Table,
+        found: Option<&'s DeTable<'s>>,
+        effective: &'s mut Effective,
+    ) -> Self {
+        let levels = found.into_iter().map(|table| (Level::Process, table)).collect();
+        Self { cx, table, levels, effective: Some(effective) }
+    }
+
     /// A table that stands alone; `None` reads the defaults.
     pub(crate) fn alone(cx: &'s mut Context, table: &'static Table, found: Option<&'s DeTable<'s>>) -> Self {
-        let levels = found.into_iter().map(|table| (Level::Defaults, table)).collect();
+        let levels = found.into_iter().map(|table| (Level::Process, table)).collect();
         Self { cx, table, levels, effective: None }
     }
 
@@ -169,7 +180,7 @@ impl<'s> Scope<'s> {
         debug_assert!(key.is_some(), "`{name}` is read but not in the table `{}`", self.table.name);
         let found = self.levels.iter().rev().find_map(|(level, table)| Some((*level, table.get(name)?)));
         if let Some((level, value)) = found {
-            self.record(name, level, value.span());
+            self.record(name, level, value);
             return read(self.cx, value);
         }
         let Need::Default(text) = key?.need else { return None };
@@ -177,10 +188,11 @@ impl<'s> Scope<'s> {
         read(self.cx, &value)
     }
 
-    fn record(&mut self, key: &'static str, level: Level, range: Range<usize>) {
-        let span = self.cx.span(range.clone());
+    fn record(&mut self, key: &'static str, level: Level, value: &Value<'_>) {
+        let span = self.cx.span(value.span());
         if let Some(effective) = &mut self.effective {
-            let value = one_line(self.cx.source.slice(range)).into();
+            let written = self.cx.source.slice(value.span());
+            let value = if written.contains('\n') { inline(value.get_ref()).into() } else { written.into() };
             effective.push(Written { table: self.table.name, key, value, level, span });
         }
     }
@@ -232,6 +244,28 @@ impl<'s> Scope<'s> {
     }
 }
 
-fn one_line(text: &str) -> String {
-    if text.contains('\n') { text.split_whitespace().collect::<Vec<_>>().join(" ") } else { text.to_owned() }
+/// A value on one line.
+pub(crate) fn inline(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => quote(text),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| inline(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(table) => {
+            let pairs = table
+                .iter()
+                .map(|(key, value)| format!("{} = {}", quote(key.get_ref()), inline(value.get_ref())));
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// JSON's strings are TOML's basic strings, but for DEL.
+pub(crate) fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

@@ -74,6 +74,7 @@ fn kind(of: &Kind) -> String {
         Kind::Size => "size".into(),
         Kind::Text { .. } => "text".into(),
         Kind::Template => "template".into(),
+        Kind::Url { .. } => "URL template".into(),
         Kind::Choice { built, .. } => {
             built.iter().map(|name| format!("`\"{name}\"`")).collect::<Vec<_>>().join(" | ")
         }

@@ -152,7 +152,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let table: &DeTable<'_> = value.get_ref().as_table()?;
     let mut levels = outer.clone();
     levels.push((Level::Server, table));
-    let mut effective = Effective::new(&TABLE);
+    let mut effective = Effective::level(&TABLE);
     let mut scope = Scope::inherited(cx, &TABLE, levels.clone(), &mut effective);
     let listens = scope.list("listen", listen::read).unwrap_or_default();
     let names = scope.list("name", server_name::read).unwrap_or_default();

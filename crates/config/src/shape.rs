@@ -75,7 +75,8 @@ pub(crate) fn not_built(name: &str, span: Range<usize>) -> Diagnostic {
 fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind: &'static Kind) {
     let span = value.span();
     match (kind, value.get_ref()) {
-        (Kind::Bool, DeValue::Boolean(_)) | (Kind::Text { .. } | Kind::Template, DeValue::String(_)) => {}
+        (Kind::Bool, DeValue::Boolean(_))
+        | (Kind::Text { .. } | Kind::Template | Kind::Url { .. }, DeValue::String(_)) => {}
         (Kind::Integer { min, max }, DeValue::Integer(_)) => {
             let fits = integer(value.get_ref()).is_some_and(|n| (*min..=*max).contains(&n));
             if !fits {
@@ -119,7 +120,7 @@ fn fits(kind: &Kind, value: &DeValue<'_>) -> bool {
         Kind::Bool => value.is_bool(),
         Kind::Integer { .. } => value.is_integer(),
         Kind::Duration { .. } | Kind::Size => value.is_str() || value.is_integer(),
-        Kind::Text { .. } | Kind::Template | Kind::Choice { .. } => value.is_str(),
+        Kind::Text { .. } | Kind::Template | Kind::Url { .. } | Kind::Choice { .. } => value.is_str(),
         Kind::List(_) => value.is_array(),
         Kind::Either(kinds) => kinds.iter().any(|kind| fits(kind, value)),
         Kind::Names(_) | Kind::Table(_) => value.is_table(),

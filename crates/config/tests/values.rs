@@ -256,3 +256,25 @@ fn hosts_that_are_no_upstreams_are_names_to_resolve() {
     );
     assert!(to("http://backnd").is_err());
 }
+
+#[test]
+fn a_dump_reads_as_the_same_configuration() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good/everything.toml");
+    let text = std::fs::read_to_string(path).expect("the file");
+    let config = everything();
+    // What the dump leaves out inherits nothing: it is put back as it was written.
+    let start = text.find("[log_format]").expect("formats");
+    let end = text.find("[upstream.backend]").expect("after the maps");
+    let again = format!("{}\n{}", config.dump(), &text[start..end]);
+    let again =
+        propylon_config::parse(&again, "dump.toml").unwrap_or_else(|report| panic!("{report}\n{again}"));
+    assert_eq!(again.config, config);
+}
+
+#[test]
+fn a_dump_without_logs_reads_too() {
+    let config = propylon_config::parse("[[server]]\nreturn = [204]\n", "x.toml").unwrap().config;
+    let again =
+        propylon_config::parse(&config.dump(), "dump.toml").unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(again.config, config);
+}

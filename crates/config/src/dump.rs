@@ -1,0 +1,66 @@
+//! The effective configuration as text.
+
+use std::fmt::Write;
+
+use crate::balance::Upstream;
+use crate::config::Config;
+use crate::effective::Effective;
+use crate::reader::quote;
+
+impl Config {
+    /// The effective configuration in the form of the file: every key of every level, inheritance done, each with a note
+    /// of where its value comes from. Maps and log formats, which inherit nothing, are left out.
+    ///
+    /// ```
+    /// let text = "[defaults]\ntimeout.read = \"5s\"\n[[server]]\nreturn = [204]\n";
+    /// let dump = propylon_config::parse(text, "propylon.toml").unwrap().config.dump();
+    /// assert!(dump.contains("[[server]] # line 3\nlisten = [\"80\"] # default\n"));
+    /// assert!(dump.contains("\ntimeout.read = \"5s\" # line 2, [defaults]\n"));
+    /// assert!(dump.contains("\n# upstream.body = (none) # default\n"));
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> String {
+        let mut text = format!("# {}: the effective configuration\n", self.source.name());
+        settings(&mut text, &self.process);
+        self.upstreams.values().for_each(|upstream| group(&mut text, upstream));
+        for server in &self.servers {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\n[[server]] # line {}", server.span.line());
+            settings(&mut text, &server.settings.effective);
+            for location in &server.locations {
+                let _ = writeln!(text, "\n[[server.location]] # line {}", location.span.line());
+                settings(&mut text, &location.settings.effective);
+            }
+        }
+        text
+    }
+}
+
+fn settings(text: &mut String, effective: &Effective) {
+    let unlogged = effective.find("access_log.path").is_some_and(|path| path.value.is_empty());
+    for setting in effective.iter() {
+        // A key without a value is a comment, and so are those of a log that goes nowhere.
+        let hidden = setting.value.is_empty() || (unlogged && setting.key.starts_with("access_log."));
+        let _ = writeln!(text, "{}{setting}", if hidden { "# " } else { "" });
+    }
+}
+
+fn group(text: &mut String, upstream: &Upstream) {
+    let servers: Vec<String> = upstream
+        .servers
+        .iter()
+        .map(|server| format!("{{ address = {} }}", quote(&server.to_string())))
+        .collect();
+    let _ = write!(
+        text,
+        "\n[upstream.{}] # line {}\nserver = [{}]\nkeepalive = {}\nkeepalive_requests = {}\nkeepalive_time = \"{}ms\"\n\
+         keepalive_timeout = \"{}ms\"\n",
+        quote(&upstream.name),
+        upstream.span.line(),
+        servers.join(", "),
+        upstream.keepalive,
+        upstream.keepalive_requests,
+        upstream.keepalive_time.as_millis(),
+        upstream.keepalive_timeout.as_millis(),
+    );
+}
