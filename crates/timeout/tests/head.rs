@@ -22,6 +22,18 @@ async fn a_head_that_never_comes_fails_at_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_without_a_body_is_complete_at_once() {
+    let start = Instant::now();
+    let error = send(both(), Script::new(), |request| async move {
+        pending::<()>().await;
+        drop(request);
+        Ok(Response::new(Script::new()))
+    });
+    assert_eq!(cause(&error.await.unwrap_err()), Error::HeadTimeout(READ));
+    assert_eq!(start.elapsed(), READ);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_head_within_the_limit_passes() {
     let start = Instant::now();
     let answer = |_| async {
