@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use propylon_access_log::Sinks;
+use propylon_gateway::log::Sinks;
 use propylon_gateway::Gateway;
 
 /// The gateway and, as two servers of its own, the upstreams behind it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use propylon_access_log::{Buffering, Sink, Sinks, Target};
+use propylon_gateway::log::{Buffering, Sink, Sinks, Target};
 use propylon_config::LogLevel;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;

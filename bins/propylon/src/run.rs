@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use propylon_access_log::{Sinks, Target};
+use propylon_gateway::log::{Sinks, Target};
 use propylon_config::{Config, ErrorLogTarget};
 use propylon_gateway::Gateway;
 use tokio::signal::unix::{Signal, SignalKind, signal};

@@ -175,11 +175,8 @@ fn go_round(visit: &mut Visit, target: RerouteTarget) -> Option<Box<str>> {
             // The body was the first round's.
             visit.parts.headers.remove(http::header::CONTENT_LENGTH);
             visit.parts.headers.remove(http::header::TRANSFER_ENCODING);
-            let (uri, args) = match memchr::memchr(b'?', &target) {
-                Some(at) => (target.slice(..at), Some(target.slice(at + 1..))),
-                None => (target, None),
-            };
-            visit.path = visit.path.clone().redirected(uri, args);
+            let uri = target.decoded().clone();
+            visit.path = visit.path.clone().redirected(uri, target.args().cloned());
             None
         }
     }

@@ -91,13 +91,18 @@ enum Place<'a> {
 }
 
 fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, String)>, ExplainError> {
-    let port = uri.port_u16().unwrap_or(80);
-    let listens = |listener: &&propylon_config::Listener| match (&listener.address, uri.host()) {
-        (_, None) => true,
-        (propylon_config::ListenAddress::Tcp(addr), Some(_)) => addr.port() == port,
-        (propylon_config::ListenAddress::Unix(_), Some(_)) => false,
+    let at = |port: u16| {
+        config.listeners.iter().find(|listener| match &listener.address {
+            propylon_config::ListenAddress::Tcp(addr) => addr.port() == port,
+            propylon_config::ListenAddress::Unix(_) => false,
+        })
     };
-    let Some(listener) = config.listeners.iter().find(listens) else { return Ok(None) };
+    // A URL without a port asks for port 80, or for whatever there is.
+    let listener = match uri.port_u16() {
+        Some(port) => at(port),
+        None => at(80).or(config.listeners.first()),
+    };
+    let Some(listener) = listener else { return Ok(None) };
     let mut names = ServerNames::builder();
     for &index in &listener.servers {
         for name in config.servers.get(index).iter().flat_map(|server| &server.names) {

@@ -21,3 +21,8 @@ mod worker;
 pub use error::{BuildError, StartError};
 pub use explain::{ExplainError, Explanation, explain};
 pub use gateway::{Gateway, report_trouble};
+
+/// Where logs go: what a caller of [`Gateway::start`] needs to share the gateway's logs.
+pub mod log {
+    pub use propylon_access_log::{Buffering, OpenError, Sink, Sinks, Target};
+}

@@ -1,7 +1,8 @@
 //! An internal redirect: the request goes round again inside the gateway.
 
-use bytes::Bytes;
 use http::HeaderMap;
+
+use crate::routing::Path;
 
 /// A response that carries this extension is not for the client: dispatch sends the request round again.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub(crate) struct Reroute {
 #[derive(Clone, Debug)]
 pub(crate) enum RerouteTarget {
     /// A path with its arguments; the method becomes GET unless it is HEAD.
-    Path(Bytes),
+    Path(Path),
     /// A named location, with its `@`; method and URI stay.
     Named(Box<str>),
 }

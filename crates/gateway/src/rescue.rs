@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::client::ClientBodyError;
 use crate::page;
+use crate::route::Unsafe;
 
 /// The status that stands for an error; `None` if nobody is left to be told.
 pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
@@ -23,6 +24,9 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
                 ClientBodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
                 ClientBodyError::Broken(_) => StatusCode::BAD_REQUEST,
             };
+        }
+        if error.is::<Unsafe>() {
+            return StatusCode::NOT_FOUND;
         }
         if error.is::<propylon_timeout::Error>() {
             return StatusCode::GATEWAY_TIMEOUT;
@@ -51,7 +55,9 @@ pub(crate) fn report_cut(exchange: &Exchange, error: &BoxError) {
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static), doing: &'static str) {
     let upstream = exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone()));
     let client_fault = status(error).is_client_error();
-    let mut text = error.to_string();
+    // The words that operators of nginx look for.
+    let timed_out = status(error) == StatusCode::GATEWAY_TIMEOUT;
+    let mut text = if timed_out { format!("upstream timed out: {error}") } else { error.to_string() };
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();

@@ -220,7 +220,7 @@ impl Redirects {
 /// A regex's captures as variables see them.
 pub(crate) fn captures(found: &Captures) -> propylon_vars::Captures {
     let mut captures = propylon_vars::Captures::new();
-    for n in 1..found.len() {
+    for n in 1..=found.len() {
         captures = captures.group(found.get(n));
     }
     for (name, value) in found.named() {

@@ -102,6 +102,9 @@ impl Handle {
 
     /// Waits until the worker has ended.
     pub(crate) async fn join(&mut self) {
+        if self.thread.is_none() {
+            return;
+        }
         let _ = (&mut self.ended).await; // an error says that it ended by a panic: also an end
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()

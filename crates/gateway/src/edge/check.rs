@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, Uri, request};
+use http::{HeaderMap, StatusCode, Uri, request};
 use propylon_exchange::Address;
 
 use crate::client::MAX_LINE;
 use crate::router::{Listener, Server};
-use crate::routing::{Path, Target, request_host};
+use crate::routing::{Captures, Head, Path};
 
 /// A request that was looked at.
 pub(crate) struct Checked {
     /// The server that answers it, be it with an error.
     pub(crate) server: Arc<Server>,
-    /// The captures of the server's name, if it is a regex.
+    /// The host that the request is for; none for HTTP/1.0 without one.
     pub(crate) host: Option<Bytes>,
     /// The request-target as it came.
     pub(crate) target: Bytes,
@@ -24,7 +24,7 @@ pub(crate) struct Checked {
     /// Where it goes, or the status that refuses it.
     pub(crate) path: Result<Path, StatusCode>,
     /// What the regex of the server's name captured.
-    pub(crate) captures: Option<crate::routing::Captures>,
+    pub(crate) captures: Option<Captures>,
 }
 
 /// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
@@ -44,31 +44,30 @@ pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Addre
     checked
 }
 
-fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> Result<Path, StatusCode> {
+fn judge(
+    listener: &Listener,
+    parts: &request::Parts,
+    checked: &mut Checked,
+) -> Result<Path, StatusCode> {
     sizes(parts, &checked.target)?;
-    let target = Target::parse(parts.method.as_str().as_bytes(), &checked.target).map_err(|e| e.status())?;
-    let (authority, path) = match target {
-        Target::Origin(path) => (None, path),
-        Target::Absolute { authority, path } => (Some(authority), path),
-        Target::Asterisk => return Err(StatusCode::BAD_REQUEST), // as nginx: no location can match it
-        Target::Authority(_) => return Err(StatusCode::METHOD_NOT_ALLOWED), // CONNECT: this is no forward proxy
-    };
-    let hosts = parts.headers.get_all(HOST);
-    let hosts = hosts.iter().map(|host| Bytes::copy_from_slice(host.as_bytes()));
-    let host = request_host(parts.version, authority.as_ref(), hosts).map_err(|e| e.status())?;
-    let name = host.map(|host| host.name().clone()).unwrap_or_default();
-    if let Some((server, captures)) = listener.find(&name) {
+    framing(&parts.headers)?;
+    let hosts = parts.headers.get_all(HOST).iter();
+    let head = Head::parse(
+        parts.version,
+        parts.method.as_str().as_bytes(),
+        &checked.target,
+        hosts.map(|host| Bytes::copy_from_slice(host.as_bytes())),
+        listener.default_server().slashes,
+    )
+    .map_err(|error| error.status())?;
+    let name = head.host.map(|host| host.name().clone());
+    // HTTP/1.0 without a Host is looked up by the empty name, as nginx does.
+    if let Some((server, captures)) = listener.find(name.as_ref().unwrap_or(&Bytes::new())) {
         checked.server = server;
         checked.captures = captures;
     }
-    if !name.is_empty() {
-        checked.host = Some(name);
-    }
-    framing(&parts.headers)?;
-    if parts.method == Method::TRACE {
-        return Err(StatusCode::METHOD_NOT_ALLOWED); // it would show the fields that the gateway adds
-    }
-    Path::parse(path, checked.server.slashes).map_err(|e| e.status())
+    checked.host = name;
+    Ok(head.path)
 }
 
 /// The request-target as it came, as far as `http::Uri` keeps it.

@@ -18,7 +18,7 @@ use propylon_stack::Body;
 use crate::client::{self, Client, Closed, RequestBody, Timeouts};
 use crate::dispatch::{self, Visit};
 use crate::page;
-use crate::router::{Listener, Server};
+use crate::router::{self, Listener, Server};
 use crate::worker::Worker;
 
 pub(crate) use check::Checked;
@@ -100,6 +100,9 @@ async fn serve(
     exchange.set_server_name(checked.server.name.clone());
     if let Some(host) = checked.host {
         exchange.set_host(host);
+    }
+    if let Some(captures) = &checked.captures {
+        propylon_vars::set_captures(&exchange, router::captures(captures));
     }
 
     let server = checked.server;

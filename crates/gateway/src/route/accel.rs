@@ -15,8 +15,14 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::reroute::{Reroute, RerouteTarget};
+use crate::routing::{Path, Slashes};
 
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
+
+/// The order names a path that leaves the root, or is none.
+#[derive(Debug, thiserror::Error)]
+#[error("unsafe URI \"{0}\" in X-Accel-Redirect")]
+pub(crate) struct Unsafe(String);
 
 /// What the ordering response gives to the one that answers (nginx's list).
 const KEPT: [HeaderName; 6] =
@@ -71,9 +77,11 @@ impl Future for AccelFuture {
             return Poll::Ready(Ok(response));
         };
         let to = Bytes::copy_from_slice(order.as_bytes());
-        let target = match std::str::from_utf8(&to) {
-            Ok(name) if name.starts_with('@') => RerouteTarget::Named(name.into()),
-            _ => RerouteTarget::Path(to),
+        let target = match (std::str::from_utf8(&to), Path::parse(to.clone(), Slashes::Keep)) {
+            (Ok(name), _) if name.starts_with('@') => RerouteTarget::Named(name.into()),
+            (_, Ok(path)) => RerouteTarget::Path(path),
+            // nginx: "unsafe URI", then 404.
+            (_, Err(_)) => return Poll::Ready(Err(Unsafe(String::from_utf8_lossy(&to).into_owned()).into())),
         };
         let reroute = Reroute { target, keep: kept(response.headers()) };
         let mut answer = Response::new(Body::empty());

@@ -20,6 +20,7 @@ use crate::rescue::RescueLayer;
 use crate::router::{Location, Redirects};
 use crate::upstreams::Upstreams;
 
+pub(crate) use accel::Unsafe;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 
 /// What the locations of a server have in common.
