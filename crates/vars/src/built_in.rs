@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderName, StatusCode};
 use propylon_exchange::{End, Exchange};
 
 use crate::out::Out;
@@ -251,9 +251,11 @@ fn request_line(exchange: &Exchange, out: &mut Out<'_>) -> bool {
     true
 }
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// The lines of the request's `X-Forwarded-For`, and behind them the client's address.
 fn forwarded_for(exchange: &Exchange, out: &mut Out<'_>) {
-    let lines = exchange.head().map(|head| head.headers.get_all("x-forwarded-for"));
+    let lines = exchange.head().map(|head| head.headers.get_all(X_FORWARDED_FOR));
     for line in lines.iter().flatten() {
         out.text(line.as_bytes());
         out.text(b", ");

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::out::{Escape, Out};
 use crate::parse::{Piece, pieces};
 use crate::scope::Scope;
+use crate::scratch::Scratch;
 use crate::variable::{Scene, Variable};
 use crate::{Context, TemplateError, TemplateErrorKind};
 
@@ -82,9 +83,10 @@ impl Code {
             }
             Self::Segments(_) => {}
         }
-        let mut buffer = Vec::new();
+        // Written aside and copied once: a buffer that grows would be allocated several times.
+        let mut buffer = Scratch::take();
         self.eval_into(scene, &mut buffer);
-        buffer.into()
+        Bytes::copy_from_slice(&buffer)
     }
 
     pub(crate) fn eval_into(&self, scene: Scene<'_>, buffer: &mut Vec<u8>) {

@@ -84,6 +84,7 @@ mod out;
 mod parse;
 mod request_uri;
 mod scope;
+mod scratch;
 mod state;
 mod table;
 mod template;

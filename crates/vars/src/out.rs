@@ -48,27 +48,31 @@ impl<'a> Out<'a> {
 
     /// Seconds with three decimals.
     pub(crate) fn seconds(&mut self, time: Duration) {
-        self.number(time.as_secs());
-        let millis = time.subsec_millis();
-        self.raw(if millis < 10 {
-            b".00"
-        } else if millis < 100 {
-            b".0"
-        } else {
-            b"."
-        });
-        self.number(millis.into());
+        let seconds = time.as_secs();
+        if seconds >= 10 {
+            self.number(seconds / 10);
+        }
+        let (second, millis) = (seconds % 10, u64::from(time.subsec_millis()));
+        self.raw(&[digit(second), b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
     }
 
     pub(crate) fn address(&mut self, address: Address) {
         match address.as_ip() {
             Some(IpAddr::V4(ip)) => {
-                let [a, b, c, d] = ip.octets();
-                self.number(a.into());
-                for octet in [b, c, d] {
-                    self.raw(b".");
-                    self.number(octet.into());
+                let mut text = Text::default();
+                for (n, octet) in ip.octets().into_iter().enumerate() {
+                    if n > 0 {
+                        text.0.push(b'.');
+                    }
+                    if octet > 99 {
+                        text.0.push(digit((octet / 100).into()));
+                    }
+                    if octet > 9 {
+                        text.0.push(digit((octet / 10).into()));
+                    }
+                    text.0.push(digit(octet.into()));
                 }
+                self.raw(&text.0);
             }
             Some(IpAddr::V6(ip)) => {
                 let mut text = Text::default();
@@ -85,6 +89,11 @@ impl<'a> Out<'a> {
             self.number(port.into());
         }
     }
+}
+
+/// The last decimal digit.
+fn digit(number: u64) -> u8 {
+    b'0' + (number % 10) as u8
 }
 
 /// Room for the longest IPv6 address.
@@ -117,7 +126,10 @@ mod tests {
         check(7, "0.007");
         check(42, "0.042");
         check(999, "0.999");
+        check(9_999, "9.999");
+        check(10_000, "10.000");
         check(60_100, "60.100");
+        check(1_700_000_000_123, "1700000000.123");
     }
 
     #[test]
