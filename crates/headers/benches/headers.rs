@@ -1,10 +1,10 @@
-//! One typical request and response through the layers: `cargo bench -p propylon-headers`.
+//! One typical request and response through the layers: `cargo bench -p propylon-headers --bench headers`.
 
 use std::hint::black_box;
 use std::task::{Context, Poll, Waker};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderName, HeaderValue};
 use http::{Request, Response};
 use propylon_headers::{
     ClientAddr, Forwarding, RequestField, RequestHeadersLayer, ResponseField, ResponseHeadersLayer,
@@ -132,8 +132,6 @@ fn benches(c: &mut Criterion) {
             BatchSize::SmallInput,
         );
     });
-    // a field that the map must be searched for
-    assert!(request(&REQUEST).headers().contains_key(CONNECTION));
 }
 
 criterion_group!(headers, benches);
