@@ -43,10 +43,13 @@ async fn main() -> Result<(), BoxError> {
 }
 
 async fn proxy(upstream: RoundRobin, request: http::Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    Ok(upstream
-        .oneshot(request)
-        .await
-        .map_or_else(|e| failure(&e), |response| response.map(BodyExt::boxed_unsync)))
+    Ok(upstream.oneshot(request).await.map_or_else(|e| failure(&e), success))
+}
+
+fn success(mut response: Response<propylon_upstream::Body>) -> Response<Body> {
+    // The version is that of the connection, not of the message.
+    *response.version_mut() = http::Version::HTTP_11;
+    response.map(BodyExt::boxed_unsync)
 }
 
 fn failure(error: &BoxError) -> Response<Body> {

@@ -10,7 +10,7 @@ use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
-use crate::open::Candidates;
+use crate::open::{Candidates, Way};
 use crate::{BoxError, Error, Established, Peer, Pool, Transport};
 
 /// The leaf: sends each request to the [`Peer`] in its extensions, on a kept connection or a new one.
@@ -60,7 +60,7 @@ impl<L> Client<L> {
         L: Layer<Established> + Clone,
         L::Service: Service<Request<B>>,
     {
-        let opened = self.route.open(candidates, request.extensions().get::<Exchange>());
+        let opened = Way::open(candidates, &self.route, request.extensions().get::<Exchange>());
         ResponseFuture::new(opened, &self.layer, request, self.route.failure_status)
     }
 }

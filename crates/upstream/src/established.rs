@@ -12,9 +12,10 @@ use tower_service::Service;
 use crate::attempt::Attempt;
 use crate::client::Route;
 use crate::http1::Failure;
+use crate::open::Way;
 use crate::outgoing::{Outgoing, copy_head, prepare};
 use crate::pool::Lease;
-use crate::{Body, BoxError, Error, Peer, head};
+use crate::{Body, BoxError, Error, head};
 
 /// A connection to a peer that is there, for one request: what the layer of a [`Client`](crate::Client) wraps.
 ///
@@ -22,7 +23,8 @@ use crate::{Body, BoxError, Error, Peer, head};
 ///
 /// When a *kept* connection turns out dead, the request is sent once more on a fresh one, within the call: if provably
 /// nothing of it was sent, whatever its method; if something may have been, only when the method is idempotent (RFC 9110
-/// 9.2.2), the request has no body, and not a byte of a response came.
+/// 9.2.2), the request has no body, and not a byte of a response came. Making that connection is part of the call, within
+/// the connect timeout.
 #[derive(Debug)]
 pub struct Established {
     connection: Option<Ready>,
@@ -33,29 +35,28 @@ pub struct Established {
 struct Ready {
     lease: Lease,
     kept: bool,
-    peer: Peer,
+    way: Way,
     route: Arc<Route>,
-    attempt: Option<Arc<Attempt>>,
 }
 
 impl Established {
-    pub(crate) fn fresh(lease: Lease, peer: Peer, route: Arc<Route>, attempt: Option<Arc<Attempt>>) -> Self {
-        Self::new(lease, false, peer, route, attempt)
+    pub(crate) fn fresh(lease: Lease, way: Way, route: Arc<Route>) -> Self {
+        Self::new(Ready { lease, kept: false, way, route })
     }
 
-    pub(crate) fn kept(lease: Lease, peer: Peer, route: Arc<Route>, attempt: Option<Arc<Attempt>>) -> Self {
-        Self::new(lease, true, peer, route, attempt)
+    pub(crate) fn kept(lease: Lease, way: Way, route: Arc<Route>) -> Self {
+        Self::new(Ready { lease, kept: true, way, route })
     }
 
-    fn new(lease: Lease, kept: bool, peer: Peer, route: Arc<Route>, attempt: Option<Arc<Attempt>>) -> Self {
-        if let Some(attempt) = &attempt {
-            attempt.connected(lease.connection.wire());
+    fn new(ready: Ready) -> Self {
+        if let Some(attempt) = &ready.way.attempt {
+            attempt.connected(ready.lease.connection.wire());
         }
-        Self { connection: Some(Ready { lease, kept, peer, route, attempt }) }
+        Self { connection: Some(ready) }
     }
 
     pub(crate) fn attempt(&self) -> Option<Arc<Attempt>> {
-        self.connection.as_ref().and_then(|ready| ready.attempt.clone())
+        self.connection.as_ref().and_then(|ready| ready.way.attempt.clone())
     }
 }
 
@@ -104,17 +105,17 @@ impl Ready {
         }
 
         let (parts, incoming) = result.map_err(|failure| failure.error)?;
-        if let Some(attempt) = &self.attempt {
+        if let Some(attempt) = &self.way.attempt {
             attempt.responded(parts.status, &parts.headers);
         }
         let reusable = !closes && head::keeps_alive(&parts);
-        let body = Body::new(incoming, self.lease, reusable, progress, self.attempt);
+        let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt);
         Ok(Response::from_parts(parts, body))
     }
 
     async fn replace(&mut self) -> Result<(), Error> {
-        self.lease = self.route.pool.connect(&self.peer, &self.route.transport).await?;
-        if let Some(attempt) = &self.attempt {
+        self.lease = self.way.replace(&self.route).await?;
+        if let Some(attempt) = &self.way.attempt {
             attempt.connected(self.lease.connection.wire());
         }
         Ok(())

@@ -7,7 +7,7 @@ use propylon_exchange::Exchange;
 
 use crate::attempt::Attempt;
 use crate::client::Route;
-use crate::pool::Key;
+use crate::pool::{Key, Lease};
 use crate::round_robin::Turn;
 use crate::{Error, Established, Peer};
 
@@ -31,7 +31,19 @@ impl Candidates {
     }
 }
 
+/// Where a request goes: the peer whose turn it is, and those that come after it.
+#[derive(Debug)]
+pub(crate) struct Way {
+    peer: Peer,
+    candidates: Candidates,
+    pub(crate) attempt: Option<Arc<Attempt>>,
+}
+
 /// What it takes to have a connection.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box would cost the hot path an allocation; it is moved once"
+)]
 pub(crate) enum Opened {
     Now(Established),
     Later(Opening),
@@ -41,55 +53,58 @@ pub(crate) enum Opened {
 /// Connecting: the one slow path, boxed when it is taken.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Established, Error>> + Send>>;
 
-impl Route {
-    pub(crate) fn open(self: &Arc<Self>, mut candidates: Candidates, exchange: Option<&Exchange>) -> Opened {
-        let Some(peer) = candidates.next() else { return Opened::Never(Error::NoPeers) };
-        match self.try_peer(peer, exchange) {
-            Ok(established) => Opened::Now(established),
-            Err((peer, attempt)) => Opened::Later(Box::pin(connect(
-                Arc::clone(self),
-                candidates,
-                peer,
-                attempt,
-                exchange.cloned(),
-            ))),
-        }
-    }
-
-    /// A kept connection to `peer`, or else the record of the try that begins.
-    fn try_peer(
-        self: &Arc<Self>,
-        peer: Peer,
+impl Way {
+    /// A kept connection at once, or else a new one.
+    pub(crate) fn open(
+        mut candidates: Candidates,
+        route: &Arc<Route>,
         exchange: Option<&Exchange>,
-    ) -> Result<Established, (Peer, Option<Arc<Attempt>>)> {
+    ) -> Opened {
+        let Some(peer) = candidates.next() else { return Opened::Never(Error::NoPeers) };
         let attempt = Attempt::open(exchange, &peer);
-        match self.pool.take(&Key::new(&peer, &self.transport)) {
-            Some(lease) => Ok(Established::kept(lease, peer, Arc::clone(self), attempt)),
-            None => Err((peer, attempt)),
+        let way = Self { peer, candidates, attempt };
+        match way.kept(route) {
+            Some(lease) => Opened::Now(Established::kept(lease, way, Arc::clone(route))),
+            None => Opened::Later(Box::pin(way.connect(Arc::clone(route)))),
         }
     }
-}
 
-/// Connects to `peer`, or to the next of the candidates that can be reached.
-async fn connect(
-    route: Arc<Route>,
-    mut candidates: Candidates,
-    mut peer: Peer,
-    mut attempt: Option<Arc<Attempt>>,
-    exchange: Option<Exchange>,
-) -> Result<Established, Error> {
-    loop {
-        let error = match route.pool.connect(&peer, &route.transport).await {
-            Ok(lease) => return Ok(Established::fresh(lease, peer, route, attempt)),
-            Err(error) => error,
-        };
-        if let Some(attempt) = attempt.take() {
-            attempt.failed(error.status());
+    fn kept(&self, route: &Route) -> Option<Lease> {
+        route.pool.take(&Key::new(&self.peer, &route.transport))
+    }
+
+    /// A new connection to the peer, or any to the next that can be reached.
+    async fn connect(mut self, route: Arc<Route>) -> Result<Established, Error> {
+        loop {
+            match route.pool.connect(&self.peer, &route.transport).await {
+                Ok(lease) => return Ok(Established::fresh(lease, self, route)),
+                Err(error) => self.advance(error)?,
+            }
+            if let Some(lease) = self.kept(&route) {
+                return Ok(Established::kept(lease, self, route));
+            }
         }
-        let Some(next) = candidates.next() else { return Err(error) };
-        match route.try_peer(next, exchange.as_ref()) {
-            Ok(established) => return Ok(established),
-            Err(next) => (peer, attempt) = next,
+    }
+
+    /// A new connection in place of a dead one: to the peer, or to the next that can be reached.
+    pub(crate) async fn replace(&mut self, route: &Route) -> Result<Lease, Error> {
+        loop {
+            match route.pool.connect(&self.peer, &route.transport).await {
+                Ok(lease) => return Ok(lease),
+                Err(error) => self.advance(error)?,
+            }
         }
+    }
+
+    /// On to the next peer, or the error of this one.
+    fn advance(&mut self, error: Error) -> Result<(), Error> {
+        let next = self.candidates.next();
+        match (&self.attempt, &next) {
+            (Some(attempt), Some(next)) => attempt.next(error.status(), next),
+            (Some(attempt), None) => attempt.failed(error.status()),
+            (None, _) => {}
+        }
+        self.peer = next.ok_or(error)?;
+        Ok(())
     }
 }

@@ -108,7 +108,8 @@ impl Turn {
 
 /// Sends each request to the peer whose turn it is, and to the next one if there is no connection to be had.
 ///
-/// Each peer is tried at most once a request; nothing of the request has been sent when the next one is tried. When none can
+/// Each peer is tried at most once a request; the next one only when the request may be sent (again), which is when nothing of
+/// it was sent, or as [`Established`] says when a kept connection turned out dead and cannot be replaced. When none can
 /// be reached the last error is returned; an empty list is [`Error::NoPeers`].
 #[derive(Clone, Debug)]
 pub struct RoundRobin<L = Identity> {

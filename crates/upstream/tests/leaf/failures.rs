@@ -11,7 +11,7 @@ use propylon_upstream::{AttemptClass, Client, Error, HeadFault, Keepalive, Peer,
 use tokio::net::{TcpSocket, TcpStream};
 use tower::ServiceExt;
 
-use crate::support::{Fixture, OK, answering, get, ours, read, send};
+use crate::support::{Fixture, OK, answering, empty, get, ours, read, send};
 
 async fn check_head(answer: impl Into<String>, expected: HeadFault) {
     let answer = answer.into();
@@ -229,4 +229,12 @@ async fn requests_that_cannot_be_sent() {
     let without = Request::builder().method(Method::GET).body(Empty::<bytes::Bytes>::new()).unwrap();
     let error = ours(fixture.client.clone().oneshot(without).await.unwrap_err());
     assert!(matches!(error, Error::NoPeer));
+}
+
+#[tokio::test]
+async fn tunnels_are_not_for_this_leaf() {
+    let fixture = Fixture::answering("HTTP/1.1 200 OK\r\n\r\n");
+    let error = fixture.fetch(empty(Method::CONNECT)).await.unwrap_err();
+    assert!(matches!(error, Error::InvalidHead(HeadFault::UnexpectedUpgrade)), "{error:?}");
+    fixture.raw.wait_closed(1).await;
 }

@@ -1,6 +1,7 @@
 //! The leaf against peers that follow a script, over real sockets.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,

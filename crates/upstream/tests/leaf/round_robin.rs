@@ -103,3 +103,23 @@ async fn no_peers_at_all_until_there_are() {
     let (_, result) = fetch(&service, get("/")).await;
     assert_eq!(result.unwrap(), "ok");
 }
+
+#[tokio::test]
+async fn the_next_when_a_peer_went_away_with_its_kept_connection() {
+    let gone = RawPeer::tcp(|_| answering(OK));
+    let other = RawPeer::tcp(|_| answering(OK));
+    let name = gone.addr().to_string();
+    let service = balanced(&Peers::new("u", vec![gone.addr().into(), other.addr().into()]));
+    for _ in 0..2 {
+        fetch(&service, get("/")).await.1.unwrap();
+    }
+    // Blocks: nobody here notices before the request is sent.
+    drop(gone);
+    let mut post = full(Method::POST, "body");
+    let exchange = exchange();
+    post.extensions_mut().insert(exchange.clone());
+    let response = service.oneshot(post).await.unwrap();
+    assert_eq!(read(response).await.unwrap(), "ok");
+    assert_eq!(tries(&exchange), [(name, Some(502)), (other.addr().to_string(), Some(200))]);
+    assert!(other.requests()[1].ends_with(b"body"));
+}
