@@ -58,6 +58,7 @@
 //! Differences, all on purpose: regular expressions are those of the crate `regex` (no look-around, no
 //! back-references); a circle of maps and a variable of no known name are found when the configuration is loaded;
 //! `$sent_http_NAME` shows the fields that were recorded as sent, where nginx makes up `connection` and a few others;
+//! a template is evaluated from left to right, so that a capture in front of a map is the one from before the map;
 //! `$pipe` is always `.`; lines of a field are joined as nginx does since 1.23.
 //!
 //! ## Errors
@@ -66,7 +67,7 @@
 //! ## Cost
 //! A template is a list of segments; a variable is an arm of a `match`, its field name parsed when it was compiled.
 //! Writing one into a buffer allocates nothing for the variables of usual logs. What an exchange remembers (path,
-//! captures, maps, request id) is one allocation when the first of it is set, behind an uncontended lock that is never
+//! captures, maps, request id) is one allocation when the first of it is set or asked for, behind an uncontended lock that is never
 //! held while a variable is evaluated. Time stamps are made at most once a second and thread.
 
 mod builder;

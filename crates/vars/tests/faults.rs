@@ -157,3 +157,26 @@ fn a_missing_name_is_one_fault_not_two() {
         .unwrap_err();
     assert_eq!(report(&errors), ["bad Key 0..5: unknown variable `$hots`"]);
 }
+
+#[test]
+fn patterns_that_clash_or_are_no_host_names() {
+    // As nginx decides, but for `.*`, which it takes and never matches.
+    fn check(patterns: &[&str], wrong: Option<&str>) {
+        let map =
+            patterns.iter().fold(Map::new("m", "$host").hostnames(), |map, pattern| map.value(*pattern, ""));
+        let found = Definitions::builder().map(map).build().err().map(|errors| errors[0].to_string());
+        assert_eq!(found.as_deref(), wrong, "{patterns:?}");
+    }
+    check(&[".a.b", "a.b"], Some("the pattern `a.b` stands twice"));
+    check(&["a.b", ".a.b"], Some("the pattern `.a.b` stands twice"));
+    check(&["*.a.b", ".A.b"], Some("the pattern `.A.b` stands twice"));
+    check(&["a.b.*", "A.b.*"], Some("the pattern `A.b.*` stands twice"));
+    check(&["*.a.b", "a.b", "a.b.*", ".a", "~a", "~a", ""], None);
+    check(&["*."], Some("invalid host name or wildcard `*.`"));
+    check(&["*"], Some("invalid host name or wildcard `*`"));
+    check(&["a*"], Some("invalid host name or wildcard `a*`"));
+    check(&["*.a.*"], Some("invalid host name or wildcard `*.a.*`"));
+    check(&["a..b"], Some("invalid host name or wildcard `a..b`"));
+    check(&[".*"], Some("invalid host name or wildcard `.*`"));
+    check(&["."], Some("invalid host name or wildcard `.`"));
+}

@@ -168,6 +168,16 @@ async fn a_map_that_nobody_asks_for_is_not_looked_up() {
 }
 
 #[tokio::test]
+async fn a_map_that_was_looked_up_captures_nothing_again() {
+    let definitions = one(Map::new("m", "$uri").value("~(.)$", "x"));
+    let exchange = request("/", &[]);
+    set_uri(&exchange, "/1".into(), None);
+    assert_eq!(logged(&definitions, "$m$1", &exchange), "x1");
+    set_captures(&exchange, Captures::new().group(Some("later".into())));
+    assert_eq!(logged(&definitions, "$m$1", &exchange), "xlater");
+}
+
+#[tokio::test]
 async fn two_loads_remember_apart() {
     let old = one(Map::new("m", "$uri").default("old"));
     let new = one(Map::new("m", "$uri").default("new"));
