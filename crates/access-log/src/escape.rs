@@ -35,50 +35,51 @@ impl Escape {
 }
 
 fn append_default(value: &[u8], line: &mut Vec<u8>) {
-    append_runs(value, line, &HEX, |byte, line| {
+    append_runs(value, line, is_odd_in_text, |byte, line| {
         line.extend_from_slice(&[b'\\', b'x', hex(byte >> 4), hex(byte & 0xf)]);
     });
 }
 
 fn append_json(value: &[u8], line: &mut Vec<u8>) {
-    append_runs(value, line, &JSON, append_json_byte);
+    append_runs(value, line, is_odd_in_json, append_json_byte);
 }
 
 fn append_raw(value: &[u8], line: &mut Vec<u8>) {
     line.extend_from_slice(value);
 }
 
-type Table = [bool; 256];
-
-static HEX: Table = table(true);
-static JSON: Table = table(false);
-
-/// Which bytes are escaped: control characters and the two quoting characters in both, all that is not ASCII in one.
-const fn table(ascii_only: bool) -> Table {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        let other = byte > 0x7e && ascii_only;
-        #[expect(clippy::indexing_slicing, reason = "`byte` is below the length: the loop's condition")]
-        {
-            table[byte] = byte < 0x20 || byte == 0x22 || byte == 0x5c || other;
-        }
-        byte += 1;
-    }
-    table
+// Without branches, so that sixteen bytes are looked at together.
+fn is_odd_in_json(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
-/// Appends `value` in runs between the bytes that `table` marks, and those by `escaped`.
-fn append_runs(value: &[u8], line: &mut Vec<u8>, table: &Table, escaped: fn(u8, &mut Vec<u8>)) {
+fn is_odd_in_text(byte: u8) -> bool {
+    is_odd_in_json(byte) | (byte > 0x7e)
+}
+
+/// Appends `value` in runs between the bytes that are odd, and those by `escaped`.
+fn append_runs(
+    value: &[u8],
+    line: &mut Vec<u8>,
+    is_odd: impl Fn(u8) -> bool,
+    escaped: impl Fn(u8, &mut Vec<u8>),
+) {
     let mut rest = value;
-    while let Some(at) = rest.iter().position(|&byte| marked(table, byte)) {
-        let (run, tail) = rest.split_at(at);
+    while let Some((run, tail)) = first_odd(rest, &is_odd).and_then(|at| rest.split_at_checked(at)) {
         line.extend_from_slice(run);
         let Some((&byte, tail)) = tail.split_first() else { return };
         escaped(byte, line);
         rest = tail;
     }
     line.extend_from_slice(rest);
+}
+
+fn first_odd(bytes: &[u8], is_odd: impl Fn(u8) -> bool) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let is_plain = |chunk: &&[u8; 16]| !chunk.iter().fold(false, |odd, &byte| odd | is_odd(byte));
+    let plain = chunks.iter().take_while(is_plain).count() * 16;
+    let odd = bytes.get(plain..)?.iter().position(|&byte| is_odd(byte))?;
+    Some(plain + odd)
 }
 
 fn append_json_byte(byte: u8, line: &mut Vec<u8>) {
@@ -96,11 +97,6 @@ fn append_json_byte(byte: u8, line: &mut Vec<u8>) {
         }
     };
     line.extend_from_slice(&[b'\\', short]);
-}
-
-#[expect(clippy::indexing_slicing, reason = "a table of 256 has a place for every byte")]
-fn marked(table: &Table, byte: u8) -> bool {
-    table[usize::from(byte)]
 }
 
 /// The upper-case hexadecimal digit of a number below 16.
@@ -142,6 +138,19 @@ mod tests {
             ("ä\u{7f}".as_bytes(), "ä\u{7f}"),
         ] {
             check(Escape::Json, value, expected);
+        }
+    }
+
+    #[test]
+    fn odd_bytes_are_found_wherever_they_stand() {
+        for length in 1..70 {
+            for at in 0..length {
+                let mut value = vec![b'x'; length];
+                value[at] = b'"';
+                let expected = format!("{}\\x22{}", "x".repeat(at), "x".repeat(length - at - 1));
+                check(Escape::Default, &value, &expected);
+                check(Escape::Json, &value, &expected.replace("\\x22", "\\\""));
+            }
         }
     }
 
