@@ -79,11 +79,11 @@
 //! [`Error::status`] which status stands for it, and the text is what nginx logs.
 //!
 //! ## Cost
-//! A request without a body on a kept connection: three allocations of this crate's (the future that sends, the counter of
-//! interim responses, the try's record if there is an exchange), and for an idempotent one a copy of its header map, in
-//! case it has to be sent again; two task switches. A request body: two more, whatever its size; one that cannot be repeated
-//! costs one system call on a kept connection. A new connection: a task. A pool: one timer, while something is idle. Memory a
-//! connection: hyper's read buffer, at most about 400 KiB while a body is read, and the kernel's.
+//! A request without a body on a kept connection: four allocations of this crate's (the future that sends, two for the
+//! counter of interim responses, the try's record if there is an exchange), and for an idempotent one a copy of its header
+//! map, in case it has to be sent again; two task switches. A request body: two more, whatever its size. What cannot be
+//! repeated costs one system call on a kept connection. A new connection: a task. A pool: one timer, while something is idle.
+//! Memory a connection: hyper's read buffer, at most about 400 KiB while a body is read, and the kernel's.
 
 mod attempt;
 mod body;

@@ -14,8 +14,12 @@ fn once_then(then: impl Fn(Plan) -> Plan + Send + Sync + 'static) -> Fixture {
 
 #[tokio::test]
 async fn a_closed_idle_connection_is_noticed() {
-    let fixture = once_then(Plan::close);
+    let close = Gate::new();
+    let closing = close.clone();
+    let fixture = once_then(move |plan| plan.wait(&closing).close());
     fixture.fetch(get("/")).await.unwrap();
+    assert_eq!(fixture.pool.idle(), 1);
+    close.open();
     fixture.idle(0).await;
     fixture.fetch(get("/")).await.unwrap();
     assert_eq!(fixture.raw.accepted(), 2);
