@@ -18,7 +18,7 @@ pub(crate) fn check(cx: &mut Context, text: &str, span: &Range<usize>, at: usize
         .parse(pattern);
     let (range, problem) = match &parsed {
         Ok(_) => return true,
-        Err(regex_syntax::Error::Parse(error)) if only_pcre_reads(error.kind()) => return true,
+        Err(regex_syntax::Error::Parse(error)) if only_pcre_reads(error) => return true,
         Err(regex_syntax::Error::Parse(error)) => (error.span(), error.kind().to_string()),
         Err(regex_syntax::Error::Translate(error)) => (error.span(), error.kind().to_string()),
         Err(_) => return true,
@@ -34,15 +34,24 @@ pub(crate) fn check(cx: &mut Context, text: &str, span: &Range<usize>, at: usize
     false
 }
 
-/// Braces that PCRE takes as they stand: the router, which translates patterns, judges those.
-fn only_pcre_reads(kind: &ErrorKind) -> bool {
-    matches!(
-        kind,
+/// What PCRE reads in another way: the router, which translates patterns, judges those.
+fn only_pcre_reads(error: &regex_syntax::ast::Error) -> bool {
+    let span = error.span();
+    let at = |range: Range<usize>| error.pattern().get(range).unwrap_or_default();
+    match error.kind() {
+        // A brace that begins no repetition stands for itself.
         ErrorKind::RepetitionCountDecimalEmpty
-            | ErrorKind::RepetitionCountUnclosed
-            | ErrorKind::DecimalEmpty
-            | ErrorKind::DecimalInvalid
-    )
+        | ErrorKind::RepetitionCountUnclosed
+        | ErrorKind::DecimalEmpty
+        | ErrorKind::DecimalInvalid => true,
+        ErrorKind::RepetitionMissing => at(span.start.offset..error.pattern().len()).starts_with('{'),
+        // A bracket inside a class stands for itself.
+        ErrorKind::ClassUnclosed => error.pattern().matches('[').count() > 1,
+        ErrorKind::EscapeUnrecognized => matches!(at(span.start.offset..span.end.offset), r"\Z" | r"\e"),
+        // A group's name in other quotes.
+        ErrorKind::FlagUnrecognized => at(span.start.offset..span.end.offset) == "'",
+        _ => false,
+    }
 }
 
 /// The names of the pattern's groups, and where each group's `?<` stands.
@@ -64,8 +73,10 @@ pub(crate) fn group_names(pattern: &str) -> Vec<(usize, &str)> {
 }
 
 fn group_name(after_paren: &str) -> Option<&str> {
-    let named = after_paren.strip_prefix("?<").or_else(|| after_paren.strip_prefix("?P<"))?;
-    let (name, _) = named.split_once('>')?;
+    let forms = [("?<", '>'), ("?P<", '>'), ("?'", '\'')];
+    let (named, end) =
+        forms.into_iter().find_map(|(open, end)| Some((after_paren.strip_prefix(open)?, end)))?;
+    let (name, _) = named.split_once(end)?;
     let valid = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     valid.then_some(name)
 }
@@ -83,6 +94,7 @@ mod tests {
         check(r"^/(\d+)$", &[]);
         check(r"^/(?<user>\w+)/(?P<id>\d+)$", &["user", "id"]);
         check(r"\(?<no>(?<yes>a(?<inner>b))", &["yes", "inner"]);
+        check(r"(?'quoted'a)", &["quoted"]);
         check(r"(?<=x)(?<!y)(?:z)\", &[]);
     }
 }

@@ -99,6 +99,12 @@ fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind:
             }
         }
         (Kind::Choice { built, unbuilt }, DeValue::String(text)) => choice(cx, span, text, built, unbuilt),
+        (Kind::Choice { unbuilt, .. }, DeValue::Table(table)) => {
+            // `{ hash = "..." }`: a choice with parameters.
+            let named = table.keys().find(|key| unbuilt.contains(&key.get_ref().as_ref()));
+            let diagnostic = named.map(|key| not_built(key.get_ref(), key.span()));
+            cx.push(diagnostic.unwrap_or_else(|| wrong(name, value, kind)));
+        }
         (Kind::List(item), DeValue::Array(items)) => {
             items.iter().for_each(|value| check_value(cx, name, value, item))
         }

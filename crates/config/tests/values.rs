@@ -278,3 +278,12 @@ fn a_dump_without_logs_reads_too() {
         propylon_config::parse(&config.dump(), "dump.toml").unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(again.config, config);
 }
+
+#[test]
+fn what_only_pcre_reads_is_left_to_the_router() {
+    for pattern in ["/{id}/x{,2}a{1", "{a}", r"[[a&&b~]", r"a\Z", r"\e", "(?'id'a)", "[]a]", r"\/a\-b"] {
+        let text = ["[[server]]\n[[server.location]]\nmatch = \"\"\"~ ", "\"\"\"\nreturn = [204]\n"];
+        let text = text.join(&pattern.replace('\\', "\\\\"));
+        propylon_config::parse(&text, "x.toml").unwrap_or_else(|report| panic!("{report}"));
+    }
+}
