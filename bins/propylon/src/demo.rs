@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use propylon_gateway::log::Sinks;
 use propylon_gateway::Gateway;
+use propylon_gateway::log::Sinks;
 
 /// The gateway and, as two servers of its own, the upstreams behind it.
 const CONFIG: &str = include_str!("demo.toml");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use propylon_gateway::log::{Buffering, Sink, Sinks, Target};
 use propylon_config::LogLevel;
+use propylon_gateway::log::{Buffering, Sink, Sinks, Target};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// The handle by which a reload moves the log.
 pub(crate) struct ErrorLog {
-    sink: Arc<ArcSwap<Arc<Sink>>>,
+    sink: Arc<ArcSwap<Sink>>,
     level: Box<dyn Fn(LevelFilter) -> anyhow::Result<()>>,
 }
 
@@ -29,7 +29,7 @@ impl ErrorLog {
     /// # Errors
     /// When it can't be opened.
     pub(crate) fn install(sinks: &Sinks, target: &Target, level: LogLevel) -> anyhow::Result<Self> {
-        let sink = Arc::new(ArcSwap::from_pointee(open(sinks, target)?));
+        let sink = Arc::new(ArcSwap::new(open(sinks, target)?));
         let (filter, handle) = reload::Layer::new(filter(level));
         let lines = tracing_subscriber::fmt::layer().event_format(Lines).with_writer(Output(sink.clone()));
         tracing_subscriber::registry().with(filter).with(lines).try_init().context("a second error log")?;
@@ -44,7 +44,7 @@ impl ErrorLog {
     pub(crate) fn change(&self, sinks: &Sinks, target: &Target, level: LogLevel) -> anyhow::Result<()> {
         let sink = open(sinks, target)?;
         (self.level)(filter(level))?;
-        self.sink.store(Arc::new(sink));
+        self.sink.store(sink);
         Ok(())
     }
 }
@@ -63,7 +63,7 @@ fn filter(level: LogLevel) -> LevelFilter {
     }
 }
 
-struct Output(Arc<ArcSwap<Arc<Sink>>>);
+struct Output(Arc<ArcSwap<Sink>>);
 
 impl MakeWriter<'_> for Output {
     type Writer = Line;
@@ -73,11 +73,11 @@ impl MakeWriter<'_> for Output {
     }
 }
 
-struct Line(Arc<Arc<Sink>>);
+struct Line(Arc<Sink>);
 
 impl std::io::Write for Line {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        (&**self.0).write(bytes)
+        (&*self.0).write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

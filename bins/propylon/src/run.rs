@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use propylon_gateway::log::{Sinks, Target};
 use propylon_config::{Config, ErrorLogTarget};
 use propylon_gateway::Gateway;
+use propylon_gateway::log::{Sinks, Target};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{LOCATION, SET_COOKIE};
+use http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use propylon_access_log::AccessLogs;
 use propylon_exchange::Exchange;
@@ -75,7 +75,7 @@ pub(crate) async fn dispatch(mut visit: Visit, logs: &mut AccessLogs) -> Result<
                 target: "propylon_gateway",
                 client = %visit.exchange.client(),
                 server = &*visit.server.name,
-                "rewrite or internal redirection cycle while redirecting to {:?}", reroute.target
+                "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
             );
             return Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.token));
         }
@@ -149,12 +149,7 @@ async fn call(visit: &mut Visit, location: &Location) -> Result<Response<Body>, 
     *request.method_mut() = visit.parts.method.clone();
     *request.uri_mut() = visit.parts.uri.clone();
     *request.version_mut() = visit.parts.version;
-    // Kept only where the request may go round again: elsewhere they move.
-    *request.headers_mut() = if location.may_reroute {
-        visit.parts.headers.clone()
-    } else {
-        std::mem::take(&mut visit.parts.headers)
-    };
+    *request.headers_mut() = std::mem::take(&mut visit.parts.headers);
     let extensions = request.extensions_mut();
     extensions.insert(visit.exchange.clone());
     extensions.insert(visit.path.clone());
@@ -163,6 +158,11 @@ async fn call(visit: &mut Visit, location: &Location) -> Result<Response<Body>, 
 
 /// Rebuilds the request for its next round; returns the named location that it goes to, if it goes to one.
 fn go_round(visit: &mut Visit, target: RerouteTarget) -> Option<Box<str>> {
+    // The first round has taken them; the exchange keeps the client's head as it came.
+    visit.parts.headers = visit.exchange.head().map(|head| head.headers.clone()).unwrap_or_default();
+    // But not the body, which was the first round's.
+    visit.parts.headers.remove(CONTENT_LENGTH);
+    visit.parts.headers.remove(TRANSFER_ENCODING);
     match target {
         RerouteTarget::Named(name) => {
             visit.path = visit.path.clone().named();
@@ -172,9 +172,6 @@ fn go_round(visit: &mut Visit, target: RerouteTarget) -> Option<Box<str>> {
             if visit.parts.method != Method::HEAD {
                 visit.parts.method = Method::GET;
             }
-            // The body was the first round's.
-            visit.parts.headers.remove(http::header::CONTENT_LENGTH);
-            visit.parts.headers.remove(http::header::TRANSFER_ENCODING);
             let uri = target.decoded().clone();
             visit.path = visit.path.clone().redirected(uri, target.args().cloned());
             None

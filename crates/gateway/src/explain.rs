@@ -70,7 +70,7 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
     }
     match find_location(server, &path)? {
         Place::Location(location) => explain_location(&mut lines, location, &path)?,
-        Place::Redirect(to) => lines.push(format!("answer    301 to {}: the location ends in a slash", to)),
+        Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
         Place::Internal(location) => {
             let text = location.matcher.value.to_string();
             lines.push(format!("location  {text}, line {}: internal, so 404", location.matcher.span.line()));
@@ -113,7 +113,11 @@ fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, 
     let host = Host::parse(&Bytes::copy_from_slice(host.as_bytes())).map(|host| host.name().clone());
     let found = host.ok().and_then(|host| names.build().find(&host)).map(|named| named.server);
     let why = match found {
-        Some(_) => format!("its name matches, on {}", listener.address),
+        Some(index) => {
+            let names = config.servers.get(index).map(|server| &*server.names).unwrap_or_default();
+            let names: Vec<_> = names.iter().map(|name| format!("\"{}\"", name.value.as_str())).collect();
+            format!("one of its names ({}) matches, on {}", names.join(", "), listener.address)
+        }
         None => format!("the default server of {}", listener.address),
     };
     let server = config.servers.get(found.unwrap_or(listener.default_server));

@@ -1,12 +1,11 @@
 //! The gateway as its operator handles it: start, reload, reopen logs, drain, stop.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use propylon_access_log::{Sinks, Trouble};
-use propylon_config::{Config, ListenAddress, Workers};
+use propylon_config::{Config, Workers};
 
 use crate::error::StartError;
 use crate::listener::Listeners;
@@ -104,12 +103,6 @@ impl Gateway {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// The addresses listened on, with the port that the kernel chose where the configuration says 0.
-    #[must_use]
-    pub fn addresses(&self) -> Vec<(ListenAddress, Option<SocketAddr>)> {
-        self.listeners.addresses()
     }
 
     /// Opens log files anew, for rotation. What can't be opened keeps its old file, and is reported.

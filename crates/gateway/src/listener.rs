@@ -61,17 +61,6 @@ impl Listeners {
             })
             .collect()
     }
-
-    /// The addresses that the kernel gave: the port of one that asked for port 0.
-    pub(crate) fn addresses(&self) -> Vec<(ListenAddress, Option<std::net::SocketAddr>)> {
-        self.open
-            .iter()
-            .map(|(address, sockets)| {
-                let local = sockets.first().and_then(|socket| socket.local_addr().ok());
-                (address.clone(), local.and_then(|addr| addr.as_socket()))
-            })
-            .collect()
-    }
 }
 
 impl Drop for Listeners {
@@ -95,9 +84,8 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Res
             let shared = reuseport || listener.reuseport;
             let count = if shared { workers.max(1) } else { 1 };
             let mut sockets: Vec<Socket> = Vec::with_capacity(count);
-            let mut addr = *addr;
             for _ in 0..count {
-                let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+                let socket = Socket::new(Domain::for_address(*addr), Type::STREAM, Some(Protocol::TCP))?;
                 socket.set_reuse_address(true)?;
                 if shared && count > 1 {
                     socket.set_reuse_port(true)?;
@@ -105,10 +93,7 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Res
                 if addr.is_ipv6() {
                     socket.set_only_v6(listener.ipv6only)?;
                 }
-                socket.bind(&addr.into())?;
-                if let Some(bound) = socket.local_addr()?.as_socket() {
-                    addr.set_port(bound.port()); // port 0: the others share what the first got
-                }
+                socket.bind(&(*addr).into())?;
                 socket.listen(backlog)?;
                 socket.set_nonblocking(true)?;
                 sockets.push(socket);

@@ -29,8 +29,11 @@ const MAX_KEPT: usize = 1024;
 #[derive(Default)]
 pub(crate) struct Names {
     groups: Mutex<HashMap<Key, Arc<Group>>>,
-    asked: Mutex<HashMap<(Box<str>, u16), (Instant, Arc<[SocketAddr]>)>>,
+    asked: Mutex<HashMap<(Box<str>, u16), Answer>>,
 }
+
+/// The addresses of a name, and when they were asked for.
+type Answer = (Instant, Arc<[SocketAddr]>);
 
 /// What makes two upstreams the same: name and servers, as written.
 type Key = (Box<str>, Vec<String>);

@@ -1,5 +1,7 @@
 //! An internal redirect: the request goes round again inside the gateway.
 
+use std::fmt;
+
 use http::HeaderMap;
 
 use crate::routing::Path;
@@ -19,4 +21,13 @@ pub(crate) enum RerouteTarget {
     Path(Path),
     /// A named location, with its `@`; method and URI stay.
     Named(Box<str>),
+}
+
+impl fmt::Display for RerouteTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(&String::from_utf8_lossy(path.raw())),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
 }

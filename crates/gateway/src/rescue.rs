@@ -49,24 +49,13 @@ pub(crate) fn try_status(error: &BoxError) -> StatusCode {
 
 /// Says in the error log why a response was cut after its head had been sent.
 pub(crate) fn report_cut(exchange: &Exchange, error: &BoxError) {
-    report(exchange, &**error, "while reading upstream");
+    report(exchange, &**error);
 }
 
-fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static), doing: &'static str) {
-    let upstream = exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone()));
+fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
+    let upstream = exchange.with_tries(|tries| tries.last().map(|last| format!("http://{}", last.peer)));
     let client_fault = status(error).is_client_error();
-    // The words that operators of nginx look for.
-    let timed_out = status(error) == StatusCode::GATEWAY_TIMEOUT;
-    let mut text = if timed_out { format!("upstream timed out: {error}") } else { error.to_string() };
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
+    let text = describe(error);
     let server = exchange.server_name().cloned().unwrap_or_default();
     let request = exchange.request_line();
     let request = String::from_utf8_lossy(&request);
@@ -74,11 +63,32 @@ fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static), doing:
     let connection = exchange.connection().id;
     let client = exchange.client();
     if client_fault {
-        tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text} {doing}");
+        tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");
     } else {
-        tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text} {doing}");
+        tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");
     }
 }
+
+/// What went wrong, in the words that operators of nginx look for.
+fn describe(error: &(dyn std::error::Error + 'static)) -> String {
+    use propylon_timeout::Error as Timeout;
+    use propylon_upstream::Error as Upstream;
+    match (error.downcast_ref::<Timeout>(), error.downcast_ref::<Upstream>()) {
+        (Some(Timeout::SendTimeout(_)), _) => format!("{TIMED_OUT} while sending request to upstream"),
+        (Some(Timeout::HeadTimeout(_)), _) => {
+            format!("{TIMED_OUT} while reading response header from upstream")
+        }
+        (Some(_), _) => format!("{TIMED_OUT} while reading upstream"),
+        (None, Some(Upstream::RequestBody { source })) => describe(&**source),
+        (None, Some(upstream)) => upstream.to_string(),
+        (None, None) => match error.source() {
+            Some(source) => format!("{error}: {}", describe(source)),
+            None => error.to_string(),
+        },
+    }
+}
+
+const TIMED_OUT: &str = "upstream timed out (110: Connection timed out)";
 
 /// Turns the errors of what is beneath into responses.
 #[derive(Clone, Debug)]
@@ -142,7 +152,7 @@ impl Future for RescueFuture {
             return Poll::Ready(Err(error));
         }
         if let Some(exchange) = this.exchange {
-            report(exchange, &*error, "while proxying");
+            report(exchange, &*error);
         }
         Poll::Ready(Ok(page::error(status(&*error), this.token)))
     }

@@ -52,8 +52,6 @@ pub(crate) struct Location {
     pub(crate) logs: AccessLogs,
     pub(crate) keep: Keep,
     pub(crate) internal: bool,
-    /// Whether its responses may send the request round again.
-    pub(crate) may_reroute: bool,
     pub(crate) real_ip: Option<RealIp>,
 }
 

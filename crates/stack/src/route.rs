@@ -147,7 +147,7 @@ where
                 }
                 Project::Called { future } => {
                     let result = ready!(future.poll(cx));
-                    self.set(SeamFuture::Done);
+                    self.set(Self::Done);
                     return Poll::Ready(match result {
                         Ok(response) => Ok(response.map(Body::new)),
                         Err(error) => Err(error.into()),
@@ -157,7 +157,7 @@ where
                 Project::Done => return Poll::Pending,
             };
             let Some(future) = next else { return Poll::Pending };
-            self.set(SeamFuture::Called { future });
+            self.set(Self::Called { future });
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, CONTENT_RANGE, EXPECT, HOST, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, StatusCode, Uri, request};
 use propylon_exchange::Address;
 
@@ -44,13 +47,10 @@ pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Addre
     checked
 }
 
-fn judge(
-    listener: &Listener,
-    parts: &request::Parts,
-    checked: &mut Checked,
-) -> Result<Path, StatusCode> {
+fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> Result<Path, StatusCode> {
     sizes(parts, &checked.target)?;
     framing(&parts.headers)?;
+    once(&parts.headers)?;
     let hosts = parts.headers.get_all(HOST).iter();
     let head = Head::parse(
         parts.version,
@@ -111,6 +111,27 @@ fn sizes(parts: &request::Parts, target: &Bytes) -> Result<(), StatusCode> {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())
+}
+
+/// Fields that have one value: with two, this gateway and an upstream could each believe another (nginx: 400).
+const SINGLE: [HeaderName; 8] = [
+    AUTHORIZATION,
+    CONTENT_RANGE,
+    EXPECT,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+];
+
+fn once(headers: &HeaderMap) -> Result<(), StatusCode> {
+    // No name stands twice where there are as many names as lines.
+    if headers.len() == headers.keys_len() {
+        return Ok(());
+    }
+    let repeated = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
+    if SINGLE.iter().any(repeated) { Err(StatusCode::BAD_REQUEST) } else { Ok(()) }
 }
 
 /// The engine decodes chunked; any other coding would be forwarded undecoded (RFC 9112 6.1: 501).

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONNECTION, SERVER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, request};
 use hyper::body::Incoming;
 use propylon_access_log::AccessLogs;
 use propylon_config::ListenAddress;
@@ -148,6 +148,7 @@ fn head(parts: &request::Parts, checked: &Checked) -> Head {
 
 /// What every response gets on its way out.
 fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Response<ResponseBody> {
+    *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     let headers = response.headers_mut();
     headers.entry(SERVER).or_insert_with(|| server.token.clone());
     if guard.client.requests() >= server.keepalive_requests

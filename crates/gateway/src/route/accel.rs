@@ -28,14 +28,9 @@ pub(crate) struct Unsafe(String);
 const KEPT: [HeaderName; 6] =
     [CONTENT_TYPE, SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES, ACCEPT_RANGES];
 
-/// Whether the order is obeyed.
-pub(crate) fn is_obeyed(settings: &Settings) -> bool {
-    !settings.headers.ignore.contains(&X_ACCEL_REDIRECT)
-}
-
 /// The layer, unless the order is ignored.
 pub(crate) fn layer(settings: &Settings) -> Option<AccelLayer> {
-    is_obeyed(settings).then_some(AccelLayer)
+    (!settings.headers.ignore.contains(&X_ACCEL_REDIRECT)).then_some(AccelLayer)
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -44,7 +44,6 @@ pub(crate) fn location(
     };
     let mut built = finish(leaf, settings, upstreams)?;
     built.internal = location.internal;
-    built.may_reroute = matches!(location.action, Action::ProxyPass(_)) && accel::is_obeyed(settings);
     Ok(built)
 }
 
@@ -95,7 +94,6 @@ fn finish(leaf: Route, settings: &Arc<Settings>, upstreams: &Upstreams<'_>) -> R
         keep: logs.needs().and(headers::needs(settings)).and(proxy::needs(settings)),
         logs,
         internal: false,
-        may_reroute: false,
         real_ip: headers::real_ip(settings),
     })
 }
