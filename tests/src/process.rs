@@ -54,11 +54,15 @@ impl Process {
     /// The whole lines of a file in that directory, once there are at least `count`.
     pub fn lines(&self, name: &str, count: usize) -> Vec<String> {
         until(&format!("{count} lines in {name}"), crate::LIMIT, || {
-            let text = self.read(name);
-            let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
-            let lines: Vec<_> = whole.lines().map(str::to_owned).collect();
-            (lines.len() >= count).then_some(lines)
+            Some(self.lines_now(name)).filter(|lines| lines.len() >= count)
         })
+    }
+
+    /// The whole lines of a file in that directory.
+    pub fn lines_now(&self, name: &str) -> Vec<String> {
+        let text = self.read(name);
+        let whole = &text[..text.rfind('\n').map_or(0, |at| at + 1)];
+        whole.lines().map(str::to_owned).collect()
     }
 
     /// The process id.

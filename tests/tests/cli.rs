@@ -108,7 +108,7 @@ fn explain_tells_server_location_and_where_values_come_from() {
         lossy(&output.stdout)
     };
     let text = explain(&["POST", "http://x.a.test/app/one?two"]);
-    for part in ["*.a.test", "/app/", "http://backend/v1/"] {
+    for part in ["\"a.test\", line 7", "/app/, line 17", "http://backend/v1/, line 18", "/v1/one?two"] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     for (key, value, line) in [
