@@ -252,8 +252,10 @@ impl Exchange {
         self.0.late.lock().proxy.clone()
     }
 
-    /// The request goes round again inside the gateway: tries from here on belong to a new group.
+    /// The request goes round again inside the gateway: tries from here on belong to a new group, and where it is proxied to
+    /// is to be told anew.
     pub fn rerouted(&self) {
+        self.0.late.lock().proxy = None;
         // Saturates: whoever counts redirects stops long before.
         let _ = self.0.reroutes.fetch_update(Relaxed, Relaxed, |n| n.checked_add(1));
     }

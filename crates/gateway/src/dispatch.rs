@@ -30,7 +30,8 @@ pub(crate) struct Visit {
 /// What a round of the loop found.
 enum Round {
     Location(Arc<Location>),
-    Answer(Response<Body>),
+    /// An answer of dispatch's own, in the name of the location if there is one.
+    Answer(Option<Arc<Location>>, Response<Body>),
 }
 
 impl Visit {
@@ -52,15 +53,21 @@ pub(crate) async fn dispatch(mut visit: Visit, logs: &mut AccessLogs) -> Result<
     let mut kept = HeaderMap::new();
     loop {
         propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
-        let round = match &named {
+        let round = match (&named, &visit.server.respond) {
             // nginx's server rewrite phase comes before any location, also for an internal redirect.
-            None if visit.server.respond.is_some() => Round::from_option(visit.server.respond.clone()),
-            None => find(&visit),
-            Some(name) => find_named(&visit, name),
+            (None, Some(respond)) => Round::Location(respond.clone()),
+            (None, None) => find(&visit),
+            (Some(name), _) => find_named(&visit, name),
         };
         let location = match round {
             Round::Location(location) => location,
-            Round::Answer(response) => return Ok(response),
+            Round::Answer(location, response) => {
+                if let Some(location) = location {
+                    location.enter(&visit.exchange);
+                    logs.clone_from(&location.logs);
+                }
+                return Ok(response);
+            }
         };
         location.enter(&visit.exchange);
         logs.clone_from(&location.logs);
@@ -86,12 +93,6 @@ pub(crate) async fn dispatch(mut visit: Visit, logs: &mut AccessLogs) -> Result<
     }
 }
 
-impl Round {
-    fn from_option(location: Option<Arc<Location>>) -> Self {
-        location.map_or_else(|| Self::Answer(Response::new(Body::empty())), Self::Location)
-    }
-}
-
 fn find(visit: &Visit) -> Round {
     let server = &visit.server;
     match server.locations.find(visit.path.decoded()) {
@@ -106,9 +107,9 @@ fn find(visit: &Visit) -> Round {
             }
             Round::Location(location)
         }
-        Some(Found::Redirect { location, .. }) => {
+        Some(Found::Redirect { location, index }) => {
             let to = routing::redirect_to(&location, visit.path.args());
-            Round::Answer(moved(visit, &to))
+            Round::Answer(Some(server.location(index)), moved(visit, &to))
         }
     }
 }
@@ -123,7 +124,7 @@ fn find_named(visit: &Visit, name: &str) -> Round {
                 server = &*visit.server.name,
                 "could not find named location \"{name}\""
             );
-            Round::Answer(page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.token))
+            Round::Answer(None, page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.token))
         }
     }
 }

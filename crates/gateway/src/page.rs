@@ -1,12 +1,14 @@
 //! The gateway's own pages: plain and small.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SERVER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use propylon_stack::Body;
 
 /// A whole answer, for a connection whose HTTP engine has given up.
+#[derive(Default)]
 pub(crate) struct Raw {
+    pub(crate) headers: HeaderMap,
     pub(crate) bytes: Vec<u8>,
     pub(crate) body_len: u64,
 }
@@ -22,15 +24,21 @@ pub(crate) fn error(status: StatusCode, token: &HeaderValue) -> Response<Body> {
 /// The same as bytes; it closes the connection.
 pub(crate) fn raw(status: StatusCode, token: &HeaderValue) -> Raw {
     let body = text(status, token);
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(SERVER, token.clone());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    headers.insert(CONTENT_LENGTH, body.len().into());
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let mut bytes = format!("HTTP/1.1 {} {}\r\n", status.as_u16(), reason(status)).into_bytes();
-    bytes.extend_from_slice(b"Server: ");
-    bytes.extend_from_slice(token.as_bytes());
-    bytes.extend_from_slice(
-        format!("\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())
-            .as_bytes(),
-    );
+    for (name, value) in &headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(&body);
-    Raw { bytes, body_len: body.len() as u64 }
+    Raw { headers, bytes, body_len: body.len() as u64 }
 }
 
 /// Whether a response with this status ends the connection: what the client sent may not be in step any more.

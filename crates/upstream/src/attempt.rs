@@ -10,8 +10,8 @@ use propylon_exchange::{Exchange, Try};
 use crate::Peer;
 use crate::wire::Wire;
 
-/// The try that a request is in: at one peer, on one connection or, when a kept one turned out dead, on two. Its record is
-/// closed when the next try begins, or when this drops.
+/// The try that a request is in: at one peer, on one connection or, when a kept one turned out dead before anything was
+/// sent, on two. Its record is closed when the next try begins, or when this drops.
 pub(crate) struct Attempt(Mutex<Current>);
 
 struct Current {

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
 use crate::attempt::Attempt;
 use crate::client::Route;
-use crate::http1::Failure;
 use crate::open::Way;
 use crate::outgoing::{Outgoing, copy_head, prepare};
 use crate::pool::Lease;
@@ -95,13 +94,15 @@ impl Ready {
         // What cannot be repeated is worth a look at the socket before it is sent.
         let probe = self.kept && spare.is_none();
         let mut result = self.lease.connection.send(request, probe).await;
-        if self.kept
-            && let Err(Failure { unsent, answered, .. }) = &mut result
-            && let Some(again) = unsent.take().or(spare.filter(|_| !*answered))
+        if let Err(failure) = &mut result
+            && self.kept
         {
-            self.replace().await?;
-            self.lease.begin();
-            result = self.lease.connection.send(again, false).await;
+            let arrived = failure.unsent.is_none().then(|| failure.error.status());
+            if let Some(again) = failure.unsent.take().or(spare.filter(|_| !failure.answered)) {
+                self.replace(arrived).await?;
+                self.lease.begin();
+                result = self.lease.connection.send(again, false).await;
+            }
         }
 
         let (parts, incoming) = result.map_err(|failure| failure.error)?;
@@ -113,7 +114,11 @@ impl Ready {
         Ok(Response::from_parts(parts, body))
     }
 
-    async fn replace(&mut self) -> Result<(), Error> {
+    /// `arrived`: the peer may have got the request, and this is the status that stands for what became of it.
+    async fn replace(&mut self, arrived: Option<StatusCode>) -> Result<(), Error> {
+        if let (Some(status), Some(attempt)) = (arrived, &self.way.attempt) {
+            attempt.next(status, self.way.peer()); // a try of its own in the record, as in nginx
+        }
         self.lease = self.way.replace(&self.route).await?;
         if let Some(attempt) = &self.way.attempt {
             attempt.connected(self.lease.connection.wire());

@@ -96,6 +96,11 @@ impl Way {
         }
     }
 
+    /// The peer of the try under way.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// On to the next peer, or the error of this one.
     fn advance(&mut self, error: Error) -> Result<(), Error> {
         let next = self.candidates.next();

@@ -1,12 +1,12 @@
 //! Several peers in turn.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{Request, Response};
+use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use tower_layer::{Identity, Layer};
 use tower_service::Service;
@@ -60,17 +60,26 @@ impl Peers {
 }
 
 /// Whose turn it is: one for each worker and upstream; routes of the same upstream share it by cloning.
+///
+/// The sequence is nginx's (smooth weighted round robin with equal weights), also after a peer that failed.
 #[derive(Clone, Debug)]
 pub struct Rotation {
     peers: Peers,
-    position: Arc<AtomicUsize>,
+    credits: Arc<Mutex<Credits>>,
+}
+
+/// What each peer of a list has earned by waiting: nginx's current weights. The lock is one worker's: nobody waits for it.
+#[derive(Debug, Default)]
+struct Credits {
+    list: Arc<Vec<Peer>>,
+    credits: Vec<isize>,
 }
 
 impl Rotation {
     /// Begins with the first of `peers`.
     #[must_use]
     pub fn new(peers: Peers) -> Self {
-        Self { peers, position: Arc::default() }
+        Self { peers, credits: Arc::default() }
     }
 
     /// The peers in turn.
@@ -81,8 +90,34 @@ impl Rotation {
 
     fn turn(&self) -> Turn {
         let list = self.peers.load();
-        let start = self.position.load(Relaxed);
-        Turn { left: list.len(), list, at: start, position: Arc::clone(&self.position) }
+        Turn { left: list.len(), list, tried: Vec::new(), credits: Arc::clone(&self.credits) }
+    }
+}
+
+impl Credits {
+    /// The peer that has waited longest among those that were not tried; it pays for all that take part.
+    fn pick(&mut self, list: &Arc<Vec<Peer>>, tried: &[usize]) -> Option<usize> {
+        if !Arc::ptr_eq(&self.list, list) {
+            self.list = Arc::clone(list);
+            self.credits = vec![0; list.len()];
+        }
+        let mut takes_part = 0;
+        let mut best: Option<(usize, isize)> = None;
+        for (index, credit) in self.credits.iter_mut().enumerate() {
+            if tried.contains(&index) {
+                continue;
+            }
+            *credit += 1;
+            takes_part += 1;
+            if best.is_none_or(|(_, most)| *credit > most) {
+                best = Some((index, *credit));
+            }
+        }
+        let (index, _) = best?;
+        if let Some(credit) = self.credits.get_mut(index) {
+            *credit -= takes_part;
+        }
+        Some(index)
     }
 }
 
@@ -90,19 +125,21 @@ impl Rotation {
 #[derive(Debug)]
 pub(crate) struct Turn {
     list: Arc<Vec<Peer>>,
-    at: usize,
+    /// Filled by tries that failed: the first one allocates nothing.
+    tried: Vec<usize>,
     left: usize,
-    position: Arc<AtomicUsize>,
+    credits: Arc<Mutex<Credits>>,
 }
 
 impl Turn {
-    /// The next peer, each once. A peer that is skipped has had its turn, as in nginx.
+    /// The next peer, each once.
     pub(crate) fn next(&mut self) -> Option<Peer> {
         self.left = self.left.checked_sub(1)?;
-        let peer = self.list.get(self.at % self.list.len()).cloned();
-        self.at = self.at.wrapping_add(1);
-        self.position.fetch_add(1, Relaxed);
-        peer
+        let index = self.credits.lock().pick(&self.list, &self.tried)?;
+        if self.left > 0 {
+            self.tried.push(index);
+        }
+        self.list.get(index).cloned()
     }
 }
 
@@ -175,8 +212,8 @@ mod tests {
     #[test]
     fn each_in_turn() {
         check(&["a", "b", "c"], &[1, 1, 1, 1], "a b c a");
-        check(&["a", "b", "c"], &[2, 1, 1], "ab c a");
-        check(&["a", "b"], &[9, 1, 1], "ab a b");
+        check(&["a", "b", "c"], &[2, 1, 1, 1], "ab c b c");
+        check(&["a", "b"], &[9, 1, 1, 1], "ab b a b");
         check(&["a"], &[1, 9], "a a");
         check(&[], &[9], "");
     }

@@ -42,8 +42,8 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
 
-    /// A head was refused with this status: the bytes to answer with, or none. Writes the log line.
-    fn rejected(&self, client: &Arc<Client>, status: StatusCode, head: &[u8]) -> Vec<u8>;
+    /// A head was refused: the bytes to answer with, or none. Writes the log line.
+    fn rejected(&self, client: &Arc<Client>, why: Rejected, head: &[u8]) -> Vec<u8>;
 
     /// How long the client may take, and rest between requests (`None`: it may not).
     fn timeouts(&self) -> (Timeouts, Option<Duration>);
@@ -54,6 +54,35 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
 #[error("the connection is closed without an answer")]
 pub(crate) struct Closed;
 
+/// Why a request never had a head.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum Rejected {
+    /// What came is no request head.
+    #[error("client sent a malformed request head")]
+    Malformed(StatusCode),
+    /// The head did not come in time.
+    #[error("client timed out while sending its request head")]
+    Timeout,
+    /// The client left in the middle of it.
+    #[error("client closed the connection in the middle of its request head")]
+    Left,
+}
+
+impl Rejected {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed(status) => status,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Left => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Whether the client is there to be answered.
+    pub(crate) fn is_heard(self) -> bool {
+        !matches!(self, Self::Left)
+    }
+}
+
 /// Why a connection is over.
 enum End {
     /// It was closed by either side, or broke.
@@ -62,6 +91,8 @@ enum End {
     Malformed(hyper::Error),
     /// The head did not come in time.
     HeadTimeout,
+    /// The client left in the middle of a head.
+    Left,
 }
 
 /// Serves a client's requests until the connection is over.
@@ -91,6 +122,7 @@ pub(crate) async fn serve<S: Service>(
         if let Poll::Ready(result) = polled {
             return Poll::Ready(match result {
                 Err(error) if error.is_parse() && client.phase() != Phase::Busy => End::Malformed(error),
+                _ if client.phase() == Phase::Head => End::Left,
                 _ => End::Closed,
             });
         }
@@ -103,20 +135,21 @@ pub(crate) async fn serve<S: Service>(
 
     let parts = http.into_parts();
     let io = parts.io.into_inner();
-    let status = match end {
+    let why = match end {
         End::Closed => None,
-        End::HeadTimeout => Some(StatusCode::REQUEST_TIMEOUT),
-        End::Malformed(error) => Some(refusal(&error, io.kept_back(), &parts.read_buf)),
+        End::HeadTimeout => Some(Rejected::Timeout),
+        End::Left => Some(Rejected::Left),
+        End::Malformed(error) => Some(Rejected::Malformed(refusal(&error, io.kept_back(), &parts.read_buf))),
     };
     let unread = client.phase() == Phase::Busy;
     let mut stream = io.into_stream();
-    if let Some(status) = status {
-        let answer = service.rejected(&client, status, &parts.read_buf);
+    if let Some(why) = why {
+        let answer = service.rejected(&client, why, &parts.read_buf);
         // Best effort: the client may be gone, and its log line is written.
         let _ = tokio::time::timeout(timeouts.send, stream.write_all(&answer)).await;
     }
     client.settle();
-    linger(stream, status.is_some() || unread).await;
+    linger(stream, why.is_some_and(Rejected::is_heard) || unread).await;
 }
 
 /// What the worker or the time says to a connection that waits.

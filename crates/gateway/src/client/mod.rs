@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 pub(crate) use body::{ClientBodyError, RequestBody};
 pub(crate) use deadlines::{Clients, Deadline};
-pub(crate) use http1::{Closed, MAX_LINE, Service, serve};
+pub(crate) use http1::{Closed, MAX_LINE, Rejected, Service, serve};
 pub(crate) use io::{Stream, Timeouts};
 
 use io::Io;

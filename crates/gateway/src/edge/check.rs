@@ -12,7 +12,7 @@ use propylon_exchange::Address;
 
 use crate::client::MAX_LINE;
 use crate::router::{Listener, Server};
-use crate::routing::{Captures, Head, Path};
+use crate::routing::{Captures, Head, Path, Target};
 
 /// A request that was looked at.
 pub(crate) struct Checked {
@@ -26,6 +26,8 @@ pub(crate) struct Checked {
     pub(crate) bytes: u64,
     /// Where it goes, or the status that refuses it.
     pub(crate) path: Result<Path, StatusCode>,
+    /// The path of a request that was refused for something else.
+    pub(crate) readable: Option<Path>,
     /// What the regex of the server's name captured.
     pub(crate) captures: Option<Captures>,
 }
@@ -40,9 +42,13 @@ pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Addre
         target,
         bytes,
         path: Err(StatusCode::BAD_REQUEST),
+        readable: None,
         captures: None,
     };
     checked.path = judge(listener, parts, &mut checked);
+    if checked.path.is_err() && Target::parse(parts.method.as_str().as_bytes(), &checked.target).is_ok() {
+        checked.readable = Path::parse(checked.target.clone(), checked.server.slashes).ok();
+    }
     checked.server.sanitize(&mut parts.headers, peer);
     checked
 }

@@ -7,15 +7,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONNECTION, SERVER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, request};
+use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
 use hyper::body::Incoming;
 use propylon_access_log::AccessLogs;
 use propylon_config::ListenAddress;
 use propylon_exchange::{End, Exchange, Head};
 use propylon_stack::Body;
 
-use crate::client::{self, Client, Closed, RequestBody, Timeouts};
+use crate::client::{self, Client, Closed, Rejected, RequestBody, Timeouts};
 use crate::dispatch::{self, Visit};
 use crate::page;
 use crate::router::{self, Listener, Server};
@@ -53,7 +53,8 @@ impl client::Service for Edge {
         serve(self.current(), client, request)
     }
 
-    fn rejected(&self, client: &Arc<Client>, status: StatusCode, head: &[u8]) -> Vec<u8> {
+    fn rejected(&self, client: &Arc<Client>, why: Rejected, head: &[u8]) -> Vec<u8> {
+        let status = why.status();
         let Some(listener) = self.current() else { return Vec::new() };
         let server = listener.default_server();
         let (number, began) = client.request_begins();
@@ -62,15 +63,16 @@ impl client::Service for Edge {
         let exchange =
             Exchange::rejected(client.connection.clone(), number, began, line, client.head_bytes());
         exchange.set_server_name(server.name.clone());
-        let answer = page::raw(status, &server.token);
-        exchange.responded(status, &HeaderMap::new());
+        exchange.keep(server.fallback.keep);
+        let answer = if why.is_heard() { page::raw(status, &server.token) } else { page::Raw::default() };
+        exchange.responded(status, &answer.headers);
         exchange.body_sent(answer.body_len);
-        exchange.ended(End::Complete);
+        exchange.ended(if why.is_heard() { End::Complete } else { End::ClientClosed });
         tracing::info!(
             target: "propylon_gateway",
             client = %exchange.client(),
             server = &*server.name,
-            "client sent a request head that was refused with {status}"
+            "{why}: {status}"
         );
         client.sent_raw(answer.bytes.len() as u64);
         client.request_ends(exchange, server.fallback.logs.clone());
@@ -98,6 +100,7 @@ async fn serve(
     let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &checked));
     let mut guard = Guard::new(client.clone(), exchange.clone(), &checked);
     exchange.set_server_name(checked.server.name.clone());
+    exchange.keep(checked.server.fallback.keep);
     if let Some(host) = checked.host {
         exchange.set_host(host);
     }
@@ -116,6 +119,10 @@ async fn serve(
             dispatch::dispatch(visit, &mut guard.logs).await
         }
         Err(status) => {
+            // Logs know the path of a request that was refused for something else.
+            if let Some(path) = checked.readable {
+                propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
+            }
             tracing::info!(
                 target: "propylon_gateway",
                 client = %exchange.client(),
@@ -148,6 +155,7 @@ fn head(parts: &request::Parts, checked: &Checked) -> Head {
 
 /// What every response gets on its way out.
 fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Response<ResponseBody> {
+    frame(&mut response, &guard.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     let headers = response.headers_mut();
     headers.entry(SERVER).or_insert_with(|| server.token.clone());
@@ -160,6 +168,27 @@ fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Respon
     let status = response.status();
     guard.exchange.responded(status, response.headers());
     response.map(|body| ResponseBody::new(body, guard))
+}
+
+/// Writes the framing that the engine would choose: logs show it (`$sent_http_content_length`), so it has to be there.
+fn frame(response: &mut Response<Body>, exchange: &Exchange) {
+    let status = response.status();
+    let head = exchange.head();
+    let bodiless = status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        || head.is_some_and(|head| head.method == Method::HEAD);
+    if bodiless || response.headers().contains_key(CONTENT_LENGTH) {
+        return;
+    }
+    match http_body::Body::size_hint(response.body()).exact() {
+        Some(length) => {
+            response.headers_mut().insert(CONTENT_LENGTH, length.into());
+        }
+        None if head.is_some_and(|head| head.version == Version::HTTP_11) => {
+            response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        None => {} // an HTTP/1.0 client reads until the connection ends
+    }
 }
 
 /// Sees to it that an exchange has an end and a log line, whatever becomes of the futures that serve it.
