@@ -353,8 +353,9 @@ fn times_are_within_five_milliseconds_of_nginxs() {
         answered("timed", &[b"GET /t HTTP/1.1\r\nHost: vars.test\r\nX-Do: wait=60 pause=60\r\n\r\n"]);
     for name in ["request_time", "upstream_connect_time", "upstream_header_time", "upstream_response_time"] {
         let mut best = u64::MAX;
-        until(&format!("{name} within 5 ms"), Duration::from_secs(60), || {
-            let [a, b] = sides.each_mut().map(|side| millis(&side.run(&peers, &exchange)[0][name]));
+        until(&format!("{name} within 5 ms"), LIMIT * 2, || {
+            let [a, b] =
+                sides.each_mut().map(|side| millis(&side.run(&peers, &exchange)[0][&format!("raw {name}")]));
             best = best.min(a.abs_diff(b));
             (best <= 5).then_some(())
         });

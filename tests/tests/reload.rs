@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use propylon_tests::soak::Soak;
-use propylon_tests::{Client, LIMIT, Origin, Propylon, Signal, address, fixture, raw_request, until};
+use propylon_tests::{Client, LIMIT, Origin, Propylon, Signal, address, fixture, now, raw_request, until};
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const GENERATION: &[u8] = b"GET /generation HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -162,8 +162,10 @@ fn quit_finishes_what_is_in_flight() {
 fn quit_waits_no_longer_than_it_may() {
     let mut gateway = Gateway::with(|toml| format!("[runtime]\nshutdown_timeout = \"500ms\"\n{toml}"));
     let _client = gateway.in_flight("never");
+    let start = now();
     gateway.propylon.signal(Signal::QUIT);
     assert_eq!(gateway.propylon.ended(Duration::from_secs(10)).code(), Some(0));
+    assert!(start.elapsed() >= Duration::from_millis(490), "it ended before its time");
 }
 
 #[test]

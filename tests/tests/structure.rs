@@ -60,8 +60,7 @@ const NOT_IN_LAYERS: [&str; 8] =
 const BANNED: [&str; 5] = ["ring", "openssl", "openssl-sys", "native-tls", "async-trait"];
 
 /// Crates that are there in two versions, and why nothing can be done about it here.
-const DUPLICATES: &[(&str, &str)] =
-    &[("syn", "build time only: serde's and other derives moved to 3 one by one")];
+const DUPLICATES: &[(&str, &str)] = &[];
 
 const LICENCES: [&str; 12] = [
     "MIT",
@@ -195,7 +194,10 @@ fn nothing_is_shipped_twice() {
     for package in shipped() {
         versions.entry(package.name.to_string()).or_default().insert(package.version.clone());
     }
-    versions.retain(|name, versions| versions.len() > 1 && DUPLICATES.iter().all(|(known, _)| known != name));
+    versions.retain(|_, versions| versions.len() > 1);
+    for (name, reason) in DUPLICATES {
+        assert!(versions.remove(*name).is_some(), "{name} is there once; it was twice because: {reason}");
+    }
     assert!(versions.is_empty(), "{versions:#?}");
 }
 

@@ -88,6 +88,9 @@ pub enum HeadErrorKind {
     /// `Transfer-Encoding` in HTTP/1.0 (RFC 9112 6.1). 400.
     #[error("Transfer-Encoding in HTTP/1.0")]
     EncodingInHttp10,
+    /// CONNECT with a body. 400, as nginx.
+    #[error("CONNECT with a body")]
+    ConnectWithBody,
     /// The peer closed in the middle of the head. 400.
     #[error("connection closed inside a head")]
     Truncated,

@@ -2,10 +2,24 @@ use bytes::Bytes;
 use http::{Method, Uri};
 
 /// A request target, exactly as it was received (RFC 9112 3.2).
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Method;
+/// use propylon_h1::{Target, TargetForm};
+///
+/// let target = Target::new(&Method::GET, Bytes::from_static(b"/a<b>?q=\"1\"#f")).unwrap();
+/// assert_eq!(target.form(), TargetForm::Origin);
+/// assert_eq!(target.as_bytes().as_ref(), b"/a<b>?q=\"1\"#f");
+/// assert_eq!(target.uri(), "/a%3Cb%3E?q=%221%22%23f");
+/// assert!(Target::new(&Method::GET, Bytes::from_static(b"*")).is_none(), "of OPTIONS only");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     bytes: Bytes,
     form: TargetForm,
+    /// Where the authority begins and where it ends: 0 and 0 if there is none.
+    authority: (usize, usize),
 }
 
 /// The four forms of a target.
@@ -22,34 +36,135 @@ pub enum TargetForm {
 }
 
 impl Target {
-    /// `None` if it is none of the forms that the method may have.
+    /// `None` if it is none of the forms that the method may have, or has a blank or a control in it.
+    ///
+    /// The host of absolute and authority form is nginx's: letters, digits, `.`, `-`, or an IP literal in brackets; no
+    /// userinfo.
     #[must_use]
-    pub fn new(_method: &Method, bytes: Bytes) -> Option<Self> {
-        Some(Self { bytes, form: TargetForm::Origin })
+    pub fn new(method: &Method, bytes: Bytes) -> Option<Self> {
+        if bytes.iter().fold(false, |bad, byte| bad | (*byte <= b' ') | (*byte == 0x7F)) {
+            return None;
+        }
+        let (form, authority) = if *method == Method::CONNECT {
+            (TargetForm::Authority, (0, connect_authority(&bytes)?))
+        } else if bytes.first() == Some(&b'/') {
+            (TargetForm::Origin, (0, 0))
+        } else if bytes.as_ref() == b"*" {
+            (*method == Method::OPTIONS).then_some((TargetForm::Asterisk, (0, 0)))?
+        } else {
+            (TargetForm::Absolute, absolute_authority(&bytes)?)
+        };
+        Some(Self { bytes, form, authority })
     }
+
     /// The exact bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.bytes
     }
+
     /// Its form.
     #[must_use]
     pub fn form(&self) -> TargetForm {
         self.form
     }
-    /// `host:port` of absolute and authority form.
+
+    /// `host[:port]` of absolute and authority form.
     #[must_use]
-    pub fn authority(&self) -> Option<&[u8]> {
-        None
+    pub fn authority(&self) -> Option<Bytes> {
+        let (start, end) = self.authority;
+        (end > start).then(|| self.bytes.slice(start..end))
     }
-    /// Path and query with the `?`: empty in authority form, `/` where absolute form has none, `*` in asterisk form.
+
+    /// Path and query with its `?`: in absolute form `/` stands in where there is no path, or only a query; empty in
+    /// authority form, `*` in asterisk form.
     #[must_use]
-    pub fn path_and_query(&self) -> &[u8] {
-        &self.bytes
+    pub fn path_and_query(&self) -> Bytes {
+        match self.form {
+            TargetForm::Origin | TargetForm::Asterisk => self.bytes.clone(),
+            TargetForm::Authority => Bytes::new(),
+            TargetForm::Absolute => {
+                let rest = self.bytes.slice(self.authority.1..);
+                match rest.first() {
+                    None => Bytes::from_static(b"/"),
+                    Some(b'/') => rest,
+                    Some(_) => [b"/", rest.as_ref()].concat().into(),
+                }
+            }
+        }
     }
-    /// For other people's layers.
+
+    /// The form for other people's layers: bytes that `http::Uri` refuses are percent-encoded, and `#`, which it would
+    /// cut off. Costs a validation, and a copy only where something has to be encoded. A target of 64 KiB or more, which
+    /// `Uri` cannot hold, is `/`.
     #[must_use]
     pub fn uri(&self) -> Uri {
-        Uri::from_static("/")
+        if memchr::memchr(b'#', &self.bytes).is_none()
+            && let Ok(uri) = Uri::from_maybe_shared(self.bytes.clone())
+        {
+            return uri;
+        }
+        let (head, tail) = self.bytes.split_at_checked(self.authority.1).unwrap_or_default();
+        let mut text = Vec::with_capacity(self.bytes.len() + 32);
+        text.extend_from_slice(head);
+        percent_encode(tail, &mut text);
+        if let Ok(uri) = Uri::from_maybe_shared(Bytes::from(text)) {
+            return uri;
+        }
+        let mut text = Vec::with_capacity(self.bytes.len() + 32);
+        percent_encode(&self.path_and_query(), &mut text);
+        Uri::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| Uri::from_static("/"))
     }
+}
+
+/// Keeps what RFC 3986 allows in a path or a query, and `%`.
+fn percent_encode(from: &[u8], to: &mut Vec<u8>) {
+    for &byte in from {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%[]".contains(&byte) {
+            to.push(byte);
+        } else {
+            let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
+            to.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+}
+
+/// `scheme "://" host [ ":" port ]` and then a path, a query or nothing.
+fn absolute_authority(target: &[u8]) -> Option<(usize, usize)> {
+    let colon = memchr::memchr(b':', target)?;
+    let (scheme, rest) = target.split_at_checked(colon)?;
+    let scheme_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    if !scheme.first()?.is_ascii_alphabetic() || !scheme.iter().all(scheme_byte) {
+        return None;
+    }
+    let rest = rest.strip_prefix(b"://")?;
+    let start = target.len() - rest.len();
+    let host = host_len(rest)?;
+    let mut end = host;
+    if rest.get(host) == Some(&b':') {
+        end += 1 + digits(rest.get(host + 1..)?);
+    }
+    matches!(rest.get(end), None | Some(b'/' | b'?')).then_some((start, start + end))
+}
+
+/// `host ":" port`, and nothing else: its length.
+fn connect_authority(target: &[u8]) -> Option<usize> {
+    let host = host_len(target)?;
+    let port = target.get(host..)?.strip_prefix(b":")?;
+    (!port.is_empty() && digits(port) == port.len()).then_some(target.len())
+}
+
+fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The length of the host that `text` begins with, at least 1.
+fn host_len(text: &[u8]) -> Option<usize> {
+    if let Some(literal) = text.strip_prefix(b"[") {
+        let inside = |byte: &&u8| byte.is_ascii_alphanumeric() || b":-._~!$&'()*+,;=".contains(byte);
+        let len = literal.iter().take_while(inside).count();
+        return (len > 0 && literal.get(len) == Some(&b']')).then_some(len + 2);
+    }
+    let len = text.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b".-".contains(byte)).count();
+    (len > 0).then_some(len)
 }

@@ -1,7 +1,10 @@
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Version};
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Version};
 
-use crate::{BodyKind, ConnectionOptions, HeadError, Limits, Marks, Target};
+use super::is_method_byte;
+use super::scan::{LineEnds, Scan, Scanner, content};
+use super::section::Section;
+use crate::{BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Target};
 
 /// The head of a request.
 #[derive(Debug, Clone)]
@@ -11,7 +14,7 @@ pub struct RequestHead {
     pub method: Method,
     /// Its target, exactly.
     pub target: Target,
-    /// 1.0 or 1.1 (also for 1.2 and above).
+    /// 1.0, or 1.1 for this and all later minors.
     pub version: Version,
     /// All fields; none is hidden.
     pub headers: HeaderMap,
@@ -23,19 +26,53 @@ pub struct RequestHead {
     pub connection: ConnectionOptions,
     /// Whether the connection may serve another request after this one.
     pub keep_alive: bool,
-    /// Whether the client waits for 100 before it sends its body (1.1, with a body).
+    /// Whether the client waits for 100 before it sends its body: HTTP/1.1, and there is a body.
     pub expect_continue: bool,
-    /// The bytes of the head, first line to empty line: order and spelling of the fields are here.
+    /// The bytes of the head, from the first line to the empty one: order and spelling of the fields are here.
     pub raw: Bytes,
     /// How many bytes were taken, empty lines before the head included.
     pub head_len: usize,
 }
 
+impl RequestHead {
+    /// The request for a service: the target as [`Target::uri`], and [`ReceivedRequest`] as its one extension.
+    pub fn into_request<B>(self, body: B) -> Request<B> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.target.uri();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers;
+        let received = ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw };
+        request.extensions_mut().insert(received);
+        request
+    }
+}
+
 /// Reads request heads; keeps how far it has looked, so that a head that comes in many pieces is looked at once.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use propylon_h1::{BodyKind, Limits, proto::RequestParser};
+///
+/// let mut parser = RequestParser::new();
+/// let mut buffer = BytesMut::from("POST /a HTTP/1.1\r\nHost: x\r\nContent-");
+/// assert!(parser.parse(&mut buffer, &Limits::default())?.is_none());
+/// buffer.extend_from_slice(b"Length: 2\r\n\r\nhi");
+/// let head = parser.parse(&mut buffer, &Limits::default())?.unwrap();
+/// assert_eq!(head.body, BodyKind::Length(2));
+/// assert_eq!(buffer, "hi");
+/// # Ok::<(), propylon_h1::HeadError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct RequestParser {
-    scanned: u32,
+    scanner: Scanner,
+    /// Empty lines before the head: how many, and their bytes.
+    empty: (u8, usize),
+    line: Option<RequestLine>,
 }
+
+/// Empty lines that are let pass before a request line: some clients send one behind a body (RFC 9112 2.2).
+const EMPTY_LINES: u8 = 16;
 
 impl RequestParser {
     /// For a new connection; one serves all requests of it.
@@ -44,29 +81,164 @@ impl RequestParser {
         Self::default()
     }
 
-    /// Takes the next head off the front of `buf`; `None`: more bytes are needed. `buf` may only grow at its end between calls.
+    /// Takes the next head off the front of `buf`; `None`: more bytes are needed, and until then `buf` may only grow at
+    /// its end.
     ///
     /// # Errors
-    /// See [`HeadErrorKind`](crate::HeadErrorKind). Nothing after an error can be trusted: answer and close.
-    pub fn parse(&mut self, _buf: &mut BytesMut, _limits: &Limits) -> Result<Option<RequestHead>, HeadError> {
-        Ok(None)
+    /// See [`HeadErrorKind`]. Nothing after an error can be trusted: answer and close.
+    pub fn parse(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<RequestHead>, HeadError> {
+        let line = match self.line {
+            Some(line) => line,
+            None => {
+                let line = self.first_line(buf, limits).map_err(|kind| self.error(kind, buf, limits))?;
+                let Some(line) = line else { return Ok(None) };
+                *self.line.insert(line)
+            }
+        };
+        match self.scanner.scan(buf, limits) {
+            Ok(Scan::Complete(ends)) => {
+                let end = ends.last().map_or(0, |end| *end as usize);
+                let raw = buf.split_to(end.min(buf.len())).freeze();
+                let skipped = std::mem::take(self).empty.1;
+                let head = head(&raw, line, &ends, skipped);
+                head.map(Some).map_err(|kind| HeadError::new(kind, line.content(&raw)))
+            }
+            Ok(_) => Ok(None),
+            Err(kind) => Err(self.error(kind, buf, limits)),
+        }
     }
 
-    /// Whether nothing of a head has come (empty lines aside): then a closed or timed-out connection is no error.
+    /// Whether nothing of a head has come, empty lines aside: a connection that is closed now, or waits too long, is no error.
     #[must_use]
-    pub fn is_idle(&self, _buf: &BytesMut) -> bool {
-        self.scanned == 0
+    pub fn is_idle(&self, buf: &BytesMut) -> bool {
+        !self.scanner.has_first_line() && matches!(buf.as_ref(), b"" | b"\r" | b"\n" | b"\r\n")
     }
 
     /// The peer closed: `None` if that is in order.
     #[must_use]
-    pub fn eof(&self, _buf: &BytesMut) -> Option<HeadError> {
-        None
+    pub fn eof(&self, buf: &BytesMut) -> Option<HeadError> {
+        (!self.is_idle(buf)).then(|| self.error(HeadErrorKind::Truncated, buf, &Limits::default()))
     }
 
     /// Time is up: `None` if nothing of a head has come.
     #[must_use]
-    pub fn timed_out(&self, _buf: &BytesMut) -> Option<HeadError> {
-        None
+    pub fn timed_out(&self, buf: &BytesMut) -> Option<HeadError> {
+        (!self.is_idle(buf)).then(|| self.error(HeadErrorKind::TimedOut, buf, &Limits::default()))
     }
+
+    fn first_line(
+        &mut self,
+        buf: &mut BytesMut,
+        limits: &Limits,
+    ) -> Result<Option<RequestLine>, HeadErrorKind> {
+        loop {
+            let empty = match buf.as_ref() {
+                [b'\n', ..] => 1,
+                [b'\r', b'\n', ..] => 2,
+                [] | [b'\r'] => return Ok(None),
+                _ => break,
+            };
+            buf.advance(empty);
+            self.empty.0 += 1;
+            self.empty.1 += empty;
+            if self.empty.0 > EMPTY_LINES {
+                return Err(HeadErrorKind::Method);
+            }
+        }
+        // Judged before its line is complete: what is no HTTP at all is answered at once.
+        let window = buf.get(..limits.first_line).unwrap_or(buf);
+        let method = window.iter().position(|byte| !is_method_byte(*byte));
+        if method.is_some_and(|at| at == 0 || window.get(at) != Some(&b' ')) {
+            return Err(HeadErrorKind::Method);
+        }
+        match self.scanner.scan(buf, limits)? {
+            Scan::FirstLine(end) => {
+                let line = content(buf.get(..end).unwrap_or_default());
+                RequestLine::parse(line, method.unwrap_or_default()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn error(&self, kind: HeadErrorKind, buf: &BytesMut, limits: &Limits) -> HeadError {
+        let end = memchr::memchr(b'\n', buf).map_or(buf.len(), |at| at + 1);
+        let line = content(buf.get(..end).unwrap_or_default());
+        HeadError::new(kind, Bytes::copy_from_slice(line.get(..limits.first_line).unwrap_or(line)))
+    }
+}
+
+/// Where the parts of a request line are: the target begins one behind the method.
+#[derive(Debug, Clone, Copy)]
+struct RequestLine {
+    method_end: usize,
+    target_end: usize,
+    len: usize,
+    version: Version,
+}
+
+impl RequestLine {
+    /// One blank stands between the parts, and nowhere else (RFC 9112 3: anything more lenient has been used to smuggle).
+    fn parse(line: &[u8], method_end: usize) -> Result<Self, HeadErrorKind> {
+        let target_end = memchr::memrchr(b' ', line).unwrap_or_default();
+        if target_end <= method_end {
+            return Err(HeadErrorKind::Version);
+        }
+        let version = match line.get(target_end + 1..) {
+            Some([b'H', b'T', b'T', b'P', b'/', major @ b'1'..=b'9', b'.', minor @ b'0'..=b'9']) => {
+                match (major, minor) {
+                    (b'1', b'0') => Version::HTTP_10,
+                    (b'1', _) => Version::HTTP_11,
+                    _ => return Err(HeadErrorKind::VersionUnsupported),
+                }
+            }
+            _ => return Err(HeadErrorKind::Version),
+        };
+        Ok(Self { method_end, target_end, len: line.len(), version })
+    }
+
+    fn content(self, raw: &Bytes) -> Bytes {
+        raw.slice(..self.len.min(raw.len()))
+    }
+}
+
+fn head(
+    raw: &Bytes,
+    line: RequestLine,
+    ends: &LineEnds,
+    skipped: usize,
+) -> Result<RequestHead, HeadErrorKind> {
+    let method = raw.get(..line.method_end).unwrap_or_default();
+    let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
+    let target = raw.slice(line.method_end + 1..line.target_end);
+    let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
+    let first_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
+    let section = Section::parse(raw, first_end, ends)?;
+    let version = line.version;
+    if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
+        return Err(HeadErrorKind::EncodingInHttp10);
+    }
+    let body = if section.chunked()? {
+        BodyKind::Chunked
+    } else {
+        match section.content_length()? {
+            None | Some(0) => BodyKind::Empty,
+            Some(length) => BodyKind::Length(length),
+        }
+    };
+    if method == Method::CONNECT && body != BodyKind::Empty {
+        return Err(HeadErrorKind::ConnectWithBody);
+    }
+    Ok(RequestHead {
+        method,
+        target,
+        version,
+        marks: section.marks,
+        body,
+        connection: section.connection,
+        keep_alive: section.connection.persist(version),
+        expect_continue: body != BodyKind::Empty && section.expects_continue(version),
+        headers: section.headers,
+        raw: raw.clone(),
+        head_len: raw.len() + skipped,
+    })
 }

@@ -1,7 +1,11 @@
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
 
-use crate::{BodyKind, ConnectionOptions, HeadError, Limits, Marks, Reason};
+use super::scan::{LineEnds, Scan, Scanner, content};
+use super::section::Section;
+use crate::{
+    BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse,
+};
 
 /// The head of a response.
 #[derive(Debug, Clone)]
@@ -9,9 +13,9 @@ use crate::{BodyKind, ConnectionOptions, HeadError, Limits, Marks, Reason};
 pub struct ResponseHead {
     /// 100 to 999.
     pub status: StatusCode,
-    /// The reason phrase, `None` if it is empty or the usual one of its status.
+    /// The reason phrase, unless it is the usual one of its status.
     pub reason: Option<Reason>,
-    /// 1.0 or 1.1.
+    /// 1.0, or 1.1 for this and all later minors.
     pub version: Version,
     /// All fields; none is hidden.
     pub headers: HeaderMap,
@@ -25,7 +29,7 @@ pub struct ResponseHead {
     pub connection: ConnectionOptions,
     /// Whether the connection may be used again once the body has been read.
     pub keep_alive: bool,
-    /// The bytes of the head, status line to empty line.
+    /// The bytes of the head, from the status line to the empty line.
     pub raw: Bytes,
     /// How many bytes were taken.
     pub head_len: usize,
@@ -37,12 +41,39 @@ impl ResponseHead {
     pub fn is_interim(&self) -> bool {
         self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
     }
+
+    /// The response for a caller, with [`ReceivedResponse`] as its extension, and [`Reason`] if it is not the usual one.
+    pub fn into_response<B>(self, body: B) -> Response<B> {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.version_mut() = self.version;
+        *response.headers_mut() = self.headers;
+        let received =
+            ReceivedResponse { marks: self.marks, content_length: self.content_length, raw: self.raw };
+        response.extensions_mut().insert(received);
+        if let Some(reason) = self.reason {
+            response.extensions_mut().insert(reason);
+        }
+        response
+    }
 }
 
-/// Reads response heads; keeps how far it has looked.
+/// Reads response heads; keeps how far it has looked, so that a head that comes in many pieces is looked at once.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use http::Method;
+/// use propylon_h1::{BodyKind, Limits, proto::ResponseParser};
+///
+/// let mut buffer = BytesMut::from("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+/// let head = ResponseParser::new().parse(&mut buffer, &Method::GET, &Limits::default())?.unwrap();
+/// assert_eq!(head.body, BodyKind::Chunked);
+/// # Ok::<(), propylon_h1::HeadError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ResponseParser {
-    scanned: u32,
+    scanner: Scanner,
+    line: Option<StatusLine>,
 }
 
 impl ResponseParser {
@@ -52,28 +83,152 @@ impl ResponseParser {
         Self::default()
     }
 
-    /// Takes the next head, the answer to a request of `method`, off the front of `buf`; `None`: more bytes are needed.
+    /// Takes the next head, the answer to a request of `method`, off the front of `buf`; `None`: more bytes are needed, and
+    /// until then `buf` may only grow at its end.
     ///
     /// # Errors
-    /// See [`HeadErrorKind`](crate::HeadErrorKind). The connection is in doubt: drop it.
+    /// See [`HeadErrorKind`]. The connection is in doubt: drop it.
     pub fn parse(
         &mut self,
-        _buf: &mut BytesMut,
-        _method: &Method,
-        _limits: &Limits,
+        buf: &mut BytesMut,
+        method: &Method,
+        limits: &Limits,
     ) -> Result<Option<ResponseHead>, HeadError> {
-        Ok(None)
+        let line = match self.line {
+            Some(line) => line,
+            None => {
+                let line = self.first_line(buf, limits).map_err(|kind| error(kind, buf, limits))?;
+                let Some(line) = line else { return Ok(None) };
+                *self.line.insert(line)
+            }
+        };
+        match self.scanner.scan(buf, limits) {
+            Ok(Scan::Complete(ends)) => {
+                *self = Self::default();
+                let end = ends.last().map_or(0, |end| *end as usize);
+                let raw = buf.split_to(end.min(buf.len())).freeze();
+                let head = head(&raw, line, &ends, method);
+                head.map(Some).map_err(|kind| HeadError::new(kind, raw.slice(..line.len)))
+            }
+            Ok(_) => Ok(None),
+            Err(kind) => Err(error(kind, buf, limits)),
+        }
     }
 
     /// The peer closed before the head was complete.
     #[must_use]
     pub fn eof(&self, buf: &BytesMut) -> HeadError {
-        HeadError::new(crate::HeadErrorKind::Truncated, Bytes::copy_from_slice(buf))
+        error(HeadErrorKind::Truncated, buf, &Limits::default())
     }
 
     /// Whether no byte of a head has come.
     #[must_use]
     pub fn is_idle(&self, buf: &BytesMut) -> bool {
-        self.scanned == 0 && buf.is_empty()
+        !self.scanner.has_first_line() && buf.is_empty()
+    }
+
+    fn first_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<StatusLine>, HeadErrorKind> {
+        const START: &[u8] = b"HTTP/1.";
+        // Judged before the line is complete: what is no HTTP is not waited for.
+        if !buf.iter().zip(START).all(|(got, want)| got == want) {
+            return Err(HeadErrorKind::StatusLine);
+        }
+        match self.scanner.scan(buf, limits)? {
+            Scan::FirstLine(end) => {
+                let line = content(buf.get(..end).unwrap_or_default());
+                StatusLine::parse(line).map(Some).ok_or(HeadErrorKind::StatusLine)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn error(kind: HeadErrorKind, buf: &[u8], limits: &Limits) -> HeadError {
+    let end = memchr::memchr(b'\n', buf).map_or(buf.len(), |at| at + 1);
+    let line = content(buf.get(..end).unwrap_or_default());
+    HeadError::new(kind, Bytes::copy_from_slice(line.get(..limits.first_line).unwrap_or(line)))
+}
+
+#[derive(Debug, Clone, Copy)]
+struct StatusLine {
+    version: Version,
+    status: StatusCode,
+    len: usize,
+}
+
+impl StatusLine {
+    /// The blank behind the status may be missing where there is no phrase, as many origins have it.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let rest = line.strip_prefix(b"HTTP/1.")?;
+        let (minor, rest) = rest.split_first()?;
+        let version = match minor {
+            b'0' => Version::HTTP_10,
+            b'1'..=b'9' => Version::HTTP_11,
+            _ => return None,
+        };
+        let (status, rest) = rest.strip_prefix(b" ")?.split_at_checked(3)?;
+        // Three digits, and none of 000 to 099.
+        let status = StatusCode::from_bytes(status).ok()?;
+        matches!(rest.first(), None | Some(b' ')).then_some(())?;
+        let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7F;
+        (!rest.iter().any(control)).then_some(Self { version, status, len: line.len() })
+    }
+
+    fn reason(self, raw: &Bytes) -> Option<Reason> {
+        const PHRASE: usize = "HTTP/1.1 200 ".len();
+        let phrase = raw.get(PHRASE..self.len).unwrap_or_default();
+        let usual = self.status.canonical_reason().unwrap_or_default();
+        if phrase == usual.as_bytes() {
+            return None;
+        }
+        Reason::new(raw.slice(PHRASE.min(self.len)..self.len)).ok()
+    }
+}
+
+fn head(
+    raw: &Bytes,
+    line: StatusLine,
+    ends: &LineEnds,
+    method: &Method,
+) -> Result<ResponseHead, HeadErrorKind> {
+    let first_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
+    let section = Section::parse(raw, first_end, ends)?;
+    let (chunked, content_length) = (section.chunked()?, section.content_length()?);
+    let body = body(line.status, method, chunked, content_length);
+    let in_order = match body {
+        BodyKind::UntilClose | BodyKind::Tunnel => false,
+        // RFC 9112 6.1: framing in doubt, usable once.
+        _ => !(section.marks.contains(Marks::TRANSFER_ENCODING) && line.version == Version::HTTP_10),
+    };
+    Ok(ResponseHead {
+        status: line.status,
+        reason: line.reason(raw),
+        version: line.version,
+        marks: section.marks,
+        body,
+        content_length,
+        connection: section.connection,
+        keep_alive: in_order && section.connection.persist(line.version),
+        headers: section.headers,
+        raw: raw.clone(),
+        head_len: raw.len(),
+    })
+}
+
+/// RFC 9112 6.3, in its order.
+fn body(status: StatusCode, method: &Method, chunked: bool, length: Option<u64>) -> BodyKind {
+    if status == StatusCode::SWITCHING_PROTOCOLS || (*method == Method::CONNECT && status.is_success()) {
+        return BodyKind::Tunnel;
+    }
+    let bodiless =
+        status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if bodiless || *method == Method::HEAD {
+        return BodyKind::Empty;
+    }
+    match length {
+        _ if chunked => BodyKind::Chunked,
+        Some(0) => BodyKind::Empty,
+        Some(length) => BodyKind::Length(length),
+        None => BodyKind::UntilClose,
     }
 }

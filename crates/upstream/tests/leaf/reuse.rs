@@ -47,11 +47,11 @@ async fn race(method: Method, body: &'static str) {
     assert_eq!(requests.len(), 2);
     assert!(requests[1].ends_with(body.as_bytes()));
     assert_eq!(fixture.raw.accepted(), 2);
-    assert_eq!(tries(&exchange).len(), 1, "not a try of its own");
     exchange.with_tries(|tries| {
-        assert_eq!(tries[0].status.unwrap(), 200);
-        let twice = u64::from(method.is_idempotent());
-        assert_eq!(tries[0].bytes_sent, (1 + twice) * requests[1].len() as u64, "{method}");
+        // What was written to the dead connection is a try of its own; what never was is none.
+        let statuses: Vec<u16> = tries.iter().map(|t| t.status.unwrap().as_u16()).collect();
+        assert_eq!(statuses, if method.is_idempotent() { vec![502, 200] } else { vec![200] }, "{method}");
+        assert!(tries.iter().all(|t| t.bytes_sent == requests[1].len() as u64), "{method}");
     });
 }
 
@@ -77,8 +77,10 @@ async fn what_may_have_been_sent_is_repeated_when_it_does_no_harm() {
             let requests = fixture.raw.requests();
             assert_eq!(requests.len(), 3, "{method}");
             assert_eq!(requests[1], requests[2], "the same, byte for byte");
-            assert_eq!(tries(&exchange).len(), 1);
-            exchange.with_tries(|t| assert_eq!(t[0].bytes_sent, 2 * requests[1].len() as u64));
+            assert_eq!(tries(&exchange).len(), 2, "as in nginx");
+            exchange.with_tries(|tries| {
+                assert!(tries.iter().all(|t| t.bytes_sent == requests[1].len() as u64));
+            });
         }
     }
 }
