@@ -66,6 +66,9 @@ pub(crate) struct Check {
     /// What does not resolve is an error.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Prints the effective configuration: every setting of every location, with where it comes from.
+    #[arg(long)]
+    pub(crate) dump: bool,
 }
 
 #[derive(Debug, Args)]

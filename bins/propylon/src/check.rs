@@ -19,6 +19,9 @@ const FAULTS: u8 = 2;
 /// When the test itself can't be made.
 pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
     let Some(config) = load(&args.source.config) else { return Ok(ExitCode::FAILURE) };
+    if args.dump {
+        crate::print(&config.dump())?;
+    }
     let runtime = crate::run::runtime()?;
     let faults = runtime.block_on(Gateway::check(&config)).context("the configuration can't be used")?;
     for fault in &faults {

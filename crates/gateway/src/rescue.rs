@@ -4,14 +4,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use propylon_exchange::Exchange;
+use propylon_exchange::{End, Exchange};
 use propylon_stack::{Body, BoxError, Route, RouteFuture};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::client::ClientBodyError;
+use crate::client::{ClientBodyError, Closed};
 use crate::page;
 use crate::route::Unsafe;
 
@@ -22,7 +22,7 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
         if let Some(error) = error.downcast_ref::<ClientBodyError>() {
             return match error {
                 ClientBodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
-                ClientBodyError::Broken(_) => StatusCode::BAD_REQUEST,
+                ClientBodyError::Left(_) | ClientBodyError::Malformed(_) => StatusCode::BAD_REQUEST,
             };
         }
         if error.is::<Unsafe>() {
@@ -42,9 +42,14 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
     StatusCode::BAD_GATEWAY
 }
 
-/// [`status`] for a leaf's record of its try.
-pub(crate) fn try_status(error: &BoxError) -> StatusCode {
-    status(&**error)
+/// [`status`] for a leaf's record of its try: none if it was the client that failed.
+pub(crate) fn try_status(error: &BoxError) -> Option<StatusCode> {
+    Some(status(&**error)).filter(StatusCode::is_server_error)
+}
+
+/// Whether an error means that nobody is left to be answered.
+fn client_left(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(error.downcast_ref(), Some(ClientBodyError::Left(_))) || error.source().is_some_and(client_left)
 }
 
 /// Says in the error log why a response was cut after its head had been sent.
@@ -148,11 +153,16 @@ impl Future for RescueFuture {
             Ok(response) => return Poll::Ready(Ok(response)),
             Err(error) => error,
         };
-        if error.is::<crate::client::Closed>() {
+        if error.is::<Closed>() {
             return Poll::Ready(Err(error));
         }
         if let Some(exchange) = this.exchange {
             report(exchange, &*error);
+            if client_left(&*error) {
+                exchange.responded(status(&*error), &HeaderMap::new());
+                exchange.ended(End::ClientClosed);
+                return Poll::Ready(Err(Closed.into()));
+            }
         }
         Poll::Ready(Ok(page::error(status(&*error), this.token)))
     }

@@ -28,7 +28,7 @@ pub struct Client<L = Identity> {
 pub(crate) struct Route {
     pub(crate) pool: Pool,
     pub(crate) transport: Transport,
-    pub(crate) failure_status: fn(&BoxError) -> StatusCode,
+    pub(crate) failure_status: fn(&BoxError) -> Option<StatusCode>,
 }
 
 impl Client {
@@ -48,9 +48,10 @@ impl<L> Client<L> {
     }
 
     /// The status that is recorded for a try that failed with this error, the layer's own errors included (nginx:
-    /// `$upstream_status`). Default: [`Error::status`], and 502 for what is no [`Error`].
+    /// `$upstream_status`); none if it was not the peer that failed. Default: [`Error::status`], and 502 for what is no
+    /// [`Error`].
     #[must_use]
-    pub fn failure_status(mut self, status: fn(&BoxError) -> StatusCode) -> Self {
+    pub fn failure_status(mut self, status: fn(&BoxError) -> Option<StatusCode>) -> Self {
         Arc::make_mut(&mut self.route).failure_status = status;
         self
     }
@@ -88,6 +89,6 @@ where
     }
 }
 
-fn failure_status(error: &BoxError) -> StatusCode {
-    error.downcast_ref::<Error>().map_or(StatusCode::BAD_GATEWAY, Error::status)
+fn failure_status(error: &BoxError) -> Option<StatusCode> {
+    Some(error.downcast_ref::<Error>().map_or(StatusCode::BAD_GATEWAY, Error::status))
 }

@@ -25,7 +25,7 @@ pin_project! {
         #[pin]
         state: State<L, B, L::Service, <L::Service as Service<Request<B>>>::Future>,
         attempt: Option<Arc<Attempt>>,
-        failure_status: fn(&BoxError) -> StatusCode,
+        failure_status: fn(&BoxError) -> Option<StatusCode>,
     }
 }
 
@@ -48,7 +48,7 @@ where
         opened: Opened,
         layer: &L,
         request: Request<B>,
-        failure_status: fn(&BoxError) -> StatusCode,
+        failure_status: fn(&BoxError) -> Option<StatusCode>,
     ) -> Self
     where
         L: Clone,
@@ -67,7 +67,7 @@ where
     }
 
     pub(crate) fn failed(error: Error) -> Self {
-        let failure_status = |_: &BoxError| StatusCode::BAD_GATEWAY;
+        let failure_status = |_: &BoxError| Some(StatusCode::BAD_GATEWAY);
         Self { state: State::Failed { error: Some(error) }, attempt: None, failure_status }
     }
 }
@@ -105,8 +105,10 @@ where
                 StateProj::Sending { future } => break ready!(future.poll(cx)).map_err(Into::into),
             }
         };
-        if let (Err(error), Some(attempt)) = (&result, this.attempt.take()) {
-            attempt.failed((this.failure_status)(error));
+        if let (Err(error), Some(attempt)) = (&result, this.attempt.take())
+            && let Some(status) = (this.failure_status)(error)
+        {
+            attempt.failed(status);
         }
         Poll::Ready(result)
     }

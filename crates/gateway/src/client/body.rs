@@ -1,5 +1,6 @@
 //! The client's request body, counted and timed.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,9 +20,12 @@ pub(crate) enum ClientBodyError {
     /// It took longer than `client_body_timeout` for the next piece.
     #[error("client timed out while sending the request body")]
     Timeout,
-    /// It was cut short or malformed.
-    #[error("client prematurely closed connection or sent a malformed request body")]
-    Broken(#[source] hyper::Error),
+    /// The client left before its end.
+    #[error("client prematurely closed connection")]
+    Left(#[source] hyper::Error),
+    /// Its framing is wrong.
+    #[error("client sent a malformed request body")]
+    Malformed(#[source] hyper::Error),
 }
 
 /// The client's request body: its bytes are counted, and the wait for each piece is timed.
@@ -66,7 +70,11 @@ impl Body for RequestBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(ClientBodyError::Broken(error)))),
+            Some(Err(error)) => Poll::Ready(Some(Err(if left(&error) {
+                ClientBodyError::Left(error)
+            } else {
+                ClientBodyError::Malformed(error)
+            }))),
             None => Poll::Ready(None),
         }
     }
@@ -77,6 +85,16 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// Whether the client is gone; else it is there, and what it sent is no body.
+fn left(error: &hyper::Error) -> bool {
+    let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<io::Error>());
+    match io {
+        // The engine's word for a malformed chunk.
+        Some(io) => !matches!(io.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData),
+        None => error.is_incomplete_message() || error.is_closed() || error.is_canceled(),
     }
 }
 

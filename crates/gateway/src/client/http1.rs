@@ -77,6 +77,11 @@ impl Rejected {
         }
     }
 
+    /// Whether the client sent what it wanted to.
+    pub(crate) fn is_complete(self) -> bool {
+        matches!(self, Self::Malformed(_))
+    }
+
     /// Whether the client is there to be answered.
     pub(crate) fn is_heard(self) -> bool {
         !matches!(self, Self::Left)

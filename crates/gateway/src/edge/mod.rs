@@ -67,7 +67,7 @@ impl client::Service for Edge {
         let answer = if why.is_heard() { page::raw(status, &server.token) } else { page::Raw::default() };
         exchange.responded(status, &answer.headers);
         exchange.body_sent(answer.body_len);
-        exchange.ended(if why.is_heard() { End::Complete } else { End::ClientClosed });
+        exchange.ended(if why.is_complete() { End::Complete } else { End::ClientClosed });
         tracing::info!(
             target: "propylon_gateway",
             client = %exchange.client(),

@@ -111,10 +111,7 @@ where
 async fn a_layer_s_error_passes_with_the_status_that_it_stands_for() {
     let fixture = Fixture::ok();
     let client = Client::new(Pool::new(Keepalive::new()), Transport::new()).layer(Impatient);
-    let late = |error: &BoxError| match error.is::<TooLate>() {
-        true => StatusCode::GATEWAY_TIMEOUT,
-        false => StatusCode::BAD_GATEWAY,
-    };
+    let late = |error: &BoxError| error.is::<TooLate>().then_some(StatusCode::GATEWAY_TIMEOUT);
     for (client, status) in [(client.clone(), 502), (client.failure_status(late), 504)] {
         let exchange = exchange();
         let mut request = get("/");
