@@ -64,7 +64,7 @@ pub fn check(toml: &str) -> Output {
     Command::new(binary()).arg("check").arg("--config").arg(path).output().expect("propylon runs")
 }
 
-/// The binary: `PROPYLON_BIN`, else built once with the profile for end-to-end tests.
+/// The binary: `PROPYLON_BIN`, else built once.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| env::var_os("PROPYLON_BIN").map_or_else(build, PathBuf::from))

@@ -215,6 +215,69 @@ pub fn generate(seed: u64, count: usize) -> Vec<Case> {
     (0..count).map(|number| case(&mut rng, number)).collect()
 }
 
+/// Requests that chance makes rarely or never: what HTTP engines are known to disagree about. Numbered from `first`.
+pub fn specials(first: usize) -> Vec<Case> {
+    let long = "x".repeat(9000);
+    let many = "X-Many: x\r\n".repeat(120);
+    let requests = [
+        "GET /old/%7fx HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /old/%0ax HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /re/42/\"a/b HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /uri/%0d%0aX-Injected:%20y HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "POST /nothing/x HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 1\r\n\r\nx",
+        "GET /pic.gif  HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET * HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET foo HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET ?a HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "CONNECT default.test:80 HTTP/1.1\r\nHost: default.test:80\r\n@\r\n",
+        "TRACE / HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET / HTTP/1.2\r\nHost: default.test\r\n@\r\n",
+        "GET / HTTP/2.0\r\nHost: default.test\r\n@\r\n",
+        "GET / HTTP/1\r\nHost: default.test\r\n@\r\n",
+        "GET / http/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /\r\n\r\n",
+        "\r\nGET /plain HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /plain HTTP/1.1\nHost: default.test\n@\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@X-Folded: a\r\n b\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@X-Space : a\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@no colon\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@: no name\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@X-Nul: a\0b\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@X-Cr: a\rb\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@X-Control: a\x01b\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@Connection: X-Named\r\nX-Named: 1\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@Connection: close, Host\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@Proxy-Connection: keep-alive\r\n\r\n",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Content-Length: +1\r\n\r\nx",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 1, 1\r\n\r\nx",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Transfer-Encoding: identity\r\n\r\n",
+        "POST /plain HTTP/1.0\r\nHost: default.test\r\n@Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx",
+        "POST /plain HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 3\r\n\r\nabc",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@Range: bytes=0-\r\nRange: bytes=1-\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@If-Range: \"a\"\r\nIf-Range: \"b\"\r\n\r\n",
+        "GET /plain?<long> HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@X-Long: <long>\r\n\r\n",
+        "GET /plain HTTP/1.1\r\nHost: default.test\r\n@<many>\r\n",
+        "GET /plain HTTP/1.1\r\n@\r\n",
+        "GET http:///plain HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET //exact.test/plain HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /a/%2e%2E/%2f/..%2fplain?a HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+    ];
+    let fill = |text: &str, number| {
+        let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+        let text = text.replace('@', &format!("X-Case: {number}{line_end}"));
+        text.replace("<long>", &long).replace("<many>", &many).into_bytes()
+    };
+    (first..).zip(requests).map(|(number, text)| Case { number, bytes: fill(text, number) }).collect()
+}
+
 fn case(rng: &mut Rng, number: usize) -> Case {
     let (base, fields) = BASES[number % BASES.len()];
     let mut path = base.as_bytes().to_vec();

@@ -7,6 +7,7 @@ mod framing;
 mod limits;
 mod marks;
 pub mod proto;
+mod received;
 mod target;
 
 pub use error::{BodyError, EncodeError, HeadError, HeadErrorKind};
@@ -15,4 +16,5 @@ pub use framing::{BodyKind, BodySize, ConnectionOptions};
 pub use limits::Limits;
 pub use marks::Marks;
 pub use proto::{RequestHead, ResponseHead};
+pub use received::{ReceivedRequest, ReceivedResponse};
 pub use target::{Target, TargetForm};

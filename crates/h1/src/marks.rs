@@ -73,10 +73,21 @@ impl Marks {
             | Self::HTTP2_SETTINGS.0,
     );
 
+    /// What a trailer section must not have (RFC 9110 6.5.1): what frames, routes or concerns the connection.
+    pub const NOT_IN_TRAILERS: Self = Self(
+        Self::HOP_BY_HOP.0 | Self::CONTENT_LENGTH.0 | Self::HOST.0 | Self::EXPECT.0 | Self::PROXY_AUTH.0,
+    );
+
     /// Whether all of `other` are here.
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Both, where `|` cannot stand.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Whether one of `other` is here.

@@ -42,7 +42,7 @@
 //! [`BoxError`], passed through as it came: downcast it to the crate's error that you expect.
 //!
 //! ## Cost
-//! A seam allocates one future a call, clones the group beneath (a refcount bump a layer), and costs some 50 ns
+//! A seam allocates one future a call, clones the group beneath (a refcount bump a layer), and costs some 70 ns
 //! (`cargo bench -p propylon-stack`). Cancelling is dropping the future.
 
 mod body;

@@ -1,16 +1,23 @@
-use bytes::BytesMut;
-use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
+use bytes::{BufMut, BytesMut};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use crate::{BodySize, EncodeError};
+use super::encoder::Encoder;
+use super::write::{Given, Own, fields, put_field, status_line};
+use crate::marks::classify;
+use crate::{BodySize, EncodeError, HeaderCase, Marks};
+
+/// The interim response that a client waits for before it sends its body.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A response head to be written.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseToSend<'a> {
     /// Its status.
     pub status: StatusCode,
-    /// Its fields; `Content-Length`, `Transfer-Encoding` and `Connection` are the engine's and replaced by its own.
+    /// Its fields. `Content-Length`, `Transfer-Encoding` and `Connection` are not written but read: a length counts
+    /// where `body` is unknown and where there is none (HEAD, 304), `close` closes.
     pub headers: &'a HeaderMap,
-    /// [`Reason`](crate::Reason), [`HeaderCase`](crate::HeaderCase), [`FieldOrder`](crate::FieldOrder) are read.
+    /// [`Reason`](crate::Reason), [`HeaderCase`] and [`FieldOrder`](crate::FieldOrder) are read.
     pub extensions: &'a Extensions,
     /// Its body's size.
     pub body: BodySize,
@@ -18,7 +25,7 @@ pub struct ResponseToSend<'a> {
     pub method: &'a Method,
     /// The request's version.
     pub version: Version,
-    /// Whether the connection may stay open; `Connection: close` among the fields also closes it.
+    /// Whether the connection may stay open.
     pub keep_alive: bool,
     /// Written if there is no `Date` among the fields.
     pub date: Option<&'a HeaderValue>,
@@ -33,9 +40,10 @@ pub struct RequestToSend<'a> {
     pub target: &'a [u8],
     /// 1.0 or 1.1.
     pub version: Version,
-    /// Its fields, `Host` among them; `Content-Length`, `Transfer-Encoding` and `Connection` are the engine's.
+    /// Its fields, `Host` among them, which is written first. `Content-Length`, `Transfer-Encoding` and `Connection` are
+    /// not written but read: a length counts where `body` is unknown, `close` closes.
     pub headers: &'a HeaderMap,
-    /// [`HeaderCase`](crate::HeaderCase), [`FieldOrder`](crate::FieldOrder) are read.
+    /// [`HeaderCase`] and [`FieldOrder`](crate::FieldOrder) are read.
     pub extensions: &'a Extensions,
     /// Its body's size.
     pub body: BodySize,
@@ -44,74 +52,161 @@ pub struct RequestToSend<'a> {
 }
 
 /// What was decided when a head was written.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Sent {
-    /// Writes the body.
+    /// Frames the body.
     pub encoder: Encoder,
     /// Whether the connection stays open after the body, as the peer has been told.
     pub keep_alive: bool,
 }
 
-/// Appends a response head to `dst`.
-pub fn encode_response(_head: &ResponseToSend<'_>, _dst: &mut BytesMut) -> Sent {
-    Sent { encoder: Encoder {}, keep_alive: false }
+/// Appends a response head to `dst`, and says how its body is framed.
+///
+/// An exact size becomes `Content-Length`, an unknown one chunked, towards HTTP/1.0 the end of the connection. 1xx, 204
+/// and 2xx to CONNECT have no framing; HEAD and 304 keep the length of what they stand for. `Connection` has `close`,
+/// `keep-alive` (HTTP/1.0) and `upgrade` (where there is an `Upgrade` field).
+///
+/// ```
+/// use bytes::BytesMut;
+/// use http::{Extensions, HeaderMap, Method, StatusCode, Version};
+/// use propylon_h1::{BodySize, proto::{ResponseToSend, encode_response}};
+///
+/// let mut wire = BytesMut::new();
+/// let head = ResponseToSend {
+///     status: StatusCode::OK,
+///     headers: &HeaderMap::new(),
+///     extensions: &Extensions::new(),
+///     body: BodySize::Known(5),
+///     method: &Method::GET,
+///     version: Version::HTTP_11,
+///     keep_alive: true,
+///     date: None,
+/// };
+/// assert!(encode_response(&head, &mut wire).keep_alive);
+/// assert_eq!(wire, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+/// ```
+pub fn encode_response(head: &ResponseToSend<'_>, dst: &mut BytesMut) -> Sent {
+    status_line(head.status, head.extensions, dst);
+    // The connection of these is not HTTP's any more, and an interim response says nothing of it.
+    let tunnel = is_tunnel(head.status, head.method);
+    fields(head.headers, head.extensions, Marks::NONE, dst, |given| {
+        let (mut own, sent) = response_framing(head, given);
+        own.upgrade = given.marks.contains(Marks::UPGRADE);
+        own.close = !sent.keep_alive && !tunnel;
+        own.keep_alive = sent.keep_alive && head.version == Version::HTTP_10;
+        own.date = head.date.filter(|_| !given.marks.contains(Marks::DATE));
+        (own, sent)
+    })
 }
 
-/// Appends a request head to `dst`.
-///
-/// # Errors
-/// `Target`, `LengthRequired`; `dst` is as before.
-pub fn encode_request(_head: &RequestToSend<'_>, _dst: &mut BytesMut) -> Result<Sent, EncodeError> {
-    Err(EncodeError::Target)
+fn is_tunnel(status: StatusCode, method: &Method) -> bool {
+    status.is_informational() || (*method == Method::CONNECT && status.is_success())
 }
 
-/// Appends an interim response to `dst`: 100, 103, …; fields of framing and of the connection are left out.
+fn response_framing<'a>(head: &ResponseToSend<'_>, given: &Given) -> (Own<'a>, Sent) {
+    let keep_alive = head.keep_alive && !given.close;
+    let own = Own::default();
+    if is_tunnel(head.status, head.method) {
+        return (own, Sent { encoder: Encoder::empty(), keep_alive: false });
+    }
+    if head.status == StatusCode::NO_CONTENT {
+        return (own, Sent { encoder: Encoder::empty(), keep_alive });
+    }
+    if head.status == StatusCode::NOT_MODIFIED || *head.method == Method::HEAD {
+        // No body is no size: only one that is there tells of the representation.
+        let length = match head.body {
+            BodySize::Known(length) if length > 0 => Some(length),
+            _ => given.length,
+        };
+        return (Own { length, ..own }, Sent { encoder: Encoder::empty(), keep_alive });
+    }
+    match (head.body, given.length) {
+        (BodySize::Known(length), _) | (BodySize::Unknown, Some(length)) => {
+            (Own { length: Some(length), ..own }, Sent { encoder: Encoder::length(length), keep_alive })
+        }
+        (BodySize::Unknown, None) if head.version >= Version::HTTP_11 => {
+            (Own { chunked: true, ..own }, Sent { encoder: Encoder::chunked(), keep_alive })
+        }
+        (BodySize::Unknown, None) => (own, Sent { encoder: Encoder::until_close(), keep_alive: false }),
+    }
+}
+
+/// Appends a request head to `dst`, and says how its body is framed.
+///
+/// An exact size becomes `Content-Length`, also 0 for POST, PUT and PATCH or where the caller gave the field; an unknown one
+/// chunked. `Connection` has `close`, `keep-alive` (HTTP/1.0), `upgrade` and `te` (where there are fields of that name).
 ///
 /// # Errors
-/// `NotInterim`.
+/// `Target` if it cannot stand in a request line, `LengthRequired` for a body of unknown size in HTTP/1.0; `dst` is as before.
+pub fn encode_request(head: &RequestToSend<'_>, dst: &mut BytesMut) -> Result<Sent, EncodeError> {
+    if head.target.is_empty() || head.target.iter().any(|byte| *byte <= b' ' || *byte == 0x7F) {
+        return Err(EncodeError::Target);
+    }
+    let start = dst.len();
+    dst.reserve(head.target.len() + 32);
+    dst.put_slice(head.method.as_str().as_bytes());
+    dst.put_u8(b' ');
+    dst.put_slice(head.target);
+    dst.put_slice(if head.version == Version::HTTP_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
+    let sent = fields(head.headers, head.extensions, Marks::HOST, dst, |given| {
+        let (mut own, encoder) = match request_framing(head, given) {
+            Ok(framing) => framing,
+            Err(error) => return (Own::default(), Err(error)),
+        };
+        let keep_alive = head.keep_alive && !given.close;
+        own.close = !keep_alive;
+        own.keep_alive = keep_alive && head.version == Version::HTTP_10;
+        own.upgrade = given.marks.contains(Marks::UPGRADE);
+        own.te = given.marks.contains(Marks::TE);
+        (own, Ok(Sent { encoder, keep_alive }))
+    });
+    if sent.is_err() {
+        dst.truncate(start);
+    }
+    sent
+}
+
+fn request_framing<'a>(head: &RequestToSend<'_>, given: &Given) -> Result<(Own<'a>, Encoder), EncodeError> {
+    let own = Own::default();
+    if *head.method == Method::CONNECT {
+        return Ok((own, Encoder::empty()));
+    }
+    match (head.body, given.length) {
+        (BodySize::Known(0), length) => {
+            let expected = [Method::POST, Method::PUT, Method::PATCH].contains(head.method);
+            let length = (expected || length.is_some()).then_some(0);
+            Ok((Own { length, ..own }, Encoder::length(0)))
+        }
+        (BodySize::Known(length), _) | (BodySize::Unknown, Some(length)) => {
+            Ok((Own { length: Some(length), ..own }, Encoder::length(length)))
+        }
+        (BodySize::Unknown, None) if head.version >= Version::HTTP_11 => {
+            Ok((Own { chunked: true, ..own }, Encoder::chunked()))
+        }
+        (BodySize::Unknown, None) => Err(EncodeError::LengthRequired),
+    }
+}
+
+/// Appends an interim response to `dst`: 100, 103, … without fields of framing and of the connection.
+///
+/// # Errors
+/// `NotInterim` for any other status, 101 too.
 pub fn encode_interim(
-    _status: StatusCode,
-    _headers: &HeaderMap,
-    _extensions: &Extensions,
-    _dst: &mut BytesMut,
+    status: StatusCode,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    dst: &mut BytesMut,
 ) -> Result<(), EncodeError> {
-    Err(EncodeError::NotInterim)
-}
-
-/// Frames a body: the caller sends its bytes, this what stands before, between and behind.
-#[derive(Debug)]
-pub struct Encoder {}
-
-impl Encoder {
-    /// What stands before `len` bytes of data.
-    ///
-    /// # Errors
-    /// `BodyTooLong`.
-    pub fn begin(&mut self, _len: usize, _dst: &mut BytesMut) -> Result<(), EncodeError> {
-        Ok(())
+    if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(EncodeError::NotInterim);
     }
-    /// What stands behind them.
-    pub fn end(&mut self, _dst: &mut BytesMut) {}
-    /// What stands behind the whole body; trailers are written in chunked framing only.
-    ///
-    /// # Errors
-    /// `BodyTooShort`.
-    pub fn finish(&mut self, _trailers: Option<&HeaderMap>, _dst: &mut BytesMut) -> Result<(), EncodeError> {
-        Ok(())
+    status_line(status, extensions, dst);
+    let case = extensions.get::<HeaderCase>().copied().unwrap_or_default();
+    for (name, value) in headers {
+        if !classify(name).any(Marks::HOP_BY_HOP | Marks::CONTENT_LENGTH) && *name != header::DATE {
+            put_field(name, case, value, dst);
+        }
     }
-    /// Whether data is sent at all: not after HEAD, 204, 304, 1xx.
-    #[must_use]
-    pub fn takes_data(&self) -> bool {
-        true
-    }
-    /// Whether chunked.
-    #[must_use]
-    pub fn is_chunked(&self) -> bool {
-        true
-    }
-    /// Bytes still owed in length framing.
-    #[must_use]
-    pub fn remaining(&self) -> Option<u64> {
-        None
-    }
+    dst.put_slice(b"\r\n");
+    Ok(())
 }

@@ -1,15 +1,31 @@
-//! The sans-I/O core: parsers, decoder, encoders.
+//! The core: bytes to heads and body events, and back. No I/O, no clock, no task.
 
+mod chunk;
 mod decode;
 mod encode;
+mod encoder;
 mod raw;
 mod request;
 mod response;
+mod scan;
+mod section;
+mod write;
 
 pub use decode::{Decoder, Event};
 pub use encode::{
-    Encoder, RequestToSend, ResponseToSend, Sent, encode_interim, encode_request, encode_response,
+    CONTINUE, RequestToSend, ResponseToSend, Sent, encode_interim, encode_request, encode_response,
 };
+pub use encoder::Encoder;
 pub use raw::RawFields;
 pub use request::{RequestHead, RequestParser};
 pub use response::{ResponseHead, ResponseParser};
+
+/// nginx's set, smaller than RFC 9110's token: every registered method is within.
+fn is_method_byte(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte == b'-' || byte == b'_'
+}
+
+/// RFC 9110 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}

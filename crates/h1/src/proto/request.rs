@@ -154,7 +154,7 @@ impl RequestParser {
         match self.scanner.scan(buf, limits)? {
             Scan::FirstLine(end) => {
                 let line = content(buf.get(..end).unwrap_or_default());
-                RequestLine::parse(line, method.unwrap_or_default()).map(Some)
+                RequestLine::parse(line, end, method.unwrap_or_default()).map(Some)
             }
             _ => Ok(None),
         }
@@ -173,12 +173,14 @@ struct RequestLine {
     method_end: usize,
     target_end: usize,
     len: usize,
+    /// Behind its LF.
+    end: usize,
     version: Version,
 }
 
 impl RequestLine {
     /// One blank stands between the parts, and nowhere else (RFC 9112 3: anything more lenient has been used to smuggle).
-    fn parse(line: &[u8], method_end: usize) -> Result<Self, HeadErrorKind> {
+    fn parse(line: &[u8], end: usize, method_end: usize) -> Result<Self, HeadErrorKind> {
         let target_end = memchr::memrchr(b' ', line).unwrap_or_default();
         if target_end <= method_end {
             return Err(HeadErrorKind::Version);
@@ -193,7 +195,7 @@ impl RequestLine {
             }
             _ => return Err(HeadErrorKind::Version),
         };
-        Ok(Self { method_end, target_end, len: line.len(), version })
+        Ok(Self { method_end, target_end, len: line.len(), end, version })
     }
 
     fn content(self, raw: &Bytes) -> Bytes {
@@ -211,8 +213,7 @@ fn head(
     let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
     let target = raw.slice(line.method_end + 1..line.target_end);
     let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
-    let first_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
-    let section = Section::parse(raw, first_end, ends)?;
+    let section = Section::parse(raw, line.end, ends)?;
     let version = line.version;
     if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
         return Err(HeadErrorKind::EncodingInHttp10);

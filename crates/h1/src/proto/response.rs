@@ -3,9 +3,7 @@ use http::{HeaderMap, Method, Response, StatusCode, Version};
 
 use super::scan::{LineEnds, Scan, Scanner, content};
 use super::section::Section;
-use crate::{
-    BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse,
-};
+use crate::{BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse};
 
 /// The head of a response.
 #[derive(Debug, Clone)]
@@ -136,7 +134,7 @@ impl ResponseParser {
         match self.scanner.scan(buf, limits)? {
             Scan::FirstLine(end) => {
                 let line = content(buf.get(..end).unwrap_or_default());
-                StatusLine::parse(line).map(Some).ok_or(HeadErrorKind::StatusLine)
+                StatusLine::parse(line, end).map(Some).ok_or(HeadErrorKind::StatusLine)
             }
             _ => Ok(None),
         }
@@ -154,11 +152,13 @@ struct StatusLine {
     version: Version,
     status: StatusCode,
     len: usize,
+    /// Behind its LF.
+    end: usize,
 }
 
 impl StatusLine {
     /// The blank behind the status may be missing where there is no phrase, as many origins have it.
-    fn parse(line: &[u8]) -> Option<Self> {
+    fn parse(line: &[u8], end: usize) -> Option<Self> {
         let rest = line.strip_prefix(b"HTTP/1.")?;
         let (minor, rest) = rest.split_first()?;
         let version = match minor {
@@ -171,7 +171,7 @@ impl StatusLine {
         let status = StatusCode::from_bytes(status).ok()?;
         matches!(rest.first(), None | Some(b' ')).then_some(())?;
         let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7F;
-        (!rest.iter().any(control)).then_some(Self { version, status, len: line.len() })
+        (!rest.iter().any(control)).then_some(Self { version, status, len: line.len(), end })
     }
 
     fn reason(self, raw: &Bytes) -> Option<Reason> {
@@ -191,8 +191,7 @@ fn head(
     ends: &LineEnds,
     method: &Method,
 ) -> Result<ResponseHead, HeadErrorKind> {
-    let first_end = memchr::memchr(b'\n', raw).map_or(raw.len(), |at| at + 1);
-    let section = Section::parse(raw, first_end, ends)?;
+    let section = Section::parse(raw, line.end, ends)?;
     let (chunked, content_length) = (section.chunked()?, section.content_length()?);
     let body = body(line.status, method, chunked, content_length);
     let in_order = match body {
