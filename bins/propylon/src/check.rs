@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use propylon_config::{Config, Report};
-use propylon_gateway::Gateway;
+use propylon_gateway::{Gateway, StartError};
 
 use crate::args;
 
@@ -23,7 +23,14 @@ pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
         crate::print(&config.dump())?;
     }
     let runtime = crate::run::runtime()?;
-    let faults = runtime.block_on(Gateway::check(&config)).context("the configuration can't be used")?;
+    let faults = match runtime.block_on(Gateway::check(&config)) {
+        Ok(faults) => faults,
+        Err(StartError::Build(error)) => {
+            show(&error.report(&config));
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(error).context("the configuration can't be used"),
+    };
     for fault in &faults {
         crate::say(&format!("{}: {fault}", if args.strict { "error" } else { "fault" }));
     }

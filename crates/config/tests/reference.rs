@@ -1,5 +1,4 @@
 //! docs/configuration.md is what the key tables say. `UPDATE=1 cargo test -p propylon-config` writes it anew.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 

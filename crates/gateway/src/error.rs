@@ -2,42 +2,51 @@
 
 use std::io;
 
-use propylon_config::ListenAddress;
+use propylon_config::{Config, Diagnostic, ListenAddress, Report, Span};
 
-use crate::routing::{LocationError, MatchError, NameError};
+use crate::routing::LocationError;
 
 /// Why a configuration could not be built into stacks.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A server name that can't be matched by.
-    #[error("invalid server name")]
-    Name(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A location that can't be matched by.
-    #[error("invalid location")]
-    Location(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A value that only building can judge, such as a regex.
+    #[error("{what}: {source}")]
+    Value {
+        /// What it was meant to be.
+        what: &'static str,
+        /// Where it stands.
+        at: Span,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Locations that can't be in one server.
+    #[error("the locations can't be put together: {0}")]
+    Locations(#[source] LocationError),
     /// A listener without a server.
     #[error("a listener has no server")]
     NoServer,
     /// A log that can't be opened.
     #[error(transparent)]
     Log(#[from] propylon_access_log::OpenError),
-    /// A proxy_pass URL that can't be parsed.
-    #[error("invalid proxy_pass")]
-    ProxyPass(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl BuildError {
-    pub(crate) fn name(error: NameError) -> Self {
-        Self::Name(Box::new(error))
+    pub(crate) fn value<E>(what: &'static str, at: Span) -> impl FnOnce(E) -> Self
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        move |error| Self::Value { what, at, source: Box::new(error) }
     }
 
-    pub(crate) fn location(error: MatchError) -> Self {
-        Self::Location(Box::new(error))
-    }
-
-    pub(crate) fn locations(error: LocationError) -> Self {
-        Self::Location(Box::new(error))
+    /// The error in the form of the configuration's own: with the line underlined, where it has a place there.
+    #[must_use]
+    pub fn report(&self, config: &Config) -> Report {
+        let diagnostic = match self {
+            Self::Value { what, at, source } => Diagnostic::error(*at, *what).label(source.to_string()),
+            other => Diagnostic::whole(other.to_string()),
+        };
+        Report::new(config.source.clone()).with(diagnostic)
     }
 }
 

@@ -104,7 +104,9 @@ impl Listener {
             };
             for name in &written.names {
                 // A name that another server has already keeps its first owner, as in nginx; `check` has warned.
-                let _ = names.add(here.len(), name.value.as_str()).map_err(BuildError::name)?;
+                let _ = names
+                    .add(here.len(), name.value.as_str())
+                    .map_err(BuildError::value("this is no server name", name.span))?;
             }
             here.push(server.clone());
         }
@@ -139,8 +141,8 @@ impl Server {
         let mut patterns = Vec::new();
         let mut routes = Vec::new();
         for (index, location) in server.locations.iter().enumerate() {
-            let matcher =
-                LocationMatch::parse(&location.matcher.value.to_string()).map_err(BuildError::location)?;
+            let matcher = LocationMatch::parse(&location.matcher.value.to_string())
+                .map_err(BuildError::value("this is no location", location.matcher.span))?;
             let proxies = matches!(location.action, config::Action::ProxyPass(_));
             let prefix = matcher.prefix_len();
             let pattern = crate::routing::Location::new(index, matcher);
@@ -154,7 +156,7 @@ impl Server {
             slashes: if server.merge_slashes { Slashes::Merge } else { Slashes::Keep },
             keepalive_requests: server.keepalive_requests,
             settings: server.settings.clone(),
-            locations: Locations::build(patterns).map_err(BuildError::locations)?,
+            locations: Locations::build(patterns).map_err(BuildError::Locations)?,
             routes,
             fallback: Arc::new(route::not_found(&server.settings, &site, upstreams)?),
             respond: respond

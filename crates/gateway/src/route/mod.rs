@@ -10,7 +10,7 @@ mod respond;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode};
-use propylon_config::{self as config, Action, Settings};
+use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
 use propylon_stack::Route;
 use tower_layer::Layer;
@@ -38,7 +38,7 @@ pub(crate) fn location(
 ) -> Result<Location, BuildError> {
     let settings = &location.settings;
     let leaf = match &location.action {
-        Action::ProxyPass(pass) => proxied(&pass.value, prefix, settings, site, upstreams)?,
+        Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => Route::new(respond::Respond::new(&answer.value, site)),
         Action::NotFound => Route::new(respond::Respond::page(StatusCode::NOT_FOUND, site)),
     };
@@ -68,7 +68,7 @@ pub(crate) fn respond(
 
 /// From the peers up to where errors have become responses. Innermost first, each line with its why.
 fn proxied(
-    pass: &config::ProxyPass,
+    pass: &Spanned<config::ProxyPass>,
     prefix: usize,
     settings: &Arc<Settings>,
     site: &Site,

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{Method, Request};
-use propylon_config::{self as config, Settings, Template};
+use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
 use propylon_upstream::{Peer, Peers, Target};
@@ -56,15 +56,15 @@ enum To {
 
 impl TargetLayer {
     pub(crate) fn new(
-        pass: &config::ProxyPass,
+        pass: &Spanned<config::ProxyPass>,
         prefix: usize,
         settings: &Arc<Settings>,
         upstreams: &mut Upstreams<'_>,
     ) -> Result<Self, BuildError> {
-        let to = match pass {
+        let to = match &pass.value {
             config::ProxyPass::Static(target) => {
                 let target = ProxyTarget::parse(&Bytes::copy_from_slice(target.text.as_bytes()))
-                    .map_err(|error| BuildError::ProxyPass(Box::new(error)))?;
+                    .map_err(BuildError::value("this is no URL to proxy to", pass.span))?;
                 To::Static { host: proxy_host(&target), target }
             }
             config::ProxyPass::Template(url) => {
