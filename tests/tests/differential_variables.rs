@@ -428,8 +428,8 @@ fn disorder(values: &BTreeMap<String, String>) -> Option<String> {
     };
     let names = ["upstream_connect_time", "upstream_header_time", "upstream_response_time", "request_time"];
     let times: Vec<_> = names.iter().filter_map(|name| time(name).map(|time| (name, time))).collect();
-    // Each is rounded on its own, and the request began at a reading of the clock of its own.
-    let wrong = times.windows(2).find(|pair| pair[0].1 > pair[1].1 + 5)?;
+    // Each is rounded on its own and read at a moment of its own, which on a busy machine may be some way apart.
+    let wrong = times.windows(2).find(|pair| pair[0].1 > pair[1].1 + 50)?;
     Some(format!("${} is {} ms and ${} only {} ms", wrong[0].0, wrong[0].1, wrong[1].0, wrong[1].1))
 }
 

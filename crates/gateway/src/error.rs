@@ -1,5 +1,6 @@
 //! What can keep a gateway from starting, or a configuration from taking effect.
 
+use std::error::Error;
 use std::io;
 
 use propylon_config::{Config, Diagnostic, ListenAddress, Report, Span};
@@ -11,14 +12,14 @@ use crate::routing::LocationError;
 #[non_exhaustive]
 pub enum BuildError {
     /// A value that only building can judge, such as a regex.
-    #[error("{what}: {source}")]
+    #[error("{what}")]
     Value {
         /// What it was meant to be.
         what: &'static str,
         /// Where it stands.
         at: Span,
         /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// Locations that can't be in one server.
     #[error("the locations can't be put together: {0}")]
@@ -34,7 +35,7 @@ pub enum BuildError {
 impl BuildError {
     pub(crate) fn value<E>(what: &'static str, at: Span) -> impl FnOnce(E) -> Self
     where
-        E: std::error::Error + Send + Sync + 'static,
+        E: Error + Send + Sync + 'static,
     {
         move |error| Self::Value { what, at, source: Box::new(error) }
     }
@@ -44,7 +45,10 @@ impl BuildError {
     pub fn report(&self, config: &Config) -> Report {
         let diagnostic = match self {
             Self::Value { what, at, source } => Diagnostic::error(*at, *what).label(source.to_string()),
-            other => Diagnostic::whole(other.to_string()),
+            other => Diagnostic::whole(match other.source() {
+                Some(source) => format!("{other}: {source}"),
+                None => other.to_string(),
+            }),
         };
         Report::new(config.source.clone()).with(diagnostic)
     }

@@ -1,7 +1,9 @@
 //! Listening sockets: opened once, kept over reloads.
 
 use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
@@ -76,6 +78,8 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Res
             remove_stale(path)?;
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
             socket.bind(&SockAddr::unix(path)?)?;
+            // As nginx: who may connect is decided by the directory.
+            std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
             socket.listen(backlog)?;
             socket.set_nonblocking(true)?;
             Ok(vec![socket])
@@ -105,8 +109,12 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Res
 
 /// A unix socket that nobody listens on is what a process left that was killed.
 fn remove_stale(path: &Path) -> io::Result<()> {
+    // Connecting to what is no socket is refused as well, and that is not ours to remove.
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_socket());
     match std::os::unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Err(error) if is_socket && error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)
+        }
         _ => Ok(()),
     }
 }

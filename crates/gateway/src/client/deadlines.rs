@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Client;
@@ -58,11 +59,17 @@ fn millis(duration: Duration) -> u64 {
 #[derive(Default)]
 pub(crate) struct Clients {
     all: Mutex<Vec<Weak<Client>>>,
+    /// Somebody connected while there was nobody.
+    first: Notify,
 }
 
 impl Clients {
     pub(crate) fn add(&self, client: &Arc<Client>) {
-        self.all.lock().push(Arc::downgrade(client));
+        let mut all = self.all.lock();
+        all.push(Arc::downgrade(client));
+        if all.len() == 1 {
+            self.first.notify_one();
+        }
     }
 
     /// Wakes every connection one of whose deadlines has passed, for as long as the worker lives.
@@ -70,6 +77,9 @@ impl Clients {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            if self.all.lock().is_empty() {
+                self.first.notified().await; // an idle worker does not wake up
+            }
             ticks.tick().await;
             self.all.lock().retain(|client| {
                 let Some(client) = client.upgrade() else { return false };
