@@ -47,6 +47,8 @@ pub struct Outcome {
     pub settled_kib: u64,
     /// The highest resident memory in KiB towards the end.
     pub last_kib: u64,
+    /// Seconds since the start, resident memory in KiB, descriptors: at each reload.
+    pub samples: Vec<(u64, u64, usize)>,
     /// Descriptors before the first client.
     pub descriptors_before: usize,
     /// The most of them with all clients connected.
@@ -119,7 +121,9 @@ impl Soak {
             if start.elapsed() + self.settle >= self.time {
                 outcome.last_kib = outcome.last_kib.max(resident);
             }
-            outcome.descriptors_during = outcome.descriptors_during.max(propylon.descriptors());
+            let descriptors = propylon.descriptors();
+            outcome.descriptors_during = outcome.descriptors_during.max(descriptors);
+            outcome.samples.push((start.elapsed().as_secs(), resident, descriptors));
         }
         (outcome, reloads)
     }
@@ -135,6 +139,7 @@ impl Outcome {
             generations: 0,
             settled_kib: 0,
             last_kib: 0,
+            samples: Vec::new(),
             descriptors_before: 0,
             descriptors_during: 0,
             descriptors_after: 0,
@@ -149,6 +154,9 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (second, resident, descriptors) in self.samples.iter().step_by(5) {
+            writeln!(f, "after {second:3} s  {resident} KiB, {descriptors} descriptors")?;
+        }
         writeln!(f, "requests     {} answered, {} failed", self.answered, self.failed)?;
         writeln!(f, "reloads      {}, {} configurations seen in answers", self.reloads, self.generations)?;
         writeln!(

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -43,6 +44,8 @@ struct Group {
     servers: Vec<Address>,
     /// Servers whose name has not resolved yet.
     missing: Mutex<Vec<String>>,
+    /// Whether the error log knows of them.
+    reported: AtomicBool,
 }
 
 impl Names {
@@ -54,7 +57,8 @@ impl Names {
             let known = servers.iter().filter_map(literal).collect();
             let missing = servers.iter().filter(|s| literal(s).is_none()).map(ToString::to_string);
             let missing = Mutex::new(missing.collect());
-            Arc::new(Group { peers: Peers::new(name, known), servers: servers.to_vec(), missing })
+            let (peers, servers) = (Peers::new(name, known), servers.to_vec());
+            Arc::new(Group { peers, servers, missing, reported: AtomicBool::new(false) })
         });
         group.peers.clone()
     }
@@ -116,10 +120,12 @@ impl Group {
                 Address::Name { host, port } => match tokio::net::lookup_host((&**host, *port)).await {
                     Ok(found) => peers.extend(found.map(Peer::from)),
                     Err(error) => {
-                        tracing::warn!(
-                            target: "propylon_gateway",
-                            "host not found in upstream \"{host}\": {error}; what needs it answers 502, and it is tried again"
-                        );
+                        if !self.reported.load(Relaxed) {
+                            tracing::warn!(
+                                target: "propylon_gateway",
+                                "host not found in upstream \"{host}\": {error}; what needs it answers 502, and it is tried again"
+                            );
+                        }
                         missing.push(server.to_string());
                     }
                 },
@@ -127,6 +133,9 @@ impl Group {
             }
         }
         self.peers.set(peers);
+        if self.reported.swap(!missing.is_empty(), Relaxed) && missing.is_empty() {
+            tracing::warn!(target: "propylon_gateway", "all hosts of upstream \"{}\" are found now", self.peers.name());
+        }
         *self.missing.lock() = missing;
     }
 }

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::client::{ClientBodyError, Closed};
 use crate::page;
-use crate::route::Unsafe;
+use crate::route::{TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
 pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
@@ -27,6 +27,9 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
         }
         if error.is::<Unsafe>() {
             return StatusCode::NOT_FOUND;
+        }
+        if let Some(error) = error.downcast_ref::<TargetError>() {
+            return error.status();
         }
         if error.is::<propylon_timeout::Error>() {
             return StatusCode::GATEWAY_TIMEOUT;

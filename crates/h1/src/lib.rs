@@ -18,3 +18,10 @@ pub use marks::Marks;
 pub use proto::{RequestHead, ResponseHead};
 pub use received::{ReceivedRequest, ReceivedResponse};
 pub use target::{Target, TargetForm};
+
+#[cfg(h1_drivers)]
+pub mod client;
+#[cfg(h1_drivers)]
+mod io;
+#[cfg(h1_drivers)]
+pub mod server;

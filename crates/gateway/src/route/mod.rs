@@ -22,6 +22,7 @@ use crate::upstreams::Upstreams;
 
 pub(crate) use accel::Unsafe;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
+pub(crate) use proxy::Error as TargetError;
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Method, Request};
+use http::{Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
@@ -34,6 +34,16 @@ pub(crate) enum Error {
     /// The host has no address.
     #[error("{host} could not be resolved")]
     Resolve { host: String, source: std::io::Error },
+}
+
+impl Error {
+    /// What the client is told (nginx: 500 for a configuration that makes no URL).
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Url { .. } | Self::Scheme { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Resolve { .. } => StatusCode::BAD_GATEWAY,
+        }
+    }
 }
 
 /// Writes where the request goes into it: target, method, body. What is set nearer to the leaf may ask for it.

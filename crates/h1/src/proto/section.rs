@@ -1,0 +1,173 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+
+use super::scan::content;
+use crate::marks::classify;
+use crate::{ConnectionOptions, HeadErrorKind, Marks};
+
+/// A header section, and what of it concerns framing and the connection.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    pub(super) headers: HeaderMap,
+    pub(super) marks: Marks,
+    pub(super) connection: ConnectionOptions,
+    length: Option<Result<u64, HeadErrorKind>>,
+    encoding: Option<Result<(), HeadErrorKind>>,
+}
+
+impl Section {
+    /// Reads the lines of `raw` from `start` on; `ends` are the offsets behind each, the empty line's last.
+    pub(super) fn parse(raw: &Bytes, start: usize, ends: &[u32]) -> Result<Self, HeadErrorKind> {
+        let count = ends.len().saturating_sub(1);
+        let mut section = Self::default();
+        section.headers.try_reserve(count).map_err(|_| HeadErrorKind::TooManyFields)?;
+        let mut start = start;
+        for end in ends.iter().take(count) {
+            let end = *end as usize;
+            section.line(raw, start, end)?;
+            start = end;
+        }
+        Ok(section)
+    }
+
+    fn line(&mut self, raw: &Bytes, start: usize, end: usize) -> Result<(), HeadErrorKind> {
+        let line = content(raw.get(start..end).unwrap_or_default());
+        let (name, colon, spelling) = field_name(line)?;
+        let value = line.get(colon + 1..).unwrap_or_default();
+        // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
+        let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
+        let leading = value.iter().take_while(|byte| blank(byte)).count();
+        let trailing = value.iter().rev().take_while(|byte| blank(byte)).count();
+        let from = start + colon + 1 + leading;
+        let to = (start + line.len() - trailing).max(from);
+        // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
+        let value =
+            HeaderValue::from_maybe_shared(raw.slice(from..to)).map_err(|_| HeadErrorKind::FieldValue)?;
+        self.marks |= spelling;
+        let mark = classify(&name);
+        if !mark.is_empty() {
+            self.note(mark, value.as_bytes());
+        }
+        self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
+        Ok(())
+    }
+
+    fn note(&mut self, mark: Marks, value: &[u8]) {
+        let repeated = self.marks.contains(mark);
+        self.marks |= mark;
+        match mark {
+            Marks::HOST if repeated => self.marks |= Marks::HOST_REPEATED,
+            Marks::CONNECTION => self.options(value),
+            Marks::CONTENT_LENGTH => {
+                let length = if repeated { None } else { content_length(value) };
+                self.length = Some(length.ok_or(HeadErrorKind::ContentLength));
+            }
+            Marks::TRANSFER_ENCODING => {
+                let coding =
+                    if repeated { Err(HeadErrorKind::TransferEncoding) } else { only_chunked(value) };
+                self.encoding = Some(coding);
+            }
+            Marks::EXPECT if !value.eq_ignore_ascii_case(b"100-continue") => {
+                self.marks |= Marks::EXPECT_UNKNOWN;
+            }
+            _ => {}
+        }
+    }
+
+    fn options(&mut self, value: &[u8]) {
+        for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
+            let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
+            if is("close") {
+                self.connection.close = true;
+            } else if is("keep-alive") {
+                self.connection.keep_alive = true;
+            } else if is("upgrade") {
+                self.connection.upgrade = true;
+            } else if !option.is_empty() && !is("te") {
+                self.marks |= Marks::NOMINATED;
+            }
+        }
+    }
+
+    /// `Content-Length`, if it is valid and alone.
+    pub(super) fn content_length(&self) -> Result<Option<u64>, HeadErrorKind> {
+        self.length.transpose()
+    }
+
+    /// Whether the body is chunked; the framing is judged here (RFC 9112 6.3).
+    pub(super) fn chunked(&self) -> Result<bool, HeadErrorKind> {
+        let Some(encoding) = self.encoding else { return Ok(false) };
+        if self.length.is_some() {
+            return Err(HeadErrorKind::LengthAndEncoding);
+        }
+        encoding.map(|()| true)
+    }
+
+    /// Whether the client waits for 100: HTTP/1.0 ignores the field (RFC 9110 10.1.1).
+    pub(super) fn expects_continue(&self, version: Version) -> bool {
+        version >= Version::HTTP_11
+            && self.marks.contains(Marks::EXPECT)
+            && !self.marks.contains(Marks::EXPECT_UNKNOWN)
+    }
+}
+
+/// The name that a line begins with, where its colon is, and marks of its spelling.
+fn field_name(line: &[u8]) -> Result<(HeaderName, usize, Marks), HeadErrorKind> {
+    const UNDERSCORE: u8 = 1;
+    const UNUSUAL: u8 = 2;
+    let mut spelling = 0;
+    let mut colon = None;
+    for (at, byte) in line.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'0'..=b'9' => {}
+            b':' => {
+                colon = Some(at);
+                break;
+            }
+            b'_' => spelling |= UNDERSCORE,
+            b' ' | b'\t' if at == 0 => return Err(HeadErrorKind::ObsFold),
+            _ => spelling |= UNUSUAL,
+        }
+    }
+    let colon = colon.ok_or(HeadErrorKind::FieldName)?;
+    let name = line.get(..colon).unwrap_or_default();
+    let name = HeaderName::from_bytes(name).map_err(|_| HeadErrorKind::FieldName)?;
+    let mut marks = Marks::NONE;
+    if spelling & UNDERSCORE != 0 {
+        marks |= Marks::UNDERSCORE;
+    }
+    if spelling & UNUSUAL != 0 {
+        marks |= Marks::UNUSUAL_NAME;
+    }
+    Ok((name, colon, marks))
+}
+
+/// Digits alone, at most 2^63-1 (what nginx and files can count).
+pub(super) fn content_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    let mut length = 0u64;
+    for byte in value {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        length = length.checked_mul(10)?.checked_add(digit)?;
+    }
+    (length <= i64::MAX.unsigned_abs()).then_some(length)
+}
+
+/// `chunked` and nothing else is understood. A list whose last coding is not chunked, or that has it twice, has no
+/// certain end: 400; any other coding is one we do not know: 501 (RFC 9112 6.1).
+fn only_chunked(value: &[u8]) -> Result<(), HeadErrorKind> {
+    if value.eq_ignore_ascii_case(b"chunked") {
+        return Ok(());
+    }
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let mut codings = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    let last = codings.next_back().unwrap_or_default();
+    let mut earlier = codings.clone();
+    let is_token = |coding: &[u8]| coding.first().is_some_and(|byte| super::is_token_byte(*byte));
+    if !is_token(last) || earlier.any(|coding| is_chunked(coding) || !is_token(coding)) {
+        return Err(HeadErrorKind::TransferEncoding);
+    }
+    Err(HeadErrorKind::CodingUnsupported)
+}

@@ -1,0 +1,201 @@
+use bytes::{BufMut, BytesMut};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use super::section::content_length;
+use crate::marks::classify;
+use crate::{FieldOrder, HeaderCase, Marks, Reason};
+
+/// What the caller's fields say that concerns the engine; those of [`OWN`] are not written but replaced.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) marks: Marks,
+    /// Of a `Content-Length` that is valid and alone.
+    pub(super) length: Option<u64>,
+    pub(super) close: bool,
+}
+
+/// Fields that the engine writes itself.
+const OWN: Marks = Marks::CONTENT_LENGTH.and(Marks::TRANSFER_ENCODING).and(Marks::CONNECTION);
+
+impl Given {
+    pub(super) fn note(&mut self, mark: Marks, value: &HeaderValue) {
+        if mark == Marks::CONTENT_LENGTH {
+            let alone = !self.marks.contains(mark);
+            self.length = if alone { content_length(value.as_bytes()) } else { None };
+        } else if mark == Marks::CONNECTION {
+            let mut options = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            self.close |= options.any(|option| option.eq_ignore_ascii_case(b"close"));
+        }
+        self.marks |= mark;
+    }
+}
+
+/// The engine's own fields.
+#[derive(Debug, Default)]
+pub(super) struct Own<'a> {
+    pub(super) length: Option<u64>,
+    pub(super) chunked: bool,
+    /// The options, in the order in which they are written.
+    pub(super) close: bool,
+    pub(super) keep_alive: bool,
+    pub(super) upgrade: bool,
+    pub(super) te: bool,
+    pub(super) date: Option<&'a HeaderValue>,
+}
+
+impl Own<'_> {
+    fn write(&self, case: HeaderCase, dst: &mut BytesMut) {
+        for name in Self::NAMES {
+            if self.has(name) {
+                put_name(name, case, dst);
+                self.put_value(name, dst);
+            }
+        }
+    }
+
+    const NAMES: [&'static HeaderName; 4] =
+        [&header::DATE, &header::CONTENT_LENGTH, &header::TRANSFER_ENCODING, &header::CONNECTION];
+
+    fn has(&self, name: &HeaderName) -> bool {
+        match *name {
+            header::DATE => self.date.is_some(),
+            header::CONTENT_LENGTH => self.length.is_some(),
+            header::TRANSFER_ENCODING => self.chunked,
+            header::CONNECTION => self.close || self.keep_alive || self.upgrade || self.te,
+            _ => false,
+        }
+    }
+
+    fn put_value(&self, name: &HeaderName, dst: &mut BytesMut) {
+        dst.put_slice(b": ");
+        match *name {
+            header::DATE => dst.put_slice(self.date.map_or(b"", HeaderValue::as_bytes)),
+            header::CONTENT_LENGTH => {
+                dst.put_slice(itoa::Buffer::new().format(self.length.unwrap_or_default()).as_bytes());
+            }
+            header::TRANSFER_ENCODING => dst.put_slice(b"chunked"),
+            _ => {
+                let options = [
+                    (self.close, "close"),
+                    (self.keep_alive, "keep-alive"),
+                    (self.upgrade, "upgrade"),
+                    (self.te, "te"),
+                ];
+                let mut first = true;
+                for (_, option) in options.iter().filter(|(on, _)| *on) {
+                    dst.put_slice(if first { b"" } else { b", " });
+                    dst.put_slice(option.as_bytes());
+                    first = false;
+                }
+            }
+        }
+        dst.put_slice(b"\r\n");
+    }
+}
+
+/// Writes the fields of a head, and the empty line: `first` before all others, unless there is an order; `decide` says
+/// what of its own the engine adds.
+pub(super) fn fields<'a, R>(
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    first: Marks,
+    dst: &mut BytesMut,
+    decide: impl FnOnce(&Given) -> (Own<'a>, R),
+) -> R {
+    let case = extensions.get::<HeaderCase>().copied().unwrap_or_default();
+    dst.reserve(48 * headers.len() + 128);
+    let mut given = Given::default();
+    let result = if let Some(order) = extensions.get::<FieldOrder>() {
+        for (name, value) in headers {
+            given.note(classify(name), value);
+        }
+        let (own, result) = decide(&given);
+        ordered(headers, order, case, &own, dst);
+        result
+    } else {
+        if first == Marks::HOST {
+            headers.get_all(header::HOST).iter().for_each(|value| put_field(&header::HOST, case, value, dst));
+        }
+        for (name, value) in headers {
+            let mark = classify(name);
+            if !mark.is_empty() {
+                given.note(mark, value);
+                if OWN.any(mark) || mark == first {
+                    continue;
+                }
+            }
+            put_field(name, case, value, dst);
+        }
+        let (own, result) = decide(&given);
+        own.write(case, dst);
+        result
+    };
+    dst.put_slice(b"\r\n");
+    result
+}
+
+/// The nth entry of a name stands for its nth value; what has no entry follows.
+fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own<'_>, dst: &mut BytesMut) {
+    for (at, (name, written)) in order.entries.iter().enumerate() {
+        let earlier = order.entries.iter().take(at).filter(|(other, _)| other == name).count();
+        if own.has(name) {
+            if earlier == 0 {
+                dst.put_slice(written);
+                own.put_value(name, dst);
+            }
+        } else if !OWN.any(classify(name))
+            && let Some(value) = headers.get_all(name).iter().nth(earlier)
+        {
+            dst.put_slice(written);
+            put_value(value, dst);
+        }
+    }
+    let listed = |name: &HeaderName| order.entries.iter().filter(|(other, _)| other == name).count();
+    for name in headers.keys().filter(|name| !OWN.any(classify(name))) {
+        for value in headers.get_all(name).iter().skip(listed(name)) {
+            put_field(name, case, value, dst);
+        }
+    }
+    for name in Own::NAMES {
+        if own.has(name) && listed(name) == 0 {
+            put_name(name, case, dst);
+            own.put_value(name, dst);
+        }
+    }
+}
+
+pub(super) fn put_field(name: &HeaderName, case: HeaderCase, value: &HeaderValue, dst: &mut BytesMut) {
+    put_name(name, case, dst);
+    put_value(value, dst);
+}
+
+fn put_value(value: &HeaderValue, dst: &mut BytesMut) {
+    dst.put_slice(b": ");
+    dst.put_slice(value.as_bytes());
+    dst.put_slice(b"\r\n");
+}
+
+fn put_name(name: &HeaderName, case: HeaderCase, dst: &mut BytesMut) {
+    let start = dst.len();
+    dst.put_slice(name.as_str().as_bytes());
+    if case == HeaderCase::Title {
+        let mut upper = true;
+        for byte in dst.iter_mut().skip(start) {
+            if upper {
+                byte.make_ascii_uppercase();
+            }
+            upper = *byte == b'-';
+        }
+    }
+}
+
+pub(super) fn status_line(status: StatusCode, extensions: &Extensions, dst: &mut BytesMut) {
+    dst.put_slice(b"HTTP/1.1 ");
+    dst.put_slice(status.as_str().as_bytes());
+    dst.put_u8(b' ');
+    match extensions.get::<Reason>() {
+        Some(reason) => dst.put_slice(reason.as_bytes()),
+        None => dst.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
+    }
+    dst.put_slice(b"\r\n");
+}

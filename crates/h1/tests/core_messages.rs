@@ -1,0 +1,73 @@
+//! Raw messages and what the core makes of them, however they are cut; beside it what nginx 1.31 makes of them (from its
+//! source), and why. A difference from nginx is always to the strict side.
+mod messages;
+mod support;
+
+use http::Method;
+use propylon_h1::Limits;
+use support::{Row, bytes, cuts, request, response};
+
+fn requests(rows: &[Row]) {
+    for row in rows {
+        let raw = bytes(row.raw);
+        for cut in cuts(raw.len()) {
+            let got = request(&raw, &cut, &Limits::default());
+            assert_eq!(got, row.ours, "{:?} cut at {cut:?}: {}", row.raw, row.why);
+        }
+    }
+}
+
+fn responses(method: &Method, rows: &[Row]) {
+    for row in rows {
+        let raw = bytes(row.raw);
+        for cut in cuts(raw.len()) {
+            let got = response(&raw, &cut, method, &Limits::default());
+            assert_eq!(got, row.ours, "{:?} cut at {cut:?}: {}", row.raw, row.why);
+        }
+    }
+}
+
+#[test]
+fn request_lines() {
+    requests(messages::request_line::ROWS);
+}
+
+#[test]
+fn request_fields() {
+    requests(messages::request_fields::ROWS);
+}
+
+#[test]
+fn request_framing() {
+    requests(messages::request_framing::ROWS);
+}
+
+#[test]
+fn chunked_bodies() {
+    requests(messages::chunked::ROWS);
+}
+
+#[test]
+fn responses_to_get() {
+    responses(&Method::GET, messages::response::ROWS);
+}
+
+#[test]
+fn responses_to_head_and_connect() {
+    responses(&Method::HEAD, messages::response::TO_HEAD);
+    responses(&Method::CONNECT, messages::response::TO_CONNECT);
+}
+
+/// A verdict that differs from nginx's says so, is never laxer, and every row has its reason.
+#[test]
+fn no_row_is_laxer_than_nginx() {
+    for row in messages::requests() {
+        assert!(!row.why.is_empty(), "{:?}", row.raw);
+        let refused = |verdict: &str| verdict.starts_with(['4', '5']);
+        let body_refused = row.ours.contains('!') || refused(row.ours);
+        if refused(row.nginx) && !row.why.starts_with("RFC") {
+            assert!(body_refused, "{:?}: nginx {}, we {}", row.raw, row.nginx, row.ours);
+        }
+    }
+    assert!(messages::requests().count() + messages::response::ROWS.len() >= 150, "the table is to grow");
+}
