@@ -154,6 +154,9 @@ impl Shared {
     }
 }
 
+/// Above this size a body is sent piece by piece, by its length, and no other command holds for it.
+const LARGE: usize = 1 << 20;
+
 /// Answers one request; says whether the connection may carry another.
 fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<bool> {
     if let Some(wait) = control.millis("wait") {
@@ -172,6 +175,9 @@ fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<
     } else if control.says("bad-field") {
         stream.send(b"HTTP/1.1 200 OK\r\nX-\x00Bad: a\r\nContent-Length: 0\r\n\r\n")?;
         return Ok(false);
+    }
+    if let Some(size) = control.number("size").filter(|size| *size > LARGE) {
+        return large(stream, control, size);
     }
     let body = control.number("size").map_or_else(|| request.0.clone(), |size| vec![b'x'; size]);
     let keep = !control.says("last") && !control.says("to-close") && !request.lists("connection", "close");
@@ -194,6 +200,16 @@ fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<
     out.extend(frame(&body, true));
     stream.send(&out)?;
     Ok(keep)
+}
+
+/// A large body is sent in pieces behind its head, which must not wait until all of it is made.
+fn large(stream: &mut Stream, control: &Control, size: usize) -> io::Result<bool> {
+    stream.send(&head(control, size, true))?;
+    let piece = [b'x'; 64 * 1024];
+    for at in (0..size).step_by(piece.len()) {
+        stream.send(&piece[..piece.len().min(size - at)])?;
+    }
+    Ok(true)
 }
 
 fn head(control: &Control, length: usize, keep: bool) -> Vec<u8> {

@@ -43,9 +43,9 @@ pub struct Outcome {
     pub reloads: usize,
     /// How many different configurations answered.
     pub generations: usize,
-    /// Resident memory in KiB once it has settled.
+    /// Resident memory in KiB once it has settled: the median around [`Soak::settle`].
     pub settled_kib: u64,
-    /// The highest resident memory in KiB towards the end.
+    /// Resident memory in KiB towards the end: the median of the last stretch as long as [`Soak::settle`].
     pub last_kib: u64,
     /// Seconds since the start, resident memory in KiB, descriptors: at each reload.
     pub samples: Vec<(u64, u64, usize)>,
@@ -115,16 +115,14 @@ impl Soak {
             propylon.rewrite(&config(origin, listen, reloads));
             propylon.signal(Signal::HUP);
             let resident = propylon.resident();
-            if outcome.settled_kib == 0 && start.elapsed() >= self.settle {
-                outcome.settled_kib = resident;
-            }
-            if start.elapsed() + self.settle >= self.time {
-                outcome.last_kib = outcome.last_kib.max(resident);
-            }
             let descriptors = propylon.descriptors();
             outcome.descriptors_during = outcome.descriptors_during.max(descriptors);
             outcome.samples.push((start.elapsed().as_secs(), resident, descriptors));
         }
+        let window = (self.settle.as_secs() / 4).max(1);
+        let around = |second: u64| second.abs_diff(self.settle.as_secs()) <= window;
+        outcome.settled_kib = outcome.median(around);
+        outcome.last_kib = outcome.median(|second| second + self.settle.as_secs() >= self.time.as_secs());
         (outcome, reloads)
     }
 }
@@ -144,6 +142,15 @@ impl Outcome {
             descriptors_during: 0,
             descriptors_after: 0,
         }
+    }
+
+    /// The median of resident memory over the seconds chosen: a machine that is busy for a moment makes requests pile
+    /// up, and memory with them, which is no leak.
+    fn median(&self, chosen: impl Fn(u64) -> bool) -> u64 {
+        let mut resident: Vec<_> =
+            self.samples.iter().filter(|(second, ..)| chosen(*second)).map(|(_, kib, _)| *kib).collect();
+        resident.sort_unstable();
+        resident.get(resident.len() / 2).copied().unwrap_or(0)
     }
 
     /// By how many percent memory grew after it had settled.
