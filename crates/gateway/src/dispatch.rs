@@ -107,6 +107,11 @@ fn find(visit: &Visit) -> Round {
             }
             Round::Location(location)
         }
+        Some(Found::Redirect { index, .. })
+            if server.location(index).internal && !visit.path.is_internal() =>
+        {
+            Round::Location(server.fallback.clone())
+        }
         Some(Found::Redirect { location, index }) => {
             let to = routing::redirect_to(&location, visit.path.args());
             Round::Answer(Some(server.location(index)), moved(visit, &to))

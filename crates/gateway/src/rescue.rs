@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use propylon_exchange::{End, Exchange};
-use propylon_stack::{Body, BoxError, Route, RouteFuture};
+use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -110,49 +110,56 @@ impl RescueLayer {
     }
 }
 
-impl Layer<Route> for RescueLayer {
-    type Service = Rescue;
+impl<S> Layer<S> for RescueLayer {
+    type Service = Rescue<S>;
 
-    fn layer(&self, inner: Route) -> Rescue {
+    fn layer(&self, inner: S) -> Rescue<S> {
         Rescue { inner, token: self.token.clone() }
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Rescue {
-    inner: Route,
+pub(crate) struct Rescue<S> {
+    inner: S,
     token: HeaderValue,
 }
 
-impl Service<Request<Body>> for Rescue {
+impl<S> Service<Request<Body>> for Rescue<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+{
     type Response = Response<Body>;
     type Error = BoxError;
-    type Future = RescueFuture;
+    type Future = RescueFuture<S::Future>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> RescueFuture {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exchange = request.extensions().get::<Exchange>().cloned();
-        RescueFuture { inner: Route::call(&self.inner, request), exchange, token: self.token.clone() }
+        RescueFuture { inner: self.inner.call(request), exchange, token: self.token.clone() }
     }
 }
 
 pin_project! {
-    pub(crate) struct RescueFuture {
-        inner: RouteFuture,
+    pub(crate) struct RescueFuture<F> {
+        #[pin]
+        inner: F,
         exchange: Option<Exchange>,
         token: HeaderValue,
     }
 }
 
-impl Future for RescueFuture {
+impl<F> Future for RescueFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, BoxError>>,
+{
     type Output = Result<Response<Body>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let error = match ready!(this.inner.as_mut().poll(cx)) {
+        let error = match ready!(this.inner.poll(cx)) {
             Ok(response) => return Poll::Ready(Ok(response)),
             Err(error) => error,
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -115,7 +115,15 @@ where
     B::Error: Into<BoxError>,
 {
     fn call(&self, request: Request<Body>) -> RouteFuture {
-        Box::pin(SeamFuture::Waiting { service: self.0.clone(), request: Some(request) })
+        let mut service = self.0.clone();
+        // Nearly always ready at once: then the request moves straight into its future.
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => {
+                Box::pin(SeamFuture::<S, S::Future>::Called { future: service.call(request) })
+            }
+            Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error.into()))),
+            Poll::Pending => Box::pin(SeamFuture::Waiting { service, request: Some(request) }),
+        }
     }
 }
 

@@ -118,12 +118,11 @@ pub(crate) async fn serve<S: Service>(
         .keep_alive(keepalive.is_some())
         .title_case_headers(true)
         .max_header_size(MAX_HEAD)
-        .max_headers(256)
         .serve_connection(io, calls);
 
     let end = poll_fn(|cx| {
         client.waker.register(cx.waker());
-        let polled = http.poll_without_shutdown(cx);
+        let polled = client.polling(|| http.poll_without_shutdown(cx));
         if let Poll::Ready(result) = polled {
             return Poll::Ready(match result {
                 Err(error) if error.is_parse() && client.phase() != Phase::Busy => End::Malformed(error),

@@ -6,7 +6,7 @@ mod http1;
 mod io;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
@@ -60,6 +60,8 @@ pub(crate) struct Client {
     waker: AtomicWaker,
     /// Wakes who waits for the next piece of request body.
     body_waker: AtomicWaker,
+    /// Whether the driver is polling the engine.
+    polling: AtomicBool,
     finished: Mutex<Finished>,
 }
 
@@ -87,6 +89,7 @@ impl Client {
             writing: Deadline::new(epoch),
             waker: AtomicWaker::new(),
             body_waker: AtomicWaker::new(),
+            polling: AtomicBool::new(false),
             finished: Mutex::default(),
         }
     }
@@ -131,6 +134,14 @@ impl Client {
         (self.requests.fetch_add(1, Relaxed) + 1, began)
     }
 
+    /// Runs `poll`, the driver's look at the engine.
+    fn polling<T>(&self, poll: impl FnOnce() -> T) -> T {
+        self.polling.store(true, Relaxed);
+        let polled = poll();
+        self.polling.store(false, Relaxed);
+        polled
+    }
+
     /// Bytes of the current request's head so far.
     pub(crate) fn head_bytes(&self) -> u64 {
         self.head_bytes.load(Relaxed)
@@ -151,7 +162,10 @@ impl Client {
         self.in_flight.fetch_sub(1, Relaxed);
         self.finished.lock().exchanges.push((exchange, logs));
         self.body.disarm();
-        self.waker.wake();
+        // Within the driver's own poll the driver looks anyway, right after it.
+        if !self.polling.load(Relaxed) {
+            self.waker.wake();
+        }
     }
 
     /// Writes the log lines of the exchanges that are over; called when nothing of them is left to be sent.

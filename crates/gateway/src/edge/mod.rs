@@ -114,7 +114,6 @@ async fn serve(
             let timeout = server.settings.timeout.client_body;
             let body = RequestBody::new(body, client.clone(), exchange.clone(), timeout);
             let body = if http_body::Body::is_end_stream(&body) { Body::empty() } else { Body::new(body) };
-            parts.extensions.insert(exchange.clone());
             let visit = Visit::new(server.clone(), path, parts, body, exchange.clone());
             dispatch::dispatch(visit, &mut guard.logs).await
         }

@@ -9,8 +9,9 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
 };
 use http::{HeaderMap, Request, Response};
+use http_body::Body as HttpBody;
 use propylon_config::Settings;
-use propylon_stack::{Body, BoxError, Route, RouteFuture};
+use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -28,61 +29,83 @@ pub(crate) struct Unsafe(String);
 const KEPT: [HeaderName; 6] =
     [CONTENT_TYPE, SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES, ACCEPT_RANGES];
 
-/// The layer, unless the order is ignored.
-pub(crate) fn layer(settings: &Settings) -> Option<AccelLayer> {
-    (!settings.headers.ignore.contains(&X_ACCEL_REDIRECT)).then_some(AccelLayer)
+/// The layer; it lets everything pass where the order is ignored.
+pub(crate) fn layer(settings: &Settings) -> AccelLayer {
+    AccelLayer { obeys: !settings.headers.ignore.contains(&X_ACCEL_REDIRECT) }
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AccelLayer;
+pub(crate) struct AccelLayer {
+    obeys: bool,
+}
 
-impl Layer<Route> for AccelLayer {
-    type Service = Accel;
+impl<S> Layer<S> for AccelLayer {
+    type Service = Accel<S>;
 
-    fn layer(&self, inner: Route) -> Accel {
-        Accel(inner)
+    fn layer(&self, inner: S) -> Accel<S> {
+        Accel { inner, obeys: self.obeys }
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Accel(Route);
+pub(crate) struct Accel<S> {
+    inner: S,
+    obeys: bool,
+}
 
-impl Service<Request<Body>> for Accel {
+impl<S, B> Service<Request<Body>> for Accel<S>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
+    B: HttpBody<Data = Bytes, Error = BoxError> + Send + 'static,
+{
     type Response = Response<Body>;
     type Error = BoxError;
-    type Future = AccelFuture;
+    type Future = AccelFuture<S::Future>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> AccelFuture {
-        AccelFuture(Route::call(&self.0, request))
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        AccelFuture { inner: self.inner.call(request), obeys: self.obeys }
     }
 }
 
-pub(crate) struct AccelFuture(RouteFuture);
+pin_project_lite::pin_project! {
+    pub(crate) struct AccelFuture<F> {
+        #[pin]
+        inner: F,
+        obeys: bool,
+    }
+}
 
-impl Future for AccelFuture {
+impl<F, B> Future for AccelFuture<F>
+where
+    F: Future<Output = Result<Response<B>, BoxError>>,
+    B: HttpBody<Data = Bytes, Error = BoxError> + Send + 'static,
+{
     type Output = Result<Response<Body>, BoxError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = ready!(self.0.as_mut().poll(cx))?;
-        let Some(order) = response.headers().get(X_ACCEL_REDIRECT) else {
-            return Poll::Ready(Ok(response));
-        };
-        let to = Bytes::copy_from_slice(order.as_bytes());
-        let target = match (std::str::from_utf8(&to), Path::parse(to.clone(), Slashes::Keep)) {
-            (Ok(name), _) if name.starts_with('@') => RerouteTarget::Named(name.into()),
-            (_, Ok(path)) => RerouteTarget::Path(path),
-            // nginx: "unsafe URI", then 404.
-            (_, Err(_)) => return Poll::Ready(Err(Unsafe(String::from_utf8_lossy(&to).into_owned()).into())),
-        };
-        let reroute = Reroute { target, keep: kept(response.headers()) };
-        let mut answer = Response::new(Body::empty());
-        answer.extensions_mut().insert(reroute);
-        Poll::Ready(Ok(answer))
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        Poll::Ready(match response.headers().get(X_ACCEL_REDIRECT) {
+            Some(order) if *this.obeys => obey(Bytes::copy_from_slice(order.as_bytes()), response.headers()),
+            _ => Ok(response.map(Body::new)),
+        })
     }
+}
+
+fn obey(order: Bytes, headers: &HeaderMap) -> Result<Response<Body>, BoxError> {
+    let target = match (std::str::from_utf8(&order), Path::parse(order.clone(), Slashes::Keep)) {
+        (Ok(name), _) if name.starts_with('@') => RerouteTarget::Named(name.into()),
+        (_, Ok(path)) => RerouteTarget::Path(path),
+        // nginx: "unsafe URI", then 404.
+        (_, Err(_)) => return Err(Unsafe(String::from_utf8_lossy(&order).into_owned()).into()),
+    };
+    let mut answer = Response::new(Body::empty());
+    answer.extensions_mut().insert(Reroute { target, keep: kept(headers) });
+    Ok(answer)
 }
 
 fn kept(headers: &HeaderMap) -> HeaderMap {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use http::{Request, Response};
 use propylon_config::Settings;
 use propylon_exchange::Exchange;
-use propylon_stack::{Body, BoxError, Route, RouteFuture};
+use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -26,43 +26,53 @@ pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CarryLayer;
 
-impl Layer<Route> for CarryLayer {
-    type Service = Carry;
+impl<S> Layer<S> for CarryLayer {
+    type Service = Carry<S>;
 
-    fn layer(&self, inner: Route) -> Carry {
+    fn layer(&self, inner: S) -> Carry<S> {
         Carry(inner)
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Carry(Route);
+pub(crate) struct Carry<S>(S);
 
-impl Service<Request<Body>> for Carry {
+impl<S> Service<Request<Body>> for Carry<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+{
     type Response = Response<Body>;
     type Error = BoxError;
-    type Future = CarryFuture;
+    type Future = CarryFuture<S::Future>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> CarryFuture {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exchange = request.extensions().get::<Exchange>().cloned();
-        CarryFuture { inner: Route::call(&self.0, request), exchange }
+        CarryFuture { inner: self.0.call(request), exchange }
     }
 }
 
-pub(crate) struct CarryFuture {
-    inner: RouteFuture,
-    exchange: Option<Exchange>,
+pin_project_lite::pin_project! {
+    pub(crate) struct CarryFuture<F> {
+        #[pin]
+        inner: F,
+        exchange: Option<Exchange>,
+    }
 }
 
-impl Future for CarryFuture {
+impl<F> Future for CarryFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, BoxError>>,
+{
     type Output = Result<Response<Body>, BoxError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut response = ready!(self.inner.as_mut().poll(cx))?;
-        if let Some(exchange) = self.exchange.take() {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(exchange) = this.exchange.take() {
             response.extensions_mut().insert(exchange);
         }
         Poll::Ready(Ok(response))

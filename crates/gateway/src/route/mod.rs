@@ -9,11 +9,12 @@ mod respond;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
-use propylon_stack::Route;
+use propylon_stack::{Body, BoxError, Route};
 use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::error::BuildError;
 use crate::rescue::RescueLayer;
@@ -38,60 +39,65 @@ pub(crate) fn location(
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let settings = &location.settings;
-    let leaf = match &location.action {
+    let mut built = match &location.action {
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
-        Action::Return(answer) => Route::new(respond::Respond::new(&answer.value, site)),
-        Action::NotFound => Route::new(respond::Respond::page(StatusCode::NOT_FOUND, site)),
+        Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
+        Action::NotFound => not_found(settings, site, upstreams)?,
     };
-    let mut built = finish(leaf, settings, upstreams)?;
     built.internal = location.internal;
     Ok(built)
 }
 
 /// What answers where no location matches.
 pub(crate) fn not_found(
-    settings: &Arc<Settings>,
+    settings: &Settings,
     site: &Site,
     upstreams: &Upstreams<'_>,
 ) -> Result<Location, BuildError> {
-    finish(Route::new(respond::Respond::page(StatusCode::NOT_FOUND, site)), settings, upstreams)
+    finish(respond::Respond::page(StatusCode::NOT_FOUND, site), settings, upstreams)
 }
 
-/// A server's own `return`.
+/// `return`, of a server or a location.
 pub(crate) fn respond(
     answer: &config::Return,
-    settings: &Arc<Settings>,
+    settings: &Settings,
     site: &Site,
     upstreams: &Upstreams<'_>,
 ) -> Result<Location, BuildError> {
-    finish(Route::new(respond::Respond::new(answer, site)), settings, upstreams)
+    finish(respond::Respond::new(answer, site), settings, upstreams)
 }
 
-/// From the peers up to where errors have become responses. Innermost first, each line with its why.
+/// From the peers up to where errors have become responses: one static group, for it is on the path of every request.
+/// Innermost first, each line with its why.
 fn proxied(
     pass: &Spanned<config::ProxyPass>,
     prefix: usize,
     settings: &Arc<Settings>,
     site: &Site,
     upstreams: &mut Upstreams<'_>,
-) -> Result<Route, BuildError> {
-    let target = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?;
+) -> Result<Location, BuildError> {
     let leaf = proxy::Leaf::new(pass, settings, upstreams);
-    // One static group, for it is on the path of every request: the fields are set nearest to the leaf, when the target,
-    // and with it $proxy_host, is known.
-    let group = target.layer(headers::request(settings).layer(leaf));
-    Ok(Route::new(group)
-        .layer_opt(accel::layer(settings)) // X-Accel-* are orders: obeyed before they are hidden
-        .layer(RescueLayer::new(site.token.clone()))) // errors become responses here: what follows shapes them all
+    let group = headers::request(settings).layer(leaf); // nearest to the leaf: what is set is what is sent
+    let group = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?.layer(group); // $proxy_host, for what is set
+    let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
+    let group = RescueLayer::new(site.token.clone()).layer(group); // from here on errors are responses, and are shaped as such
+    finish(group, settings, upstreams)
 }
 
 /// What every location has around its action.
-fn finish(leaf: Route, settings: &Arc<Settings>, upstreams: &Upstreams<'_>) -> Result<Location, BuildError> {
+fn finish<S>(group: S, settings: &Settings, upstreams: &Upstreams<'_>) -> Result<Location, BuildError>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     let logs = access_log::logs(settings, upstreams)?;
+    let response = headers::response(settings); // hide, add_header
+    let route = match carry::layer(settings) {
+        None => Route::new(response.layer(group)),
+        Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
+    };
     Ok(Location {
-        route: leaf
-            .layer_opt(carry::layer(settings)) // add_header may ask for variables
-            .layer(headers::response(settings)), // hide, add_header
+        route,
         keep: logs.needs().and(headers::needs(settings)).and(proxy::needs(settings)),
         logs,
         internal: false,
