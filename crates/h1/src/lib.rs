@@ -19,9 +19,6 @@ pub use proto::{RequestHead, ResponseHead};
 pub use received::{ReceivedRequest, ReceivedResponse};
 pub use target::{Target, TargetForm};
 
-#[cfg(h1_drivers)]
 pub mod client;
-#[cfg(h1_drivers)]
 mod io;
-#[cfg(h1_drivers)]
 pub mod server;

@@ -119,8 +119,11 @@ impl BitOrAssign for Marks {
 
 impl fmt::Debug for Marks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = NAMES.iter().filter(|(mark, _)| self.contains(*mark)).map(|(_, name)| name);
-        f.debug_set().entries(names).finish()
+        let mut set = f.debug_set();
+        for (_, name) in NAMES.iter().filter(|(mark, _)| self.contains(*mark)) {
+            set.entry(&format_args!("{name}"));
+        }
+        set.finish()
     }
 }
 

@@ -62,7 +62,7 @@ fn header_line() {
 
 #[test]
 fn head() {
-    let limits = with(|limits| limits.head = 36);
+    let limits = with(|limits| limits.head = 34);
     check(
         &limits,
         "GET / HTTP/1.1\r\nA: 45678\r\nB: 4\r\n\r\n",
