@@ -121,6 +121,16 @@ const DELIBERATE: &[Deliberate] = &[
         reason: "a chunked request stays chunked; nginx makes it one with a length when it came with the head",
     },
     Deliberate {
+        exchanges: &["POST in chunks"],
+        variables: &["request_length"],
+        reason: "hyper does not show the framing of chunks: what is counted is the body",
+    },
+    Deliberate {
+        exchanges: &["bad length"],
+        variables: &["request"],
+        reason: "hyper does not show a head that it refuses for its length",
+    },
+    Deliberate {
         exchanges: &["upstream in chunks"],
         variables: &["upstream_response_length"],
         reason: "the length of the response, decoded; nginx counts the framing of chunks as well",

@@ -27,6 +27,9 @@ pub(crate) const MAX_HEAD: usize = 32 * 1024;
 /// The longest request line: one buffer of nginx's `large_client_header_buffers 4 8k`.
 pub(crate) const MAX_LINE: usize = 8 * 1024;
 
+/// The most fields of a head; more than a hundred cost the engine an allocation a request.
+pub(crate) const MAX_FIELDS: usize = 256;
+
 /// How long a connection that is being closed is read from, so that the client gets what was said (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -118,6 +121,7 @@ pub(crate) async fn serve<S: Service>(
         .keep_alive(keepalive.is_some())
         .title_case_headers(true)
         .max_header_size(MAX_HEAD)
+        .max_headers(MAX_FIELDS)
         .serve_connection(io, calls);
 
     let end = poll_fn(|cx| {

@@ -154,7 +154,7 @@ fn head(parts: &request::Parts, checked: &Checked) -> Head {
 
 /// What every response gets on its way out.
 fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Response<ResponseBody> {
-    frame(&mut response, &guard.exchange);
+    let chunked = frame(&mut response, &guard.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     let headers = response.headers_mut();
     headers.entry(SERVER).or_insert_with(|| server.token.clone());
@@ -166,27 +166,30 @@ fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Respon
     }
     let status = response.status();
     guard.exchange.responded(status, response.headers());
-    response.map(|body| ResponseBody::new(body, guard))
+    response.map(|body| ResponseBody::new(body, guard, chunked))
 }
 
 /// Writes the framing that the engine would choose: logs show it (`$sent_http_content_length`), so it has to be there.
-fn frame(response: &mut Response<Body>, exchange: &Exchange) {
+/// Returns whether the body goes out in chunks.
+fn frame(response: &mut Response<Body>, exchange: &Exchange) -> bool {
     let status = response.status();
     let head = exchange.head();
     let bodiless = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         || head.is_some_and(|head| head.method == Method::HEAD);
     if bodiless || response.headers().contains_key(CONTENT_LENGTH) {
-        return;
+        return false;
     }
     match http_body::Body::size_hint(response.body()).exact() {
         Some(length) => {
             response.headers_mut().insert(CONTENT_LENGTH, length.into());
+            false
         }
         None if head.is_some_and(|head| head.version == Version::HTTP_11) => {
             response.headers_mut().insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            true
         }
-        None => {} // an HTTP/1.0 client reads until the connection ends
+        None => false, // an HTTP/1.0 client reads until the connection ends
     }
 }
 

@@ -14,11 +14,31 @@ use super::Guard;
 pub(crate) struct ResponseBody {
     inner: Body,
     guard: Guard,
+    /// Whether each frame goes out as a chunk: as in nginx, the framing counts as body.
+    chunked: bool,
 }
 
+/// What ends a chunked body.
+const LAST_CHUNK: u64 = "0\r\n\r\n".len() as u64;
+
 impl ResponseBody {
-    pub(crate) fn new(inner: Body, guard: Guard) -> Self {
-        Self { inner, guard }
+    pub(crate) fn new(inner: Body, guard: Guard, chunked: bool) -> Self {
+        Self { inner, guard, chunked }
+    }
+
+    fn sent(&self, data: &Bytes) {
+        let framing = match (self.chunked, data.len()) {
+            (false, _) | (true, 0) => 0,
+            (true, length) => u64::from(length.ilog2() / 4 + 1) + "\r\n\r\n".len() as u64,
+        };
+        self.guard.exchange.body_sent(data.len() as u64 + framing);
+    }
+
+    fn complete(&self) {
+        if self.chunked && self.guard.exchange.end().is_none() {
+            self.guard.exchange.body_sent(LAST_CHUNK);
+        }
+        self.guard.exchange.ended(End::Complete);
     }
 }
 
@@ -35,18 +55,18 @@ impl HttpBody for ResponseBody {
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    exchange.body_sent(data.len() as u64);
+                    self.sent(data);
                 }
                 // An engine does not ask again for what it knows to be over.
                 if self.inner.is_end_stream() {
-                    self.guard.exchange.ended(End::Complete);
+                    self.complete();
                 }
             }
             Some(Err(error)) => {
                 exchange.ended(End::Truncated);
                 crate::rescue::report_cut(exchange, error);
             }
-            None => exchange.ended(End::Complete),
+            None => self.complete(),
         }
         Poll::Ready(frame)
     }

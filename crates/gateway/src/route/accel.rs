@@ -90,18 +90,18 @@ where
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
         Poll::Ready(match response.headers().get(X_ACCEL_REDIRECT) {
-            Some(order) if *this.obeys => obey(Bytes::copy_from_slice(order.as_bytes()), response.headers()),
+            Some(order) if *this.obeys => obey(&Bytes::copy_from_slice(order.as_bytes()), response.headers()),
             _ => Ok(response.map(Body::new)),
         })
     }
 }
 
-fn obey(order: Bytes, headers: &HeaderMap) -> Result<Response<Body>, BoxError> {
-    let target = match (std::str::from_utf8(&order), Path::parse(order.clone(), Slashes::Keep)) {
+fn obey(order: &Bytes, headers: &HeaderMap) -> Result<Response<Body>, BoxError> {
+    let target = match (std::str::from_utf8(order), Path::parse(order.clone(), Slashes::Keep)) {
         (Ok(name), _) if name.starts_with('@') => RerouteTarget::Named(name.into()),
         (_, Ok(path)) => RerouteTarget::Path(path),
         // nginx: "unsafe URI", then 404.
-        (_, Err(_)) => return Err(Unsafe(String::from_utf8_lossy(&order).into_owned()).into()),
+        (_, Err(_)) => return Err(Unsafe(String::from_utf8_lossy(order).into_owned()).into()),
     };
     let mut answer = Response::new(Body::empty());
     answer.extensions_mut().insert(Reroute { target, keep: kept(headers) });
