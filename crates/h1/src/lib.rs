@@ -1,5 +1,84 @@
-//! HTTP/1.1, in two parts: a core that turns bytes into heads and body events and back and does no I/O, and
-//! connections on tokio that drive it.
+//! An HTTP/1.1 engine for [`tower`](https://docs.rs/tower) services, in two parts: a core that turns bytes into heads and
+//! body events, and back, and does no I/O ([`proto`]), and connections on tokio that drive it ([`server`], [`client`]).
+//! It is as strict as RFC 9112 and never laxer than nginx, hides no field and no byte of a head, and says of every malformed
+//! message what is wrong with it.
+//!
+//! ## Example
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use http::{Extensions, HeaderMap, StatusCode};
+//! use propylon_h1::proto::{Decoder, Event, RequestParser, ResponseToSend, encode_response};
+//! use propylon_h1::{BodySize, Limits};
+//!
+//! let limits = Limits::default();
+//! let mut input = BytesMut::from("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi");
+//! let head = RequestParser::new().parse(&mut input, &limits)?.expect("the head is complete");
+//! let mut body = Decoder::new(head.body);
+//! assert_eq!(body.decode(&mut input, &limits)?, Event::Data("hi".into()));
+//! assert_eq!(body.decode(&mut input, &limits)?, Event::End);
+//!
+//! let mut output = BytesMut::new();
+//! let response = ResponseToSend {
+//!     status: StatusCode::OK,
+//!     headers: &HeaderMap::new(),
+//!     extensions: &Extensions::new(),
+//!     body: BodySize::Known(0),
+//!     method: &head.method,
+//!     version: head.version,
+//!     keep_alive: head.keep_alive,
+//!     date: None,
+//! };
+//! encode_response(&response, &mut output);
+//! assert_eq!(output, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! ## What it does
+//!
+//! - Reads heads and bodies of requests and responses, HTTP/1.0 and 1.1, in whatever pieces they come, and looks at each byte
+//!   once. A verdict never depends on how a message was cut.
+//! - Judges framing by RFC 9112 6: `Content-Length` with `Transfer-Encoding`, repeated or listed lengths, signs, unknown or
+//!   misplaced codings, bare LFs in chunks, overflow, … are errors, each with its status ([`HeadErrorKind`]).
+//! - Bounds everything ([`Limits`]): lines, head, fields, chunk extensions, trailers.
+//! - Keeps what `http` has no place for: the exact target ([`Target`]), the bytes of the head with order and spelling of its
+//!   fields ([`ReceivedRequest`]), the reason phrase ([`Reason`]), and marks of the fields that concern the connection
+//!   ([`Marks`]).
+//! - Writes heads in the case and order that is asked for ([`HeaderCase`], [`FieldOrder`]), frames bodies, and decides what
+//!   becomes of the connection. No CR and no LF gets out but its own.
+//!
+//! ## What it does not
+//!
+//! - It does not judge `Host`, percent-encoding, methods or what `Expect` asks for: it marks, whoever routes decides.
+//! - It does not decode transfer codings other than chunked, and speaks neither HTTP/0.9 nor HTTP/2.
+//! - It does not merge, drop or rename fields. Trailers are kept apart; those that frame or route are left out.
+//!
+//! ## nginx
+//!
+//! | directive | here | default |
+//! |---|---|---|
+//! | `large_client_header_buffers` | `Limits::first_line`, `header_line` (one buffer), `head` (all) | 8 KiB, 8 KiB, 32 KiB |
+//! | `max_headers` | `Limits::fields` | 1000 |
+//! | `underscores_in_headers`, `ignore_invalid_headers` | [`Marks::UNDERSCORE`], [`Marks::UNUSUAL_NAME`] | marked only |
+//! | `keepalive_timeout`, … | not here: the connections' | |
+//!
+//! Differences are to the strict side, each in the table of `tests/messages` with its reason: no HTTP/0.9, one blank between
+//! the parts of a request line, no controls in values, names are tokens, chunk sizes have nothing but extensions behind them.
+//!
+//! ## Errors
+//!
+//! | error | what | then |
+//! |---|---|---|
+//! | [`HeadError`] | a head was refused: kind, status, and what had come of its first line | answer, close |
+//! | [`BodyError`] | a body is malformed, too large in its framing, or cut short | 400 if nothing was answered yet, close |
+//! | [`EncodeError`] | a body does not keep to its length, a target cannot be written | close |
+//!
+//! ## Cost
+//!
+//! A head is frozen, not copied: header values, target and raw bytes share it, so that it lives until the last of them is
+//! dropped. Beside it a `HeaderMap` is allocated once for all fields, and `http::Uri` and one extension in `into_request`. Body
+//! bytes are split off the read buffer without a copy. Encoding writes into one buffer and allocates nothing of its own.
+//! A parser, a decoder and an encoder are a few words each; nothing is kept between messages.
 
 mod error;
 mod fields;

@@ -128,6 +128,7 @@ impl fmt::Debug for Marks {
 }
 
 /// The mark of a field's name, [`Marks::NONE`] for most.
+#[inline]
 pub(crate) fn classify(name: &HeaderName) -> Marks {
     let name = name.as_str();
     // By length first: most names are done after one comparison.

@@ -1,4 +1,13 @@
 //! What the encoders write, and what they decide. RFC 9112 4, 6, 7, 9; RFC 9110 8.6, 15.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
 mod support;
 
 use bytes::{Bytes, BytesMut};

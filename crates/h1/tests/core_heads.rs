@@ -1,4 +1,13 @@
 //! What is in a head besides its verdict: marks, raw bytes, the target and its other forms.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
 mod support;
 
 use bytes::BytesMut;

@@ -1,4 +1,13 @@
 //! Every limit: what is at it passes, one byte or line more does not, however the bytes are cut.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
 mod support;
 
 use propylon_h1::Limits;

@@ -1,5 +1,14 @@
 //! Raw messages and what the core makes of them, however they are cut; beside it what nginx 1.31 makes of them (from its
 //! source), and why. A difference from nginx is always to the strict side.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
 mod messages;
 mod support;
 

@@ -1,4 +1,13 @@
 //! What holds for every input.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
 mod support;
 
 use bytes::{Bytes, BytesMut};

@@ -46,9 +46,12 @@ impl Scanner {
         // Collected as they are found only if no earlier call has found some: nearly every head.
         let fresh = self.fields == 0;
         let mut ends = LineEnds::new();
+        // No line of a buffer this small can be too long.
+        let small = buf.len() < limits.head && buf.len().saturating_sub(self.line) < limits.header_line;
         loop {
             let start = self.line;
-            let Some(end) = self.next_line(buf, limits)? else { return Ok(Scan::Partial) };
+            let end = if small { self.next_small_line(buf) } else { self.next_line(buf, limits)? };
+            let Some(end) = end else { return Ok(Scan::Partial) };
             ends.push(u32::try_from(end).map_err(|_| HeadErrorKind::HeadTooLarge)?);
             if is_empty_line(buf, start, end) {
                 if !fresh {
@@ -62,6 +65,14 @@ impl Scanner {
                 return Err(HeadErrorKind::TooManyFields);
             }
         }
+    }
+
+    fn next_small_line(&mut self, buf: &[u8]) -> Option<usize> {
+        let found = memchr(b'\n', buf.get(self.seen..)?);
+        let end = found.map(|at| self.seen + at + 1);
+        self.seen = end.unwrap_or(buf.len());
+        self.line = end.unwrap_or(self.line);
+        end
     }
 
     fn next_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, HeadErrorKind> {

@@ -32,17 +32,20 @@ impl Section {
 
     fn line(&mut self, raw: &Bytes, start: usize, end: usize) -> Result<(), HeadErrorKind> {
         let line = content(raw.get(start..end).unwrap_or_default());
-        let (name, colon, spelling) = field_name(line)?;
-        let value = line.get(colon + 1..).unwrap_or_default();
+        let (colon, spelling) = colon(line).ok_or_else(|| name_error(line))?;
+        let name = HeaderName::from_bytes(line.get(..colon).unwrap_or_default());
+        let name = name.map_err(|_| name_error(line))?;
         // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
-        let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-        let leading = value.iter().take_while(|byte| blank(byte)).count();
-        let trailing = value.iter().rev().take_while(|byte| blank(byte)).count();
-        let from = start + colon + 1 + leading;
-        let to = (start + line.len() - trailing).max(from);
+        let (mut from, mut to) = (colon + 1, line.len());
+        while let Some(b' ' | b'\t') = line.get(from) {
+            from += 1;
+        }
+        while to > from && matches!(line.get(to - 1), Some(b' ' | b'\t')) {
+            to -= 1;
+        }
         // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
-        let value =
-            HeaderValue::from_maybe_shared(raw.slice(from..to)).map_err(|_| HeadErrorKind::FieldValue)?;
+        let value = HeaderValue::from_maybe_shared(raw.slice(start + from..start + to));
+        let value = value.map_err(|_| HeadErrorKind::FieldValue)?;
         self.marks |= spelling;
         let mark = classify(&name);
         if !mark.is_empty() {
@@ -111,35 +114,50 @@ impl Section {
     }
 }
 
-/// The name that a line begins with, where its colon is, and marks of its spelling.
-fn field_name(line: &[u8]) -> Result<(HeaderName, usize, Marks), HeadErrorKind> {
-    const UNDERSCORE: u8 = 1;
-    const UNUSUAL: u8 = 2;
-    let mut spelling = 0;
-    let mut colon = None;
+/// Where the first colon is, and how the name before it is spelled.
+fn colon(line: &[u8]) -> Option<(usize, Marks)> {
+    let mut seen = 0;
     for (at, byte) in line.iter().enumerate() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'0'..=b'9' => {}
-            b':' => {
-                colon = Some(at);
-                break;
-            }
-            b'_' => spelling |= UNDERSCORE,
-            b' ' | b'\t' if at == 0 => return Err(HeadErrorKind::ObsFold),
-            _ => spelling |= UNUSUAL,
+        #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
+        let class = CLASS[usize::from(*byte)];
+        if class == COLON {
+            let underscore = if seen & UNDERSCORE == 0 { Marks::NONE } else { Marks::UNDERSCORE };
+            let unusual = if seen & UNUSUAL == 0 { Marks::NONE } else { Marks::UNUSUAL_NAME };
+            return Some((at, underscore | unusual));
         }
+        seen |= class;
     }
-    let colon = colon.ok_or(HeadErrorKind::FieldName)?;
-    let name = line.get(..colon).unwrap_or_default();
-    let name = HeaderName::from_bytes(name).map_err(|_| HeadErrorKind::FieldName)?;
-    let mut marks = Marks::NONE;
-    if spelling & UNDERSCORE != 0 {
-        marks |= Marks::UNDERSCORE;
+    None
+}
+
+const UNDERSCORE: u8 = 1;
+const UNUSUAL: u8 = 2;
+const COLON: u8 = 4;
+
+/// 0 for letters, digits and `-`.
+static CLASS: [u8; 256] = {
+    let mut classes = [UNUSUAL; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
+        let class = &mut classes[byte as usize];
+        if byte.is_ascii_alphanumeric() || byte == b'-' {
+            *class = 0;
+        } else if byte == b'_' {
+            *class = UNDERSCORE;
+        } else if byte == b':' {
+            *class = COLON;
+        }
+        byte += 1;
     }
-    if spelling & UNUSUAL != 0 {
-        marks |= Marks::UNUSUAL_NAME;
+    classes
+};
+
+fn name_error(line: &[u8]) -> HeadErrorKind {
+    match line.first() {
+        Some(b' ' | b'\t') => HeadErrorKind::ObsFold,
+        _ => HeadErrorKind::FieldName,
     }
-    Ok((name, colon, marks))
 }
 
 /// Digits alone, at most 2^63-1 (what nginx and files can count).
