@@ -1,0 +1,11 @@
+//! What both sides share: recycled buffers, the bytes that came, the bytes that are to go.
+
+mod begun;
+mod buffers;
+mod input;
+mod output;
+
+pub(crate) use begun::{Begun, Stop, begin};
+pub(crate) use buffers::START;
+pub(crate) use input::Input;
+pub(crate) use output::Output;

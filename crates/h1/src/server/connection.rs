@@ -1,0 +1,326 @@
+//! The connection's task.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode, Version};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+
+use super::exchange::Exchange;
+use super::handle::Shared;
+use super::observer::End;
+use super::reading::{Next, Wire};
+use super::sending::Outgoing;
+use super::{
+    Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
+};
+use crate::HeadError;
+use crate::io::{Input, Output};
+use crate::proto::{RequestHead, RequestParser};
+
+/// A client's connection, served by one future until it is over: nothing is spawned.
+///
+/// Requests are served one after the other, pipelined ones too. A service that is being waited for is dropped when the client
+/// leaves. `TCP_NODELAY` should be set: messages leave whole, and the last piece of a large one should not wait.
+#[must_use = "a connection serves when it runs"]
+pub struct Connection<I, S, O, D = OneTimer> {
+    wire: Wire<I, D>,
+    service: S,
+    observer: O,
+}
+
+/// A connection that is over.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Closed<I> {
+    /// The stream, whose writing side was closed if the connection ended in order. `None` if it was handed over.
+    pub io: Option<I>,
+    /// How the last exchange ended, if it was not complete. A response to HTTP/1.0 that was cut looks whole to the client unless
+    /// the stream is now reset (by a zero `SO_LINGER`).
+    pub cut: Option<End>,
+    /// How many requests it had.
+    pub requests: u64,
+}
+
+/// What follows an exchange.
+enum After {
+    Next,
+    Close {
+        linger: bool,
+    },
+    /// It was cut: nothing more can be said.
+    Drop(End),
+    HandOver(oneshot::Sender<Upgraded>),
+}
+
+impl<I, S, O> Connection<I, S, O> {
+    /// Serves `io` with `service`; `observer` is told what happens.
+    pub fn new(io: I, service: S, observer: O) -> Self {
+        let config = Arc::<Config>::default();
+        let wire = Wire {
+            io,
+            input: Input::new(config.read_buffer),
+            output: Output::default(),
+            parser: RequestParser::new(),
+            config,
+            deadlines: OneTimer::new(),
+            shared: Arc::<Shared>::default(),
+            requests: 0,
+            writing: false,
+            driver: None,
+        };
+        Self { wire, service, observer }
+    }
+}
+
+impl<I, S, O, D> Connection<I, S, O, D> {
+    /// Behaves as `config` says, instead of its default.
+    pub fn config(mut self, config: Arc<Config>) -> Self {
+        self.wire.input = Input::new(config.read_buffer);
+        self.wire.config = config;
+        self
+    }
+
+    /// Has its deadlines watched by `deadlines`, instead of a timer of its own.
+    pub fn deadlines<E: Deadlines>(self, deadlines: E) -> Connection<I, S, O, E> {
+        let Wire { io, input, output, parser, config, deadlines: _, shared, requests, writing, driver } =
+            self.wire;
+        let wire = Wire { io, input, output, parser, config, deadlines, shared, requests, writing, driver };
+        Connection { wire, service: self.service, observer: self.observer }
+    }
+
+    /// Speaks to the connection while it runs.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.wire.shared))
+    }
+}
+
+impl<I, S, O, D> Connection<I, S, O, D>
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Service,
+    O: Observer,
+    D: Deadlines,
+{
+    /// Serves until the connection is over.
+    pub async fn run(self) -> Closed<I> {
+        let Self { mut wire, service, observer } = self;
+        wire.deadlines.arm(Wait::Read, wire.config.timeouts.head);
+        let after = loop {
+            let after = match poll_fn(|cx| wire.poll_head(&observer, cx)).await {
+                Next::Head(head) => serve(&mut wire, &service, &observer, head).await,
+                Next::Rejected(error, came) => reject(&mut wire, &observer, &error, came).await,
+                Next::Closed => After::Close { linger: false },
+            };
+            if !matches!(after, After::Next) {
+                break after;
+            }
+            // Between two requests nothing is held.
+            wire.input.rest();
+            wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
+        };
+        if let After::Close { linger } = after {
+            wire.close(linger).await;
+        }
+        let Wire { io, mut input, requests, .. } = wire;
+        match after {
+            After::HandOver(taker) => {
+                // Nobody takes it: it is closed.
+                let _ = taker.send(Upgraded::new(io, input.take().freeze()));
+                Closed { io: None, cut: None, requests }
+            }
+            After::Drop(end) => Closed { io: Some(io), cut: Some(end), requests },
+            After::Next | After::Close { .. } => Closed { io: Some(io), cut: None, requests },
+        }
+    }
+}
+
+/// Serves one request.
+async fn serve<I, S, O, D>(wire: &mut Wire<I, D>, service: &S, observer: &O, head: RequestHead) -> After
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin,
+    S: Service,
+    O: Observer,
+    D: Deadlines,
+{
+    wire.requests += 1;
+    let mut flight = Flight::new(observer, Exchange::new(wire.requests, &head, wire.output.sent()));
+    let exchange = &mut flight.exchange;
+    let request = exchange.request(head, wire.input.bytes(), &wire.config.limits, &wire.shared);
+    wire.shared.open.store(exchange.number, Ordering::Release);
+    let context = Context {
+        shared: Arc::clone(&wire.shared),
+        number: exchange.number,
+        interim: exchange.version >= Version::HTTP_11,
+        upgrade: exchange.upgrade,
+    };
+    let served = {
+        let mut future = pin!(service.call(request, context));
+        poll_fn(|cx| wire.poll_serving(exchange, future.as_mut(), cx)).await
+    };
+    let response = match served {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => return flight.cut(wire, End::Unanswered),
+        Err(end) => return flight.cut(wire, end),
+    };
+    let status = response.status();
+    let (end, keep_alive) = respond(wire, exchange, response).await;
+    if end != End::Complete {
+        return flight.cut(wire, end);
+    }
+    flight.finish(wire.output.sent(), end);
+    let exchange = &mut flight.exchange;
+    if switches(&exchange.method, status) {
+        let taker = exchange.upgrade.then(|| wire.shared.take_upgrade(exchange.number)).flatten();
+        return taker.map_or(After::Close { linger: false }, After::HandOver);
+    }
+    if exchange.incoming.is_none() && !exchange.broken {
+        return if keep_alive { After::Next } else { After::Close { linger: !wire.input.is_empty() } };
+    }
+    let mut dropped = 0;
+    if keep_alive && poll_fn(|cx| wire.poll_drain(exchange, &mut dropped, cx)).await {
+        return After::Next;
+    }
+    After::Close { linger: true }
+}
+
+/// Sends a response: how that ended, and whether the connection stays.
+async fn respond<I, B, D>(
+    wire: &mut Wire<I, D>,
+    exchange: &mut Exchange,
+    response: Response<B>,
+) -> (End, bool)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    B: Body<Data = Bytes>,
+    D: Deadlines,
+{
+    let sent = wire.begin_response(exchange, &response);
+    let mut outgoing = Outgoing::new(sent.encoder);
+    let mut body = pin!(response.into_body());
+    let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
+    wire.output.clear();
+    (end, sent.keep_alive)
+}
+
+/// Answers a head that was refused.
+async fn reject<I, O, D>(wire: &mut Wire<I, D>, observer: &O, error: &HeadError, head_bytes: u64) -> After
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    O: Observer,
+    D: Deadlines,
+{
+    wire.requests += 1;
+    let answer = observer.head_rejected(Rejected { number: wire.requests, error, head_bytes });
+    let exchange = Exchange::rejected(wire.requests, head_bytes, wire.output.sent());
+    let mut flight = Flight::new(observer, exchange);
+    let Some(answer) = answer else {
+        return flight.cut(wire, End::Unanswered);
+    };
+    let (end, _) = respond(wire, &mut flight.exchange, answer.map(RequestBody::full)).await;
+    if end != End::Complete {
+        return flight.cut(wire, end);
+    }
+    flight.finish(wire.output.sent(), end);
+    After::Close { linger: true }
+}
+
+/// Whether the response hands the connection over.
+fn switches(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS || (*method == Method::CONNECT && status.is_success())
+}
+
+/// An exchange whose end is told once, whatever becomes of it.
+struct Flight<'a, O: Observer> {
+    observer: &'a O,
+    exchange: Exchange,
+    told: bool,
+}
+
+impl<'a, O: Observer> Flight<'a, O> {
+    fn new(observer: &'a O, exchange: Exchange) -> Self {
+        Self { observer, exchange, told: false }
+    }
+
+    /// `sent`: by the connection so far.
+    fn finish(&mut self, sent: u64, end: End) {
+        self.told = true;
+        self.observer.finished(&self.exchange.outcome(sent, end));
+    }
+
+    fn cut<I, D>(mut self, wire: &Wire<I, D>, end: End) -> After {
+        self.finish(wire.output.sent(), end);
+        After::Drop(end)
+    }
+}
+
+impl<O: Observer> Drop for Flight<'_, O> {
+    fn drop(&mut self) {
+        if !self.told {
+            let sent = self.exchange.sent_so_far;
+            self.finish(sent, End::Aborted);
+        }
+    }
+}
+
+impl<I, S, O, D> fmt::Debug for Connection<I, S, O, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("requests", &self.wire.requests).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context as Cx, Poll, Waker};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Looks for the next head once: whether there is one, and whether a buffer is held.
+    fn look<I: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<I, OneTimer>) -> (bool, bool) {
+        let polled = wire.poll_head(&(), &mut Cx::from_waker(Waker::noop()));
+        let held = wire.input.holds_buffer() || wire.output.holds_buffer();
+        (matches!(polled, Poll::Ready(Next::Head(_))), held)
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_holds_no_buffer() {
+        struct Hello;
+        impl Service for Hello {
+            type Body = RequestBody;
+            type Error = ();
+
+            async fn call(
+                &self,
+                _: http::Request<RequestBody>,
+                _: Context,
+            ) -> Result<Response<RequestBody>, ()> {
+                Ok(Response::new(Bytes::from_static(b"hello").into()))
+            }
+        }
+
+        let (mut client, server) = tokio::io::duplex(1024);
+        let mut wire = Connection::new(server, (), ()).wire;
+        assert_eq!(look(&mut wire), (false, false));
+        client.write_all(b"GET / HT").await.unwrap();
+        assert_eq!(look(&mut wire), (false, true));
+        client.write_all(b"TP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+        let Next::Head(head) = poll_fn(|cx| wire.poll_head(&(), cx)).await else { panic!() };
+        assert!(matches!(serve(&mut wire, &Hello, &(), head).await, After::Next));
+        wire.input.rest();
+        assert_eq!(look(&mut wire), (false, false));
+        let mut some = [0; 15];
+        client.read_exact(&mut some).await.unwrap();
+        assert_eq!(&some, b"HTTP/1.1 200 OK");
+        let size = size_of_val(&wire);
+        assert!(size <= 1024, "{size} bytes for each idle connection");
+    }
+}

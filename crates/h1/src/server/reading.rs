@@ -1,0 +1,166 @@
+//! Reading: heads while no request is served, pieces of its body while one is.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::body::{Piece, RequestBodyError};
+use super::exchange::Exchange;
+use super::handle::Shared;
+use super::{Config, Deadlines, Observer, Wait};
+use crate::HeadError;
+use crate::io::{Input, Output};
+use crate::proto::{CONTINUE, Event, RequestHead, RequestParser};
+
+/// The stream with all that belongs to it rather than to a request.
+pub(super) struct Wire<I, D> {
+    pub(super) io: I,
+    pub(super) input: Input,
+    pub(super) output: Output,
+    pub(super) parser: RequestParser,
+    pub(super) config: Arc<Config>,
+    pub(super) deadlines: D,
+    pub(super) shared: Arc<Shared>,
+    /// Requests that have begun.
+    pub(super) requests: u64,
+    /// Whether the write deadline is armed.
+    pub(super) writing: bool,
+    /// Whom `shared` wakes.
+    pub(super) driver: Option<Waker>,
+}
+
+/// What came instead of silence.
+pub(super) enum Next {
+    Head(RequestHead),
+    /// With how many bytes of it came.
+    Rejected(HeadError, u64),
+    /// Nothing: the connection is over.
+    Closed,
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
+    /// Lets `shared` wake this task.
+    pub(super) fn register(&mut self, cx: &Context<'_>) {
+        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
+            self.driver = Some(cx.waker().clone());
+            self.shared.driven_by(cx.waker());
+        }
+    }
+
+    /// Waits for the next request head.
+    pub(super) fn poll_head<O: Observer>(&mut self, observer: &O, cx: &mut Context<'_>) -> Poll<Next> {
+        self.register(cx);
+        loop {
+            let came = self.input.len();
+            if came > 0 {
+                match self.parser.parse(self.input.bytes(), &self.config.limits) {
+                    Ok(Some(head)) => {
+                        self.deadlines.disarm(Wait::Read);
+                        return Poll::Ready(Next::Head(head));
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        // A head that was refused as a whole is not in the buffer any more.
+                        let whole = came - self.input.len();
+                        let came = if whole > 0 { whole } else { came };
+                        return Poll::Ready(Next::Rejected(error, came as u64));
+                    }
+                }
+            }
+            let idle = self.parser.is_idle(self.input.bytes());
+            match self.input.poll_fill(&mut self.io, cx) {
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    if idle {
+                        self.head_begins(observer);
+                    }
+                }
+                Poll::Ready(_) => {
+                    let cut = self.parser.eof(self.input.bytes());
+                    return Poll::Ready(self.given_up(cut));
+                }
+                Poll::Pending if idle && self.shared.is_draining() => return Poll::Ready(Next::Closed),
+                Poll::Pending => {
+                    if self.deadlines.poll_passed(Wait::Read, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    // A client that never said anything is left in silence.
+                    let late = self.parser.timed_out(self.input.bytes());
+                    return Poll::Ready(self.given_up(late));
+                }
+            }
+        }
+    }
+
+    fn given_up(&self, error: Option<HeadError>) -> Next {
+        error.map_or(Next::Closed, |error| Next::Rejected(error, self.input.len() as u64))
+    }
+
+    fn head_begins<O: Observer>(&mut self, observer: &O) {
+        observer.head_began();
+        // A new connection has its deadline since it began, as in nginx.
+        if self.requests > 0 {
+            self.deadlines.arm(Wait::Read, self.config.timeouts.head);
+        }
+    }
+
+    /// Reads the piece of body that is wanted, and gives it to the reader.
+    pub(super) fn poll_piece(&mut self, exchange: &mut Exchange, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(incoming) = &mut exchange.incoming else { return Poll::Ready(()) };
+        let (piece, over) = loop {
+            if let Some(piece) = incoming.stash.take() {
+                let over = matches!(piece, Piece::Error(_));
+                break (piece, over);
+            }
+            match incoming.decoder.decode(self.input.bytes(), &self.config.limits) {
+                Ok(Event::Data(data)) => {
+                    exchange.body_bytes += data.len() as u64;
+                    break (Piece::Data(data), incoming.decoder.is_end());
+                }
+                Ok(Event::Trailers(trailers)) => break (Piece::Trailers(trailers), false),
+                Ok(Event::End) => break (Piece::End, true),
+                Ok(Event::NeedMore) => {}
+                Err(error) => {
+                    exchange.broken = true;
+                    break (Piece::Error(error.into()), true);
+                }
+            }
+            if exchange.expects && !exchange.answered {
+                exchange.expects = false;
+                self.output.buffer().extend_from_slice(CONTINUE);
+                // Best effort: what the client does not take now, it takes before the response.
+                if self.output.poll_write(&mut self.io, cx).is_ready() {
+                    self.output.recycle();
+                }
+            }
+            let fault = match self.input.poll_fill(&mut self.io, cx) {
+                Poll::Ready(Ok(0)) => incoming.decoder.eof().err().map(RequestBodyError::from),
+                Poll::Ready(Ok(_)) => None,
+                Poll::Ready(Err(error)) => Some(RequestBodyError::Io(error)),
+                Poll::Pending => {
+                    if !incoming.waiting {
+                        incoming.waiting = true;
+                        self.deadlines.arm(Wait::Read, self.config.timeouts.body);
+                    }
+                    if self.deadlines.poll_passed(Wait::Read, cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    Some(RequestBodyError::TimedOut)
+                }
+            };
+            if let Some(fault) = fault {
+                exchange.broken = true;
+                break (Piece::Error(fault), true);
+            }
+        };
+        if incoming.waiting {
+            incoming.waiting = false;
+            self.deadlines.disarm(Wait::Read);
+        }
+        incoming.slot.put(piece, cx);
+        if over {
+            exchange.incoming = None;
+        }
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,169 @@
+//! Sending a response.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::exchange::Exchange;
+use super::observer::End;
+use super::reading::Wire;
+use super::{Deadlines, date};
+use crate::BodySize;
+use crate::proto::{Encoder, ResponseToSend, Sent, encode_response};
+
+/// How far a response's body has got.
+pub(super) struct Outgoing {
+    encoder: Encoder,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// All of it is in the output.
+    Whole,
+    /// It failed: what there is is sent, and then the message is cut.
+    Failed,
+}
+
+impl Outgoing {
+    pub(super) fn new(encoder: Encoder) -> Self {
+        Self { encoder, state: State::Open }
+    }
+
+    /// How the message ends once the output is sent; `None` if more comes.
+    fn end(&self) -> Option<End> {
+        match self.state {
+            State::Open => None,
+            State::Whole => Some(End::Complete),
+            State::Failed => Some(End::Truncated),
+        }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
+    /// Writes the final head to the output.
+    pub(super) fn begin_response<B: Body>(
+        &mut self,
+        exchange: &mut Exchange,
+        response: &Response<B>,
+    ) -> Sent {
+        let output = &mut self.output;
+        self.shared.open.store(0, Ordering::Release);
+        self.shared.take_said(exchange.number, |said| output.buffer().extend_from_slice(said));
+        exchange.answered = true;
+        // A client that was never told to go on may send its body or not.
+        let unasked = exchange.expects && exchange.incoming.is_some();
+        let keep_alive = exchange.keep_alive
+            && !unasked
+            && !exchange.broken
+            && self.config.timeouts.idle.is_some()
+            && !self.shared.is_draining();
+        let body = response.body();
+        let size = if body.is_end_stream() { BodySize::Known(0) } else { body.size_hint().into() };
+        let date = self.config.date.then(date::now);
+        let head = ResponseToSend {
+            status: response.status(),
+            headers: response.headers(),
+            extensions: response.extensions(),
+            body: size,
+            method: &exchange.method,
+            version: exchange.version,
+            keep_alive,
+            date: date.as_ref(),
+        };
+        let sent = encode_response(&head, output.buffer());
+        exchange.sent_head = output.sent() + output.pending() as u64 - exchange.sent_before;
+        sent
+    }
+
+    /// Sends the body; ready when the kernel has all of the message, or never will.
+    pub(super) fn poll_sending<B: Body<Data = Bytes>>(
+        &mut self,
+        exchange: &mut Exchange,
+        outgoing: &mut Outgoing,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<End> {
+        self.register(cx);
+        loop {
+            let waits = self.poll_pull(outgoing, body.as_mut(), cx).is_pending();
+            let flushed = self.poll_flush(cx);
+            exchange.sent_so_far = self.output.sent();
+            match flushed {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Pending if waits => {}
+                Poll::Pending => return Poll::Pending,
+            }
+            if self.output.pending() == 0
+                && let Some(end) = outgoing.end()
+            {
+                return Poll::Ready(end);
+            }
+            if waits {
+                match self.poll_around(exchange, cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(end)) => return Poll::Ready(end),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        }
+    }
+
+    /// Moves the body to the output until that has enough. `Pending`: the body has no more as yet.
+    fn poll_pull<B: Body<Data = Bytes>>(
+        &mut self,
+        outgoing: &mut Outgoing,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        while outgoing.state == State::Open && !self.output.is_full() {
+            if !outgoing.encoder.takes_data() {
+                // HEAD, 204, 304: whatever the body has is not for the client.
+                outgoing.state = State::Whole;
+            } else if body.is_end_stream() {
+                self.finish(outgoing, None);
+            } else {
+                match body.as_mut().poll_frame(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(None) => self.finish(outgoing, None),
+                    Poll::Ready(Some(Err(_))) => outgoing.state = State::Failed,
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(data) => self.push(outgoing, data),
+                        Err(frame) => {
+                            let trailers = frame.into_trailers().ok();
+                            self.finish(outgoing, trailers.as_ref());
+                        }
+                    },
+                }
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn push(&mut self, outgoing: &mut Outgoing, data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        if outgoing.encoder.begin(data.len(), self.output.buffer()).is_err() {
+            outgoing.state = State::Failed; // longer than it said
+            return;
+        }
+        self.output.push(data);
+        outgoing.encoder.end(self.output.buffer());
+        if outgoing.encoder.remaining() == Some(0) {
+            outgoing.state = State::Whole;
+        }
+    }
+
+    fn finish(&mut self, outgoing: &mut Outgoing, trailers: Option<&HeaderMap>) {
+        let whole = outgoing.encoder.finish(trailers, self.output.buffer()).is_ok();
+        outgoing.state = if whole { State::Whole } else { State::Failed };
+    }
+}
