@@ -9,17 +9,21 @@ use propylon_headers::{
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
 };
 
-/// The layer that writes the head of the request to the upstream.
-pub(crate) fn request(settings: &Settings) -> RequestHeadersLayer {
+/// The layer that writes the head of the request to the upstream. `host` is `$proxy_host` where it is always the same.
+pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> RequestHeadersLayer {
     let headers = &settings.headers;
-    let mut layer = RequestHeadersLayer::new()
-        .host(|parts| {
+    let layer = RequestHeadersLayer::new();
+    let layer = match host {
+        Some(host) => layer.host(move |_| Some(host.clone())),
+        None => layer.host(|parts| {
             let proxy = parts.extensions.get::<Exchange>()?.proxy()?;
             HeaderValue::from_str(&proxy.host).ok()
-        })
+        }),
+    };
+    let layer = layer
         .pass_request_headers(settings.upstream.pass_headers)
         .set_all(headers.set.iter().map(request_field));
-    layer = match headers.forwarded {
+    match headers.forwarded {
         Forwarded::Off => layer,
         Forwarded::Append => layer.set(Field::computed(FORWARDED, |parts: &request::Parts| {
             append_forwarded(&parts.headers, &element(parts)?).ok()
@@ -27,8 +31,7 @@ pub(crate) fn request(settings: &Settings) -> RequestHeadersLayer {
         Forwarded::Replace => layer.set(Field::computed(FORWARDED, |parts| {
             append_forwarded(&HeaderMap::new(), &element(parts)?).ok()
         })),
-    };
-    layer
+    }
 }
 
 /// The layer that writes the head of the response to the client.

@@ -77,7 +77,7 @@ fn proxied(
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let leaf = proxy::Leaf::new(pass, settings, upstreams);
-    let group = headers::request(settings).layer(leaf); // nearest to the leaf: what is set is what is sent
+    let group = headers::request(settings, proxy::host(&pass.value)).layer(leaf); // nearest to the leaf: what is set is what is sent
     let group = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?.layer(group); // $proxy_host, for what is set
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
     let group = RescueLayer::new(site.token.clone()).layer(group); // from here on errors are responses, and are shaped as such

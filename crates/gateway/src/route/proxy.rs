@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
@@ -238,6 +238,13 @@ fn aim(
         None => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
     };
     request.extensions_mut().insert(Target(bytes));
+}
+
+/// `$proxy_host` of a `proxy_pass` without variables, as the field that it becomes.
+pub(crate) fn host(pass: &config::ProxyPass) -> Option<HeaderValue> {
+    let config::ProxyPass::Static(target) = pass else { return None };
+    let target = ProxyTarget::parse(&Bytes::copy_from_slice(target.text.as_bytes())).ok()?;
+    HeaderValue::from_str(target.proxy_host()).ok()
 }
 
 fn proxy_host(target: &ProxyTarget) -> Arc<ProxyHost> {
