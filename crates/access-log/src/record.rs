@@ -61,7 +61,8 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         if self.owned && self.head_bytes > 0 {
-            self.exchange.set_bytes_sent(self.head_bytes + self.exchange.body_bytes_sent());
+            let body = self.exchange.body_bytes_sent();
+            self.exchange.set_sent(self.head_bytes + body, body);
         }
         // Counts only if nothing else did: whoever drops a response before its end has lost its client.
         self.ended(End::ClientClosed);

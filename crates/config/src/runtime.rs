@@ -35,7 +35,9 @@ pub enum Workers {
 /// The HTTP/1 engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Http1 {
-    /// hyper's.
+    /// Propylon's own.
+    H1,
+    /// hyper's, to compare with.
     Hyper,
 }
 
@@ -76,10 +78,10 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "http1",
-            kind: Kind::Choice { built: &["hyper"], unbuilt: &["h1"] },
-            need: Need::Default("\"hyper\""),
+            kind: Kind::Choice { built: &["h1", "hyper"], unbuilt: &[] },
+            need: Need::Default("\"h1\""),
             nginx: "",
-            doc: "The HTTP/1 engine.",
+            doc: "The HTTP/1 engine: Propylon's own, or hyper's to compare with.",
         },
     ],
     unbuilt: &["temp_path"],
@@ -89,13 +91,16 @@ impl Runtime {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         let workers = scope.read("workers", |_, value| shape::integer(value.get_ref()));
         let workers = workers.and_then(|count| usize::try_from(count).ok()).and_then(NonZeroUsize::new);
-        let _only_one = scope.text("http1");
+        let http1 = scope.text("http1");
         Self {
             workers: workers.map_or(Workers::Auto, Workers::Count),
             pid_file: scope.text("pid_file").map(|path| PathBuf::from(&**path)),
             shutdown_timeout: scope.duration("shutdown_timeout"),
             reuseport: scope.bool("reuseport"),
-            http1: Http1::Hyper,
+            http1: match http1.as_deref().map(AsRef::as_ref) {
+                Some("hyper") => Http1::Hyper,
+                _ => Http1::H1,
+            },
         }
     }
 }

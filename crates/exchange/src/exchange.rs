@@ -352,9 +352,11 @@ impl Exchange {
         self.0.body_sent.load(Relaxed)
     }
 
-    /// The client's connection carried this many bytes for the response, head and framing included.
-    pub fn set_bytes_sent(&self, n: u64) {
-        self.0.bytes_sent.store(n, Relaxed);
+    /// The client's connection has taken this many bytes for the response, and so many of them for its body with its
+    /// framing: what counts, in the place of what was handed over.
+    pub fn set_sent(&self, all: u64, body: u64) {
+        self.0.bytes_sent.store(all, Relaxed);
+        self.0.body_sent.store(body, Relaxed);
     }
 
     /// Bytes sent to the client (`$bytes_sent`).

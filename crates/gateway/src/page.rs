@@ -2,16 +2,8 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SERVER};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use propylon_stack::Body;
-
-/// A whole answer, for a connection whose HTTP engine has given up.
-#[derive(Default)]
-pub(crate) struct Raw {
-    pub(crate) headers: HeaderMap,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) body_len: u64,
-}
 
 /// The default page for an error or a redirect.
 pub(crate) fn error(status: StatusCode, token: &HeaderValue) -> Response<Body> {
@@ -21,24 +13,17 @@ pub(crate) fn error(status: StatusCode, token: &HeaderValue) -> Response<Body> {
     response
 }
 
-/// The same as bytes; it closes the connection.
-pub(crate) fn raw(status: StatusCode, token: &HeaderValue) -> Raw {
+/// The same for a request that never had a head: the connection closes after it.
+pub(crate) fn closing(status: StatusCode, token: &HeaderValue) -> Response<Bytes> {
     let body = text(status, token);
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(SERVER, token.clone());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
     headers.insert(CONTENT_LENGTH, body.len().into());
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    let mut bytes = format!("HTTP/1.1 {} {}\r\n", status.as_u16(), reason(status)).into_bytes();
-    for (name, value) in &headers {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(&body);
-    Raw { headers, bytes, body_len: body.len() as u64 }
+    response.map(|_| body)
 }
 
 /// Whether a response with this status ends the connection: what the client sent may not be in step any more.

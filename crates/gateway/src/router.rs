@@ -10,6 +10,7 @@ use propylon_config::{self as config, Config, ListenAddress, Settings};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
 
+use crate::client::Engine;
 use crate::error::BuildError;
 use crate::route::{self, EdgeHeaders, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
@@ -25,6 +26,8 @@ pub(crate) struct Listener {
     names: ServerNames,
     servers: Vec<Arc<Server>>,
     default: Arc<Server>,
+    /// How its connections are served: as the default server says.
+    pub(crate) engine: Arc<Engine>,
 }
 
 /// One `[[server]]`.
@@ -112,7 +115,8 @@ impl Listener {
         }
         let default = servers.get(listener.default_server).or(here.first()).cloned();
         let default = default.ok_or(BuildError::NoServer)?;
-        Ok(Self { names: names.build(), servers: here, default })
+        let engine = Arc::new(Engine::new(config.runtime.http1, &default.settings));
+        Ok(Self { names: names.build(), servers: here, default, engine })
     }
 
     pub(crate) fn default_server(&self) -> &Arc<Server> {

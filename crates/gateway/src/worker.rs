@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use propylon_config::{Config, ListenAddress};
 use propylon_exchange::{Address, Connection};
+use propylon_h1::server::Ticker;
 use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -50,6 +51,8 @@ pub(crate) struct Worker {
     epoch: Instant,
     router: ArcSwap<Router>,
     clients: Clients,
+    /// The deadlines of connections on our own engine.
+    ticker: Ticker,
     connections: TaskTracker,
     drain: CancellationToken,
 }
@@ -179,12 +182,17 @@ impl Control {
                     epoch: Instant::now(),
                     router: ArcSwap::from_pointee(router),
                     clients: Clients::default(),
+                    ticker: Ticker::new(),
                     connections: TaskTracker::new(),
                     drain: CancellationToken::new(),
                 });
                 tokio::spawn({
                     let worker = worker.clone();
                     async move { worker.clients.watch().await }
+                });
+                tokio::spawn({
+                    let worker = worker.clone();
+                    async move { worker.ticker.run().await }
                 });
                 self.worker.insert(worker).clone()
             }
@@ -217,7 +225,7 @@ impl Control {
         self.accepting.drain().for_each(|(_, token)| token.cancel());
         let Some(worker) = &self.worker else { return };
         worker.drain.cancel();
-        worker.clients.wake_all();
+        worker.clients.drain();
         worker.connections.close();
         worker.connections.wait().await;
     }
@@ -241,8 +249,10 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
                 let client = Arc::new(Client::new(connection, worker.epoch));
                 worker.clients.add(&client);
-                let served = client::serve(stream, client, edge.clone(), worker.drain.clone());
-                worker.connections.spawn(served);
+                let (edge, serving) = (edge.clone(), worker.clone());
+                worker.connections.spawn(async move {
+                    client::serve(stream, client, edge, &serving.ticker, serving.drain.clone()).await;
+                });
             }
             // The client was gone before it was accepted.
             Err(error) if is_the_clients(&error) => {}

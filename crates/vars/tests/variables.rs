@@ -167,7 +167,7 @@ async fn the_response() {
     assert_eq!(value("$status $sent_http_x $request_completion", &exchange), "000 - ");
     exchange.responded(StatusCode::NOT_FOUND, &headers(&[("x", "1"), ("x", "2")]));
     exchange.body_sent(10);
-    exchange.set_bytes_sent(150);
+    exchange.set_sent(150, 10);
     assert_eq!(value("$status $sent_http_x $sent_http_y", &exchange), "404 1, 2 -");
     assert_eq!(value("$body_bytes_sent $bytes_sent", &exchange), "10 150");
     exchange.ended(End::Complete);

@@ -10,6 +10,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use propylon_exchange::Exchange;
+use propylon_h1::BodyError;
+use propylon_h1::server::RequestBodyError;
+use propylon_stack::BoxError;
 
 use super::Client;
 
@@ -22,25 +25,52 @@ pub(crate) enum ClientBodyError {
     Timeout,
     /// The client left before its end.
     #[error("client prematurely closed connection")]
-    Left(#[source] hyper::Error),
+    Left(#[source] BoxError),
     /// Its framing is wrong.
     #[error("client sent a malformed request body")]
-    Malformed(#[source] hyper::Error),
+    Malformed(#[source] BoxError),
+}
+
+/// A request body as an engine gives it.
+pub(crate) enum Received {
+    /// Timed by its engine.
+    H1(propylon_h1::server::RequestBody),
+    /// Timed here.
+    Hyper(Incoming),
 }
 
 /// The client's request body: its bytes are counted, and the wait for each piece is timed.
 pub(crate) struct RequestBody {
-    inner: Incoming,
+    inner: Received,
     client: Arc<Client>,
     exchange: Exchange,
     timeout: Duration,
 }
 
 impl RequestBody {
-    pub(crate) fn new(inner: Incoming, client: Arc<Client>, exchange: Exchange, timeout: Duration) -> Self {
+    pub(crate) fn new(inner: Received, client: Arc<Client>, exchange: Exchange, timeout: Duration) -> Self {
         Self { inner, client, exchange, timeout }
     }
+
+    /// The wait for a piece is given up when it has taken too long.
+    fn timed(&self, frame: Polled, cx: &mut Context<'_>) -> Polled {
+        if frame.is_ready() {
+            self.client.body.disarm();
+            return frame;
+        }
+        self.client.body_waker.register(cx.waker());
+        if self.client.body.has_passed() {
+            self.client.body.disarm();
+            return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
+        }
+        if !self.client.body.is_armed() {
+            self.client.body.arm(self.timeout);
+        }
+        Poll::Pending
+    }
 }
+
+type Polled = Poll<Option<Result<Frame<Bytes>, ClientBodyError>>>;
 
 impl Body for RequestBody {
     type Data = Bytes;
@@ -50,19 +80,13 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
-        let frame = Pin::new(&mut self.inner).poll_frame(cx);
-        if frame.is_pending() {
-            self.client.body_waker.register(cx.waker());
-            if self.client.body.has_passed() {
-                self.client.body.disarm();
-                return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
+        let frame = match &mut self.inner {
+            Received::H1(body) => Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(h1_error))),
+            Received::Hyper(body) => {
+                let frame = Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(hyper_error)));
+                self.timed(frame, cx)
             }
-            if !self.client.body.is_armed() {
-                self.client.body.arm(self.timeout);
-            }
-            return Poll::Pending;
-        }
-        self.client.body.disarm();
+        };
         match ready!(frame) {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -70,22 +94,37 @@ impl Body for RequestBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => Poll::Ready(Some(Err(if left(&error) {
-                ClientBodyError::Left(error)
-            } else {
-                ClientBodyError::Malformed(error)
-            }))),
-            None => Poll::Ready(None),
+            other => Poll::Ready(other),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match &self.inner {
+            Received::H1(body) => body.is_end_stream(),
+            Received::Hyper(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match &self.inner {
+            Received::H1(body) => body.size_hint(),
+            Received::Hyper(body) => body.size_hint(),
+        }
     }
+}
+
+fn h1_error(error: RequestBodyError) -> ClientBodyError {
+    match error {
+        RequestBodyError::TimedOut => ClientBodyError::Timeout,
+        RequestBodyError::Malformed(cause) if cause != BodyError::Truncated => {
+            ClientBodyError::Malformed(error.into())
+        }
+        _ => ClientBodyError::Left(error.into()),
+    }
+}
+
+fn hyper_error(error: hyper::Error) -> ClientBodyError {
+    if left(&error) { ClientBodyError::Left(error.into()) } else { ClientBodyError::Malformed(error.into()) }
 }
 
 /// Whether the client is gone; else it is there, and what it sent is no body.

@@ -89,10 +89,10 @@ impl Clients {
         }
     }
 
-    /// Wakes every connection, so that each sees that the worker drains.
-    pub(crate) fn wake_all(&self) {
+    /// Has every connection finish.
+    pub(crate) fn drain(&self) {
         for client in self.all.lock().iter().filter_map(Weak::upgrade) {
-            client.waker.wake();
+            client.drain();
         }
     }
 }

@@ -5,12 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use super::{Client, Phase};
+use super::{Client, Phase, Timeouts};
 
 /// A client's stream.
 pub(crate) enum Stream {
@@ -27,15 +26,6 @@ pub(crate) struct Io {
     /// What the engine wrote while no request was being served: its own answer to a malformed head. The gateway gives
     /// that answer itself, with a log line and an error page.
     kept_back: Vec<u8>,
-}
-
-/// How long a client may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timeouts {
-    /// For a request head (`client_header_timeout`).
-    pub(crate) header: Duration,
-    /// Between two writes that it takes (`send_timeout`).
-    pub(crate) send: Duration,
 }
 
 impl Io {

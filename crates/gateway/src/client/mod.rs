@@ -2,26 +2,49 @@
 
 mod body;
 mod deadlines;
-mod http1;
+mod engine;
+mod h1;
+mod hyper;
 mod io;
+mod service;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use propylon_access_log::AccessLogs;
-use propylon_exchange::{Connection, Exchange};
+use propylon_config::Http1;
+use propylon_exchange::{Connection, End, Exchange};
+use propylon_h1::server::{Handle, Ticker};
 use smallvec::SmallVec;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-pub(crate) use body::{ClientBodyError, RequestBody};
+pub(crate) use body::{ClientBodyError, Received, RequestBody};
 pub(crate) use deadlines::{Clients, Deadline};
-pub(crate) use http1::{Closed, MAX_LINE, Rejected, Service, serve};
-pub(crate) use io::{Stream, Timeouts};
+pub(crate) use engine::{Engine, MAX_HEAD, MAX_LINE, Timeouts};
+pub(crate) use io::Stream;
+pub(crate) use service::{Closed, Rejected, Service};
 
 use io::Io;
+
+/// Serves a client's requests until the connection is over, with the engine that the configuration asks for.
+pub(crate) async fn serve<S: Service>(
+    stream: Stream,
+    client: Arc<Client>,
+    service: S,
+    ticker: &Ticker,
+    drain: CancellationToken,
+) {
+    match service.engine().map(|engine| engine.http1) {
+        Some(Http1::H1) => h1::serve(stream, client, service, ticker, drain).await,
+        Some(Http1::Hyper) => hyper::serve(stream, client, service, drain).await,
+        None => {} // a reload took the listener away
+    }
+}
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +86,8 @@ pub(crate) struct Client {
     /// Whether the driver is polling the engine.
     polling: AtomicBool,
     finished: Mutex<Finished>,
+    /// Has our own engine finish what is in flight.
+    handle: OnceLock<Handle>,
 }
 
 /// Exchanges whose last byte was handed over but may not have left.
@@ -91,6 +116,7 @@ impl Client {
             body_waker: AtomicWaker::new(),
             polling: AtomicBool::new(false),
             finished: Mutex::default(),
+            handle: OnceLock::new(),
         }
     }
 
@@ -102,12 +128,17 @@ impl Client {
         }
     }
 
+    /// The first byte of a head came.
+    fn head_begins(&self) {
+        self.phase.store(Phase::Head as u8, Relaxed);
+        self.head_began.store(self.now_nanos(), Relaxed);
+    }
+
     /// Bytes came: the first ones of a request begin its head.
     fn bytes_read(&self, n: u64, head_timeout: Duration) {
         match self.phase() {
             Phase::Idle => {
-                self.phase.store(Phase::Head as u8, Relaxed);
-                self.head_began.store(self.now_nanos(), Relaxed);
+                self.head_begins();
                 self.head_bytes.store(n, Relaxed);
                 // A new connection has had its head deadline since it was accepted, as in nginx.
                 if self.requests.load(Relaxed) > 0 {
@@ -132,6 +163,35 @@ impl Client {
         self.reading.disarm();
         self.in_flight.fetch_add(1, Relaxed);
         (self.requests.fetch_add(1, Relaxed) + 1, began)
+    }
+
+    /// The engine that finishes what is in flight when the worker drains.
+    fn drained_by(&self, handle: Handle) {
+        let _ = self.handle.set(handle); // a connection has one engine
+    }
+
+    /// The worker drains.
+    fn drain(&self) {
+        match self.handle.get() {
+            Some(handle) => handle.drain(),
+            None => self.waker.wake(),
+        }
+    }
+
+    /// The engine knows how the exchange ended, and what the kernel took of it.
+    fn finishes(&self, sent: u64, sent_head: u64, end: End) {
+        self.phase.store(Phase::Idle as u8, Relaxed);
+        let exchanges = std::mem::take(&mut self.finished.lock().exchanges);
+        for (exchange, logs) in exchanges {
+            if exchange.status().is_none()
+                && let Ok(status) = StatusCode::from_u16(499)
+            {
+                exchange.responded(status, &HeaderMap::new());
+            }
+            exchange.set_sent(sent, sent.saturating_sub(sent_head));
+            exchange.ended(end);
+            logs.write(&exchange);
+        }
     }
 
     /// Runs `poll`, the driver's look at the engine.
@@ -183,7 +243,8 @@ impl Client {
         let bodies: u64 = exchanges.iter().map(|(exchange, _)| exchange.body_bytes_sent()).sum();
         let heads = sent.saturating_sub(bodies) / exchanges.len() as u64;
         for (exchange, logs) in exchanges {
-            exchange.set_bytes_sent(exchange.body_bytes_sent() + heads);
+            let body = exchange.body_bytes_sent();
+            exchange.set_sent(body + heads, body);
             logs.write(&exchange);
         }
     }

@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{HeaderMap, StatusCode, Uri, request};
 use propylon_exchange::Address;
+use propylon_h1::ReceivedRequest;
 
 use crate::client::MAX_LINE;
 use crate::router::{Listener, Server};
@@ -34,8 +35,15 @@ pub(crate) struct Checked {
 
 /// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
 pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Address) -> Checked {
-    let target = raw_target(&parts.uri);
-    let bytes = head_length(parts, &target);
+    // Our own engine shows the head as it came; of hyper's it is made up again.
+    let (target, bytes) = match parts.extensions.remove::<ReceivedRequest>() {
+        Some(received) => (received.target.as_bytes().clone(), received.raw.len() as u64),
+        None => {
+            let target = raw_target(&parts.uri);
+            let bytes = head_length(parts, &target);
+            (target, bytes)
+        }
+    };
     let mut checked = Checked {
         server: listener.default_server().clone(),
         host: None,

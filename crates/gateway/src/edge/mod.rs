@@ -5,17 +5,16 @@ mod response;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
-use hyper::body::Incoming;
 use propylon_access_log::AccessLogs;
 use propylon_config::ListenAddress;
 use propylon_exchange::{End, Exchange, Head};
 use propylon_stack::Body;
 
-use crate::client::{self, Client, Closed, Rejected, RequestBody, Timeouts};
+use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody};
 use crate::dispatch::{self, Visit};
 use crate::page;
 use crate::router::{self, Listener, Server};
@@ -48,57 +47,63 @@ impl client::Service for Edge {
     fn call(
         self,
         client: Arc<Client>,
-        request: Request<Incoming>,
+        request: Request<Received>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
         serve(self.current(), client, request)
     }
 
-    fn rejected(&self, client: &Arc<Client>, why: Rejected, head: &[u8]) -> Vec<u8> {
+    fn rejected(
+        &self,
+        client: &Arc<Client>,
+        why: Rejected,
+        line: Bytes,
+        bytes: u64,
+    ) -> Option<Response<Bytes>> {
         let status = why.status();
-        let Some(listener) = self.current() else { return Vec::new() };
+        let listener = self.current()?;
         let server = listener.default_server();
         let (number, began) = client.request_begins();
-        let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-        let line = bytes::Bytes::copy_from_slice(line);
-        let exchange =
-            Exchange::rejected(client.connection.clone(), number, began, line, client.head_bytes());
+        let exchange = Exchange::rejected(client.connection.clone(), number, began, line, bytes);
         exchange.set_server_name(server.name.clone());
         exchange.keep(server.fallback.keep);
-        let answer = if why.is_heard() { page::raw(status, &server.token) } else { page::Raw::default() };
-        exchange.responded(status, &answer.headers);
-        exchange.body_sent(answer.body_len);
-        exchange.ended(if why.is_complete() { End::Complete } else { End::ClientClosed });
+        let answer = why.is_heard().then(|| page::closing(status, &server.token));
+        match &answer {
+            Some(answer) => {
+                exchange.responded(status, answer.headers());
+                exchange.body_sent(answer.body().len() as u64);
+            }
+            None => exchange.responded(status, &HeaderMap::new()),
+        }
+        if !why.is_complete() {
+            exchange.ended(End::ClientClosed);
+        }
         tracing::info!(
             target: "propylon_gateway",
             client = %exchange.client(),
             server = &*server.name,
             "{why}: {status}"
         );
-        client.sent_raw(answer.bytes.len() as u64);
         client.request_ends(exchange, server.fallback.logs.clone());
-        answer.bytes
+        answer
     }
 
-    fn timeouts(&self) -> (Timeouts, Option<Duration>) {
-        let Some(listener) = self.current() else {
-            return (Timeouts { header: Duration::ZERO, send: Duration::ZERO }, None);
-        };
-        let timeout = &listener.default_server().settings.timeout;
-        (Timeouts { header: timeout.client_header, send: timeout.client_send }, timeout.keepalive)
+    fn engine(&self) -> Option<Arc<Engine>> {
+        Some(self.current()?.engine.clone())
     }
 }
 
 async fn serve(
     listener: Option<Arc<Listener>>,
     client: Arc<Client>,
-    request: Request<Incoming>,
+    request: Request<Received>,
 ) -> Result<Response<ResponseBody>, Closed> {
     let (number, began) = client.request_begins();
     let Some(listener) = listener else { return Err(Closed) };
     let (mut parts, body) = request.into_parts();
     let checked = check::check(&listener, &mut parts, client.connection.peer);
     let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &checked));
-    let mut guard = Guard::new(client.clone(), exchange.clone(), &checked);
+    let exact = matches!(body, Received::H1(_));
+    let mut guard = Guard::new(client.clone(), exchange.clone(), &checked, exact);
     exchange.set_server_name(checked.server.name.clone());
     exchange.keep(checked.server.fallback.keep);
     if let Some(host) = checked.host {
@@ -199,11 +204,13 @@ pub(crate) struct Guard {
     exchange: Exchange,
     /// The logs of the location that serves the request, or of the server until there is one.
     logs: AccessLogs,
+    /// Whether the engine tells how the exchange ended, and what the kernel took.
+    exact: bool,
 }
 
 impl Guard {
-    fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked) -> Self {
-        Self { client, exchange, logs: checked.server.fallback.logs.clone() }
+    fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, exact: bool) -> Self {
+        Self { client, exchange, logs: checked.server.fallback.logs.clone(), exact }
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).
@@ -219,8 +226,8 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Only the first end counts: this is the one of a client that left.
-        if self.exchange.end().is_none() {
+        // An engine that knows the true end tells it later. Only the first end counts: this is the one of a client that left.
+        if !self.exact && self.exchange.end().is_none() {
             if self.exchange.status().is_none()
                 && let Ok(status) = StatusCode::from_u16(499)
             {

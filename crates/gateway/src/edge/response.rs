@@ -35,6 +35,9 @@ impl ResponseBody {
     }
 
     fn complete(&self) {
+        if self.guard.exact {
+            return; // it has been handed over: whether it arrives, the engine will tell
+        }
         if self.chunked && self.guard.exchange.end().is_none() {
             self.guard.exchange.body_sent(LAST_CHUNK);
         }
@@ -85,7 +88,7 @@ impl Drop for ResponseBody {
         // A response without a body is never polled; one to HEAD is dropped before it is.
         let head_only = self.guard.exchange.head().is_some_and(|head| head.method == http::Method::HEAD);
         if self.inner.is_end_stream() || head_only {
-            self.guard.exchange.ended(End::Complete);
+            self.complete();
         }
     }
 }

@@ -1,9 +1,8 @@
 //! HTTP/1.1 with a client: hyper's engine, driven so that nothing is answered behind the gateway's back.
 //!
-//! The seam to another engine is this module: it is given a stream and a [`Service`], and serves requests until the
-//! connection is over.
+//! Kept beside our own engine for comparison (`runtime.http1 = "hyper"`).
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -18,78 +17,13 @@ use propylon_stack::BoxError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
-use super::io::Timeouts;
-use super::{Client, Io, Phase, Stream};
-
-/// The largest request head: nginx's `large_client_header_buffers 4 8k`.
-pub(crate) const MAX_HEAD: usize = 32 * 1024;
-
-/// The longest request line: one buffer of nginx's `large_client_header_buffers 4 8k`.
-pub(crate) const MAX_LINE: usize = 8 * 1024;
+use super::{Client, Io, MAX_HEAD, MAX_LINE, Phase, Received, Rejected, Service, Stream};
 
 /// The most fields of a head; more than a hundred cost the engine an allocation a request.
-pub(crate) const MAX_FIELDS: usize = 256;
+const MAX_FIELDS: usize = 256;
 
 /// How long a connection that is being closed is read from, so that the client gets what was said (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
-
-/// What serves a client's requests.
-pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
-    /// The body of its responses.
-    type Body: Body<Data = Bytes, Error = BoxError> + Send + 'static;
-
-    /// Serves one request. `Err` closes the connection without an answer.
-    fn call(
-        self,
-        client: Arc<Client>,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
-
-    /// A head was refused: the bytes to answer with, or none. Writes the log line.
-    fn rejected(&self, client: &Arc<Client>, why: Rejected, head: &[u8]) -> Vec<u8>;
-
-    /// How long the client may take, and rest between requests (`None`: it may not).
-    fn timeouts(&self) -> (Timeouts, Option<Duration>);
-}
-
-/// The connection is to be closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the connection is closed without an answer")]
-pub(crate) struct Closed;
-
-/// Why a request never had a head.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-pub(crate) enum Rejected {
-    /// What came is no request head.
-    #[error("client sent a malformed request head")]
-    Malformed(StatusCode),
-    /// The head did not come in time.
-    #[error("client timed out while sending its request head")]
-    Timeout,
-    /// The client left in the middle of it.
-    #[error("client closed the connection in the middle of its request head")]
-    Left,
-}
-
-impl Rejected {
-    pub(crate) fn status(self) -> StatusCode {
-        match self {
-            Self::Malformed(status) => status,
-            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Left => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// Whether the client sent what it wanted to.
-    pub(crate) fn is_complete(self) -> bool {
-        matches!(self, Self::Malformed(_))
-    }
-
-    /// Whether the client is there to be answered.
-    pub(crate) fn is_heard(self) -> bool {
-        !matches!(self, Self::Left)
-    }
-}
 
 /// Why a connection is over.
 enum End {
@@ -110,12 +44,15 @@ pub(crate) async fn serve<S: Service>(
     service: S,
     drain: CancellationToken,
 ) {
-    let (timeouts, keepalive) = service.timeouts();
+    let Some(engine) = service.engine() else { return };
+    let (timeouts, keepalive) = (engine.timeouts, engine.keepalive);
     client.reading.arm(timeouts.header);
     let io = TokioIo::new(Io::new(stream, client.clone(), timeouts));
     let calls = hyper::service::service_fn({
         let (client, service) = (client.clone(), service.clone());
-        move |request| Box::pin(service.clone().call(client.clone(), request))
+        move |request: Request<Incoming>| {
+            Box::pin(service.clone().call(client.clone(), request.map(Received::Hyper)))
+        }
     });
     let mut http = Builder::new()
         .keep_alive(keepalive.is_some())
@@ -152,9 +89,15 @@ pub(crate) async fn serve<S: Service>(
     let unread = client.phase() == Phase::Busy;
     let mut stream = io.into_stream();
     if let Some(why) = why {
-        let answer = service.rejected(&client, why, &parts.read_buf);
-        // Best effort: the client may be gone, and its log line is written.
-        let _ = tokio::time::timeout(timeouts.send, stream.write_all(&answer)).await;
+        let head = &parts.read_buf;
+        let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
+        let answer =
+            service.rejected(&client, why, Bytes::copy_from_slice(line), client.head_bytes()).map(bytes_of);
+        if let Some(answer) = answer {
+            client.sent_raw(answer.len() as u64);
+            // Best effort: the client may be gone, and its log line is written.
+            let _ = tokio::time::timeout(timeouts.send, stream.write_all(&answer)).await;
+        }
     }
     client.settle();
     linger(stream, why.is_some_and(Rejected::is_heard) || unread).await;
@@ -188,6 +131,22 @@ fn refusal(error: &hyper::Error, answer: &[u8], head: &[u8]) -> StatusCode {
         return if line > MAX_LINE { StatusCode::URI_TOO_LONG } else { StatusCode::BAD_REQUEST };
     }
     answer.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok()).unwrap_or(StatusCode::BAD_REQUEST)
+}
+
+/// A whole answer as bytes, for a connection whose engine has given up.
+fn bytes_of(answer: Response<Bytes>) -> Vec<u8> {
+    let (head, body) = answer.into_parts();
+    let reason = head.status.canonical_reason().unwrap_or("Unknown");
+    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
+    for (name, value) in &head.headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(&body);
+    bytes
 }
 
 /// Closes the stream. If the client may still be sending, what it sends is read for a while: a reset would otherwise

@@ -1,0 +1,77 @@
+//! HTTP/1.1 with a client: our own engine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use propylon_exchange::End;
+use propylon_h1::HeadErrorKind;
+use propylon_h1::server::{self, Connection, Context, Observer, Outcome, RequestBody, Ticker};
+use tokio_util::sync::CancellationToken;
+
+use super::{Client, Closed, Received, Rejected, Service, Stream};
+
+/// Serves a client's requests until the connection is over.
+pub(crate) async fn serve<S: Service>(
+    stream: Stream,
+    client: Arc<Client>,
+    service: S,
+    ticker: &Ticker,
+    drain: CancellationToken,
+) {
+    let Some(engine) = service.engine() else { return };
+    let served = Served { client, service };
+    let connection =
+        Connection::new(stream, &served, &served).config(engine.h1.clone()).deadlines(ticker.deadlines());
+    let handle = connection.handle();
+    if drain.is_cancelled() {
+        handle.drain();
+    }
+    served.client.drained_by(handle);
+    // How it ended is in the log already.
+    let _ = connection.run().await;
+}
+
+/// What the engine serves, and tells.
+struct Served<S> {
+    client: Arc<Client>,
+    service: S,
+}
+
+impl<S: Service> server::Service for Served<S> {
+    type Body = S::Body;
+    type Error = Closed;
+
+    fn call(
+        &self,
+        request: Request<RequestBody>,
+        _: Context,
+    ) -> impl Future<Output = Result<Response<S::Body>, Closed>> + Send {
+        self.service.clone().call(self.client.clone(), request.map(Received::H1))
+    }
+}
+
+impl<S: Service> Observer for Served<S> {
+    fn head_began(&self) {
+        self.client.head_begins();
+    }
+
+    fn head_rejected(&self, rejected: server::Rejected<'_>) -> Option<Response<Bytes>> {
+        let error = rejected.error;
+        let why = match error.kind() {
+            HeadErrorKind::Truncated => Rejected::Left,
+            HeadErrorKind::TimedOut => Rejected::Timeout,
+            _ => Rejected::Malformed(error.status()),
+        };
+        self.service.rejected(&self.client, why, error.first_line().clone(), rejected.head_bytes)
+    }
+
+    fn finished(&self, outcome: &Outcome) {
+        let end = match outcome.end {
+            server::End::Complete | server::End::Unanswered => End::Complete,
+            server::End::Truncated => End::Truncated,
+            _ => End::ClientClosed,
+        };
+        self.client.finishes(outcome.sent, outcome.sent_head, end);
+    }
+}

@@ -1,0 +1,76 @@
+//! What an HTTP engine serves, and what it is told: the seam between engines and the edge.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use propylon_stack::BoxError;
+
+use super::{Client, Engine, Received};
+
+/// What serves a client's requests.
+pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
+    /// The body of its responses.
+    type Body: Body<Data = Bytes, Error = BoxError> + Send + 'static;
+
+    /// Serves one request. `Err` closes the connection without an answer.
+    fn call(
+        self,
+        client: Arc<Client>,
+        request: Request<Received>,
+    ) -> impl Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
+
+    /// A head was refused, of which `bytes` had come, and `line` of its first line: what to answer with, if there is
+    /// somebody to answer. Its log line is written when the answer has left.
+    fn rejected(
+        &self,
+        client: &Arc<Client>,
+        why: Rejected,
+        line: Bytes,
+        bytes: u64,
+    ) -> Option<Response<Bytes>>;
+
+    /// How the engine is set up; none if nobody listens there any more.
+    fn engine(&self) -> Option<Arc<Engine>>;
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+pub(crate) struct Closed;
+
+/// Why a request never had a head.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(crate) enum Rejected {
+    /// What came is no request head.
+    #[error("client sent a malformed request head")]
+    Malformed(StatusCode),
+    /// The head did not come in time.
+    #[error("client timed out while sending its request head")]
+    Timeout,
+    /// The client left in the middle of it.
+    #[error("client closed the connection in the middle of its request head")]
+    Left,
+}
+
+impl Rejected {
+    pub(crate) fn status(self) -> StatusCode {
+        match self {
+            Self::Malformed(status) => status,
+            Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Left => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Whether the client sent what it wanted to.
+    pub(crate) fn is_complete(self) -> bool {
+        matches!(self, Self::Malformed(_))
+    }
+
+    /// Whether the client is there to be answered.
+    pub(crate) fn is_heard(self) -> bool {
+        !matches!(self, Self::Left)
+    }
+}
