@@ -123,12 +123,7 @@ const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         exchanges: &["POST in chunks"],
         variables: &["request_length"],
-        reason: "hyper does not show the framing of chunks: what is counted is the body",
-    },
-    Deliberate {
-        exchanges: &["bad length"],
-        variables: &["request"],
-        reason: "hyper does not show a head that it refuses for its length",
+        reason: "the length of the body, decoded; nginx counts the framing of chunks as well",
     },
     Deliberate {
         exchanges: &["upstream in chunks"],
@@ -141,24 +136,24 @@ const DELIBERATE: &[Deliberate] = &[
         reason: "a response that was cut is not complete; nginx says OK",
     },
     Deliberate {
-        exchanges: &["bad version"],
-        variables: &["status"],
-        reason: "hyper takes HTTP/9.1 for malformed: 400; nginx has 505",
-    },
-    Deliberate {
         exchanges: &["no version", "bad version"],
         variables: &["server_protocol"],
         reason: "nothing is logged as nothing, not as an empty text",
     },
     Deliberate {
-        exchanges: &["bad escape", "bad method", "out of the root"],
+        exchanges: &["bad escape", "out of the root"],
         variables: &["request_uri", "request_length", "http_host"],
         reason: "the whole head is read before it is judged, so more of it is known",
     },
     Deliberate {
         exchanges: &["bad method"],
-        variables: &["request_method", "server_protocol"],
+        variables: &["request_length"],
         reason: "the whole head is read before it is judged, so more of it is known",
+    },
+    Deliberate {
+        exchanges: &["bad coding"],
+        variables: &["request_method", "request_uri", "server_protocol", "http_host", "uri", "document_uri"],
+        reason: "a head that is refused for its framing is not taken apart: the log has its line",
     },
     Deliberate {
         exchanges: &["bad escape", "out of the root"],

@@ -228,10 +228,8 @@ impl Drop for Guard {
     fn drop(&mut self) {
         // An engine that knows the true end tells it later. Only the first end counts: this is the one of a client that left.
         if !self.exact && self.exchange.end().is_none() {
-            if self.exchange.status().is_none()
-                && let Ok(status) = StatusCode::from_u16(499)
-            {
-                self.exchange.responded(status, &HeaderMap::new());
+            if self.exchange.status().is_none() {
+                self.exchange.responded(client::status_of_left(&self.exchange), &HeaderMap::new());
             }
             self.exchange.ended(End::ClientClosed);
         }
