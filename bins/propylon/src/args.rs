@@ -19,8 +19,9 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 all is well; 1 the configuration has errors, or the gateway could not start; 2 the configuration is valid, \
 but something it needs is missing (a name that does not resolve); 64 wrong usage.
 
-Signals: HUP reloads the configuration (tested first; no request is dropped), USR1 opens the log files anew, QUIT finishes \
-what is in flight and ends, TERM and INT end at once.";
+Signals: HUP reloads the configuration (tested first; no request is dropped), USR1 opens the log files anew, USR2 starts \
+the executable anew beside this process, with the same sockets (then QUIT ends this one), QUIT finishes what is in flight and \
+ends, TERM and INT end at once.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -72,7 +72,8 @@ pub(crate) fn load(path: &Path) -> Option<Config> {
     }
 }
 
-fn show(report: &Report) {
+/// Shows a report to whoever started the process.
+pub(crate) fn show(report: &Report) {
     if !report.is_empty() {
         crate::say(&report.render(std::io::stderr().is_terminal()));
     }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use propylon_gateway::Gateway;
 use propylon_gateway::log::Sinks;
+use propylon_gateway::{Gateway, Start};
 
 /// The gateway and, as two servers of its own, the upstreams behind it.
 const CONFIG: &str = include_str!("demo.toml");
@@ -30,7 +30,7 @@ pub(crate) fn demo() -> anyhow::Result<ExitCode> {
         propylon_config::parse(CONFIG, "demo.toml").map_err(|report| anyhow!(report.render(false)))?;
     crate::run::runtime()?.block_on(async {
         let sinks = Sinks::spawn(propylon_gateway::report_trouble)?;
-        let gateway = Gateway::start(loaded.config, sinks, false).await?;
+        let gateway = Gateway::start(loaded.config, Start::new(sinks)).await?;
         crate::print(WELCOME)?;
         tokio::signal::ctrl_c().await?;
         gateway.stop().await;

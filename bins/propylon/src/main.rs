@@ -1,11 +1,15 @@
 //! The `propylon` binary: arguments, signals, exit codes.
 
+mod activation;
 mod args;
 mod check;
 mod demo;
 mod error_log;
 mod explain;
+mod handover;
+mod pid_file;
 mod run;
+mod upgrade;
 
 use std::process::ExitCode;
 

@@ -1,24 +1,43 @@
-//! `propylon run`: the gateway, its signals, its pid file.
+//! `propylon run`: the gateway and its signals.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use propylon_config::{Config, ErrorLogTarget};
-use propylon_gateway::Gateway;
 use propylon_gateway::log::{Sinks, Target};
+use propylon_gateway::{Gateway, Given, Start};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args;
 use crate::error_log::ErrorLog;
+use crate::handover::Predecessor;
+use crate::pid_file::PidFile;
+use crate::upgrade::{self, Upgrade};
+use crate::{activation, args};
 
 /// Runs the gateway until a signal ends it.
 ///
 /// # Errors
 /// When it can't start.
 pub(crate) fn run(args: &args::Run) -> anyhow::Result<ExitCode> {
-    let Some(config) = crate::check::load(&args.source.config) else { return Ok(ExitCode::FAILURE) };
-    runtime()?.block_on(serve(args, config))
+    let executable = upgrade::executable();
+    let (mut predecessor, inherited) = match Predecessor::meet()? {
+        Some((predecessor, sockets)) => (Some(predecessor), (sockets, Vec::new())),
+        None => (None, activation::sockets()),
+    };
+    let Some(config) = load(args, predecessor.as_ref()) else { return Ok(ExitCode::FAILURE) };
+    let result = runtime()?.block_on(async {
+        let running = Running::start(args, config, inherited).await?;
+        if let Some(predecessor) = &predecessor {
+            predecessor.ready();
+        }
+        running.serve(args, executable, predecessor.take()).await;
+        anyhow::Ok(())
+    });
+    if let (Some(predecessor), Err(error)) = (&predecessor, &result) {
+        predecessor.failed(&format!("{error:#}"));
+    }
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 /// The runtime for signals and background work; requests are served on the gateway's own threads.
@@ -29,36 +48,89 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start a runtime")
 }
 
-async fn serve(args: &args::Run, config: Config) -> anyhow::Result<ExitCode> {
-    let sinks = Sinks::spawn(propylon_gateway::report_trouble).context("cannot start the log writer")?;
-    let errors = ErrorLog::install(&sinks, &error_target(args, &config), config.error_log.level)?;
-    let mut signals = Signals::new()?; // before the pid file tells anybody that they are heard
-    let pid_file = args.pid_file.clone().or_else(|| config.runtime.pid_file.clone());
-    let mut gateway = Gateway::start(config, sinks.clone(), args.strict).await?;
-    let pid_file = pid_file.map(PidFile::write).transpose()?;
-    // Not started by systemd: nobody to tell.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    tracing::info!("propylon {} runs with {} workers", env!("CARGO_PKG_VERSION"), gateway.workers());
-
-    loop {
-        match signals.next().await {
-            Told::Reload => reload(args, &mut gateway, &sinks, &errors).await,
-            Told::Reopen => gateway.reopen_logs(),
-            Told::Drain => {
-                let deadline = gateway.config().runtime.shutdown_timeout;
-                let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-                tracing::info!("draining for at most {deadline:?}");
-                gateway.drain(deadline).await;
-                break;
+/// Reads the configuration; what is wrong with it is said here and to the process that waits for this one.
+fn load(args: &args::Run, predecessor: Option<&Predecessor>) -> Option<Config> {
+    match propylon_config::load(&args.source.config) {
+        Ok(loaded) => {
+            crate::check::show(&loaded.warnings);
+            Some(loaded.config)
+        }
+        Err(report) => {
+            crate::check::show(&report);
+            if let Some(predecessor) = predecessor {
+                predecessor.failed(&report.render(false));
             }
-            Told::Stop => {
-                gateway.stop().await;
-                break;
+            None
+        }
+    }
+}
+
+/// A process that serves.
+struct Running {
+    gateway: Gateway,
+    sinks: Sinks,
+    errors: ErrorLog,
+    signals: Signals,
+    pid_file: Option<PidFile>,
+}
+
+impl Running {
+    async fn start(
+        args: &args::Run,
+        config: Config,
+        (sockets, unusable): (Vec<Given>, Vec<String>),
+    ) -> anyhow::Result<Self> {
+        let sinks = Sinks::spawn(propylon_gateway::report_trouble).context("cannot start the log writer")?;
+        let errors = ErrorLog::install(&sinks, &error_target(args, &config), config.error_log.level)?;
+        unusable.iter().for_each(|socket| tracing::warn!("{socket}"));
+        let signals = Signals::new()?; // before the pid file tells anybody that they are heard
+        let pid_file = args.pid_file.clone().or_else(|| config.runtime.pid_file.clone());
+        let patience = config.runtime.shutdown_timeout;
+        let start = Start::new(sinks.clone()).strict(args.strict).sockets(sockets);
+        let gateway = Gateway::start(config, start).await?;
+        match pid_file.map(PidFile::write).transpose() {
+            Ok(pid_file) => Ok(Self { gateway, sinks, errors, signals, pid_file }),
+            Err(error) => {
+                gateway.drain(patience).await; // clients may be connected already
+                Err(error)
             }
         }
     }
-    drop(pid_file);
-    Ok(ExitCode::SUCCESS)
+
+    /// Until a signal ends it.
+    async fn serve(self, args: &args::Run, executable: Option<PathBuf>, predecessor: Option<Predecessor>) {
+        let Self { mut gateway, sinks, errors, mut signals, pid_file } = self;
+        // Not started by systemd: nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        tracing::info!("propylon {} runs with {} workers", env!("CARGO_PKG_VERSION"), gateway.workers());
+        let mut upgrade = Upgrade::new(executable, predecessor, pid_file);
+        loop {
+            let told = tokio::select! {
+                told = signals.next() => told,
+                news = upgrade.news() => {
+                    upgrade.heard(news);
+                    continue;
+                }
+            };
+            // Each of these may close sockets.
+            gateway.keep_paths(upgrade.is_shared());
+            match told {
+                Told::Reload => reload(args, &mut gateway, &sinks, &errors).await,
+                Told::Reopen => gateway.reopen_logs(),
+                Told::Upgrade => upgrade.start(&gateway),
+                Told::Drain => {
+                    let deadline = gateway.config().runtime.shutdown_timeout;
+                    upgrade.say_goodbye();
+                    tracing::info!("draining for at most {deadline:?}");
+                    return gateway.drain(deadline).await;
+                }
+                Told::Stop => {
+                    upgrade.say_goodbye();
+                    return gateway.stop().await;
+                }
+            }
+        }
+    }
 }
 
 /// Tests the file, then puts it to use; what is wrong with it goes to the error log, and the old one stays.
@@ -100,6 +172,7 @@ fn error_target(args: &args::Run, config: &Config) -> Target {
 enum Told {
     Reload,
     Reopen,
+    Upgrade,
     Drain,
     Stop,
 }
@@ -107,6 +180,7 @@ enum Told {
 struct Signals {
     hup: Signal,
     usr1: Signal,
+    usr2: Signal,
     quit: Signal,
     term: Signal,
     int: Signal,
@@ -118,6 +192,7 @@ impl Signals {
         Ok(Self {
             hup: listen(SignalKind::hangup())?,
             usr1: listen(SignalKind::user_defined1())?,
+            usr2: listen(SignalKind::user_defined2())?,
             quit: listen(SignalKind::quit())?,
             term: listen(SignalKind::terminate())?,
             int: listen(SignalKind::interrupt())?,
@@ -128,29 +203,10 @@ impl Signals {
         tokio::select! {
             _ = self.hup.recv() => Told::Reload,
             _ = self.usr1.recv() => Told::Reopen,
+            _ = self.usr2.recv() => Told::Upgrade,
             _ = self.quit.recv() => Told::Drain,
             _ = self.term.recv() => Told::Stop,
             _ = self.int.recv() => Told::Stop,
         }
-    }
-}
-
-/// The pid file, for as long as the process runs.
-struct PidFile(PathBuf);
-
-impl PidFile {
-    fn write(path: PathBuf) -> anyhow::Result<Self> {
-        write(&path).with_context(|| format!("cannot write the pid file {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-fn write(path: &Path) -> std::io::Result<()> {
-    std::fs::write(path, format!("{}\n", std::process::id()))
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0); // somebody else removed it: as good
     }
 }

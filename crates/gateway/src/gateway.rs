@@ -8,9 +8,11 @@ use propylon_access_log::{Sinks, Trouble};
 use propylon_config::{Config, Workers};
 
 use crate::error::StartError;
+use crate::given::Given;
 use crate::listener::Listeners;
 use crate::router::Router;
 use crate::runtime::Runtime;
+use crate::start::Start;
 use crate::upstreams::{Kept, Upstreams};
 use crate::worker;
 
@@ -33,12 +35,10 @@ pub struct Gateway {
 impl Gateway {
     /// Starts a gateway: when this returns, every listener is open and served.
     ///
-    /// Logs go to `sinks`, which the caller may share with a log of its own.
-    /// `strict` makes a name that does not resolve an error, as in nginx; else it disables what needs it.
-    ///
     /// # Errors
     /// When an address can't be listened on, a log can't be opened, or a thread can't be had. Nothing is left running.
-    pub async fn start(config: Config, sinks: Sinks, strict: bool) -> Result<Self, StartError> {
+    pub async fn start(config: Config, start: Start) -> Result<Self, StartError> {
+        let Start { sinks, strict, sockets } = start;
         let config = Arc::new(config);
         let runtime = Arc::new(Runtime::new(sinks));
         validate(&config, &runtime, strict).await?;
@@ -46,17 +46,33 @@ impl Gateway {
             Workers::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             Workers::Count(count) => count,
         };
-        let mut listeners = Listeners::default();
+        // The paths of given sockets are their giver's until this gateway runs.
+        let given = !sockets.is_empty();
+        let mut listeners = Listeners::with(sockets);
+        listeners.keep_paths(given);
         listeners.open(&config.listeners, count.get(), config.runtime.reuseport)?;
-        let workers = (0..count.get())
+        listeners.report_spare();
+        let needed = count.get().max(listeners.most());
+        if needed > count.get() {
+            tracing::warn!(
+                target: "propylon_gateway",
+                "{needed} workers run, not {count}: each inherited socket needs one; runtime.workers changes with the next start"
+            );
+        }
+        let workers = (0..needed)
             .map(|index| worker::Handle::spawn(index, runtime.clone()).map_err(StartError::Worker))
             .collect::<Result<Vec<_>, _>>()?;
         let resolving = tokio::spawn({
             let runtime = runtime.clone();
             async move { runtime.names.keep_resolving().await }
         });
-        let gateway = Self { runtime, listeners, workers, config: config.clone(), strict, resolving };
-        gateway.put_to_use(&config).await?;
+        let mut gateway = Self { runtime, listeners, workers, config: config.clone(), strict, resolving };
+        if let Err(error) = gateway.put_to_use(&config).await {
+            // Some worker may have accepted connections already.
+            gateway.drain(config.runtime.shutdown_timeout).await;
+            return Err(error);
+        }
+        gateway.listeners.keep_paths(false);
         Ok(gateway)
     }
 
@@ -91,6 +107,20 @@ impl Gateway {
         let runtime = Arc::new(Runtime::new(sinks));
         let unresolved = build_once(config, &runtime).await?;
         Ok(unresolved.into_iter().map(|name| format!("host not found in upstream \"{name}\"")).collect())
+    }
+
+    /// Every listening socket once more, for another process that takes over: for its [`Start::sockets`].
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn sockets(&self) -> std::io::Result<Vec<Given>> {
+        self.listeners.duplicates()
+    }
+
+    /// Whether the paths of unix sockets stay when this gateway closes their sockets: while another process listens on
+    /// the same ones.
+    pub fn keep_paths(&mut self, keep: bool) {
+        self.listeners.keep_paths(keep);
     }
 
     /// How many workers there are.

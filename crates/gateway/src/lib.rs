@@ -6,7 +6,7 @@
 //!
 //! ## Example
 //! ```
-//! use propylon_gateway::{Gateway, log::Sinks};
+//! use propylon_gateway::{Gateway, Start, log::Sinks};
 //! use std::io::{Read, Write};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,7 +20,7 @@
 //!     return = [200, "hello $arg_name"]
 //! "#);
 //! let config = propylon_config::parse(&config, "example.toml")?.config;
-//! let gateway = Gateway::start(config, Sinks::spawn(propylon_gateway::report_trouble)?, false).await?;
+//! let gateway = Gateway::start(config, Start::new(Sinks::spawn(propylon_gateway::report_trouble)?)).await?;
 //!
 //! let mut client = std::net::TcpStream::connect(free)?;
 //! client.write_all(b"GET /?name=you HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
@@ -34,6 +34,8 @@
 //!
 //! ## What it does
 //! - [`Gateway`]: start, reload without a dropped request, reopen logs, drain, stop.
+//! - [`Given`]: sockets from systemd, or from a gateway that ran before; with [`Gateway::sockets`], a new process takes over
+//!   without a connection lost.
 //! - [`explain()`]: which server and location answer a request, with each setting and the line that it came from.
 //! - [`routing`]: nginx's rules for paths, hosts, locations and the URI of `proxy_pass`, as pure functions.
 //!
@@ -58,6 +60,7 @@ mod edge;
 mod error;
 mod explain;
 mod gateway;
+mod given;
 mod listener;
 mod names;
 mod page;
@@ -67,12 +70,15 @@ mod route;
 mod router;
 pub mod routing;
 mod runtime;
+mod start;
 mod upstreams;
 mod worker;
 
 pub use error::{BuildError, StartError};
 pub use explain::{ExplainError, Explanation, explain};
 pub use gateway::{Gateway, report_trouble};
+pub use given::Given;
+pub use start::Start;
 
 /// Where logs go: what a caller of [`Gateway::start`] needs to share the gateway's logs.
 pub mod log {

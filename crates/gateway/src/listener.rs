@@ -11,17 +11,40 @@ use propylon_config::{self as config, ListenAddress};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::error::StartError;
+use crate::given::Given;
 
 /// How many connections may wait to be accepted where `backlog=` does not say (nginx: 511).
 const BACKLOG: u32 = 511;
 
 /// The sockets of the process, by address: one a worker where the port is shared by the kernel, else one for all.
+///
+/// Each socket of an address has a queue of its own, into which the kernel puts connections for as long as any process
+/// has that socket open. Two things follow, on which an upgrade without a lost connection rests. A socket that was given
+/// by another process is the same socket with the same queue: whoever accepts first has the connection, and what the
+/// one that leaves has not accepted waits for the one that stays. And none of several sockets may be left without a
+/// worker, nor closed while it is the last handle, for what is in its queue would hang, or be reset: so there are never
+/// fewer workers than sockets ([`Listeners::most`]), and workers beyond them share sockets. More sockets are not opened
+/// beside given ones: if the new process then failed, their queues would go with it.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    open: HashMap<ListenAddress, Vec<Socket>>,
+    open: HashMap<ListenAddress, Open>,
+    /// Given sockets that no `listen` names.
+    spare: Vec<Given>,
+    /// Another process listens on the same sockets: the paths are left to it.
+    keep_paths: bool,
+}
+
+struct Open {
+    sockets: Vec<Socket>,
+    lent: bool,
 }
 
 impl Listeners {
+    /// Opens nothing yet; what was given is used where it is wanted.
+    pub(crate) fn with(given: Vec<Given>) -> Self {
+        Self { open: HashMap::new(), spare: given, keep_paths: false }
+    }
+
     /// Opens what `wanted` names and is not open. On error nothing has changed.
     pub(crate) fn open(
         &mut self,
@@ -29,45 +52,92 @@ impl Listeners {
         workers: usize,
         reuseport: bool,
     ) -> Result<(), StartError> {
+        let is_given = |address: &ListenAddress| self.spare.iter().any(|given| given.is_for(address));
+        let missing = || wanted.iter().filter(|listener| !self.open.contains_key(&listener.address));
         let mut fresh = Vec::new();
-        for listener in wanted {
-            if self.open.contains_key(&listener.address) {
-                continue;
-            }
+        for listener in missing().filter(|listener| !is_given(&listener.address)) {
             let sockets = open(listener, workers, reuseport)
                 .map_err(|source| StartError::Listen { address: listener.address.clone(), source })?;
-            fresh.push((listener.address.clone(), sockets));
+            fresh.push((listener.address.clone(), Open { sockets, lent: false }));
+        }
+        let given: Vec<_> =
+            missing().map(|listener| &listener.address).filter(|a| is_given(a)).cloned().collect();
+        for address in given {
+            let lent = self.spare.iter().any(|given| given.lent && given.is_for(&address));
+            let sockets = self.spare.extract_if(.., |given| given.is_for(&address));
+            let sockets = sockets.map(|given| given.socket).collect();
+            fresh.push((address, Open { sockets, lent }));
         }
         self.open.extend(fresh);
         Ok(())
     }
 
+    /// Reports what was given and is not wanted. What was handed over is closed: the other process accepts from it for
+    /// as long as its own configuration has it. What is lent stays for a later configuration.
+    pub(crate) fn report_spare(&mut self) {
+        self.spare.retain(|given| {
+            let address = &given.address;
+            if given.lent {
+                tracing::warn!(target: "propylon_gateway", "no server listens on {address}, for which a socket was given");
+            } else {
+                tracing::info!(target: "propylon_gateway", "no server listens on {address} any more");
+            }
+            given.lent
+        });
+    }
+
     /// Closes what `wanted` does not name any more.
     pub(crate) fn close_others(&mut self, wanted: &[config::Listener]) {
-        self.open.retain(|address, _| {
-            let keep = wanted.iter().any(|listener| listener.address == *address);
-            if !keep {
-                remove_unix_path(address);
+        let gone =
+            self.open.extract_if(|address, _| wanted.iter().all(|listener| listener.address != *address));
+        for (address, open) in gone {
+            if open.lent {
+                let given = |socket| Given { socket, address: address.clone(), lent: true };
+                self.spare.extend(open.sockets.into_iter().map(given));
+            } else if !self.keep_paths {
+                remove_unix_path(&address);
             }
-            keep
-        });
+        }
+    }
+
+    /// Whether the paths of unix sockets stay where their sockets are closed.
+    pub(crate) fn keep_paths(&mut self, keep: bool) {
+        self.keep_paths = keep;
+    }
+
+    /// The most sockets that any address has.
+    pub(crate) fn most(&self) -> usize {
+        self.open.values().map(|open| open.sockets.len()).max().unwrap_or(0)
     }
 
     /// The sockets from which worker `index` accepts.
     pub(crate) fn of_worker(&self, index: usize) -> io::Result<Vec<(ListenAddress, Socket)>> {
         self.open
             .iter()
-            .filter_map(|(address, sockets)| {
-                let socket = sockets.get(index).or(sockets.first())?;
+            .filter_map(|(address, open)| {
+                let socket = open.sockets.get(index.checked_rem(open.sockets.len())?)?;
                 Some(socket.try_clone().map(|socket| (address.clone(), socket)))
             })
             .collect()
+    }
+
+    /// Every socket once more, for another process.
+    pub(crate) fn duplicates(&self) -> io::Result<Vec<Given>> {
+        let open = self.open.iter().flat_map(|(address, open)| {
+            open.sockets.iter().map(|socket| {
+                Ok(Given { socket: socket.try_clone()?, address: address.clone(), lent: open.lent })
+            })
+        });
+        open.chain(self.spare.iter().map(Given::try_clone)).collect()
     }
 }
 
 impl Drop for Listeners {
     fn drop(&mut self) {
-        self.open.keys().for_each(remove_unix_path);
+        if !self.keep_paths {
+            let own = self.open.iter().filter(|(_, open)| !open.lent);
+            own.for_each(|(address, _)| remove_unix_path(address));
+        }
     }
 }
 
@@ -143,5 +213,63 @@ impl Accepting {
                 tokio::net::UnixListener::from_std(UnixListener::from(socket)).map(Self::Unix)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(count: usize) -> (Vec<Given>, Vec<config::Listener>) {
+        let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let sockets = (0..count).map(|_| Given::handed_over(first.try_clone().unwrap()).unwrap()).collect();
+        let text = format!("[[server]]\nlisten = [\"{}\"]\n", first.local_addr().unwrap());
+        (sockets, propylon_config::parse(&text, "test.toml").unwrap().config.listeners)
+    }
+
+    fn listeners(count: usize) -> Listeners {
+        let (sockets, wanted) = given(count);
+        let mut listeners = Listeners::with(sockets);
+        listeners.open(&wanted, 1, true).unwrap();
+        listeners
+    }
+
+    #[test]
+    fn given_sockets_are_used_and_not_one_is_left_out() {
+        let listeners = listeners(3);
+        assert_eq!((listeners.most(), listeners.spare.len()), (3, 0));
+        assert_eq!(listeners.duplicates().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn workers_beyond_the_sockets_share_them() {
+        let listeners = listeners(2);
+        for index in 0..5 {
+            assert_eq!(listeners.of_worker(index).unwrap().len(), 1, "worker {index}");
+        }
+    }
+
+    #[test]
+    fn what_is_lent_and_not_wanted_stays_for_a_reload() {
+        let (mut sockets, wanted) = given(2);
+        sockets[0].lent = true;
+        let mut listeners = Listeners::with(sockets);
+        listeners.open(&[], 1, true).unwrap();
+        listeners.report_spare();
+        assert_eq!(listeners.spare.len(), 1);
+        listeners.open(&wanted, 1, true).unwrap();
+        assert_eq!((listeners.most(), listeners.spare.len()), (1, 0));
+        listeners.close_others(&[]);
+        assert_eq!((listeners.most(), listeners.spare.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_error_takes_no_given_socket() {
+        let (sockets, mut wanted) = given(1);
+        let taken = given(1);
+        wanted.extend(taken.1.clone());
+        let mut listeners = Listeners::with(sockets);
+        assert!(listeners.open(&wanted, 1, false).is_err());
+        assert_eq!((listeners.most(), listeners.spare.len()), (0, 1));
     }
 }

@@ -20,7 +20,7 @@ impl HeadError {
         self.kind
     }
 
-    /// What to answer a request with; for a response, the status of a gateway that received it (502).
+    /// What to answer a request with. A response that was refused is 502 to whoever asked, whatever its kind.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.kind.status()

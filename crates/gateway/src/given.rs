@@ -1,0 +1,98 @@
+//! Listening sockets that another process opened.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use propylon_config::ListenAddress;
+use socket2::{Socket, Type};
+
+/// A listening socket that another process opened: the gateway that ran before this one, or systemd.
+///
+/// A `listen` of the configuration that names its address uses it instead of opening one of its own.
+///
+/// ```
+/// use propylon_gateway::Given;
+/// # fn main() -> std::io::Result<()> {
+/// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// assert_eq!(Given::handed_over(listener)?.address().to_string(), address.to_string());
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Given {
+    pub(crate) socket: Socket,
+    pub(crate) address: ListenAddress,
+    pub(crate) lent: bool,
+}
+
+impl Given {
+    /// A socket that is given for good: whoever has it last removes its path, where it is a unix socket.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is no listening stream socket on an IP address or a path.
+    pub fn handed_over(socket: impl Into<OwnedFd>) -> io::Result<Self> {
+        Self::new(socket.into(), false)
+    }
+
+    /// A socket that its opener keeps, as systemd does: its path is never removed, and when no `listen` names it, it is
+    /// kept for a configuration that does.
+    ///
+    /// # Errors
+    /// As [`Given::handed_over`].
+    pub fn lent(socket: impl Into<OwnedFd>) -> io::Result<Self> {
+        Self::new(socket.into(), true)
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> &ListenAddress {
+        &self.address
+    }
+
+    /// Whether its opener keeps it.
+    #[must_use]
+    pub fn is_lent(&self) -> bool {
+        self.lent
+    }
+
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { socket: self.socket.try_clone()?, address: self.address.clone(), lent: self.lent })
+    }
+
+    /// Whether a `listen` means this socket.
+    pub(crate) fn is_for(&self, wanted: &ListenAddress) -> bool {
+        match (&self.address, wanted) {
+            // Scope and flow are the system's, not the configuration's.
+            (ListenAddress::Tcp(own), ListenAddress::Tcp(wanted)) => {
+                (own.ip(), own.port()) == (wanted.ip(), wanted.port())
+            }
+            (ListenAddress::Unix(own), ListenAddress::Unix(wanted)) => {
+                own == wanted || std::path::absolute(wanted).is_ok_and(|wanted| *own == wanted)
+            }
+            _ => false,
+        }
+    }
+
+    fn new(socket: OwnedFd, lent: bool) -> io::Result<Self> {
+        let socket = Socket::from(socket);
+        let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+        if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
+            return Err(wrong("not a listening stream socket"));
+        }
+        let local = socket.local_addr()?;
+        let address = match (local.as_socket(), local.as_pathname()) {
+            (Some(address), _) => ListenAddress::Tcp(address),
+            (None, Some(path)) => ListenAddress::Unix(path.to_owned()),
+            (None, None) => return Err(wrong("a socket with neither an IP address nor a path")),
+        };
+        socket.set_nonblocking(true)?;
+        socket.set_cloexec(true)?;
+        Ok(Self { socket, address, lent })
+    }
+}
+
+impl AsFd for Given {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
