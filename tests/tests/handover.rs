@@ -443,11 +443,8 @@ impl Load {
 
     fn on_new_connections(&self) {
         while !self.stop.load(Ordering::Relaxed) {
-            let answer = Client::connect(self.listen).map(|mut client| client.ask(GET));
-            match answer {
-                Ok(answer) if !self.is_closed(&answer) => self.count("a new connection", answer),
-                // Accepted, and closed before the request was read.
-                Ok(_) => self.count("a new connection again", raw_request(self.listen, GET)),
+            match Client::connect(self.listen) {
+                Ok(mut client) => self.count("a new connection", client.ask(GET)),
                 Err(error) => self.count("connecting", Err(error)),
             }
         }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use propylon_gateway::log::Sinks;
 use propylon_gateway::{Gateway, Start};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The gateway and, as two servers of its own, the upstreams behind it.
 const CONFIG: &str = include_str!("demo.toml");
@@ -30,9 +31,10 @@ pub(crate) fn demo() -> anyhow::Result<ExitCode> {
         propylon_config::parse(CONFIG, "demo.toml").map_err(|report| anyhow!(report.render(false)))?;
     crate::run::runtime()?.block_on(async {
         let sinks = Sinks::spawn(propylon_gateway::report_trouble)?;
+        let mut interrupt = signal(SignalKind::interrupt())?; // before anybody can think that the demo runs
         let gateway = Gateway::start(loaded.config, Start::new(sinks)).await?;
         crate::print(WELCOME)?;
-        tokio::signal::ctrl_c().await?;
+        interrupt.recv().await;
         gateway.stop().await;
         Ok(ExitCode::SUCCESS)
     })

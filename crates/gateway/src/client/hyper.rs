@@ -116,8 +116,11 @@ where
         return Poll::Ready(if client.phase() == Phase::Head { End::HeadTimeout } else { End::Closed });
     }
     if drain.is_cancelled() {
-        if client.phase() == Phase::Idle {
-            return Poll::Ready(End::Closed);
+        match client.phase() {
+            // One that has just been accepted is owed an answer to its first request, as in nginx.
+            Phase::Idle if client.requests() == 0 => return Poll::Pending,
+            Phase::Idle => return Poll::Ready(End::Closed),
+            Phase::Head | Phase::Busy => {}
         }
         std::pin::Pin::new(http).graceful_shutdown();
     }

@@ -79,7 +79,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                     let cut = self.parser.eof(self.input.bytes());
                     return Poll::Ready(self.given_up(cut));
                 }
-                Poll::Pending if idle && self.shared.is_draining() => return Poll::Ready(Next::Closed),
+                // One that has just been accepted is owed an answer to its first request, as in nginx.
+                Poll::Pending if idle && self.requests > 0 && self.shared.is_draining() => {
+                    return Poll::Ready(Next::Closed);
+                }
                 Poll::Pending => {
                     if self.deadlines.poll_passed(Wait::Read, cx).is_pending() {
                         return Poll::Pending;
