@@ -155,10 +155,14 @@ where
                 Ok(event) => return Poll::Ready(Ok(event)),
                 Err(error) => return Poll::Ready(Err(Error::InvalidBody(error))),
             }
-            match ready!(wire.input.poll_fill(&mut wire.io, cx)) {
-                Ok(0) => self.decoder.eof().map_err(|_| Error::Truncated)?,
-                Ok(_) => wire.count(),
-                Err(error) => return Poll::Ready(Err(Error::BodyIo(error))),
+            match wire.input.poll_fill(&mut wire.io, cx) {
+                Poll::Ready(Ok(0)) => self.decoder.eof().map_err(|_| Error::Truncated)?,
+                Poll::Ready(Ok(_)) => wire.count(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::BodyIo(error))),
+                Poll::Pending => {
+                    wire.input.release_large();
+                    return Poll::Pending;
+                }
             }
         }
     }

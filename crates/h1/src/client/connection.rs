@@ -138,7 +138,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         if wire.deaf || !wire.input.is_empty() {
             return Poll::Ready(());
         }
-        wire.input.poll_fill(&mut wire.io, cx).map(drop)
+        let polled = wire.input.poll_fill(&mut wire.io, cx);
+        wire.input.release();
+        polled.map(drop)
     }
 
     /// Sends `request`, and waits for the head of the response; then `keeper` gets the connection back, or the response's body

@@ -148,7 +148,10 @@ where
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Error::Closed)),
                 Poll::Ready(Ok(_)) => wire.count(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Io(error))),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    wire.input.release();
+                    return Poll::Pending;
+                }
             }
         }
     }

@@ -60,7 +60,8 @@ impl Input {
         self.ended
     }
 
-    /// Reads once: how many bytes came, 0 at the end, which stays the end.
+    /// Reads once: how many bytes came, 0 at the end, which stays the end. Who waits then should [`release`](Self::release) the
+    /// buffer, unless a message that is being served shares it anyhow.
     pub(crate) fn poll_fill<I: AsyncRead + Unpin>(
         &mut self,
         io: &mut I,
@@ -71,11 +72,7 @@ impl Input {
         }
         self.make_room();
         let room = self.buffer.capacity() - self.buffer.len();
-        let polled = pin!(io.read_buf(&mut self.buffer)).poll(cx);
-        if self.buffer.is_empty() {
-            self.release();
-        }
-        let n = ready!(polled)?;
+        let n = ready!(pin!(io.read_buf(&mut self.buffer)).poll(cx))?;
         self.received += n as u64;
         if n == 0 {
             self.ended = true;
@@ -102,14 +99,31 @@ impl Input {
         self.buffer.capacity() > 0
     }
 
+    /// Gives an empty buffer to whoever needs it.
+    pub(crate) fn release(&mut self) {
+        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
+            let buffer = std::mem::take(&mut self.buffer);
+            buffers::give(buffer, self.allocated);
+        }
+    }
+
+    /// Gives an empty buffer away if it is a large one.
+    pub(crate) fn release_large(&mut self) {
+        if self.allocated > START {
+            self.release();
+        }
+    }
+
     fn make_room(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() < self.size && !self.buffer.try_reclaim(self.size)
-        {
-            self.buffer = buffers::take(self.size);
-            self.allocated = self.size;
-        } else if self.buffer.capacity() - self.buffer.len() < self.size / 2 {
+        if self.buffer.capacity() - self.buffer.len() >= self.size / 2 {
+            return;
+        }
+        if !self.buffer.is_empty() {
             self.buffer.reserve(self.size);
             self.allocated = self.allocated.max(self.buffer.capacity());
+        } else if !self.buffer.try_reclaim(self.size) {
+            self.buffer = buffers::take(self.size);
+            self.allocated = self.size;
         }
     }
 
@@ -123,13 +137,6 @@ impl Input {
                 self.size = (self.size / 2).max(START);
                 self.little = 0;
             }
-        }
-    }
-
-    fn release(&mut self) {
-        if self.buffer.is_empty() && self.buffer.capacity() > 0 {
-            let buffer = std::mem::take(&mut self.buffer);
-            buffers::give(buffer, self.allocated);
         }
     }
 }
@@ -170,6 +177,7 @@ mod tests {
         assert!(input.holds_buffer() && input.bytes().capacity() <= 2 * START);
         input.bytes().clear();
         let polled = poll_fn(|cx| Poll::Ready(input.poll_fill(&mut near, cx))).await;
+        input.release();
         assert!(polled.is_pending() && !input.holds_buffer(), "who waits holds nothing");
         assert_eq!(input.received(), (1 << 20) + 1);
     }

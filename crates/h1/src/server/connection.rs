@@ -178,7 +178,9 @@ where
     flight.finish(wire.output.sent(), end);
     let exchange = &mut flight.exchange;
     if switches(&exchange.method, status) {
-        let taker = exchange.upgrade.then(|| wire.shared.take_upgrade(exchange.number)).flatten();
+        // What is left of a body is not the other protocol's.
+        let clean = exchange.upgrade && exchange.incoming.is_none() && !exchange.broken;
+        let taker = clean.then(|| wire.shared.take_upgrade(exchange.number)).flatten();
         return taker.map_or(After::Close { linger: false }, After::HandOver);
     }
     if exchange.incoming.is_none() && !exchange.broken {

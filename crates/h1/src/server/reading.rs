@@ -84,6 +84,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                     return Poll::Ready(Next::Closed);
                 }
                 Poll::Pending => {
+                    self.input.release();
                     if self.deadlines.poll_passed(Wait::Read, cx).is_pending() {
                         return Poll::Pending;
                     }
@@ -141,6 +142,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                 Poll::Ready(Ok(_)) => None,
                 Poll::Ready(Err(error)) => Some(RequestBodyError::Io(error)),
                 Poll::Pending => {
+                    self.input.release_large();
                     if !incoming.waiting {
                         incoming.waiting = true;
                         self.deadlines.arm(Wait::Read, self.config.timeouts.body);
