@@ -46,12 +46,21 @@
 //!   ([`Marks`]).
 //! - Writes heads in the case and order that is asked for ([`HeaderCase`], [`FieldOrder`]), frames bodies, and decides what
 //!   becomes of the connection. No CR and no LF gets out but its own.
+//! - Serves connections (`server::Connection`): any tower service, or a `server::Service` called through `&self`, on any tokio
+//!   stream; one future a connection, nothing spawned. Pipelining, `100 Continue` when the body is wanted, interim responses,
+//!   upgrades and CONNECT, early answers, lingering close, drain, and the true end of each exchange for the log
+//!   (`server::Observer`).
+//! - Sends requests (`client::Connection`): an object without task or channel, given back at the end of the response's body
+//!   (`client::Keeper`). A failure says how far the request got, and has the very bytes to send again.
 //!
 //! ## What it does not
 //!
 //! - It does not judge `Host`, percent-encoding, methods or what `Expect` asks for: it marks, whoever routes decides.
 //! - It does not decode transfer codings other than chunked, and speaks neither HTTP/0.9 nor HTTP/2.
 //! - It does not merge, drop or rename fields. Trailers are kept apart; those that frame or route are left out.
+//! - The connections know no TLS, no sockets' options and no pool, do not wait for an answer to `Expect` as a client, and keep
+//!   no time as a client: wrap the futures and the bodies.
+//! - A client that has closed its writing side counts as gone while its request is served (`server::Config::half_close`).
 //!
 //! ## nginx
 //!
@@ -60,7 +69,10 @@
 //! | `large_client_header_buffers` | `Limits::first_line`, `header_line` (one buffer), `head` (all) | 8 KiB, 8 KiB, 32 KiB |
 //! | `max_headers` | `Limits::fields` | 1000 |
 //! | `underscores_in_headers`, `ignore_invalid_headers` | [`Marks::UNDERSCORE`], [`Marks::UNUSUAL_NAME`] | marked only |
-//! | `keepalive_timeout`, … | not here: the connections' | |
+//! | `client_header_timeout`, `keepalive_timeout`, `client_body_timeout`, `send_timeout` | `server::Timeouts::{head, idle, body, send}` | 60 s, 75 s, 60 s, 60 s |
+//! | `lingering_timeout`, `lingering_time` | `server::Timeouts::{linger, linger_total}` | 5 s, 30 s |
+//! | `keepalive_requests` | `Connection: close` on the response of whoever counts | |
+//! | 499, 444, 408 in the log | `server::End::{ClientGone, Unanswered}`, `HeadErrorKind::TimedOut` | |
 //!
 //! Differences are to the strict side, each in the table of `tests/messages` with its reason: no HTTP/0.9, one blank between
 //! the parts of a request line, no controls in values, names are tokens, chunk sizes have nothing but extensions behind them.
@@ -72,6 +84,10 @@
 //! | [`HeadError`] | a head was refused: kind, status, and what had come of its first line | answer, close |
 //! | [`BodyError`] | a body is malformed, too large in its framing, or cut short | 400 if nothing was answered yet, close |
 //! | [`EncodeError`] | a body does not keep to its length, a target cannot be written | close |
+//! | `server::RequestBodyError` | a request body did not come to its end | the service's choice; then close |
+//! | `server::Outcome` with another `End` than `Complete` | the response did not reach the client whole | closed, the message visibly cut |
+//! | `client::Failure` | no response head: `Error`, `Progress`, and the request if all of it is still here | retry by `Progress` and method |
+//! | `client::Error` of a body | cut short, malformed, I/O | close |
 //!
 //! ## Cost
 //!
@@ -79,6 +95,11 @@
 //! dropped. Beside it a `HeaderMap` is allocated once for all fields, and `http::Uri` and one extension in `into_request`. Body
 //! bytes are split off the read buffer without a copy. Encoding writes into one buffer and allocates nothing of its own.
 //! A parser, a decoder and an encoder are a few words each; nothing is kept between messages.
+//!
+//! A connection reads into a buffer of 8 KiB that grows to 256 KiB while reads fill it, and writes a message of up to 8 KiB in one
+//! send, a larger one vectored; buffers are recycled by the thread. An idle connection holds none: below 1 KiB beside its stream and
+//! what its future needs for the service. At most 64 KiB and one frame of a body wait for a slow reader. A small exchange is one read
+//! and one write on each side. Deadlines are integers looked at ten times a second (`server::Ticker`), or one lazy timer.
 
 mod error;
 mod fields;

@@ -20,7 +20,6 @@ use propylon_h1::ResponseHead;
 use propylon_h1::client::{Body, Connection, Error, Failure, Keeper, Progress};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
-use propylon_testkit::peer::{Plan, RawPeer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 const ASKED: &str = "GET /x HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -373,43 +372,4 @@ async fn a_slow_peer_holds_the_request_back() {
     say(&mut far, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!(sending.await.unwrap().unwrap().status(), 200);
     assert!(watch.dropped_early());
-}
-
-#[tokio::test]
-async fn an_answer_is_read_from_a_peer_that_takes_no_more() {
-    let peer = RawPeer::tcp(|_| {
-        Plan::new()
-            .read_head()
-            .write("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
-            .half_close()
-            .hang()
-    });
-    let io = tokio::net::TcpStream::connect(peer.addr()).await.unwrap();
-    let endless = http_body_util::StreamBody::new(futures_util::stream::repeat_with(|| {
-        Ok::<_, std::io::Error>(http_body::Frame::data(Bytes::from_static(&[0; 1000])))
-    }));
-    let response = Connection::new(io).send(post(body(endless)), ()).await.unwrap();
-    assert_eq!((response.status().as_u16(), response.into_body().into_bytes().unwrap()), (413, "no".into()));
-}
-
-#[tokio::test]
-async fn over_unix_sockets_and_through_a_server_of_our_own() {
-    let (near, far) = tokio::net::UnixStream::pair().unwrap();
-    let service = Fun(|request: Request<propylon_h1::server::RequestBody>, _| async move {
-        Ok(Response::new(body(request.into_body())))
-    });
-    let server = tokio::spawn(propylon_h1::server::Connection::new(far, service, ()).run());
-    let large: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
-    let mut connection = Connection::new(near);
-    for framed in [true, false] {
-        let frames = large.chunks(50_000).fold(Script::new(), |script, chunk| script.data(chunk.to_vec()));
-        let frames = if framed { frames.exact() } else { frames };
-        let (pool, told) = Pool::new();
-        let response = connection.send(post(body(frames)), pool).await.unwrap();
-        let (bytes, _) = read(response.into_body()).await.unwrap();
-        assert!(bytes == large, "{} bytes", bytes.len());
-        connection = told.take().unwrap();
-    }
-    drop(connection);
-    assert_eq!(server.await.unwrap().requests, 2);
 }

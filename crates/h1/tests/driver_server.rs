@@ -318,6 +318,21 @@ async fn a_connection_is_handed_over_with_what_was_read() {
 }
 
 #[tokio::test]
+async fn what_is_left_of_a_body_is_not_handed_over() {
+    let mut served = serve(|_, context| async move {
+        let upgrade = context.on_upgrade().unwrap();
+        tokio::spawn(async move { assert!(upgrade.await.is_err()) });
+        Ok(Response::builder().status(101).header("upgrade", "x").body(empty()).unwrap())
+    });
+    let head =
+        "POST / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 9\r\n\r\nGET";
+    say(&mut served.client, head).await;
+    let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
+    hear_last(&mut served.client, answer).await;
+    assert!(!served.task.await.unwrap().handed_over);
+}
+
+#[tokio::test]
 async fn connect_is_handed_over_and_other_answers_are_not() {
     let mut served = serve(|_, context| async move {
         let upgrade = context.on_upgrade().unwrap();
