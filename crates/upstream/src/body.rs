@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::attempt::Attempt;
-use crate::http1::Incoming;
+use crate::connection::Incoming;
 use crate::outgoing::Progress;
 use crate::pool::Lease;
 use crate::{BoxError, Error};
@@ -50,7 +50,7 @@ impl Body {
         }
         // A peer that answers before it has read the whole request may never read the rest.
         let sent = self.progress.as_ref().is_none_or(|progress| progress.complete());
-        if clean && self.reusable && sent && !lease.connection.wire().broken() {
+        if clean && self.reusable && sent {
             lease.give_back();
         }
     }
@@ -58,7 +58,10 @@ impl Body {
     fn note(&self, frame: &Frame<Bytes>) {
         let Some(attempt) = &self.attempt else { return };
         if let Some(data) = frame.data_ref() {
-            attempt.received(data.len() as u64);
+            // The own engine has the bytes of the wire.
+            if let Incoming::Hyper(_) = self.incoming {
+                attempt.received(data.len() as u64);
+            }
         } else if let Some(trailers) = frame.trailers_ref() {
             attempt.trailers(trailers);
         }
