@@ -43,6 +43,19 @@ impl Body {
         body
     }
 
+    /// All of it, if the peer announced its length and it came together with its head: the connection is free for the next
+    /// request then, before any of this is passed on. Else, and when it has been read already, `None`. Only
+    /// [`Engine::H1`](crate::Engine::H1) knows.
+    pub fn take_bytes(&mut self) -> Option<Bytes> {
+        if let (Incoming::H1(incoming), Some(_)) = (&mut self.incoming, &self.lease)
+            && let Some(bytes) = incoming.take_bytes()
+        {
+            self.end(true);
+            return Some(bytes);
+        }
+        None
+    }
+
     fn end(&mut self, clean: bool) {
         let Some(lease) = self.lease.take() else { return };
         if let Some(attempt) = &self.attempt {

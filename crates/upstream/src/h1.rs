@@ -115,7 +115,7 @@ impl Connection {
                 let (mut parts, body) = response.into_parts();
                 let judged = judge(&mut parts, tunnel);
                 let Judged { head, encoded } = judged.map_err(|f| Failure::fatal(Error::InvalidHead(f)))?;
-                let incoming = connection::Incoming::H1(Incoming { body, encoded });
+                let incoming = connection::Incoming::H1(Incoming { body: Some(body), encoded });
                 let heads = Some(head + self.place.interim.load(Relaxed));
                 Ok(Answer { parts, incoming, heads })
             }
@@ -162,8 +162,25 @@ fn judge(parts: &mut response::Parts, tunnel: bool) -> Result<Judged, HeadFault>
 /// A response body as the engine reads it.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    body: client::Body<Socket, Keeper>,
+    /// Until its bytes are taken.
+    body: Option<client::Body<Socket, Keeper>>,
     encoded: bool,
+}
+
+impl Incoming {
+    /// All of it, if it came with its head, and the head said how much it is.
+    pub(crate) fn take_bytes(&mut self) -> Option<Bytes> {
+        if self.encoded {
+            return None;
+        }
+        match self.body.take()?.into_bytes() {
+            Ok(bytes) => Some(bytes),
+            Err(body) => {
+                self.body = Some(body);
+                None
+            }
+        }
+    }
 }
 
 impl Body for Incoming {
@@ -174,16 +191,21 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx).map_err(body_error)
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        Pin::new(body).poll_frame(cx).map_err(body_error)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
         // The peer announced no length, and trailers may follow: that all of it is here already changes nothing.
-        if self.encoded { SizeHint::default() } else { self.body.size_hint() }
+        match &self.body {
+            Some(_) if self.encoded => SizeHint::default(),
+            Some(body) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
     }
 }
 

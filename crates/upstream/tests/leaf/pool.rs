@@ -3,12 +3,14 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use http_body::Body as _;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
 use propylon_upstream::{Client, Engine, Keepalive};
 use tokio::runtime::Handle;
 
-use crate::support::{Fixture, OK, answering, get, read, send, settle, transport};
+use crate::ENGINE;
+use crate::support::{Fixture, OK, answering, exchange, get, read, send, settle, transport};
 
 fn fixture(keepalive: Keepalive) -> Fixture {
     Fixture::with(keepalive, transport(), |_| answering(OK))
@@ -31,6 +33,38 @@ async fn it_is_back_before_an_empty_response_is_looked_at() {
     let second = fixture.send(get("/")).await.unwrap();
     drop((first, second));
     assert_eq!(fixture.raw.accepted(), 1);
+}
+
+/// The own engine knows that all of the body is here.
+#[tokio::test]
+async fn it_is_back_before_a_small_response_is_passed_on() {
+    let fixture = Fixture::ok();
+    let exchange = exchange();
+    let mut request = get("/");
+    request.extensions_mut().insert(exchange.clone());
+    let response = fixture.send(request).await.unwrap();
+    let mut body = response.into_body();
+    match body.take_bytes() {
+        Some(bytes) => {
+            assert_eq!(ENGINE, Engine::H1);
+            assert_eq!(bytes, "ok");
+            assert_eq!(fixture.pool.idle(), 1);
+            assert!(body.is_end_stream());
+        }
+        None => assert_eq!(ENGINE, Engine::Hyper),
+    }
+    let text = if ENGINE == Engine::H1 { "" } else { "ok" };
+    assert_eq!(read(http::Response::new(body)).await.unwrap(), text);
+    exchange.with_tries(|tries| assert!(tries[0].response.is_some() && tries[0].length == 2));
+
+    for answer in [
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+    ] {
+        let fixture = Fixture::new(move |_| Plan::new().answer(move |_| answer).close());
+        let response = fixture.send(get("/")).await.unwrap();
+        assert_eq!(response.into_body().take_bytes(), None, "{answer}");
+    }
 }
 
 #[tokio::test]
