@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use propylon_exchange::{Exchange, Try};
 
 use crate::Peer;
-use crate::wire::Wire;
+use crate::connection::Traffic;
 
 /// The try that a request is in: at one peer, on one connection or, when a kept one turned out dead before anything was
 /// sent, on two. Its record is closed when the next try begins, or when this drops.
@@ -20,7 +20,9 @@ struct Current {
     sent: u64,
     received: u64,
     /// The connection in use, and what it had carried before.
-    wire: Option<(Arc<Wire>, u64, u64)>,
+    traffic: Option<(Traffic, u64, u64)>,
+    /// Bytes of the response's heads, if the engine tells: what else came was its body.
+    heads: Option<u64>,
 }
 
 impl Attempt {
@@ -38,15 +40,17 @@ impl Attempt {
     }
 
     /// There is a connection: the first, or one in place of a dead one.
-    pub(crate) fn connected(&self, wire: &Arc<Wire>) {
+    pub(crate) fn connected(&self, traffic: Traffic) {
         let mut current = self.0.lock();
         current.record.connected();
         current.settle();
-        current.wire = Some((Arc::clone(wire), wire.sent(), wire.received()));
+        let (sent, received) = (traffic.sent(), traffic.received());
+        current.traffic = Some((traffic, sent, received));
     }
 
-    pub(crate) fn responded(&self, status: StatusCode, headers: &HeaderMap) {
-        let current = self.0.lock();
+    pub(crate) fn responded(&self, status: StatusCode, headers: &HeaderMap, heads: Option<u64>) {
+        let mut current = self.0.lock();
+        current.heads = heads;
         current.record.head_received(status);
         current.record.exchange().upstream_responded(headers);
     }
@@ -79,14 +83,24 @@ impl fmt::Debug for Attempt {
 
 impl Current {
     fn open(exchange: &Exchange, peer: &Peer) -> Self {
-        Self { record: exchange.open_try(Arc::clone(peer.name())), sent: 0, received: 0, wire: None }
+        Self {
+            record: exchange.open_try(Arc::clone(peer.name())),
+            sent: 0,
+            received: 0,
+            traffic: None,
+            heads: None,
+        }
     }
 
     /// Lets go of the connection: what it carries from here on is another request's.
     fn settle(&mut self) {
-        if let Some((wire, sent, received)) = self.wire.take() {
-            self.sent += wire.sent() - sent;
-            self.received += wire.received() - received;
+        if let Some((traffic, sent, received)) = self.traffic.take() {
+            let received = traffic.received() - received;
+            self.sent += traffic.sent() - sent;
+            self.received += received;
+            if let Some(heads) = self.heads {
+                self.record.received(received.saturating_sub(heads));
+            }
             self.record.carried(self.sent, self.received);
         }
     }

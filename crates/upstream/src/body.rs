@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::attempt::Attempt;
-use crate::http1::Incoming;
+use crate::connection::Incoming;
 use crate::outgoing::Progress;
 use crate::pool::Lease;
 use crate::{BoxError, Error};
@@ -43,6 +43,19 @@ impl Body {
         body
     }
 
+    /// All of it, if the peer announced its length and it came together with its head: the connection is free for the next
+    /// request then, before any of this is passed on. Else, and when it has been read already, `None`. Only
+    /// [`Engine::H1`](crate::Engine::H1) knows.
+    pub fn take_bytes(&mut self) -> Option<Bytes> {
+        if let (Incoming::H1(incoming), Some(_)) = (&mut self.incoming, &self.lease)
+            && let Some(bytes) = incoming.take_bytes()
+        {
+            self.end(true);
+            return Some(bytes);
+        }
+        None
+    }
+
     fn end(&mut self, clean: bool) {
         let Some(lease) = self.lease.take() else { return };
         if let Some(attempt) = &self.attempt {
@@ -50,7 +63,7 @@ impl Body {
         }
         // A peer that answers before it has read the whole request may never read the rest.
         let sent = self.progress.as_ref().is_none_or(|progress| progress.complete());
-        if clean && self.reusable && sent && !lease.connection.wire().broken() {
+        if clean && self.reusable && sent {
             lease.give_back();
         }
     }
@@ -58,7 +71,10 @@ impl Body {
     fn note(&self, frame: &Frame<Bytes>) {
         let Some(attempt) = &self.attempt else { return };
         if let Some(data) = frame.data_ref() {
-            attempt.received(data.len() as u64);
+            // The own engine has the bytes of the wire.
+            if let Incoming::Hyper(_) = self.incoming {
+                attempt.received(data.len() as u64);
+            }
         } else if let Some(trailers) = frame.trailers_ref() {
             attempt.trailers(trailers);
         }

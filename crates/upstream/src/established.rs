@@ -11,8 +11,9 @@ use tower_service::Service;
 
 use crate::attempt::Attempt;
 use crate::client::Route;
+use crate::connection::{Answer, Outbound};
 use crate::open::Way;
-use crate::outgoing::{Outgoing, copy_head, prepare};
+use crate::outgoing::{Outgoing, prepare};
 use crate::pool::Lease;
 use crate::{Body, BoxError, Error, head};
 
@@ -49,7 +50,7 @@ impl Established {
 
     fn new(ready: Ready) -> Self {
         if let Some(attempt) = &ready.way.attempt {
-            attempt.connected(ready.lease.connection.wire());
+            attempt.connected(ready.lease.connection.traffic());
         }
         Self { connection: Some(ready) }
     }
@@ -77,7 +78,7 @@ where
         let Some(ready) = self.connection.take() else {
             return Sending::failed(Error::Closed { sent: false });
         };
-        match prepare(request, ready.route.transport.http_version) {
+        match prepare(request, &ready.route.transport) {
             Ok(request) => Sending(Box::pin(ready.send(request))),
             Err(error) => Sending::failed(error),
         }
@@ -88,26 +89,24 @@ impl Ready {
     async fn send(mut self, request: Request<Outgoing>) -> Result<Response<Body>, BoxError> {
         let progress = request.body().progress();
         let closes = head::closes(request.headers());
-        let spare = (self.kept && may_repeat(&request)).then(|| copy_head(&request));
 
         self.lease.begin();
-        // What cannot be repeated is worth a look at the socket before it is sent.
-        let probe = self.kept && spare.is_none();
-        let mut result = self.lease.connection.send(request, probe).await;
+        let mut result = self.lease.connection.send(Outbound::Plain(request), self.kept).await;
         if let Err(failure) = &mut result
             && self.kept
+            && let Some(again) = failure.again.take()
         {
-            let arrived = failure.unsent.is_none().then(|| failure.error.status());
-            if let Some(again) = failure.unsent.take().or(spare.filter(|_| !failure.answered)) {
-                self.replace(arrived).await?;
-                self.lease.begin();
-                result = self.lease.connection.send(again, false).await;
-            }
+            self.replace(failure.arrived.then(|| failure.error.status())).await?;
+            self.lease.begin();
+            result = self.lease.connection.send(again, false).await;
         }
 
-        let (parts, incoming) = result.map_err(|failure| failure.error)?;
+        let Answer { parts, incoming, heads } = result.map_err(|failure| {
+            let cause = progress.as_ref().and_then(|progress| progress.take_error());
+            cause.map_or(failure.error, |source| Error::RequestBody { source })
+        })?;
         if let Some(attempt) = &self.way.attempt {
-            attempt.responded(parts.status, &parts.headers);
+            attempt.responded(parts.status, &parts.headers, heads);
         }
         let reusable = !closes && head::keeps_alive(&parts);
         let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt);
@@ -121,15 +120,10 @@ impl Ready {
         }
         self.lease = self.way.replace(&self.route).await?;
         if let Some(attempt) = &self.way.attempt {
-            attempt.connected(self.lease.connection.wire());
+            attempt.connected(self.lease.connection.traffic());
         }
         Ok(())
     }
-}
-
-/// Whether it does no harm if the peer gets it twice, and whether we still have all of it then.
-fn may_repeat(request: &Request<Outgoing>) -> bool {
-    request.method().is_idempotent() && request.body().is_empty()
 }
 
 /// The response future of [`Established`]. Dropping it closes the connection.

@@ -1,4 +1,4 @@
-//! The HTTP/1 engine: the only place that knows hyper.
+//! hyper as the HTTP/1 engine: the only place that knows it.
 
 use std::error::Error as _;
 use std::io;
@@ -7,35 +7,27 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, Request, response};
+use http::{Extensions, Method, Request};
 use http_body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 
 use crate::connect::Socket;
+use crate::connection::{self, Answer, Failure, Outbound};
 use crate::idle::State;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, copy_head, may_repeat};
 use crate::task::Task;
 use crate::transport::{DEFAULT_MAX_FIELDS, Fingerprint};
 use crate::wire::{Metered, Wire};
 use crate::{Error, HeadFault, head};
 
-/// An established connection: dropping it closes it, whatever is under way.
+/// An established connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     sender: SendRequest<Outgoing>,
     wire: Arc<Wire>,
     _task: Task,
-}
-
-/// A request that brought no response.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// The request, if provably nothing of it was sent.
-    pub(crate) unsent: Option<Request<Outgoing>>,
-    /// Whether any byte of a response came.
-    pub(crate) answered: bool,
 }
 
 impl Connection {
@@ -63,7 +55,7 @@ impl Connection {
 
     /// Whether another request may be sent.
     pub(crate) fn state(&self) -> State {
-        if self.sender.is_closed() {
+        if self.has_ended() {
             State::Dead
         } else if self.sender.is_ready() {
             State::Ready
@@ -72,25 +64,29 @@ impl Connection {
         }
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.sender.is_closed() || self.wire.broken()
+    }
+
     pub(crate) fn wire(&self) -> &Arc<Wire> {
         &self.wire
     }
 
-    /// Sends `request` and waits for the head of the response, which has been judged. `probe`: looks first whether the peer
-    /// has closed the connection, so that the request comes back unsent rather than lost.
     pub(crate) async fn send(
         &mut self,
         mut request: Request<Outgoing>,
-        probe: bool,
-    ) -> Result<(response::Parts, Incoming), Failure> {
+        kept: bool,
+    ) -> Result<Answer, Failure> {
+        let spare = (kept && may_repeat(&request)).then(|| copy_head(&request));
+        // What cannot be repeated is worth a look at the socket before it is sent: it comes back unsent rather than lost.
+        let probe = kept && spare.is_none();
         let (sent, received) = (self.wire.sent(), self.wire.received());
         self.wire.begin(probe);
         let wire = Arc::clone(&self.wire);
         hyper::ext::on_informational(&mut request, move |_| wire.interim());
         let tunnel = request.method() == Method::CONNECT;
-        let progress = request.body().progress();
 
-        let (error, unsent) = match self.sender.try_send_request(request).await {
+        match self.sender.try_send_request(request).await {
             Ok(response) => {
                 let (mut parts, body) = response.into_parts();
                 let judged = if self.wire.flooded() {
@@ -100,23 +96,29 @@ impl Connection {
                 } else {
                     head::check(&mut parts)
                 };
-                match judged {
-                    Ok(()) => return Ok((parts, Incoming(body))),
-                    Err(fault) => (Error::InvalidHead(fault), None),
-                }
+                judged.map_err(|fault| Failure::fatal(Error::InvalidHead(fault)))?;
+                Ok(Answer { parts, incoming: connection::Incoming::Hyper(Incoming(body)), heads: None })
             }
             Err(mut refused) => {
                 let unsent = refused.take_message();
-                let sent = self.wire.sent() > sent;
-                let error = match progress.and_then(|progress| progress.take_error()) {
-                    Some(source) => Error::RequestBody { source },
-                    None if self.wire.flooded() => Error::InvalidHead(HeadFault::TooManyInterim),
-                    None => head_error(&refused.into_error(), sent),
+                let arrived = unsent.is_none();
+                let answered = self.wire.received() > received;
+                let again = unsent.filter(|_| kept).or(spare.filter(|_| !answered)).map(Outbound::Plain);
+                let error = if self.wire.flooded() {
+                    Error::InvalidHead(HeadFault::TooManyInterim)
+                } else {
+                    head_error(&refused.into_error(), self.wire.sent() > sent)
                 };
-                (error, unsent)
+                Err(Failure { error, again, arrived })
             }
-        };
-        Err(Failure { error, unsent, answered: self.wire.received() > received })
+        }
+    }
+}
+
+/// The reason phrase, where hyper's server looks for it.
+pub(crate) fn set_reason(extensions: &mut Extensions, phrase: Vec<u8>) {
+    if let Ok(phrase) = ReasonPhrase::try_from(phrase) {
+        extensions.insert(phrase);
     }
 }
 

@@ -86,7 +86,7 @@ impl<K: PartialEq, T> Idle<K, T> {
     }
 
     /// Removes what `dead` says.
-    pub(crate) fn forget(&mut self, dead: impl Fn(&T) -> bool) {
+    pub(crate) fn forget(&mut self, mut dead: impl FnMut(&T) -> bool) {
         self.entries.retain(|e| !dead(&e.item));
     }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
-use crate::{BoxError, Error, HttpVersion, Target};
+use crate::{BoxError, Error, HttpVersion, Target, Transport};
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -54,18 +54,20 @@ struct WrongLength;
 pub(crate) struct Failed;
 
 /// Makes `request` one that can go out: target, version, framing.
-pub(crate) fn prepare<B>(request: Request<B>, version: HttpVersion) -> Result<Request<Outgoing>, Error>
+pub(crate) fn prepare<B>(request: Request<B>, transport: &Transport) -> Result<Request<Outgoing>, Error>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let (mut parts, body) = request.into_parts();
-    parts.uri = match parts.extensions.remove::<Target>() {
-        Some(target) => target.into_uri()?,
-        None => parts.uri.into_parts().path_and_query.map_or(http::Uri::from_static("/"), Into::into),
-    };
+    let target = parts.extensions.remove::<Target>();
     // Nothing of it is for the connection, and some of it must not live as long.
     parts.extensions.clear();
+    parts.uri = match target {
+        Some(target) => target.place(transport.fingerprint.engine, &mut parts.extensions)?,
+        None => parts.uri.into_parts().path_and_query.map_or(http::Uri::from_static("/"), Into::into),
+    };
+    let version = transport.http_version;
     parts.version = match version {
         HttpVersion::Http11 => Version::HTTP_11,
         HttpVersion::Http10 => {
@@ -77,6 +79,11 @@ where
     let left = frame(&mut parts.headers, exact, version)?;
     let body = if exact == Some(0) { Outgoing::empty() } else { Outgoing::new(body, left) };
     Ok(Request::from_parts(parts, body))
+}
+
+/// Whether it does no harm if the peer gets it twice, and whether we still have all of it then.
+pub(crate) fn may_repeat(request: &Request<Outgoing>) -> bool {
+    request.method().is_idempotent() && request.body().is_empty()
 }
 
 /// What repeats a request: its head, without a body.

@@ -1,21 +1,27 @@
 //! Kept connections: one pool for each upstream and worker.
 
+use std::future::poll_fn;
 use std::num::NonZeroU64;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::connect::connect;
-use crate::http1::Connection;
-use crate::idle::{Idle, State};
+use crate::connection::Connection;
+use crate::idle::Idle;
 use crate::task::Task;
 use crate::transport::{Fingerprint, Transport};
 use crate::{Error, Peer, PeerAddress};
 
 /// The least time between two sweeps: many connections expire at once, at the price of closing some a little late.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// Stands for never.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long connections are kept, and how many: a builder.
 ///
@@ -91,9 +97,9 @@ impl Default for Keepalive {
 
 /// Kept connections to the peers of one upstream: one pool for each upstream and worker. A clone is the same pool.
 ///
-/// Idle connections are closed when the last clone drops. A connection's task belongs to its connection: it ends when the
-/// connection is dropped by the pool or by the exchange that uses it. One more task sweeps what idled for too long, and only
-/// runs while something is idle.
+/// Idle connections are closed when the last clone drops. One task a pool closes what idled for too long and what its peer
+/// has closed; it only runs while something is idle. With [`Engine::Hyper`](crate::Engine::Hyper) each connection has a task
+/// too, which ends when the connection is dropped by the pool or by the exchange that uses it.
 ///
 /// Must be used within a tokio runtime.
 #[derive(Clone, Debug)]
@@ -108,7 +114,9 @@ struct Inner {
 #[derive(Debug)]
 struct Kept {
     idle: Idle<Key, Lease>,
-    sweeper: Option<Task>,
+    keeper: Option<Task>,
+    /// What wakes it.
+    waker: Option<Waker>,
 }
 
 /// Connections with the same key are interchangeable.
@@ -139,7 +147,7 @@ impl Pool {
     #[must_use]
     pub fn new(keepalive: Keepalive) -> Self {
         let idle = Idle::new(keepalive.connections, keepalive.timeout);
-        Self(Arc::new(Inner { keepalive, kept: Mutex::new(Kept { idle, sweeper: None }) }))
+        Self(Arc::new(Inner { keepalive, kept: Mutex::new(Kept { idle, keeper: None, waker: None }) }))
     }
 
     /// How many connections are idle.
@@ -171,7 +179,7 @@ impl Pool {
             let pool = Weak::clone(&pool);
             move || {
                 if let Some(pool) = pool.upgrade() {
-                    pool.kept.lock().idle.forget(|lease| lease.connection.state() == State::Dead);
+                    pool.kept.lock().idle.forget(|lease| lease.connection.has_ended());
                 }
             }
         };
@@ -194,37 +202,51 @@ impl Lease {
         let worn = self.requests >= limits.requests.get()
             || now.saturating_duration_since(self.opened) >= limits.time
             || limits.timeout.is_zero();
-        if worn || self.connection.state() == State::Dead {
+        if worn {
             return;
         }
         let mut kept = pool.kept.lock();
+        // The pool's task is told from here on, without having run.
+        let mut cx = Context::from_waker(kept.waker.as_ref().unwrap_or(Waker::noop()));
+        if self.connection.poll_idle(&mut cx).is_ready() {
+            return;
+        }
         let evicted = kept.idle.put(now, self.key.clone(), self);
-        if kept.sweeper.is_none()
-            && let Some(at) = kept.idle.next_expiry()
-        {
-            kept.sweeper = Some(Task::spawn(sweep(Arc::downgrade(&pool), at)));
+        if kept.keeper.is_none() {
+            let at = kept.idle.next_expiry();
+            // Unconstrained: it looks at all of them, however many.
+            kept.keeper = Some(Task::spawn(tokio::task::unconstrained(keep(Arc::downgrade(&pool), at))));
         }
         drop(kept);
         drop(evicted);
     }
 }
 
-/// Closes what has been idle for too long, until nothing is.
-async fn sweep(pool: Weak<Inner>, mut at: Instant) {
-    loop {
-        tokio::time::sleep_until(at).await;
-        let Some(pool) = pool.upgrade() else { return };
-        let now = Instant::now();
+/// Closes what has been idle for too long and what its peer has closed, until nothing is idle.
+async fn keep(pool: Weak<Inner>, at: Option<Instant>) {
+    let mut timer = pin!(tokio::time::sleep_until(at.unwrap_or_else(far)));
+    poll_fn(|cx| {
+        let Some(pool) = pool.upgrade() else { return Poll::Ready(()) };
         let mut kept = pool.kept.lock();
-        let expired = kept.idle.expire(now);
-        match kept.idle.next_expiry() {
-            Some(next) => at = next.max(now + SWEEP),
-            None => {
-                kept.sweeper = None;
-                return;
-            }
+        kept.idle.forget(|lease| lease.connection.poll_idle(cx).is_ready());
+        while timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            drop(kept.idle.expire(now));
+            timer.as_mut().reset(kept.idle.next_expiry().map_or_else(far, |next| next.max(now + SWEEP)));
         }
-        drop(kept);
-        drop(expired);
-    }
+        if kept.idle.is_empty() {
+            kept.waker = None;
+            kept.keeper = None;
+            return Poll::Ready(());
+        }
+        if !kept.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            kept.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+fn far() -> Instant {
+    Instant::now() + FAR
 }

@@ -12,6 +12,16 @@ pub enum HttpVersion {
     Http11,
 }
 
+/// What speaks HTTP/1 on the connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// Propylon's own ([`propylon_h1`]): no task for a connection, every byte of the target as it is.
+    #[default]
+    H1,
+    /// [hyper](https://hyper.rs).
+    Hyper,
+}
+
 /// How a route talks to its upstream: a builder.
 ///
 /// ```
@@ -31,6 +41,7 @@ pub struct Transport {
 /// The settings that a connection keeps for life: only requests with the same may share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint {
+    pub(crate) engine: Engine,
     pub(crate) socket_keepalive: bool,
     pub(crate) max_head: usize,
     pub(crate) max_fields: usize,
@@ -40,18 +51,26 @@ pub(crate) struct Fingerprint {
 pub(crate) const DEFAULT_MAX_FIELDS: usize = 100;
 
 impl Transport {
-    /// The defaults: 60 s to connect, HTTP/1.1, no `SO_KEEPALIVE`, response heads of 64 KiB and 100 fields.
+    /// The defaults: [`Engine::H1`], 60 s to connect, HTTP/1.1, no `SO_KEEPALIVE`, response heads of 64 KiB and 100 fields.
     #[must_use]
     pub fn new() -> Self {
         Self {
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
             fingerprint: Fingerprint {
+                engine: Engine::H1,
                 socket_keepalive: false,
                 max_head: 64 * 1024,
                 max_fields: DEFAULT_MAX_FIELDS,
             },
         }
+    }
+
+    /// What speaks HTTP/1. Default [`Engine::H1`].
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.fingerprint.engine = engine;
+        self
     }
 
     /// How long making a connection may take. Default 60 s (nginx: `proxy_connect_timeout`).
@@ -83,7 +102,8 @@ impl Transport {
         self
     }
 
-    /// How many fields a response head may have. Default 100; another number costs two allocations a response.
+    /// How many fields a response head may have. Default 100; with
+    /// [`Engine::Hyper`] another number costs two allocations a response.
     #[must_use]
     pub fn max_fields(mut self, fields: usize) -> Self {
         self.fingerprint.max_fields = fields;

@@ -7,11 +7,11 @@ use http::{Method, Request};
 use http_body_util::Empty;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
-use propylon_upstream::{AttemptClass, Client, Error, HeadFault, Keepalive, Peer, Pool, Target, Transport};
+use propylon_upstream::{AttemptClass, Client, Error, HeadFault, Keepalive, Peer, Pool, Target};
 use tokio::net::{TcpSocket, TcpStream};
 use tower::ServiceExt;
 
-use crate::support::{Fixture, OK, answering, empty, get, ours, read, send};
+use crate::support::{Fixture, OK, answering, empty, get, ours, read, send, transport};
 
 async fn check_head(answer: impl Into<String>, expected: HeadFault) {
     let answer = answer.into();
@@ -82,7 +82,7 @@ async fn heads_too_large() {
     let many = format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n");
     check_head(many.clone(), HeadFault::TooLarge).await;
 
-    let transport = Transport::new().max_head(100_000).max_fields(200);
+    let transport = transport().max_head(100_000).max_fields(200);
     let fixture = Fixture::with(Keepalive::new(), transport, move |n| {
         let answer = if n == 0 { big.clone() } else { many.clone() };
         Plan::new().answer(move |_| answer.clone()).close()
@@ -185,7 +185,7 @@ async fn dropping_the_future_closes_the_connection() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let client = Client::new(Pool::new(Keepalive::new()), Transport::new());
+    let client = Client::new(Pool::new(Keepalive::new()), transport());
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = ours(send(&client, &free.into(), get("/")).await.unwrap_err());
     assert_eq!(error.to_string(), "connect() failed (111: Connection refused) while connecting to upstream");
@@ -210,7 +210,7 @@ async fn connecting_takes_too_long() {
         queue.push(stream);
         assert!(queue.len() < 100, "the queue never fills");
     }
-    let transport = Transport::new().connect_timeout(Duration::from_millis(50));
+    let transport = transport().connect_timeout(Duration::from_millis(50));
     let client = Client::new(Pool::new(Keepalive::new()), transport);
     let error = ours(send(&client, &addr.into(), get("/")).await.unwrap_err());
     assert!(matches!(error, Error::ConnectTimeout), "{error:?}");

@@ -1,4 +1,5 @@
-//! The leaf against peers that follow a script, over real sockets.
+//! The leaf against peers that follow a script, over real sockets: with Propylon's own engine.
+//! `leaf_hyper.rs` runs them with hyper.
 
 #![expect(
     clippy::panic,
@@ -16,3 +17,6 @@ mod responses;
 mod reuse;
 mod round_robin;
 mod support;
+
+/// The engine under test.
+const ENGINE: propylon_upstream::Engine = propylon_upstream::Engine::H1;

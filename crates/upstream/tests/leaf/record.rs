@@ -5,11 +5,13 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use propylon_exchange::Keep;
+use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
-use propylon_upstream::{Body, BoxError, Client, Established, Keepalive, Pool, Transport};
+use propylon_upstream::{Body, BoxError, Client, Engine, Established, Keepalive, Pool};
 use tower::{Layer, Service, ServiceExt};
 
-use crate::support::{Fixture, OK, exchange, get, tries};
+use crate::ENGINE;
+use crate::support::{Fixture, OK, exchange, get, read, transport, tries};
 
 #[tokio::test]
 async fn a_try_from_its_start_to_its_true_end() {
@@ -41,6 +43,30 @@ async fn a_try_from_its_start_to_its_true_end() {
     assert_eq!(fixture.raw.accepted(), 1);
 }
 
+/// nginx counts a response's body as it came, its framing included.
+#[tokio::test]
+async fn the_length_is_that_of_the_wire() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let body = "2\r\nab\r\n3;x\r\ncde\r\n0\r\nT: v\r\n\r\n";
+    let gate = Gate::new();
+    let later = gate.clone();
+    let fixture = Fixture::new(move |_| {
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+        let (now, rest) = body.split_at(9);
+        Plan::new().read_request().write(format!("{interim}{head}{now}")).wait(&later).write(rest).hang()
+    });
+    let exchange = exchange();
+    let mut request = get("/");
+    request.extensions_mut().insert(exchange.clone());
+    let response = fixture.send(request).await.unwrap();
+    gate.open();
+    assert_eq!(read(response).await.unwrap(), "abcde");
+    // hyper tells the decoded bytes only.
+    let expected = if ENGINE == Engine::H1 { body.len() as u64 } else { 5 };
+    exchange.with_tries(|tries| assert_eq!(tries[0].length, expected));
+    assert_eq!(fixture.pool.idle(), 1);
+}
+
 #[tokio::test]
 async fn a_try_that_was_cut() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
@@ -51,6 +77,7 @@ async fn a_try_that_was_cut() {
     let response = fixture.send(request).await.unwrap();
     drop(response);
     exchange.with_tries(|tries| {
+        assert_eq!(tries[0].length, if ENGINE == Engine::H1 { 3 } else { 0 }, "what came, read or not");
         assert_eq!(tries[0].bytes_received, answer.len() as u64);
         assert_eq!(tries[0].status, Some(StatusCode::OK));
         assert!(tries[0].response.is_some(), "closed by dropping");
@@ -67,7 +94,7 @@ async fn a_try_that_failed() {
     assert_eq!(tries(&exchange), [(fixture.raw.addr().to_string(), Some(502))]);
     exchange.with_tries(|tries| {
         assert!(tries[0].connect.is_some() && tries[0].header.is_none());
-        assert_eq!(tries[0].bytes_received, 11);
+        assert_eq!((tries[0].bytes_received, tries[0].length), (11, 0));
     });
 }
 
@@ -110,7 +137,7 @@ where
 #[tokio::test]
 async fn a_layer_s_error_passes_with_the_status_that_it_stands_for() {
     let fixture = Fixture::ok();
-    let client = Client::new(Pool::new(Keepalive::new()), Transport::new()).layer(Impatient);
+    let client = Client::new(Pool::new(Keepalive::new()), transport()).layer(Impatient);
     let late = |error: &BoxError| error.is::<TooLate>().then_some(StatusCode::GATEWAY_TIMEOUT);
     for (client, status) in [(client.clone(), 502), (client.failure_status(late), 504)] {
         let exchange = exchange();

@@ -6,9 +6,9 @@ use http_body_util::BodyExt;
 use propylon_exchange::Keep;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_upstream::{Client, Peer, Pool, Transport};
+use propylon_upstream::{Client, Peer, Pool};
 
-use crate::support::{Fixture, OK, empty, exchange, get, read, send};
+use crate::support::{Fixture, OK, empty, exchange, get, read, send, transport};
 
 #[tokio::test]
 async fn a_body_with_a_length() {
@@ -131,7 +131,7 @@ async fn over_a_unix_socket() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("app.sock");
     let raw = RawPeer::unix(&path, |_| Plan::new().answer(|_| OK).forever());
-    let client = Client::new(Pool::new(<_>::default()), Transport::new());
+    let client = Client::new(Pool::new(<_>::default()), transport());
     let peer = Peer::unix(&path);
     for _ in 0..2 {
         let response = send(&client, &peer, get("/")).await.unwrap();

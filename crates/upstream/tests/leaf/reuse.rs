@@ -25,6 +25,26 @@ async fn a_closed_idle_connection_is_noticed() {
     assert_eq!(fixture.raw.accepted(), 2);
 }
 
+#[tokio::test]
+async fn it_is_noticed_after_every_use() {
+    let close = Gate::new();
+    let closing = close.clone();
+    let fixture = Fixture::new(move |_| {
+        Plan::new().answer(|_| OK).answer(|_| OK).answer(|_| OK).wait(&closing).close()
+    });
+    for _ in 0..3 {
+        fixture.fetch(get("/")).await.unwrap();
+        // Whoever watches has seen it idle, and is done.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(fixture.pool.idle(), 1);
+    }
+    close.open();
+    fixture.idle(0).await;
+    assert_eq!(fixture.raw.accepted(), 1);
+}
+
 /// The peer has closed, and nothing of ours had a chance to notice before the request is sent.
 async fn race(method: Method, body: &'static str) {
     let (close, closed) = (Gate::new(), Gate::new());

@@ -5,13 +5,13 @@ use http::{Method, Request};
 use http_body_util::Empty;
 use propylon_exchange::Exchange;
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_upstream::{Client, Error, Keepalive, Peer, Peers, Pool, Rotation, RoundRobin, Transport};
+use propylon_upstream::{Client, Error, Keepalive, Peer, Peers, Pool, Rotation, RoundRobin};
 use tower::ServiceExt;
 
-use crate::support::{OK, answering, exchange, full, get, ours, read, tries};
+use crate::support::{OK, answering, exchange, full, get, ours, read, transport, tries};
 
 fn balanced(peers: &Peers) -> RoundRobin {
-    let client = Client::new(Pool::new(Keepalive::new()), Transport::new());
+    let client = Client::new(Pool::new(Keepalive::new()), transport());
     RoundRobin::new(client, Rotation::new(peers.clone()))
 }
 

@@ -12,8 +12,15 @@ use propylon_upstream::{Body, BoxError, Client, Error, Keepalive, Peer, Pool, Tr
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use crate::ENGINE;
+
 /// What most peers answer.
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// The defaults, with the engine under test.
+pub(crate) fn transport() -> Transport {
+    Transport::new().engine(ENGINE)
+}
 
 /// A client with a pool of its own, and the peer that it talks to.
 pub(crate) struct Fixture {
@@ -25,7 +32,7 @@ pub(crate) struct Fixture {
 
 impl Fixture {
     pub(crate) fn new(plan: impl Fn(usize) -> Plan + Send + Sync + 'static) -> Self {
-        Self::with(Keepalive::new(), Transport::new(), plan)
+        Self::with(Keepalive::new(), transport(), plan)
     }
 
     pub(crate) fn with(

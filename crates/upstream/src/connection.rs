@@ -1,0 +1,174 @@
+//! An established connection, whichever engine speaks on it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, response};
+use http_body::{Body, Frame, SizeHint};
+use propylon_h1::client::Counters;
+
+use crate::connect::Socket;
+use crate::idle::State;
+use crate::outgoing::Outgoing;
+use crate::transport::{Engine, Fingerprint};
+use crate::wire::Wire;
+use crate::{Error, h1, http1};
+
+/// An established connection: dropping it closes it, whatever is under way.
+#[derive(Debug)]
+pub(crate) enum Connection {
+    H1(h1::Connection),
+    Hyper(http1::Connection),
+}
+
+/// A request to be sent.
+#[derive(Debug)]
+pub(crate) enum Outbound {
+    Plain(Request<Outgoing>),
+    /// What the own engine did not get rid of on another connection.
+    Encoded(h1::Encoded),
+}
+
+/// A response, its head judged.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) parts: response::Parts,
+    pub(crate) incoming: Incoming,
+    /// Bytes of all heads, if the engine tells.
+    pub(crate) heads: Option<u64>,
+}
+
+/// A request that brought no response.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// The request, if sending it once more on another connection does no harm.
+    pub(crate) again: Option<Outbound>,
+    /// Whether the peer may have got any of it.
+    pub(crate) arrived: bool,
+}
+
+impl Failure {
+    /// One that is not worth another try.
+    pub(crate) fn fatal(error: Error) -> Self {
+        Self { error, again: None, arrived: true }
+    }
+}
+
+impl Connection {
+    /// Speaks HTTP/1 over `socket`. `closed` is called when the connection ends by itself, unless that is for who polls it
+    /// ([`poll_idle`](Self::poll_idle)) to see.
+    pub(crate) async fn open(
+        socket: Socket,
+        settings: Fingerprint,
+        closed: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Error> {
+        Ok(match settings.engine {
+            Engine::H1 => Self::H1(h1::Connection::open(socket, settings)),
+            Engine::Hyper => Self::Hyper(http1::Connection::open(socket, settings, closed).await?),
+        })
+    }
+
+    /// Whether another request may be sent. Who waits in [`poll_idle`](Self::poll_idle) may not be woken after this.
+    pub(crate) fn state(&self) -> State {
+        match self {
+            Self::H1(connection) => connection.state(),
+            Self::Hyper(connection) => connection.state(),
+        }
+    }
+
+    /// Ready when an idle connection is of no more use. Wakes only if nobody else tells.
+    pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::H1(connection) => connection.poll_idle(cx),
+            Self::Hyper(_) if self.has_ended() => Poll::Ready(()),
+            Self::Hyper(_) => Poll::Pending,
+        }
+    }
+
+    /// Whether it has ended by itself, as `closed` told.
+    pub(crate) fn has_ended(&self) -> bool {
+        match self {
+            Self::H1(_) => false,
+            Self::Hyper(connection) => connection.has_ended(),
+        }
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        match self {
+            Self::H1(connection) => Traffic::H1(Arc::clone(connection.counters())),
+            Self::Hyper(connection) => Traffic::Hyper(Arc::clone(connection.wire())),
+        }
+    }
+
+    /// Sends `request` and waits for the head of the response, which has been judged. `kept`: the peer may have closed the
+    /// connection already, and then the request should come back, if it may.
+    pub(crate) async fn send(&mut self, request: Outbound, kept: bool) -> Result<Answer, Failure> {
+        match (self, request) {
+            (Self::H1(connection), request) => connection.send(request, kept).await,
+            (Self::Hyper(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
+            // Only connections with the same settings replace each other.
+            (Self::Hyper(_), Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),
+        }
+    }
+}
+
+/// What passed on a connection.
+#[derive(Clone, Debug)]
+pub(crate) enum Traffic {
+    H1(Arc<Counters>),
+    Hyper(Arc<Wire>),
+}
+
+impl Traffic {
+    /// Bytes that the kernel took, since the connection began.
+    pub(crate) fn sent(&self) -> u64 {
+        match self {
+            Self::H1(counters) => counters.sent(),
+            Self::Hyper(wire) => wire.sent(),
+        }
+    }
+
+    /// Bytes that came, since the connection began.
+    pub(crate) fn received(&self) -> u64 {
+        match self {
+            Self::H1(counters) => counters.received(),
+            Self::Hyper(wire) => wire.received(),
+        }
+    }
+}
+
+/// A response body as the engine reads it.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    H1(h1::Incoming),
+    Hyper(http1::Incoming),
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match self.get_mut() {
+            Self::H1(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Hyper(incoming) => Pin::new(incoming).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::H1(incoming) => incoming.is_end_stream(),
+            Self::Hyper(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::H1(incoming) => incoming.size_hint(),
+            Self::Hyper(incoming) => incoming.size_hint(),
+        }
+    }
+}

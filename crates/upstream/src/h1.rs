@@ -1,0 +1,247 @@
+//! Propylon's own HTTP/1 engine: no task, the connection moves through the exchange and comes back.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Method, StatusCode, response};
+use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
+use propylon_h1::client::{self, Config, Counters, Progress, Unsent};
+use propylon_h1::{
+    BodyError, EncodeError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, ResponseHead,
+};
+
+use crate::connect::Socket;
+use crate::connection::{self, Answer, Failure, Outbound};
+use crate::idle::State;
+use crate::outgoing::{Outgoing, may_repeat};
+use crate::transport::Fingerprint;
+use crate::{Error, HeadFault, head, http1};
+
+/// A request as the engine wrote it.
+pub(crate) type Encoded = Unsent<Outgoing>;
+
+/// An established connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    place: Arc<Place>,
+    counters: Arc<Counters>,
+}
+
+/// Where the connection is while nothing is under way on it; else it is with whoever sends or reads.
+#[derive(Debug)]
+struct Place {
+    connection: Mutex<Option<client::Connection<Socket>>>,
+    /// Bytes of the interim heads of the exchange under way.
+    interim: AtomicU64,
+}
+
+/// Brings the connection back when the engine is done with it, and sees no reason to close it.
+pub(crate) struct Keeper(Arc<Place>);
+
+impl client::Keeper<Socket> for Keeper {
+    fn interim(&mut self, head: ResponseHead) {
+        self.0.interim.fetch_add(head.head_len as u64, Relaxed);
+    }
+
+    fn give_back(self, connection: client::Connection<Socket>) {
+        *self.0.connection.lock() = Some(connection);
+    }
+}
+
+impl Connection {
+    pub(crate) fn open(socket: Socket, settings: Fingerprint) -> Self {
+        let mut limits = Limits::new();
+        limits.first_line = settings.max_head;
+        limits.header_line = settings.max_head;
+        limits.head = settings.max_head;
+        limits.fields = settings.max_fields;
+        limits.trailers = settings.max_head;
+        limits.trailer_fields = settings.max_fields;
+        let mut config = Config::new();
+        config.limits = limits;
+        let connection = client::Connection::with_config(socket, Arc::new(config));
+        let counters = Arc::clone(connection.counters());
+        let place = Place { connection: Mutex::new(Some(connection)), interim: AtomicU64::new(0) };
+        Self { place: Arc::new(place), counters }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        let idle = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
+        if idle { State::Ready } else { State::Dead }
+    }
+
+    /// Ready when the peer has closed it or said something unasked, and when it did not come back.
+    pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut connection = self.place.connection.lock();
+        connection.as_mut().map_or(Poll::Ready(()), |connection| connection.poll_idle(cx))
+    }
+
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    pub(crate) async fn send(&mut self, request: Outbound, kept: bool) -> Result<Answer, Failure> {
+        self.place.interim.store(0, Relaxed);
+        let connection = self.place.connection.lock().take();
+        let Some(connection) = connection else {
+            return Err(Failure {
+                error: Error::Closed { sent: false },
+                again: Some(request),
+                arrived: false,
+            });
+        };
+        let keeper = Keeper(Arc::clone(&self.place));
+        let (tunnel, repeatable, sending) = match request {
+            Outbound::Plain(request) => {
+                let repeatable = may_repeat(&request);
+                // What cannot be repeated is worth a look at the socket before it is sent.
+                if kept && !repeatable && !connection.io().is_silent() {
+                    let again = Some(Outbound::Plain(request));
+                    return Err(Failure { error: Error::Closed { sent: false }, again, arrived: false });
+                }
+                let tunnel = request.method() == Method::CONNECT;
+                (tunnel, repeatable, connection.send(request, keeper))
+            }
+            Outbound::Encoded(request) => {
+                (*request.method() == Method::CONNECT, false, connection.resend(request, keeper))
+            }
+        };
+        match sending.await {
+            Ok(response) => {
+                let (mut parts, body) = response.into_parts();
+                let judged = judge(&mut parts, tunnel);
+                let Judged { head, encoded } = judged.map_err(|f| Failure::fatal(Error::InvalidHead(f)))?;
+                let incoming = connection::Incoming::H1(Incoming { body: Some(body), encoded });
+                let heads = Some(head + self.place.interim.load(Relaxed));
+                Ok(Answer { parts, incoming, heads })
+            }
+            Err(failure) => {
+                let harmless = match failure.progress {
+                    Progress::Nothing => true,
+                    Progress::Written => repeatable,
+                    Progress::Answered => false,
+                };
+                let again = failure.unsent.filter(|_| kept && harmless).map(Outbound::Encoded);
+                let arrived = failure.progress != Progress::Nothing;
+                Err(Failure { error: head_error(failure.error, arrived), again, arrived })
+            }
+        }
+    }
+}
+
+struct Judged {
+    /// Bytes of the head.
+    head: u64,
+    /// Whether there is a `Transfer-Encoding`.
+    encoded: bool,
+}
+
+/// Judges what the engine leaves to be judged.
+fn judge(parts: &mut response::Parts, tunnel: bool) -> Result<Judged, HeadFault> {
+    if tunnel && parts.status.is_success() {
+        return Err(HeadFault::UnexpectedUpgrade);
+    }
+    let (encoded, head) = match parts.extensions.get::<ReceivedResponse>() {
+        Some(received) => (received.marks.contains(Marks::TRANSFER_ENCODING), received.raw.len() as u64),
+        None => (true, 0),
+    };
+    if encoded || matches!(parts.status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT) {
+        head::check(parts)?;
+    }
+    if let Some(reason) = parts.extensions.get::<Reason>() {
+        let reason = reason.as_bytes().to_vec();
+        http1::set_reason(&mut parts.extensions, reason);
+    }
+    Ok(Judged { head, encoded })
+}
+
+/// A response body as the engine reads it.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// Until its bytes are taken.
+    body: Option<client::Body<Socket, Keeper>>,
+    encoded: bool,
+}
+
+impl Incoming {
+    /// All of it, if it came with its head, and the head said how much it is.
+    pub(crate) fn take_bytes(&mut self) -> Option<Bytes> {
+        if self.encoded {
+            return None;
+        }
+        match self.body.take()?.into_bytes() {
+            Ok(bytes) => Some(bytes),
+            Err(body) => {
+                self.body = Some(body);
+                None
+            }
+        }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        Pin::new(body).poll_frame(cx).map_err(body_error)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // The peer announced no length, and trailers may follow: that all of it is here already changes nothing.
+        match &self.body {
+            Some(_) if self.encoded => SizeHint::default(),
+            Some(body) => body.size_hint(),
+            None => SizeHint::with_exact(0),
+        }
+    }
+}
+
+fn head_error(error: client::Error, sent: bool) -> Error {
+    match error {
+        client::Error::Request(EncodeError::LengthRequired) => Error::LengthRequired,
+        client::Error::Request(_) => Error::InvalidTarget,
+        client::Error::Io(source) => Error::Io { sent, source },
+        client::Error::Head(error) => Error::InvalidHead(head_fault(error.kind())),
+        client::Error::TooManyInterim => Error::InvalidHead(HeadFault::TooManyInterim),
+        client::Error::UnexpectedUpgrade => Error::InvalidHead(HeadFault::UnexpectedUpgrade),
+        client::Error::RequestBody(source) => Error::RequestBody { source },
+        // Closed; also what came unasked, before anything was sent.
+        _ => Error::Closed { sent },
+    }
+}
+
+fn head_fault(kind: HeadErrorKind) -> HeadFault {
+    match kind {
+        HeadErrorKind::FirstLineTooLong
+        | HeadErrorKind::HeaderLineTooLong
+        | HeadErrorKind::HeadTooLarge
+        | HeadErrorKind::TooManyFields => HeadFault::TooLarge,
+        HeadErrorKind::ContentLength => HeadFault::InvalidLength,
+        HeadErrorKind::LengthAndEncoding | HeadErrorKind::EncodingInHttp10 => HeadFault::ConflictingFraming,
+        HeadErrorKind::TransferEncoding | HeadErrorKind::CodingUnsupported => HeadFault::UnknownEncoding,
+        _ => HeadFault::Syntax,
+    }
+}
+
+fn body_error(error: client::Error) -> Error {
+    match error {
+        client::Error::InvalidBody(BodyError::Truncated) => Error::Truncated,
+        client::Error::InvalidBody(_) => Error::InvalidBody,
+        client::Error::BodyIo(source) => Error::BodyIo { source },
+        client::Error::RequestBody(source) => Error::RequestBody { source },
+        _ => Error::Truncated,
+    }
+}
