@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use propylon_config::{self as config, Address, Config, Destination, Settings, UpstreamVersion};
+use propylon_config::{self as config, Address, Config, Destination, Http1, Settings, UpstreamVersion};
 use propylon_timeout::TimeoutLayer;
-use propylon_upstream::{Client, HttpVersion, Keepalive, Peers, Pool, Rotation, RoundRobin, Transport};
+use propylon_upstream::{
+    Client, Engine, HttpVersion, Keepalive, Peers, Pool, Rotation, RoundRobin, Transport,
+};
 
 use crate::error::BuildError;
 use crate::rescue;
@@ -61,22 +63,23 @@ impl<'a> Upstreams<'a> {
             },
             Destination::Address(address) => self.direct(address),
         };
-        leaf(&upstream, upstream.rotation.clone(), settings)
+        leaf(&upstream, upstream.rotation.clone(), settings, self.config.runtime.http1)
     }
 
     /// The leaves that a `proxy_pass` with variables may name, and what makes one for any other address.
     pub(crate) fn leaves(&mut self, settings: &Arc<Settings>) -> Leaves {
+        let http1 = self.config.runtime.http1;
         let named = self
             .config
             .upstreams
             .iter()
             .map(|(name, upstream)| {
                 let upstream = self.named(upstream);
-                (name.clone(), leaf(&upstream, upstream.rotation.clone(), settings))
+                (name.clone(), leaf(&upstream, upstream.rotation.clone(), settings, http1))
             })
             .collect();
         let any = self.get(Box::from(""), Definition::Any, Keepalive::new(), |_| Peers::new("", Vec::new()));
-        Leaves { named, any, settings: settings.clone(), runtime: self.runtime.clone() }
+        Leaves { named, any, settings: settings.clone(), http1, runtime: self.runtime.clone() }
     }
 
     fn named(&mut self, upstream: &Arc<config::Upstream>) -> Upstream {
@@ -138,20 +141,25 @@ pub(crate) struct Leaves {
     pub(crate) named: HashMap<Box<str>, Leaf>,
     any: Upstream,
     settings: Arc<Settings>,
+    http1: Http1,
     pub(crate) runtime: Arc<Runtime>,
 }
 
 impl Leaves {
     /// A leaf for addresses that a request named.
     pub(crate) fn any(&self, peers: Peers) -> Leaf {
-        leaf(&self.any, Rotation::new(peers), &self.settings)
+        leaf(&self.any, Rotation::new(peers), &self.settings, self.http1)
     }
 }
 
-fn leaf(upstream: &Upstream, rotation: Rotation, settings: &Settings) -> Leaf {
+fn leaf(upstream: &Upstream, rotation: Rotation, settings: &Settings, http1: Http1) -> Leaf {
     let timeout = &settings.timeout;
     let transport = Transport::new()
         .connect_timeout(timeout.connect)
+        .engine(match http1 {
+            Http1::H1 => Engine::H1,
+            Http1::Hyper => Engine::Hyper,
+        })
         .socket_keepalive(settings.upstream.socket_keepalive)
         .http_version(match settings.upstream.http_version {
             UpstreamVersion::Http10 => HttpVersion::Http10,
