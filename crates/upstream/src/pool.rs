@@ -214,8 +214,7 @@ impl Lease {
         let evicted = kept.idle.put(now, self.key.clone(), self);
         if kept.keeper.is_none() {
             let at = kept.idle.next_expiry();
-            // Unconstrained: it looks at all of them, however many.
-            kept.keeper = Some(Task::spawn(tokio::task::unconstrained(keep(Arc::downgrade(&pool), at))));
+            kept.keeper = Some(Task::spawn(keep(Arc::downgrade(&pool), at)));
         }
         drop(kept);
         drop(evicted);

@@ -1,11 +1,17 @@
 //! Kept connections that are no more: what is sent again, and what never is.
 
-use http::Method;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::Full;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
-use propylon_upstream::Error;
+use propylon_upstream::{Body, BoxError, Error, Established};
+use tower::{Layer, Service, ServiceExt};
 
-use crate::support::{Fixture, OK, answering, empty, exchange, full, get, tries};
+use crate::support::{Fixture, OK, answering, empty, exchange, full, get, read, settle, tries};
 
 /// A peer whose first connection answers once and then goes on by `then`; the others answer for ever.
 fn once_then(then: impl Fn(Plan) -> Plan + Send + Sync + 'static) -> Fixture {
@@ -81,6 +87,66 @@ async fn a_request_that_meets_a_closed_connection_is_sent_again_whatever_it_is()
     race(Method::POST, "").await;
     race(Method::POST, "body").await;
     race(Method::PATCH, "body").await;
+}
+
+/// A layer that takes its time: the connection is there, and nothing is sent yet.
+#[derive(Clone)]
+struct Hesitant {
+    close: Gate,
+    closed: Gate,
+}
+
+struct HesitantService(Hesitant, Option<Established>);
+
+impl Layer<Established> for Hesitant {
+    type Service = HesitantService;
+
+    fn layer(&self, inner: Established) -> HesitantService {
+        HesitantService(self.clone(), Some(inner))
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for HesitantService {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Full<Bytes>>) -> Self::Future {
+        let (Hesitant { close, closed }, mut inner) = (self.0.clone(), self.1.take().unwrap());
+        Box::pin(async move {
+            close.open();
+            settle(|| closed.was_reached()).await;
+            // The runtime hears of it.
+            for _ in 0..1000 {
+                tokio::task::yield_now().await;
+            }
+            inner.call(request).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_sent_is_no_try() {
+    for method in [Method::GET, Method::POST] {
+        let (close, closed) = (Gate::new(), Gate::new());
+        let (closing, reached) = (close.clone(), closed.clone());
+        let fixture = once_then(move |plan| plan.wait(&closing).half_close().wait(&reached));
+        fixture.fetch(get("/")).await.unwrap();
+        let client = fixture.client.clone().layer(Hesitant { close, closed });
+        let exchange = exchange();
+        let mut request = full(method.clone(), "");
+        request.extensions_mut().insert(fixture.peer.clone());
+        request.extensions_mut().insert(exchange.clone());
+        let response = client.oneshot(request).await.unwrap();
+        assert_eq!(read(response).await.unwrap(), "ok");
+        assert_eq!(tries(&exchange).len(), 1, "{method}");
+        assert_eq!(fixture.raw.accepted(), 2);
+        assert_eq!(fixture.raw.requests().len(), 2);
+    }
 }
 
 #[tokio::test]
