@@ -125,7 +125,10 @@ async fn a_body_may_be_read_by_another_task() {
         let (bytes, _) = reader.await.unwrap().unwrap();
         Ok(Response::new(body(http_body_util::Full::new(bytes))))
     });
-    say(&mut served.client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n").await;
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    say(&mut served.client, head).await;
+    // The client is silent: it is the reader that wakes the connection.
+    hear(&mut served.client, "HTTP/1.1 100 Continue\r\n\r\n").await;
     for piece in ["a", "b", "c", "d"] {
         settle().await;
         say(&mut served.client, piece).await;

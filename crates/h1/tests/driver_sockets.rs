@@ -41,6 +41,16 @@ async fn an_answer_is_read_from_a_peer_that_takes_no_more() {
 }
 
 #[tokio::test]
+async fn an_answer_is_read_from_a_peer_that_has_closed() {
+    let (near, mut far) = tokio::io::duplex(64 << 10);
+    say(&mut far, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await;
+    drop(far);
+    let request = post(body(Script::new().data(vec![0; 20_000]).data("more")));
+    let response = Connection::new(near).send(request, |_| panic!("it cannot be used again")).await.unwrap();
+    assert_eq!((response.status().as_u16(), response.into_body().into_bytes().unwrap()), (413, "no".into()));
+}
+
+#[tokio::test]
 async fn over_unix_sockets_and_through_a_server_of_our_own() {
     let (near, far) = tokio::net::UnixStream::pair().unwrap();
     let service = Fun(|request: Request<propylon_h1::server::RequestBody>, _| async move {

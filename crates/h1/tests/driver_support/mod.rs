@@ -160,7 +160,7 @@ pub(crate) async fn hear<I: AsyncRead + Unpin>(io: &mut I, expected: &str) {
     let mut got = vec![0; expected.len()];
     let mut n = 0;
     while n < got.len() {
-        let read = tokio::time::timeout(Duration::from_secs(3600), io.read(&mut got[n..])).await;
+        let read = tokio::time::timeout(Duration::from_secs(100), io.read(&mut got[n..])).await;
         match read.unwrap_or(Ok(0)) {
             Ok(0) | Err(_) => break,
             Ok(read) => n += read,
