@@ -126,11 +126,6 @@ const DELIBERATE: &[Deliberate] = &[
         reason: "the length of the body, decoded; nginx counts the framing of chunks as well",
     },
     Deliberate {
-        exchanges: &["upstream in chunks"],
-        variables: &["upstream_response_length"],
-        reason: "the length of the response, decoded; nginx counts the framing of chunks as well",
-    },
-    Deliberate {
         exchanges: &["upstream cuts", "upstream stalls"],
         variables: &["request_completion"],
         reason: "a response that was cut is not complete; nginx says OK",

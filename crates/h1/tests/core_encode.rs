@@ -191,7 +191,8 @@ fn requests() {
     check("GET /?<\u{E9}> 1.1", &[], EMPTY, "GET /?<\u{E9}> HTTP/1.1 0 keep");
     check("GET / 1.1c", &[], EMPTY, "GET / HTTP/1.1|Connection: close 0 close");
     check("GET / 1.0", &[], EMPTY, "GET / HTTP/1.0|Connection: keep-alive 0 keep");
-    check("POST / 1.1", &[], EMPTY, "POST / HTTP/1.1|Content-Length: 0 0 keep");
+    check("POST / 1.1", &[], EMPTY, "POST / HTTP/1.1 0 keep");
+    check("POST / 1.1", &["content-length:0"], EMPTY, "POST / HTTP/1.1|Content-Length: 0 0 keep");
     check("DELETE / 1.1", &["content-length:0"], EMPTY, "DELETE / HTTP/1.1|Content-Length: 0 0 keep");
     check("PUT / 1.1", &["content-length:9"], known(5), "PUT / HTTP/1.1|Content-Length: 5 5 keep");
     check("PUT / 1.1", &["content-length:9"], UNKNOWN, "PUT / HTTP/1.1|Content-Length: 9 9 keep");

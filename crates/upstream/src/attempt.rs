@@ -67,6 +67,11 @@ impl Attempt {
         self.0.lock().record.exchange().upstream_trailers(trailers);
     }
 
+    /// Nobody asks for the response's body.
+    pub(crate) fn unwanted(&self) {
+        self.0.lock().heads = None;
+    }
+
     /// The connection is done with this try.
     pub(crate) fn finished(&self) {
         let mut current = self.0.lock();

@@ -24,6 +24,8 @@ pub struct Body {
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     reusable: bool,
+    /// Whether anybody has asked for a part of it.
+    asked: bool,
     progress: Option<Arc<Progress>>,
     attempt: Option<Arc<Attempt>>,
 }
@@ -36,7 +38,7 @@ impl Body {
         progress: Option<Arc<Progress>>,
         attempt: Option<Arc<Attempt>>,
     ) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), reusable, progress, attempt };
+        let mut body = Self { incoming, lease: Some(lease), reusable, asked: false, progress, attempt };
         if http_body::Body::is_end_stream(&body.incoming) {
             body.end(true);
         }
@@ -47,6 +49,7 @@ impl Body {
     /// request then, before any of this is passed on. Else, and when it has been read already, `None`. Only
     /// [`Engine::H1`](crate::Engine::H1) knows.
     pub fn take_bytes(&mut self) -> Option<Bytes> {
+        self.asked = true;
         if let (Incoming::H1(incoming), Some(_)) = (&mut self.incoming, &self.lease)
             && let Some(bytes) = incoming.take_bytes()
         {
@@ -92,6 +95,7 @@ impl http_body::Body for Body {
         if self.lease.is_none() {
             return Poll::Ready(None);
         }
+        self.asked = true;
         Poll::Ready(match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
             Some(Ok(frame)) => {
                 self.note(&frame);
@@ -118,5 +122,17 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         if self.lease.is_none() { SizeHint::with_exact(0) } else { self.incoming.size_hint() }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // What nobody wanted is no part of the response's length, though it came with the head (as in nginx).
+        if !self.asked
+            && self.lease.is_some()
+            && let Some(attempt) = &self.attempt
+        {
+            attempt.unwanted();
+        }
     }
 }

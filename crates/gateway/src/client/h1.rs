@@ -28,8 +28,13 @@ pub(crate) async fn serve<S: Service>(
         handle.drain();
     }
     served.client.drained_by(handle);
-    // How it ended is in the log already.
-    let _ = connection.run().await;
+    let closed = connection.run().await;
+    // A response that ends with the connection would look complete if the connection ended in order.
+    if closed.cut.is_some_and(|end| end != server::End::Unanswered)
+        && let Some(stream) = closed.io
+    {
+        stream.reset();
+    }
 }
 
 /// What the engine serves, and tells.

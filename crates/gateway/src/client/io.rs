@@ -116,6 +116,16 @@ impl AsyncWrite for Io {
     }
 }
 
+impl Stream {
+    /// Closes with a reset, which no client takes for the end of a message. A unix socket has none.
+    pub(super) fn reset(self) {
+        if let Self::Tcp(stream) = self {
+            // It fails only on a connection that is gone.
+            let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

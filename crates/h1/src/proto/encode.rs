@@ -133,8 +133,8 @@ fn response_framing<'a>(head: &ResponseToSend<'_>, given: &Given) -> (Own<'a>, S
 
 /// Appends a request head to `dst`, and says how its body is framed.
 ///
-/// An exact size becomes `Content-Length`, also 0 for POST, PUT and PATCH or where the caller gave the field; an unknown one
-/// chunked. `Connection` has `close`, `keep-alive` (HTTP/1.0), `upgrade` and `te` (where there are fields of that name).
+/// An exact size becomes `Content-Length`, 0 only where the caller gave the field (an intermediary passes on what the client
+/// said, and a user agent that follows RFC 9110 8.6 gives it for POST); an unknown one chunked. `Connection` has `close`, `keep-alive` (HTTP/1.0), `upgrade` and `te` (where there are fields of that name).
 ///
 /// # Errors
 /// `Target` if it cannot stand in a request line, `LengthRequired` for a body of unknown size in HTTP/1.0; `dst` is as before.
@@ -172,11 +172,7 @@ fn request_framing<'a>(head: &RequestToSend<'_>, given: &Given) -> Result<(Own<'
         return Ok((own, Encoder::empty()));
     }
     match (head.body, given.length) {
-        (BodySize::Known(0), length) => {
-            let expected = [Method::POST, Method::PUT, Method::PATCH].contains(head.method);
-            let length = (expected || length.is_some()).then_some(0);
-            Ok((Own { length, ..own }, Encoder::length(0)))
-        }
+        (BodySize::Known(0), length) => Ok((Own { length: length.map(|_| 0), ..own }, Encoder::length(0))),
         (BodySize::Known(length), _) | (BodySize::Unknown, Some(length)) => {
             Ok((Own { length: Some(length), ..own }, Encoder::length(length)))
         }
