@@ -198,7 +198,7 @@ const DELIBERATE: &[Deliberate] = &[
             "http_host",
             "content_length",
         ],
-        reason: "hyper refuses the head as a whole: only $request is known",
+        reason: "a head that is refused is not taken apart: only $request is known",
     },
 ];
 
