@@ -51,10 +51,6 @@ struct Deliberate {
 /// The arguments are the request, nginx's outcome and Propylon's. An entry that no request needs fails the test.
 const DELIBERATE: &[Deliberate] = &[
     Deliberate {
-        reason: "DEL is a control, and no part of a target (RFC 9112 3): 400",
-        applies: |case, _, ours| ours.refused_with(400) && case.target().contains(&0x7f),
-    },
-    Deliberate {
         reason: "one space stands before the version (RFC 9112 3); nginx takes several",
         applies: |case, _, ours| case.has("  HTTP/1.") && ours.refused_with(400),
     },
