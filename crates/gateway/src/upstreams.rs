@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use propylon_config::{self as config, Address, Config, Destination, Http1, Settings, UpstreamVersion};
+use propylon_stack::Body;
 use propylon_timeout::TimeoutLayer;
 use propylon_upstream::{
     Client, Engine, HttpVersion, Keepalive, Peers, Pool, Rotation, RoundRobin, Transport,
@@ -16,6 +17,17 @@ use crate::runtime::Runtime;
 
 /// A leaf: one upstream's peers in turn, over this worker's connections, with a route's transport and timeouts.
 pub(crate) type Leaf = RoundRobin<TimeoutLayer>;
+
+/// The body of a leaf's response.
+pub(crate) type LeafBody = propylon_timeout::ResponseBody<propylon_upstream::Body>;
+
+/// A leaf's response body for what follows: one that came with its head needs no box, and gives its connection back now.
+pub(crate) fn body(mut body: LeafBody) -> Body {
+    match body.get_mut().take_bytes() {
+        Some(bytes) => Body::from(bytes),
+        None => Body::new(body),
+    }
+}
 
 /// The upstreams of one worker, kept over reloads where they did not change.
 pub(crate) type Kept = HashMap<Box<str>, Upstream>;

@@ -130,6 +130,11 @@ impl<B> ResponseBody<B> {
         &self.inner
     }
 
+    /// The body inside, to be asked for what it has without a wait.
+    pub const fn get_mut(&mut self) -> &mut B {
+        &mut self.inner
+    }
+
     /// The body inside, without a limit from now on.
     pub fn into_inner(self) -> B {
         self.inner

@@ -9,7 +9,6 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
 };
 use http::{HeaderMap, Request, Response};
-use http_body::Body as HttpBody;
 use propylon_config::Settings;
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
@@ -17,6 +16,7 @@ use tower_service::Service;
 
 use crate::reroute::{Reroute, RerouteTarget};
 use crate::routing::{Path, Slashes};
+use crate::upstreams::{self, LeafBody};
 
 const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect");
 
@@ -53,10 +53,9 @@ pub(crate) struct Accel<S> {
     obeys: bool,
 }
 
-impl<S, B> Service<Request<Body>> for Accel<S>
+impl<S> Service<Request<Body>> for Accel<S>
 where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
-    B: HttpBody<Data = Bytes, Error = BoxError> + Send + 'static,
+    S: Service<Request<Body>, Response = Response<LeafBody>, Error = BoxError>,
 {
     type Response = Response<Body>;
     type Error = BoxError;
@@ -79,10 +78,9 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<F, B> Future for AccelFuture<F>
+impl<F> Future for AccelFuture<F>
 where
-    F: Future<Output = Result<Response<B>, BoxError>>,
-    B: HttpBody<Data = Bytes, Error = BoxError> + Send + 'static,
+    F: Future<Output = Result<Response<LeafBody>, BoxError>>,
 {
     type Output = Result<Response<Body>, BoxError>;
 
@@ -91,7 +89,7 @@ where
         let response = ready!(this.inner.poll(cx))?;
         Poll::Ready(match response.headers().get(X_ACCEL_REDIRECT) {
             Some(order) if *this.obeys => obey(&Bytes::copy_from_slice(order.as_bytes()), response.headers()),
-            _ => Ok(response.map(Body::new)),
+            _ => Ok(response.map(upstreams::body)),
         })
     }
 }
