@@ -86,7 +86,10 @@ fn build() -> PathBuf {
 }
 
 fn complete(toml: &str, dir: &Path) -> String {
-    let runtime = format!("[runtime]\npid_file = \"@DIR@/{PID_FILE}\"\n");
+    // The engine that the tests run on, if it is not to be the default.
+    let engine = env::var("PROPYLON_HTTP1").map(|engine| format!("http1 = \"{engine}\"\n"));
+    let engine = engine.unwrap_or_default();
+    let runtime = format!("[runtime]\npid_file = \"@DIR@/{PID_FILE}\"\n{engine}");
     let toml = if toml.contains("[runtime]\n") {
         toml.replace("[runtime]\n", &runtime)
     } else {
