@@ -48,11 +48,15 @@ impl Attempt {
         current.traffic = Some((traffic, sent, received));
     }
 
-    pub(crate) fn responded(&self, status: StatusCode, headers: &HeaderMap, heads: Option<u64>) {
-        let mut current = self.0.lock();
-        current.heads = heads;
+    pub(crate) fn responded(&self, status: StatusCode, headers: &HeaderMap) {
+        let current = self.0.lock();
         current.record.head_received(status);
         current.record.exchange().upstream_responded(headers);
+    }
+
+    /// The response's body is read: all that came and is not of the heads is counted as its.
+    pub(crate) fn body_began(&self, heads: u64) {
+        self.0.lock().heads = Some(heads);
     }
 
     pub(crate) fn failed(&self, status: StatusCode) {
@@ -65,11 +69,6 @@ impl Attempt {
 
     pub(crate) fn trailers(&self, trailers: &HeaderMap) {
         self.0.lock().record.exchange().upstream_trailers(trailers);
-    }
-
-    /// Nobody asks for the response's body.
-    pub(crate) fn unwanted(&self) {
-        self.0.lock().heads = None;
     }
 
     /// The connection is done with this try.

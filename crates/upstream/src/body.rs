@@ -24,10 +24,14 @@ pub struct Body {
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     reusable: bool,
-    /// Whether anybody has asked for a part of it.
-    asked: bool,
     progress: Option<Arc<Progress>>,
     attempt: Option<Arc<Attempt>>,
+    /// Bytes of the heads, until somebody begins to read.
+    heads: Option<u64>,
+    /// Whether something was passed on since this last waited.
+    passed: bool,
+    /// An error that waits for what came before it.
+    held: Option<Error>,
 }
 
 impl Body {
@@ -37,8 +41,11 @@ impl Body {
         reusable: bool,
         progress: Option<Arc<Progress>>,
         attempt: Option<Arc<Attempt>>,
+        heads: Option<u64>,
     ) -> Self {
-        let mut body = Self { incoming, lease: Some(lease), reusable, asked: false, progress, attempt };
+        let lease = Some(lease);
+        let (passed, held) = (true, None);
+        let mut body = Self { incoming, lease, reusable, progress, attempt, heads, passed, held };
         if http_body::Body::is_end_stream(&body.incoming) {
             body.end(true);
         }
@@ -49,14 +56,39 @@ impl Body {
     /// request then, before any of this is passed on. Else, and when it has been read already, `None`. Only
     /// [`Engine::H1`](crate::Engine::H1) knows.
     pub fn take_bytes(&mut self) -> Option<Bytes> {
-        self.asked = true;
         if let (Incoming::H1(incoming), Some(_)) = (&mut self.incoming, &self.lease)
             && let Some(bytes) = incoming.take_bytes()
         {
+            self.begin();
             self.end(true);
             return Some(bytes);
         }
         None
+    }
+
+    /// Somebody reads: from here on it is a response that was received (nginx counts none of one that it does not pass on).
+    fn begin(&mut self) {
+        if let (Some(heads), Some(attempt)) = (self.heads.take(), &self.attempt) {
+            attempt.body_began(heads);
+        }
+    }
+
+    /// The next frame. An error waits a turn, so that whoever sends this gets rid of what came before the error.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Some(error) = self.held.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match http_body::Body::poll_frame(Pin::new(&mut self.incoming), cx) {
+            Poll::Ready(Some(Err(error))) if self.passed => {
+                self.held = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            polled => {
+                self.passed = polled.is_ready();
+                polled
+            }
+        }
     }
 
     fn end(&mut self, clean: bool) {
@@ -95,8 +127,8 @@ impl http_body::Body for Body {
         if self.lease.is_none() {
             return Poll::Ready(None);
         }
-        self.asked = true;
-        Poll::Ready(match ready!(Pin::new(&mut self.incoming).poll_frame(cx)) {
+        self.begin();
+        Poll::Ready(match ready!(self.poll_incoming(cx)) {
             Some(Ok(frame)) => {
                 self.note(&frame);
                 if self.incoming.is_end_stream() {
@@ -122,17 +154,5 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         if self.lease.is_none() { SizeHint::with_exact(0) } else { self.incoming.size_hint() }
-    }
-}
-
-impl Drop for Body {
-    fn drop(&mut self) {
-        // What nobody wanted is no part of the response's length, though it came with the head (as in nginx).
-        if !self.asked
-            && self.lease.is_some()
-            && let Some(attempt) = &self.attempt
-        {
-            attempt.unwanted();
-        }
     }
 }

@@ -106,10 +106,10 @@ impl Ready {
             cause.map_or(failure.error, |source| Error::RequestBody { source })
         })?;
         if let Some(attempt) = &self.way.attempt {
-            attempt.responded(parts.status, &parts.headers, heads);
+            attempt.responded(parts.status, &parts.headers);
         }
         let reusable = !closes && head::keeps_alive(&parts);
-        let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt);
+        let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt, heads);
         Ok(Response::from_parts(parts, body))
     }
 

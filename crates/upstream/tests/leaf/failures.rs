@@ -1,9 +1,13 @@
 //! What comes back broken, or not at all.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Method, Request};
+use http_body::Body as _;
 use http_body_util::Empty;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
@@ -134,6 +138,31 @@ async fn bodies_cut_short() {
         assert_eq!(error.class(), AttemptClass::ResponseStarted);
         assert_eq!(fixture.pool.idle(), 0);
     }
+}
+
+/// A server above sends what it has when it has to wait: what came before the error should get out.
+#[tokio::test]
+async fn an_error_waits_for_what_came_before_it() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab";
+    let fixture = Fixture::new(move |_| Plan::new().answer(move |_| answer).close());
+    let mut body = fixture.send(get("/")).await.unwrap().into_body();
+    fixture.raw.wait_closed(1).await;
+    let mut seen = Vec::new();
+    let error = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+        Poll::Pending => {
+            seen.push("waits");
+            Poll::Pending
+        }
+        Poll::Ready(Some(Ok(_))) => {
+            seen.push("data");
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Poll::Ready(end) => Poll::Ready(end.unwrap().unwrap_err()),
+    })
+    .await;
+    assert!(matches!(ours(error), Error::Truncated));
+    assert_eq!(seen[..2], ["data", "waits"]);
 }
 
 #[tokio::test]
