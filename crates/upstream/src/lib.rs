@@ -61,7 +61,6 @@
 //! | bytes of a [`Target`] | as they are; blanks and controls percent-encoded | also what an [`http::Uri`] refuses percent-encoded |
 //! | order of fields | `Host` first, `Content-Length`, `Transfer-Encoding` and `Connection` last | the map's |
 //! | `Connection` of a request | `close`, `upgrade`, `te` as the fields are; on 1.0 `keep-alive` | as given |
-//! | POST, PUT, PATCH without a body | `Content-Length: 0` (RFC 9110 8.6) | only if given |
 //! | a repeated `Content-Length` in a response | refused, as nginx does | kept once, if all are the same |
 //! | length of a response on record | bytes as they came, chunks' framing included, once it is read (nginx's) | decoded bytes that were read |
 //! | extensions of a response | [`propylon_h1::ReceivedResponse`], [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
