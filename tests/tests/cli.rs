@@ -8,10 +8,11 @@
     reason = "a test"
 )]
 
+use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use propylon_tests::{LIMIT, binary, check, fixture, lossy, raw_request, until};
+use propylon_tests::{LIMIT, Propylon, addresses, binary, check, fixture, lossy, raw_request, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What a report on `fixtures/eight.toml` says of each mistake, in the order of the file.
@@ -176,4 +177,33 @@ fn reported(report: &str) -> Vec<(usize, usize, String)> {
         Some((parts.next()?.parse().ok()?, column, error.to_owned()))
     };
     errors.filter_map(place).collect()
+}
+
+/// Workers share a port among themselves (SO_REUSEPORT), but with no other process.
+#[test]
+fn a_second_gateway_on_the_same_port_does_not_start() {
+    let [at] = addresses();
+    let toml = format!("[[server]]\nlisten = [\"{at}\"]\nreturn = [200]\n");
+    let _first = Propylon::start(&toml);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("second.toml");
+    std::fs::write(&path, toml).unwrap();
+    let mut second = Killed(
+        Command::new(binary()).args(["run", "--config"]).arg(&path).stderr(Stdio::piped()).spawn().unwrap(),
+    );
+    let status = until("the end of the second", LIMIT, || second.0.try_wait().unwrap());
+    let mut said = String::new();
+    second.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("cannot listen on {at}")) && said.contains("ss -ltnp"), "{said}");
+}
+
+/// A process that does not outlive a test that fails.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -12,7 +12,7 @@ use crate::routing::LocationError;
 #[non_exhaustive]
 pub enum BuildError {
     /// A value that only building can judge, such as a regex.
-    #[error("{what}")]
+    #[error("line {}: {what}", at.line())]
     Value {
         /// What it was meant to be.
         what: &'static str,

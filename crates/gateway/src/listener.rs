@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -157,17 +158,14 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Res
         ListenAddress::Tcp(addr) => {
             let shared = reuseport || listener.reuseport;
             let count = if shared { workers.max(1) } else { 1 };
+            let several = shared && count > 1;
+            if several {
+                // The port is shared with nobody but our own workers: this one is refused where another process listens.
+                drop(bind(*addr, listener.ipv6only, false)?);
+            }
             let mut sockets: Vec<Socket> = Vec::with_capacity(count);
             for _ in 0..count {
-                let socket = Socket::new(Domain::for_address(*addr), Type::STREAM, Some(Protocol::TCP))?;
-                socket.set_reuse_address(true)?;
-                if shared && count > 1 {
-                    socket.set_reuse_port(true)?;
-                }
-                if addr.is_ipv6() {
-                    socket.set_only_v6(listener.ipv6only)?;
-                }
-                socket.bind(&(*addr).into())?;
+                let socket = bind(*addr, listener.ipv6only, several)?;
                 socket.listen(backlog)?;
                 socket.set_nonblocking(true)?;
                 sockets.push(socket);
@@ -175,6 +173,19 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Res
             Ok(sockets)
         }
     }
+}
+
+fn bind(addr: SocketAddr, ipv6only: bool, reuseport: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if reuseport {
+        socket.set_reuse_port(true)?;
+    }
+    if addr.is_ipv6() {
+        socket.set_only_v6(ipv6only)?;
+    }
+    socket.bind(&addr.into())?;
+    Ok(socket)
 }
 
 /// A unix socket that nobody listens on is what a process left that was killed.
