@@ -88,7 +88,7 @@ pub(crate) fn read(
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     if lower == "https://" {
         let place = cx.inside(&span, text, 0..8);
-        cx.push(not_built("https", place).help("only http:// upstreams can be reached for now"));
+        cx.push(not_built("https", place).help("only http:// upstreams can be reached in this version"));
         return None;
     }
     let pass = if text.contains('$') {
