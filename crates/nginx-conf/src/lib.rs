@@ -1,0 +1,1 @@
+//! nginx.conf to Propylon TOML, with a verdict for every line.

@@ -1,0 +1,1 @@
+//! TLS by rustls in the terms of nginx: acceptor, connector, certificates by name, reload, OpenSSL cipher names.
