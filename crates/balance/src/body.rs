@@ -1,0 +1,80 @@
+//! The response body: while it lasts, the request counts for its peer.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::balancer::Picked;
+
+pin_project! {
+    /// A response body that holds its peer's place until it ends, fails or is dropped. One that fails counts as the peer's
+    /// failure.
+    pub struct ResponseBody<T, B> {
+        #[pin]
+        inner: B,
+        picked: Option<Picked<T>>,
+    }
+}
+
+impl<T, B> ResponseBody<T, B> {
+    pub(crate) fn new(inner: B, picked: Picked<T>) -> Self {
+        Self { inner, picked: Some(picked) }
+    }
+
+    /// The body beneath.
+    pub fn get_mut(&mut self) -> &mut B {
+        &mut self.inner
+    }
+
+    /// The body beneath, of which everything has been had already: the peer's place is free.
+    pub fn finish(mut self) -> B {
+        if let Some(picked) = self.picked.take() {
+            picked.ended();
+        }
+        self.inner
+    }
+}
+
+impl<T, B: Body> Body for ResponseBody<T, B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        match &frame {
+            None => {
+                if let Some(picked) = this.picked.take() {
+                    picked.ended();
+                }
+            }
+            Some(Err(_)) => {
+                if let Some(mut picked) = this.picked.take() {
+                    picked.failed();
+                }
+            }
+            Some(Ok(_)) => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<T, B: fmt::Debug> fmt::Debug for ResponseBody<T, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseBody").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! The response future.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::balancer::Picked;
+use crate::body::ResponseBody;
+use crate::error::Error;
+use crate::service::{Dispatch, Outcome, begin};
+
+type Wait<T> = Pin<Box<dyn Future<Output = Result<(Picked<T>, Duration), Error>> + Send>>;
+
+pin_project! {
+    /// The response future of [`Balance`](crate::Balance). Dropping it says nothing about the peer.
+    pub struct ResponseFuture<T, D, B>
+    where
+        D: Dispatch<T, B>,
+    {
+        #[pin]
+        state: State<T, D, B, D::Service, <D::Service as Service<Request<B>>>::Future, D::Error>,
+    }
+}
+
+pin_project! {
+    #[project = Project]
+    #[project_replace = Replace]
+    enum State<T, D, B, S, F, E> {
+        Failed { error: E },
+        // No peer was to be had.
+        Nobody { error: Error },
+        Waiting { dispatch: D, wait: Wait<T>, request: Request<B> },
+        Ready { dispatch: D, picked: Picked<T>, service: S, request: Option<Request<B>>, waited: Option<Duration> },
+        Sending { dispatch: D, picked: Option<Picked<T>>, #[pin] future: F, waited: Option<Duration> },
+        Done,
+    }
+}
+
+impl<T, D, B> ResponseFuture<T, D, B>
+where
+    D: Dispatch<T, B>,
+{
+    pub(crate) fn failed(error: Error) -> Self {
+        Self { state: State::Nobody { error } }
+    }
+
+    pub(crate) fn refused(dispatch: &D, mut picked: Picked<T>, error: D::Error) -> Self {
+        judge(&mut picked, dispatch.outcome(Err(&error)));
+        Self { state: State::Failed { error } }
+    }
+
+    pub(crate) fn waiting(dispatch: D, wait: Wait<T>, request: Request<B>) -> Self {
+        Self { state: State::Waiting { dispatch, wait, request } }
+    }
+
+    pub(crate) fn ready(
+        dispatch: D,
+        picked: Picked<T>,
+        service: D::Service,
+        request: Request<B>,
+        waited: Option<Duration>,
+    ) -> Self {
+        Self { state: State::Ready { dispatch, picked, service, request: Some(request), waited } }
+    }
+
+    pub(crate) fn sending(
+        dispatch: D,
+        picked: Picked<T>,
+        future: <D::Service as Service<Request<B>>>::Future,
+        waited: Option<Duration>,
+    ) -> Self {
+        Self { state: State::Sending { dispatch, picked: Some(picked), future, waited } }
+    }
+}
+
+impl<T, D, B> Future for ResponseFuture<T, D, B>
+where
+    D: Dispatch<T, B>,
+{
+    type Output = Result<Response<ResponseBody<T, D::Body>>, D::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                Project::Sending { dispatch, picked, future, waited } => {
+                    let result = ready!(future.poll(cx));
+                    // Taken once: this arm is left for good.
+                    let Some(mut picked) = picked.take() else { return Poll::Pending };
+                    let result = finish(dispatch, &mut picked, *waited, result);
+                    state.set(State::Done);
+                    return Poll::Ready(
+                        result.map(|response| response.map(|body| ResponseBody::new(body, picked))),
+                    );
+                }
+                Project::Ready { service, .. } => {
+                    let ready = ready!(service.poll_ready(cx));
+                    if let Replace::Ready { dispatch, mut picked, mut service, request, waited } =
+                        state.as_mut().project_replace(State::Done)
+                    {
+                        if let Err(error) = ready {
+                            judge(&mut picked, dispatch.outcome(Err(&error)));
+                            return Poll::Ready(Err(error));
+                        }
+                        let Some(request) = request else { return Poll::Pending };
+                        let future = service.call(request);
+                        state.set(State::Sending { dispatch, picked: Some(picked), future, waited });
+                    }
+                }
+                Project::Waiting { wait, .. } => {
+                    let picked = ready!(wait.as_mut().poll(cx));
+                    if let Replace::Waiting { dispatch, request, .. } =
+                        state.as_mut().project_replace(State::Done)
+                    {
+                        match picked {
+                            Ok((picked, time)) => {
+                                let next = begin(dispatch, picked, request, Some(time));
+                                state.set(next.state);
+                            }
+                            Err(error) => return Poll::Ready(Err(error.into())),
+                        }
+                    }
+                }
+                Project::Failed { .. } | Project::Nobody { .. } => {
+                    match state.as_mut().project_replace(State::Done) {
+                        Replace::Failed { error } => return Poll::Ready(Err(error)),
+                        Replace::Nobody { error } => return Poll::Ready(Err(error.into())),
+                        _ => return Poll::Pending,
+                    }
+                }
+                // Polled after its end: pending for ever is the documented freedom of a future, and no panic.
+                Project::Done => return Poll::Pending,
+            }
+        }
+    }
+}
+
+fn finish<T, D, B>(
+    dispatch: &D,
+    picked: &mut Picked<T>,
+    waited: Option<Duration>,
+    mut result: Result<Response<D::Body>, D::Error>,
+) -> Result<Response<D::Body>, D::Error>
+where
+    D: Dispatch<T, B>,
+{
+    if let Ok(response) = &mut result {
+        picked.responded();
+        if let Some(time) = waited {
+            dispatch.waited(response, time);
+        }
+    }
+    judge(picked, dispatch.outcome(result.as_ref()));
+    result
+}
+
+fn judge<T>(picked: &mut Picked<T>, outcome: Outcome) {
+    match outcome {
+        Outcome::Success => picked.succeeded(),
+        Outcome::Failure => picked.failed(),
+        Outcome::Neutral => {}
+    }
+}
+
+impl<T, D, B> fmt::Debug for ResponseFuture<T, D, B>
+where
+    D: Dispatch<T, B>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

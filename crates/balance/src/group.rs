@@ -1,0 +1,274 @@
+//! The peers of one upstream.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
+use arc_swap::ArcSwap;
+
+use crate::queue::Queue;
+use crate::server::Server;
+use crate::state::{Clock, Limits, State};
+
+/// The peers of one upstream, shared by all workers. A clone is the same group.
+///
+/// ```
+/// use propylon_balance::{Group, Server};
+///
+/// let group = Group::new("backend");
+/// group.set([Server::new("10.0.0.1:80", ()), Server::new("10.0.0.2:80", ()).backup(true)]);
+/// assert_eq!(group.peers().iter().count(), 2);
+/// ```
+pub struct Group<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    name: Arc<str>,
+    peers: ArcSwap<Peers<T>>,
+    clock: Clock,
+    next_id: AtomicU32,
+    queue: Option<Queue>,
+    observer: Option<Observer>,
+}
+
+/// What happened to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// It has failed too often, and gets no requests for its `fail_timeout` (nginx: "upstream server temporarily
+    /// disabled").
+    Unavailable,
+    /// It has served again after that.
+    Available,
+    /// Active checks have found it unhealthy.
+    Unhealthy,
+    /// Active checks have found it healthy again.
+    Healthy,
+}
+
+type Observer = Box<dyn Fn(&str, &str, Change) + Send + Sync>;
+
+/// A peer: a server and what is known of it.
+#[derive(Debug)]
+pub struct Peer<T> {
+    pub(crate) server: Server<T>,
+    pub(crate) state: Arc<State>,
+    pub(crate) id: u32,
+    pub(crate) clock: Clock,
+}
+
+/// The peers at one moment.
+#[derive(Debug)]
+pub struct Peers<T> {
+    pub(crate) primary: Vec<Arc<Peer<T>>>,
+    pub(crate) backup: Vec<Arc<Peer<T>>>,
+    /// Up to which point of all weights each of `primary` reaches.
+    reach: Vec<u64>,
+}
+
+impl<T> Group<T> {
+    /// A group without peers.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self::with(name, None, None)
+    }
+
+    fn with(name: impl Into<Arc<str>>, queue: Option<Queue>, observer: Option<Observer>) -> Self {
+        let peers = ArcSwap::from_pointee(Peers::new(Vec::new(), Vec::new()));
+        let (name, clock, next_id) = (name.into(), Clock::start(), AtomicU32::new(0));
+        Self(Arc::new(Shared { name, peers, clock, next_id, queue, observer }))
+    }
+
+    /// Its name: what logs print when there is no peer to name.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.0.name
+    }
+
+    /// Replaces the servers. What is known of a server is kept if its name and text stay the same; requests under way go
+    /// on.
+    pub fn set(&self, servers: impl IntoIterator<Item = Server<T>>) {
+        let old = self.0.peers.load_full();
+        let same = |server: &Server<T>| {
+            old.iter().find(|peer| {
+                peer.server.name == server.name
+                    && peer.server.written == server.written
+                    && peer.server.backup == server.backup
+            })
+        };
+        let mut taken: Vec<u32> = Vec::new();
+        let (mut primary, mut backup) = (Vec::new(), Vec::new());
+        for server in servers {
+            // Two servers that are written alike are two peers.
+            let known = same(&server).filter(|peer| !taken.contains(&peer.id));
+            let (state, id) = match known {
+                Some(peer) => (Arc::clone(&peer.state), peer.id),
+                None => (Arc::default(), self.0.next_id.fetch_add(1, Relaxed)),
+            };
+            taken.push(id);
+            let list = if server.backup { &mut backup } else { &mut primary };
+            list.push(Arc::new(Peer { server, state, id, clock: self.0.clock }));
+        }
+        self.0.peers.store(Arc::new(Peers::new(primary, backup)));
+        if let Some(queue) = &self.0.queue {
+            queue.wake_all();
+        }
+    }
+
+    /// The peers as they are now.
+    #[must_use]
+    pub fn peers(&self) -> Arc<Peers<T>> {
+        self.0.peers.load_full()
+    }
+
+    pub(crate) fn queue(&self) -> Option<&Queue> {
+        self.0.queue.as_ref()
+    }
+
+    pub(crate) fn tell(&self, peer: &Peer<T>, change: Change) {
+        if let Some(observer) = &self.0.observer {
+            observer(&self.0.name, &peer.server.name, change);
+        }
+    }
+
+    /// Takes the verdict of an active check.
+    pub fn set_healthy(&self, peer: &Peer<T>, healthy: bool) {
+        if peer.state.set_healthy(healthy, self.0.clock) {
+            self.tell(peer, if healthy { Change::Healthy } else { Change::Unhealthy });
+            if let Some(queue) = self.0.queue.as_ref().filter(|_| healthy) {
+                queue.wake_all();
+            }
+        }
+    }
+}
+
+/// A [`Group`] with a queue and an observer: a builder.
+pub struct GroupBuilder {
+    name: Arc<str>,
+    queue: Option<Queue>,
+    observer: Option<Observer>,
+}
+
+impl GroupBuilder {
+    /// A group without a queue, whose changes nobody is told.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), queue: None, observer: None }
+    }
+
+    /// How many requests may wait for a place at a peer, and for how long (nginx: `queue N timeout=`).
+    #[must_use]
+    pub fn queue(mut self, size: usize, timeout: std::time::Duration) -> Self {
+        self.queue = Some(Queue::new(size, timeout));
+        self
+    }
+
+    /// Who is told of changes: the group's name, the peer's, and what happened. Called on whatever thread found out: it must
+    /// not block.
+    #[must_use]
+    pub fn observer(mut self, observer: impl Fn(&str, &str, Change) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// The group, without peers.
+    #[must_use]
+    pub fn build<T>(self) -> Group<T> {
+        Group::with(self.name, self.queue, self.observer)
+    }
+}
+
+impl fmt::Debug for GroupBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupBuilder").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<T> Clone for Group<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Group<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Group").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+impl<T> Peers<T> {
+    pub(crate) fn new(primary: Vec<Arc<Peer<T>>>, backup: Vec<Arc<Peer<T>>>) -> Self {
+        let reach = primary.iter().scan(0, |sum, peer| {
+            *sum += u64::from(peer.server.weight);
+            Some(*sum)
+        });
+        Self { reach: reach.collect(), primary, backup }
+    }
+
+    /// The sum of the weights, backups aside.
+    pub(crate) fn total(&self) -> u64 {
+        self.reach.last().copied().unwrap_or_default()
+    }
+
+    /// The peer in whose share of all weights `point` lies, modulo their sum.
+    pub(crate) fn at(&self, point: u64) -> Option<usize> {
+        let point = point.checked_rem(self.total())?;
+        Some(self.reach.partition_point(|&reach| reach <= point))
+    }
+
+    /// All of them, backups last.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Peer<T>>> {
+        self.primary.iter().chain(&self.backup)
+    }
+
+    /// How many are in service at all: as many can be tried for one request.
+    #[must_use]
+    pub fn tries(&self) -> usize {
+        self.iter().filter(|peer| !peer.server.down).count()
+    }
+
+    /// Whether there is only one, for which failures do not count: there is nothing else to go to.
+    pub(crate) fn is_single(&self) -> bool {
+        self.primary.len() == 1 && self.backup.is_empty()
+    }
+}
+
+impl<T> Peer<T> {
+    /// The server as it was configured.
+    #[must_use]
+    pub fn server(&self) -> &Server<T> {
+        &self.server
+    }
+
+    /// Requests under way.
+    #[must_use]
+    pub fn active(&self) -> u32 {
+        self.state.conns()
+    }
+
+    /// Requests so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.state.requests()
+    }
+
+    /// Failures so far.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.state.failures()
+    }
+
+    /// Whether it would be sent a request now, but for the limit of requests at the same time.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        !self.server.down && self.state.is_healthy() && !self.state.is_failing(self.limits(), self.clock)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { max_fails: self.server.max_fails, fail_timeout: self.server.fail_timeout }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.server.max_conns > 0 && self.state.conns() >= self.server.max_conns
+    }
+}

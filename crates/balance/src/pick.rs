@@ -1,0 +1,315 @@
+//! Choosing a peer: pure, given what is known of the peers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::group::{Peer, Peers};
+use crate::method::{Better, Method};
+use crate::ring::Ring;
+use crate::weighted::{Credit, turn};
+
+/// After as many tries a hash gives up, and the turn decides (nginx's number).
+const MAX_TRIES: usize = 20;
+
+/// By what a request is bound to a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Key<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// The client's address, for [`Method::IpHash`]; a client without one (unix socket) has [`Key::None`].
+    Address(IpAddr),
+    /// Any bytes, for [`Method::Hash`] and [`Method::Consistent`]; empty ones bind to nothing.
+    Bytes(&'a [u8]),
+}
+
+/// What one worker remembers for choosing: whose turn it is, and the ring.
+#[derive(Debug)]
+pub(crate) struct Picker<T> {
+    method: Method,
+    peers: Arc<Peers<T>>,
+    primary: Vec<Credit>,
+    backup: Vec<Credit>,
+    ring: Ring,
+    /// For each entry of the ring, the indices of the peers with that text.
+    texts: Vec<Vec<usize>>,
+    random: fastrand::Rng,
+}
+
+/// Why there is no peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nobody {
+    /// Some peers live, but have all that they may.
+    Full,
+    /// None lives that has not been tried.
+    Lives,
+}
+
+impl<T> Picker<T> {
+    pub(crate) fn new(method: Method, random: fastrand::Rng) -> Self {
+        let peers = Arc::new(Peers::new(Vec::new(), Vec::new()));
+        Self {
+            method,
+            peers,
+            primary: Vec::new(),
+            backup: Vec::new(),
+            ring: Ring::default(),
+            texts: Vec::new(),
+            random,
+        }
+    }
+
+    /// The peers may have changed since.
+    fn update(&mut self, peers: &Arc<Peers<T>>) {
+        if Arc::ptr_eq(&self.peers, peers) {
+            return;
+        }
+        let old = std::mem::replace(&mut self.peers, Arc::clone(peers));
+        self.primary = credits(&old.primary, &self.primary, &peers.primary);
+        self.backup = credits(&old.backup, &self.backup, &peers.backup);
+        if self.method == Method::Consistent {
+            let mut texts: Vec<(&str, u32, Vec<usize>)> = Vec::new();
+            for (index, peer) in peers.primary.iter().enumerate() {
+                let written = &*peer.server.written;
+                // The addresses of one written server share its points, as in nginx.
+                match texts.iter_mut().find(|(text, ..)| *text == written) {
+                    Some((.., indices)) => indices.push(index),
+                    None => texts.push((written, peer.server.weight, vec![index])),
+                }
+            }
+            self.ring = Ring::new(texts.iter().map(|&(text, weight, _)| (text, weight)));
+            self.texts = texts.into_iter().map(|(.., indices)| indices).collect();
+        }
+    }
+
+    /// The peer for a request that was not sent to any of `tried` yet, with one of its places taken.
+    pub(crate) fn pick(
+        &mut self,
+        peers: &Arc<Peers<T>>,
+        key: Key<'_>,
+        tried: &[u32],
+    ) -> Result<Arc<Peer<T>>, Nobody> {
+        self.update(peers);
+        loop {
+            let chosen = if peers.is_single() {
+                peers.primary.first().filter(|peer| {
+                    !peer.server.down
+                        && peer.state.is_healthy()
+                        && !tried.contains(&peer.id)
+                        && !peer.is_full()
+                })
+            } else {
+                self.choose(peers, key, tried)
+            };
+            let Some(chosen) = chosen else { return Err(nobody(peers, tried)) };
+            // Another worker may have taken the last place meanwhile.
+            if chosen.state.begin(chosen.server.max_conns) {
+                chosen.state.chosen(chosen.limits(), chosen.clock);
+                return Ok(Arc::clone(chosen));
+            }
+        }
+    }
+
+    fn choose<'p>(&mut self, peers: &'p Peers<T>, key: Key<'_>, tried: &[u32]) -> Option<&'p Arc<Peer<T>>> {
+        let primary = &peers.primary;
+        let method = self.method;
+        let chosen = match (method, key) {
+            (Method::IpHash, key) => by_address(peers, key, tried),
+            (Method::Hash, Key::Bytes(key)) if !key.is_empty() => by_key(peers, key, tried),
+            (Method::Consistent, Key::Bytes(key)) if !key.is_empty() => self.on_ring(peers, key, tried),
+            (Method::Random, _) => self.by_chance(peers, tried, |_, _| true),
+            (Method::RandomTwo(better), _) => self.by_chance(peers, tried, |a, b| is_better(better, b, a)),
+            (Method::PeakEwma, _) => {
+                self.by_chance(peers, tried, |a, b| is_better(Better::HeaderInflight, b, a))
+            }
+            _ => None,
+        };
+        let chosen = chosen.or_else(|| choose_among(method, primary, &mut self.primary, tried));
+        if let Some(index) = chosen {
+            return primary.get(index);
+        }
+        let index = choose_among(method, &peers.backup, &mut self.backup, tried)?;
+        peers.backup.get(index)
+    }
+
+    fn on_ring(&mut self, peers: &Peers<T>, key: &[u8], tried: &[u32]) -> Option<usize> {
+        let Self { ring, texts, primary, .. } = self;
+        ring.walk(key).take(MAX_TRIES + 1).find_map(|text| {
+            let same = texts.get(text as usize)?;
+            let able = same.iter().copied().filter(|&index| is_able(&peers.primary, index, tried));
+            turn(primary, able, |index| strength(&peers.primary, index))
+        })
+    }
+
+    /// One by chance; with `second`, of two whether the second one is the better.
+    fn by_chance(
+        &mut self,
+        peers: &Peers<T>,
+        tried: &[u32],
+        second: impl Fn(&Peer<T>, &Peer<T>) -> bool,
+    ) -> Option<usize> {
+        let two = self.method != Method::Random;
+        let mut first: Option<usize> = None;
+        for _ in 0..=MAX_TRIES {
+            let index = peers.at(self.random.u64(..))?;
+            if first == Some(index) || !is_able(&peers.primary, index, tried) {
+                continue;
+            }
+            let Some(one) = first.filter(|_| two) else {
+                if !two {
+                    return Some(index);
+                }
+                first = Some(index);
+                continue;
+            };
+            let (a, b) = (peers.primary.get(one)?, peers.primary.get(index)?);
+            return Some(if second(a, b) { index } else { one });
+        }
+        None // the turn decides, as in nginx
+    }
+
+    /// A failure costs a share of the weight (nginx: `effective_weight`).
+    pub(crate) fn failed(&mut self, peer: &Peer<T>) {
+        let index = |list: &[Arc<Peer<T>>]| list.iter().position(|known| known.id == peer.id);
+        let credit = match index(&self.peers.primary) {
+            Some(index) => self.primary.get_mut(index),
+            None => index(&self.peers.backup).and_then(|index| self.backup.get_mut(index)),
+        };
+        if let Some(credit) = credit {
+            credit.failed(peer.server.max_fails);
+        }
+    }
+}
+
+/// Those of peers that are known are kept.
+fn credits<T>(old: &[Arc<Peer<T>>], credits: &[Credit], new: &[Arc<Peer<T>>]) -> Vec<Credit> {
+    new.iter()
+        .map(|peer| {
+            let known = old.iter().position(|old| old.id == peer.id).and_then(|index| credits.get(index));
+            let mut credit = known.copied().unwrap_or_else(|| Credit::new(peer.server.weight));
+            credit.reweigh(peer.server.weight);
+            credit
+        })
+        .collect()
+}
+
+/// Why nobody was found.
+fn nobody<T>(peers: &Peers<T>, tried: &[u32]) -> Nobody {
+    let full = peers.iter().any(|peer| peer.is_full() && is_alive(peer, tried));
+    if full { Nobody::Full } else { Nobody::Lives }
+}
+
+/// Whether a request may go to it, but for its places.
+fn is_alive<T>(peer: &Peer<T>, tried: &[u32]) -> bool {
+    !peer.server.drain && !tried.contains(&peer.id) && peer.is_available()
+}
+
+fn is_able<T>(peers: &[Arc<Peer<T>>], index: usize, tried: &[u32]) -> bool {
+    peers.get(index).is_some_and(|peer| is_alive(peer, tried) && !peer.is_full())
+}
+
+fn strength<T>(peers: &[Arc<Peer<T>>], index: usize) -> u64 {
+    peers.get(index).map_or(0, |peer| peer.state.strength(peer.server.slow_start, peer.clock))
+}
+
+/// In turn, or in turn among the best.
+fn choose_among<T>(
+    method: Method,
+    peers: &[Arc<Peer<T>>],
+    credits: &mut [Credit],
+    tried: &[u32],
+) -> Option<usize> {
+    let able = (0..peers.len()).filter(|&index| is_able(peers, index, tried));
+    let better = match method {
+        Method::LeastConn => Better::LeastConn,
+        Method::LeastTime(better) => better,
+        _ => return turn(credits, able, |index| strength(peers, index)),
+    };
+    let mut best: Option<&Arc<Peer<T>>> = None;
+    let mut many = false;
+    let mut at = 0;
+    for index in able {
+        let Some(peer) = peers.get(index) else { continue };
+        match best {
+            Some(known) if is_better(better, peer, known) => (best, many, at) = (Some(peer), false, index),
+            Some(known) => many |= !is_better(better, known, peer),
+            None => (best, at) = (Some(peer), index),
+        }
+    }
+    let best = best?;
+    if !many {
+        return Some(at);
+    }
+    let equals = (at..peers.len()).filter(|&index| {
+        is_able(peers, index, tried)
+            && peers
+                .get(index)
+                .is_some_and(|peer| !is_better(better, best, peer) && !is_better(better, peer, best))
+    });
+    turn(credits, equals, |index| strength(peers, index))
+}
+
+/// Whether `a` is better than `b`, for its weight.
+fn is_better<T>(better: Better, a: &Peer<T>, b: &Peer<T>) -> bool {
+    // a's load / a's weight < b's load / b's weight, without dividing
+    load(better, a) * weight(b) < load(better, b) * weight(a)
+}
+
+fn weight<T>(peer: &Peer<T>) -> u128 {
+    u128::from(peer.server.weight)
+        * u128::from(peer.state.strength(peer.server.slow_start, peer.clock).max(1))
+}
+
+fn load<T>(better: Better, peer: &Peer<T>) -> u128 {
+    let conns = u128::from(peer.state.conns());
+    // Who has not answered yet is given a chance.
+    let (header, last_byte) = (u128::from(peer.state.header_time()), u128::from(peer.state.last_byte_time()));
+    match better {
+        Better::LeastConn => conns,
+        Better::Header => header,
+        Better::LastByte => last_byte,
+        Better::HeaderInflight => (header + 1) * (conns + 1),
+        Better::LastByteInflight => (last_byte + 1) * (conns + 1),
+    }
+}
+
+/// nginx's `ip_hash`: three octets of an IPv4 address, all of an IPv6 one.
+fn by_address<T>(peers: &Peers<T>, key: Key<'_>, tried: &[u32]) -> Option<usize> {
+    let (octets, segments);
+    let bytes: &[u8] = match key {
+        Key::Address(IpAddr::V4(address)) => {
+            octets = address.octets();
+            octets.get(..3).unwrap_or_default()
+        }
+        Key::Address(IpAddr::V6(address)) => {
+            segments = address.octets();
+            &segments
+        }
+        Key::None | Key::Bytes(_) => &[0; 3],
+    };
+    let mut hash = 89_u64;
+    (0..=MAX_TRIES).find_map(|_| {
+        for &byte in bytes {
+            hash = (hash * 113 + u64::from(byte)) % 6271;
+        }
+        peers.at(hash).filter(|&index| is_able(&peers.primary, index, tried))
+    })
+}
+
+/// nginx's `hash`, compatible with Cache::Memcached.
+fn by_key<T>(peers: &Peers<T>, key: &[u8], tried: &[u32]) -> Option<usize> {
+    let mut sum = 0_u64;
+    (0..=MAX_TRIES).find_map(|rehash| {
+        let mut hasher = crc32fast::Hasher::new();
+        if rehash > 0 {
+            hasher.update(rehash.to_string().as_bytes());
+        }
+        hasher.update(key);
+        sum += u64::from((hasher.finalize() >> 16) & 0x7fff);
+        peers.at(sum).filter(|&index| is_able(&peers.primary, index, tried))
+    })
+}
+
+#[cfg(test)]
+#[path = "pick_tests.rs"]
+mod tests;

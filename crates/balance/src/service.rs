@@ -1,0 +1,162 @@
+//! The tower service.
+
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::balancer::{Balancer, Picked, Tried};
+use crate::body::ResponseBody;
+use crate::error::Error;
+use crate::future::ResponseFuture;
+use crate::pick::Key;
+
+/// What a try says about its peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The peer did what it should.
+    Success,
+    /// The peer failed: it counts towards `max_fails`.
+    Failure,
+    /// Nothing: the client was at fault, or left.
+    Neutral,
+}
+
+/// How requests get to the peers: what a [`Balance`] cannot know.
+pub trait Dispatch<T, B> {
+    /// What sends to one peer. A clone of refcounts is what it should cost to make one.
+    type Service: Service<Request<B>, Response = Response<Self::Body>, Error = Self::Error>;
+    /// The body of a response.
+    type Body;
+    /// Why a try failed; must take this crate's [`Error`].
+    type Error: From<Error>;
+
+    /// The service for a peer.
+    fn service(&self, peer: &T) -> Self::Service;
+
+    /// Calls `pick` with what binds the request to a peer. Default: nothing does.
+    fn with_key<R>(&self, request: &Request<B>, pick: impl FnOnce(Key<'_>) -> R) -> R {
+        let _ = request;
+        pick(Key::None)
+    }
+
+    /// What a try says about its peer. Default: a response is a success, an error a failure.
+    fn outcome(&self, result: Result<&Response<Self::Body>, &Self::Error>) -> Outcome {
+        if result.is_ok() { Outcome::Success } else { Outcome::Failure }
+    }
+
+    /// A request waited so long in the queue before it was sent.
+    fn waited(&self, response: &mut Response<Self::Body>, time: Duration) {
+        let _ = (response, time);
+    }
+}
+
+/// Sends each request to a peer that the [`Balancer`] chooses.
+///
+/// A request whose extensions hold a [`Tried`] goes to no peer twice.
+#[derive(Debug)]
+pub struct Balance<T, D> {
+    balancer: Balancer<T>,
+    dispatch: D,
+}
+
+impl<T, D: Clone> Clone for Balance<T, D> {
+    fn clone(&self) -> Self {
+        Self { balancer: self.balancer.clone(), dispatch: self.dispatch.clone() }
+    }
+}
+
+impl<T, D> Balance<T, D> {
+    /// Sends to the peers of `balancer` as `dispatch` says.
+    #[must_use]
+    pub fn new(balancer: Balancer<T>, dispatch: D) -> Self {
+        Self { balancer, dispatch }
+    }
+
+    /// What chooses.
+    #[must_use]
+    pub fn balancer(&self) -> &Balancer<T> {
+        &self.balancer
+    }
+}
+
+impl<T, D, B> Service<Request<B>> for Balance<T, D>
+where
+    T: Send + Sync + 'static,
+    D: Dispatch<T, B> + Clone,
+{
+    type Response = Response<ResponseBody<T, D::Body>>;
+    type Error = D::Error;
+    type Future = ResponseFuture<T, D, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), D::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let tried = request.extensions().get::<Tried>();
+        let picked = self.dispatch.with_key(&request, |key| self.balancer.pick_or_wait(key, tried));
+        match picked {
+            Some(Ok(picked)) => begin(self.dispatch.clone(), picked, request, None),
+            Some(Err(error)) => ResponseFuture::failed(error),
+            None => {
+                let tried = tried.cloned();
+                // The wait is rare, and may be long: it has a box of its own.
+                let key = self.dispatch.with_key(&request, |key| OwnedKey::from(key));
+                let balancer = self.balancer.clone();
+                let wait = Box::pin(async move { balancer.wait(key.as_key(), tried.as_ref()).await });
+                ResponseFuture::waiting(self.dispatch.clone(), wait, request)
+            }
+        }
+    }
+}
+
+/// The peer is chosen: off it goes.
+pub(crate) fn begin<T, D, B>(
+    dispatch: D,
+    picked: Picked<T>,
+    request: Request<B>,
+    waited: Option<Duration>,
+) -> ResponseFuture<T, D, B>
+where
+    D: Dispatch<T, B>,
+{
+    let mut service = dispatch.service(picked.peer().server().payload());
+    // Nearly always ready at once: then the request moves straight into its future.
+    match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => {
+            let future = service.call(request);
+            ResponseFuture::sending(dispatch, picked, future, waited)
+        }
+        Poll::Ready(Err(error)) => ResponseFuture::refused(&dispatch, picked, error),
+        Poll::Pending => ResponseFuture::ready(dispatch, picked, service, request, waited),
+    }
+}
+
+/// A key that outlives its request's borrow.
+enum OwnedKey {
+    None,
+    Address(std::net::IpAddr),
+    Bytes(Box<[u8]>),
+}
+
+impl From<Key<'_>> for OwnedKey {
+    fn from(key: Key<'_>) -> Self {
+        match key {
+            Key::None => Self::None,
+            Key::Address(address) => Self::Address(address),
+            Key::Bytes(bytes) => Self::Bytes(bytes.into()),
+        }
+    }
+}
+
+impl OwnedKey {
+    fn as_key(&self) -> Key<'_> {
+        match self {
+            Self::None => Key::None,
+            Self::Address(address) => Key::Address(*address),
+            Self::Bytes(bytes) => Key::Bytes(bytes),
+        }
+    }
+}

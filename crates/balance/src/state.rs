@@ -1,0 +1,239 @@
+//! What is known of a peer: shared by all workers, atomic, and kept when the group's settings change.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Marks, counts and times of one peer. Times are milliseconds since the group began.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Requests under way.
+    conns: AtomicU32,
+    /// Failures that count.
+    fails: AtomicU32,
+    /// When the last failure was.
+    accessed: AtomicU64,
+    /// When the window of failures began, or when the peer was last tried after it had been unavailable.
+    checked: AtomicU64,
+    /// When it became available again, for `slow_start`; 0: it always was.
+    recovered: AtomicU64,
+    /// Whether active checks keep it out.
+    unhealthy: AtomicBool,
+    /// Whether it has been reported as unavailable.
+    reported: AtomicBool,
+    /// Averages in microseconds; 0: not known.
+    header_time: AtomicU64,
+    last_byte_time: AtomicU64,
+    /// Requests that were sent to it, for whoever wants to know.
+    requests: AtomicU64,
+    failures: AtomicU64,
+}
+
+/// What makes a peer fail, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_fails: u32,
+    pub(crate) fail_timeout: Duration,
+}
+
+/// The time since a group began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Milliseconds, at least 1: 0 stands for "never".
+    pub(crate) fn now(self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl State {
+    pub(crate) fn conns(&self) -> u32 {
+        self.conns.load(Relaxed)
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Relaxed)
+    }
+
+    pub(crate) fn is_healthy(&self) -> bool {
+        !self.unhealthy.load(Relaxed)
+    }
+
+    /// Takes the verdict of active checks. Returns whether it is another one than before.
+    pub(crate) fn set_healthy(&self, healthy: bool, clock: Clock) -> bool {
+        let changed = self.unhealthy.swap(!healthy, Relaxed) == healthy;
+        if changed && healthy {
+            self.recovered.store(clock.now(), Relaxed);
+        }
+        changed
+    }
+
+    /// Whether failures keep it out (nginx: `fails >= max_fails && now - checked <= fail_timeout`).
+    pub(crate) fn is_failing(&self, limits: Limits, clock: Clock) -> bool {
+        let fails = self.fails.load(Relaxed);
+        // The clock is read only where something has failed.
+        fails > 0
+            && limits.max_fails > 0
+            && fails >= limits.max_fails
+            && clock.now().saturating_sub(self.checked.load(Relaxed)) <= millis(limits.fail_timeout)
+    }
+
+    /// It was chosen. A peer whose time of unavailability is over is tried: whether it lives is decided by this request.
+    pub(crate) fn chosen(&self, limits: Limits, clock: Clock) {
+        self.requests.fetch_add(1, Relaxed);
+        if self.fails.load(Relaxed) == 0 {
+            return;
+        }
+        let now = clock.now();
+        if now.saturating_sub(self.checked.load(Relaxed)) > millis(limits.fail_timeout) {
+            self.checked.store(now, Relaxed);
+        }
+    }
+
+    /// It failed. Returns whether that makes it unavailable, for the first time.
+    pub(crate) fn failed(&self, limits: Limits, clock: Clock) -> bool {
+        self.failures.fetch_add(1, Relaxed);
+        let now = clock.now();
+        let fails = self.fails.fetch_add(1, Relaxed).saturating_add(1);
+        self.accessed.store(now, Relaxed);
+        self.checked.store(now, Relaxed);
+        limits.max_fails > 0 && fails >= limits.max_fails && !self.reported.swap(true, Relaxed)
+    }
+
+    /// It served. Returns whether it is available again after it had not been.
+    pub(crate) fn succeeded(&self, clock: Clock) -> bool {
+        if self.fails.load(Relaxed) == 0 || self.accessed.load(Relaxed) >= self.checked.load(Relaxed) {
+            return false;
+        }
+        self.fails.store(0, Relaxed);
+        let recovered = self.reported.swap(false, Relaxed);
+        if recovered {
+            self.recovered.store(clock.now(), Relaxed);
+        }
+        recovered
+    }
+
+    /// Takes one of `max` places; 0: any number. Exact, whoever else takes one at the same time.
+    pub(crate) fn begin(&self, max: u32) -> bool {
+        if max == 0 {
+            self.conns.fetch_add(1, Relaxed);
+            return true;
+        }
+        self.conns.fetch_update(Relaxed, Relaxed, |conns| (conns < max).then_some(conns + 1)).is_ok()
+    }
+
+    pub(crate) fn end(&self) {
+        self.conns.fetch_sub(1, Relaxed);
+    }
+
+    /// The part of its weight that it has, in 1/256, while it starts slowly.
+    pub(crate) fn strength(&self, slow_start: Duration, clock: Clock) -> u64 {
+        let recovered = self.recovered.load(Relaxed);
+        if recovered == 0 || slow_start.is_zero() {
+            return FULL;
+        }
+        let since = clock.now().saturating_sub(recovered);
+        (since.saturating_mul(FULL) / millis(slow_start).max(1)).min(FULL)
+    }
+
+    pub(crate) fn header_time(&self) -> u64 {
+        self.header_time.load(Relaxed)
+    }
+
+    pub(crate) fn last_byte_time(&self) -> u64 {
+        self.last_byte_time.load(Relaxed)
+    }
+
+    pub(crate) fn record_header_time(&self, time: Duration) {
+        average(&self.header_time, time);
+    }
+
+    pub(crate) fn record_last_byte_time(&self, time: Duration) {
+        average(&self.last_byte_time, time);
+    }
+}
+
+/// All of a weight.
+pub(crate) const FULL: u64 = 256;
+
+/// An exponentially weighted average over the last ten or so; two that write at once may lose one of them, which changes
+/// little. A time above the average is taken as it is and fades: the peak counts.
+fn average(average: &AtomicU64, time: Duration) {
+    let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
+    let old = average.load(Relaxed);
+    let new = if old == 0 { time } else { old - old / 10 + time / 10 };
+    average.store(new.max(1), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { max_fails: 2, fail_timeout: Duration::from_secs(10) };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_fails_and_comes_back() {
+        let (state, clock) = (State::default(), Clock::start());
+        assert!(!state.failed(LIMITS, clock));
+        assert!(!state.is_failing(LIMITS, clock));
+        assert!(state.failed(LIMITS, clock), "the second one is too many");
+        assert!(!state.failed(LIMITS, clock), "and is told once");
+        assert!(state.is_failing(LIMITS, clock));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(state.is_failing(LIMITS, clock), "up to its end");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!state.is_failing(LIMITS, clock));
+        state.chosen(LIMITS, clock);
+        assert!(state.is_failing(LIMITS, clock), "one request tries it, others go elsewhere");
+        assert!(state.succeeded(clock));
+        assert!(!state.is_failing(LIMITS, clock));
+        assert!(!state.failed(LIMITS, clock), "it begins anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_between_two_failures_forgives_only_after_the_window() {
+        let (state, clock) = (State::default(), Clock::start());
+        state.failed(LIMITS, clock);
+        state.chosen(LIMITS, clock);
+        assert!(!state.succeeded(clock));
+        assert!(state.failed(LIMITS, clock), "within the window both count");
+    }
+
+    #[test]
+    fn places_are_exact() {
+        let state = State::default();
+        assert!(state.begin(2) && state.begin(2) && !state.begin(2));
+        state.end();
+        assert!(state.begin(2));
+        assert!(state.begin(0), "no limit");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_start_is_linear() {
+        let (state, clock) = (State::default(), Clock::start());
+        let slow = Duration::from_secs(100);
+        assert_eq!(state.strength(slow, clock), FULL, "at first there is nothing to recover from");
+        assert!(state.set_healthy(false, clock) && !state.set_healthy(false, clock));
+        assert!(state.set_healthy(true, clock));
+        for part in [0, 1, 2, 3, 4, 5] {
+            assert_eq!(state.strength(slow, clock), FULL * part.min(4) / 4);
+            tokio::time::advance(slow / 4).await;
+        }
+        assert_eq!(state.strength(Duration::ZERO, clock), FULL);
+    }
+}

@@ -1,0 +1,112 @@
+//! Smooth weighted round robin: nginx's arithmetic.
+
+/// What a peer has earned by waiting, and what it earns each time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credit {
+    /// nginx: `current_weight`.
+    current: i64,
+    /// nginx: `effective_weight`: the weight, less what failures cost, and grows again by one each time.
+    effective: i64,
+    weight: i64,
+}
+
+impl Credit {
+    pub(crate) fn new(weight: u32) -> Self {
+        Self { current: 0, effective: weight.into(), weight: weight.into() }
+    }
+
+    /// Its server has another weight now.
+    pub(crate) fn reweigh(&mut self, weight: u32) {
+        if self.weight != i64::from(weight) {
+            *self = Self { current: self.current, ..Self::new(weight) };
+        }
+    }
+
+    /// A failure costs a share of the weight.
+    pub(crate) fn failed(&mut self, max_fails: u32) {
+        if max_fails > 0 {
+            self.effective = (self.effective - self.weight / i64::from(max_fails)).max(0);
+        }
+    }
+}
+
+/// The one whose turn it is among those that take part; `strength` is the part of its weight in 1/256 that it has (all of it,
+/// but for a slow start). The chosen one pays for all.
+pub(crate) fn turn(
+    credits: &mut [Credit],
+    indices: impl Iterator<Item = usize>,
+    strength: impl Fn(usize) -> u64,
+) -> Option<usize> {
+    let mut total = 0;
+    let mut best: Option<(usize, i64)> = None;
+    for index in indices {
+        let Some(credit) = credits.get_mut(index) else { continue };
+        let earned = weaken(credit.effective, strength(index));
+        credit.current += earned;
+        total += earned;
+        if credit.effective < credit.weight {
+            credit.effective += 1;
+        }
+        if best.is_none_or(|(_, most)| credit.current > most) {
+            best = Some((index, credit.current));
+        }
+    }
+    let (index, _) = best?;
+    if let Some(credit) = credits.get_mut(index) {
+        credit.current -= total;
+    }
+    Some(index)
+}
+
+/// Credits are counted in 1/256 of a weight, so that a slow start has steps even with weight 1.
+fn weaken(effective: i64, strength: u64) -> i64 {
+    effective * i64::try_from(strength).unwrap_or(i64::MAX >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::FULL;
+
+    fn sequence(weights: &[u32], count: usize) -> String {
+        let mut credits: Vec<_> = weights.iter().map(|&weight| Credit::new(weight)).collect();
+        (0..count)
+            .map(|_| {
+                char::from(
+                    b'a' + u8::try_from(turn(&mut credits, 0..weights.len(), |_| FULL).unwrap()).unwrap(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn nginxs_sequences() {
+        for (weights, expected) in [
+            (&[5, 2, 1][..], "abaacaba"),
+            (&[5, 1, 1], "aabacaa"),
+            (&[1, 1, 1], "abcabc"),
+            (&[2, 1], "abaaba"),
+            (&[1, 2], "babbab"),
+            (&[4, 3, 2], "abcabacba"),
+            (&[7], "aaa"),
+        ] {
+            assert_eq!(sequence(weights, expected.len()), expected, "{weights:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_costs_weight_that_comes_back() {
+        let mut credits = [Credit::new(3), Credit::new(3)];
+        credits[0].failed(1);
+        let turns: Vec<_> = (0..6).map(|_| turn(&mut credits, 0..2, |_| FULL).unwrap()).collect();
+        assert_eq!(turns, [1, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn half_its_strength_is_half_its_share() {
+        let mut credits = [Credit::new(1), Credit::new(1)];
+        let half = |index: usize| if index == 0 { FULL / 2 } else { FULL };
+        let first = (0..300).filter(|_| turn(&mut credits, 0..2, half) == Some(0)).count();
+        assert_eq!(first, 100);
+    }
+}
