@@ -1,0 +1,117 @@
+//! What is kept is what came.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test; bodies are limited")]
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
+use proptest::prelude::*;
+use propylon_buffer::{BoxError, Error, Mode, RequestBody, RequestBufferLayer};
+use propylon_testkit::body::Script;
+use tower::{Layer, ServiceExt, service_fn};
+
+type Kept = RequestBody<Script>;
+
+/// What the inner service got.
+async fn pass(layer: RequestBufferLayer, body: Script) -> Result<Kept, BoxError> {
+    let inner =
+        service_fn(|request: Request<Kept>| async { Ok::<_, BoxError>(Response::new(request.into_body())) });
+    layer.layer(inner).oneshot(Request::new(body)).await.map(Response::into_body)
+}
+
+fn layer() -> RequestBufferLayer {
+    RequestBufferLayer::new(std::env::temp_dir())
+}
+
+async fn bytes(body: Kept) -> Result<Bytes, BoxError> {
+    Ok(Limited::new(body, 10_000_000).collect().await?.to_bytes())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn however_it_came_and_wherever_it_is_kept(
+        chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200_000), 0..6),
+        memory in 0_usize..300_000,
+        in_file_only: bool,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let script = chunks.iter().fold(Script::new(), |script, chunk| script.data(chunk.clone()));
+            let body = pass(layer().memory(memory).in_file_only(in_file_only), script).await.unwrap();
+            let whole = chunks.concat();
+            if let Some(replay) = body.replay() {
+                let in_file = whole.len() > memory || (in_file_only && !whole.is_empty());
+                assert_eq!(replay.is_in_file(), in_file);
+                assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
+                let mut begun = body.try_clone().unwrap();
+                let _ = begun.frame().await; // where another one stands is its own affair
+                assert_eq!(bytes(body.try_clone().unwrap()).await.unwrap(), whole);
+                assert_eq!(bytes(begun.try_clone().unwrap()).await.unwrap(), whole);
+            }
+            assert_eq!(bytes(body).await.unwrap(), whole);
+        });
+    }
+}
+
+#[tokio::test]
+async fn trailers_are_kept() {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-sum", "1".parse().unwrap());
+    let body = pass(layer(), Script::new().data("abc").trailers(trailers.clone())).await.unwrap();
+    for body in [body.try_clone().unwrap(), body] {
+        assert_eq!(Limited::new(body, 100).collect().await.unwrap().trailers(), Some(&trailers));
+    }
+}
+
+#[tokio::test]
+async fn too_large_is_refused_before_it_is_read_where_it_says_so() {
+    for mode in [Mode::Whole, Mode::Stream] {
+        let announced = Script::new().data("abcdef").exact();
+        let watch = announced.watch();
+        let error = pass(layer().mode(mode).max_size(5), announced).await.unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Error::TooLarge { size: 6, limit: 5 })));
+        assert_eq!(watch.polls(), 0);
+        assert!(pass(layer().mode(mode).max_size(6), Script::new().data("abcdef").exact()).await.is_ok());
+    }
+    let error =
+        pass(layer().max_size(5), Script::new().data("abc").data("def").data("ghi")).await.unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(Error::TooLarge { size: 6, limit: 5 })));
+    let streamed =
+        pass(layer().mode(Mode::Stream).max_size(5), Script::new().data("abc").data("def")).await.unwrap();
+    let error = bytes(streamed).await.unwrap_err();
+    assert!(error.to_string().contains("too large body"), "{error}");
+}
+
+#[tokio::test]
+async fn the_clients_error_comes_through_and_nothing_is_called() {
+    let error = pass(layer(), Script::new().data("abc").error("the client left")).await.unwrap_err();
+    assert_eq!(error.to_string(), "the client left");
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_there() {
+    let layer = RequestBufferLayer::new("/nowhere/at/all").memory(1);
+    let error = pass(layer, Script::new().data("abc")).await.unwrap_err();
+    assert!(matches!(error.downcast_ref(), Some(Error::TempFile(_))));
+}
+
+#[tokio::test]
+async fn a_stream_can_be_had_once() {
+    let body = pass(layer().mode(Mode::Stream), Script::new().data("abc").data("def")).await.unwrap();
+    let spare = body.try_clone().unwrap();
+    assert!(body.can_be_read() && spare.can_be_read());
+    drop(body);
+    assert!(spare.can_be_read(), "nobody has read any of it");
+    let third = spare.try_clone().unwrap();
+    assert_eq!(bytes(spare).await.unwrap(), "abcdef");
+    assert!(!third.can_be_read());
+    assert!(matches!(bytes(third).await.unwrap_err().downcast_ref(), Some(Error::Gone)));
+}
+
+#[tokio::test]
+async fn an_empty_body_goes_through() {
+    let body = pass(layer(), Script::new()).await.unwrap();
+    assert!(body.is_end_stream() && body.replay().is_none());
+}

@@ -1,0 +1,77 @@
+//! The service.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use crate::future::ResponseFuture;
+use crate::layer::Shared;
+use crate::policy::Policy;
+
+/// A service whose requests are tried again. Made by [`RetryLayer`](crate::RetryLayer).
+pub struct Retry<S, P> {
+    pub(crate) inner: S,
+    pub(crate) shared: Arc<Shared<P>>,
+}
+
+impl<S, P> Retry<S, P> {
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone, P> Clone for Retry<S, P> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: fmt::Debug, P> fmt::Debug for Retry<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Retry").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, P, B, R> Service<Request<B>> for Retry<S, P>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+    P: Policy<B, R, S::Error>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, P, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let Shared { policy, settings, budget } = &*self.shared;
+        let peers = policy.peers();
+        let tries = if settings.tries == 0 { peers } else { settings.tries.min(peers) };
+        if tries < 2 || settings.on.is_empty() {
+            return ResponseFuture::once(self.inner.call(request));
+        }
+        if let Some(budget) = budget {
+            tower::retry::budget::Budget::deposit(budget);
+        }
+        let method = request.method().clone();
+        let spare = policy.try_clone(&mut request);
+        let future = self.inner.call(request);
+        ResponseFuture::first(self.inner.clone(), Arc::clone(&self.shared), future, spare, method, tries)
+    }
+}
