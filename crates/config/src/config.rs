@@ -15,6 +15,7 @@ use crate::log_format::{self, LogFormat};
 use crate::map;
 use crate::reader::{Context, Levels, Scope};
 use crate::report::{Diagnostic, Report};
+use crate::resolver::{self, Resolver};
 use crate::runtime::{self, Runtime};
 use crate::server::{self, Server};
 use crate::settings::Settings;
@@ -44,6 +45,8 @@ pub struct Config {
     pub definitions: Definitions,
     /// The log formats by name, `combined` and `json` among them.
     pub formats: IndexMap<Box<str>, Arc<LogFormat>>,
+    /// Who is asked for the addresses of names.
+    pub resolver: Resolver,
     /// The groups of servers by name.
     pub upstreams: IndexMap<Box<str>, Arc<Upstream>>,
     /// Each distinct address that any server listens at, in the order of the file.
@@ -72,6 +75,10 @@ pub(crate) const TABLE: Table = Table {
             ..top("log_format", log_format::KIND, "Lines of the access log by name: a template, or a table.")
         },
         Key { nginx: "map", ..top("map", map::KIND, "Variables made from others, by name.") },
+        Key {
+            nginx: "resolver",
+            ..top("resolver", resolver::KIND, "Who is asked for the addresses of names; false: nobody.")
+        },
         Key { nginx: "upstream", ..top("upstream", balance::KIND, "Groups of servers by name.") },
         Key {
             nginx: "http",
@@ -82,7 +89,7 @@ pub(crate) const TABLE: Table = Table {
             ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
         },
     ],
-    unbuilt: &["admin", "resolver", "cache_zone", "limit_zone", "acme"],
+    unbuilt: &["admin", "cache_zone", "limit_zone", "acme"],
 };
 
 const fn top(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -181,6 +188,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let names = group_names(cx, root);
     map::read(cx, table("map"), names);
     log_format::read(cx, table("log_format"));
+    let resolver = resolver::read(cx, root);
     balance::read(cx, table("upstream"));
     let mut process = Effective::process();
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
@@ -204,6 +212,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         runtime,
         error_log,
         process,
+        resolver,
         definitions: cx.definitions.clone(),
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::balance::Upstream;
+use crate::balance::{Better, Method, Upstream, UpstreamServer};
 use crate::config::Config;
 use crate::effective::Effective;
 use crate::reader::quote;
@@ -46,21 +46,74 @@ fn settings(text: &mut String, effective: &Effective) {
 }
 
 fn group(text: &mut String, upstream: &Upstream) {
-    let servers: Vec<String> = upstream
-        .servers
-        .iter()
-        .map(|server| format!("{{ address = {} }}", quote(&server.to_string())))
-        .collect();
+    let servers: Vec<String> = upstream.servers.iter().map(server).collect();
     let _ = write!(
         text,
-        "\n[upstream.{}] # line {}\nserver = [{}]\nkeepalive = {}\nkeepalive_requests = {}\nkeepalive_time = \"{}ms\"\n\
-         keepalive_timeout = \"{}ms\"\n",
+        "\n[upstream.{}] # line {}\nserver = [{}]\nmethod = {}\n",
         quote(&upstream.name),
         upstream.span.line(),
         servers.join(", "),
+        method(&upstream.method),
+    );
+    if let Some(queue) = upstream.queue {
+        let timeout = queue.timeout.as_millis();
+        let _ = writeln!(text, "queue = {{ size = {}, timeout = \"{timeout}ms\" }}", queue.size);
+    }
+    let _ = write!(
+        text,
+        "keepalive = {}\nkeepalive_requests = {}\nkeepalive_time = \"{}ms\"\nkeepalive_timeout = \"{}ms\"\n",
         upstream.keepalive,
         upstream.keepalive_requests,
         upstream.keepalive_time.as_millis(),
         upstream.keepalive_timeout.as_millis(),
     );
+}
+
+fn server(server: &UpstreamServer) -> String {
+    let mut text = format!(
+        "{{ address = {}, weight = {}, max_conns = {}, max_fails = {}, fail_timeout = \"{}ms\", slow_start = \"{}ms\"",
+        quote(&server.address.to_string()),
+        server.weight,
+        server.max_conns,
+        server.max_fails,
+        server.fail_timeout.as_millis(),
+        server.slow_start.as_millis(),
+    );
+    let flags = [
+        ("backup", server.backup),
+        ("down", server.down),
+        ("drain", server.drain),
+        ("resolve", server.resolve),
+    ];
+    for (name, _) in flags.iter().filter(|(_, on)| *on) {
+        let _ = write!(text, ", {name} = true");
+    }
+    if let Some(service) = &server.service {
+        let _ = write!(text, ", service = {}", quote(service));
+    }
+    text + " }"
+}
+
+fn method(method: &Method) -> String {
+    let better = |better: &Better| match better {
+        Better::LeastConn => "least_conn",
+        Better::Header | Better::HeaderInflight => "header",
+        Better::LastByte | Better::LastByteInflight => "last_byte",
+    };
+    match method {
+        Method::RoundRobin => quote("round_robin"),
+        Method::LeastConn => quote("least_conn"),
+        Method::IpHash => quote("ip_hash"),
+        Method::Random => quote("random"),
+        Method::PeakEwma => quote("peak_ewma"),
+        Method::Hash { key, consistent } => {
+            format!("{{ hash = {}, consistent = {consistent} }}", quote(key.source()))
+        }
+        Method::RandomTwo(Better::LeastConn) => "{ random = \"two\", by = \"least_conn\" }".into(),
+        Method::RandomTwo(by) => format!("{{ random = \"two\", by = \"least_time={}\" }}", better(by)),
+        Method::LeastTime(by) => {
+            let inflight = matches!(by, Better::HeaderInflight | Better::LastByteInflight);
+            format!("{{ least_time = {}, inflight = {inflight} }}", quote(better(by)))
+        }
+    }
 }

@@ -1,6 +1,6 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::Span;
-use crate::{access_log, error_log, headers, runtime, timeout, upstream};
+use crate::{access_log, buffer, error_log, headers, limit, retry, runtime, timeout, upstream};
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
 ///
@@ -21,7 +21,15 @@ pub struct Effective {
     written: Vec<Written>,
 }
 
-const INHERITED: [&Table; 4] = [&headers::TABLE, &timeout::TABLE, &upstream::TABLE, &access_log::TABLE];
+const INHERITED: [&Table; 7] = [
+    &headers::TABLE,
+    &timeout::TABLE,
+    &limit::TABLE,
+    &buffer::TABLE,
+    &retry::TABLE,
+    &upstream::TABLE,
+    &access_log::TABLE,
+];
 const PROCESS: [&Table; 2] = [&runtime::TABLE, &error_log::TABLE];
 
 /// A key that somebody wrote; the others are in the tables.

@@ -17,6 +17,8 @@ pub struct Runtime {
     pub pid_file: Option<PathBuf>,
     /// How long requests may take to finish when the process is told to stop.
     pub shutdown_timeout: Duration,
+    /// Where temporary files are; `None`: where the system keeps them.
+    pub temp_path: Option<PathBuf>,
     /// Whether each worker has a listening socket of its own.
     pub reuseport: bool,
     /// The HTTP/1 engine.
@@ -70,6 +72,13 @@ pub(crate) const TABLE: Table = Table {
             doc: "How long requests may take to finish after the process was told to stop.",
         },
         Key {
+            name: "temp_path",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "client_body_temp_path, proxy_temp_path",
+            doc: "The directory of temporary files, which never have names in it; without it, the system's.",
+        },
+        Key {
             name: "reuseport",
             kind: Kind::Bool,
             need: Need::Default("true"),
@@ -84,7 +93,7 @@ pub(crate) const TABLE: Table = Table {
             doc: "The HTTP/1 engine: Propylon's own, or hyper's to compare with.",
         },
     ],
-    unbuilt: &["temp_path"],
+    unbuilt: &[],
 };
 
 impl Runtime {
@@ -96,6 +105,7 @@ impl Runtime {
             workers: workers.map_or(Workers::Auto, Workers::Count),
             pid_file: scope.text("pid_file").map(|path| PathBuf::from(&**path)),
             shutdown_timeout: scope.duration("shutdown_timeout"),
+            temp_path: scope.text("temp_path").map(|path| PathBuf::from(&**path)),
             reuseport: scope.bool("reuseport"),
             http1: match http1.as_deref().map(AsRef::as_ref) {
                 Some("hyper") => Http1::Hyper,

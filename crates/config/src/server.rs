@@ -94,6 +94,9 @@ macro_rules! both_levels {
             },
             settings::HEADERS,
             settings::TIMEOUT,
+            settings::LIMIT,
+            settings::BUFFER,
+            settings::RETRY,
             settings::UPSTREAM,
             settings::ACCESS_LOG,
         ]

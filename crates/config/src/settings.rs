@@ -1,10 +1,13 @@
 //! The tables that `[defaults]`, `[[server]]` and `[[server.location]]` have in common.
 
 use crate::access_log::{self, AccessLog};
+use crate::buffer::{self, Buffers};
 use crate::effective::Effective;
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
+use crate::limit::{self, Limit};
 use crate::reader::{Context, Levels, Scope, below};
+use crate::retry::{self, Retry};
 use crate::timeout::{self, Timeout};
 use crate::upstream::{self, Transport};
 
@@ -15,6 +18,12 @@ pub struct Settings {
     pub headers: Headers,
     /// The table `timeout`.
     pub timeout: Timeout,
+    /// The table `limit`.
+    pub limit: Limit,
+    /// The table `buffer`.
+    pub buffer: Buffers,
+    /// The table `retry`.
+    pub retry: Retry,
     /// The table `upstream`.
     pub upstream: Transport,
     /// The tables `access_log`; none: nothing is logged.
@@ -31,16 +40,27 @@ impl Settings {
         let headers = Headers::read(&mut { headers });
         let timeout = Scope::inherited(cx, &timeout::TABLE, below(levels, "timeout"), found);
         let timeout = Timeout::read(&mut { timeout });
+        let limit = Scope::inherited(cx, &limit::TABLE, below(levels, "limit"), found);
+        let limit = Limit::read(&mut { limit });
+        let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
+        let buffer = Buffers::read(&mut { buffer });
+        let retry = Scope::inherited(cx, &retry::TABLE, below(levels, "retry"), found);
+        let retry = Retry::read(&mut { retry });
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
         let upstream = Transport::read(&mut { upstream });
         let access_logs = access_log::read(cx, levels, found);
-        Self { headers, timeout, upstream, access_logs, effective }
+        Self { headers, timeout, limit, buffer, retry, upstream, access_logs, effective }
     }
 }
 
 pub(crate) const HEADERS: Key =
     table("headers", Kind::Table(&headers::TABLE), "Fields to the upstream and the client.");
 pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "How long to wait.");
+pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
+pub(crate) const BUFFER: Key =
+    table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+pub(crate) const RETRY: Key =
+    table("retry", Kind::Table(&retry::TABLE), "When a request is tried again with another server.");
 pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 
@@ -50,9 +70,6 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 
 /// Capabilities that are not built yet, which any level may name.
 pub(crate) const UNBUILT: &[&str] = &[
-    "limit",
-    "buffer",
-    "retry",
     "cache",
     "cookie",
     "redirect",

@@ -108,7 +108,7 @@ fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind:
         (Kind::List(item), DeValue::Array(items)) => {
             items.iter().for_each(|value| check_value(cx, name, value, item))
         }
-        (Kind::Either(kinds), found) => match kinds.iter().find(|kind| fits(kind, found)) {
+        (Kind::Either(kinds), found) => match choose(kinds, found) {
             Some(kind) => check_value(cx, name, value, kind),
             None => cx.push(wrong(name, value, kind)),
         },
@@ -118,6 +118,15 @@ fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind:
         (Kind::Table(keys), DeValue::Table(table)) => check(cx, table, span, keys),
         _ => cx.push(wrong(name, value, kind)),
     }
+}
+
+/// The kind that a value is to be: a word that one of them knows, else what has its TOML type.
+fn choose(kinds: &'static [Kind], value: &DeValue<'_>) -> Option<&'static Kind> {
+    let known = |kind: &&Kind| match (kind, value) {
+        (Kind::Choice { built, .. }, DeValue::String(text)) => built.contains(&text.as_ref()),
+        _ => false,
+    };
+    kinds.iter().find(known).or_else(|| kinds.iter().find(|kind| fits(kind, value)))
 }
 
 /// Whether a value has a TOML type that a kind can use.

@@ -57,9 +57,9 @@ fn named_things() {
     assert_eq!(config.formats["lines"].escape, Escape::Json);
     assert_eq!(config.formats["combined"].escape, Escape::Default);
     let backend = &config.upstreams["backend"];
-    let servers: Vec<String> = backend.servers.iter().map(|server| server.to_string()).collect();
+    let servers: Vec<String> = backend.servers.iter().map(|server| server.address.to_string()).collect();
     assert_eq!(servers, ["127.0.0.1:8001", "app.internal:80", "[::1]:8002", "unix:/run/app.sock"]);
-    assert_eq!(backend.servers[1].value, Address::Name { host: "app.internal".into(), port: 80 });
+    assert_eq!(backend.servers[1].address.value, Address::Name { host: "app.internal".into(), port: 80 });
     assert_eq!((backend.keepalive, backend.keepalive_requests), (16, 100));
     assert_eq!(backend.keepalive_time, Duration::from_secs(1800));
     assert_eq!(backend.keepalive_timeout, Duration::from_secs(45));

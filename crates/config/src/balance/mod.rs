@@ -1,0 +1,329 @@
+//! The table `upstream.NAME`: a group of servers and its pool of connections.
+
+mod tables;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use propylon_vars::Template;
+use toml::de::{DeTable, DeValue};
+
+use crate::address::{self, Address};
+use crate::key::Kind;
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+use crate::source::{Span, Spanned};
+use tables::{METHOD, QUEUE, SERVER, UPSTREAM};
+
+/// A group of servers and its pool of connections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Its name, which is what `proxy_pass` says.
+    pub name: Box<str>,
+    /// How a server is chosen.
+    pub method: Method,
+    /// The servers, at least one.
+    pub servers: Vec<UpstreamServer>,
+    /// Where requests wait while all servers have as many as they may; none: they fail.
+    pub queue: Option<Queue>,
+    /// Idle connections kept by each worker; 0: none.
+    pub keepalive: usize,
+    /// Requests on one connection before it is closed.
+    pub keepalive_requests: u64,
+    /// How old a connection may grow.
+    pub keepalive_time: Duration,
+    /// How long a connection may be idle.
+    pub keepalive_timeout: Duration,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// One server of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpstreamServer {
+    /// Where it listens.
+    pub address: Spanned<Address>,
+    /// The address as it is written.
+    pub written: Box<str>,
+    /// Its share of the requests.
+    pub weight: u32,
+    /// Requests at the same time; 0: any number.
+    pub max_conns: u32,
+    /// Failures within `fail_timeout` that make it unavailable; 0: none do.
+    pub max_fails: u32,
+    /// Within what time failures count, and how long it is unavailable then.
+    pub fail_timeout: Duration,
+    /// How long its share takes to grow after it has come back.
+    pub slow_start: Duration,
+    /// Whether it serves only when none of the others can.
+    pub backup: bool,
+    /// Whether it is out of service.
+    pub down: bool,
+    /// Whether it gets no new requests.
+    pub drain: bool,
+    /// Whether its name is followed: the addresses change when DNS does.
+    pub resolve: bool,
+    /// The service whose SRV records name the servers.
+    pub service: Option<Box<str>>,
+}
+
+/// Where requests wait for a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// How many may wait.
+    pub size: usize,
+    /// For how long.
+    pub timeout: Duration,
+}
+
+/// How a server of a group is chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Method {
+    /// In turn, by weight.
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastConn,
+    /// By the client's address.
+    IpHash,
+    /// By a key; `consistent`: on a ring.
+    Hash {
+        /// What is hashed.
+        key: Template,
+        /// Whether most keys keep their server when servers come and go.
+        consistent: bool,
+    },
+    /// By chance.
+    Random,
+    /// The better of two by chance.
+    RandomTwo(Better),
+    /// The one with the lowest average time.
+    LeastTime(Better),
+    /// The better of two by chance, by time and requests under way.
+    PeakEwma,
+}
+
+/// Which of two servers is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// That with fewer requests under way.
+    LeastConn,
+    /// That whose response heads come sooner.
+    Header,
+    /// That whose responses end sooner.
+    LastByte,
+    /// As `Header`, and the requests under way count.
+    HeaderInflight,
+    /// As `LastByte`, and the requests under way count.
+    LastByteInflight,
+}
+
+pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&UPSTREAM));
+
+/// Reads all groups.
+pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
+    for (name, value) in table.into_iter().flatten() {
+        let written = name.get_ref().as_ref();
+        check_name(cx, written, name.span());
+        let upstream = value.get_ref().as_table().and_then(|table| group(cx, written, name.span(), table));
+        match upstream {
+            Some(upstream) => drop(cx.upstreams.insert(written.into(), Arc::new(upstream))),
+            None => cx.broken.push(written.into()),
+        }
+    }
+}
+
+fn check_name(cx: &mut Context, name: &str, span: std::ops::Range<usize>) {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(valid) {
+        let message = format!("`{}` cannot be the name of an upstream", name.escape_debug());
+        cx.push(Diagnostic::at(span, message).label("expected letters, digits, `-`, `.`, `_` and `~`"));
+        return;
+    }
+    let same = cx.upstreams.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some((_, first)) = same {
+        let diagnostic = Diagnostic::at(span, format!("the upstream `{name}` stands here twice"))
+            .label("names are the same in any case")
+            .related(first.span, "first here");
+        cx.push(diagnostic);
+    }
+}
+
+fn group(
+    cx: &mut Context,
+    name: &str,
+    span: std::ops::Range<usize>,
+    table: &DeTable<'_>,
+) -> Option<Upstream> {
+    let servers = servers(cx, &span, table);
+    let span = cx.span(span);
+    let mut scope = Scope::alone(cx, &UPSTREAM, Some(table));
+    let method = scope.read("method", method).unwrap_or(Method::RoundRobin);
+    let queue = scope.read("queue", |cx, value| {
+        let mut scope = Scope::alone(cx, &QUEUE, Some(value.get_ref().as_table()?));
+        let size = usize::try_from(scope.integer("size")?).ok()?;
+        Some(Queue { size, timeout: scope.duration("timeout") })
+    });
+    let upstream = Upstream {
+        name: name.into(),
+        method,
+        queue,
+        keepalive: scope
+            .integer("keepalive")
+            .and_then(|count| usize::try_from(count).ok())
+            .unwrap_or_default(),
+        keepalive_requests: scope.integer("keepalive_requests").unwrap_or_default(),
+        keepalive_time: scope.duration("keepalive_time"),
+        keepalive_timeout: scope.duration("keepalive_timeout"),
+        servers: servers?,
+        span,
+    };
+    check_backups(cx, &upstream, table);
+    Some(upstream)
+}
+
+fn method(cx: &mut Context, value: &Value<'_>) -> Option<Method> {
+    let table = match value.get_ref() {
+        DeValue::String(name) => {
+            return Some(match name.as_ref() {
+                "least_conn" => Method::LeastConn,
+                "ip_hash" => Method::IpHash,
+                "random" => Method::Random,
+                "peak_ewma" => Method::PeakEwma,
+                _ => Method::RoundRobin,
+            });
+        }
+        other => other.as_table()?,
+    };
+    let named = table.keys().filter(|key| ["hash", "random", "least_time"].contains(&key.get_ref().as_ref()));
+    if named.count() != 1 {
+        let diagnostic = Diagnostic::at(value.span(), "this says no method, or several");
+        cx.push(diagnostic.label("expected one of `hash`, `random` and `least_time` in it"));
+        return None;
+    }
+    for (parameter, of) in [("consistent", "hash"), ("by", "random"), ("inflight", "least_time")] {
+        if let Some((key, _)) = table.get_key_value(parameter).filter(|_| !table.contains_key(of)) {
+            let diagnostic = Diagnostic::at(key.span(), format!("`{parameter}` belongs to `{of}`"));
+            cx.push(diagnostic.label(format!("expected `{of}` beside it")));
+        }
+    }
+    let mut scope = Scope::alone(cx, &METHOD, Some(table));
+    if table.contains_key("hash") {
+        let consistent = scope.bool("consistent");
+        return Some(Method::Hash { key: scope.template("hash")?, consistent });
+    }
+    if table.contains_key("random") {
+        let by = scope.text("by")?;
+        return Some(Method::RandomTwo(match &**by {
+            "least_time=header" => Better::Header,
+            "least_time=last_byte" => Better::LastByte,
+            _ => Better::LeastConn,
+        }));
+    }
+    let (header, inflight) = (&**scope.text("least_time")? == "header", scope.bool("inflight"));
+    Some(Method::LeastTime(match (header, inflight) {
+        (true, false) => Better::Header,
+        (true, true) => Better::HeaderInflight,
+        (false, false) => Better::LastByte,
+        (false, true) => Better::LastByteInflight,
+    }))
+}
+
+/// Backups make no sense where every server has its own keys or its own chance.
+fn check_backups(cx: &mut Context, upstream: &Upstream, table: &DeTable<'_>) {
+    let name = match upstream.method {
+        Method::IpHash => "ip_hash",
+        Method::Hash { .. } => "hash",
+        Method::Random | Method::RandomTwo(_) => "random",
+        Method::PeakEwma => "peak_ewma",
+        _ => return check_primary(cx, upstream),
+    };
+    let method = table.get("method").map(|value| cx.span(value.span()));
+    for server in upstream.servers.iter().filter(|server| server.backup) {
+        let message = format!("a backup has no meaning with `{name}`");
+        let mut diagnostic = Diagnostic::at(server.address.span.range(), message)
+            .label("expected a server that is no backup, or another method");
+        if let Some(method) = method {
+            diagnostic = diagnostic.related(method, "the method");
+        }
+        cx.push(diagnostic);
+    }
+}
+
+fn check_primary(cx: &mut Context, upstream: &Upstream) {
+    if upstream.servers.iter().all(|server| server.backup) {
+        let diagnostic = Diagnostic::at(upstream.span.range(), "this upstream has backups only");
+        cx.push(diagnostic.label("expected a server that is no backup"));
+    }
+}
+
+fn servers(
+    cx: &mut Context,
+    name: &std::ops::Range<usize>,
+    table: &DeTable<'_>,
+) -> Option<Vec<UpstreamServer>> {
+    let value = table.get("server")?;
+    let items = value.get_ref().as_array()?;
+    if items.is_empty() {
+        cx.push(
+            Diagnostic::at(value.span(), "this upstream has no server")
+                .label("expected at least one `{ address = \"host:port\" }`")
+                .related(cx.span(name.clone()), "the upstream"),
+        );
+        return None;
+    }
+    let servers: Vec<_> = items.iter().filter_map(|item| server(cx, item.get_ref())).collect();
+    Some(servers).filter(|servers| !servers.is_empty())
+}
+
+fn server(cx: &mut Context, value: &DeValue<'_>) -> Option<UpstreamServer> {
+    let table = value.as_table()?;
+    let value = table.get("address")?;
+    let text = value.get_ref().as_str()?;
+    let address = match address::parse(text) {
+        Ok(address) => Spanned::new(address, cx.span(value.span())),
+        Err(problem) => {
+            let place = cx.inside(&value.span(), text, problem.range);
+            cx.push(Diagnostic::at(place, problem.message).label(format!("expected {}", problem.expected)));
+            return None;
+        }
+    };
+    let mut scope = Scope::alone(cx, &SERVER, Some(table));
+    let mut count =
+        |name| scope.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
+    let (weight, max_conns, max_fails) = (count("weight"), count("max_conns"), count("max_fails"));
+    let server = UpstreamServer {
+        address,
+        written: text.into(),
+        weight,
+        max_conns,
+        max_fails,
+        fail_timeout: scope.duration("fail_timeout"),
+        slow_start: scope.duration("slow_start"),
+        backup: scope.bool("backup"),
+        down: scope.bool("down"),
+        drain: scope.bool("drain"),
+        resolve: scope.bool("resolve"),
+        service: scope.text("service").map(|service| service.value),
+    };
+    check_resolve(cx, &server, table);
+    Some(server)
+}
+
+fn check_resolve(cx: &mut Context, server: &UpstreamServer, table: &DeTable<'_>) {
+    let is_name = matches!(server.address.value, Address::Name { .. });
+    for key in ["resolve", "service"] {
+        let Some((written, _)) = table.get_key_value(key) else { continue };
+        let problem = match key {
+            "resolve" if server.resolve && !is_name => {
+                ("only a name can be resolved", "expected a name in `address`")
+            }
+            "service" if !is_name => ("only a name has services", "expected a name in `address`"),
+            "service" if !server.resolve => ("`service` is followed", "expected `resolve = true` beside it"),
+            "service" if server.written.contains(':') => {
+                ("the service tells the port", "expected an `address` without a port")
+            }
+            _ => continue,
+        };
+        cx.push(Diagnostic::at(written.span(), problem.0).label(problem.1));
+    }
+}
