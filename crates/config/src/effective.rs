@@ -70,8 +70,8 @@ impl Effective {
     }
 
     fn table(&self, table: &'static Table) -> Vec<Setting> {
+        let own = self.own.is_some_and(|own| own.name == table.name);
         let setting = |key: &str, value: &str, origin| {
-            let own = self.own.is_some_and(|own| own.name == table.name);
             let path = if own { key.into() } else { format!("{}.{key}", table.name) };
             Setting { key: path.trim_end_matches('.').into(), value: value.into(), origin }
         };
@@ -84,7 +84,8 @@ impl Effective {
         if let Some(whole) = written("") {
             return vec![whole];
         }
-        let keys = table.keys.iter().filter(|key| !key.kind.holds_tables());
+        // The tables of a level have lines of their own.
+        let keys = table.keys.iter().filter(|key| !own || !key.kind.holds_tables());
         let default = |need| match need {
             Need::Default(text) => text,
             Need::Optional | Need::Required => "",
