@@ -6,6 +6,7 @@ use crate::balance::{Better, Method, Upstream, UpstreamServer};
 use crate::config::Config;
 use crate::effective::Effective;
 use crate::reader::quote;
+use crate::resolver::Resolver;
 
 impl Config {
     /// The effective configuration in the form of the file: every key of every level, inheritance done, each with a note
@@ -22,6 +23,7 @@ impl Config {
     pub fn dump(&self) -> String {
         let mut text = format!("# {}: the effective configuration\n", self.source.name());
         settings(&mut text, &self.process);
+        resolver(&mut text, &self.resolver);
         self.upstreams.values().for_each(|upstream| group(&mut text, upstream));
         for server in &self.servers {
             // Writing to a String cannot fail.
@@ -43,6 +45,20 @@ fn settings(text: &mut String, effective: &Effective) {
         let hidden = setting.value.is_empty() || (unlogged && setting.key.starts_with("access_log."));
         let _ = writeln!(text, "{}{setting}", if hidden { "# " } else { "" });
     }
+}
+
+fn resolver(text: &mut String, resolver: &Resolver) {
+    let Resolver::On { servers, valid, timeout, ipv4, ipv6 } = resolver else {
+        // A key after the tables of the process would be theirs.
+        text.insert_str(text.find('\n').map_or(0, |end| end + 1), "resolver = false\n");
+        return;
+    };
+    let servers: Vec<String> = servers.iter().map(|server| quote(&server.to_string())).collect();
+    let _ = write!(text, "\n[resolver]\nservers = [{}]\n", servers.join(", "));
+    if let Some(valid) = valid {
+        let _ = writeln!(text, "valid = \"{}ms\"", valid.as_millis());
+    }
+    let _ = write!(text, "timeout = \"{}ms\"\nipv4 = {ipv4}\nipv6 = {ipv6}\n", timeout.as_millis());
 }
 
 fn group(text: &mut String, upstream: &Upstream) {
@@ -72,7 +88,7 @@ fn group(text: &mut String, upstream: &Upstream) {
 fn server(server: &UpstreamServer) -> String {
     let mut text = format!(
         "{{ address = {}, weight = {}, max_conns = {}, max_fails = {}, fail_timeout = \"{}ms\", slow_start = \"{}ms\"",
-        quote(&server.address.to_string()),
+        quote(&server.written),
         server.weight,
         server.max_conns,
         server.max_fails,
