@@ -72,7 +72,7 @@ impl<T> Balancer<T> {
     /// # Errors
     /// If the group has backups and the method knows none. A group that gets them later keeps them unused.
     pub fn new(group: Group<T>, method: Method) -> Result<Self, BuildError> {
-        if !method.allows_backup() && !group.peers().backup.is_empty() {
+        if !method.allows_backup() && !group.current().backup.is_empty() {
             return Err(BuildError::Backup);
         }
         let picker = Mutex::new(Picker::new(method, fastrand::Rng::new()));
@@ -94,7 +94,7 @@ impl<T> Balancer<T> {
     }
 
     fn try_pick(&self, key: Key<'_>, tried: Option<&Tried>) -> Result<Picked<T>, Nobody> {
-        let peers = self.0.group.peers();
+        let peers = self.0.group.current();
         let peer = {
             let mut picker = self.0.picker.lock();
             match tried {
@@ -177,7 +177,7 @@ impl<T> Picked<T> {
     pub fn failed(&mut self) {
         self.judged = true;
         let group = &self.balancer.0.group;
-        if group.peers().is_single() {
+        if group.current().is_single() {
             return; // nginx: the only server is never unavailable
         }
         if self.peer.state.failed(self.peer.limits(), self.peer.clock) {

@@ -35,8 +35,8 @@ pin_project! {
         // No peer was to be had.
         Nobody { error: Error },
         Waiting { dispatch: D, wait: Wait<T>, request: Request<B> },
-        Ready { dispatch: D, picked: Picked<T>, service: S, request: Option<Request<B>>, waited: Option<Duration> },
-        Sending { dispatch: D, picked: Option<Picked<T>>, #[pin] future: F, waited: Option<Duration> },
+        Ready { dispatch: D, picked: Picked<T>, service: S, request: Option<Request<B>> },
+        Sending { dispatch: D, picked: Option<Picked<T>>, #[pin] future: F },
         Done,
     }
 }
@@ -58,23 +58,16 @@ where
         Self { state: State::Waiting { dispatch, wait, request } }
     }
 
-    pub(crate) fn ready(
-        dispatch: D,
-        picked: Picked<T>,
-        service: D::Service,
-        request: Request<B>,
-        waited: Option<Duration>,
-    ) -> Self {
-        Self { state: State::Ready { dispatch, picked, service, request: Some(request), waited } }
+    pub(crate) fn ready(dispatch: D, picked: Picked<T>, service: D::Service, request: Request<B>) -> Self {
+        Self { state: State::Ready { dispatch, picked, service, request: Some(request) } }
     }
 
     pub(crate) fn sending(
         dispatch: D,
         picked: Picked<T>,
         future: <D::Service as Service<Request<B>>>::Future,
-        waited: Option<Duration>,
     ) -> Self {
-        Self { state: State::Sending { dispatch, picked: Some(picked), future, waited } }
+        Self { state: State::Sending { dispatch, picked: Some(picked), future } }
     }
 }
 
@@ -88,11 +81,11 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                Project::Sending { dispatch, picked, future, waited } => {
+                Project::Sending { dispatch, picked, future } => {
                     let result = ready!(future.poll(cx));
                     // Taken once: this arm is left for good.
                     let Some(mut picked) = picked.take() else { return Poll::Pending };
-                    let result = finish(dispatch, &mut picked, *waited, result);
+                    finish(dispatch, &mut picked, &result);
                     state.set(State::Done);
                     return Poll::Ready(
                         result.map(|response| response.map(|body| ResponseBody::new(body, picked))),
@@ -100,7 +93,7 @@ where
                 }
                 Project::Ready { service, .. } => {
                     let ready = ready!(service.poll_ready(cx));
-                    if let Replace::Ready { dispatch, mut picked, mut service, request, waited } =
+                    if let Replace::Ready { dispatch, mut picked, mut service, request } =
                         state.as_mut().project_replace(State::Done)
                     {
                         if let Err(error) = ready {
@@ -109,7 +102,7 @@ where
                         }
                         let Some(request) = request else { return Poll::Pending };
                         let future = service.call(request);
-                        state.set(State::Sending { dispatch, picked: Some(picked), future, waited });
+                        state.set(State::Sending { dispatch, picked: Some(picked), future });
                     }
                 }
                 Project::Waiting { wait, .. } => {
@@ -119,7 +112,8 @@ where
                     {
                         match picked {
                             Ok((picked, time)) => {
-                                let next = begin(dispatch, picked, request, Some(time));
+                                dispatch.waited(&request, time);
+                                let next = begin(dispatch, picked, request);
                                 state.set(next.state);
                             }
                             Err(error) => return Poll::Ready(Err(error.into())),
@@ -140,23 +134,14 @@ where
     }
 }
 
-fn finish<T, D, B>(
-    dispatch: &D,
-    picked: &mut Picked<T>,
-    waited: Option<Duration>,
-    mut result: Result<Response<D::Body>, D::Error>,
-) -> Result<Response<D::Body>, D::Error>
+fn finish<T, D, B>(dispatch: &D, picked: &mut Picked<T>, result: &Result<Response<D::Body>, D::Error>)
 where
     D: Dispatch<T, B>,
 {
-    if let Ok(response) = &mut result {
+    if result.is_ok() {
         picked.responded();
-        if let Some(time) = waited {
-            dispatch.waited(response, time);
-        }
     }
     judge(picked, dispatch.outcome(result.as_ref()));
-    result
 }
 
 fn judge<T>(picked: &mut Picked<T>, outcome: Outcome) {

@@ -27,8 +27,10 @@ struct Shared<T> {
     peers: ArcSwap<Peers<T>>,
     clock: Clock,
     next_id: AtomicU32,
-    queue: Option<Queue>,
+    queue: Option<Arc<Queue>>,
     observer: Option<Observer>,
+    /// The peers that this group goes on with.
+    before: Option<Arc<Peers<T>>>,
 }
 
 /// What happened to a peer.
@@ -70,13 +72,7 @@ impl<T> Group<T> {
     /// A group without peers.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self::with(name, None, None)
-    }
-
-    fn with(name: impl Into<Arc<str>>, queue: Option<Queue>, observer: Option<Observer>) -> Self {
-        let peers = ArcSwap::from_pointee(Peers::new(Vec::new(), Vec::new()));
-        let (name, clock, next_id) = (name.into(), Clock::start(), AtomicU32::new(0));
-        Self(Arc::new(Shared { name, peers, clock, next_id, queue, observer }))
+        GroupBuilder::new(name).build()
     }
 
     /// Its name: what logs print when there is no peer to name.
@@ -89,9 +85,12 @@ impl<T> Group<T> {
     /// on.
     pub fn set(&self, servers: impl IntoIterator<Item = Server<T>>) {
         let old = self.0.peers.load_full();
-        let same = |server: &Server<T>| {
-            old.iter().find(|peer| {
-                peer.server.name == server.name
+        let before: Vec<_> = self.0.before.iter().flat_map(|peers| peers.iter()).collect();
+        let same = |server: &Server<T>, taken: &[u32]| {
+            old.iter().chain(before.iter().copied()).find(|peer| {
+                // Two servers that are written alike are two peers.
+                !taken.contains(&peer.id)
+                    && peer.server.name == server.name
                     && peer.server.written == server.written
                     && peer.server.backup == server.backup
             })
@@ -99,9 +98,7 @@ impl<T> Group<T> {
         let mut taken: Vec<u32> = Vec::new();
         let (mut primary, mut backup) = (Vec::new(), Vec::new());
         for server in servers {
-            // Two servers that are written alike are two peers.
-            let known = same(&server).filter(|peer| !taken.contains(&peer.id));
-            let (state, id) = match known {
+            let (state, id) = match same(&server, &taken) {
                 Some(peer) => (Arc::clone(&peer.state), peer.id),
                 None => (Arc::default(), self.0.next_id.fetch_add(1, Relaxed)),
             };
@@ -121,8 +118,19 @@ impl<T> Group<T> {
         self.0.peers.load_full()
     }
 
+    /// The peers as they are now, for a moment: no count is touched that other workers write.
+    pub(crate) fn current(&self) -> arc_swap::Guard<Arc<Peers<T>>> {
+        self.0.peers.load()
+    }
+
+    /// How many peers are in service at all: as many can be tried for one request.
+    #[must_use]
+    pub fn tries(&self) -> usize {
+        self.current().tries()
+    }
+
     pub(crate) fn queue(&self) -> Option<&Queue> {
-        self.0.queue.as_ref()
+        self.0.queue.as_deref()
     }
 
     pub(crate) fn tell(&self, peer: &Peer<T>, change: Change) {
@@ -135,7 +143,7 @@ impl<T> Group<T> {
     pub fn set_healthy(&self, peer: &Peer<T>, healthy: bool) {
         if peer.state.set_healthy(healthy, self.0.clock) {
             self.tell(peer, if healthy { Change::Healthy } else { Change::Unhealthy });
-            if let Some(queue) = self.0.queue.as_ref().filter(|_| healthy) {
+            if let Some(queue) = self.queue().filter(|_| healthy) {
                 queue.wake_all();
             }
         }
@@ -145,7 +153,7 @@ impl<T> Group<T> {
 /// A [`Group`] with a queue and an observer: a builder.
 pub struct GroupBuilder {
     name: Arc<str>,
-    queue: Option<Queue>,
+    queue: Option<(usize, std::time::Duration)>,
     observer: Option<Observer>,
 }
 
@@ -159,7 +167,7 @@ impl GroupBuilder {
     /// How many requests may wait for a place at a peer, and for how long (nginx: `queue N timeout=`).
     #[must_use]
     pub fn queue(mut self, size: usize, timeout: std::time::Duration) -> Self {
-        self.queue = Some(Queue::new(size, timeout));
+        self.queue = Some((size, timeout));
         self
     }
 
@@ -174,7 +182,31 @@ impl GroupBuilder {
     /// The group, without peers.
     #[must_use]
     pub fn build<T>(self) -> Group<T> {
-        Group::with(self.name, self.queue, self.observer)
+        self.make(None)
+    }
+
+    /// The group that takes the place of `old`, without peers: what is known of a server there is known here, and shared as
+    /// long as both are in use.
+    #[must_use]
+    pub fn successor_of<T>(self, old: &Group<T>) -> Group<T> {
+        self.make(Some(old))
+    }
+
+    fn make<T>(self, old: Option<&Group<T>>) -> Group<T> {
+        let queue = self.queue.map(|(size, timeout)| {
+            // Who waits in the old one must be woken by what becomes free in either.
+            let same = old.and_then(|old| old.0.queue.as_ref()).filter(|queue| queue.is(size, timeout));
+            same.map_or_else(|| Arc::new(Queue::new(size, timeout)), Arc::clone)
+        });
+        Group(Arc::new(Shared {
+            name: self.name,
+            peers: ArcSwap::from_pointee(Peers::new(Vec::new(), Vec::new())),
+            clock: old.map_or_else(Clock::start, |old| old.0.clock),
+            next_id: AtomicU32::new(old.map_or(0, |old| old.0.next_id.load(Relaxed))),
+            queue,
+            observer: self.observer,
+            before: old.map(Group::peers),
+        }))
     }
 }
 

@@ -20,6 +20,10 @@ impl Queue {
         Self { size, timeout, waiting: AtomicUsize::new(0), free: Notify::new() }
     }
 
+    pub(crate) fn is(&self, size: usize, timeout: Duration) -> bool {
+        self.size == size && self.timeout == timeout
+    }
+
     /// A place in the queue, if there is one.
     pub(crate) fn enter(&self) -> Option<Waiting<'_>> {
         let entered =

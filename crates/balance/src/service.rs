@@ -46,9 +46,9 @@ pub trait Dispatch<T, B> {
         if result.is_ok() { Outcome::Success } else { Outcome::Failure }
     }
 
-    /// A request waited so long in the queue before it was sent.
-    fn waited(&self, response: &mut Response<Self::Body>, time: Duration) {
-        let _ = (response, time);
+    /// The request waited so long in the queue, and is sent now.
+    fn waited(&self, request: &Request<B>, time: Duration) {
+        let _ = (request, time);
     }
 }
 
@@ -98,7 +98,7 @@ where
         let tried = request.extensions().get::<Tried>();
         let picked = self.dispatch.with_key(&request, |key| self.balancer.pick_or_wait(key, tried));
         match picked {
-            Some(Ok(picked)) => begin(self.dispatch.clone(), picked, request, None),
+            Some(Ok(picked)) => begin(self.dispatch.clone(), picked, request),
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {
                 let tried = tried.cloned();
@@ -113,12 +113,7 @@ where
 }
 
 /// The peer is chosen: off it goes.
-pub(crate) fn begin<T, D, B>(
-    dispatch: D,
-    picked: Picked<T>,
-    request: Request<B>,
-    waited: Option<Duration>,
-) -> ResponseFuture<T, D, B>
+pub(crate) fn begin<T, D, B>(dispatch: D, picked: Picked<T>, request: Request<B>) -> ResponseFuture<T, D, B>
 where
     D: Dispatch<T, B>,
 {
@@ -127,10 +122,10 @@ where
     match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Ok(())) => {
             let future = service.call(request);
-            ResponseFuture::sending(dispatch, picked, future, waited)
+            ResponseFuture::sending(dispatch, picked, future)
         }
         Poll::Ready(Err(error)) => ResponseFuture::refused(&dispatch, picked, error),
-        Poll::Pending => ResponseFuture::ready(dispatch, picked, service, request, waited),
+        Poll::Pending => ResponseFuture::ready(dispatch, picked, service, request),
     }
 }
 

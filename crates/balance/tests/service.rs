@@ -171,3 +171,18 @@ async fn methods_without_backups_refuse_them() {
         assert_eq!(Balancer::new(group.clone(), method).is_ok(), fine, "{method:?}");
     }
 }
+
+#[tokio::test]
+async fn a_successor_knows_what_the_old_group_knew() {
+    let old = Group::new("g");
+    old.set([Server::new("1", "bad"), Server::new("2", "good")]);
+    let mut service = balance(&old, Method::RoundRobin);
+    assert!(ask(&mut service, request()).await.is_err());
+    let held = ask(&mut service, request()).await.unwrap();
+    let new = GroupBuilder::new("g").successor_of(&old);
+    new.set([Server::new("2", "good").max_conns(1), Server::new("1", "bad"), Server::new("3", "good")]);
+    let known: Vec<_> = new.peers().iter().map(|peer| (peer.is_available(), peer.active())).collect();
+    assert_eq!(known, [(true, 1), (false, 0), (true, 0)]);
+    drop(held);
+    assert_eq!(new.peers().iter().next().unwrap().active(), 0, "the same count");
+}

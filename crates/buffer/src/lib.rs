@@ -14,8 +14,8 @@
 //! let service = RequestBufferLayer::new(std::env::temp_dir()).memory(4).layer(service_fn(
 //!     |request: Request<RequestBody<Full<Bytes>>>| async move {
 //!         let body = request.into_body();
-//!         let again = body.try_clone(); // the same, from its beginning, as often as you like
-//!         assert!(again.is_some());
+//!         let again = body.clone(); // the same, from its beginning, as often as you like
+//!         assert!(again.can_be_read());
 //!         Ok::<_, propylon_buffer::BoxError>(Response::new(body.size_hint().exact()))
 //!     },
 //! ));
@@ -50,7 +50,7 @@
 //! are, and the inner service is not called.
 //!
 //! ## Cost
-//! An empty body: one allocation. A whole one: one future on the heap, one copy into memory; in a file, besides, 64 KiB of
+//! An empty body: nothing. A whole one: one future on the heap, one copy into memory; in a file, besides, 64 KiB of
 //! memory and a task switch for each 64 KiB written or read. Memory a request: `memory` or 64 KiB, and the frame at hand.
 
 mod error;
@@ -60,4 +60,4 @@ mod spill;
 
 pub use error::{BoxError, Error};
 pub use replay::Replay;
-pub use request::{Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
+pub use request::{Begun, Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};

@@ -47,6 +47,8 @@ enum Received {
 #[derive(Default)]
 struct Late {
     tries: SmallVec<[TryRecord; 1]>,
+    /// What the next try waited for its peer.
+    queued: Option<Duration>,
     proxy: Option<Arc<ProxyHost>>,
     upstream_headers: Option<HeaderMap>,
     upstream_trailers: Option<HeaderMap>,
@@ -277,11 +279,17 @@ impl Exchange {
         Keep(self.0.keep.load(Relaxed)).has(what)
     }
 
+    /// The next try had to wait so long for a free peer (`$upstream_queue_time`).
+    pub fn queued(&self, time: Duration) {
+        self.0.late.lock().queued = Some(time);
+    }
+
     /// A try at `peer` begins.
     #[must_use]
     pub fn open_try(&self, peer: Arc<str>) -> Try {
-        let record = TryRecord::new(peer, self.reroutes(), Instant::now());
+        let mut record = TryRecord::new(peer, self.reroutes(), Instant::now());
         let mut late = self.0.late.lock();
+        record.queued = late.queued.take();
         late.tries.push(record);
         let index = late.tries.len() - 1;
         drop(late);

@@ -10,6 +10,7 @@ use propylon_config::{Config, Workers};
 use crate::error::StartError;
 use crate::given::Given;
 use crate::listener::Listeners;
+use crate::names::Definition;
 use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::start::Start;
@@ -73,6 +74,7 @@ impl Gateway {
             return Err(error);
         }
         gateway.listeners.keep_paths(false);
+        gateway.runtime.names.follow();
         Ok(gateway)
     }
 
@@ -92,7 +94,8 @@ impl Gateway {
         self.listeners.open(&config.listeners, self.workers.len(), self.config.runtime.reuseport)?;
         self.put_to_use(&config).await?;
         self.listeners.close_others(&config.listeners);
-        self.runtime.names.forget(|name| is_named(&config, name));
+        self.runtime.names.forget(|known| has(&config, known));
+        self.runtime.names.follow();
         self.config = config;
         Ok(())
     }
@@ -210,13 +213,23 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<Vec<Strin
     Ok(runtime.names.resolve().await)
 }
 
-fn is_named(config: &Config, name: &str) -> bool {
-    config.upstreams.contains_key(name)
-        || config.servers.iter().flat_map(|server| &server.locations).any(|location| {
-            matches!(&location.action, propylon_config::Action::ProxyPass(pass)
-                if matches!(&pass.value, propylon_config::ProxyPass::Static(target)
-                    if matches!(&target.to, propylon_config::Destination::Address(address) if address.to_string() == name)))
-        })
+/// Whether a configuration has this upstream.
+fn has(config: &Config, wanted: &Definition) -> bool {
+    match wanted {
+        Definition::Named(upstream) => config.upstreams.get(&upstream.name) == Some(upstream),
+        Definition::Direct(address) => {
+            let mut locations = config.servers.iter().flat_map(|server| &server.locations);
+            locations.any(|location| match &location.action {
+                propylon_config::Action::ProxyPass(pass) => leads_to(&pass.value, address),
+                _ => false,
+            })
+        }
+    }
+}
+
+fn leads_to(pass: &propylon_config::ProxyPass, wanted: &propylon_config::Address) -> bool {
+    use propylon_config::{Destination, ProxyPass};
+    matches!(pass, ProxyPass::Static(target) if matches!(&target.to, Destination::Address(address) if address == wanted))
 }
 
 /// Says in the error log that a log could not be written: for [`Sinks::spawn`].

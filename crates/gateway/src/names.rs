@@ -1,18 +1,19 @@
-//! Names of upstream servers to addresses: resolved before the workers start, tried again while they do not resolve.
+//! The peers of every upstream: known at once, resolved before the workers start, or followed for as long as they are in use.
 //!
 //! A name that does not resolve disables what needs it (502) and nothing else; it never keeps the gateway from starting.
 
-use std::collections::HashMap;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use propylon_config::Address;
-use propylon_upstream::{Peer, Peers};
-use tokio::time::Instant;
+use propylon_balance::{Group, GroupBuilder, Server};
+use propylon_config::{self as config, Address, UpstreamServer};
+use propylon_resolver::{Endpoint, Question, Resolver};
+use propylon_upstream::Peer;
+use tokio::task::AbortHandle;
+
+use crate::upstreams::report_change;
 
 /// How long the start waits for names.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,57 +21,136 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How soon a name that did not resolve is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// How long the addresses of a name in a `proxy_pass` with variables are used.
-const KEPT: Duration = Duration::from_secs(30);
+/// What makes two upstreams the same.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Definition {
+    Named(Arc<config::Upstream>),
+    /// An address that a `proxy_pass` names.
+    Direct(Address),
+}
 
-/// How many names of that kind are remembered.
-const MAX_KEPT: usize = 1024;
+impl Definition {
+    fn name(&self) -> String {
+        match self {
+            Self::Named(upstream) => upstream.name.to_string(),
+            Self::Direct(address) => address.to_string(),
+        }
+    }
+
+    fn servers(&self) -> Vec<UpstreamServer> {
+        match self {
+            Self::Named(upstream) => upstream.servers.clone(),
+            Self::Direct(address) => vec![plain(address)],
+        }
+    }
+}
+
+/// A server with nginx's defaults.
+fn plain(address: &Address) -> UpstreamServer {
+    UpstreamServer {
+        address: config::Spanned::new(address.clone(), config::Span::default()),
+        written: address.to_string().into(),
+        weight: 1,
+        max_conns: 0,
+        max_fails: 1,
+        fail_timeout: Duration::from_secs(10),
+        slow_start: Duration::ZERO,
+        backup: false,
+        down: false,
+        drain: false,
+        resolve: false,
+        service: None,
+    }
+}
 
 /// The peers of every upstream, shared by all workers and kept over reloads.
 #[derive(Default)]
 pub(crate) struct Names {
-    groups: Mutex<HashMap<Key, Arc<Group>>>,
-    asked: Mutex<HashMap<(Box<str>, u16), Answer>>,
+    /// The newest last.
+    entries: Mutex<Vec<Arc<Entry>>>,
+    resolvers: Mutex<Vec<(config::Resolver, Resolver)>>,
 }
 
-/// The addresses of a name, and when they were asked for.
-type Answer = (Instant, Arc<[SocketAddr]>);
-
-/// What makes two upstreams the same: name and servers, as written.
-type Key = (Box<str>, Vec<String>);
-
-struct Group {
-    peers: Peers,
-    servers: Vec<Address>,
-    /// Servers whose name has not resolved yet.
-    missing: Mutex<Vec<String>>,
-    /// Whether the error log knows of them.
+struct Entry {
+    definition: Definition,
+    resolver: Option<Resolver>,
+    group: Group<Peer>,
+    /// What each server stands for; `None`: its name has not resolved yet.
+    found: Mutex<Vec<(UpstreamServer, Option<Vec<Endpoint>>)>>,
+    /// Whether the error log knows that a name is missing.
     reported: AtomicBool,
+    following: Mutex<Vec<AbortHandle>>,
 }
 
 impl Names {
-    /// The peers of an upstream with these servers: those whose address is known at once, others as they resolve.
-    pub(crate) fn peers(&self, name: &str, servers: &[Address]) -> Peers {
-        let key = (Box::from(name), servers.iter().map(ToString::to_string).collect());
-        let mut groups = self.groups.lock();
-        let group = groups.entry(key).or_insert_with(|| {
-            let known = servers.iter().filter_map(literal).collect();
-            let missing = servers.iter().filter(|s| literal(s).is_none()).map(ToString::to_string);
-            let missing = Mutex::new(missing.collect());
-            let (peers, servers) = (Peers::new(name, known), servers.to_vec());
-            Arc::new(Group { peers, servers, missing, reported: AtomicBool::new(false) })
+    /// The resolver that a configuration asks for; `None`: nobody is to be asked while requests are served.
+    pub(crate) fn resolver(&self, wanted: &config::Resolver) -> Option<Resolver> {
+        let config::Resolver::On { servers, valid, timeout, ipv4, ipv6 } = wanted else { return None };
+        let mut resolvers = self.resolvers.lock();
+        if let Some((_, resolver)) = resolvers.iter().find(|(known, _)| known == wanted) {
+            return Some(resolver.clone());
+        }
+        let mut builder =
+            Resolver::builder().servers(servers.iter().copied()).timeout(*timeout).ipv4(*ipv4).ipv6(*ipv6);
+        if let Some(valid) = valid {
+            builder = builder.valid(*valid);
+        }
+        let resolver = builder
+            .build()
+            .inspect_err(|error| tracing::error!(target: "propylon_gateway", "{error}"))
+            .ok()?;
+        resolvers.push((wanted.clone(), resolver.clone()));
+        Some(resolver)
+    }
+
+    /// The peers of an upstream: those whose address is known at once, others as they resolve. One that takes the place of
+    /// another with the same name goes on with what is known of the servers that stay.
+    pub(crate) fn group(&self, definition: &Definition, resolver: &config::Resolver) -> Group<Peer> {
+        let resolver = self.resolver(resolver);
+        let mut entries = self.entries.lock();
+        if let Some(entry) = entries.iter().find(|entry| entry.definition == *definition) {
+            return entry.group.clone();
+        }
+        let name = definition.name();
+        let mut builder = GroupBuilder::new(&*name).observer(report_change);
+        if let Definition::Named(upstream) = definition
+            && let Some(queue) = upstream.queue
+        {
+            builder = builder.queue(queue.size, queue.timeout);
+        }
+        let same = |entry: &&Arc<Entry>| {
+            std::mem::discriminant(&entry.definition) == std::mem::discriminant(definition)
+                && entry.definition.name() == name
+        };
+        let group = match entries.iter().rfind(same) {
+            Some(old) => builder.successor_of(&old.group),
+            None => builder.build(),
+        };
+        let found = definition.servers().into_iter().map(|server| {
+            let known = literal(&server.address);
+            (server, known)
         });
-        group.peers.clone()
+        let entry = Arc::new(Entry {
+            definition: definition.clone(),
+            resolver,
+            group: group.clone(),
+            found: Mutex::new(found.collect()),
+            reported: AtomicBool::new(false),
+            following: Mutex::default(),
+        });
+        entry.publish();
+        entries.push(entry);
+        group
     }
 
     /// Resolves what is not resolved yet, for a bounded time. Returns the names that still are not.
     pub(crate) async fn resolve(&self) -> Vec<String> {
-        let groups: Vec<_> =
-            self.groups.lock().values().filter(|g| !g.missing.lock().is_empty()).cloned().collect();
-        let all = futures_util::future::join_all(groups.iter().map(|group| group.resolve()));
+        let entries: Vec<_> =
+            self.entries.lock().iter().filter(|entry| !entry.missing().is_empty()).cloned().collect();
+        let all = futures_util::future::join_all(entries.iter().map(|entry| entry.resolve()));
         // Whoever has not answered by then is tried again in the background.
         let _ = tokio::time::timeout(PATIENCE, all).await;
-        groups.iter().flat_map(|group| group.missing.lock().clone()).collect()
+        entries.iter().flat_map(|entry| entry.missing()).collect()
     }
 
     /// Tries names again until each has resolved, for as long as the gateway runs.
@@ -81,96 +161,214 @@ impl Names {
         }
     }
 
-    /// Forgets upstreams that no configuration names any more: those whose peers nobody else holds.
-    pub(crate) fn forget(&self, keep: impl Fn(&str) -> bool) {
-        self.groups.lock().retain(|(name, _), _| keep(name));
+    /// Follows the names that are to be followed, from now on.
+    pub(crate) fn follow(&self) {
+        for entry in self.entries.lock().iter() {
+            entry.follow();
+        }
     }
 
-    /// The addresses of a name that a request brought.
-    pub(crate) async fn lookup(&self, host: &str, port: u16) -> io::Result<Arc<[SocketAddr]>> {
-        let key = (Box::from(host), port);
-        if let Some((at, addresses)) = self.asked.lock().get(&key)
-            && at.elapsed() < KEPT
-        {
-            return Ok(addresses.clone());
-        }
-        let found: Arc<[SocketAddr]> =
-            tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await?.collect();
-        if found.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-        }
-        let mut asked = self.asked.lock();
-        if asked.len() >= MAX_KEPT {
-            asked.retain(|_, (at, _)| at.elapsed() < KEPT);
-            if asked.len() >= MAX_KEPT {
-                asked.clear();
-            }
-        }
-        asked.insert(key, (Instant::now(), found.clone()));
-        Ok(found)
+    /// Forgets upstreams that no configuration has any more.
+    pub(crate) fn forget(&self, keep: impl Fn(&Definition) -> bool) {
+        self.entries.lock().retain(|entry| keep(&entry.definition));
     }
 }
 
-impl Group {
+impl Entry {
+    fn missing(&self) -> Vec<String> {
+        let found = self.found.lock();
+        found
+            .iter()
+            .filter(|(_, found)| found.is_none())
+            .map(|(server, _)| server.address.to_string())
+            .collect()
+    }
+
+    /// Makes peers of what is known.
+    fn publish(&self) {
+        let servers: Vec<_> =
+            self.found.lock().iter().flat_map(|(server, found)| peers(server, found.as_deref())).collect();
+        self.group.set(servers);
+    }
+
+    fn found(&self, server: &UpstreamServer, endpoints: Vec<Endpoint>) {
+        for (known, found) in self.found.lock().iter_mut().filter(|(known, _)| known == server) {
+            let _ = known;
+            *found = Some(endpoints.clone());
+        }
+        self.publish();
+    }
+
     async fn resolve(&self) {
-        let mut peers = Vec::new();
-        let mut missing = Vec::new();
-        for server in &self.servers {
-            match server {
-                Address::Name { host, port } => match tokio::net::lookup_host((&**host, *port)).await {
-                    Ok(found) => peers.extend(found.map(Peer::from)),
-                    Err(error) => {
-                        if !self.reported.load(Relaxed) {
-                            tracing::warn!(
-                                target: "propylon_gateway",
-                                "host not found in upstream \"{host}\": {error}; what needs it answers 502, and it is tried again"
-                            );
-                        }
-                        missing.push(server.to_string());
-                    }
+        let missing: Vec<_> = self
+            .found
+            .lock()
+            .iter()
+            .filter(|(_, found)| found.is_none())
+            .map(|(server, _)| server.clone())
+            .collect();
+        for server in missing {
+            let Address::Name { host, port } = &server.address.value else { continue };
+            let answer = match (&self.resolver, question(&server)) {
+                (Some(resolver), Some(question)) => resolver
+                    .resolve(&question)
+                    .await
+                    .map(|found| found.to_vec())
+                    .map_err(|error| error.to_string()),
+                _ => match tokio::net::lookup_host((&**host, *port)).await {
+                    Ok(found) => Ok(found.map(|address| Endpoint::from(address.ip())).collect()),
+                    Err(error) => Err(error.to_string()),
                 },
-                known => peers.extend(literal(known)),
+            };
+            match answer {
+                Ok(endpoints) => self.found(&server, endpoints),
+                Err(error) if !self.reported.swap(true, Relaxed) => tracing::warn!(
+                    target: "propylon_gateway",
+                    "host not found in upstream \"{host}\": {error}; what needs it answers 502, and it is tried again"
+                ),
+                Err(_) => {}
             }
         }
-        self.peers.set(peers);
-        if self.reported.swap(!missing.is_empty(), Relaxed) && missing.is_empty() {
-            tracing::warn!(target: "propylon_gateway", "all hosts of upstream \"{}\" are found now", self.peers.name());
+        if self.missing().is_empty() && self.reported.swap(false, Relaxed) {
+            tracing::warn!(target: "propylon_gateway", "all hosts of upstream \"{}\" are found now", self.group.name());
         }
-        *self.missing.lock() = missing;
+    }
+
+    fn follow(self: &Arc<Self>) {
+        let mut following = self.following.lock();
+        let Some(resolver) = self.resolver.as_ref().filter(|_| following.is_empty()) else { return };
+        let servers: Vec<_> = self.found.lock().iter().map(|(server, _)| server.clone()).collect();
+        for server in servers {
+            let Some(question) = question(&server) else { continue };
+            let (mut watch, entry) = (resolver.watch(question), Arc::downgrade(self));
+            let task = tokio::spawn(async move {
+                loop {
+                    let answer = watch.changed().await;
+                    let Some(entry) = entry.upgrade() else { return };
+                    match answer {
+                        Ok(found) => entry.changed(&server, found.to_vec()),
+                        // The name is gone: so are its servers.
+                        Err(error) if error.is_final() => entry.changed(&server, Vec::new()),
+                        Err(error) => tracing::warn!(target: "propylon_gateway", "{error}"),
+                    }
+                }
+            });
+            following.push(task.abort_handle());
+        }
+    }
+
+    fn changed(&self, server: &UpstreamServer, endpoints: Vec<Endpoint>) {
+        let known = self
+            .found
+            .lock()
+            .iter()
+            .any(|(known, found)| known == server && found.as_ref() == Some(&endpoints));
+        if !known {
+            let addresses: Vec<_> = endpoints.iter().map(|endpoint| endpoint.ip.to_string()).collect();
+            tracing::info!(
+                target: "propylon_gateway",
+                "upstream \"{}\": {} is {} now", self.group.name(), server.written, addresses.join(", ")
+            );
+            self.found(server, endpoints);
+        }
     }
 }
 
-fn literal(address: &Address) -> Option<Peer> {
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.following.lock().iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// What a resolver is asked for a server that is followed.
+fn question(server: &UpstreamServer) -> Option<Question> {
+    let Address::Name { host, .. } = &server.address.value else { return None };
+    match &server.service {
+        Some(service) => Some(Question::service(service, host)),
+        None => server.resolve.then(|| Question::host(host)),
+    }
+}
+
+/// What a server without a name stands for; its address is in the server.
+fn literal(address: &Address) -> Option<Vec<Endpoint>> {
     match address {
-        Address::Socket(addr) => Some(Peer::from(*addr)),
-        Address::Unix(path) => Some(Peer::unix(path)),
+        Address::Socket(address) => Some(vec![Endpoint::from(address.ip())]),
+        Address::Unix(_) => Some(Vec::new()),
         Address::Name { .. } => None,
     }
+}
+
+/// The peers that a server stands for.
+fn peers(server: &UpstreamServer, found: Option<&[Endpoint]>) -> Vec<Server<Peer>> {
+    let settings = |peer: Peer| {
+        Server::new(Arc::clone(peer.name()), peer)
+            .written(&*server.written)
+            .weight(server.weight)
+            .max_conns(server.max_conns)
+            .max_fails(server.max_fails)
+            .fail_timeout(server.fail_timeout)
+            .slow_start(server.slow_start)
+            .backup(server.backup)
+            .down(server.down)
+            .drain(server.drain)
+    };
+    let port = match &server.address.value {
+        Address::Unix(path) => return vec![settings(Peer::unix(path))],
+        Address::Socket(address) => return vec![settings(Peer::from(*address))],
+        Address::Name { port, .. } => *port,
+    };
+    let endpoints = found.unwrap_or_default();
+    let preferred = endpoints.iter().map(|endpoint| endpoint.priority).min().unwrap_or_default();
+    let peer = |endpoint: &Endpoint| {
+        let peer =
+            settings(Peer::from(std::net::SocketAddr::new(endpoint.ip, endpoint.port.unwrap_or(port))));
+        match endpoint.port {
+            None => peer,
+            // A service's records have weights and priorities of their own.
+            Some(_) => peer
+                .weight(u32::from(endpoint.weight.max(1)))
+                .backup(server.backup || endpoint.priority > preferred),
+        }
+    };
+    endpoints.iter().map(peer).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a_name_that_does_not_resolve_leaves_the_others() {
-        let names = Names::default();
-        let servers = [
-            Address::Socket("127.0.0.1:81".parse().unwrap()),
-            Address::Name { host: "no-such-host.invalid".into(), port: 80 },
-        ];
-        let peers = names.peers("up", &servers);
-        assert_eq!(names.resolve().await, ["no-such-host.invalid:80"]);
-        assert_eq!(peers.load().iter().map(|p| p.name().to_string()).collect::<Vec<_>>(), ["127.0.0.1:81"]);
+    fn definition(servers: &[&str]) -> Definition {
+        let servers: Vec<_> =
+            servers.iter().map(|address| format!("{{ address = \"{address}\" }}")).collect();
+        let text = format!("[upstream.up]\nserver = [{}]\n[[server]]\nreturn = [204]\n", servers.join(", "));
+        let config = propylon_config::parse(&text, "test.toml").unwrap().config;
+        Definition::Named(config.upstreams["up"].clone())
+    }
+
+    fn names(group: &Group<Peer>) -> Vec<String> {
+        group.peers().iter().map(|peer| peer.server().name().to_string()).collect()
     }
 
     #[tokio::test]
-    async fn the_same_upstream_keeps_its_peers() {
-        let names = Names::default();
-        let servers = [Address::Name { host: "localhost".into(), port: 80 }];
-        let peers = names.peers("up", &servers);
-        assert!(peers.load().is_empty());
-        assert!(names.resolve().await.is_empty());
-        assert!(!names.peers("up", &servers).load().is_empty(), "resolved once, for all who ask");
+    async fn a_name_that_does_not_resolve_leaves_the_others() {
+        let all = Names::default();
+        let group =
+            all.group(&definition(&["127.0.0.1:81", "no-such-host.invalid:80"]), &config::Resolver::Off);
+        assert_eq!(all.resolve().await, ["no-such-host.invalid:80"]);
+        assert_eq!(names(&group), ["127.0.0.1:81"]);
+    }
+
+    #[tokio::test]
+    async fn the_same_upstream_keeps_its_peers_and_another_one_what_is_known() {
+        let all = Names::default();
+        let first = all.group(&definition(&["localhost:80"]), &config::Resolver::Off);
+        assert!(names(&first).is_empty());
+        assert!(all.resolve().await.is_empty());
+        let again = all.group(&definition(&["localhost:80"]), &config::Resolver::Off);
+        assert!(!names(&again).is_empty(), "resolved once, for all who ask");
+        let other = all.group(&definition(&["127.0.0.1:81", "127.0.0.1:82"]), &config::Resolver::Off);
+        assert_eq!(names(&other), ["127.0.0.1:81", "127.0.0.1:82"]);
+        all.forget(|known| *known == definition(&["127.0.0.1:81", "127.0.0.1:82"]));
+        assert_eq!(all.entries.lock().len(), 1);
     }
 }

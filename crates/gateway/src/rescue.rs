@@ -34,6 +34,19 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
         if error.is::<propylon_timeout::Error>() {
             return StatusCode::GATEWAY_TIMEOUT;
         }
+        if let Some(error) = error.downcast_ref::<propylon_buffer::Error>() {
+            return match error {
+                propylon_buffer::Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+                _ => StatusCode::INTERNAL_SERVER_ERROR,
+            };
+        }
+        if let Some(error) = error.downcast_ref::<propylon_balance::Error>() {
+            return match error {
+                propylon_balance::Error::QueueFull { .. } => StatusCode::SERVICE_UNAVAILABLE,
+                propylon_balance::Error::QueueTimeout { .. } => StatusCode::GATEWAY_TIMEOUT,
+                _ => StatusCode::BAD_GATEWAY,
+            };
+        }
         if let Some(upstream) = error.downcast_ref::<propylon_upstream::Error>() {
             // The client's own fault may lie beneath.
             if !matches!(upstream, propylon_upstream::Error::RequestBody { .. }) {
@@ -53,6 +66,23 @@ pub(crate) fn try_status(error: &BoxError) -> Option<StatusCode> {
 /// Whether an error means that nobody is left to be answered.
 fn client_left(error: &(dyn std::error::Error + 'static)) -> bool {
     matches!(error.downcast_ref(), Some(ClientBodyError::Left(_))) || error.source().is_some_and(client_left)
+}
+
+/// Says in the error log why a try failed that another one follows.
+pub(crate) fn report_try(exchange: &Exchange, error: &BoxError) {
+    report(exchange, &**error);
+}
+
+/// Records that no peer was there, as the try that it would have been (nginx: the group's name in `$upstream_addr`).
+fn record_nobody(exchange: &Exchange, error: &BoxError) {
+    use propylon_balance::Error as Nobody;
+    let group = match error.downcast_ref() {
+        Some(
+            Nobody::NoLivePeers { group } | Nobody::QueueFull { group } | Nobody::QueueTimeout { group },
+        ) => group,
+        _ => return,
+    };
+    exchange.open_try(group.clone()).failed(status(&**error));
 }
 
 /// Says in the error log why a response was cut after its head had been sent.
@@ -167,6 +197,7 @@ where
             return Poll::Ready(Err(error));
         }
         if let Some(exchange) = this.exchange {
+            record_nobody(exchange, &error);
             report(exchange, &*error);
             if client_left(&*error) {
                 exchange.responded(status(&*error), &HeaderMap::new());

@@ -1,32 +1,57 @@
-//! What the routes of one worker share for each upstream: its pool and its place in the rotation.
+//! What the routes of one worker share for each upstream: its pool and its choice among the peers.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+use propylon_balance::{Balance, Balancer, Change, Group, Method};
 use propylon_config::{self as config, Address, Config, Destination, Http1, Settings, UpstreamVersion};
+use propylon_resolver::Resolver;
+use propylon_retry::Retry;
 use propylon_stack::Body;
 use propylon_timeout::TimeoutLayer;
-use propylon_upstream::{
-    Client, Engine, HttpVersion, Keepalive, Peers, Pool, Rotation, RoundRobin, Transport,
-};
+use propylon_upstream::{Client, Engine, HttpVersion, Keepalive, Peer, Pool, Transport};
+use tower_layer::Layer;
 
 use crate::error::BuildError;
+use crate::names::Definition;
 use crate::rescue;
+use crate::route::{Bound, NextPeer, ToPeer};
 use crate::runtime::Runtime;
 
-/// A leaf: one upstream's peers in turn, over this worker's connections, with a route's transport and timeouts.
-pub(crate) type Leaf = RoundRobin<TimeoutLayer>;
+/// A leaf: one upstream's peers as its method chooses them, over this worker's connections, with a route's transport, timeouts
+/// and retries.
+pub(crate) type Leaf = Retry<Balance<Peer, ToPeer>, NextPeer>;
 
 /// The body of a leaf's response.
-pub(crate) type LeafBody = propylon_timeout::ResponseBody<propylon_upstream::Body>;
+pub(crate) type LeafBody =
+    propylon_balance::ResponseBody<Peer, propylon_timeout::ResponseBody<propylon_upstream::Body>>;
+
+/// How many targets of a `proxy_pass` with variables are remembered.
+const MAX_KEPT: usize = 1024;
 
 /// A leaf's response body for what follows: one that came with its head needs no box, and gives its connection back now.
 pub(crate) fn body(mut body: LeafBody) -> Body {
-    match body.get_mut().take_bytes() {
-        Some(bytes) => Body::from(bytes),
+    match body.get_mut().get_mut().take_bytes() {
+        Some(bytes) => {
+            drop(body.finish());
+            Body::from(bytes)
+        }
         None => Body::new(body),
     }
+}
+
+/// Says in the error log what happened to a peer.
+pub(crate) fn report_change(upstream: &str, peer: &str, change: Change) {
+    let what = match change {
+        Change::Unavailable => "temporarily disabled",
+        Change::Available => "available again",
+        Change::Unhealthy => "unhealthy",
+        _ => "healthy",
+    };
+    tracing::warn!(target: "propylon_gateway", "upstream server {what}: \"{peer}\" of upstream \"{upstream}\"");
 }
 
 /// The upstreams of one worker, kept over reloads where they did not change.
@@ -35,23 +60,17 @@ pub(crate) type Kept = HashMap<Box<str>, Upstream>;
 /// One upstream, or one address that a `proxy_pass` names directly.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    definition: Definition,
+    /// `None`: any address that requests name.
+    definition: Option<Definition>,
     pool: Pool,
-    rotation: Rotation,
-}
-
-#[derive(Clone, PartialEq)]
-enum Definition {
-    Named(Arc<config::Upstream>),
-    Direct(Address),
-    /// What requests name: any address.
-    Any,
+    balancer: Balancer<Peer>,
+    bound: Bound,
 }
 
 /// The upstreams of one worker while its router is being built.
 pub(crate) struct Upstreams<'a> {
     pub(crate) runtime: &'a Arc<Runtime>,
-    config: &'a Config,
+    pub(crate) config: &'a Config,
     old: &'a Kept,
     new: Kept,
 }
@@ -75,7 +94,7 @@ impl<'a> Upstreams<'a> {
             },
             Destination::Address(address) => self.direct(address),
         };
-        leaf(&upstream, upstream.rotation.clone(), settings, self.config.runtime.http1)
+        leaf(&upstream, upstream.balancer.clone(), settings, self.config.runtime.http1)
     }
 
     /// The leaves that a `proxy_pass` with variables may name, and what makes one for any other address.
@@ -87,11 +106,12 @@ impl<'a> Upstreams<'a> {
             .iter()
             .map(|(name, upstream)| {
                 let upstream = self.named(upstream);
-                (name.clone(), leaf(&upstream, upstream.rotation.clone(), settings, http1))
+                (name.clone(), leaf(&upstream, upstream.balancer.clone(), settings, http1))
             })
             .collect();
-        let any = self.get(Box::from(""), Definition::Any, Keepalive::new(), |_| Peers::new("", Vec::new()));
-        Leaves { named, any, settings: settings.clone(), http1, runtime: self.runtime.clone() }
+        let any = self.get(Box::from(""), None, Keepalive::new());
+        let resolver = self.runtime.names.resolver(&self.config.resolver);
+        Leaves { named, any, settings: settings.clone(), http1, resolver, asked: Mutex::default() }
     }
 
     fn named(&mut self, upstream: &Arc<config::Upstream>) -> Upstream {
@@ -100,39 +120,30 @@ impl<'a> Upstreams<'a> {
             .requests(NonZeroU64::new(upstream.keepalive_requests).unwrap_or(NonZeroU64::MIN))
             .time(upstream.keepalive_time)
             .timeout(upstream.keepalive_timeout);
-        let servers: Vec<_> = upstream.servers.iter().map(|server| server.value.clone()).collect();
-        self.get(upstream.name.clone(), Definition::Named(upstream.clone()), keepalive, |runtime| {
-            runtime.names.peers(&upstream.name, &servers)
-        })
+        self.get(upstream.name.clone(), Some(Definition::Named(upstream.clone())), keepalive)
     }
 
     fn direct(&mut self, address: &Address) -> Upstream {
-        let name = address.to_string();
-        self.get(
-            format!("//{name}").into(),
-            Definition::Direct(address.clone()),
-            Keepalive::new(),
-            |runtime| runtime.names.peers(&name, std::slice::from_ref(address)),
-        )
+        self.get(format!("//{address}").into(), Some(Definition::Direct(address.clone())), Keepalive::new())
     }
 
-    fn get(
-        &mut self,
-        key: Box<str>,
-        definition: Definition,
-        keepalive: Keepalive,
-        peers: impl FnOnce(&Runtime) -> Peers,
-    ) -> Upstream {
+    fn get(&mut self, key: Box<str>, definition: Option<Definition>, keepalive: Keepalive) -> Upstream {
         if let Some(known) = self.new.get(&key) {
             return known.clone();
         }
         let upstream = match self.old.get(&key) {
             Some(old) if old.definition == definition => old.clone(),
-            _ => Upstream {
-                definition,
-                pool: Pool::new(keepalive),
-                rotation: Rotation::new(peers(self.runtime)),
-            },
+            old => {
+                // Connections to servers that stay are kept, unless they are to be kept in another way.
+                let pool = old.map(|old| &old.pool).filter(|pool| *pool.keepalive() == keepalive);
+                let pool = pool.cloned().unwrap_or_else(|| Pool::new(keepalive));
+                let group = match &definition {
+                    Some(definition) => self.runtime.names.group(definition, &self.config.resolver),
+                    None => Group::new(""),
+                };
+                let (method, bound) = method(definition.as_ref());
+                Upstream { pool, balancer: balancer(group, method), bound, definition }
+            }
         };
         self.new.insert(key, upstream.clone());
         upstream
@@ -148,23 +159,82 @@ impl<'a> Upstreams<'a> {
     }
 }
 
+/// How an upstream chooses, and by what requests are bound to a peer.
+fn method(definition: Option<&Definition>) -> (Method, Bound) {
+    use propylon_balance::Better;
+    let better = |better: config::Better| match better {
+        config::Better::LeastConn => Better::LeastConn,
+        config::Better::Header => Better::Header,
+        config::Better::LastByte => Better::LastByte,
+        config::Better::HeaderInflight => Better::HeaderInflight,
+        config::Better::LastByteInflight => Better::LastByteInflight,
+    };
+    let Some(Definition::Named(upstream)) = definition else { return (Method::RoundRobin, Bound::ToNone) };
+    match &upstream.method {
+        config::Method::RoundRobin => (Method::RoundRobin, Bound::ToNone),
+        config::Method::LeastConn => (Method::LeastConn, Bound::ToNone),
+        config::Method::IpHash => (Method::IpHash, Bound::ToAddress),
+        config::Method::Hash { key, consistent: false } => (Method::Hash, Bound::ToTemplate(key.clone())),
+        config::Method::Hash { key, consistent: true } => {
+            (Method::Consistent, Bound::ToTemplate(key.clone()))
+        }
+        config::Method::Random => (Method::Random, Bound::ToNone),
+        config::Method::RandomTwo(by) => (Method::RandomTwo(better(*by)), Bound::ToNone),
+        config::Method::LeastTime(by) => (Method::LeastTime(better(*by)), Bound::ToNone),
+        config::Method::PeakEwma => (Method::PeakEwma, Bound::ToNone),
+    }
+}
+
+fn balancer(group: Group<Peer>, method: Method) -> Balancer<Peer> {
+    // Backups with a method that knows none are an error of the configuration; a service's records of less priority, which
+    // come later, stay unused.
+    Balancer::new(group.clone(), method).unwrap_or_else(|_| {
+        let in_turn = Balancer::new(group, Method::RoundRobin);
+        #[expect(clippy::unwrap_used, reason = "round robin knows backups")]
+        in_turn.unwrap()
+    })
+}
+
 /// Leaves by name, and for any address.
 pub(crate) struct Leaves {
     pub(crate) named: HashMap<Box<str>, Leaf>,
     any: Upstream,
     settings: Arc<Settings>,
     http1: Http1,
-    pub(crate) runtime: Arc<Runtime>,
+    /// Who is asked for names.
+    pub(crate) resolver: Option<Resolver>,
+    /// Those that requests have named, so that turns and failures are remembered.
+    asked: Mutex<HashMap<Box<str>, Leaf>>,
 }
 
 impl Leaves {
-    /// A leaf for addresses that a request named.
-    pub(crate) fn any(&self, peers: Peers) -> Leaf {
-        leaf(&self.any, Rotation::new(peers), &self.settings, self.http1)
+    /// A leaf for the addresses that a request named as `name`.
+    pub(crate) fn any(&self, name: &str, peers: Vec<Peer>) -> Leaf {
+        let mut asked = self.asked.lock();
+        if let Some(leaf) = asked.get(name) {
+            let group = leaf.get_ref().balancer().group();
+            let same = group.peers().iter().map(|peer| peer.server().payload()).eq(peers.iter());
+            if !same {
+                group.set(peers.into_iter().map(server));
+            }
+            return leaf.clone();
+        }
+        let group = Group::new(name);
+        group.set(peers.into_iter().map(server));
+        let leaf = leaf(&self.any, balancer(group, Method::RoundRobin), &self.settings, self.http1);
+        if asked.len() >= MAX_KEPT {
+            asked.clear(); // rare, and costs no more than what is forgotten
+        }
+        asked.insert(name.into(), leaf.clone());
+        leaf
     }
 }
 
-fn leaf(upstream: &Upstream, rotation: Rotation, settings: &Settings, http1: Http1) -> Leaf {
+fn server(peer: Peer) -> propylon_balance::Server<Peer> {
+    propylon_balance::Server::new(Arc::clone(peer.name()), peer)
+}
+
+fn leaf(upstream: &Upstream, balancer: Balancer<Peer>, settings: &Settings, http1: Http1) -> Leaf {
     let timeout = &settings.timeout;
     let transport = Transport::new()
         .connect_timeout(timeout.connect)
@@ -180,13 +250,23 @@ fn leaf(upstream: &Upstream, rotation: Rotation, settings: &Settings, http1: Htt
     let client = Client::new(upstream.pool.clone(), transport)
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);
-    RoundRobin::new(client, rotation)
+    let retry = crate::route::retry(settings, balancer.group().clone());
+    let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry);
+    retry.layer(Balance::new(balancer, to_peer))
 }
 
 /// A leaf without peers: every request to it fails.
-pub(crate) fn nowhere() -> Leaf {
-    let client = Client::new(Pool::new(Keepalive::off()), Transport::new())
-        .layer(TimeoutLayer::new())
-        .failure_status(rescue::try_status);
-    RoundRobin::new(client, Rotation::new(Peers::new("", Vec::new())))
+pub(crate) fn nowhere(settings: &Settings) -> Leaf {
+    let any = Upstream {
+        definition: None,
+        pool: Pool::new(Keepalive::off()),
+        balancer: balancer(Group::new(""), Method::RoundRobin),
+        bound: Bound::ToNone,
+    };
+    leaf(&any, any.balancer.clone(), settings, Http1::H1)
+}
+
+/// Peers for the addresses of a host.
+pub(crate) fn peers(addresses: &[IpAddr], port: u16) -> Vec<Peer> {
+    addresses.iter().map(|&ip| Peer::from(std::net::SocketAddr::new(ip, port))).collect()
 }

@@ -56,6 +56,15 @@ impl<L> Client<L> {
         self
     }
 
+    /// A service that sends to `peer`, whatever is in the request's extensions.
+    #[must_use]
+    pub fn to(&self, peer: Peer) -> ToPeer<L>
+    where
+        L: Clone,
+    {
+        ToPeer { client: self.clone(), peer }
+    }
+
     pub(crate) fn send<B>(&self, candidates: Candidates, request: Request<B>) -> ResponseFuture<L, B>
     where
         L: Layer<Established> + Clone,
@@ -86,6 +95,33 @@ where
             Some(peer) => self.send(Candidates::one(peer), request),
             None => ResponseFuture::failed(Error::NoPeer),
         }
+    }
+}
+
+/// A [`Client`] and one [`Peer`]: made by [`Client::to`].
+#[derive(Clone, Debug)]
+pub struct ToPeer<L = Identity> {
+    client: Client<L>,
+    peer: Peer,
+}
+
+impl<L, B, R> Service<Request<B>> for ToPeer<L>
+where
+    L: Layer<Established> + Clone,
+    L::Service: Service<Request<B>, Response = Response<R>>,
+    <L::Service as Service<Request<B>>>::Error: Into<BoxError>,
+    B: http_body::Body<Data = Bytes>,
+{
+    type Response = Response<R>;
+    type Error = BoxError;
+    type Future = ResponseFuture<L, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        self.client.send(Candidates::one(self.peer.clone()), request)
     }
 }
 

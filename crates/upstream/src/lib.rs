@@ -122,7 +122,7 @@ mod transport;
 mod wire;
 
 pub use body::Body;
-pub use client::Client;
+pub use client::{Client, ToPeer};
 pub use error::{AttemptClass, BoxError, Error, HeadFault};
 pub use established::{Established, Sending};
 pub use future::ResponseFuture;

@@ -150,6 +150,12 @@ impl Pool {
         Self(Arc::new(Inner { keepalive, kept: Mutex::new(Kept { idle, keeper: None, waker: None }) }))
     }
 
+    /// How it keeps connections.
+    #[must_use]
+    pub fn keepalive(&self) -> &Keepalive {
+        &self.0.keepalive
+    }
+
     /// How many connections are idle.
     #[must_use]
     pub fn idle(&self) -> usize {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,14 +18,26 @@ use crate::replay::Replay;
 pub struct RequestBody<B>(Kind<B>);
 
 enum Kind<B> {
-    /// One that has ended before it began.
-    Untouched(Pin<Box<B>>),
+    Empty,
     Whole(Replay),
     Stream(Stream<B>),
 }
 
+/// Tells whether a streamed body has begun to be read, whoever holds it.
+#[derive(Clone, Debug)]
+pub struct Begun(Arc<AtomicBool>);
+
+impl Begun {
+    /// Whether somebody has begun to read it: from then on it is gone for all others.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
 /// A body that is passed on as it comes: whoever reads first has it.
 struct Stream<B> {
+    begun: Arc<AtomicBool>,
     slot: Arc<Mutex<Option<Pin<Box<B>>>>>,
     /// Once it has begun to be read here.
     own: Option<Pin<Box<B>>>,
@@ -33,8 +47,8 @@ struct Stream<B> {
 }
 
 impl<B> RequestBody<B> {
-    pub(crate) fn untouched(body: B) -> Self {
-        Self(Kind::Untouched(Box::pin(body)))
+    pub(crate) fn empty() -> Self {
+        Self(Kind::Empty)
     }
 
     pub(crate) fn whole(replay: Replay) -> Self {
@@ -47,7 +61,7 @@ impl<B> RequestBody<B> {
     {
         let hint = body.size_hint();
         let slot = Arc::new(Mutex::new(Some(Box::pin(body))));
-        Self(Kind::Stream(Stream { slot, own: None, hint, read: 0, limit }))
+        Self(Kind::Stream(Stream { begun: Arc::default(), slot, own: None, hint, read: 0, limit }))
     }
 
     /// The whole body, if it was kept.
@@ -59,20 +73,12 @@ impl<B> RequestBody<B> {
         }
     }
 
-    /// The same body from its beginning. That of a streamed one can be read as long as nobody has begun to read any of them:
-    /// see [`can_be_read`](Self::can_be_read). `None` for a body that was empty from the start.
+    /// What tells whether a streamed body has begun; `None` for one that is whole or empty.
     #[must_use]
-    pub fn try_clone(&self) -> Option<Self> {
+    pub fn begun(&self) -> Option<Begun> {
         match &self.0 {
-            Kind::Untouched(_) => None,
-            Kind::Whole(replay) => Some(Self(Kind::Whole(replay.clone()))),
-            Kind::Stream(stream) => Some(Self(Kind::Stream(Stream {
-                slot: Arc::clone(&stream.slot),
-                own: None,
-                hint: stream.hint,
-                read: 0,
-                limit: stream.limit,
-            }))),
+            Kind::Stream(stream) => Some(Begun(Arc::clone(&stream.begun))),
+            _ => None,
         }
     }
 
@@ -80,9 +86,28 @@ impl<B> RequestBody<B> {
     #[must_use]
     pub fn can_be_read(&self) -> bool {
         match &self.0 {
-            Kind::Untouched(_) | Kind::Whole(_) => true,
+            Kind::Empty | Kind::Whole(_) => true,
             Kind::Stream(stream) => stream.own.is_none() && stream.slot.lock().is_some(),
         }
+    }
+}
+
+/// The same body from its beginning. A streamed one can be read as long as nobody has begun to read any of them: see
+/// [`RequestBody::can_be_read`].
+impl<B> Clone for RequestBody<B> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Kind::Empty => Kind::Empty,
+            Kind::Whole(replay) => Kind::Whole(replay.clone()),
+            Kind::Stream(stream) => Kind::Stream(Stream {
+                begun: Arc::clone(&stream.begun),
+                slot: Arc::clone(&stream.slot),
+                own: None,
+                hint: stream.hint,
+                read: 0,
+                limit: stream.limit,
+            }),
+        })
     }
 }
 
@@ -99,7 +124,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
-            Kind::Untouched(body) => body.as_mut().poll_frame(cx).map_err(Into::into),
+            Kind::Empty => Poll::Ready(None),
             Kind::Whole(replay) => Pin::new(replay).poll_frame(cx).map_err(Into::into),
             Kind::Stream(stream) => stream.poll_frame(cx),
         }
@@ -107,7 +132,7 @@ where
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Untouched(body) => body.is_end_stream(),
+            Kind::Empty => true,
             Kind::Whole(replay) => replay.is_end_stream(),
             Kind::Stream(stream) => stream.own.as_ref().is_some_and(|body| body.is_end_stream()),
         }
@@ -115,7 +140,7 @@ where
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Untouched(body) => body.size_hint(),
+            Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(replay) => replay.size_hint(),
             Kind::Stream(stream) => match &stream.own {
                 Some(body) => body.size_hint(),
@@ -133,6 +158,7 @@ where
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.own.is_none() {
             self.own = self.slot.lock().take();
+            self.begun.store(true, Relaxed);
         }
         let Some(body) = &mut self.own else { return Poll::Ready(Some(Err(Error::Gone.into()))) };
         let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
@@ -149,7 +175,7 @@ where
 impl<B> fmt::Debug for RequestBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.0 {
-            Kind::Untouched(_) => "untouched",
+            Kind::Empty => "empty",
             Kind::Whole(_) => "whole",
             Kind::Stream(_) => "stream",
         };

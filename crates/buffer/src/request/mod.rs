@@ -6,7 +6,7 @@ mod future;
 mod layer;
 mod service;
 
-pub use body::RequestBody;
+pub use body::{Begun, RequestBody};
 pub use future::ResponseFuture;
 pub use layer::{Mode, RequestBufferLayer};
 pub use service::RequestBuffer;

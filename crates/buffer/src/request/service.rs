@@ -57,7 +57,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let body = request.body();
         if body.is_end_stream() {
-            return ResponseFuture::calling(self.inner.call(request.map(RequestBody::untouched)));
+            return ResponseFuture::calling(self.inner.call(request.map(|_| RequestBody::empty())));
         }
         if let Some(limit) = self.settings.max_size
             && let size = body.size_hint().lower()

@@ -2,10 +2,13 @@
 
 mod accel;
 mod access_log;
+mod balance;
+mod buffer;
 mod carry;
 mod headers;
 mod proxy;
 mod respond;
+mod retry;
 
 use std::sync::Arc;
 
@@ -22,8 +25,10 @@ use crate::router::{Location, Redirects};
 use crate::upstreams::Upstreams;
 
 pub(crate) use accel::Unsafe;
+pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
+pub(crate) use retry::{NextPeer, retry};
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {
@@ -77,7 +82,8 @@ fn proxied(
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let leaf = proxy::Leaf::new(pass, settings, upstreams);
-    let group = headers::request(settings, proxy::host(&pass.value)).layer(leaf); // nearest to the leaf: what is set is what is sent
+    let group = buffer::BufferLayer::new(settings, &upstreams.config.runtime).layer(leaf); // so that a try can be replayed
+    let group = headers::request(settings, proxy::host(&pass.value)).layer(group); // what is set is what is sent
     let group = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?.layer(group); // $proxy_host, for what is set
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
     let group = RescueLayer::new(site.token.clone()).layer(group); // from here on errors are responses, and are shaped as such

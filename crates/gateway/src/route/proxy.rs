@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
-use propylon_upstream::{Peer, Peers, Target};
+use propylon_upstream::{Peer, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -32,8 +32,11 @@ pub(crate) enum Error {
     #[error("https is not built into this version of propylon: \"{url}\" in proxy_pass")]
     Scheme { url: String },
     /// The host has no address.
-    #[error("{host} could not be resolved")]
-    Resolve { host: String, source: std::io::Error },
+    #[error(transparent)]
+    Resolve(#[from] propylon_resolver::Error),
+    /// Nobody is to be asked for the host.
+    #[error("no resolver defined to resolve {host}")]
+    NoResolver { host: String },
 }
 
 impl Error {
@@ -41,7 +44,7 @@ impl Error {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Url { .. } | Self::Scheme { .. } => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Resolve { .. } => StatusCode::BAD_GATEWAY,
+            Self::Resolve(_) | Self::NoResolver { .. } => StatusCode::BAD_GATEWAY,
         }
     }
 }
@@ -215,12 +218,17 @@ async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, 
             if !port_written && let Some(leaf) = leaves.named.get(host) {
                 return Ok(leaf.clone());
             }
-            let found = leaves.runtime.names.lookup(host, *port).await;
-            let found = found.map_err(|source| Error::Resolve { host: host.to_string(), source })?;
-            found.iter().map(|addr| Peer::from(*addr)).collect()
+            if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
+                upstreams::peers(&[ip], *port)
+            } else {
+                let Some(resolver) = &leaves.resolver else {
+                    return Err(Error::NoResolver { host: host.to_string() }.into());
+                };
+                upstreams::peers(&resolver.lookup(host).await.map_err(Error::from)?, *port)
+            }
         }
     };
-    Ok(leaves.any(Peers::new(target.proxy_host(), peers)))
+    Ok(leaves.any(target.proxy_host(), peers))
 }
 
 fn aim(
@@ -260,14 +268,15 @@ struct Chosen(upstreams::Leaf);
 #[derive(Clone)]
 pub(crate) enum Leaf {
     Known(upstreams::Leaf),
-    Chosen,
+    /// With one that leads nowhere, for what names none.
+    Chosen(upstreams::Leaf),
 }
 
 impl Leaf {
     pub(crate) fn new(pass: &config::ProxyPass, settings: &Settings, upstreams: &mut Upstreams<'_>) -> Self {
         match pass {
             config::ProxyPass::Static(target) => Self::Known(upstreams.leaf(&target.to, settings)),
-            config::ProxyPass::Template(_) => Self::Chosen,
+            config::ProxyPass::Template(_) => Self::Chosen(upstreams::nowhere(settings)),
         }
     }
 }
@@ -280,17 +289,17 @@ impl Service<Request<Body>> for Leaf {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match self {
             Self::Known(leaf) => Service::<Request<Body>>::poll_ready(leaf, cx),
-            Self::Chosen => Poll::Ready(Ok(())),
+            Self::Chosen(_) => Poll::Ready(Ok(())),
         }
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         match self {
             Self::Known(leaf) => leaf.call(request),
-            Self::Chosen => match request.extensions_mut().remove::<Chosen>() {
+            Self::Chosen(nowhere) => match request.extensions_mut().remove::<Chosen>() {
                 Some(Chosen(mut leaf)) => leaf.call(request),
                 // The target layer puts it there; without one there is no peer.
-                None => upstreams::nowhere().call(request),
+                None => nowhere.call(request),
             },
         }
     }

@@ -1,0 +1,75 @@
+//! How requests get to the peers that `balance` chooses.
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use propylon_balance::{Dispatch, Key, Outcome};
+use propylon_config::{self as config, Template};
+use propylon_exchange::Exchange;
+use propylon_retry::{Condition, Conditions};
+use propylon_stack::{Body, BoxError};
+use propylon_timeout::TimeoutLayer;
+use propylon_upstream::{Client, Peer};
+
+use super::retry;
+
+/// By what requests are bound to a peer.
+#[derive(Clone, Debug)]
+pub(crate) enum Bound {
+    ToNone,
+    /// The client's address.
+    ToAddress,
+    ToTemplate(Template),
+}
+
+/// Sends to a peer, over the connections and with the timeouts of a route.
+#[derive(Clone, Debug)]
+pub(crate) struct ToPeer {
+    client: Client<TimeoutLayer>,
+    bound: Bound,
+    /// Which statuses are failures.
+    on: Conditions,
+}
+
+impl ToPeer {
+    pub(crate) fn new(client: Client<TimeoutLayer>, bound: Bound, retry: &config::Retry) -> Self {
+        Self { client, bound, on: retry::conditions(&retry.on) }
+    }
+}
+
+impl Dispatch<Peer, Body> for ToPeer {
+    type Service = propylon_upstream::ToPeer<TimeoutLayer>;
+    type Body = propylon_timeout::ResponseBody<propylon_upstream::Body>;
+    type Error = BoxError;
+
+    fn service(&self, peer: &Peer) -> Self::Service {
+        self.client.to(peer.clone())
+    }
+
+    fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {
+        match (&self.bound, request.extensions().get::<Exchange>()) {
+            (Bound::ToAddress, Some(exchange)) => {
+                pick(exchange.client().as_ip().map_or(Key::None, Key::Address))
+            }
+            (Bound::ToTemplate(template), Some(exchange)) => pick(Key::Bytes(&template.eval(exchange))),
+            _ => pick(Key::None),
+        }
+    }
+
+    fn outcome(&self, result: Result<&Response<Self::Body>, &BoxError>) -> Outcome {
+        match result {
+            Err(error) if retry::is_peers(error) => Outcome::Failure,
+            Err(_) => Outcome::Neutral,
+            // nginx: 403 and 404 never count, others when they are a reason to try another peer.
+            Ok(response) if matches!(response.status().as_u16(), 403 | 404) => Outcome::Success,
+            Ok(response) if self.on.contains(Condition::Status(response.status())) => Outcome::Failure,
+            Ok(_) => Outcome::Success,
+        }
+    }
+
+    fn waited(&self, request: &Request<Body>, time: Duration) {
+        if let Some(exchange) = request.extensions().get::<Exchange>() {
+            exchange.queued(time);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `buffer`, the request side, and `limit.body_size`: bodies that can be sent again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Request;
+use http_body::Body as _;
+use pin_project_lite::pin_project;
+use propylon_buffer::{Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
+use propylon_config::{Runtime, Settings};
+use propylon_stack::{Body, BoxError};
+use tower_layer::Layer;
+use tower_service::Service;
+
+/// Keeps request bodies as the settings say.
+#[derive(Clone, Debug)]
+pub(crate) struct BufferLayer(RequestBufferLayer);
+
+impl BufferLayer {
+    pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
+        let directory = runtime.temp_path.clone().unwrap_or_else(std::env::temp_dir);
+        let buffer = &settings.buffer;
+        let layer = RequestBufferLayer::new(directory)
+            .mode(if buffer.request { Mode::Whole } else { Mode::Stream })
+            .memory(buffer.request_memory)
+            .in_file_only(buffer.request_in_file_only)
+            .max_size(settings.limit.body_size);
+        Self(layer)
+    }
+}
+
+impl<S> Layer<S> for BufferLayer {
+    type Service = Buffer<S>;
+
+    fn layer(&self, inner: S) -> Buffer<S> {
+        Buffer(self.0.layer(Unwrap(inner)))
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Buffer<S>(RequestBuffer<Unwrap<S>>);
+
+impl<S> Service<Request<Body>> for Buffer<S>
+where
+    S: Service<Request<Body>, Error = BoxError> + Clone,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = BufferFuture<S::Future, ResponseFuture<Unwrap<S>, Body>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.get_mut().0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if request.body().is_end_stream() {
+            return BufferFuture::Empty { future: self.0.get_mut().0.call(request) };
+        }
+        BufferFuture::Kept { future: self.0.call(request) }
+    }
+}
+
+pin_project! {
+    #[project = Project]
+    pub(crate) enum BufferFuture<E, K> {
+        Empty { #[pin] future: E },
+        Kept { #[pin] future: K },
+    }
+}
+
+impl<E, K, T> Future for BufferFuture<E, K>
+where
+    E: Future<Output = Result<T, BoxError>>,
+    K: Future<Output = Result<T, BoxError>>,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            Project::Empty { future } => future.poll(cx),
+            Project::Kept { future } => future.poll(cx),
+        }
+    }
+}
+
+/// Makes the stack's bodies of those that were kept.
+#[derive(Clone, Debug)]
+pub(crate) struct Unwrap<S>(S);
+
+impl<S> Service<Request<RequestBody<Body>>> for Unwrap<S>
+where
+    S: Service<Request<Body>, Error = BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<RequestBody<Body>>) -> S::Future {
+        let (mut parts, body) = request.into_parts();
+        if let Some(begun) = body.begun() {
+            parts.extensions.insert(begun);
+        }
+        let body = match body.replay().map(|replay| (replay.as_bytes(), replay)) {
+            Some((Some(bytes), _)) => Body::from(bytes.clone()),
+            Some((None, replay)) => Body::replayable(replay.clone()),
+            None => Body::replayable(body),
+        };
+        self.0.call(Request::from_parts(parts, body))
+    }
+}
