@@ -11,9 +11,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use propylon_tests::{check, lossy, workspace};
 
 /// The crate DAG: each crate, and what it may depend on. Names without `propylon-`.
@@ -54,10 +55,19 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What belongs to configuration and to the process, not to a layer.
-const NOT_IN_LAYERS: [&str; 8] =
-    ["serde", "serde_json", "toml", "toml_edit", "schemars", "anyhow", "clap", "tracing-subscriber"];
+const NOT_IN_LAYERS: [&str; 9] = [
+    "serde",
+    "serde_json",
+    "toml",
+    "toml_edit",
+    "schemars",
+    "anyhow",
+    "clap",
+    "tracing-subscriber",
+    "async-trait",
+];
 
-const BANNED: [&str; 5] = ["ring", "openssl", "openssl-sys", "native-tls", "async-trait"];
+const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
 /// Crates that are there in two versions, and why nothing can be done about it here.
 const DUPLICATES: &[(&str, &str)] = &[];
@@ -260,20 +270,36 @@ fn short(name: &str) -> &str {
 }
 
 /// What the binary is made of, and what builds it: everything but dev-dependencies.
+/// As `cargo tree` resolves them: what `cargo metadata` lists has more features than are built.
 fn shipped() -> Vec<&'static Package> {
-    let resolve = metadata().resolve.as_ref().expect("a resolved graph");
-    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-    let binary = members().find(|package| package.name.as_str() == "propylon").expect("the binary");
-    let (mut todo, mut seen) = (vec![&binary.id], BTreeSet::new());
-    while let Some(id) = todo.pop() {
-        if seen.insert(id) {
-            let shipped = nodes[id].deps.iter().filter(|dependency| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development)
-            });
-            todo.extend(shipped.map(|dependency| &dependency.pkg));
-        }
-    }
-    metadata().packages.iter().filter(|package| seen.contains(&package.id)).collect()
+    let arguments = [
+        "tree",
+        "-p",
+        "propylon",
+        "-e",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--locked",
+        "--offline",
+    ];
+    let output =
+        Command::new(env!("CARGO")).args(arguments).current_dir(workspace()).output().expect("cargo tree");
+    assert!(output.status.success(), "{}", lossy(&output.stderr));
+    let text = lossy(&output.stdout);
+    let built: BTreeSet<(&str, &str)> = text
+        .lines()
+        .filter_map(|line| {
+            let (name, rest) = line.split_once(" v")?;
+            Some((name, rest.split(' ').next()?))
+        })
+        .collect();
+    let packages = metadata().packages.iter();
+    packages
+        .filter(|package| built.contains(&(package.name.as_str(), &*package.version.to_string())))
+        .collect()
 }
 
 /// Whether a licence expression is satisfied by the list: of each part joined by AND one alternative.

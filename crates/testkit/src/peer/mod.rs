@@ -81,7 +81,16 @@ impl RawPeer {
     ///
     /// If there is no socket or thread to be had.
     pub fn tcp(plan_for: impl Fn(usize) -> Plan + Send + Sync + 'static) -> Self {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("bind a free port");
+        Self::tcp_at(([127, 0, 0, 1], 0).into(), plan_for)
+    }
+
+    /// Listens at this address: where another peer was before it was dropped. See [`tcp`](Self::tcp).
+    ///
+    /// # Panics
+    ///
+    /// If the address or a thread cannot be had.
+    pub fn tcp_at(at: SocketAddr, plan_for: impl Fn(usize) -> Plan + Send + Sync + 'static) -> Self {
+        let listener = std::net::TcpListener::bind(at).expect("bind the address");
         listener.set_nonblocking(true).expect("make the listener non-blocking");
         let at = Address::Tcp(listener.local_addr().expect("a bound listener has an address"));
         Self::spawn(at, Arc::new(plan_for), async move |plan_for, log| {

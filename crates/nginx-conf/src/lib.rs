@@ -1,1 +1,0 @@
-//! nginx.conf to Propylon TOML, with a verdict for every line.

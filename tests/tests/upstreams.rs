@@ -1,0 +1,407 @@
+//! What an upstream's failures mean for its clients: who gets the request next, and who never gets it twice.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use propylon_testkit::dns::{DnsServer, Mood};
+use propylon_testkit::peer::{Plan, RawPeer};
+use propylon_tests::{Client, LIMIT, Propylon, Refusing, address, raw_request, until};
+
+const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
+
+/// What is wrong with the first peer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    Refuse,
+    Reset,
+    CloseAtOnce,
+    CloseAfterRequest,
+    ResetAfterRequest,
+    Garbage,
+    Conflict,
+    Busy,
+    Forbidden,
+    StallInHead,
+    StallInBody,
+}
+use Fault::*;
+
+const FAULTS: [Fault; 11] = [
+    Refuse,
+    Reset,
+    CloseAtOnce,
+    CloseAfterRequest,
+    ResetAfterRequest,
+    Garbage,
+    Conflict,
+    Busy,
+    Forbidden,
+    StallInHead,
+    StallInBody,
+];
+
+impl Fault {
+    fn plan(self) -> Plan {
+        let read = Plan::new().read_request();
+        match self {
+            Refuse => Plan::new(),
+            Reset => Plan::new().reset(),
+            CloseAtOnce => Plan::new().close(),
+            CloseAfterRequest => read.close(),
+            ResetAfterRequest => read.reset(),
+            Garbage => read.write("SSH-2.0-OpenSSH_9.2\r\n\r\n").close(),
+            Conflict => read
+                .write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+                .close(),
+            Busy => read.write("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy").close(),
+            Forbidden => read.write("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").close(),
+            StallInHead => read.write("HTTP/1.1 200 OK\r\nContent-").hang(),
+            StallInBody => read.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf").hang(),
+        }
+    }
+
+    /// What the client gets when the fault is not made good.
+    fn status(self) -> u16 {
+        match self {
+            Busy => 503,
+            Forbidden => 403,
+            StallInHead => 504,
+            StallInBody => 200,
+            _ => 502,
+        }
+    }
+
+    /// Whether the request provably reached nobody.
+    fn is_before_sending(self) -> bool {
+        self == Refuse
+    }
+}
+
+/// A gateway with two peers behind each location: a bad one first, a good one as backup, or two bad ones.
+struct Matrix {
+    gateway: Propylon,
+    listen: SocketAddr,
+    bad: Vec<RawPeer>,
+    good: RawPeer,
+    _refusing: Refusing,
+}
+
+impl Matrix {
+    fn start(more: &str) -> Self {
+        let (listen, refusing) = (address(), Refusing::new());
+        let good = RawPeer::tcp(|_| Plan::new().answer(|_| GOOD).forever());
+        let bad: Vec<_> = FAULTS.iter().map(|&fault| RawPeer::tcp(move |_| fault.plan())).collect();
+        let mut text = String::from(
+            "[log_format]\nshort = '$status [$upstream_addr] [$upstream_status] $request'\n\
+             [error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n\
+             [defaults.access_log]\npath = \"@DIR@/access.log\"\nformat = \"short\"\n\
+             [defaults.timeout]\nread = \"300ms\"\nsend = \"2s\"\nconnect = \"2s\"\n\
+             [defaults.retry]\non = [\"error\", \"timeout\", \"invalid_header\", \"http_503\"]\nbudget = false\n",
+        );
+        let mut locations = String::new();
+        for (&fault, peer) in FAULTS.iter().zip(&bad) {
+            let bad = if fault == Refuse { refusing.address() } else { peer.addr() };
+            let good = good.addr();
+            writeln!(
+                text,
+                "[upstream.{fault:?}]\nserver = [{{ address = \"{bad}\", max_fails = 0 }}, {{ address = \"{good}\", backup = true }}]\n\
+                 [upstream.{fault:?}-{fault:?}]\nserver = [{{ address = \"{bad}\", max_fails = 0 }}, {{ address = \"{bad}\", backup = true, max_fails = 0 }}]"
+            )
+            .unwrap();
+            writeln!(
+                locations,
+                "[[server.location]]\nmatch = \"/{fault:?}/\"\nproxy_pass = \"http://{fault:?}\"\n{more}\n\
+                 [[server.location]]\nmatch = \"/twice/{fault:?}/\"\nproxy_pass = \"http://{fault:?}-{fault:?}\"\n{more}"
+            )
+            .unwrap();
+        }
+        writeln!(text, "[[server]]\nlisten = [\"{listen}\"]\n{locations}").unwrap();
+        let gateway = Propylon::start(&text);
+        Self { gateway, listen, bad, good, _refusing: refusing }
+    }
+
+    /// Sends one request; gives the status, the number of requests that the bad and the good peer got, and whether the body
+    /// came whole.
+    fn ask(&self, path: &str, fault: Fault, method: &str, body: usize) -> (u16, usize, usize, String) {
+        let index = FAULTS.iter().position(|&known| known == fault).unwrap();
+        let before = (self.bad[index].requests().len(), self.good.requests().len());
+        let head = format!("{method} {path}{fault:?}/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n");
+        let mut request = match body {
+            0 => format!("{head}\r\n").into_bytes(),
+            _ => format!("{head}Content-Length: {body}\r\n\r\n").into_bytes(),
+        };
+        request.extend(std::iter::repeat_n(b'x', body));
+        let answer = raw_request(self.listen, &request).unwrap();
+        let after = (self.bad[index].requests().len(), self.good.requests().len());
+        (answer.status, after.0 - before.0, after.1 - before.1, answer.text())
+    }
+}
+
+#[test]
+fn every_fault_with_another_peer() {
+    let matrix = Matrix::start("");
+    for fault in FAULTS {
+        for (method, body) in [
+            ("GET", 0),
+            ("PUT", 10),
+            ("PUT", 100_000),
+            ("POST", 0),
+            ("POST", 10),
+            ("POST", 100_000),
+            ("DELETE", 0),
+        ] {
+            let case = format!("{fault:?} {method} {body}");
+            let (status, bad, good, text) = matrix.ask("/", fault, method, body);
+            assert!(bad <= 1 && good <= 1, "{case}: sent {bad} and {good} times");
+            let for_another = !matches!(fault, Forbidden | StallInBody);
+            // A POST may be sent again only if it provably was not sent.
+            let safe = method != "POST" || fault.is_before_sending();
+            if method == "POST" && matches!(fault, Reset | CloseAtOnce) {
+                // It depends on who was quicker; what was sent is not sent again.
+                assert!(matches!((status, good), (200, 1) | (502, 0)), "{case}: {text}");
+            } else if for_another && safe {
+                assert_eq!((status, good), (200, 1), "{case}: {text}");
+                assert!(text.ends_with("good"), "{case}: {text}");
+            } else {
+                assert_eq!((status, good), (fault.status(), 0), "{case}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_fault_of_all_peers() {
+    let matrix = Matrix::start("");
+    for fault in FAULTS {
+        let (status, bad, _, text) = matrix.ask("/twice/", fault, "GET", 0);
+        assert_eq!(status, fault.status(), "{fault:?}: {text}");
+        assert!(bad <= 2, "{fault:?}: each peer once, not {bad}");
+        let (status, bad, _, text) = matrix.ask("/twice/", fault, "POST", 10);
+        assert_eq!(status, fault.status(), "{fault:?}: {text}");
+        assert!(bad <= 1, "{fault:?}: a POST was sent {bad} times");
+    }
+}
+
+#[test]
+fn streamed_bodies_go_to_another_peer_until_they_have_begun() {
+    let matrix = Matrix::start("buffer.request = false");
+    let (status, _, good, text) = matrix.ask("/", Refuse, "PUT", 100_000);
+    assert_eq!((status, good), (200, 1), "nothing of it was read: {text}");
+    let (status, _, good, text) = matrix.ask("/", CloseAfterRequest, "PUT", 100_000);
+    assert_eq!((status, good), (502, 0), "it is gone: {text}");
+}
+
+#[test]
+fn off_means_off() {
+    let matrix = Matrix::start("retry.on = [\"off\"]");
+    for fault in [Refuse, CloseAfterRequest, Busy] {
+        let (status, _, good, text) = matrix.ask("/", fault, "GET", 0);
+        assert_eq!((status, good), (fault.status(), 0), "{fault:?}: {text}");
+    }
+}
+
+#[test]
+fn non_idempotent_means_all() {
+    let matrix = Matrix::start("retry.on = [\"error\", \"non_idempotent\"]");
+    let (status, bad, good, text) = matrix.ask("/", CloseAfterRequest, "POST", 10);
+    assert_eq!((status, bad, good), (200, 1, 1), "{text}");
+}
+
+#[test]
+fn tries_are_on_record() {
+    let matrix = Matrix::start("");
+    matrix.ask("/", CloseAfterRequest, "GET", 0);
+    matrix.ask("/", Busy, "GET", 0);
+    let index = |fault| FAULTS.iter().position(|&known| known == fault).unwrap();
+    let (closing, busy, good) =
+        (matrix.bad[index(CloseAfterRequest)].addr(), matrix.bad[index(Busy)].addr(), matrix.good.addr());
+    let log = until("two lines in the log", LIMIT, || {
+        let log = matrix.gateway.read("access.log");
+        (log.lines().count() == 2).then_some(log)
+    });
+    assert!(log.contains(&format!("200 [{closing}, {good}] [502, 200] GET /CloseAfterRequest/")), "{log}");
+    assert!(log.contains(&format!("200 [{busy}, {good}] [503, 200] GET /Busy/")), "{log}");
+    let errors = matrix.gateway.error_log();
+    assert!(
+        errors.contains("upstream prematurely closed connection"),
+        "the first try has its line: {errors}"
+    );
+}
+
+fn numbered(n: usize) -> RawPeer {
+    RawPeer::tcp(move |_| {
+        Plan::new().answer(move |_| format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{n}")).forever()
+    })
+}
+
+fn one(listen: SocketAddr, retry: &str, servers: &str, more: &str) -> Propylon {
+    Propylon::start(&format!(
+        "{more}\n[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n[upstream.u]\nserver = [{servers}]\n\
+         [[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://u\"\n{retry}\n"
+    ))
+}
+
+/// Waits for a line in the error log.
+fn says(gateway: &Propylon, text: &str) {
+    until(text, LIMIT, || gateway.error_log().contains(text).then_some(()));
+}
+
+fn get(listen: SocketAddr) -> (u16, String) {
+    let answer = raw_request(listen, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    (answer.status, String::from_utf8_lossy(&answer.body).into_owned())
+}
+
+#[test]
+fn a_peer_that_fails_is_left_alone_and_all_failed_is_502() {
+    let (listen, refusing, other) = (address(), Refusing::new(), Refusing::new());
+    let good = numbered(1);
+    let gateway = one(
+        listen,
+        "retry.on = [\"off\"]",
+        &format!("{{ address = \"{}\" }}, {{ address = \"{}\" }}", refusing.address(), good.addr()),
+        "[runtime]\nworkers = 1",
+    );
+    let statuses: Vec<_> = (0..6).map(|_| get(listen).0).collect();
+    assert_eq!(statuses, [502, 200, 200, 200, 200, 200], "one failure is enough");
+    says(&gateway, "temporarily disabled");
+    drop(gateway);
+    let gateway = one(
+        listen,
+        "",
+        &format!("{{ address = \"{}\" }}, {{ address = \"{}\" }}", refusing.address(), other.address()),
+        "[runtime]\nworkers = 1",
+    );
+    assert_eq!([get(listen).0, get(listen).0], [502, 502]);
+    says(&gateway, "no live upstreams");
+}
+
+#[test]
+fn peers_that_come_and_go_under_load_fail_no_request() {
+    let listen = address();
+    let at: [SocketAddr; 3] = propylon_tests::addresses();
+    let servers = at.map(|at| format!("{{ address = \"{at}\", fail_timeout = \"100ms\" }}")).join(", ");
+    let _gateway = one(listen, "retry = { budget = false }", &servers, "");
+    let peers: Vec<_> = at.iter().map(|&at| Some(restartable(at))).collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || {
+                let (mut client, mut answered) = (Client::connect(listen).unwrap(), 0_usize);
+                while !stop.load(SeqCst) {
+                    if answered % 500 == 499 {
+                        client = Client::connect(listen).unwrap(); // before the gateway closes it: keepalive_requests
+                    }
+                    let answer = client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    answered += 1;
+                }
+                answered
+            })
+        })
+        .collect();
+    let mut peers = peers;
+    for round in 0..12 {
+        let index = round % 3;
+        drop(peers[index].take()); // all its connections are reset
+        let (status, _) = get(listen);
+        assert_eq!(status, 200);
+        thread::park_timeout(Duration::from_millis(60)); // the load goes on with two of them
+        peers[index] = Some(restartable(at[index]));
+        thread::park_timeout(Duration::from_millis(60));
+    }
+    stop.store(true, SeqCst);
+    let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    assert!(answered > 100, "{answered}");
+}
+
+/// A peer at an address of the test's choice, which can be there again after it was dropped.
+fn restartable(at: SocketAddr) -> RawPeer {
+    RawPeer::tcp_at(at, |_| Plan::new().answer(|_| GOOD).forever())
+}
+
+#[test]
+fn names_are_followed_under_load() {
+    let (listen, dns) = (address(), DnsServer::start());
+    let (first, second) = (numbered(1), numbered(2));
+    let serve =
+        |peer: &RawPeer| dns.service("_web._tcp.app.test", &[(0, 1, peer.addr().port(), "host.test")], 0);
+    dns.host("host.test", &["127.0.0.1"], 0);
+    serve(&first);
+    let gateway = one(
+        listen,
+        "",
+        "{ address = \"app.test\", resolve = true, service = \"web\" }",
+        &format!("[resolver]\nservers = [\"{}\"]", dns.addr()),
+    );
+    assert_eq!(get(listen), (200, "1".into()));
+    serve(&second);
+    until("the new answer", LIMIT, || {
+        let (status, text) = get(listen);
+        assert_eq!(status, 200, "no request fails for it");
+        (text == "2").then_some(())
+    });
+    dns.mood(Mood::Fails);
+    drop(first);
+    let asked = dns.queries();
+    until("queries that failed", LIMIT, || (dns.queries() > asked + 4).then_some(()));
+    assert_eq!(get(listen), (200, "2".into()), "the last good answer stands");
+    says(&gateway, "is 127.0.0.1 now");
+}
+
+#[test]
+fn a_name_that_is_unknown_at_first_does_not_stop_the_start() {
+    let (listen, dns) = (address(), DnsServer::start());
+    let peer = numbered(1);
+    let _gateway = one(
+        listen,
+        "",
+        &format!("{{ address = \"late.test:{}\", resolve = true }}", peer.addr().port()),
+        &format!("[resolver]\nservers = [\"{}\"]", dns.addr()),
+    );
+    assert_eq!(get(listen).0, 502);
+    dns.host("late.test", &["127.0.0.1"], 60);
+    until("the name", LIMIT, || (get(listen).0 == 200).then_some(()));
+}
+
+#[test]
+fn a_name_in_a_template_is_asked_of_the_resolver() {
+    let (listen, dns, peer) = (address(), DnsServer::start(), numbered(7));
+    dns.host("seven.test", &["127.0.0.1"], 60);
+    let _gateway = Propylon::start(&format!(
+        "[resolver]\nservers = [\"{}\"]\n[[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\n\
+         proxy_pass = \"http://$arg_h:{}\"\n",
+        dns.addr(),
+        peer.addr().port()
+    ));
+    let ask = |name: &str| {
+        let request = format!("GET /?h={name} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        raw_request(listen, request.as_bytes()).unwrap().status
+    };
+    assert_eq!([ask("seven.test"), ask("eight.test"), ask("127.0.0.1")], [200, 502, 200]);
+}
+
+#[test]
+fn too_large_a_body_is_413() {
+    let listen = address();
+    let peer = numbered(1);
+    let _gateway =
+        one(listen, "limit.body_size = \"1k\"", &format!("{{ address = \"{}\" }}", peer.addr()), "");
+    let ask = |head: &str, body: &str| {
+        let request = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{head}\r\n\r\n{body}");
+        raw_request(listen, request.as_bytes()).unwrap().status
+    };
+    assert_eq!(ask("Content-Length: 1024", &"x".repeat(1024)), 200);
+    assert_eq!(ask("Content-Length: 1025", &"x".repeat(1025)), 413);
+    assert_eq!(ask("Transfer-Encoding: chunked", &format!("401\r\n{}\r\n0\r\n\r\n", "x".repeat(1025))), 413);
+    assert_eq!(peer.requests().len(), 1, "a request that is too large reaches nobody");
+    let chunked = ask("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n");
+    let last = peer.requests().pop().unwrap();
+    assert_eq!(chunked, 200);
+    assert!(String::from_utf8_lossy(&last).contains("Content-Length: 3\r\n"), "a whole body has a length");
+}
