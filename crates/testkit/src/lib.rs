@@ -22,6 +22,7 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "test code: a panic is how a failed check reports")]
 
 pub mod body;
+pub mod certificates;
 pub mod dns;
 pub mod gate;
 pub mod laws;
