@@ -48,7 +48,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("admin", &["gateway"]),
     ("propylon", &["config", "nginx-conf", "gateway", "admin"]),
     ("testkit", &[]),
-    ("tests", &[]),
+    ("tests", &["tls"]),
 ];
 
 /// Above the layers and leaves: these may know of configuration. For all others it does not exist.

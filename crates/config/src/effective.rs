@@ -1,6 +1,6 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::Span;
-use crate::{access_log, buffer, error_log, headers, limit, retry, runtime, timeout, upstream};
+use crate::{access_log, buffer, error_log, headers, limit, retry, runtime, timeout, tls, upstream};
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
 ///
@@ -21,7 +21,9 @@ pub struct Effective {
     written: Vec<Written>,
 }
 
-const INHERITED: [&Table; 7] = [
+/// What servers have, beyond what locations have, stands first.
+const TABLES: [&Table; 8] = [
+    &tls::TABLE,
     &headers::TABLE,
     &timeout::TABLE,
     &limit::TABLE,
@@ -44,9 +46,15 @@ pub(crate) struct Written {
 }
 
 impl Effective {
-    /// A level, nothing written yet.
+    /// A location, nothing written yet.
     pub(crate) const fn level(own: &'static Table) -> Self {
-        Self { own: Some(own), tables: &INHERITED, written: Vec::new() }
+        let [_, locations @ ..] = &TABLES;
+        Self { own: Some(own), tables: locations, written: Vec::new() }
+    }
+
+    /// A server, nothing written yet.
+    pub(crate) const fn server(own: &'static Table) -> Self {
+        Self { own: Some(own), tables: &TABLES, written: Vec::new() }
     }
 
     /// The process, nothing written yet.

@@ -89,6 +89,7 @@ mod shape;
 mod source;
 mod syslog;
 mod timeout;
+mod tls;
 mod units;
 mod upstream;
 
@@ -121,5 +122,6 @@ pub use crate::settings::Settings;
 pub use crate::source::{Source, Span, Spanned};
 pub use crate::syslog::{Syslog, SyslogServer};
 pub use crate::timeout::Timeout;
+pub use crate::tls::{Certificate, Tls};
 pub use crate::units::{UnitError, duration, size};
-pub use crate::upstream::{Transport, UpstreamVersion};
+pub use crate::upstream::{Transport, UpstreamTls, UpstreamVersion};

@@ -21,6 +21,8 @@ pub struct Listen {
     pub text: Box<str>,
     /// `default_server`
     pub default_server: bool,
+    /// `tls`
+    pub tls: bool,
     /// `reuseport`
     pub reuseport: bool,
     /// `backlog=`
@@ -56,6 +58,8 @@ pub struct Listener {
     pub default_server: usize,
     /// Indices of all its servers, in the order of the file.
     pub servers: Vec<usize>,
+    /// Whether any of them says `tls`: then connections are TLS.
+    pub tls: bool,
     /// Whether any of them says `reuseport`.
     pub reuseport: bool,
     /// The length of the queue of connections; `None`: the system's.
@@ -66,10 +70,8 @@ pub struct Listener {
     pub span: Span,
 }
 
-const OPTIONS: [&str; 4] = ["default_server", "reuseport", "backlog=", "ipv6only="];
-const UNBUILT: [&str; 14] = [
-    "tls",
-    "ssl",
+const OPTIONS: [&str; 5] = ["default_server", "tls", "reuseport", "backlog=", "ipv6only="];
+const UNBUILT: [&str; 12] = [
     "http2",
     "http3",
     "quic",
@@ -105,6 +107,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         address: ListenAddress::Unix(PathBuf::new()),
         text: text.into(),
         default_server: false,
+        tls: false,
         reuseport: false,
         backlog: None,
         ipv6only: None,
@@ -158,6 +161,10 @@ impl Listen {
         let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
         match (name, value) {
             ("default_server", None) => self.default_server = true,
+            ("tls", None) => self.tls = true,
+            ("ssl", None) => {
+                return Some(Diagnostic::at(place, "`ssl` is called `tls` here").label("expected `tls`"));
+            }
             ("reuseport", None) => self.reuseport = true,
             ("backlog", Some(value)) => {
                 self.backlog = value.parse().ok().filter(|backlog| (1..=65535).contains(backlog));
@@ -222,6 +229,7 @@ struct Merge<'l> {
     first: &'l Spanned<Listen>,
     servers: Vec<usize>,
     default: Option<(usize, Span)>,
+    tls: bool,
     reuseport: bool,
     backlog: Option<(u32, Span)>,
     ipv6only: Option<(bool, Span)>,
@@ -233,6 +241,7 @@ impl<'l> Merge<'l> {
             first: listen,
             servers: vec![index],
             default: listen.default_server.then_some((index, listen.span)),
+            tls: listen.tls,
             reuseport: listen.reuseport,
             backlog: listen.backlog.map(|backlog| (backlog, listen.span)),
             ipv6only: listen.ipv6only.map(|only| (only, listen.span)),
@@ -265,6 +274,7 @@ impl<'l> Merge<'l> {
                 _ => self.default = Some((index, listen.span)),
             }
         }
+        self.tls |= listen.tls;
         self.reuseport |= listen.reuseport;
         conflict(&mut self.backlog, listen.backlog, listen.span, |first| {
             error(
@@ -291,6 +301,7 @@ impl<'l> Merge<'l> {
                 .or(self.servers.first().copied())
                 .unwrap_or_default(),
             servers: self.servers,
+            tls: self.tls,
             reuseport: self.reuseport,
             backlog: self.backlog.map(|(backlog, _)| backlog),
             ipv6only: self.ipv6only.is_none_or(|(only, _)| only),

@@ -9,7 +9,6 @@ use crate::location_match::LocationMatch;
 use crate::nearest::within;
 use crate::reader::{Context, Value};
 use crate::report::Diagnostic;
-use crate::shape::not_built;
 use crate::source::Spanned;
 
 /// Where requests go.
@@ -63,6 +62,27 @@ pub struct Target {
 pub enum Scheme {
     /// HTTP in clear text.
     Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// The port of a URL that names none.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// How long `http://` is.
+    const fn prefix(self) -> usize {
+        match self {
+            Self::Http => "http://".len(),
+            Self::Https => "https://".len(),
+        }
+    }
 }
 
 /// What the host of a URL means.
@@ -75,7 +95,7 @@ pub enum Destination {
 }
 
 pub(crate) const URL: &str =
-    "a URL such as \"http://backend\", \"http://host:8080/path/\" or \"http://unix:/path.sock:/uri\"";
+    "a URL such as \"http://backend\", \"https://host:8443/path/\" or \"http://unix:/path.sock:/uri\"";
 
 /// Reads the value of `proxy_pass` of a location.
 pub(crate) fn read(
@@ -86,19 +106,16 @@ pub(crate) fn read(
     let text = value.get_ref().as_str()?;
     let span = value.span();
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    if lower == "https://" {
-        let place = cx.inside(&span, text, 0..8);
-        cx.push(not_built("https", place).help("only http:// upstreams can be reached in this version"));
-        return None;
-    }
+    let https = lower == "https://";
     let pass = if text.contains('$') {
-        if !lower.starts_with("http://") && !text.starts_with('$') {
+        if !https && !lower.starts_with("http://") && !text.starts_with('$') {
             wrong_scheme(cx, text, &span);
             return None;
         }
         ProxyPass::Template(cx.template(text, &span)?)
-    } else if lower.starts_with("http://") {
-        ProxyPass::Static(Box::new(read_static(cx, text, &span, matcher)?))
+    } else if https || lower.starts_with("http://") {
+        let scheme = if https { Scheme::Https } else { Scheme::Http };
+        ProxyPass::Static(Box::new(read_static(cx, text, &span, scheme, matcher)?))
     } else {
         wrong_scheme(cx, text, &span);
         return None;
@@ -119,9 +136,10 @@ fn read_static(
     cx: &mut Context,
     text: &str,
     span: &Range<usize>,
+    scheme: Scheme,
     matcher: Option<&LocationMatch>,
 ) -> Option<Target> {
-    let parts = match split(text) {
+    let parts = match split(text, scheme) {
         Ok(parts) => parts,
         Err(problem) => {
             let place = cx.inside(span, text, problem.range);
@@ -142,13 +160,13 @@ fn read_static(
     }
     let to = match &parts.address {
         Address::Unix(_) => Destination::Address(parts.address),
-        other => destination(cx, text, span, &parts, other)?,
+        other => destination(cx, text, span, scheme, &parts, other)?,
     };
     Some(Target {
-        scheme: Scheme::Http,
+        scheme,
         text: text.into(),
         host: parts.host.into(),
-        port: parts.port.unwrap_or(80),
+        port: parts.port.unwrap_or(scheme.port()),
         port_written: parts.port.is_some(),
         uri: parts.uri.map(Into::into),
         to,
@@ -162,16 +180,16 @@ struct Parts<'t> {
     address: Address,
 }
 
-fn split(text: &str) -> Result<Parts<'_>, Problem> {
-    const START: usize = "http://".len();
+fn split(text: &str, scheme: Scheme) -> Result<Parts<'_>, Problem> {
+    let start = scheme.prefix();
     if let Some(at) = text.find(|c: char| c.is_ascii_control() || c == ' ') {
         return Err(Problem::new(at..at + 1, "a URL cannot hold blanks or control characters", URL));
     }
-    let rest = text.get(START..).unwrap_or_default();
+    let rest = text.get(start..).unwrap_or_default();
     if let Some(path) = rest.strip_prefix("unix:") {
         let (path, uri) = path.split_once(':').map_or((path, None), |(path, uri)| (path, Some(uri)));
         if path.is_empty() {
-            return Err(Problem::new(START..text.len(), "the path of the socket is missing", URL));
+            return Err(Problem::new(start..text.len(), "the path of the socket is missing", URL));
         }
         let host = rest.get(.."unix:".len() + path.len()).unwrap_or_default();
         let uri = uri.filter(|uri| !uri.is_empty());
@@ -179,8 +197,8 @@ fn split(text: &str) -> Result<Parts<'_>, Problem> {
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, uri) = rest.split_at_checked(end).unwrap_or((rest, ""));
-    let parts = address::host_port(authority, START)?;
-    let address = parts.address(80);
+    let parts = address::host_port(authority, start)?;
+    let address = parts.address(scheme.port());
     Ok(Parts { host: parts.host, port: parts.port, uri: Some(uri).filter(|uri| !uri.is_empty()), address })
 }
 
@@ -189,11 +207,12 @@ fn destination(
     cx: &mut Context,
     text: &str,
     span: &Range<usize>,
+    scheme: Scheme,
     parts: &Parts<'_>,
     address: &Address,
 ) -> Option<Destination> {
-    const START: usize = "http://".len();
-    let place = |cx: &Context| cx.inside(span, text, START..START + parts.host.len());
+    let start = scheme.prefix();
+    let place = |cx: &Context| cx.inside(span, text, start..start + parts.host.len());
     let upstream = cx.upstreams.keys().find(|name| name.eq_ignore_ascii_case(parts.host)).cloned();
     if let Some(name) = upstream {
         if let Some(port) = parts.port {

@@ -10,12 +10,13 @@ use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
 use crate::location::{self, Location};
 use crate::location_match;
-use crate::reader::{Context, Levels, Scope, Value};
+use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
 use crate::server_name::{self, ServerName};
 use crate::settings::{self, Settings};
 use crate::source::{Span, Spanned};
+use crate::tls::{self, Tls};
 
 /// A virtual host.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub struct Server {
     pub server_name_in_redirect: bool,
     /// An answer to every request, whatever its path.
     pub respond: Option<Spanned<Return>>,
+    /// TLS towards clients.
+    pub tls: Tls,
     /// What applies where no location matches.
     pub settings: Arc<Settings>,
     /// The locations, in the order of the file.
@@ -92,6 +95,13 @@ macro_rules! both_levels {
                 nginx: "server_name_in_redirect",
                 doc: "Whether they carry the server's first name rather than the request's host.",
             },
+            Key {
+                name: "tls",
+                kind: Kind::Table(&tls::TABLE),
+                need: Need::Optional,
+                nginx: "",
+                doc: "TLS towards clients.",
+            },
             settings::HEADERS,
             settings::TIMEOUT,
             settings::LIMIT,
@@ -121,7 +131,7 @@ pub(crate) const TABLE: Table = Table {
             }),
             need: Need::Default("[\"80\"]"),
             nginx: "listen",
-            doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, \
+            doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, tls, \
                   reuseport, backlog=N, ipv6only=on|off.",
         },
         Key {
@@ -155,7 +165,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let table: &DeTable<'_> = value.get_ref().as_table()?;
     let mut levels = outer.clone();
     levels.push((Level::Server, table));
-    let mut effective = Effective::level(&TABLE);
+    let mut effective = Effective::server(&TABLE);
     let mut scope = Scope::inherited(cx, &TABLE, levels.clone(), &mut effective);
     let listens = scope.list("listen", listen::read).unwrap_or_default();
     let names = scope.list("name", server_name::read).unwrap_or_default();
@@ -167,6 +177,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let port_in_redirect = scope.bool("port_in_redirect");
     let server_name_in_redirect = scope.bool("server_name_in_redirect");
     let respond = scope.read("return", respond::read);
+    let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
+    let tls = Tls::read(&mut { tls });
+    check_tls(cx, &listens, &tls);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
     let locations = locations(cx, &levels, table);
     if let (Some(answer), Some(first)) = (&respond, locations.first()) {
@@ -186,10 +199,20 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         port_in_redirect,
         server_name_in_redirect,
         respond,
+        tls,
         settings,
         locations,
         span: cx.span(value.span()),
     })
+}
+
+fn check_tls(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
+    for listen in listens.iter().filter(|listen| listen.tls && tls.certificates.is_empty()) {
+        cx.push(
+            Diagnostic::error(listen.span, "there is no certificate for TLS here")
+                .label("expected `tls.certificates` in this server or in `[defaults]`"),
+        );
+    }
 }
 
 fn check_empty(cx: &mut Context, table: &DeTable<'_>) {

@@ -77,7 +77,6 @@ pub(crate) const UNBUILT: &[&str] = &[
     "compression",
     "fastcgi",
     "fastcgi_pass",
-    "tls",
     "root",
     "alias",
     "index",

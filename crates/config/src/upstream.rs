@@ -1,11 +1,15 @@
 //! The table `upstream` of a level: how to speak to the upstream. Its servers stand in `[upstream.NAME]` (balance).
 
+use std::path::PathBuf;
+
 use http::Method;
 use propylon_vars::Template;
 
-use crate::key::{Key, Kind, Need, Table};
-use crate::reader::Scope;
+use crate::key::{Key, Kind, Need, PATH, Table};
+use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
+use crate::source::Span;
+use crate::tls::PROTOCOLS;
 
 /// How requests are sent to the upstream.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,35 @@ pub struct Transport {
     pub pass_body: bool,
     /// Whether `SO_KEEPALIVE` is set on connections to the upstream.
     pub socket_keepalive: bool,
+    /// TLS towards the upstream, where `proxy_pass` says `https`.
+    pub tls: UpstreamTls,
+}
+
+/// TLS towards the upstream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UpstreamTls {
+    /// Whether its certificate must be trusted, valid and for the right name.
+    pub verify: bool,
+    /// The file of certificates to trust; `None`: those that the system trusts.
+    pub trusted_certificate: Option<PathBuf>,
+    /// How many certificates may stand between its own and a trusted one.
+    pub verify_depth: usize,
+    /// The file of revocation lists.
+    pub crl: Option<PathBuf>,
+    /// Whether it is told the name (SNI).
+    pub server_name: bool,
+    /// The name; `None`: the host of `proxy_pass`.
+    pub name: Option<Template>,
+    /// The certificate and the key to show, files.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The protocols, by OpenSSL's names; none: all that there are.
+    pub protocols: Vec<Box<str>>,
+    /// OpenSSL's list of ciphers.
+    pub ciphers: Option<Box<str>>,
+    /// Whether sessions are resumed.
+    pub session_reuse: bool,
+    /// Where it is written; line 0 if nowhere.
+    pub span: Span,
 }
 
 /// The HTTP version of requests to an upstream.
@@ -79,9 +112,134 @@ pub(crate) const TABLE: Table = Table {
             nginx: "proxy_socket_keepalive",
             doc: "Whether TCP keepalive probes are sent on connections to the upstream.",
         },
+        Key {
+            name: "tls",
+            kind: Kind::Table(&TLS),
+            need: Need::Default("{}"),
+            nginx: "",
+            doc: "TLS towards the upstream, where `proxy_pass` says `https`.",
+        },
     ],
-    unbuilt: &["bind", "websocket", "tls", "proxy_protocol"],
+    unbuilt: &["bind", "websocket", "proxy_protocol"],
 };
+
+const TLS: Table = Table {
+    name: "upstream.tls",
+    doc: "TLS towards the upstream, where `proxy_pass` says `https`. An inner level replaces it whole.",
+    keys: &[
+        Key {
+            name: "verify",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "proxy_ssl_verify",
+            doc: "Whether its certificate must be trusted, valid and for the right name; else it may be anybody's.",
+        },
+        Key {
+            name: "trusted_certificate",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "proxy_ssl_trusted_certificate",
+            doc: "The file of certificates to trust, PEM; without it, those that the system trusts.",
+        },
+        Key {
+            name: "verify_depth",
+            kind: Kind::Integer { min: 0, max: 6 },
+            need: Need::Default("1"),
+            nginx: "proxy_ssl_verify_depth",
+            doc: "How many certificates may stand between its own and a trusted one.",
+        },
+        Key {
+            name: "crl",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "proxy_ssl_crl",
+            doc: "The file of revocation lists, PEM; there must be one of each issuer.",
+        },
+        Key {
+            name: "server_name",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "proxy_ssl_server_name",
+            doc: "Whether it is told the name (SNI).",
+        },
+        Key {
+            name: "name",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "proxy_ssl_name",
+            doc: "The name that it is told and that its certificate must have; without it, the host of `proxy_pass`.",
+        },
+        Key {
+            name: "certificate",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "proxy_ssl_certificate",
+            doc: "The file of the certificate to show to it, with its chain, PEM.",
+        },
+        Key {
+            name: "key",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "proxy_ssl_certificate_key",
+            doc: "The file of its key, PEM, without a password.",
+        },
+        Key {
+            name: "protocols",
+            kind: PROTOCOLS,
+            need: Need::Default("[]"),
+            nginx: "proxy_ssl_protocols",
+            doc: "\"TLSv1.2\", \"TLSv1.3\"; none: both.",
+        },
+        Key {
+            name: "ciphers",
+            kind: Kind::Text { hint: "OpenSSL's list of ciphers, such as \"HIGH:!aNULL\"" },
+            need: Need::Optional,
+            nginx: "proxy_ssl_ciphers",
+            doc: "OpenSSL's list of ciphers; only those with forward secrecy that authenticate exist here.",
+        },
+        Key {
+            name: "session_reuse",
+            kind: Kind::Bool,
+            need: Need::Default("true"),
+            nginx: "proxy_ssl_session_reuse",
+            doc: "Whether sessions are resumed.",
+        },
+    ],
+    unbuilt: &["password_file", "alpn"],
+};
+
+impl UpstreamTls {
+    fn read(cx: &mut Context, found: Option<&Value<'_>>) -> Self {
+        let span = found.map(|value| cx.span(value.span())).unwrap_or_default();
+        let mut scope = Scope::alone(cx, &TLS, found.and_then(|value| value.get_ref().as_table()));
+        let mut path = |name| scope.text(name).map(|path| PathBuf::from(&**path));
+        let (trusted_certificate, crl) = (path("trusted_certificate"), path("crl"));
+        let identity = match (path("certificate"), path("key")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => {
+                scope.cx.push(
+                    Diagnostic::error(span, "a certificate and its key go together")
+                        .label("expected both `certificate` and `key`, or neither"),
+                );
+                None
+            }
+        };
+        Self {
+            verify: scope.bool("verify"),
+            trusted_certificate,
+            verify_depth: scope.integer("verify_depth").and_then(|depth| depth.try_into().ok()).unwrap_or(1),
+            crl,
+            server_name: scope.bool("server_name"),
+            name: scope.template("name"),
+            identity,
+            protocols: scope.list("protocols", |_, text, _| Some(text.into())).unwrap_or_default(),
+            ciphers: scope.text("ciphers").map(|ciphers| ciphers.value),
+            session_reuse: scope.bool("session_reuse"),
+            span,
+        }
+    }
+}
 
 impl Transport {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
@@ -95,6 +253,9 @@ impl Transport {
             pass_headers: scope.bool("pass_headers"),
             pass_body: scope.bool("pass_body"),
             socket_keepalive: scope.bool("socket_keepalive"),
+            tls: scope
+                .read("tls", |cx, value| Some(UpstreamTls::read(cx, Some(value))))
+                .unwrap_or_else(|| UpstreamTls::read(scope.cx, None)),
         }
     }
 }

@@ -12,14 +12,27 @@ pub struct Connection {
     pub peer: Address,
     /// Our end (`$server_addr`, `$server_port`).
     pub local: Address,
-    /// Whether the client speaks TLS to us (`$scheme`, `$https`).
-    pub tls: bool,
+    /// The TLS that the client speaks with us, if it does (`$scheme`, `$https`).
+    pub tls: Option<Tls>,
+}
+
+/// What a TLS handshake with a client brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// OpenSSL's name of the protocol (`$ssl_protocol`).
+    pub protocol: &'static str,
+    /// OpenSSL's name of the cipher (`$ssl_cipher`).
+    pub cipher: &'static str,
+    /// The name that the client asked for (`$ssl_server_name`).
+    pub server_name: Option<Box<str>>,
+    /// Whether the session was resumed (`$ssl_session_reused`).
+    pub resumed: bool,
 }
 
 impl Connection {
     /// A plain connection from `peer` to `local`.
     #[must_use]
     pub fn new(id: u64, peer: Address, local: Address) -> Self {
-        Self { id, peer, local, tls: false }
+        Self { id, peer, local, tls: None }
     }
 }

@@ -62,7 +62,7 @@ mod response;
 mod tries;
 
 pub use address::Address;
-pub use connection::Connection;
+pub use connection::{Connection, Tls};
 pub use exchange::{End, Exchange, Keep, ProxyHost};
 pub use head::Head;
 pub use response::SentHead;

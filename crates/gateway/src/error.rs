@@ -72,11 +72,11 @@ pub enum StartError {
     /// A thread or a runtime that can't be had.
     #[error("cannot start a worker")]
     Worker(#[source] io::Error),
-    /// A name that does not resolve, where that was asked to be an error.
-    #[error("host not found in upstream \"{name}\"")]
-    Unresolved {
-        /// The name.
-        name: String,
+    /// A fault of the world's, where that was asked to be an error: a name that does not resolve, a file that is no good.
+    #[error("{what}")]
+    Fault {
+        /// What it is.
+        what: String,
     },
     /// A worker died.
     #[error("a worker ended before it was told to")]

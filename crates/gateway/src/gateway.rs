@@ -108,8 +108,7 @@ impl Gateway {
     pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
         let sinks = Sinks::spawn(report_trouble).map_err(StartError::Worker)?;
         let runtime = Arc::new(Runtime::new(sinks));
-        let unresolved = build_once(config, &runtime).await?;
-        Ok(unresolved.into_iter().map(|name| format!("host not found in upstream \"{name}\"")).collect())
+        build_once(config, &runtime).await
     }
 
     /// Every listening socket once more, for another process that takes over: for its [`Start::sockets`].
@@ -201,16 +200,22 @@ impl std::fmt::Debug for Gateway {
 
 async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<(), StartError> {
     match build_once(config, runtime).await?.into_iter().next() {
-        Some(name) if strict => Err(StartError::Unresolved { name }),
+        Some(what) if strict => Err(StartError::Fault { what }),
         _ => Ok(()),
     }
 }
 
-/// Builds on the control thread, so that what can fail fails before any worker is touched, and resolves names. Returns
-/// those that do not resolve.
+/// Builds on the control thread, so that what can fail fails before any worker is touched, reads certificates and resolves
+/// names. Returns the faults.
 async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<Vec<String>, StartError> {
+    let mut faults = runtime.tls.refresh(config)?;
+    for fault in &faults {
+        tracing::warn!(target: "propylon_gateway", "{fault}; what needs it does not work");
+    }
     Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
-    Ok(runtime.names.resolve().await)
+    let unresolved = runtime.names.resolve().await.into_iter();
+    faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
+    Ok(faults)
 }
 
 /// Whether a configuration has this upstream.

@@ -61,6 +61,7 @@ mod error;
 mod explain;
 mod gateway;
 mod given;
+mod handshake;
 mod listener;
 mod names;
 mod page;
@@ -71,6 +72,7 @@ mod router;
 pub mod routing;
 mod runtime;
 mod start;
+mod tls;
 mod upstreams;
 mod worker;
 

@@ -9,6 +9,7 @@ use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
+use propylon_tls::Acceptor;
 
 use crate::client::Engine;
 use crate::error::BuildError;
@@ -26,6 +27,8 @@ pub(crate) struct Listener {
     names: ServerNames,
     servers: Vec<Arc<Server>>,
     default: Arc<Server>,
+    /// Whether its clients speak TLS.
+    pub(crate) tls: bool,
     /// How its connections are served: as the default server says.
     pub(crate) engine: Arc<Engine>,
 }
@@ -42,6 +45,8 @@ pub(crate) struct Server {
     pub(crate) redirects: Redirects,
     pub(crate) locations: Locations,
     routes: Vec<Arc<Location>>,
+    /// How it speaks TLS, if it can.
+    pub(crate) acceptor: Option<Acceptor>,
     /// What answers where no location matches: 404.
     pub(crate) fallback: Arc<Location>,
     /// The server's own `return`, before any location.
@@ -116,11 +121,18 @@ impl Listener {
         let default = servers.get(listener.default_server).or(here.first()).cloned();
         let default = default.ok_or(BuildError::NoServer)?;
         let engine = Arc::new(Engine::new(config.runtime.http1, &default.settings));
-        Ok(Self { names: names.build(), servers: here, default, engine })
+        Ok(Self { names: names.build(), servers: here, default, tls: listener.tls, engine })
     }
 
     pub(crate) fn default_server(&self) -> &Arc<Server> {
         &self.default
+    }
+
+    /// How the server with this name speaks TLS, or else the default server.
+    pub(crate) fn acceptor(&self, name: Option<&str>) -> Option<Acceptor> {
+        let named = name.and_then(|name| self.find(&Bytes::copy_from_slice(name.as_bytes())));
+        let named = named.and_then(|(server, _)| server.acceptor.clone());
+        named.or_else(|| self.default.acceptor.clone())
     }
 
     /// The server with this name, and what its regex captured; `None`: the default server.
@@ -162,6 +174,7 @@ impl Server {
             settings: server.settings.clone(),
             locations: Locations::build(patterns).map_err(BuildError::Locations)?,
             routes,
+            acceptor: upstreams.runtime.tls.acceptor(&server.tls),
             fallback: Arc::new(route::not_found(&server.settings, &site, upstreams)?),
             respond: respond
                 .map(|respond| {
@@ -208,7 +221,7 @@ impl Redirects {
             (None, None) => self.fallback_name.as_bytes(),
         };
         let connection = exchange.connection();
-        let (scheme, usual) = if connection.tls { ("https://", 443) } else { ("http://", 80) };
+        let (scheme, usual) = if connection.tls.is_some() { ("https://", 443) } else { ("http://", 80) };
         let mut url = BytesMut::with_capacity(scheme.len() + host.len() + 6 + path.len());
         url.put_slice(scheme.as_bytes());
         url.put_slice(host);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use propylon_access_log::Sinks;
 
 use crate::names::Names;
+use crate::tls::Store;
 
 /// What the workers share and what outlives a reload.
 pub(crate) struct Runtime {
@@ -12,13 +13,15 @@ pub(crate) struct Runtime {
     pub(crate) sinks: Sinks,
     /// The upstreams' peers.
     pub(crate) names: Names,
+    /// Certificates and keys.
+    pub(crate) tls: Store,
     /// The number of the next client connection.
     connections: AtomicU64,
 }
 
 impl Runtime {
     pub(crate) fn new(sinks: Sinks) -> Self {
-        Self { sinks, names: Names::default(), connections: AtomicU64::new(0) }
+        Self { sinks, names: Names::default(), tls: Store::default(), connections: AtomicU64::new(0) }
     }
 
     /// A number for a new client connection, unique in the process.

@@ -20,6 +20,7 @@ use crate::names::Definition;
 use crate::rescue;
 use crate::route::{Bound, NextPeer, ToPeer};
 use crate::runtime::Runtime;
+use crate::tls::Security;
 
 /// A leaf: one upstream's peers as its method chooses them, over this worker's connections, with a route's transport, timeouts
 /// and retries.
@@ -86,32 +87,44 @@ impl<'a> Upstreams<'a> {
     }
 
     /// The leaf for a static `proxy_pass`.
-    pub(crate) fn leaf(&mut self, to: &Destination, settings: &Settings) -> Leaf {
-        let upstream = match to {
+    pub(crate) fn leaf(&mut self, target: &config::Target, settings: &Settings) -> Leaf {
+        let secure = match target.scheme {
+            config::Scheme::Http => None,
+            config::Scheme::Https => self.runtime.tls.security(&settings.upstream.tls),
+        };
+        let upstream = match &target.to {
             Destination::Upstream(name) => match self.config.upstreams.get(name) {
                 Some(upstream) => self.named(upstream),
                 None => self.direct(&Address::Name { host: name.clone(), port: 80 }),
             },
             Destination::Address(address) => self.direct(address),
         };
-        leaf(&upstream, upstream.balancer.clone(), settings, self.config.runtime.http1)
+        leaf(&upstream, upstream.balancer.clone(), settings, secure, self.config.runtime.http1)
     }
 
     /// The leaves that a `proxy_pass` with variables may name, and what makes one for any other address.
     pub(crate) fn leaves(&mut self, settings: &Arc<Settings>) -> Leaves {
         let http1 = self.config.runtime.http1;
-        let named = self
-            .config
-            .upstreams
-            .iter()
-            .map(|(name, upstream)| {
-                let upstream = self.named(upstream);
-                (name.clone(), leaf(&upstream, upstream.balancer.clone(), settings, http1))
-            })
-            .collect();
+        let secure = self.runtime.tls.security(&settings.upstream.tls);
+        let (mut named, mut secured) = (HashMap::new(), HashMap::new());
+        for (name, upstream) in &self.config.upstreams {
+            let upstream = self.named(upstream);
+            let balancer = || upstream.balancer.clone();
+            named.insert(name.clone(), leaf(&upstream, balancer(), settings, None, http1));
+            secured.insert(name.clone(), leaf(&upstream, balancer(), settings, secure.clone(), http1));
+        }
         let any = self.get(Box::from(""), None, Keepalive::new());
         let resolver = self.runtime.names.resolver(&self.config.resolver);
-        Leaves { named, any, settings: settings.clone(), http1, resolver, asked: Mutex::default() }
+        Leaves {
+            named,
+            secured,
+            any,
+            settings: settings.clone(),
+            secure,
+            http1,
+            resolver,
+            asked: Mutex::default(),
+        }
     }
 
     fn named(&mut self, upstream: &Arc<config::Upstream>) -> Upstream {
@@ -197,21 +210,30 @@ fn balancer(group: Group<Peer>, method: Method) -> Balancer<Peer> {
 
 /// Leaves by name, and for any address.
 pub(crate) struct Leaves {
-    pub(crate) named: HashMap<Box<str>, Leaf>,
+    named: HashMap<Box<str>, Leaf>,
+    /// The same over TLS.
+    secured: HashMap<Box<str>, Leaf>,
+    secure: Option<Security>,
     any: Upstream,
     settings: Arc<Settings>,
     http1: Http1,
     /// Who is asked for names.
     pub(crate) resolver: Option<Resolver>,
     /// Those that requests have named, so that turns and failures are remembered.
-    asked: Mutex<HashMap<Box<str>, Leaf>>,
+    asked: Mutex<HashMap<(Box<str>, bool), Leaf>>,
 }
 
 impl Leaves {
+    /// The leaf of the upstream with this name.
+    pub(crate) fn named(&self, name: &str, tls: bool) -> Option<&Leaf> {
+        if tls { self.secured.get(name) } else { self.named.get(name) }
+    }
+
     /// A leaf for the addresses that a request named as `name`.
-    pub(crate) fn any(&self, name: &str, peers: Vec<Peer>) -> Leaf {
+    pub(crate) fn any(&self, name: &str, tls: bool, peers: Vec<Peer>) -> Leaf {
         let mut asked = self.asked.lock();
-        if let Some(leaf) = asked.get(name) {
+        let key = (Box::from(name), tls);
+        if let Some(leaf) = asked.get(&key) {
             let group = leaf.get_ref().balancer().group();
             let same = group.peers().iter().map(|peer| peer.server().payload()).eq(peers.iter());
             if !same {
@@ -221,11 +243,12 @@ impl Leaves {
         }
         let group = Group::new(name);
         group.set(peers.into_iter().map(server));
-        let leaf = leaf(&self.any, balancer(group, Method::RoundRobin), &self.settings, self.http1);
+        let secure = self.secure.clone().filter(|_| tls);
+        let leaf = leaf(&self.any, balancer(group, Method::RoundRobin), &self.settings, secure, self.http1);
         if asked.len() >= MAX_KEPT {
             asked.clear(); // rare, and costs no more than what is forgotten
         }
-        asked.insert(name.into(), leaf.clone());
+        asked.insert(key, leaf.clone());
         leaf
     }
 }
@@ -234,9 +257,16 @@ fn server(peer: Peer) -> propylon_balance::Server<Peer> {
     propylon_balance::Server::new(Arc::clone(peer.name()), peer)
 }
 
-fn leaf(upstream: &Upstream, balancer: Balancer<Peer>, settings: &Settings, http1: Http1) -> Leaf {
+fn leaf(
+    upstream: &Upstream,
+    balancer: Balancer<Peer>,
+    settings: &Settings,
+    secure: Option<Security>,
+    http1: Http1,
+) -> Leaf {
     let timeout = &settings.timeout;
     let transport = Transport::new()
+        .secure(secure)
         .connect_timeout(timeout.connect)
         .engine(match http1 {
             Http1::H1 => Engine::H1,
@@ -263,7 +293,7 @@ pub(crate) fn nowhere(settings: &Settings) -> Leaf {
         balancer: balancer(Group::new(""), Method::RoundRobin),
         bound: Bound::ToNone,
     };
-    leaf(&any, any.balancer.clone(), settings, Http1::H1)
+    leaf(&any, any.balancer.clone(), settings, None, Http1::H1)
 }
 
 /// Peers for the addresses of a host.

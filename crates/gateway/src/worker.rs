@@ -18,8 +18,9 @@ use tokio_util::task::TaskTracker;
 use crate::client::{self, Client, Clients, Stream};
 use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
+use crate::handshake;
 use crate::listener::Accepting;
-use crate::router::Router;
+use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
 use crate::upstreams::{Kept, Upstreams};
 
@@ -61,6 +62,13 @@ impl Worker {
     /// The router in force.
     pub(crate) fn router(&self) -> Arc<Router> {
         self.router.load_full()
+    }
+
+    /// A client connection, from now on watched.
+    fn client(&self, connection: Connection) -> Arc<Client> {
+        let client = Arc::new(Client::new(connection, self.epoch));
+        self.clients.add(&client);
+        client
     }
 }
 
@@ -247,12 +255,19 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                     tracing::warn!(target: "propylon_gateway", "accepting on {address} again");
                 }
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
-                let client = Arc::new(Client::new(connection, worker.epoch));
-                worker.clients.add(&client);
+                let listener = worker.router().listener(&address).filter(|listener| listener.tls);
                 let (edge, serving) = (edge.clone(), worker.clone());
-                worker.connections.spawn(async move {
-                    client::serve(stream, client, edge, &serving.ticker, serving.drain.clone()).await;
-                });
+                match listener {
+                    None => {
+                        let client = serving.client(connection);
+                        worker.connections.spawn(async move {
+                            client::serve(stream, client, edge, &serving.ticker, serving.drain.clone()).await;
+                        });
+                    }
+                    Some(listener) => {
+                        worker.connections.spawn(serve_tls(stream, connection, listener, edge, serving));
+                    }
+                }
             }
             // The client was gone before it was accepted.
             Err(error) if is_the_clients(&error) => {}
@@ -266,6 +281,30 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// Serves a connection where TLS is spoken.
+async fn serve_tls(
+    stream: Stream,
+    connection: Connection,
+    listener: Arc<Listener>,
+    edge: Edge,
+    worker: Arc<Worker>,
+) {
+    let shaken = tokio::select! {
+        () = worker.drain.cancelled() => return, // nothing was asked yet
+        shaken = handshake::shake(stream, connection, &listener) => shaken,
+    };
+    match shaken {
+        Ok((stream, connection)) => {
+            let client = worker.client(connection);
+            client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
+        }
+        Err(Some((stream, connection))) => {
+            handshake::refuse_plain(stream, &worker.client(connection), &edge).await;
+        }
+        Err(None) => {}
     }
 }
 

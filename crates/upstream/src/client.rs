@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use propylon_exchange::Exchange;
 use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
@@ -70,7 +69,7 @@ impl<L> Client<L> {
         L: Layer<Established> + Clone,
         L::Service: Service<Request<B>>,
     {
-        let opened = Way::open(candidates, &self.route, request.extensions().get::<Exchange>());
+        let opened = Way::open(candidates, &self.route, request.extensions());
         ResponseFuture::new(opened, &self.layer, request, self.route.failure_status)
     }
 }

@@ -10,14 +10,20 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
+use crate::secure::{Secured, Security};
 use crate::transport::Transport;
 use crate::{Error, Peer, PeerAddress};
 
 /// A connected socket.
 #[derive(Debug)]
-pub(crate) enum Socket {
+#[non_exhaustive]
+pub enum Socket {
+    /// TCP.
     Tcp(TcpStream),
+    /// A unix socket.
     Unix(UnixStream),
+    /// What was made of one of them.
+    Secured(Box<dyn Secured>),
 }
 
 impl Socket {
@@ -26,6 +32,8 @@ impl Socket {
         let socket = match self {
             Self::Tcp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
+            // What waits may be the security's own, such as a ticket; whether it has ended, reading has told.
+            Self::Secured(_) => return true,
         };
         let peeked = socket.peek(&mut [MaybeUninit::uninit()]);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
@@ -33,18 +41,29 @@ impl Socket {
 }
 
 /// Connects to `peer`, in time.
-pub(crate) async fn connect(peer: &Peer, transport: &Transport) -> Result<Socket, Error> {
+pub(crate) async fn connect(
+    peer: &Peer,
+    transport: &Transport,
+    security: Option<&Security>,
+) -> Result<Socket, Error> {
     let dial = async {
-        match peer.address() {
+        let socket = match peer.address() {
             PeerAddress::Tcp(addr) => {
                 dial_tcp(*addr, transport.fingerprint.socket_keepalive).await.map(Socket::Tcp)
             }
             PeerAddress::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
+        };
+        let socket = socket.map_err(|source| Error::Connect { source })?;
+        match security {
+            None => Ok(socket),
+            Some(Security { by, name }) => {
+                let secured = by.handshake(socket, name).await;
+                secured.map(Socket::Secured).map_err(|source| Error::Secure { source })
+            }
         }
     };
     match tokio::time::timeout(transport.connect_timeout, dial).await {
-        Ok(Ok(socket)) => Ok(socket),
-        Ok(Err(source)) => Err(Error::Connect { source }),
+        Ok(connected) => connected,
         Err(_) => Err(Error::ConnectTimeout),
     }
 }
@@ -63,6 +82,7 @@ macro_rules! poll {
         match $socket.get_mut() {
             Socket::Tcp(s) => Pin::new(s).$method($($arg),*),
             Socket::Unix(s) => Pin::new(s).$method($($arg),*),
+            Socket::Secured(s) => Pin::new(s).$method($($arg),*),
         }
     };
 }

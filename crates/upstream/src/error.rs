@@ -22,6 +22,12 @@ pub enum Error {
     /// No connection in time.
     #[error("upstream timed out (110: Connection timed out) while connecting to upstream")]
     ConnectTimeout,
+    /// The connection could not be secured (TLS).
+    #[error("{source}")]
+    Secure {
+        /// What the handshake said.
+        source: BoxError,
+    },
     /// The upstream has no peer.
     #[error("no live upstreams while connecting to upstream")]
     NoPeers,
@@ -121,6 +127,7 @@ impl Error {
                 AttemptClass::NotConnected
             }
             Self::InvalidTarget
+            | Self::Secure { .. }
             | Self::LengthRequired
             | Self::Closed { sent: false }
             | Self::Io { sent: false, .. } => AttemptClass::NotSent,

@@ -27,7 +27,8 @@
 //! ```
 //!
 //! ## What it does
-//! - **Connects** over TCP or a unix socket, within the connect timeout; `TCP_NODELAY` always. [`Client::layer`] takes a layer
+//! - **Connects** over TCP or a unix socket, within the connect timeout, the handshake of a [`Secure`] included;
+//!   `TCP_NODELAY` always. [`Client::layer`] takes a layer
 //!   for the *established* connection, so that a timeout there does not count connecting.
 //! - **Keeps connections** as [`Keepalive`] says. One goes back to the pool only if the response was read to its end, its
 //!   framing was clean, the request was sent completely, and neither side said `Connection: close`; a peer that speaks
@@ -66,7 +67,7 @@
 //! | extensions of a response | [`propylon_h1::ReceivedResponse`], [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
 //! ## What it does not
-//! No TLS, HTTP/2, tunnels (a CONNECT or an upgrade is refused), source address, PROXY protocol or forwarding of interim
+//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused), source address, PROXY protocol or forwarding of interim
 //! responses. No names: resolve first, [`Peers::set`] later. No weights, marks or retry policy: [`RoundRobin`] goes to the
 //! next peer only when there was no connection. No timeouts but connecting: put a layer into [`Client::layer`].
 //!
@@ -116,6 +117,7 @@ mod outgoing;
 mod peer;
 mod pool;
 mod round_robin;
+mod secure;
 mod target;
 mod task;
 mod transport;
@@ -123,11 +125,13 @@ mod wire;
 
 pub use body::Body;
 pub use client::{Client, ToPeer};
+pub use connect::Socket;
 pub use error::{AttemptClass, BoxError, Error, HeadFault};
 pub use established::{Established, Sending};
 pub use future::ResponseFuture;
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
 pub use round_robin::{Peers, Rotation, RoundRobin};
+pub use secure::{Handshake, Secure, Secured, ServerName};
 pub use target::Target;
 pub use transport::{Engine, HttpVersion, Transport};

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::connect::connect;
 use crate::connection::Connection;
 use crate::idle::Idle;
+use crate::secure::Security;
 use crate::task::Task;
 use crate::transport::{Fingerprint, Transport};
 use crate::{Error, Peer, PeerAddress};
@@ -124,11 +125,16 @@ struct Kept {
 pub(crate) struct Key {
     address: PeerAddress,
     fingerprint: Fingerprint,
+    security: Option<Security>,
 }
 
 impl Key {
-    pub(crate) fn new(peer: &Peer, transport: &Transport) -> Self {
-        Self { address: peer.address().clone(), fingerprint: transport.fingerprint }
+    pub(crate) fn new(peer: &Peer, transport: &Transport, security: Option<&Security>) -> Self {
+        Self {
+            address: peer.address().clone(),
+            fingerprint: transport.fingerprint,
+            security: security.cloned(),
+        }
     }
 }
 
@@ -178,8 +184,13 @@ impl Pool {
     }
 
     /// A new connection.
-    pub(crate) async fn connect(&self, peer: &Peer, transport: &Transport) -> Result<Lease, Error> {
-        let socket = connect(peer, transport).await?;
+    pub(crate) async fn connect(
+        &self,
+        peer: &Peer,
+        transport: &Transport,
+        security: Option<&Security>,
+    ) -> Result<Lease, Error> {
+        let socket = connect(peer, transport, security).await?;
         let pool = Arc::downgrade(&self.0);
         let closed = {
             let pool = Weak::clone(&pool);
@@ -190,7 +201,13 @@ impl Pool {
             }
         };
         let connection = Connection::open(socket, transport.fingerprint, closed).await?;
-        Ok(Lease { connection, key: Key::new(peer, transport), opened: Instant::now(), requests: 0, pool })
+        Ok(Lease {
+            connection,
+            key: Key::new(peer, transport, security),
+            opened: Instant::now(),
+            requests: 0,
+            pool,
+        })
     }
 }
 

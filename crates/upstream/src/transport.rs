@@ -1,6 +1,9 @@
 //! How a route talks to its upstream.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::secure::Secure;
 
 /// The version of HTTP/1 that requests go out with (nginx: `proxy_http_version`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,8 +34,9 @@ pub enum Engine {
 /// let transport = Transport::new().connect_timeout(Duration::from_secs(5)).http_version(HttpVersion::Http10);
 /// # let _ = transport;
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Transport {
+    pub(crate) secure: Option<Arc<dyn Secure>>,
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
     pub(crate) fingerprint: Fingerprint,
@@ -55,6 +59,7 @@ impl Transport {
     #[must_use]
     pub fn new() -> Self {
         Self {
+            secure: None,
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
             fingerprint: Fingerprint {
@@ -64,6 +69,14 @@ impl Transport {
                 max_fields: DEFAULT_MAX_FIELDS,
             },
         }
+    }
+
+    /// What secures connections (TLS). Only requests with the same, the very same object, share a connection. Default
+    /// nothing.
+    #[must_use]
+    pub fn secure(mut self, secure: Option<Arc<dyn Secure>>) -> Self {
+        self.secure = secure;
+        self
     }
 
     /// What speaks HTTP/1. Default [`Engine::H1`].

@@ -69,6 +69,10 @@ pub(crate) enum Text {
     ContentType,
     Host,
     Https,
+    SslProtocol,
+    SslCipher,
+    SslSessionReused,
+    SslServerName,
     RequestCompletion,
     RequestMethod,
     RequestUri,
@@ -185,7 +189,15 @@ impl Text {
             Self::ContentLength => field(CONTENT_LENGTH),
             Self::ContentType => field(CONTENT_TYPE),
             Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
-            Self::Https => Some(if exchange.connection().tls { b"on" } else { b"" }),
+            Self::SslProtocol => exchange.connection().tls.as_ref().map(|tls| tls.protocol.as_bytes()),
+            Self::SslCipher => exchange.connection().tls.as_ref().map(|tls| tls.cipher.as_bytes()),
+            Self::SslSessionReused => {
+                exchange.connection().tls.as_ref().map(|tls| if tls.resumed { &b"r"[..] } else { b"." })
+            }
+            Self::SslServerName => {
+                exchange.connection().tls.as_ref()?.server_name.as_ref().map(|name| name.as_bytes())
+            }
+            Self::Https => Some(if exchange.connection().tls.is_some() { b"on" } else { b"" }),
             Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
             Self::RequestMethod => head.map(|head| head.method.as_str().as_bytes()),
             Self::RequestUri => head.map(|head| request_uri(&head.target)),
@@ -219,7 +231,7 @@ fn fact(exchange: &Exchange, out: &mut Out<'_>, fact: impl FnOnce(&state::Facts)
 }
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {
-    if exchange.connection().tls { b"https" } else { b"http" }
+    if exchange.connection().tls.is_some() { b"https" } else { b"http" }
 }
 
 /// nginx logs a client that left before a response began as 499, and as 000 what has no status.

@@ -66,7 +66,9 @@ impl client::Service for Edge {
         let exchange = Exchange::rejected(client.connection.clone(), number, began, line, bytes);
         exchange.set_server_name(server.name.clone());
         exchange.keep(server.fallback.keep);
-        let answer = why.is_heard().then(|| page::closing(status, &server.token));
+        let why_not =
+            matches!(why, Rejected::PlainOnTls).then_some("The plain HTTP request was sent to HTTPS port");
+        let answer = why.is_heard().then(|| page::closing(status, why_not, &server.token));
         match &answer {
             Some(answer) => {
                 exchange.responded(status, answer.headers());

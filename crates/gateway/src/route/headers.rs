@@ -160,7 +160,7 @@ fn eval(template: &Template, extensions: &http::Extensions) -> Option<HeaderValu
 fn element(parts: &request::Parts) -> Option<Element<'static>> {
     let exchange = parts.extensions.get::<Exchange>()?;
     let element = Element::new().with_for(Node::from(client_addr(exchange.client())));
-    let element = element.with_proto(if exchange.connection().tls { "https" } else { "http" });
+    let element = element.with_proto(if exchange.connection().tls.is_some() { "https" } else { "http" });
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     Some(match host {
         Some(host) => element.with_host(host.to_owned()),

@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
-use propylon_upstream::{Peer, Target};
+use propylon_upstream::{Peer, ServerName, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -28,9 +28,6 @@ pub(crate) enum Error {
     /// What the variables gave is no URL.
     #[error("invalid URL \"{url}\" in proxy_pass")]
     Url { url: String, source: Box<dyn std::error::Error + Send + Sync> },
-    /// The scheme is none that can be proxied to.
-    #[error("https is not built into this version of propylon: \"{url}\" in proxy_pass")]
-    Scheme { url: String },
     /// The host has no address.
     #[error(transparent)]
     Resolve(#[from] propylon_resolver::Error),
@@ -43,7 +40,7 @@ impl Error {
     /// What the client is told (nginx: 500 for a configuration that makes no URL).
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::Url { .. } | Self::Scheme { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Url { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Resolve(_) | Self::NoResolver { .. } => StatusCode::BAD_GATEWAY,
         }
     }
@@ -60,6 +57,8 @@ struct Rule {
     method: Option<Method>,
     body: Option<Template>,
     pass_body: bool,
+    /// What the peer should be called, where TLS is spoken; `None`: as the target's host.
+    name: Option<Template>,
 }
 
 enum To {
@@ -91,6 +90,7 @@ impl TargetLayer {
             method: transport.method.clone(),
             body: transport.body.clone(),
             pass_body: transport.pass_body,
+            name: transport.tls.name.clone(),
         })))
     }
 }
@@ -133,7 +133,7 @@ where
         rule.rewrite(&mut request);
         match &rule.to {
             To::Static { host, target } => {
-                aim(&mut request, host, target, target.static_part(), rule.prefix);
+                aim(&mut request, host, target, target.static_part(), rule);
                 TargetFuture::Known { future: self.inner.call(request) }
             }
             To::Template { .. } => {
@@ -168,6 +168,22 @@ where
 }
 
 impl Rule {
+    /// What the peer should be called: without a port, which nginx strips too.
+    fn server_name(&self, request: &Request<Body>, target: &ProxyTarget) -> ServerName {
+        let named = self.name.as_ref().zip(request.extensions().get::<Exchange>());
+        let name = match named {
+            Some((name, exchange)) => String::from_utf8_lossy(&name.eval(exchange)).into_owned(),
+            None => target.proxy_host().to_owned(),
+        };
+        let bare = match name.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':') => {
+                host
+            }
+            _ => &name,
+        };
+        ServerName(bare.into())
+    }
+
     /// `method`, `body` and `pass_body`.
     fn rewrite(&self, request: &mut Request<Body>) {
         if let Some(method) = &self.method {
@@ -200,11 +216,8 @@ where
         Ok(target) => target,
         Err(error) => return Err(Error::Url { url: text(), source: Box::new(error) }.into()),
     };
-    if target.scheme() != Scheme::Http {
-        return Err(Error::Scheme { url: text() }.into());
-    }
     let host = proxy_host(&target);
-    aim(&mut request, &host, &target, target.expanded_part(), rule.prefix);
+    aim(&mut request, &host, &target, target.expanded_part(), &rule);
     let leaf = find(leaves, &target).await?;
     request.extensions_mut().insert(Chosen(leaf));
     inner.call(request).await
@@ -212,10 +225,11 @@ where
 
 /// The leaf for a target: the upstream with that name, or the addresses of that host.
 async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, BoxError> {
+    let tls = target.scheme() == Scheme::Https;
     let peers = match target.address() {
         Address::Unix(path) => vec![Peer::unix(&**path)],
         Address::Host { host, port, port_written } => {
-            if !port_written && let Some(leaf) = leaves.named.get(host) {
+            if !port_written && let Some(leaf) = leaves.named(host, tls) {
                 return Ok(leaf.clone());
             }
             if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
@@ -228,7 +242,7 @@ async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, 
             }
         }
     };
-    Ok(leaves.any(target.proxy_host(), peers))
+    Ok(leaves.any(target.proxy_host(), tls, peers))
 }
 
 fn aim(
@@ -236,13 +250,17 @@ fn aim(
     host: &Arc<ProxyHost>,
     target: &ProxyTarget,
     part: UriPart<'_>,
-    prefix: usize,
+    rule: &Rule,
 ) {
+    if target.scheme() == Scheme::Https {
+        let name = rule.server_name(request, target);
+        request.extensions_mut().insert(name);
+    }
     if let Some(exchange) = request.extensions().get::<Exchange>() {
         exchange.set_proxy(host.clone());
     }
     let bytes = match request.extensions().get::<Path>() {
-        Some(path) => request_target(path, prefix, part),
+        Some(path) => request_target(path, rule.prefix, part),
         None => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
     };
     request.extensions_mut().insert(Target(bytes));
@@ -275,7 +293,7 @@ pub(crate) enum Leaf {
 impl Leaf {
     pub(crate) fn new(pass: &config::ProxyPass, settings: &Settings, upstreams: &mut Upstreams<'_>) -> Self {
         match pass {
-            config::ProxyPass::Static(target) => Self::Known(upstreams.leaf(&target.to, settings)),
+            config::ProxyPass::Static(target) => Self::Known(upstreams.leaf(target, settings)),
             config::ProxyPass::Template(_) => Self::Chosen(upstreams::nowhere(settings)),
         }
     }

@@ -1,0 +1,79 @@
+//! The beginning of a client's connection where TLS is spoken.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use propylon_exchange::{Connection, Tls};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::client::{Client, Rejected, Service, Stream};
+use crate::edge::Edge;
+use crate::router::Listener;
+
+/// What a TLS client says first.
+const HANDSHAKE: u8 = 22;
+
+/// How much of a plain request is read, to be able to say what it was.
+const GLANCE: usize = 1024;
+
+/// Makes TLS of a connection; `None`: it is over.
+pub(crate) async fn shake(
+    stream: Stream,
+    mut connection: Connection,
+    listener: &Arc<Listener>,
+) -> Result<(Stream, Connection), Option<(Stream, Connection)>> {
+    let limit = listener.default_server().settings.timeout.client_header;
+    if is_plain(&stream, limit).await {
+        return Err(Some((stream, connection)));
+    }
+    let accepted = propylon_tls::accept(stream, |name| listener.acceptor(name));
+    match tokio::time::timeout(limit, accepted).await {
+        Ok(Ok((stream, handshake))) => {
+            connection.tls = Some(Tls {
+                protocol: handshake.protocol,
+                cipher: handshake.cipher,
+                server_name: handshake.server_name,
+                resumed: handshake.resumed,
+            });
+            Ok((Stream::Tls(Box::new(stream)), connection))
+        }
+        Ok(Err(error)) => {
+            tracing::info!(target: "propylon_gateway", client = %connection.peer, "SSL_do_handshake() failed ({error}) while SSL handshaking");
+            Err(None)
+        }
+        Err(_) => {
+            tracing::info!(target: "propylon_gateway", client = %connection.peer, "client timed out (110: Connection timed out) while SSL handshaking");
+            Err(None)
+        }
+    }
+}
+
+/// Whether the client speaks, and not TLS.
+async fn is_plain(stream: &Stream, limit: Duration) -> bool {
+    let Stream::Tcp(stream) = stream else { return false };
+    let mut first = [0];
+    let peeked = tokio::time::timeout(limit, stream.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(1))) && first != [HANDSHAKE]
+}
+
+/// Tells a client that speaks plain HTTP where TLS is spoken (nginx: 497, which clients see as 400).
+pub(crate) async fn refuse_plain(mut stream: Stream, client: &Arc<Client>, edge: &Edge) {
+    let mut glance = vec![0; GLANCE];
+    let read = stream.read(&mut glance).await.unwrap_or_default();
+    let line = glance.get(..read).unwrap_or_default().split(|&byte| byte == b'\r' || byte == b'\n').next();
+    let line = Bytes::copy_from_slice(line.unwrap_or_default());
+    let Some(answer) = edge.rejected(client, Rejected::PlainOnTls, line, read as u64) else { return };
+    let mut bytes = b"HTTP/1.1 400 Bad Request\r\n".to_vec();
+    for (name, value) in answer.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(answer.body());
+    // A client that is gone needs no answer.
+    let _ = stream.write_all(&bytes).await;
+    let _ = stream.shutdown().await;
+}
