@@ -191,10 +191,10 @@ impl Entry {
         self.group.set(servers);
     }
 
-    fn found(&self, server: &UpstreamServer, endpoints: Vec<Endpoint>) {
+    fn found(&self, server: &UpstreamServer, endpoints: &[Endpoint]) {
         for (known, found) in self.found.lock().iter_mut().filter(|(known, _)| known == server) {
             let _ = known;
-            *found = Some(endpoints.clone());
+            *found = Some(endpoints.to_vec());
         }
         self.publish();
     }
@@ -221,7 +221,7 @@ impl Entry {
                 },
             };
             match answer {
-                Ok(endpoints) => self.found(&server, endpoints),
+                Ok(endpoints) => self.found(&server, &endpoints),
                 Err(error) if !self.reported.swap(true, Relaxed) => tracing::warn!(
                     target: "propylon_gateway",
                     "host not found in upstream \"{host}\": {error}; what needs it answers 502, and it is tried again"
@@ -246,9 +246,9 @@ impl Entry {
                     let answer = watch.changed().await;
                     let Some(entry) = entry.upgrade() else { return };
                     match answer {
-                        Ok(found) => entry.changed(&server, found.to_vec()),
+                        Ok(found) => entry.changed(&server, &found),
                         // The name is gone: so are its servers.
-                        Err(error) if error.is_final() => entry.changed(&server, Vec::new()),
+                        Err(error) if error.is_final() => entry.changed(&server, &[]),
                         Err(error) => tracing::warn!(target: "propylon_gateway", "{error}"),
                     }
                 }
@@ -257,12 +257,12 @@ impl Entry {
         }
     }
 
-    fn changed(&self, server: &UpstreamServer, endpoints: Vec<Endpoint>) {
+    fn changed(&self, server: &UpstreamServer, endpoints: &[Endpoint]) {
         let known = self
             .found
             .lock()
             .iter()
-            .any(|(known, found)| known == server && found.as_ref() == Some(&endpoints));
+            .any(|(known, found)| known == server && found.as_deref() == Some(endpoints));
         if !known {
             let addresses: Vec<_> = endpoints.iter().map(|endpoint| endpoint.ip.to_string()).collect();
             tracing::info!(

@@ -76,11 +76,10 @@ pub(crate) fn report_try(exchange: &Exchange, error: &BoxError) {
 /// Records that no peer was there, as the try that it would have been (nginx: the group's name in `$upstream_addr`).
 fn record_nobody(exchange: &Exchange, error: &BoxError) {
     use propylon_balance::Error as Nobody;
-    let group = match error.downcast_ref() {
-        Some(
-            Nobody::NoLivePeers { group } | Nobody::QueueFull { group } | Nobody::QueueTimeout { group },
-        ) => group,
-        _ => return,
+    let Some(Nobody::NoLivePeers { group } | Nobody::QueueFull { group } | Nobody::QueueTimeout { group }) =
+        error.downcast_ref()
+    else {
+        return;
     };
     exchange.open_try(group.clone()).failed(status(&**error));
 }

@@ -182,19 +182,17 @@ fn method(definition: Option<&Definition>) -> (Method, Bound) {
         config::Better::HeaderInflight => Better::HeaderInflight,
         config::Better::LastByteInflight => Better::LastByteInflight,
     };
-    let Some(Definition::Named(upstream)) = definition else { return (Method::RoundRobin, Bound::ToNone) };
+    let Some(Definition::Named(upstream)) = definition else { return (Method::RoundRobin, Bound::Free) };
     match &upstream.method {
-        config::Method::RoundRobin => (Method::RoundRobin, Bound::ToNone),
-        config::Method::LeastConn => (Method::LeastConn, Bound::ToNone),
-        config::Method::IpHash => (Method::IpHash, Bound::ToAddress),
-        config::Method::Hash { key, consistent: false } => (Method::Hash, Bound::ToTemplate(key.clone())),
-        config::Method::Hash { key, consistent: true } => {
-            (Method::Consistent, Bound::ToTemplate(key.clone()))
-        }
-        config::Method::Random => (Method::Random, Bound::ToNone),
-        config::Method::RandomTwo(by) => (Method::RandomTwo(better(*by)), Bound::ToNone),
-        config::Method::LeastTime(by) => (Method::LeastTime(better(*by)), Bound::ToNone),
-        config::Method::PeakEwma => (Method::PeakEwma, Bound::ToNone),
+        config::Method::RoundRobin => (Method::RoundRobin, Bound::Free),
+        config::Method::LeastConn => (Method::LeastConn, Bound::Free),
+        config::Method::IpHash => (Method::IpHash, Bound::Address),
+        config::Method::Hash { key, consistent: false } => (Method::Hash, Bound::Template(key.clone())),
+        config::Method::Hash { key, consistent: true } => (Method::Consistent, Bound::Template(key.clone())),
+        config::Method::Random => (Method::Random, Bound::Free),
+        config::Method::RandomTwo(by) => (Method::RandomTwo(better(*by)), Bound::Free),
+        config::Method::LeastTime(by) => (Method::LeastTime(better(*by)), Bound::Free),
+        config::Method::PeakEwma => (Method::PeakEwma, Bound::Free),
     }
 }
 
@@ -291,7 +289,7 @@ pub(crate) fn nowhere(settings: &Settings) -> Leaf {
         definition: None,
         pool: Pool::new(Keepalive::off()),
         balancer: balancer(Group::new(""), Method::RoundRobin),
-        bound: Bound::ToNone,
+        bound: Bound::Free,
     };
     leaf(&any, any.balancer.clone(), settings, None, Http1::H1)
 }

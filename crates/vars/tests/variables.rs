@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
-use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep, ProxyHost};
+use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep, ProxyHost, Tls};
 use propylon_vars::{Definitions, set_uri};
 use support::{connection, headers, ip, logged, on, request};
 use tokio::time::Instant;
@@ -156,8 +156,20 @@ async fn addresses_as_bytes() {
 #[tokio::test]
 async fn over_tls() {
     let mut connection = connection();
-    connection.tls = true;
-    assert_eq!(value("$scheme $https", &on(connection, "/", &[])), "https on");
+    let plain = on(connection.clone(), "/", &[]);
+    assert_eq!(value("$scheme $https $ssl_protocol $ssl_session_reused", &plain), "http - - -");
+    connection.tls = Some(Tls {
+        protocol: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256",
+        server_name: Some("a.test".into()),
+        resumed: true,
+    });
+    let secured = on(connection, "/", &[]);
+    assert_eq!(value("$scheme $https", &secured), "https on");
+    assert_eq!(
+        value("$ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused", &secured),
+        "TLSv1.3 TLS_AES_128_GCM_SHA256 a.test r"
+    );
 }
 
 #[tokio::test]

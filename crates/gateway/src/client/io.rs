@@ -16,7 +16,7 @@ use super::{Client, Phase, Timeouts};
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
-    Tls(Box<ServerStream<Stream>>),
+    Tls(Box<ServerStream<Self>>),
 }
 
 /// A client's stream as the HTTP engine sees it: what passes is counted, a write that the client does not take is

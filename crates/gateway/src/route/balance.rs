@@ -16,10 +16,12 @@ use super::retry;
 /// By what requests are bound to a peer.
 #[derive(Clone, Debug)]
 pub(crate) enum Bound {
-    ToNone,
+    /// Nothing.
+    Free,
     /// The client's address.
-    ToAddress,
-    ToTemplate(Template),
+    Address,
+    /// What this gives.
+    Template(Template),
 }
 
 /// Sends to a peer, over the connections and with the timeouts of a route.
@@ -48,10 +50,10 @@ impl Dispatch<Peer, Body> for ToPeer {
 
     fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {
         match (&self.bound, request.extensions().get::<Exchange>()) {
-            (Bound::ToAddress, Some(exchange)) => {
+            (Bound::Address, Some(exchange)) => {
                 pick(exchange.client().as_ip().map_or(Key::None, Key::Address))
             }
-            (Bound::ToTemplate(template), Some(exchange)) => pick(Key::Bytes(&template.eval(exchange))),
+            (Bound::Template(template), Some(exchange)) => pick(Key::Bytes(&template.eval(exchange))),
             _ => pick(Key::None),
         }
     }
