@@ -26,7 +26,7 @@ fn faults_of_templates() {
     );
     check(
         "$ssl_curve",
-        0..13,
+        0..10,
         "`$ssl_curve` is not built into this version of propylon",
         "a variable that this version has",
     );
@@ -89,7 +89,7 @@ fn all_faults_of_definitions_in_one_report() {
         "first Key 0..5: unknown variable `$hots`",
         "first Default 0..1: a `$` without a variable's name after it",
         "first Default 6..22: unknown variable `$nothing_like_it`",
-        "first Value(0) 0..11: `$ssl_ciphers` is not built into this version of propylon",
+        "first Value(0) 0..12: `$ssl_ciphers` is not built into this version of propylon",
         "uri Name 0..3: `$uri` is a built-in variable",
         "FIRST Name 0..5: `$first` is defined twice",
         "no-name Name 0..7: `no-name` cannot be a variable's name",
