@@ -157,7 +157,7 @@ async fn addresses_as_bytes() {
 async fn over_tls() {
     let mut connection = connection();
     let plain = on(connection.clone(), "/", &[]);
-    assert_eq!(value("$scheme $https $ssl_protocol $ssl_session_reused", &plain), "http - - -");
+    assert_eq!(value("$scheme $https $ssl_protocol $ssl_session_reused", &plain), "http  - -");
     connection.tls = Some(Tls {
         protocol: "TLSv1.3",
         cipher: "TLS_AES_128_GCM_SHA256",
