@@ -405,3 +405,39 @@ fn too_large_a_body_is_413() {
     assert_eq!(chunked, 200);
     assert!(String::from_utf8_lossy(&last).contains("Content-Length: 3\r\n"), "a whole body has a length");
 }
+
+#[test]
+fn interim_responses_reach_the_client_first() {
+    let listen = address();
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x-mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n\r\n";
+    let gate = propylon_testkit::gate::Gate::new();
+    let held = gate.clone();
+    let peer = RawPeer::tcp(move |_| {
+        let read =
+            Plan::new().read_request().write("HTTP/1.1 100 Continue\r\n\r\n").write(hints).write(hints);
+        read.wait(&held).write(GOOD)
+    });
+    let _gateway = one(listen, "", &format!("{{ address = \"{}\" }}", peer.addr()), "");
+    let mut client = std::net::TcpStream::connect(listen).unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let hint = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
+    let mut early = vec![0; 2 * hint.len()];
+    std::io::Read::read_exact(&mut client, &mut early).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&early).to_lowercase(),
+        hint.repeat(2).to_lowercase(),
+        "before the final head"
+    );
+    gate.open();
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut client, &mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("good"), "{rest}");
+
+    let mut old = std::net::TcpStream::connect(listen).unwrap();
+    std::io::Write::write_all(&mut old, b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut old, &mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "HTTP/1.0 knows none: {answer}");
+}

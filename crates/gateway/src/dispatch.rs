@@ -157,6 +157,8 @@ async fn call(visit: &mut Visit, location: &Location) -> Result<Response<Body>, 
     *request.version_mut() = visit.parts.version;
     *request.headers_mut() = std::mem::take(&mut visit.parts.headers);
     let extensions = request.extensions_mut();
+    // The engine's own: the handle for interim responses too, which later rounds have no use for.
+    *extensions = std::mem::take(&mut visit.parts.extensions);
     extensions.insert(visit.exchange.clone());
     extensions.insert(visit.path.clone());
     location.route.call(request).await.map_err(|_| Closed)

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Request, response};
 use http_body::{Body, Frame, SizeHint};
 use propylon_h1::client::Counters;
+use propylon_h1::server::Interim;
 
 use crate::connect::Socket;
 use crate::idle::State;
@@ -105,9 +106,14 @@ impl Connection {
 
     /// Sends `request` and waits for the head of the response, which has been judged. `kept`: the peer may have closed the
     /// connection already, and then the request should come back, if it may.
-    pub(crate) async fn send(&mut self, request: Outbound, kept: bool) -> Result<Answer, Failure> {
+    pub(crate) async fn send(
+        &mut self,
+        request: Outbound,
+        kept: bool,
+        listener: Option<Interim>,
+    ) -> Result<Answer, Failure> {
         match (self, request) {
-            (Self::H1(connection), request) => connection.send(request, kept).await,
+            (Self::H1(connection), request) => connection.send(request, kept, listener).await,
             (Self::Hyper(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
             // Only connections with the same settings replace each other.
             (Self::Hyper(_), Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),

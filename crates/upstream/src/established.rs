@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use propylon_h1::server::Interim;
 use tower_service::Service;
 
 use crate::attempt::Attempt;
@@ -74,31 +75,37 @@ where
     }
 
     /// A second call fails: the connection is taken by the first.
-    fn call(&mut self, request: Request<B>) -> Sending {
+    fn call(&mut self, mut request: Request<B>) -> Sending {
         let Some(ready) = self.connection.take() else {
             return Sending::failed(Error::Closed { sent: false });
         };
+        let listener = request.extensions_mut().remove::<Interim>();
         match prepare(request, &ready.route.transport) {
-            Ok(request) => Sending(Box::pin(ready.send(request))),
+            Ok(request) => Sending(Box::pin(ready.send(request, listener))),
             Err(error) => Sending::failed(error),
         }
     }
 }
 
 impl Ready {
-    async fn send(mut self, request: Request<Outgoing>) -> Result<Response<Body>, BoxError> {
+    async fn send(
+        mut self,
+        request: Request<Outgoing>,
+        listener: Option<Interim>,
+    ) -> Result<Response<Body>, BoxError> {
         let progress = request.body().progress();
         let closes = head::closes(request.headers());
 
         self.lease.begin();
-        let mut result = self.lease.connection.send(Outbound::Plain(request), self.kept).await;
+        let mut result =
+            self.lease.connection.send(Outbound::Plain(request), self.kept, listener.clone()).await;
         if let Err(failure) = &mut result
             && self.kept
             && let Some(again) = failure.again.take()
         {
             self.replace(failure.arrived.then(|| failure.error.status())).await?;
             self.lease.begin();
-            result = self.lease.connection.send(again, false).await;
+            result = self.lease.connection.send(again, false, listener).await;
         }
 
         let Answer { parts, incoming, heads } = result.map_err(|failure| {

@@ -10,6 +10,7 @@ use http::{Method, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use propylon_h1::client::{self, Config, Counters, Progress, Unsent};
+use propylon_h1::server::Interim;
 use propylon_h1::{
     BodyError, EncodeError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, ResponseHead,
 };
@@ -40,15 +41,24 @@ struct Place {
 }
 
 /// Brings the connection back when the engine is done with it, and sees no reason to close it.
-pub(crate) struct Keeper(Arc<Place>);
+pub(crate) struct Keeper {
+    place: Arc<Place>,
+    /// Who wants to hear of interim responses.
+    listener: Option<Interim>,
+}
 
 impl client::Keeper<Socket> for Keeper {
-    fn interim(&mut self, head: ResponseHead) {
-        self.0.interim.fetch_add(head.head_len as u64, Relaxed);
+    fn interim(&mut self, mut head: ResponseHead) {
+        self.place.interim.fetch_add(head.head_len as u64, Relaxed);
+        // 100 answers what this hop expected, not the client.
+        if let Some(listener) = self.listener.as_ref().filter(|_| head.status != StatusCode::CONTINUE) {
+            head::remove_hop_by_hop(&mut head.headers);
+            let _ = listener.send(head.status, &head.headers); // too late, or too many: the client can do without
+        }
     }
 
     fn give_back(self, connection: client::Connection<Socket>) {
-        *self.0.connection.lock() = Some(connection);
+        *self.place.connection.lock() = Some(connection);
     }
 }
 
@@ -84,7 +94,12 @@ impl Connection {
         &self.counters
     }
 
-    pub(crate) async fn send(&mut self, request: Outbound, kept: bool) -> Result<Answer, Failure> {
+    pub(crate) async fn send(
+        &mut self,
+        request: Outbound,
+        kept: bool,
+        listener: Option<Interim>,
+    ) -> Result<Answer, Failure> {
         self.place.interim.store(0, Relaxed);
         let connection = self.place.connection.lock().take();
         let Some(connection) = connection else {
@@ -94,7 +109,7 @@ impl Connection {
                 arrived: false,
             });
         };
-        let keeper = Keeper(Arc::clone(&self.place));
+        let keeper = Keeper { place: Arc::clone(&self.place), listener };
         let (tunnel, repeatable, sending) = match request {
             Outbound::Plain(request) => {
                 let repeatable = may_repeat(&request);

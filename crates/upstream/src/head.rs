@@ -1,6 +1,8 @@
 //! Which response heads may be passed on (RFC 9112 6): what the parser above lets through is judged here.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, StatusCode, Version, response};
 
 use crate::HeadFault;
@@ -35,6 +37,21 @@ pub(crate) fn check(head: &mut response::Parts) -> Result<(), HeadFault> {
 pub(crate) fn keeps_alive(head: &response::Parts) -> bool {
     // A peer that speaks HTTP/1.0 may keep the connection, but nginx does not believe it, and neither do we.
     head.version == Version::HTTP_11 && !closes(&head.headers)
+}
+
+/// Removes what is between the peer and us (RFC 9110 7.6.1), and what frames a message that an interim response is not.
+pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|&b| b == b','))
+        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        .collect();
+    let always = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, TE, TRAILER, UPGRADE];
+    let old = ["keep-alive", "proxy-connection"].map(HeaderName::from_static);
+    for name in always.into_iter().chain(old).chain(named) {
+        headers.remove(name);
+    }
 }
 
 /// Whether `Connection` says `close`.

@@ -40,8 +40,10 @@
 //!   empty body keeps a `Content-Length: 0`. Request trailers are not sent. HTTP/1.0 gets `Connection: close`.
 //! - **Refuses heads in doubt** (502): not HTTP/1, malformed lines (folded ones and lines without a colon too),
 //!   `Content-Length` with `Transfer-Encoding`, differing or invalid lengths, codings other than `chunked`, a 101 that
-//!   nobody asked for, more than eight interim responses (fewer are swallowed), too many bytes or fields. A 204 loses its
+//!   nobody asked for, more than eight interim responses, too many bytes or fields. A 204 loses its
 //!   framing fields. Other fields and the reason phrase stay as they came.
+//! - **Passes interim responses on** (103 and the like; not 100) to the [`Interim`] in the request's extensions, without their
+//!   hop-by-hop fields.
 //! - **Cuts, never completes**: a request body that fails closes the connection, so that the peer cannot take the request
 //!   for a whole one; a response body that is cut short is an error, never an end.
 //! - **Passes early responses** while the request body is still being sent, also from a peer that then closes. That
@@ -67,8 +69,7 @@
 //! | extensions of a response | [`propylon_h1::ReceivedResponse`], [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
 //! ## What it does not
-//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused), source address, PROXY protocol or forwarding of interim
-//! responses. No names: resolve first, [`Peers::set`] later. No weights, marks or retry policy: [`RoundRobin`] goes to the
+//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused), source address or PROXY protocol. No names: resolve first, [`Peers::set`] later. No weights, marks or retry policy: [`RoundRobin`] goes to the
 //! next peer only when there was no connection. No timeouts but connecting: put a layer into [`Client::layer`].
 //!
 //! ## nginx
@@ -131,6 +132,7 @@ pub use established::{Established, Sending};
 pub use future::ResponseFuture;
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
+pub use propylon_h1::server::Interim;
 pub use round_robin::{Peers, Rotation, RoundRobin};
 pub use secure::{Handshake, Secure, Secured, ServerName};
 pub use target::Target;

@@ -49,9 +49,12 @@ impl<S: Service> server::Service for Served<S> {
 
     fn call(
         &self,
-        request: Request<RequestBody>,
-        _: Context,
+        mut request: Request<RequestBody>,
+        context: Context,
     ) -> impl Future<Output = Result<Response<S::Body>, Closed>> + Send {
+        if let Some(interim) = context.interim() {
+            request.extensions_mut().insert(interim);
+        }
         self.service.clone().call(self.client.clone(), request.map(Received::H1))
     }
 }
