@@ -20,6 +20,7 @@ pin_project! {
 }
 
 impl<T, B> ResponseBody<T, B> {
+    #[inline]
     pub(crate) fn new(inner: B, picked: Picked<T>) -> Self {
         Self { inner, picked: Some(picked) }
     }
@@ -30,6 +31,7 @@ impl<T, B> ResponseBody<T, B> {
     }
 
     /// The body beneath, of which everything has been had already: the peer's place is free.
+    #[inline]
     pub fn finish(mut self) -> B {
         if let Some(picked) = self.picked.take() {
             picked.ended();

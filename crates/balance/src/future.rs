@@ -14,6 +14,14 @@ use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::service::{Dispatch, Outcome, begin};
 
+/// A request whose service is not ready yet.
+struct Prepared<T, D, S, B> {
+    dispatch: D,
+    picked: Picked<T>,
+    service: S,
+    request: Request<B>,
+}
+
 type Wait<T> = Pin<Box<dyn Future<Output = Result<(Picked<T>, Duration), Error>> + Send>>;
 
 pin_project! {
@@ -34,8 +42,9 @@ pin_project! {
         Failed { error: E },
         // No peer was to be had.
         Nobody { error: Error },
-        Waiting { dispatch: D, wait: Wait<T>, request: Request<B> },
-        Ready { dispatch: D, picked: Picked<T>, service: S, request: Option<Request<B>> },
+        // The slow ways: what they keep has a box, so that the quick one is small.
+        Waiting { wait: Wait<T>, rest: Box<(D, Request<B>)> },
+        Ready { rest: Box<Prepared<T, D, S, B>> },
         Sending { dispatch: D, picked: Option<Picked<T>>, #[pin] future: F },
         Done,
     }
@@ -55,13 +64,14 @@ where
     }
 
     pub(crate) fn waiting(dispatch: D, wait: Wait<T>, request: Request<B>) -> Self {
-        Self { state: State::Waiting { dispatch, wait, request } }
+        Self { state: State::Waiting { wait, rest: Box::new((dispatch, request)) } }
     }
 
     pub(crate) fn ready(dispatch: D, picked: Picked<T>, service: D::Service, request: Request<B>) -> Self {
-        Self { state: State::Ready { dispatch, picked, service, request: Some(request) } }
+        Self { state: State::Ready { rest: Box::new(Prepared { dispatch, picked, service, request }) } }
     }
 
+    #[inline]
     pub(crate) fn sending(
         dispatch: D,
         picked: Picked<T>,
@@ -91,25 +101,22 @@ where
                         result.map(|response| response.map(|body| ResponseBody::new(body, picked))),
                     );
                 }
-                Project::Ready { service, .. } => {
-                    let ready = ready!(service.poll_ready(cx));
-                    if let Replace::Ready { dispatch, mut picked, mut service, request } =
-                        state.as_mut().project_replace(State::Done)
-                    {
+                Project::Ready { rest } => {
+                    let ready = ready!(rest.service.poll_ready(cx));
+                    if let Replace::Ready { rest } = state.as_mut().project_replace(State::Done) {
+                        let Prepared { dispatch, mut picked, mut service, request } = *rest;
                         if let Err(error) = ready {
                             judge(&mut picked, dispatch.outcome(Err(&error)));
                             return Poll::Ready(Err(error));
                         }
-                        let Some(request) = request else { return Poll::Pending };
                         let future = service.call(request);
                         state.set(State::Sending { dispatch, picked: Some(picked), future });
                     }
                 }
                 Project::Waiting { wait, .. } => {
                     let picked = ready!(wait.as_mut().poll(cx));
-                    if let Replace::Waiting { dispatch, request, .. } =
-                        state.as_mut().project_replace(State::Done)
-                    {
+                    if let Replace::Waiting { rest, .. } = state.as_mut().project_replace(State::Done) {
+                        let (dispatch, request) = *rest;
                         match picked {
                             Ok((picked, time)) => {
                                 dispatch.waited(&request, time);

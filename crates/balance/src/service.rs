@@ -94,6 +94,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let tried = request.extensions().get::<Tried>();
         let picked = self.dispatch.with_key(&request, |key| self.balancer.pick_or_wait(key, tried));
@@ -113,6 +114,7 @@ where
 }
 
 /// The peer is chosen: off it goes.
+#[inline]
 pub(crate) fn begin<T, D, B>(dispatch: D, picked: Picked<T>, request: Request<B>) -> ResponseFuture<T, D, B>
 where
     D: Dispatch<T, B>,

@@ -52,6 +52,7 @@ impl<S, P, B> ResponseFuture<S, P, B>
 where
     S: Service<Request<B>>,
 {
+    #[inline]
     pub(crate) fn once(future: S::Future) -> Self {
         Self { state: State::Trying { future, service: None }, more: None }
     }

@@ -59,6 +59,7 @@ where
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let Shared { policy, settings, budget } = &*self.shared;
         let peers = policy.peers();

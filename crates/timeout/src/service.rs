@@ -66,6 +66,7 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let limits = request.extensions().get().copied().unwrap_or(self.limits);
         let connect = request.method() == Method::CONNECT;

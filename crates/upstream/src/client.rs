@@ -57,6 +57,7 @@ impl<L> Client<L> {
 
     /// A service that sends to `peer`, whatever is in the request's extensions.
     #[must_use]
+    #[inline]
     pub fn to(&self, peer: Peer) -> ToPeer<L>
     where
         L: Clone,
@@ -64,6 +65,7 @@ impl<L> Client<L> {
         ToPeer { client: self.clone(), peer }
     }
 
+    #[inline]
     pub(crate) fn send<B>(&self, candidates: Candidates, request: Request<B>) -> ResponseFuture<L, B>
     where
         L: Layer<Established> + Clone,
@@ -119,6 +121,7 @@ where
         Poll::Ready(Ok(()))
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.client.send(Candidates::one(self.peer.clone()), request)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
@@ -33,8 +33,9 @@ pin_project! {
     #[project = StateProj]
     enum State<L, B, S, F> {
         Failed { error: Option<Error> },
-        Opening { opening: Opening, layer: L, request: Option<Request<B>> },
-        Ready { service: S, request: Option<Request<B>> },
+        // The slow ways: what they keep has a box, so that the quick one is small.
+        Opening { opening: Opening, layer: L, request: Option<Box<Request<B>>> },
+        Ready { service: S, request: Option<Box<Request<B>>> },
         Sending { #[pin] future: F },
     }
 }
@@ -44,6 +45,7 @@ where
     L: Layer<Established>,
     L::Service: Service<Request<B>>,
 {
+    #[inline]
     pub(crate) fn new(
         opened: Opened,
         layer: &L,
@@ -53,14 +55,20 @@ where
     where
         L: Clone,
     {
-        let request = Some(request);
         let mut attempt = None;
         let state = match opened {
             Opened::Now(established) => {
                 attempt = established.attempt();
-                State::Ready { service: layer.layer(established), request }
+                let mut service = layer.layer(established);
+                // Nearly always ready at once: then the request moves straight into its future.
+                match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(Ok(())) => State::Sending { future: service.call(request) },
+                    _ => State::Ready { service, request: Some(Box::new(request)) },
+                }
             }
-            Opened::Later(opening) => State::Opening { opening, layer: layer.clone(), request },
+            Opened::Later(opening) => {
+                State::Opening { opening, layer: layer.clone(), request: Some(Box::new(request)) }
+            }
             Opened::Never(error) => State::Failed { error: Some(error) },
         };
         Self { state, attempt, failure_status }
@@ -99,7 +107,7 @@ where
                         break Err(error.into());
                     }
                     let Some(request) = request.take() else { break Err(Error::NoPeer.into()) };
-                    let future = service.call(request);
+                    let future = service.call(*request);
                     this.state.set(State::Sending { future });
                 }
                 StateProj::Sending { future } => break ready!(future.poll(cx)).map_err(Into::into),

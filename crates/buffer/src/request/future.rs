@@ -31,9 +31,10 @@ pin_project! {
     #[project_replace = Replace]
     enum State<S, F> {
         Failed { error: BoxError },
-        Filling { filling: Filling, parts: request::Parts, service: S },
+        // What waits has a box, so that what does not is small.
+        Filling { filling: Filling, rest: Box<(request::Parts, S)> },
         // The whole body is here, and the service is not ready yet.
-        Waiting { replay: Replay, parts: request::Parts, service: S },
+        Waiting { replay: Replay, rest: Box<(request::Parts, S)> },
         Calling { #[pin] future: F },
         Done,
     }
@@ -52,7 +53,7 @@ where
     }
 
     pub(crate) fn filling(filling: Filling, parts: request::Parts, service: S) -> Self {
-        Self { state: State::Filling { filling, parts, service } }
+        Self { state: State::Filling { filling, rest: Box::new((parts, service)) } }
     }
 }
 
@@ -70,20 +71,17 @@ where
                 Project::Calling { future } => return future.poll(cx).map_err(Into::into),
                 Project::Filling { filling, .. } => {
                     let replay = ready!(filling.as_mut().poll(cx));
-                    if let Replace::Filling { parts, service, .. } =
-                        state.as_mut().project_replace(State::Done)
-                    {
+                    if let Replace::Filling { rest, .. } = state.as_mut().project_replace(State::Done) {
                         state.set(match replay {
-                            Ok(replay) => State::Waiting { replay, parts, service },
+                            Ok(replay) => State::Waiting { replay, rest },
                             Err(error) => State::Failed { error },
                         });
                     }
                 }
-                Project::Waiting { service, .. } => {
-                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
-                    if let Replace::Waiting { replay, parts, mut service } =
-                        state.as_mut().project_replace(State::Done)
-                    {
+                Project::Waiting { rest, .. } => {
+                    ready!(rest.1.poll_ready(cx)).map_err(Into::into)?;
+                    if let Replace::Waiting { replay, rest } = state.as_mut().project_replace(State::Done) {
+                        let (parts, mut service) = *rest;
                         let request = Request::from_parts(parts, RequestBody::whole(replay));
                         state.set(State::Calling { future: service.call(request) });
                     }

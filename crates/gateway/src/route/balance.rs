@@ -44,6 +44,7 @@ impl Dispatch<Peer, Body> for ToPeer {
     type Body = propylon_timeout::ResponseBody<propylon_upstream::Body>;
     type Error = BoxError;
 
+    #[inline]
     fn service(&self, peer: &Peer) -> Self::Service {
         self.client.to(peer.clone())
     }

@@ -53,6 +53,7 @@ where
         self.0.get_mut().0.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.body().is_end_stream() {
             return BufferFuture::Empty { future: self.0.get_mut().0.call(request) };
