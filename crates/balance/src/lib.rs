@@ -45,7 +45,7 @@
 //! - **Watches** (nginx's passive health): [`max_fails`](Server::max_fails) failures within
 //!   [`fail_timeout`](Server::fail_timeout) make a peer unavailable for as long; then one request tries it. What is a failure
 //!   [`Dispatch::outcome`] says; a response body that fails is one. The only peer of a group is never unavailable.
-//!   [`Group::set_healthy`] takes the verdict of active checks.
+//!   [`HealthCheck`] probes peers, by whatever means the caller has, and [`Group::set_healthy`] takes its verdict.
 //! - **Keeps within limits**: [`max_conns`](Server::max_conns) is exact over all workers; with a
 //!   [queue](GroupBuilder::queue) requests wait for a place, the first come first, on whatever worker.
 //! - **Starts slowly**: the share of a peer that has come back grows in a line over [`slow_start`](Server::slow_start).
@@ -54,7 +54,7 @@
 //! - **Tells**: an [observer](GroupBuilder::observer) hears of peers that become unavailable and available.
 //!
 //! ## What it does not
-//! It sends nothing again (a retry layer around it does, with [`Tried`]), resolves no names, probes nothing by itself.
+//! It sends nothing again (a retry layer around it does, with [`Tried`]) and resolves no names; what a probe is, it does not know.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -62,6 +62,7 @@
 //! | `server` … `weight` `max_conns` `max_fails` `fail_timeout` `slow_start` `backup` `down` `drain` `route` | [`Server`] |
 //! | `least_conn` `ip_hash` `hash` `random` `least_time` | [`Method`] |
 //! | `queue` | [`GroupBuilder::queue`] |
+//! | `health_check` | [`HealthCheck`] |
 //! | `zone` | a [`Group`] always is |
 //!
 //! Differences: times are counted in milliseconds, not in seconds. The turn is each worker's own, as in nginx without `zone`.
@@ -80,6 +81,7 @@ mod body;
 mod error;
 mod future;
 mod group;
+mod health;
 mod method;
 mod pick;
 mod queue;
@@ -94,6 +96,7 @@ pub use body::ResponseBody;
 pub use error::{BuildError, Error};
 pub use future::ResponseFuture;
 pub use group::{Change, Group, GroupBuilder, Peer, Peers};
+pub use health::HealthCheck;
 pub use method::{Better, Method};
 pub use pick::Key;
 pub use server::Server;

@@ -21,6 +21,8 @@ pub(crate) struct State {
     recovered: AtomicU64,
     /// Whether active checks keep it out.
     unhealthy: AtomicBool,
+    /// Whether it has been probed.
+    probed: AtomicBool,
     /// Whether it has been reported as unavailable.
     reported: AtomicBool,
     /// Averages in microseconds; 0: not known.
@@ -72,6 +74,15 @@ impl State {
 
     pub(crate) fn is_healthy(&self) -> bool {
         !self.unhealthy.load(Relaxed)
+    }
+
+    /// Whether no active check has probed it yet, nor judged it.
+    pub(crate) fn is_new_to_checks(&self) -> bool {
+        !self.probed.load(Relaxed) && self.is_healthy()
+    }
+
+    pub(crate) fn was_checked(&self) {
+        self.probed.store(true, Relaxed);
     }
 
     /// Takes the verdict of active checks. Returns whether it is another one than before.
