@@ -441,3 +441,35 @@ fn interim_responses_reach_the_client_first() {
     std::io::Read::read_to_string(&mut old, &mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "HTTP/1.0 knows none: {answer}");
 }
+
+#[test]
+fn peers_that_say_they_are_unwell_get_no_requests() {
+    let (listen, well) = (address(), Arc::new(AtomicBool::new(true)));
+    let answer = |well: &AtomicBool, name: &str, request: &[u8]| {
+        let asked = request.starts_with(b"GET /health HTTP/1.1\r\n");
+        let text = if asked && !well.load(SeqCst) { "maintenance" } else { name };
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())
+    };
+    let state = Arc::clone(&well);
+    let moody = RawPeer::tcp(move |_| {
+        let state = Arc::clone(&state);
+        Plan::new().answer(move |request| answer(&state, "moody", request)).forever()
+    });
+    let steady = numbered(1);
+    let gateway = Propylon::start(&format!(
+        "[runtime]\nworkers = 1\n[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n\
+         [upstream.u]\nserver = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]\n\
+         [upstream.u.health_check]\ninterval = \"20ms\"\nuri = \"/health\"\nfails = 2\nmatch = {{ body = \"!maintenance\" }}\n\
+         [[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://u\"\n",
+        moody.addr(),
+        steady.addr()
+    ));
+    let served = || [get(listen).1, get(listen).1].concat();
+    assert!(served().contains("moody"));
+    well.store(false, SeqCst);
+    says(&gateway, "unhealthy");
+    assert!((0..5).all(|_| served() == "11"), "its answers are good, but it says that it is unwell");
+    well.store(true, SeqCst);
+    until("it is well again", LIMIT, || served().contains("moody").then_some(()));
+    says(&gateway, "the body does not match");
+}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::balance::{Better, Method, Upstream, UpstreamServer};
+use crate::balance::{Better, HealthCheck, Method, Upstream, UpstreamServer};
 use crate::config::Config;
 use crate::effective::Effective;
 use crate::reader::quote;
@@ -75,6 +75,9 @@ fn group(text: &mut String, upstream: &Upstream) {
         let timeout = queue.timeout.as_millis();
         let _ = writeln!(text, "queue = {{ size = {}, timeout = \"{timeout}ms\" }}", queue.size);
     }
+    if let Some(check) = &upstream.health_check {
+        let _ = writeln!(text, "health_check = {}", health_check(check));
+    }
     let _ = write!(
         text,
         "keepalive = {}\nkeepalive_requests = {}\nkeepalive_time = \"{}ms\"\nkeepalive_timeout = \"{}ms\"\n",
@@ -108,6 +111,28 @@ fn server(server: &UpstreamServer) -> String {
         let _ = write!(text, ", service = {}", quote(service));
     }
     text + " }"
+}
+
+fn health_check(check: &HealthCheck) -> String {
+    let status: Vec<String> =
+        check.status.iter().map(|(first, last)| format!("\"{first}-{last}\"")).collect();
+    let body = check.body.as_ref().map_or_else(String::new, |body| {
+        let not = if body.found { "" } else { "!" };
+        format!(", body = {}", quote(&format!("{not}{}", body.pattern)))
+    });
+    let port = check.port.map_or_else(String::new, |port| format!(", port = {port}"));
+    format!(
+        "{{ interval = \"{}ms\", jitter = \"{}ms\", fails = {}, passes = {}, uri = {}{port}, timeout = \"{}ms\", \
+         mandatory = {}, match = {{ status = [{}]{body} }} }}",
+        check.interval.as_millis(),
+        check.jitter.as_millis(),
+        check.fails,
+        check.passes,
+        quote(&check.uri),
+        check.timeout.as_millis(),
+        check.mandatory,
+        status.join(", "),
+    )
 }
 
 fn method(method: &Method) -> String {

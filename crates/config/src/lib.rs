@@ -97,7 +97,7 @@ pub use propylon_vars::Template;
 
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};
 pub use crate::address::Address;
-pub use crate::balance::{Better, Method, Queue, Upstream, UpstreamServer};
+pub use crate::balance::{Better, BodyMatch, HealthCheck, Method, Queue, Upstream, UpstreamServer};
 pub use crate::buffer::Buffers;
 pub use crate::config::{Config, Loaded, load, parse};
 pub use crate::effective::{Effective, Level, Origin, Setting};

@@ -9,6 +9,7 @@ use propylon_config::{Config, Workers};
 
 use crate::error::StartError;
 use crate::given::Given;
+use crate::health::Probe;
 use crate::listener::Listeners;
 use crate::names::Definition;
 use crate::router::Router;
@@ -75,6 +76,7 @@ impl Gateway {
         }
         gateway.listeners.keep_paths(false);
         gateway.runtime.names.follow();
+        check_health(&gateway.runtime, &config);
         Ok(gateway)
     }
 
@@ -96,6 +98,7 @@ impl Gateway {
         self.listeners.close_others(&config.listeners);
         self.runtime.names.forget(|known| has(&config, known));
         self.runtime.names.follow();
+        check_health(&self.runtime, &config);
         self.config = config;
         Ok(())
     }
@@ -216,6 +219,11 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<Vec<Strin
     let unresolved = runtime.names.resolve().await.into_iter();
     faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
     Ok(faults)
+}
+
+/// Begins to ask peers whether they are well, as this configuration has it.
+fn check_health(runtime: &Arc<Runtime>, config: &Config) {
+    runtime.names.check(|upstream, check| Probe::new(upstream, check, config, runtime));
 }
 
 /// Whether a configuration has this upstream.

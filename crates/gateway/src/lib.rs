@@ -62,6 +62,7 @@ mod explain;
 mod gateway;
 mod given;
 mod handshake;
+mod health;
 mod listener;
 mod names;
 mod page;

@@ -13,6 +13,7 @@ use propylon_resolver::{Endpoint, Question, Resolver};
 use propylon_upstream::Peer;
 use tokio::task::AbortHandle;
 
+use crate::health::Probe;
 use crate::upstreams::report_change;
 
 /// How long the start waits for names.
@@ -80,6 +81,8 @@ struct Entry {
     /// Whether the error log knows that a name is missing.
     reported: AtomicBool,
     following: Mutex<Vec<AbortHandle>>,
+    /// The active checks.
+    checking: Mutex<Option<AbortHandle>>,
 }
 
 impl Names {
@@ -137,6 +140,7 @@ impl Names {
             found: Mutex::new(found.collect()),
             reported: AtomicBool::new(false),
             following: Mutex::default(),
+            checking: Mutex::default(),
         });
         entry.publish();
         entries.push(entry);
@@ -165,6 +169,22 @@ impl Names {
     pub(crate) fn follow(&self) {
         for entry in self.entries.lock().iter() {
             entry.follow();
+        }
+    }
+
+    /// Checks the peers of each upstream that asks for it, from now on; `probe` makes what asks one of them.
+    pub(crate) fn check(&self, probe: impl Fn(&config::Upstream, &config::HealthCheck) -> Probe) {
+        for entry in self.entries.lock().iter() {
+            let Definition::Named(upstream) = &entry.definition else { continue };
+            let Some(check) = &upstream.health_check else {
+                // Nobody would ever find out that a peer is well again.
+                entry.group.peers().iter().for_each(|peer| entry.group.set_healthy(peer, true));
+                continue;
+            };
+            let task = tokio::spawn(probe(upstream, check).run(check.clone(), entry.group.clone()));
+            if let Some(old) = entry.checking.lock().replace(task.abort_handle()) {
+                old.abort(); // the transport may be another one now
+            }
         }
     }
 
@@ -276,7 +296,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.following.lock().iter().for_each(AbortHandle::abort);
+        self.following.lock().iter().chain(&*self.checking.lock()).for_each(AbortHandle::abort);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::key::Kind;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::source::{Span, Spanned};
-use tables::{METHOD, QUEUE, SERVER, UPSTREAM};
+use tables::{HEALTH_CHECK, MATCH, METHOD, QUEUE, SERVER, UPSTREAM};
 
 /// A group of servers and its pool of connections.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,8 @@ pub struct Upstream {
     pub servers: Vec<UpstreamServer>,
     /// Where requests wait while all servers have as many as they may; none: they fail.
     pub queue: Option<Queue>,
+    /// How servers are asked whether they are well; none: only requests tell.
+    pub health_check: Option<HealthCheck>,
     /// Idle connections kept by each worker; 0: none.
     pub keepalive: usize,
     /// Requests on one connection before it is closed.
@@ -74,6 +76,40 @@ pub struct Queue {
     pub size: usize,
     /// For how long.
     pub timeout: Duration,
+}
+
+/// How servers are asked whether they are well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthCheck {
+    /// Between two rounds.
+    pub interval: Duration,
+    /// How late a question may be, by chance.
+    pub jitter: Duration,
+    /// Failures one after the other that make a server unhealthy.
+    pub fails: u32,
+    /// Good answers one after the other that make it healthy again.
+    pub passes: u32,
+    /// What is asked for.
+    pub uri: Box<str>,
+    /// The port, if it is not the server's own.
+    pub port: Option<u16>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Whether a server that has not been asked yet counts as unhealthy.
+    pub mandatory: bool,
+    /// The statuses of a good answer: ranges, both ends in them.
+    pub status: Vec<(u16, u16)>,
+    /// What its body must hold, or must not: a regular expression, which compiles.
+    pub body: Option<BodyMatch>,
+}
+
+/// What a body must hold, or must not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyMatch {
+    /// The regular expression.
+    pub pattern: Box<str>,
+    /// Whether it must be found; false: must not.
+    pub found: bool,
 }
 
 /// How a server of a group is chosen.
@@ -163,10 +199,12 @@ fn group(
         let size = usize::try_from(scope.integer("size")?).ok()?;
         Some(Queue { size, timeout: scope.duration("timeout") })
     });
+    let health_check = scope.read("health_check", health_check);
     let upstream = Upstream {
         name: name.into(),
         method,
         queue,
+        health_check,
         keepalive: scope
             .integer("keepalive")
             .and_then(|count| usize::try_from(count).ok())
@@ -179,6 +217,56 @@ fn group(
     };
     check_backups(cx, &upstream, table);
     Some(upstream)
+}
+
+fn health_check(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
+    let table = value.get_ref().as_table()?;
+    let mut scope = Scope::alone(cx, &HEALTH_CHECK, Some(table));
+    let mut count = |name| scope.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
+    let (fails, passes) = (count("fails"), count("passes"));
+    let uri = scope.text("uri")?;
+    if !uri.starts_with('/') || uri.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        let diagnostic = Diagnostic::error(uri.span, format!("`{}` is no path", uri.escape_debug()));
+        scope.cx.push(diagnostic.label("expected a path such as \"/health\""));
+    }
+    let mut check = HealthCheck {
+        interval: scope.duration("interval"),
+        jitter: scope.duration("jitter"),
+        fails,
+        passes,
+        uri: uri.value,
+        port: scope.integer("port").and_then(|port| u16::try_from(port).ok()),
+        timeout: scope.duration("timeout"),
+        mandatory: scope.bool("mandatory"),
+        status: Vec::new(),
+        body: None,
+    };
+    let found = table.get("match").and_then(|value| value.get_ref().as_table());
+    let mut scope = Scope::alone(cx, &MATCH, found);
+    let status = scope.list("status", |cx, text, span| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let range = first.parse().ok().zip(last.parse().ok()).filter(|(first, last): &(u16, u16)| {
+            (100..=999).contains(first) && first <= last && *last <= 999
+        });
+        if range.is_none() {
+            let diagnostic = Diagnostic::at(span, format!("`{text}` is no status and no range of them"));
+            cx.push(diagnostic.label("expected a status such as \"200\" or a range such as \"200-399\""));
+        }
+        range
+    });
+    check.status = status.unwrap_or_default();
+    check.body = scope.text("body").and_then(|text| {
+        let (pattern, found) = text.strip_prefix('!').map_or((&**text, true), |rest| (rest, false));
+        match regex_syntax::parse(pattern) {
+            Ok(_) => Some(BodyMatch { pattern: pattern.into(), found }),
+            Err(error) => {
+                let message = error.to_string().lines().last().unwrap_or_default().to_owned();
+                scope.cx.push(Diagnostic::error(text.span, "this is no regular expression").label(message));
+                None
+            }
+        }
+    });
+    Some(check)
 }
 
 fn method(cx: &mut Context, value: &Value<'_>) -> Option<Method> {

@@ -174,6 +174,13 @@ pub(super) const UPSTREAM: Table = Table {
             doc: "Where requests wait while all servers have as many as they may (`max_conns`); without it they fail.",
         },
         Key {
+            name: "health_check",
+            kind: Kind::Table(&HEALTH_CHECK),
+            need: Need::Optional,
+            nginx: "health_check",
+            doc: "How servers are asked whether they are well; without it, only requests tell.",
+        },
+        Key {
             name: "keepalive",
             kind: Kind::Integer { min: 0, max: 1_000_000 },
             need: Need::Default("32"),
@@ -202,5 +209,97 @@ pub(super) const UPSTREAM: Table = Table {
             doc: "How long a connection may be idle.",
         },
     ],
-    unbuilt: &["health_check", "zone", "sticky", "state", "ntlm", "resolver"],
+    unbuilt: &["zone", "sticky", "state", "ntlm", "resolver"],
+};
+
+pub(super) const HEALTH_CHECK: Table = Table {
+    name: "upstream.NAME.health_check",
+    doc: "Servers are asked whether they are well, by a GET over the transport of the first location that passes requests to the \
+          group (TLS if it says `https`). One that is not gets no requests.",
+    keys: &[
+        Key {
+            name: "interval",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"5s\""),
+            nginx: "health_check interval=",
+            doc: "The time between two rounds.",
+        },
+        Key {
+            name: "jitter",
+            kind: Kind::Duration { zero: true },
+            need: Need::Default("\"0\""),
+            nginx: "health_check jitter=",
+            doc: "Each question is late by a random time up to this.",
+        },
+        Key {
+            name: "fails",
+            kind: Kind::Integer { min: 1, max: 1_000_000 },
+            need: Need::Default("1"),
+            nginx: "health_check fails=",
+            doc: "How many failures one after the other make a server unhealthy.",
+        },
+        Key {
+            name: "passes",
+            kind: Kind::Integer { min: 1, max: 1_000_000 },
+            need: Need::Default("1"),
+            nginx: "health_check passes=",
+            doc: "How many good answers one after the other make it healthy again.",
+        },
+        Key {
+            name: "uri",
+            kind: Kind::Text { hint: "a path such as \"/health\"" },
+            need: Need::Default("\"/\""),
+            nginx: "health_check uri=",
+            doc: "What is asked for.",
+        },
+        Key {
+            name: "port",
+            kind: Kind::Integer { min: 1, max: 65_535 },
+            need: Need::Optional,
+            nginx: "health_check port=",
+            doc: "The port that is asked, if it is not the server's own.",
+        },
+        Key {
+            name: "timeout",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"5s\""),
+            nginx: "",
+            doc: "How long an answer may take, from connecting to the end of its body.",
+        },
+        flag(
+            "mandatory",
+            "health_check mandatory",
+            "Whether a server that has not been asked yet counts as unhealthy.",
+        ),
+        Key {
+            name: "match",
+            kind: Kind::Table(&MATCH),
+            need: Need::Default("{}"),
+            nginx: "health_check match=",
+            doc: "What a good answer is.",
+        },
+    ],
+    unbuilt: &["persistent", "keepalive_time", "type", "grpc_service"],
+};
+
+pub(super) const MATCH: Table = Table {
+    name: "upstream.NAME.health_check.match",
+    doc: "What a good answer is: all that is written must hold.",
+    keys: &[
+        Key {
+            name: "status",
+            kind: Kind::List(&Kind::Text { hint: "a status or a range, such as \"200\" or \"200-399\"" }),
+            need: Need::Default("[\"200-399\"]"),
+            nginx: "match { status }",
+            doc: "Statuses and ranges, one of which it has.",
+        },
+        Key {
+            name: "body",
+            kind: Kind::Text { hint: "a regular expression" },
+            need: Need::Optional,
+            nginx: "match { body }",
+            doc: "A regular expression that is found in the first 256 KiB of its body; with `!` before it, that is not.",
+        },
+    ],
+    unbuilt: &["headers", "require"],
 };

@@ -1,0 +1,135 @@
+//! Active health checks: one question to one peer, over the transport of its upstream.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, USER_AGENT};
+use http::{HeaderValue, Request, Response};
+use http_body::Body as _;
+use propylon_balance::{Group, HealthCheck};
+use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme};
+use propylon_stack::Body;
+use propylon_upstream::{Client, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport};
+use regex::bytes::Regex;
+use tower_service::Service;
+
+use crate::runtime::Runtime;
+
+/// How much of a body is looked at.
+const MOST: usize = 256 * 1024;
+
+/// What asks a peer whether it is well.
+#[derive(Clone)]
+pub(crate) struct Probe(Arc<Question>);
+
+struct Question {
+    client: Client,
+    uri: Bytes,
+    host: HeaderValue,
+    name: ServerName,
+    port: Option<u16>,
+    timeout: Duration,
+    status: Vec<(u16, u16)>,
+    body: Option<(Regex, bool)>,
+}
+
+impl Probe {
+    /// What asks the peers of `upstream`, as the first location that passes requests to it would.
+    pub(crate) fn new(
+        upstream: &config::Upstream,
+        check: &config::HealthCheck,
+        config: &Config,
+        runtime: &Runtime,
+    ) -> Self {
+        let locations = config.servers.iter().flat_map(|server| &server.locations);
+        let mut users = locations.filter_map(|location| match &location.action {
+            Action::ProxyPass(pass) => match &pass.value {
+                ProxyPass::Static(target) if target.to == Destination::Upstream(upstream.name.clone()) => {
+                    Some((target, &location.settings))
+                }
+                _ => None,
+            },
+            _ => None,
+        });
+        let secure = users.next().filter(|(target, _)| target.scheme == Scheme::Https);
+        let secure = secure.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
+        let transport = Transport::new().connect_timeout(check.timeout).secure(secure);
+        let body = check.body.as_ref().and_then(|body| Some((Regex::new(&body.pattern).ok()?, body.found)));
+        Self(Arc::new(Question {
+            client: Client::new(Pool::new(Keepalive::off()), transport),
+            uri: Bytes::copy_from_slice(check.uri.as_bytes()),
+            host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
+            name: ServerName((&*upstream.name).into()),
+            port: check.port,
+            timeout: check.timeout,
+            status: check.status.clone(),
+            body,
+        }))
+    }
+
+    /// Asks all peers of a group again and again.
+    pub(crate) async fn run(self, check: config::HealthCheck, group: Group<Peer>) {
+        let rhythm = HealthCheck::new()
+            .interval(check.interval)
+            .jitter(check.jitter)
+            .fails(check.fails)
+            .passes(check.passes)
+            .mandatory(check.mandatory);
+        rhythm.run(group, move |peer| self.clone().ask(peer.server().payload().clone())).await;
+    }
+
+    async fn ask(self, peer: Peer) -> bool {
+        let peer = match (self.0.port, peer.address()) {
+            (Some(port), PeerAddress::Tcp(address)) => {
+                Peer::from(std::net::SocketAddr::new(address.ip(), port))
+            }
+            _ => peer,
+        };
+        let asked = tokio::time::timeout(self.0.timeout, self.question(&peer)).await;
+        let why = match asked {
+            Ok(Ok(())) => return true,
+            Ok(Err(why)) => why,
+            Err(_) => "no answer in time".into(),
+        };
+        tracing::info!(target: "propylon_gateway", "health check of {} failed: {why}", peer.name());
+        false
+    }
+
+    async fn question(&self, peer: &Peer) -> Result<(), String> {
+        let mut request = Request::new(Body::empty());
+        let headers = request.headers_mut();
+        headers.insert(HOST, self.0.host.clone());
+        headers.insert(USER_AGENT, HeaderValue::from_static("propylon health check"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        request.extensions_mut().insert(Target(self.0.uri.clone()));
+        request.extensions_mut().insert(self.0.name.clone());
+        let answer = self.0.client.to(peer.clone()).call(request).await.map_err(|error| error.to_string())?;
+        let status = answer.status().as_u16();
+        if !self.0.status.iter().any(|&(first, last)| (first..=last).contains(&status)) {
+            return Err(format!("status {status}"));
+        }
+        let body = read(answer).await?;
+        match &self.0.body {
+            Some((regex, found)) if regex.is_match(&body) != *found => Err("the body does not match".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The first part of a body, of which the end must come too unless that is long.
+async fn read(answer: Response<propylon_upstream::Body>) -> Result<Vec<u8>, String> {
+    let mut body = pin!(answer.into_body());
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let frame = frame.map_err(|error| error.to_string())?;
+        bytes.extend_from_slice(frame.data_ref().map(|data| &**data).unwrap_or_default());
+        if bytes.len() >= MOST {
+            bytes.truncate(MOST);
+            break;
+        }
+    }
+    Ok(bytes)
+}
