@@ -35,7 +35,7 @@ pin_project! {
         Failed { error: Option<Error> },
         // The slow ways: what they keep has a box, so that the quick one is small.
         Opening { opening: Opening, layer: L, request: Option<Box<Request<B>>> },
-        Ready { service: S, request: Option<Box<Request<B>>> },
+        Ready { rest: Option<Box<(S, Request<B>)>> },
         Sending { #[pin] future: F },
     }
 }
@@ -63,7 +63,7 @@ where
                 // Nearly always ready at once: then the request moves straight into its future.
                 match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
                     Poll::Ready(Ok(())) => State::Sending { future: service.call(request) },
-                    _ => State::Ready { service, request: Some(Box::new(request)) },
+                    _ => State::Ready { rest: Some(Box::new((service, request))) },
                 }
             }
             Opened::Later(opening) => {
@@ -99,16 +99,18 @@ where
                     // A failure to connect is on record already.
                     let established = ready!(opening.as_mut().poll(cx))?;
                     *this.attempt = established.attempt();
-                    let (service, request) = (layer.layer(established), request.take());
-                    this.state.set(State::Ready { service, request });
+                    let rest = request.take().map(|request| Box::new((layer.layer(established), *request)));
+                    this.state.set(State::Ready { rest });
                 }
-                StateProj::Ready { service, request } => {
-                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                StateProj::Ready { rest } => {
+                    if let Some(rest) = rest
+                        && let Err(error) = ready!(rest.0.poll_ready(cx))
+                    {
                         break Err(error.into());
                     }
-                    let Some(request) = request.take() else { break Err(Error::NoPeer.into()) };
-                    let future = service.call(*request);
-                    this.state.set(State::Sending { future });
+                    let Some(rest) = rest.take() else { break Err(Error::NoPeer.into()) };
+                    let (mut service, request) = *rest;
+                    this.state.set(State::Sending { future: service.call(request) });
                 }
                 StateProj::Sending { future } => break ready!(future.poll(cx)).map_err(Into::into),
             }

@@ -17,7 +17,7 @@ use crate::{Error, Established, Peer};
 #[derive(Debug)]
 pub(crate) enum Candidates {
     One(Option<Peer>),
-    Turn(Turn),
+    Turn(Box<Turn>),
 }
 
 impl Candidates {

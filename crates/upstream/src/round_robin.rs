@@ -186,7 +186,7 @@ where
             }
             return ResponseFuture::failed(Error::NoPeers);
         }
-        self.client.send(Candidates::Turn(turn), request)
+        self.client.send(Candidates::Turn(Box::new(turn)), request)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How requests get to the peers that `balance` chooses.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -26,7 +27,10 @@ pub(crate) enum Bound {
 
 /// Sends to a peer, over the connections and with the timeouts of a route.
 #[derive(Clone, Debug)]
-pub(crate) struct ToPeer {
+pub(crate) struct ToPeer(Arc<Way>);
+
+#[derive(Debug)]
+struct Way {
     client: Client<TimeoutLayer>,
     bound: Bound,
     /// Which statuses are failures.
@@ -35,7 +39,7 @@ pub(crate) struct ToPeer {
 
 impl ToPeer {
     pub(crate) fn new(client: Client<TimeoutLayer>, bound: Bound, retry: &config::Retry) -> Self {
-        Self { client, bound, on: retry::conditions(&retry.on) }
+        Self(Arc::new(Way { client, bound, on: retry::conditions(&retry.on) }))
     }
 }
 
@@ -46,11 +50,11 @@ impl Dispatch<Peer, Body> for ToPeer {
 
     #[inline]
     fn service(&self, peer: &Peer) -> Self::Service {
-        self.client.to(peer.clone())
+        self.0.client.to(peer.clone())
     }
 
     fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {
-        match (&self.bound, request.extensions().get::<Exchange>()) {
+        match (&self.0.bound, request.extensions().get::<Exchange>()) {
             (Bound::Address, Some(exchange)) => {
                 pick(exchange.client().as_ip().map_or(Key::None, Key::Address))
             }
@@ -65,7 +69,7 @@ impl Dispatch<Peer, Body> for ToPeer {
             Err(_) => Outcome::Neutral,
             // nginx: 403 and 404 never count, others when they are a reason to try another peer.
             Ok(response) if matches!(response.status().as_u16(), 403 | 404) => Outcome::Success,
-            Ok(response) if self.on.contains(Condition::Status(response.status())) => Outcome::Failure,
+            Ok(response) if self.0.on.contains(Condition::Status(response.status())) => Outcome::Failure,
             Ok(_) => Outcome::Success,
         }
     }
