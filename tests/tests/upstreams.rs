@@ -58,8 +58,8 @@ impl Fault {
             Conflict => read
                 .write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
                 .close(),
-            Busy => read.write("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy").close(),
-            Forbidden => read.write("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").close(),
+            Busy => read.write("HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy").close(),
+            Forbidden => read.write("HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno").close(),
             StallInHead => read.write("HTTP/1.1 200 OK\r\nContent-").hang(),
             StallInBody => read.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf").hang(),
         }
@@ -472,4 +472,44 @@ fn peers_that_say_they_are_unwell_get_no_requests() {
     well.store(true, SeqCst);
     until("it is well again", LIMIT, || served().contains("moody").then_some(()));
     says(&gateway, "the body does not match");
+}
+
+#[test]
+fn connections_come_from_where_they_should_and_say_who_the_client_is() {
+    let (listen, origin) = (address(), address());
+    let nginx = format!(
+        "http {{ access_log off; server {{ listen {origin} proxy_protocol; return 200 \"$remote_addr $proxy_protocol_addr $connection_requests\"; }} }}"
+    );
+    let _nginx = propylon_tests::Nginx::start(&nginx);
+    let plain = RawPeer::tcp(|_| Plan::new().answer(|_| GOOD).forever());
+    let location = |path: &str, to: SocketAddr, upstream: &str| {
+        format!(
+            "[[server.location]]\nmatch = \"/{path}/\"\nproxy_pass = \"http://{to}\"\nupstream = {{ {upstream} }}\n"
+        )
+    };
+    let _gateway = Propylon::start(&format!(
+        "[[server]]\nlisten = [\"{listen}\"]\nheaders = {{ real_ip_from = [\"127.0.0.0/8\"] }}\n{}{}{}{}{}",
+        location("v1", origin, "proxy_protocol = true, bind = \"127.0.0.77\""),
+        location("v2", origin, "proxy_protocol = 2, bind = \"$arg_from\""),
+        location("odd", origin, "proxy_protocol = 1, bind = \"$arg_none nonsense\""),
+        location("greeted", plain.addr(), "proxy_protocol = 1"),
+        location("bound", plain.addr(), "bind = \"$arg_from\""),
+    ));
+    let ask = |path: &str, client: &str| {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: a\r\nX-Real-IP: {client}\r\nConnection: close\r\n\r\n");
+        let answer = raw_request(listen, request.as_bytes()).unwrap();
+        String::from_utf8_lossy(&answer.body).into_owned()
+    };
+    assert_eq!(ask("/v1/", "192.0.2.1"), "127.0.0.77 192.0.2.1 1");
+    assert_eq!(ask("/v2/?from=127.0.0.78", "192.0.2.2"), "127.0.0.78 192.0.2.2 1");
+    assert_eq!(ask("/v1/", "192.0.2.3"), "127.0.0.77 192.0.2.3 1", "no connection is another client's");
+    assert_eq!(ask("/odd/", "192.0.2.4"), "127.0.0.1 192.0.2.4 1");
+    ask("/greeted/", "2001:db8::1");
+    assert!(plain.requests()[0].starts_with(b"PROXY TCP6 2001:db8::1 ::ffff:127."));
+    let connections = plain.accepted();
+    for from in ["127.0.0.5", "127.0.0.6", "127.0.0.5"] {
+        assert_eq!(ask(&format!("/bound/?from={from}"), "192.0.2.1"), "good");
+    }
+    assert_eq!(plain.accepted() - connections, 2, "one for each address");
 }

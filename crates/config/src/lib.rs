@@ -124,4 +124,4 @@ pub use crate::syslog::{Syslog, SyslogServer};
 pub use crate::timeout::Timeout;
 pub use crate::tls::{Certificate, Tls};
 pub use crate::units::{UnitError, duration, size};
-pub use crate::upstream::{Transport, UpstreamTls, UpstreamVersion};
+pub use crate::upstream::{Bind, Transport, UpstreamTls, UpstreamVersion};

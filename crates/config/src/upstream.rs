@@ -1,5 +1,6 @@
 //! The table `upstream` of a level: how to speak to the upstream. Its servers stand in `[upstream.NAME]` (balance).
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use http::Method;
@@ -8,6 +9,7 @@ use propylon_vars::Template;
 use crate::key::{Key, Kind, Need, PATH, Table};
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
+use crate::shape;
 use crate::source::Span;
 use crate::tls::PROTOCOLS;
 
@@ -26,8 +28,23 @@ pub struct Transport {
     pub pass_body: bool,
     /// Whether `SO_KEEPALIVE` is set on connections to the upstream.
     pub socket_keepalive: bool,
+    /// Where connections come from; `None`: as the kernel chooses.
+    pub bind: Option<Bind>,
+    /// The version of the PROXY protocol that connections begin with; `None`: they do not.
+    pub proxy_protocol: Option<u8>,
     /// TLS towards the upstream, where `proxy_pass` says `https`.
     pub tls: UpstreamTls,
+}
+
+/// Where connections to an upstream come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bind {
+    /// An address, with a port or without; empty: as the kernel chooses.
+    pub address: Template,
+    /// Whether it may be one that this machine does not have.
+    pub transparent: bool,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// TLS towards the upstream.
@@ -113,6 +130,22 @@ pub(crate) const TABLE: Table = Table {
             doc: "Whether TCP keepalive probes are sent on connections to the upstream.",
         },
         Key {
+            name: "bind",
+            kind: Kind::Template,
+            need: Need::Default("\"off\""),
+            nginx: "proxy_bind",
+            doc: "The local address of connections, with a port or without; after it, ` transparent`: also one that this machine \
+                  does not have, such as the client's (needs CAP_NET_ADMIN). Empty or \"off\": as the kernel chooses.",
+        },
+        Key {
+            name: "proxy_protocol",
+            kind: Kind::Either(&[Kind::Bool, Kind::Integer { min: 1, max: 2 }]),
+            need: Need::Default("false"),
+            nginx: "",
+            doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2; they serve one client \
+                  then.",
+        },
+        Key {
             name: "tls",
             kind: Kind::Table(&TLS),
             need: Need::Default("{}"),
@@ -120,7 +153,7 @@ pub(crate) const TABLE: Table = Table {
             doc: "TLS towards the upstream, where `proxy_pass` says `https`.",
         },
     ],
-    unbuilt: &["bind", "websocket", "proxy_protocol"],
+    unbuilt: &["websocket"],
 };
 
 const TLS: Table = Table {
@@ -253,11 +286,35 @@ impl Transport {
             pass_headers: scope.bool("pass_headers"),
             pass_body: scope.bool("pass_body"),
             socket_keepalive: scope.bool("socket_keepalive"),
+            bind: scope.read("bind", bind).flatten(),
+            proxy_protocol: scope.read("proxy_protocol", |_, value| match value.get_ref().as_bool() {
+                Some(on) => on.then_some(1),
+                None => shape::integer(value.get_ref()).and_then(|version| version.try_into().ok()),
+            }),
             tls: scope
                 .read("tls", |cx, value| Some(UpstreamTls::read(cx, Some(value))))
                 .unwrap_or_else(|| UpstreamTls::read(scope.cx, None)),
         }
     }
+}
+
+fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
+    let text = value.get_ref().as_str()?;
+    let (address, transparent) = match text.strip_suffix(" transparent") {
+        Some(address) => (address, true),
+        None => (text, false),
+    };
+    if matches!(address, "off" | "") {
+        return Some(None);
+    }
+    let plain = !address.contains('$');
+    if plain && address.parse::<IpAddr>().is_err() && address.parse::<SocketAddr>().is_err() {
+        let diagnostic = Diagnostic::at(value.span(), format!("`{}` is no address", address.escape_debug()));
+        cx.push(diagnostic.label("expected an IP address, with a port or without, variables, or \"off\""));
+        return None;
+    }
+    let address = cx.template(address, &value.span())?;
+    Some(Some(Bind { address, transparent, span: cx.span(value.span()) }))
 }
 
 fn method(scope: &mut Scope<'_>) -> Option<Method> {

@@ -265,6 +265,7 @@ fn leaf(
     let timeout = &settings.timeout;
     let transport = Transport::new()
         .secure(secure)
+        .special(settings.upstream.bind.is_some() || settings.upstream.proxy_protocol.is_some())
         .connect_timeout(timeout.connect)
         .engine(match http1 {
             Http1::H1 => Engine::H1,

@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use crate::secure::{Secured, Security};
+use crate::special::{Bind, Greeting, Special};
 use crate::transport::Transport;
 use crate::{Error, Peer, PeerAddress};
 
@@ -44,17 +45,21 @@ impl Socket {
 pub(crate) async fn connect(
     peer: &Peer,
     transport: &Transport,
-    security: Option<&Security>,
+    special: Option<&Special>,
 ) -> Result<Socket, Error> {
     let dial = async {
         let socket = match peer.address() {
             PeerAddress::Tcp(addr) => {
-                dial_tcp(*addr, transport.fingerprint.socket_keepalive).await.map(Socket::Tcp)
+                let bind = special.and_then(|special| special.bind);
+                dial_tcp(*addr, transport.fingerprint.socket_keepalive, bind).await.map(Socket::Tcp)
             }
             PeerAddress::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
         };
-        let socket = socket.map_err(|source| Error::Connect { source })?;
-        match security {
+        let mut socket = socket.map_err(|source| Error::Connect { source })?;
+        if let Some(Greeting(bytes)) = special.and_then(|special| special.greeting.as_ref()) {
+            socket.write_all(bytes).await.map_err(|source| Error::Connect { source })?;
+        }
+        match special.and_then(|special| special.security.as_ref()) {
             None => Ok(socket),
             Some(Security { by, name }) => {
                 let secured = by.handshake(socket, name).await;
@@ -68,11 +73,22 @@ pub(crate) async fn connect(
     }
 }
 
-async fn dial_tcp(addr: SocketAddr, keepalive: bool) -> io::Result<TcpStream> {
+async fn dial_tcp(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> io::Result<TcpStream> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Requests and their bodies leave when they are written: Nagle would hold the last piece back.
     socket.set_nodelay(true)?;
     socket.set_keepalive(keepalive)?;
+    if let Some(bind) = bind.filter(|bind| bind.address.is_ipv4() == addr.is_ipv4()) {
+        if bind.transparent {
+            let socket = SockRef::from(&socket);
+            if addr.is_ipv4() {
+                socket.set_ip_transparent_v4(true)?
+            } else {
+                socket.set_ip_transparent_v6(true)?
+            }
+        }
+        socket.bind(bind.address)?;
+    }
     socket.connect(addr).await
 }
 

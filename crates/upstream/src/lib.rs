@@ -79,6 +79,7 @@
 //! | `proxy_connect_timeout` | [`Transport::connect_timeout`] |
 //! | `proxy_http_version` | [`Transport::http_version`] |
 //! | `proxy_socket_keepalive` | [`Transport::socket_keepalive`] |
+//! | `proxy_bind`, `proxy_protocol` of the stream module | [`Transport::special`], [`Bind`], [`Greeting`] |
 //! | `proxy_buffer_size` (as the limit of a head) | [`Transport::max_head`] |
 //! | `server` (address only), `upstream` (round robin) | [`Peer`], [`Peers`], [`RoundRobin`] |
 //! | `$upstream_*` | the tries of the exchange |
@@ -117,8 +118,10 @@ mod open;
 mod outgoing;
 mod peer;
 mod pool;
+pub mod proxy_protocol;
 mod round_robin;
 mod secure;
+mod special;
 mod target;
 mod task;
 mod transport;
@@ -135,5 +138,6 @@ pub use pool::{Keepalive, Pool};
 pub use propylon_h1::server::Interim;
 pub use round_robin::{Peers, Rotation, RoundRobin};
 pub use secure::{Handshake, Secure, Secured, ServerName};
+pub use special::{Bind, Greeting};
 pub use target::Target;
 pub use transport::{Engine, HttpVersion, Transport};

@@ -10,7 +10,7 @@ use crate::attempt::Attempt;
 use crate::client::Route;
 use crate::pool::{Key, Lease};
 use crate::round_robin::Turn;
-use crate::secure::{Security, ServerName};
+use crate::special::Special;
 use crate::{Error, Established, Peer};
 
 /// The peers that a request may go to, in order, each once.
@@ -38,7 +38,7 @@ impl Candidates {
 pub(crate) struct Way {
     peer: Peer,
     candidates: Candidates,
-    security: Option<Security>,
+    special: Option<Arc<Special>>,
     pub(crate) attempt: Option<Arc<Attempt>>,
 }
 
@@ -61,11 +61,8 @@ impl Way {
     pub(crate) fn open(mut candidates: Candidates, route: &Arc<Route>, extensions: &Extensions) -> Opened {
         let Some(peer) = candidates.next() else { return Opened::Never(Error::NoPeers) };
         let attempt = Attempt::open(extensions.get::<Exchange>(), &peer);
-        let security = route.transport.secure.as_ref().map(|by| {
-            let name = extensions.get::<ServerName>().map_or_else(|| "".into(), |name| Arc::clone(&name.0));
-            Security { by: Arc::clone(by), name }
-        });
-        let way = Self { peer, candidates, security, attempt };
+        let special = Special::of(&route.transport, extensions);
+        let way = Self { peer, candidates, special, attempt };
         match way.kept(route) {
             Some(lease) => Opened::Now(Established::kept(lease, way, Arc::clone(route))),
             None => Opened::Later(Box::pin(way.connect(Arc::clone(route)))),
@@ -73,13 +70,13 @@ impl Way {
     }
 
     fn kept(&self, route: &Route) -> Option<Lease> {
-        route.pool.take(&Key::new(&self.peer, &route.transport, self.security.as_ref()))
+        route.pool.take(&Key::new(&self.peer, &route.transport, self.special.as_ref()))
     }
 
     /// A new connection to the peer, or any to the next that can be reached.
     async fn connect(mut self, route: Arc<Route>) -> Result<Established, Error> {
         loop {
-            match route.pool.connect(&self.peer, &route.transport, self.security.as_ref()).await {
+            match route.pool.connect(&self.peer, &route.transport, self.special.as_ref()).await {
                 Ok(lease) => return Ok(Established::fresh(lease, self, route)),
                 Err(error) => self.advance(error)?,
             }
@@ -92,7 +89,7 @@ impl Way {
     /// A new connection in place of a dead one: to the peer, or to the next that can be reached.
     pub(crate) async fn replace(&mut self, route: &Route) -> Result<Lease, Error> {
         loop {
-            match route.pool.connect(&self.peer, &route.transport, self.security.as_ref()).await {
+            match route.pool.connect(&self.peer, &route.transport, self.special.as_ref()).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => self.advance(error)?,
             }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::connect::connect;
 use crate::connection::Connection;
 use crate::idle::Idle;
-use crate::secure::Security;
+use crate::special::Special;
 use crate::task::Task;
 use crate::transport::{Fingerprint, Transport};
 use crate::{Error, Peer, PeerAddress};
@@ -125,15 +125,15 @@ struct Kept {
 pub(crate) struct Key {
     address: PeerAddress,
     fingerprint: Fingerprint,
-    security: Option<Security>,
+    special: Option<Arc<Special>>,
 }
 
 impl Key {
-    pub(crate) fn new(peer: &Peer, transport: &Transport, security: Option<&Security>) -> Self {
+    pub(crate) fn new(peer: &Peer, transport: &Transport, special: Option<&Arc<Special>>) -> Self {
         Self {
             address: peer.address().clone(),
             fingerprint: transport.fingerprint,
-            security: security.cloned(),
+            special: special.cloned(),
         }
     }
 }
@@ -188,9 +188,9 @@ impl Pool {
         &self,
         peer: &Peer,
         transport: &Transport,
-        security: Option<&Security>,
+        special: Option<&Arc<Special>>,
     ) -> Result<Lease, Error> {
-        let socket = connect(peer, transport, security).await?;
+        let socket = connect(peer, transport, special.map(|special| &**special)).await?;
         let pool = Arc::downgrade(&self.0);
         let closed = {
             let pool = Weak::clone(&pool);
@@ -203,7 +203,7 @@ impl Pool {
         let connection = Connection::open(socket, transport.fingerprint, closed).await?;
         Ok(Lease {
             connection,
-            key: Key::new(peer, transport, security),
+            key: Key::new(peer, transport, special),
             opened: Instant::now(),
             requests: 0,
             pool,

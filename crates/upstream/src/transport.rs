@@ -37,6 +37,7 @@ pub enum Engine {
 #[derive(Clone, Debug)]
 pub struct Transport {
     pub(crate) secure: Option<Arc<dyn Secure>>,
+    pub(crate) special: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
     pub(crate) fingerprint: Fingerprint,
@@ -60,6 +61,7 @@ impl Transport {
     pub fn new() -> Self {
         Self {
             secure: None,
+            special: false,
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
             fingerprint: Fingerprint {
@@ -76,6 +78,14 @@ impl Transport {
     #[must_use]
     pub fn secure(mut self, secure: Option<Arc<dyn Secure>>) -> Self {
         self.secure = secure;
+        self
+    }
+
+    /// Whether requests may say where their connections come from and begin with: the extensions [`Bind`](crate::Bind) and
+    /// [`Greeting`](crate::Greeting) are looked at only then. Default false (nginx: `proxy_bind`, `proxy_protocol`).
+    #[must_use]
+    pub fn special(mut self, on: bool) -> Self {
+        self.special = on;
         self
     }
 

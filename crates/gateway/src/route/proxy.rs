@@ -1,6 +1,7 @@
 //! `proxy_pass`: where a request goes, and the leaf that takes it there.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
-use propylon_upstream::{Peer, ServerName, Target};
+use propylon_upstream::{Bind, Greeting, Peer, ServerName, Target, proxy_protocol};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -57,6 +58,9 @@ struct Rule {
     method: Option<Method>,
     body: Option<Template>,
     pass_body: bool,
+    bind: Option<config::Bind>,
+    /// The version of the PROXY protocol.
+    proxy_protocol: Option<u8>,
     /// What the peer should be called, where TLS is spoken; `None`: as the target's host.
     name: Option<Template>,
 }
@@ -84,12 +88,18 @@ impl TargetLayer {
             }
         };
         let transport = &settings.upstream;
+        if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
+            may_be_transparent()
+                .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;
+        }
         Ok(Self(Arc::new(Rule {
             to,
             prefix,
             method: transport.method.clone(),
             body: transport.body.clone(),
             pass_body: transport.pass_body,
+            bind: transport.bind.clone(),
+            proxy_protocol: transport.proxy_protocol,
             name: transport.tls.name.clone(),
         })))
     }
@@ -168,6 +178,33 @@ where
 }
 
 impl Rule {
+    /// Where the connection comes from, and what it begins with.
+    fn source(&self, request: &mut Request<Body>) {
+        let Some(exchange) = request.extensions().get::<Exchange>().cloned() else { return };
+        if let Some(bind) = &self.bind {
+            let text = bind.address.eval(&exchange);
+            match local(&text) {
+                Some(address) => {
+                    request.extensions_mut().insert(Bind { address, transparent: bind.transparent });
+                }
+                None if text.is_empty() => {}
+                // As nginx: the request goes on, from an address of the kernel's choice.
+                None => {
+                    let text = String::from_utf8_lossy(&text);
+                    tracing::error!(target: "propylon_gateway", client = %exchange.client(), "invalid local address \"{text}\"");
+                }
+            }
+        }
+        if let Some(version) = self.proxy_protocol {
+            let end = |address: propylon_exchange::Address| {
+                Some(SocketAddr::new(address.as_ip()?, address.port().unwrap_or(0)))
+            };
+            let ends = end(exchange.client()).zip(end(exchange.connection().local));
+            let header = if version == 1 { proxy_protocol::v1(ends) } else { proxy_protocol::v2(ends) };
+            request.extensions_mut().insert(Greeting(header));
+        }
+    }
+
     /// What the peer should be called: without a port, which nginx strips too.
     fn server_name(&self, request: &Request<Body>, target: &ProxyTarget) -> ServerName {
         let named = self.name.as_ref().zip(request.extensions().get::<Exchange>());
@@ -256,6 +293,9 @@ fn aim(
         let name = rule.server_name(request, target);
         request.extensions_mut().insert(name);
     }
+    if rule.bind.is_some() || rule.proxy_protocol.is_some() {
+        rule.source(request);
+    }
     if let Some(exchange) = request.extensions().get::<Exchange>() {
         exchange.set_proxy(host.clone());
     }
@@ -276,6 +316,18 @@ pub(crate) fn host(pass: &config::ProxyPass) -> Option<HeaderValue> {
 fn proxy_host(target: &ProxyTarget) -> Arc<ProxyHost> {
     let port = target.proxy_port().parse().unwrap_or_default();
     Arc::new(ProxyHost { host: target.proxy_host().into(), port })
+}
+
+/// Whether this process may take addresses that the machine does not have.
+fn may_be_transparent() -> std::io::Result<()> {
+    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?.set_ip_transparent_v4(true)
+}
+
+/// An address with a port or without.
+fn local(text: &[u8]) -> Option<SocketAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let bare = text.trim_matches(['[', ']']).parse().ok();
+    bare.map(|ip| SocketAddr::new(ip, 0)).or_else(|| text.parse().ok())
 }
 
 /// The leaf that a template named, on its way to [`Leaf`].
