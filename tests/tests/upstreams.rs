@@ -58,8 +58,12 @@ impl Fault {
             Conflict => read
                 .write("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
                 .close(),
-            Busy => read.write("HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy").close(),
-            Forbidden => read.write("HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno").close(),
+            Busy => {
+                read.write("HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy").close()
+            }
+            Forbidden => {
+                read.write("HTTP/1.1 403 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno").close()
+            }
             StallInHead => read.write("HTTP/1.1 200 OK\r\nContent-").hang(),
             StallInBody => read.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf").hang(),
         }
@@ -488,7 +492,7 @@ fn connections_come_from_where_they_should_and_say_who_the_client_is() {
         )
     };
     let _gateway = Propylon::start(&format!(
-        "[[server]]\nlisten = [\"{listen}\"]\nheaders = {{ real_ip_from = [\"127.0.0.0/8\"] }}\n{}{}{}{}{}",
+        "[runtime]\nworkers = 1\n[[server]]\nlisten = [\"{listen}\"]\nheaders = {{ real_ip_from = [\"127.0.0.0/8\"] }}\n{}{}{}{}{}",
         location("v1", origin, "proxy_protocol = true, bind = \"127.0.0.77\""),
         location("v2", origin, "proxy_protocol = 2, bind = \"$arg_from\""),
         location("odd", origin, "proxy_protocol = 1, bind = \"$arg_none nonsense\""),
