@@ -190,6 +190,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     log_format::read(cx, table("log_format"));
     let resolver = resolver::read(cx, root);
     balance::read(cx, table("upstream"));
+    balance::check_resolver(cx, &resolver);
     let mut process = Effective::process();
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =

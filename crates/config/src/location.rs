@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use crate::effective::{Effective, Level};
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
-use crate::proxy_pass::{self, ProxyPass};
+use crate::proxy_pass::{self, ProxyPass, Scheme};
 use crate::reader::{Context, Levels, Scope, Value};
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
@@ -105,12 +105,30 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let mut levels = outer.clone();
     levels.push((Level::Location, table));
     let settings = Arc::new(Settings::read(cx, &levels, effective));
+    if let Some(pass) = &pass {
+        warn_unverified(cx, pass, &settings);
+    }
     let action = match (pass, answer) {
         (Some(pass), _) => Action::ProxyPass(pass),
         (None, Some(answer)) => Action::Return(answer),
         (None, None) => Action::NotFound,
     };
     Some(Location { matcher: matcher?, internal, action, settings, span: cx.span(value.span()) })
+}
+
+/// Warns of TLS to an upstream that may be anybody.
+fn warn_unverified(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Settings) {
+    let https = match &pass.value {
+        ProxyPass::Static(target) => target.scheme == Scheme::Https,
+        ProxyPass::Template(url) => url.source().starts_with("https://"),
+    };
+    if https && !settings.upstream.tls.verify {
+        cx.push(
+            Diagnostic::warning(pass.span, "the upstream's certificate is not verified")
+                .label("whoever answers there is believed")
+                .help("write `upstream.tls = { verify = true }`; `server_name = true` tells it the name"),
+        );
+    }
 }
 
 fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>) {

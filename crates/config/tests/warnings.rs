@@ -65,3 +65,14 @@ fn no_server_at_all() {
     let found = warnings("");
     assert_eq!(found, [(0, 0, "there is no [[server]]: nothing would be served".into())]);
 }
+
+#[test]
+fn an_upstream_over_tls_that_may_be_anybody() {
+    let text = |tls: &str| {
+        format!(
+            "[[server]]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"https://a.test:443\"\nupstream.tls = {{ {tls} }}\n"
+        )
+    };
+    assert_eq!(warnings(&text("")), [(4, 14, "the upstream's certificate is not verified".into())]);
+    assert_eq!(warnings(&text("verify = true")), []);
+}

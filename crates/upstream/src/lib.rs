@@ -69,8 +69,9 @@
 //! | extensions of a response | [`propylon_h1::ReceivedResponse`], [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
 //! ## What it does not
-//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused), source address or PROXY protocol. No names: resolve first, [`Peers::set`] later. No weights, marks or retry policy: [`RoundRobin`] goes to the
-//! next peer only when there was no connection. No timeouts but connecting: put a layer into [`Client::layer`].
+//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused). No names:
+//! resolve first, [`Peers::set`] later. No weights, marks or retry policy: [`RoundRobin`] goes to the next peer only when there
+//! was no connection. No timeouts but connecting: put a layer into [`Client::layer`].
 //!
 //! ## nginx
 //! | nginx | here |

@@ -12,6 +12,7 @@ use crate::address::{self, Address};
 use crate::key::Kind;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
+use crate::resolver::Resolver;
 use crate::source::{Span, Spanned};
 use tables::{HEALTH_CHECK, MATCH, METHOD, QUEUE, SERVER, UPSTREAM};
 
@@ -165,6 +166,24 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
             Some(upstream) => drop(cx.upstreams.insert(written.into(), Arc::new(upstream))),
             None => cx.broken.push(written.into()),
         }
+    }
+}
+
+/// Who follows a name asks a resolver.
+pub(crate) fn check_resolver(cx: &mut Context, resolver: &Resolver) {
+    if *resolver != Resolver::Off {
+        return;
+    }
+    let servers: Vec<Span> = cx
+        .upstreams
+        .values()
+        .flat_map(|upstream| &upstream.servers)
+        .filter(|server| server.resolve)
+        .map(|server| server.address.span)
+        .collect();
+    for span in servers {
+        let diagnostic = Diagnostic::error(span, "there is no resolver to follow this name");
+        cx.push(diagnostic.label("expected `resolver` to be a table, or `resolve` to be false"));
     }
 }
 
