@@ -121,6 +121,17 @@ fn explain_tells_server_location_and_where_values_come_from() {
             text.lines().find(|row| row.contains(key)).unwrap_or_else(|| panic!("no {key} in:\n{text}"));
         assert!(row.contains(value) && row.contains(line), "{value} of {line} is not in: {row}");
     }
+    for (method, part) in [
+        ("POST", "peers     127.0.0.1:8001 weight 3, 127.0.0.1:8002 backup, line 1"),
+        (
+            "POST",
+            "retry     with the next peer after error, timeout; a POST only if it provably reached nobody",
+        ),
+        ("GET", "retry     with the next peer after error, timeout\n"),
+    ] {
+        let text = explain(&[method, "http://x.a.test/app/one?two"]);
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
     assert!(explain(&["http://a.test/app/x.php"]).contains(r"\.php$"));
     assert!(explain(&["/"]).contains("404"));
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{Method, Uri};
-use propylon_config::{Action, Config, Location, Origin, ProxyPass, Server, Setting, Settings};
+use propylon_config::{
+    Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting, Settings, Spanned,
+    UpstreamServer,
+};
 
 use crate::routing::{
     self, Found, Host, LocationMatch, Locations, Path, ProxyTarget, ServerNames, Slashes, request_target,
@@ -69,7 +72,13 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
         return Ok(Explanation { lines });
     }
     match find_location(server, &path)? {
-        Place::Location(location) => explain_location(&mut lines, location, &path)?,
+        Place::Location(location) => {
+            explain_location(&mut lines, location, &path)?;
+            if let Action::ProxyPass(pass) = &location.action {
+                explain_tries(&mut lines, config, pass, &location.settings, method);
+            }
+            settings(&mut lines, &location.settings);
+        }
         Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
         Place::Internal(location) => {
             let text = location.matcher.value.to_string();
@@ -81,6 +90,67 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
         }
     }
     Ok(Explanation { lines })
+}
+
+/// Who is tried, and when another one is.
+fn explain_tries(
+    lines: &mut Vec<String>,
+    config: &Config,
+    pass: &Spanned<ProxyPass>,
+    settings: &Settings,
+    method: &str,
+) {
+    let mut peers = None;
+    if let ProxyPass::Static(target) = &pass.value
+        && let Destination::Upstream(name) = &target.to
+        && let Some(upstream) = config.upstreams.get(name)
+    {
+        let server = |server: &UpstreamServer| {
+            let mut text = server.written.to_string();
+            let marks = [
+                ("backup", server.backup),
+                ("down", server.down),
+                ("drain", server.drain),
+                ("resolve", server.resolve),
+            ];
+            let weight = (server.weight != 1).then(|| format!("weight {}", server.weight));
+            let marks = marks.into_iter().filter(|(_, on)| *on).map(|(mark, _)| mark.to_owned());
+            for mark in weight.into_iter().chain(marks) {
+                text = format!("{text} {mark}");
+            }
+            text
+        };
+        let servers: Vec<String> = upstream.servers.iter().map(server).collect();
+        lines.push(format!("peers     {}, line {}", servers.join(", "), upstream.span.line()));
+        if upstream
+            .servers
+            .iter()
+            .all(|server| !server.resolve && !matches!(server.address.value, Address::Name { .. }))
+        {
+            peers = Some(upstream.servers.iter().filter(|server| !server.down).count());
+        }
+    }
+    lines.push(format!("retry     {}", retry(settings, peers, method)));
+}
+
+fn retry(settings: &Settings, peers: Option<usize>, method: &str) -> String {
+    let retry = &settings.retry;
+    if retry.on.is_empty() {
+        return "never: it is off".to_owned();
+    }
+    if peers == Some(1) || retry.tries == 1 {
+        let why = if retry.tries == 1 { "one try is allowed" } else { "there is one peer" };
+        return format!("never: {why}");
+    }
+    let conditions: Vec<&str> = retry.on.iter().copied().filter(|name| *name != "non_idempotent").collect();
+    let mut text = format!("with the next peer after {}", conditions.join(", "));
+    if matches!(method, "POST" | "LOCK" | "PATCH") && !retry.on.contains(&"non_idempotent") {
+        text = format!("{text}; a {method} only if it provably reached nobody");
+    }
+    if !settings.buffer.request {
+        text.push_str("; not once its body has begun to be sent");
+    }
+    text
 }
 
 enum Place<'a> {
@@ -173,7 +243,6 @@ fn explain_location(lines: &mut Vec<String>, location: &Location, path: &Path) -
             }
         },
     }
-    settings(lines, &location.settings);
     Ok(())
 }
 
