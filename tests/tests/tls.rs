@@ -206,6 +206,9 @@ impl Upstream {
         let mut text = format!(
             "[runtime]\nworkers = 1\n[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n\
              [upstream.kept]\nserver = [{{ address = \"{good}\" }}]\n\
+             [upstream.half]\nserver = [{{ address = \"{expired}\" }}, {{ address = \"{good}\" }}]\n\
+             [upstream.checked]\nserver = [{{ address = \"{good}\" }}]\n\
+             health_check = {{ interval = \"20ms\", mandatory = true }}\n\
              [upstream.fresh]\nkeepalive = 0\nserver = [{{ address = \"{good}\" }}]\n\
              [[server]]\nlisten = [\"{listen}\"]\n"
         );
@@ -232,6 +235,8 @@ impl Upstream {
                     world.at("client.key")
                 )),
             ),
+            location("half", "https://half", &trusting),
+            location("checked", "https://checked", &trusting),
             location("kept", "https://kept", &trusting),
             location("fresh", "https://fresh", &trusting),
             location("forgetful", "https://fresh", &with(", session_reuse = false")),
@@ -272,6 +277,22 @@ fn an_upstream_is_verified() {
         assert_eq!(upstream.get(path).0, 502, "{path}");
         until(reason, LIMIT, || upstream.gateway.error_log().contains(reason).then_some(()));
     }
+}
+
+#[test]
+fn a_peer_that_fails_the_handshake_is_left_for_the_next() {
+    let upstream = Upstream::start();
+    for method in ["GET", "POST", "POST", "GET"] {
+        let (status, text) = upstream.send(method, "/half/");
+        assert!(status == 200 && text.ends_with(method), "nothing was sent to the first: {status} {text}");
+    }
+    until("its mark", LIMIT, || upstream.gateway.error_log().contains("temporarily disabled").then_some(()));
+}
+
+#[test]
+fn health_checks_verify_as_requests_do() {
+    let upstream = Upstream::start();
+    until("a check that passes", LIMIT, || (upstream.get("/checked/").0 == 200).then_some(()));
 }
 
 #[test]

@@ -517,3 +517,23 @@ fn connections_come_from_where_they_should_and_say_who_the_client_is() {
     }
     assert_eq!(plain.accepted() - connections, 2, "one for each address");
 }
+
+#[test]
+fn our_own_trouble_is_no_peers_fault() {
+    let (listen, peer) = (address(), numbered(1));
+    let other = numbered(1);
+    let _gateway = Propylon::start(&format!(
+        "[runtime]\nworkers = 1\n[upstream.u]\nserver = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]\n\
+         health_check = {{ interval = \"20ms\" }}\n\
+         [[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://u\"\n\
+         [[server.location]]\nmatch = \"/bound/\"\nproxy_pass = \"http://u\"\nupstream.bind = \"192.0.2.9\"\n",
+        peer.addr(),
+        other.addr()
+    ));
+    for _ in 0..3 {
+        let answer =
+            raw_request(listen, b"GET /bound/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        assert_eq!(answer.status, 500);
+        assert_eq!(get(listen), (200, "1".into()), "others are served all the same");
+    }
+}

@@ -12,7 +12,9 @@ use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
 use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme};
 use propylon_stack::Body;
-use propylon_upstream::{Client, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport};
+use propylon_upstream::{
+    Client, Greeting, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport, proxy_protocol,
+};
 use regex::bytes::Regex;
 use tower_service::Service;
 
@@ -30,6 +32,8 @@ struct Question {
     uri: Bytes,
     host: HeaderValue,
     name: ServerName,
+    /// What connections begin with: nobody's.
+    greeting: Option<Greeting>,
     port: Option<u16>,
     timeout: Duration,
     status: Vec<(u16, u16)>,
@@ -54,15 +58,27 @@ impl Probe {
             },
             _ => None,
         });
-        let secure = users.next().filter(|(target, _)| target.scheme == Scheme::Https);
-        let secure = secure.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
-        let transport = Transport::new().connect_timeout(check.timeout).secure(secure);
+        let user = users.next();
+        let secured = user.filter(|(target, _)| target.scheme == Scheme::Https);
+        let secure = secured.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
+        // A name with variables is a request's, and there is none.
+        let name = secured.and_then(|(_, settings)| settings.upstream.tls.name.as_ref()?.as_static());
+        let name = name.map_or_else(
+            || (&*upstream.name).into(),
+            |name| String::from_utf8_lossy(name).into_owned().into(),
+        );
+        let greeting = user.and_then(|(_, settings)| settings.upstream.proxy_protocol).map(|version| {
+            Greeting(if version == 1 { proxy_protocol::v1(None) } else { proxy_protocol::v2(None) })
+        });
+        let transport =
+            Transport::new().connect_timeout(check.timeout).secure(secure).special(greeting.is_some());
         let body = check.body.as_ref().and_then(|body| Some((Regex::new(&body.pattern).ok()?, body.found)));
         Self(Arc::new(Question {
             client: Client::new(Pool::new(Keepalive::off()), transport),
             uri: Bytes::copy_from_slice(check.uri.as_bytes()),
             host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
-            name: ServerName((&*upstream.name).into()),
+            name: ServerName(name),
+            greeting,
             port: check.port,
             timeout: check.timeout,
             status: check.status.clone(),
@@ -106,6 +122,9 @@ impl Probe {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         request.extensions_mut().insert(Target(self.0.uri.clone()));
         request.extensions_mut().insert(self.0.name.clone());
+        if let Some(greeting) = self.0.greeting.clone() {
+            request.extensions_mut().insert(greeting);
+        }
         let answer = self.0.client.to(peer.clone()).call(request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         if !self.0.status.iter().any(|&(first, last)| (first..=last).contains(&status)) {

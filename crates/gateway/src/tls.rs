@@ -161,13 +161,18 @@ impl Secure for Tls {
     }
 }
 
+/// Our own files are no good: no peer is to blame.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} while SSL handshaking to upstream")]
+pub(crate) struct Unusable(String);
+
 /// Files that could not be used: nothing is sent without the security that was asked for.
 #[derive(Debug)]
 struct Broken(String);
 
 impl Secure for Broken {
     fn handshake<'a>(&'a self, _: Socket, _: &'a str) -> Handshake<'a> {
-        let error: BoxError = format!("{} while SSL handshaking to upstream", self.0).into();
+        let error: BoxError = Unusable(self.0.clone()).into();
         Box::pin(std::future::ready(Err(error)))
     }
 }

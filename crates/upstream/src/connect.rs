@@ -53,9 +53,12 @@ pub(crate) async fn connect(
                 let bind = special.and_then(|special| special.bind);
                 dial_tcp(*addr, transport.fingerprint.socket_keepalive, bind).await.map(Socket::Tcp)
             }
-            PeerAddress::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
+            PeerAddress::Unix(path) => {
+                let connected = UnixStream::connect(path).await.map(Socket::Unix);
+                connected.map_err(|source| Error::Connect { source })
+            }
         };
-        let mut socket = socket.map_err(|source| Error::Connect { source })?;
+        let mut socket = socket?;
         if let Some(Greeting(bytes)) = special.and_then(|special| special.greeting.as_ref()) {
             socket.write_all(bytes).await.map_err(|source| Error::Connect { source })?;
         }
@@ -73,7 +76,13 @@ pub(crate) async fn connect(
     }
 }
 
-async fn dial_tcp(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> io::Result<TcpStream> {
+async fn dial_tcp(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> Result<TcpStream, Error> {
+    let socket = prepare(addr, keepalive, bind).map_err(|source| Error::Local { source })?;
+    socket.connect(addr).await.map_err(|source| Error::Connect { source })
+}
+
+/// A socket of our own, in which no peer has a part yet.
+fn prepare(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Requests and their bodies leave when they are written: Nagle would hold the last piece back.
     socket.set_nodelay(true)?;
@@ -89,7 +98,7 @@ async fn dial_tcp(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> io::
         }
         socket.bind(bind.address)?;
     }
-    socket.connect(addr).await
+    Ok(socket)
 }
 
 /// Calls the same poll function of whichever socket it is.

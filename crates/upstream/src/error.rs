@@ -19,6 +19,12 @@ pub enum Error {
         /// What the kernel said.
         source: io::Error,
     },
+    /// No connection, and no peer is to blame: no descriptor is left, or the local address that was asked for cannot be had.
+    #[error("bind() or socket() failed {} while connecting to upstream", Errno(source))]
+    Local {
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// No connection in time.
     #[error("upstream timed out (110: Connection timed out) while connecting to upstream")]
     ConnectTimeout,
@@ -123,9 +129,11 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> AttemptClass {
         match self {
-            Self::Connect { .. } | Self::ConnectTimeout | Self::NoPeers | Self::NoPeer => {
-                AttemptClass::NotConnected
-            }
+            Self::Connect { .. }
+            | Self::Local { .. }
+            | Self::ConnectTimeout
+            | Self::NoPeers
+            | Self::NoPeer => AttemptClass::NotConnected,
             Self::InvalidTarget
             | Self::Secure { .. }
             | Self::LengthRequired
@@ -151,6 +159,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Local { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::RequestBody { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,

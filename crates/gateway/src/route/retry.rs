@@ -11,6 +11,7 @@ use propylon_upstream::{AttemptClass, Error as Upstream, Peer};
 
 use crate::client::ClientBodyError;
 use crate::rescue;
+use crate::tls::Unusable;
 use crate::upstreams::LeafBody;
 
 /// The retry layer of a route to the peers of `group`.
@@ -50,7 +51,11 @@ pub(crate) fn failure<B>(result: Result<&Response<B>, &BoxError>) -> Option<Fail
     let condition = match error {
         Upstream::ConnectTimeout => Condition::Timeout,
         Upstream::InvalidHead(_) => Condition::InvalidHeader,
-        Upstream::Connect { .. } | Upstream::Closed { .. } | Upstream::Io { .. } => Condition::Error,
+        Upstream::Secure { source } if source.is::<Unusable>() => return None,
+        Upstream::Connect { .. }
+        | Upstream::Secure { .. }
+        | Upstream::Closed { .. }
+        | Upstream::Io { .. } => Condition::Error,
         // The request is at fault, or the client.
         _ => return None,
     };
