@@ -1,6 +1,8 @@
 //! What is kept is what came.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test; bodies are limited")]
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
@@ -8,7 +10,8 @@ use http_body_util::{BodyExt, Limited};
 use proptest::prelude::*;
 use propylon_buffer::{BoxError, Error, Mode, RequestBody, RequestBufferLayer};
 use propylon_testkit::body::Script;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::limit::ConcurrencyLimit;
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 type Kept = RequestBody<Script>;
 
@@ -114,4 +117,14 @@ async fn a_stream_can_be_had_once() {
 async fn an_empty_body_goes_through() {
     let body = pass(layer(), Script::new()).await.unwrap();
     assert!(body.is_end_stream() && body.replay().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_place_that_was_reserved_is_the_one_that_is_used() {
+    let inner = service_fn(|_: Request<Kept>| async { Ok::<_, BoxError>(Response::new(())) });
+    let mut service = layer().layer(ConcurrencyLimit::new(inner, 1));
+    for _ in 0..2 {
+        let call = service.ready().await.unwrap().call(Request::new(Script::new().data("abc")));
+        tokio::time::timeout(Duration::from_secs(1), call).await.unwrap().unwrap();
+    }
 }

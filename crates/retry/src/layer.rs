@@ -73,7 +73,9 @@ impl<P> RetryLayer<P> {
     fn with(policy: P, settings: Settings) -> Self {
         let budget = settings.budget.map(|budget| {
             // What tower's takes without a panic.
-            TpsBudget::new(Duration::from_secs(10), budget.floor, budget.ratio.clamp(0.0, 1000.0))
+            let floor = budget.floor.min(i32::MAX.unsigned_abs() - 1);
+            let ratio = if budget.ratio.is_nan() { 0.0 } else { budget.ratio.clamp(0.0, 1000.0) };
+            TpsBudget::new(Duration::from_secs(10), floor, ratio)
         });
         Self { shared: Arc::new(Shared { policy, settings, budget }) }
     }

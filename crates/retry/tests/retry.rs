@@ -161,3 +161,11 @@ async fn a_budget_for_what_reached_somebody() {
         (Ok(200), 2, None)
     );
 }
+
+#[tokio::test]
+async fn any_budget_can_be_built() {
+    for ratio in [f32::NAN, f32::INFINITY, -1.0] {
+        let odd = |layer: RetryLayer<Scripted>| layer.budget(Budget { ratio, floor: u32::MAX });
+        assert_eq!(run(odd, Method::GET, true, &[Reset, Answer(200)]).await, (Ok(200), 2, None));
+    }
+}

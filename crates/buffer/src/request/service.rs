@@ -74,7 +74,10 @@ where
             Mode::Whole => {
                 let (parts, body) = request.into_parts();
                 let filling = Box::pin(fill(body, Arc::clone(&self.settings)));
-                ResponseFuture::filling(filling, parts, self.inner.clone())
+                // The one that was ready goes along: its readiness may be a place that nobody else can have.
+                let spare = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, spare);
+                ResponseFuture::filling(filling, parts, ready)
             }
         }
     }
