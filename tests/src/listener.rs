@@ -1,7 +1,6 @@
 //! An upstream whose connections the test plays itself, byte by byte.
 
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 use crate::{LIMIT, Stream, until};
 
@@ -34,16 +33,11 @@ impl Listener {
         Stream::tcp(socket).ok()
     }
 
-    /// Whether nobody connects for this long.
-    pub fn is_left_alone(&self, time: Duration) -> bool {
-        let start = crate::now();
-        while start.elapsed() < time {
-            if self.try_accept().is_some() {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(3));
-        }
-        true
+    /// The next connection, or none once `over` says that there will be none.
+    pub fn accept_or(&self, mut over: impl FnMut() -> bool) -> Option<Stream> {
+        until("a connection to the upstream, or none", LIMIT, || {
+            self.try_accept().map(Some).or_else(|| over().then_some(None))
+        })
     }
 }
 

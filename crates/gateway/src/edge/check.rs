@@ -7,7 +7,7 @@ use http::header::{
     AUTHORIZATION, CONTENT_RANGE, EXPECT, HOST, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, StatusCode, Uri, request};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, request};
 use propylon_exchange::Address;
 use propylon_h1::ReceivedRequest;
 
@@ -81,7 +81,18 @@ fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> 
         checked.captures = captures;
     }
     checked.host = name;
+    expectation(parts)?;
     Ok(head.path)
+}
+
+/// RFC 9110 10.1.1: nothing but `100-continue` is understood, and an expectation is not passed on, so nobody would meet it.
+/// HTTP/1.0 has none.
+fn expectation(parts: &request::Parts) -> Result<(), StatusCode> {
+    let unknown = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if parts.version > Version::HTTP_10 && parts.headers.get(EXPECT).is_some_and(unknown) {
+        return Err(StatusCode::EXPECTATION_FAILED);
+    }
+    Ok(())
 }
 
 /// The request-target as it came, as far as `http::Uri` keeps it.
