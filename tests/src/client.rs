@@ -96,28 +96,17 @@ impl Client {
             let head = self.stream.head()?.ok_or(ErrorKind::UnexpectedEof)?;
             let status = status(&head)?;
             if status >= 200 || status == 101 {
-                return self.body(head, status, to_head);
+                return self.body(head, to_head);
             }
         }
     }
 
-    /// Whether the peer closed the connection with nothing more to say; waits for it.
-    pub fn closed(&mut self) -> bool {
-        let mut rest = Vec::new();
-        self.stream.to_end(&mut rest).is_ok() && rest.is_empty()
-    }
-
-    /// The connection beneath.
-    pub fn stream(&mut self) -> &mut Stream {
-        &mut self.stream
-    }
-
-    /// Goes away at once, both directions.
-    pub fn leave(self) {
-        self.stream.shutdown(Shutdown::Both);
-    }
-
-    fn body(&mut self, head: Head, status: u16, to_head: bool) -> io::Result<RawResponse> {
+    /// Reads what belongs to a response whose head is here.
+    ///
+    /// # Errors
+    /// As [`raw_request`].
+    pub fn body(&mut self, head: Head, to_head: bool) -> io::Result<RawResponse> {
+        let status = status(&head)?;
         let mut answer =
             RawResponse { status, head, body: Vec::new(), trailers: Vec::new(), end: End::Complete };
         if to_head || status < 200 || matches!(status, 204 | 304) {
@@ -138,6 +127,22 @@ impl Client {
             other => other?,
         }
         Ok(answer)
+    }
+
+    /// Whether the peer closed the connection with nothing more to say; waits for it.
+    pub fn closed(&mut self) -> bool {
+        let mut rest = Vec::new();
+        self.stream.to_end(&mut rest).is_ok() && rest.is_empty()
+    }
+
+    /// The connection beneath.
+    pub fn stream(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    /// Goes away at once, both directions.
+    pub fn leave(self) {
+        self.stream.shutdown(Shutdown::Both);
     }
 }
 

@@ -75,7 +75,8 @@
 //! | 499, 444, 408 in the log | `server::End::{ClientGone, Unanswered}`, `HeadErrorKind::TimedOut` | |
 //!
 //! Differences are to the strict side, each in the table of `tests/messages` with its reason: no HTTP/0.9, one blank between
-//! the parts of a request line, no controls in values, names are tokens, chunk sizes have nothing but extensions behind them.
+//! the parts of a request line, no controls in values, names are tokens, chunk sizes have nothing but extensions behind them,
+//! no tab around the value of a field that frames.
 //!
 //! ## Errors
 //!

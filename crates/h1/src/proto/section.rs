@@ -49,26 +49,29 @@ impl Section {
         self.marks |= spelling;
         let mark = classify(&name);
         if !mark.is_empty() {
-            self.note(mark, value.as_bytes());
+            let around = [line.get(colon..from), line.get(to..)].map(Option::unwrap_or_default);
+            self.note(mark, value.as_bytes(), around.iter().any(|blanks| blanks.contains(&b'\t')));
         }
         self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
         Ok(())
     }
 
-    fn note(&mut self, mark: Marks, value: &[u8]) {
+    /// `tab`: whether there is one around the value. Not every reader takes it for whitespace, nginx does not: one that
+    /// overlooks `Transfer-Encoding:\tchunked` finds another end of the message. So nothing that frames may have one.
+    fn note(&mut self, mark: Marks, value: &[u8], tab: bool) {
         let repeated = self.marks.contains(mark);
         self.marks |= mark;
         match mark {
             Marks::HOST if repeated => self.marks |= Marks::HOST_REPEATED,
             Marks::CONNECTION => self.options(value),
             Marks::CONTENT_LENGTH => {
-                let length = if repeated { None } else { content_length(value) };
+                let length = if repeated || tab { None } else { content_length(value) };
                 self.length = Some(length.ok_or(HeadErrorKind::ContentLength));
             }
             Marks::TRANSFER_ENCODING => {
-                let coding =
-                    if repeated { Err(HeadErrorKind::TransferEncoding) } else { only_chunked(value) };
-                self.encoding = Some(coding);
+                let doubt = repeated || tab;
+                self.encoding =
+                    Some(if doubt { Err(HeadErrorKind::TransferEncoding) } else { only_chunked(value) });
             }
             Marks::EXPECT if !value.eq_ignore_ascii_case(b"100-continue") => {
                 self.marks |= Marks::EXPECT_UNKNOWN;

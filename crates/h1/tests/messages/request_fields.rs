@@ -1,7 +1,6 @@
 //! Header lines. RFC 9112 5, RFC 9110 5.
 
-use super::row;
-use crate::support::Row;
+use super::{Row, row};
 
 const OK: &str = "=";
 const GET: &str = "GET / 1.1 keep Empty";

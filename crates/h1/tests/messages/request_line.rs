@@ -1,7 +1,6 @@
 //! Methods, targets, versions, and what stands before and between them. RFC 9112 2.2, 3; RFC 9110 4, 9.
 
-use super::row;
-use crate::support::Row;
+use super::{Row, row};
 
 const OK: &str = "=";
 
@@ -83,7 +82,7 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET foo HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "none of the four forms"),
     row("GET ?a HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "none of the four forms"),
     row("GET * HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "RFC 9112 3.2.4: of OPTIONS only"),
-    row("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * 1.1 keep Empty", "400", "RFC 9112 3.2.4: asterisk-form; nginx does not know it"),
+    row("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * 1.1 keep Empty", "400", "RFC 9112 3.2.4: asterisk-form; nginx does not know it, and the gateway has no answer of its own: 400"),
     row("OPTIONS *a HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "more than an asterisk"),
     row("GET http://x/a?b HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://x/a?b 1.1 keep Empty", OK, "absolute form"),
     row("GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", "GET http://x 1.1 keep Empty", OK, "absolute form without a path"),
@@ -104,15 +103,15 @@ pub(crate) const ROWS: &[Row] = &[
     row("GET http://x#f HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "a fragment at once behind the host"),
     row("GET http://x\\@y/ HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "a backslash in the host"),
     row("GET 1http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "a scheme begins with a letter"),
-    row("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:443 1.1 keep Empty", "405", "RFC 9112 3.2.3: authority form; whether it is served is the gateway's"),
-    row("CONNECT [::1]:443 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT [::1]:443 1.1 keep Empty", "405", "RFC 9112 3.2.3: authority form"),
+    row("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT x:443 1.1 keep Empty", "405 (1.22: 400)", "RFC 9112 3.2.3: authority form; whether it is served is the gateway's"),
+    row("CONNECT [::1]:443 HTTP/1.1\r\nHost: x\r\n\r\n", "CONNECT [::1]:443 1.1 keep Empty", "405 (1.22: 400)", "RFC 9112 3.2.3: authority form; the gateway refuses it"),
     row("CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "no port"),
     row("CONNECT x: HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "no port"),
     row("CONNECT :443 HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "no host"),
-    row("CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "origin form"),
-    row("CONNECT http://x:443 HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "absolute form"),
+    row("CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", "400 (1.22: 405)", "origin form"),
+    row("CONNECT http://x:443 HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", "400 (1.22: 405)", "absolute form"),
     row("CONNECT x:443/ HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "a path"),
-    row("CONNECT x:443 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na", "400 ConnectWithBody", OK, "nginx 1.31: no body"),
+    row("CONNECT x:443 HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\na", "400 ConnectWithBody", "405 (1.22: 400)", "RFC 9110 9.3.6: a body of CONNECT means nothing; nginx looks at it only where it lets CONNECT pass"),
     row("GET x:443 HTTP/1.1\r\nHost: x\r\n\r\n", "400 Target", OK, "authority form is of CONNECT only"),
     row("GET / HTTP/1.1\nHost: x\n\n", "GET / 1.1 keep Empty", OK, "RFC 9112 2.2: a bare LF may end a line"),
     row("GET / HTTP/1.1\nHost: x\r\n\n", "GET / 1.1 keep Empty", OK, "mixed line ends"),

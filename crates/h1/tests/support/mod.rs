@@ -6,16 +6,8 @@ use http::{HeaderMap, Method};
 use propylon_h1::proto::{Decoder, Event, RequestParser, ResponseParser};
 use propylon_h1::{BodyKind, HeadError, Limits, RequestHead, ResponseHead};
 
-/// One message, what we make of it, what nginx 1.31 makes of it (`=`: the same), and why.
-pub(crate) struct Row {
-    pub(crate) raw: &'static str,
-    pub(crate) ours: &'static str,
-    pub(crate) nginx: &'static str,
-    pub(crate) why: &'static str,
-}
-
 /// `raw` stands for its bytes; in it `\u{80}` to `\u{FF}` stand for the single bytes.
-pub(crate) fn bytes(raw: &str) -> Vec<u8> {
+fn bytes(raw: &str) -> Vec<u8> {
     raw.chars().map(|char| u8::try_from(u32::from(char)).expect("bytes up to FF")).collect()
 }
 
