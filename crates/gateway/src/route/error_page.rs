@@ -12,6 +12,7 @@ use crate::page::{self, Face, Own};
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 
 /// The layer, if there are error pages. `upstream`: whether what is beneath passes responses of upstreams on.
+#[expect(clippy::type_complexity, reason = "a closure has no name of its own")]
 pub(crate) fn layer(
     settings: &Settings,
     face: &Face,
