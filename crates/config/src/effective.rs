@@ -1,6 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::Span;
-use crate::{access_log, buffer, error_log, headers, limit, retry, runtime, timeout, tls, upstream};
+use crate::{
+    access_log, buffer, error_log, error_page, headers, limit, retry, runtime, timeout, tls, upstream,
+};
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
 ///
@@ -22,8 +24,9 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 8] = [
+const TABLES: [&Table; 9] = [
     &tls::TABLE,
+    &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,
     &limit::TABLE,
@@ -60,6 +63,11 @@ impl Effective {
     /// The process, nothing written yet.
     pub(crate) const fn process() -> Self {
         Self { own: None, tables: &PROCESS, written: Vec::new() }
+    }
+
+    /// The table of the level itself.
+    pub(crate) fn own(&self) -> &'static Table {
+        self.own.unwrap_or(&crate::server::DEFAULTS)
     }
 
     pub(crate) fn push(&mut self, written: Written) {

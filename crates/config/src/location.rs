@@ -77,6 +77,8 @@ pub(crate) const TABLE: Table = Table {
             nginx: "internal",
             doc: "Whether only the gateway itself can send a request here; clients get 404.",
         },
+        settings::SERVER_TOKENS,
+        settings::ERROR_PAGE,
         settings::HEADERS,
         settings::TIMEOUT,
         settings::LIMIT,

@@ -27,8 +27,6 @@ pub struct Server {
     pub names: Vec<Spanned<ServerName>>,
     /// Whether slashes in a row count as one.
     pub merge_slashes: bool,
-    /// Whether the field `Server` tells the version.
-    pub server_tokens: bool,
     /// Requests on one client connection before it is closed.
     pub keepalive_requests: u64,
     /// Whether redirects of the gateway's own carry scheme and host.
@@ -60,13 +58,7 @@ macro_rules! both_levels {
                 nginx: "merge_slashes",
                 doc: "Whether slashes in a row count as one.",
             },
-            Key {
-                name: "server_tokens",
-                kind: Kind::Bool,
-                need: Need::Default("true"),
-                nginx: "server_tokens",
-                doc: "Whether the field Server and the gateway's own pages tell the version.",
-            },
+            settings::SERVER_TOKENS,
             Key {
                 name: "keepalive_requests",
                 kind: Kind::Integer { min: 1, max: u64::MAX },
@@ -102,6 +94,7 @@ macro_rules! both_levels {
                 nginx: "",
                 doc: "TLS towards clients.",
             },
+            settings::ERROR_PAGE,
             settings::HEADERS,
             settings::TIMEOUT,
             settings::LIMIT,
@@ -171,7 +164,6 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let names = scope.list("name", server_name::read).unwrap_or_default();
     check_empty(scope.cx, table);
     let merge_slashes = scope.bool("merge_slashes");
-    let server_tokens = scope.bool("server_tokens");
     let keepalive_requests = scope.integer("keepalive_requests").unwrap_or_default();
     let absolute_redirect = scope.bool("absolute_redirect");
     let port_in_redirect = scope.bool("port_in_redirect");
@@ -193,7 +185,6 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         listens,
         names,
         merge_slashes,
-        server_tokens,
         keepalive_requests,
         absolute_redirect,
         port_in_redirect,

@@ -3,6 +3,7 @@
 use crate::access_log::{self, AccessLog};
 use crate::buffer::{self, Buffers};
 use crate::effective::Effective;
+use crate::error_page::{self, ErrorPages};
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
@@ -14,6 +15,10 @@ use crate::upstream::{self, Transport};
 /// What applies at a place, inheritance done.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// Whether the field `Server` and the gateway's own pages tell the version.
+    pub server_tokens: bool,
+    /// The table `error_page`.
+    pub error_page: ErrorPages,
     /// The table `headers`.
     pub headers: Headers,
     /// The table `timeout`.
@@ -35,7 +40,12 @@ pub struct Settings {
 impl Settings {
     /// The tables of all `levels`, joined key by key.
     pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, mut effective: Effective) -> Self {
+        let own = effective.own();
         let found = &mut effective;
+        let mut level = Scope::inherited(cx, own, levels.clone(), found);
+        let server_tokens = level.bool("server_tokens");
+        let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
+        let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
         let headers = Headers::read(&mut { headers });
         let timeout = Scope::inherited(cx, &timeout::TABLE, below(levels, "timeout"), found);
@@ -49,10 +59,30 @@ impl Settings {
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
         let upstream = Transport::read(&mut { upstream });
         let access_logs = access_log::read(cx, levels, found);
-        Self { headers, timeout, limit, buffer, retry, upstream, access_logs, effective }
+        Self {
+            server_tokens,
+            error_page,
+            headers,
+            timeout,
+            limit,
+            buffer,
+            retry,
+            upstream,
+            access_logs,
+            effective,
+        }
     }
 }
 
+pub(crate) const SERVER_TOKENS: Key = Key {
+    name: "server_tokens",
+    kind: Kind::Bool,
+    need: Need::Default("true"),
+    nginx: "server_tokens",
+    doc: "Whether the field Server and the gateway's own pages tell the version.",
+};
+pub(crate) const ERROR_PAGE: Key =
+    table("error_page", Kind::Table(&error_page::TABLE), "What clients see in the place of an error.");
 pub(crate) const HEADERS: Key =
     table("headers", Kind::Table(&headers::TABLE), "Fields to the upstream and the client.");
 pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "How long to wait.");
@@ -73,7 +103,6 @@ pub(crate) const UNBUILT: &[&str] = &[
     "cache",
     "cookie",
     "redirect",
-    "error_page",
     "compression",
     "fastcgi",
     "fastcgi_pass",

@@ -98,8 +98,8 @@ fn what_a_server_is_may_stand_in_defaults() {
     let config = config(
         "[defaults]\nserver_tokens = false\n[[server]]\nreturn = [204]\n[[server]]\nlisten = [\"81\"]\nreturn = [204]\nserver_tokens = true\n",
     );
-    assert!(!config.servers[0].server_tokens);
-    assert!(config.servers[1].server_tokens);
+    assert!(!config.servers[0].settings.server_tokens);
+    assert!(config.servers[1].settings.server_tokens);
     assert!(config.servers[0].merge_slashes);
 }
 

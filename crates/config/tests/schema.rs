@@ -157,9 +157,19 @@ fn every_key_of_the_levels_is_read() {
         .collect();
     let mut found = Vec::new();
     properties(&propylon_config::schema(), "", &mut found);
-    let tables =
-        ["tls", "headers", "timeout", "limit", "buffer", "retry", "upstream", "access_log", "location"];
-    let inner = ["retry.budget.", "upstream.tls.", "tls.certificates."];
+    let tables = [
+        "tls",
+        "error_page",
+        "headers",
+        "timeout",
+        "limit",
+        "buffer",
+        "retry",
+        "upstream",
+        "access_log",
+        "location",
+    ];
+    let inner = ["retry.budget.", "upstream.tls.", "tls.certificates.", "error_page.pages."];
     let keys = found.iter().filter_map(|(path, _)| {
         let key = path.strip_prefix("server.")?;
         // What is inside a value is read with the value.

@@ -100,7 +100,7 @@ fn a_server() {
     let server = &config.servers[0];
     assert!(
         !server.merge_slashes
-            && !server.server_tokens
+            && !server.settings.server_tokens
             && !server.absolute_redirect
             && !server.port_in_redirect
     );

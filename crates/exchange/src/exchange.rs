@@ -52,6 +52,7 @@ struct Late {
     proxy: Option<Arc<ProxyHost>>,
     upstream_headers: Option<HeaderMap>,
     upstream_trailers: Option<HeaderMap>,
+    answering: Option<StatusCode>,
     sent: Option<SentHead>,
 }
 
@@ -329,6 +330,17 @@ impl Exchange {
     /// Looks at the trailers of the last upstream response. `read` must not call back into the exchange.
     pub fn with_upstream_trailers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
         self.0.late.lock().upstream_trailers.as_ref().map(read)
+    }
+
+    /// The response has this status as things stand: a later layer may change it yet.
+    pub fn answering(&self, status: StatusCode) {
+        self.0.late.lock().answering = Some(status);
+    }
+
+    /// The status that the response has as things stand, as far as anybody said.
+    #[must_use]
+    pub fn answering_with(&self) -> Option<StatusCode> {
+        self.0.late.lock().answering
     }
 
     /// The client is being sent this head.

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, LOCATION, SET_COOKIE, TRANSFER_ENCODING};
+use http::header::{
+    CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    SET_COOKIE, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
 use propylon_access_log::AccessLogs;
+use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
-use propylon_stack::Body;
+use propylon_stack::{Body, Route};
 
 use crate::client::Closed;
 use crate::page;
-use crate::reroute::{Reroute, RerouteTarget};
+use crate::reroute::{Failed, Reroute, RerouteTarget};
+use crate::route::Found;
 use crate::router::{Location, Server};
-use crate::routing::{self, Found, Path};
+use crate::routing::{self, Path};
 
 /// How often a request may go round (nginx: 10, then 500).
 const MAX_REROUTES: u8 = 10;
@@ -25,13 +30,40 @@ pub(crate) struct Visit {
     parts: request::Parts,
     body: Body,
     exchange: Exchange,
+    /// What was wrong with the request before it came here.
+    refused: Option<StatusCode>,
+    /// The error whose page is under way.
+    failed: Option<Failed>,
+}
+
+/// What the last location leaves to the edge.
+#[derive(Debug)]
+pub(crate) struct Served {
+    /// Where the request is logged.
+    pub(crate) logs: AccessLogs,
+    /// The `Server` field of the response.
+    pub(crate) token: HeaderValue,
+    /// Whether the connection ends with the response.
+    pub(crate) closes: bool,
+}
+
+impl Served {
+    pub(crate) fn by(location: &Location) -> Self {
+        Self { logs: location.logs.clone(), token: location.token.clone(), closes: false }
+    }
+
+    fn enter(&mut self, location: &Location, exchange: &Exchange) {
+        location.enter(exchange);
+        self.logs.clone_from(&location.logs);
+        self.token.clone_from(&location.token);
+    }
 }
 
 /// What a round of the loop found.
 enum Round {
     Location(Arc<Location>),
-    /// An answer of dispatch's own, in the name of the location if there is one.
-    Answer(Option<Arc<Location>>, Response<Body>),
+    /// An answer of dispatch's own, in the name of a location.
+    Found(Arc<Location>, Found),
 }
 
 impl Visit {
@@ -42,38 +74,52 @@ impl Visit {
         body: Body,
         exchange: Exchange,
     ) -> Self {
-        Self { server, path, parts, body, exchange }
+        Self { server, path, parts, body, exchange, refused: None, failed: None }
+    }
+
+    /// The request cannot be served: an error page is all that it may get.
+    pub(crate) fn refused(mut self, status: StatusCode) -> Self {
+        self.refused = Some(status);
+        self
     }
 }
 
-/// Sends a request through the location that it belongs to, and round again for as long as responses say so. `logs`
-/// becomes what the location logs to.
-pub(crate) async fn dispatch(mut visit: Visit, logs: &mut AccessLogs) -> Result<Response<Body>, Closed> {
+/// Sends a request through the location that it belongs to, and round again for as long as responses say so. `served`
+/// becomes what the location leaves.
+pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Response<Body>, Closed> {
     let mut named: Option<Box<str>> = None;
     let mut kept = HeaderMap::new();
     loop {
-        propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
-        let round = match (&named, &visit.server.respond) {
+        if !visit.path.decoded().is_empty() {
+            propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
+        }
+        let round = match (visit.refused.take(), &named, &visit.server.respond) {
+            (Some(status), _, _) => {
+                Round::Found(visit.server.fallback.clone(), Found { status, location: None })
+            }
             // nginx's server rewrite phase comes before any location, also for an internal redirect.
-            (None, Some(respond)) => Round::Location(respond.clone()),
-            (None, None) => find(&visit),
-            (Some(name), _) => find_named(&visit, name),
+            (None, None, Some(respond)) => Round::Location(respond.clone()),
+            (None, None, None) => find(&visit),
+            (None, Some(name), _) => find_named(&visit, name),
         };
-        let location = match round {
-            Round::Location(location) => location,
-            Round::Answer(location, response) => {
-                if let Some(location) = location {
-                    location.enter(&visit.exchange);
-                    logs.clone_from(&location.logs);
-                }
-                return Ok(response);
+        let response = match round {
+            Round::Location(location) => {
+                served.enter(&location, &visit.exchange);
+                call(&mut visit, &location.route, None).await?
+            }
+            Round::Found(location, found) => {
+                served.enter(&location, &visit.exchange);
+                call(&mut visit, &location.found, Some(found)).await?
             }
         };
-        location.enter(&visit.exchange);
-        logs.clone_from(&location.logs);
-        let response = call(&mut visit, &location).await?;
         let (mut head, body) = response.into_parts();
         let Some(reroute) = head.extensions.remove::<Reroute>() else {
+            let own = head.extensions.remove::<page::Own>().is_some();
+            served.closes |= own && page::closes(head.status);
+            head.status = match visit.failed.and_then(|failed| failed.shown) {
+                Some(shown) if !own => shown,
+                _ => page::shown(head.status),
+            };
             merge(&mut head.headers, kept);
             return Ok(Response::from_parts(head, body));
         };
@@ -84,12 +130,13 @@ pub(crate) async fn dispatch(mut visit: Visit, logs: &mut AccessLogs) -> Result<
                 server = &*visit.server.name,
                 "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
             );
-            return Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.token));
+            return Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.face));
         }
-        drop(body);
-        merge(&mut kept, reroute.keep);
         visit.exchange.rerouted();
-        named = go_round(&mut visit, reroute.target);
+        served.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
+        let (kept_now, unread) = (reroute.keep.clone(), reroute.unread);
+        named = go_round(&mut visit, reroute, if unread { body } else { Body::empty() });
+        merge(&mut kept, kept_now);
     }
 }
 
@@ -97,24 +144,23 @@ fn find(visit: &Visit) -> Round {
     let server = &visit.server;
     match server.locations.find(visit.path.decoded()) {
         None => Round::Location(server.fallback.clone()),
-        Some(Found::Location { index, captures }) => {
+        Some(routing::Found::Location { index, captures }) => {
             let location = server.location(index);
             if location.internal && !visit.path.is_internal() {
-                return Round::Location(server.fallback.clone());
+                return Round::Found(location, Found { status: StatusCode::NOT_FOUND, location: None });
             }
             if let Some(captures) = captures {
                 propylon_vars::set_captures(&visit.exchange, crate::router::captures(&captures));
             }
             Round::Location(location)
         }
-        Some(Found::Redirect { index, .. })
-            if server.location(index).internal && !visit.path.is_internal() =>
-        {
-            Round::Location(server.fallback.clone())
-        }
-        Some(Found::Redirect { location, index }) => {
+        Some(routing::Found::Redirect { location, index }) => {
             let to = routing::redirect_to(&location, visit.path.args());
-            Round::Answer(Some(server.location(index)), moved(visit, &to))
+            let location = server.location(index);
+            if location.internal && !visit.path.is_internal() {
+                return Round::Found(location, Found { status: StatusCode::NOT_FOUND, location: None });
+            }
+            Round::Found(location, moved(visit, &to))
         }
     }
 }
@@ -129,28 +175,24 @@ fn find_named(visit: &Visit, name: &str) -> Round {
                 server = &*visit.server.name,
                 "could not find named location \"{name}\""
             );
-            Round::Answer(None, page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.token))
+            let found = Found { status: StatusCode::INTERNAL_SERVER_ERROR, location: None };
+            Round::Found(visit.server.fallback.clone(), found)
         }
     }
 }
 
 /// The 301 of a prefix location that ends in a slash, asked for without it.
-fn moved(visit: &Visit, to: &Bytes) -> Response<Body> {
-    let server = &visit.server;
-    let mut response = page::error(StatusCode::MOVED_PERMANENTLY, &server.token);
-    let url = server.redirects.absolute(&visit.exchange, to);
+fn moved(visit: &Visit, to: &Bytes) -> Found {
+    let url = visit.server.redirects.absolute(&visit.exchange, to);
     match HeaderValue::from_maybe_shared(url) {
-        Ok(url) => {
-            response.headers_mut().insert(LOCATION, url);
-            response
-        }
+        Ok(url) => Found { status: StatusCode::MOVED_PERMANENTLY, location: Some(url) },
         // A path that is no field value is none that a client can be sent to.
-        Err(_) => page::error(StatusCode::BAD_REQUEST, &server.token),
+        Err(_) => Found { status: StatusCode::BAD_REQUEST, location: None },
     }
 }
 
-/// One round: the location's stack, with the client's body the first time and none after that.
-async fn call(visit: &mut Visit, location: &Location) -> Result<Response<Body>, Closed> {
+/// One round: a location's stack, with the client's body for as long as nobody has read it, and none after that.
+async fn call(visit: &mut Visit, route: &Route, found: Option<Found>) -> Result<Response<Body>, Closed> {
     let mut request = Request::new(std::mem::take(&mut visit.body));
     *request.method_mut() = visit.parts.method.clone();
     *request.uri_mut() = visit.parts.uri.clone();
@@ -161,27 +203,42 @@ async fn call(visit: &mut Visit, location: &Location) -> Result<Response<Body>, 
     *extensions = std::mem::take(&mut visit.parts.extensions);
     extensions.insert(visit.exchange.clone());
     extensions.insert(visit.path.clone());
-    location.route.call(request).await.map_err(|_| Closed)
+    if let Some(found) = found {
+        extensions.insert(found);
+    }
+    if visit.failed.is_some_and(|failed| !failed.recursive) {
+        extensions.insert(Handled);
+    }
+    route.call(request).await.map_err(|_| Closed)
 }
 
 /// Rebuilds the request for its next round; returns the named location that it goes to, if it goes to one.
-fn go_round(visit: &mut Visit, target: RerouteTarget) -> Option<Box<str>> {
-    // The first round has taken them; the exchange keeps the client's head as it came.
+fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>> {
+    // The round before has taken them; the exchange keeps the client's head as it came.
     visit.parts.headers = visit.exchange.head().map(|head| head.headers.clone()).unwrap_or_default();
-    // But not the body, which was the first round's.
-    visit.parts.headers.remove(CONTENT_LENGTH);
-    visit.parts.headers.remove(TRANSFER_ENCODING);
-    match target {
+    if !reroute.unread {
+        visit.parts.headers.remove(CONTENT_LENGTH);
+        visit.parts.headers.remove(TRANSFER_ENCODING);
+    }
+    visit.body = body;
+    visit.failed = reroute.error.or(visit.failed);
+    if visit.failed.and_then(|failed| failed.shown).is_some_and(|shown| shown != StatusCode::OK) {
+        // What the client knows or wants a part of is not the page of an error.
+        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
+            visit.parts.headers.remove(name);
+        }
+    }
+    match reroute.target {
         RerouteTarget::Named(name) => {
             visit.path = visit.path.clone().named();
             Some(name)
         }
-        RerouteTarget::Path(target) => {
-            if visit.parts.method != Method::HEAD {
+        RerouteTarget::Path(uri, args) => {
+            if reroute.get && visit.parts.method != Method::HEAD {
                 visit.parts.method = Method::GET;
+                propylon_vars::set_get(&visit.exchange);
             }
-            let uri = target.decoded().clone();
-            visit.path = visit.path.clone().redirected(uri, target.args().cloned());
+            visit.path = visit.path.clone().redirected(uri, args);
             None
         }
     }

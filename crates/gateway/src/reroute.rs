@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use http::HeaderMap;
-
-use crate::routing::Path;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 
 /// A response that carries this extension is not for the client: dispatch sends the request round again.
 #[derive(Clone, Debug)]
@@ -12,21 +11,58 @@ pub(crate) struct Reroute {
     pub(crate) target: RerouteTarget,
     /// Response fields that the final response has as well, unless it has its own.
     pub(crate) keep: HeaderMap,
+    /// Whether the method becomes GET, unless it is HEAD, where a path is the target.
+    pub(crate) get: bool,
+    /// Whether the response's body is the request's, which nobody has read.
+    pub(crate) unread: bool,
+    /// The error that the request ended in, if it goes to an error page.
+    pub(crate) error: Option<Failed>,
+}
+
+/// An error that is on its way to its page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed {
+    /// The error.
+    pub(crate) status: StatusCode,
+    /// The status that the client sees; none: the page's own.
+    pub(crate) shown: Option<StatusCode>,
+    /// Whether the error of the page may have a page in its turn.
+    pub(crate) recursive: bool,
 }
 
 /// Where to.
 #[derive(Clone, Debug)]
 pub(crate) enum RerouteTarget {
-    /// A path with its arguments; the method becomes GET unless it is HEAD.
-    Path(Path),
+    /// A path, decoded, and its arguments.
+    Path(Bytes, Option<Bytes>),
     /// A named location, with its `@`; method and URI stay.
     Named(Box<str>),
+}
+
+impl Reroute {
+    /// A round for `target`, with the same method and no body.
+    pub(crate) fn to(target: RerouteTarget) -> Self {
+        Self { target, keep: HeaderMap::new(), get: false, unread: false, error: None }
+    }
+}
+
+impl RerouteTarget {
+    /// The target that a text of the configuration names: `@name`, or a path with its arguments behind a `?`.
+    pub(crate) fn parse(text: &Bytes) -> Self {
+        match std::str::from_utf8(text) {
+            Ok(name) if name.starts_with('@') => Self::Named(name.into()),
+            _ => match memchr::memchr(b'?', text) {
+                Some(at) => Self::Path(text.slice(..at), Some(text.slice(at + 1..))),
+                None => Self::Path(text.clone(), None),
+            },
+        }
+    }
 }
 
 impl fmt::Display for RerouteTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path(path) => f.write_str(&String::from_utf8_lossy(path.raw())),
+            Self::Path(path, _) => f.write_str(&String::from_utf8_lossy(path)),
             Self::Named(name) => f.write_str(name),
         }
     }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use propylon_exchange::{End, Exchange};
 use propylon_stack::{Body, BoxError};
@@ -12,7 +12,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::client::{ClientBodyError, Closed};
-use crate::page;
+use crate::page::{self, Face};
 use crate::route::{TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
@@ -130,12 +130,12 @@ const TIMED_OUT: &str = "upstream timed out (110: Connection timed out)";
 /// Turns the errors of what is beneath into responses.
 #[derive(Clone, Debug)]
 pub(crate) struct RescueLayer {
-    token: HeaderValue,
+    face: Face,
 }
 
 impl RescueLayer {
-    pub(crate) fn new(token: HeaderValue) -> Self {
-        Self { token }
+    pub(crate) fn new(face: Face) -> Self {
+        Self { face }
     }
 }
 
@@ -143,14 +143,14 @@ impl<S> Layer<S> for RescueLayer {
     type Service = Rescue<S>;
 
     fn layer(&self, inner: S) -> Rescue<S> {
-        Rescue { inner, token: self.token.clone() }
+        Rescue { inner, face: self.face.clone() }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Rescue<S> {
     inner: S,
-    token: HeaderValue,
+    face: Face,
 }
 
 impl<S> Service<Request<Body>> for Rescue<S>
@@ -167,7 +167,7 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exchange = request.extensions().get::<Exchange>().cloned();
-        RescueFuture { inner: self.inner.call(request), exchange, token: self.token.clone() }
+        RescueFuture { inner: self.inner.call(request), exchange, face: self.face.clone() }
     }
 }
 
@@ -176,7 +176,7 @@ pin_project! {
         #[pin]
         inner: F,
         exchange: Option<Exchange>,
-        token: HeaderValue,
+        face: Face,
     }
 }
 
@@ -204,6 +204,6 @@ where
                 return Poll::Ready(Err(Closed.into()));
             }
         }
-        Poll::Ready(Ok(page::error(status(&*error), this.token)))
+        Poll::Ready(Ok(page::error(status(&*error), this.face)))
     }
 }

@@ -13,6 +13,7 @@ use propylon_tls::Acceptor;
 
 use crate::client::Engine;
 use crate::error::BuildError;
+use crate::page::Face;
 use crate::route::{self, EdgeHeaders, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::upstreams::Upstreams;
@@ -37,8 +38,8 @@ pub(crate) struct Listener {
 pub(crate) struct Server {
     /// Its first name (`$server_name`).
     pub(crate) name: Arc<str>,
-    /// The `Server` field of responses.
-    pub(crate) token: HeaderValue,
+    /// How its own pages look.
+    pub(crate) face: Face,
     pub(crate) slashes: Slashes,
     pub(crate) keepalive_requests: u64,
     pub(crate) settings: Arc<Settings>,
@@ -57,6 +58,10 @@ pub(crate) struct Server {
 /// One `[[server.location]]`.
 pub(crate) struct Location {
     pub(crate) route: Route,
+    /// What shapes answers that dispatch has found itself, as `route` shapes its own.
+    pub(crate) found: Route,
+    /// The `Server` field of responses.
+    pub(crate) token: HeaderValue,
     pub(crate) logs: AccessLogs,
     pub(crate) keep: Keep,
     pub(crate) internal: bool,
@@ -146,7 +151,7 @@ impl Server {
     fn build(server: &config::Server, upstreams: &mut Upstreams<'_>) -> Result<Self, BuildError> {
         let name: Arc<str> = server.names.first().map(|name| name.value.as_str()).unwrap_or_default().into();
         let site = route::Site {
-            token: token(server.server_tokens),
+            face: Face::new(&server.settings),
             redirects: Redirects {
                 absolute: server.absolute_redirect,
                 port: server.port_in_redirect,
@@ -168,7 +173,7 @@ impl Server {
         let respond = server.respond.as_ref();
         Ok(Self {
             name,
-            token: site.token.clone(),
+            face: site.face.clone(),
             slashes: if server.merge_slashes { Slashes::Merge } else { Slashes::Keep },
             keepalive_requests: server.keepalive_requests,
             settings: server.settings.clone(),
@@ -244,12 +249,4 @@ pub(crate) fn captures(found: &Captures) -> propylon_vars::Captures {
         captures = captures.named(name, value);
     }
     captures
-}
-
-fn token(version: bool) -> HeaderValue {
-    if version {
-        HeaderValue::from_static(concat!("propylon/", env!("CARGO_PKG_VERSION")))
-    } else {
-        HeaderValue::from_static("propylon")
-    }
 }

@@ -199,6 +199,7 @@ impl Text {
             }
             Self::Https => Some(if exchange.connection().tls.is_some() { b"on" } else { b"" }),
             Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
+            Self::RequestMethod if state::is_get(exchange) => Some(b"GET"),
             Self::RequestMethod => head.map(|head| head.method.as_str().as_bytes()),
             Self::RequestUri => head.map(|head| request_uri(&head.target)),
             Self::Scheme => Some(scheme(exchange)),
@@ -237,7 +238,7 @@ fn scheme(exchange: &Exchange) -> &'static [u8] {
 /// nginx logs a client that left before a response began as 499, and as 000 what has no status.
 fn status(exchange: &Exchange) -> Option<StatusCode> {
     let left = || (exchange.end() == Some(End::ClientClosed)).then(|| StatusCode::from_u16(499).ok());
-    exchange.status().or_else(|| left().flatten())
+    exchange.status().or_else(|| left().flatten()).or_else(|| exchange.answering_with())
 }
 
 /// The user that authenticated, else the name that the client supplied, whether or not anyone checked it.

@@ -98,5 +98,5 @@ pub use definitions::Definitions;
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
 pub use map::Map;
 pub use names::{Description, describe};
-pub use state::{Captures, args, set_captures, set_named, set_uri, uri};
+pub use state::{Captures, args, set_captures, set_get, set_named, set_uri, uri};
 pub use template::{Context, Template};

@@ -68,6 +68,15 @@ pub fn set_captures(exchange: &Exchange, captures: Captures) {
     });
 }
 
+/// The request is a GET from here on, whatever its line says (`$request_method`): an error page is fetched for it.
+pub fn set_get(exchange: &Exchange) {
+    write(exchange, |facts| facts.get = true);
+}
+
+pub(crate) fn is_get(exchange: &Exchange) -> bool {
+    read(exchange, |facts| Some(facts.get)).unwrap_or_default()
+}
+
 /// Sets one named value.
 pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
     let name = lower(name);
@@ -86,6 +95,7 @@ pub(crate) struct Facts {
     named: Vec<(Box<str>, Bytes)>,
     maps: Vec<(MapKey, Bytes)>,
     request_id: Option<Bytes>,
+    get: bool,
 }
 
 /// Which map of which definitions.

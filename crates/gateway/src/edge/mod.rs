@@ -9,19 +9,25 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
-use propylon_access_log::AccessLogs;
 use propylon_config::ListenAddress;
 use propylon_exchange::{End, Exchange, Head};
 use propylon_stack::Body;
 
 use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody};
-use crate::dispatch::{self, Visit};
+use crate::dispatch::{self, Served, Visit};
 use crate::page;
 use crate::router::{self, Listener, Server};
+use crate::routing::Path;
 use crate::worker::Worker;
 
 pub(crate) use check::Checked;
 pub(crate) use response::ResponseBody;
+
+/// The status of a plain request where TLS is spoken, as error pages know it.
+const PLAIN_ON_TLS: Option<StatusCode> = match StatusCode::from_u16(497) {
+    Ok(status) => Some(status),
+    Err(_) => None,
+};
 
 /// What serves the requests that one listener's connections bring to one worker.
 #[derive(Clone)]
@@ -66,9 +72,8 @@ impl client::Service for Edge {
         let exchange = Exchange::rejected(client.connection.clone(), number, began, line, bytes);
         exchange.set_server_name(server.name.clone());
         exchange.keep(server.fallback.keep);
-        let why_not =
-            matches!(why, Rejected::PlainOnTls).then_some("The plain HTTP request was sent to HTTPS port");
-        let answer = why.is_heard().then(|| page::closing(status, why_not, &server.token));
+        let page = if matches!(why, Rejected::PlainOnTls) { PLAIN_ON_TLS.unwrap_or(status) } else { status };
+        let answer = why.is_heard().then(|| page::closing(page, &server.face));
         match &answer {
             Some(answer) => {
                 exchange.responded(status, answer.headers());
@@ -122,13 +127,9 @@ async fn serve(
             let body = RequestBody::new(body, client.clone(), exchange.clone(), timeout);
             let body = if http_body::Body::is_end_stream(&body) { Body::empty() } else { Body::new(body) };
             let visit = Visit::new(server.clone(), path, parts, body, exchange.clone());
-            dispatch::dispatch(visit, &mut guard.logs).await
+            dispatch::dispatch(visit, &mut guard.served).await
         }
         Err(status) => {
-            // Logs know the path of a request that was refused for something else.
-            if let Some(path) = checked.readable {
-                propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
-            }
             tracing::info!(
                 target: "propylon_gateway",
                 client = %exchange.client(),
@@ -136,7 +137,10 @@ async fn serve(
                 request = %String::from_utf8_lossy(&exchange.request_line()),
                 "client sent an invalid request: {status}"
             );
-            Ok(page::error(status, &server.token))
+            let path = checked.readable.unwrap_or_else(Path::unreadable);
+            let visit =
+                Visit::new(server.clone(), path, parts, Body::empty(), exchange.clone()).refused(status);
+            dispatch::dispatch(visit, &mut guard.served).await
         }
     };
     match response {
@@ -164,10 +168,10 @@ fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Respon
     let chunked = frame(&mut response, &guard.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     let headers = response.headers_mut();
-    headers.entry(SERVER).or_insert_with(|| server.token.clone());
+    headers.entry(SERVER).or_insert_with(|| guard.served.token.clone());
     if guard.client.requests() >= server.keepalive_requests
         || server.settings.timeout.keepalive.is_none()
-        || page::closes(response.status())
+        || guard.served.closes
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -204,15 +208,15 @@ fn frame(response: &mut Response<Body>, exchange: &Exchange) -> bool {
 pub(crate) struct Guard {
     client: Arc<Client>,
     exchange: Exchange,
-    /// The logs of the location that serves the request, or of the server until there is one.
-    logs: AccessLogs,
+    /// What the location that serves the request leaves, or the server until there is one.
+    served: Served,
     /// Whether the engine tells how the exchange ended, and what the kernel took.
     exact: bool,
 }
 
 impl Guard {
     fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, exact: bool) -> Self {
-        Self { client, exchange, logs: checked.server.fallback.logs.clone(), exact }
+        Self { client, exchange, served: Served::by(&checked.server.fallback), exact }
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).
@@ -235,6 +239,6 @@ impl Drop for Guard {
             }
             self.exchange.ended(End::ClientClosed);
         }
-        self.client.request_ends(self.exchange.clone(), std::mem::take(&mut self.logs));
+        self.client.request_ends(self.exchange.clone(), std::mem::take(&mut self.served.logs));
     }
 }

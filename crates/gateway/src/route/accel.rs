@@ -97,12 +97,12 @@ where
 fn obey(order: &Bytes, headers: &HeaderMap) -> Result<Response<Body>, BoxError> {
     let target = match (std::str::from_utf8(order), Path::parse(order.clone(), Slashes::Keep)) {
         (Ok(name), _) if name.starts_with('@') => RerouteTarget::Named(name.into()),
-        (_, Ok(path)) => RerouteTarget::Path(path),
+        (_, Ok(path)) => RerouteTarget::Path(path.decoded().clone(), path.args().cloned()),
         // nginx: "unsafe URI", then 404.
         (_, Err(_)) => return Err(Unsafe(String::from_utf8_lossy(order).into_owned()).into()),
     };
     let mut answer = Response::new(Body::empty());
-    answer.extensions_mut().insert(Reroute { target, keep: kept(headers) });
+    answer.extensions_mut().insert(Reroute { keep: kept(headers), get: true, ..Reroute::to(target) });
     Ok(answer)
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
         .chain(&headers.add_always)
         .flat_map(|field| &field.values)
         .any(|template| template.as_static().is_none());
-    asks.then_some(CarryLayer)
+    (asks || super::error_page::asks(settings)).then_some(CarryLayer)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +73,7 @@ where
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
         if let Some(exchange) = this.exchange.take() {
+            exchange.answering(response.status());
             response.extensions_mut().insert(exchange);
         }
         Poll::Ready(Ok(response))

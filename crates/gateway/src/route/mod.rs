@@ -5,6 +5,7 @@ mod access_log;
 mod balance;
 mod buffer;
 mod carry;
+mod error_page;
 mod headers;
 mod proxy;
 mod respond;
@@ -12,7 +13,7 @@ mod retry;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
 use propylon_stack::{Body, BoxError, Route};
@@ -20,6 +21,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::BuildError;
+use crate::page::Face;
 use crate::rescue::RescueLayer;
 use crate::router::{Location, Redirects};
 use crate::upstreams::Upstreams;
@@ -28,11 +30,12 @@ pub(crate) use accel::Unsafe;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
+pub(crate) use respond::Found;
 pub(crate) use retry::{NextPeer, retry};
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {
-    pub(crate) token: HeaderValue,
+    pub(crate) face: Face,
     pub(crate) redirects: Redirects,
 }
 
@@ -44,6 +47,7 @@ pub(crate) fn location(
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let settings = &location.settings;
+    let site = &site.with(settings);
     let mut built = match &location.action {
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
@@ -59,7 +63,7 @@ pub(crate) fn not_found(
     site: &Site,
     upstreams: &Upstreams<'_>,
 ) -> Result<Location, BuildError> {
-    finish(respond::Respond::page(StatusCode::NOT_FOUND, site), settings, upstreams)
+    finish(respond::Respond::page(StatusCode::NOT_FOUND, site), false, settings, site, upstreams)
 }
 
 /// `return`, of a server or a location.
@@ -69,7 +73,7 @@ pub(crate) fn respond(
     site: &Site,
     upstreams: &Upstreams<'_>,
 ) -> Result<Location, BuildError> {
-    finish(respond::Respond::new(answer, site), settings, upstreams)
+    finish(respond::Respond::new(answer, site), false, settings, site, upstreams)
 }
 
 /// From the peers up to where errors have become responses: one static group, for it is on the path of every request.
@@ -86,29 +90,53 @@ fn proxied(
     let group = headers::request(settings, proxy::host(&pass.value)).layer(group); // what is set is what is sent
     let group = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?.layer(group); // $proxy_host, for what is set
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
-    let group = RescueLayer::new(site.token.clone()).layer(group); // from here on errors are responses, and are shaped as such
-    finish(group, settings, upstreams)
+    let group = RescueLayer::new(site.face.clone()).layer(group); // from here on errors are responses, and are shaped as such
+    finish(group, true, settings, site, upstreams)
 }
 
-/// What every location has around its action.
-fn finish<S>(group: S, settings: &Settings, upstreams: &Upstreams<'_>) -> Result<Location, BuildError>
+/// What every location has around its action. `upstream`: whether that is to pass requests on.
+fn finish<S>(
+    group: S,
+    upstream: bool,
+    settings: &Settings,
+    site: &Site,
+    upstreams: &Upstreams<'_>,
+) -> Result<Location, BuildError>
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     let logs = access_log::logs(settings, upstreams)?;
+    Ok(Location {
+        route: shape(group, upstream, settings, site),
+        found: shape(respond::Finding::new(site), false, settings, site),
+        keep: logs.needs().and(headers::needs(settings)).and(proxy::needs(settings)),
+        logs,
+        token: site.face.token.clone(),
+        internal: false,
+        real_ip: headers::real_ip(settings),
+    })
+}
+
+/// What every response passes through. Innermost first.
+fn shape<S>(group: S, upstream: bool, settings: &Settings, site: &Site) -> Route
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+{
     let response = headers::response(settings); // hide, add_header
     let route = match carry::layer(settings) {
         None => Route::new(response.layer(group)),
         Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
     };
-    Ok(Location {
-        route,
-        keep: logs.needs().and(headers::needs(settings)).and(proxy::needs(settings)),
-        logs,
-        internal: false,
-        real_ip: headers::real_ip(settings),
-    })
+    route.layer_opt(error_page::layer(settings, &site.face, upstream)) // outermost: nothing is added to what is replaced
+}
+
+impl Site {
+    /// The same for a location with settings of its own.
+    fn with(&self, settings: &Settings) -> Self {
+        Self { face: Face::new(settings), redirects: self.redirects.clone() }
+    }
 }
 
 /// Nothing to be kept.

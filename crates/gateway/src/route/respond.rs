@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::Site;
 use crate::client::Closed;
-use crate::page;
+use crate::page::{self, Face};
 use crate::router::Redirects;
 
 /// A leaf that answers by itself.
@@ -22,7 +22,7 @@ pub(crate) struct Respond(Arc<Answer>);
 
 struct Answer {
     what: What,
-    token: HeaderValue,
+    face: Face,
     redirects: Redirects,
 }
 
@@ -52,7 +52,7 @@ impl Respond {
     }
 
     fn of(what: What, site: &Site) -> Self {
-        Self(Arc::new(Answer { what, token: site.token.clone(), redirects: site.redirects.clone() }))
+        Self(Arc::new(Answer { what, face: site.face.clone(), redirects: site.redirects.clone() }))
     }
 }
 
@@ -74,7 +74,7 @@ impl Answer {
     fn answer(&self, exchange: Option<&Exchange>) -> Result<Response<Body>, BoxError> {
         match &self.what {
             What::Close => Err(Closed.into()),
-            What::Page(status) if has_page(*status) => Ok(page::error(*status, &self.token)),
+            What::Page(status) if has_page(*status) => Ok(page::error(*status, &self.face)),
             What::Page(status) => Ok(with_status(*status, Body::empty())),
             What::Text(status, text) => {
                 let text = exchange.map(|exchange| text.eval(exchange)).unwrap_or_default();
@@ -93,13 +93,52 @@ impl Answer {
         }
         match HeaderValue::from_maybe_shared(to) {
             Ok(to) => {
-                let mut response = page::error(status, &self.token);
+                let mut response = page::error(status, &self.face);
                 response.headers_mut().insert(LOCATION, to);
                 response
             }
             // A decoded path with a line break in it is no field value: nobody can be sent there.
-            Err(_) => page::error(StatusCode::BAD_REQUEST, &self.token),
+            Err(_) => page::error(StatusCode::BAD_REQUEST, &self.face),
         }
+    }
+}
+
+/// An answer that dispatch has found itself: it travels to [`Finding`] in a request extension, so that the layers of a
+/// location shape it as they shape all others.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) status: StatusCode,
+    /// Where the client is sent.
+    pub(crate) location: Option<HeaderValue>,
+}
+
+/// A leaf that gives the answer that was [`Found`].
+#[derive(Clone)]
+pub(crate) struct Finding(Arc<Face>);
+
+impl Finding {
+    pub(crate) fn new(site: &Site) -> Self {
+        Self(Arc::new(site.face.clone()))
+    }
+}
+
+impl Service<Request<Body>> for Finding {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Ready<Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let found = request.extensions().get::<Found>();
+        let status = found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |found| found.status);
+        let mut response = page::error(status, &self.0);
+        if let Some(location) = found.and_then(|found| found.location.clone()) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        ready(Ok(response))
     }
 }
 

@@ -73,6 +73,21 @@ impl Path {
         Ok(path)
     }
 
+    /// The path of a request whose own cannot be read.
+    #[must_use]
+    pub(crate) const fn unreadable() -> Self {
+        Self {
+            raw: Bytes::new(),
+            decoded: Bytes::new(),
+            args: None,
+            quoted: false,
+            plus: false,
+            raw_is_current: true,
+            in_location: true,
+            internal: false,
+        }
+    }
+
     /// What the client sent, with arguments and fragment: `$request_uri`. No transition changes it.
     pub fn raw(&self) -> &Bytes {
         &self.raw

@@ -1,0 +1,193 @@
+//! The table `error_page`: what clients see in the place of an error.
+
+use std::ops::Range;
+
+use http::StatusCode;
+use propylon_vars::Template;
+use toml::de::{DeTable, DeValue};
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+use crate::shape;
+
+/// What clients see in the place of an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ErrorPages {
+    /// Whether errors of upstreams are replaced as well.
+    pub intercept: bool,
+    /// Whether the error of an error page is replaced in its turn.
+    pub recursive: bool,
+    /// How the gateway's own pages look.
+    pub style: PageStyle,
+    /// The pages, in the order of the file.
+    pub pages: Vec<ErrorPage>,
+}
+
+/// How the gateway's own pages look, and how it calls itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStyle {
+    /// As Propylon.
+    Propylon,
+    /// As nginx, to the letter: for clients that read the pages.
+    Nginx,
+}
+
+/// What stands in the place of some errors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ErrorPage {
+    /// The errors.
+    pub codes: Vec<StatusCode>,
+    /// The status that the client sees.
+    pub status: PageStatus,
+    /// A path, `@name`, or a URL to redirect to.
+    pub uri: Template,
+}
+
+/// The status that the client sees beside an error page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageStatus {
+    /// The error's.
+    Error,
+    /// This one.
+    Fixed(StatusCode),
+    /// The page's.
+    FromPage,
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "error_page",
+    doc: "What clients see in the place of an error.",
+    keys: &[
+        Key {
+            name: "intercept",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "proxy_intercept_errors",
+            doc: "Whether errors of upstreams are replaced as well as the gateway's own.",
+        },
+        Key {
+            name: "recursive",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "recursive_error_pages",
+            doc: "Whether the error of an error page is replaced in its turn.",
+        },
+        Key {
+            name: "style",
+            kind: Kind::Choice { built: &["propylon", "nginx"], unbuilt: &[] },
+            need: Need::Default("\"propylon\""),
+            nginx: "",
+            doc: "How the gateway's own pages look and what the field Server says; \"nginx\": to the letter as nginx, for \
+                  clients that rely on it.",
+        },
+        Key {
+            name: "pages",
+            kind: Kind::List(&Kind::Table(&PAGE)),
+            need: Need::Default("[]"),
+            nginx: "error_page",
+            doc: "What answers which errors; the first entry with a code counts.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+const PAGE: Table = Table {
+    name: "error_page.pages",
+    doc: "What answers some errors.",
+    keys: &[
+        Key {
+            name: "codes",
+            kind: Kind::List(&Kind::Integer { min: 300, max: 599 }),
+            need: Need::Required,
+            nginx: "error_page",
+            doc: "The statuses. 494 to 497 are nginx's own: too large a field, a client certificate that is wrong, none, and \
+                  plain HTTP where TLS is spoken.",
+        },
+        Key {
+            name: "uri",
+            kind: Kind::Template,
+            need: Need::Required,
+            nginx: "error_page",
+            doc: "\"/path\" in this server, \"@name\" of a location, or a URL that clients are redirected to.",
+        },
+        Key {
+            name: "status",
+            kind: Kind::Either(&[
+                Kind::Integer { min: 200, max: 599 },
+                Kind::Choice { built: &["from_page"], unbuilt: &[] },
+            ]),
+            need: Need::Optional,
+            nginx: "error_page ... =",
+            doc: "The status that the client sees; \"from_page\": the page's own. Not set: the error's.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+impl ErrorPages {
+    pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
+        let style = scope.text("style");
+        Self {
+            intercept: scope.bool("intercept"),
+            recursive: scope.bool("recursive"),
+            style: match style.as_deref().map(AsRef::as_ref) {
+                Some("nginx") => PageStyle::Nginx,
+                _ => PageStyle::Propylon,
+            },
+            pages: scope.read("pages", pages).unwrap_or_default(),
+        }
+    }
+}
+
+fn pages(cx: &mut Context, value: &Value<'_>) -> Option<Vec<ErrorPage>> {
+    let items = value.get_ref().as_array()?.iter();
+    Some(items.filter_map(|item| page(cx, item.get_ref().as_table()?)).collect())
+}
+
+fn page(cx: &mut Context, table: &DeTable<'_>) -> Option<ErrorPage> {
+    let mut scope = Scope::alone(cx, &PAGE, Some(table));
+    let codes = scope.read("codes", codes);
+    let uri = scope.read("uri", uri);
+    let status = scope.read("status", |_, value| {
+        Some(match value.get_ref() {
+            DeValue::String(_) => PageStatus::FromPage,
+            number => PageStatus::Fixed(status(shape::integer(number)?)?),
+        })
+    });
+    Some(ErrorPage { codes: codes?, status: status.unwrap_or(PageStatus::Error), uri: uri? })
+}
+
+fn codes(cx: &mut Context, value: &Value<'_>) -> Option<Vec<StatusCode>> {
+    let items = value.get_ref().as_array()?;
+    if items.is_empty() {
+        cx.push(Diagnostic::at(value.span(), "`codes` is empty").label("expected a status such as 404"));
+    }
+    let mut codes = Vec::new();
+    for item in items.iter() {
+        let Some(code) = shape::integer(item.get_ref()) else { continue };
+        if code == 499 {
+            let diagnostic = Diagnostic::at(item.span(), "499 is a client that has left");
+            cx.push(diagnostic.label("nobody is there to see a page"));
+        }
+        codes.extend(status(code));
+    }
+    Some(codes)
+}
+
+fn status(code: u64) -> Option<StatusCode> {
+    StatusCode::from_u16(u16::try_from(code).ok()?).ok()
+}
+
+fn uri(cx: &mut Context, value: &Value<'_>) -> Option<Template> {
+    let (text, span): (&str, Range<usize>) = (value.get_ref().as_str()?, value.span());
+    let starts = text.starts_with(['/', '@', '$']) || text.contains("://");
+    if !starts || text == "@" {
+        cx.push(
+            Diagnostic::at(span, format!("`{}` is no error page", text.escape_debug()))
+                .label("expected \"/path\", \"@name\" or a URL"),
+        );
+        return None;
+    }
+    cx.template(text, &span)
+}
