@@ -21,7 +21,11 @@ run cargo fmt --all --check
 run cargo clippy --workspace --all-targets --locked -- -D warnings
 run cargo build --locked -p propylon
 run cargo test --workspace --locked
-# And what must hold with hyper in the place of our own HTTP/1.1 engine.
-run env PROPYLON_HTTP1=hyper cargo test --locked -p propylon-tests --test faults --test reload --test handover
+# And what must hold with hyper in the place of our own HTTP/1.1 engine (round_trip runs on both by itself).
+hyper=()
+for name in differential_balance differential_routing differential_variables error_pages faults handover reload tls upstreams; do
+    hyper+=(--test "$name")
+done
+run env PROPYLON_HTTP1=hyper cargo test --locked -p propylon-tests "${hyper[@]}"
 export RUSTDOCFLAGS="-D warnings"
 run cargo doc --workspace --no-deps --locked

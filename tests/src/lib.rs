@@ -51,7 +51,7 @@ pub use listener::Listener;
 pub use nginx::Nginx;
 pub use origin::{Origin, Seen};
 pub use process::{Process, Signal};
-pub use propylon::{Propylon, binary, check, workspace};
+pub use propylon::{Propylon, binary, check, on_hyper, workspace};
 pub use script::{fill, fixture};
 pub use stream::Stream;
 pub use text::{lossy, printable};

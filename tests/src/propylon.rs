@@ -70,6 +70,11 @@ pub fn binary() -> &'static Path {
     BINARY.get_or_init(|| env::var_os("PROPYLON_BIN").map_or_else(build, PathBuf::from))
 }
 
+/// Whether the tests run on the other HTTP/1 engine.
+pub fn on_hyper() -> bool {
+    env::var_os("PROPYLON_HTTP1").is_some_and(|engine| engine == "hyper")
+}
+
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace")

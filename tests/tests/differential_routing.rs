@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use propylon_tests::requests::{Case, generate, specials};
-use propylon_tests::{Nginx, Origin, Propylon, addresses, fixture, printable, raw_request};
+use propylon_tests::{Nginx, Origin, Propylon, addresses, fixture, on_hyper, printable, raw_request};
 use regex::Regex;
 
 /// Each kind of location with each twist, seven times.
@@ -116,6 +116,40 @@ const DELIBERATE: &[Deliberate] = &[
     },
 ];
 
+/// What hyper cannot do, when the tests run on it.
+const HYPER: &[Deliberate] = &[
+    Deliberate {
+        reason: "http::Uri refuses targets that clients send: 400",
+        applies: |case, theirs, ours| {
+            let odd = |byte: &u8| !byte.is_ascii() || b"\"<>`{}|^\\#".contains(byte);
+            case.target().iter().any(odd) && theirs.status != 400 && ours.refused_with(400)
+        },
+    },
+    Deliberate {
+        reason: "http::Uri drops fragments",
+        applies: |case, theirs, ours| case.target().contains(&b'#') && theirs.status == ours.status,
+    },
+    Deliberate {
+        reason: "a chunked body stays chunked, be it all there or not",
+        applies: |case, theirs, ours| {
+            case.has("Transfer-Encoding: chunked")
+                && ours.same_but_for(theirs, &["content-length", "transfer-encoding"])
+        },
+    },
+    Deliberate {
+        reason: "hyper takes two equal lengths, and drops a length beside chunks",
+        applies: |case, theirs, ours| {
+            theirs.refused_with(400) && ours.status == 200 && case.has("Content-Length: ")
+        },
+    },
+    Deliberate {
+        reason: "hyper refuses a head for its coding without saying why",
+        applies: |case, theirs, ours| {
+            theirs.refused_with(501) && ours.refused_with(400) && case.has("Transfer-Encoding")
+        },
+    },
+];
+
 /// Neither passed on nor answered by a location.
 impl Outcome {
     fn refused_with(&self, status: u16) -> bool {
@@ -155,12 +189,13 @@ fn propylon_routes_as_nginx_does() {
     let [nginx_at, propylon_at] = addresses();
     let nginx = Nginx::start(&origins.fixture("routing.nginx.conf", nginx_at));
     let propylon = Propylon::start(&origins.fixture("routing.toml", propylon_at));
-    let excused = compare(&origins, &cases(), nginx_at, propylon_at, DELIBERATE);
-    for (entry, count) in DELIBERATE.iter().zip(&excused) {
+    let entries: Vec<_> = DELIBERATE.iter().chain(HYPER.iter().filter(|_| on_hyper())).collect();
+    let excused = compare(&origins, &cases(), nginx_at, propylon_at, &entries);
+    for (entry, count) in entries.iter().zip(&excused) {
         eprintln!("{count} requests: {}", entry.reason);
     }
-    let standard = CASES == count() && SEED == seed();
-    let stale = DELIBERATE.iter().zip(&excused).find(|(_, count)| standard && **count == 0);
+    let standard = CASES == count() && SEED == seed() && !on_hyper();
+    let stale = entries.iter().zip(&excused).find(|(_, count)| standard && **count == 0);
     assert!(stale.is_none(), "nothing differs any more by: {}", stale.unwrap().0.reason);
     drop((nginx, propylon));
 }
@@ -228,7 +263,7 @@ fn compare(
     cases: &[Case],
     nginx: SocketAddr,
     propylon: SocketAddr,
-    deliberate: &[Deliberate],
+    deliberate: &[&Deliberate],
 ) -> Vec<usize> {
     let mut excused = vec![0; deliberate.len()];
     let mut unexplained = Vec::new();

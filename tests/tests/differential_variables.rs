@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use propylon_tests::{
-    Client, LIMIT, Nginx, Origin, Process, Propylon, Refusing, addresses, fixture, now, until,
+    Client, LIMIT, Nginx, Origin, Process, Propylon, Refusing, addresses, fixture, now, on_hyper, until,
 };
 use regex::Regex;
 
@@ -102,6 +102,30 @@ struct Deliberate {
     variables: &'static [&'static str],
     reason: &'static str,
 }
+
+/// What hyper cannot do, when the tests run on it.
+const HYPER: &[Deliberate] = &[
+    Deliberate {
+        exchanges: &["upstream in chunks"],
+        variables: &["upstream_response_length"],
+        reason: "hyper decodes chunks, and tells nobody how long they were",
+    },
+    Deliberate {
+        exchanges: &["bad method"],
+        variables: &["http_host", "request_method", "request_uri", "server_protocol"],
+        reason: "hyper takes any method: the request is refused later, as a whole",
+    },
+    Deliberate {
+        exchanges: &["bad version", "bad length"],
+        variables: &["status", "request"],
+        reason: "hyper says of a refused head neither what it was nor why",
+    },
+    Deliberate {
+        exchanges: &["TLS", "no version", "bad version", "bad length", "space in the target"],
+        variables: &["request_completion"],
+        reason: "the answer to a refused head is written by hand, and its end is not waited for",
+    },
+];
 
 /// An entry of which a part is needed no more fails the test.
 const DELIBERATE: &[Deliberate] = &[
@@ -334,7 +358,7 @@ fn every_variable_has_nginxs_value() {
         &peers,
         &mut Side::new("nginx", &nginx, nginx_at),
         &mut Side::new("propylon", &propylon, propylon_at),
-        DELIBERATE,
+        &DELIBERATE.iter().chain(HYPER.iter().filter(|_| on_hyper())).collect::<Vec<_>>(),
     );
 }
 
@@ -376,7 +400,7 @@ fn millis(text: &str) -> u64 {
 }
 
 /// Runs every exchange on both sides and fails with every value that differs.
-fn compare(peers: &Peers, left: &mut Side<'_>, right: &mut Side<'_>, deliberate: &[Deliberate]) {
+fn compare(peers: &Peers, left: &mut Side<'_>, right: &mut Side<'_>, deliberate: &[&Deliberate]) {
     let mut differences = Vec::new();
     let mut used = BTreeSet::new();
     for exchange in EXCHANGES {
@@ -408,6 +432,7 @@ fn compare(peers: &Peers, left: &mut Side<'_>, right: &mut Side<'_>, deliberate:
         for exchange in entry.exchanges {
             let unused =
                 entry.variables.iter().all(|name| !used.contains(&(number, exchange, (*name).to_owned())));
+            let unused = unused && !on_hyper();
             differences.extend(unused.then(|| format!("{exchange}: differs no more: {}", entry.reason)));
         }
     }
