@@ -17,7 +17,7 @@
 //! let service = layer.layer(service_fn(|_: Request<()>| async {
 //!     let mut response = Response::new("the application's own words".to_owned());
 //!     *response.status_mut() = StatusCode::NOT_FOUND;
-//!     Ok(response)
+//!     Ok::<_, std::convert::Infallible>(response)
 //! }));
 //! let response = service.oneshot(Request::new(())).await?;
 //! assert_eq!(response.status(), StatusCode::NOT_FOUND);
