@@ -59,7 +59,7 @@ const BUDGET: Table = Table {
             kind: Kind::Integer { min: 0, max: 1_000_000 },
             need: Need::Default("10"),
             nginx: "",
-            doc: "A second, in any case, for each location and worker.",
+            doc: "A second besides, which may come at once; for each location and worker.",
         },
     ],
     unbuilt: &[],
@@ -75,7 +75,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::List(&Kind::Choice { built: CONDITIONS, unbuilt: &[] }),
             need: Need::Default("[\"error\", \"timeout\"]"),
             nginx: "proxy_next_upstream",
-            doc: "After what; \"non_idempotent\": also POST, LOCK and PATCH that were sent; [\"off\"] or []: never.",
+            doc: "After what; \"denied\": a connection that is not permitted, which \"error\" has too; \"non_idempotent\": also POST, LOCK and PATCH that were sent; [\"off\"] or []: never.",
         },
         Key {
             name: "tries",

@@ -5,8 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_config::{
-    Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting, Settings, Spanned,
-    UpstreamServer,
+    self as config, Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting,
+    Settings, Spanned, UpstreamServer,
 };
 
 use crate::routing::{
@@ -130,7 +130,13 @@ fn explain_tries(
             peers = Some(upstream.servers.iter().filter(|server| !server.down).count());
         }
     }
-    lines.push(format!("retry     {}", retry(settings, peers, method)));
+    let text = retry(settings, peers, method);
+    let retries = !text.starts_with("never");
+    lines.push(format!("retry     {text}"));
+    if let Some(budget) = settings.retry.budget.filter(|_| retries) {
+        let config::RetryBudget { percent, floor } = budget;
+        lines.push(format!("budget    {percent} % of the requests of ten seconds, and {floor} a second"));
+    }
 }
 
 fn retry(settings: &Settings, peers: Option<usize>, method: &str) -> String {
@@ -149,6 +155,12 @@ fn retry(settings: &Settings, peers: Option<usize>, method: &str) -> String {
     }
     if !settings.buffer.request {
         text.push_str("; not once its body has begun to be sent");
+    }
+    if retry.tries > 1 {
+        text = format!("{text}; {} tries at most", retry.tries);
+    }
+    if let Some(timeout) = retry.timeout {
+        text = format!("{text}; none later than {timeout:?} after the first");
     }
     text
 }

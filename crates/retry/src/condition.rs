@@ -15,7 +15,8 @@ pub enum Condition {
     Timeout,
     /// The response was empty or no HTTP.
     InvalidHeader,
-    /// The peer denied the connection.
+    /// A connection was not permitted (EACCES, EPERM: a socket's mode, a firewall's rule). An error too: [`Conditions::ERROR`]
+    /// has it as well.
     Denied,
     /// The response has this status: 403, 404, 429, 500, 502, 503 or 504.
     Status(StatusCode),
@@ -82,7 +83,7 @@ impl Conditions {
             Condition::Error => Self::ERROR,
             Condition::Timeout => Self::TIMEOUT,
             Condition::InvalidHeader => Self::INVALID_HEADER,
-            Condition::Denied => Self::DENIED,
+            Condition::Denied => Self::ERROR | Self::DENIED,
             Condition::Status(status) => match status.as_u16() {
                 403 => Self::HTTP_403,
                 404 => Self::HTTP_404,
@@ -163,7 +164,12 @@ mod tests {
     fn a_set_holds_what_was_put_in() {
         let on = Conditions::default() | Conditions::HTTP_404;
         assert!(on.contains(Condition::Timeout) && on.contains(Condition::Status(StatusCode::NOT_FOUND)));
-        assert!(!on.contains(Condition::Status(StatusCode::OK)) && !on.contains(Condition::Denied));
+        assert!(!on.contains(Condition::Status(StatusCode::OK)));
+        assert!(on.contains(Condition::Denied), "it is an error too");
+        assert!(
+            Conditions::DENIED.contains(Condition::Denied) && !Conditions::DENIED.contains(Condition::Error)
+        );
+        assert!(!Conditions::TIMEOUT.contains(Condition::Denied));
         assert!(!on.non_idempotent() && (on | Conditions::NON_IDEMPOTENT).non_idempotent());
     }
 }

@@ -98,7 +98,7 @@ impl<P, B> More<P, B> {
         let Some(request) = spare else { return Err(Refused::Body) };
         // What reached nobody is nobody's load.
         if let Some(budget) = budget.as_ref().filter(|_| failure.sent)
-            && !tower::retry::budget::Budget::withdraw(budget)
+            && !budget.withdraw()
         {
             return Err(Refused::Budget);
         }

@@ -4,28 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower::retry::budget::TpsBudget;
+use parking_lot::Mutex;
+use tokio::time::Instant;
 use tower_layer::Layer;
 
+use crate::budget::{Account, Budget};
 use crate::condition::Conditions;
 use crate::service::Retry;
-
-/// How much of the traffic may be repetitions: `percent` of the requests of the last ten seconds, and `floor` a second in any
-/// case. A clone is another budget with the same numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Budget {
-    /// Repetitions for each request.
-    pub ratio: f32,
-    /// Repetitions a second that are always allowed.
-    pub floor: u32,
-}
-
-/// 20 %, and ten a second.
-impl Default for Budget {
-    fn default() -> Self {
-        Self { ratio: 0.2, floor: 10 }
-    }
-}
 
 /// Tries again what failed: a [`Retry`] around a service.
 ///
@@ -40,7 +25,7 @@ impl Default for Budget {
 ///     .on(Conditions::default() | Conditions::HTTP_503)
 ///     .tries(3)
 ///     .timeout(Duration::from_secs(30))
-///     .budget(Budget { ratio: 0.1, ..Budget::default() });
+///     .budget(Budget { percent: 10, ..Budget::default() });
 /// # let _ = layer;
 /// ```
 pub struct RetryLayer<P> {
@@ -50,7 +35,27 @@ pub struct RetryLayer<P> {
 pub(crate) struct Shared<P> {
     pub(crate) policy: P,
     pub(crate) settings: Settings,
-    pub(crate) budget: Option<TpsBudget>,
+    pub(crate) budget: Option<Purse>,
+}
+
+/// An account, and since when it is.
+pub(crate) struct Purse {
+    account: Mutex<Account>,
+    began: Instant,
+}
+
+impl Purse {
+    fn new(budget: Budget) -> Self {
+        Self { account: Mutex::new(Account::new(budget)), began: Instant::now() }
+    }
+
+    pub(crate) fn deposit(&self) {
+        self.account.lock().deposit(self.began.elapsed().as_secs());
+    }
+
+    pub(crate) fn withdraw(&self) -> bool {
+        self.account.lock().withdraw(self.began.elapsed().as_secs())
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,12 +76,7 @@ impl<P> RetryLayer<P> {
     }
 
     fn with(policy: P, settings: Settings) -> Self {
-        let budget = settings.budget.map(|budget| {
-            // What tower's takes without a panic.
-            let floor = budget.floor.min(i32::MAX.unsigned_abs() - 1);
-            let ratio = if budget.ratio.is_nan() { 0.0 } else { budget.ratio.clamp(0.0, 1000.0) };
-            TpsBudget::new(Duration::from_secs(10), floor, ratio)
-        });
+        let budget = settings.budget.map(Purse::new);
         Self { shared: Arc::new(Shared { policy, settings, budget }) }
     }
 

@@ -84,14 +84,16 @@
 //! With fewer than two peers or no conditions: nothing but the future's own size. Else what the policy's clone of a request
 //! costs, for each try but the last.
 
+mod budget;
 mod condition;
 mod future;
 mod layer;
 mod policy;
 mod service;
 
+pub use budget::Budget;
 pub use condition::{Condition, Conditions};
 pub use future::ResponseFuture;
-pub use layer::{Budget, RetryLayer};
+pub use layer::RetryLayer;
 pub use policy::{Failure, Policy, Refused};
 pub use service::Retry;

@@ -68,7 +68,7 @@ where
             return ResponseFuture::once(self.inner.call(request));
         }
         if let Some(budget) = budget {
-            tower::retry::budget::Budget::deposit(budget);
+            budget.deposit();
         }
         let method = request.method().clone();
         let spare = policy.try_clone(&mut request);

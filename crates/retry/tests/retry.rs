@@ -150,7 +150,7 @@ async fn the_time_for_all_tries() {
 
 #[tokio::test(start_paused = true)]
 async fn a_budget_for_what_reached_somebody() {
-    let none = |layer: RetryLayer<Scripted>| layer.budget(Budget { ratio: 0.0, floor: 0 });
+    let none = |layer: RetryLayer<Scripted>| layer.budget(Budget { percent: 0, floor: 0 });
     assert_eq!(
         run(none, Method::GET, true, &[Reset, Answer(200)]).await,
         (Err(Sent(true)), 1, Some(Refused::Budget))
@@ -162,10 +162,16 @@ async fn a_budget_for_what_reached_somebody() {
     );
 }
 
-#[tokio::test]
-async fn any_budget_can_be_built() {
-    for ratio in [f32::NAN, f32::INFINITY, -1.0] {
-        let odd = |layer: RetryLayer<Scripted>| layer.budget(Budget { ratio, floor: u32::MAX });
-        assert_eq!(run(odd, Method::GET, true, &[Reset, Answer(200)]).await, (Ok(200), 2, None));
+#[tokio::test(start_paused = true)]
+async fn all_services_of_a_layer_spend_the_same_budget() {
+    let failing = service_fn(|_: Request<()>| async { Err::<Response<()>, _>(Sent(true)) });
+    for (percent, floor, requests, expected) in [(30, 0, 1000, 300), (51, 0, 100, 51), (0, 2, 100, 20)] {
+        let policy = Scripted { peers: 2, replayable: true, log: Arc::default() };
+        let layer = RetryLayer::new(policy.clone()).budget(Budget { percent, floor });
+        for _ in 0..requests {
+            layer.layer(failing).oneshot(Request::new(())).await.unwrap_err();
+        }
+        let count = |why: Refused| policy.log.lock().unwrap().iter().filter(|&&other| other == why).count();
+        assert_eq!((count(Refused::Tries), count(Refused::Budget)), (expected, requests - expected));
     }
 }

@@ -1,4 +1,4 @@
-//! A reverse proxy with hyper's server in front: `standalone LISTEN PEER...`, where a peer is `ADDRESS:PORT` or `unix:/PATH`.
+//! A reverse proxy with hyper's server in front: `reverse_proxy LISTEN PEER`, where the peer is `ADDRESS:PORT` or `unix:/PATH`.
 //!
 //! It forwards the fields as they come, hop-by-hop ones included, and answers an error with its text: a proxy for the real
 //! world has layers around the leaf for these.
@@ -13,23 +13,22 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use propylon_upstream::{
-    BoxError, Client, Error, Keepalive, Peer, Peers, Pool, Rotation, RoundRobin, Transport,
-};
+use propylon_upstream::{BoxError, Client, Error, Keepalive, Peer, Pool, ToPeer, Transport};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 type Body = UnsyncBoxBody<Bytes, BoxError>;
 
+const USAGE: &str = "usage: reverse_proxy LISTEN PEER";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let mut args = std::env::args().skip(1);
-    let listen: SocketAddr = args.next().ok_or("usage: standalone LISTEN PEER...")?.parse()?;
-    let peers = args.map(|arg| parse(&arg)).collect::<Result<Vec<_>, _>>()?;
+    let listen: SocketAddr = args.next().ok_or(USAGE)?.parse()?;
+    let peer = parse(&args.next().ok_or(USAGE)?)?;
 
     let transport = Transport::new().connect_timeout(Duration::from_secs(5));
-    let client = Client::new(Pool::new(Keepalive::new()), transport);
-    let upstream = RoundRobin::new(client, Rotation::new(Peers::new("peers", peers)));
+    let upstream = Client::new(Pool::new(Keepalive::new()), transport).to(peer);
 
     let listener = TcpListener::bind(listen).await?;
     loop {
@@ -42,7 +41,7 @@ async fn main() -> Result<(), BoxError> {
     }
 }
 
-async fn proxy(upstream: RoundRobin, request: http::Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn proxy(upstream: ToPeer, request: http::Request<Incoming>) -> Result<Response<Body>, Infallible> {
     Ok(upstream.oneshot(request).await.map_or_else(|e| failure(&e), success))
 }
 

@@ -9,7 +9,7 @@ use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
-use crate::open::{Candidates, Way};
+use crate::open::Way;
 use crate::{BoxError, Error, Established, Peer, Pool, Transport};
 
 /// The leaf: sends each request to the [`Peer`] in its extensions, on a kept connection or a new one.
@@ -66,12 +66,12 @@ impl<L> Client<L> {
     }
 
     #[inline]
-    pub(crate) fn send<B>(&self, candidates: Candidates, request: Request<B>) -> ResponseFuture<L, B>
+    pub(crate) fn send<B>(&self, peer: Peer, request: Request<B>) -> ResponseFuture<L, B>
     where
         L: Layer<Established> + Clone,
         L::Service: Service<Request<B>>,
     {
-        let opened = Way::open(candidates, &self.route, request.extensions());
+        let opened = Way::open(peer, &self.route, request.extensions());
         ResponseFuture::new(opened, &self.layer, request, self.route.failure_status)
     }
 }
@@ -93,7 +93,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match request.extensions_mut().remove::<Peer>() {
-            Some(peer) => self.send(Candidates::one(peer), request),
+            Some(peer) => self.send(peer, request),
             None => ResponseFuture::failed(Error::NoPeer),
         }
     }
@@ -123,7 +123,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.client.send(Candidates::one(self.peer.clone()), request)
+        self.client.send(self.peer.clone(), request)
     }
 }
 

@@ -34,9 +34,6 @@ pub enum Error {
         /// What the handshake said.
         source: BoxError,
     },
-    /// The upstream has no peer.
-    #[error("no live upstreams while connecting to upstream")]
-    NoPeers,
     /// The request has no [`Peer`](crate::Peer) extension.
     #[error("request without a peer")]
     NoPeer,
@@ -129,11 +126,9 @@ impl Error {
     #[must_use]
     pub fn class(&self) -> AttemptClass {
         match self {
-            Self::Connect { .. }
-            | Self::Local { .. }
-            | Self::ConnectTimeout
-            | Self::NoPeers
-            | Self::NoPeer => AttemptClass::NotConnected,
+            Self::Connect { .. } | Self::Local { .. } | Self::ConnectTimeout | Self::NoPeer => {
+                AttemptClass::NotConnected
+            }
             Self::InvalidTarget
             | Self::Secure { .. }
             | Self::LengthRequired
@@ -210,7 +205,7 @@ mod tests {
         for (error, class, status) in [
             (Error::Connect { source: io() }, NotConnected, 502),
             (Error::ConnectTimeout, NotConnected, 504),
-            (Error::NoPeers, NotConnected, 502),
+            (Error::NoPeer, NotConnected, 502),
             (Error::LengthRequired, NotSent, 411),
             (Error::Closed { sent: false }, NotSent, 502),
             (Error::Io { sent: true, source: io() }, Sent, 502),

@@ -125,7 +125,7 @@ impl Ready {
         if let (Some(status), Some(attempt)) = (arrived, &self.way.attempt) {
             attempt.next(status, self.way.peer()); // a try of its own in the record, as in nginx
         }
-        self.lease = self.way.replace(&self.route).await?;
+        self.lease = self.way.dial(&self.route).await?;
         if let Some(attempt) = &self.way.attempt {
             attempt.connected(self.lease.connection.traffic());
         }

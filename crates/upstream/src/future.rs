@@ -15,8 +15,7 @@ use crate::open::{Opened, Opening};
 use crate::{BoxError, Error, Established};
 
 pin_project! {
-    /// The response future of [`Client`](crate::Client) and [`RoundRobin`](crate::RoundRobin). Dropping it closes the
-    /// connection that it uses.
+    /// The response future of [`Client`](crate::Client). Dropping it closes the connection that it uses.
     pub struct ResponseFuture<L, B>
     where
         L: Layer<Established>,
@@ -69,7 +68,6 @@ where
             Opened::Later(opening) => {
                 State::Opening { opening, layer: layer.clone(), request: Some(Box::new(request)) }
             }
-            Opened::Never(error) => State::Failed { error: Some(error) },
         };
         Self { state, attempt, failure_status }
     }

@@ -1,8 +1,7 @@
 //! Leaf service: one upstream peer over HTTP/1.1, with a keepalive pool.
 //!
 //! [`Client`] is a tower service that sends each request to the [`Peer`] in its extensions, on a kept connection or a new
-//! one. [`RoundRobin`] above it sends to several peers in turn. A [`Pool`] keeps the connections of one upstream and worker,
-//! a [`Transport`] says how a route talks to it.
+//! one. A [`Pool`] keeps the connections of one upstream and worker, a [`Transport`] says how a route talks to it.
 //!
 //! ## Example
 //! ```
@@ -70,8 +69,8 @@
 //!
 //! ## What it does not
 //! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused). No names:
-//! resolve first, [`Peers::set`] later. No weights, marks or retry policy: [`RoundRobin`] goes to the next peer only when there
-//! was no connection. No timeouts but connecting: put a layer into [`Client::layer`].
+//! resolve first. No choice of a peer and no other one when it fails: a balancer above it, which takes [`Client::to`], and a
+//! retry above that. No timeouts but connecting: put a layer into [`Client::layer`].
 //!
 //! ## nginx
 //! | nginx | here |
@@ -82,7 +81,7 @@
 //! | `proxy_socket_keepalive` | [`Transport::socket_keepalive`] |
 //! | `proxy_bind`, `proxy_protocol` of the stream module | [`Transport::special`], [`Bind`], [`Greeting`] |
 //! | `proxy_buffer_size` (as the limit of a head) | [`Transport::max_head`] |
-//! | `server` (address only), `upstream` (round robin) | [`Peer`], [`Peers`], [`RoundRobin`] |
+//! | `server` (address only) | [`Peer`] |
 //! | `$upstream_*` | the tries of the exchange |
 //!
 //! Differences: nginx forwards a header line without a colon as an empty field; here it is refused. nginx buffers a request body of unknown
@@ -120,7 +119,6 @@ mod outgoing;
 mod peer;
 mod pool;
 pub mod proxy_protocol;
-mod round_robin;
 mod secure;
 mod special;
 mod target;
@@ -137,7 +135,6 @@ pub use future::ResponseFuture;
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
 pub use propylon_h1::server::Interim;
-pub use round_robin::{Peers, Rotation, RoundRobin};
 pub use secure::{Handshake, Secure, Secured, ServerName};
 pub use special::{Bind, Greeting};
 pub use target::Target;

@@ -20,8 +20,6 @@ mod requests;
 mod responses;
 #[path = "leaf/reuse.rs"]
 mod reuse;
-#[path = "leaf/round_robin.rs"]
-mod round_robin;
 #[path = "leaf/support.rs"]
 mod support;
 

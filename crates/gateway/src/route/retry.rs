@@ -17,10 +17,7 @@ use crate::upstreams::LeafBody;
 /// The retry layer of a route to the peers of `group`.
 pub(crate) fn retry(settings: &Settings, group: Group<Peer>) -> RetryLayer<NextPeer> {
     let retry = &settings.retry;
-    let budget = retry.budget.map(|budget| Budget {
-        ratio: f32::from(u16::try_from(budget.percent).unwrap_or(u16::MAX)) / 100.0,
-        floor: budget.floor,
-    });
+    let budget = retry.budget.map(|budget| Budget { percent: budget.percent, floor: budget.floor });
     RetryLayer::new(NextPeer(group))
         .on(conditions(&retry.on))
         .tries(retry.tries)
@@ -52,6 +49,9 @@ pub(crate) fn failure<B>(result: Result<&Response<B>, &BoxError>) -> Option<Fail
         Upstream::ConnectTimeout => Condition::Timeout,
         Upstream::InvalidHead(_) => Condition::InvalidHeader,
         Upstream::Secure { source } if source.is::<Unusable>() => return None,
+        Upstream::Connect { source } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            Condition::Denied
+        }
         Upstream::Connect { .. }
         | Upstream::Secure { .. }
         | Upstream::Closed { .. }

@@ -15,7 +15,6 @@ mod record;
 mod requests;
 mod responses;
 mod reuse;
-mod round_robin;
 mod support;
 
 /// The engine under test.

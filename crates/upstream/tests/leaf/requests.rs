@@ -5,7 +5,7 @@ use http::{Method, Request};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
-use propylon_upstream::{Client, Engine, Error, HttpVersion, Keepalive, Pool, RoundRobin, Target};
+use propylon_upstream::{Client, Engine, Error, HttpVersion, Keepalive, Pool, Target, ToPeer};
 
 use crate::ENGINE;
 use crate::support::{Fixture, OK, answering, empty, full, get, ours, read, settle, transport};
@@ -211,7 +211,7 @@ fn what_the_gateway_needs_can_cross_threads() {
     fn is_send<T: Send>(_: &T) {}
     fn is_shared<T: Clone + Send + Sync + 'static>() {}
     is_shared::<Client>();
-    is_shared::<RoundRobin>();
+    is_shared::<ToPeer>();
     let pool = Pool::new(Keepalive::new());
     let mut client = Client::new(pool, transport());
     is_send(&tower::Service::call(&mut client, full(Method::GET, "")));
