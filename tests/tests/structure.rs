@@ -20,6 +20,7 @@ use propylon_tests::{check, lossy, workspace};
 /// The crate DAG: each crate, and what it may depend on. Names without `propylon-`.
 const DAG: &[(&str, &[&str])] = &[
     ("exchange", &[]),
+    ("pattern", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
@@ -39,10 +40,10 @@ const DAG: &[(&str, &[&str])] = &[
     ("fastcgi", &["exchange"]),
     ("cache", &["exchange"]),
     ("resolver", &[]),
-    ("vars", &["exchange"]),
+    ("vars", &["exchange", "pattern"]),
     ("access", &[]),
     ("access-log", &["exchange", "vars"]),
-    ("config", &["vars"]),
+    ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),
     ("gateway", &["*"]),
     ("admin", &["gateway"]),

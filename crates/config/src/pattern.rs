@@ -1,7 +1,8 @@
-//! Regexes: what is wrong with them, and which variables they define. Compiled where they are used.
+//! Regexes: what is wrong with them, and which variables they define.
 
 use std::ops::Range;
 
+use propylon_pattern::{Pattern, PatternError};
 use regex_syntax::ast::ErrorKind;
 
 use crate::reader::Context;
@@ -10,48 +11,37 @@ use crate::report::Diagnostic;
 /// Checks `pattern`, which stands at `at` of the text at `span`.
 pub(crate) fn check(cx: &mut Context, text: &str, span: &Range<usize>, at: usize, caseless: bool) -> bool {
     let pattern = text.get(at..).unwrap_or_default();
-    let parsed = regex_syntax::ParserBuilder::new()
-        .utf8(false)
-        .unicode(false)
-        .case_insensitive(caseless)
-        .build()
-        .parse(pattern);
-    let (range, problem) = match &parsed {
+    let compiled = if caseless { Pattern::caseless(pattern) } else { Pattern::new(pattern) };
+    let (range, problem) = match compiled {
         Ok(_) => return true,
-        Err(regex_syntax::Error::Parse(error)) if only_pcre_reads(error) => return true,
-        Err(regex_syntax::Error::Parse(error)) => (error.span(), error.kind().to_string()),
-        Err(regex_syntax::Error::Translate(error)) => (error.span(), error.kind().to_string()),
-        Err(_) => return true,
+        Err(PatternError::Syntax { source, .. }) => {
+            fault(pattern).unwrap_or((0..pattern.len(), source.to_string()))
+        }
+        Err(PatternError::Pcre { construct, .. }) => {
+            (0..pattern.len(), format!("{construct} is PCRE's alone"))
+        }
+        Err(other) => (0..pattern.len(), other.to_string()),
     };
-    let place = cx.inside(span, text, at + range.start.offset..at + range.end.offset);
-    let mut diagnostic = Diagnostic::at(place, "this is no valid regex").label(problem);
-    if let Err(regex_syntax::Error::Parse(error)) = &parsed
-        && matches!(error.kind(), ErrorKind::UnsupportedLookAround | ErrorKind::UnsupportedBackreference)
-    {
-        diagnostic = diagnostic.help("only PCRE has this; several locations or a map often say the same");
-    }
-    cx.push(diagnostic);
+    let place = cx.inside(span, text, at + range.start..at + range.end);
+    cx.push(Diagnostic::at(place, "this is no valid regex").label(problem));
     false
 }
 
-/// What PCRE reads in another way: the router, which translates patterns, judges those.
-fn only_pcre_reads(error: &regex_syntax::ast::Error) -> bool {
-    let span = error.span();
-    let at = |range: Range<usize>| error.pattern().get(range).unwrap_or_default();
-    match error.kind() {
-        // A brace that begins no repetition stands for itself.
-        ErrorKind::RepetitionCountDecimalEmpty
-        | ErrorKind::RepetitionCountUnclosed
-        | ErrorKind::DecimalEmpty
-        | ErrorKind::DecimalInvalid => true,
-        ErrorKind::RepetitionMissing => at(span.start.offset..error.pattern().len()).starts_with('{'),
-        // A bracket inside a class stands for itself.
-        ErrorKind::ClassUnclosed => error.pattern().matches('[').count() > 1,
-        ErrorKind::EscapeUnrecognized => matches!(at(span.start.offset..span.end.offset), r"\Z" | r"\e"),
-        // A group's name in other quotes.
-        ErrorKind::FlagUnrecognized => at(span.start.offset..span.end.offset) == "'",
-        _ => false,
-    }
+/// Where in the pattern the fault is, and what it is, as near as the plain syntax tells.
+fn fault(pattern: &str) -> Option<(Range<usize>, String)> {
+    let parsed = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(pattern);
+    let (span, problem) = match parsed.err()? {
+        regex_syntax::Error::Parse(error) if is_ours(error.kind()) => return None,
+        regex_syntax::Error::Parse(error) => (*error.span(), error.kind().to_string()),
+        regex_syntax::Error::Translate(error) => (*error.span(), error.kind().to_string()),
+        _ => return None,
+    };
+    Some((span.start.offset..span.end.offset, problem))
+}
+
+/// What the plain syntax does not have, but patterns have: it is not the fault.
+fn is_ours(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::UnsupportedLookAround | ErrorKind::UnsupportedBackreference)
 }
 
 /// The names of the pattern's groups, and where each group's `?<` stands.

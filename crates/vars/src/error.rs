@@ -198,9 +198,7 @@ impl DefinitionError {
             DefinitionErrorKind::Cycle(_) => {
                 "maps whose templates do not need one another in a circle".into()
             }
-            DefinitionErrorKind::Regex(_) => {
-                "a regular expression; look-around and back-references do not exist".into()
-            }
+            DefinitionErrorKind::Regex(_) => "a regular expression".into(),
             DefinitionErrorKind::Hostname(_) => {
                 "a host name, `*.example.com`, `.example.com` or `www.example.*`".into()
             }

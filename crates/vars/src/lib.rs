@@ -55,8 +55,7 @@
 //! | `map`, `hostnames`, `volatile`, `default` | [`Map`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //!
-//! Differences, all on purpose: regular expressions are those of the crate `regex` (no look-around, no
-//! back-references); a circle of maps and a variable of no known name are found when the configuration is loaded;
+//! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
 //! `$sent_http_NAME` shows the fields that were recorded as sent, where nginx makes up `connection` and a few others;
 //! a template is evaluated from left to right, so that a capture in front of a map is the one from before the map;
 //! `$pipe` is always `.`; lines of a field are joined as nginx does since 1.23.

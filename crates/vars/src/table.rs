@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
-use regex::bytes::{Regex, RegexBuilder};
+use propylon_pattern::{Pattern, PatternError};
 
 use crate::{Captures, DefinitionErrorKind};
 
@@ -16,7 +16,7 @@ pub(crate) struct Table {
     leading: HashMap<Box<[u8]>, Leading, RandomState>,
     /// `www.example.*`, by `www.example`.
     trailing: HashMap<Box<[u8]>, usize, RandomState>,
-    regexes: Vec<(Pattern, usize)>,
+    regexes: Vec<(Expression, usize)>,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Table {
         value: usize,
     ) -> Result<(), DefinitionErrorKind> {
         if pattern.starts_with('~') {
-            self.regexes.push((Pattern::new(pattern)?, value));
+            self.regexes.push((Expression::new(pattern)?, value));
             return Ok(());
         }
         let text = pattern.strip_prefix('\\').unwrap_or(pattern);
@@ -72,7 +72,7 @@ impl Table {
     pub(crate) fn names(&self) -> impl Iterator<Item = (usize, &str)> {
         self.regexes
             .iter()
-            .flat_map(|(pattern, value)| pattern.names.iter().map(|(_, name)| (*value, &**name)))
+            .flat_map(|(expression, value)| expression.names.iter().map(|name| (*value, &**name)))
     }
 
     /// Looks up `key`: first as a name, in whatever case, then by regular expressions. `lowered` is room to work in.
@@ -86,8 +86,8 @@ impl Table {
         if key.is_empty() {
             return None;
         }
-        self.regexes.iter().find_map(|(pattern, value)| {
-            pattern.find(key).map(|captures| Hit { value: *value, captures: Some(captures) })
+        self.regexes.iter().find_map(|(expression, value)| {
+            expression.find(key).map(|captures| Hit { value: *value, captures: Some(captures) })
         })
     }
 
@@ -155,47 +155,40 @@ impl<'a> Wildcard<'a> {
     }
 }
 
-/// A regular expression with the names of its groups.
+/// The regular expression after a `~` or `~*`. Names of groups are in lower case, as variables are.
 #[derive(Debug)]
-struct Pattern {
-    regex: Regex,
-    names: Vec<(usize, Box<str>)>,
+struct Expression {
+    pattern: Pattern,
+    names: Vec<Box<str>>,
 }
 
-impl Pattern {
-    /// The regular expression after a `~` or `~*`. It matches bytes; classes such as `\w` are those of ASCII.
+impl Expression {
     fn new(pattern: &str) -> Result<Self, DefinitionErrorKind> {
         let pattern = pattern.strip_prefix('~').unwrap_or(pattern);
-        let caseless = pattern.strip_prefix('*');
-        let regex = RegexBuilder::new(caseless.unwrap_or(pattern))
-            .case_insensitive(caseless.is_some())
-            .unicode(false)
-            .build()
-            .map_err(|error| DefinitionErrorKind::Regex(reason(&error).into()))?;
-        let names = regex.capture_names().enumerate();
-        let names =
-            names.filter_map(|(n, name)| name.map(|name| (n, name.to_ascii_lowercase().into()))).collect();
-        Ok(Self { regex, names })
+        let compiled = match pattern.strip_prefix('*') {
+            Some(caseless) => Pattern::caseless(caseless),
+            None => Pattern::new(pattern),
+        };
+        let pattern = compiled.map_err(|error| DefinitionErrorKind::Regex(reason(error)))?;
+        let names = pattern.names().map(|name| name.to_ascii_lowercase().into()).collect();
+        Ok(Self { pattern, names })
     }
 
     fn find(&self, key: &[u8]) -> Option<Captures> {
-        if self.regex.captures_len() == 1 {
-            return self.regex.is_match(key).then(Captures::new);
+        if self.pattern.groups() == 0 {
+            return self.pattern.is_match(key).then(Captures::new);
         }
-        let found = self.regex.captures(key)?;
-        let shared = Bytes::copy_from_slice(key);
-        let group = |n| found.get(n).map(|group| shared.slice(group.range()));
-        let captures = (1..self.regex.captures_len()).fold(Captures::new(), |all, n| all.group(group(n)));
+        let found = self.pattern.find(&Bytes::copy_from_slice(key))?;
+        let captures = (1..=found.len()).fold(Captures::new(), |all, n| all.group(found.get(n)));
         // A named group that took no part in the match is set all the same, to nothing.
-        let named =
-            |all: Captures, (n, name): &(usize, Box<str>)| all.named(name, group(*n).unwrap_or_default());
-        Some(self.names.iter().fold(captures, named))
+        let named = self.names.iter().zip(found.named());
+        Some(named.fold(captures, |all, (name, (_, value))| all.named(name, value)))
     }
 }
 
-/// The last line of a syntax error, which says what is wrong: the lines before it draw the pattern.
-fn reason(error: &regex::Error) -> String {
-    let text = error.to_string();
-    let last = text.lines().last().unwrap_or_default();
-    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+fn reason(error: PatternError) -> Box<str> {
+    match error {
+        PatternError::Syntax { source, .. } => source.to_string().into(),
+        other => other.to_string().into(),
+    }
 }

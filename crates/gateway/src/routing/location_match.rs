@@ -138,7 +138,7 @@ mod tests {
         }
         check("!~ /a", r#"invalid location modifier "!~""#);
         check("^ /a", r#"invalid location modifier "^""#);
-        check("~ ^(?!/a)", r#"the regex "^(?!/a)" has a look-ahead, which only PCRE supports"#);
+        check("~ ^(*F)/a", r#"the regex "^(*F)/a" has a verb such as (*COMMIT), which only PCRE supports"#);
     }
 
     #[test]

@@ -1,19 +1,21 @@
-use std::{ops::Range, sync::Arc};
+//! A pattern and what it captures.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use regex::bytes::{Regex, RegexBuilder};
 
-use super::pcre;
+use crate::PatternError;
+use crate::engine::Engine;
+use crate::translate::translate;
 
-/// A regex as nginx has it in `location ~` and `server_name ~`: on bytes, ASCII classes, unanchored.
+/// A regular expression as nginx has it behind `~` and `~*`: PCRE's syntax, on bytes, with ASCII classes, unanchored.
 ///
-/// The engine is the `regex` crate's, whose time is linear in the subject whatever the pattern; what only PCRE can do
-/// (look-around, backreferences, atomic groups) is an error that names it. `$` also matches before a line feed that
-/// ends the subject, as in PCRE.
+/// `$` also matches before a line feed that ends the subject, as in PCRE.
 ///
 /// ```
 /// use bytes::Bytes;
-/// use propylon_gateway::routing::Pattern;
+/// use propylon_pattern::Pattern;
 ///
 /// let pattern = Pattern::new(r"^/(?<user>\w+)/(\d+)$")?;
 /// let captures = pattern.find(&Bytes::from_static(b"/ann/42")).ok_or("no match")?;
@@ -24,7 +26,7 @@ use super::pcre;
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: Box<str>,
-    regex: Regex,
+    engine: Engine,
     names: Names,
 }
 
@@ -36,7 +38,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// A pattern that is no regex, or that needs PCRE.
+    /// A pattern that is no regex, or that has what only PCRE has.
     pub fn new(text: &str) -> Result<Self, PatternError> {
         Self::compile(text, false)
     }
@@ -45,35 +47,42 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// A pattern that is no regex, or that needs PCRE.
+    /// A pattern that is no regex, or that has what only PCRE has.
     pub fn caseless(text: &str) -> Result<Self, PatternError> {
         Self::compile(text, true)
     }
 
     fn compile(text: &str, caseless: bool) -> Result<Self, PatternError> {
-        let translated = pcre::translate(text)
-            .map_err(|construct| PatternError::Pcre { pattern: text.into(), construct })?;
-        let regex = RegexBuilder::new(&translated)
-            .unicode(false)
-            .case_insensitive(caseless)
-            .build()
+        let translated =
+            translate(text).map_err(|construct| PatternError::Pcre { pattern: text.into(), construct })?;
+        let engine = Engine::build(&translated, caseless)
             .map_err(|source| PatternError::Syntax { pattern: text.into(), source })?;
-        let names = regex
-            .capture_names()
-            .enumerate()
-            .filter_map(|(number, name)| name.map(|name| (name.into(), number)))
-            .collect();
-        Ok(Self { text: text.into(), regex, names })
+        let names = engine.names();
+        Ok(Self { text: text.into(), engine, names })
     }
 
     /// The pattern as written, without `~`.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Whether the pattern matches somewhere in the subject.
+    #[must_use]
     pub fn is_match(&self, subject: &[u8]) -> bool {
-        self.regex.is_match(subject)
+        self.engine.is_match(subject)
+    }
+
+    /// Whether matching may go back, so that its time grows faster than the subject, up to a limit.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        self.engine.goes_back()
+    }
+
+    /// How many groups it has.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.engine.groups()
     }
 
     /// The names of the pattern's groups, which become variables.
@@ -82,12 +91,12 @@ impl Pattern {
     }
 
     /// The first match. A pattern without groups allocates nothing.
+    #[must_use]
     pub fn find(&self, subject: &Bytes) -> Option<Captures> {
-        let groups = if self.regex.captures_len() == 1 {
-            self.regex.is_match(subject).then(Box::default)?
+        let groups = if self.engine.groups() == 0 {
+            self.engine.is_match(subject).then(Box::default)?
         } else {
-            let captures = self.regex.captures(subject)?;
-            captures.iter().skip(1).map(|group| group.map(|group| group.range())).collect()
+            self.engine.captures(subject)?
         };
         Some(Captures { subject: subject.clone(), groups, names: Arc::clone(&self.names) })
     }
@@ -104,12 +113,14 @@ pub struct Captures {
 impl Captures {
     /// Group `number`, from 1 (`$1`). `None` if there is no such group, or it took no part in the match; both are empty
     /// in nginx. The whole match has no number.
+    #[must_use]
     pub fn get(&self, number: usize) -> Option<Bytes> {
         let range = self.groups.get(number.checked_sub(1)?)?.clone()?;
         Some(self.subject.slice(range))
     }
 
     /// The group of that name.
+    #[must_use]
     pub fn name(&self, name: &str) -> Option<Bytes> {
         let (_, number) = self.names.iter().find(|(known, _)| **known == *name)?;
         self.get(*number)
@@ -121,36 +132,16 @@ impl Captures {
     }
 
     /// How many groups the pattern has.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.groups.len()
     }
 
     /// Whether the pattern has no groups.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
-}
-
-/// Why a pattern cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum PatternError {
-    /// A construct that nginx's PCRE has and this engine has not.
-    #[error("the regex {pattern:?} has {construct}, which only PCRE supports")]
-    Pcre {
-        /// The pattern as written.
-        pattern: Box<str>,
-        /// The construct, with its article.
-        construct: &'static str,
-    },
-    /// No regex, or one that compiles to more than the engine allows.
-    #[error("the regex {pattern:?} does not compile")]
-    Syntax {
-        /// The pattern as written.
-        pattern: Box<str>,
-        /// What the engine says.
-        source: regex::Error,
-    },
 }
 
 #[cfg(test)]
@@ -185,6 +176,30 @@ mod tests {
     }
 
     #[test]
+    fn looks_around_and_back_as_pcre_does() {
+        check(r"/\.(?!well-known/)", b"/.git/config", Some(&[]));
+        check(r"/\.(?!well-known/)", b"/.well-known/acme", None);
+        check(r"^/(?!index|status)(\w+)", b"/images", Some(&["images"]));
+        check(r"(?<!\.min)\.js$", b"/a.js", Some(&[]));
+        check(r"(?<!\.min)\.js$", b"/a.min.js", None);
+        check(r"^/(\w+)/\1$", b"/ab/ab", Some(&["ab"]));
+        check(r"^/(\w+)/\1$", b"/ab/ac", None);
+        check(r"^(?>a+)b(x)?", b"aab", Some(&[""]));
+        check(r"^a++a", b"aaa", None);
+        check(r"^/(?!x).(.)$", b"/\xFF\x41", Some(&["A"]));
+        check(r"^/(?!x)\w+$", "/é".as_bytes(), None);
+        check(r"\.php$(?<!x\.php)", b"/a.php", Some(&[]));
+    }
+
+    #[test]
+    fn going_back_has_a_limit() {
+        let pattern = Pattern::new(r"^(?=(a+)+\1$)").unwrap();
+        assert!(pattern.goes_back());
+        let subject = Bytes::from("a".repeat(4000) + "b");
+        assert!(pattern.find(&subject).is_none());
+    }
+
+    #[test]
     fn a_dot_is_any_byte() {
         let captures = Pattern::new("^/(.*)$").unwrap().find(&Bytes::from_static(b"/\xFF\xC3\n")).unwrap();
         assert_eq!(captures.get(1).unwrap(), &b"\xFF\xC3"[..]);
@@ -204,8 +219,11 @@ mod tests {
 
     #[test]
     fn errors_say_what_is_wrong() {
-        let error = Pattern::new("^(?!/admin)").unwrap_err().to_string();
-        assert_eq!(error, r#"the regex "^(?!/admin)" has a look-ahead, which only PCRE supports"#);
+        let error = Pattern::new("^(*COMMIT)/admin").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            r#"the regex "^(*COMMIT)/admin" has a verb such as (*COMMIT), which only PCRE supports"#
+        );
         assert!(matches!(Pattern::new("("), Err(PatternError::Syntax { .. })));
         assert!(matches!(Pattern::new("*"), Err(PatternError::Syntax { .. })));
     }

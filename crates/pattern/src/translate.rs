@@ -1,10 +1,23 @@
-//! nginx's regexes are PCRE without UTF mode; ours are the `regex` crate's. Most patterns mean the same in both. This
-//! rewrites those that would silently mean something else, and names what only PCRE can do.
+//! nginx's regexes are PCRE without UTF mode; ours are the crates `regex`'s and `fancy-regex`'s. Most patterns mean the
+//! same in all. This rewrites those that would silently mean something else, says which need the second engine, and
+//! names what only PCRE can do.
 
-/// The pattern in the `regex` crate's syntax, or the construct that only PCRE has.
-pub(super) fn translate(pattern: &str) -> Result<String, &'static str> {
-    let mut translator =
-        Translator { out: String::with_capacity(pattern.len() + 8), rest: pattern, quantified: false };
+/// A pattern in the syntax of our engines.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Translated {
+    pub(crate) text: String,
+    /// Whether it needs an engine that goes back: it looks around, refers back, or keeps what it has taken.
+    pub(crate) goes_back: bool,
+}
+
+/// The pattern in our engines' syntax, or the construct that only PCRE has.
+pub(crate) fn translate(pattern: &str) -> Result<Translated, &'static str> {
+    let mut translator = Translator {
+        out: String::with_capacity(pattern.len() + 8),
+        rest: pattern,
+        quantified: false,
+        goes_back: false,
+    };
     // In multi-line mode a dollar already matches before every line feed.
     let multiline = has_multiline_flag(pattern);
     while let Some(next) = translator.bump() {
@@ -14,7 +27,10 @@ pub(super) fn translate(pattern: &str) -> Result<String, &'static str> {
             '[' => translator.class()?,
             '(' => translator.group()?,
             '{' => translator.braces(),
-            '+' if quantified => return Err("a possessive quantifier"),
+            '+' if quantified => {
+                translator.out.push('+');
+                translator.goes_back = true;
+            }
             '?' if quantified => translator.out.push('?'),
             '*' | '+' | '?' => {
                 translator.out.push(next);
@@ -25,7 +41,7 @@ pub(super) fn translate(pattern: &str) -> Result<String, &'static str> {
             next => translator.out.push(next),
         }
     }
-    Ok(translator.out)
+    Ok(Translated { text: translator.out, goes_back: translator.goes_back })
 }
 
 struct Translator<'a> {
@@ -33,6 +49,7 @@ struct Translator<'a> {
     rest: &'a str,
     /// Whether the last thing written was a quantifier.
     quantified: bool,
+    goes_back: bool,
 }
 
 impl Translator<'_> {
@@ -53,14 +70,24 @@ impl Translator<'_> {
             return Ok(());
         };
         match next {
-            '1'..='9' | 'k' => return Err("a backreference"),
-            'g' => return Err("a backreference or a subroutine call"),
-            'K' => return Err(r"\K"),
-            'G' => return Err(r"\G"),
-            'Q' | 'E' => return Err(r"\Q…\E"),
-            'R' | 'X' | 'N' | 'C' | 'h' | 'H' | 'v' | 'V' | 'c' | 'o' => {
-                return Err("an escape such as \\h or \\R");
+            '1'..='9' | 'k' | 'K' | 'G' => {
+                self.goes_back = true;
+                self.out.extend(['\\', next]);
             }
+            'g' => return Err("a backreference or a subroutine call"),
+            'Q' => {
+                let (text, rest) = self.rest.split_once(r"\E").unwrap_or((self.rest, ""));
+                self.out.push_str(&regex::escape(text));
+                self.rest = rest;
+            }
+            'E' => {}
+            'h' => self.out.push_str(r"[\t ]"),
+            'H' => self.out.push_str(r"[^\t ]"),
+            'v' => self.out.push_str(r"[\n\x0B\f\r]"),
+            'V' => self.out.push_str(r"[^\n\x0B\f\r]"),
+            'R' => self.out.push_str(r"(?:\r\n|[\n\x0B\f\r])"),
+            'N' => self.out.push_str(r"[^\n]"),
+            'X' | 'C' | 'c' | 'o' => return Err("an escape such as \\X or \\c"),
             'Z' => self.out.push_str(r"(?:\n?\z)"),
             'e' => self.out.push_str(r"\x1B"),
             '<' | '>' => self.out.push(next),
@@ -116,6 +143,14 @@ impl Translator<'_> {
         if self.rest.starts_with('*') {
             return Err("a verb such as (*COMMIT)");
         }
+        if self.rest.starts_with("?#") {
+            self.out.pop();
+            self.rest = self.rest.split_once(')').map_or("", |(_, rest)| rest);
+            return Ok(());
+        }
+        if GOING_BACK.iter().any(|opening| self.rest.starts_with(opening)) {
+            self.goes_back = true;
+        }
         if let Some((_, construct)) = PCRE_GROUPS.iter().find(|(opening, _)| self.rest.starts_with(opening)) {
             return Err(construct);
         }
@@ -154,17 +189,12 @@ impl Translator<'_> {
     }
 }
 
-const PCRE_GROUPS: [(&str, &str); 14] = [
-    ("?=", "a look-ahead"),
-    ("?!", "a look-ahead"),
-    ("?<=", "a look-behind"),
-    ("?<!", "a look-behind"),
-    ("?>", "an atomic group"),
+/// Groups that the engine which goes back has.
+const GOING_BACK: [&str; 7] = ["?=", "?!", "?<=", "?<!", "?>", "?(", "?P="];
+
+const PCRE_GROUPS: [(&str, &str); 6] = [
     ("?|", "a branch reset group"),
-    ("?(", "a conditional group"),
-    ("?#", "a comment group"),
     ("?C", "a callout"),
-    ("?P=", "a backreference"),
     ("?P>", "a subroutine call"),
     ("?&", "a subroutine call"),
     ("?R", "a recursion"),
@@ -190,7 +220,11 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, expected: Result<&str, &str>) {
-        assert_eq!(translate(pattern), expected.map(str::to_owned));
+        let translated = translate(pattern).map(|translated| {
+            assert!(!translated.goes_back, "{pattern}");
+            translated.text
+        });
+        assert_eq!(translated, expected.map(str::to_owned));
     }
 
     #[test]
@@ -217,26 +251,39 @@ mod tests {
         check("[[a&&b~]", Ok(r"[\[a\&\&b\~]"));
         check(r"[\b\<$]", Ok(r"[\x08<$]"));
         check("(?'id'a)", Ok("(?<id>a)"));
+        check(r"a\Q.(\Eb\E.", Ok(r"a\.\(b."));
+        check(r"a\h+\N", Ok(r"a[\t ]+[^\n]"));
+        check("a(?# a remark)b", Ok("ab"));
+    }
+
+    #[test]
+    fn what_needs_to_go_back_is_known() {
+        for pattern in [
+            "(?=a)",
+            "^(?!/admin)",
+            "(?<!a)b",
+            "(?<=a)b",
+            r"(a)\1",
+            r"(?<n>a)\k<n>",
+            "(?P<n>a)(?P=n)",
+            "(?>a)",
+            "a++",
+            "a{2}+",
+            "(x)?(?(1)a)",
+            r"a\Kb",
+        ] {
+            let expected = Translated { text: pattern.into(), goes_back: true };
+            assert_eq!(translate(pattern), Ok(expected));
+        }
     }
 
     #[test]
     fn what_only_pcre_has_is_named() {
         for (pattern, construct) in [
-            ("(?=a)", "a look-ahead"),
-            ("^(?!/admin)", "a look-ahead"),
-            ("(?<!a)b", "a look-behind"),
-            ("(?<=a)b", "a look-behind"),
-            (r"(a)\1", "a backreference"),
-            (r"(?<n>a)\k<n>", "a backreference"),
-            ("(?P<n>a)(?P=n)", "a backreference"),
-            ("(?>a)", "an atomic group"),
-            ("a++", "a possessive quantifier"),
-            ("a{2}+", "a possessive quantifier"),
             ("(?R)", "a recursion"),
             ("(?-2)", "a subroutine call"),
             ("(a)(?1)", "a subroutine call"),
-            ("(?(1)a)", "a conditional group"),
-            (r"a\Kb", r"\K"),
+            ("(?|(a)|(b))", "a branch reset group"),
             ("(*UTF8)a", "a verb such as (*COMMIT)"),
             ("[+--]", "two hyphens in a row in a character class"),
         ] {
