@@ -31,6 +31,20 @@ impl Propylon {
         Self { process: Process::start(command, dir, PID_FILE) }
     }
 
+    /// Starts the gateway with this nginx.conf in a directory of its own, which is the prefix, and waits until it has written
+    /// its pid file. `@DIR@` in the text is the directory. Errors are logged to `error.log` there.
+    pub fn start_nginx(conf: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let text = fill(conf, &[("DIR", &dir.path().to_string_lossy())]);
+        fs::write(dir.path().join("nginx.conf"), text).expect("a file in the test's directory");
+        fs::create_dir(dir.path().join("logs")).expect("a directory in the test's directory");
+        let mut command = Command::new(binary());
+        command.arg("run").arg("--nginx-conf").arg(dir.path().join("nginx.conf"));
+        command.arg("--prefix").arg(dir.path()).arg("--pid-file").arg(dir.path().join(PID_FILE));
+        command.arg("--error-log").arg(dir.path().join("error.log"));
+        Self { process: Process::start(command, dir, PID_FILE) }
+    }
+
     /// Replaces the text of the configuration file; a SIGHUP makes it read.
     pub fn rewrite(&self, toml: &str) {
         fs::write(self.path(CONFIG), complete(toml, self.dir())).expect("a file in the test's directory");

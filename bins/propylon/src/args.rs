@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Tells which server and location answer a request, with each setting and the line that it came from.
     Explain(Explain),
+    /// Converts an nginx.conf: TOML to stdout or a file, a verdict for every line to stderr.
+    Import(Import),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Starts two small upstreams and a gateway before them on loopback, and tells what to try.
@@ -38,14 +40,42 @@ pub(crate) enum Command {
 }
 
 /// Where the configuration is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Source {
     /// The configuration, a TOML file.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[arg(short, long, value_name = "FILE", required_unless_present = "nginx_conf")]
+    pub(crate) config: Option<PathBuf>,
+    /// The configuration, an nginx.conf.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    pub(crate) nginx_conf: Option<PathBuf>,
+    /// The directory that relative paths in the configuration are against, as nginx's -p; the default is the working directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) prefix: Option<PathBuf>,
+    /// Directives of nginx's main level that count beside the configuration, as nginx's -g: "pid /run/p.pid; worker_processes 2;".
+    #[arg(long, value_name = "DIRECTIVES", default_value = "", hide_default_value = true)]
+    pub(crate) globals: String,
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The nginx.conf.
+    #[arg(value_name = "NGINX_CONF")]
+    pub(crate) file: PathBuf,
+    /// Where the TOML goes; the default is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Where the verdicts go as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Directives of the main level that count as if they stood before the file, as nginx's -g.
+    #[arg(long, value_name = "DIRECTIVES", default_value = "", hide_default_value = true)]
+    pub(crate) globals: String,
+    /// Anything that is not exact makes the exit code 1, not only what is refused.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) source: Source,

@@ -1,14 +1,13 @@
 //! `propylon check` and `propylon schema`.
 
 use std::io::IsTerminal;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use propylon_config::{Config, Report};
-use propylon_gateway::{Gateway, StartError};
+use propylon_gateway::Gateway;
 
 use crate::args;
+use crate::source::Read;
 
 /// The configuration is valid, but something it needs is missing.
 const FAULTS: u8 = 2;
@@ -18,23 +17,28 @@ const FAULTS: u8 = 2;
 /// # Errors
 /// When the test itself can't be made.
 pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
-    let Some(config) = load(&args.source.config) else { return Ok(ExitCode::FAILURE) };
+    let mut source = args.source.clone();
+    source.settle(&mut [])?;
+    let Some(read) = load(&source) else { return Ok(ExitCode::FAILURE) };
+    let config = &read.config;
     if args.dump {
         crate::print(&config.dump())?;
     }
     let runtime = crate::run::runtime()?;
-    let faults = match runtime.block_on(Gateway::check(&config)) {
+    let faults = match runtime.block_on(Gateway::check(config)) {
         Ok(faults) => faults,
-        Err(StartError::Build(error)) => {
-            show(&error.report(&config));
+        Err(error) => {
+            let Some(text) = read.start_error(&error, is_terminal()) else {
+                return Err(error).context("the configuration can't be used");
+            };
+            crate::say(&text);
             return Ok(ExitCode::FAILURE);
         }
-        Err(error) => return Err(error).context("the configuration can't be used"),
     };
     for fault in &faults {
         crate::say(&format!("{}: {fault}", if args.strict { "error" } else { "fault" }));
     }
-    let file = args.source.config.display();
+    let file = source.name();
     Ok(match (faults.is_empty(), args.strict) {
         (true, _) => {
             crate::print(&format!("{file}: the configuration is valid\n"))?;
@@ -58,23 +62,23 @@ pub(crate) fn schema() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads a configuration; reports what is wrong with it, and what is odd.
-pub(crate) fn load(path: &Path) -> Option<Config> {
-    match propylon_config::load(path) {
-        Ok(loaded) => {
-            show(&loaded.warnings);
-            Some(loaded.config)
+/// Reads a configuration; says what is wrong with it, and what is odd.
+pub(crate) fn load(source: &args::Source) -> Option<Read> {
+    match source.read(is_terminal()) {
+        Ok(read) => {
+            if !read.warnings.is_empty() {
+                crate::say(&read.warnings);
+            }
+            Some(read)
         }
-        Err(report) => {
-            show(&report);
+        Err(text) => {
+            crate::say(&text);
             None
         }
     }
 }
 
-/// Shows a report to whoever started the process.
-pub(crate) fn show(report: &Report) {
-    if !report.is_empty() {
-        crate::say(&report.render(std::io::stderr().is_terminal()));
-    }
+/// Whether colours are seen.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
 }

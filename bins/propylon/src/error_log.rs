@@ -53,6 +53,22 @@ fn open(sinks: &Sinks, target: &Target) -> anyhow::Result<Arc<Sink>> {
     sinks.open(target, Buffering::Prompt).context("cannot open the error log")
 }
 
+/// Adds lines to a log that is not open yet, for a process that does not start; what can't be written is lost.
+pub(crate) fn append(path: &std::path::Path, text: &str) {
+    let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(path) else { return };
+    let now = jiff::Zoned::now().strftime("%Y/%m/%d %H:%M:%S");
+    let pid = std::process::id();
+    for line in text.lines() {
+        let line = line.trim_start_matches("nginx.conf: ");
+        let (level, line) = match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+            Some(parts) => parts,
+            None => ("emerg", line),
+        };
+        let _ =
+            std::io::Write::write_all(&mut file, format!("{now} [{level}] {pid}#{pid}: {line}\n").as_bytes());
+    }
+}
+
 /// nginx has more levels; each is shown with what is at least as severe.
 fn filter(level: LogLevel) -> LevelFilter {
     match level {
@@ -98,6 +114,8 @@ where
         let level = match *event.metadata().level() {
             Level::ERROR => "error",
             Level::WARN => "warn",
+            // Of the process, not of a request.
+            Level::INFO if event.metadata().target().starts_with("propylon::") => "notice",
             Level::INFO => "info",
             _ => "debug",
         };

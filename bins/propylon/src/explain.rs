@@ -17,9 +17,11 @@ pub(crate) fn explain(args: &args::Explain) -> anyhow::Result<ExitCode> {
         [method, url] => (method.as_str(), url.as_str()),
         _ => bail!("expected [METHOD] URL"),
     };
-    let Some(config) = crate::check::load(&args.source.config) else { return Ok(ExitCode::FAILURE) };
+    let mut source = args.source.clone();
+    source.settle(&mut [])?;
+    let Some(read) = crate::check::load(&source) else { return Ok(ExitCode::FAILURE) };
     let explanation =
-        gateway(&config, method, url).with_context(|| format!("cannot explain {method} {url}"))?;
+        gateway(&read.config, method, url).with_context(|| format!("cannot explain {method} {url}"))?;
     crate::print(&explanation.to_string())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,6 @@ use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -22,6 +21,8 @@ use rustix::net::{
 };
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
+
+use crate::upgrade::Executable;
 
 /// Tells a new process that its standard input is a handover of this version.
 const VARIABLE: &str = "PROPYLON_HANDOVER";
@@ -114,17 +115,18 @@ impl Successor {
     ///
     /// # Errors
     /// When it can't be executed, or the sockets can't be sent.
-    pub(crate) fn start(executable: &Path, sockets: &[Given]) -> anyhow::Result<Self> {
+    pub(crate) fn start(executable: &Executable, sockets: &[Given]) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         send(&ours, sockets).context("cannot hand the sockets over")?;
         ours.set_nonblocking(true)?;
         let socket = tokio::net::UnixStream::from_std(ours)?;
-        let child = Command::new(executable)
+        let child = Command::new(&executable.path)
+            .current_dir(&executable.directory)
             .args(std::env::args_os().skip(1))
             .env(VARIABLE, VERSION)
             .stdin(OwnedFd::from(theirs))
             .spawn()
-            .with_context(|| format!("cannot execute {}", executable.display()))?;
+            .with_context(|| format!("cannot execute {}", executable.path.display()))?;
         let deadline = Some(Instant::now() + LIMIT);
         Ok(Self { child, socket, said: Vec::new(), deadline, ready: false, closed: false })
     }

@@ -7,8 +7,10 @@ mod demo;
 mod error_log;
 mod explain;
 mod handover;
+mod import;
 mod pid_file;
 mod run;
+mod source;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::explain(&args),
+        Command::Import(args) => import::import(&args),
         Command::Demo => demo::demo(),
         Command::Schema => check::schema(),
     };

@@ -1,6 +1,5 @@
 //! `propylon run`: the gateway and its signals.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,10 +8,12 @@ use propylon_gateway::log::{Sinks, Target};
 use propylon_gateway::{Gateway, Given, Start};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::check::is_terminal;
 use crate::error_log::ErrorLog;
 use crate::handover::Predecessor;
 use crate::pid_file::PidFile;
-use crate::upgrade::{self, Upgrade};
+use crate::source::Read;
+use crate::upgrade::{self, Executable, Upgrade};
 use crate::{activation, args};
 
 /// Runs the gateway until a signal ends it.
@@ -20,14 +21,27 @@ use crate::{activation, args};
 /// # Errors
 /// When it can't start.
 pub(crate) fn run(args: &args::Run) -> anyhow::Result<ExitCode> {
-    let executable = upgrade::executable();
+    let executable = upgrade::Executable::find();
+    let mut args = args.clone();
+    let args::Run { source, pid_file, error_log, .. } = &mut args;
+    source.settle(&mut [pid_file, error_log])?;
+    let args = &args;
     let (mut predecessor, inherited) = match Predecessor::meet()? {
         Some((predecessor, sockets)) => (Some(predecessor), (sockets, Vec::new())),
         None => (None, activation::sockets()),
     };
-    let Some(config) = load(args, predecessor.as_ref()) else { return Ok(ExitCode::FAILURE) };
+    let Some(read) = load(args, predecessor.as_ref()) else { return Ok(ExitCode::FAILURE) };
     let result = runtime()?.block_on(async {
-        let running = Running::start(args, config, inherited).await?;
+        let running = match Running::start(args, &read, inherited).await {
+            Ok(running) => running,
+            Err(error) => {
+                let Some(text) = error.downcast_ref().and_then(|error| read.start_error(error, false)) else {
+                    return Err(error);
+                };
+                fail(args, &text);
+                anyhow::bail!("the gateway does not start");
+            }
+        };
         if let Some(predecessor) = &predecessor {
             predecessor.ready();
         }
@@ -49,19 +63,29 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 /// Reads the configuration; what is wrong with it is said here and to the process that waits for this one.
-fn load(args: &args::Run, predecessor: Option<&Predecessor>) -> Option<Config> {
-    match propylon_config::load(&args.source.config) {
-        Ok(loaded) => {
-            crate::check::show(&loaded.warnings);
-            Some(loaded.config)
+fn load(args: &args::Run, predecessor: Option<&Predecessor>) -> Option<Read> {
+    match args.source.read(is_terminal()) {
+        Ok(read) => {
+            if !read.warnings.is_empty() {
+                crate::say(&read.warnings);
+            }
+            Some(read)
         }
-        Err(report) => {
-            crate::check::show(&report);
+        Err(text) => {
+            fail(args, &text);
             if let Some(predecessor) = predecessor {
-                predecessor.failed(&report.render(false));
+                predecessor.failed(&text);
             }
             None
         }
+    }
+}
+
+/// Says why nothing starts: to whoever started the process and, as nginx does, in the error log.
+fn fail(args: &args::Run, text: &str) {
+    crate::say(text);
+    if let (true, Some(path)) = (args.source.is_nginx(), &args.error_log) {
+        crate::error_log::append(path, text);
     }
 }
 
@@ -77,9 +101,10 @@ struct Running {
 impl Running {
     async fn start(
         args: &args::Run,
-        config: Config,
+        read: &Read,
         (sockets, unusable): (Vec<Given>, Vec<String>),
     ) -> anyhow::Result<Self> {
+        let config = read.config.clone();
         let sinks = Sinks::spawn(propylon_gateway::report_trouble).context("cannot start the log writer")?;
         let errors = ErrorLog::install(&sinks, &error_target(args, &config), config.error_log.level)?;
         unusable.iter().for_each(|socket| tracing::warn!("{socket}"));
@@ -98,7 +123,7 @@ impl Running {
     }
 
     /// Until a signal ends it.
-    async fn serve(self, args: &args::Run, executable: Option<PathBuf>, predecessor: Option<Predecessor>) {
+    async fn serve(self, args: &args::Run, executable: Option<Executable>, predecessor: Option<Predecessor>) {
         let Self { mut gateway, sinks, errors, mut signals, pid_file } = self;
         // Not started by systemd: nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -135,28 +160,33 @@ impl Running {
 
 /// Tests the file, then puts it to use; what is wrong with it goes to the error log, and the old one stays.
 async fn reload(args: &args::Run, gateway: &mut Gateway, sinks: &Sinks, errors: &ErrorLog) {
-    let path = &args.source.config;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
-    let loaded = match propylon_config::load(path) {
-        Ok(loaded) => loaded,
-        Err(report) => {
-            tracing::error!("the configuration is not reloaded:\n{}", report.render(false));
+    let read = match args.source.read(false) {
+        Ok(read) => read,
+        Err(text) => {
+            tracing::error!("the configuration is not reloaded:\n{text}");
             return;
         }
     };
-    if !loaded.warnings.is_empty() {
-        tracing::warn!("{}", loaded.warnings.render(false));
+    if !read.warnings.is_empty() {
+        tracing::warn!("{}", read.warnings);
     }
-    let target = error_target(args, &loaded.config);
-    let level = loaded.config.error_log.level;
-    match gateway.reload(loaded.config).await {
+    let target = error_target(args, &read.config);
+    let level = read.config.error_log.level;
+    match gateway.reload(read.config.clone()).await {
         Ok(()) => {
             if let Err(error) = errors.change(sinks, &target, level) {
                 tracing::error!("the error log stays where it was: {error:#}");
             }
-            tracing::info!("reloaded {}", path.display());
+            tracing::info!("reloaded {}", args.source.name());
+            // What supervisors of nginx wait for: the old generation serves no more requests.
+            tracing::info!("worker process {} exited with code 0", std::process::id());
         }
-        Err(error) => tracing::error!("the configuration is not reloaded: {:#}", anyhow::Error::from(error)),
+        Err(error) => {
+            let text = read.start_error(&error, false);
+            let text = text.unwrap_or_else(|| format!("{:#}", anyhow::Error::from(error)));
+            tracing::error!("the configuration is not reloaded: {text}");
+        }
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }

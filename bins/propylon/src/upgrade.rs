@@ -14,7 +14,7 @@ use crate::pid_file::PidFile;
 
 /// What this process knows of the one before and the one after it.
 pub(crate) struct Upgrade {
-    executable: Option<PathBuf>,
+    executable: Option<Executable>,
     predecessor: Option<Predecessor>,
     successor: Option<Successor>,
     pid_file: Option<PidFile>,
@@ -22,7 +22,7 @@ pub(crate) struct Upgrade {
 
 impl Upgrade {
     pub(crate) fn new(
-        executable: Option<PathBuf>,
+        executable: Option<Executable>,
         predecessor: Option<Predecessor>,
         pid_file: Option<PidFile>,
     ) -> Self {
@@ -91,10 +91,22 @@ impl Upgrade {
     }
 }
 
-/// The path by which this process was started: a new version will be there. To be asked at the start, for it may be
-/// relative; `/proc/self/exe` is no help, for it names the file that was executed, which may be deleted by then, or be the
-/// old version behind a link that points to the new one.
-pub(crate) fn executable() -> Option<PathBuf> {
+/// How this process was started: a new version is started the same way.
+pub(crate) struct Executable {
+    pub(crate) path: PathBuf,
+    /// Where: paths of the command line are against it.
+    pub(crate) directory: PathBuf,
+}
+
+impl Executable {
+    /// To be asked at the start, for the path may be relative; `/proc/self/exe` is no help, for it names the file that was
+    /// executed, which may be deleted by then, or be the old version behind a link that points to the new one.
+    pub(crate) fn find() -> Option<Self> {
+        Some(Self { path: path()?, directory: std::env::current_dir().ok()? })
+    }
+}
+
+fn path() -> Option<PathBuf> {
     let running = std::env::current_exe().ok();
     let is_running = |path: &Path| path.canonicalize().ok() == running && running.is_some();
     let name = PathBuf::from(std::env::args_os().next()?);

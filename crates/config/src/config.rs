@@ -11,6 +11,7 @@ use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listener};
+use crate::location::Location;
 use crate::log_format::{self, LogFormat};
 use crate::map;
 use crate::reader::{Context, Levels, Scope};
@@ -55,6 +56,19 @@ pub struct Config {
     pub servers: Vec<Arc<Server>>,
 }
 
+impl Config {
+    /// All locations of all servers in the order of the file, those inside others too.
+    pub fn locations(&self) -> impl Iterator<Item = &Location> {
+        let all = self.servers.iter().flat_map(|server| &server.locations);
+        let mut inside: Vec<&Location> = all.rev().collect();
+        std::iter::from_fn(move || {
+            let location = inside.pop()?;
+            inside.extend(location.locations.iter().rev());
+            Some(location)
+        })
+    }
+}
+
 /// A configuration that can be used, and what is odd about it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -64,7 +78,7 @@ pub struct Loaded {
     pub warnings: Report,
 }
 
-pub(crate) const TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "",
     doc: "The whole file.",
     keys: &[
@@ -142,7 +156,15 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 /// # Errors
 /// A report of everything that is wrong.
 pub fn parse(source: &str, name: &str) -> Result<Loaded, Report> {
-    let source = Arc::new(Source::new(name, source));
+    read(Source::new(name, source))
+}
+
+/// Reads a configuration from a source, which may have been made from another file.
+///
+/// # Errors
+/// A report of everything that is wrong.
+pub fn read(source: Source) -> Result<Loaded, Report> {
+    let source = Arc::new(source);
     let mut cx = Context::new(source.clone());
     let (root, syntax) = DeTable::parse_recoverable(source.text());
     let table = root.get_ref();
@@ -233,7 +255,11 @@ fn group_names(cx: &Context, root: &DeTable<'_>) -> Vec<(String, Range<usize>)> 
     for server in tables(root, "server") {
         let hosts = server.get("name").and_then(|value| value.get_ref().as_array());
         hosts.into_iter().flatten().for_each(&mut add);
-        tables(server, "location").filter_map(|location| location.get("match")).for_each(&mut add);
+        let mut inside: Vec<&DeTable<'_>> = tables(server, "location").collect();
+        while let Some(location) = inside.pop() {
+            location.get("match").into_iter().for_each(&mut add);
+            inside.extend(tables(location, "location"));
+        }
     }
     names
 }

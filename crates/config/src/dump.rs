@@ -5,8 +5,10 @@ use std::fmt::Write;
 use crate::balance::{Better, HealthCheck, Method, Upstream, UpstreamServer};
 use crate::config::Config;
 use crate::effective::Effective;
+use crate::location::Location;
 use crate::reader::quote;
 use crate::resolver::Resolver;
+use crate::source::Source;
 
 impl Config {
     /// The effective configuration in the form of the file: every key of every level, inheritance done, each with a note
@@ -22,28 +24,36 @@ impl Config {
     #[must_use]
     pub fn dump(&self) -> String {
         let mut text = format!("# {}: the effective configuration\n", self.source.name());
-        settings(&mut text, &self.process);
+        let source = &self.source;
+        settings(&mut text, source, &self.process);
         resolver(&mut text, &self.resolver);
-        self.upstreams.values().for_each(|upstream| group(&mut text, upstream));
+        self.upstreams.values().for_each(|upstream| group(&mut text, source, upstream));
         for server in &self.servers {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "\n[[server]] # line {}", server.span.line());
-            settings(&mut text, &server.settings.effective);
-            for location in &server.locations {
-                let _ = writeln!(text, "\n[[server.location]] # line {}", location.span.line());
-                settings(&mut text, &location.settings.effective);
-            }
+            let _ = writeln!(text, "\n[[server]] # {}", source.line_of(server.span));
+            settings(&mut text, source, &server.settings.effective);
+            server
+                .locations
+                .iter()
+                .for_each(|location| self.location(&mut text, "server.location", location));
         }
         text
     }
+
+    fn location(&self, text: &mut String, table: &str, location: &Location) {
+        let _ = writeln!(text, "\n[[{table}]] # {}", self.source.line_of(location.span));
+        settings(text, &self.source, &location.settings.effective);
+        let table = format!("{table}.location");
+        location.locations.iter().for_each(|inner| self.location(text, &table, inner));
+    }
 }
 
-fn settings(text: &mut String, effective: &Effective) {
+fn settings(text: &mut String, source: &Source, effective: &Effective) {
     let unlogged = effective.find("access_log.path").is_some_and(|path| path.value.is_empty());
     for setting in effective.iter() {
         // A key without a value is a comment, and so are those of a log that goes nowhere.
         let hidden = setting.value.is_empty() || (unlogged && setting.key.starts_with("access_log."));
-        let _ = writeln!(text, "{}{setting}", if hidden { "# " } else { "" });
+        let _ = writeln!(text, "{}{}", if hidden { "# " } else { "" }, setting.line(source));
     }
 }
 
@@ -61,13 +71,13 @@ fn resolver(text: &mut String, resolver: &Resolver) {
     let _ = write!(text, "timeout = \"{}ms\"\nipv4 = {ipv4}\nipv6 = {ipv6}\n", timeout.as_millis());
 }
 
-fn group(text: &mut String, upstream: &Upstream) {
+fn group(text: &mut String, source: &Source, upstream: &Upstream) {
     let servers: Vec<String> = upstream.servers.iter().map(server).collect();
     let _ = write!(
         text,
-        "\n[upstream.{}] # line {}\nserver = [{}]\nmethod = {}\n",
+        "\n[upstream.{}] # {}\nserver = [{}]\nmethod = {}\n",
         quote(&upstream.name),
-        upstream.span.line(),
+        source.line_of(upstream.span),
         servers.join(", "),
         method(&upstream.method),
     );

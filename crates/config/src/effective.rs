@@ -1,5 +1,5 @@
 use crate::key::{Kind, Need, Table};
-use crate::source::Span;
+use crate::source::{Source, Span};
 use crate::{
     access_log, buffer, error_log, error_page, headers, limit, retry, runtime, timeout, tls, upstream,
 };
@@ -139,6 +139,18 @@ pub struct Setting {
     pub value: Box<str>,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+impl Setting {
+    /// As `Display`, with the place as `source` has it.
+    pub(crate) fn line(&self, source: &Source) -> String {
+        let value = if self.value.is_empty() { "(none)" } else { &self.value };
+        let origin = match self.origin {
+            Origin::Default => "default".to_owned(),
+            Origin::Set { level, span } => format!("{}, {}", source.line_of(span), level.as_str()),
+        };
+        format!("{} = {value} # {origin}", self.key)
+    }
 }
 
 impl std::fmt::Display for Setting {

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 
-use crate::config;
 use crate::key::{Key, Kind, Need, Table};
+use crate::{config, location};
 
 /// The JSON Schema (2020-12) of the configuration, made from the tables that it is read by: types, defaults, docs.
 ///
@@ -14,6 +14,7 @@ use crate::key::{Key, Kind, Need, Table};
 pub fn schema() -> Value {
     let mut schema = table(&config::TABLE);
     if let Value::Object(fields) = &mut schema {
+        fields.insert("$defs".into(), json!({ location::TABLE.name: table(&location::TABLE) }));
         fields.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
         fields.insert("title".into(), "Propylon".into());
     }
@@ -74,6 +75,10 @@ fn kind(of: &Kind) -> Value {
         Kind::List(item) => json!({ "type": "array", "items": kind(item) }),
         Kind::Either(kinds) => json!({ "anyOf": kinds.iter().map(kind).collect::<Vec<_>>() }),
         Kind::Names(item) => json!({ "type": "object", "additionalProperties": kind(item) }),
+        // It may stand inside itself.
+        Kind::Table(keys) if keys.name == location::TABLE.name => {
+            json!({ "$ref": format!("#/$defs/{}", keys.name) })
+        }
         Kind::Table(keys) => table(keys),
     }
 }

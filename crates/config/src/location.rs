@@ -25,6 +25,8 @@ pub struct Location {
     pub action: Action,
     /// What applies here.
     pub settings: Arc<Settings>,
+    /// The locations inside it: searched within the paths that this one matches.
+    pub locations: Vec<Self>,
     /// Where it is written.
     pub span: Span,
 }
@@ -40,7 +42,7 @@ pub enum Action {
     NotFound,
 }
 
-pub(crate) const TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "server.location",
     doc: "What happens to requests for some paths. It has one action: `proxy_pass` or `return`; without one the answer \
           is 404.",
@@ -77,6 +79,13 @@ pub(crate) const TABLE: Table = Table {
             nginx: "internal",
             doc: "Whether only the gateway itself can send a request here; clients get 404.",
         },
+        Key {
+            name: "location",
+            kind: Kind::List(&Kind::Table(&TABLE)),
+            need: Need::Default("[]"),
+            nginx: "location",
+            doc: "Locations inside this one: they inherit from it, and are searched among the paths that it matches.",
+        },
         settings::SERVER_TOKENS,
         settings::ERROR_PAGE,
         settings::HEADERS,
@@ -107,6 +116,10 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let mut levels = outer.clone();
     levels.push((Level::Location, table));
     let settings = Arc::new(Settings::read(cx, &levels, effective));
+    let locations = read_all(cx, &levels, table);
+    if let (Some(matcher), true) = (&matcher, table.contains_key("location")) {
+        check_inner(cx, matcher, &locations);
+    }
     if let Some(pass) = &pass {
         warn_unverified(cx, pass, &settings);
     }
@@ -115,7 +128,37 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         (None, Some(answer)) => Action::Return(answer),
         (None, None) => Action::NotFound,
     };
-    Some(Location { matcher: matcher?, internal, action, settings, span: cx.span(value.span()) })
+    Some(Location { matcher: matcher?, internal, action, settings, locations, span: cx.span(value.span()) })
+}
+
+/// The locations of a server or of a location; `levels` are the levels around them.
+pub(crate) fn read_all<'t>(cx: &mut Context, levels: &Levels<'t>, table: &'t DeTable<'t>) -> Vec<Location> {
+    let items = table.get("location").and_then(|value| value.get_ref().as_array());
+    let locations: Vec<Location> =
+        items.into_iter().flatten().filter_map(|value| read(cx, levels, value)).collect();
+    location_match::duplicates(cx, locations.iter().map(|location| &location.matcher));
+    locations
+}
+
+/// nginx's rules about what may stand inside what.
+fn check_inner(cx: &mut Context, outer: &Spanned<LocationMatch>, inner: &[Location]) {
+    for location in inner {
+        let problem = match (&outer.value, &location.matcher.value) {
+            (LocationMatch::Exact(_) | LocationMatch::Named(_), _) => {
+                "no location can be inside an exact or a named one"
+            }
+            (_, LocationMatch::Named(_)) => "a named location can only stand in the server",
+            (LocationMatch::Regex { .. }, matcher) if matcher.takes_uri_part() => {
+                "only regex locations can be inside a regex location"
+            }
+            (outer, matcher) if matcher.takes_uri_part() && !matcher.path().starts_with(outer.path()) => {
+                "this location is outside the one around it"
+            }
+            _ => continue,
+        };
+        let diagnostic = Diagnostic::error(location.matcher.span, problem).label("it could never be reached");
+        cx.push(diagnostic.related(outer.span, "the location around it"));
+    }
 }
 
 /// Warns of TLS to an upstream that may be anybody.
@@ -138,7 +181,7 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>) {
     match written.as_slice() {
         [] => {
             let unbuilt = table.keys().any(|key| settings::UNBUILT.contains(&key.get_ref().as_ref()));
-            if !unbuilt {
+            if !unbuilt && !table.contains_key("location") {
                 let message = "this location has no action: every request gets 404";
                 let label = "expected `proxy_pass` or `return` in it";
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());

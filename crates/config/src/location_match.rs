@@ -32,6 +32,14 @@ impl LocationMatch {
     pub(crate) const fn takes_uri_part(&self) -> bool {
         !matches!(self, Self::Regex { .. } | Self::Named(_))
     }
+
+    /// The path, name or regex without its modifier.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Exact(text) | Self::Prefix(text) | Self::PrefixFirst(text) | Self::Named(text) => text,
+            Self::Regex { pattern, .. } => pattern,
+        }
+    }
 }
 
 impl fmt::Display for LocationMatch {

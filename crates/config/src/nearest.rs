@@ -1,5 +1,10 @@
 /// The candidate that `written` most likely meant: at most a third of its letters differ.
-pub(crate) fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+///
+/// ```
+/// assert_eq!(propylon_config::nearest("proxy_past", ["proxy_pass", "root"]), Some("proxy_pass"));
+/// assert_eq!(propylon_config::nearest("gzip", ["proxy_pass", "root"]), None);
+/// ```
+pub fn nearest<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let limit = (written.chars().count() / 3).clamp(1, 3);
     within(written, candidates, limit)
 }

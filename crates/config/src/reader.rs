@@ -192,7 +192,13 @@ impl<'s> Scope<'s> {
         let span = self.cx.span(value.span());
         if let Some(effective) = &mut self.effective {
             let written = self.cx.source.slice(value.span());
-            let value = if written.contains('\n') { inline(value.get_ref()).into() } else { written.into() };
+            // A table of dotted keys has no text of its own.
+            let dotted = value.get_ref().is_table() && !written.starts_with('{');
+            let value = if dotted || written.contains('\n') {
+                inline(value.get_ref()).into()
+            } else {
+                written.into()
+            };
             effective.push(Written { table: self.table.name, key, value, level, span });
         }
     }

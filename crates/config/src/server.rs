@@ -9,7 +9,6 @@ use crate::effective::{Effective, Level};
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
 use crate::location::{self, Location};
-use crate::location_match;
 use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
@@ -113,7 +112,7 @@ pub(crate) const DEFAULTS: Table = Table {
     unbuilt: settings::UNBUILT,
 };
 
-pub(crate) const TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "server",
     doc: "A virtual host.",
     keys: both_levels![
@@ -173,7 +172,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let tls = Tls::read(&mut { tls });
     check_tls(cx, &listens, &tls);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
-    let locations = locations(cx, &levels, table);
+    let locations = location::read_all(cx, &levels, table);
     if let (Some(answer), Some(first)) = (&respond, locations.first()) {
         cx.push(
             Diagnostic::warning(answer.span, "no location of this server is ever reached")
@@ -216,14 +215,6 @@ fn check_empty(cx: &mut Context, table: &DeTable<'_>) {
             cx.push(diagnostic.label(format!("expected {what}")));
         }
     }
-}
-
-fn locations<'t>(cx: &mut Context, levels: &Levels<'t>, table: &'t DeTable<'t>) -> Vec<Location> {
-    let items = table.get("location").and_then(|value| value.get_ref().as_array());
-    let locations: Vec<Location> =
-        items.into_iter().flatten().filter_map(|value| location::read(cx, levels, value)).collect();
-    location_match::duplicates(cx, locations.iter().map(|location| &location.matcher));
-    locations
 }
 
 /// Warns of names that two servers of one address claim; the first has it.

@@ -15,6 +15,18 @@ pub struct Source {
     name: Arc<str>,
     text: Arc<str>,
     lines: Arc<[usize]>,
+    origins: Arc<[MadeFrom]>,
+}
+
+/// Where a piece of a text that was made from another one stands in that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeFrom {
+    /// The piece.
+    pub range: Range<usize>,
+    /// The other file.
+    pub file: Arc<str>,
+    /// The line there.
+    pub line: usize,
 }
 
 impl Source {
@@ -22,7 +34,30 @@ impl Source {
     #[must_use]
     pub fn new(name: &str, text: &str) -> Self {
         let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { name: name.into(), text: text.into(), lines: std::iter::once(0).chain(starts).collect() }
+        Self {
+            name: name.into(),
+            text: text.into(),
+            lines: std::iter::once(0).chain(starts).collect(),
+            origins: Arc::default(),
+        }
+    }
+
+    /// The same text, made from another one: what speaks of a line of it speaks of that one.
+    #[must_use]
+    pub fn made_from(mut self, origins: Vec<MadeFrom>) -> Self {
+        self.origins = origins.into();
+        self
+    }
+
+    /// The line of a span, for people: `line 3`, or `nginx.conf:3` when the text was made from that.
+    #[must_use]
+    pub fn line_of(&self, span: Span) -> String {
+        let at = span.start;
+        let around = self.origins.iter().filter(|origin| origin.range.contains(&at));
+        match around.min_by_key(|origin| origin.range.len()) {
+            Some(origin) => format!("{}:{}", origin.file, origin.line),
+            None => format!("line {}", span.line()),
+        }
     }
 
     /// What reports call it: the path it was read from.

@@ -32,7 +32,11 @@ fn valid(schema: &Value, value: &Value) -> bool {
         "pattern" => value.as_str().is_none_or(|text| regex_lite(rule.as_str().expect("a regex"), text)),
         "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().expect("a number")),
         "maximum" => value.as_i64().is_none_or(|number| number <= rule.as_i64().expect("a number")),
-        "description" | "default" | "title" | "$schema" => true,
+        "$ref" => {
+            let name = rule.as_str().expect("a reference").rsplit('/').next().expect("a name").to_owned();
+            valid(&propylon_config::schema()["$defs"][name], value)
+        }
+        "description" | "default" | "title" | "$schema" | "$defs" => true,
         other => panic!("unknown keyword {other}"),
     }) && value.as_object().is_none_or(|fields| valid_object(schema, fields))
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_config::{
     self as config, Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting,
-    Settings, Spanned, UpstreamServer,
+    Settings, Source, Spanned, UpstreamServer,
 };
 
 use crate::routing::{
@@ -49,13 +49,14 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
     let uri: Uri = url.parse().map_err(|_| ExplainError::Url(url.to_owned()))?;
     let target = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut lines = vec![format!("{method} {url}")];
+    let line_of = |span| config.source.line_of(span);
 
     let Some((server, why)) = find_server(config, &uri)? else {
         lines.push("no server listens there: the connection is refused".to_owned());
         return Ok(Explanation { lines });
     };
     let name = server.names.first().map(|name| name.value.as_str()).unwrap_or_default();
-    lines.push(format!("server    \"{name}\", line {}: {why}", server.span.line()));
+    lines.push(format!("server    \"{name}\", {}: {why}", line_of(server.span)));
 
     let slashes = if server.merge_slashes { Slashes::Merge } else { Slashes::Keep };
     let path = match Path::parse(Bytes::copy_from_slice(target.as_bytes()), slashes) {
@@ -67,26 +68,26 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
     };
     lines.push(format!("path      {} (decoded and normalised)", String::from_utf8_lossy(path.decoded())));
     if let Some(answer) = &server.respond {
-        lines.push(format!("answer    the server's return, line {}", answer.span.line()));
-        settings(&mut lines, &server.settings);
+        lines.push(format!("answer    the server's return, {}", line_of(answer.span)));
+        settings(&mut lines, &config.source, &server.settings);
         return Ok(Explanation { lines });
     }
     match find_location(server, &path)? {
         Place::Location(location) => {
-            explain_location(&mut lines, location, &path)?;
+            explain_location(&mut lines, &config.source, location, &path)?;
             if let Action::ProxyPass(pass) = &location.action {
                 explain_tries(&mut lines, config, pass, &location.settings, method);
             }
-            settings(&mut lines, &location.settings);
+            settings(&mut lines, &config.source, &location.settings);
         }
         Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
         Place::Internal(location) => {
             let text = location.matcher.value.to_string();
-            lines.push(format!("location  {text}, line {}: internal, so 404", location.matcher.span.line()));
+            lines.push(format!("location  {text}, {}: internal, so 404", line_of(location.matcher.span)));
         }
         Place::None => {
             lines.push("location  none matches: 404".to_owned());
-            settings(&mut lines, &server.settings);
+            settings(&mut lines, &config.source, &server.settings);
         }
     }
     Ok(Explanation { lines })
@@ -121,7 +122,7 @@ fn explain_tries(
             text
         };
         let servers: Vec<String> = upstream.servers.iter().map(server).collect();
-        lines.push(format!("peers     {}, line {}", servers.join(", "), upstream.span.line()));
+        lines.push(format!("peers     {}, {}", servers.join(", "), config.source.line_of(upstream.span)));
         if upstream
             .servers
             .iter()
@@ -207,14 +208,8 @@ fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, 
 }
 
 fn find_location<'a>(server: &'a Server, path: &Path) -> Result<Place<'a>, ExplainError> {
-    let mut patterns = Vec::new();
-    for (index, location) in server.locations.iter().enumerate() {
-        let matcher = LocationMatch::parse(&location.matcher.value.to_string())
-            .map_err(|e| ExplainError::Config(Box::new(e)))?;
-        let pattern = routing::Location::new(index, matcher);
-        let proxies = matches!(location.action, Action::ProxyPass(_));
-        patterns.push(if proxies { pattern.passes() } else { pattern });
-    }
+    let mut all = Vec::new();
+    let patterns = patterns(&server.locations, &mut all)?;
     let locations = Locations::build(patterns).map_err(|e| ExplainError::Config(Box::new(e)))?;
     Ok(match locations.find(path.decoded()) {
         None => Place::None,
@@ -222,7 +217,7 @@ fn find_location<'a>(server: &'a Server, path: &Path) -> Result<Place<'a>, Expla
             let to = routing::redirect_to(&location, path.args());
             Place::Redirect(String::from_utf8_lossy(&to).into_owned())
         }
-        Some(Found::Location { index, .. }) => match server.locations.get(index) {
+        Some(Found::Location { index, .. }) => match all.get(index) {
             None => Place::None,
             Some(location) if location.internal => Place::Internal(location),
             Some(location) => Place::Location(location),
@@ -230,23 +225,46 @@ fn find_location<'a>(server: &'a Server, path: &Path) -> Result<Place<'a>, Expla
     })
 }
 
-fn explain_location(lines: &mut Vec<String>, location: &Location, path: &Path) -> Result<(), ExplainError> {
+/// The patterns of locations, which are numbered by their places in `all`.
+fn patterns<'a>(
+    locations: &'a [Location],
+    all: &mut Vec<&'a Location>,
+) -> Result<Vec<routing::Location>, ExplainError> {
+    let mut patterns = Vec::new();
+    for location in locations {
+        let matcher = LocationMatch::parse(&location.matcher.value.to_string())
+            .map_err(|e| ExplainError::Config(Box::new(e)))?;
+        let pattern = routing::Location::new(all.len(), matcher);
+        all.push(location);
+        let proxies = matches!(location.action, Action::ProxyPass(_));
+        let pattern = if proxies { pattern.passes() } else { pattern };
+        patterns.push(pattern.nesting(self::patterns(&location.locations, all)?));
+    }
+    Ok(patterns)
+}
+
+fn explain_location(
+    lines: &mut Vec<String>,
+    source: &Source,
+    location: &Location,
+    path: &Path,
+) -> Result<(), ExplainError> {
     let text = location.matcher.value.to_string();
-    lines.push(format!("location  {text}, line {}", location.matcher.span.line()));
+    lines.push(format!("location  {text}, {}", source.line_of(location.matcher.span)));
     match &location.action {
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
-        Action::Return(answer) => lines.push(format!("answer    return, line {}", answer.span.line())),
+        Action::Return(answer) => lines.push(format!("answer    return, {}", source.line_of(answer.span))),
         Action::ProxyPass(pass) => match &pass.value {
             ProxyPass::Template(url) => {
                 lines.push(format!(
-                    "upstream  {}, line {}: known per request",
+                    "upstream  {}, {}: known per request",
                     url.source(),
-                    pass.span.line()
+                    source.line_of(pass.span)
                 ));
             }
             ProxyPass::Static(target) => {
                 let url = &target.text;
-                lines.push(format!("upstream  {url}, line {}", pass.span.line()));
+                lines.push(format!("upstream  {url}, {}", source.line_of(pass.span)));
                 let target = ProxyTarget::parse(&Bytes::copy_from_slice(url.as_bytes()))
                     .map_err(|e| ExplainError::Config(Box::new(e)))?;
                 let matcher = LocationMatch::parse(&text).map_err(|e| ExplainError::Config(Box::new(e)))?;
@@ -258,15 +276,16 @@ fn explain_location(lines: &mut Vec<String>, location: &Location, path: &Path) -
     Ok(())
 }
 
-fn settings(lines: &mut Vec<String>, settings: &Settings) {
-    let width = settings.effective.iter().map(|s| s.key.len() + s.value.len() + 3).max().unwrap_or(0).min(60);
+fn settings(lines: &mut Vec<String>, source: &Source, settings: &Settings) {
+    let all: Vec<Setting> = settings.effective.iter().collect();
+    let width = all.iter().map(|s| s.key.len() + s.value.len() + 3).max().unwrap_or(0).min(60);
     lines.push("settings".to_owned());
-    for Setting { key, value, origin } in settings.effective.iter() {
+    for Setting { key, value, origin } in &all {
         let setting = format!("{key} = {value}");
         let from = match origin {
             Origin::Default => "default".to_owned(),
             Origin::Set { level, span } => {
-                format!("{}, line {}:{}", level.as_str(), span.line(), span.column())
+                format!("{}, {}", level.as_str(), source.line_of(*span))
             }
         };
         lines.push(format!("  {setting:width$}  # {from}"));

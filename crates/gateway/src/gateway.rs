@@ -230,13 +230,10 @@ fn check_health(runtime: &Arc<Runtime>, config: &Config) {
 fn has(config: &Config, wanted: &Definition) -> bool {
     match wanted {
         Definition::Named(upstream) => config.upstreams.get(&upstream.name) == Some(upstream),
-        Definition::Direct(address) => {
-            let mut locations = config.servers.iter().flat_map(|server| &server.locations);
-            locations.any(|location| match &location.action {
-                propylon_config::Action::ProxyPass(pass) => leads_to(&pass.value, address),
-                _ => false,
-            })
-        }
+        Definition::Direct(address) => config.locations().any(|location| match &location.action {
+            propylon_config::Action::ProxyPass(pass) => leads_to(&pass.value, address),
+            _ => false,
+        }),
     }
 }
 

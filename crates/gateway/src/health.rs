@@ -48,7 +48,7 @@ impl Probe {
         config: &Config,
         runtime: &Runtime,
     ) -> Self {
-        let locations = config.servers.iter().flat_map(|server| &server.locations);
+        let locations = config.locations();
         let mut users = locations.filter_map(|location| match &location.action {
             Action::ProxyPass(pass) => match &pass.value {
                 ProxyPass::Static(target) if target.to == Destination::Upstream(upstream.name.clone()) => {

@@ -159,17 +159,8 @@ impl Server {
                 fallback_name: name.clone(),
             },
         };
-        let mut patterns = Vec::new();
         let mut routes = Vec::new();
-        for (index, location) in server.locations.iter().enumerate() {
-            let matcher = LocationMatch::parse(&location.matcher.value.to_string())
-                .map_err(BuildError::value("this is no location", location.matcher.span))?;
-            let proxies = matches!(location.action, config::Action::ProxyPass(_));
-            let prefix = matcher.prefix_len();
-            let pattern = crate::routing::Location::new(index, matcher);
-            patterns.push(if proxies { pattern.passes() } else { pattern });
-            routes.push(Arc::new(route::location(location, prefix, &site, upstreams)?));
-        }
+        let patterns = build_locations(&server.locations, &site, upstreams, &mut routes)?;
         let respond = server.respond.as_ref();
         Ok(Self {
             name,
@@ -200,6 +191,27 @@ impl Server {
     pub(crate) fn sanitize(&self, headers: &mut HeaderMap, peer: Address) {
         self.edge.apply(headers, peer);
     }
+}
+
+/// The patterns of locations and of those inside them, numbered by the places of their stacks in `routes`.
+fn build_locations(
+    locations: &[config::Location],
+    site: &route::Site,
+    upstreams: &mut Upstreams<'_>,
+    routes: &mut Vec<Arc<Location>>,
+) -> Result<Vec<crate::routing::Location>, BuildError> {
+    let mut patterns = Vec::with_capacity(locations.len());
+    for location in locations {
+        let matcher = LocationMatch::parse(&location.matcher.value.to_string())
+            .map_err(BuildError::value("this is no location", location.matcher.span))?;
+        let proxies = matches!(location.action, config::Action::ProxyPass(_));
+        let prefix = matcher.prefix_len();
+        let pattern = crate::routing::Location::new(routes.len(), matcher);
+        routes.push(Arc::new(route::location(location, prefix, site, upstreams)?));
+        let pattern = if proxies { pattern.passes() } else { pattern };
+        patterns.push(pattern.nesting(build_locations(&location.locations, site, upstreams, routes)?));
+    }
+    Ok(patterns)
 }
 
 impl Location {

@@ -32,7 +32,7 @@ impl Store {
         for server in config.servers.iter().filter(|server| !server.tls.certificates.is_empty()) {
             self.refresh_acceptor(&server.tls, &mut faults)?;
         }
-        let locations = config.servers.iter().flat_map(|server| &server.locations);
+        let locations = config.locations();
         for location in locations.filter(|location| is_secured(location)) {
             self.refresh_security(&location.settings, &mut faults)?;
         }

@@ -1,0 +1,200 @@
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use propylon_config::{Config, Diagnostic, Loaded, MadeFrom, Report, Severity, Source};
+
+use crate::convert::Convert;
+use crate::parser::{self, Disk, Files, NoFiles, Parser, system};
+use crate::place::{Place, Problem};
+use crate::rows;
+use crate::verdict::{Line, Verdict};
+
+/// An nginx.conf as TOML, with what became of each line.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    name: String,
+    toml: String,
+    origins: Vec<(Range<usize>, Place)>,
+    lines: Vec<Line>,
+}
+
+/// Converts text; includes find no file.
+///
+/// # Errors
+/// What nginx would refuse, all of it; after an error of syntax nothing else.
+pub fn convert(text: &str, name: &str) -> Result<Converted, Vec<Problem>> {
+    build(&Arc::new(Source::new(name, text)), "", Path::new(""), &NoFiles)
+}
+
+/// Converts a file, with what it includes. `globals` are directives of the main level that count as if they stood before
+/// it (`nginx -g`).
+///
+/// # Errors
+/// What nginx would refuse, all of it; after an error of syntax, or when a file cannot be read, nothing else.
+pub fn import(path: &Path, globals: &str) -> Result<Converted, Vec<Problem>> {
+    let name = path.display().to_string();
+    let bytes = Disk.read(path).map_err(|error| {
+        let message = format!("open() \"{name}\" failed ({})", system(&error));
+        vec![Problem { message, place: None, help: None }]
+    })?;
+    let source = parser::source(&name, &bytes).map_err(|problem| vec![problem])?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    build(&source, globals, absolute.parent().unwrap_or(Path::new("/")), &Disk)
+}
+
+fn build(
+    source: &Arc<Source>,
+    globals: &str,
+    directory: &Path,
+    files: &dyn Files,
+) -> Result<Converted, Vec<Problem>> {
+    let parser = Parser { files, directory: directory.to_owned() };
+    let globals = Arc::new(Source::new("command line", globals));
+    let globals = parser.parse(&globals).map_err(|problem| vec![problem])?;
+    let block = parser.parse(source).map_err(|problem| vec![problem])?;
+    let mut convert = Convert::new(directory);
+    convert.frame_mut().section.comment(format!(" Made from {} by propylon import.", source.name()));
+    convert.block(&globals);
+    convert.block(&block);
+    if !convert.frame().has("events") && convert.problems.is_empty() {
+        let message = "no \"events\" section in configuration".to_owned();
+        convert.problems.push(Problem { message, place: None, help: Some("write `events { }`".to_owned()) });
+    }
+    let (mut document, lines, mut problems) = convert.finish();
+    if !problems.is_empty() {
+        problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.range.start));
+        return Err(problems);
+    }
+    rows::complete(&mut document);
+    let (toml, origins) = document.render();
+    Ok(Converted { name: source.name().to_string(), toml, origins, lines })
+}
+
+impl Converted {
+    /// The TOML.
+    #[must_use]
+    pub fn toml(&self) -> &str {
+        &self.toml
+    }
+
+    /// Every directive and what became of it, in the order of the nginx.conf.
+    #[must_use]
+    pub fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The directives that could not be converted.
+    pub fn refused(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| line.verdict == Verdict::Refused)
+    }
+
+    /// How many directives have a verdict.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.lines.iter().filter(|line| line.verdict == verdict).count()
+    }
+
+    /// What is not exact, line by line, and how many lines there are.
+    #[must_use]
+    pub fn report(&self) -> String {
+        let lines = self.lines.iter().filter(|line| line.verdict != Verdict::Exact);
+        let mut text: String = lines.map(|line| format!("{line}\n")).collect();
+        let [exact, different, refused] =
+            [Verdict::Exact, Verdict::Different, Verdict::Refused].map(|verdict| self.count(verdict));
+        text.push_str(&format!(
+            "{}: {} directives: {exact} exact, {different} different, {refused} refused\n",
+            self.name,
+            self.lines.len()
+        ));
+        text
+    }
+
+    /// The verdicts for programs.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let lines: Vec<_> = self.lines.iter().map(Line::json).collect();
+        let value = serde_json::json!({
+            "file": self.name,
+            "exact": self.count(Verdict::Exact),
+            "different": self.count(Verdict::Different),
+            "refused": self.count(Verdict::Refused),
+            "lines": lines,
+        });
+        format!("{value:#}\n")
+    }
+
+    /// Reads the TOML as a configuration. Refused directives are problems: to run without them would not be what the
+    /// nginx.conf says.
+    ///
+    /// # Errors
+    /// Each refused directive, and what is wrong with the values, at their places in the nginx.conf.
+    pub fn load(&self) -> Result<Loaded, Vec<Problem>> {
+        let refused = self.refused().map(|line| {
+            let message = format!("\"{}\" cannot be converted: {}", line.directive, line.note);
+            Problem::new(&line.place, message)
+        });
+        let mut problems: Vec<Problem> = refused.collect();
+        let loaded = propylon_config::read(Source::new(&self.name, &self.toml).made_from(self.places()));
+        match loaded {
+            Ok(loaded) if problems.is_empty() => Ok(loaded),
+            Ok(_) => Err(problems),
+            Err(report) => {
+                problems.extend(self.problems(&report));
+                Err(problems)
+            }
+        }
+    }
+
+    /// The errors of a report about the TOML, at their places in the nginx.conf.
+    #[must_use]
+    pub fn problems(&self, report: &Report) -> Vec<Problem> {
+        let errors = report.diagnostics().iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        errors.map(|diagnostic| self.translate(diagnostic)).collect()
+    }
+
+    /// One finding about the TOML, at its place in the nginx.conf.
+    #[must_use]
+    pub fn translate(&self, diagnostic: &Diagnostic) -> Problem {
+        let place = diagnostic.span.as_ref().and_then(|span| self.origin(span.start)).cloned();
+        let mut message = diagnostic.message.clone();
+        if !diagnostic.label.is_empty() {
+            message = format!("{message}: {}", diagnostic.label);
+        }
+        Problem { message, place, help: diagnostic.help.clone() }
+    }
+
+    /// Where a byte of the TOML came from: the smallest piece that holds it.
+    fn origin(&self, at: usize) -> Option<&Place> {
+        let around = self.origins.iter().filter(|(range, _)| range.contains(&at) || range.start == at);
+        around.min_by_key(|(range, _)| range.len()).map(|(_, place)| place)
+    }
+
+    fn places(&self) -> Vec<MadeFrom> {
+        let origin = |(range, place): &(Range<usize>, Place)| MadeFrom {
+            range: range.clone(),
+            file: place.source.name().clone(),
+            line: place.line(),
+        };
+        self.origins.iter().map(origin).collect()
+    }
+}
+
+/// Directives of the main level alone (`nginx -g`): what they say of the process.
+///
+/// # Errors
+/// What nginx would refuse, and directives that are not about the process.
+pub fn globals(text: &str) -> Result<Config, Vec<Problem>> {
+    let source = Arc::new(Source::new("command line", text));
+    let parser = Parser { files: &NoFiles, directory: PathBuf::new() };
+    let block = parser.parse(&source).map_err(|problem| vec![problem])?;
+    let mut convert = Convert::new(Path::new(""));
+    convert.block(&block);
+    let (document, lines, problems) = convert.finish();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (toml, origins) = document.render();
+    let loaded = Converted { name: "command line".to_owned(), toml, origins, lines }.load()?;
+    Ok(loaded.config)
+}

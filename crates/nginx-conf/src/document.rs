@@ -1,0 +1,376 @@
+//! The TOML that is written: sections with keys and comments, and where each piece came from.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use crate::place::Place;
+
+/// A value as it will be written.
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    /// A number, a boolean: as it is.
+    Raw(String),
+    Text(String),
+    List(Vec<Self>),
+    Table(Vec<(String, Self)>),
+    /// A value that one word of the nginx.conf stands for.
+    At(Box<Self>, Place),
+}
+
+impl Value {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    pub(crate) fn flag(on: bool) -> Self {
+        Self::Raw(on.to_string())
+    }
+
+    pub(crate) fn number(number: u64) -> Self {
+        Self::Raw(number.to_string())
+    }
+
+    pub(crate) fn table(pairs: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
+        Self::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    pub(crate) fn at(self, place: &Place) -> Self {
+        Self::At(Box::new(self), place.clone())
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Line {
+    Comment(String),
+    Key { path: Vec<String>, value: Value, place: Option<Place>, beside: Option<String> },
+}
+
+/// A table of the file: its header, its keys, the tables inside it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Section {
+    /// `[runtime]`, `[[server]]`; empty: the top of the file.
+    header: String,
+    /// Comments above the header.
+    above: Vec<String>,
+    beside: Option<String>,
+    place: Option<Place>,
+    lines: Vec<Line>,
+    children: Vec<Self>,
+}
+
+impl Section {
+    pub(crate) fn new(header: impl Into<String>) -> Self {
+        Self { header: header.into(), ..Self::default() }
+    }
+
+    /// The section of a block of the nginx.conf.
+    pub(crate) fn of(
+        header: impl Into<String>,
+        place: &Place,
+        above: &[String],
+        beside: Option<&String>,
+    ) -> Self {
+        Self {
+            header: header.into(),
+            above: above.to_vec(),
+            beside: beside.cloned(),
+            place: Some(place.clone()),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn comment(&mut self, text: impl Into<String>) {
+        self.lines.push(Line::Comment(text.into()));
+    }
+
+    /// Takes over the lines of another section.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.lines.append(&mut other.lines);
+    }
+
+    pub(crate) fn child(&mut self, section: Self) {
+        self.children.push(section);
+    }
+
+    /// Puts the note beside the last key, if it has none yet.
+    pub(crate) fn beside(&mut self, note: &str) {
+        if let Some(Line::Key { beside: beside @ None, .. }) = self.lines.last_mut() {
+            *beside = Some(note.to_owned());
+        }
+    }
+
+    /// Whether a key is there, or one below it.
+    pub(crate) fn has(&self, path: &[&str]) -> bool {
+        self.lines.iter().any(|line| match line {
+            Line::Key { path: known, .. } => {
+                known.len() >= path.len() && known.iter().zip(path).all(|(a, b)| a == b)
+            }
+            Line::Comment(_) => false,
+        })
+    }
+
+    /// Writes a key; what stood there before is gone.
+    pub(crate) fn set(&mut self, path: &[&str], value: Value, place: Option<&Place>) {
+        if let Some(found) = self.value_mut(path) {
+            *found = value;
+            return;
+        }
+        let path = path.iter().map(|&part| part.to_owned()).collect();
+        self.lines.push(Line::Key { path, value, place: place.cloned(), beside: None });
+    }
+
+    /// Adds an item to a list, which begins with it if there is none.
+    pub(crate) fn push(&mut self, path: &[&str], item: Value, place: Option<&Place>) {
+        match self.value_mut(path) {
+            Some(Value::List(items)) => items.push(item),
+            _ => self.set(path, Value::List(vec![item]), place),
+        }
+    }
+
+    /// Adds a value to a key: alone it stands for itself, several are a list.
+    pub(crate) fn add(&mut self, path: &[&str], item: Value, place: Option<&Place>) {
+        match self.value_mut(path) {
+            Some(Value::List(items)) => items.push(item),
+            Some(alone) => *alone = Value::List(vec![alone.clone(), item]),
+            None => self.set(path, item, place),
+        }
+    }
+
+    fn value_mut(&mut self, path: &[&str]) -> Option<&mut Value> {
+        self.lines.iter_mut().find_map(|line| match line {
+            Line::Key { path: known, value, .. } if known == path => Some(value),
+            _ => None,
+        })
+    }
+
+    /// The keys of a table.
+    pub(crate) fn child_keys(&self, table: &[&str]) -> Vec<String> {
+        let keys = self.lines.iter().filter_map(|line| match line {
+            Line::Key { path, .. }
+                if path.len() > table.len() && path.iter().zip(table).all(|(a, b)| a == b) =>
+            {
+                path.get(table.len()).cloned()
+            }
+            _ => None,
+        });
+        keys.collect()
+    }
+
+    /// Whether no key was written.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        !self.lines.iter().any(|line| matches!(line, Line::Key { .. }))
+    }
+
+    /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
+    /// all keys, and `add_header` is two keys here.
+    pub(crate) fn complete(&mut self, outer: &[&Self]) {
+        for table in WHOLE {
+            if self.has(table) {
+                for section in outer.iter().rev() {
+                    self.inherit(section, table);
+                }
+            }
+        }
+        for (one, other) in [("add", "add_always"), ("add_always", "add")] {
+            let missing = self.has(&["headers", one]) && !self.has(&["headers", other]);
+            if missing && outer.iter().any(|section| section.has(&["headers", other])) {
+                self.set(&["headers", other], Value::Table(Vec::new()), None);
+            }
+        }
+        let mut children = std::mem::take(&mut self.children);
+        let outer: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
+        children.iter_mut().for_each(|child| child.complete(&outer));
+        self.children = children;
+    }
+
+    /// Copies the keys of a table that are missing here.
+    fn inherit(&mut self, outer: &Self, table: &[&str]) {
+        for line in &outer.lines {
+            let Line::Key { path, value, place, .. } = line else { continue };
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            if path.len() > table.len() && path.starts_with(table) && !self.has(&path) {
+                self.set(&path, value.clone(), place.as_ref());
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.children.is_empty() && self.place.is_none()
+    }
+}
+
+/// Tables that an inner level replaces as a whole.
+const WHOLE: &[&[&str]] = &[&["upstream", "tls"]];
+
+/// The whole file, in the order of the documentation's example.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) top: Section,
+    pub(crate) runtime: Section,
+    pub(crate) error_log: Section,
+    pub(crate) resolver: Section,
+    pub(crate) log_format: Section,
+    /// Maps and upstreams, in the order of the nginx.conf.
+    pub(crate) named: Vec<Section>,
+    pub(crate) defaults: Section,
+    pub(crate) servers: Vec<Section>,
+}
+
+impl Document {
+    pub(crate) fn new() -> Self {
+        Self {
+            top: Section::default(),
+            runtime: Section::new("[runtime]"),
+            error_log: Section::new("[error_log]"),
+            resolver: Section::new("[resolver]"),
+            log_format: Section::new("[log_format]"),
+            named: Vec::new(),
+            defaults: Section::new("[defaults]"),
+            servers: Vec::new(),
+        }
+    }
+
+    /// The text, and which part of it came from where.
+    pub(crate) fn render(&self) -> (String, Vec<(Range<usize>, Place)>) {
+        let mut writer = Writer::default();
+        let process = [&self.top, &self.runtime, &self.error_log, &self.resolver, &self.log_format];
+        let rest = self.named.iter().chain([&self.defaults]).chain(&self.servers);
+        process.into_iter().chain(rest).for_each(|section| writer.section(section));
+        (writer.text, writer.origins)
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    text: String,
+    origins: Vec<(Range<usize>, Place)>,
+}
+
+impl Writer {
+    fn section(&mut self, section: &Section) {
+        if section.is_empty() {
+            return;
+        }
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        section.above.iter().for_each(|text| self.comment(text));
+        if !section.header.is_empty() {
+            let start = self.text.len();
+            self.text.push_str(&section.header);
+            self.from(start, section.place.as_ref());
+            self.end(section.beside.as_deref());
+        }
+        for line in &section.lines {
+            match line {
+                Line::Comment(text) => self.comment(text),
+                Line::Key { path, value, place, beside } => {
+                    let start = self.text.len();
+                    let path: Vec<String> = path.iter().map(|part| key(part)).collect();
+                    // Writing to a String cannot fail.
+                    let _ = write!(self.text, "{} = ", path.join("."));
+                    self.value(value);
+                    self.from(start, place.as_ref());
+                    self.end(beside.as_deref());
+                }
+            }
+        }
+        section.children.iter().for_each(|child| self.section(child));
+    }
+
+    fn comment(&mut self, text: &str) {
+        let _ = writeln!(self.text, "#{}", plain(text));
+    }
+
+    fn end(&mut self, beside: Option<&str>) {
+        if let Some(note) = beside {
+            let _ = write!(self.text, " #{}", plain(note));
+        }
+        self.text.push('\n');
+    }
+
+    fn from(&mut self, start: usize, place: Option<&Place>) {
+        if let Some(place) = place {
+            self.origins.push((start..self.text.len(), place.clone()));
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Raw(text) => self.text.push_str(text),
+            Value::Text(text) => self.text.push_str(&quote(text)),
+            Value::List(items) => {
+                self.text.push('[');
+                for (index, item) in items.iter().enumerate() {
+                    self.text.push_str(if index == 0 { "" } else { ", " });
+                    self.value(item);
+                }
+                self.text.push(']');
+            }
+            Value::Table(pairs) if pairs.is_empty() => self.text.push_str("{}"),
+            Value::Table(pairs) => {
+                self.text.push_str("{ ");
+                for (index, (name, value)) in pairs.iter().enumerate() {
+                    self.text.push_str(if index == 0 { "" } else { ", " });
+                    self.text.push_str(&key(name));
+                    self.text.push_str(" = ");
+                    self.value(value);
+                }
+                self.text.push_str(" }");
+            }
+            Value::At(value, place) => {
+                let start = self.text.len();
+                self.value(value);
+                self.from(start, Some(place));
+            }
+        }
+    }
+}
+
+/// A key, in quotes where it needs them.
+pub(crate) fn key(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !name.is_empty() && name.bytes().all(bare) { name.to_owned() } else { quote(name) }
+}
+
+/// A string: as it is between single quotes where escapes would make it hard to read.
+fn quote(text: &str) -> String {
+    let awkward = text.contains(['\\', '"']);
+    if awkward && !text.contains('\'') && !text.chars().any(char::is_control) {
+        return format!("'{text}'");
+    }
+    // JSON's strings are TOML's basic strings, but for DEL.
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+}
+
+/// A comment's text: TOML takes no control characters in it.
+fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() && char != '\t' { ' ' } else { char }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_reads_back() {
+        for text in ["", "a", "a b", "it's", "say \"hi\"", "\\d+\\.", "both ' and \"", "tab\t\u{7f}\u{0}é"] {
+            let line = format!("{} = {}\n", key(text), quote(text));
+            let table = propylon_config::parse(&line, "t").unwrap_err();
+            let message = &table.diagnostics()[0].message;
+            assert!(message.starts_with("unknown key"), "{line}: {message}");
+        }
+    }
+
+    #[test]
+    fn lists_grow() {
+        let mut section = Section::new("[x]");
+        section.add(&["headers", "add", "A"], Value::text("1"), None);
+        section.add(&["headers", "add", "A"], Value::text("2"), None);
+        section.push(&["names"], Value::text("a"), None);
+        assert!(section.has(&["headers"]) && !section.has(&["header"]));
+        let mut writer = Writer::default();
+        writer.section(&section);
+        assert_eq!(writer.text, "[x]\nheaders.add.A = [\"1\", \"2\"]\nnames = [\"a\"]\n");
+    }
+}

@@ -1,0 +1,58 @@
+//! Header fields in both directions, and who the client is.
+
+use crate::args::invalid;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target, refuse};
+use crate::document::Value;
+use crate::row::{As, ONE, Row, SOME, TWO, TWO_OR_THREE, To};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("proxy_set_header", LEVELS, TWO, To::By(set, "headers.set")).repeats(),
+    Row::new("add_header", Contexts::LEVELS_IF, TWO_OR_THREE, To::By(add, "headers.add, headers.add_always"))
+        .repeats(),
+    Row::new("proxy_hide_header", LEVELS, ONE, To::Item(&["headers", "hide"], As::Text)).repeats(),
+    Row::new("proxy_pass_header", LEVELS, ONE, To::Item(&["headers", "pass"], As::Text)).repeats(),
+    Row::new("proxy_ignore_headers", LEVELS, SOME, To::List(&["headers", "ignore"], As::Text)),
+    Row::new("set_real_ip_from", LEVELS, ONE, To::By(real_ip_from, "headers.real_ip_from")).repeats(),
+    Row::new("real_ip_header", LEVELS, ONE, To::Key(&["headers", "real_ip_header"], As::Text)),
+    Row::new("real_ip_recursive", LEVELS, ONE, To::Key(&["headers", "real_ip_recursive"], As::Flag)),
+];
+
+fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    field(convert, directive, "set");
+    Ok(Done::AsWritten)
+}
+
+fn add(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let key = match directive.arg(2) {
+        "" if directive.args().len() < 3 => "add",
+        "always" => "add_always",
+        other => return Err(invalid(directive, 2, format!("invalid parameter \"{other}\""))),
+    };
+    field(convert, directive, key);
+    Ok(Done::AsWritten)
+}
+
+fn field(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) {
+    let name = directive.arg(0);
+    // The same field in another case is the same field: it is repeated under the name that came first.
+    let known = convert.frame().section.child_keys(&["headers", table]);
+    let name =
+        known.into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or_else(|| name.to_owned());
+    let value = Value::text(directive.arg(1)).at(directive.place_of(1));
+    convert.add(Target::Here, &["headers", table, &name], value, &directive.place);
+}
+
+fn real_ip_from(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let text = directive.arg(0);
+    let net = text == "unix:" || text.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
+    if !net {
+        return refuse("a name here is not built: write its addresses");
+    }
+    let value = convert.value(directive, 0, As::Text)?;
+    convert.push(Target::Here, &["headers", "real_ip_from"], value, &directive.place);
+    Ok(Done::AsWritten)
+}

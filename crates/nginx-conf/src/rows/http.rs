@@ -1,0 +1,256 @@
+//! `http`, `server`, and what clients' connections are like.
+
+use super::listen;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
+use crate::document::{Document, Section, Value};
+use crate::row::{ANY, As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
+use crate::tree::Directive;
+
+const HTTP: Contexts = Contexts::HTTP;
+const SERVER: Contexts = Contexts::SERVER;
+const SERVERS: Contexts = Contexts::SERVERS;
+const LEVELS: Contexts = Contexts::LEVELS;
+const HASH: &str = "hash tables size themselves";
+const KERNEL: &str = "how bytes reach the kernel is the engine's business";
+const POOL: &str = "memory is allocated as it is needed";
+const LINGER: &str = "a connection with unread input lingers for as long as the engine has it";
+const TEMP: &str = "temporary files have no names: they are unlinked, in `runtime.temp_path`";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("server", HTTP, BLOCK, To::By(server, "server")).repeats(),
+    Row::new("listen", SERVER, SOME, To::By(listen::listen, "server.listen"))
+        .repeats()
+        .note("`ssl` is `tls` here; parameters of the socket's buffers are the kernel's business."),
+    Row::new("server_name", SERVER, SOME, To::By(names, "server.name")).repeats(),
+    Row::new("merge_slashes", SERVERS, ONE, To::Key(&["merge_slashes"], As::Flag)),
+    Row::new("server_tokens", LEVELS, ONE, To::By(tokens, "server_tokens")),
+    Row::new("absolute_redirect", LEVELS, ONE, To::By(redirects, "absolute_redirect")),
+    Row::new("port_in_redirect", LEVELS, ONE, To::By(redirects, "port_in_redirect")),
+    Row::new("server_name_in_redirect", LEVELS, ONE, To::By(redirects, "server_name_in_redirect")),
+    Row::new("keepalive_timeout", LEVELS, ONE_OR_TWO, To::By(keepalive_timeout, "timeout.keepalive")),
+    Row::new("keepalive_requests", LEVELS, ONE, To::By(keepalive_requests, "keepalive_requests")),
+    Row::new("client_header_timeout", SERVERS, ONE, To::Key(&["timeout", "client_header"], As::Time)),
+    Row::new("client_body_timeout", LEVELS, ONE, To::Key(&["timeout", "client_body"], As::Time)),
+    Row::new("send_timeout", LEVELS, ONE, To::Key(&["timeout", "client_send"], As::Time)),
+    Row::new("client_max_body_size", LEVELS, ONE, To::Key(&["limit", "body_size"], As::Size)),
+    Row::new("client_body_buffer_size", LEVELS, ONE, To::Key(&["buffer", "request_memory"], As::Size)),
+    Row::new("client_body_in_file_only", LEVELS, ONE, To::By(in_file_only, "buffer.request_in_file_only")),
+    Row::new("underscores_in_headers", SERVERS, ONE, To::Key(&["headers", "underscores"], As::Flag)),
+    Row::new("ignore_invalid_headers", SERVERS, ONE, To::Key(&["headers", "ignore_invalid"], As::Flag)),
+    Row::nothing("http2", SERVERS, ONE, "clients are served by HTTP/1.1: HTTP/2 is not built"),
+    Row::nothing("http2_max_concurrent_streams", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_body_preread_size", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_chunk_size", LEVELS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_idle_timeout", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_max_field_size", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_max_header_size", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_max_requests", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_recv_timeout", SERVERS, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_recv_buffer_size", HTTP, ONE, "HTTP/2 is not built"),
+    Row::nothing("http2_push_preload", LEVELS, ONE, "nginx has given up server push as well"),
+    Row::nothing("http3", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("http3_hq", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("http3_max_concurrent_streams", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("http3_stream_buffer_size", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("quic_active_connection_id_limit", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("quic_gso", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("quic_host_key", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing("quic_retry", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::nothing(
+        "keepalive_time",
+        LEVELS,
+        ONE,
+        "a client's connection has no age: `keepalive_requests` ends it",
+    ),
+    Row::nothing("keepalive_disable", LEVELS, SOME, "the browsers that it is for are gone"),
+    Row::nothing("keepalive_min_timeout", LEVELS, ONE, "connections are closed when their time is up"),
+    Row::nothing("lingering_close", LEVELS, ONE, LINGER),
+    Row::nothing("lingering_time", LEVELS, ONE, LINGER),
+    Row::nothing("lingering_timeout", LEVELS, ONE, LINGER),
+    Row::nothing(
+        "reset_timedout_connection",
+        LEVELS,
+        ONE,
+        "a response that was cut ends with a reset anyway",
+    ),
+    Row::nothing(
+        "client_body_in_single_buffer",
+        LEVELS,
+        ONE,
+        "a body kept in memory is in one piece for variables",
+    ),
+    Row::nothing(
+        "client_header_buffer_size",
+        SERVERS,
+        ONE,
+        "the buffer of a request's head grows as it needs to",
+    ),
+    Row::nothing("client_body_temp_path", LEVELS, ANY, TEMP),
+    Row::nothing("proxy_temp_path", LEVELS, ANY, TEMP),
+    Row::nothing("fastcgi_temp_path", LEVELS, ANY, TEMP),
+    Row::nothing("uwsgi_temp_path", LEVELS, ANY, TEMP),
+    Row::nothing("scgi_temp_path", LEVELS, ANY, TEMP),
+    Row::nothing("connection_pool_size", SERVERS, ONE, POOL),
+    Row::nothing("request_pool_size", SERVERS, ONE, POOL),
+    Row::nothing("server_names_hash_bucket_size", HTTP, ONE, HASH),
+    Row::nothing("server_names_hash_max_size", HTTP, ONE, HASH),
+    Row::nothing("variables_hash_bucket_size", HTTP, ONE, HASH),
+    Row::nothing("variables_hash_max_size", HTTP, ONE, HASH),
+    Row::nothing("map_hash_bucket_size", HTTP, ONE, HASH),
+    Row::nothing("map_hash_max_size", HTTP, ONE, HASH),
+    Row::nothing("referer_hash_bucket_size", Contexts::SERVER.or(Contexts::LOCATION), ONE, HASH),
+    Row::nothing("referer_hash_max_size", Contexts::SERVER.or(Contexts::LOCATION), ONE, HASH),
+    Row::nothing("proxy_headers_hash_bucket_size", LEVELS, ONE, HASH),
+    Row::nothing("proxy_headers_hash_max_size", LEVELS, ONE, HASH),
+    Row::nothing("types_hash_bucket_size", LEVELS, ONE, HASH),
+    Row::nothing("types_hash_max_size", LEVELS, ONE, HASH),
+    Row::nothing("sendfile", Contexts::LEVELS_IF, ONE, KERNEL),
+    Row::nothing("sendfile_max_chunk", LEVELS, ONE, KERNEL),
+    Row::nothing("tcp_nopush", LEVELS, ONE, KERNEL),
+    Row::nothing("tcp_nodelay", LEVELS, ONE, "it is on"),
+    Row::nothing("send_lowat", LEVELS, ONE, KERNEL),
+    Row::nothing("postpone_output", LEVELS, ONE, KERNEL),
+    Row::nothing("output_buffers", LEVELS, TWO, KERNEL),
+    Row::nothing("aio", LEVELS, ONE, "files are read on threads of their own as needed"),
+    Row::nothing("aio_write", LEVELS, ONE, "files are written on threads of their own as needed"),
+    Row::nothing("directio", LEVELS, ONE, KERNEL),
+    Row::nothing("directio_alignment", LEVELS, ONE, KERNEL),
+    Row::nothing("read_ahead", LEVELS, ONE, KERNEL),
+    Row::nothing("subrequest_output_buffer_size", LEVELS, ONE, "there are no subrequests"),
+    Row::nothing("open_file_cache", LEVELS, ONE_OR_TWO, "files are opened anew for each request"),
+    Row::nothing("open_file_cache_errors", LEVELS, ONE, "files are opened anew for each request"),
+    Row::nothing("open_file_cache_min_uses", LEVELS, ONE, "files are opened anew for each request"),
+    Row::nothing("open_file_cache_valid", LEVELS, ONE, "files are opened anew for each request"),
+];
+
+/// The block `http`.
+pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let above = convert.take_pending();
+    let section = Section::of("[defaults]", &directive.place, &above, directive.beside.as_ref());
+    let frame = convert.inside(Frame::new(HTTP, section, ""), block);
+    let mut section = super::tls::finish(frame, convert)?;
+    section.set(&["error_page", "style"], Value::text("nginx"), None);
+    section.beside(" error pages and the field Server as in nginx");
+    section.set(&["retry", "budget"], Value::flag(false), None);
+    section.beside(" nginx has none");
+    if !section.has(&["access_log"]) {
+        section.push(&["access_log"], super::log::combined(), None);
+        section.beside(" nginx's default");
+    }
+    convert.document.defaults = section;
+    Ok(Done::AsWritten)
+}
+
+fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let above = convert.take_pending();
+    let section = Section::of("[[server]]", &directive.place, &above, directive.beside.as_ref());
+    let frame = convert.inside(Frame::new(SERVER, section, ""), block);
+    let section = super::tls::finish(frame, convert)?;
+    convert.document.servers.push(section);
+    Ok(Done::AsWritten)
+}
+
+fn names(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    for word in directive.args() {
+        let name = if word.text == "$hostname" { hostname() } else { word.text.clone() };
+        // nginx compares names in lower case; regexes stay as they are.
+        let name = if name.starts_with('~') { name } else { name.to_ascii_lowercase() };
+        convert.push(Target::Here, &["name"], Value::text(name).at(&word.place), &directive.place);
+    }
+    match directive.args().iter().any(|word| word.text == "$hostname") {
+        true => different("`$hostname` is the name of this machine"),
+        false => Ok(Done::AsWritten),
+    }
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+fn tokens(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let on = match directive.arg(0) {
+        "on" | "build" => true,
+        "off" => false,
+        other if other.contains('$') => {
+            return Err(Stop::Refused("a variable here is not built: write `on` or `off`".into()));
+        }
+        _ => crate::args::flag(directive, 0)?,
+    };
+    convert.set(Target::Here, &["server_tokens"], Value::flag(on), &directive.place);
+    match directive.arg(0) {
+        "build" => different("there is no build name"),
+        _ => Ok(Done::AsWritten),
+    }
+}
+
+/// Keys that servers have and locations have not.
+fn redirects(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let on = crate::args::flag(directive, 0)?;
+    if convert.frame().context == Contexts::LOCATION {
+        return Err(Stop::Refused("in a location it is not built: write it in the server".into()));
+    }
+    convert.set(Target::Here, &[directive.name()], Value::flag(on), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn keepalive_timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let value = convert.value(directive, 0, As::Time)?;
+    convert.set(Target::Here, &["timeout", "keepalive"], value, &directive.place);
+    match directive.args().len() {
+        1 => Ok(Done::AsWritten),
+        _ => different("the field Keep-Alive is not sent"),
+    }
+}
+
+fn keepalive_requests(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let number = crate::args::number(directive, 0)?;
+    if convert.frame().context == Contexts::LOCATION {
+        return different("in a location it does not count: the server's does");
+    }
+    if number == 0 {
+        convert.set(Target::Here, &["timeout", "keepalive"], Value::text("0"), &directive.place);
+        return Ok(Done::AsWritten);
+    }
+    convert.set(Target::Here, &["keepalive_requests"], Value::number(number), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn in_file_only(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let word = crate::args::one_of(directive, 0, &["on", "clean", "off"])?;
+    convert.set(
+        Target::Here,
+        &["buffer", "request_in_file_only"],
+        Value::flag(word != "off"),
+        &directive.place,
+    );
+    match word {
+        "on" => different("the file is unlinked: nobody finds it after the request"),
+        _ => Ok(Done::AsWritten),
+    }
+}
+
+/// What nginx does without a directive, where the other defaults differ; what an inner level would replace in part.
+pub(crate) fn complete(document: &mut Document) {
+    let Document { top, runtime, error_log, resolver, defaults, servers, .. } = document;
+    if resolver.is_unwritten() {
+        top.set(&["resolver"], Value::flag(false), None);
+        top.beside(" nginx resolves nothing without one");
+    }
+    let default = |section: &mut Section, key: &str, value: Value, note: &str| {
+        if !section.has(&[key]) {
+            section.set(&[key], value, None);
+            section.beside(note);
+        }
+    };
+    default(runtime, "workers", Value::number(1), " nginx's default");
+    default(runtime, "pid_file", Value::text("logs/nginx.pid"), " nginx's default");
+    default(runtime, "shutdown_timeout", Value::text("1y"), " nginx waits for ever");
+    default(error_log, "path", Value::text("logs/error.log"), " nginx's default");
+    for server in servers {
+        server.complete(&[&*defaults]);
+    }
+}

@@ -1,0 +1,147 @@
+//! `listen` in all its forms.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+use crate::args::{duration, invalid};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
+use crate::document::Value;
+use crate::tree::Directive;
+
+pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let (options, mut notes) = options(directive)?;
+    let addresses = addresses(directive)?;
+    if addresses.by_name {
+        notes.push("the name was resolved here");
+    }
+    for address in addresses.all {
+        let text = std::iter::once(address.as_str()).chain(options.iter().map(String::as_str));
+        let text = text.collect::<Vec<_>>().join(" ");
+        let value = Value::text(text).at(&directive.place);
+        convert.push(Target::Here, &["listen"], value, &directive.place);
+    }
+    notes.dedup();
+    if notes.is_empty() { Ok(Done::AsWritten) } else { different(notes.join("; ")) }
+}
+
+struct Addresses {
+    all: Vec<String>,
+    by_name: bool,
+}
+
+fn addresses(directive: &Directive) -> Result<Addresses, Stop> {
+    let text = directive.arg(0);
+    let fixed = |all| Ok(Addresses { all, by_name: false });
+    if text.starts_with("unix:") {
+        return fixed(vec![text.to_owned()]);
+    }
+    let wrong =
+        |what: &str| invalid(directive, 0, format!("{what} in \"{text}\" of the \"listen\" directive"));
+    let (host, ports) = match text.rsplit_once(':') {
+        Some((host, port)) if !(host.is_empty() || text.starts_with('[') && text.ends_with(']')) => {
+            (host, Some(port))
+        }
+        _ if text.starts_with(|first: char| first.is_ascii_digit()) && !text.contains('.') => {
+            ("", Some(text))
+        }
+        _ => (text, None),
+    };
+    let (first, last) = match ports.map(|ports| ports.split_once('-').unwrap_or((ports, ports))) {
+        None => (80, 80),
+        Some((first, last)) => {
+            let port = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
+            let (Some(first), Some(last)) = (port(first), port(last)) else {
+                return Err(wrong(if first == last { "invalid port" } else { "invalid port range" }));
+            };
+            if last < first {
+                return Err(wrong("invalid port range"));
+            }
+            (first, last)
+        }
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let hosts: Vec<String> = if host.is_empty() || host == "*" {
+        vec![String::new()]
+    } else if let Ok(ip) = bare.parse::<IpAddr>() {
+        vec![if ip.is_ipv6() { format!("[{ip}]:") } else { format!("{ip}:") }]
+    } else {
+        let Ok(found) = (host, first).to_socket_addrs() else {
+            return Err(wrong("host not found"));
+        };
+        let mut hosts: Vec<String> = found
+            .map(|address| match address.ip() {
+                IpAddr::V4(ip) => format!("{ip}:"),
+                IpAddr::V6(ip) => format!("[{ip}]:"),
+            })
+            .collect();
+        hosts.dedup();
+        let all = pairs(&hosts, first, last);
+        return Ok(Addresses { all, by_name: true });
+    };
+    fixed(pairs(&hosts, first, last))
+}
+
+fn pairs(hosts: &[String], first: u16, last: u16) -> Vec<String> {
+    (first..=last).flat_map(|port| hosts.iter().map(move |host| format!("{host}{port}"))).collect()
+}
+
+/// The parameters that mean something here, and what is different.
+fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
+    const SOCKET: &str = "the socket's buffers and timers are the kernel's business";
+    let mut options = Vec::new();
+    let mut notes = Vec::new();
+    for (index, word) in directive.args().iter().enumerate().skip(1) {
+        let (name, value) =
+            word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
+        let unknown = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
+        match (name, value) {
+            ("default_server" | "default", None) => options.push("default_server".to_owned()),
+            ("ssl", None) => options.push("tls".to_owned()),
+            ("reuseport", None) => options.push("reuseport".to_owned()),
+            ("backlog", Some(value)) => match value.parse::<u32>() {
+                Ok(count) if count > 0 => options.push(format!("backlog={}", count.min(65535))),
+                _ => return Err(invalid(directive, index, format!("invalid backlog \"{value}\""))),
+            },
+            ("ipv6only", Some(value @ ("on" | "off"))) => {
+                if directive.arg(0).starts_with('[') {
+                    options.push(format!("ipv6only={value}"));
+                } else {
+                    let message = format!("ipv6only is not supported on addr \"{}\"", directive.arg(0));
+                    return Err(invalid(directive, index, message));
+                }
+            }
+            ("ipv6only", Some(value)) => {
+                return Err(invalid(directive, index, format!("invalid ipv6only flags \"{value}\"")));
+            }
+            ("bind", None) => {}
+            ("http2" | "spdy", None) => notes.push("clients are served by HTTP/1.1: HTTP/2 is not built"),
+            ("so_keepalive", Some(value)) => {
+                let times = value.split(':').all(|part| part.is_empty() || duration(part).is_some());
+                if value != "on" && value != "off" && !times {
+                    return Err(invalid(
+                        directive,
+                        index,
+                        format!("invalid so_keepalive value: \"{value}\""),
+                    ));
+                }
+                notes.push(SOCKET);
+            }
+            ("rcvbuf" | "sndbuf", Some(value)) => {
+                if propylon_config::size(value).is_err() {
+                    return Err(invalid(directive, index, format!("invalid {name} \"{value}\"")));
+                }
+                notes.push(SOCKET);
+            }
+            ("setfib" | "fastopen", Some(value)) => {
+                if value.parse::<u32>().is_err() {
+                    return Err(invalid(directive, index, format!("invalid {name} \"{value}\"")));
+                }
+                notes.push(SOCKET);
+            }
+            ("accept_filter", Some(_)) | ("deferred" | "multipath", None) => notes.push(SOCKET),
+            ("proxy_protocol", None) => return refuse("the PROXY protocol from clients is not built yet"),
+            ("quic", None) => return refuse("HTTP/3 is not built; clients use TCP if it is left out"),
+            _ => return Err(unknown()),
+        }
+    }
+    Ok((options, notes))
+}

@@ -1,0 +1,141 @@
+//! `location` and what may answer in it.
+
+use super::respond;
+use crate::args::invalid;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
+use crate::document::{Section, Value};
+use crate::row::{ANY, As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_MORE, To};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+const LEVELS_IF: Contexts = Contexts::LEVELS_IF;
+const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
+    Row::new("internal", Contexts::LOCATION, NONE, To::By(internal, "internal")),
+    Row::new("return", Contexts::REWRITE, ONE_OR_TWO, To::By(respond::respond, "return")).repeats(),
+    Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
+    Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
+    Row::new("proxy_intercept_errors", LEVELS, ONE, To::Key(&["error_page", "intercept"], As::Flag)),
+    Row::nothing(
+        "root",
+        LEVELS_IF,
+        ONE,
+        "static files are not served yet: where nothing else answers it is 404",
+    ),
+    Row::nothing("default_type", LEVELS, ONE, "static files are not served yet"),
+    Row::nothing("log_not_found", LEVELS, ONE, "files that are missing are not logged as errors"),
+    Row::nothing("log_subrequest", LEVELS, ONE, "there are no subrequests"),
+    Row::nothing("if_modified_since", LEVELS, ONE, "static files are not served yet"),
+    Row::nothing("etag", LEVELS, ONE, "static files are not served yet"),
+    Row::nothing("max_ranges", LEVELS, ONE, "static files are not served yet"),
+    Row::nothing("disable_symlinks", LEVELS, ONE_OR_TWO, "static files are not served yet"),
+    Row::nothing("msie_padding", LEVELS, ONE, "the browsers that it is for are gone"),
+    Row::nothing("msie_refresh", LEVELS, ONE, "the browsers that it is for are gone"),
+    Row::nothing("chunked_transfer_encoding", LEVELS, ONE, "framing is the engine's business"),
+    Row::nothing(
+        "uninitialized_variable_warn",
+        Contexts::HTTP.or(Contexts::REWRITE),
+        ONE,
+        "an unknown variable is an error",
+    ),
+    Row::nothing("rewrite_log", Contexts::HTTP.or(Contexts::REWRITE), ONE, "use `explain`"),
+    Row::refused("alias", Contexts::LOCATION, ONE, "static files are not built yet"),
+    Row::refused("index", LEVELS, SOME, "static files are not built yet"),
+    Row::refused("try_files", SERVER_LOCATION, TWO_OR_MORE, "static files are not built yet"),
+    Row::refused("expires", LEVELS_IF, ONE_OR_TWO, "it is not built yet"),
+    Row::refused("types", LEVELS, crate::row::BLOCK, "static files are not built yet"),
+    Row::refused("rewrite", Contexts::REWRITE, crate::row::TWO_OR_THREE, "rewriting is not built yet"),
+    Row::refused("set", Contexts::REWRITE, TWO, "rewriting is not built yet"),
+    Row::refused("break", Contexts::REWRITE, NONE, "rewriting is not built yet"),
+    Row::refused("if", SERVER_LOCATION, crate::row::BLOCK_SOME, "rewriting is not built yet"),
+    Row::refused(
+        "limit_except",
+        Contexts::LOCATION,
+        crate::row::BLOCK_SOME,
+        "access rules are not built yet",
+    ),
+    Row::refused("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, "access rules are not built yet"),
+    Row::refused("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, "access rules are not built yet"),
+    Row::refused("satisfy", LEVELS, ONE, "access rules are not built yet"),
+    Row::refused("auth_basic", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, "access rules are not built yet"),
+    Row::refused(
+        "auth_basic_user_file",
+        LEVELS.or(Contexts::LIMIT_EXCEPT),
+        ONE,
+        "access rules are not built yet",
+    ),
+    Row::refused("limit_rate", LEVELS_IF, ONE, "rates are not built yet"),
+    Row::refused("limit_rate_after", LEVELS_IF, ONE, "rates are not built yet"),
+    Row::refused("add_trailer", LEVELS_IF, ANY, "trailers of our own are not built"),
+];
+
+/// A location's argument in its parts: the modifier and the rest.
+fn split(directive: &Directive) -> Result<(&'static str, String), Stop> {
+    let modifier = |text: &str| ["~*", "~", "^~", "="].into_iter().find(|known| *known == text);
+    if directive.args().len() == 2 {
+        let written = directive.arg(0);
+        return match modifier(written) {
+            Some(known) => Ok((known, directive.arg(1).to_owned())),
+            None => Err(invalid(directive, 0, format!("invalid location modifier \"{written}\""))),
+        };
+    }
+    let text = directive.arg(0);
+    let known = ["~*", "~", "^~", "="]
+        .into_iter()
+        .find_map(|known| Some((known, text.strip_prefix(known)?.to_owned())));
+    Ok(known.unwrap_or_else(|| (if text.starts_with('@') { "@" } else { "" }, text.to_owned())))
+}
+
+fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let (modifier, name) = split(directive)?;
+    let text = match modifier {
+        "" | "@" => name.clone(),
+        modifier => format!("{modifier} {name}"),
+    };
+    nested(convert, directive, modifier, &name)?;
+    if matches!(modifier, "" | "=" | "^~") && !name.starts_with('/') {
+        return refuse("a location that does not begin with \"/\" is never reached; remove it");
+    }
+    let above = convert.take_pending();
+    let depth = convert.depth(Contexts::LOCATION);
+    let header = format!("[[server{}]]", ".location".repeat(depth + 1));
+    let mut section = Section::of(header, &directive.place, &above, directive.beside.as_ref());
+    let place = directive.place_of(0).to(directive.place_of(directive.args().len().saturating_sub(1)));
+    section.set(&["match"], Value::text(text.clone()).at(&place), Some(&place));
+    let frame = convert.inside(Frame::new(Contexts::LOCATION, section, text), block);
+    convert.frame_mut().section.child(frame.section);
+    Ok(Done::AsWritten)
+}
+
+/// nginx's rules about what may stand inside what.
+fn nested(convert: &Convert<'_>, directive: &Directive, modifier: &str, name: &str) -> Result<(), Stop> {
+    if convert.frame().context != Contexts::LOCATION {
+        return Ok(());
+    }
+    let outer = convert.frame().name.as_str();
+    let error = |message: String| Err(invalid(directive, 0, message));
+    if let Some(exact) = outer.strip_prefix("= ") {
+        return error(format!("location \"{name}\" cannot be inside the exact location \"{exact}\""));
+    }
+    if outer.starts_with('@') {
+        return error(format!("location \"{name}\" cannot be inside the named location \"{outer}\""));
+    }
+    if modifier == "@" {
+        return error(format!("named location \"{name}\" can be on the server level only"));
+    }
+    let path = outer.strip_prefix("^~ ").unwrap_or(outer);
+    let path = path.strip_prefix("~* ").or(path.strip_prefix("~ ")).unwrap_or(path);
+    if !modifier.starts_with('~') && !name.starts_with(path) {
+        return error(format!("location \"{name}\" is outside location \"{path}\""));
+    }
+    Ok(())
+}
+
+fn internal(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    convert.set(Target::Here, &["internal"], Value::flag(true), &directive.place);
+    Ok(Done::AsWritten)
+}

@@ -1,0 +1,123 @@
+//! `access_log`, `log_format`, `error_log`.
+
+use crate::args::{duration, invalid};
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::document::Value;
+use crate::row::{ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To, UP_TO_FOUR};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+const NESTED: Contexts = LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT);
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("log_format", Contexts::HTTP, TWO_OR_MORE, To::By(log_format, "log_format")).repeats(),
+    Row::new("access_log", NESTED, SOME, To::By(access_log, "access_log")).repeats(),
+    Row::new("error_log", Contexts::MAIN, ONE_OR_TWO, To::By(error_log, "error_log.path, error_log.level"))
+        .repeats(),
+    Row::nothing("error_log", LEVELS, ONE_OR_TWO, "all errors are in the log of the process").repeats(),
+    Row::nothing("open_log_file_cache", LEVELS, UP_TO_FOUR, "log files stay open"),
+];
+
+/// nginx's log where none is written.
+pub(crate) fn combined() -> Value {
+    Value::table([("path", Value::text("logs/access.log")), ("format", Value::text("combined"))])
+}
+
+fn log_format(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let name = directive.arg(0);
+    if name == "combined" {
+        return Err(invalid(directive, 0, "duplicate \"log_format\" name \"combined\""));
+    }
+    if convert.document.log_format.has(&[name]) {
+        return Err(invalid(directive, 0, format!("duplicate \"log_format\" name \"{name}\"")));
+    }
+    if name == "json" {
+        return refuse("`json` is built in here: give the format another name");
+    }
+    let escape = directive.arg(1).strip_prefix("escape=");
+    let escape = match escape {
+        None | Some("default") => None,
+        Some(known @ ("json" | "none")) => Some(known),
+        Some(other) => return Err(invalid(directive, 1, format!("unknown log format escaping \"{other}\""))),
+    };
+    let first = if directive.arg(1).starts_with("escape=") { 2 } else { 1 };
+    let words = directive.args().get(first..).unwrap_or_default();
+    let text: String = words.iter().map(|word| word.text.as_str()).collect();
+    let place = directive.place_of(first).to(directive.place_of(directive.args().len().saturating_sub(1)));
+    let format = Value::text(text).at(&place);
+    let value = match escape {
+        None => format,
+        Some(escape) => Value::table([("format", format), ("escape", Value::text(escape))]),
+    };
+    convert.set(Target::LogFormat, &[name], value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let place = &directive.place;
+    let path = directive.arg(0);
+    if path == "off" {
+        if directive.args().len() > 1 {
+            return Err(invalid(directive, 1, format!("invalid parameter \"{}\"", directive.arg(1))));
+        }
+        convert.set(Target::Here, &["access_log"], Value::List(Vec::new()), place);
+        return Ok(Done::AsWritten);
+    }
+    if path.contains('$') {
+        return refuse(
+            "a path with variables is not built: write one path, and tell the requests apart by a format",
+        );
+    }
+    let path = if path == "/dev/stdout" { "stdout" } else { path };
+    let mut log = vec![("path", Value::text(path).at(directive.place_of(0)))];
+    let mut note = None;
+    for (index, word) in directive.args().iter().enumerate().skip(1) {
+        let text = word.text.as_str();
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        match name {
+            "buffer" => match propylon_config::size(value) {
+                Ok(_) => log.push(("buffer", Value::text(value).at(&word.place))),
+                Err(_) => return Err(invalid(directive, index, format!("invalid buffer size \"{value}\""))),
+            },
+            "flush" => match duration(value) {
+                Some(time) => log.push(("flush", Value::text(time).at(&word.place))),
+                None => return Err(invalid(directive, index, format!("invalid flush time \"{value}\""))),
+            },
+            "if" => log.push(("if", Value::text(value).at(&word.place))),
+            "gzip" => note = Some("logs are not compressed"),
+            _ if index == 1 => log.push(("format", Value::text(text).at(&word.place))),
+            _ => return Err(invalid(directive, index, format!("invalid parameter \"{text}\""))),
+        }
+    }
+    convert.push(Target::Here, &["access_log"], Value::table(log), place);
+    note.map_or(Ok(Done::AsWritten), different)
+}
+
+fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let path = directive.arg(0);
+    let level = match directive.arg(1) {
+        "" => None,
+        known @ ("debug" | "info" | "notice" | "warn" | "error" | "crit" | "alert" | "emerg") => Some(known),
+        // The debug levels of parts of nginx.
+        debug if debug.starts_with("debug_") => Some("debug"),
+        other => return Err(invalid(directive, 1, format!("invalid log level \"{other}\""))),
+    };
+    if convert.document.error_log.has(&["path"]) {
+        return different("there is one error log: the first");
+    }
+    if path.starts_with("syslog:") || path.starts_with("memory:") {
+        return refuse("the error log goes to a file or to stderr");
+    }
+    let path = if path == "/dev/stderr" { "stderr" } else { path };
+    convert.set(Target::ErrorLog, &["path"], Value::text(path).at(directive.place_of(0)), &directive.place);
+    if let Some(level) = level {
+        convert.set(
+            Target::ErrorLog,
+            &["level"],
+            Value::text(level).at(directive.place_of(1)),
+            &directive.place,
+        );
+    }
+    Ok(Done::AsWritten)
+}

@@ -1,0 +1,69 @@
+//! The rows, by what they are about.
+
+mod headers;
+mod http;
+mod listen;
+mod location;
+mod log;
+mod map;
+mod process;
+mod proxy;
+mod resolver;
+mod respond;
+mod tls;
+mod unbuilt;
+mod upstream;
+
+use crate::context::Contexts;
+use crate::row::Row;
+
+/// The groups, in the order of the documentation's page.
+pub(crate) const GROUPS: &[(&str, &[Row])] = &[
+    ("The process", process::ROWS),
+    ("Servers", http::ROWS),
+    ("Locations and answers", location::ROWS),
+    ("Proxying", proxy::ROWS),
+    ("Header fields", headers::ROWS),
+    ("Upstreams", upstream::ROWS),
+    ("Names", resolver::ROWS),
+    ("Variables", map::ROWS),
+    ("Logs", log::ROWS),
+    ("TLS", tls::ROWS),
+    ("What is not built", unbuilt::ROWS),
+];
+
+/// All rows.
+pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
+    GROUPS.iter().flat_map(|(_, rows)| rows.iter())
+}
+
+/// The row of a directive in a block.
+pub(crate) fn find(name: &str, context: Contexts) -> Option<&'static Row> {
+    all().find(|row| row.name == name && row.contexts.has(context))
+}
+
+pub(crate) use http::complete;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_stands_twice() {
+        let rows: Vec<&Row> = all().collect();
+        for (index, row) in rows.iter().enumerate() {
+            let later = rows
+                .iter()
+                .skip(index + 1)
+                .find(|later| later.name == row.name && later.contexts.has(row.contexts));
+            assert!(later.is_none(), "{} stands twice for the same block", row.name);
+        }
+    }
+
+    #[test]
+    fn what_is_not_exact_says_why() {
+        for row in all() {
+            assert!(row.verdict == crate::Verdict::Exact || !row.note.is_empty(), "{} has no note", row.name);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The main level and `events`.
+
+use super::http;
+use crate::args;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Frame, Outcome, Target};
+use crate::document::{Section, Value};
+use crate::row::{As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO_OR_THREE, To};
+use crate::tree::Directive;
+
+const MAIN: Contexts = Contexts::MAIN;
+const EVENTS: Contexts = Contexts::EVENTS;
+const THREADS: &str = "workers are threads of one process, which stays in the foreground";
+const CONNECTIONS: &str = "connections are not counted ahead: the limit is that of open files";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("http", MAIN, BLOCK, To::By(http::block, "defaults, server")),
+    Row::new("events", MAIN, BLOCK, To::By(events, "")),
+    Row::new("worker_processes", MAIN, ONE, To::By(workers, "runtime.workers"))
+        .note("Workers are threads; without it there is one, as in nginx."),
+    Row::new("worker_shutdown_timeout", MAIN, ONE, To::Runtime("shutdown_timeout", As::Time)),
+    Row::new("pid", MAIN, ONE, To::Runtime("pid_file", As::Path)),
+    Row::nothing("user", MAIN, ONE_OR_TWO, "start the process as this user"),
+    Row::nothing("daemon", MAIN, ONE, "the process stays in the foreground, as with `daemon off`"),
+    Row::nothing("master_process", MAIN, ONE, THREADS),
+    Row::nothing(
+        "worker_rlimit_nofile",
+        MAIN,
+        ONE,
+        "set the limit of open files where the process is started",
+    ),
+    Row::nothing("worker_rlimit_core", MAIN, ONE, "set the limit where the process is started"),
+    Row::nothing("worker_priority", MAIN, ONE, "set the priority where the process is started"),
+    Row::nothing("worker_cpu_affinity", MAIN, SOME, "the kernel places the workers"),
+    Row::nothing("working_directory", MAIN, ONE, "core files are written where the system says"),
+    Row::nothing("lock_file", MAIN, ONE, "there is no accept mutex"),
+    Row::nothing("pcre_jit", MAIN, ONE, "regexes are compiled to automata"),
+    Row::nothing("timer_resolution", MAIN, ONE, "time is read when it is needed"),
+    Row::nothing("debug_points", MAIN, ONE, "for the debugging of nginx itself"),
+    Row::nothing("thread_pool", MAIN, TWO_OR_THREE, "files are read on threads of their own as needed"),
+    Row::nothing("env", MAIN, ONE, "the environment is passed as it is"),
+    Row::nothing(
+        "load_module",
+        MAIN,
+        ONE,
+        "all that is built is there; what is not has a verdict of its own",
+    ),
+    Row::nothing("quic_bpf", MAIN, ONE, "HTTP/3 is not built"),
+    Row::nothing("ssl_object_cache_inheritable", MAIN, ONE, "files are read once for each load"),
+    Row::nothing("accept_mutex", EVENTS, ONE, "each worker has a socket of its own"),
+    Row::nothing("accept_mutex_delay", EVENTS, ONE, "there is no accept mutex"),
+    Row::nothing("multi_accept", EVENTS, ONE, "connections are accepted as they come"),
+    Row::nothing("use", EVENTS, ONE, "it is epoll"),
+    Row::nothing("worker_connections", EVENTS, ONE, CONNECTIONS),
+    Row::nothing("worker_aio_requests", EVENTS, ONE, "there is no such limit"),
+    Row::nothing("debug_connection", EVENTS, ONE, "use `error_log ... debug`"),
+    Row::refused("stream", MAIN, BLOCK, "TCP and UDP are not proxied: only HTTP is"),
+    Row::refused("mail", MAIN, BLOCK, "mail is not proxied: only HTTP is"),
+    Row::refused("ssl_engine", MAIN, ONE, "there are no OpenSSL engines: TLS is done by rustls; remove it"),
+    Row::refused("google_perftools_profiles", MAIN, ONE, "profile the process from outside; remove it"),
+];
+
+fn events(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if let Some(block) = directive.block() {
+        let frame = convert.inside(Frame::new(EVENTS, Section::default(), ""), block);
+        convert.frame_mut().section.append(frame.section);
+    }
+    Ok(Done::AsWritten)
+}
+
+fn workers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let value = if directive.arg(0) == "auto" {
+        Value::text("auto")
+    } else {
+        Value::number(args::number(directive, 0)?)
+    };
+    convert.set(Target::Runtime, &["workers"], value.at(directive.place_of(0)), &directive.place);
+    Ok(Done::AsWritten)
+}

@@ -1,0 +1,209 @@
+//! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails.
+
+use crate::args::{self, invalid};
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::document::Value;
+use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
+const BUFFER: &str = "buffering of responses is not built yet";
+const NOT_PLUS: &str = "it is not built";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("proxy_pass", PASS, ONE, To::By(pass, "proxy_pass")),
+    Row::new("proxy_method", LEVELS, ONE, To::By(method, "upstream.method")),
+    Row::new("proxy_set_body", LEVELS, ONE, To::Key(&["upstream", "body"], As::Text)),
+    Row::new("proxy_pass_request_headers", LEVELS, ONE, To::Key(&["upstream", "pass_headers"], As::Flag)),
+    Row::new("proxy_pass_request_body", LEVELS, ONE, To::Key(&["upstream", "pass_body"], As::Flag)),
+    Row::new("proxy_http_version", LEVELS, ONE, To::By(version, "upstream.http_version")),
+    Row::new("proxy_socket_keepalive", LEVELS, ONE, To::Key(&["upstream", "socket_keepalive"], As::Flag)),
+    Row::new("proxy_bind", LEVELS, ONE_OR_TWO, To::By(bind, "upstream.bind")),
+    Row::new("proxy_connect_timeout", LEVELS, ONE, To::Key(&["timeout", "connect"], As::Time)),
+    Row::new("proxy_send_timeout", LEVELS, ONE, To::Key(&["timeout", "send"], As::Time)),
+    Row::new("proxy_read_timeout", LEVELS, ONE, To::Key(&["timeout", "read"], As::Time)),
+    Row::new("proxy_request_buffering", LEVELS, ONE, To::Key(&["buffer", "request"], As::Flag)),
+    Row::new("proxy_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")),
+    Row::new("proxy_next_upstream_tries", LEVELS, ONE, To::Key(&["retry", "tries"], As::Number)),
+    Row::new("proxy_next_upstream_timeout", LEVELS, ONE, To::Key(&["retry", "timeout"], As::Time)),
+    Row::new("proxy_ssl_verify", LEVELS, ONE, To::Key(&["upstream", "tls", "verify"], As::Flag)),
+    Row::new(
+        "proxy_ssl_trusted_certificate",
+        LEVELS,
+        ONE,
+        To::Key(&["upstream", "tls", "trusted_certificate"], As::ConfPath),
+    ),
+    Row::new(
+        "proxy_ssl_verify_depth",
+        LEVELS,
+        ONE,
+        To::Key(&["upstream", "tls", "verify_depth"], As::Number),
+    ),
+    Row::new("proxy_ssl_crl", LEVELS, ONE, To::Key(&["upstream", "tls", "crl"], As::ConfPath)),
+    Row::new("proxy_ssl_server_name", LEVELS, ONE, To::Key(&["upstream", "tls", "server_name"], As::Flag)),
+    Row::new("proxy_ssl_name", LEVELS, ONE, To::Key(&["upstream", "tls", "name"], As::Text)),
+    Row::new(
+        "proxy_ssl_certificate",
+        LEVELS,
+        ONE,
+        To::Key(&["upstream", "tls", "certificate"], As::ConfPath),
+    ),
+    Row::new("proxy_ssl_certificate_key", LEVELS, ONE, To::Key(&["upstream", "tls", "key"], As::ConfPath)),
+    Row::new(
+        "proxy_ssl_session_reuse",
+        LEVELS,
+        ONE,
+        To::Key(&["upstream", "tls", "session_reuse"], As::Flag),
+    ),
+    Row::new("proxy_ssl_protocols", LEVELS, SOME, To::By(protocols, "upstream.tls.protocols")),
+    Row::new("proxy_ssl_ciphers", LEVELS, ONE, To::Key(&["upstream", "tls", "ciphers"], As::Text)),
+    Row::nothing("proxy_ssl_certificate_cache", LEVELS, SOME, "certificates are read once for each load"),
+    Row::nothing(
+        "proxy_ssl",
+        LEVELS,
+        ONE,
+        "write `https://` in `proxy_pass`: nginx has no such directive for HTTP",
+    ),
+    Row::nothing("proxy_send_lowat", LEVELS, ONE, "how bytes reach the kernel is the engine's business"),
+    Row::refused(
+        "proxy_ssl_password_file",
+        LEVELS,
+        ONE,
+        "keys with passwords are not built yet: decrypt the key",
+    ),
+    Row::refused(
+        "proxy_ssl_conf_command",
+        LEVELS,
+        TWO,
+        "it speaks of OpenSSL: TLS is done by rustls; remove it",
+    ),
+    Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
+    Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
+    Row::refused("proxy_buffering", LEVELS, ONE, BUFFER),
+    Row::refused("proxy_buffer_size", LEVELS, ONE, BUFFER),
+    Row::refused("proxy_buffers", LEVELS, TWO, BUFFER),
+    Row::refused("proxy_busy_buffers_size", LEVELS, ONE, BUFFER),
+    Row::refused("proxy_max_temp_file_size", LEVELS, ONE, BUFFER),
+    Row::refused("proxy_temp_file_write_size", LEVELS, ONE, BUFFER),
+    Row::refused("proxy_limit_rate", LEVELS, ONE, "rates are not built yet"),
+    Row::refused("proxy_redirect", LEVELS, ONE_OR_TWO, "it is not built yet"),
+    Row::refused("proxy_cookie_domain", LEVELS, ONE_OR_TWO, "it is not built yet"),
+    Row::refused("proxy_cookie_path", LEVELS, ONE_OR_TWO, "it is not built yet"),
+    Row::refused("proxy_cookie_flags", LEVELS, SOME, "it is not built yet"),
+    Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),
+    Row::refused("proxy_store_access", LEVELS, SOME, NOT_PLUS),
+    Row::refused("proxy_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
+    Row::refused("proxy_force_ranges", LEVELS, ONE, NOT_PLUS),
+    Row::refused("proxy_pass_trailers", LEVELS, ONE, NOT_PLUS),
+];
+
+fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let url = directive.arg(0);
+    let (url, note) = match url {
+        // The guide's form; nginx wants the scheme.
+        _ if url.starts_with("unix:") => {
+            (format!("http://{url}"), Some("read as `http://unix:...`: nginx wants the scheme"))
+        }
+        _ => (url.to_owned(), None),
+    };
+    let lower = url.to_ascii_lowercase();
+    if !url.contains('$') && !lower.starts_with("http://") && !lower.starts_with("https://") {
+        return Err(invalid(directive, 0, "invalid URL prefix"));
+    }
+    if convert.frame().section.has(&["return"]) {
+        return different("it is never reached: `return` answers first");
+    }
+    convert.set(Target::Here, &["proxy_pass"], Value::text(url).at(directive.place_of(0)), &directive.place);
+    note.map_or(Ok(Done::AsWritten), different)
+}
+
+fn method(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if directive.arg(0).contains('$') {
+        return refuse("a variable here is not built yet: write the method");
+    }
+    let value = convert.value(directive, 0, As::Text)?;
+    convert.set(Target::Here, &["upstream", "method"], value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn version(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let version = args::one_of(directive, 0, &["1.0", "1.1", "2"])?;
+    if version == "2" {
+        return refuse("HTTP/2 to upstreams is not built yet");
+    }
+    let value = Value::text(version).at(directive.place_of(0));
+    convert.set(Target::Here, &["upstream", "http_version"], value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let mut text = directive.arg(0).to_owned();
+    if directive.args().len() == 2 {
+        if directive.arg(1) != "transparent" {
+            return Err(invalid(directive, 1, format!("invalid parameter \"{}\"", directive.arg(1))));
+        }
+        text.push_str(" transparent");
+    }
+    convert.set(
+        Target::Here,
+        &["upstream", "bind"],
+        Value::text(text).at(directive.place_of(0)),
+        &directive.place,
+    );
+    Ok(Done::AsWritten)
+}
+
+fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    const CONDITIONS: [&str; 14] = [
+        "error",
+        "timeout",
+        "denied",
+        "invalid_header",
+        "non_idempotent",
+        "http_500",
+        "http_502",
+        "http_503",
+        "http_504",
+        "http_403",
+        "http_404",
+        "http_429",
+        "updating",
+        "off",
+    ];
+    let mut words = Vec::new();
+    for index in 0..directive.args().len() {
+        let word = args::one_of(directive, index, &CONDITIONS)?;
+        if word != "updating" {
+            words.push(Value::text(word).at(directive.place_of(index)));
+        }
+    }
+    convert.set(Target::Here, &["retry", "on"], Value::List(words), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+/// Old protocols are left out: nobody should miss them.
+pub(super) fn modern(directive: &Directive) -> Result<(Vec<Value>, bool), crate::convert::Stop> {
+    const ALL: [&str; 6] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+    let mut words = Vec::new();
+    let mut old = false;
+    for index in 0..directive.args().len() {
+        let word = args::one_of(directive, index, &ALL)?;
+        if matches!(word, "TLSv1.2" | "TLSv1.3") {
+            words.push(Value::text(word).at(directive.place_of(index)));
+        } else {
+            old = true;
+        }
+    }
+    Ok((words, old))
+}
+
+fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let (words, old) = modern(directive)?;
+    if words.is_empty() {
+        return refuse("TLS before 1.2 is not built: write TLSv1.2 or TLSv1.3");
+    }
+    convert.set(Target::Here, &["upstream", "tls", "protocols"], Value::List(words), &directive.place);
+    if old { different("TLS before 1.2 is not spoken") } else { Ok(Done::AsWritten) }
+}

@@ -1,0 +1,102 @@
+//! Modules of nginx that are not built, now or ever.
+
+use crate::context::Contexts;
+use crate::row::{ANY, Args, BLOCK_ONE_OR_TWO, BLOCK_TWO, NONE, Row};
+
+const HTTP: Contexts = Contexts::HTTP;
+const LOCATION: Contexts = Contexts::LOCATION;
+const LEVELS: Contexts = Contexts::LEVELS;
+const ALL: Contexts = Contexts::LEVELS_IF;
+
+const CACHE: &str = "the cache is not built yet";
+const FASTCGI: &str = "FastCGI is not built yet";
+const OTHER: &str =
+    "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
+const GRPC: &str = "gRPC is not built yet";
+const LIMIT: &str = "limits of requests and connections are not built yet";
+const COMPRESSION: &str = "responses are sent as they are: compression is not built yet";
+const BODY: &str = "changing the bodies of responses is not built";
+const REQUEST: &str = "subrequests are not built";
+const DAV: &str = "writing files is not built";
+const NEVER: &str = "it is not built";
+const VARIABLE: &str = "this kind of variable is not built yet";
+
+macro_rules! rows {
+    ($($contexts:ident, $args:expr, $verdict:ident, $note:ident: $($name:literal)*;)*) => {
+        &[$($(Row::$verdict($name, $contexts, $args, $note),)*)*]
+    };
+}
+
+pub(crate) const ROWS: &[Row] = rows! {
+    HTTP, ANY, refused, CACHE: "proxy_cache_path" "fastcgi_cache_path" "uwsgi_cache_path" "scgi_cache_path";
+    LEVELS, ANY, refused, CACHE: "proxy_cache" "proxy_cache_background_update" "proxy_cache_bypass"
+        "proxy_cache_convert_head" "proxy_cache_key" "proxy_cache_lock" "proxy_cache_lock_age"
+        "proxy_cache_lock_timeout" "proxy_cache_max_range_offset" "proxy_cache_methods" "proxy_cache_min_uses"
+        "proxy_cache_purge" "proxy_cache_revalidate" "proxy_cache_use_stale" "proxy_cache_valid" "proxy_no_cache"
+        "slice";
+    LEVELS, ANY, refused, FASTCGI: "fastcgi_bind" "fastcgi_buffer_size" "fastcgi_buffering" "fastcgi_buffers"
+        "fastcgi_busy_buffers_size" "fastcgi_cache" "fastcgi_cache_background_update" "fastcgi_cache_bypass"
+        "fastcgi_cache_convert_head" "fastcgi_cache_key" "fastcgi_cache_lock" "fastcgi_cache_lock_age"
+        "fastcgi_cache_lock_timeout" "fastcgi_cache_max_range_offset" "fastcgi_cache_methods"
+        "fastcgi_cache_min_uses" "fastcgi_cache_purge" "fastcgi_cache_revalidate" "fastcgi_cache_use_stale"
+        "fastcgi_cache_valid" "fastcgi_catch_stderr" "fastcgi_connect_timeout" "fastcgi_force_ranges"
+        "fastcgi_hide_header" "fastcgi_ignore_client_abort" "fastcgi_ignore_headers" "fastcgi_index"
+        "fastcgi_intercept_errors" "fastcgi_keep_conn" "fastcgi_limit_rate" "fastcgi_max_temp_file_size"
+        "fastcgi_next_upstream" "fastcgi_next_upstream_timeout" "fastcgi_next_upstream_tries" "fastcgi_no_cache"
+        "fastcgi_param" "fastcgi_pass_header" "fastcgi_pass_request_body" "fastcgi_pass_request_headers"
+        "fastcgi_read_timeout" "fastcgi_request_buffering" "fastcgi_send_lowat" "fastcgi_send_timeout"
+        "fastcgi_socket_keepalive" "fastcgi_split_path_info" "fastcgi_store" "fastcgi_store_access"
+        "fastcgi_temp_file_write_size";
+    INNER, ANY, refused, FASTCGI: "fastcgi_pass";
+    INNER, ANY, refused, OTHER: "uwsgi_pass" "scgi_pass" "memcached_pass" "tunnel_pass";
+    LEVELS, ANY, refused, OTHER: "uwsgi_param" "scgi_param" "uwsgi_read_timeout" "uwsgi_send_timeout"
+        "uwsgi_connect_timeout" "uwsgi_buffering" "uwsgi_buffers" "uwsgi_buffer_size" "uwsgi_request_buffering"
+        "uwsgi_pass_request_body" "uwsgi_pass_request_headers" "uwsgi_intercept_errors" "uwsgi_hide_header"
+        "uwsgi_pass_header" "uwsgi_ignore_headers" "uwsgi_next_upstream" "uwsgi_modifier1" "uwsgi_modifier2"
+        "uwsgi_ssl_certificate" "uwsgi_ssl_certificate_key" "uwsgi_ssl_conf_command" "uwsgi_ssl_name"
+        "uwsgi_ssl_password_file" "uwsgi_ssl_server_name" "uwsgi_ssl_session_reuse" "uwsgi_ssl_trusted_certificate"
+        "uwsgi_ssl_verify" "uwsgi_ssl_ciphers" "uwsgi_ssl_protocols" "uwsgi_cache" "uwsgi_cache_key" "uwsgi_cache_valid"
+        "scgi_read_timeout" "scgi_send_timeout" "scgi_connect_timeout" "scgi_buffering" "scgi_buffers"
+        "scgi_buffer_size" "scgi_request_buffering" "scgi_pass_request_body" "scgi_intercept_errors"
+        "scgi_hide_header" "scgi_cache" "scgi_cache_key" "scgi_cache_valid" "memcached_connect_timeout"
+        "memcached_read_timeout" "memcached_send_timeout" "memcached_next_upstream" "memcached_gzip_flag"
+        "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
+        "tunnel_next_upstream_timeout" "tunnel_next_upstream_tries" "tunnel_bind" "tunnel_buffer_size";
+    INNER, ANY, refused, GRPC: "grpc_pass";
+    LEVELS, ANY, refused, GRPC: "grpc_bind" "grpc_buffer_size" "grpc_connect_timeout" "grpc_hide_header"
+        "grpc_ignore_headers" "grpc_intercept_errors" "grpc_next_upstream" "grpc_next_upstream_timeout"
+        "grpc_next_upstream_tries" "grpc_pass_header" "grpc_read_timeout" "grpc_send_timeout" "grpc_set_header"
+        "grpc_socket_keepalive" "grpc_ssl_certificate" "grpc_ssl_certificate_key" "grpc_ssl_ciphers"
+        "grpc_ssl_conf_command" "grpc_ssl_crl" "grpc_ssl_name" "grpc_ssl_password_file" "grpc_ssl_protocols"
+        "grpc_ssl_server_name" "grpc_ssl_session_reuse" "grpc_ssl_trusted_certificate" "grpc_ssl_verify"
+        "grpc_ssl_verify_depth";
+    HTTP, ANY, refused, LIMIT: "limit_req_zone" "limit_conn_zone";
+    LEVELS, ANY, refused, LIMIT: "limit_req" "limit_req_dry_run" "limit_req_log_level" "limit_req_status" "limit_conn"
+        "limit_conn_dry_run" "limit_conn_log_level" "limit_conn_status";
+    ALL, ANY, nothing, COMPRESSION: "gzip";
+    LEVELS, ANY, nothing, COMPRESSION: "gzip_buffers" "gzip_comp_level" "gzip_disable" "gzip_http_version"
+        "gzip_min_length" "gzip_proxied" "gzip_types" "gzip_vary" "gzip_static" "gunzip" "gunzip_buffers" "brotli"
+        "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
+        "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
+    ALL, ANY, refused, BODY: "ssi" "sub_filter" "charset";
+    LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
+        "ssi_value_length" "sub_filter_last_modified" "sub_filter_once" "sub_filter_types" "add_before_body"
+        "add_after_body" "addition_types" "source_charset" "override_charset" "charset_types" "xslt_stylesheet"
+        "image_filter" "early_hints";
+    HTTP, CHARSET_MAP, refused, BODY: "charset_map";
+    LEVELS, ANY, refused, REQUEST: "auth_request" "auth_request_set" "mirror" "mirror_request_body";
+    LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
+    LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
+        "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
+        "userid_service" "autoindex" "autoindex_exact_size" "autoindex_format" "autoindex_localtime"
+        "random_index" "valid_referers" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
+        "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
+    LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";
+    HTTP, GEO, refused, VARIABLE: "geo";
+    HTTP, BLOCK_TWO, refused, VARIABLE: "split_clients";
+    HTTP, ANY, refused, VARIABLE: "geoip_country" "geoip_city" "geoip_org" "geoip_proxy" "geoip_proxy_recursive";
+};
+
+const INNER: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
+const GEO: Args = BLOCK_ONE_OR_TWO;
+const CHARSET_MAP: Args = BLOCK_TWO;

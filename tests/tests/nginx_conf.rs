@@ -1,0 +1,212 @@
+//! An nginx.conf that is run as it is, imported, checked, explained.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
+
+use std::fs;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use propylon_tests::{LIMIT, Origin, Propylon, Signal, address, binary, lossy, raw_request, until};
+
+const CONF: &str = "
+worker_processes 1;
+error_log error.log debug;
+events { }
+http {
+    log_format short '$request_uri $status';
+    access_log access.log short;
+    map $arg_a $mapped { default none; ~^x(?<rest>.*)$ \"x and $rest\"; }
+    upstream app { server @ORIGIN@; }
+    server {
+        listen @LISTEN@;
+        server_name example.com;
+        add_header X-Level server always;
+        error_page 404 /missing;
+        location / { proxy_pass http://app; proxy_set_header X-Mapped $mapped; }
+        location /api/ { proxy_pass http://app/v1/; }
+        location /outer/ {
+            add_header X-Level outer;
+            location /outer/inner/ { return 200 inner; }
+            location ~ \\.txt$ { return 200 text; }
+            return 200 outer;
+        }
+        location = /missing { internal; return 404 \"nothing here\\n\"; }
+        location = /gone { return 410; }
+        location = /away { return 301 /to; }
+    }
+    server { listen @LISTEN@; server_name other.example.com; return 204; }
+}
+";
+
+fn conf(listen: std::net::SocketAddr, origin: &Origin) -> String {
+    CONF.replace("@LISTEN@", &listen.to_string()).replace("@ORIGIN@", &origin.address().to_string())
+}
+
+fn propylon(args: &[&str]) -> Output {
+    Command::new(binary()).args(args).output().expect("propylon runs")
+}
+
+/// Import, then run, and a direct run: the same requests give the same answers.
+#[test]
+fn a_direct_run_is_an_import_and_a_run() {
+    let origin = Origin::echo();
+    let listen = address();
+    let text = conf(listen, &origin);
+    let ask = || {
+        [
+            "/",
+            "/x?a=x1",
+            "/api/users?b",
+            "/outer/",
+            "/outer/inner/a",
+            "/outer/a.txt",
+            "/missing",
+            "/gone",
+            "/away",
+            "/outer",
+        ]
+        .map(|path| {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n");
+            let answer = raw_request(listen, request.as_bytes()).unwrap();
+            let mut fields = answer.head.by_name();
+            fields.remove("date");
+            let text = |values: Vec<Vec<u8>>| values.iter().map(|value| lossy(value)).collect::<Vec<_>>();
+            let fields: Vec<_> = fields.into_iter().map(|(name, values)| (name, text(values))).collect();
+            let fields = format!("{} {fields:?}", answer.status);
+            (path, fields, lossy(&answer.body))
+        })
+    };
+    let direct = Propylon::start_nginx(&text);
+    let first = ask();
+    let logged = direct.lines("access.log", first.len());
+    drop(direct);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nginx.conf");
+    fs::write(&path, &text).unwrap();
+    let imported = propylon(&["import", path.to_str().unwrap()]);
+    assert_eq!(imported.status.code(), Some(0), "{}", lossy(&imported.stderr));
+    let toml = lossy(&imported.stdout).replace("pid_file = \"logs/nginx.pid\"", "");
+    let by_import = Propylon::start(&toml);
+    let second = ask();
+    assert_eq!(first, second);
+    assert_eq!(logged, by_import.lines("access.log", second.len()));
+    assert!(first[0].1.contains("nginx/"), "{}", first[0].1);
+    assert!(first[2].2.contains("GET /v1/users?b"), "{}", first[2].2);
+    assert!(first[1].2.contains("X-Mapped: x and 1"), "{}", first[1].2);
+}
+
+#[test]
+fn a_bad_file_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, log) = (dir.path().join("nginx.conf"), dir.path().join("error.log"));
+    fs::write(&path, "events { }\nhttp {\n  server { listen 80; ssi on; locaton / { } }\n}\n").unwrap();
+    let [conf, prefix, log] = [path.as_path(), dir.path(), log.as_path()].map(|path| path.to_str().unwrap());
+    let output = propylon(&["run", "--nginx-conf", conf, "--prefix", prefix, "--error-log", log]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("[emerg] unknown directive \"locaton\" in {conf}:3");
+    assert!(lossy(&output.stderr).contains(&expected), "{}", lossy(&output.stderr));
+    assert!(lossy(&output.stderr).contains("did you mean \"location\"?"), "{}", lossy(&output.stderr));
+    let logged = fs::read_to_string(log).unwrap();
+    assert!(logged.contains("[emerg]") && logged.contains("\"locaton\""), "{logged}");
+    let check = propylon(&["check", "--nginx-conf", conf, "--prefix", prefix]);
+    assert_eq!(check.status.code(), Some(1));
+    fs::write(&path, "events { }\nhttp { server { listen 127.0.0.1:80; ssi on; } }\n").unwrap();
+    let output = propylon(&["run", "--nginx-conf", conf, "--prefix", prefix]);
+    assert_eq!(output.status.code(), Some(1), "what is refused is not left out in silence");
+    assert!(lossy(&output.stderr).contains("\"ssi\" cannot be converted"), "{}", lossy(&output.stderr));
+    let import = propylon(&["import", conf]);
+    assert_eq!(import.status.code(), Some(1));
+    assert!(lossy(&import.stdout).contains("# REFUSED: ssi on;"), "{}", lossy(&import.stdout));
+}
+
+#[test]
+fn signals_and_the_pid_file() {
+    let origin = Origin::echo();
+    let listen = address();
+    let mut propylon = Propylon::start_nginx(&conf(listen, &origin));
+    assert_eq!(propylon.read("propylon.pid").trim(), propylon.id().to_string());
+    let status = |host: &str| {
+        raw_request(
+            listen,
+            format!("GET /gone HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+        .unwrap()
+        .status
+    };
+    assert_eq!((status("example.com"), status("other.example.com")), (410, 204));
+    fs::write(propylon.path("nginx.conf"), conf(listen, &origin).replace("410", "418")).unwrap();
+    propylon.signal(Signal::HUP);
+    until("the end of the old generation", LIMIT, || {
+        propylon.error_log().contains("exited with code").then_some(())
+    });
+    assert_eq!(status("example.com"), 418);
+    let log = propylon.error_log();
+    assert!(
+        log.lines().any(|line| line.contains("[notice]") && line.contains("exited with code 0")),
+        "{log}"
+    );
+    assert!(!log.contains("[alert]") && !log.contains("[emerg]"), "{log}");
+    fs::write(propylon.path("nginx.conf"), "nonsense;").unwrap();
+    propylon.signal(Signal::HUP);
+    until("the refusal", LIMIT, || {
+        propylon.error_log().contains("unknown directive \"nonsense\"").then_some(())
+    });
+    assert_eq!(status("example.com"), 418, "the old one stays");
+    fs::rename(propylon.path("access.log"), propylon.path("access.log.1")).unwrap();
+    propylon.signal(Signal::USR1);
+    until("the log opened anew", LIMIT, || propylon.path("access.log").exists().then_some(()));
+    propylon.signal(Signal::QUIT);
+    assert!(propylon.ended(Duration::from_secs(10)).success());
+    assert!(!propylon.path("propylon.pid").exists(), "the pid file is removed");
+}
+
+#[test]
+fn explain_and_dump_name_the_lines_of_the_nginx_conf() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nginx.conf");
+    fs::create_dir(dir.path().join("conf.d")).unwrap();
+    fs::write(
+        dir.path().join("conf.d/b.conf"),
+        "\nserver {\n  listen 127.0.0.1:81;\n  location /x { return 200 b; }\n}\n",
+    )
+    .unwrap();
+    fs::write(
+        &path,
+        "events { }\nhttp {\n  access_log off;\n  send_timeout 5;\n  include conf.d/*.conf;\n}\n",
+    )
+    .unwrap();
+    let conf = path.to_str().unwrap();
+    let included = dir.path().join("conf.d/b.conf");
+    let explained = propylon(&["explain", "--nginx-conf", conf, "http://a:81/x"]);
+    let text = lossy(&explained.stdout);
+    assert!(
+        text.contains(&format!("location  /x, {}:4", included.display())),
+        "{text}{}",
+        lossy(&explained.stderr)
+    );
+    assert!(text.contains(&format!("[defaults], {conf}:4")), "{text}");
+    let dump = propylon(&["check", "--dump", "--nginx-conf", conf]);
+    assert_eq!(dump.status.code(), Some(0), "{}", lossy(&dump.stderr));
+    let text = lossy(&dump.stdout);
+    assert!(text.contains(&format!("[[server]] # {}:2", included.display())), "{text}");
+}
+
+#[test]
+fn globals_stand_before_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("propylon.toml");
+    fs::write(&path, "[runtime]\nworkers = 4\n[[server]]\nlisten = [\"127.0.0.1:80\"]\nreturn = [204]\n")
+        .unwrap();
+    let toml = path.to_str().unwrap();
+    let wrong = propylon(&["check", "--config", toml, "--globals", "worker_processes x;"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(lossy(&wrong.stderr).contains("in command line:1"), "{}", lossy(&wrong.stderr));
+    let right = propylon(&["check", "--config", toml, "--globals", "worker_processes 2; pid a.pid;"]);
+    assert_eq!(right.status.code(), Some(0), "{}", lossy(&right.stderr));
+}
