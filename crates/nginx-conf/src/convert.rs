@@ -342,6 +342,9 @@ impl<'a> Convert<'a> {
     fn refuse(&mut self, directive: &Directive, why: &str) {
         self.frame_mut().refused = true;
         self.pending.push(format!(" REFUSED: {} ({why})", one_line(&directive.place)));
+        if directive.block().is_some() {
+            self.pending.extend(directive.beside.clone());
+        }
         self.refuse_all(directive, why);
     }
 

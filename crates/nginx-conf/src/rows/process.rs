@@ -63,7 +63,9 @@ pub(crate) const ROWS: &[Row] = &[
 fn events(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if let Some(block) = directive.block() {
         let frame = convert.inside(Frame::new(EVENTS, Section::default(), ""), block);
-        convert.frame_mut().section.append(frame.section);
+        let top = &mut convert.frame_mut().section;
+        directive.beside.iter().for_each(|comment| top.comment(comment.clone()));
+        top.append(frame.section);
     }
     Ok(Done::AsWritten)
 }
