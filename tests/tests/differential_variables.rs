@@ -78,6 +78,8 @@ const EQUAL: &[&str] = &[
     "binary_remote_addr",
     "mapped",
     "hosted",
+    "placed",
+    "divided",
     "request_completion",
 ];
 

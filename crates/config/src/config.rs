@@ -88,7 +88,16 @@ pub(crate) static TABLE: Table = Table {
             nginx: "log_format",
             ..top("log_format", log_format::KIND, "Lines of the access log by name: a template, or a table.")
         },
-        Key { nginx: "map", ..top("map", map::KIND, "Variables made from others, by name.") },
+        Key { nginx: "map", ..top("map", map::MAPS, "Variables made from others, by name.") },
+        Key { nginx: "geo", ..top("geo", map::GEOS, "Variables made from addresses, by name.") },
+        Key {
+            nginx: "split_clients",
+            ..top(
+                "split_clients",
+                map::SPLITS,
+                "Variables with one of several values for each client, by name.",
+            )
+        },
         Key {
             nginx: "resolver",
             ..top("resolver", resolver::KIND, "Who is asked for the addresses of names; false: nobody.")
@@ -208,7 +217,7 @@ fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) 
 fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
     let names = group_names(cx, root);
-    map::read(cx, table("map"), names);
+    map::read(cx, [table("map"), table("geo"), table("split_clients")], names);
     log_format::read(cx, table("log_format"));
     let resolver = resolver::read(cx, root);
     balance::read(cx, table("upstream"));

@@ -287,7 +287,7 @@ fn ignorable(cx: &mut Context, text: &str, span: Range<usize>) -> Option<HeaderN
     None
 }
 
-fn peer(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Peer> {
+pub(crate) fn peer(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Peer> {
     if text == "unix:" {
         return Some(Peer::Unix);
     }

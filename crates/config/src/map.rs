@@ -1,13 +1,15 @@
-//! The table `map`: variables made from others.
+//! The tables `map`, `geo` and `split_clients`: variables made from others.
 
 use std::ops::Range;
 
+use ipnet::IpNet;
 use propylon_vars::{Definitions, Place};
 use toml::de::{DeTable, DeValue};
 
+use crate::headers::{self, Peer};
 use crate::key::{Key, Kind, Need, Table};
 use crate::pattern;
-use crate::reader::Context;
+use crate::reader::{Context, Value};
 use crate::report::Diagnostic;
 
 const MAP: Table = Table {
@@ -43,22 +45,101 @@ const MAP: Table = Table {
             nginx: "map ... hostnames",
             doc: "Whether patterns may be host names such as \"*.example.com\", \".example.com\" and \"www.example.*\".",
         },
+        VOLATILE,
+    ],
+    unbuilt: &[],
+};
+
+const GEO: Table = Table {
+    name: "geo.NAME",
+    doc: "The variable `$NAME`: the value of the smallest network that an address is in.",
+    keys: &[
         Key {
-            name: "volatile",
+            name: "key",
+            kind: Kind::Template,
+            need: Need::Default("\"$remote_addr\""),
+            nginx: "geo",
+            doc: "The address that is looked up; what is none counts as 255.255.255.255.",
+        },
+        Key {
+            name: "default",
+            kind: Kind::Template,
+            need: Need::Default("\"\""),
+            nginx: "geo ... default",
+            doc: "The value of an address that is in none of the networks.",
+        },
+        Key {
+            name: "values",
+            kind: Kind::Names(&Kind::Template),
+            need: Need::Default("{}"),
+            nginx: "geo",
+            doc: "Networks and their values: \"10.0.0.0/8\", \"2001:db8::/32\", \"10.0.0.1\", \"10.0.0.1-10.0.0.9\".",
+        },
+        Key {
+            name: "proxies",
+            kind: Kind::List(&Kind::Text { hint: "an address or a network such as \"10.0.0.0/8\"" }),
+            need: Need::Default("[]"),
+            nginx: "geo ... proxy",
+            doc: "Where the address is one of these, the last one in X-Forwarded-For takes its place.",
+        },
+        Key {
+            name: "proxy_recursive",
             kind: Kind::Bool,
             need: Need::Default("false"),
-            nginx: "map ... volatile",
-            doc: "Whether the value is looked up at every use, not once for a request.",
+            nginx: "geo ... proxy_recursive",
+            doc: "Whether the last address that is none of `proxies` takes it.",
+        },
+        VOLATILE,
+    ],
+    unbuilt: &[],
+};
+
+const SPLIT_CLIENTS: Table = Table {
+    name: "split_clients.NAME",
+    doc: "The variable `$NAME`: each key belongs to one of some shares, always to the same.",
+    keys: &[
+        Key {
+            name: "key",
+            kind: Kind::Template,
+            need: Need::Required,
+            nginx: "split_clients",
+            doc: "What is divided.",
+        },
+        Key {
+            name: "values",
+            kind: Kind::Names(&Kind::Template),
+            need: Need::Required,
+            nginx: "split_clients",
+            doc: "Shares and their values, in order: \"0.5%\", and \"*\" for what is left.",
         },
     ],
     unbuilt: &[],
 };
 
-pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&MAP));
+const VOLATILE: Key = Key {
+    name: "volatile",
+    kind: Kind::Bool,
+    need: Need::Default("false"),
+    nginx: "map ... volatile",
+    doc: "Whether the value is looked up at every use, not once for a request.",
+};
 
-/// Compiles all maps, and makes the names of regex groups known. Regex patterns of maps define names too.
-pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, mut names: Vec<(String, Range<usize>)>) {
-    let maps: Vec<Source<'_>> = table.into_iter().flatten().filter_map(Source::new).collect();
+pub(crate) const MAPS: Kind = Kind::Names(&Kind::Table(&MAP));
+pub(crate) const GEOS: Kind = Kind::Names(&Kind::Table(&GEO));
+pub(crate) const SPLITS: Kind = Kind::Names(&Kind::Table(&SPLIT_CLIENTS));
+
+/// Compiles all maps: those of the tables `map`, `geo` and `split_clients`. Makes the names of regex groups known, which
+/// patterns of maps define too.
+pub(crate) fn read(
+    cx: &mut Context,
+    tables: [Option<&DeTable<'_>>; 3],
+    mut names: Vec<(String, Range<usize>)>,
+) {
+    let kinds = [Patterns::Texts, Patterns::Networks, Patterns::Shares];
+    let mut maps: Vec<Source<'_>> = Vec::new();
+    for (table, kind) in tables.into_iter().zip(kinds) {
+        maps.extend(table.into_iter().flatten().filter_map(|entry| Source::new(cx, kind, entry)));
+    }
     names.extend(maps.iter().flat_map(|map| map.group_names(cx)));
     let mut builder = Definitions::builder();
     for map in &maps {
@@ -110,8 +191,19 @@ fn fallback(maps: &[Source<'_>], names: &[(String, Range<usize>)]) -> Definition
     valid.fold(Definitions::builder(), propylon_vars::Builder::name).build().unwrap_or_default()
 }
 
+/// What the patterns of a map are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patterns {
+    Texts,
+    Networks,
+    Shares,
+}
+
 /// A map as it is written.
 struct Source<'s> {
+    patterns: Patterns,
+    proxies: Vec<IpNet>,
+    proxy_recursive: bool,
     name: &'s str,
     span: Range<usize>,
     key: Text<'s>,
@@ -125,6 +217,8 @@ type Text<'s> = (&'s str, Range<usize>);
 
 impl<'s> Source<'s> {
     fn new(
+        cx: &mut Context,
+        patterns: Patterns,
         (name, value): (&'s toml::Spanned<toml::de::DeString<'s>>, &'s toml::Spanned<DeValue<'s>>),
     ) -> Option<Self> {
         let table = value.get_ref().as_table()?;
@@ -132,10 +226,14 @@ impl<'s> Source<'s> {
         let flag = |key: &str| table.get(key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
         let values = table.get("values").and_then(|values| values.get_ref().as_table());
         let values = values.into_iter().flatten();
+        let address = || if patterns == Patterns::Networks { ("$remote_addr", 0..0) } else { ("", 0..0) };
         Some(Self {
+            patterns,
+            proxies: table.get("proxies").map(|value| networks(cx, value)).unwrap_or_default(),
+            proxy_recursive: flag("proxy_recursive"),
             name: name.get_ref(),
             span: name.span(),
-            key: text("key").unwrap_or_default(),
+            key: text("key").unwrap_or_else(address),
             default: text("default"),
             values: values
                 .filter_map(|(key, value)| Some(((key.get_ref().as_ref(), key.span()), self::text(value)?)))
@@ -146,7 +244,12 @@ impl<'s> Source<'s> {
     }
 
     fn definition(&self) -> propylon_vars::Map {
-        let mut map = propylon_vars::Map::new(self.name, self.key.0);
+        let mut map = match self.patterns {
+            Patterns::Texts => propylon_vars::Map::new(self.name, self.key.0),
+            Patterns::Networks => propylon_vars::Map::geo(self.name, self.key.0)
+                .proxies(self.proxies.iter().copied(), self.proxy_recursive),
+            Patterns::Shares => propylon_vars::Map::split_clients(self.name, self.key.0),
+        };
         if let Some((text, _)) = &self.default {
             map = map.default(*text);
         }
@@ -163,7 +266,8 @@ impl<'s> Source<'s> {
     }
 
     fn group_names(&self, cx: &Context) -> Vec<(String, Range<usize>)> {
-        let regexes = self.values.iter().filter(|((pattern, _), _)| pattern.starts_with('~'));
+        let texts = self.patterns == Patterns::Texts;
+        let regexes = self.values.iter().filter(|((pattern, _), _)| texts && pattern.starts_with('~'));
         regexes.flat_map(|((text, span), _)| group_places(cx, text, span)).collect()
     }
 
@@ -178,6 +282,16 @@ impl<'s> Source<'s> {
         };
         found.cloned().unwrap_or((self.name, self.span.clone()))
     }
+}
+
+fn networks(cx: &mut Context, value: &Value<'_>) -> Vec<IpNet> {
+    let items = value.get_ref().as_array().into_iter().flatten();
+    let peers = items.filter_map(|item| headers::peer(cx, item.get_ref().as_str()?, item.span()));
+    let networks = peers.filter_map(|peer| match peer {
+        Peer::Net(network) => Some(network),
+        Peer::Unix => None, // has no address that could stand for another
+    });
+    networks.collect()
 }
 
 /// The names of a regex's groups, each with the place of its group.

@@ -4,9 +4,12 @@ use propylon_exchange::Keep;
 
 use crate::code::Code;
 use crate::definitions::Inner;
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Patterns, Proxies};
+use crate::map::Kind;
+use crate::networks::Networks;
 use crate::parse::is_name;
 use crate::scope::Scope;
+use crate::shares::Shares;
 use crate::table::Table;
 use crate::variable::Variable;
 use crate::{Context, DefinitionError, DefinitionErrorKind, Definitions, Map, Place, names};
@@ -53,10 +56,10 @@ impl Builder {
     pub fn build(self) -> Result<Definitions, Vec<DefinitionError>> {
         let Self { maps: sources, names } = self;
         let mut errors = Vec::new();
-        let tables: Vec<Table> = sources.iter().map(|map| table(map, &mut errors)).collect();
-        let scope = declare(&sources, &tables, &names, &mut errors);
+        let patterns: Vec<Patterns> = sources.iter().map(|map| patterns(map, &mut errors)).collect();
+        let scope = declare(&sources, &patterns, &names, &mut errors);
         let maps: Vec<Lookup> =
-            sources.iter().zip(tables).map(|(map, table)| compile(map, table, &scope, &mut errors)).collect();
+            sources.iter().zip(patterns).map(|(map, each)| compile(map, each, &scope, &mut errors)).collect();
         let place = |error: &DefinitionError| sources.iter().position(|map| *map.name == *error.definition());
         errors.sort_by_key(|error| place(error).unwrap_or(sources.len()));
         errors.extend(circles(&sources, &maps));
@@ -72,18 +75,38 @@ impl Builder {
 type Errors = Vec<DefinitionError>;
 
 /// The patterns of a map.
-fn table(map: &Map, errors: &mut Errors) -> Table {
-    let mut table = Table::default();
+fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
+    let (mut table, mut networks, mut shares) = (Table::default(), Networks::default(), Shares::default());
+    let mut fault = |n: usize, kind: DefinitionErrorKind| {
+        let length = map.values.get(n).map_or(0, |(pattern, _)| pattern.len());
+        errors.push(DefinitionError::new(&map.name, Place::Pattern(n), 0..length, kind));
+    };
     for (n, (pattern, _)) in map.values.iter().enumerate() {
-        if let Err(kind) = table.add(pattern, map.hostnames, n) {
-            errors.push(DefinitionError::new(&map.name, Place::Pattern(n), 0..pattern.len(), kind));
+        let added = match map.kind {
+            Kind::Texts => table.add(pattern, map.hostnames, n),
+            Kind::Networks => networks.add(pattern, n),
+            Kind::Shares => shares.add(pattern, n),
+        };
+        if let Err(kind) = added {
+            fault(n, kind);
         }
     }
-    table
+    if let Err(n) = networks.finish() {
+        let pattern = map.values.get(n).map(|(pattern, _)| pattern.clone()).unwrap_or_default();
+        fault(n, DefinitionErrorKind::Overlap(pattern));
+    }
+    match map.kind {
+        Kind::Texts => Patterns::Texts(table),
+        Kind::Networks => {
+            let proxies = Proxies { networks: map.proxies.clone(), recursive: map.proxy_recursive };
+            Patterns::Networks(networks, proxies)
+        }
+        Kind::Shares => Patterns::Shares(shares),
+    }
 }
 
 /// The names that templates may use: maps, further names, and the named groups of the maps' own expressions.
-fn declare(sources: &[Map], tables: &[Table], names: &[Box<str>], errors: &mut Errors) -> Scope {
+fn declare(sources: &[Map], patterns: &[Patterns], names: &[Box<str>], errors: &mut Errors) -> Scope {
     let mut scope = Scope::default();
     for (n, map) in sources.iter().enumerate() {
         let name = map.name.to_ascii_lowercase();
@@ -102,7 +125,8 @@ fn declare(sources: &[Map], tables: &[Table], names: &[Box<str>], errors: &mut E
             }
         }
     }
-    for (map, table) in sources.iter().zip(tables) {
+    for (map, patterns) in sources.iter().zip(patterns) {
+        let Patterns::Texts(table) = patterns else { continue };
         for (value, name) in table.names() {
             let Some(kind) = fault(name, scope.maps.contains_key(name)) else {
                 scope.names.insert(name.into());
@@ -126,7 +150,7 @@ fn fault(name: &str, taken: bool) -> Option<DefinitionErrorKind> {
     }
 }
 
-fn compile(map: &Map, table: Table, scope: &Scope, errors: &mut Errors) -> Lookup {
+fn compile(map: &Map, patterns: Patterns, scope: &Scope, errors: &mut Errors) -> Lookup {
     let mut compile = |text: &str, place: Place| {
         let mut faults = Vec::new();
         let code = Code::compile(text, Context::Request, scope, &mut faults);
@@ -141,7 +165,7 @@ fn compile(map: &Map, table: Table, scope: &Scope, errors: &mut Errors) -> Looku
     let values = map.values.iter().enumerate();
     let values = values.map(|(n, (_, template))| compile(template, Place::Value(n))).collect();
     let (hostnames, volatile) = (map.hostnames, map.volatile);
-    Lookup { key, table, values, default, hostnames, volatile, keep: Keep::default() }
+    Lookup { key, patterns, values, default, hostnames, volatile, keep: Keep::default() }
 }
 
 /// The maps that a map's templates name.

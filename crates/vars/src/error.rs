@@ -148,6 +148,18 @@ pub enum DefinitionErrorKind {
     /// A pattern stands twice in a map; case does not distinguish patterns.
     #[error("the pattern `{0}` stands twice")]
     DuplicatePattern(Box<str>),
+    /// A pattern of `geo` is neither an address nor a network nor a range.
+    #[error("`{0}` is no network")]
+    Network(Box<str>),
+    /// A network of `geo` stands twice, or shares a part of itself with another.
+    #[error("`{0}` overlaps another network")]
+    Overlap(Box<str>),
+    /// A pattern of `split_clients` is no share.
+    #[error("`{0}` is no share")]
+    Percent(Box<str>),
+    /// The shares of `split_clients` are more than a hundred percent.
+    #[error("the shares are more than 100%")]
+    TooMuch,
 }
 
 impl DefinitionError {
@@ -203,6 +215,14 @@ impl DefinitionError {
                 "a host name, `*.example.com`, `.example.com` or `www.example.*`".into()
             }
             DefinitionErrorKind::DuplicatePattern(_) => "each pattern once, in whatever case".into(),
+            DefinitionErrorKind::Network(_) => {
+                "an address, a network as `10.0.0.0/8`, or a range as `10.0.0.1-10.0.0.9`".into()
+            }
+            DefinitionErrorKind::Overlap(_) => "networks that are apart, or one within the other".into(),
+            DefinitionErrorKind::Percent(_) => {
+                "`0.5%`, with two digits behind the point at most, or `*`".into()
+            }
+            DefinitionErrorKind::TooMuch => "shares of 100% together at most".into(),
         }
     }
 

@@ -53,6 +53,8 @@
 //! | `$variable` in a directive's value | [`Definitions::template`] with [`Context::Request`] |
 //! | `log_format` | [`Definitions::template`] with [`Context::Log`], [`Template::write_with`] |
 //! | `map`, `hostnames`, `volatile`, `default` | [`Map`] |
+//! | `geo`, `ranges`, `proxy`, `proxy_recursive` | [`Map::geo`], [`Map::proxies`] |
+//! | `split_clients` | [`Map::split_clients`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //!
 //! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
@@ -80,11 +82,13 @@ mod fields;
 mod lookup;
 mod map;
 mod names;
+mod networks;
 mod out;
 mod parse;
 mod request_uri;
 mod scope;
 mod scratch;
+mod shares;
 mod state;
 mod table;
 mod template;

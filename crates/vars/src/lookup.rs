@@ -1,19 +1,40 @@
 //! A compiled map.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
-use propylon_exchange::Keep;
+use http::HeaderName;
+use ipnet::IpNet;
+use propylon_exchange::{Exchange, Keep};
 
 use crate::code::Code;
+use crate::networks::{self, Networks};
 use crate::scratch::Scratch;
+use crate::shares::Shares;
 use crate::state;
 use crate::table::{Hit, Table};
 use crate::variable::Scene;
+
+/// The patterns of a map, each leading to the number of its value.
+#[derive(Debug)]
+pub(crate) enum Patterns {
+    Texts(Table),
+    Networks(Networks, Proxies),
+    Shares(Shares),
+}
+
+/// Peers that tell whom they speak for.
+#[derive(Debug)]
+pub(crate) struct Proxies {
+    pub(crate) networks: Vec<IpNet>,
+    pub(crate) recursive: bool,
+}
 
 /// A compiled map.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     pub(crate) key: Code,
-    pub(crate) table: Table,
+    pub(crate) patterns: Patterns,
     pub(crate) values: Vec<Code>,
     pub(crate) default: Code,
     pub(crate) hostnames: bool,
@@ -39,11 +60,46 @@ impl Lookup {
         if self.hostnames && key.ends_with(b".") {
             key.pop();
         }
-        self.table.find(&key, &mut Scratch::take())
+        let value = match &self.patterns {
+            Patterns::Texts(table) => return table.find(&key, &mut Scratch::take()),
+            Patterns::Networks(networks, proxies) => {
+                networks.find(proxies.client(networks::address(&key), scene.exchange))
+            }
+            Patterns::Shares(shares) => shares.find(&key),
+        };
+        value.map(|value| Hit { value, captures: None })
     }
 
     /// All templates of it.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &Code> {
         [&self.key, &self.default].into_iter().chain(&self.values)
+    }
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+impl Proxies {
+    fn trust(&self, address: IpAddr) -> bool {
+        self.networks.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+
+    /// Whom the peer at `address` speaks for: itself, if it is none of these.
+    fn client(&self, mut address: IpAddr, exchange: &Exchange) -> IpAddr {
+        if !self.trust(address) {
+            return address;
+        }
+        let lines = exchange.head().map(|head| head.headers.get_all(X_FORWARDED_FOR));
+        let lines = lines.iter().flat_map(|lines| lines.iter().rev());
+        for entry in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+            let Some(named) = std::str::from_utf8(entry).ok().and_then(|text| text.trim().parse().ok())
+            else {
+                return address;
+            };
+            address = named;
+            if !self.recursive || !self.trust(address) {
+                return address;
+            }
+        }
+        address
     }
 }

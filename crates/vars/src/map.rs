@@ -1,5 +1,7 @@
 //! A map as it was written.
 
+use ipnet::IpNet;
+
 /// A map as it was written: a variable whose value is chosen by the value of a template.
 ///
 /// Given to [`Builder::map`](crate::Builder::map), which checks it.
@@ -18,6 +20,20 @@ pub struct Map {
     pub(crate) default: Option<Box<str>>,
     pub(crate) hostnames: bool,
     pub(crate) volatile: bool,
+    pub(crate) kind: Kind,
+    pub(crate) proxies: Vec<IpNet>,
+    pub(crate) proxy_recursive: bool,
+}
+
+/// What the patterns of a map are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Texts, host names and regular expressions.
+    Texts,
+    /// Networks.
+    Networks,
+    /// Shares of all keys.
+    Shares,
 }
 
 impl Map {
@@ -32,7 +48,45 @@ impl Map {
             default: None,
             hostnames: false,
             volatile: false,
+            kind: Kind::Texts,
+            proxies: Vec::new(),
+            proxy_recursive: false,
         }
+    }
+
+    /// nginx's `geo`: the value of the template `key` is an address (what is none counts as 255.255.255.255), and patterns
+    /// are networks (`10.0.0.0/8`, `2001:db8::/32`), ranges (`10.0.0.1-10.0.0.9`) and addresses. The smallest one counts.
+    ///
+    /// ```
+    /// use propylon_vars::Map;
+    ///
+    /// let inside = Map::geo("inside", "$remote_addr").value("10.0.0.0/8", "1").default("0");
+    /// ```
+    #[must_use]
+    pub fn geo(name: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { kind: Kind::Networks, ..Self::new(name, key) }
+    }
+
+    /// nginx's `split_clients`: patterns are shares of all keys (`0.5%`, and `*` for what is left), in the order in which
+    /// they are given.
+    ///
+    /// ```
+    /// use propylon_vars::Map;
+    ///
+    /// let variant = Map::split_clients("variant", "$remote_addr").value("5%", "new").value("*", "old");
+    /// ```
+    #[must_use]
+    pub fn split_clients(name: impl Into<String>, key: impl Into<String>) -> Self {
+        Self { kind: Kind::Shares, ..Self::new(name, key) }
+    }
+
+    /// For [`geo`](Self::geo): where the key is an address in one of these networks, the last address in the request's
+    /// `X-Forwarded-For` takes its place; `recursive`: the last one that is in none of them.
+    #[must_use]
+    pub fn proxies(mut self, networks: impl IntoIterator<Item = IpNet>, recursive: bool) -> Self {
+        self.proxies.extend(networks);
+        self.proxy_recursive = recursive;
+        self
     }
 
     /// A key that matches `pattern` gives the value of `template`.

@@ -211,3 +211,44 @@ async fn the_recipe_for_upgrades() {
     let exchange = request("/", &[("upgrade", "websocket")]);
     assert_eq!(logged(&definitions, "$connection_upgrade", &exchange), "upgrade");
 }
+
+#[tokio::test]
+async fn networks_of_addresses() {
+    let map = Map::geo("g", "$arg_k").default("d").value("10.0.0.0/8", "ten").value("10.1.0.0/16", "$arg_x");
+    let definitions = one(map.value("255.255.255.255", "none").value("2001:db8::/32", "doc"));
+    let check = |key: &str, expected: &str| {
+        assert_eq!(logged(&definitions, "$g", &with_key(key)), expected, "{key}");
+    };
+    check("10.2.0.1", "ten");
+    check("10.1.0.1", "X");
+    check("11.0.0.1", "d");
+    check("2001:db8::7", "doc");
+    check("no address", "none");
+    check("", "none");
+}
+
+#[tokio::test]
+async fn proxies_speak_for_others() {
+    let seen = |recursive: bool, forwarded: &[(&str, &str)]| {
+        let map = Map::geo("g", "$arg_k").default("d").value("192.0.2.1", "a").value("192.0.2.2", "b");
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let definitions = one(map.value("10.0.0.1", "proxy").proxies(trusted, recursive));
+        let exchange = request("/", forwarded);
+        set_uri(&exchange, "/".into(), Some("k=10.0.0.1".into()));
+        logged(&definitions, "$g", &exchange)
+    };
+    assert_eq!(seen(false, &[]), "proxy");
+    assert_eq!(seen(false, &[("X-Forwarded-For", "192.0.2.1, 192.0.2.2")]), "b");
+    assert_eq!(seen(false, &[("X-Forwarded-For", "192.0.2.1, 10.0.0.1")]), "proxy");
+    assert_eq!(seen(true, &[("X-Forwarded-For", "192.0.2.1, 10.0.0.2")]), "a");
+    assert_eq!(seen(true, &[("X-Forwarded-For", "192.0.2.1"), ("X-Forwarded-For", "10.0.0.3")]), "a");
+    assert_eq!(seen(true, &[("X-Forwarded-For", "192.0.2.1, nobody")]), "proxy");
+}
+
+#[tokio::test]
+async fn shares_of_keys() {
+    let definitions = one(Map::split_clients("s", "$arg_k").value("50%", "one").value("*", "$arg_x"));
+    // The hash of "a" is 0x92685f5e, that of "abc" 0x13577c9b.
+    assert_eq!(logged(&definitions, "$s", &with_key("a")), "X");
+    assert_eq!(logged(&definitions, "$s", &with_key("abc")), "one");
+}
