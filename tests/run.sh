@@ -23,7 +23,7 @@ run cargo build --locked -p propylon
 run cargo test --workspace --locked
 # And what must hold with hyper in the place of our own HTTP/1.1 engine (round_trip runs on both by itself).
 hyper=()
-for name in differential_balance differential_routing differential_variables error_pages faults handover reload tls upstreams; do
+for name in differential_balance differential_routing differential_variables error_pages faults handover heads reload tls upstreams; do
     hyper+=(--test "$name")
 done
 run env PROPYLON_HTTP1=hyper cargo test --locked -p propylon-tests "${hyper[@]}"

@@ -106,7 +106,7 @@ pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
 pub use crate::json_schema::schema;
-pub use crate::limit::Limit;
+pub use crate::limit::{HeadLimit, Limit};
 pub use crate::listen::{Listen, ListenAddress, Listener};
 pub use crate::location::{Action, Location};
 pub use crate::location_match::LocationMatch;

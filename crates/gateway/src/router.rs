@@ -125,7 +125,13 @@ impl Listener {
         }
         let default = servers.get(listener.default_server).or(here.first()).cloned();
         let default = default.ok_or(BuildError::NoServer)?;
-        let engine = Arc::new(Engine::new(config.runtime.http1, &default.settings));
+        let heads = here.iter().map(|server| server.settings.limit.head);
+        let head = heads.fold(default.settings.limit.head, |most, head| config::HeadLimit {
+            line: most.line.max(head.line),
+            size: most.size.max(head.size),
+            fields: most.fields.max(head.fields),
+        });
+        let engine = Arc::new(Engine::new(config.runtime.http1, &default.settings, head));
         Ok(Self { names: names.build(), servers: here, default, tls: listener.tls, engine })
     }
 

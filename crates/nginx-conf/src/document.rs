@@ -136,6 +136,11 @@ impl Section {
         }
     }
 
+    /// Takes a key away.
+    pub(crate) fn remove(&mut self, path: &[&str]) {
+        self.lines.retain(|line| !matches!(line, Line::Key { path: known, .. } if known == path));
+    }
+
     fn value_mut(&mut self, path: &[&str]) -> Option<&mut Value> {
         self.lines.iter_mut().find_map(|line| match line {
             Line::Key { path: known, value, .. } if known == path => Some(value),

@@ -293,3 +293,30 @@ fn check_any(bytes: &[u8]) {
     }
     let _ = propylon_nginx_conf::import(&path, "");
 }
+
+#[test]
+fn variables_from_addresses_and_shares() {
+    let text = "events { }\nhttp {\n  geo $inside { ranges; default 0; 10.0.0.1-10.0.0.9 1; proxy 192.0.2.0/24; \
+                10.1.0.0/16 2; delete 10.1.0.0/16; }\n  geo $arg_a $place { proxy_recursive; 127.0.0.0/8 near; }\n  \
+                split_clients $remote_addr$uri $variant { 0.5% one; * two; }\n  \
+                server { large_client_header_buffers 2 1k; max_headers 7; return 200 $inside$place$variant; }\n}\n";
+    let converted = convert(text, "nginx.conf").unwrap();
+    let toml = converted.toml();
+    for line in [
+        "[geo.inside]",
+        "default = \"0\"",
+        "values.\"10.0.0.1-10.0.0.9\" = \"1\"",
+        "proxies = [\"192.0.2.0/24\"]",
+        "key = \"$arg_a\"",
+        "proxy_recursive = true",
+        "values.\"0.5%\" = \"one\"",
+        "values.\"*\" = \"two\"",
+        "limit.headers = 7",
+    ] {
+        assert!(toml.contains(line), "{line} is not in\n{toml}");
+    }
+    assert!(!toml.contains("10.1.0.0/16"), "{toml}");
+    let loaded = converted.load().unwrap();
+    let head = loaded.config.servers[0].settings.limit.head;
+    assert_eq!((head.line, head.size, head.fields), (1024, 2048, 7));
+}

@@ -3,20 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use propylon_config::{Http1, Settings};
+use propylon_config::{HeadLimit, Http1, Settings};
 use propylon_h1::server::Config;
-
-/// The largest request head: nginx's `large_client_header_buffers 4 8k`.
-pub(crate) const MAX_HEAD: usize = 32 * 1024;
-
-/// The longest request line: one buffer of nginx's `large_client_header_buffers 4 8k`.
-pub(crate) const MAX_LINE: usize = 8 * 1024;
 
 /// How the engine of a listener is set up.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) http1: Http1,
     pub(crate) timeouts: Timeouts,
+    /// What a head may take at most: as much as the most generous server here allows, for the server is not known yet.
+    pub(crate) head: HeadLimit,
     /// How long a client may rest between requests; `None`: it may not.
     pub(crate) keepalive: Option<Duration>,
     /// The same for our own engine.
@@ -33,9 +29,14 @@ pub(crate) struct Timeouts {
 }
 
 impl Engine {
-    pub(crate) fn new(http1: Http1, settings: &Settings) -> Self {
+    /// `settings`: of the default server; `head`: what the most generous of the servers allows.
+    pub(crate) fn new(http1: Http1, settings: &Settings, head: HeadLimit) -> Self {
         let timeout = &settings.timeout;
-        let mut h1 = Config::new(); // its limits are nginx's
+        let mut h1 = Config::new();
+        h1.limits.first_line = head.line;
+        h1.limits.header_line = head.line;
+        h1.limits.head = head.size;
+        h1.limits.fields = head.fields;
         h1.timeouts.head = timeout.client_header;
         h1.timeouts.idle = timeout.keepalive;
         h1.timeouts.body = timeout.client_body;
@@ -43,6 +44,7 @@ impl Engine {
         Self {
             http1,
             timeouts: Timeouts { header: timeout.client_header, send: timeout.client_send },
+            head,
             keepalive: timeout.keepalive,
             h1: Arc::new(h1),
         }

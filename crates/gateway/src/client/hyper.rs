@@ -17,10 +17,7 @@ use propylon_stack::BoxError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, Io, MAX_HEAD, MAX_LINE, Phase, Received, Rejected, Service, Stream};
-
-/// The most fields of a head; more than a hundred cost the engine an allocation a request.
-const MAX_FIELDS: usize = 256;
+use super::{Client, Io, Phase, Received, Rejected, Service, Stream};
 
 /// How long a connection that is being closed is read from, so that the client gets what was said (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
@@ -57,8 +54,8 @@ pub(crate) async fn serve<S: Service>(
     let mut http = Builder::new()
         .keep_alive(keepalive.is_some())
         .title_case_headers(true)
-        .max_header_size(MAX_HEAD)
-        .max_headers(MAX_FIELDS)
+        .max_header_size(engine.head.size.max(8192))
+        .max_headers(engine.head.fields)
         .serve_connection(io, calls);
 
     let end = poll_fn(|cx| {
@@ -84,7 +81,9 @@ pub(crate) async fn serve<S: Service>(
         End::Closed => None,
         End::HeadTimeout => Some(Rejected::Timeout),
         End::Left => Some(Rejected::Left),
-        End::Malformed(error) => Some(Rejected::Malformed(refusal(&error, io.kept_back(), &parts.read_buf))),
+        End::Malformed(error) => {
+            Some(Rejected::Malformed(refusal(&error, io.kept_back(), &parts.read_buf, engine.head.line)))
+        }
     };
     let unread = client.phase() == Phase::Busy;
     let mut stream = io.into_stream();
@@ -128,10 +127,10 @@ where
 }
 
 /// The status of a refused head: the engine's own, but for what is too large.
-fn refusal(error: &hyper::Error, answer: &[u8], head: &[u8]) -> StatusCode {
+fn refusal(error: &hyper::Error, answer: &[u8], head: &[u8], longest: usize) -> StatusCode {
     if error.is_parse_too_large() {
         let line = memchr::memchr(b'\n', head).unwrap_or(head.len());
-        return if line > MAX_LINE { StatusCode::URI_TOO_LONG } else { StatusCode::BAD_REQUEST };
+        return if line > longest { StatusCode::URI_TOO_LONG } else { StatusCode::BAD_REQUEST };
     }
     answer.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok()).unwrap_or(StatusCode::BAD_REQUEST)
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use body::{ClientBodyError, Received, RequestBody};
 pub(crate) use deadlines::{Clients, Deadline};
-pub(crate) use engine::{Engine, MAX_HEAD, MAX_LINE, Timeouts};
+pub(crate) use engine::{Engine, Timeouts};
 pub(crate) use io::Stream;
 pub(crate) use service::{Closed, Rejected, Service};
 

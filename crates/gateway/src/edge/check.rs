@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, request};
 use propylon_exchange::Address;
 use propylon_h1::ReceivedRequest;
 
-use crate::client::MAX_LINE;
 use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Path, Target};
 
@@ -62,7 +61,6 @@ pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Addre
 }
 
 fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> Result<Path, StatusCode> {
-    sizes(parts, &checked.target)?;
     framing(&parts.headers)?;
     once(&parts.headers)?;
     let hosts = parts.headers.get_all(HOST).iter();
@@ -81,6 +79,7 @@ fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> 
         checked.captures = captures;
     }
     checked.host = name;
+    sizes(parts, checked)?;
     expectation(parts)?;
     Ok(head.path)
 }
@@ -124,15 +123,22 @@ fn head_length(parts: &request::Parts, target: &Bytes) -> u64 {
     (line + fields + "\r\n".len()) as u64
 }
 
-/// nginx's `large_client_header_buffers 4 8k`: no line longer than one buffer.
-fn sizes(parts: &request::Parts, target: &Bytes) -> Result<(), StatusCode> {
-    if target.len() + parts.method.as_str().len() + " HTTP/1.1\r\n".len() + 1 > MAX_LINE {
+/// What the server's head may take (nginx's `large_client_header_buffers` and `max_headers`). The engine has let pass what
+/// the most generous server here allows.
+fn sizes(parts: &request::Parts, checked: &Checked) -> Result<(), StatusCode> {
+    let limit = &checked.server.settings.limit.head;
+    if checked.target.len() + parts.method.as_str().len() + " HTTP/1.1\r\n".len() + 1 > limit.line {
         return Err(StatusCode::URI_TOO_LONG);
     }
     let too_long = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        name.as_str().len() + value.len() + ": \r\n".len() > MAX_LINE
+        name.as_str().len() + value.len() + ": \r\n".len() > limit.line
     };
-    if parts.headers.iter().any(too_long) {
+    let all = usize::try_from(checked.bytes).unwrap_or(usize::MAX);
+    // A short head has no long line.
+    if all > limit.size
+        || parts.headers.len() > limit.fields
+        || all > limit.line && parts.headers.iter().any(too_long)
+    {
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(())

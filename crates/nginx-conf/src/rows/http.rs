@@ -80,6 +80,13 @@ pub(crate) const ROWS: &[Row] = &[
         ONE,
         "a body kept in memory is in one piece for variables",
     ),
+    Row::new("max_headers", SERVERS, ONE, To::Key(&["limit", "headers"], As::Number)),
+    Row::new(
+        "large_client_header_buffers",
+        SERVERS,
+        TWO,
+        To::By(large_client_header_buffers, "limit.header_buffers, limit.header_buffer_size"),
+    ),
     Row::nothing(
         "client_header_buffer_size",
         SERVERS,
@@ -194,6 +201,14 @@ fn redirects(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return Err(Stop::Refused("in a location it is not built: write it in the server".into()));
     }
     convert.set(Target::Here, &[directive.name()], Value::flag(on), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn large_client_header_buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let number = convert.value(directive, 0, As::Number)?;
+    let size = convert.value(directive, 1, As::Size)?;
+    convert.set(Target::Here, &["limit", "header_buffers"], number, &directive.place);
+    convert.set(Target::Here, &["limit", "header_buffer_size"], size, &directive.place);
     Ok(Done::AsWritten)
 }
 

@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod geo;
 mod headers;
 mod http;
 mod listen;
@@ -27,6 +28,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Upstreams", upstream::ROWS),
     ("Names", resolver::ROWS),
     ("Variables", map::ROWS),
+    ("Variables from addresses and shares", geo::ROWS),
     ("Logs", log::ROWS),
     ("TLS", tls::ROWS),
     ("What is not built", unbuilt::ROWS),

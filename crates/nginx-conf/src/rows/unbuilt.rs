@@ -1,7 +1,7 @@
 //! Modules of nginx that are not built, now or ever.
 
 use crate::context::Contexts;
-use crate::row::{ANY, Args, BLOCK_ONE_OR_TWO, BLOCK_TWO, NONE, Row};
+use crate::row::{ANY, Args, BLOCK_TWO, NONE, Row};
 
 const HTTP: Contexts = Contexts::HTTP;
 const LOCATION: Contexts = Contexts::LOCATION;
@@ -92,11 +92,8 @@ pub(crate) const ROWS: &[Row] = rows! {
         "random_index" "valid_referers" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";
-    HTTP, GEO, refused, VARIABLE: "geo";
-    HTTP, BLOCK_TWO, refused, VARIABLE: "split_clients";
     HTTP, ANY, refused, VARIABLE: "geoip_country" "geoip_city" "geoip_org" "geoip_proxy" "geoip_proxy_recursive";
 };
 
 const INNER: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
-const GEO: Args = BLOCK_ONE_OR_TWO;
 const CHARSET_MAP: Args = BLOCK_TWO;
