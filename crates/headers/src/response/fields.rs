@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SERVER,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
+    LAST_MODIFIED, LOCATION, REFRESH, SERVER, UPGRADE,
 };
 use http::response::Parts;
 
@@ -108,6 +108,7 @@ impl Fields {
 
     /// Removes what the client is not to see of the upstream's fields.
     fn clean(&self, status: StatusCode, headers: &mut HeaderMap) {
+        once(headers);
         let seen = Fingerprint::of(headers);
         // The one response whose connection fields are meant for the client as well (RFC 9110, 7.8).
         let upgrade = if status == StatusCode::SWITCHING_PROTOCOLS { headers.remove(UPGRADE) } else { None };
@@ -126,6 +127,23 @@ impl Fields {
                     headers.remove(name);
                 }
             }
+        }
+    }
+}
+
+/// Fields that have one value: of several lines the first counts, as in nginx, so that no two recipients believe
+/// different ones.
+const SINGLE: [HeaderName; 8] = [CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, LOCATION, REFRESH, SERVER];
+
+fn once(headers: &mut HeaderMap) {
+    // No name stands twice where there are as many names as lines.
+    if headers.len() == headers.keys_len() {
+        return;
+    }
+    for name in &SINGLE {
+        let mut lines = headers.get_all(name).iter();
+        if let (Some(first), Some(_)) = (lines.next().cloned(), lines.next()) {
+            headers.insert(name, first);
         }
     }
 }
@@ -179,6 +197,12 @@ mod tests {
         check(&fields, 500, ALL, &["x-accel-other: 1"]);
         fields.pass(&SERVER);
         check(&fields, 200, &[("server", "s"), ("x-powered-by", "p"), ("date", "d")], &["server: s"]);
+    }
+
+    #[test]
+    fn of_a_field_with_one_value_the_first_line_counts() {
+        let upstream = &[("expires", "a"), ("x-a", "1"), ("expires", "b"), ("x-a", "2"), ("location", "/c")];
+        check(&Fields::default(), 200, upstream, &["expires: a", "x-a: 1", "x-a: 2", "location: /c"]);
     }
 
     #[test]
