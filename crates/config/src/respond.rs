@@ -43,7 +43,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<Return
     let items: Vec<&Value<'_>> = value.get_ref().as_array()?.iter().collect();
     let answer = match items.as_slice() {
         [url] if url.get_ref().is_str() => {
-            redirect(cx, StatusCode::FOUND, url.get_ref().as_str()?, &url.span())?
+            redirect(cx, StatusCode::FOUND, url.get_ref().as_str()?, &url.span(), true)?
         }
         [code] if code.get_ref().is_integer() => match status(cx, code)? {
             None => Return::Close,
@@ -53,7 +53,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<Return
             let body = text.get_ref().as_str()?;
             match status(cx, code)? {
                 None => Return::Close,
-                Some(status) if is_redirect(status) => redirect(cx, status, body, &text.span())?,
+                Some(status) if is_redirect(status) => redirect(cx, status, body, &text.span(), false)?,
                 Some(status) => Return::Text { status, text: cx.template(body, &text.span())? },
             }
         }
@@ -87,9 +87,20 @@ fn status(cx: &mut Context, value: &Value<'_>) -> Option<Option<StatusCode>> {
     status.map(Some)
 }
 
-fn redirect(cx: &mut Context, status: StatusCode, url: &str, span: &Range<usize>) -> Option<Return> {
+fn redirect(
+    cx: &mut Context,
+    status: StatusCode,
+    url: &str,
+    span: &Range<usize>,
+    alone: bool,
+) -> Option<Return> {
     let starts = url.starts_with('/') || url.starts_with('$') || url.contains("://");
-    if !starts || HeaderValue::from_bytes(url.as_bytes()).is_err() {
+    if !starts && !alone && HeaderValue::from_bytes(url.as_bytes()).is_ok() {
+        let message = format!("`{url}` is no URL");
+        let diagnostic =
+            Diagnostic::at(span.clone(), message).label("clients take it as relative to what they asked for");
+        cx.push(diagnostic.softened());
+    } else if !starts || HeaderValue::from_bytes(url.as_bytes()).is_err() {
         cx.push(
             Diagnostic::at(span.clone(), format!("`{}` is no URL to redirect to", url.escape_debug()))
                 .label("expected a URL, or a path that begins with `/`"),

@@ -28,12 +28,6 @@ pub struct Server {
     pub merge_slashes: bool,
     /// Requests on one client connection before it is closed.
     pub keepalive_requests: u64,
-    /// Whether redirects of the gateway's own carry scheme and host.
-    pub absolute_redirect: bool,
-    /// Whether they carry the listener's port.
-    pub port_in_redirect: bool,
-    /// Whether they carry the first of `names` rather than the request's host.
-    pub server_name_in_redirect: bool,
     /// An answer to every request, whatever its path.
     pub respond: Option<Spanned<Return>>,
     /// TLS towards clients.
@@ -65,27 +59,9 @@ macro_rules! both_levels {
                 nginx: "keepalive_requests",
                 doc: "Requests on one client connection before it is closed.",
             },
-            Key {
-                name: "absolute_redirect",
-                kind: Kind::Bool,
-                need: Need::Default("true"),
-                nginx: "absolute_redirect",
-                doc: "Whether redirects of the gateway's own carry scheme and host.",
-            },
-            Key {
-                name: "port_in_redirect",
-                kind: Kind::Bool,
-                need: Need::Default("true"),
-                nginx: "port_in_redirect",
-                doc: "Whether they carry the listener's port.",
-            },
-            Key {
-                name: "server_name_in_redirect",
-                kind: Kind::Bool,
-                need: Need::Default("false"),
-                nginx: "server_name_in_redirect",
-                doc: "Whether they carry the server's first name rather than the request's host.",
-            },
+            settings::ABSOLUTE_REDIRECT,
+            settings::PORT_IN_REDIRECT,
+            settings::SERVER_NAME_IN_REDIRECT,
             Key {
                 name: "tls",
                 kind: Kind::Table(&tls::TABLE),
@@ -164,9 +140,6 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     check_empty(scope.cx, table);
     let merge_slashes = scope.bool("merge_slashes");
     let keepalive_requests = scope.integer("keepalive_requests").unwrap_or_default();
-    let absolute_redirect = scope.bool("absolute_redirect");
-    let port_in_redirect = scope.bool("port_in_redirect");
-    let server_name_in_redirect = scope.bool("server_name_in_redirect");
     let respond = scope.read("return", respond::read);
     let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
     let tls = Tls::read(&mut { tls });
@@ -185,9 +158,6 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         names,
         merge_slashes,
         keepalive_requests,
-        absolute_redirect,
-        port_in_redirect,
-        server_name_in_redirect,
         respond,
         tls,
         settings,

@@ -17,6 +17,12 @@ use crate::upstream::{self, Transport};
 pub struct Settings {
     /// Whether the field `Server` and the gateway's own pages tell the version.
     pub server_tokens: bool,
+    /// Whether redirects of the gateway's own carry scheme and host.
+    pub absolute_redirect: bool,
+    /// Whether they carry the listener's port.
+    pub port_in_redirect: bool,
+    /// Whether they carry the server's first name rather than the request's host.
+    pub server_name_in_redirect: bool,
     /// The table `error_page`.
     pub error_page: ErrorPages,
     /// The table `headers`.
@@ -44,6 +50,9 @@ impl Settings {
         let found = &mut effective;
         let mut level = Scope::inherited(cx, own, levels.clone(), found);
         let server_tokens = level.bool("server_tokens");
+        let absolute_redirect = level.bool("absolute_redirect");
+        let port_in_redirect = level.bool("port_in_redirect");
+        let server_name_in_redirect = level.bool("server_name_in_redirect");
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -61,6 +70,9 @@ impl Settings {
         let access_logs = access_log::read(cx, levels, found);
         Self {
             server_tokens,
+            absolute_redirect,
+            port_in_redirect,
+            server_name_in_redirect,
             error_page,
             headers,
             timeout,
@@ -80,6 +92,27 @@ pub(crate) const SERVER_TOKENS: Key = Key {
     need: Need::Default("true"),
     nginx: "server_tokens",
     doc: "Whether the field Server and the gateway's own pages tell the version.",
+};
+pub(crate) const ABSOLUTE_REDIRECT: Key = Key {
+    name: "absolute_redirect",
+    kind: Kind::Bool,
+    need: Need::Default("true"),
+    nginx: "absolute_redirect",
+    doc: "Whether redirects of the gateway's own carry scheme and host.",
+};
+pub(crate) const PORT_IN_REDIRECT: Key = Key {
+    name: "port_in_redirect",
+    kind: Kind::Bool,
+    need: Need::Default("true"),
+    nginx: "port_in_redirect",
+    doc: "Whether they carry the listener's port.",
+};
+pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
+    name: "server_name_in_redirect",
+    kind: Kind::Bool,
+    need: Need::Default("false"),
+    nginx: "server_name_in_redirect",
+    doc: "Whether they carry the server's first name rather than the request's host.",
 };
 pub(crate) const ERROR_PAGE: Key =
     table("error_page", Kind::Table(&error_page::TABLE), "What clients see in the place of an error.");

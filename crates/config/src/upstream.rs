@@ -19,7 +19,7 @@ pub struct Transport {
     /// The version of the requests.
     pub http_version: UpstreamVersion,
     /// The method sent instead of the client's.
-    pub method: Option<Method>,
+    pub method: Option<Template>,
     /// The body sent instead of the client's.
     pub body: Option<Template>,
     /// Whether the client's fields are passed.
@@ -96,7 +96,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "method",
-            kind: Kind::Text { hint: "a method such as \"GET\"" },
+            kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_method",
             doc: "The method sent instead of the client's.",
@@ -317,14 +317,14 @@ fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
     Some(Some(Bind { address, transparent, span: cx.span(value.span()) }))
 }
 
-fn method(scope: &mut Scope<'_>) -> Option<Method> {
-    let text = scope.text("method")?;
-    let method = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
-    if method.is_none() {
-        scope.cx.push(
-            Diagnostic::error(text.span, format!("`{}` is no method to send", *text))
-                .label("expected a method such as \"GET\""),
-        );
-    }
-    method
+fn method(scope: &mut Scope<'_>) -> Option<Template> {
+    scope.read("method", |cx, value| {
+        let text = value.get_ref().as_str()?;
+        let method = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
+        if method.is_none() && !text.contains('$') {
+            let message = format!("`{}` is no method to send", text.escape_debug());
+            cx.push(Diagnostic::at(value.span(), message).label("expected a method such as \"GET\""));
+        }
+        cx.template(text, &value.span())
+    })
 }

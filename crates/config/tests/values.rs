@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::StatusCode;
 use propylon_config::{
     Action, Address, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
     LogLevel, LogTarget, Peer, ProxyPass, Return, ServerName, SyslogServer, Target, UpstreamVersion, Workers,
@@ -101,10 +101,10 @@ fn a_server() {
     assert!(
         !server.merge_slashes
             && !server.settings.server_tokens
-            && !server.absolute_redirect
-            && !server.port_in_redirect
+            && !server.settings.absolute_redirect
+            && !server.settings.port_in_redirect
     );
-    assert!(server.server_name_in_redirect);
+    assert!(server.settings.server_name_in_redirect);
     assert_eq!(server.keepalive_requests, 500);
     let timeout = &server.settings.timeout;
     let seconds =
@@ -148,7 +148,7 @@ fn transport() {
     let config = everything();
     let transport = &location(&config, "/").settings.upstream;
     assert_eq!(transport.http_version, UpstreamVersion::Http10);
-    assert_eq!(transport.method, Some(Method::PUT));
+    assert_eq!(transport.method.as_ref().map(propylon_config::Template::source), Some("PUT"));
     assert_eq!(transport.body.as_ref().map(|body| body.source()), Some("id=$request_id"));
     assert!(!transport.pass_headers && !transport.pass_body && transport.socket_keepalive);
     let defaults = &config.servers[1].settings.upstream;

@@ -160,7 +160,8 @@ fn find(visit: &Visit) -> Round {
             if location.internal && !visit.path.is_internal() {
                 return Round::Found(location, Found { status: StatusCode::NOT_FOUND, location: None });
             }
-            Round::Found(location, moved(visit, &to))
+            let found = moved(&location, visit, &to);
+            Round::Found(location, found)
         }
     }
 }
@@ -182,8 +183,8 @@ fn find_named(visit: &Visit, name: &str) -> Round {
 }
 
 /// The 301 of a prefix location that ends in a slash, asked for without it.
-fn moved(visit: &Visit, to: &Bytes) -> Found {
-    let url = visit.server.redirects.absolute(&visit.exchange, to);
+fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
+    let url = location.redirects.absolute(&visit.exchange, to);
     match HeaderValue::from_maybe_shared(url) {
         Ok(url) => Found { status: StatusCode::MOVED_PERMANENTLY, location: Some(url) },
         // A path that is no field value is none that a client can be sent to.

@@ -43,7 +43,6 @@ pub(crate) struct Server {
     pub(crate) slashes: Slashes,
     pub(crate) keepalive_requests: u64,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) redirects: Redirects,
     pub(crate) locations: Locations,
     routes: Vec<Arc<Location>>,
     /// How it speaks TLS, if it can.
@@ -58,6 +57,8 @@ pub(crate) struct Server {
 /// One `[[server.location]]`.
 pub(crate) struct Location {
     pub(crate) route: Route,
+    /// How its own redirects name the server.
+    pub(crate) redirects: Redirects,
     /// What shapes answers that dispatch has found itself, as `route` shapes its own.
     pub(crate) found: Route,
     /// The `Server` field of responses.
@@ -158,12 +159,8 @@ impl Server {
         let name: Arc<str> = server.names.first().map(|name| name.value.as_str()).unwrap_or_default().into();
         let site = route::Site {
             face: Face::new(&server.settings),
-            redirects: Redirects {
-                absolute: server.absolute_redirect,
-                port: server.port_in_redirect,
-                server_name: server.server_name_in_redirect.then(|| name.clone()),
-                fallback_name: name.clone(),
-            },
+            redirects: Redirects::new(&server.settings, &name),
+            name: name.clone(),
         };
         let mut routes = Vec::new();
         let patterns = build_locations(&server.locations, &site, upstreams, &mut routes)?;
@@ -184,7 +181,6 @@ impl Server {
                 })
                 .transpose()?,
             edge: EdgeHeaders::new(&server.settings),
-            redirects: site.redirects,
         })
     }
 
@@ -233,6 +229,16 @@ impl Location {
 }
 
 impl Redirects {
+    /// Those of a place in the server with this name.
+    pub(crate) fn new(settings: &Settings, name: &Arc<str>) -> Self {
+        Self {
+            absolute: settings.absolute_redirect,
+            port: settings.port_in_redirect,
+            server_name: settings.server_name_in_redirect.then(|| name.clone()),
+            fallback_name: name.clone(),
+        }
+    }
+
     /// The `Location` for a path of this server.
     pub(crate) fn absolute(&self, exchange: &Exchange, path: &[u8]) -> Bytes {
         if !self.absolute {

@@ -37,6 +37,8 @@ pub(crate) use retry::{NextPeer, retry};
 pub(crate) struct Site {
     pub(crate) face: Face,
     pub(crate) redirects: Redirects,
+    /// The server's first name.
+    pub(crate) name: Arc<str>,
 }
 
 /// The stack of a `[[server.location]]`, whose match is a prefix of `prefix` bytes (0 for another kind).
@@ -113,6 +115,7 @@ where
         keep: logs.needs().and(headers::needs(settings)).and(proxy::needs(settings)),
         logs,
         token: site.face.token.clone(),
+        redirects: site.redirects.clone(),
         internal: false,
         real_ip: headers::real_ip(settings),
     })
@@ -135,7 +138,11 @@ where
 impl Site {
     /// The same for a location with settings of its own.
     fn with(&self, settings: &Settings) -> Self {
-        Self { face: Face::new(settings), redirects: self.redirects.clone() }
+        Self {
+            face: Face::new(settings),
+            redirects: Redirects::new(settings, &self.name),
+            name: self.name.clone(),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ struct Rule {
     to: To,
     /// How much of the path the location matched.
     prefix: usize,
-    method: Option<Method>,
+    method: Option<Template>,
     body: Option<Template>,
     pass_body: bool,
     bind: Option<config::Bind>,
@@ -107,7 +107,8 @@ impl TargetLayer {
 
 /// What the templates need to be kept.
 pub(crate) fn needs(settings: &Settings) -> Keep {
-    settings.upstream.body.as_ref().map_or(super::NOTHING, Template::needs)
+    let needs = |template: &Option<Template>| template.as_ref().map_or(super::NOTHING, Template::needs);
+    needs(&settings.upstream.body).and(needs(&settings.upstream.method))
 }
 
 impl<S> Layer<S> for TargetLayer {
@@ -223,8 +224,12 @@ impl Rule {
 
     /// `method`, `body` and `pass_body`.
     fn rewrite(&self, request: &mut Request<Body>) {
-        if let Some(method) = &self.method {
-            *request.method_mut() = method.clone();
+        if let Some(method) = &self.method
+            && let Some(exchange) = request.extensions().get::<Exchange>()
+            && let Ok(method) = Method::from_bytes(&method.eval(exchange))
+        {
+            // What variables say may be no method: then it is the client's.
+            *request.method_mut() = method;
         }
         let body = match (&self.body, request.extensions().get::<Exchange>()) {
             (Some(body), Some(exchange)) => Body::from(body.eval(exchange)),

@@ -25,9 +25,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("server_name", SERVER, SOME, To::By(names, "server.name")).repeats(),
     Row::new("merge_slashes", SERVERS, ONE, To::Key(&["merge_slashes"], As::Flag)),
     Row::new("server_tokens", LEVELS, ONE, To::By(tokens, "server_tokens")),
-    Row::new("absolute_redirect", LEVELS, ONE, To::By(redirects, "absolute_redirect")),
-    Row::new("port_in_redirect", LEVELS, ONE, To::By(redirects, "port_in_redirect")),
-    Row::new("server_name_in_redirect", LEVELS, ONE, To::By(redirects, "server_name_in_redirect")),
+    Row::new("absolute_redirect", LEVELS, ONE, To::Key(&["absolute_redirect"], As::Flag)),
+    Row::new("port_in_redirect", LEVELS, ONE, To::Key(&["port_in_redirect"], As::Flag)),
+    Row::new("server_name_in_redirect", LEVELS, ONE, To::Key(&["server_name_in_redirect"], As::Flag)),
     Row::new("keepalive_timeout", LEVELS, ONE_OR_TWO, To::By(keepalive_timeout, "timeout.keepalive")),
     Row::new("keepalive_requests", LEVELS, ONE, To::By(keepalive_requests, "keepalive_requests")),
     Row::new("client_header_timeout", SERVERS, ONE, To::Key(&["timeout", "client_header"], As::Time)),
@@ -192,16 +192,6 @@ fn tokens(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         "build" => different("there is no build name"),
         _ => Ok(Done::AsWritten),
     }
-}
-
-/// Keys that servers have and locations have not.
-fn redirects(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let on = crate::args::flag(directive, 0)?;
-    if convert.frame().context == Contexts::LOCATION {
-        return Err(Stop::Refused("in a location it is not built: write it in the server".into()));
-    }
-    convert.set(Target::Here, &[directive.name()], Value::flag(on), &directive.place);
-    Ok(Done::AsWritten)
 }
 
 fn large_client_header_buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

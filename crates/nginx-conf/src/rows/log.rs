@@ -24,16 +24,19 @@ pub(crate) fn combined() -> Value {
     Value::table([("path", Value::text("logs/access.log")), ("format", Value::text("combined"))])
 }
 
+/// A format may be called `json` in nginx; here that is built in.
+fn format_name(name: &str) -> &str {
+    if name == "json" { "nginx_json" } else { name }
+}
+
 fn log_format(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let name = directive.arg(0);
     if name == "combined" {
         return Err(invalid(directive, 0, "duplicate \"log_format\" name \"combined\""));
     }
+    let name = format_name(name);
     if convert.document.log_format.has(&[name]) {
         return Err(invalid(directive, 0, format!("duplicate \"log_format\" name \"{name}\"")));
-    }
-    if name == "json" {
-        return refuse("`json` is built in here: give the format another name");
     }
     let escape = directive.arg(1).strip_prefix("escape=");
     let escape = match escape {
@@ -86,7 +89,7 @@ fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             },
             "if" => log.push(("if", Value::text(value).at(&word.place))),
             "gzip" => note = Some("logs are not compressed"),
-            _ if index == 1 => log.push(("format", Value::text(text).at(&word.place))),
+            _ if index == 1 => log.push(("format", Value::text(format_name(text)).at(&word.place))),
             _ => return Err(invalid(directive, index, format!("invalid parameter \"{text}\""))),
         }
     }

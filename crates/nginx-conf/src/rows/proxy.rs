@@ -14,7 +14,7 @@ const NOT_PLUS: &str = "it is not built";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_pass", PASS, ONE, To::By(pass, "proxy_pass")),
-    Row::new("proxy_method", LEVELS, ONE, To::By(method, "upstream.method")),
+    Row::new("proxy_method", LEVELS, ONE, To::Key(&["upstream", "method"], As::Text)),
     Row::new("proxy_set_body", LEVELS, ONE, To::Key(&["upstream", "body"], As::Text)),
     Row::new("proxy_pass_request_headers", LEVELS, ONE, To::Key(&["upstream", "pass_headers"], As::Flag)),
     Row::new("proxy_pass_request_body", LEVELS, ONE, To::Key(&["upstream", "pass_body"], As::Flag)),
@@ -117,15 +117,6 @@ fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     }
     convert.set(Target::Here, &["proxy_pass"], Value::text(url).at(directive.place_of(0)), &directive.place);
     note.map_or(Ok(Done::AsWritten), different)
-}
-
-fn method(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    if directive.arg(0).contains('$') {
-        return refuse("a variable here is not built yet: write the method");
-    }
-    let value = convert.value(directive, 0, As::Text)?;
-    convert.set(Target::Here, &["upstream", "method"], value, &directive.place);
-    Ok(Done::AsWritten)
 }
 
 fn version(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
