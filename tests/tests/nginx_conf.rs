@@ -210,3 +210,38 @@ fn globals_stand_before_the_file() {
     let right = propylon(&["check", "--config", toml, "--globals", "worker_processes 2; pid a.pid;"]);
     assert_eq!(right.status.code(), Some(0), "{}", lossy(&right.stderr));
 }
+
+/// Redirects differ between locations, and what a variable says is the method.
+#[test]
+fn redirects_and_methods_of_locations() {
+    let origin = Origin::echo();
+    let listen = address();
+    let text = "events { }\nhttp { access_log off; server {
+        listen @LISTEN@; server_name name.example.com;
+        location /a/ { proxy_pass http://@ORIGIN@; }
+        location /b/ { absolute_redirect off; proxy_pass http://@ORIGIN@; }
+        location /c/ { port_in_redirect off; proxy_pass http://@ORIGIN@; }
+        location /d/ { server_name_in_redirect on; port_in_redirect off; proxy_pass http://@ORIGIN@; }
+        location /e { return 302 else; }
+        location /f { proxy_method $arg_m; proxy_pass http:/$arg_to; }
+    } }";
+    let text =
+        text.replace("@LISTEN@", &listen.to_string()).replace("@ORIGIN@", &origin.address().to_string());
+    let _propylon = Propylon::start_nginx(&text);
+    let ask = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: asked.example.com\r\nConnection: close\r\n\r\n");
+        raw_request(listen, request.as_bytes()).unwrap()
+    };
+    let port = listen.port();
+    for (path, expected) in [
+        ("/a", format!("http://asked.example.com:{port}/a/")),
+        ("/b", "/b/".to_owned()),
+        ("/c", "http://asked.example.com/c/".to_owned()),
+        ("/d", "http://name.example.com/d/".to_owned()),
+        ("/e", "else".to_owned()),
+    ] {
+        assert_eq!(ask(path).head.field("location"), Some(expected), "{path}");
+    }
+    let answer = ask(&format!("/f?m=SEARCH&to=/{}", origin.address()));
+    assert!(lossy(&answer.body).starts_with("SEARCH "), "{}", lossy(&answer.body));
+}

@@ -108,7 +108,10 @@ pub(crate) fn read(
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     let https = lower == "https://";
     let pass = if text.contains('$') {
-        if !https && !lower.starts_with("http://") && !text.starts_with('$') {
+        // Variables may give the rest of it: `http:/$uri`.
+        let before = text.split('$').next().unwrap_or_default().to_ascii_lowercase();
+        let begins = "http://".starts_with(&before) || "https://".starts_with(&before);
+        if !https && !lower.starts_with("http://") && !begins {
             wrong_scheme(cx, text, &span);
             return None;
         }

@@ -2,7 +2,7 @@
 
 use crate::args::invalid;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target, refuse};
+use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
 use crate::document::Value;
 use crate::row::{As, ONE, Row, SOME, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
@@ -22,8 +22,7 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    field(convert, directive, "set");
-    Ok(Done::AsWritten)
+    field(convert, directive, "set")
 }
 
 fn add(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -32,18 +31,23 @@ fn add(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         "always" => "add_always",
         other => return Err(invalid(directive, 2, format!("invalid parameter \"{other}\""))),
     };
-    field(convert, directive, key);
-    Ok(Done::AsWritten)
+    field(convert, directive, key)
 }
 
-fn field(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) {
+fn field(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) -> Outcome {
     let name = directive.arg(0);
     // The same field in another case is the same field: it is repeated under the name that came first.
     let known = convert.frame().section.child_keys(&["headers", table]);
     let name =
         known.into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or_else(|| name.to_owned());
-    let value = Value::text(directive.arg(1)).at(directive.place_of(1));
+    // A line break at the end shows nowhere; one inside would be a field of its own.
+    let text = directive.arg(1).trim_end_matches(['\r', '\n']);
+    let value = Value::text(text).at(directive.place_of(1));
     convert.add(Target::Here, &["headers", table, &name], value, &directive.place);
+    match text == directive.arg(1) {
+        true => Ok(Done::AsWritten),
+        false => different("the line break at the end is left out"),
+    }
 }
 
 fn real_ip_from(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
