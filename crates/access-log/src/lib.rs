@@ -61,7 +61,7 @@
 //!   the head alone, `$connection` and `$connection_requests` are unknown unless an `Arc<Connection>` is among the
 //!   request's extensions. A line is written when the server has taken the body, not when the client has it.
 //! - An exchange that the request brings along belongs to who made it: the layer records nothing in it then.
-//! - No compression of files (`gzip=`), no variables in paths, no `buffer=` for syslog daemons; lines for several workers
+//! - No compression of files (`gzip=`), no `buffer=` for syslog daemons; lines for several workers
 //!   are in the order in which they were handed over.
 //! - When the process is killed, lines of the last 5 ms, or those that are buffered, are lost. At a regular end
 //!   [`Sinks::flush_all`] prevents that.
@@ -71,7 +71,7 @@
 //! | directive | here |
 //! |---|---|
 //! | `log_format NAME escape=default\|json\|none …` | [`Format`], [`Escape`] |
-//! | `access_log PATH FORMAT` | [`Sinks::open`], [`AccessLog::new`] |
+//! | `access_log PATH FORMAT` | [`Sinks::open`], [`AccessLog::new`]; with variables in the path [`AccessLog::by_path`] |
 //! | `access_log … if=CONDITION` | [`AccessLog::condition`] |
 //! | `access_log … buffer=SIZE flush=TIME` | [`Buffering`]; logs of one file share it, and the last one opened decides |
 //! | `access_log syslog:server=…,facility=…,tag=…,severity=…,nohostname` | [`Syslog`]; the tag is `propylon` by default |
@@ -105,6 +105,7 @@ mod future;
 mod lane;
 mod layer;
 mod log;
+mod paths;
 mod pending;
 mod record;
 mod service;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use propylon_exchange::{Exchange, Keep};
 use propylon_vars::Template;
 
-use crate::{Format, Sink};
+use crate::paths::Paths;
+use crate::{Buffering, Format, Sink, Sinks};
 
 /// How much memory a thread keeps for the line it formats.
 const KEEP: usize = 64 << 10;
@@ -21,14 +22,29 @@ thread_local! {
 pub struct AccessLog {
     format: Format,
     condition: Option<Template>,
-    sink: Arc<Sink>,
+    to: To,
+}
+
+/// Where a log's lines go.
+#[derive(Clone, Debug)]
+enum To {
+    Sink(Arc<Sink>),
+    Paths(Paths),
 }
 
 impl AccessLog {
     /// A log of every exchange.
     #[must_use]
     pub fn new(format: Format, sink: Arc<Sink>) -> Self {
-        Self { format, condition: None, sink }
+        Self { format, condition: None, to: To::Sink(sink) }
+    }
+
+    /// A log whose file depends on the exchange: `path` is evaluated for each. The files that were written last, at most 64,
+    /// stay open. Opening one blocks; what cannot be opened is reported and has no line, and so has a path that variables
+    /// lead upwards (`..`).
+    #[must_use]
+    pub fn by_path(format: Format, path: Template, sinks: Sinks, buffering: Buffering) -> Self {
+        Self { format, condition: None, to: To::Paths(Paths::new(path, sinks, buffering)) }
     }
 
     /// Logs only exchanges for which `condition` is neither empty nor `0`; nginx's `if=` parameter.
@@ -63,14 +79,27 @@ impl AccessLog {
         line.clear();
         self.format.append(exchange, line);
         line.push(b'\n');
-        self.sink.write_line(line);
+        match &self.to {
+            To::Sink(sink) => {
+                sink.write_line(line);
+            }
+            To::Paths(paths) => {
+                if let Some(sink) = paths.of(exchange) {
+                    sink.write_line(line);
+                }
+            }
+        }
     }
 
     /// What an exchange has to keep for this log.
     #[must_use]
     pub fn needs(&self) -> Keep {
         let condition = self.condition.as_ref().map(Template::needs).unwrap_or_default();
-        self.format.needs().and(condition)
+        let path = match &self.to {
+            To::Sink(_) => Keep::default(),
+            To::Paths(paths) => paths.needs(),
+        };
+        self.format.needs().and(condition).and(path)
     }
 }
 

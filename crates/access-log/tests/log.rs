@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 
 use http::{HeaderMap, StatusCode};
-use propylon_access_log::{AccessLogs, Buffering, Target};
+use propylon_access_log::{AccessLog, AccessLogs, Buffering, Escape, Format, Target};
 use propylon_exchange::{End, Keep};
 use support::{LIMIT, exchange, log, sinks, template};
 
@@ -56,4 +56,28 @@ fn client_that_left_before_the_head_is_499() {
     log("$status $body_bytes_sent", &sink).write(&exchange);
     sinks.flush_all(LIMIT).unwrap();
     assert_eq!(fs::read_to_string(path).unwrap(), "499 0\n");
+}
+
+#[test]
+fn a_path_with_variables_is_a_file_for_each_value() {
+    let directory = tempfile::tempdir().unwrap();
+    let sinks = sinks();
+    let path = template(&format!("{}/$http_x_name.log", directory.path().display()));
+    let format = Format::new(template("$http_x_name"), Escape::Default);
+    let log = AccessLog::by_path(format, path, sinks.clone(), Buffering::Prompt);
+    for name in [&b"a"[..], b"b", b"a", b"../up", b"no/such/directory"] {
+        log.write(&exchange("/", &[("x-name", name)]));
+    }
+    sinks.flush_all(LIMIT).unwrap();
+    let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    assert_eq!((read("a.log").as_str(), read("b.log").as_str()), ("a\na\n", "b\n"));
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    assert!(!directory.path().parent().unwrap().join("up.log").exists(), "variables do not lead upwards");
+    // More files than stay open.
+    for number in 0..100 {
+        log.write(&exchange("/", &[("x-name", format!("n{number}").as_bytes())]));
+    }
+    log.write(&exchange("/", &[("x-name", b"n0")]));
+    sinks.flush_all(LIMIT).unwrap();
+    assert_eq!(read("n0.log"), "n0\nn0\n");
 }

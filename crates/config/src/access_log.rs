@@ -40,12 +40,14 @@ pub struct Buffer {
 }
 
 /// Where lines of an access log go.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LogTarget {
     /// The standard output stream.
     Stdout,
     /// A file.
     File(PathBuf),
+    /// A file whose path depends on the request.
+    Template(Template),
     /// A syslog server.
     Syslog(Syslog),
 }
@@ -60,7 +62,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Text { hint: "a file path, \"stdout\", \"off\" or \"syslog:server=...\"" },
             need: Need::Optional,
             nginx: "access_log",
-            doc: "A file, \"stdout\", \"off\", or \"syslog:server=ADDRESS[:PORT]|unix:/PATH[,facility=local7][,tag=propylon]\
+            doc: "A file, which may have variables, \"stdout\", \"off\", or \"syslog:server=ADDRESS[:PORT]|unix:/PATH[,facility=local7][,tag=propylon]\
                   [,severity=info][,nohostname]\".",
         },
         Key {
@@ -176,8 +178,9 @@ fn target(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<LogTarget> {
             .label("expected a file, \"stdout\", \"off\" or \"syslog:server=...\""),
         _ if text.starts_with("syslog:") => return syslog::read(cx, path).map(LogTarget::Syslog),
         _ if text.contains('$') => {
-            Diagnostic::error(path.span, "a path with variables is not built into this version of propylon")
-                .label("expected a plain path")
+            return cx
+                .compile(text, &path.span.range(), propylon_vars::Context::Log)
+                .map(LogTarget::Template);
         }
         _ => return Some(LogTarget::File(text.into())),
     };

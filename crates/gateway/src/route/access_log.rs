@@ -28,8 +28,12 @@ fn one(log: &config::AccessLog, upstreams: &Upstreams<'_>) -> Result<AccessLog, 
             flush: buffer.flush,
         },
     };
-    let sink = upstreams.sink(&target(&log.target), buffering)?;
-    let built = AccessLog::new(format, sink);
+    let built = match &log.target {
+        LogTarget::Template(path) => {
+            AccessLog::by_path(format, path.clone(), upstreams.runtime.sinks.clone(), buffering)
+        }
+        fixed => AccessLog::new(format, upstreams.sink(&target(fixed), buffering)?),
+    };
     Ok(match &log.condition {
         Some(condition) => built.condition(condition.clone()),
         None => built,
@@ -40,6 +44,7 @@ fn target(target: &LogTarget) -> Target {
     match target {
         LogTarget::Stdout => Target::Stdout,
         LogTarget::File(path) => Target::File(path.clone()),
+        LogTarget::Template(path) => Target::File(path.source().into()),
         LogTarget::Syslog(syslog) => {
             let server = match &syslog.server {
                 SyslogServer::Udp { host, port } => {

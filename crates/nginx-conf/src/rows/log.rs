@@ -67,11 +67,6 @@ fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         convert.set(Target::Here, &["access_log"], Value::List(Vec::new()), place);
         return Ok(Done::AsWritten);
     }
-    if path.contains('$') {
-        return refuse(
-            "a path with variables is not built: write one path, and tell the requests apart by a format",
-        );
-    }
     let path = if path == "/dev/stdout" { "stdout" } else { path };
     let mut log = vec![("path", Value::text(path).at(directive.place_of(0)))];
     let mut note = None;
