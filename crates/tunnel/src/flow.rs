@@ -1,0 +1,175 @@
+//! One direction of a tunnel.
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+/// A direction reads so much at first, and four times as much each time that this was not enough.
+const START: usize = 8 << 10;
+
+/// So many turns in one poll: then others have theirs.
+const TURNS: u32 = 32;
+
+/// What a direction that cannot go on waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// Bytes from its source.
+    Reading,
+    /// Its destination, to take bytes or the end.
+    Writing,
+    /// Nothing: it is over.
+    Over,
+}
+
+/// Which end of a direction failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Source(io::Error),
+    Destination(io::Error),
+}
+
+/// One direction: what was read of its source is written to its destination before more is read.
+#[derive(Debug)]
+pub(crate) struct Flow {
+    buffer: BytesMut,
+    /// How much is read next.
+    size: usize,
+    largest: usize,
+    state: State,
+    /// Whether something was written and not flushed.
+    unflushed: bool,
+    /// Whether anything moved since this was last asked.
+    moved: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The source has ended: the destination is to be told.
+    Ending,
+    Over,
+}
+
+impl Flow {
+    pub(crate) fn new(largest: usize) -> Self {
+        let largest = largest.max(1);
+        Self {
+            buffer: BytesMut::new(),
+            size: START.min(largest),
+            largest,
+            state: State::Open,
+            unflushed: false,
+            moved: false,
+        }
+    }
+
+    /// Whether anything moved since the last call.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// Whether a buffer is held.
+    #[cfg(test)]
+    pub(crate) fn holds_buffer(&self) -> bool {
+        self.buffer.capacity() > 0
+    }
+
+    /// Moves what can be moved; `wrote` is told of the bytes that the destination took. Returns what it waits for then.
+    pub(crate) fn poll<R, W>(
+        &mut self,
+        source: &mut R,
+        destination: &mut W,
+        mut wrote: impl FnMut(usize),
+        cx: &mut Context<'_>,
+    ) -> Result<Waits, Fault>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        for _ in 0..TURNS {
+            match self.poll_write(destination, &mut wrote, cx) {
+                Poll::Ready(done) => done.map_err(Fault::Destination)?,
+                Poll::Pending => return Ok(Waits::Writing),
+            }
+            match self.state {
+                State::Over => return Ok(Waits::Over),
+                State::Ending => match Pin::new(&mut *destination).poll_shutdown(cx) {
+                    Poll::Pending => return Ok(Waits::Writing),
+                    // What is not connected any more needs no telling.
+                    Poll::Ready(Err(error)) if error.kind() != io::ErrorKind::NotConnected => {
+                        return Err(Fault::Destination(error));
+                    }
+                    Poll::Ready(_) => self.state = State::Over,
+                },
+                State::Open => match self.poll_read(source, cx) {
+                    Poll::Ready(read) => read.map_err(Fault::Source)?,
+                    Poll::Pending => return self.rest(destination, cx),
+                },
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(Waits::Reading)
+    }
+
+    fn poll_write<W: AsyncWrite + Unpin>(
+        &mut self,
+        destination: &mut W,
+        wrote: &mut impl FnMut(usize),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.buffer.is_empty() {
+            let n = ready!(Pin::new(&mut *destination).poll_write(cx, &self.buffer))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.buffer.advance(n);
+            self.moved = true;
+            self.unflushed = true;
+            wrote(n);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read<R: AsyncRead + Unpin>(
+        &mut self,
+        source: &mut R,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        // What was written is gone from the front: the room is used again if it is enough.
+        if !self.buffer.try_reclaim(self.size) {
+            self.buffer = BytesMut::with_capacity(self.size);
+        }
+        let mut limited = bytes::BufMut::limit(&mut self.buffer, self.size);
+        let n = ready!(pin!(source.read_buf(&mut limited)).poll(cx))?;
+        self.moved = true;
+        if n == 0 {
+            self.state = State::Ending;
+            self.buffer = BytesMut::new();
+        } else if n == self.size {
+            self.size = (self.size * 4).min(self.largest);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Nothing comes for now: what was written leaves, and no buffer is held meanwhile.
+    fn rest<W: AsyncWrite + Unpin>(
+        &mut self,
+        destination: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Result<Waits, Fault> {
+        self.buffer = BytesMut::new();
+        self.size = START.min(self.largest);
+        if self.unflushed {
+            match Pin::new(destination).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => return Err(Fault::Destination(error)),
+                Poll::Pending => return Ok(Waits::Writing),
+            }
+        }
+        Ok(Waits::Reading)
+    }
+}
