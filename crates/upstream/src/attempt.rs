@@ -71,6 +71,17 @@ impl Attempt {
         self.0.lock().record.exchange().upstream_trailers(trailers);
     }
 
+    /// The connection, which has become another protocol's, is done with this try: what it carried since.
+    pub(crate) fn tunnelled(&self, sent: u64, received: u64) {
+        let mut current = self.0.lock();
+        current.sent += sent;
+        current.received += received;
+        current.settle();
+        // Also if it was settled before.
+        current.record.carried(current.sent, current.received);
+        current.record.finished();
+    }
+
     /// The connection is done with this try.
     pub(crate) fn finished(&self) {
         let mut current = self.0.lock();

@@ -52,6 +52,12 @@ impl Body {
         body
     }
 
+    /// None: the connection is another protocol's.
+    pub(crate) fn none(incoming: Incoming) -> Self {
+        let (passed, held) = (true, None);
+        Self { incoming, lease: None, reusable: false, progress: None, attempt: None, heads: None, passed, held }
+    }
+
     /// All of it, if the peer announced its length and it came together with its head: the connection is free for the next
     /// request then, before any of this is passed on. Else, and when it has been read already, `None`. Only
     /// [`Engine::H1`](crate::Engine::H1) knows.

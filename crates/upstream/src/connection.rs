@@ -15,7 +15,7 @@ use crate::idle::State;
 use crate::outgoing::Outgoing;
 use crate::transport::{Engine, Fingerprint};
 use crate::wire::Wire;
-use crate::{Error, h1, http1};
+use crate::{Error, Upgraded, h1, http1};
 
 /// An established connection: dropping it closes it, whatever is under way.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) incoming: Incoming,
     /// Bytes of all heads, if the engine tells.
     pub(crate) heads: Option<u64>,
+    /// The stream, if the peer has switched to another protocol.
+    pub(crate) upgraded: Option<Upgraded>,
 }
 
 /// A request that brought no response.

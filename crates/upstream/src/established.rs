@@ -16,7 +16,7 @@ use crate::connection::{Answer, Outbound};
 use crate::open::Way;
 use crate::outgoing::{Outgoing, prepare};
 use crate::pool::Lease;
-use crate::{Body, BoxError, Error, head};
+use crate::{Body, BoxError, Error, Switched, head};
 
 /// A connection to a peer that is there, for one request: what the layer of a [`Client`](crate::Client) wraps.
 ///
@@ -108,12 +108,16 @@ impl Ready {
             result = self.lease.connection.send(again, false, listener).await;
         }
 
-        let Answer { parts, incoming, heads } = result.map_err(|failure| {
+        let Answer { mut parts, incoming, heads, upgraded } = result.map_err(|failure| {
             let cause = progress.as_ref().and_then(|progress| progress.take_error());
             cause.map_or(failure.error, |source| Error::RequestBody { source })
         })?;
         if let Some(attempt) = &self.way.attempt {
             attempt.responded(parts.status, &parts.headers);
+        }
+        if let Some(upgraded) = upgraded {
+            parts.extensions.insert(Switched::new(upgraded.recorded(self.way.attempt)));
+            return Ok(Response::from_parts(parts, Body::none(incoming)));
         }
         let reusable = !closes && head::keeps_alive(&parts);
         let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt, heads);

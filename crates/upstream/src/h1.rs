@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
-use propylon_h1::client::{self, Config, Counters, Progress, Unsent};
+use propylon_h1::client::{self, Config, Counters, Progress, Unsent, Upgraded};
 use propylon_h1::server::Interim;
 use propylon_h1::{
     BodyError, EncodeError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, ResponseHead,
@@ -130,9 +130,17 @@ impl Connection {
                 let (mut parts, body) = response.into_parts();
                 let judged = judge(&mut parts, tunnel);
                 let Judged { head, encoded } = judged.map_err(|f| Failure::fatal(Error::InvalidHead(f)))?;
-                let incoming = connection::Incoming::H1(Incoming { body: Some(body), encoded });
+                let (body, upgraded) = if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                    match body.into_upgraded() {
+                        Ok(Upgraded { io, read, .. }) => (None, Some(crate::Upgraded::new(io, read))),
+                        Err(body) => (Some(body), None),
+                    }
+                } else {
+                    (Some(body), None)
+                };
+                let incoming = connection::Incoming::H1(Incoming { body, encoded });
                 let heads = Some(head + self.place.interim.load(Relaxed));
-                Ok(Answer { parts, incoming, heads })
+                Ok(Answer { parts, incoming, heads, upgraded })
             }
             Err(failure) => {
                 let harmless = match failure.progress {

@@ -11,7 +11,10 @@ use crate::HeadFault;
 /// repeated.
 pub(crate) fn check(head: &mut response::Parts) -> Result<(), HeadFault> {
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(HeadFault::UnexpectedUpgrade);
+        // RFC 9110 15.2.2 and 8.6: it has no content, and nothing that frames one. Whether it was asked for is known elsewhere.
+        head.headers.remove(TRANSFER_ENCODING);
+        head.headers.remove(CONTENT_LENGTH);
+        return Ok(());
     }
     let encoded = head.headers.contains_key(TRANSFER_ENCODING);
     let sized = head.headers.contains_key(CONTENT_LENGTH);
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn framing() {
-        use HeadFault::{ConflictingFraming, InvalidLength, UnexpectedUpgrade, UnknownEncoding};
+        use HeadFault::{ConflictingFraming, InvalidLength, UnknownEncoding};
         check_fields(200, &[], Ok(&[]));
         check_fields(200, &[(CL, "5")], Ok(&[(CL, "5")]));
         check_fields(200, &[(CL, "5"), (CL, "5")], Ok(&[(CL, "5")]));
@@ -139,7 +142,7 @@ mod tests {
         check_fields(200, &[(TE, "gzip, chunked")], Err(UnknownEncoding));
         check_fields(200, &[(TE, "gzip")], Err(UnknownEncoding));
         check_fields(200, &[(TE, "chunked"), (TE, "chunked")], Err(UnknownEncoding));
-        check_fields(101, &[], Err(UnexpectedUpgrade));
+        check_fields(101, &[("upgrade", "x"), (CL, "3")], Ok(&[("upgrade", "x")]));
     }
 
     #[test]

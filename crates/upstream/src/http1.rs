@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Extensions, Method, Request};
+use http::header::UPGRADE;
+use http::{Extensions, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::ext::ReasonPhrase;
@@ -20,7 +21,7 @@ use crate::outgoing::{Outgoing, copy_head, may_repeat};
 use crate::task::Task;
 use crate::transport::{DEFAULT_MAX_FIELDS, Fingerprint};
 use crate::wire::{Metered, Wire};
-use crate::{Error, HeadFault, head};
+use crate::{Error, HeadFault, Upgraded, head};
 
 /// An established connection.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Connection {
         let (sender, connection) = builder.handshake(io).await.map_err(|_| Error::Closed { sent: false })?;
         let task = Task::spawn(async move {
             // Whoever uses the connection has the error too; an idle one has nobody to tell.
-            let _ = connection.await;
+            let _ = connection.with_upgrades().await;
             closed();
         });
         Ok(Self { sender, wire, _task: task })
@@ -85,19 +86,30 @@ impl Connection {
         let wire = Arc::clone(&self.wire);
         hyper::ext::on_informational(&mut request, move |_| wire.interim());
         let tunnel = request.method() == Method::CONNECT;
+        let asked = request.headers().contains_key(UPGRADE);
 
         match self.sender.try_send_request(request).await {
             Ok(response) => {
-                let (mut parts, body) = response.into_parts();
+                let (mut parts, mut body) = response.into_parts();
+                let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
                 let judged = if self.wire.flooded() {
                     Err(HeadFault::TooManyInterim)
-                } else if tunnel && parts.status.is_success() {
+                } else if tunnel && parts.status.is_success() || switches && !asked {
                     Err(HeadFault::UnexpectedUpgrade)
                 } else {
                     head::check(&mut parts)
                 };
                 judged.map_err(|fault| Failure::fatal(Error::InvalidHead(fault)))?;
-                Ok(Answer { parts, incoming: connection::Incoming::Hyper(Incoming(body)), heads: None })
+                let upgraded = if switches {
+                    let mut response = Response::from_parts(parts, body);
+                    let upgraded = take_over(&mut response).await;
+                    (parts, body) = response.into_parts();
+                    Some(upgraded.map_err(Failure::fatal)?)
+                } else {
+                    None
+                };
+                let incoming = connection::Incoming::Hyper(Incoming(body));
+                Ok(Answer { parts, incoming, heads: None, upgraded })
             }
             Err(mut refused) => {
                 let unsent = refused.take_message();
@@ -113,6 +125,13 @@ impl Connection {
             }
         }
     }
+}
+
+/// The stream of a response of 101.
+async fn take_over(response: &mut Response<hyper::body::Incoming>) -> Result<Upgraded, Error> {
+    let upgraded = hyper::upgrade::on(response).await.map_err(|error| head_error(&error, true))?;
+    let upgraded = upgraded.downcast::<TokioIo<Metered>>().map_err(|_| Error::Closed { sent: true })?;
+    Ok(Upgraded::new(upgraded.io.into_inner().into_socket(), upgraded.read_buf))
 }
 
 /// The reason phrase, where hyper's server looks for it.

@@ -43,6 +43,8 @@
 //!   framing fields. Other fields and the reason phrase stay as they came.
 //! - **Passes interim responses on** (103 and the like; not 100) to the [`Interim`] in the request's extensions, without their
 //!   hop-by-hop fields.
+//! - **Hands over** the connection of a 101 that the request asked for with `Upgrade`: its stream is the response extension
+//!   [`Switched`], with what had been read already; the try lasts as long as the stream.
 //! - **Cuts, never completes**: a request body that fails closes the connection, so that the peer cannot take the request
 //!   for a whole one; a response body that is cut short is an error, never an end.
 //! - **Passes early responses** while the request body is still being sent, also from a peer that then closes. That
@@ -68,9 +70,9 @@
 //! | extensions of a response | [`propylon_h1::ReceivedResponse`], [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
 //! ## What it does not
-//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no tunnels (a CONNECT or an upgrade is refused). No names:
-//! resolve first. No choice of a peer and no other one when it fails: a balancer above it, which takes [`Client::to`], and a
-//! retry above that. No timeouts but connecting: put a layer into [`Client::layer`].
+//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no CONNECT. No names: resolve first. No choice of a peer and no
+//! other one when it fails: a balancer above it, which takes [`Client::to`], and a retry above that. No timeouts but connecting:
+//! put a layer into [`Client::layer`].
 //!
 //! ## nginx
 //! | nginx | here |
@@ -124,6 +126,7 @@ mod special;
 mod target;
 mod task;
 mod transport;
+mod upgraded;
 mod wire;
 
 pub use body::Body;
@@ -139,3 +142,4 @@ pub use secure::{Handshake, Secure, Secured, ServerName};
 pub use special::{Bind, Greeting};
 pub use target::Target;
 pub use transport::{Engine, HttpVersion, Transport};
+pub use upgraded::{Switched, Upgraded};

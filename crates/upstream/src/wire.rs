@@ -74,6 +74,11 @@ impl Metered {
         Self { socket, wire }
     }
 
+    /// The socket, for another protocol.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.socket
+    }
+
     fn written(&self, result: io::Result<usize>, offered: usize) -> io::Result<usize> {
         match result {
             Ok(n) => {

@@ -22,6 +22,8 @@ mod responses;
 mod reuse;
 #[path = "leaf/support.rs"]
 mod support;
+#[path = "leaf/upgrades.rs"]
+mod upgrades;
 
 /// The engine under test.
 const ENGINE: propylon_upstream::Engine = propylon_upstream::Engine::Hyper;

@@ -32,7 +32,7 @@ pub enum Error {
     /// More than eight interim responses.
     #[error("too many interim responses")]
     TooManyInterim,
-    /// A 101 that nobody had asked for.
+    /// A 101 that nobody had asked for, or before the request was sent whole.
     #[error("the peer switched protocols unasked")]
     UnexpectedUpgrade,
     /// The request's own body failed, or was not as long as announced. The connection is closed, so that the request cannot look

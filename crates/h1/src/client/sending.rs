@@ -157,7 +157,8 @@ where
     }
 
     fn judge(&self, head: ResponseHead) -> Result<ResponseHead, Error> {
-        if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.request.upgrade {
+        // Nor before the whole request is there: its rest would be the other protocol's (RFC 9110 7.8).
+        if head.status == StatusCode::SWITCHING_PROTOCOLS && !(self.request.upgrade && self.told) {
             return Err(Error::UnexpectedUpgrade);
         }
         Ok(head)

@@ -16,6 +16,7 @@ mod requests;
 mod responses;
 mod reuse;
 mod support;
+mod upgrades;
 
 /// The engine under test.
 const ENGINE: propylon_upstream::Engine = propylon_upstream::Engine::H1;
