@@ -88,6 +88,29 @@ impl Stream {
         }
     }
 
+    /// Writes as many of the bytes as are taken in time.
+    pub fn send_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Tcp(s) => s.write(bytes),
+            Socket::Unix(s) => s.write(bytes),
+        }
+    }
+
+    /// Reads what comes next: a reset is an error here.
+    pub fn receive_some(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Socket::Tcp(s) => s.read(bytes),
+            Socket::Unix(s) => s.read(bytes),
+        }
+    }
+
+    /// Closes with a reset.
+    pub fn reset(self) {
+        if let Socket::Tcp(s) = &self.socket {
+            let _ = socket2::SockRef::from(s).set_linger(Some(Duration::ZERO));
+        }
+    }
+
     /// Reads up to and with the first empty line; `None` at an end before the first byte.
     pub fn head(&mut self) -> io::Result<Option<Head>> {
         let mut from = 0;

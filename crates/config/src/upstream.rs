@@ -32,6 +32,8 @@ pub struct Transport {
     pub bind: Option<Bind>,
     /// The version of the PROXY protocol that connections begin with; `None`: they do not.
     pub proxy_protocol: Option<u8>,
+    /// Whether a client's `Upgrade` is passed.
+    pub websocket: bool,
     /// TLS towards the upstream, where `proxy_pass` says `https`.
     pub tls: UpstreamTls,
 }
@@ -146,6 +148,15 @@ pub(crate) const TABLE: Table = Table {
                   then.",
         },
         Key {
+            name: "websocket",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "",
+            doc: "Whether a client's `Upgrade` is passed, so that WebSocket works, and any other protocol but h2c; without it, \
+                  only where `headers.set` has an `Upgrade`. `headers.set` has no say in `Upgrade` then, and in `Connection` only \
+                  for other requests.",
+        },
+        Key {
             name: "tls",
             kind: Kind::Table(&TLS),
             need: Need::Default("{}"),
@@ -153,7 +164,7 @@ pub(crate) const TABLE: Table = Table {
             doc: "TLS towards the upstream, where `proxy_pass` says `https`.",
         },
     ],
-    unbuilt: &["websocket"],
+    unbuilt: &[],
 };
 
 const TLS: Table = Table {
@@ -291,6 +302,7 @@ impl Transport {
                 Some(on) => on.then_some(1),
                 None => shape::integer(value.get_ref()).and_then(|version| version.try_into().ok()),
             }),
+            websocket: websocket(scope),
             tls: scope
                 .read("tls", |cx, value| Some(UpstreamTls::read(cx, Some(value))))
                 .unwrap_or_else(|| UpstreamTls::read(scope.cx, None)),
@@ -315,6 +327,18 @@ fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
     }
     let address = cx.template(address, &value.span())?;
     Some(Some(Bind { address, transparent, span: cx.span(value.span()) }))
+}
+
+/// HTTP/1.0 has no `Upgrade`.
+fn websocket(scope: &mut Scope<'_>) -> bool {
+    let on = scope.bool("websocket");
+    if on && let Some(version) = scope.text("http_version").filter(|version| &***version == "1.0") {
+        scope.cx.push(
+            Diagnostic::error(version.span, "`websocket` needs HTTP/1.1")
+                .label("expected \"1.1\": HTTP/1.0 has no way to another protocol"),
+        );
+    }
+    on
 }
 
 fn method(scope: &mut Scope<'_>) -> Option<Template> {

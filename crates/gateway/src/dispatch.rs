@@ -13,7 +13,7 @@ use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
 use propylon_stack::{Body, Route};
 
-use crate::client::Closed;
+use crate::client::{ClientEnd, Closed};
 use crate::page;
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 use crate::route::Found;
@@ -30,6 +30,8 @@ pub(crate) struct Visit {
     parts: request::Parts,
     body: Body,
     exchange: Exchange,
+    /// The client's end, if the request asks for another protocol.
+    upgrade: Option<ClientEnd>,
     /// What was wrong with the request before it came here.
     refused: Option<StatusCode>,
     /// The error whose page is under way.
@@ -74,7 +76,13 @@ impl Visit {
         body: Body,
         exchange: Exchange,
     ) -> Self {
-        Self { server, path, parts, body, exchange, refused: None, failed: None }
+        Self { server, path, parts, body, exchange, upgrade: None, refused: None, failed: None }
+    }
+
+    /// The request asks for another protocol, and this is the client's end.
+    pub(crate) fn upgrading(mut self, client: Option<ClientEnd>) -> Self {
+        self.upgrade = client;
+        self
     }
 
     /// The request cannot be served: an error page is all that it may get.
@@ -117,7 +125,7 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
             let own = head.extensions.remove::<page::Own>().is_some();
             served.closes |= own && page::closes(head.status);
             head.status = match visit.failed.and_then(|failed| failed.shown) {
-                Some(shown) if !own => shown,
+                Some(shown) if !own && head.status != StatusCode::SWITCHING_PROTOCOLS => shown,
                 _ => page::shown(head.status),
             };
             merge(&mut head.headers, kept);
@@ -204,6 +212,9 @@ async fn call(visit: &mut Visit, route: &Route, found: Option<Found>) -> Result<
     *extensions = std::mem::take(&mut visit.parts.extensions);
     extensions.insert(visit.exchange.clone());
     extensions.insert(visit.path.clone());
+    if let Some(client) = &visit.upgrade {
+        extensions.insert(client.clone());
+    }
     if let Some(found) = found {
         extensions.insert(found);
     }

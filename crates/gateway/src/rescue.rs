@@ -89,17 +89,25 @@ pub(crate) fn report_cut(exchange: &Exchange, error: &BoxError) {
     report(exchange, &**error);
 }
 
+/// Says in the error log why a tunnel ended before its time.
+pub(crate) fn report_tunnel(exchange: &Exchange, text: &str) {
+    write(exchange, true, text);
+}
+
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
+    write(exchange, status(error).is_client_error(), &describe(error));
+}
+
+/// A line of the error log that says which request it is about.
+fn write(exchange: &Exchange, harmless: bool, text: &str) {
     let upstream = exchange.with_tries(|tries| tries.last().map(|last| format!("http://{}", last.peer)));
-    let client_fault = status(error).is_client_error();
-    let text = describe(error);
     let server = exchange.server_name().cloned().unwrap_or_default();
     let request = exchange.request_line();
     let request = String::from_utf8_lossy(&request);
     let upstream = upstream.as_deref().unwrap_or_default();
     let connection = exchange.connection().id;
     let client = exchange.client();
-    if client_fault {
+    if harmless {
         tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");
     } else {
         tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");

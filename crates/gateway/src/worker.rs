@@ -64,6 +64,11 @@ impl Worker {
         self.router.load_full()
     }
 
+    /// Runs what outlives a request: for as long as it takes, until the worker stops.
+    pub(crate) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.connections.spawn(work);
+    }
+
     /// A client connection, from now on watched.
     fn client(&self, connection: Connection) -> Arc<Client> {
         let client = Arc::new(Client::new(connection, self.epoch));

@@ -73,6 +73,12 @@ impl<P> Field<P> {
         &self.name
     }
 
+    /// The first of the values that is not empty, for a message with these parts.
+    #[must_use]
+    pub fn value(&self, parts: &P) -> Option<HeaderValue> {
+        self.values.iter().find_map(|value| value.evaluate(parts))
+    }
+
     pub(crate) fn bit(&self) -> Fingerprint {
         self.bit
     }

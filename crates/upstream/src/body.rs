@@ -55,7 +55,16 @@ impl Body {
     /// None: the connection is another protocol's.
     pub(crate) fn none(incoming: Incoming) -> Self {
         let (passed, held) = (true, None);
-        Self { incoming, lease: None, reusable: false, progress: None, attempt: None, heads: None, passed, held }
+        Self {
+            incoming,
+            lease: None,
+            reusable: false,
+            progress: None,
+            attempt: None,
+            heads: None,
+            passed,
+            held,
+        }
     }
 
     /// All of it, if the peer announced its length and it came together with its head: the connection is free for the next

@@ -9,7 +9,7 @@ use propylon_h1::HeadErrorKind;
 use propylon_h1::server::{self, Connection, Context, Observer, Outcome, RequestBody, Ticker};
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, Closed, Received, Rejected, Service, Stream};
+use super::{Client, ClientEnd, Closed, HandOver, Received, Rejected, Service, Stream};
 
 /// Serves a client's requests until the connection is over.
 pub(crate) async fn serve<S: Service>(
@@ -54,6 +54,9 @@ impl<S: Service> server::Service for Served<S> {
     ) -> impl Future<Output = Result<Response<S::Body>, Closed>> + Send {
         if let Some(interim) = context.interim() {
             request.extensions_mut().insert(interim);
+        }
+        if let Some(on_upgrade) = context.on_upgrade() {
+            request.extensions_mut().insert(ClientEnd::new(HandOver::H1(on_upgrade)));
         }
         self.service.clone().call(self.client.clone(), request.map(Received::H1))
     }

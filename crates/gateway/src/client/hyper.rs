@@ -13,11 +13,14 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Connection};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use propylon_h1::server::Upgraded;
 use propylon_stack::BoxError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, Io, Phase, Received, Rejected, Service, Stream};
+use super::{Client, ClientEnd, HandOver, Io, Phase, Received, Rejected, Service, Stream, upgrade};
 
 /// How long a connection that is being closed is read from, so that the client gets what was said (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
@@ -45,9 +48,16 @@ pub(crate) async fn serve<S: Service>(
     let (timeouts, keepalive) = (engine.timeouts, engine.keepalive);
     client.reading.arm(timeouts.header);
     let io = TokioIo::new(Io::new(stream, client.clone(), timeouts));
+    // Who waits for the connection, if its last request asked for another protocol.
+    let taker = Arc::<Mutex<Option<oneshot::Sender<Upgraded>>>>::default();
     let calls = hyper::service::service_fn({
-        let (client, service) = (client.clone(), service.clone());
-        move |request: Request<Incoming>| {
+        let (client, service, taker) = (client.clone(), service.clone(), taker.clone());
+        move |mut request: Request<Incoming>| {
+            if upgrade::asks(request.version(), request.headers()) {
+                let (sender, receiver) = oneshot::channel();
+                *taker.lock() = Some(sender);
+                request.extensions_mut().insert(ClientEnd::new(HandOver::Hyper(receiver)));
+            }
             Box::pin(service.clone().call(client.clone(), request.map(Received::Hyper)))
         }
     });
@@ -87,6 +97,12 @@ pub(crate) async fn serve<S: Service>(
     };
     let unread = client.phase() == Phase::Busy;
     let mut stream = io.into_stream();
+    // Nobody waits unless the response was a 101: the request and its future are gone.
+    if let Some(taker) = taker.lock().take().filter(|taker| why.is_none() && !taker.is_closed()) {
+        client.switched();
+        let _ = taker.send(Upgraded::new(stream, parts.read_buf)); // else it is closed
+        return;
+    }
     if let Some(why) = why {
         let head = &parts.read_buf;
         let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();

@@ -120,7 +120,7 @@ impl AsyncWrite for Io {
 
 impl Stream {
     /// Closes with a reset, which no client takes for the end of a message. A unix socket has none.
-    pub(super) fn reset(self) {
+    pub(crate) fn reset(self) {
         match self {
             Self::Tcp(stream) => {
                 // It fails only on a connection that is gone.

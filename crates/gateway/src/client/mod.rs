@@ -7,6 +7,7 @@ mod h1;
 mod hyper;
 mod io;
 mod service;
+mod upgrade;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,7 @@ pub(crate) use deadlines::{Clients, Deadline};
 pub(crate) use engine::{Engine, Timeouts};
 pub(crate) use io::Stream;
 pub(crate) use service::{Closed, Rejected, Service};
+pub(crate) use upgrade::{ClientEnd, HandOver};
 
 use io::Io;
 
@@ -87,6 +89,8 @@ pub(crate) struct Client {
     /// Whether the driver is polling the engine.
     polling: AtomicBool,
     finished: Mutex<Finished>,
+    /// What the kernel had taken of the response that made the connection another protocol's.
+    switching_head: AtomicU64,
     /// Has our own engine finish what is in flight.
     handle: OnceLock<Handle>,
 }
@@ -117,6 +121,7 @@ impl Client {
             body_waker: AtomicWaker::new(),
             polling: AtomicBool::new(false),
             finished: Mutex::default(),
+            switching_head: AtomicU64::new(0),
             handle: OnceLock::new(),
         }
     }
@@ -183,6 +188,9 @@ impl Client {
     fn finishes(&self, sent: u64, sent_head: u64, end: End) {
         self.phase.store(Phase::Idle as u8, Relaxed);
         let exchanges = std::mem::take(&mut self.finished.lock().exchanges);
+        if exchanges.is_empty() {
+            self.switching_head.store(sent, Relaxed); // its exchange goes on: whoever has that has the connection
+        }
         for (exchange, logs) in exchanges {
             if exchange.status().is_none() {
                 exchange.responded(status_of_left(&exchange), &HeaderMap::new());
@@ -199,6 +207,17 @@ impl Client {
         let polled = poll();
         self.polling.store(false, Relaxed);
         polled
+    }
+
+    /// Bytes of the response that made the connection another protocol's.
+    pub(crate) fn switching_head(&self) -> u64 {
+        self.switching_head.load(Relaxed)
+    }
+
+    /// The engine has ended, and its connection is another protocol's.
+    fn switched(&self) {
+        let sent = self.written.load(Relaxed).saturating_sub(self.finished.lock().mark);
+        self.switching_head.store(sent, Relaxed);
     }
 
     /// Bytes of the current request's head so far.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{
     AUTHORIZATION, CONTENT_RANGE, EXPECT, HOST, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
+    IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, request};
 use propylon_exchange::Address;
-use propylon_h1::ReceivedRequest;
+use propylon_h1::{Marks, ReceivedRequest};
 
+use crate::client::ClientEnd;
 use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Path, Target};
 
@@ -28,6 +29,8 @@ pub(crate) struct Checked {
     pub(crate) path: Result<Path, StatusCode>,
     /// The path of a request that was refused for something else.
     pub(crate) readable: Option<Path>,
+    /// The client's end, if the request asks for another protocol.
+    pub(crate) upgrade: Option<ClientEnd>,
     /// What the regex of the server's name captured.
     pub(crate) captures: Option<Captures>,
 }
@@ -35,14 +38,18 @@ pub(crate) struct Checked {
 /// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
 pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Address) -> Checked {
     // Our own engine shows the head as it came; of hyper's it is made up again.
-    let (target, bytes) = match parts.extensions.remove::<ReceivedRequest>() {
-        Some(received) => (received.target.as_bytes().clone(), received.raw.len() as u64),
+    let (target, bytes, asked) = match parts.extensions.remove::<ReceivedRequest>() {
+        Some(received) => {
+            let asked = received.marks.contains(Marks::UPGRADE);
+            (received.target.as_bytes().clone(), received.raw.len() as u64, asked)
+        }
         None => {
             let target = raw_target(&parts.uri);
             let bytes = head_length(parts, &target);
-            (target, bytes)
+            (target, bytes, parts.headers.contains_key(UPGRADE))
         }
     };
+    let upgrade = if asked { parts.extensions.remove::<ClientEnd>() } else { None };
     let mut checked = Checked {
         server: listener.default_server().clone(),
         host: None,
@@ -50,12 +57,18 @@ pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Addre
         bytes,
         path: Err(StatusCode::BAD_REQUEST),
         readable: None,
+        upgrade: None,
         captures: None,
     };
     checked.path = judge(listener, parts, &mut checked);
     if checked.path.is_err() && Target::parse(parts.method.as_str().as_bytes(), &checked.target).is_ok() {
         checked.readable = Path::parse(checked.target.clone(), checked.server.slashes).ok();
     }
+    if asked && upgrade.is_none() {
+        // Of HTTP/1.0, or not named by Connection: it goes no further than here (RFC 9110 7.8).
+        parts.headers.remove(UPGRADE);
+    }
+    checked.upgrade = upgrade;
     checked.server.sanitize(&mut parts.headers, peer);
     checked
 }

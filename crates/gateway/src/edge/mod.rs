@@ -2,6 +2,7 @@
 
 mod check;
 mod response;
+mod tunnel;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use propylon_stack::Body;
 use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody};
 use crate::dispatch::{self, Served, Visit};
 use crate::page;
+use crate::route::Switching;
 use crate::router::{self, Listener, Server};
 use crate::routing::Path;
 use crate::worker::Worker;
@@ -55,7 +57,7 @@ impl client::Service for Edge {
         client: Arc<Client>,
         request: Request<Received>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
-        serve(self.current(), client, request)
+        serve(self, client, request)
     }
 
     fn rejected(
@@ -100,12 +102,12 @@ impl client::Service for Edge {
 }
 
 async fn serve(
-    listener: Option<Arc<Listener>>,
+    edge: Edge,
     client: Arc<Client>,
     request: Request<Received>,
 ) -> Result<Response<ResponseBody>, Closed> {
     let (number, began) = client.request_begins();
-    let Some(listener) = listener else { return Err(Closed) };
+    let Some(listener) = edge.current() else { return Err(Closed) };
     let (mut parts, body) = request.into_parts();
     let checked = check::check(&listener, &mut parts, client.connection.peer);
     let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &checked));
@@ -126,7 +128,8 @@ async fn serve(
             let timeout = server.settings.timeout.client_body;
             let body = RequestBody::new(body, client.clone(), exchange.clone(), timeout);
             let body = if http_body::Body::is_end_stream(&body) { Body::empty() } else { Body::new(body) };
-            let visit = Visit::new(server.clone(), path, parts, body, exchange.clone());
+            let visit =
+                Visit::new(server.clone(), path, parts, body, exchange.clone()).upgrading(checked.upgrade);
             dispatch::dispatch(visit, &mut guard.served).await
         }
         Err(status) => {
@@ -144,7 +147,7 @@ async fn serve(
         }
     };
     match response {
-        Ok(response) => Ok(finish(response, &server, guard)),
+        Ok(response) => Ok(finish(response, &server, guard, &edge.worker)),
         Err(Closed) => {
             guard.closes();
             Err(Closed)
@@ -164,19 +167,30 @@ fn head(parts: &request::Parts, checked: &Checked) -> Head {
 }
 
 /// What every response gets on its way out.
-fn finish(mut response: Response<Body>, server: &Server, guard: Guard) -> Response<ResponseBody> {
+fn finish(
+    mut response: Response<Body>,
+    server: &Server,
+    mut guard: Guard,
+    worker: &Worker,
+) -> Response<ResponseBody> {
     let chunked = frame(&mut response, &guard.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     let headers = response.headers_mut();
     headers.entry(SERVER).or_insert_with(|| guard.served.token.clone());
-    if guard.client.requests() >= server.keepalive_requests
+    let status = response.status();
+    let switches = status == StatusCode::SWITCHING_PROTOCOLS;
+    if switches {
+        // The connection is not HTTP's any more.
+    } else if guard.client.requests() >= server.keepalive_requests
         || server.settings.timeout.keepalive.is_none()
         || guard.served.closes
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let status = response.status();
     guard.exchange.responded(status, response.headers());
+    if switches && let Some(ends) = response.extensions_mut().remove::<Switching>().and_then(|it| it.take()) {
+        worker.run(tunnel::run(ends, guard.switches()));
+    }
     response.map(|body| ResponseBody::new(body, guard, chunked))
 }
 
@@ -210,13 +224,31 @@ pub(crate) struct Guard {
     exchange: Exchange,
     /// What the location that serves the request leaves, or the server until there is one.
     served: Served,
-    /// Whether the engine tells how the exchange ended, and what the kernel took.
-    exact: bool,
+    teller: Teller,
+}
+
+/// Who tells how an exchange ended, and what the kernel took of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Teller {
+    /// The engine.
+    Engine,
+    /// The response's body, as near as can be told from there.
+    Body,
+    /// The tunnel that the connection has become.
+    Tunnel,
 }
 
 impl Guard {
     fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, exact: bool) -> Self {
-        Self { client, exchange, served: Served::by(&checked.server.fallback), exact }
+        let teller = if exact { Teller::Engine } else { Teller::Body };
+        Self { client, exchange, served: Served::by(&checked.server.fallback), teller }
+    }
+
+    /// The connection becomes a tunnel's, which writes the log line.
+    fn switches(&mut self) -> tunnel::Line {
+        self.teller = Teller::Tunnel;
+        let logs = std::mem::take(&mut self.served.logs);
+        tunnel::Line::new(self.exchange.clone(), logs, self.client.clone())
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).
@@ -232,8 +264,11 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        if self.teller == Teller::Tunnel {
+            return;
+        }
         // An engine that knows the true end tells it later. Only the first end counts: this is the one of a client that left.
-        if !self.exact && self.exchange.end().is_none() {
+        if self.teller == Teller::Body && self.exchange.end().is_none() {
             if self.exchange.status().is_none() {
                 self.exchange.responded(client::status_of_left(&self.exchange), &HeaderMap::new());
             }

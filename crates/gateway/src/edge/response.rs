@@ -8,7 +8,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use propylon_exchange::End;
 use propylon_stack::{Body, BoxError};
 
-use super::Guard;
+use super::{Guard, Teller};
 
 /// A response body on its way to the client.
 pub(crate) struct ResponseBody {
@@ -35,7 +35,7 @@ impl ResponseBody {
     }
 
     fn complete(&self) {
-        if self.guard.exact {
+        if self.guard.teller != Teller::Body {
             return; // it has been handed over: whether it arrives, the engine will tell
         }
         if self.chunked && self.guard.exchange.end().is_none() {

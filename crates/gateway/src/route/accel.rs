@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
 };
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use propylon_config::Settings;
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
@@ -88,7 +88,10 @@ where
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
         Poll::Ready(match response.headers().get(X_ACCEL_REDIRECT) {
-            Some(order) if *this.obeys => obey(&Bytes::copy_from_slice(order.as_bytes()), response.headers()),
+            // A switch to another protocol is nobody's to redirect.
+            Some(order) if *this.obeys && response.status() != StatusCode::SWITCHING_PROTOCOLS => {
+                obey(&Bytes::copy_from_slice(order.as_bytes()), response.headers())
+            }
             _ => Ok(response.map(upstreams::body)),
         })
     }

@@ -1,6 +1,6 @@
 //! `headers`: configuration to layers.
 
-use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
 use http::{request, response};
 use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template};
 use propylon_exchange::{Address, Exchange, Keep};
@@ -20,9 +20,15 @@ pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> Request
             HeaderValue::from_str(&proxy.host).ok()
         }),
     };
-    let layer = layer
-        .pass_request_headers(settings.upstream.pass_headers)
-        .set_all(headers.set.iter().map(request_field));
+    let layer = layer.pass_request_headers(settings.upstream.pass_headers);
+    let layer = if settings.upstream.websocket {
+        let (own, others): (Vec<_>, Vec<_>) =
+            headers.set.iter().partition(|field| field.name == CONNECTION || field.name == UPGRADE);
+        let connection = own.into_iter().find(|field| field.name == CONNECTION).map(request_field);
+        layer.set_all(others.into_iter().map(request_field)).set_all(super::tunnel::fields(connection))
+    } else {
+        layer.set_all(headers.set.iter().map(request_field))
+    };
     match headers.forwarded {
         Forwarded::Off => layer,
         Forwarded::Append => layer.set(Field::computed(FORWARDED, |parts: &request::Parts| {

@@ -10,6 +10,7 @@ mod headers;
 mod proxy;
 mod respond;
 mod retry;
+mod tunnel;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use respond::Found;
 pub(crate) use retry::{NextPeer, retry};
+pub(crate) use tunnel::{Ends, Switching};
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {
@@ -92,8 +94,14 @@ fn proxied(
     let group = headers::request(settings, proxy::host(&pass.value)).layer(group); // what is set is what is sent
     let group = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?.layer(group); // $proxy_host, for what is set
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
-    let group = RescueLayer::new(site.face.clone()).layer(group); // from here on errors are responses, and are shaped as such
-    finish(group, true, settings, site, upstreams)
+    let rescue = RescueLayer::new(site.face.clone()); // from here on errors are responses, and are shaped as such
+    match tunnel::layer(settings) {
+        None => finish(rescue.layer(group), true, settings, site, upstreams),
+        // Joins the two sides of a 101, which is nobody's to change.
+        Some(tunnel) => {
+            finish(rescue.layer(Route::new(tunnel.layer(group))), true, settings, site, upstreams)
+        }
+    }
 }
 
 /// What every location has around its action. `upstream`: whether that is to pass requests on.

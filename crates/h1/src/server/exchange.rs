@@ -51,7 +51,10 @@ pub(super) struct Incoming {
 
 impl Exchange {
     pub(super) fn new(number: u64, head: &RequestHead, sent_before: u64) -> Self {
-        let upgrade = head.connection.upgrade && head.marks.contains(Marks::UPGRADE);
+        // RFC 9110 7.8: HTTP/1.0 has no upgrade.
+        let upgrade = head.version >= Version::HTTP_11
+            && head.connection.upgrade
+            && head.marks.contains(Marks::UPGRADE);
         Self {
             number,
             method: head.method.clone(),

@@ -11,7 +11,8 @@ use crate::support::{Fixture, exchange, ours};
 const SWITCH: &str = "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n";
 
 fn asking() -> Request<Empty<bytes::Bytes>> {
-    let request = Request::get("/").header("host", "h").header("upgrade", "x").header("connection", "upgrade");
+    let request =
+        Request::get("/").header("host", "h").header("upgrade", "x").header("connection", "upgrade");
     request.body(Empty::new()).unwrap()
 }
 
@@ -62,7 +63,9 @@ async fn a_stream_that_nobody_takes_is_closed() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_switch_answers() {
-    let fixture = Fixture::answering("HTTP/1.1 426 X\r\nUpgrade: x\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\nno");
+    let fixture = Fixture::answering(
+        "HTTP/1.1 426 X\r\nUpgrade: x\r\nConnection: upgrade\r\nContent-Length: 2\r\n\r\nno",
+    );
     for _ in 0..2 {
         let response = fixture.send(asking()).await.unwrap();
         assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);

@@ -1,0 +1,81 @@
+//! A client's connection that has become another protocol's: its exchange goes on for as long as the tunnel.
+
+use std::io;
+use std::sync::Arc;
+
+use propylon_access_log::AccessLogs;
+use propylon_exchange::{End, Exchange};
+use propylon_stack::Body;
+use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
+
+use crate::client::{Client, Stream};
+use crate::rescue;
+use crate::route::Ends;
+
+/// Joins the two ends as soon as the response has left, until either of them or a limit ends it. A task of its own, so that
+/// the connection's is no burden any more; cancelled, it leaves its log line all the same.
+pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
+    let Ends { client, upstream, limits, place } = *ends;
+    let Some(client) = client.stream().await else {
+        drop(upstream); // its bytes are counted before the line is written
+        return;
+    };
+    let mut running = Running { tunnel: Tunnel::new(client, upstream).limits(limits), _place: place };
+    line.counts = running.tunnel.counts();
+    let ended = (&mut running.tunnel).await;
+    line.report(&ended);
+    let (client, upstream) = running.tunnel.into_inner();
+    drop(upstream);
+    // What was cut is not to look like what has ended.
+    if matches!(&ended, Ended::Upstream(error) if error.kind() == io::ErrorKind::ConnectionReset)
+        && let Ok(parts) = client.downcast::<Stream>()
+    {
+        parts.io.reset();
+    }
+}
+
+/// What is dropped before the log line is written.
+struct Running<T> {
+    tunnel: T,
+    /// The peer's place.
+    _place: Body,
+}
+
+/// The log line of an exchange that became a tunnel: written when this drops.
+pub(super) struct Line {
+    exchange: Exchange,
+    logs: AccessLogs,
+    client: Arc<Client>,
+    counts: Arc<Counts>,
+}
+
+impl Line {
+    pub(super) fn new(exchange: Exchange, logs: AccessLogs, client: Arc<Client>) -> Self {
+        Self { exchange, logs, client, counts: Arc::default() }
+    }
+
+    fn report(&self, ended: &Ended) {
+        let what = match ended {
+            Ended::TimedOut(Waited::Client, _) => "client timed out (110: Connection timed out)".to_owned(),
+            Ended::TimedOut(..) => "upstream timed out (110: Connection timed out)".to_owned(),
+            Ended::Client(error) => format!("client's connection failed ({error})"),
+            Ended::Upstream(error) => format!("upstream's connection failed ({error})"),
+            _ => return self.exchange.ended(End::Complete),
+        };
+        rescue::report_tunnel(&self.exchange, &format!("{what} while proxying upgraded connection"));
+        self.exchange.ended(if matches!(ended, Ended::Client(_)) {
+            End::ClientClosed
+        } else {
+            End::Truncated
+        });
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let tunnelled = self.counts.to_client();
+        self.exchange.set_sent(self.client.switching_head() + tunnelled, tunnelled);
+        self.exchange.ended(End::ClientClosed); // unless it has ended otherwise
+        self.logs.write(&self.exchange);
+    }
+}
