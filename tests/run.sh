@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with).
+# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, a browser and a
+# library that speak WebSocket).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +14,15 @@ if ! command -v nginx >/dev/null && ! [ -x /usr/sbin/nginx ]; then
     $sudo rm -f /usr/sbin/policy-rc.d
 fi
 
+missing=()
+[ -x /usr/bin/chromium ] || missing+=(chromium)
+/usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
+if [ ${#missing[@]} -gt 0 ]; then
+    sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+    $sudo apt-get update -q
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends "${missing[@]}"
+fi
+
 run() {
     printf '\n== %s\n' "$*"
     "$@"
@@ -23,7 +33,19 @@ run cargo build --locked -p propylon
 run cargo test --workspace --locked
 # And what must hold with hyper in the place of our own HTTP/1.1 engine (round_trip runs on both by itself).
 hyper=()
-for name in differential_balance differential_routing differential_variables error_pages faults handover heads reload tls upstreams; do
+for name in \
+    differential_balance \
+    differential_routing \
+    differential_variables \
+    error_pages \
+    faults \
+    handover \
+    heads \
+    reload \
+    tls \
+    tunnels \
+    upstreams \
+    websocket; do
     hyper+=(--test "$name")
 done
 run env PROPYLON_HTTP1=hyper cargo test --locked -p propylon-tests "${hyper[@]}"

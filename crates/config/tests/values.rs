@@ -153,7 +153,8 @@ fn transport() {
     assert!(!transport.pass_headers && !transport.pass_body && transport.socket_keepalive);
     let defaults = &config.servers[1].settings.upstream;
     assert_eq!(defaults.http_version, UpstreamVersion::Http11);
-    assert!(defaults.pass_headers && defaults.pass_body && !defaults.socket_keepalive);
+    assert!(defaults.pass_headers && defaults.pass_body && !defaults.socket_keepalive && !defaults.websocket);
+    assert!(location(&config, "^~ /static/").settings.upstream.websocket);
 }
 
 #[test]
