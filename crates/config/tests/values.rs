@@ -148,12 +148,8 @@ fn transport() {
     let config = everything();
     let transport = &location(&config, "/").settings.upstream;
     assert_eq!(transport.http_version, UpstreamVersion::Http10);
-<<<<<<< HEAD
     assert_eq!(transport.method.as_ref().map(propylon_config::Template::source), Some("PUT"));
-=======
     assert!(location(&config, "^~ /static/").settings.upstream.websocket);
-    assert_eq!(transport.method, Some(Method::PUT));
->>>>>>> 204de49 (config: what the test's file says of transports)
     assert_eq!(transport.body.as_ref().map(|body| body.source()), Some("id=$request_id"));
     assert!(!transport.pass_headers && !transport.pass_body && transport.socket_keepalive);
     let defaults = &config.servers[1].settings.upstream;
