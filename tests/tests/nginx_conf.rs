@@ -245,3 +245,63 @@ fn redirects_and_methods_of_locations() {
     let answer = ask(&format!("/f?m=SEARCH&to=/{}", origin.address()));
     assert!(lossy(&answer.body).starts_with("SEARCH "), "{}", lossy(&answer.body));
 }
+
+/// Started as root, workers are the user of the nginx.conf, and the thread that reloads is not.
+#[test]
+fn workers_run_as_the_user() {
+    let listen = address();
+    let text = format!(
+        "user nobody;\nevents {{ }}\nhttp {{ access_log off; server {{ listen {listen}; return 204; }} }}\n"
+    );
+    let propylon = Propylon::start_nginx(&text);
+    let threads = fs::read_dir(format!("/proc/{}/task", propylon.id())).unwrap();
+    let threads: Vec<(String, String)> = threads
+        .map(|thread| {
+            let read = |name: &str| {
+                fs::read_to_string(thread.as_ref().unwrap().path().join(name)).unwrap_or_default()
+            };
+            let status = read("status");
+            let uid = status.lines().find_map(|line| line.strip_prefix("Uid:\t")).unwrap_or_default();
+            (read("comm").trim().to_owned(), uid.split('\t').next().unwrap_or_default().to_owned())
+        })
+        .collect();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let nobody = passwd.lines().find(|line| line.starts_with("nobody:")).unwrap().split(':').nth(2).unwrap();
+    let of =
+        |name: &str| threads.iter().find(|(comm, _)| comm.starts_with(name)).map(|(_, uid)| uid.as_str());
+    if of("propylon") == Some("0") {
+        assert_eq!(of("worker-0"), Some(nobody), "{threads:?}");
+    } else {
+        assert!(of("worker-0").is_some() && of("worker-0") == of("propylon"), "{threads:?}");
+    }
+    let answer = raw_request(listen, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(answer.status, 204);
+    drop(propylon);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nginx.conf");
+    fs::write(&path, text.replace("nobody", "no-such-user")).unwrap();
+    let output = propylon_run(path.to_str().unwrap());
+    if of("propylon") == Some("0") {
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            lossy(&output.stderr).contains("getpwnam(\"no-such-user\") failed"),
+            "{}",
+            lossy(&output.stderr)
+        );
+    }
+}
+
+fn propylon_run(conf: &str) -> Output {
+    let log = format!("{conf}.log");
+    let mut child = Command::new(binary())
+        .args(["run", "--nginx-conf", conf, "--pid-file", &format!("{conf}.pid"), "--error-log", &log])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let root = fs::read_to_string("/proc/self/status").unwrap().contains("Uid:\t0");
+    if !root {
+        until("the pid file", LIMIT, || fs::metadata(format!("{conf}.pid")).is_ok().then_some(()));
+        child.kill().unwrap();
+    }
+    child.wait_with_output().unwrap()
+}

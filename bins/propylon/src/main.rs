@@ -12,6 +12,7 @@ mod pid_file;
 mod run;
 mod source;
 mod upgrade;
+mod user;
 
 use std::process::ExitCode;
 

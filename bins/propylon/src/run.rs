@@ -14,7 +14,7 @@ use crate::handover::Predecessor;
 use crate::pid_file::PidFile;
 use crate::source::Read;
 use crate::upgrade::{self, Executable, Upgrade};
-use crate::{activation, args};
+use crate::{activation, args, user};
 
 /// Runs the gateway until a signal ends it.
 ///
@@ -111,7 +111,10 @@ impl Running {
         let signals = Signals::new()?; // before the pid file tells anybody that they are heard
         let pid_file = args.pid_file.clone().or_else(|| config.runtime.pid_file.clone());
         let patience = config.runtime.shutdown_timeout;
-        let start = Start::new(sinks.clone()).strict(args.strict).sockets(sockets);
+        let mut start = Start::new(sinks.clone()).strict(args.strict).sockets(sockets);
+        if let Some(identity) = user::identity(&config.runtime)? {
+            start = start.in_each_worker(move || identity.assume());
+        }
         let gateway = Gateway::start(config, start).await?;
         match pid_file.map(PidFile::write).transpose() {
             Ok(pid_file) => Ok(Self { gateway, sinks, errors, signals, pid_file }),

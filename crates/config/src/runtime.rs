@@ -7,12 +7,17 @@ use std::time::Duration;
 use crate::key::{Key, Kind, Need, PATH, Table};
 use crate::reader::Scope;
 use crate::shape;
+use crate::source::Spanned;
 
 /// The process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Runtime {
     /// How many workers.
     pub workers: Workers,
+    /// As whom workers run, where the process has the right to choose.
+    pub user: Option<Spanned<Box<str>>>,
+    /// And in which group; `None`: the one of the user's name, or the user's own.
+    pub group: Option<Spanned<Box<str>>>,
     /// The file that holds the process id.
     pub pid_file: Option<PathBuf>,
     /// How long requests may take to finish when the process is told to stop.
@@ -56,6 +61,21 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("\"auto\""),
             nginx: "worker_processes",
             doc: "How many workers, each one thread; \"auto\" is one for each core.",
+        },
+        Key {
+            name: "user",
+            kind: Kind::Text { hint: "the name of a user" },
+            need: Need::Optional,
+            nginx: "user",
+            doc: "As whom workers run when the process is started as root; the thread that opens sockets, logs and certificates \
+                  keeps its rights. Not set: as who started it.",
+        },
+        Key {
+            name: "group",
+            kind: Kind::Text { hint: "the name of a group" },
+            need: Need::Optional,
+            nginx: "user",
+            doc: "The group of workers, with `user`; not set: that with the user's name, or else the user's own.",
         },
         Key {
             name: "pid_file",
@@ -102,6 +122,8 @@ impl Runtime {
         let workers = workers.and_then(|count| usize::try_from(count).ok()).and_then(NonZeroUsize::new);
         let http1 = scope.text("http1");
         Self {
+            user: scope.text("user"),
+            group: scope.text("group"),
             workers: workers.map_or(Workers::Auto, Workers::Count),
             pid_file: scope.text("pid_file").map(|path| PathBuf::from(&**path)),
             shutdown_timeout: scope.duration("shutdown_timeout"),

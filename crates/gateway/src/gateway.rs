@@ -40,10 +40,11 @@ impl Gateway {
     /// # Errors
     /// When an address can't be listened on, a log can't be opened, or a thread can't be had. Nothing is left running.
     pub async fn start(config: Config, start: Start) -> Result<Self, StartError> {
-        let Start { sinks, strict, sockets } = start;
+        let Start { sinks, strict, sockets, in_worker } = start;
         let config = Arc::new(config);
         let runtime = Arc::new(Runtime::new(sinks));
-        validate(&config, &runtime, strict).await?;
+        // Kept until the workers have built theirs: the logs that it has opened are open for them, who may not have the right.
+        let tested = validate(&config, &runtime, strict).await?;
         let count = match config.runtime.workers {
             Workers::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             Workers::Count(count) => count,
@@ -62,7 +63,9 @@ impl Gateway {
             );
         }
         let workers = (0..needed)
-            .map(|index| worker::Handle::spawn(index, runtime.clone()).map_err(StartError::Worker))
+            .map(|index| {
+                worker::Handle::spawn(index, runtime.clone(), in_worker.clone()).map_err(StartError::Worker)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let resolving = tokio::spawn({
             let runtime = runtime.clone();
@@ -74,6 +77,7 @@ impl Gateway {
             gateway.drain(config.runtime.shutdown_timeout).await;
             return Err(error);
         }
+        drop(tested);
         gateway.listeners.keep_paths(false);
         gateway.runtime.names.follow();
         check_health(&gateway.runtime, &config);
@@ -87,7 +91,7 @@ impl Gateway {
     /// As for [`Gateway::start`]; the configuration in force then stays.
     pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
         let config = Arc::new(config);
-        validate(&config, &self.runtime, self.strict).await?;
+        let tested = validate(&config, &self.runtime, self.strict).await?;
         if config.runtime.workers != self.config.runtime.workers
             || config.runtime.reuseport != self.config.runtime.reuseport
         {
@@ -95,6 +99,7 @@ impl Gateway {
         }
         self.listeners.open(&config.listeners, self.workers.len(), self.config.runtime.reuseport)?;
         self.put_to_use(&config).await?;
+        drop(tested);
         self.listeners.close_others(&config.listeners);
         self.runtime.names.forget(|known| has(&config, known));
         self.runtime.names.follow();
@@ -111,7 +116,7 @@ impl Gateway {
     pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
         let sinks = Sinks::spawn(report_trouble).map_err(StartError::Worker)?;
         let runtime = Arc::new(Runtime::new(sinks));
-        build_once(config, &runtime).await
+        build_once(config, &runtime).await.map(|(_, faults)| faults)
     }
 
     /// Every listening socket once more, for another process that takes over: for its [`Start::sockets`].
@@ -201,24 +206,25 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<(), StartError> {
-    match build_once(config, runtime).await?.into_iter().next() {
+async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<Router, StartError> {
+    let (router, faults) = build_once(config, runtime).await?;
+    match faults.into_iter().next() {
         Some(what) if strict => Err(StartError::Fault { what }),
-        _ => Ok(()),
+        _ => Ok(router),
     }
 }
 
 /// Builds on the control thread, so that what can fail fails before any worker is touched, reads certificates and resolves
 /// names. Returns the faults.
-async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<Vec<String>, StartError> {
+async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Router, Vec<String>), StartError> {
     let mut faults = runtime.tls.refresh(config)?;
     for fault in &faults {
         tracing::warn!(target: "propylon_gateway", "{fault}; what needs it does not work");
     }
-    Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
+    let router = Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
     let unresolved = runtime.names.resolve().await.into_iter();
     faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
-    Ok(faults)
+    Ok((router, faults))
 }
 
 /// Begins to ask peers whether they are well, as this configuration has it.

@@ -1,5 +1,8 @@
 //! What a gateway starts with, besides its configuration.
 
+use std::io;
+use std::sync::Arc;
+
 use propylon_access_log::Sinks;
 
 use crate::given::Given;
@@ -12,23 +15,42 @@ use crate::given::Given;
 /// let start = Start::new(Sinks::spawn(propylon_gateway::report_trouble)?).strict(true);
 /// # let _ = start; Ok(()) }
 /// ```
-#[derive(Debug)]
 #[must_use]
 pub struct Start {
     pub(crate) sinks: Sinks,
     pub(crate) strict: bool,
     pub(crate) sockets: Vec<Given>,
+    pub(crate) in_worker: Option<InWorker>,
+}
+
+/// What each worker's thread does first.
+pub(crate) type InWorker = Arc<dyn Fn() -> io::Result<()> + Send + Sync>;
+
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start")
+            .field("strict", &self.strict)
+            .field("sockets", &self.sockets)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Start {
     /// Logs go to `sinks`, which the caller may share with a log of its own.
     pub fn new(sinks: Sinks) -> Self {
-        Self { sinks, strict: false, sockets: Vec::new() }
+        Self { sinks, strict: false, sockets: Vec::new(), in_worker: None }
     }
 
     /// Makes a name that does not resolve an error, as in nginx; else it disables what needs it. Default: false.
     pub fn strict(mut self, strict: bool) -> Self {
         self.strict = strict;
+        self
+    }
+
+    /// What each worker's thread does before anything else: to give up rights, for one. If it fails, nothing starts. Default:
+    /// nothing.
+    pub fn in_each_worker(mut self, first: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
+        self.in_worker = Some(Arc::new(first));
         self
     }
 

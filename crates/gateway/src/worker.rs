@@ -22,6 +22,7 @@ use crate::handshake;
 use crate::listener::Accepting;
 use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
+use crate::start::InWorker;
 use crate::upstreams::{Kept, Upstreams};
 
 /// How long accepting pauses when the process or the machine has no descriptors left.
@@ -79,16 +80,24 @@ impl Worker {
 
 impl Handle {
     /// Starts a worker; it builds nothing and accepts nothing until it is told to.
-    pub(crate) fn spawn(index: usize, runtime: Arc<Runtime>) -> io::Result<Self> {
+    pub(crate) fn spawn(index: usize, runtime: Arc<Runtime>, first: Option<InWorker>) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel(4);
         let (ending, ended) = oneshot::channel();
         let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (begun, beginning) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let done = first.map_or(Ok(()), |first| first());
+            let failed = done.is_err();
+            let _ = begun.send(done); // whoever spawned this waits
+            if failed {
+                return;
+            }
             tokio.block_on(run(runtime, inbox));
             // Tasks that are left (idle upstream connections, stopped clients) end here, before the thread does.
             tokio.shutdown_timeout(Duration::from_millis(100));
             let _ = ending.send(()); // the control thread may have stopped to care
         })?;
+        beginning.recv().map_err(|_| io::Error::other("the worker has ended"))??;
         Ok(Self { commands, thread: Some(thread), ended })
     }
 

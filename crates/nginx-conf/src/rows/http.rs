@@ -252,6 +252,7 @@ pub(crate) fn complete(document: &mut Document) {
         }
     };
     default(runtime, "workers", Value::number(1), " nginx's default");
+    default(runtime, "user", Value::text("nobody"), " nginx's default, when started as root");
     default(runtime, "pid_file", Value::text("logs/nginx.pid"), " nginx's default");
     default(runtime, "shutdown_timeout", Value::text("1y"), " nginx waits for ever");
     default(error_log, "path", Value::text("logs/error.log"), " nginx's default");

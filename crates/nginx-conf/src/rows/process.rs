@@ -20,7 +20,8 @@ pub(crate) const ROWS: &[Row] = &[
         .note("Workers are threads; without it there is one, as in nginx."),
     Row::new("worker_shutdown_timeout", MAIN, ONE, To::Runtime("shutdown_timeout", As::Time)),
     Row::new("pid", MAIN, ONE, To::Runtime("pid_file", As::Path)),
-    Row::nothing("user", MAIN, ONE_OR_TWO, "start the process as this user"),
+    Row::new("user", MAIN, ONE_OR_TWO, To::By(user, "runtime.user, runtime.group"))
+        .note("Without it workers of a process that is started as root run as nobody, as nginx's do."),
     Row::nothing("daemon", MAIN, ONE, "the process stays in the foreground, as with `daemon off`"),
     Row::nothing("master_process", MAIN, ONE, THREADS),
     Row::nothing(
@@ -77,5 +78,13 @@ fn workers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         Value::number(args::number(directive, 0)?)
     };
     convert.set(Target::Runtime, &["workers"], value.at(directive.place_of(0)), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn user(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    for (index, key) in ["user", "group"].into_iter().enumerate().take(directive.args().len()) {
+        let value = Value::text(directive.arg(index)).at(directive.place_of(index));
+        convert.set(Target::Runtime, &[key], value, &directive.place);
+    }
     Ok(Done::AsWritten)
 }
