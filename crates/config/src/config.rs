@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use propylon_vars::Definitions;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use crate::balance::{self, Upstream};
 use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
+use crate::group_names;
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listener};
 use crate::location::Location;
@@ -216,7 +217,7 @@ fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) 
 
 fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
-    let names = group_names(cx, root);
+    let names = group_names::find(cx, root);
     map::read(cx, [table("map"), table("geo"), table("split_clients")], names);
     log_format::read(cx, table("log_format"));
     let resolver = resolver::read(cx, root);
@@ -251,29 +252,4 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         listeners,
         servers,
     }
-}
-
-/// The groups of every server name and location regex: variables everywhere, as in nginx.
-fn group_names(cx: &Context, root: &DeTable<'_>) -> Vec<(String, Range<usize>)> {
-    let mut names = Vec::new();
-    let mut add = |value: &toml::Spanned<DeValue<'_>>| {
-        if let Some(text) = value.get_ref().as_str().filter(|text| text.starts_with('~')) {
-            names.extend(map::group_places(cx, text, &value.span()));
-        }
-    };
-    for server in tables(root, "server") {
-        let hosts = server.get("name").and_then(|value| value.get_ref().as_array());
-        hosts.into_iter().flatten().for_each(&mut add);
-        let mut inside: Vec<&DeTable<'_>> = tables(server, "location").collect();
-        while let Some(location) = inside.pop() {
-            location.get("match").into_iter().for_each(&mut add);
-            inside.extend(tables(location, "location"));
-        }
-    }
-    names
-}
-
-fn tables<'t>(table: &'t DeTable<'t>, name: &str) -> impl Iterator<Item = &'t DeTable<'t>> {
-    let items = table.get(name).and_then(|value| value.get_ref().as_array());
-    items.into_iter().flatten().filter_map(|item| item.get_ref().as_table())
 }

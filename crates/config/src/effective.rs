@@ -1,7 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access_log, buffer, error_log, error_page, headers, limit, retry, runtime, timeout, tls, upstream,
+    access_log, buffer, cookie, error_log, error_page, headers, limit, redirect, retry, runtime, timeout,
+    tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -24,13 +25,15 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 9] = [
+const TABLES: [&Table; 11] = [
     &tls::TABLE,
     &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,
     &limit::TABLE,
     &buffer::TABLE,
+    &cookie::TABLE,
+    &redirect::TABLE,
     &retry::TABLE,
     &upstream::TABLE,
     &access_log::TABLE,

@@ -95,6 +95,8 @@ pub(crate) static TABLE: Table = Table {
         settings::TIMEOUT,
         settings::LIMIT,
         settings::BUFFER,
+        settings::COOKIE,
+        settings::REDIRECT,
         settings::RETRY,
         settings::UPSTREAM,
         settings::ACCESS_LOG,

@@ -74,6 +74,8 @@ macro_rules! both_levels {
             settings::TIMEOUT,
             settings::LIMIT,
             settings::BUFFER,
+            settings::COOKIE,
+            settings::REDIRECT,
             settings::RETRY,
             settings::UPSTREAM,
             settings::ACCESS_LOG,

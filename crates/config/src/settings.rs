@@ -2,12 +2,14 @@
 
 use crate::access_log::{self, AccessLog};
 use crate::buffer::{self, Buffers};
+use crate::cookie::{self, Cookies};
 use crate::effective::Effective;
 use crate::error_page::{self, ErrorPages};
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
 use crate::reader::{Context, Levels, Scope, below};
+use crate::redirect::{self, Redirects};
 use crate::retry::{self, Retry};
 use crate::timeout::{self, Timeout};
 use crate::upstream::{self, Transport};
@@ -33,6 +35,10 @@ pub struct Settings {
     pub limit: Limit,
     /// The table `buffer`.
     pub buffer: Buffers,
+    /// The table `cookie`.
+    pub cookie: Cookies,
+    /// The table `redirect`.
+    pub redirect: Redirects,
     /// The table `retry`.
     pub retry: Retry,
     /// The table `upstream`.
@@ -63,6 +69,10 @@ impl Settings {
         let limit = Limit::read(&mut { limit });
         let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
         let buffer = Buffers::read(&mut { buffer });
+        let cookie = Scope::inherited(cx, &cookie::TABLE, below(levels, "cookie"), found);
+        let cookie = Cookies::read(&mut { cookie });
+        let redirect = Scope::inherited(cx, &redirect::TABLE, below(levels, "redirect"), found);
+        let redirect = Redirects::read(&mut { redirect });
         let retry = Scope::inherited(cx, &retry::TABLE, below(levels, "retry"), found);
         let retry = Retry::read(&mut { retry });
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
@@ -78,6 +88,8 @@ impl Settings {
             timeout,
             limit,
             buffer,
+            cookie,
+            redirect,
             retry,
             upstream,
             access_logs,
@@ -122,6 +134,10 @@ pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "
 pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
 pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+pub(crate) const COOKIE: Key =
+    table("cookie", Kind::Table(&cookie::TABLE), "What becomes of the cookies that upstreams set.");
+pub(crate) const REDIRECT: Key =
+    table("redirect", Kind::Table(&redirect::TABLE), "Where responses of upstreams send the client.");
 pub(crate) const RETRY: Key =
     table("retry", Kind::Table(&retry::TABLE), "When a request is tried again with another server.");
 pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
@@ -134,8 +150,6 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 /// Capabilities that are not built yet, which any level may name.
 pub(crate) const UNBUILT: &[&str] = &[
     "cache",
-    "cookie",
-    "redirect",
     "compression",
     "fastcgi",
     "fastcgi_pass",

@@ -16,7 +16,7 @@ use propylon_stack::{Body, Route};
 use crate::client::{ClientEnd, Closed};
 use crate::page;
 use crate::reroute::{Failed, Reroute, RerouteTarget};
-use crate::route::Found;
+use crate::route::{self, Found};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
 
@@ -110,16 +110,13 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
             (None, None, None) => find(&visit),
             (None, Some(name), _) => find_named(&visit, name),
         };
-        let response = match round {
-            Round::Location(location) => {
-                served.enter(&location, &visit.exchange);
-                call(&mut visit, &location.route, None).await?
-            }
-            Round::Found(location, found) => {
-                served.enter(&location, &visit.exchange);
-                call(&mut visit, &location.found, Some(found)).await?
-            }
+        let (location, found) = match round {
+            Round::Location(location) => (location, None),
+            Round::Found(location, found) => (location, Some(found)),
         };
+        served.enter(&location, &visit.exchange);
+        let route = if found.is_some() { &location.found } else { &location.route };
+        let response = call(&mut visit, route, found).await?;
         let (mut head, body) = response.into_parts();
         let Some(reroute) = head.extensions.remove::<Reroute>() else {
             let own = head.extensions.remove::<page::Own>().is_some();
@@ -128,6 +125,7 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
                 Some(shown) if !own && head.status != StatusCode::SWITCHING_PROTOCOLS => shown,
                 _ => page::shown(head.status),
             };
+            route::complete(&mut head, &location.redirects, &visit.exchange);
             merge(&mut head.headers, kept);
             return Ok(Response::from_parts(head, body));
         };

@@ -207,9 +207,8 @@ fn build_locations(
         let matcher = LocationMatch::parse(&location.matcher.value.to_string())
             .map_err(BuildError::value("this is no location", location.matcher.span))?;
         let proxies = matches!(location.action, config::Action::ProxyPass(_));
-        let prefix = matcher.prefix_len();
         let pattern = crate::routing::Location::new(routes.len(), matcher);
-        routes.push(Arc::new(route::location(location, prefix, site, upstreams)?));
+        routes.push(Arc::new(route::location(location, site, upstreams)?));
         let pattern = if proxies { pattern.passes() } else { pattern };
         patterns.push(pattern.nesting(build_locations(&location.locations, site, upstreams, routes)?));
     }

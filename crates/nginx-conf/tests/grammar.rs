@@ -320,3 +320,19 @@ fn variables_from_addresses_and_shares() {
     let head = loaded.config.servers[0].settings.limit.head;
     assert_eq!((head.line, head.size, head.fields), (1024, 2048, 7));
 }
+
+#[test]
+fn redirects_and_cookies_of_upstreams() {
+    let text = "events { }\nhttp {\n  proxy_redirect off;\n  server {\n    location / {\n      proxy_pass http://127.0.0.1/a/;\n      \
+                proxy_redirect default;\n      proxy_redirect ~^http://(.+)$ https://$1;\n      \
+                proxy_cookie_flags ~^a secure samesite=lax;\n      proxy_cookie_path /a/ /;\n      proxy_cookie_domain off;\n    \
+                }\n    location /b { proxy_pass http://127.0.0.1; }\n  }\n}\n";
+    let converted = convert(text, "nginx.conf").unwrap();
+    let loaded = converted.load().unwrap();
+    let [a, b] = &loaded.config.servers[0].locations[..] else { panic!("{}", converted.toml()) };
+    assert_eq!((a.settings.redirect.rules.len(), b.settings.redirect.rules.len()), (2, 0));
+    let cookie = &a.settings.cookie;
+    assert_eq!((cookie.flags.len(), cookie.path.len(), cookie.domain.len()), (1, 1, 0));
+    let wrong = text.replace("proxy_cookie_domain off", "proxy_cookie_domain on");
+    assert!(convert(&wrong, "nginx.conf").unwrap_err()[0].message.contains("invalid parameter \"on\""));
+}

@@ -37,11 +37,11 @@ impl<S> Layer<S> for CarryLayer {
 #[derive(Clone, Debug)]
 pub(crate) struct Carry<S>(S);
 
-impl<S> Service<Request<Body>> for Carry<S>
+impl<S, R> Service<Request<Body>> for Carry<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+    S: Service<Request<Body>, Response = Response<R>, Error = BoxError>,
 {
-    type Response = Response<Body>;
+    type Response = Response<R>;
     type Error = BoxError;
     type Future = CarryFuture<S::Future>;
 
@@ -63,11 +63,11 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<F> Future for CarryFuture<F>
+impl<F, R> Future for CarryFuture<F>
 where
-    F: Future<Output = Result<Response<Body>, BoxError>>,
+    F: Future<Output = Result<Response<R>, BoxError>>,
 {
-    type Output = Result<Response<Body>, BoxError>;
+    type Output = Result<Response<R>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

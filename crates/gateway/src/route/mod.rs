@@ -5,11 +5,14 @@ mod access_log;
 mod balance;
 mod buffer;
 mod carry;
+mod cookie;
 mod error_page;
 mod headers;
 mod proxy;
+mod redirect;
 mod respond;
 mod retry;
+mod rule;
 mod tunnel;
 
 use std::sync::Arc;
@@ -25,12 +28,13 @@ use crate::error::BuildError;
 use crate::page::Face;
 use crate::rescue::RescueLayer;
 use crate::router::{Location, Redirects};
-use crate::upstreams::Upstreams;
+use crate::upstreams::{LeafBody, Upstreams};
 
 pub(crate) use accel::Unsafe;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
+pub(crate) use redirect::complete;
 pub(crate) use respond::Found;
 pub(crate) use retry::{NextPeer, retry};
 pub(crate) use tunnel::{Ends, Switching};
@@ -43,15 +47,15 @@ pub(crate) struct Site {
     pub(crate) name: Arc<str>,
 }
 
-/// The stack of a `[[server.location]]`, whose match is a prefix of `prefix` bytes (0 for another kind).
+/// The stack of a `[[server.location]]`.
 pub(crate) fn location(
     location: &config::Location,
-    prefix: usize,
     site: &Site,
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let settings = &location.settings;
     let site = &site.with(settings);
+    let prefix = redirect::prefix(&location.matcher.value);
     let mut built = match &location.action {
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
@@ -84,7 +88,7 @@ pub(crate) fn respond(
 /// Innermost first, each line with its why.
 fn proxied(
     pass: &Spanned<config::ProxyPass>,
-    prefix: usize,
+    prefix: &str,
     settings: &Arc<Settings>,
     site: &Site,
     upstreams: &mut Upstreams<'_>,
@@ -92,7 +96,33 @@ fn proxied(
     let leaf = proxy::Leaf::new(pass, settings, upstreams);
     let group = buffer::BufferLayer::new(settings, &upstreams.config.runtime).layer(leaf); // so that a try can be replayed
     let group = headers::request(settings, proxy::host(&pass.value)).layer(group); // what is set is what is sent
-    let group = proxy::TargetLayer::new(pass, prefix, settings, upstreams)?.layer(group); // $proxy_host, for what is set
+    let group = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?.layer(group); // $proxy_host, for what is set
+    let redirects = redirect::layer(settings, &pass.value, prefix)?;
+    let cookies = cookie::layer(settings)?;
+    if cookies.is_none() && !redirect::asks(settings) {
+        return answered(redirects.layer(group), settings, site, upstreams);
+    }
+    let group = carry::CarryLayer.layer(group); // the rules below ask for variables
+    let group = redirects.layer(group); // Location and Refresh as the upstream sent them
+    let group = cookies.unwrap_or_default().layer(group); // before X-Accel-Redirect, which keeps Set-Cookie
+    answered(group, settings, site, upstreams)
+}
+
+/// The same, from the response of an upstream on.
+fn answered<S>(
+    group: S,
+    settings: &Arc<Settings>,
+    site: &Site,
+    upstreams: &Upstreams<'_>,
+) -> Result<Location, BuildError>
+where
+    S: Service<Request<Body>, Response = Response<LeafBody>, Error = BoxError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+{
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
     let rescue = RescueLayer::new(site.face.clone()); // from here on errors are responses, and are shaped as such
     match tunnel::layer(settings) {

@@ -11,6 +11,7 @@ mod process;
 mod proxy;
 mod resolver;
 mod respond;
+mod rewriting;
 mod tls;
 mod unbuilt;
 mod upstream;
@@ -25,6 +26,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Locations and answers", location::ROWS),
     ("Proxying", proxy::ROWS),
     ("Header fields", headers::ROWS),
+    ("Redirects and cookies of upstreams", rewriting::ROWS),
     ("Upstreams", upstream::ROWS),
     ("Names", resolver::ROWS),
     ("Variables", map::ROWS),

@@ -1,0 +1,44 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use http::header::SET_COOKIE;
+use pin_project_lite::pin_project;
+
+use crate::rules::Rules;
+
+pin_project! {
+    /// The response of a [`Cookie`](crate::Cookie).
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        rules: Arc<Rules>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) const fn new(inner: F, rules: Arc<Rules>) -> Self {
+        Self { inner, rules }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        if !response.headers().contains_key(SET_COOKIE) {
+            return Poll::Ready(Ok(response));
+        }
+        let (mut parts, body) = response.into_parts();
+        this.rules.apply(&mut parts);
+        Poll::Ready(Ok(Response::from_parts(parts, body)))
+    }
+}

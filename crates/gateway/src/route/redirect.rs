@@ -1,0 +1,65 @@
+//! `redirect`: configuration to layer.
+
+use http::header::LOCATION;
+use http::{HeaderValue, response};
+use propylon_config::{LocationMatch, ProxyPass, RedirectRule, Settings};
+use propylon_exchange::Exchange;
+use propylon_redirect::{RedirectLayer, Rewritten, replace_start};
+
+use super::rule::Replace;
+use crate::error::BuildError;
+use crate::router::Redirects;
+
+/// The layer for the responses to what `pass` sends on, from a location that matched `prefix`.
+pub(super) fn layer(
+    settings: &Settings,
+    pass: &ProxyPass,
+    prefix: &str,
+) -> Result<RedirectLayer, BuildError> {
+    let mut layer = RedirectLayer::new();
+    for rule in &settings.redirect.rules {
+        layer = match rule {
+            RedirectRule::Default => inverse(layer, pass, prefix),
+            RedirectRule::Rule(rule) => {
+                let rule = Replace::new(rule)?;
+                layer
+                    .rule(move |head, url| rule.apply(head.extensions.get::<Exchange>()?, url, replace_start))
+            }
+        };
+    }
+    Ok(layer)
+}
+
+/// Whether a rule needs the `Exchange`: all but the default, which is known when the layer is built.
+pub(super) fn asks(settings: &Settings) -> bool {
+    settings.redirect.rules.iter().any(|rule| matches!(rule, RedirectRule::Rule(_)))
+}
+
+/// `proxy_pass`'s URI rule, backwards. A URL with variables has no default, as in nginx.
+fn inverse(layer: RedirectLayer, pass: &ProxyPass, prefix: &str) -> RedirectLayer {
+    match pass {
+        ProxyPass::Template(_) => layer,
+        ProxyPass::Static(target) if target.uri.is_some() => layer.replace(&*target.text, prefix),
+        ProxyPass::Static(target) => layer.replace(format!("{}/", target.text), "/"),
+    }
+}
+
+/// What a location matches, if that is the beginning of a path, or all of it.
+pub(super) fn prefix(matcher: &LocationMatch) -> &str {
+    match matcher {
+        LocationMatch::Exact(path) | LocationMatch::Prefix(path) | LocationMatch::PrefixFirst(path) => path,
+        LocationMatch::Regex { .. } | LocationMatch::Named(_) => "",
+    }
+}
+
+/// A path that a rule has made is completed with scheme and host; one that the upstream sent is not (nginx).
+pub(crate) fn complete(head: &mut response::Parts, redirects: &Redirects, exchange: &Exchange) {
+    if head.extensions.remove::<Rewritten>().is_none() {
+        return;
+    }
+    let path = head.headers.get(LOCATION).filter(|location| location.as_bytes().starts_with(b"/"));
+    let url = path.map(|path| HeaderValue::from_maybe_shared(redirects.absolute(exchange, path.as_bytes())));
+    if let Some(Ok(url)) = url {
+        head.headers.insert(LOCATION, url);
+    }
+}
