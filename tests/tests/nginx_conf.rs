@@ -305,3 +305,31 @@ fn propylon_run(conf: &str) -> Output {
     }
     child.wait_with_output().unwrap()
 }
+
+/// Fields after the body, which see those before them; no trailers for HTTP/1.0 and for errors.
+#[test]
+fn trailers() {
+    let listen = address();
+    let text = format!(
+        "events {{ }}\nhttp {{ access_log off; server {{ listen {listen};
+        add_trailer X-One $uri; add_trailer X-One two; add_trailer X-Seen $sent_trailer_x_one; add_trailer X-Empty \"\";
+        add_trailer X-Always yes always;
+        location / {{ return 200 body; }}
+        location /no {{ return 404 body; }}
+        location /own {{ add_trailer X-Own own; return 200 body; }}
+        }} }}\n"
+    );
+    let _propylon = Propylon::start_nginx(&text);
+    let ask = |path: &str, version: &str| {
+        let request = format!("GET {path} HTTP/{version}\r\nHost: a\r\nConnection: close\r\n\r\n");
+        raw_request(listen, request.as_bytes()).unwrap()
+    };
+    let answer = ask("/x", "1.1");
+    assert_eq!(lossy(&answer.body), "body");
+    let trailers = lossy(&answer.trailers).to_ascii_lowercase();
+    assert_eq!(trailers.trim(), "x-one: /x\r\nx-one: two\r\nx-seen: /x, two\r\nx-always: yes");
+    assert_eq!(lossy(&ask("/no", "1.1").trailers).to_ascii_lowercase().trim(), "x-always: yes");
+    assert_eq!(lossy(&ask("/own", "1.1").trailers).to_ascii_lowercase().trim(), "x-own: own");
+    let old = ask("/x", "1.0");
+    assert_eq!((lossy(&old.body).as_str(), lossy(&old.trailers).as_str()), ("body", ""));
+}

@@ -24,6 +24,10 @@ pub struct Headers {
     pub add: Vec<SetHeader>,
     /// Fields added to every response.
     pub add_always: Vec<SetHeader>,
+    /// Fields after the body of responses with the statuses of `add`.
+    pub add_trailer: Vec<SetHeader>,
+    /// Fields after the body of every response.
+    pub add_trailer_always: Vec<SetHeader>,
     /// Response fields of the upstream that the client does not get, beside those hidden by default.
     pub hide: Vec<HeaderName>,
     /// Response fields hidden by default that the client gets after all.
@@ -97,7 +101,7 @@ const IGNORABLE: [&str; 9] = [
 pub(crate) const TABLE: Table = Table {
     name: "headers",
     doc: "Header fields to the upstream and to the client, and who the client is. A field's value is a template or a \
-          list of templates (a repeated field). `set`, `add` and `add_always` replace the outer level's whole.",
+          list of templates (a repeated field). `set`, `add`, `add_trailer` and their `_always` replace the outer level's whole.",
     keys: &[
         Key {
             name: "set",
@@ -120,6 +124,20 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("{}"),
             nginx: "add_header ... always",
             doc: "Fields added to every response.",
+        },
+        Key {
+            name: "add_trailer",
+            kind: FIELDS,
+            need: Need::Default("{}"),
+            nginx: "add_trailer",
+            doc: "Fields after the body of responses with the statuses of `add`, which are sent in chunks then; HTTP/1.0 has none.",
+        },
+        Key {
+            name: "add_trailer_always",
+            kind: FIELDS,
+            need: Need::Default("{}"),
+            nginx: "add_trailer ... always",
+            doc: "Fields after the body of every response.",
         },
         Key {
             name: "hide",
@@ -203,6 +221,8 @@ impl Headers {
             set: fields(scope, "set"),
             add: fields(scope, "add"),
             add_always: fields(scope, "add_always"),
+            add_trailer: fields(scope, "add_trailer"),
+            add_trailer_always: fields(scope, "add_trailer_always"),
             hide: scope.list("hide", Context::header_name).unwrap_or_default(),
             pass: scope.list("pass", Context::header_name).unwrap_or_default(),
             ignore: scope.list("ignore", ignorable).unwrap_or_default(),

@@ -52,6 +52,7 @@ struct Late {
     proxy: Option<Arc<ProxyHost>>,
     upstream_headers: Option<HeaderMap>,
     upstream_trailers: Option<HeaderMap>,
+    sent_trailers: Option<HeaderMap>,
     answering: Option<StatusCode>,
     sent: Option<SentHead>,
 }
@@ -359,6 +360,16 @@ impl Exchange {
     /// into the exchange.
     pub fn with_sent_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
         self.0.late.lock().sent.as_ref().and_then(|sent| sent.headers.as_ref()).map(read)
+    }
+
+    /// The client is being sent these trailers.
+    pub fn sent_trailers(&self, trailers: &HeaderMap) {
+        self.0.late.lock().sent_trailers = Some(trailers.clone());
+    }
+
+    /// Looks at the trailers sent to the client, if there were any. `read` must not call back into the exchange.
+    pub fn with_sent_trailers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
+        self.0.late.lock().sent_trailers.as_ref().map(read)
     }
 
     /// `n` more bytes of response body were handed to the client's connection.

@@ -34,6 +34,16 @@ impl Value {
         Self::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
+    /// Whether a key of this name is anywhere inside.
+    fn names(&self, key: &str) -> bool {
+        match self {
+            Self::Raw(_) | Self::Text(_) => false,
+            Self::List(items) => items.iter().any(|item| item.names(key)),
+            Self::Table(pairs) => pairs.iter().any(|(name, value)| name == key || value.names(key)),
+            Self::At(value, _) => value.names(key),
+        }
+    }
+
     pub(crate) fn at(self, place: &Place) -> Self {
         Self::At(Box::new(self), place.clone())
     }
@@ -81,6 +91,11 @@ impl Section {
 
     pub(crate) fn comment(&mut self, text: impl Into<String>) {
         self.lines.push(Line::Comment(text.into()));
+    }
+
+    /// Whether it is an upstream that follows a name: then the system is asked where nobody else is to be.
+    pub(crate) fn follows(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line, Line::Key { path, value, .. } if *path == ["server"] && value.names("resolve")))
     }
 
     /// Takes over the lines of another section.
@@ -176,7 +191,8 @@ impl Section {
                 }
             }
         }
-        for (one, other) in [("add", "add_always"), ("add_always", "add")] {
+        let pairs = [("add", "add_always"), ("add_trailer", "add_trailer_always")];
+        for (one, other) in pairs.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
             let missing = self.has(&["headers", one]) && !self.has(&["headers", other]);
             if missing && outer.iter().any(|section| section.has(&["headers", other])) {
                 self.set(&["headers", other], Value::Table(Vec::new()), None);

@@ -51,6 +51,9 @@ impl Field {
 
 /// The value of the first argument of that name, in whatever case.
 pub(crate) fn argument<'a>(args: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    if name.is_empty() {
+        return None;
+    }
     args.split(|b| *b == b'&').find_map(|argument| {
         let (found, value) = argument.split_at_checked(name.len())?;
         found.eq_ignore_ascii_case(name.as_bytes()).then_some(value)?.strip_prefix(b"=")
@@ -59,6 +62,9 @@ pub(crate) fn argument<'a>(args: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 /// The value of the first cookie of that name, in whatever case.
 pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+    if name.is_empty() {
+        return None;
+    }
     let mut cookies = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
     cookies.find_map(|cookie| pair(trim_start(cookie), name))
 }

@@ -161,7 +161,7 @@ const TABLE: &[Description] = &[
     single_entry("request_uri", BuiltIn::Text(Text::RequestUri), "the request's path and arguments as they came"),
     single_entry("scheme", BuiltIn::Text(Text::Scheme), "`http` or `https`"),
     family_entry("sent_http_NAME", Family::SentHeader, "the field NAME of the response to the client"),
-    later("sent_trailer_NAME", "the trailer field NAME of the response to the client"),
+    family_entry("sent_trailer_NAME", Family::SentTrailer, "the trailer field NAME of the response to the client"),
     single_entry("server_addr", BuiltIn::Wire(Wire::ServerAddr), "the address that accepted the connection"),
     single_entry("server_name", BuiltIn::Text(Text::ServerName), "the first name of the server that was chosen"),
     single_entry("server_port", BuiltIn::Wire(Wire::ServerPort), "the port that accepted the connection"),

@@ -19,6 +19,7 @@ pub(crate) enum Variable {
     Cookie(Box<str>),
     Header(Field),
     SentHeader(Field),
+    SentTrailer(Field),
     UpstreamHeader(Field),
     UpstreamTrailer(Field),
     UpstreamCookie(Box<str>),
@@ -35,6 +36,7 @@ pub(crate) enum Family {
     Cookie,
     Header,
     SentHeader,
+    SentTrailer,
     UpstreamHeader,
     UpstreamTrailer,
     UpstreamCookie,
@@ -43,7 +45,8 @@ pub(crate) enum Family {
 impl Family {
     /// The member called `name`, in lower case; nothing if it has no name.
     pub(crate) fn member(self, name: &str) -> Option<Variable> {
-        if name.is_empty() {
+        // nginx takes `$arg_` and `$cookie_`, which never have a value.
+        if name.is_empty() && !matches!(self, Self::Argument | Self::Cookie) {
             return None;
         }
         Some(match self {
@@ -52,6 +55,7 @@ impl Family {
             Self::UpstreamCookie => Variable::UpstreamCookie(name.into()),
             Self::Header => Variable::Header(Field::new(name)?),
             Self::SentHeader => Variable::SentHeader(Field::new(name)?),
+            Self::SentTrailer => Variable::SentTrailer(Field::new(name)?),
             Self::UpstreamHeader => Variable::UpstreamHeader(Field::new(name)?),
             Self::UpstreamTrailer => Variable::UpstreamTrailer(Field::new(name)?),
         })
@@ -87,6 +91,9 @@ impl Variable {
                 true
             }
             Self::Header(field) => exchange.head().is_some_and(|head| field.write(&head.headers, out)),
+            Self::SentTrailer(field) => {
+                exchange.with_sent_trailers(|trailers| field.write(trailers, out)) == Some(true)
+            }
             Self::SentHeader(field) => {
                 exchange.with_sent_headers(|headers| field.write(headers, out)).unwrap_or(false)
             }

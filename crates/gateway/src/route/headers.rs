@@ -59,6 +59,11 @@ pub(crate) fn response(settings: &Settings) -> ResponseHeadersLayer {
     layer
 }
 
+/// Whether `add` and `add_trailer` mean a response of this status.
+pub(crate) fn is_success(status: http::StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 201 | 204 | 206 | 301..=304 | 307 | 308)
+}
+
 /// What the templates need to be kept.
 pub(crate) fn needs(settings: &Settings) -> Keep {
     let headers = &settings.headers;

@@ -13,6 +13,7 @@ mod redirect;
 mod respond;
 mod retry;
 mod rule;
+mod trailers;
 mod tunnel;
 
 use std::sync::Arc;
@@ -150,7 +151,11 @@ where
     Ok(Location {
         route: shape(group, upstream, settings, site),
         found: shape(respond::Finding::new(site), false, settings, site),
-        keep: logs.needs().and(headers::needs(settings)).and(proxy::needs(settings)),
+        keep: logs
+            .needs()
+            .and(headers::needs(settings))
+            .and(proxy::needs(settings))
+            .and(trailers::needs(settings)),
         logs,
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
@@ -170,6 +175,7 @@ where
         None => Route::new(response.layer(group)),
         Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
     };
+    let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     route.layer_opt(error_page::layer(settings, &site.face, upstream)) // outermost: nothing is added to what is replaced
 }
 

@@ -13,6 +13,13 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_set_header", LEVELS, TWO, To::By(set, "headers.set")).repeats(),
     Row::new("add_header", Contexts::LEVELS_IF, TWO_OR_THREE, To::By(add, "headers.add, headers.add_always"))
         .repeats(),
+    Row::new(
+        "add_trailer",
+        Contexts::LEVELS_IF,
+        TWO_OR_THREE,
+        To::By(add_trailer, "headers.add_trailer, headers.add_trailer_always"),
+    )
+    .repeats(),
     Row::new("proxy_hide_header", LEVELS, ONE, To::Item(&["headers", "hide"], As::Text)).repeats(),
     Row::new("proxy_pass_header", LEVELS, ONE, To::Item(&["headers", "pass"], As::Text)).repeats(),
     Row::new("proxy_ignore_headers", LEVELS, SOME, To::List(&["headers", "ignore"], As::Text)),
@@ -26,9 +33,17 @@ fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 }
 
 fn add(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    added(convert, directive, "add", "add_always")
+}
+
+fn add_trailer(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    added(convert, directive, "add_trailer", "add_trailer_always")
+}
+
+fn added(convert: &mut Convert<'_>, directive: &Directive, some: &'static str, all: &'static str) -> Outcome {
     let key = match directive.arg(2) {
-        "" if directive.args().len() < 3 => "add",
-        "always" => "add_always",
+        "" if directive.args().len() < 3 => some,
+        "always" => all,
         other => return Err(invalid(directive, 2, format!("invalid parameter \"{other}\""))),
     };
     field(convert, directive, key)

@@ -240,8 +240,9 @@ fn in_file_only(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 /// What nginx does without a directive, where the other defaults differ; what an inner level would replace in part.
 pub(crate) fn complete(document: &mut Document) {
-    let Document { top, runtime, error_log, resolver, defaults, servers, .. } = document;
-    if resolver.is_unwritten() {
+    let Document { top, runtime, error_log, resolver, defaults, servers, named, .. } = document;
+    let follows = named.iter().any(Section::follows);
+    if resolver.is_unwritten() && !follows {
         top.set(&["resolver"], Value::flag(false), None);
         top.beside(" nginx resolves nothing without one");
     }

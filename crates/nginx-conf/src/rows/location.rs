@@ -5,7 +5,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
-use crate::row::{ANY, As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_MORE, To};
+use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_MORE, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -69,7 +69,6 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::refused("limit_rate", LEVELS_IF, ONE, "rates are not built yet"),
     Row::refused("limit_rate_after", LEVELS_IF, ONE, "rates are not built yet"),
-    Row::refused("add_trailer", LEVELS_IF, ANY, "trailers of our own are not built"),
 ];
 
 /// A location's argument in its parts: the modifier and the rest.
