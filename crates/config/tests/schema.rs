@@ -105,6 +105,10 @@ fn properties(schema: &Value, path: &str, found: &mut Vec<(String, Value)>) {
                 found.push((path.clone(), property.clone()));
                 properties(property, &format!("{path}."), found);
             }
+            // A table that may stand inside itself is looked at once.
+            if let (Some(_), "server.location.") = (fields.get("$ref"), path) {
+                properties(&propylon_config::schema()["$defs"]["server.location"], path, found);
+            }
             for (keyword, below) in fields {
                 if keyword != "properties" {
                     properties(below, path, found);
@@ -166,7 +170,7 @@ fn every_key_of_the_levels_is_read() {
         let key = path.strip_prefix("server.")?;
         // What is inside a value is read with the value.
         Some(key.strip_prefix("location.").unwrap_or(key))
-            .filter(|key| !inner.iter().any(|inner| key.starts_with(inner)))
+            .filter(|key| *key != "location" && !inner.iter().any(|inner| key.starts_with(inner)))
     });
     let mut keys: BTreeSet<&str> = keys.collect();
     // Tables are read key by key.

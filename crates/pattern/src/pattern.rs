@@ -173,6 +173,9 @@ mod tests {
         check("[[]x", b"[x", Some(&[]));
         check("a{b}", b"a{b}", Some(&[]));
         check("(?i)a", b"A", Some(&[]));
+        check(r"^www\p{N}+$", b"www12", Some(&[]));
+        check(r"^\pL(\P{L})$", b"a1", Some(&["1"]));
+        check(r"^\p{N}$", b"a", None);
     }
 
     #[test]

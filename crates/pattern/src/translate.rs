@@ -88,6 +88,15 @@ impl Translator<'_> {
             'R' => self.out.push_str(r"(?:\r\n|[\n\x0B\f\r])"),
             'N' => self.out.push_str(r"[^\n]"),
             'X' | 'C' | 'c' | 'o' => return Err("an escape such as \\X or \\c"),
+            // A property is of a character, not of a byte.
+            'p' | 'P' => {
+                let end =
+                    if self.rest.starts_with('{') { self.rest.find('}').map(|at| at + 1) } else { None };
+                let end = end.or_else(|| self.rest.chars().next().map(char::len_utf8)).unwrap_or(0);
+                let (property, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+                self.out.push_str(&format!("(?u:\\{next}{property})"));
+                self.rest = rest;
+            }
             'Z' => self.out.push_str(r"(?:\n?\z)"),
             'e' => self.out.push_str(r"\x1B"),
             '<' | '>' => self.out.push(next),
