@@ -98,8 +98,6 @@ pub(crate) struct Convert<'a> {
     frames: Vec<Frame>,
     pub(crate) lines: Vec<Line>,
     pub(crate) problems: Vec<Problem>,
-    /// The text of the `resolver` that counts.
-    pub(crate) resolver: Option<String>,
     /// What relative certificates are against.
     directory: &'a Path,
     /// Comments that wait for the key that they stand above.
@@ -116,7 +114,6 @@ impl<'a> Convert<'a> {
             frames: Vec::new(),
             lines: Vec::new(),
             problems: Vec::new(),
-            resolver: None,
             directory,
             pending: Vec::new(),
             target: Target::Here,
@@ -142,6 +139,10 @@ impl<'a> Convert<'a> {
         let Some(row) = self.known(directive) else { return };
         (self.target, self.wrote) = (Target::Here, false);
         let outcome = match row.verdict {
+            _ if !row.is_built() => match row.unbuilt {
+                Some(what) => different(what),
+                None => refuse("it is not built yet"),
+            },
             Verdict::Refused => Err(Stop::Refused(row.note.to_owned())),
             Verdict::Exact | Verdict::Different => self.apply(row, directive),
         };
@@ -269,6 +270,10 @@ impl<'a> Convert<'a> {
 
     /// A file against the configuration's directory.
     pub(crate) fn conf_path(&self, path: &str) -> Value {
+        // No path: the text itself, nothing, or what variables say, which is against the working directory.
+        if path.is_empty() || path.starts_with("data:") || path.starts_with('$') {
+            return Value::text(path);
+        }
         let path: PathBuf = self.directory.join(path);
         Value::text(path.to_string_lossy())
     }
@@ -280,6 +285,11 @@ impl<'a> Convert<'a> {
 
     pub(crate) fn frame_mut(&mut self) -> &mut Frame {
         self.frames.last_mut().unwrap_or(&mut self.base)
+    }
+
+    /// What a block around the one that has just ended has collected.
+    pub(crate) fn outer_collected(&self, name: &str) -> Option<&Word> {
+        self.frames.iter().rev().find_map(|frame| frame.collected(name).first())
     }
 
     /// How many blocks of a kind are around here, this one included.

@@ -176,11 +176,6 @@ impl Section {
         keys.collect()
     }
 
-    /// Whether no key was written.
-    pub(crate) fn is_unwritten(&self) -> bool {
-        !self.lines.iter().any(|line| matches!(line, Line::Key { .. }))
-    }
-
     /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
     /// all keys, and `add_header` is two keys here.
     pub(crate) fn complete(&mut self, outer: &[&Self]) {
@@ -190,6 +185,10 @@ impl Section {
                     self.inherit(section, table);
                 }
             }
+        }
+        // `resolver_timeout` is inherited by itself; a time to wait alone is no resolver.
+        if self.has(&["resolver"]) && !self.has(&["resolver", "servers"]) {
+            self.remove_all(&["resolver"]);
         }
         let pairs = [("add", "add_always"), ("add_trailer", "add_trailer_always")];
         for (one, other) in pairs.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
@@ -206,13 +205,31 @@ impl Section {
 
     /// Copies the keys of a table that are missing here.
     fn inherit(&mut self, outer: &Self, table: &[&str]) {
+        let has_servers = self.has(&["resolver", "servers"]);
         for line in &outer.lines {
             let Line::Key { path, value, place, .. } = line else { continue };
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            if path.len() > table.len() && path.starts_with(table) && !self.has(&path) {
+            let own = *table == ["resolver"] && path != ["resolver", "timeout"] && has_servers;
+            if path.len() > table.len() && path.starts_with(table) && !self.has(&path) && !own {
                 self.set(&path, value.clone(), place.as_ref());
             }
         }
+    }
+
+    /// The same keys inside a table of this name.
+    pub(crate) fn under(&self, table: &str) -> Self {
+        let mut section = self.clone();
+        for line in &mut section.lines {
+            if let Line::Key { path, .. } = line {
+                path.insert(0, table.to_owned());
+            }
+        }
+        section
+    }
+
+    /// Takes a table away.
+    pub(crate) fn remove_all(&mut self, table: &[&str]) {
+        self.lines.retain(|line| !matches!(line, Line::Key { path, .. } if path.len() >= table.len() && path.iter().zip(table).all(|(a, b)| a == b)));
     }
 
     fn is_empty(&self) -> bool {
@@ -221,7 +238,7 @@ impl Section {
 }
 
 /// Tables that an inner level replaces as a whole.
-const WHOLE: &[&[&str]] = &[&["upstream", "tls"]];
+const WHOLE: &[&[&str]] = &[&["upstream", "tls"], &["resolver"]];
 
 /// The whole file, in the order of the documentation's example.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The table that everything is made from: what is converted, what the checks refuse, and the documentation's page.
 
+use crate::built;
 use crate::context::Contexts;
 use crate::convert::{Convert, Outcome};
 use crate::tree::Directive;
@@ -18,6 +19,8 @@ pub(crate) struct Row {
     pub(crate) to: To,
     /// What is different, or why it is refused.
     pub(crate) note: &'static str,
+    /// What is to be said for as long as the configuration lacks its key, if that is no reason to refuse it.
+    pub(crate) unbuilt: Option<&'static str>,
 }
 
 /// How many arguments there may be, and whether a block follows.
@@ -76,7 +79,7 @@ pub(crate) const BLOCK_SOME: Args = Args { least: 1, most: usize::MAX, block: tr
 impl Row {
     /// A directive that means here what it means in nginx.
     pub(crate) const fn new(name: &'static str, contexts: Contexts, args: Args, to: To) -> Self {
-        Self { name, contexts, args, repeats: false, verdict: Verdict::Exact, to, note: "" }
+        Self { name, contexts, args, repeats: false, verdict: Verdict::Exact, to, note: "", unbuilt: None }
     }
 
     /// A directive without an effect on answers, and why nothing is to be done for it.
@@ -86,7 +89,16 @@ impl Row {
         args: Args,
         note: &'static str,
     ) -> Self {
-        Self { name, contexts, args, repeats: true, verdict: Verdict::Different, to: To::Nothing, note }
+        Self {
+            name,
+            contexts,
+            args,
+            repeats: true,
+            verdict: Verdict::Different,
+            to: To::Nothing,
+            note,
+            unbuilt: None,
+        }
     }
 
     /// A directive that cannot be converted, and why.
@@ -96,7 +108,23 @@ impl Row {
         args: Args,
         note: &'static str,
     ) -> Self {
-        Self { name, contexts, args, repeats: true, verdict: Verdict::Refused, to: To::Nothing, note }
+        Self {
+            name,
+            contexts,
+            args,
+            repeats: true,
+            verdict: Verdict::Refused,
+            to: To::Nothing,
+            note,
+            unbuilt: None,
+        }
+    }
+
+    /// While the configuration lacks the key nothing is written: the same requests give the same answers as far as there
+    /// are answers, and this tells what is different.
+    pub(crate) const fn until_built(mut self, what: &'static str) -> Self {
+        self.unbuilt = Some(what);
+        self
     }
 
     /// A remark for the documentation.
@@ -108,6 +136,13 @@ impl Row {
     pub(crate) const fn repeats(mut self) -> Self {
         self.repeats = true;
         self
+    }
+}
+
+impl Row {
+    /// Whether the configuration has all keys that it becomes.
+    pub(crate) fn is_built(&self) -> bool {
+        self.to.key().split(", ").all(built::has)
     }
 }
 

@@ -336,3 +336,16 @@ fn redirects_and_cookies_of_upstreams() {
     let wrong = text.replace("proxy_cookie_domain off", "proxy_cookie_domain on");
     assert!(convert(&wrong, "nginx.conf").unwrap_err()[0].message.contains("invalid parameter \"on\""));
 }
+
+#[test]
+fn resolvers_of_levels() {
+    let text = "events { }\nhttp {\n  resolver 127.0.0.1 valid=5s;\n  resolver_timeout 3s;\n  server { return 204; }\n}\n";
+    let toml = convert(text, "nginx.conf").unwrap().toml().to_owned();
+    assert!(
+        toml.contains("[resolver]\nservers = [\"127.0.0.1\"]\nvalid = \"5s\"\ntimeout = \"3s\"\n"),
+        "{toml}"
+    );
+    let without =
+        convert("events { }\nhttp { resolver_timeout 3s; }\n", "nginx.conf").unwrap().toml().to_owned();
+    assert!(without.contains("resolver = false") && !without.contains("[resolver]"), "{without}");
+}

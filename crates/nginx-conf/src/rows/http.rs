@@ -1,6 +1,7 @@
 //! `http`, `server`, and what clients' connections are like.
 
 use super::listen;
+use crate::built;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
 use crate::document::{Document, Section, Value};
@@ -142,6 +143,17 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     section.beside(" error pages and the field Server as in nginx");
     section.set(&["retry", "budget"], Value::flag(false), None);
     section.beside(" nginx has none");
+    let mut default = |key: &[&str], value: Value| {
+        if built::has(&key.join(".")) && !section.has(key) {
+            section.set(key, value, None);
+            section.beside(" nginx's default");
+        }
+    };
+    default(&["tls", "session_cache"], Value::text("off"));
+    default(&["root"], Value::text("html"));
+    let types = [("text/html", "html"), ("image/gif", "gif"), ("image/jpeg", "jpg")];
+    let types = types.map(|(name, extension)| (name, Value::List(vec![Value::text(extension)])));
+    default(&["files", "types"], Value::table(types));
     if !section.has(&["access_log"]) {
         section.push(&["access_log"], super::log::combined(), None);
         section.beside(" nginx's default");
@@ -241,10 +253,14 @@ fn in_file_only(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 /// What nginx does without a directive, where the other defaults differ; what an inner level would replace in part.
 pub(crate) fn complete(document: &mut Document) {
     let Document { top, runtime, error_log, resolver, defaults, servers, named, .. } = document;
-    let follows = named.iter().any(Section::follows);
-    if resolver.is_unwritten() && !follows {
-        top.set(&["resolver"], Value::flag(false), None);
-        top.beside(" nginx resolves nothing without one");
+    let outermost = resolver.under("resolver");
+    if !resolver.has(&["servers"]) {
+        // A time to wait alone is no resolver.
+        *resolver = Section::new("[resolver]");
+        if !named.iter().any(Section::follows) {
+            top.set(&["resolver"], Value::flag(false), None);
+            top.beside(" nginx resolves nothing without one");
+        }
     }
     let default = |section: &mut Section, key: &str, value: Value, note: &str| {
         if !section.has(&[key]) {
@@ -258,6 +274,9 @@ pub(crate) fn complete(document: &mut Document) {
     default(runtime, "shutdown_timeout", Value::text("1y"), " nginx waits for ever");
     default(error_log, "path", Value::text("logs/error.log"), " nginx's default");
     for server in servers {
-        server.complete(&[&*defaults]);
+        server.complete(&[&outermost, &*defaults]);
+    }
+    for upstream in named {
+        upstream.complete(&[&outermost]);
     }
 }

@@ -5,7 +5,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
-use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_MORE, To};
+use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, TWO, TWO_OR_MORE, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -19,19 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
     Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
     Row::new("proxy_intercept_errors", LEVELS, ONE, To::Key(&["error_page", "intercept"], As::Flag)),
-    Row::nothing(
-        "root",
-        LEVELS_IF,
-        ONE,
-        "static files are not served yet: where nothing else answers it is 404",
-    ),
-    Row::nothing("default_type", LEVELS, ONE, "static files are not served yet"),
-    Row::nothing("log_not_found", LEVELS, ONE, "files that are missing are not logged as errors"),
     Row::nothing("log_subrequest", LEVELS, ONE, "there are no subrequests"),
-    Row::nothing("if_modified_since", LEVELS, ONE, "static files are not served yet"),
-    Row::nothing("etag", LEVELS, ONE, "static files are not served yet"),
-    Row::nothing("max_ranges", LEVELS, ONE, "static files are not served yet"),
-    Row::nothing("disable_symlinks", LEVELS, ONE_OR_TWO, "static files are not served yet"),
     Row::nothing("msie_padding", LEVELS, ONE, "the browsers that it is for are gone"),
     Row::nothing("msie_refresh", LEVELS, ONE, "the browsers that it is for are gone"),
     Row::nothing("chunked_transfer_encoding", LEVELS, ONE, "framing is the engine's business"),
@@ -42,11 +30,7 @@ pub(crate) const ROWS: &[Row] = &[
         "an unknown variable is an error",
     ),
     Row::nothing("rewrite_log", Contexts::HTTP.or(Contexts::REWRITE), ONE, "use `explain`"),
-    Row::refused("alias", Contexts::LOCATION, ONE, "static files are not built yet"),
-    Row::refused("index", LEVELS, SOME, "static files are not built yet"),
-    Row::refused("try_files", SERVER_LOCATION, TWO_OR_MORE, "static files are not built yet"),
     Row::refused("expires", LEVELS_IF, ONE_OR_TWO, "it is not built yet"),
-    Row::refused("types", LEVELS, crate::row::BLOCK, "static files are not built yet"),
     Row::refused("rewrite", Contexts::REWRITE, crate::row::TWO_OR_THREE, "rewriting is not built yet"),
     Row::refused("set", Contexts::REWRITE, TWO, "rewriting is not built yet"),
     Row::refused("break", Contexts::REWRITE, NONE, "rewriting is not built yet"),
@@ -67,8 +51,6 @@ pub(crate) const ROWS: &[Row] = &[
         ONE,
         "access rules are not built yet",
     ),
-    Row::refused("limit_rate", LEVELS_IF, ONE, "rates are not built yet"),
-    Row::refused("limit_rate_after", LEVELS_IF, ONE, "rates are not built yet"),
 ];
 
 /// A location's argument in its parts: the modifier and the rest.

@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod files;
 mod geo;
 mod headers;
 mod http;
@@ -12,6 +13,7 @@ mod proxy;
 mod resolver;
 mod respond;
 mod rewriting;
+mod sticky;
 mod tls;
 mod unbuilt;
 mod upstream;
@@ -24,6 +26,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("The process", process::ROWS),
     ("Servers", http::ROWS),
     ("Locations and answers", location::ROWS),
+    ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("Header fields", headers::ROWS),
     ("Redirects and cookies of upstreams", rewriting::ROWS),

@@ -9,7 +9,6 @@ use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
-const BUFFER: &str = "buffering of responses is not built yet";
 const NOT_PLUS: &str = "it is not built";
 
 pub(crate) const ROWS: &[Row] = &[
@@ -25,6 +24,17 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_send_timeout", LEVELS, ONE, To::Key(&["timeout", "send"], As::Time)),
     Row::new("proxy_read_timeout", LEVELS, ONE, To::Key(&["timeout", "read"], As::Time)),
     Row::new("proxy_request_buffering", LEVELS, ONE, To::Key(&["buffer", "request"], As::Flag)),
+    Row::new("proxy_buffering", LEVELS, ONE, To::Key(&["buffer", "response"], As::Flag)),
+    Row::new("proxy_buffer_size", LEVELS, ONE, To::Key(&["buffer", "header_size"], As::Size)),
+    Row::new("proxy_buffers", LEVELS, TWO, To::By(buffers, "buffer.count, buffer.size")),
+    Row::new("proxy_busy_buffers_size", LEVELS, ONE, To::Key(&["buffer", "busy_size"], As::Size)),
+    Row::new("proxy_max_temp_file_size", LEVELS, ONE, To::Key(&["buffer", "max_temp_file_size"], As::Size)),
+    Row::new(
+        "proxy_temp_file_write_size",
+        LEVELS,
+        ONE,
+        To::Key(&["buffer", "temp_file_write_size"], As::Size),
+    ),
     Row::new("proxy_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")),
     Row::new("proxy_next_upstream_tries", LEVELS, ONE, To::Key(&["retry", "tries"], As::Number)),
     Row::new("proxy_next_upstream_timeout", LEVELS, ONE, To::Key(&["retry", "timeout"], As::Time)),
@@ -59,7 +69,6 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::new("proxy_ssl_protocols", LEVELS, SOME, To::By(protocols, "upstream.tls.protocols")),
     Row::new("proxy_ssl_ciphers", LEVELS, ONE, To::Key(&["upstream", "tls", "ciphers"], As::Text)),
-    Row::nothing("proxy_ssl_certificate_cache", LEVELS, SOME, "certificates are read once for each load"),
     Row::nothing(
         "proxy_ssl",
         LEVELS,
@@ -67,12 +76,19 @@ pub(crate) const ROWS: &[Row] = &[
         "write `https://` in `proxy_pass`: nginx has no such directive for HTTP",
     ),
     Row::nothing("proxy_send_lowat", LEVELS, ONE, "how bytes reach the kernel is the engine's business"),
-    Row::refused(
+    Row::new(
         "proxy_ssl_password_file",
         LEVELS,
         ONE,
-        "keys with passwords are not built yet: decrypt the key",
+        To::Key(&["upstream", "tls", "password_file"], As::ConfPath),
     ),
+    Row::new(
+        "proxy_ssl_certificate_cache",
+        LEVELS,
+        SOME,
+        To::By(certificate_cache, "upstream.tls.certificate_cache"),
+    )
+    .until_built("certificates are read once for each load"),
     Row::refused(
         "proxy_ssl_conf_command",
         LEVELS,
@@ -81,13 +97,9 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
-    Row::refused("proxy_buffering", LEVELS, ONE, BUFFER),
-    Row::refused("proxy_buffer_size", LEVELS, ONE, BUFFER),
-    Row::refused("proxy_buffers", LEVELS, TWO, BUFFER),
-    Row::refused("proxy_busy_buffers_size", LEVELS, ONE, BUFFER),
-    Row::refused("proxy_max_temp_file_size", LEVELS, ONE, BUFFER),
-    Row::refused("proxy_temp_file_write_size", LEVELS, ONE, BUFFER),
-    Row::refused("proxy_limit_rate", LEVELS, ONE, "rates are not built yet"),
+    Row::new("proxy_limit_rate", LEVELS, ONE, To::By(rate, "limit.upstream_rate")),
+    Row::new("limit_rate", Contexts::LEVELS_IF, ONE, To::By(rate, "limit.rate")),
+    Row::new("limit_rate_after", Contexts::LEVELS_IF, ONE, To::By(rate, "limit.rate_after")),
     Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),
     Row::refused("proxy_store_access", LEVELS, SOME, NOT_PLUS),
     Row::refused("proxy_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
@@ -142,6 +154,40 @@ fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
+fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let text = directive.arg(0);
+    let key = match directive.name() {
+        "limit_rate" => "rate",
+        "limit_rate_after" => "rate_after",
+        _ => "upstream_rate",
+    };
+    let text = match text {
+        "0" if key != "rate_after" => "off",
+        _ if text.contains('$') => text,
+        _ => {
+            return {
+                let value = convert.value(directive, 0, As::Size)?;
+                convert.set(Target::Here, &["limit", key], value, &directive.place);
+                Ok(Done::AsWritten)
+            };
+        }
+    };
+    convert.set(Target::Here, &["limit", key], Value::text(text).at(directive.place_of(0)), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let number = args::number(directive, 0)?;
+    let size = convert.value(directive, 1, As::Size)?;
+    if number < 2 {
+        return Err(invalid(directive, 0, "there must be at least 2 \"proxy_buffers\""));
+    }
+    let count = Value::number(number).at(directive.place_of(0));
+    convert.set(Target::Here, &["buffer", "count"], count, &directive.place);
+    convert.set(Target::Here, &["buffer", "size"], size, &directive.place);
+    Ok(Done::AsWritten)
+}
+
 fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     const CONDITIONS: [&str; 14] = [
         "error",
@@ -184,6 +230,10 @@ pub(super) fn modern(directive: &Directive) -> Result<(Vec<Value>, bool), crate:
         }
     }
     Ok((words, old))
+}
+
+fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    super::tls::cache(convert, directive, &["upstream", "tls", "certificate_cache"])
 }
 
 fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

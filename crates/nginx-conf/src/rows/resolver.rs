@@ -1,8 +1,9 @@
 //! `resolver`: who is asked for the addresses of names.
 
 use crate::args::{duration, invalid};
+use crate::built;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Target, refuse};
 use crate::document::Value;
 use crate::row::{ONE, Row, SOME, To};
 use crate::tree::Directive;
@@ -10,12 +11,11 @@ use crate::tree::Directive;
 const LEVELS: Contexts = Contexts::LEVELS;
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("resolver", LEVELS, SOME, To::By(resolver, "resolver"))
-        .note("There is one for the whole process: several are refused unless they say the same."),
+    Row::new("resolver", LEVELS, SOME, To::By(resolver, "resolver")),
     Row::new("resolver_timeout", LEVELS, ONE, To::By(timeout, "resolver.timeout")),
 ];
 
-fn resolver(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn resolver(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let mut servers = Vec::new();
     let mut keys = Vec::new();
     for (index, word) in directive.args().iter().enumerate() {
@@ -37,23 +37,34 @@ fn resolver(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if directive.arg(0) == "off" || servers.is_empty() {
         return Err(invalid(directive, 0, "no name servers defined"));
     }
-    let written = crate::convert::one_line(&directive.place);
-    let outermost = convert.frame().context == Contexts::HTTP;
-    match &convert.resolver {
-        None => convert.resolver = Some(written),
-        Some(known) if *known == written => return different("it is the resolver of the whole process"),
-        Some(_) => return refuse("there is one resolver for the whole process: write the same everywhere"),
+    if convert.frame().context.has(Contexts::SERVER | Contexts::LOCATION) && !built::has("level.resolver") {
+        return refuse("it is not built yet below http");
     }
-    convert.set(Target::Resolver, &["servers"], Value::List(servers), &directive.place);
-    for (key, value) in keys {
-        convert.set(Target::Resolver, &[key], value, &directive.place);
+    let (target, path): (Target, &[&str]) = place(convert);
+    let key = |name| path.iter().copied().chain([name]).collect::<Vec<&str>>();
+    convert.set(target, &key("servers"), Value::List(servers), &directive.place);
+    for (name, value) in keys {
+        convert.set(target, &key(name), value, &directive.place);
     }
-    if outermost { Ok(Done::AsWritten) } else { different("it is the resolver of the whole process") }
+    Ok(Done::AsWritten)
 }
 
-fn timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+/// That of `http` is the file's.
+fn place(convert: &Convert<'_>) -> (Target, &'static [&'static str]) {
+    match convert.frame().context {
+        Contexts::HTTP => (Target::Resolver, &[]),
+        _ => (Target::Here, &["resolver"]),
+    }
+}
+
+pub(super) fn timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if convert.frame().context.has(Contexts::SERVER | Contexts::LOCATION) && !built::has("level.resolver") {
+        return refuse("it is not built yet below http");
+    }
     let time = crate::args::time(directive, 0)?;
     let value = Value::text(time).at(directive.place_of(0));
-    convert.set(Target::Resolver, &["timeout"], value, &directive.place);
+    let (target, path) = place(convert);
+    let path: Vec<&str> = path.iter().copied().chain(["timeout"]).collect();
+    convert.set(target, &path, value, &directive.place);
     Ok(Done::AsWritten)
 }

@@ -1,18 +1,18 @@
 //! `ssl_*`: TLS towards clients.
 
 use super::proxy::modern;
-use crate::args::invalid;
+use crate::args::{self, duration, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, different, refuse};
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
 use crate::place::Problem;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const SERVERS: Contexts = Contexts::SERVERS;
-const VERIFY: &str = "client certificates are not built yet";
-const STAPLING: &str = "OCSP responses are not stapled";
+const VERIFY: &str = "OCSP checks of clients' certificates are not built";
 const SESSIONS: &str = "sessions are kept as long as rustls keeps them";
+const STAPLING: &str = "OCSP responses are not stapled";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_certificate", SERVERS, ONE, To::By(certificate, "tls.certificates")).repeats(),
@@ -21,32 +21,29 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_ciphers", SERVERS, ONE, To::Key(&["tls", "ciphers"], As::Text)),
     Row::new("ssl_prefer_server_ciphers", SERVERS, ONE, To::Key(&["tls", "prefer_server_ciphers"], As::Flag)),
     Row::new("ssl_session_tickets", SERVERS, ONE, To::Key(&["tls", "session_tickets"], As::Flag)),
-    Row::nothing("ssl_session_cache", SERVERS, ONE_OR_TWO, SESSIONS),
-    Row::nothing("ssl_session_timeout", SERVERS, ONE, SESSIONS),
-    Row::nothing(
-        "ssl_session_ticket_key",
-        SERVERS,
-        ONE,
-        "tickets have keys of their own, which change with time",
-    ),
+    Row::new("ssl_session_cache", SERVERS, ONE_OR_TWO, To::By(session_cache, "tls.session_cache"))
+        .until_built(SESSIONS)
+        .note("Here it is a number of sessions, which are the workers' own or shared as rustls has it; `builtin` and `shared` are the same."),
+    Row::new("ssl_session_timeout", SERVERS, ONE, To::Key(&["tls", "session_timeout"], As::Time)).until_built(SESSIONS),
+    Row::new("ssl_session_ticket_key", SERVERS, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats().until_built(SESSIONS),
+    Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(curves, "tls.curves")).until_built("rustls chooses the curves"),
+    Row::new("ssl_certificate_cache", SERVERS, SOME, To::By(certificate_cache, "tls.certificate_cache")).until_built("certificates are read once for each load"),
+    Row::new("ssl_stapling_file", SERVERS, ONE, To::By(staple, "tls.certificates.staple")),
+    Row::new("ssl_password_file", SERVERS, ONE, To::By(passwords, "tls.certificates.password_file")),
+    Row::new("ssl_reject_handshake", SERVERS, ONE, To::Key(&["tls", "reject_handshake"], As::Flag)),
+    Row::new("ssl_verify_client", SERVERS, ONE, To::By(verify, "tls.verify_client")),
+    Row::new("ssl_client_certificate", SERVERS, ONE, To::Key(&["tls", "client_certificate"], As::ConfPath)),
+    Row::new("ssl_trusted_certificate", SERVERS, ONE, To::Key(&["tls", "trusted_certificate"], As::ConfPath)),
+    Row::new("ssl_verify_depth", SERVERS, ONE, To::Key(&["tls", "verify_depth"], As::Number)),
+    Row::new("ssl_crl", SERVERS, ONE, To::Key(&["tls", "crl"], As::ConfPath)),
     Row::nothing("ssl_buffer_size", SERVERS, ONE, "records are as large as the data at hand"),
     Row::nothing("ssl_dhparam", SERVERS, ONE, "there are no ciphers with finite-field Diffie-Hellman"),
-    Row::nothing("ssl_ecdh_curve", SERVERS, ONE, "rustls chooses the curves"),
     Row::nothing("ssl_early_data", SERVERS, ONE, "clients are not offered 0-RTT"),
     Row::nothing("ssl_stapling", SERVERS, ONE, STAPLING),
-    Row::nothing("ssl_stapling_file", SERVERS, ONE, STAPLING),
     Row::nothing("ssl_stapling_responder", SERVERS, ONE, STAPLING),
     Row::nothing("ssl_stapling_verify", SERVERS, ONE, STAPLING),
-    Row::nothing("ssl_certificate_cache", SERVERS, SOME, "certificates are read once for each load"),
     Row::nothing("ssl_certificate_compression", SERVERS, ONE, "certificates are sent as they are"),
     Row::new("ssl", SERVERS, ONE, To::By(ssl, "")),
-    Row::refused("ssl_reject_handshake", SERVERS, ONE, "it is not built yet"),
-    Row::refused("ssl_password_file", SERVERS, ONE, "keys with passwords are not built yet: decrypt the key"),
-    Row::new("ssl_verify_client", SERVERS, ONE, To::By(verify, "")),
-    Row::refused("ssl_client_certificate", SERVERS, ONE, VERIFY),
-    Row::refused("ssl_trusted_certificate", SERVERS, ONE, VERIFY),
-    Row::refused("ssl_verify_depth", SERVERS, ONE, VERIFY),
-    Row::refused("ssl_crl", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_cache", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_responder", SERVERS, ONE, VERIFY),
@@ -68,9 +65,6 @@ fn file(convert: &mut Convert<'_>, directive: &Directive, name: &'static str) ->
     if path.starts_with("engine:") || path.starts_with("store:") {
         return refuse("there are no OpenSSL engines: give the file");
     }
-    if path.starts_with("data:") || path.contains('$') {
-        return refuse("certificates by variables are not built: give the file");
-    }
     convert.frame_mut().collect(name, directive.args());
     Ok(Done::AsWritten)
 }
@@ -85,10 +79,16 @@ pub(super) fn finish(frame: Frame, convert: &Convert<'_>) -> Result<Section, Sto
                 format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", certificate.text);
             return Err(Stop::Invalid(Problem::new(&certificate.place, message)));
         };
-        list.push(Value::table([
+        let mut pair = vec![
             ("certificate", convert.conf_path(&certificate.text).at(&certificate.place)),
             ("key", convert.conf_path(&key.text).at(&key.place)),
-        ]));
+        ];
+        for (name, of) in [("password_file", "ssl_password_file"), ("staple", "ssl_stapling_file")] {
+            // A file of an outer level counts as well.
+            let file = frame.collected(of).first().or(convert.outer_collected(of));
+            pair.extend(file.map(|file| (name, convert.conf_path(&file.text).at(&file.place))));
+        }
+        list.push(Value::table(pair));
     }
     let place = certificates.first().map(|word| word.place.clone());
     let mut section = frame.section;
@@ -103,7 +103,7 @@ fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if words.is_empty() {
         return refuse("TLS before 1.2 is not built: write TLSv1.2 or TLSv1.3");
     }
-    convert.set(crate::convert::Target::Here, &["tls", "protocols"], Value::List(words), &directive.place);
+    convert.set(Target::Here, &["tls", "protocols"], Value::List(words), &directive.place);
     if old { different("TLS before 1.2 is not spoken") } else { Ok(Done::AsWritten) }
 }
 
@@ -115,10 +115,79 @@ fn ssl(_: &mut Convert<'_>, directive: &Directive) -> Outcome {
     different("nginx has removed this directive")
 }
 
-fn verify(_: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    match directive.arg(0) {
-        "off" => Ok(Done::AsWritten),
-        "on" | "optional" | "optional_no_ca" => refuse(VERIFY),
-        other => Err(invalid(directive, 0, format!("invalid value \"{other}\""))),
+fn verify(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let word = args::one_of(directive, 0, &["off", "on", "optional", "optional_no_ca"])?;
+    let value = Value::text(word).at(directive.place_of(0));
+    convert.set(Target::Here, &["tls", "verify_client"], value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn passwords(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    convert.frame_mut().collect("ssl_password_file", directive.args());
+    Ok(Done::AsWritten)
+}
+
+fn staple(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    convert.frame_mut().collect("ssl_stapling_file", directive.args());
+    Ok(Done::AsWritten)
+}
+
+fn curves(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let text = directive.arg(0);
+    if text == "auto" {
+        return Ok(Done::AsWritten);
     }
+    let place = directive.place_of(0);
+    let curves = text.split(':').map(|curve| Value::text(curve).at(place)).collect();
+    convert.set(Target::Here, &["tls", "curves"], Value::List(curves), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+/// The memory that nginx takes for a session is about 256 bytes.
+const SESSION: u64 = 256;
+
+fn session_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let mut value = None;
+    for (index, word) in directive.args().iter().enumerate() {
+        let wrong = || invalid(directive, index, format!("invalid session cache \"{}\"", word.text));
+        let mut parts = word.text.split(':');
+        value = Some(match (parts.next(), parts.next(), parts.next()) {
+            (Some("off" | "none"), None, None) => Value::text("off"),
+            (Some("builtin"), None, None) => Value::number(20480),
+            (Some("builtin"), Some(count), None) => Value::number(count.parse().map_err(|_| wrong())?),
+            (Some("shared"), Some(_), Some(size)) => {
+                let bytes = propylon_config::size(size).map_err(|_| wrong())?;
+                Value::number((bytes / SESSION).clamp(1, 10_000_000))
+            }
+            _ => return Err(wrong()),
+        });
+    }
+    if let Some(value) = value {
+        convert.set(Target::Here, &["tls", "session_cache"], value, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    cache(convert, directive, &["tls", "certificate_cache"])
+}
+
+/// `off`, or `max=N [inactive=time] [valid=time]`.
+pub(super) fn cache(convert: &mut Convert<'_>, directive: &Directive, path: &[&'static str]) -> Outcome {
+    if directive.arg(0) == "off" {
+        return Ok(Done::AsWritten);
+    }
+    let mut pairs = Vec::new();
+    for (index, word) in directive.args().iter().enumerate() {
+        let wrong = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
+        let time = |value: &str| duration(value).map(Value::text).ok_or_else(wrong);
+        pairs.push(match word.text.split_once('=') {
+            Some(("max", value)) => ("max", Value::number(value.parse().map_err(|_| wrong())?)),
+            Some(("inactive", value)) => ("inactive", time(value)?),
+            Some(("valid", value)) => ("valid", time(value)?),
+            _ => return Err(wrong()),
+        });
+    }
+    convert.set(Target::Here, path, Value::table(pairs), &directive.place);
+    Ok(Done::AsWritten)
 }

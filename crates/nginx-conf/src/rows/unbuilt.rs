@@ -75,7 +75,7 @@ pub(crate) const ROWS: &[Row] = rows! {
         "limit_conn_dry_run" "limit_conn_log_level" "limit_conn_status";
     ALL, ANY, nothing, COMPRESSION: "gzip";
     LEVELS, ANY, nothing, COMPRESSION: "gzip_buffers" "gzip_comp_level" "gzip_disable" "gzip_http_version"
-        "gzip_min_length" "gzip_proxied" "gzip_types" "gzip_vary" "gzip_static" "gunzip" "gunzip_buffers" "brotli"
+        "gzip_min_length" "gzip_proxied" "gzip_types" "gzip_vary" "gunzip" "gunzip_buffers" "brotli"
         "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
     ALL, ANY, refused, BODY: "ssi" "sub_filter" "charset";
@@ -88,7 +88,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
-        "userid_service" "autoindex" "autoindex_exact_size" "autoindex_format" "autoindex_localtime"
+        "userid_service" "autoindex_exact_size" "autoindex_format" "autoindex_localtime"
         "random_index" "valid_referers" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";

@@ -30,21 +30,12 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .repeats()
     .note("nginx has it in the location; in an upstream it is understood as well."),
-    Row::nothing("zone", UPSTREAM, ONE_OR_TWO, "all workers share what is known of servers anyway"),
-    Row::refused("resolver", UPSTREAM, SOME, "there is one resolver for the whole process: write it in http"),
-    Row::refused(
-        "resolver_timeout",
-        UPSTREAM,
-        ONE,
-        "there is one resolver for the whole process: write it in http",
-    ),
-    Row::refused("sticky", UPSTREAM, SOME, "sticky sessions are not built yet"),
-    Row::refused(
-        "sticky_cookie_insert",
-        UPSTREAM,
-        UP_TO_FOUR,
-        "it is obsolete; sticky sessions are not built yet",
-    ),
+    Row::new("zone", UPSTREAM, ONE_OR_TWO, To::By(zone, "upstream.NAME.zone"))
+        .until_built("all workers share what is known of servers anyway"),
+    Row::new("sticky", UPSTREAM, SOME, To::By(super::sticky::sticky, "upstream.NAME.sticky")),
+    Row::new("resolver", UPSTREAM, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
+    Row::new("resolver_timeout", UPSTREAM, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
+    Row::refused("sticky_cookie_insert", UPSTREAM, UP_TO_FOUR, "it is obsolete: write `sticky cookie`"),
     Row::refused("state", UPSTREAM, ONE, "servers are written in the configuration: there is no state file"),
     Row::refused("ntlm", UPSTREAM, NONE, "connections bound to clients are not built"),
     Row::refused(
@@ -93,7 +84,7 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             }
             ("backup" | "down" | "drain" | "resolve", None) => (known(name), Value::flag(true)),
             ("service", Some(value)) if !value.is_empty() => ("service", Value::text(value)),
-            ("route", Some(_)) => return refuse("sticky sessions are not built yet"),
+            ("route", Some(value)) if !value.is_empty() => ("route", Value::text(value)),
             _ => return Err(wrong()),
         };
         if pair.0 != "slow_start" || duration(value.unwrap_or_default()).is_some_and(|time| time != "0") {
@@ -101,6 +92,12 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         }
     }
     convert.push(Target::Here, &["server"], Value::table(server).at(&directive.place), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let text = directive.args().iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+    convert.set(Target::Here, &["zone"], Value::text(text).at(directive.place_of(0)), &directive.place);
     Ok(Done::AsWritten)
 }
 
@@ -207,7 +204,8 @@ fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             ("port", Some(value)) => ("port", Value::number(value.parse().map_err(|_| wrong())?)),
             ("uri", Some(value)) => ("uri", Value::text(value)),
             ("mandatory", None) => ("mandatory", Value::flag(true)),
-            ("match" | "persistent" | "keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
+            ("persistent", None) => ("persistent", Value::flag(true)),
+            ("match" | "keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
                 return refuse(format!("`{name}` is not built yet"));
             }
             _ => return Err(wrong()),

@@ -1,0 +1,101 @@
+//! Static files: where they are, which one answers, how it is sent.
+
+use crate::args::{self, invalid};
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::document::Value;
+use crate::row::{As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
+const NONE_YET: &str = "static files are not served yet: where nothing else answers it is 404";
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("root", Contexts::LEVELS_IF, ONE, To::Key(&["root"], As::Path)).until_built(NONE_YET),
+    Row::new("alias", Contexts::LOCATION, ONE, To::Key(&["alias"], As::Path)),
+    Row::new("index", LEVELS, SOME, To::List(&["index"], As::Text)),
+    Row::new("try_files", SERVER_LOCATION, TWO_OR_MORE, To::List(&["try_files"], As::Text)),
+    Row::new("types", LEVELS, BLOCK, To::By(types, "files.types")).until_built(NONE_YET),
+    Row::new("default_type", LEVELS, ONE, To::Key(&["files", "default_type"], As::Text))
+        .until_built(NONE_YET),
+    Row::new("etag", LEVELS, ONE, To::Key(&["files", "etag"], As::Flag)).until_built(NONE_YET),
+    Row::new("if_modified_since", LEVELS, ONE, To::By(if_modified_since, "files.if_modified_since"))
+        .until_built(NONE_YET),
+    Row::new("max_ranges", LEVELS, ONE, To::Key(&["files", "max_ranges"], As::Number)).until_built(NONE_YET),
+    Row::new("log_not_found", LEVELS, ONE, To::Key(&["files", "log_not_found"], As::Flag))
+        .until_built(NONE_YET),
+    Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
+    Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")).until_built(NONE_YET),
+    Row::new("autoindex", LEVELS, ONE, To::By(autoindex, "")),
+];
+
+fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let mut types: Vec<(String, Vec<Value>)> = Vec::new();
+    convert.entries(block, |_, entry| {
+        let values = entry.args().iter().map(|word| Value::text(word.text.clone()).at(&word.place));
+        match types.iter_mut().find(|(name, _)| name == entry.name()) {
+            Some((_, known)) => known.extend(values),
+            None => types.push((entry.name().to_owned(), values.collect())),
+        }
+        Ok(Done::AsWritten)
+    });
+    if types.is_empty() {
+        convert.set(Target::Here, &["files", "types"], Value::Table(Vec::new()), &directive.place);
+    }
+    for (name, extensions) in types {
+        convert.set(Target::Here, &["files", "types", &name], Value::List(extensions), &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+fn if_modified_since(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let word = args::one_of(directive, 0, &["off", "exact", "before"])?;
+    convert.set(Target::Here, &["files", "if_modified_since"], Value::text(word), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn symlinks(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let (mut kind, mut from) = (None, None);
+    for (index, word) in directive.args().iter().enumerate() {
+        match word.text.as_str() {
+            "off" => kind = Some("follow"),
+            "on" => kind = Some("refuse"),
+            "if_not_owner" => kind = Some("same_owner"),
+            other => match other.strip_prefix("from=") {
+                Some(path) => from = Some(Value::text(path).at(&word.place)),
+                None => return Err(invalid(directive, index, format!("invalid parameter \"{other}\""))),
+            },
+        }
+    }
+    let Some(kind) = kind else {
+        return Err(invalid(
+            directive,
+            0,
+            "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter",
+        ));
+    };
+    convert.set(Target::Here, &["files", "symlinks"], Value::text(kind), &directive.place);
+    if let Some(from) = from {
+        convert.set(Target::Here, &["files", "symlinks_from"], from, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+fn gzip_static(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let word = args::one_of(directive, 0, &["off", "on", "always"])?;
+    let codings = if word == "off" { Vec::new() } else { vec![Value::text("gzip")] };
+    convert.set(Target::Here, &["files", "precompressed"], Value::List(codings), &directive.place);
+    match word {
+        "always" => different("clients that cannot decompress get the plain file"),
+        _ => Ok(Done::AsWritten),
+    }
+}
+
+fn autoindex(_: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if args::flag(directive, 0)? {
+        return refuse("lists of directories are not built");
+    }
+    Ok(Done::AsWritten)
+}
