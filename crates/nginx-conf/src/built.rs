@@ -9,27 +9,29 @@ use serde_json::Value;
 static KEYS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     let schema = propylon_config::schema();
     let mut keys = HashSet::new();
-    let top = &schema["properties"];
-    for level in [&top["defaults"], &top["server"]["items"], &schema["$defs"]["server.location"]] {
-        collect(level, "", &mut keys);
-        collect(level, "level.", &mut keys);
+    for level in ["/properties/defaults", "/properties/server/items", "/$defs/server.location"] {
+        collect(schema.pointer(level), "", &mut keys);
+        collect(schema.pointer(level), "level.", &mut keys);
     }
-    collect(&top["upstream"]["additionalProperties"], "upstream.NAME.", &mut keys);
+    collect(schema.pointer("/properties/upstream/additionalProperties"), "upstream.NAME.", &mut keys);
     for name in ["runtime", "error_log", "resolver"] {
-        collect(&top[name], &format!("{name}."), &mut keys);
+        collect(schema.pointer(&format!("/properties/{name}")), &format!("{name}."), &mut keys);
     }
-    keys.extend(top.as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+    let top = schema.get("properties").and_then(Value::as_object);
+    keys.extend(top.into_iter().flatten().map(|(name, _)| name.clone()));
     keys.extend(["server.listen".to_owned(), "server.name".to_owned(), "server.location".to_owned()]);
     keys
 });
 
-fn collect(schema: &Value, path: &str, keys: &mut HashSet<String>) {
-    let alternatives = schema["anyOf"].as_array().into_iter().flatten();
+fn collect(schema: Option<&Value>, path: &str, keys: &mut HashSet<String>) {
+    let Some(schema) = schema else { return };
+    let alternatives = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
     for schema in std::iter::once(schema).chain(alternatives) {
-        for (name, below) in schema["properties"].as_object().into_iter().flatten() {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        for (name, below) in properties.into_iter().flatten() {
             let path = format!("{path}{name}");
-            collect(below, &format!("{path}."), keys);
-            collect(&below["items"], &format!("{path}."), keys);
+            collect(Some(below), &format!("{path}."), keys);
+            collect(below.get("items"), &format!("{path}."), keys);
             keys.insert(path);
         }
     }
