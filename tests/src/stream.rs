@@ -32,6 +32,11 @@ impl Stream {
         Self::unix(UnixStream::connect(path)?)
     }
 
+    /// Uses a TCP connection that is there.
+    pub fn over_tcp(socket: TcpStream) -> io::Result<Self> {
+        Self::tcp(socket)
+    }
+
     pub(crate) fn tcp(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         Self::new(Socket::Tcp(socket))

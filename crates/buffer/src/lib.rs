@@ -1,4 +1,5 @@
-//! Request bodies that can be sent again: kept in memory up to a limit, then in an unlinked file.
+//! Bodies that are kept on their way, in memory up to a limit, then in an unlinked file: requests whole, so that they can be
+//! sent again; responses as fast as they come, so that a slow client holds nothing of the upstream's.
 //!
 //! ## Example
 //! ```
@@ -33,8 +34,19 @@
 //! - [`max_size`](RequestBufferLayer::max_size): refuses larger bodies, before reading where the length is announced.
 //! - An empty body goes through as it is. Trailers are kept.
 //!
+//!
+//! [`ResponseBufferLayer`]:
+//! - gives the client what comes when it comes, and reads on while the client is busy with that. Whoever waits reads: the client's
+//!   own task, else one of the runtime, which ends with the body.
+//! - What fits into `count` times `size` stays in memory; of more, most is in a file of up to `max_temp_file_size`; then the upstream
+//!   waits. At its end the inner body is dropped, however much the client has still to get.
+//! - Event streams, gRPC, upgrades and `X-Accel-Buffering: no` are passed on as they are: see [`Way`].
+//! - An error comes after all that came before it.
+//!
 //! ## What it does not
-//! It does not decide whether a request is sent again; a retry layer does. It does not limit the time that a body takes.
+//! It does not decide whether a request is sent again; a retry layer does. It does not limit the time that a body takes. It holds
+//! no byte back to make larger pieces. It has no say over what the client's connection holds: see
+//! [`ResponseBufferLayer::busy_bytes`].
 //!
 //! ## nginx
 //! | nginx | here |
@@ -44,20 +56,34 @@
 //! | `client_body_in_file_only clean` | [`RequestBufferLayer::in_file_only`] |
 //! | `client_body_temp_path` | [`RequestBufferLayer::new`] |
 //! | `client_max_body_size` | [`RequestBufferLayer::max_size`] |
+//! | `proxy_buffering` | [`ResponseBufferLayer::on`] |
+//! | `proxy_buffers` | [`ResponseBufferLayer::count`], [`ResponseBufferLayer::size`] |
+//! | `proxy_busy_buffers_size` | [`ResponseBufferLayer::busy_size`] |
+//! | `proxy_max_temp_file_size` | [`ResponseBufferLayer::max_temp_file_size`] |
+//! | `proxy_temp_file_write_size` | [`ResponseBufferLayer::temp_file_write_size`] |
+//! | `proxy_temp_path` | [`ResponseBufferLayer::new`] |
 //!
 //! ## Errors
 //! [`Error`], boxed: too large, a temporary file that failed, a streamed body asked for twice. Errors of the body pass as they
-//! are, and the inner service is not called.
+//! are, and the inner service is not called. A response's file that cannot be made or written is no error: the upstream waits for
+//! the client instead, and [`Event`] tells.
 //!
 //! ## Cost
 //! An empty body: nothing. A whole one: one future on the heap, one copy into memory; in a file, besides, 64 KiB of
 //! memory and a task switch for each 64 KiB written or read. Memory a request: `memory` or 64 KiB, and the frame at hand.
+//!
+//! A response: one allocation and, from the first frame on that is not the last, a task; no copy while the client is as fast as the
+//! upstream, one copy of what has to wait. Memory a response: `count` times `size`.
 
 mod error;
 mod replay;
 mod request;
+mod response;
 mod spill;
 
 pub use error::{BoxError, Error};
 pub use replay::Replay;
 pub use request::{Begun, Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
+pub use response::{
+    BufferedFuture, Event, Report, ResponseBody, ResponseBuffer, ResponseBufferLayer, Way, Why,
+};

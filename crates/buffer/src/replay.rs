@@ -13,7 +13,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::error::Error;
-use crate::spill;
+use crate::spill::{self, PIECE};
 
 /// A whole body, in memory or in a file. A clone is the same body from its beginning.
 pub struct Replay {
@@ -106,7 +106,8 @@ impl Body for Replay {
             }
             Store::File(file, length) => (file.clone(), *length),
         };
-        let reading = self.reading.get_or_insert_with(|| Box::pin(spill::read(file, offset, length)));
+        let wanted = usize::try_from(length - offset).unwrap_or(PIECE).min(PIECE);
+        let reading = self.reading.get_or_insert_with(|| Box::pin(spill::read(file, offset, wanted)));
         let piece = ready!(reading.as_mut().poll(cx));
         self.reading = None;
         Poll::Ready(Some(match piece {

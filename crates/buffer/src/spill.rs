@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -21,7 +21,7 @@ pub(crate) struct Spill {
 
 impl Spill {
     pub(crate) async fn create(directory: PathBuf) -> io::Result<Self> {
-        let file = blocking(move || tempfile::tempfile_in(directory)).await?;
+        let file = blocking(move || create(&directory)).await?;
         Ok(Self { file: Arc::new(file), length: 0 })
     }
 
@@ -44,9 +44,22 @@ impl Spill {
     }
 }
 
-/// Up to [`PIECE`] bytes from `offset`.
-pub(crate) async fn read(file: Arc<File>, offset: u64, length: u64) -> io::Result<Bytes> {
-    let wanted = usize::try_from(length.saturating_sub(offset)).unwrap_or(PIECE).min(PIECE);
+/// A file without a name.
+pub(crate) fn create(directory: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(directory)
+}
+
+/// Writes all of `pieces` from `offset` on.
+pub(crate) fn write_at(file: &File, mut offset: u64, pieces: &[BytesMut]) -> io::Result<()> {
+    for piece in pieces {
+        file.write_all_at(piece, offset)?;
+        offset += piece.len() as u64;
+    }
+    Ok(())
+}
+
+/// `wanted` bytes from `offset`.
+pub(crate) async fn read(file: Arc<File>, offset: u64, wanted: usize) -> io::Result<Bytes> {
     blocking(move || {
         let mut piece = vec![0; wanted];
         file.read_exact_at(&mut piece, offset)?;

@@ -50,6 +50,26 @@ fn the_process() {
 }
 
 #[test]
+fn buffers() {
+    let config = everything();
+    let buffer = location(&config, "/").settings.buffer;
+    assert!(!buffer.response);
+    assert_eq!((buffer.header_size, buffer.count, buffer.size), (8 << 10, 4, 32 << 10));
+    assert_eq!((buffer.busy_size, buffer.max_temp_file_size), (64 << 10, 2 << 30));
+    assert_eq!(buffer.temp_file_write_size, 128 << 10);
+    let derived = |text: &str| {
+        let text = format!("[[server]]\nlisten = [\"80\"]\nbuffer = {{ {text} }}\nreturn = [204]\n");
+        let config = propylon_config::parse(&text, "text").unwrap_or_else(|report| panic!("{report}")).config;
+        let buffer = config.servers[0].settings.buffer;
+        (buffer.busy_size >> 10, buffer.temp_file_write_size >> 10)
+    };
+    assert_eq!(derived(""), (32, 64));
+    assert_eq!(derived("header_size = \"64k\""), (112, 64), "all but one");
+    assert_eq!(derived("size = \"256k\""), (512, 256));
+    assert_eq!(derived("size = \"4k\", count = 2"), (4, 64));
+}
+
+#[test]
 fn named_things() {
     let config = everything();
     let names: Vec<&str> = config.formats.keys().map(AsRef::as_ref).collect();

@@ -77,6 +77,7 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
             explain_location(&mut lines, &config.source, location, &path)?;
             if let Action::ProxyPass(pass) = &location.action {
                 explain_tries(&mut lines, config, pass, &location.settings, method);
+                lines.push(format!("response  {}", response(&location.settings)));
             }
             settings(&mut lines, &config.source, &location.settings);
         }
@@ -164,6 +165,33 @@ fn retry(settings: &Settings, peers: Option<usize>, method: &str) -> String {
         text = format!("{text}; none later than {timeout:?} after the first");
     }
     text
+}
+
+/// Which way responses go.
+fn response(settings: &Settings) -> String {
+    let buffer = &settings.buffer;
+    let obeyed = !settings.headers.ignore.iter().any(|name| name == "x-accel-buffering");
+    if !buffer.response {
+        let unless = if obeyed { "; unless it says X-Accel-Buffering: yes" } else { "" };
+        return format!("at once, as fast as the client takes it: buffer.response is false{unless}");
+    }
+    let file = match buffer.max_temp_file_size {
+        0 => "; then the upstream waits for the client".to_owned(),
+        size => format!(", then up to {} in a file", bytes(size)),
+    };
+    let order = if obeyed { ", an upgrade, or says X-Accel-Buffering: no" } else { " or an upgrade" };
+    format!(
+        "read as fast as the upstream sends it: {} x {} in memory{file}; at once if it is text/event-stream, gRPC{order}",
+        buffer.count,
+        bytes(buffer.size as u64)
+    )
+}
+
+/// A size in the largest unit that divides it.
+fn bytes(size: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.iter().find(|(shift, _)| size.trailing_zeros() >= *shift && size > 0);
+    unit.map_or_else(|| format!("{size} bytes"), |(shift, name)| format!("{} {name}", size >> shift))
 }
 
 enum Place<'a> {

@@ -94,6 +94,23 @@ pub(crate) fn report_tunnel(exchange: &Exchange, text: &str) {
     write(exchange, true, text);
 }
 
+/// Says in the error log that a response does not fit into memory, or that it does not even get into a file.
+pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) {
+    let request = exchange.request_line();
+    let request = String::from_utf8_lossy(&request);
+    let (connection, client) = (exchange.connection().id, exchange.client());
+    match error {
+        None => tracing::warn!(
+            target: "propylon_gateway", connection, %client, %request,
+            "an upstream response is buffered to a temporary file while reading upstream"
+        ),
+        Some(error) => tracing::error!(
+            target: "propylon_gateway", connection, %client, %request,
+            "a temporary file failed: {error}; the upstream waits for the client while reading upstream"
+        ),
+    }
+}
+
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
     write(exchange, status(error).is_client_error(), &describe(error));
 }

@@ -18,7 +18,7 @@ use tower_layer::Layer;
 use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
-use crate::route::{Bound, NextPeer, ToPeer};
+use crate::route::{Bound, NextPeer, ToPeer, read_bytes};
 use crate::runtime::Runtime;
 use crate::tls::Security;
 
@@ -272,6 +272,8 @@ fn leaf(
             Http1::Hyper => Engine::Hyper,
         })
         .socket_keepalive(settings.upstream.socket_keepalive)
+        .max_head(settings.buffer.header_size)
+        .read_buffer(read_bytes(&settings.buffer))
         .http_version(match settings.upstream.http_version {
             UpstreamVersion::Http10 => HttpVersion::Http10,
             UpstreamVersion::Http11 => HttpVersion::Http11,

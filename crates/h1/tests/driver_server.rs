@@ -10,8 +10,8 @@
 
 mod driver_support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use driver_support::*;
@@ -19,7 +19,7 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use propylon_h1::ReceivedRequest;
-use propylon_h1::server::{End, RequestBody};
+use propylon_h1::server::{End, RequestBody, SendBuffer};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -387,4 +387,28 @@ async fn interim_responses_come_before_the_final_one() {
         .await;
     let outcome = served.log.only();
     assert_eq!(outcome.sent - outcome.sent_head, 11);
+}
+
+#[tokio::test]
+async fn a_response_says_how_much_of_it_may_wait() {
+    for (buffer, most) in [(None, 64), (Some(20 << 10), 20), (Some(0), 1), (Some(200 << 10), 200)] {
+        let script = (0..400).fold(Script::new(), |script, _| script.data(vec![b'x'; 1 << 10]));
+        let watch = script.watch();
+        let slot = Mutex::new(Some(script));
+        let mut served = serve(move |_, _| {
+            let mut response = Response::new(body(slot.lock().unwrap().take().unwrap()));
+            if let Some(bytes) = buffer {
+                response.extensions_mut().insert(SendBuffer(bytes));
+            }
+            async { Ok(response) }
+        });
+        say(&mut served.client, GET).await;
+        settle().await;
+        // Pieces of that size, until the pipe of 64 KiB is full.
+        let taken = watch.polls();
+        assert!(
+            taken + 1 >= most.max(64) && taken <= most.max(64 + 20),
+            "{taken} KiB with a buffer of {most}"
+        );
+    }
 }

@@ -68,11 +68,12 @@ impl Connection {
         limits.first_line = settings.max_head;
         limits.header_line = settings.max_head;
         limits.head = settings.max_head;
-        limits.fields = settings.max_fields;
+        limits.fields = settings.max_fields as usize;
         limits.trailers = settings.max_head;
-        limits.trailer_fields = settings.max_fields;
+        limits.trailer_fields = settings.max_fields as usize;
         let mut config = Config::new();
         config.limits = limits;
+        config.read_buffer = settings.read_buffer as usize;
         let connection = client::Connection::with_config(socket, Arc::new(config));
         let counters = Arc::clone(connection.counters());
         let place = Place { connection: Mutex::new(Some(connection)), interim: AtomicU64::new(0) };

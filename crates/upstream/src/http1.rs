@@ -42,7 +42,7 @@ impl Connection {
         let mut builder = Builder::new();
         builder.title_case_headers(true).max_header_size(settings.max_head);
         if settings.max_fields != DEFAULT_MAX_FIELDS {
-            builder.max_headers(settings.max_fields);
+            builder.max_headers(settings.max_fields as usize);
         }
         let io = TokioIo::new(Metered::new(socket, Arc::clone(&wire)));
         let (sender, connection) = builder.handshake(io).await.map_err(|_| Error::Closed { sent: false })?;

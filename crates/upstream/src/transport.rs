@@ -49,11 +49,13 @@ pub(crate) struct Fingerprint {
     pub(crate) engine: Engine,
     pub(crate) socket_keepalive: bool,
     pub(crate) max_head: usize,
-    pub(crate) max_fields: usize,
+    /// Not larger than they need be: this is part of what a pool looks for.
+    pub(crate) max_fields: u32,
+    pub(crate) read_buffer: u32,
 }
 
 /// What hyper parses without a heap allocation.
-pub(crate) const DEFAULT_MAX_FIELDS: usize = 100;
+pub(crate) const DEFAULT_MAX_FIELDS: u32 = 100;
 
 impl Transport {
     /// The defaults: [`Engine::H1`], 60 s to connect, HTTP/1.1, no `SO_KEEPALIVE`, response heads of 64 KiB and 100 fields.
@@ -69,6 +71,7 @@ impl Transport {
                 socket_keepalive: false,
                 max_head: 64 * 1024,
                 max_fields: DEFAULT_MAX_FIELDS,
+                read_buffer: 256 * 1024,
             },
         }
     }
@@ -125,11 +128,19 @@ impl Transport {
         self
     }
 
+    /// How much is read at once, at most: what a piece of a body takes in memory while the client is slow. Default 256 KiB, with
+    /// which a large body takes the least CPU. Only for [`Engine::H1`].
+    #[must_use]
+    pub fn read_buffer(mut self, bytes: usize) -> Self {
+        self.fingerprint.read_buffer = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self
+    }
+
     /// How many fields a response head may have. Default 100; with
     /// [`Engine::Hyper`] another number costs two allocations a response.
     #[must_use]
     pub fn max_fields(mut self, fields: usize) -> Self {
-        self.fingerprint.max_fields = fields;
+        self.fingerprint.max_fields = u32::try_from(fields).unwrap_or(u32::MAX);
         self
     }
 }

@@ -33,6 +33,7 @@ use crate::upstreams::{LeafBody, Upstreams};
 
 pub(crate) use accel::Unsafe;
 pub(crate) use balance::{Bound, ToPeer};
+pub(crate) use buffer::read_bytes;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
@@ -125,6 +126,7 @@ where
     S::Future: Send,
 {
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
+    let group = buffer::KeepLayer::new(settings, &upstreams.config.runtime).layer(group); // a slow client holds no connection
     let rescue = RescueLayer::new(site.face.clone()); // from here on errors are responses, and are shaped as such
     match tunnel::layer(settings) {
         None => finish(rescue.layer(group), true, settings, site, upstreams),

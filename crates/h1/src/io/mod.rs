@@ -8,4 +8,4 @@ mod output;
 pub(crate) use begun::{Begun, Stop, begin};
 pub(crate) use buffers::START;
 pub(crate) use input::Input;
-pub(crate) use output::Output;
+pub(crate) use output::{ENOUGH, Output};

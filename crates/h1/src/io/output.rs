@@ -14,7 +14,7 @@ use super::buffers;
 const COALESCE: usize = 8 << 10;
 
 /// Nobody is asked for more while so many bytes wait to be sent.
-const ENOUGH: usize = 64 << 10;
+pub(crate) const ENOUGH: usize = 64 << 10;
 
 /// Slices in one write.
 const SLICES: usize = 32;

@@ -78,3 +78,8 @@ impl Default for Timeouts {
         }
     }
 }
+
+/// An extension of responses: how many bytes of the body may wait to be sent before more of it is asked for. 64 KiB without it;
+/// a body that is known to be smaller is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendBuffer(pub usize);

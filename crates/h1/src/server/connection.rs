@@ -16,7 +16,7 @@ use super::exchange::Exchange;
 use super::handle::Shared;
 use super::observer::End;
 use super::reading::{Next, Wire};
-use super::sending::Outgoing;
+use super::sending::{Outgoing, enough};
 use super::{
     Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
 };
@@ -205,7 +205,7 @@ where
     D: Deadlines,
 {
     let sent = wire.begin_response(exchange, &response);
-    let mut outgoing = Outgoing::new(sent.encoder);
+    let mut outgoing = Outgoing::new(sent.encoder, enough(&response).max(1));
     let mut body = pin!(response.into_body());
     let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
     wire.output.clear();

@@ -57,7 +57,7 @@ mod ticker;
 mod upgrade;
 
 pub use body::{RequestBody, RequestBodyError};
-pub use config::{Config, Timeouts};
+pub use config::{Config, SendBuffer, Timeouts};
 pub use connection::{Closed, Connection};
 pub use context::Context;
 pub use deadlines::{Deadlines, OneTimer, Wait};

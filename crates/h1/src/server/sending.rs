@@ -12,14 +12,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::exchange::Exchange;
 use super::observer::End;
 use super::reading::Wire;
-use super::{Deadlines, date};
+use super::{Deadlines, SendBuffer, date};
 use crate::BodySize;
+use crate::io::ENOUGH;
 use crate::proto::{Encoder, ResponseToSend, Sent, encode_response};
 
 /// How far a response's body has got.
 pub(super) struct Outgoing {
     encoder: Encoder,
     state: State,
+    /// More is not asked for while so many bytes wait to be sent.
+    enough: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,8 +35,8 @@ enum State {
 }
 
 impl Outgoing {
-    pub(super) fn new(encoder: Encoder) -> Self {
-        Self { encoder, state: State::Open }
+    pub(super) fn new(encoder: Encoder, enough: usize) -> Self {
+        Self { encoder, state: State::Open, enough }
     }
 
     /// How the message ends once the output is sent; `None` if more comes.
@@ -44,6 +47,12 @@ impl Outgoing {
             State::Failed => Some(End::Truncated),
         }
     }
+}
+
+/// How much of a response may wait to be sent.
+pub(super) fn enough<B: Body>(response: &Response<B>) -> usize {
+    let small = response.body().size_hint().upper().is_some_and(|bytes| bytes <= ENOUGH as u64);
+    if small { ENOUGH } else { response.extensions().get().map_or(ENOUGH, |SendBuffer(bytes)| *bytes) }
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
@@ -123,7 +132,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        while outgoing.state == State::Open && !self.output.is_full() {
+        while outgoing.state == State::Open && self.output.pending() < outgoing.enough {
             if !outgoing.encoder.takes_data() {
                 // HEAD, 204, 304: whatever the body has is not for the client.
                 outgoing.state = State::Whole;

@@ -19,7 +19,7 @@ pub(crate) struct BufferLayer(RequestBufferLayer);
 
 impl BufferLayer {
     pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
-        let directory = runtime.temp_path.clone().unwrap_or_else(std::env::temp_dir);
+        let directory = super::directory(runtime);
         let buffer = &settings.buffer;
         let layer = RequestBufferLayer::new(directory)
             .mode(if buffer.request { Mode::Whole } else { Mode::Stream })

@@ -1,0 +1,16 @@
+//! `buffer`: configuration to layers, for requests and for responses.
+
+mod request;
+mod response;
+
+use std::path::PathBuf;
+
+use propylon_config::Runtime;
+
+pub(crate) use request::BufferLayer;
+pub(crate) use response::{KeepLayer, read_bytes};
+
+/// Where temporary files are made.
+fn directory(runtime: &Runtime) -> PathBuf {
+    runtime.temp_path.clone().unwrap_or_else(std::env::temp_dir)
+}

@@ -1,0 +1,129 @@
+//! `buffer`, the response side: the upstream is free as soon as it has sent, however slow the client.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderName, Method, Request, Response};
+use pin_project_lite::pin_project;
+use propylon_buffer::{Event, Report, ResponseBufferLayer, Way};
+use propylon_config::{Buffers, Runtime, Settings};
+use propylon_exchange::Exchange;
+use propylon_h1::server::SendBuffer;
+use propylon_stack::{Body, BoxError};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::rescue;
+
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Keeps responses as the settings say. One that came whole with its head passes as it is.
+#[derive(Clone, Debug)]
+pub(crate) struct KeepLayer(ResponseBufferLayer);
+
+impl KeepLayer {
+    pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
+        let layer = layer(&settings.buffer, &super::directory(runtime));
+        Self(layer.accel(!settings.headers.ignore.contains(&X_ACCEL_BUFFERING)))
+    }
+}
+
+fn layer(buffer: &Buffers, directory: &Path) -> ResponseBufferLayer {
+    ResponseBufferLayer::new(directory)
+        .on(buffer.response)
+        .count(buffer.count)
+        .size(buffer.size)
+        .busy_size(buffer.busy_size)
+        .max_temp_file_size(buffer.max_temp_file_size)
+        .temp_file_write_size(buffer.temp_file_write_size)
+}
+
+/// How much of a response is read from its upstream at once.
+pub(crate) fn read_bytes(buffer: &Buffers) -> usize {
+    layer(buffer, Path::new("")).read_bytes()
+}
+
+impl<S> Layer<S> for KeepLayer {
+    type Service = Keep<S>;
+
+    fn layer(&self, inner: S) -> Keep<S> {
+        Keep { inner, layer: self.0.clone() }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Keep<S> {
+    inner: S,
+    layer: ResponseBufferLayer,
+}
+
+impl<S> Service<Request<Body>> for Keep<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = KeepFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let exchange = request.extensions().get::<Exchange>().cloned();
+        let connect = request.method() == Method::CONNECT;
+        KeepFuture { inner: self.inner.call(request), layer: self.layer.clone(), exchange, connect }
+    }
+}
+
+pin_project! {
+    pub(crate) struct KeepFuture<F> {
+        #[pin]
+        inner: F,
+        layer: ResponseBufferLayer,
+        exchange: Option<Exchange>,
+        connect: bool,
+    }
+}
+
+impl<F> Future for KeepFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, BoxError>>,
+{
+    type Output = Result<Response<Body>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        // Nothing of it is with the upstream any more.
+        if response.body().as_bytes().is_some() {
+            return Poll::Ready(Ok(response));
+        }
+        Poll::Ready(Ok(keep(this.layer, response, *this.connect, this.exchange.take())))
+    }
+}
+
+fn keep(
+    layer: &ResponseBufferLayer,
+    response: Response<Body>,
+    connect: bool,
+    exchange: Option<Exchange>,
+) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let way = layer.way(&head, connect);
+    if way != Way::Kept {
+        return Response::from_parts(head, body);
+    }
+    head.extensions.insert(SendBuffer(layer.busy_bytes()));
+    let report = exchange.map(|exchange| {
+        let report: Report = Box::new(move |event| match event {
+            Event::SpillFailed(error) => rescue::report_spill(&exchange, Some(error)),
+            _ => rescue::report_spill(&exchange, None),
+        });
+        report
+    });
+    Response::from_parts(head, Body::new(layer.body(way, body, report)))
+}
