@@ -1,8 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access_log, buffer, cookie, error_log, error_page, headers, limit, redirect, retry, runtime, timeout,
-    tls, upstream,
+    access_log, buffer, cookie, error_log, error_page, files, headers, limit, redirect, retry, runtime,
+    timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -25,8 +25,9 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 11] = [
+const TABLES: [&Table; 12] = [
     &tls::TABLE,
+    &files::TABLE,
     &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,
@@ -75,6 +76,12 @@ impl Effective {
 
     pub(crate) fn push(&mut self, written: Written) {
         self.written.push(written);
+    }
+
+    /// A key of the level that does not apply here although somebody wrote it.
+    pub(crate) fn forget(&mut self, key: &str) {
+        let own = self.own().name;
+        self.written.retain(|written| written.table != own || written.key != key);
     }
 
     /// The keys in the order of the reference page.

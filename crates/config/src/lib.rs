@@ -64,6 +64,7 @@ mod dump;
 mod effective;
 mod error_log;
 mod error_page;
+mod files;
 mod group_names;
 mod headers;
 mod json_schema;
@@ -109,6 +110,7 @@ pub use crate::cookie::{CookieFlag, CookieFlags, CookieRule, Cookies, cookie_fla
 pub use crate::effective::{Effective, Level, Origin, Setting};
 pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
+pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks, TryFile, TryFiles, TryLast};
 pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
 pub use crate::json_schema::schema;
 pub use crate::limit::{HeadLimit, Limit};

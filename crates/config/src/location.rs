@@ -5,6 +5,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::effective::{Effective, Level};
+use crate::files::{self, TryFiles};
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
 use crate::proxy_pass::{self, ProxyPass, Scheme};
@@ -21,6 +22,8 @@ pub struct Location {
     pub matcher: Spanned<LocationMatch>,
     /// Whether only the gateway itself can send a request here.
     pub internal: bool,
+    /// Which file answers.
+    pub try_files: Option<TryFiles>,
     /// What is done.
     pub action: Action,
     /// What applies here.
@@ -38,14 +41,16 @@ pub enum Action {
     ProxyPass(Spanned<ProxyPass>),
     /// An answer is given.
     Return(Spanned<Return>),
+    /// Files are sent.
+    Files,
     /// Nothing is written: 404.
     NotFound,
 }
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass` or `return`; without one the answer \
-          is 404.",
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass` or `return`; without one it \
+          sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
             name: "match",
@@ -79,6 +84,10 @@ pub(crate) static TABLE: Table = Table {
             nginx: "internal",
             doc: "Whether only the gateway itself can send a request here; clients get 404.",
         },
+        files::ALIAS,
+        files::TRY_FILES,
+        files::ROOT,
+        files::INDEX,
         Key {
             name: "location",
             kind: Kind::List(&Kind::Table(&TABLE)),
@@ -90,6 +99,7 @@ pub(crate) static TABLE: Table = Table {
         settings::ABSOLUTE_REDIRECT,
         settings::PORT_IN_REDIRECT,
         settings::SERVER_NAME_IN_REDIRECT,
+        files::FILES,
         settings::ERROR_PAGE,
         settings::HEADERS,
         settings::TIMEOUT,
@@ -117,10 +127,22 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let internal = scope.bool("internal");
     let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
     let answer = scope.read("return", respond::read);
-    check_actions(cx, table, value);
+    let alias = files::alias(&mut scope);
+    let try_files = scope.read("try_files", files::try_files);
+    if let Some(matcher) = &matcher {
+        check_alias(cx, table, matcher);
+    }
     let mut levels = outer.clone();
     levels.push((Level::Location, table));
-    let settings = Arc::new(Settings::read(cx, &levels, effective));
+    let mut settings = Settings::read(cx, &levels, effective);
+    if alias.is_some() {
+        settings.files.root = alias;
+        settings.effective.forget("root");
+    }
+    check_actions(cx, table, value, settings.files.root.is_some());
+
+    check_actions(cx, table, value, settings.files.root.is_some());
+    let settings = Arc::new(settings);
     let locations = read_all(cx, &levels, table);
     if let (Some(matcher), true) = (&matcher, table.contains_key("location")) {
         check_inner(cx, matcher, &locations);
@@ -131,9 +153,18 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let action = match (pass, answer) {
         (Some(pass), _) => Action::ProxyPass(pass),
         (None, Some(answer)) => Action::Return(answer),
+        (None, None) if settings.files.root.is_some() => Action::Files,
         (None, None) => Action::NotFound,
     };
-    Some(Location { matcher: matcher?, internal, action, settings, locations, span: cx.span(value.span()) })
+    Some(Location {
+        matcher: matcher?,
+        internal,
+        action,
+        try_files,
+        settings,
+        locations,
+        span: cx.span(value.span()),
+    })
 }
 
 /// The locations of a server or of a location; `levels` are the levels around them.
@@ -181,14 +212,29 @@ fn warn_unverified(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Setti
     }
 }
 
-fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>) {
+/// nginx's rules for `alias`.
+fn check_alias(cx: &mut Context, table: &DeTable<'_>, matcher: &LocationMatch) {
+    let Some((key, _)) = table.iter().find(|(key, _)| key.get_ref() == "alias") else { return };
+    if matches!(matcher, LocationMatch::Named(_)) {
+        let message = "`alias` stands for the paths of a location, and a named one has none";
+        cx.push(Diagnostic::at(key.span(), message).label("expected `root`"));
+    }
+    if let Some((root, _)) = table.iter().find(|(key, _)| key.get_ref() == "root") {
+        let diagnostic = Diagnostic::at(key.span(), "this location has both `root` and `alias`")
+            .label("expected one of them")
+            .related(cx.span(root.span()), "the root");
+        cx.push(diagnostic);
+    }
+}
+
+fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files: bool) {
     let written: Vec<_> = table.iter().filter(|(key, _)| ACTIONS.contains(&key.get_ref().as_ref())).collect();
     match written.as_slice() {
         [] => {
             let unbuilt = table.keys().any(|key| settings::UNBUILT.contains(&key.get_ref().as_ref()));
-            if !unbuilt && !table.contains_key("location") {
+            if !unbuilt && !files && !table.contains_key("location") {
                 let message = "this location has no action: every request gets 404";
-                let label = "expected `proxy_pass` or `return` in it";
+                let label = "expected `proxy_pass`, `return`, `root` or `alias` in it";
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());
             }
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::effective::{Effective, Level};
+use crate::files::{self, TryFiles};
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
 use crate::location::{self, Location};
@@ -30,6 +31,8 @@ pub struct Server {
     pub keepalive_requests: u64,
     /// An answer to every request, whatever its path.
     pub respond: Option<Spanned<Return>>,
+    /// Which file answers where no location matches.
+    pub try_files: Option<TryFiles>,
     /// TLS towards clients.
     pub tls: Tls,
     /// What applies where no location matches.
@@ -52,6 +55,8 @@ macro_rules! both_levels {
                 doc: "Whether slashes in a row count as one.",
             },
             settings::SERVER_TOKENS,
+            files::ROOT,
+            files::INDEX,
             Key {
                 name: "keepalive_requests",
                 kind: Kind::Integer { min: 1, max: u64::MAX },
@@ -69,6 +74,7 @@ macro_rules! both_levels {
                 nginx: "",
                 doc: "TLS towards clients.",
             },
+            files::FILES,
             settings::ERROR_PAGE,
             settings::HEADERS,
             settings::TIMEOUT,
@@ -119,6 +125,7 @@ pub(crate) static TABLE: Table = Table {
             nginx: "return",
             doc: "An answer to every request, as in a location.",
         },
+        files::TRY_FILES,
         Key {
             name: "location",
             kind: Kind::List(&Kind::Table(&location::TABLE)),
@@ -143,6 +150,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let merge_slashes = scope.bool("merge_slashes");
     let keepalive_requests = scope.integer("keepalive_requests").unwrap_or_default();
     let respond = scope.read("return", respond::read);
+    let try_files = scope.read("try_files", files::try_files);
     let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
     let tls = Tls::read(&mut { tls });
     check_tls(cx, &listens, &tls);
@@ -161,6 +169,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         merge_slashes,
         keepalive_requests,
         respond,
+        try_files,
         tls,
         settings,
         locations,

@@ -5,6 +5,7 @@ use crate::buffer::{self, Buffers};
 use crate::cookie::{self, Cookies};
 use crate::effective::Effective;
 use crate::error_page::{self, ErrorPages};
+use crate::files::{self, Files};
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub port_in_redirect: bool,
     /// Whether they carry the server's first name rather than the request's host.
     pub server_name_in_redirect: bool,
+    /// The table `files` and the keys beside it.
+    pub files: Files,
     /// The table `error_page`.
     pub error_page: ErrorPages,
     /// The table `headers`.
@@ -59,6 +62,9 @@ impl Settings {
         let absolute_redirect = level.bool("absolute_redirect");
         let port_in_redirect = level.bool("port_in_redirect");
         let server_name_in_redirect = level.bool("server_name_in_redirect");
+        let (root, index) = (files::root(&mut level), files::index(&mut level));
+        let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
+        let files = Files::read(root, index, &mut { files });
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -83,6 +89,7 @@ impl Settings {
             absolute_redirect,
             port_in_redirect,
             server_name_in_redirect,
+            files,
             error_page,
             headers,
             timeout,
@@ -148,18 +155,5 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 /// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] = &[
-    "cache",
-    "compression",
-    "fastcgi",
-    "fastcgi_pass",
-    "root",
-    "alias",
-    "index",
-    "try_files",
-    "rewrite",
-    "set",
-    "expires",
-    "access",
-    "autoindex",
-];
+pub(crate) const UNBUILT: &[&str] =
+    &["cache", "compression", "fastcgi", "fastcgi_pass", "rewrite", "set", "expires", "access", "autoindex"];

@@ -15,6 +15,7 @@ use propylon_stack::{Body, Route};
 
 use crate::client::{ClientEnd, Closed};
 use crate::page;
+use crate::phases::Step;
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 use crate::route::{self, Found};
 use crate::router::{Location, Server};
@@ -102,9 +103,7 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
             propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
         }
         let round = match (visit.refused.take(), &named, &visit.server.respond) {
-            (Some(status), _, _) => {
-                Round::Found(visit.server.fallback.clone(), Found { status, location: None })
-            }
+            (Some(status), _, _) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
             // nginx's server rewrite phase comes before any location, also for an internal redirect.
             (None, None, Some(respond)) => Round::Location(respond.clone()),
             (None, None, None) => find(&visit),
@@ -115,8 +114,21 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
             Round::Found(location, found) => (location, Some(found)),
         };
         served.enter(&location, &visit.exchange);
-        let route = if found.is_some() { &location.found } else { &location.route };
-        let response = call(&mut visit, route, found).await?;
+        let step = match (&location.phases, found) {
+            (_, Some(found)) => Step::Answer(found),
+            (None, None) => Step::Go,
+            // Boxed, so that requests that have none carry nothing for them.
+            (Some(phases), None) => Box::pin(phases.run(&visit.exchange, &mut visit.path)).await,
+        };
+        let response = match step {
+            Step::Go => call(&mut visit, &location.route, None).await?,
+            Step::Answer(found) => call(&mut visit, &location.found, Some(found)).await?,
+            Step::Reroute(reroute) => {
+                let mut response = Response::new(std::mem::take(&mut visit.body));
+                response.extensions_mut().insert(reroute);
+                response
+            }
+        };
         let (mut head, body) = response.into_parts();
         let Some(reroute) = head.extensions.remove::<Reroute>() else {
             let own = head.extensions.remove::<page::Own>().is_some();
@@ -153,7 +165,7 @@ fn find(visit: &Visit) -> Round {
         Some(routing::Found::Location { index, captures }) => {
             let location = server.location(index);
             if location.internal && !visit.path.is_internal() {
-                return Round::Found(location, Found { status: StatusCode::NOT_FOUND, location: None });
+                return Round::Found(location, Found::page(StatusCode::NOT_FOUND));
             }
             if let Some(captures) = captures {
                 propylon_vars::set_captures(&visit.exchange, crate::router::captures(&captures));
@@ -164,7 +176,7 @@ fn find(visit: &Visit) -> Round {
             let to = routing::redirect_to(&location, visit.path.args());
             let location = server.location(index);
             if location.internal && !visit.path.is_internal() {
-                return Round::Found(location, Found { status: StatusCode::NOT_FOUND, location: None });
+                return Round::Found(location, Found::page(StatusCode::NOT_FOUND));
             }
             let found = moved(&location, visit, &to);
             Round::Found(location, found)
@@ -182,7 +194,7 @@ fn find_named(visit: &Visit, name: &str) -> Round {
                 server = &*visit.server.name,
                 "could not find named location \"{name}\""
             );
-            let found = Found { status: StatusCode::INTERNAL_SERVER_ERROR, location: None };
+            let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
             Round::Found(visit.server.fallback.clone(), found)
         }
     }
@@ -194,7 +206,7 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     match HeaderValue::from_maybe_shared(url) {
         Ok(url) => Found { status: StatusCode::MOVED_PERMANENTLY, location: Some(url) },
         // A path that is no field value is none that a client can be sent to.
-        Err(_) => Found { status: StatusCode::BAD_REQUEST, location: None },
+        Err(_) => Found::page(StatusCode::BAD_REQUEST),
     }
 }
 

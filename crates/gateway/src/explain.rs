@@ -280,6 +280,7 @@ fn explain_location(
     let text = location.matcher.value.to_string();
     lines.push(format!("location  {text}, {}", source.line_of(location.matcher.span)));
     match &location.action {
+        Action::Files => lines.push(files(location, path)),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
         Action::Return(answer) => lines.push(format!("answer    return, {}", source.line_of(answer.span))),
         Action::ProxyPass(pass) => match &pass.value {
@@ -302,6 +303,22 @@ fn explain_location(
         },
     }
     Ok(())
+}
+
+/// Which file answers, as far as the configuration alone tells.
+fn files(location: &Location, path: &Path) -> String {
+    let Some(root) = &location.settings.files.root else { return String::new() };
+    let (directory, uri) = (root.directory.source(), path.decoded());
+    let matched = LocationMatch::parse(&location.matcher.value.to_string()).ok();
+    let matched = matched.filter(LocationMatch::takes_uri_part).map(|matcher| matcher.prefix_len());
+    let rest = match (root.alias, matched) {
+        (false, _) => uri.slice(..),
+        (true, Some(matched)) => uri.slice(matched.min(uri.len())..),
+        (true, None) => Bytes::new(),
+    };
+    let tried = if location.try_files.is_some() { ", unless try_files finds another" } else { "" };
+    let index = if uri.ends_with(b"/") { " and the first of index that is there" } else { "" };
+    format!("file      {directory}{}{index}{tried}", String::from_utf8_lossy(&rest))
 }
 
 fn settings(lines: &mut Vec<String>, source: &Source, settings: &Settings) {

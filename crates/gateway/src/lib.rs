@@ -66,6 +66,7 @@ mod health;
 mod listener;
 mod names;
 mod page;
+mod phases;
 mod reroute;
 mod rescue;
 mod route;

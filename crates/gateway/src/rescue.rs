@@ -111,6 +111,15 @@ pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) 
     }
 }
 
+/// Says in the error log what is wrong on the gateway's own side, in a file or the like.
+pub(crate) fn report_text(exchange: &Exchange, text: &str) {
+    let server = exchange.server_name().cloned().unwrap_or_default();
+    let request = exchange.request_line();
+    let request = String::from_utf8_lossy(&request);
+    let (connection, client) = (exchange.connection().id, exchange.client());
+    tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, "{text}");
+}
+
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
     write(exchange, status(error).is_client_error(), &describe(error));
 }

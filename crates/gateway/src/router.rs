@@ -10,10 +10,12 @@ use propylon_config::{self as config, Config, ListenAddress, Settings};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
 use propylon_tls::Acceptor;
+use propylon_vars::Document;
 
 use crate::client::Engine;
 use crate::error::BuildError;
 use crate::page::Face;
+use crate::phases::Phases;
 use crate::route::{self, EdgeHeaders, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::upstreams::Upstreams;
@@ -47,7 +49,7 @@ pub(crate) struct Server {
     routes: Vec<Arc<Location>>,
     /// How it speaks TLS, if it can.
     pub(crate) acceptor: Option<Acceptor>,
-    /// What answers where no location matches: 404.
+    /// What answers where no location matches.
     pub(crate) fallback: Arc<Location>,
     /// The server's own `return`, before any location.
     pub(crate) respond: Option<Arc<Location>>,
@@ -66,6 +68,10 @@ pub(crate) struct Location {
     pub(crate) logs: AccessLogs,
     pub(crate) keep: Keep,
     pub(crate) internal: bool,
+    /// Where its files are.
+    pub(crate) document: Option<Arc<Document>>,
+    /// What is done before a request is answered.
+    pub(crate) phases: Option<Box<Phases>>,
     pub(crate) real_ip: Option<RealIp>,
 }
 
@@ -159,6 +165,8 @@ impl Server {
         let name: Arc<str> = server.names.first().map(|name| name.value.as_str()).unwrap_or_default().into();
         let site = route::Site {
             face: Face::new(&server.settings),
+            types: route::types(&server.settings.files),
+            settings: server.settings.clone(),
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
         };
@@ -174,7 +182,7 @@ impl Server {
             locations: Locations::build(patterns).map_err(BuildError::Locations)?,
             routes,
             acceptor: upstreams.runtime.tls.acceptor(&server.tls),
-            fallback: Arc::new(route::not_found(&server.settings, &site, upstreams)?),
+            fallback: Arc::new(route::fallback(server, &site, upstreams)?),
             respond: respond
                 .map(|respond| {
                     route::respond(&respond.value, &server.settings, &site, upstreams).map(Arc::new)
@@ -207,8 +215,9 @@ fn build_locations(
         let matcher = LocationMatch::parse(&location.matcher.value.to_string())
             .map_err(BuildError::value("this is no location", location.matcher.span))?;
         let proxies = matches!(location.action, config::Action::ProxyPass(_));
+        let built = route::location(location, &matcher, site, upstreams)?;
         let pattern = crate::routing::Location::new(routes.len(), matcher);
-        routes.push(Arc::new(route::location(location, site, upstreams)?));
+        routes.push(Arc::new(built));
         let pattern = if proxies { pattern.passes() } else { pattern };
         patterns.push(pattern.nesting(build_locations(&location.locations, site, upstreams, routes)?));
     }
@@ -219,6 +228,9 @@ impl Location {
     /// The request is this location's from here on.
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);
+        if self.document.is_some() || exchange.reroutes() > 0 {
+            propylon_vars::set_document(exchange, self.document.clone());
+        }
         if let Some(real_ip) = &self.real_ip
             && let Some(address) = real_ip.address(exchange)
         {

@@ -10,7 +10,7 @@ use propylon_exchange::{End, Exchange};
 use crate::out::Out;
 use crate::request_uri::request_uri;
 use crate::tries::Column;
-use crate::{clock, credentials, state};
+use crate::{clock, credentials, document, state};
 
 /// The version of nginx whose behaviour is the reference: the value of `$nginx_version`.
 pub const NGINX_VERSION: &str = "1.31.5";
@@ -40,6 +40,9 @@ pub(crate) enum BuiltIn {
     ProxyAddXForwardedFor,
     ProxyHost,
     ProxyPort,
+    DocumentRoot,
+    RealpathRoot,
+    RequestFilename,
 }
 
 /// What cannot change while the process runs.
@@ -133,6 +136,9 @@ impl BuiltIn {
                 return out.option(exchange.proxy().as_ref().map(|proxy| proxy.host.as_bytes()));
             }
             Self::ProxyPort => return exchange.proxy().map(|proxy| out.port(Some(proxy.port))).is_some(),
+            Self::DocumentRoot => return out.option(document::document_root(exchange).as_deref()),
+            Self::RealpathRoot => return out.option(document::realpath_root(exchange).as_deref()),
+            Self::RequestFilename => return out.option(document::request_filename(exchange).as_deref()),
         }
         true
     }

@@ -43,9 +43,10 @@
 //! - Tells what an exchange must [keep](Template::needs) for a template, also by way of maps.
 //!
 //! ## What it does not
-//! It knows no configuration format, reads no files (a map's `include` is the reader's), and normalises nothing: whoever
-//! routes the request tells the current path and arguments with [`set_uri`] and what was captured with
-//! [`set_captures`]. A few variables belong to capabilities that are not built yet; naming one is a fault of its own.
+//! It knows no configuration format, reads no files (a map's `include` is the reader's; `$realpath_root` asks where a
+//! directory really is), and normalises nothing: whoever
+//! routes the request tells the current path and arguments with [`set_uri`], what was captured with
+//! [`set_captures`], and where files are with [`set_document`]. A few variables belong to capabilities that are not built yet; naming one is a fault of its own.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -77,6 +78,7 @@ mod clock;
 mod code;
 mod credentials;
 mod definitions;
+mod document;
 mod error;
 mod fields;
 mod lookup;
@@ -98,8 +100,9 @@ mod variable;
 pub use builder::Builder;
 pub use built_in::NGINX_VERSION;
 pub use definitions::Definitions;
+pub use document::{Document, FileName};
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
 pub use map::Map;
 pub use names::{Description, describe};
-pub use state::{Captures, args, set_captures, set_get, set_named, set_uri, uri};
+pub use state::{Captures, args, document, set_captures, set_document, set_get, set_named, set_uri, uri};
 pub use template::{Context, Template};

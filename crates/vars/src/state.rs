@@ -1,9 +1,13 @@
 //! What variables remember of one exchange, in the slot that it has for them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
+
+use crate::Document;
 
 /// What a regular expression captured: groups by number, and by name.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +81,26 @@ pub(crate) fn is_get(exchange: &Exchange) -> bool {
     read(exchange, |facts| Some(facts.get)).unwrap_or_default()
 }
 
+/// The request's files are there from here on (`$document_root`, `$request_filename`, `$realpath_root`); `None`: nowhere.
+pub fn set_document(exchange: &Exchange, document: Option<Arc<Document>>) {
+    write(exchange, |facts| facts.document = document);
+}
+
+/// Where the request's files are.
+#[must_use]
+pub fn document(exchange: &Exchange) -> Option<Arc<Document>> {
+    read(exchange, |facts| facts.document.clone())
+}
+
+/// Looks at where the request's files are. While it is looked at it is nowhere, so that a directory whose name has itself
+/// in it comes to an end.
+pub(crate) fn with_document<T>(exchange: &Exchange, look: impl FnOnce(&Document) -> T) -> Option<T> {
+    let document = write(exchange, |facts| facts.document.take())??;
+    let found = look(&document);
+    set_document(exchange, Some(document));
+    Some(found)
+}
+
 /// Sets one named value.
 pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
     let name = lower(name);
@@ -96,6 +120,7 @@ pub(crate) struct Facts {
     maps: Vec<(MapKey, Bytes)>,
     request_id: Option<Bytes>,
     get: bool,
+    document: Option<Arc<Document>>,
 }
 
 /// Which map of which definitions.

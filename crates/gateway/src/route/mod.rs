@@ -7,6 +7,7 @@ mod buffer;
 mod carry;
 mod cookie;
 mod error_page;
+mod files;
 mod headers;
 mod proxy;
 mod redirect;
@@ -14,6 +15,7 @@ mod respond;
 mod retry;
 mod rule;
 mod trailers;
+mod try_files;
 mod tunnel;
 
 use std::sync::Arc;
@@ -21,37 +23,46 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
+use propylon_files::Types;
 use propylon_stack::{Body, BoxError, Route};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::BuildError;
 use crate::page::Face;
+use crate::phases::Phases;
 use crate::rescue::RescueLayer;
 use crate::router::{Location, Redirects};
+use crate::routing::LocationMatch;
 use crate::upstreams::{LeafBody, Upstreams};
 
 pub(crate) use accel::Unsafe;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::read_bytes;
+pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
 pub(crate) use respond::Found;
 pub(crate) use retry::{NextPeer, retry};
+pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {
     pub(crate) face: Face,
+    /// The types of files, and the settings that they are made of.
+    pub(crate) types: Types,
+    pub(crate) settings: Arc<Settings>,
     pub(crate) redirects: Redirects,
     /// The server's first name.
     pub(crate) name: Arc<str>,
 }
 
-/// The stack of a `[[server.location]]`.
+/// The stack of a `[[server.location]]`, whose match is `matcher`.
 pub(crate) fn location(
     location: &config::Location,
+    matcher: &LocationMatch,
     site: &Site,
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
@@ -61,19 +72,41 @@ pub(crate) fn location(
     let mut built = match &location.action {
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
+        Action::Files => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
     built.internal = location.internal;
+    let prefix = matcher.takes_uri_part().then(|| matcher.prefix_len());
+    built.document = files::document(settings, prefix);
+    if !matches!(location.action, Action::Return(_)) {
+        built.phases = phases(location.try_files.as_ref(), settings, site);
+    }
     Ok(built)
 }
 
-/// What answers where no location matches.
-pub(crate) fn not_found(
-    settings: &Settings,
+/// What answers where no location matches: the server's files, if it has any.
+pub(crate) fn fallback(
+    server: &config::Server,
     site: &Site,
     upstreams: &Upstreams<'_>,
 ) -> Result<Location, BuildError> {
+    let settings = &server.settings;
+    let mut built = match &settings.files.root {
+        Some(_) => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
+        None => not_found(settings, site, upstreams)?,
+    };
+    built.document = files::document(settings, None);
+    built.phases = phases(server.try_files.as_ref(), settings, site);
+    Ok(built)
+}
+
+fn not_found(settings: &Settings, site: &Site, upstreams: &Upstreams<'_>) -> Result<Location, BuildError> {
     finish(respond::Respond::page(StatusCode::NOT_FOUND, site), false, settings, site, upstreams)
+}
+
+/// What is done before a request is answered. `return` answers before any of it, as in nginx.
+fn phases(try_files: Option<&config::TryFiles>, settings: &Settings, site: &Site) -> Option<Box<Phases>> {
+    Phases { try_files: try_files.map(|config| TryFiles::new(config, settings, site)) }.if_any()
 }
 
 /// `return`, of a server or a location.
@@ -162,6 +195,8 @@ where
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
         internal: false,
+        document: None,
+        phases: None,
         real_ip: headers::real_ip(settings),
     })
 }
@@ -183,9 +218,13 @@ where
 
 impl Site {
     /// The same for a location with settings of its own.
-    fn with(&self, settings: &Settings) -> Self {
+    fn with(&self, settings: &Arc<Settings>) -> Self {
+        let (ours, theirs) = (&self.settings.files, &settings.files);
+        let same = ours.types == theirs.types && ours.default_type == theirs.default_type;
         Self {
             face: Face::new(settings),
+            types: if same { self.types.clone() } else { types(theirs) },
+            settings: settings.clone(),
             redirects: Redirects::new(settings, &self.name),
             name: self.name.clone(),
         }

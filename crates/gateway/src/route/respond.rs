@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Request, Response, StatusCode};
 use propylon_config::{Return, Template};
 use propylon_exchange::Exchange;
+use propylon_files::Types;
 use propylon_stack::{Body, BoxError};
 use tower_service::Service;
 
@@ -24,6 +25,7 @@ struct Answer {
     what: What,
     face: Face,
     redirects: Redirects,
+    types: Types,
 }
 
 enum What {
@@ -52,7 +54,12 @@ impl Respond {
     }
 
     fn of(what: What, site: &Site) -> Self {
-        Self(Arc::new(Answer { what, face: site.face.clone(), redirects: site.redirects.clone() }))
+        Self(Arc::new(Answer {
+            what,
+            face: site.face.clone(),
+            redirects: site.redirects.clone(),
+            types: site.types.clone(),
+        }))
     }
 }
 
@@ -79,7 +86,10 @@ impl Answer {
             What::Text(status, text) => {
                 let text = exchange.map(|exchange| text.eval(exchange)).unwrap_or_default();
                 let mut response = with_status(*status, Body::from(text));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+                let uri = exchange.and_then(propylon_vars::uri).unwrap_or_default();
+                if let Some(media_type) = self.types.of(&uri) {
+                    response.headers_mut().insert(CONTENT_TYPE, media_type.clone());
+                }
                 Ok(response)
             }
             What::Redirect(status, url) => Ok(self.redirect(*status, url, exchange)),
@@ -112,6 +122,13 @@ pub(crate) struct Found {
     pub(crate) location: Option<HeaderValue>,
 }
 
+impl Found {
+    /// The page of a status.
+    pub(crate) const fn page(status: StatusCode) -> Self {
+        Self { status, location: None }
+    }
+}
+
 /// A leaf that gives the answer that was [`Found`].
 #[derive(Clone)]
 pub(crate) struct Finding(Arc<Face>);
@@ -134,7 +151,11 @@ impl Service<Request<Body>> for Finding {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let found = request.extensions().get::<Found>();
         let status = found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |found| found.status);
-        let mut response = page::error(status, &self.0);
+        if status.as_u16() == 444 {
+            return ready(Err(Closed.into()));
+        }
+        let mut response =
+            if has_page(status) { page::error(status, &self.0) } else { with_status(status, Body::empty()) };
         if let Some(location) = found.and_then(|found| found.location.clone()) {
             response.headers_mut().insert(LOCATION, location);
         }

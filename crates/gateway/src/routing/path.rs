@@ -156,12 +156,20 @@ impl Path {
         self
     }
 
+    /// After a file of `try_files` was found: the URI is its path, in this location.
+    #[must_use]
+    pub fn tried(mut self, uri: Bytes) -> Self {
+        self.decoded = uri;
+        self.quoted = true;
+        self
+    }
+
     /// Whether [`raw`](Self::raw) may still go upstream as it is.
     pub(super) fn raw_is_current(&self) -> bool {
         self.raw_is_current
     }
 
-    pub(super) fn is_in_location(&self) -> bool {
+    pub(crate) fn is_in_location(&self) -> bool {
         self.in_location
     }
 

@@ -1,0 +1,367 @@
+//! The table `files`, and the keys beside it: where files are and how they are sent.
+
+use std::ops::Range;
+
+use http::{HeaderValue, StatusCode};
+use propylon_vars::Template;
+use toml::de::DeTable;
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+
+/// Where files are and how they are sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Files {
+    /// Where they are, if anywhere.
+    pub root: Option<Root>,
+    /// The names of index files, the best first.
+    pub index: Vec<Template>,
+    /// Their types, each with its extensions; none: those of nginx's `mime.types`.
+    pub types: Option<Vec<(HeaderValue, Vec<Box<str>>)>>,
+    /// The type of all others.
+    pub default_type: Option<HeaderValue>,
+    /// Whether they have an entity tag.
+    pub etag: bool,
+    /// How `If-Modified-Since` is compared.
+    pub if_modified_since: IfModifiedSince,
+    /// How many ranges a request may ask for; none: any number.
+    pub max_ranges: Option<u64>,
+    /// The codings that they may be there in beforehand.
+    pub precompressed: Vec<Precompressed>,
+    /// What symbolic links mean.
+    pub symlinks: Symlinks,
+    /// From which directory on they are looked at.
+    pub symlinks_from: Option<Template>,
+    /// Whether the error log tells of files that are not there.
+    pub log_not_found: bool,
+}
+
+/// Where files are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Root {
+    /// The directory.
+    pub directory: Template,
+    /// Whether it stands in the place of what the location matched, rather than before the whole path.
+    pub alias: bool,
+}
+
+/// How `If-Modified-Since` is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfModifiedSince {
+    /// Not at all.
+    Off,
+    /// Only the very time of the file counts.
+    Exact,
+    /// So does any time after it.
+    Before,
+}
+
+/// A coding that a file may be there in beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precompressed {
+    /// `.gz`
+    Gzip,
+    /// `.br`
+    Brotli,
+    /// `.zst`
+    Zstd,
+}
+
+/// What symbolic links mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Symlinks {
+    /// They are followed.
+    Follow,
+    /// None is followed.
+    Refuse,
+    /// Only those whose owner owns what they lead to.
+    SameOwner,
+}
+
+/// Which file, or else what, answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TryFiles {
+    /// What is looked for.
+    pub files: Vec<TryFile>,
+    /// What is done if none of it is there.
+    pub last: TryLast,
+}
+
+/// A file that is looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TryFile {
+    /// Its path in the root.
+    pub name: Template,
+    /// Whether it is a directory.
+    pub directory: bool,
+}
+
+/// What is done if no file is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TryLast {
+    /// This status; 444 closes the connection.
+    Status(StatusCode),
+    /// A named location, with its `@`.
+    Named(Box<str>),
+    /// Another round for this path.
+    Path(Template),
+}
+
+pub(crate) const ROOT: Key = Key {
+    name: "root",
+    kind: Kind::Template,
+    need: Need::Optional,
+    nginx: "root",
+    doc: "The directory that files are in: the whole path of the request follows it. A location without an action, and a server \
+          without a location for a path, answers with them.",
+};
+pub(crate) const INDEX: Key = Key {
+    name: "index",
+    kind: Kind::List(&Kind::Template),
+    need: Need::Default("[\"index.html\"]"),
+    nginx: "index",
+    doc: "What stands for a directory: the first of these files that is in it; one that begins with `/` is a path of its own.",
+};
+pub(crate) const ALIAS: Key = Key {
+    name: "alias",
+    kind: Kind::Template,
+    need: Need::Optional,
+    nginx: "alias",
+    doc: "The directory that stands in the place of the location's prefix; with a regex, the whole name of the file.",
+};
+pub(crate) const TRY_FILES: Key = Key {
+    name: "try_files",
+    kind: Kind::List(&Kind::Template),
+    need: Need::Optional,
+    nginx: "try_files",
+    doc: "The first of these files that is there stands in the place of the request's path; one that ends in `/` is a directory. \
+          The last says what is done if none is: \"/path\", \"@name\" or \"=404\". Not inherited.",
+};
+pub(crate) const FILES: Key = Key {
+    name: "files",
+    kind: Kind::Table(&TABLE),
+    need: Need::Optional,
+    nginx: "",
+    doc: "How files are sent.",
+};
+
+pub(crate) const TABLE: Table = Table {
+    name: "files",
+    doc: "How files are sent.",
+    keys: &[
+        Key {
+            name: "types",
+            kind: Kind::Names(&Kind::List(&Kind::Text { hint: "an extension such as \"html\"" })),
+            need: Need::Optional,
+            nginx: "types",
+            doc: "Types with the extensions that have them: `{ \"text/html\" = [\"html\", \"htm\"] }`. Not set: those of \
+                  nginx's mime.types.",
+        },
+        Key {
+            name: "default_type",
+            kind: Kind::Text { hint: "a type such as \"text/plain\"" },
+            need: Need::Default("\"text/plain\""),
+            nginx: "default_type",
+            doc: "The type of all others; \"\": none.",
+        },
+        Key {
+            name: "etag",
+            kind: Kind::Bool,
+            need: Need::Default("true"),
+            nginx: "etag",
+            doc: "Whether files have an entity tag.",
+        },
+        Key {
+            name: "if_modified_since",
+            kind: Kind::Choice { built: &["off", "exact", "before"], unbuilt: &[] },
+            need: Need::Default("\"exact\""),
+            nginx: "if_modified_since",
+            doc: "Which time of the client's counts as not modified: none, the file's, or that and any later one.",
+        },
+        Key {
+            name: "max_ranges",
+            kind: Kind::Integer { min: 0, max: u64::MAX },
+            need: Need::Optional,
+            nginx: "max_ranges",
+            doc: "How many ranges a request may ask for before it gets the whole; 0: ranges are not supported. Not set: any \
+                  number.",
+        },
+        Key {
+            name: "precompressed",
+            kind: Kind::List(&Kind::Choice { built: &["gzip", "br", "zstd"], unbuilt: &[] }),
+            need: Need::Default("[]"),
+            nginx: "gzip_static",
+            doc: "The codings that files may be there in beforehand, as NAME.gz, NAME.br, NAME.zst, the best first.",
+        },
+        Key {
+            name: "symlinks",
+            kind: Kind::Choice { built: &["follow", "refuse", "same_owner"], unbuilt: &[] },
+            need: Need::Default("\"follow\""),
+            nginx: "disable_symlinks",
+            doc: "Whether symbolic links are followed: always, never, or if the link and what it leads to belong to the same owner. \
+                  Else the answer is 403.",
+        },
+        Key {
+            name: "symlinks_from",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "disable_symlinks from=",
+            doc: "The directory whose own path is not looked at for links: \"$document_root\".",
+        },
+        Key {
+            name: "log_not_found",
+            kind: Kind::Bool,
+            need: Need::Default("true"),
+            nginx: "log_not_found",
+            doc: "Whether the error log tells of files that are not there.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+impl Files {
+    /// `level` has the keys beside the table.
+    pub(crate) fn read(root: Option<Root>, index: Vec<Template>, scope: &mut Scope<'_>) -> Self {
+        let types = scope.read("types", types);
+        let default_type = scope.read("default_type", |cx, value| {
+            media_type(cx, value.get_ref().as_str().filter(|text| !text.is_empty())?, value.span())
+        });
+        let if_modified_since = scope.text("if_modified_since");
+        let symlinks = scope.text("symlinks");
+        Self {
+            root,
+            index,
+            types,
+            default_type,
+            etag: scope.bool("etag"),
+            if_modified_since: match if_modified_since.as_deref().map(AsRef::as_ref) {
+                Some("off") => IfModifiedSince::Off,
+                Some("before") => IfModifiedSince::Before,
+                _ => IfModifiedSince::Exact,
+            },
+            max_ranges: scope.integer("max_ranges"),
+            precompressed: scope.list("precompressed", |_, text, _| coding(text)).unwrap_or_default(),
+            symlinks: match symlinks.as_deref().map(AsRef::as_ref) {
+                Some("refuse") => Symlinks::Refuse,
+                Some("same_owner") => Symlinks::SameOwner,
+                _ => Symlinks::Follow,
+            },
+            symlinks_from: scope.template("symlinks_from"),
+            log_not_found: scope.bool("log_not_found"),
+        }
+    }
+}
+
+/// The names of index files.
+pub(crate) fn index(scope: &mut Scope<'_>) -> Vec<Template> {
+    scope.list("index", |cx, text, span| cx.template(text, &span)).unwrap_or_default()
+}
+
+/// `root` of a level; a slash at its end is no part of it.
+pub(crate) fn root(scope: &mut Scope<'_>) -> Option<Root> {
+    let directory = scope.read("root", |cx, value| {
+        let text = value.get_ref().as_str()?;
+        directory(cx, text.strip_suffix('/').unwrap_or(text), value)
+    })?;
+    Some(Root { directory, alias: false })
+}
+
+/// `alias` of a location.
+pub(crate) fn alias(scope: &mut Scope<'_>) -> Option<Root> {
+    let directory = scope.read("alias", |cx, value| directory(cx, value.get_ref().as_str()?, value))?;
+    Some(Root { directory, alias: true })
+}
+
+fn directory(cx: &mut Context, text: &str, value: &Value<'_>) -> Option<Template> {
+    for name in ["document_root", "realpath_root", "request_filename"] {
+        if text.contains(&format!("${name}")) || text.contains(&format!("${{{name}}}")) {
+            let message = format!("`${name}` is made from this");
+            cx.push(Diagnostic::at(value.span(), message).label("expected a directory that is not its own"));
+            return None;
+        }
+    }
+    cx.template(text, &value.span())
+}
+
+fn types(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(HeaderValue, Vec<Box<str>>)>> {
+    let table: &DeTable<'_> = value.get_ref().as_table()?;
+    let mut types = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for (name, extensions) in table {
+        let Some(media_type) = media_type(cx, name.get_ref(), name.span()) else { continue };
+        let mut known: Vec<Box<str>> = Vec::new();
+        for extension in extensions.get_ref().as_array()?.iter() {
+            let text = extension.get_ref().as_str()?;
+            let text = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
+            if !seen.insert(text.clone()) {
+                let message = format!("`{text}` has two types");
+                cx.push(Diagnostic::at(extension.span(), message).label("stands elsewhere in `types`"));
+            }
+            known.push(text.into());
+        }
+        types.push((media_type, known));
+    }
+    Some(types)
+}
+
+fn media_type(cx: &mut Context, text: &str, span: Range<usize>) -> Option<HeaderValue> {
+    let value = HeaderValue::from_str(text).ok().filter(|_| text.contains('/'));
+    if value.is_none() {
+        let message = format!("`{}` is no type", text.escape_debug());
+        cx.push(Diagnostic::at(span, message).label("expected a type such as \"text/html\""));
+    }
+    value
+}
+
+fn coding(text: &str) -> Option<Precompressed> {
+    Some(match text {
+        "gzip" => Precompressed::Gzip,
+        "br" => Precompressed::Brotli,
+        "zstd" => Precompressed::Zstd,
+        _ => return None,
+    })
+}
+
+/// Reads `try_files` of one level.
+pub(crate) fn try_files(cx: &mut Context, value: &Value<'_>) -> Option<TryFiles> {
+    let items: Vec<&Value<'_>> = value.get_ref().as_array()?.iter().collect();
+    let (last, files) = items.split_last()?;
+    if files.is_empty() {
+        let diagnostic = Diagnostic::at(value.span(), "`try_files` has nothing to try");
+        cx.push(diagnostic.label("expected a file, and what is done if it is not there"));
+        return None;
+    }
+    let files = files
+        .iter()
+        .filter_map(|value| {
+            let text = value.get_ref().as_str()?;
+            let name = text.strip_suffix('/');
+            let template = cx.template(name.unwrap_or(text), &value.span())?;
+            Some(TryFile { name: template, directory: name.is_some() })
+        })
+        .collect();
+    Some(TryFiles { files, last: try_last(cx, last)? })
+}
+
+fn try_last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
+    let text = value.get_ref().as_str()?;
+    if let Some(code) = text.strip_prefix('=') {
+        let status = code.parse().ok().filter(|code| matches!(code, 201 | 204 | 300..=599));
+        let status = status.and_then(|code| StatusCode::from_u16(code).ok());
+        if status.is_none() {
+            let message = format!("`{text}` is no status to answer with");
+            cx.push(Diagnostic::at(value.span(), message).label("expected \"=\" and 204 or 300 to 599"));
+        }
+        return status.map(TryLast::Status);
+    }
+    if text.starts_with('@') {
+        return Some(TryLast::Named(text.into()));
+    }
+    if !text.starts_with(['/', '$']) {
+        let message = format!("`{}` is no place to go on at", text.escape_debug());
+        cx.push(Diagnostic::at(value.span(), message).label("expected \"/path\", \"@name\" or \"=404\""));
+        return None;
+    }
+    cx.template(text, &value.span()).map(TryLast::Path)
+}

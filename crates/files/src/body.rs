@@ -1,0 +1,185 @@
+//! The body of a response: pieces of a file and what stands between them, read piece by piece.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::future::Future;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use tokio::task::JoinHandle;
+
+/// How much is read at once.
+pub(crate) const CHUNK: usize = 128 * 1024;
+
+/// The body of a response, read from a file as it is asked for: at most 128 KiB of it are in memory.
+///
+/// A file that becomes shorter while it is read is an error: what was sent is not the whole.
+#[derive(Debug, Default)]
+pub struct Body {
+    pieces: VecDeque<Piece>,
+    left: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Whether the kernel knows how to give only what it has at hand.
+    cannot_peek: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Bytes(Bytes),
+    File { file: Arc<File>, offset: u64, length: u64 },
+}
+
+impl Piece {
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { length, .. } => *length,
+        }
+    }
+}
+
+impl Body {
+    /// No body.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn of(pieces: impl IntoIterator<Item = Piece>) -> Self {
+        let pieces: VecDeque<Piece> = pieces.into_iter().filter(|piece| piece.length() > 0).collect();
+        let left = pieces.iter().map(Piece::length).sum();
+        Self { pieces, left, ..Self::default() }
+    }
+
+    /// The whole body if it is in memory: none of it has to be read.
+    #[must_use]
+    pub fn take_bytes(&mut self) -> Option<Bytes> {
+        if self.pieces.is_empty() && self.reading.is_none() {
+            return Some(Bytes::new());
+        }
+        if self.pieces.len() > 1 {
+            return None;
+        }
+        match self.pieces.pop_front()? {
+            Piece::Bytes(bytes) => {
+                self.left = 0;
+                Some(bytes)
+            }
+            file @ Piece::File { .. } => {
+                self.pieces.push_front(file);
+                None
+            }
+        }
+    }
+
+    /// Takes what was read off the piece in front, and off what is left.
+    fn advance(&mut self, bytes: Bytes) -> Frame<Bytes> {
+        let read = bytes.len() as u64;
+        self.left -= read.min(self.left);
+        if let Some(Piece::File { offset, length, .. }) = self.pieces.front_mut() {
+            *offset += read;
+            *length -= read.min(*length);
+            if *length == 0 {
+                self.pieces.pop_front();
+            }
+        }
+        Frame::data(bytes)
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(reading) = &mut this.reading {
+                let read = ready!(Pin::new(reading).poll(cx));
+                this.reading = None;
+                let bytes = match read.map_err(io::Error::other).flatten() {
+                    Ok(bytes) => bytes,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                };
+                return Poll::Ready(Some(Ok(this.advance(bytes))));
+            }
+            let (file, offset, wanted) = match this.pieces.pop_front() {
+                None => return Poll::Ready(None),
+                Some(Piece::Bytes(bytes)) => {
+                    this.left -= (bytes.len() as u64).min(this.left);
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Some(Piece::File { file, offset, length }) => {
+                    let wanted = usize::try_from(length).unwrap_or(CHUNK).min(CHUNK);
+                    this.pieces.push_front(Piece::File { file: file.clone(), offset, length });
+                    (file, offset, wanted)
+                }
+            };
+            if !this.cannot_peek {
+                match peek(&file, offset, wanted) {
+                    Peek::Here(bytes) => return Poll::Ready(Some(Ok(this.advance(bytes)))),
+                    Peek::NotNow => {}
+                    Peek::Unknown => this.cannot_peek = true,
+                    Peek::Failed(error) => return Poll::Ready(Some(Err(error))),
+                }
+            }
+            this.reading = Some(tokio::task::spawn_blocking(move || read(&file, offset, wanted)));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+pub(crate) enum Peek {
+    /// Some of it, and not nothing.
+    Here(Bytes),
+    /// It has to be waited for.
+    NotNow,
+    /// This kernel, or this file system, cannot say.
+    Unknown,
+    Failed(io::Error),
+}
+
+/// What the kernel has in memory of a part of a file.
+pub(crate) fn peek(file: &File, offset: u64, wanted: usize) -> Peek {
+    let mut buffer = vec![0; wanted];
+    match preadv2(file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT) {
+        Ok(0) if wanted > 0 => Peek::Failed(shortened()),
+        Ok(read) => {
+            buffer.truncate(read);
+            Peek::Here(buffer.into())
+        }
+        Err(Errno::AGAIN | Errno::INTR) => Peek::NotNow,
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => Peek::Unknown,
+        Err(errno) => Peek::Failed(errno.into()),
+    }
+}
+
+/// A part of a file, however long that takes.
+pub(crate) fn read(file: &File, offset: u64, wanted: usize) -> io::Result<Bytes> {
+    let mut buffer = vec![0; wanted];
+    match file.read_exact_at(&mut buffer, offset) {
+        Ok(()) => Ok(buffer.into()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(shortened()),
+        Err(error) => Err(error),
+    }
+}
+
+fn shortened() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent")
+}

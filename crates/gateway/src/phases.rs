@@ -1,0 +1,38 @@
+//! What a location does with a request before it is answered: nginx's phases between the choice of a location and its content.
+
+use propylon_exchange::Exchange;
+
+use crate::reroute::Reroute;
+use crate::route::{Found, TryFiles};
+use crate::routing::Path;
+
+/// What comes of a phase.
+pub(crate) enum Step {
+    /// The next one.
+    Go,
+    /// This is the answer.
+    Answer(Found),
+    /// Another round.
+    Reroute(Reroute),
+}
+
+/// The phases of one location that have something to do, in nginx's order.
+#[derive(Clone, Default)]
+pub(crate) struct Phases {
+    pub(crate) try_files: Option<TryFiles>,
+}
+
+impl Phases {
+    /// Nothing, where there is nothing to do.
+    pub(crate) fn if_any(self) -> Option<Box<Self>> {
+        let Self { try_files } = &self;
+        try_files.is_some().then(|| Box::new(self))
+    }
+
+    pub(crate) async fn run(&self, exchange: &Exchange, path: &mut Path) -> Step {
+        match &self.try_files {
+            Some(try_files) => try_files.run(exchange, path).await,
+            None => Step::Go,
+        }
+    }
+}

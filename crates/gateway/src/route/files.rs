@@ -1,0 +1,255 @@
+//! `root`, `alias`, `index`, `files`: configuration to files.
+
+use std::ffi::OsStr;
+use std::future::Future;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::LOCATION;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use propylon_config::{self as config, Settings, Template};
+use propylon_exchange::Exchange;
+use propylon_files::{Coding, Failure, Files, IfModifiedSince, Index, Symlinks, Target, Types, climbs};
+use propylon_stack::{Body, BoxError};
+use propylon_vars::{Document, FileName};
+use tower_service::Service;
+
+use super::Site;
+use crate::page::{self, Face};
+use crate::reroute::{Reroute, RerouteTarget};
+use crate::rescue;
+use crate::router::Redirects;
+use crate::routing;
+
+/// Where the files of a place are. `matched`: how long the prefix of its location is; none, if that is no prefix.
+pub(crate) fn document(settings: &Settings, matched: Option<usize>) -> Option<Arc<Document>> {
+    let root = settings.files.root.as_ref()?;
+    let directory = root.directory.clone();
+    let document = match (root.alias, matched) {
+        (false, _) => Document::root(directory),
+        (true, Some(matched)) => Document::alias(directory, matched),
+        (true, None) => Document::whole(directory),
+    };
+    let here = std::env::current_dir().unwrap_or_default();
+    Some(Arc::new(document.relative_to(Bytes::copy_from_slice(here.as_os_str().as_bytes()))))
+}
+
+/// Which types files have, and texts of the configuration too.
+pub(crate) fn types(settings: &config::Files) -> Types {
+    let types = match &settings.types {
+        None => Types::common(),
+        Some(types) => types.iter().fold(Types::none(), |types, (media_type, extensions)| {
+            extensions.iter().fold(types, |types, extension| types.with(extension, media_type.clone()))
+        }),
+    };
+    types.default_type(settings.default_type.clone())
+}
+
+/// How files are opened and sent.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    files: Files,
+    symlinks: Symlinks,
+    from: Option<Template>,
+    log_not_found: bool,
+}
+
+impl Rules {
+    pub(crate) fn new(settings: &config::Files, types: Types) -> Self {
+        let symlinks = match settings.symlinks {
+            config::Symlinks::Follow => Symlinks::follow(),
+            config::Symlinks::Refuse => Symlinks::refuse(),
+            config::Symlinks::SameOwner => Symlinks::same_owner(),
+        };
+        let coding = |coding: &config::Precompressed| match coding {
+            config::Precompressed::Gzip => Coding::Gzip,
+            config::Precompressed::Brotli => Coding::Brotli,
+            config::Precompressed::Zstd => Coding::Zstd,
+        };
+        let max_ranges = settings.max_ranges.and_then(|max| usize::try_from(max).ok());
+        let files = Files::new()
+            .types(types)
+            .etag(settings.etag)
+            .if_modified_since(match settings.if_modified_since {
+                config::IfModifiedSince::Off => IfModifiedSince::Off,
+                config::IfModifiedSince::Exact => IfModifiedSince::Exact,
+                config::IfModifiedSince::Before => IfModifiedSince::Before,
+            })
+            .max_ranges(max_ranges.unwrap_or(usize::MAX))
+            .precompressed(settings.precompressed.iter().map(coding).collect::<Vec<_>>())
+            .symlinks(symlinks.clone());
+        let from = settings.symlinks_from.clone().filter(|_| !symlinks.are_followed());
+        Self { files, symlinks, from, log_not_found: settings.log_not_found }
+    }
+
+    /// The same for one request: where links are looked at may depend on it.
+    pub(crate) fn files(&self, exchange: &Exchange) -> Files {
+        match &self.from {
+            None => self.files.clone(),
+            Some(from) => {
+                let from = from.eval(exchange);
+                self.files.clone().symlinks(self.symlinks.clone().from(OsStr::from_bytes(&from)))
+            }
+        }
+    }
+
+    /// Says in the error log why there is no file.
+    fn report(&self, exchange: &Exchange, failure: &Failure) {
+        if self.log_not_found || !failure.is_not_found() {
+            rescue::report_text(exchange, &failure.to_string());
+        }
+    }
+}
+
+/// The name as a path; none if the request has made it leave its directory.
+pub(crate) fn path(exchange: &Exchange, name: &FileName) -> Option<PathBuf> {
+    if climbs(&name.path, name.fixed) {
+        let text = String::from_utf8_lossy(&name.path);
+        rescue::report_text(exchange, &format!("\"{text}\" leaves its root"));
+        return None;
+    }
+    Some(Path::new(OsStr::from_bytes(&name.path)).to_owned())
+}
+
+/// A leaf that answers with files.
+#[derive(Clone)]
+pub(crate) struct Leaf(Arc<Inner>);
+
+struct Inner {
+    rules: Rules,
+    index: Vec<Template>,
+    face: Face,
+    redirects: Redirects,
+}
+
+impl Leaf {
+    pub(crate) fn new(settings: &Settings, site: &Site) -> Self {
+        Self(Arc::new(Inner {
+            rules: Rules::new(&settings.files, site.types.clone()),
+            index: settings.files.index.clone(),
+            face: site.face.clone(),
+            redirects: site.redirects.clone(),
+        }))
+    }
+}
+
+impl Service<Request<Body>> for Leaf {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let leaf = self.0.clone();
+        Box::pin(async move { Ok(leaf.answer(request).await) })
+    }
+}
+
+impl Inner {
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let exchange = parts.extensions.get::<Exchange>().cloned();
+        let path = parts.extensions.get::<routing::Path>().cloned();
+        let (Some(exchange), Some(path)) = (exchange, path) else {
+            return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face);
+        };
+        let Some(document) = propylon_vars::document(&exchange) else {
+            return page::error(StatusCode::NOT_FOUND, &self.face);
+        };
+        if document.matched() > 0 && !path.is_in_location() {
+            rescue::report_text(
+                &exchange,
+                "\"alias\" cannot be used in a location where the URI was rewritten",
+            );
+            return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face);
+        }
+        let request = Request::from_parts(parts, ());
+        let uri = path.decoded();
+        let readable = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
+        if uri.ends_with(b"/") && readable {
+            return self.index(&exchange, &document, &path, body).await;
+        }
+        let name = document.file(&exchange, uri);
+        let Some(file) = self::path(&exchange, &name) else {
+            return page::error(StatusCode::NOT_FOUND, &self.face);
+        };
+        let target = Target { path: file, uri: uri.clone(), args: path.args().cloned() };
+        let response = self.rules.files(&exchange).respond(&request, target).await;
+        self.finish(&exchange, response)
+    }
+
+    /// A directory: another round with its index file.
+    async fn index(
+        &self,
+        exchange: &Exchange,
+        document: &Document,
+        path: &routing::Path,
+        body: Body,
+    ) -> Response<Body> {
+        let uri = path.decoded();
+        let directory = document.file(exchange, uri);
+        let (mut names, mut candidates, mut elsewhere) = (Vec::new(), Vec::new(), None);
+        for template in &self.index {
+            let name = template.eval(exchange);
+            if name.starts_with(b"/") {
+                elsewhere = Some(name);
+                break;
+            }
+            let whole = [&*directory.path, &*name].concat().into();
+            let Some(file) = self::path(exchange, &FileName { path: whole, ..directory.clone() }) else {
+                continue;
+            };
+            names.push(name);
+            candidates.push(file);
+        }
+        let Some(place) = self::path(exchange, &directory) else {
+            return page::error(StatusCode::NOT_FOUND, &self.face);
+        };
+        let found = if candidates.is_empty() && elsewhere.is_some() {
+            None
+        } else {
+            self.rules.files(exchange).index(place, candidates).await
+        };
+        let to = match found {
+            Some(Index::Found(at)) => names.get(at).map(|name| Bytes::from([&**uri, &**name].concat())),
+            Some(Index::Failed(failure)) => match elsewhere.filter(|_| failure.is_no_index()) {
+                Some(path) => Some(path),
+                None => return self.finish(exchange, failure.into()),
+            },
+            None => elsewhere,
+        };
+        let Some(to) = to else { return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face) };
+        let mut response = Response::new(body);
+        let target = RerouteTarget::Path(to, path.args().cloned());
+        response.extensions_mut().insert(Reroute { unread: true, ..Reroute::to(target) });
+        response
+    }
+
+    /// What the gateway has pages for has its page, and redirects are absolute.
+    fn finish(&self, exchange: &Exchange, response: Response<propylon_files::Body>) -> Response<Body> {
+        let (mut head, mut body) = response.into_parts();
+        if let Some(failure) = head.extensions.remove::<Failure>() {
+            self.rules.report(exchange, &failure);
+        }
+        if head.status.as_u16() < 300 || head.status == StatusCode::NOT_MODIFIED {
+            let body = body.take_bytes().map_or_else(|| Body::new(body), Body::from);
+            return Response::from_parts(head, body);
+        }
+        if let Some(location) = head.headers.get_mut(LOCATION) {
+            match HeaderValue::from_maybe_shared(self.redirects.absolute(exchange, location.as_bytes())) {
+                Ok(absolute) => *location = absolute,
+                Err(_) => return page::error(StatusCode::BAD_REQUEST, &self.face),
+            }
+        }
+        let mut response = page::error(head.status, &self.face);
+        response.headers_mut().extend(head.headers);
+        response
+    }
+}
