@@ -25,9 +25,9 @@ fn faults_of_templates() {
         "a built-in variable, or the name of a map",
     );
     check(
-        "$ssl_curve",
-        0..10,
-        "`$ssl_curve` is not built into this version of propylon",
+        "$tcpinfo_rtt",
+        0..12,
+        "`$tcpinfo_rtt` is not built into this version of propylon",
         "a variable that this version has",
     );
     check("$1", 0..2, "`$1` to `$9` have no meaning here", "a variable's name, or a named capture");
@@ -37,11 +37,11 @@ fn faults_of_templates() {
 #[test]
 fn all_faults_of_a_template() {
     let faults =
-        Definitions::default().faults("$ $hots ${connection_time} é$document_root", Context::Request);
+        Definitions::default().faults("$ $hots ${tcpinfo_rcv_space} é$tcpinfo_rttvar", Context::Request);
     let ranges: Vec<_> = faults.iter().map(|fault| fault.range()).collect();
-    assert_eq!(ranges, [0..1, 2..7, 8..26, 29..43]);
+    assert_eq!(ranges, [0..1, 2..7, 8..28, 31..46]);
     assert_eq!(faults[1].nearest(), Some("host"));
-    assert_eq!(*faults[2].kind(), TemplateErrorKind::NotBuilt { name: "connection_time".into() });
+    assert_eq!(*faults[2].kind(), TemplateErrorKind::NotBuilt { name: "tcpinfo_rcv_space".into() });
 }
 
 #[test]
