@@ -265,10 +265,6 @@ const DELIBERATE: &[Deliberate] = &[
         },
     },
     Deliberate {
-        reason: "a path that climbs out of an alias without a slash is 404",
-        applies: |case, _, ours| case.path.starts_with("/bare-alias") && ours.status == 404,
-    },
-    Deliberate {
         reason: "a compressed file can be asked for in ranges",
         applies: |case, theirs, ours| {
             case.path == "/zip/zipped.txt"
@@ -369,7 +365,6 @@ fn files_are_sent_as_nginx_sends_them() {
     let filled = |name: &str, at: SocketAddr| fixture(name, &[("ROOT", &text), ("LISTEN", &at.to_string())]);
     let _nginx = Nginx::start(&filled("files.nginx.conf", theirs));
     let _propylon = Propylon::start(&filled("files.toml", ours));
-    let mut clients = [theirs, ours].map(|at| (at, Client::connect(at).unwrap()));
     let mut used = vec![false; DELIBERATE.len()];
     let mut wrong = Vec::new();
     let cases = cases();
@@ -377,12 +372,12 @@ fn files_are_sent_as_nginx_sends_them() {
         let length = if matches!(case.method, "POST" | "PUT") { "Content-Length: 0\r\n" } else { "" };
         let request =
             format!("{} {} HTTP/1.1\r\nHost: a.test\r\n{length}{}\r\n", case.method, case.path, case.fields);
-        let [theirs, ours] = clients.each_mut().map(|(at, client)| {
-            let answer = client.ask(request.as_bytes()).unwrap_or_else(|error| panic!("{request}: {error}"));
-            if answer.head.lists("connection", "close") {
-                *client = Client::connect(*at).unwrap();
-            }
-            Answer::of(&answer, *at)
+        // nginx 1.22 loses a connection after some answers to HEAD without saying so: each request has one of its own.
+        let [theirs, ours] = [theirs, ours].map(|at| {
+            let mut client = Client::connect(at).unwrap();
+            let answer =
+                client.ask(request.as_bytes()).unwrap_or_else(|error| panic!("{at}: {request}: {error}"));
+            Answer::of(&answer, at)
         });
         if theirs == ours {
             continue;
