@@ -85,43 +85,43 @@ mod tests {
     #[test]
     fn ranges_as_nginx_reads_them() {
         #[track_caller]
-        fn check(value: &str, size: u64, max: usize, expected: Ranges) {
-            assert_eq!(parse(value.as_bytes(), size, max), expected, "{value} of {size}, at most {max}");
+        fn check(value: &str, size: u64, max: usize, expected: &Ranges) {
+            assert_eq!(parse(value.as_bytes(), size, max), *expected, "{value} of {size}, at most {max}");
         }
         fn parts(parts: &[(u64, u64)]) -> Ranges {
             Ranges::Parts(parts.iter().map(|&(start, end)| start..end).collect())
         }
         let (all, ignored, wrong) = (usize::MAX, Ranges::Ignored, Ranges::Unsatisfiable);
-        check("bytes=0-0", 10, all, parts(&[(0, 1)]));
-        check("bytes=0-9", 10, all, parts(&[(0, 10)]));
-        check("bytes=5-", 10, all, parts(&[(5, 10)]));
-        check("bytes=5-99", 10, all, parts(&[(5, 10)]));
-        check("bytes=-3", 10, all, parts(&[(7, 10)]));
-        check("bytes=-99", 10, all, parts(&[(0, 10)]));
-        check("BYTES= 1 - 2 , 4 - ", 10, all, parts(&[(1, 3), (4, 10)]));
-        check("bytes=0-1,8-9", 10, all, parts(&[(0, 2), (8, 10)]));
-        check("bytes=8-9,0-1", 10, all, parts(&[(8, 10), (0, 2)]));
-        check("bytes=1-2,99-", 10, all, parts(&[(1, 3)]));
-        check("bytes=10-", 10, all, wrong.clone());
-        check("bytes=10-20,30-", 10, all, wrong.clone());
-        check("bytes=-0", 10, all, wrong.clone());
-        check("bytes=5-4", 10, all, wrong.clone());
-        check("bytes=0-0", 0, all, ignored.clone());
-        check("bytes=-1", 0, all, ignored.clone());
-        check("bytes=1-", 0, all, wrong.clone());
-        check("bytes=0-8,0-8", 10, all, ignored.clone());
-        check("bytes=0-4,5-9", 10, all, parts(&[(0, 5), (5, 10)]));
-        check("bytes=0-0", 10, 0, ignored.clone());
-        check("bytes=0-0,2-2", 10, 1, ignored.clone());
-        check("bytes=0-0,2-2", 10, 2, parts(&[(0, 1), (2, 3)]));
-        check("bytes=", 10, all, ignored.clone());
-        check("lines=0-1", 10, all, ignored.clone());
-        check("bytes", 10, all, ignored);
+        check("bytes=0-0", 10, all, &parts(&[(0, 1)]));
+        check("bytes=0-9", 10, all, &parts(&[(0, 10)]));
+        check("bytes=5-", 10, all, &parts(&[(5, 10)]));
+        check("bytes=5-99", 10, all, &parts(&[(5, 10)]));
+        check("bytes=-3", 10, all, &parts(&[(7, 10)]));
+        check("bytes=-99", 10, all, &parts(&[(0, 10)]));
+        check("BYTES= 1 - 2 , 4 - ", 10, all, &parts(&[(1, 3), (4, 10)]));
+        check("bytes=0-1,8-9", 10, all, &parts(&[(0, 2), (8, 10)]));
+        check("bytes=8-9,0-1", 10, all, &parts(&[(8, 10), (0, 2)]));
+        check("bytes=1-2,99-", 10, all, &parts(&[(1, 3)]));
+        check("bytes=10-", 10, all, &wrong);
+        check("bytes=10-20,30-", 10, all, &wrong);
+        check("bytes=-0", 10, all, &wrong);
+        check("bytes=5-4", 10, all, &wrong);
+        check("bytes=0-0", 0, all, &ignored);
+        check("bytes=-1", 0, all, &ignored);
+        check("bytes=1-", 0, all, &wrong);
+        check("bytes=0-8,0-8", 10, all, &ignored);
+        check("bytes=0-4,5-9", 10, all, &parts(&[(0, 5), (5, 10)]));
+        check("bytes=0-0", 10, 0, &ignored);
+        check("bytes=0-0,2-2", 10, 1, &ignored);
+        check("bytes=0-0,2-2", 10, 2, &parts(&[(0, 1), (2, 3)]));
+        check("bytes=", 10, all, &ignored);
+        check("lines=0-1", 10, all, &ignored);
+        check("bytes", 10, all, &ignored);
         for malformed in ["x", "1", "1-x", "-", "-x", "1-2x", "1-2 3", "1--2", "1-2,", ",1-2", " "] {
-            check(&format!("bytes={malformed}"), 10, all, wrong.clone());
+            check(&format!("bytes={malformed}"), 10, all, &wrong);
         }
-        check("bytes=9223372036854775807-", 10, all, wrong.clone());
-        check("bytes=9223372036854775808-", 10, all, wrong.clone());
-        check("bytes=0-99999999999999999999", 10, all, wrong);
+        check("bytes=9223372036854775807-", 10, all, &wrong);
+        check("bytes=9223372036854775808-", 10, all, &wrong);
+        check("bytes=0-99999999999999999999", 10, all, &wrong);
     }
 }
