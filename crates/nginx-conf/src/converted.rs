@@ -61,10 +61,15 @@ fn build(
         let message = "no \"events\" section in configuration".to_owned();
         convert.problems.push(Problem { message, place: None, help: Some("write `events { }`".to_owned()) });
     }
-    let (mut document, lines, mut problems) = convert.finish();
+    let (mut document, mut lines, mut problems) = convert.finish();
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.range.start));
         return Err(problems);
+    }
+    if let Some(place) = document.add_connection_upgrade() {
+        let note = "nginx refuses it without a map for $connection_upgrade: the usual one is taken";
+        let directive = "map".to_owned();
+        lines.push(Line { place, directive, verdict: Verdict::Different, note: note.to_owned() });
     }
     rows::complete(&mut document);
     let (toml, origins) = document.render();

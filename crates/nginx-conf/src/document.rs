@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use crate::place::Place;
+pub(crate) use crate::quote::key;
+use crate::quote::{plain, quote};
 
 /// A value as it will be written.
 #[derive(Clone, Debug)]
@@ -32,6 +34,19 @@ impl Value {
 
     pub(crate) fn table(pairs: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
         Self::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// Where a text with this in it stands, if any has.
+    fn place_of(&self, part: &str) -> Option<&Place> {
+        match self {
+            Self::Raw(_) | Self::Text(_) => None,
+            Self::List(items) => items.iter().find_map(|item| item.place_of(part)),
+            Self::Table(pairs) => pairs.iter().find_map(|(_, value)| value.place_of(part)),
+            Self::At(value, place) => match &**value {
+                Self::Text(text) => text.contains(part).then_some(place),
+                inner => inner.place_of(part),
+            },
+        }
     }
 
     /// Whether a key of this name is anywhere inside.
@@ -96,6 +111,15 @@ impl Section {
     /// Whether it is an upstream that follows a name: then the system is asked where nobody else is to be.
     pub(crate) fn follows(&self) -> bool {
         self.lines.iter().any(|line| matches!(line, Line::Key { path, value, .. } if *path == ["server"] && value.names("resolve")))
+    }
+
+    /// Where a text with this in it stands, here or in the tables inside.
+    fn place_of(&self, part: &str) -> Option<&Place> {
+        let own = self.lines.iter().find_map(|line| match line {
+            Line::Key { value, .. } => value.place_of(part),
+            Line::Comment(_) => None,
+        });
+        own.or_else(|| self.children.iter().find_map(|child| child.place_of(part)))
     }
 
     /// Takes over the lines of another section.
@@ -268,6 +292,24 @@ impl Document {
         }
     }
 
+    /// Guides use `$connection_upgrade` and forget the map that nginx's own documentation defines it by: it is added, and
+    /// where it is used is returned.
+    pub(crate) fn add_connection_upgrade(&mut self) -> Option<Place> {
+        const HEADER: &str = "[map.connection_upgrade]";
+        if self.named.iter().any(|section| section.header == HEADER) {
+            return None;
+        }
+        let all = [&self.log_format, &self.defaults].into_iter().chain(&self.named).chain(&self.servers);
+        let place = all.into_iter().find_map(|section| section.place_of("$connection_upgrade"))?.clone();
+        let mut section = Section::new(HEADER);
+        section.above.push(" not in the nginx.conf: the usual one".to_owned());
+        section.set(&["key"], Value::text("$http_upgrade"), Some(&place));
+        section.set(&["default"], Value::text("upgrade"), Some(&place));
+        section.set(&["values", ""], Value::text("close"), Some(&place));
+        self.named.insert(0, section);
+        Some(place)
+    }
+
     /// The text, and which part of it came from where.
     pub(crate) fn render(&self) -> (String, Vec<(Range<usize>, Place)>) {
         let mut writer = Writer::default();
@@ -363,27 +405,6 @@ impl Writer {
             }
         }
     }
-}
-
-/// A key, in quotes where it needs them.
-pub(crate) fn key(name: &str) -> String {
-    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !name.is_empty() && name.bytes().all(bare) { name.to_owned() } else { quote(name) }
-}
-
-/// A string: as it is between single quotes where escapes would make it hard to read.
-fn quote(text: &str) -> String {
-    let awkward = text.contains(['\\', '"']);
-    if awkward && !text.contains('\'') && !text.chars().any(char::is_control) {
-        return format!("'{text}'");
-    }
-    // JSON's strings are TOML's basic strings, but for DEL.
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
-}
-
-/// A comment's text: TOML takes no control characters in it.
-fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() && char != '\t' { ' ' } else { char }).collect()
 }
 
 #[cfg(test)]

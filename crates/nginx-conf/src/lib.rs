@@ -51,6 +51,7 @@ mod glob;
 mod lexer;
 mod parser;
 mod place;
+mod quote;
 mod reference;
 mod row;
 mod rows;

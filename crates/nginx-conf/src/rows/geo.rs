@@ -11,7 +11,7 @@ use crate::tree::{Block, Directive};
 pub(crate) const ROWS: &[Row] = &[
     Row::new("geo", Contexts::HTTP, BLOCK_ONE_OR_TWO, To::By(geo, "geo"))
         .repeats()
-        .note("In it: default, ranges, proxy, proxy_recursive, delete, include. Ranges that overlap in part are refused."),
+        .note("In it: default, ranges, proxy, proxy_recursive, volatile, delete, include. Ranges that overlap in part are refused."),
     Row::new("split_clients", Contexts::HTTP, BLOCK_TWO, To::By(split_clients, "split_clients")).repeats(),
 ];
 
@@ -19,8 +19,8 @@ fn geo(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let last = directive.args().len().saturating_sub(1);
     define(convert, directive, "geo", last, |section, entry| match (entry.name(), entry.args().len()) {
         ("ranges", 0) => Ok(()), // ranges and networks may stand side by side
-        ("proxy_recursive", 0) => {
-            section.set(&["proxy_recursive"], Value::flag(true), Some(&entry.place));
+        (flag @ ("proxy_recursive" | "volatile"), 0) => {
+            section.set(&[flag], Value::flag(true), Some(&entry.place));
             Ok(())
         }
         ("proxy", 1) => {

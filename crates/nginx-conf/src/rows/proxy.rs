@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_read_timeout", LEVELS, ONE, To::Key(&["timeout", "read"], As::Time)),
     Row::new("proxy_request_buffering", LEVELS, ONE, To::Key(&["buffer", "request"], As::Flag)),
     Row::new("proxy_buffering", LEVELS, ONE, To::Key(&["buffer", "response"], As::Flag)),
-    Row::new("proxy_buffer_size", LEVELS, ONE, To::Key(&["buffer", "header_size"], As::Size)),
+    Row::new("proxy_buffer_size", LEVELS, ONE, To::By(buffer_size, "buffer.header_size")),
     Row::new("proxy_buffers", LEVELS, TWO, To::By(buffers, "buffer.count, buffer.size")),
     Row::new("proxy_busy_buffers_size", LEVELS, ONE, To::Key(&["buffer", "busy_size"], As::Size)),
     Row::new("proxy_max_temp_file_size", LEVELS, ONE, To::Key(&["buffer", "max_temp_file_size"], As::Size)),
@@ -178,14 +178,28 @@ fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let number = args::number(directive, 0)?;
-    let size = convert.value(directive, 1, As::Size)?;
+    let (size, small) = at_least(directive, 1, 512)?;
     if number < 2 {
         return Err(invalid(directive, 0, "there must be at least 2 \"proxy_buffers\""));
     }
     let count = Value::number(number).at(directive.place_of(0));
     convert.set(Target::Here, &["buffer", "count"], count, &directive.place);
     convert.set(Target::Here, &["buffer", "size"], size, &directive.place);
-    Ok(Done::AsWritten)
+    if small { different("a buffer has 512 bytes at least") } else { Ok(Done::AsWritten) }
+}
+
+fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let (size, small) = at_least(directive, 0, 128)?;
+    convert.set(Target::Here, &["buffer", "header_size"], size, &directive.place);
+    if small { different("it has 128 bytes at least") } else { Ok(Done::AsWritten) }
+}
+
+/// A size, and whether it had to be raised.
+fn at_least(directive: &Directive, index: usize, least: u64) -> Result<(Value, bool), crate::convert::Stop> {
+    let text = args::size(directive, index)?;
+    let small = propylon_config::size(&text).is_ok_and(|bytes| bytes < least);
+    let value = if small { Value::number(least) } else { Value::text(text) };
+    Ok((value.at(directive.place_of(index)), small))
 }
 
 fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
