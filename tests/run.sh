@@ -15,6 +15,7 @@ if ! command -v nginx >/dev/null && ! [ -x /usr/sbin/nginx ]; then
 fi
 
 missing=()
+command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
 if [ ${#missing[@]} -gt 0 ]; then
@@ -34,6 +35,7 @@ run cargo test --workspace --locked
 # And what must hold with hyper in the place of our own HTTP/1.1 engine (round_trip runs on both by itself).
 hyper=()
 for name in \
+    compression \
     differential_balance \
     differential_routing \
     differential_variables \

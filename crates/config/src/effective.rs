@@ -1,8 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access_log, buffer, cookie, error_log, error_page, files, headers, limit, redirect, retry, runtime,
-    timeout, tls, upstream,
+    access_log, buffer, compression, cookie, error_log, error_page, files, headers, limit, redirect, retry,
+    runtime, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -25,7 +25,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 12] = [
+const TABLES: [&Table; 13] = [
     &tls::TABLE,
     &files::TABLE,
     &error_page::TABLE,
@@ -33,6 +33,7 @@ const TABLES: [&Table; 12] = [
     &timeout::TABLE,
     &limit::TABLE,
     &buffer::TABLE,
+    &compression::TABLE,
     &cookie::TABLE,
     &redirect::TABLE,
     &retry::TABLE,

@@ -105,6 +105,7 @@ pub(crate) static TABLE: Table = Table {
         settings::TIMEOUT,
         settings::LIMIT,
         settings::BUFFER,
+        settings::COMPRESSION,
         settings::COOKIE,
         settings::REDIRECT,
         settings::RETRY,

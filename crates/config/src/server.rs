@@ -80,6 +80,7 @@ macro_rules! both_levels {
             settings::TIMEOUT,
             settings::LIMIT,
             settings::BUFFER,
+            settings::COMPRESSION,
             settings::COOKIE,
             settings::REDIRECT,
             settings::RETRY,

@@ -2,6 +2,7 @@
 
 use crate::access_log::{self, AccessLog};
 use crate::buffer::{self, Buffers};
+use crate::compression::{self, Compression};
 use crate::cookie::{self, Cookies};
 use crate::effective::Effective;
 use crate::error_page::{self, ErrorPages};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub limit: Limit,
     /// The table `buffer`.
     pub buffer: Buffers,
+    /// The table `compression`.
+    pub compression: Compression,
     /// The table `cookie`.
     pub cookie: Cookies,
     /// The table `redirect`.
@@ -75,6 +78,8 @@ impl Settings {
         let limit = Limit::read(&mut { limit });
         let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
         let buffer = Buffers::read(&mut { buffer });
+        let compression = Scope::inherited(cx, &compression::TABLE, below(levels, "compression"), found);
+        let compression = Compression::read(&mut { compression });
         let cookie = Scope::inherited(cx, &cookie::TABLE, below(levels, "cookie"), found);
         let cookie = Cookies::read(&mut { cookie });
         let redirect = Scope::inherited(cx, &redirect::TABLE, below(levels, "redirect"), found);
@@ -95,6 +100,7 @@ impl Settings {
             timeout,
             limit,
             buffer,
+            compression,
             cookie,
             redirect,
             retry,
@@ -141,6 +147,8 @@ pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "
 pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
 pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+pub(crate) const COMPRESSION: Key =
+    table("compression", Kind::Table(&compression::TABLE), "Which responses are compressed, and how.");
 pub(crate) const COOKIE: Key =
     table("cookie", Kind::Table(&cookie::TABLE), "What becomes of the cookies that upstreams set.");
 pub(crate) const REDIRECT: Key =
@@ -156,4 +164,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 
 /// Capabilities that are not built yet, which any level may name.
 pub(crate) const UNBUILT: &[&str] =
-    &["cache", "compression", "fastcgi", "fastcgi_pass", "rewrite", "set", "expires", "access", "autoindex"];
+    &["cache", "fastcgi", "fastcgi_pass", "rewrite", "set", "expires", "access", "autoindex"];

@@ -5,6 +5,7 @@ mod access_log;
 mod balance;
 mod buffer;
 mod carry;
+mod compression;
 mod cookie;
 mod error_page;
 mod files;
@@ -213,6 +214,7 @@ where
         Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
     };
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
+    let route = route.layer_opt(compression::layer(settings)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, &site.face, upstream)) // outermost: nothing is added to what is replaced
 }
 

@@ -1,0 +1,148 @@
+use std::fmt;
+use std::future::{Future, Ready, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, VARY};
+use http::{HeaderValue, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower_http::CompressionLevel;
+use tower_http::compression::predicate::Predicate;
+use tower_http::compression::{Compression, CompressionBody};
+use tower_service::Service;
+
+use crate::{BoxError, Coding};
+
+pin_project! {
+    /// The response's body: as it came, or coded. Trailers pass. What is there when no more comes for now is flushed.
+    pub struct ResponseBody<B: Body> {
+        #[pin]
+        state: State<B>,
+    }
+}
+
+pin_project! {
+    #[project = Project]
+    enum State<B: Body> {
+        Plain { #[pin] body: B },
+        // Boxed: a compressor takes more than a word.
+        Coded { body: Pin<Box<CompressionBody<B>>> },
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    pub(crate) fn plain(body: B) -> Self {
+        Self { state: State::Plain { body } }
+    }
+}
+
+/// Has tower-http code a response: all that it might decide is decided already.
+///
+/// # Errors
+/// None in truth: what is ready is there when it is asked for.
+pub(crate) fn code<B>(
+    response: Response<B>,
+    coding: Coding,
+    level: i32,
+) -> Result<Response<ResponseBody<B>>, Gone>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let vary: Vec<HeaderValue> = response.headers().get_all(VARY).iter().cloned().collect();
+    let mut request = Request::new(());
+    request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(coding.name()));
+    let coder = Compression::new(Once(Some(response))).compress_when(Always);
+    let coded = coder.quality(CompressionLevel::Precise(level)).call(request);
+    let Poll::Ready(coded) = pin!(coded).poll(&mut Context::from_waker(Waker::noop())) else {
+        return Err(Gone);
+    };
+    let mut coded = coded?.map(|body| ResponseBody { state: State::Coded { body: Box::pin(body) } });
+    // What it says of `Vary` is not ours to say where that is off.
+    coded.headers_mut().remove(VARY);
+    for value in vary {
+        coded.headers_mut().append(VARY, value);
+    }
+    Ok(coded)
+}
+
+/// Every response that comes here is to be coded.
+#[derive(Clone, Copy)]
+struct Always;
+
+impl Predicate for Always {
+    fn should_compress<B: Body>(&self, _: &Response<B>) -> bool {
+        true
+    }
+}
+
+/// A service with one answer, which is there.
+struct Once<B>(Option<Response<B>>);
+
+/// The one answer was given already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone;
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the response was taken already")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+impl<B> Service<Request<()>> for Once<B> {
+    type Response = Response<B>;
+    type Error = Gone;
+    type Future = Ready<Result<Response<B>, Gone>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(self.0.take().ok_or(Gone))
+    }
+}
+
+impl<B> Body for ResponseBody<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().state.project() {
+            Project::Plain { body } => body.poll_frame(cx).map_err(Into::into),
+            Project::Coded { body } => body.as_mut().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.state {
+            State::Plain { body } => body.is_end_stream(),
+            State::Coded { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.state {
+            State::Plain { body } => body.size_hint(),
+            State::Coded { .. } => SizeHint::default(),
+        }
+    }
+}
+
+impl<B: Body> fmt::Debug for ResponseBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let coded = matches!(self.state, State::Coded { .. });
+        f.debug_struct("ResponseBody").field("coded", &coded).finish_non_exhaustive()
+    }
+}

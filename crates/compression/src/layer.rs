@@ -1,0 +1,113 @@
+use std::fmt;
+use std::sync::Arc;
+
+use http::request::Parts;
+use tower_layer::Layer;
+
+use crate::rules::Rules;
+use crate::{Coding, Compress, Proxied};
+
+/// Whose requests are left alone.
+pub(crate) type Exclude = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
+
+/// Puts a [`Compress`] around a service.
+///
+/// ```
+/// use propylon_compression::{Coding, CompressionLayer, Proxied};
+///
+/// let layer = CompressionLayer::new([Coding::Zstd, Coding::Brotli, Coding::Gzip])
+///     .types(["text/html", "application/json"])
+///     .min_length(1024)
+///     .proxied(Proxied::EXPIRED.or(Proxied::NO_CACHE));
+/// # let _ = layer;
+/// ```
+#[derive(Clone)]
+pub struct CompressionLayer {
+    rules: Arc<Rules>,
+    exclude: Option<Exclude>,
+}
+
+impl CompressionLayer {
+    /// Offers these codings, the one that is preferred among equals first. By default `text/html` of at least 20 bytes, at level
+    /// 1, with `Vary`, to HTTP/1.1 and later, and nothing to proxies.
+    #[must_use]
+    pub fn new(codings: impl IntoIterator<Item = Coding>) -> Self {
+        let rules = Rules {
+            codings: codings.into_iter().collect(),
+            types: vec!["text/html".into()],
+            min_length: 20,
+            level: 1,
+            vary: true,
+            proxied: Proxied::OFF,
+            http_1_0: false,
+        };
+        Self { rules: Arc::new(rules), exclude: None }
+    }
+
+    /// The media types, without parameters; `*`: any. Event streams and gRPC never.
+    #[must_use]
+    pub fn types<T: Into<Box<str>>>(mut self, types: impl IntoIterator<Item = T>) -> Self {
+        self.rules().types = types.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The least length, if it is known.
+    #[must_use]
+    pub fn min_length(mut self, bytes: u64) -> Self {
+        self.rules().min_length = bytes;
+        self
+    }
+
+    /// How hard it tries: 1 is fast, 9 is small.
+    #[must_use]
+    pub fn level(mut self, level: u8) -> Self {
+        self.rules().level = level.into();
+        self
+    }
+
+    /// Whether responses that are compressed for some have `Vary: Accept-Encoding`.
+    #[must_use]
+    pub fn vary(mut self, vary: bool) -> Self {
+        self.rules().vary = vary;
+        self
+    }
+
+    /// What is compressed for proxies.
+    #[must_use]
+    pub fn proxied(mut self, proxied: Proxied) -> Self {
+        self.rules().proxied = proxied;
+        self
+    }
+
+    /// Whether HTTP/1.0 gets compressed responses.
+    #[must_use]
+    pub fn http_1_0(mut self, on: bool) -> Self {
+        self.rules().http_1_0 = on;
+        self
+    }
+
+    /// Leaves the responses to these requests alone.
+    #[must_use]
+    pub fn exclude(mut self, exclude: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.exclude = Some(Arc::new(exclude));
+        self
+    }
+
+    fn rules(&mut self) -> &mut Rules {
+        Arc::make_mut(&mut self.rules)
+    }
+}
+
+impl<S> Layer<S> for CompressionLayer {
+    type Service = Compress<S>;
+
+    fn layer(&self, inner: S) -> Compress<S> {
+        Compress::new(inner, self.rules.clone(), self.exclude.clone())
+    }
+}
+
+impl fmt::Debug for CompressionLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompressionLayer").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}

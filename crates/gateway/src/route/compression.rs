@@ -1,0 +1,48 @@
+//! `compression`: configuration to layer.
+
+use http::header::USER_AGENT;
+use http::request::Parts;
+use propylon_compression::{Coding, CompressionLayer, Proxied};
+use propylon_config::{self as config, Settings};
+
+/// The layer, if anything is compressed.
+pub(crate) fn layer(settings: &Settings) -> Option<CompressionLayer> {
+    let compression = &settings.compression;
+    if compression.codings.is_empty() {
+        return None;
+    }
+    let codings = compression.codings.iter().map(|coding| match coding {
+        config::Coding::Gzip => Coding::Gzip,
+        config::Coding::Brotli => Coding::Brotli,
+        config::Coding::Zstd => Coding::Zstd,
+    });
+    let layer = CompressionLayer::new(codings)
+        .types(compression.types.iter().cloned())
+        .min_length(compression.min_length)
+        .level(compression.level)
+        .vary(compression.vary)
+        .proxied(compression.proxied.iter().fold(Proxied::OFF, |all, name| all.or(proxied(name))))
+        .http_1_0(compression.http_1_0);
+    let disabled: Vec<_> = compression.disabled().collect();
+    if disabled.is_empty() {
+        return Some(layer);
+    }
+    Some(layer.exclude(move |parts: &Parts| {
+        let agent = parts.headers.get(USER_AGENT);
+        agent.is_some_and(|agent| disabled.iter().any(|pattern| pattern.is_match(agent.as_bytes())))
+    }))
+}
+
+fn proxied(name: &str) -> Proxied {
+    match name {
+        "expired" => Proxied::EXPIRED,
+        "no-cache" => Proxied::NO_CACHE,
+        "no-store" => Proxied::NO_STORE,
+        "private" => Proxied::PRIVATE,
+        "no_last_modified" => Proxied::NO_LAST_MODIFIED,
+        "no_etag" => Proxied::NO_ETAG,
+        "auth" => Proxied::AUTH,
+        "any" => Proxied::ANY,
+        _ => Proxied::OFF,
+    }
+}
