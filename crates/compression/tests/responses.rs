@@ -1,5 +1,11 @@
 //! Which responses are compressed, and what becomes of their heads and bodies.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::type_complexity,
+    reason = "a test"
+)]
 
 use std::io::Read;
 use std::task::{Context, Poll, Waker};
