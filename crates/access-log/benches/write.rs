@@ -24,7 +24,7 @@ fn exchange() -> Exchange {
         method: Method::GET,
         target: "/some/path?with=arguments".into(),
         version: Version::HTTP_11,
-        headers,
+        headers: headers.into(),
         bytes: 200,
     };
     let exchange = Exchange::new(Arc::new(connection), 1, Instant::now(), head);

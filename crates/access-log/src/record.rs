@@ -86,7 +86,7 @@ fn begin(parts: &mut request::Parts, client: Option<Address>) -> Exchange {
         bytes: line as u64 + fields_length(&parts.headers),
         target,
         version: parts.version,
-        headers: parts.headers.clone(),
+        headers: parts.headers.clone().into(),
     };
     let exchange = Exchange::new(connection, 1, Instant::now(), head);
     if let Some(client) = client {

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::{Address, Connection, Head, SentHead, Try, TryRecord};
+use crate::{Address, Connection, Head, SentHead, Try, TryRecord, clock};
 
 /// Facts about one exchange: a cheap handle that every layer may record into and every reader may look at.
 #[derive(Clone)]
@@ -165,7 +165,10 @@ impl Exchange {
     /// How long the exchange took, or has taken so far (`$request_time`).
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.0.ended.get().map_or_else(|| self.0.started.elapsed(), |(_, elapsed)| *elapsed)
+        self.0
+            .ended
+            .get()
+            .map_or_else(|| clock::now().saturating_duration_since(self.0.started), |(_, elapsed)| *elapsed)
     }
 
     /// The request's head, unless it was refused before it was one.
@@ -289,7 +292,7 @@ impl Exchange {
     /// A try at `peer` begins.
     #[must_use]
     pub fn open_try(&self, peer: Arc<str>) -> Try {
-        let mut record = TryRecord::new(peer, self.reroutes(), Instant::now());
+        let mut record = TryRecord::new(peer, self.reroutes(), clock::now());
         let mut late = self.0.late.lock();
         record.queued = late.queued.take();
         late.tries.push(record);
@@ -398,7 +401,7 @@ impl Exchange {
 
     /// The exchange is over. Only the first call counts.
     pub fn ended(&self, end: End) {
-        let _ = self.0.ended.set((end, self.0.started.elapsed()));
+        let _ = self.0.ended.set((end, clock::now().saturating_duration_since(self.0.started)));
     }
 
     /// How the exchange ended, once it has.

@@ -1,7 +1,9 @@
 //! The client's request head, as it came.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
+
+use crate::Fields;
 
 /// The client's request head, as it came: what the request was before any layer rewrote it.
 #[derive(Clone, Debug)]
@@ -13,7 +15,7 @@ pub struct Head {
     /// The HTTP version.
     pub version: Version,
     /// The fields.
-    pub headers: HeaderMap,
+    pub headers: Fields,
     /// How many bytes the head took on the wire, or the best estimate of it.
     pub bytes: u64,
 }
@@ -64,7 +66,7 @@ mod tests {
             method: Method::POST,
             target: Bytes::from_static(b"http://h/a%2F?\xc3\xa4"),
             version: Version::HTTP_10,
-            headers: HeaderMap::new(),
+            headers: http::HeaderMap::new().into(),
             bytes: 0,
         };
         assert_eq!(head.line(), b"POST http://h/a%2F?\xc3\xa4 HTTP/1.0");

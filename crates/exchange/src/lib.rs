@@ -18,7 +18,7 @@
 //!     method: Method::GET,
 //!     target: "/".into(),
 //!     version: Version::HTTP_11,
-//!     headers: HeaderMap::new(),
+//!     headers: HeaderMap::new().into(),
 //!     bytes: 18,
 //! };
 //! let exchange = Exchange::new(connection, 1, Instant::now(), head);
@@ -42,7 +42,8 @@
 //! - Facts have one writer each and are only ever added.
 //!
 //! ## What it does not
-//! It decides nothing, formats nothing and reads no clock but tokio's (which tests can pause).
+//! It decides nothing, formats nothing and reads no clock but tokio's (which tests can pause), and that as seldom as
+//! [`clock::hold`] says.
 //!
 //! ## nginx
 //! The counterpart of what nginx keeps in `ngx_http_request_t` and `r->upstream_states` for its variables.
@@ -55,8 +56,10 @@
 //! is an uncontended lock or an atomic add.
 
 mod address;
+pub mod clock;
 mod connection;
 mod exchange;
+mod fields;
 mod head;
 mod response;
 mod tries;
@@ -64,6 +67,7 @@ mod tries;
 pub use address::Address;
 pub use connection::{Connection, Tls};
 pub use exchange::{End, Exchange, Keep, ProxyHost};
+pub use fields::Fields;
 pub use head::Head;
 pub use response::SentHead;
 pub use tries::{Try, TryRecord};

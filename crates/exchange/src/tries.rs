@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::Exchange;
+use crate::{Exchange, clock};
 
 /// What is known of one try of a request at one peer. Durations count from the try's start.
 #[derive(Clone, Debug)]
@@ -37,6 +37,10 @@ pub struct TryRecord {
 }
 
 impl TryRecord {
+    fn age(&self) -> Duration {
+        clock::now().saturating_duration_since(self.started)
+    }
+
     pub(crate) fn new(peer: Arc<str>, reroutes: u8, started: Instant) -> Self {
         Self {
             peer,
@@ -74,13 +78,13 @@ impl Try {
 
     /// There is a connection: a new one, or a kept one.
     pub fn connected(&self) {
-        self.record(|r| r.connect = Some(r.started.elapsed()));
+        self.record(|r| r.connect = Some(r.age()));
     }
 
     /// The response head is there.
     pub fn head_received(&self, status: StatusCode) {
         self.record(|r| {
-            r.header = Some(r.started.elapsed());
+            r.header = Some(r.age());
             r.status = Some(status);
         });
     }
@@ -106,7 +110,9 @@ impl Try {
     /// The response has been read to its end: the time is taken now, whatever the client still waits for.
     pub fn finished(&self) {
         self.record(|r| {
-            r.response.get_or_insert_with(|| r.started.elapsed());
+            if r.response.is_none() {
+                r.response = Some(r.age());
+            }
         });
     }
 

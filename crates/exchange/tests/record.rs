@@ -13,7 +13,7 @@ fn exchange() -> Exchange {
         method: Method::GET,
         target: "/a?b".into(),
         version: Version::HTTP_11,
-        headers: HeaderMap::new(),
+        headers: HeaderMap::new().into(),
         bytes: 40,
     };
     Exchange::new(connection, 3, Instant::now(), head)

@@ -8,10 +8,10 @@ use http::header::{
     SET_COOKIE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
-use propylon_access_log::AccessLogs;
 use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
-use propylon_stack::{Body, Route};
+use propylon_h1::Target;
+use propylon_stack::Body;
 
 use crate::client::{ClientEnd, Closed};
 use crate::page;
@@ -28,8 +28,11 @@ const MAX_REROUTES: u8 = 10;
 pub(crate) struct Visit {
     server: Arc<Server>,
     path: Path,
-    parts: request::Parts,
+    /// The head for the round that begins.
+    parts: Option<request::Parts>,
     body: Body,
+    /// Whether it is a GET by now, whatever the client sent.
+    get: bool,
     exchange: Exchange,
     /// The client's end, if the request asks for another protocol.
     upgrade: Option<ClientEnd>,
@@ -40,25 +43,22 @@ pub(crate) struct Visit {
 }
 
 /// What the last location leaves to the edge.
-#[derive(Debug)]
 pub(crate) struct Served {
-    /// Where the request is logged.
-    pub(crate) logs: AccessLogs,
-    /// The `Server` field of the response.
-    pub(crate) token: HeaderValue,
+    /// The location, whose logs and `Server` field count; before there is one, what stands in for it.
+    pub(crate) location: Arc<Location>,
     /// Whether the connection ends with the response.
     pub(crate) closes: bool,
 }
 
 impl Served {
-    pub(crate) fn by(location: &Location) -> Self {
-        Self { logs: location.logs.clone(), token: location.token.clone(), closes: false }
+    pub(crate) fn by(location: Arc<Location>) -> Self {
+        Self { location, closes: false }
     }
 
-    fn enter(&mut self, location: &Location, exchange: &Exchange) {
+    fn enter(&mut self, location: Arc<Location>, exchange: &Exchange) -> &Location {
         location.enter(exchange);
-        self.logs.clone_from(&location.logs);
-        self.token.clone_from(&location.token);
+        self.location = location;
+        &self.location
     }
 }
 
@@ -77,7 +77,17 @@ impl Visit {
         body: Body,
         exchange: Exchange,
     ) -> Self {
-        Self { server, path, parts, body, exchange, upgrade: None, refused: None, failed: None }
+        Self {
+            server,
+            path,
+            parts: Some(parts),
+            body,
+            get: false,
+            exchange,
+            upgrade: None,
+            refused: None,
+            failed: None,
+        }
     }
 
     /// The request asks for another protocol, and this is the client's end.
@@ -95,7 +105,7 @@ impl Visit {
 
 /// Sends a request through the location that it belongs to, and round again for as long as responses say so. `served`
 /// becomes what the location leaves.
-pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Response<Body>, Closed> {
+pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<Response<Body>, Closed> {
     let mut named: Option<Box<str>> = None;
     let mut kept = HeaderMap::new();
     loop {
@@ -106,14 +116,14 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
             (Some(status), _, _) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
             // nginx's server rewrite phase comes before any location, also for an internal redirect.
             (None, None, Some(respond)) => Round::Location(respond.clone()),
-            (None, None, None) => find(&visit),
-            (None, Some(name), _) => find_named(&visit, name),
+            (None, None, None) => find(visit),
+            (None, Some(name), _) => find_named(visit, name),
         };
         let (location, found) = match round {
             Round::Location(location) => (location, None),
             Round::Found(location, found) => (location, Some(found)),
         };
-        served.enter(&location, &visit.exchange);
+        served.enter(location.clone(), &visit.exchange);
         let step = match (&location.phases, found) {
             (_, Some(found)) => Step::Answer(found),
             (None, None) => Step::Go,
@@ -121,8 +131,10 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
             (Some(phases), None) => Box::pin(phases.run(&visit.exchange, &mut visit.path)).await,
         };
         let response = match step {
-            Step::Go => call(&mut visit, &location.route, None).await?,
-            Step::Answer(found) => call(&mut visit, &location.found, Some(found)).await?,
+            Step::Go => location.route.call(request(visit, None)).await.map_err(|_| Closed)?,
+            Step::Answer(found) => {
+                location.found.call(request(visit, Some(found))).await.map_err(|_| Closed)?
+            }
             Step::Reroute(reroute) => {
                 let mut response = Response::new(std::mem::take(&mut visit.body));
                 response.extensions_mut().insert(reroute);
@@ -153,7 +165,7 @@ pub(crate) async fn dispatch(mut visit: Visit, served: &mut Served) -> Result<Re
         visit.exchange.rerouted();
         served.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
         let (kept_now, unread) = (reroute.keep.clone(), reroute.unread);
-        named = go_round(&mut visit, reroute, if unread { body } else { Body::empty() });
+        named = go_round(visit, reroute, if unread { body } else { Body::empty() });
         merge(&mut kept, kept_now);
     }
 }
@@ -210,16 +222,15 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     }
 }
 
-/// One round: a location's stack, with the client's body for as long as nobody has read it, and none after that.
-async fn call(visit: &mut Visit, route: &Route, found: Option<Found>) -> Result<Response<Body>, Closed> {
-    let mut request = Request::new(std::mem::take(&mut visit.body));
-    *request.method_mut() = visit.parts.method.clone();
-    *request.uri_mut() = visit.parts.uri.clone();
-    *request.version_mut() = visit.parts.version;
-    *request.headers_mut() = std::mem::take(&mut visit.parts.headers);
+/// The request of one round, with the client's body for as long as nobody has read it, and none after that.
+fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
+    let body = std::mem::take(&mut visit.body);
+    let mut request = match visit.parts.take() {
+        // The engine's own extensions are in it: the handle for interim responses, which later rounds have no use for.
+        Some(parts) => Request::from_parts(parts, body),
+        None => Request::new(body),
+    };
     let extensions = request.extensions_mut();
-    // The engine's own: the handle for interim responses too, which later rounds have no use for.
-    *extensions = std::mem::take(&mut visit.parts.extensions);
     extensions.insert(visit.exchange.clone());
     extensions.insert(visit.path.clone());
     if let Some(client) = &visit.upgrade {
@@ -231,35 +242,52 @@ async fn call(visit: &mut Visit, route: &Route, found: Option<Found>) -> Result<
     if visit.failed.is_some_and(|failed| !failed.recursive) {
         extensions.insert(Handled);
     }
-    route.call(request).await.map_err(|_| Closed)
+    request
+}
+
+/// The client's head as it came, for another round: the one before has taken it.
+fn client_head(visit: &Visit) -> request::Parts {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    if let Some(head) = visit.exchange.head() {
+        parts.method = if visit.get { Method::GET } else { head.method.clone() };
+        parts.version = head.version;
+        parts.headers = HeaderMap::clone(&head.headers);
+        if let Some(target) = Target::new(&head.method, head.target.clone()) {
+            parts.uri = target.uri();
+        }
+    }
+    parts
 }
 
 /// Rebuilds the request for its next round; returns the named location that it goes to, if it goes to one.
 fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>> {
-    // The round before has taken them; the exchange keeps the client's head as it came.
-    visit.parts.headers = visit.exchange.head().map(|head| head.headers.clone()).unwrap_or_default();
+    if reroute.get
+        && matches!(reroute.target, RerouteTarget::Path(..))
+        && visit.exchange.head().is_none_or(|head| head.method != Method::HEAD)
+    {
+        visit.get = true;
+        propylon_vars::set_get(&visit.exchange);
+    }
+    let mut parts = client_head(visit);
     if !reroute.unread {
-        visit.parts.headers.remove(CONTENT_LENGTH);
-        visit.parts.headers.remove(TRANSFER_ENCODING);
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.remove(TRANSFER_ENCODING);
     }
     visit.body = body;
     visit.failed = reroute.error.or(visit.failed);
     if visit.failed.and_then(|failed| failed.shown).is_some_and(|shown| shown != StatusCode::OK) {
         // What the client knows or wants a part of is not the page of an error.
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
-            visit.parts.headers.remove(name);
+            parts.headers.remove(name);
         }
     }
+    visit.parts = Some(parts);
     match reroute.target {
         RerouteTarget::Named(name) => {
             visit.path = visit.path.clone().named();
             Some(name)
         }
         RerouteTarget::Path(uri, args) => {
-            if reroute.get && visit.parts.method != Method::HEAD {
-                visit.parts.method = Method::GET;
-                propylon_vars::set_get(&visit.exchange);
-            }
             visit.path = visit.path.clone().redirected(uri, args);
             None
         }

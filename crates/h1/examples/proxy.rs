@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use parking_lot::Mutex;
 use propylon_h1::server::{BoxError, Context, RequestBody, Service};
-use propylon_h1::{ReceivedRequest, client::Connection, server};
+use propylon_h1::{client::Connection, server};
 use tokio::net::{TcpListener, TcpStream};
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
@@ -32,11 +32,8 @@ fn end_to_end(headers: &mut HeaderMap) {
     }
 }
 
-async fn pass(mut request: Request<RequestBody>) -> Result<Answer, BoxError> {
-    if let Some(received) = request.extensions().get::<ReceivedRequest>() {
-        let target = received.target.clone();
-        request.extensions_mut().insert(target); // the exact bytes, not the URI made of them
-    }
+async fn pass(mut request: Request<RequestBody>, context: Context) -> Result<Answer, BoxError> {
+    request.extensions_mut().insert(context.received().target.clone()); // the exact bytes, not the URI made of them
     end_to_end(request.headers_mut());
     let give_back = |connection| IDLE.lock().push(connection);
     let mut response = connect().await?.send(request, give_back).await.map_err(|failure| failure.error)?;
@@ -50,8 +47,8 @@ impl Service for Proxy {
     type Body = UnsyncBoxBody<Bytes, BoxError>;
     type Error = http::Error;
 
-    async fn call(&self, request: Request<RequestBody>, _: Context) -> Result<Answer, http::Error> {
-        match pass(request).await {
+    async fn call(&self, request: Request<RequestBody>, context: Context) -> Result<Answer, http::Error> {
+        match pass(request, context).await {
             Ok(response) => Ok(response),
             Err(_) => Response::builder().status(502).body(Empty::new().map_err(Into::into).boxed_unsync()),
         }

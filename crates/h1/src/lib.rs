@@ -107,6 +107,7 @@ mod fields;
 mod framing;
 mod limits;
 mod marks;
+mod names;
 pub mod proto;
 mod received;
 mod target;

@@ -1,8 +1,6 @@
 use std::fmt;
 use std::ops::{BitOr, BitOrAssign};
 
-use http::HeaderName;
-
 /// Which fields of consequence a head has, noted while it was parsed: whoever removes hop-by-hop fields searches nothing
 /// when there are none.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -124,29 +122,5 @@ impl fmt::Debug for Marks {
             set.entry(&format_args!("{name}"));
         }
         set.finish()
-    }
-}
-
-/// The mark of a field's name, [`Marks::NONE`] for most.
-#[inline]
-pub(crate) fn classify(name: &HeaderName) -> Marks {
-    let name = name.as_str();
-    // By length first: most names are done after one comparison.
-    match name.len() {
-        2 if name == "te" => Marks::TE,
-        4 if name == "host" => Marks::HOST,
-        4 if name == "date" => Marks::DATE,
-        6 if name == "expect" => Marks::EXPECT,
-        7 if name == "trailer" => Marks::TRAILER,
-        7 if name == "upgrade" => Marks::UPGRADE,
-        10 if name == "connection" => Marks::CONNECTION,
-        10 if name == "keep-alive" => Marks::KEEP_ALIVE,
-        14 if name == "content-length" => Marks::CONTENT_LENGTH,
-        14 if name == "http2-settings" => Marks::HTTP2_SETTINGS,
-        16 if name == "proxy-connection" => Marks::PROXY_CONNECTION,
-        17 if name == "transfer-encoding" => Marks::TRANSFER_ENCODING,
-        18 if name == "proxy-authenticate" => Marks::PROXY_AUTH,
-        19 if name == "proxy-authorization" => Marks::PROXY_AUTH,
-        _ => Marks::NONE,
     }
 }

@@ -2,7 +2,8 @@ use bytes::Bytes;
 
 use crate::{Marks, Target};
 
-/// Extension of a received request: what `http::Request` has no place for.
+/// What `http::Request` has no place for: of a server's [`Context`](crate::server::Context), or an extension of a request made by
+/// [`RequestHead::into_request`](crate::RequestHead::into_request).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReceivedRequest {
@@ -14,7 +15,8 @@ pub struct ReceivedRequest {
     pub raw: Bytes,
 }
 
-/// Extension of a received response: what `http::Response` has no place for.
+/// What `http::Response` has no place for: of a client's [`Body`](crate::client::Body), or an extension of a response made by
+/// [`ResponseHead::into_response`](crate::ResponseHead::into_response).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReceivedResponse {

@@ -18,7 +18,6 @@ use driver_support::*;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
-use propylon_h1::ReceivedRequest;
 use propylon_h1::server::{End, RequestBody, SendBuffer};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
@@ -38,7 +37,7 @@ async fn requests_are_served_one_after_the_other_and_counted() {
     let gate = Gate::new();
     let mut served = serve({
         let (at_once, gate) = (at_once.clone(), gate.clone());
-        move |request, context| {
+        move |_, context| {
             let (at_once, gate) = (at_once.clone(), gate.clone());
             async move {
                 at_once.fetch_add(1, Ordering::SeqCst);
@@ -46,7 +45,7 @@ async fn requests_are_served_one_after_the_other_and_counted() {
                     gate.opened().await;
                 }
                 assert_eq!(at_once.fetch_sub(1, Ordering::SeqCst), 1);
-                let target = request.extensions().get::<ReceivedRequest>().unwrap().target.as_bytes().clone();
+                let target = context.received().target.as_bytes().clone();
                 Ok(Response::new(body(http_body_util::Full::new(target))))
             }
         }

@@ -82,6 +82,16 @@ impl Attempt {
         current.record.finished();
     }
 
+    /// All of the response is here, its heads of so many bytes and its body, and the connection is done with this try. Returns
+    /// how much was body, which counts once somebody [reads](Self::received) it.
+    pub(crate) fn arrived(&self, heads: u64) -> u64 {
+        let mut current = self.0.lock();
+        let before = current.received;
+        current.settle();
+        current.record.finished();
+        (current.received - before).saturating_sub(heads)
+    }
+
     /// The connection is done with this try.
     pub(crate) fn finished(&self) {
         let mut current = self.0.lock();

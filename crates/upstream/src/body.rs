@@ -19,7 +19,24 @@ use crate::{BoxError, Error};
 /// connection. Errors are [`Error::Truncated`], [`Error::InvalidBody`], [`Error::BodyIo`], or [`Error::RequestBody`] when
 /// the request's body failed meanwhile.
 #[derive(Debug)]
-pub struct Body {
+pub struct Body(State);
+
+#[derive(Debug)]
+enum State {
+    /// All of it is here, and the connection is not.
+    Whole {
+        data: Bytes,
+        attempt: Option<Arc<Attempt>>,
+        /// How much of the wire it was.
+        length: u64,
+    },
+    /// Boxed: it moves with every layer's response, and takes its time anyhow.
+    Streaming(Box<Streaming>),
+    Over,
+}
+
+#[derive(Debug)]
+struct Streaming {
     incoming: Incoming,
     /// The connection, until the body has ended.
     lease: Option<Lease>,
@@ -36,51 +53,63 @@ pub struct Body {
 
 impl Body {
     pub(crate) fn new(
-        incoming: Incoming,
+        mut incoming: Incoming,
         lease: Lease,
         reusable: bool,
         progress: Option<Arc<Progress>>,
         attempt: Option<Arc<Attempt>>,
         heads: Option<u64>,
     ) -> Self {
+        if let (Incoming::H1(whole), Some(heads)) = (&mut incoming, heads)
+            && let Some(data) = whole.take_bytes()
+        {
+            let length = attempt.as_ref().map_or(0, |attempt| attempt.arrived(heads));
+            if reusable && is_sent(progress.as_ref()) {
+                lease.give_back();
+            }
+            return Self(State::Whole { data, attempt, length });
+        }
         let lease = Some(lease);
         let (passed, held) = (true, None);
-        let mut body = Self { incoming, lease, reusable, progress, attempt, heads, passed, held };
+        let mut body = Streaming { incoming, lease, reusable, progress, attempt, heads, passed, held };
         if http_body::Body::is_end_stream(&body.incoming) {
             body.end(true);
+            return Self(State::Over);
         }
-        body
+        Self(State::Streaming(Box::new(body)))
     }
 
     /// None: the connection is another protocol's.
-    pub(crate) fn none(incoming: Incoming) -> Self {
-        let (passed, held) = (true, None);
-        Self {
-            incoming,
-            lease: None,
-            reusable: false,
-            progress: None,
-            attempt: None,
-            heads: None,
-            passed,
-            held,
-        }
+    pub(crate) fn none() -> Self {
+        Self(State::Over)
     }
 
     /// All of it, if the peer announced its length and it came together with its head: the connection is free for the next
-    /// request then, before any of this is passed on. Else, and when it has been read already, `None`. Only
+    /// request already. Else, and when it has been read already, `None`. Only
     /// [`Engine::H1`](crate::Engine::H1) knows.
     pub fn take_bytes(&mut self) -> Option<Bytes> {
-        if let (Incoming::H1(incoming), Some(_)) = (&mut self.incoming, &self.lease)
-            && let Some(bytes) = incoming.take_bytes()
-        {
-            self.begin();
-            self.end(true);
-            return Some(bytes);
+        if !matches!(self.0, State::Whole { .. }) {
+            return None;
         }
-        None
+        match std::mem::replace(&mut self.0, State::Over) {
+            State::Whole { data, attempt, length } => {
+                // From here on it is a response that was received (nginx counts none of one that it does not pass on).
+                if let Some(attempt) = attempt {
+                    attempt.received(length);
+                }
+                Some(data)
+            }
+            _ => None,
+        }
     }
+}
 
+/// Whether the peer has the whole request: one that answers before it has read it may never read the rest.
+fn is_sent(progress: Option<&Arc<Progress>>) -> bool {
+    progress.is_none_or(|progress| progress.complete())
+}
+
+impl Streaming {
     /// Somebody reads: from here on it is a response that was received (nginx counts none of one that it does not pass on).
     fn begin(&mut self) {
         if let (Some(heads), Some(attempt)) = (self.heads.take(), &self.attempt) {
@@ -111,9 +140,7 @@ impl Body {
         if let Some(attempt) = &self.attempt {
             attempt.finished();
         }
-        // A peer that answers before it has read the whole request may never read the rest.
-        let sent = self.progress.as_ref().is_none_or(|progress| progress.complete());
-        if clean && self.reusable && sent {
+        if clean && self.reusable && is_sent(self.progress.as_ref()) {
             lease.give_back();
         }
     }
@@ -129,16 +156,8 @@ impl Body {
             attempt.trailers(trailers);
         }
     }
-}
 
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.lease.is_none() {
             return Poll::Ready(None);
         }
@@ -146,7 +165,7 @@ impl http_body::Body for Body {
         Poll::Ready(match ready!(self.poll_incoming(cx)) {
             Some(Ok(frame)) => {
                 self.note(&frame);
-                if self.incoming.is_end_stream() {
+                if http_body::Body::is_end_stream(&self.incoming) {
                     self.end(true);
                 }
                 Some(Ok(frame))
@@ -162,12 +181,39 @@ impl http_body::Body for Body {
             }
         })
     }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            State::Streaming(streaming) => streaming.poll_frame(cx),
+            State::Whole { .. } => {
+                let data = self.take_bytes().filter(|data| !data.is_empty());
+                Poll::Ready(data.map(|data| Ok(Frame::data(data))))
+            }
+            State::Over => Poll::Ready(None),
+        }
+    }
 
     fn is_end_stream(&self) -> bool {
-        self.lease.is_none()
+        match &self.0 {
+            State::Streaming(streaming) => streaming.lease.is_none(),
+            State::Whole { data, .. } => data.is_empty(),
+            State::Over => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.lease.is_none() { SizeHint::with_exact(0) } else { self.incoming.size_hint() }
+        match &self.0 {
+            State::Streaming(streaming) if streaming.lease.is_some() => streaming.incoming.size_hint(),
+            State::Whole { data, .. } => SizeHint::with_exact(data.len() as u64),
+            State::Streaming(_) | State::Over => SizeHint::with_exact(0),
+        }
     }
 }

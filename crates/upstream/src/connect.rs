@@ -28,6 +28,16 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Ready unless the runtime knows that there is nothing to read. No system call.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(socket) => socket.poll_read_ready(cx).map(drop),
+            Self::Unix(socket) => socket.poll_read_ready(cx).map(drop),
+            // What was decrypted may wait above the socket.
+            Self::Secured(_) => Poll::Ready(()),
+        }
+    }
+
     /// Whether the kernel has nothing to read: no bytes, no end, no error. One system call.
     pub(crate) fn is_silent(&self) -> bool {
         let socket = match self {

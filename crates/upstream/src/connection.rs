@@ -54,6 +54,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// One of a connection that was of no use: nothing of the request was sent.
+    pub(crate) fn unsent(request: Outbound) -> Self {
+        Self { error: Error::Closed { sent: false }, again: Some(request), arrived: false }
+    }
+
     /// One that is not worth another try.
     pub(crate) fn fatal(error: Error) -> Self {
         Self { error, again: None, arrived: true }

@@ -3,20 +3,20 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use propylon_h1::server::Interim;
 use tower_service::Service;
 
 use crate::attempt::Attempt;
 use crate::client::Route;
-use crate::connection::{Answer, Outbound};
+use crate::connection::{Answer, Connection, Failure, Incoming, Outbound};
 use crate::open::Way;
-use crate::outgoing::{Outgoing, prepare};
+use crate::outgoing::{Outgoing, Progress, prepare};
 use crate::pool::Lease;
-use crate::{Body, BoxError, Error, Switched, head};
+use crate::{Body, BoxError, Error, Switched, h1, head};
 
 /// A connection to a peer that is there, for one request: what the layer of a [`Client`](crate::Client) wraps.
 ///
@@ -81,34 +81,65 @@ where
         };
         let listener = request.extensions_mut().remove::<Interim>();
         match prepare(request, &ready.route.transport) {
-            Ok(request) => Sending(Box::pin(ready.send(request, listener))),
+            Ok(request) => ready.send(request, listener),
             Err(error) => Sending::failed(error),
         }
     }
 }
 
-impl Ready {
-    async fn send(
-        mut self,
-        request: Request<Outgoing>,
-        listener: Option<Interim>,
-    ) -> Result<Response<Body>, BoxError> {
-        let progress = request.body().progress();
-        let closes = head::closes(request.headers());
+/// What there is to know of a request once it is on its way.
+struct Sent {
+    progress: Option<Arc<Progress>>,
+    /// Whether the request itself ends the connection.
+    closes: bool,
+    listener: Option<Interim>,
+}
 
+impl Ready {
+    fn send(mut self, request: Request<Outgoing>, listener: Option<Interim>) -> Sending {
+        let progress = request.body().progress();
         self.lease.begin();
-        let mut result =
-            self.lease.connection.send(Outbound::Plain(request), self.kept, listener.clone()).await;
-        if let Err(failure) = &mut result
+        let connection = match &self.lease.connection {
+            Connection::H1(connection) => connection,
+            Connection::Hyper(_) => {
+                let closes = head::closes(request.headers());
+                let sent = Sent { progress, closes, listener };
+                return Sending(State::Slow(Box::pin(self.slow(Outbound::Plain(request), sent))));
+            }
+        };
+        // The engine has seen to it by itself.
+        let sent = Sent { progress, closes: false, listener: listener.clone() };
+        match connection.begin(request, self.kept, listener) {
+            Ok(answer) => Sending(State::Quick(Box::new(Quick { answer, rest: Some((self, sent)) }))),
+            Err(failure) => Sending(State::Slow(Box::pin(self.settle(Err(*failure), sent)))),
+        }
+    }
+
+    async fn slow(mut self, request: Outbound, sent: Sent) -> Result<Response<Body>, BoxError> {
+        let answer = self.lease.connection.send(request, self.kept, sent.listener.clone()).await;
+        self.settle(answer, sent).await
+    }
+
+    /// Sends it once more, if the connection was a kept one that turned out dead.
+    async fn settle(
+        mut self,
+        mut answer: Result<Answer, Failure>,
+        sent: Sent,
+    ) -> Result<Response<Body>, BoxError> {
+        if let Err(failure) = &mut answer
             && self.kept
             && let Some(again) = failure.again.take()
         {
             self.replace(failure.arrived.then(|| failure.error.status())).await?;
             self.lease.begin();
-            result = self.lease.connection.send(again, false, listener).await;
+            answer = self.lease.connection.send(again, false, sent.listener.clone()).await;
         }
+        self.finish(answer, sent)
+    }
 
-        let Answer { mut parts, incoming, heads, upgraded } = result.map_err(|failure| {
+    fn finish(self, answer: Result<Answer, Failure>, sent: Sent) -> Result<Response<Body>, BoxError> {
+        let Sent { progress, closes, .. } = sent;
+        let Answer { mut parts, incoming, heads, upgraded } = answer.map_err(|failure| {
             let cause = progress.as_ref().and_then(|progress| progress.take_error());
             cause.map_or(failure.error, |source| Error::RequestBody { source })
         })?;
@@ -117,9 +148,14 @@ impl Ready {
         }
         if let Some(upgraded) = upgraded {
             parts.extensions.insert(Switched::new(upgraded.recorded(self.way.attempt)));
-            return Ok(Response::from_parts(parts, Body::none(incoming)));
+            return Ok(Response::from_parts(parts, Body::none()));
         }
-        let reusable = !closes && head::keeps_alive(&parts);
+        // A peer that speaks HTTP/1.0 may keep the connection, but nginx does not believe it, and neither do we. All else the
+        // own engine has judged.
+        let reusable = match incoming {
+            Incoming::H1(_) => parts.version == Version::HTTP_11,
+            Incoming::Hyper(_) => !closes && head::keeps_alive(&parts),
+        };
         let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt, heads);
         Ok(Response::from_parts(parts, body))
     }
@@ -138,11 +174,25 @@ impl Ready {
 }
 
 /// The response future of [`Established`]. Dropping it closes the connection.
-pub struct Sending(Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>);
+pub struct Sending(State);
+
+enum State {
+    /// On the own engine, as long as nothing goes wrong.
+    Quick(Box<Quick>),
+    Slow(Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>),
+    /// Also polled after its end.
+    Failed(Option<Error>),
+}
+
+struct Quick {
+    answer: h1::Sending,
+    /// Until there is an answer.
+    rest: Option<(Ready, Sent)>,
+}
 
 impl Sending {
     fn failed(error: Error) -> Self {
-        Self(Box::pin(std::future::ready(Err(error.into()))))
+        Self(State::Failed(Some(error)))
     }
 }
 
@@ -150,7 +200,23 @@ impl Future for Sending {
     type Output = Result<Response<Body>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
+        loop {
+            match &mut self.0 {
+                State::Quick(quick) => {
+                    let answer = ready!(Pin::new(&mut quick.answer).poll(cx));
+                    let Some((ready, sent)) = quick.rest.take() else { return Poll::Pending };
+                    if ready.kept && answer.as_ref().is_err_and(|failure| failure.again.is_some()) {
+                        self.0 = State::Slow(Box::pin(ready.settle(answer, sent)));
+                    } else {
+                        return Poll::Ready(ready.finish(answer, sent));
+                    }
+                }
+                State::Slow(slow) => return slow.as_mut().poll(cx),
+                State::Failed(error) => {
+                    return error.take().map_or(Poll::Pending, |error| Poll::Ready(Err(error.into())));
+                }
+            }
+        }
     }
 }
 

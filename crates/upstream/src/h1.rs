@@ -3,10 +3,10 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http::{Method, StatusCode, response};
+use http::{Method, Request, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use propylon_h1::client::{self, Config, Counters, Progress, Unsent, Upgraded};
@@ -74,7 +74,8 @@ impl Connection {
         let mut config = Config::new();
         config.limits = limits;
         config.read_buffer = settings.read_buffer as usize;
-        let connection = client::Connection::with_config(socket, Arc::new(config));
+        let connection =
+            client::Connection::with_config(socket, Arc::new(config)).readable(Socket::poll_readable);
         let counters = Arc::clone(connection.counters());
         let place = Place { connection: Mutex::new(Some(connection)), interim: AtomicU64::new(0) };
         Self { place: Arc::new(place), counters }
@@ -95,42 +96,75 @@ impl Connection {
         &self.counters
     }
 
+    /// Sends a request that was not sent before: the future of its answer, or what is wrong with it or the connection.
+    pub(crate) fn begin(
+        &self,
+        request: Request<Outgoing>,
+        kept: bool,
+        listener: Option<Interim>,
+    ) -> Result<Sending, Box<Failure>> {
+        let Some(connection) = self.take() else {
+            return Err(Box::new(Failure::unsent(Outbound::Plain(request))));
+        };
+        let repeatable = may_repeat(&request);
+        // What cannot be repeated is worth a look at the socket before it is sent.
+        if kept && !repeatable && !connection.io().is_silent() {
+            return Err(Box::new(Failure::unsent(Outbound::Plain(request))));
+        }
+        let tunnel = request.method() == Method::CONNECT;
+        let keeper = Keeper { place: Arc::clone(&self.place), listener };
+        let inner = connection.send(request, keeper);
+        Ok(Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable })
+    }
+
     pub(crate) async fn send(
-        &mut self,
+        &self,
         request: Outbound,
         kept: bool,
         listener: Option<Interim>,
     ) -> Result<Answer, Failure> {
-        self.place.interim.store(0, Relaxed);
-        let connection = self.place.connection.lock().take();
-        let Some(connection) = connection else {
-            return Err(Failure {
-                error: Error::Closed { sent: false },
-                again: Some(request),
-                arrived: false,
-            });
-        };
-        let keeper = Keeper { place: Arc::clone(&self.place), listener };
-        let (tunnel, repeatable, sending) = match request {
+        let request = match request {
             Outbound::Plain(request) => {
-                let repeatable = may_repeat(&request);
-                // What cannot be repeated is worth a look at the socket before it is sent.
-                if kept && !repeatable && !connection.io().is_silent() {
-                    let again = Some(Outbound::Plain(request));
-                    return Err(Failure { error: Error::Closed { sent: false }, again, arrived: false });
-                }
-                let tunnel = request.method() == Method::CONNECT;
-                (tunnel, repeatable, connection.send(request, keeper))
+                return self.begin(request, kept, listener).map_err(|failure| *failure)?.await;
             }
-            Outbound::Encoded(request) => {
-                (*request.method() == Method::CONNECT, false, connection.resend(request, keeper))
-            }
+            Outbound::Encoded(request) => request,
         };
-        match sending.await {
+        let Some(connection) = self.take() else {
+            return Err(Failure::unsent(Outbound::Encoded(request)));
+        };
+        let tunnel = *request.method() == Method::CONNECT;
+        let keeper = Keeper { place: Arc::clone(&self.place), listener };
+        let inner = connection.resend(request, keeper);
+        Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable: false }.await
+    }
+
+    fn take(&self) -> Option<client::Connection<Socket>> {
+        self.place.interim.store(0, Relaxed);
+        self.place.connection.lock().take()
+    }
+}
+
+/// A request on its way, and then its answer.
+pub(crate) struct Sending {
+    inner: client::Sending<Socket, Outgoing, Keeper>,
+    place: Arc<Place>,
+    tunnel: bool,
+    kept: bool,
+    /// Whether it does no harm if the peer gets it twice.
+    repeatable: bool,
+}
+
+impl Future for Sending {
+    type Output = Result<Answer, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let failure = match ready!(Pin::new(&mut self.inner).poll(cx)) {
             Ok(response) => {
                 let (mut parts, body) = response.into_parts();
-                let judged = judge(&mut parts, tunnel);
-                let Judged { head, encoded } = judged.map_err(|f| Failure::fatal(Error::InvalidHead(f)))?;
+                let Judged { head, encoded } = match judge(&mut parts, body.received(), self.tunnel) {
+                    Ok(judged) => judged,
+                    Err(fault) => return Poll::Ready(Err(Failure::fatal(Error::InvalidHead(fault)))),
+                };
                 let (body, upgraded) = if parts.status == StatusCode::SWITCHING_PROTOCOLS {
                     match body.into_upgraded() {
                         Ok(Upgraded { io, read, .. }) => (None, Some(crate::Upgraded::new(io, read))),
@@ -141,19 +175,18 @@ impl Connection {
                 };
                 let incoming = connection::Incoming::H1(Incoming { body, encoded });
                 let heads = Some(head + self.place.interim.load(Relaxed));
-                Ok(Answer { parts, incoming, heads, upgraded })
+                return Poll::Ready(Ok(Answer { parts, incoming, heads, upgraded }));
             }
-            Err(failure) => {
-                let harmless = match failure.progress {
-                    Progress::Nothing => true,
-                    Progress::Written => repeatable,
-                    Progress::Answered => false,
-                };
-                let again = failure.unsent.filter(|_| kept && harmless).map(Outbound::Encoded);
-                let arrived = failure.progress != Progress::Nothing;
-                Err(Failure { error: head_error(failure.error, arrived), again, arrived })
-            }
-        }
+            Err(failure) => failure,
+        };
+        let harmless = match failure.progress {
+            Progress::Nothing => true,
+            Progress::Written => self.repeatable,
+            Progress::Answered => false,
+        };
+        let again = failure.unsent.filter(|_| self.kept && harmless).map(Outbound::Encoded);
+        let arrived = failure.progress != Progress::Nothing;
+        Poll::Ready(Err(Failure { error: head_error(failure.error, arrived), again, arrived }))
     }
 }
 
@@ -165,14 +198,15 @@ struct Judged {
 }
 
 /// Judges what the engine leaves to be judged.
-fn judge(parts: &mut response::Parts, tunnel: bool) -> Result<Judged, HeadFault> {
+fn judge(
+    parts: &mut response::Parts,
+    received: &ReceivedResponse,
+    tunnel: bool,
+) -> Result<Judged, HeadFault> {
     if tunnel && parts.status.is_success() {
         return Err(HeadFault::UnexpectedUpgrade);
     }
-    let (encoded, head) = match parts.extensions.get::<ReceivedResponse>() {
-        Some(received) => (received.marks.contains(Marks::TRANSFER_ENCODING), received.raw.len() as u64),
-        None => (true, 0),
-    };
+    let (encoded, head) = (received.marks.contains(Marks::TRANSFER_ENCODING), received.raw.len() as u64);
     if encoded || matches!(parts.status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT) {
         head::check(parts)?;
     }

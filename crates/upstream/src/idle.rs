@@ -32,7 +32,7 @@ pub(crate) enum State {
     Dead,
 }
 
-impl<K: PartialEq, T> Idle<K, T> {
+impl<K, T> Idle<K, T> {
     pub(crate) fn new(capacity: usize, timeout: Duration) -> Self {
         Self { capacity, timeout, entries: VecDeque::new() }
     }
@@ -56,13 +56,18 @@ impl<K: PartialEq, T> Idle<K, T> {
         evicted
     }
 
-    /// The most recently used thing with `key` that is ready; the dead ones met on the way go.
-    pub(crate) fn take(&mut self, now: Instant, key: &K, state: impl Fn(&T) -> State) -> Option<T> {
+    /// The most recently used thing whose key it `is`, and that is ready; the dead ones met on the way go.
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        is: impl Fn(&K) -> bool,
+        state: impl Fn(&T) -> State,
+    ) -> Option<T> {
         let mut at = self.entries.len();
         while at > 0 {
             at -= 1;
             let entry = self.entries.get(at)?;
-            if entry.key != *key {
+            if !is(&entry.key) {
                 continue;
             }
             if now.saturating_duration_since(entry.since) >= self.timeout {
@@ -123,10 +128,10 @@ mod tests {
         for (key, item) in [('a', 1), ('b', 2), ('a', 3), ('b', 4)] {
             assert_eq!(idle.put(t, key, item), None);
         }
-        assert_eq!(idle.take(t, &'a', ready), Some(3));
-        assert_eq!(idle.take(t, &'a', ready), Some(1));
-        assert_eq!(idle.take(t, &'a', ready), None);
-        assert_eq!(idle.take(t, &'c', ready), None);
+        assert_eq!(idle.take(t, |key| *key == 'a', ready), Some(3));
+        assert_eq!(idle.take(t, |key| *key == 'a', ready), Some(1));
+        assert_eq!(idle.take(t, |key| *key == 'a', ready), None);
+        assert_eq!(idle.take(t, |key| *key == 'c', ready), None);
         assert_eq!(idle.len(), 2);
     }
 
@@ -156,8 +161,12 @@ mod tests {
         assert_eq!(idle.expire(after(t, 59)).count(), 0);
         assert_eq!(idle.expire(after(t, 60)).collect::<Vec<_>>(), [1]);
         assert_eq!(idle.next_expiry(), Some(after(t, 61)));
-        assert_eq!(idle.take(after(t, 61), &'a', ready), None, "too old to be used, swept or not");
-        assert_eq!(idle.take(after(t, 60), &'a', ready), Some(2));
+        assert_eq!(
+            idle.take(after(t, 61), |key| *key == 'a', ready),
+            None,
+            "too old to be used, swept or not"
+        );
+        assert_eq!(idle.take(after(t, 60), |key| *key == 'a', ready), Some(2));
         assert_eq!(idle.next_expiry(), None);
     }
 
@@ -172,7 +181,7 @@ mod tests {
             2 => State::Settling,
             _ => State::Ready,
         };
-        assert_eq!(idle.take(t, &'a', state), Some(1));
+        assert_eq!(idle.take(t, |key| *key == 'a', state), Some(1));
         assert_eq!(idle.len(), 1);
         idle.forget(|item| *item == 2);
         assert!(idle.is_empty());

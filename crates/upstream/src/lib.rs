@@ -67,7 +67,7 @@
 //! | `Connection` of a request | `close`, `upgrade`, `te` as the fields are; on 1.0 `keep-alive` | as given |
 //! | a repeated `Content-Length` in a response | refused, as nginx does | kept once, if all are the same |
 //! | length of a response on record | bytes as they came, chunks' framing included, once it is read (nginx's) | decoded bytes that were read |
-//! | extensions of a response | [`propylon_h1::ReceivedResponse`], [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
+//! | extensions of a response | [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
 //! ## What it does not
 //! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no CONNECT. No names: resolve first. No choice of a peer and no

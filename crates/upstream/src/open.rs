@@ -8,7 +8,7 @@ use propylon_exchange::Exchange;
 
 use crate::attempt::Attempt;
 use crate::client::Route;
-use crate::pool::{Key, Lease};
+use crate::pool::Lease;
 use crate::special::Special;
 use crate::{Error, Established, Peer};
 
@@ -42,7 +42,7 @@ impl Way {
     }
 
     fn kept(&self, route: &Route) -> Option<Lease> {
-        route.pool.take(&Key::new(&self.peer, &route.transport, self.special.as_ref()))
+        route.pool.take(&self.peer, &route.transport, self.special.as_ref())
     }
 
     async fn connect(self, route: Arc<Route>) -> Result<Established, Error> {

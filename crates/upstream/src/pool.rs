@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::num::NonZeroU64;
+use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use propylon_exchange::clock;
 use tokio::time::Instant;
 
 use crate::connect::connect;
@@ -114,14 +116,14 @@ struct Inner {
 
 #[derive(Debug)]
 struct Kept {
-    idle: Idle<Key, Lease>,
+    idle: Idle<Arc<Key>, Lease>,
     keeper: Option<Task>,
     /// What wakes it.
     waker: Option<Waker>,
 }
 
 /// Connections with the same key are interchangeable.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Key {
     address: PeerAddress,
     fingerprint: Fingerprint,
@@ -136,13 +138,22 @@ impl Key {
             special: special.cloned(),
         }
     }
+
+    fn is(&self, peer: &Peer, transport: &Transport, special: Option<&Arc<Special>>) -> bool {
+        self.address == *peer.address()
+            && self.fingerprint == transport.fingerprint
+            && self.special.as_ref() == special
+    }
 }
 
-/// A connection in use: dropping it closes it, [`give_back`](Self::give_back) keeps it.
+/// A connection in use: dropping it closes it, [`give_back`](Self::give_back) keeps it. Boxed, for it moves often.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Lease(Box<Leased>);
+
+#[derive(Debug)]
+pub(crate) struct Leased {
     pub(crate) connection: Connection,
-    key: Key,
+    key: Arc<Key>,
     opened: Instant,
     requests: u64,
     pool: Weak<Inner>,
@@ -175,12 +186,18 @@ impl Pool {
     }
 
     /// A kept connection, if there is one.
-    pub(crate) fn take(&self, key: &Key) -> Option<Lease> {
+    pub(crate) fn take(
+        &self,
+        peer: &Peer,
+        transport: &Transport,
+        special: Option<&Arc<Special>>,
+    ) -> Option<Lease> {
         let mut kept = self.0.kept.lock();
         if kept.idle.is_empty() {
             return None;
         }
-        kept.idle.take(Instant::now(), key, |lease| lease.connection.state())
+        let is = |key: &Arc<Key>| key.is(peer, transport, special);
+        kept.idle.take(clock::now(), is, |lease| lease.connection.state())
     }
 
     /// A new connection.
@@ -201,13 +218,27 @@ impl Pool {
             }
         };
         let connection = Connection::open(socket, transport.fingerprint, closed).await?;
-        Ok(Lease {
+        Ok(Lease(Box::new(Leased {
             connection,
-            key: Key::new(peer, transport, special),
-            opened: Instant::now(),
+            key: Arc::new(Key::new(peer, transport, special)),
+            opened: clock::now(),
             requests: 0,
             pool,
-        })
+        })))
+    }
+}
+
+impl Deref for Lease {
+    type Target = Leased;
+
+    fn deref(&self) -> &Leased {
+        &self.0
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Leased {
+        &mut self.0
     }
 }
 
@@ -220,7 +251,7 @@ impl Lease {
     /// Keeps the connection for the next request, if the pool wants it.
     pub(crate) fn give_back(self) {
         let Some(pool) = self.pool.upgrade() else { return };
-        let now = Instant::now();
+        let now = clock::now();
         let limits = &pool.keepalive;
         let worn = self.requests >= limits.requests.get()
             || now.saturating_duration_since(self.opened) >= limits.time
@@ -234,7 +265,7 @@ impl Lease {
         if self.connection.poll_idle(&mut cx).is_ready() {
             return;
         }
-        let evicted = kept.idle.put(now, self.key.clone(), self);
+        let evicted = kept.idle.put(now, Arc::clone(&self.key), self);
         if kept.keeper.is_none() {
             let at = kept.idle.next_expiry();
             kept.keeper = Some(Task::spawn(keep(Arc::downgrade(&pool), at)));

@@ -31,7 +31,7 @@ fn exchange() -> Exchange {
         method: Method::GET,
         target: "/products/view?id=1234&lang=en".into(),
         version: Version::HTTP_11,
-        headers,
+        headers: headers.into(),
         bytes: 420,
     };
     let peer = SocketAddr::from(([192, 0, 2, 1], 50_000));

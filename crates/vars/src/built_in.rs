@@ -189,11 +189,11 @@ impl Count {
 impl Text {
     fn value(self, exchange: &Exchange) -> Option<&[u8]> {
         let head = exchange.head();
-        let field = |name| head.and_then(|head| head.headers.get(name)).map(http::HeaderValue::as_bytes);
+        let field = |name| head.and_then(|head| head.headers.value(name));
         let server_name = || exchange.server_name().map_or(&b""[..], |name| name.as_bytes());
         match self {
-            Self::ContentLength => field(CONTENT_LENGTH),
-            Self::ContentType => field(CONTENT_TYPE),
+            Self::ContentLength => field(&CONTENT_LENGTH),
+            Self::ContentType => field(&CONTENT_TYPE),
             Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
             Self::SslProtocol => exchange.connection().tls.as_ref().map(|tls| tls.protocol.as_bytes()),
             Self::SslCipher => exchange.connection().tls.as_ref().map(|tls| tls.cipher.as_bytes()),
@@ -253,8 +253,8 @@ fn remote_user(exchange: &Exchange, out: &mut Out<'_>) -> bool {
         out.text(user);
         return true;
     }
-    let credentials = exchange.head().and_then(|head| head.headers.get(AUTHORIZATION));
-    out.option(credentials.and_then(|credentials| credentials::user(credentials.as_bytes())).as_deref())
+    let credentials = exchange.head().and_then(|head| head.headers.value(&AUTHORIZATION));
+    out.option(credentials.and_then(credentials::user).as_deref())
 }
 
 fn request_line(exchange: &Exchange, out: &mut Out<'_>) -> bool {
@@ -274,10 +274,11 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The lines of the request's `X-Forwarded-For`, and behind them the client's address.
 fn forwarded_for(exchange: &Exchange, out: &mut Out<'_>) {
-    let lines = exchange.head().map(|head| head.headers.get_all(X_FORWARDED_FOR));
-    for line in lines.iter().flatten() {
-        out.text(line.as_bytes());
-        out.text(b", ");
+    if let Some(head) = exchange.head() {
+        for line in head.headers.values(&X_FORWARDED_FOR) {
+            out.text(line);
+            out.text(b", ");
+        }
     }
     out.address(exchange.client());
 }

@@ -1,7 +1,8 @@
 //! Fields, cookies and arguments by name. Pure.
 
 use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use propylon_exchange::Fields;
 
 use crate::out::Out;
 
@@ -28,25 +29,43 @@ impl Field {
             let Some(name) = self.with_underscores(headers) else { return false };
             name
         };
+        self.write_all(headers.get_all(name).iter().map(HeaderValue::as_bytes), out)
+    }
+
+    /// The same of the client's head, of which no map is made.
+    pub(crate) fn write_received(&self, fields: &Fields, out: &mut Out<'_>) -> bool {
+        if self.write_all(fields.values(&self.name), out) {
+            return true;
+        }
+        let Some(wanted) = &self.underscored else { return false };
+        let name = fields.names().find(|name| is_underscored(name, wanted.as_bytes()));
+        let Some(name) = name.and_then(|name| HeaderName::from_bytes(name).ok()) else { return false };
+        self.write_all(fields.values(&name), out)
+    }
+
+    fn write_all<'h>(&self, values: impl Iterator<Item = &'h [u8]>, out: &mut Out<'_>) -> bool {
         let separator = if self.name == COOKIE { b"; " } else { b", " };
-        for (n, value) in headers.get_all(name).iter().enumerate() {
-            if n > 0 {
+        let mut any = false;
+        for value in values {
+            if any {
                 out.text(separator);
             }
-            out.text(value.as_bytes());
+            out.text(value);
+            any = true;
         }
-        true
+        any
     }
 
     fn with_underscores<'h>(&self, headers: &'h HeaderMap) -> Option<&'h HeaderName> {
         let wanted = self.underscored.as_ref()?.as_bytes();
-        let same = |name: &&HeaderName| {
-            let name = name.as_str().as_bytes();
-            name.len() == wanted.len()
-                && name.iter().zip(wanted).all(|(a, b)| a == b || (*a, *b) == (b'-', b'_'))
-        };
-        headers.keys().find(same)
+        headers.keys().find(|name| is_underscored(name.as_str().as_bytes(), wanted))
     }
+}
+
+/// Whether `name` is `wanted`, where `-` may stand for `_`.
+fn is_underscored(name: &[u8], wanted: &[u8]) -> bool {
+    name.len() == wanted.len()
+        && name.iter().zip(wanted).all(|(a, b)| a.to_ascii_lowercase() == *b || (*a, *b) == (b'-', b'_'))
 }
 
 /// The value of the first argument of that name, in whatever case.
@@ -115,6 +134,11 @@ mod tests {
             let mut buffer = Vec::new();
             let found = Field::new(name).unwrap().write(&appended(lines), &mut Out::plain(&mut buffer));
             assert_eq!(found.then(|| String::from_utf8(buffer).unwrap()).as_deref(), expected, "{lines:?}");
+            let head: String = lines.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let head = Fields::raw(format!("GET / HTTP/1.1\r\n{head}\r\n").into());
+            let mut buffer = Vec::new();
+            let found = Field::new(name).unwrap().write_received(&head, &mut Out::plain(&mut buffer));
+            assert_eq!(found.then(|| String::from_utf8(buffer).unwrap()).as_deref(), expected, "{head:?}");
         }
         check(&[("x-a", "1")], "x_a", Some("1"));
         check(&[("x_a", "1")], "x_a", Some("1"));

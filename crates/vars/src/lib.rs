@@ -22,7 +22,7 @@
 //!     method: Method::GET,
 //!     target: "/a%20b?c=d".into(),
 //!     version: Version::HTTP_11,
-//!     headers: HeaderMap::new(),
+//!     headers: HeaderMap::new().into(),
 //!     bytes: 50,
 //! };
 //! let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));

@@ -90,7 +90,9 @@ impl Variable {
                 out.text(value);
                 true
             }
-            Self::Header(field) => exchange.head().is_some_and(|head| field.write(&head.headers, out)),
+            Self::Header(field) => {
+                exchange.head().is_some_and(|head| field.write_received(&head.headers, out))
+            }
             Self::SentTrailer(field) => {
                 exchange.with_sent_trailers(|trailers| field.write(trailers, out)) == Some(true)
             }

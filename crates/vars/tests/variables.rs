@@ -220,8 +220,13 @@ async fn a_request_that_never_had_a_head() {
 #[tokio::test]
 async fn protocols() {
     fn check(version: Version, expected: &str) {
-        let head =
-            Head { method: Method::POST, target: "/".into(), version, headers: headers(&[]), bytes: 0 };
+        let head = Head {
+            method: Method::POST,
+            target: "/".into(),
+            version,
+            headers: headers(&[]).into(),
+            bytes: 0,
+        };
         let exchange = Exchange::new(Arc::new(connection()), 1, Instant::now(), head);
         assert_eq!(value("$server_protocol|$request", &exchange), expected);
     }

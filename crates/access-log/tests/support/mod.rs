@@ -45,7 +45,7 @@ pub(crate) fn exchange(target: &str, fields: &[(&'static str, &[u8])]) -> Exchan
         method: Method::GET,
         target: target.to_owned().into(),
         version: Version::HTTP_11,
-        headers,
+        headers: headers.into(),
         bytes: 100,
     };
     Exchange::new(Arc::new(connection), 1, Instant::now(), head)

@@ -39,6 +39,16 @@ pub(crate) enum Received {
     Hyper(Incoming),
 }
 
+impl Received {
+    /// Whether there is no body.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::H1(body) => body.is_end_stream(),
+            Self::Hyper(body) => body.is_end_stream(),
+        }
+    }
+}
+
 /// The client's request body: its bytes are counted, and the wait for each piece is timed.
 pub(crate) struct RequestBody {
     inner: Received,
@@ -99,10 +109,7 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
-            Received::H1(body) => body.is_end_stream(),
-            Received::Hyper(body) => body.is_end_stream(),
-        }
+        self.inner.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,10 +1,12 @@
 //! HTTP/1.1 with a client: our own engine.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use propylon_exchange::End;
+use propylon_exchange::{End, clock};
 use propylon_h1::HeadErrorKind;
 use propylon_h1::server::{self, Connection, Context, Observer, Outcome, RequestBody, Ticker};
 use tokio_util::sync::CancellationToken;
@@ -22,13 +24,16 @@ pub(crate) async fn serve<S: Service>(
     let Some(engine) = service.engine() else { return };
     let served = Served { client, service };
     let connection =
-        Connection::new(stream, &served, &served).config(engine.h1.clone()).deadlines(ticker.deadlines());
+        Connection::new(stream, &served, &served).config(engine.h1.clone()).readable(Stream::poll_readable);
+    let connection = connection.deadlines(ticker.deadlines());
     let handle = connection.handle();
     if drain.is_cancelled() {
         handle.drain();
     }
     served.client.drained_by(handle);
-    let closed = connection.run().await;
+    // All that is recorded in one poll happens at one time.
+    let mut running = pin!(connection.run());
+    let closed = poll_fn(|cx| clock::hold(|| running.as_mut().poll(cx))).await;
     // A response that ends with the connection would look complete if the connection ended in order.
     if closed.cut.is_some_and(|end| end != server::End::Unanswered)
         && let Some(stream) = closed.io
@@ -52,13 +57,10 @@ impl<S: Service> server::Service for Served<S> {
         mut request: Request<RequestBody>,
         context: Context,
     ) -> impl Future<Output = Result<Response<S::Body>, Closed>> + Send {
-        if let Some(interim) = context.interim() {
-            request.extensions_mut().insert(interim);
-        }
         if let Some(on_upgrade) = context.on_upgrade() {
             request.extensions_mut().insert(ClientEnd::new(HandOver::H1(on_upgrade)));
         }
-        self.service.clone().call(self.client.clone(), request.map(Received::H1))
+        self.service.clone().call(self.client.clone(), request.map(Received::H1), Some(context))
     }
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn serve<S: Service>(
                 *taker.lock() = Some(sender);
                 request.extensions_mut().insert(ClientEnd::new(HandOver::Hyper(receiver)));
             }
-            Box::pin(service.clone().call(client.clone(), request.map(Received::Hyper)))
+            Box::pin(service.clone().call(client.clone(), request.map(Received::Hyper), None))
         }
     });
     let mut http = Builder::new()

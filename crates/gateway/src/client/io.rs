@@ -119,6 +119,16 @@ impl AsyncWrite for Io {
 }
 
 impl Stream {
+    /// Ready unless the runtime knows that there is nothing to read. No system call.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Unix(stream) => stream.poll_read_ready(cx).map(drop),
+            // What was decrypted may wait above the socket.
+            Self::Tls(_) => Poll::Ready(()),
+        }
+    }
+
     /// Closes with a reset, which no client takes for the end of a message. A unix socket has none.
     pub(crate) fn reset(self) {
         match self {

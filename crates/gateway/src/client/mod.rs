@@ -17,9 +17,8 @@ use futures_util::task::AtomicWaker;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
-use propylon_access_log::AccessLogs;
 use propylon_config::Http1;
-use propylon_exchange::{Connection, End, Exchange};
+use propylon_exchange::{Connection, End, Exchange, clock};
 use propylon_h1::server::{Handle, Ticker};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -33,6 +32,8 @@ pub(crate) use service::{Closed, Rejected, Service};
 pub(crate) use upgrade::{ClientEnd, HandOver};
 
 use io::Io;
+
+use crate::router::Location;
 
 /// Serves a client's requests until the connection is over, with the engine that the configuration asks for.
 pub(crate) async fn serve<S: Service>(
@@ -100,7 +101,7 @@ pub(crate) struct Client {
 struct Finished {
     /// What the kernel had taken when the last exchange was settled.
     mark: u64,
-    exchanges: SmallVec<[(Exchange, AccessLogs); 1]>,
+    exchanges: SmallVec<[(Exchange, Arc<Location>); 1]>,
 }
 
 impl Client {
@@ -163,7 +164,7 @@ impl Client {
         let began = if self.phase() == Phase::Head {
             self.epoch + Duration::from_nanos(self.head_began.load(Relaxed))
         } else {
-            Instant::now() // pipelined: its bytes came with the previous request's
+            clock::now() // pipelined: its bytes came with the previous request's
         };
         self.phase.store(Phase::Busy as u8, Relaxed);
         self.reading.disarm();
@@ -191,13 +192,13 @@ impl Client {
         if exchanges.is_empty() {
             self.switching_head.store(sent, Relaxed); // its exchange goes on: whoever has that has the connection
         }
-        for (exchange, logs) in exchanges {
+        for (exchange, location) in exchanges {
             if exchange.status().is_none() {
                 exchange.responded(status_of_left(&exchange), &HeaderMap::new());
             }
             exchange.set_sent(sent, sent.saturating_sub(sent_head));
             exchange.ended(end);
-            logs.write(&exchange);
+            location.logs.write(&exchange);
         }
     }
 
@@ -236,9 +237,9 @@ impl Client {
     }
 
     /// The exchange's last byte was handed to the connection, or its response was given up.
-    pub(crate) fn request_ends(&self, exchange: Exchange, logs: AccessLogs) {
+    pub(crate) fn request_ends(&self, exchange: Exchange, location: Arc<Location>) {
         self.in_flight.fetch_sub(1, Relaxed);
-        self.finished.lock().exchanges.push((exchange, logs));
+        self.finished.lock().exchanges.push((exchange, location));
         self.body.disarm();
         // Within the driver's own poll the driver looks anyway, right after it.
         if !self.polling.load(Relaxed) {
@@ -260,10 +261,10 @@ impl Client {
         // Several at once were pipelined; what is not body is the last one's head, as near as can be told from here.
         let bodies: u64 = exchanges.iter().map(|(exchange, _)| exchange.body_bytes_sent()).sum();
         let heads = sent.saturating_sub(bodies) / exchanges.len() as u64;
-        for (exchange, logs) in exchanges {
+        for (exchange, location) in exchanges {
             let body = exchange.body_bytes_sent();
             exchange.set_sent(body + heads, body);
-            logs.write(&exchange);
+            location.logs.write(&exchange);
         }
     }
 
@@ -279,14 +280,14 @@ impl Client {
 
     fn now_nanos(&self) -> u64 {
         // 584 years of nanoseconds fit.
-        u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(clock::now().saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 /// What the log says of a client that left before it was answered: 400 in the middle of its body, else 499, as in nginx.
 pub(crate) fn status_of_left(exchange: &Exchange) -> StatusCode {
     let announced = exchange.head().and_then(|head| {
-        let length = head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
+        let length = std::str::from_utf8(head.headers.value(&CONTENT_LENGTH)?).ok()?.parse::<u64>().ok()?;
         Some(head.bytes + length)
     });
     if announced.is_some_and(|announced| exchange.request_length() < announced) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
+use propylon_h1::server::Context;
 use propylon_stack::BoxError;
 
 use super::{Client, Engine, Received};
@@ -15,11 +16,12 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
     /// The body of its responses.
     type Body: Body<Data = Bytes, Error = BoxError> + Send + 'static;
 
-    /// Serves one request. `Err` closes the connection without an answer.
+    /// Serves one request; `context` is what our own engine tells besides. `Err` closes the connection without an answer.
     fn call(
         self,
         client: Arc<Client>,
         request: Request<Received>,
+        context: Option<Context>,
     ) -> impl Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
 
     /// A head was refused, of which `bytes` had come, and `line` of its first line: what to answer with, if there is

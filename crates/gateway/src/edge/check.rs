@@ -31,22 +31,29 @@ pub(crate) struct Checked {
     pub(crate) readable: Option<Path>,
     /// The client's end, if the request asks for another protocol.
     pub(crate) upgrade: Option<ClientEnd>,
+    /// The head, if none of its fields was removed.
+    pub(crate) raw: Option<Bytes>,
     /// What the regex of the server's name captured.
     pub(crate) captures: Option<Captures>,
 }
 
 /// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
-pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Address) -> Checked {
+pub(crate) fn check(
+    listener: &Listener,
+    parts: &mut request::Parts,
+    received: Option<ReceivedRequest>,
+    peer: Address,
+) -> Checked {
     // Our own engine shows the head as it came; of hyper's it is made up again.
-    let (target, bytes, asked) = match parts.extensions.remove::<ReceivedRequest>() {
+    let (target, bytes, asked, raw) = match received {
         Some(received) => {
             let asked = received.marks.contains(Marks::UPGRADE);
-            (received.target.as_bytes().clone(), received.raw.len() as u64, asked)
+            (received.target.as_bytes().clone(), received.raw.len() as u64, asked, Some(received.raw))
         }
         None => {
             let target = raw_target(&parts.uri);
             let bytes = head_length(parts, &target);
-            (target, bytes, parts.headers.contains_key(UPGRADE))
+            (target, bytes, parts.headers.contains_key(UPGRADE), None)
         }
     };
     let upgrade = if asked { parts.extensions.remove::<ClientEnd>() } else { None };
@@ -58,18 +65,21 @@ pub(crate) fn check(listener: &Listener, parts: &mut request::Parts, peer: Addre
         path: Err(StatusCode::BAD_REQUEST),
         readable: None,
         upgrade: None,
+        raw,
         captures: None,
     };
     checked.path = judge(listener, parts, &mut checked);
     if checked.path.is_err() && Target::parse(parts.method.as_str().as_bytes(), &checked.target).is_ok() {
         checked.readable = Path::parse(checked.target.clone(), checked.server.slashes).ok();
     }
+    let fields = parts.headers.len();
     if asked && upgrade.is_none() {
         // Of HTTP/1.0, or not named by Connection: it goes no further than here (RFC 9110 7.8).
         parts.headers.remove(UPGRADE);
     }
     checked.upgrade = upgrade;
     checked.server.sanitize(&mut parts.headers, peer);
+    checked.raw = checked.raw.filter(|_| parts.headers.len() == fields);
     checked
 }
 
@@ -81,7 +91,7 @@ fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> 
         parts.version,
         parts.method.as_str().as_bytes(),
         &checked.target,
-        hosts.map(|host| Bytes::copy_from_slice(host.as_bytes())),
+        hosts.map(|host| shared(host.as_bytes(), checked.raw.as_ref())),
         listener.default_server().slashes,
     )
     .map_err(|error| error.status())?;
@@ -95,6 +105,15 @@ fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> 
     sizes(parts, checked)?;
     expectation(parts)?;
     Ok(head.path)
+}
+
+/// The bytes of a value: without a copy, if they are a part of `raw`.
+fn shared(value: &[u8], raw: Option<&Bytes>) -> Bytes {
+    let part = raw.and_then(|raw| {
+        let start = value.as_ptr().addr().checked_sub(raw.as_ptr().addr())?;
+        raw.get(start..start.checked_add(value.len())?).map(|_| raw.slice(start..start + value.len()))
+    });
+    part.unwrap_or_else(|| Bytes::copy_from_slice(value))
 }
 
 /// RFC 9110 10.1.1: nothing but `100-continue` is understood, and an expectation is not passed on, so nobody would meet it.

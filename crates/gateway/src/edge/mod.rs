@@ -11,7 +11,8 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
 use propylon_config::ListenAddress;
-use propylon_exchange::{End, Exchange, Head};
+use propylon_exchange::{End, Exchange, Fields, Head};
+use propylon_h1::server::Context;
 use propylon_stack::Body;
 
 use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody};
@@ -56,8 +57,9 @@ impl client::Service for Edge {
         self,
         client: Arc<Client>,
         request: Request<Received>,
+        context: Option<Context>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
-        serve(self, client, request)
+        serve(self, client, request, context)
     }
 
     fn rejected(
@@ -92,7 +94,7 @@ impl client::Service for Edge {
             server = &*server.name,
             "{why}: {status}"
         );
-        client.request_ends(exchange, server.fallback.logs.clone());
+        client.request_ends(exchange, server.fallback.clone());
         answer
     }
 
@@ -105,12 +107,17 @@ async fn serve(
     edge: Edge,
     client: Arc<Client>,
     request: Request<Received>,
+    context: Option<Context>,
 ) -> Result<Response<ResponseBody>, Closed> {
     let (number, began) = client.request_begins();
     let Some(listener) = edge.current() else { return Err(Closed) };
     let (mut parts, body) = request.into_parts();
-    let checked = check::check(&listener, &mut parts, client.connection.peer);
-    let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &checked));
+    if let Some(interim) = context.as_ref().and_then(Context::interim) {
+        parts.extensions.insert(interim);
+    }
+    let received = context.map(Context::into_received);
+    let mut checked = check::check(&listener, &mut parts, received, client.connection.peer);
+    let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
     let exact = matches!(body, Received::H1(_));
     let mut guard = Guard::new(client.clone(), exchange.clone(), &checked, exact);
     exchange.set_server_name(checked.server.name.clone());
@@ -126,11 +133,14 @@ async fn serve(
     let response = match checked.path {
         Ok(path) => {
             let timeout = server.settings.timeout.client_body;
-            let body = RequestBody::new(body, client.clone(), exchange.clone(), timeout);
-            let body = if http_body::Body::is_end_stream(&body) { Body::empty() } else { Body::new(body) };
-            let visit =
+            let body = if body.is_empty() {
+                Body::empty()
+            } else {
+                Body::new(RequestBody::new(body, client.clone(), exchange.clone(), timeout))
+            };
+            let mut visit =
                 Visit::new(server.clone(), path, parts, body, exchange.clone()).upgrading(checked.upgrade);
-            dispatch::dispatch(visit, &mut guard.served).await
+            dispatch::dispatch(&mut visit, &mut guard.served).await
         }
         Err(status) => {
             tracing::info!(
@@ -141,9 +151,9 @@ async fn serve(
                 "client sent an invalid request: {status}"
             );
             let path = checked.readable.unwrap_or_else(Path::unreadable);
-            let visit =
+            let mut visit =
                 Visit::new(server.clone(), path, parts, Body::empty(), exchange.clone()).refused(status);
-            dispatch::dispatch(visit, &mut guard.served).await
+            dispatch::dispatch(&mut visit, &mut guard.served).await
         }
     };
     match response {
@@ -156,12 +166,12 @@ async fn serve(
 }
 
 /// The client's head as it came. The request that goes on is rewritten; this is not.
-fn head(parts: &request::Parts, checked: &Checked) -> Head {
+fn head(parts: &request::Parts, checked: &mut Checked) -> Head {
     Head {
         method: parts.method.clone(),
         target: checked.target.clone(),
         version: parts.version,
-        headers: parts.headers.clone(),
+        headers: checked.raw.take().map_or_else(|| parts.headers.clone().into(), Fields::raw),
         bytes: checked.bytes,
     }
 }
@@ -176,7 +186,7 @@ fn finish(
     let chunked = frame(&mut response, &guard.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     let headers = response.headers_mut();
-    headers.entry(SERVER).or_insert_with(|| guard.served.token.clone());
+    headers.entry(SERVER).or_insert_with(|| guard.served.location.token.clone());
     let status = response.status();
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
     if switches {
@@ -241,14 +251,13 @@ enum Teller {
 impl Guard {
     fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, exact: bool) -> Self {
         let teller = if exact { Teller::Engine } else { Teller::Body };
-        Self { client, exchange, served: Served::by(&checked.server.fallback), teller }
+        Self { client, exchange, served: Served::by(checked.server.fallback.clone()), teller }
     }
 
     /// The connection becomes a tunnel's, which writes the log line.
     fn switches(&mut self) -> tunnel::Line {
         self.teller = Teller::Tunnel;
-        let logs = std::mem::take(&mut self.served.logs);
-        tunnel::Line::new(self.exchange.clone(), logs, self.client.clone())
+        tunnel::Line::new(self.exchange.clone(), self.served.location.logs.clone(), self.client.clone())
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).
@@ -274,6 +283,6 @@ impl Drop for Guard {
             }
             self.exchange.ended(End::ClientClosed);
         }
-        self.client.request_ends(self.exchange.clone(), std::mem::take(&mut self.served.logs));
+        self.client.request_ends(self.exchange.clone(), self.served.location.clone());
     }
 }

@@ -122,8 +122,7 @@ pub(crate) fn real_ip(settings: &Settings) -> Option<RealIp> {
 impl RealIp {
     /// The client's address as a trusted peer gives it.
     pub(crate) fn address(&self, exchange: &Exchange) -> Option<Address> {
-        let lines = exchange.head()?.headers.get_all(&self.header);
-        let lines: smallvec::SmallVec<[&[u8]; 4]> = lines.iter().map(HeaderValue::as_bytes).collect();
+        let lines: smallvec::SmallVec<[&[u8]; 4]> = exchange.head()?.headers.values(&self.header).collect();
         let peer = client_addr(exchange.connection().peer);
         let found = if self.header == FORWARDED {
             real_address_forwarded(&peer, lines, &self.trusted, self.recursive)

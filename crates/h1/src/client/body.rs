@@ -14,14 +14,17 @@ use super::upload::{AnyBody, Upload};
 use super::{Connection, Keeper};
 use crate::io::{Begun, Stop, begin};
 use crate::proto::{Decoder, Event};
-use crate::{BodyError, BodyKind};
+use crate::{BodyError, BodyKind, ReceivedResponse};
 
 /// The body of a peer's response.
 ///
 /// It has the connection until its end, and gives it back then if both sides keep it, the whole request was sent and nothing
 /// came behind the response. Dropped before its end, or failed, it closes the connection. If the request is still being sent,
 /// that goes on while this is polled.
-pub struct Body<I, K>(State<I, K>);
+pub struct Body<I, K> {
+    state: State<I, K>,
+    received: ReceivedResponse,
+}
 
 enum State<I, K> {
     /// What is left of it is here; the connection is not.
@@ -64,9 +67,10 @@ impl<I, K: Keeper<I>> Body<I, K> {
         kind: BodyKind,
         reusable: bool,
         upload: Option<Upload<AnyBody>>,
+        received: ReceivedResponse,
     ) -> Self {
         if kind == BodyKind::Tunnel {
-            return Self(State::Tunnel(connection));
+            return Self { state: State::Tunnel(connection), received };
         }
         let wire = &mut *connection.wire;
         let mut decoder = Decoder::new(kind);
@@ -78,11 +82,11 @@ impl<I, K: Keeper<I>> Body<I, K> {
             Stop::More | Stop::Error(_) => {
                 let then = if let Stop::Error(error) = stop { Some(Err(error)) } else { None };
                 let streaming = Streaming { connection, keeper, decoder, data, then, upload };
-                return Self(State::Streaming(Box::new(streaming)));
+                return Self { state: State::Streaming(Box::new(streaming)), received };
             }
         };
         end(connection, keeper, upload.is_none());
-        Self(State::Here { data, trailers })
+        Self { state: State::Here { data, trailers }, received }
     }
 }
 
@@ -98,15 +102,21 @@ fn end<I, K: Keeper<I>>(mut connection: Connection<I>, keeper: Option<K>, sent: 
 }
 
 impl<I, K> Body<I, K> {
+    /// What `http::Response` has no place for: the raw head above all.
+    #[must_use]
+    pub fn received(&self) -> &ReceivedResponse {
+        &self.received
+    }
+
     /// All of it, if it came with its head, has no trailers, and nobody has begun to read it. The connection is back then.
     ///
     /// # Errors
     ///
     /// The body itself, if it has to be read.
     pub fn into_bytes(self) -> Result<Bytes, Self> {
-        match self.0 {
+        match self.state {
             State::Here { data, trailers: None } => Ok(data),
-            state => Err(Self(state)),
+            state => Err(Self { state, ..self }),
         }
     }
 
@@ -116,12 +126,12 @@ impl<I, K> Body<I, K> {
     ///
     /// The body itself, if it is one.
     pub fn into_upgraded(self) -> Result<Upgraded<I>, Self> {
-        match self.0 {
+        match self.state {
             State::Tunnel(mut connection) => {
                 let read = connection.wire.input.take().freeze();
                 Ok(Upgraded { io: connection.wire.io, read })
             }
-            state => Err(Self(state)),
+            state => Err(Self { state, ..self }),
         }
     }
 }
@@ -155,7 +165,7 @@ where
                 Ok(event) => return Poll::Ready(Ok(event)),
                 Err(error) => return Poll::Ready(Err(Error::InvalidBody(error))),
             }
-            match wire.input.poll_fill(&mut wire.io, cx) {
+            match wire.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => self.decoder.eof().map_err(|_| Error::Truncated)?,
                 Poll::Ready(Ok(_)) => wire.count(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::BodyIo(error))),
@@ -180,7 +190,7 @@ where
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let streaming = match &mut self.0 {
+        let streaming = match &mut self.state {
             State::Here { data, .. } if !data.is_empty() => {
                 return Poll::Ready(Some(Ok(Frame::data(std::mem::take(data)))));
             }
@@ -196,13 +206,13 @@ where
             Ok(Event::End) => true,
             Ok(_) => false,
             Err(_) => {
-                self.0 = State::Here { data: Bytes::new(), trailers: None };
+                self.state = State::Here { data: Bytes::new(), trailers: None };
                 false
             }
         };
         if clean {
             let over = State::Here { data: Bytes::new(), trailers: None };
-            if let State::Streaming(streaming) = std::mem::replace(&mut self.0, over) {
+            if let State::Streaming(streaming) = std::mem::replace(&mut self.state, over) {
                 let Streaming { connection, keeper, upload, .. } = *streaming;
                 end(connection, keeper, upload.is_none());
             }
@@ -216,7 +226,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.state {
             State::Here { data, trailers } => data.is_empty() && trailers.is_none(),
             State::Tunnel(_) => true,
             State::Streaming(_) => false,
@@ -224,7 +234,7 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.state {
             State::Here { data, .. } => SizeHint::with_exact(data.len() as u64),
             State::Tunnel(_) => SizeHint::with_exact(0),
             State::Streaming(streaming) => {
@@ -241,7 +251,7 @@ where
 
 impl<I, K> fmt::Debug for Body<I, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &self.0 {
+        let state = match &self.state {
             State::Here { .. } => "here",
             State::Streaming(_) => "streaming",
             State::Tunnel(_) => "tunnel",

@@ -1,11 +1,12 @@
 //! An established connection to a peer.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, request};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -61,12 +62,34 @@ pub(super) struct Wire<I> {
     pub(super) requests: u64,
     /// Whether the peer no longer takes what is sent.
     pub(super) deaf: bool,
+    /// Tells without a buffer whether there is anything to read.
+    pub(super) readable: Option<fn(&I, &mut Context<'_>) -> Poll<()>>,
+    /// Whether the last look found nothing, so that the task was woken because there is something, as a rule.
+    pub(super) waits: bool,
+    /// Whether it was looked at since the last request.
+    pub(super) looked_at: bool,
 }
 
 impl<I> Wire<I> {
     /// Tells the counters.
     pub(super) fn count(&self) {
         self.counters.set(self.output.sent(), self.input.received());
+    }
+}
+
+impl<I: AsyncRead + Unpin> Wire<I> {
+    /// Reads once, as [`Input::poll_fill`]. Where nothing is expected, no buffer is got before there is something.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let expected = std::mem::replace(&mut self.waits, true);
+        if let Some(readable) = self.readable
+            && !expected
+            && !self.input.has_ended()
+        {
+            ready!(readable(&self.io, cx));
+        }
+        let filled = self.input.poll_fill(&mut self.io, cx);
+        self.waits = filled.is_pending();
+        filled
     }
 }
 
@@ -88,8 +111,19 @@ impl<I> Connection<I> {
                 counters: Arc::default(),
                 requests: 0,
                 deaf: false,
+                readable: None,
+                waits: false,
+                looked_at: false,
             }),
         }
+    }
+
+    /// Asks the stream whether there is anything to read before a buffer is got for it, where nothing is expected: what runtimes
+    /// can tell of a socket. Ready is always a right answer; pending must wake the task.
+    #[must_use]
+    pub fn readable(mut self, readable: fn(&I, &mut Context<'_>) -> Poll<()>) -> Self {
+        self.wire.readable = Some(readable);
+        self
     }
 
     /// What passed on it.
@@ -129,7 +163,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     /// knows. No system call unless there is news.
     #[must_use]
     pub fn is_reusable(&mut self) -> bool {
-        self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending()
+        let reusable = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
+        self.wire.looked_at = reusable;
+        reusable
     }
 
     /// Ready when the connection is of no more use: the peer has closed it, or said something unasked.
@@ -138,7 +174,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         if wire.deaf || !wire.input.is_empty() {
             return Poll::Ready(());
         }
-        let polled = wire.input.poll_fill(&mut wire.io, cx);
+        wire.waits = false;
+        let polled = wire.poll_fill(cx);
+        wire.waits = false;
         wire.input.release();
         polled.map(drop)
     }
@@ -154,7 +192,17 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
         K: Keeper<I>,
     {
-        Sending::new(self, Unsent::encode(request), keeper)
+        let (head, body) = request.into_parts();
+        self.send_parts(&head, body, keeper)
+    }
+
+    /// As [`send`](Self::send), for who wants to keep the head, or has it in pieces.
+    pub fn send_parts<B, K>(self, head: &request::Parts, body: B, keeper: K) -> Sending<I, B, K>
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+        K: Keeper<I>,
+    {
+        Sending::new(self, Unsent::encode(head, body), keeper)
     }
 
     /// Sends a request that failed on another connection, byte for byte.

@@ -3,8 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::header::UPGRADE;
-use http::{Method, Request, Version};
+use http::{Method, Version, request};
 use http_body::Body;
 
 use super::upload::Upload;
@@ -38,12 +37,11 @@ impl<B> Unsent<B> {
 }
 
 impl<B: Body<Data = Bytes>> Unsent<B> {
-    pub(super) fn encode(request: Request<B>) -> Result<Self, EncodeError> {
-        let (parts, body) = request.into_parts();
+    pub(super) fn encode(parts: &request::Parts, body: B) -> Result<Self, EncodeError> {
         let size = if body.is_end_stream() { BodySize::Known(0) } else { body.size_hint().into() };
         let target = match parts.extensions.get::<Target>() {
             Some(target) => target.as_bytes(),
-            None => target_of(&parts).as_bytes(),
+            None => target_of(parts).as_bytes(),
         };
         let version = if parts.version == Version::HTTP_10 { Version::HTTP_10 } else { Version::HTTP_11 };
         let head = RequestToSend {
@@ -57,12 +55,12 @@ impl<B: Body<Data = Bytes>> Unsent<B> {
         };
         let mut output = Output::default();
         let sent = encode_request(&head, output.buffer())?;
-        let upgrade = parts.headers.contains_key(UPGRADE) || parts.method == Method::CONNECT;
+        let upgrade = sent.upgrade || parts.method == Method::CONNECT;
         let body = (size != BodySize::Known(0) && sent.encoder.takes_data()).then_some(body);
         Ok(Self {
             output,
             upload: Upload::new(body, sent.encoder),
-            method: parts.method,
+            method: parts.method.clone(),
             upgrade,
             keep_alive: sent.keep_alive,
         })
@@ -70,7 +68,7 @@ impl<B: Body<Data = Bytes>> Unsent<B> {
 }
 
 /// The target that a URI stands for: a proxy's peer is an origin (RFC 9112 3.2.1).
-fn target_of(parts: &http::request::Parts) -> &str {
+fn target_of(parts: &request::Parts) -> &str {
     if parts.method == Method::CONNECT
         && let Some(authority) = parts.uri.authority()
     {

@@ -56,7 +56,7 @@ impl<I, B, K> Sending<I, B, K> {
         request.output.rewind(sent);
         std::mem::swap(&mut wire.output, &mut request.output);
         Self(State::Active(Active {
-            begun: wire.requests == 0,
+            begun: wire.requests == 0 || std::mem::take(&mut wire.looked_at),
             connection,
             keeper,
             request,
@@ -144,7 +144,7 @@ where
                     Err(error) => return Poll::Ready(Err(Error::Head(error))),
                 }
             }
-            match wire.input.poll_fill(&mut wire.io, cx) {
+            match wire.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Error::Closed)),
                 Poll::Ready(Ok(_)) => wire.count(),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::Io(error))),
@@ -174,8 +174,9 @@ where
             Some(request.upload.erase())
         };
         connection.wire.requests += 1;
-        let body = Body::new(connection, keeper, head.body, reusable, upload);
-        head.into_response(body)
+        let kind = head.body;
+        let (response, received) = head.split();
+        response.map(|()| Body::new(connection, keeper, kind, reusable, upload, received))
     }
 
     fn fail(self, error: Error) -> Failure<B, K> {

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use super::decode::take;
 use super::scan::LineEnds;
 use super::section::Section;
-use crate::marks::classify;
+use crate::names::classify;
 use crate::{BodyError, Limits, Marks};
 
 /// Reads chunked framing (RFC 9112 7.1), strictly: CRLF alone ends lines, nothing but extensions stands behind a size.

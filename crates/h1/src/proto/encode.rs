@@ -3,7 +3,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, head
 
 use super::encoder::Encoder;
 use super::write::{Given, Own, fields, put_field, status_line};
-use crate::marks::classify;
+use crate::names::classify;
 use crate::{BodySize, EncodeError, HeaderCase, Marks};
 
 /// The interim response that a client waits for before it sends its body.
@@ -58,6 +58,8 @@ pub struct Sent {
     pub encoder: Encoder,
     /// Whether the connection stays open after the body, as the peer has been told.
     pub keep_alive: bool,
+    /// Whether there is an `Upgrade` field.
+    pub upgrade: bool,
 }
 
 /// Appends a response head to `dst`, and says how its body is framed.
@@ -91,7 +93,7 @@ pub fn encode_response(head: &ResponseToSend<'_>, dst: &mut BytesMut) -> Sent {
     let tunnel = is_tunnel(head.status, head.method);
     fields(head.headers, head.extensions, Marks::NONE, dst, |given| {
         let (mut own, sent) = response_framing(head, given);
-        own.upgrade = given.marks.contains(Marks::UPGRADE);
+        own.upgrade = sent.upgrade;
         own.close = !sent.keep_alive && !tunnel;
         own.keep_alive = sent.keep_alive && head.version == Version::HTTP_10;
         own.date = head.date.filter(|_| !given.marks.contains(Marks::DATE));
@@ -105,12 +107,13 @@ fn is_tunnel(status: StatusCode, method: &Method) -> bool {
 
 fn response_framing<'a>(head: &ResponseToSend<'_>, given: &Given) -> (Own<'a>, Sent) {
     let keep_alive = head.keep_alive && !given.close;
+    let upgrade = given.marks.contains(Marks::UPGRADE);
     let own = Own::default();
     if is_tunnel(head.status, head.method) {
-        return (own, Sent { encoder: Encoder::empty(), keep_alive: false });
+        return (own, Sent { encoder: Encoder::empty(), keep_alive: false, upgrade });
     }
     if head.status == StatusCode::NO_CONTENT {
-        return (own, Sent { encoder: Encoder::empty(), keep_alive });
+        return (own, Sent { encoder: Encoder::empty(), keep_alive, upgrade });
     }
     if head.status == StatusCode::NOT_MODIFIED || *head.method == Method::HEAD {
         // No body is no size: only one that is there tells of the representation.
@@ -118,16 +121,19 @@ fn response_framing<'a>(head: &ResponseToSend<'_>, given: &Given) -> (Own<'a>, S
             BodySize::Known(length) if length > 0 => Some(length),
             _ => given.length,
         };
-        return (Own { length, ..own }, Sent { encoder: Encoder::empty(), keep_alive });
+        return (Own { length, ..own }, Sent { encoder: Encoder::empty(), keep_alive, upgrade });
     }
     match (head.body, given.length) {
-        (BodySize::Known(length), _) | (BodySize::Unknown, Some(length)) => {
-            (Own { length: Some(length), ..own }, Sent { encoder: Encoder::length(length), keep_alive })
-        }
+        (BodySize::Known(length), _) | (BodySize::Unknown, Some(length)) => (
+            Own { length: Some(length), ..own },
+            Sent { encoder: Encoder::length(length), keep_alive, upgrade },
+        ),
         (BodySize::Unknown, None) if head.version >= Version::HTTP_11 => {
-            (Own { chunked: true, ..own }, Sent { encoder: Encoder::chunked(), keep_alive })
+            (Own { chunked: true, ..own }, Sent { encoder: Encoder::chunked(), keep_alive, upgrade })
         }
-        (BodySize::Unknown, None) => (own, Sent { encoder: Encoder::until_close(), keep_alive: false }),
+        (BodySize::Unknown, None) => {
+            (own, Sent { encoder: Encoder::until_close(), keep_alive: false, upgrade })
+        }
     }
 }
 
@@ -157,8 +163,9 @@ pub fn encode_request(head: &RequestToSend<'_>, dst: &mut BytesMut) -> Result<Se
         own.close = !keep_alive;
         own.keep_alive = keep_alive && head.version == Version::HTTP_10;
         own.upgrade = given.marks.contains(Marks::UPGRADE);
+        let upgrade = own.upgrade;
         own.te = given.marks.contains(Marks::TE);
-        (own, Ok(Sent { encoder, keep_alive }))
+        (own, Ok(Sent { encoder, keep_alive, upgrade }))
     });
     if sent.is_err() {
         dst.truncate(start);

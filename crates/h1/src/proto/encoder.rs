@@ -2,7 +2,7 @@ use bytes::{BufMut, BytesMut};
 use http::HeaderMap;
 
 use super::write::put_field;
-use crate::marks::classify;
+use crate::names::classify;
 use crate::{EncodeError, HeaderCase, Marks};
 
 /// Frames a body: the caller sends its bytes, this writes what stands before and behind them. Two words, `Copy`.

@@ -37,14 +37,19 @@ pub struct RequestHead {
 impl RequestHead {
     /// The request for a service: the target as [`Target::uri`], and [`ReceivedRequest`] as its one extension.
     pub fn into_request<B>(self, body: B) -> Request<B> {
+        let (mut request, received) = self.split(body);
+        request.extensions_mut().insert(received);
+        request
+    }
+
+    /// The request, and beside it what it has no place for.
+    pub fn split<B>(self, body: B) -> (Request<B>, ReceivedRequest) {
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target.uri();
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers;
-        let received = ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw };
-        request.extensions_mut().insert(received);
-        request
+        (request, ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw })
     }
 }
 

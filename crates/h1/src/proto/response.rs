@@ -42,17 +42,24 @@ impl ResponseHead {
 
     /// The response for a caller, with [`ReceivedResponse`] as its extension, and [`Reason`] if it is not the usual one.
     pub fn into_response<B>(self, body: B) -> Response<B> {
-        let mut response = Response::new(body);
+        let (response, received) = self.split();
+        let mut response = response.map(|()| body);
+        response.extensions_mut().insert(received);
+        response
+    }
+
+    /// The response without its body, with [`Reason`] if it is not the usual one; and beside it what it has no place for.
+    pub fn split(self) -> (Response<()>, ReceivedResponse) {
+        let mut response = Response::new(());
         *response.status_mut() = self.status;
         *response.version_mut() = self.version;
         *response.headers_mut() = self.headers;
-        let received =
-            ReceivedResponse { marks: self.marks, content_length: self.content_length, raw: self.raw };
-        response.extensions_mut().insert(received);
         if let Some(reason) = self.reason {
             response.extensions_mut().insert(reason);
         }
-        response
+        let received =
+            ReceivedResponse { marks: self.marks, content_length: self.content_length, raw: self.raw };
+        (response, received)
     }
 }
 

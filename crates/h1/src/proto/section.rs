@@ -2,8 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::scan::content;
-use crate::marks::classify;
-use crate::{ConnectionOptions, HeadErrorKind, Marks};
+use crate::{ConnectionOptions, HeadErrorKind, Marks, names};
 
 /// A header section, and what of it concerns framing and the connection.
 #[derive(Debug, Default)]
@@ -32,9 +31,15 @@ impl Section {
 
     fn line(&mut self, raw: &Bytes, start: usize, end: usize) -> Result<(), HeadErrorKind> {
         let line = content(raw.get(start..end).unwrap_or_default());
-        let (colon, spelling) = colon(line).ok_or_else(|| name_error(line))?;
-        let name = HeaderName::from_bytes(line.get(..colon).unwrap_or_default());
-        let name = name.map_err(|_| name_error(line))?;
+        let colon = line.iter().position(|byte| *byte == b':').ok_or_else(|| name_error(line))?;
+        let spelled = line.get(..colon).unwrap_or_default();
+        let (name, mark) = match names::find(spelled) {
+            Some(known) => (known.name.clone(), known.mark),
+            None => {
+                self.marks |= spelling(spelled);
+                (HeaderName::from_bytes(spelled).map_err(|_| name_error(line))?, Marks::NONE)
+            }
+        };
         // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
         let (mut from, mut to) = (colon + 1, line.len());
         while let Some(b' ' | b'\t') = line.get(from) {
@@ -46,8 +51,6 @@ impl Section {
         // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
         let value = HeaderValue::from_maybe_shared(raw.slice(start + from..start + to));
         let value = value.map_err(|_| HeadErrorKind::FieldValue)?;
-        self.marks |= spelling;
-        let mark = classify(&name);
         if !mark.is_empty() {
             let around = [line.get(colon..from), line.get(to..)].map(Option::unwrap_or_default);
             self.note(mark, value.as_bytes(), around.iter().any(|blanks| blanks.contains(&b'\t')));
@@ -117,44 +120,18 @@ impl Section {
     }
 }
 
-/// Where the first colon is, and how the name before it is spelled.
-fn colon(line: &[u8]) -> Option<(usize, Marks)> {
-    let mut seen = 0;
-    for (at, byte) in line.iter().enumerate() {
-        #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
-        let class = CLASS[usize::from(*byte)];
-        if class == COLON {
-            let underscore = if seen & UNDERSCORE == 0 { Marks::NONE } else { Marks::UNDERSCORE };
-            let unusual = if seen & UNUSUAL == 0 { Marks::NONE } else { Marks::UNUSUAL_NAME };
-            return Some((at, underscore | unusual));
+/// How a name that is no usual one is spelled.
+fn spelling(name: &[u8]) -> Marks {
+    let mut marks = Marks::NONE;
+    for byte in name {
+        if *byte == b'_' {
+            marks |= Marks::UNDERSCORE;
+        } else if !byte.is_ascii_alphanumeric() && *byte != b'-' {
+            marks |= Marks::UNUSUAL_NAME;
         }
-        seen |= class;
     }
-    None
+    marks
 }
-
-const UNDERSCORE: u8 = 1;
-const UNUSUAL: u8 = 2;
-const COLON: u8 = 4;
-
-/// 0 for letters, digits and `-`.
-static CLASS: [u8; 256] = {
-    let mut classes = [UNUSUAL; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        #[expect(clippy::indexing_slicing, reason = "a byte is below 256")]
-        let class = &mut classes[byte as usize];
-        if byte.is_ascii_alphanumeric() || byte == b'-' {
-            *class = 0;
-        } else if byte == b'_' {
-            *class = UNDERSCORE;
-        } else if byte == b':' {
-            *class = COLON;
-        }
-        byte += 1;
-    }
-    classes
-};
 
 fn name_error(line: &[u8]) -> HeadErrorKind {
     match line.first() {

@@ -2,8 +2,8 @@ use bytes::{BufMut, BytesMut};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::section::content_length;
-use crate::marks::classify;
-use crate::{FieldOrder, HeaderCase, Marks, Reason};
+use crate::names::{Known, classify};
+use crate::{FieldOrder, HeaderCase, Marks, Reason, names};
 
 /// What the caller's fields say that concerns the engine; those of [`OWN`] are not written but replaced.
 #[derive(Debug, Default)]
@@ -45,12 +45,23 @@ pub(super) struct Own<'a> {
 
 impl Own<'_> {
     fn write(&self, case: HeaderCase, dst: &mut BytesMut) {
-        for name in Self::NAMES {
-            if self.has(name) {
-                put_name(name, case, dst);
-                self.put_value(name, dst);
-            }
+        if self.date.is_some() {
+            self.put(&header::DATE, case, dst);
         }
+        if self.length.is_some() {
+            self.put(&header::CONTENT_LENGTH, case, dst);
+        }
+        if self.chunked {
+            self.put(&header::TRANSFER_ENCODING, case, dst);
+        }
+        if self.close || self.keep_alive || self.upgrade || self.te {
+            self.put(&header::CONNECTION, case, dst);
+        }
+    }
+
+    fn put(&self, name: &HeaderName, case: HeaderCase, dst: &mut BytesMut) {
+        put_name(name, names::find(name.as_str().as_bytes()), case, dst);
+        self.put_value(name, dst);
     }
 
     const NAMES: [&'static HeaderName; 4] =
@@ -67,7 +78,6 @@ impl Own<'_> {
     }
 
     fn put_value(&self, name: &HeaderName, dst: &mut BytesMut) {
-        dst.put_slice(b": ");
         match *name {
             header::DATE => dst.put_slice(self.date.map_or(b"", HeaderValue::as_bytes)),
             header::CONTENT_LENGTH => {
@@ -117,14 +127,16 @@ pub(super) fn fields<'a, R>(
             headers.get_all(header::HOST).iter().for_each(|value| put_field(&header::HOST, case, value, dst));
         }
         for (name, value) in headers {
-            let mark = classify(name);
+            let known = names::find(name.as_str().as_bytes());
+            let mark = known.map_or(Marks::NONE, |known| known.mark);
             if !mark.is_empty() {
                 given.note(mark, value);
                 if OWN.any(mark) || mark == first {
                     continue;
                 }
             }
-            put_field(name, case, value, dst);
+            put_name(name, known, case, dst);
+            put_value(value, dst);
         }
         let (own, result) = decide(&given);
         own.write(case, dst);
@@ -141,12 +153,14 @@ fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own<
         if own.has(name) {
             if earlier == 0 {
                 dst.put_slice(written);
+                dst.put_slice(b": ");
                 own.put_value(name, dst);
             }
         } else if !OWN.any(classify(name))
             && let Some(value) = headers.get_all(name).iter().nth(earlier)
         {
             dst.put_slice(written);
+            dst.put_slice(b": ");
             put_value(value, dst);
         }
     }
@@ -158,24 +172,27 @@ fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own<
     }
     for name in Own::NAMES {
         if own.has(name) && listed(name) == 0 {
-            put_name(name, case, dst);
-            own.put_value(name, dst);
+            own.put(name, case, dst);
         }
     }
 }
 
 pub(super) fn put_field(name: &HeaderName, case: HeaderCase, value: &HeaderValue, dst: &mut BytesMut) {
-    put_name(name, case, dst);
+    put_name(name, names::find(name.as_str().as_bytes()), case, dst);
     put_value(value, dst);
 }
 
 fn put_value(value: &HeaderValue, dst: &mut BytesMut) {
-    dst.put_slice(b": ");
     dst.put_slice(value.as_bytes());
     dst.put_slice(b"\r\n");
 }
 
-fn put_name(name: &HeaderName, case: HeaderCase, dst: &mut BytesMut) {
+/// The name with its colon and a blank.
+fn put_name(name: &HeaderName, known: Option<&Known>, case: HeaderCase, dst: &mut BytesMut) {
+    match known {
+        Some(known) if case == HeaderCase::Title => return dst.put_slice(known.line.as_bytes()),
+        _ => {}
+    }
     let start = dst.len();
     dst.put_slice(name.as_str().as_bytes());
     if case == HeaderCase::Title {
@@ -187,13 +204,18 @@ fn put_name(name: &HeaderName, case: HeaderCase, dst: &mut BytesMut) {
             upper = *byte == b'-';
         }
     }
+    dst.put_slice(b": ");
 }
 
 pub(super) fn status_line(status: StatusCode, extensions: &Extensions, dst: &mut BytesMut) {
+    let reason = extensions.get::<Reason>();
+    if status == StatusCode::OK && reason.is_none() {
+        return dst.put_slice(b"HTTP/1.1 200 OK\r\n");
+    }
     dst.put_slice(b"HTTP/1.1 ");
     dst.put_slice(status.as_str().as_bytes());
     dst.put_u8(b' ');
-    match extensions.get::<Reason>() {
+    match reason {
         Some(reason) => dst.put_slice(reason.as_bytes()),
         None => dst.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
     }

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, Version};
@@ -74,6 +75,8 @@ impl<I, S, O> Connection<I, S, O> {
             requests: 0,
             writing: false,
             driver: None,
+            readable: None,
+            waits: false,
         };
         Self { wire, service, observer }
     }
@@ -89,10 +92,42 @@ impl<I, S, O, D> Connection<I, S, O, D> {
 
     /// Has its deadlines watched by `deadlines`, instead of a timer of its own.
     pub fn deadlines<E: Deadlines>(self, deadlines: E) -> Connection<I, S, O, E> {
-        let Wire { io, input, output, parser, config, deadlines: _, shared, requests, writing, driver } =
-            self.wire;
-        let wire = Wire { io, input, output, parser, config, deadlines, shared, requests, writing, driver };
+        let Wire {
+            io,
+            input,
+            output,
+            parser,
+            config,
+            shared,
+            requests,
+            writing,
+            driver,
+            readable,
+            waits,
+            ..
+        } = self.wire;
+        let wire = Wire {
+            io,
+            input,
+            output,
+            parser,
+            config,
+            deadlines,
+            shared,
+            requests,
+            writing,
+            driver,
+            readable,
+            waits,
+        };
         Connection { wire, service: self.service, observer: self.observer }
+    }
+
+    /// Asks the stream whether there is anything to read before a buffer is got for it, where nothing is expected: what runtimes
+    /// can tell of a socket. Ready is always a right answer; pending must wake the task.
+    pub fn readable(mut self, readable: fn(&I, &mut std::task::Context<'_>) -> Poll<()>) -> Self {
+        self.wire.readable = Some(readable);
+        self
     }
 
     /// Speaks to the connection while it runs.
@@ -124,6 +159,7 @@ where
             }
             // Between two requests nothing is held.
             wire.input.rest();
+            wire.waits = false;
             wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
         };
         if let After::Close { linger } = after {
@@ -153,13 +189,14 @@ where
     wire.requests += 1;
     let mut flight = Flight::new(observer, Exchange::new(wire.requests, &head, wire.output.sent()));
     let exchange = &mut flight.exchange;
-    let request = exchange.request(head, wire.input.bytes(), &wire.config.limits, &wire.shared);
+    let (request, received) = exchange.request(head, wire.input.bytes(), &wire.config.limits, &wire.shared);
     wire.shared.open.store(exchange.number, Ordering::Release);
     let context = Context {
         shared: Arc::clone(&wire.shared),
         number: exchange.number,
         interim: exchange.version >= Version::HTTP_11,
         upgrade: exchange.upgrade,
+        received,
     };
     let served = {
         let mut future = pin!(service.call(request, context));
@@ -280,7 +317,7 @@ impl<I, S, O, D> fmt::Debug for Connection<I, S, O, D> {
 
 #[cfg(test)]
 mod tests {
-    use std::task::{Context as Cx, Poll, Waker};
+    use std::task::{Context as Cx, Waker};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

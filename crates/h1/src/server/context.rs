@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::handle::{Handle, Shared};
 use super::{Interim, OnUpgrade};
+use crate::ReceivedRequest;
 
 /// What a service may ask of the connection that the request came on. Nothing is allocated until it asks.
 #[derive(Clone)]
@@ -13,6 +14,7 @@ pub struct Context {
     pub(super) number: u64,
     pub(super) interim: bool,
     pub(super) upgrade: bool,
+    pub(super) received: ReceivedRequest,
 }
 
 impl Context {
@@ -20,6 +22,18 @@ impl Context {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.number
+    }
+
+    /// The exact target, and the raw head.
+    #[must_use]
+    pub fn received(&self) -> &ReceivedRequest {
+        &self.received
+    }
+
+    /// The exact target, and the raw head.
+    #[must_use]
+    pub fn into_received(self) -> ReceivedRequest {
+        self.received
     }
 
     /// Sends interim responses. `None` to a client of HTTP/1.0, which knows none.

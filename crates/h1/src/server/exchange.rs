@@ -11,7 +11,7 @@ use super::handle::Shared;
 use super::observer::End;
 use crate::io::{Begun, Stop, begin};
 use crate::proto::{Decoder, RequestHead};
-use crate::{BodyKind, Limits, Marks};
+use crate::{BodyKind, Limits, Marks, ReceivedRequest};
 
 /// One request and its response.
 pub(super) struct Exchange {
@@ -100,13 +100,13 @@ impl Exchange {
         buffer: &mut BytesMut,
         limits: &Limits,
         shared: &Arc<Shared>,
-    ) -> Request<RequestBody> {
+    ) -> (Request<RequestBody>, ReceivedRequest) {
         let kind = head.body;
         let body = match kind {
             BodyKind::Length(_) | BodyKind::Chunked => self.body(Decoder::new(kind), buffer, limits, shared),
             _ => RequestBody::empty(),
         };
-        head.into_request(body)
+        head.split(body)
     }
 
     fn body(

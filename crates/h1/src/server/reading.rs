@@ -1,7 +1,8 @@
 //! Reading: heads while no request is served, pieces of its body while one is.
 
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -28,6 +29,10 @@ pub(super) struct Wire<I, D> {
     pub(super) writing: bool,
     /// Whom `shared` wakes.
     pub(super) driver: Option<Waker>,
+    /// Tells without a buffer whether there is anything to read.
+    pub(super) readable: Option<fn(&I, &mut Context<'_>) -> Poll<()>>,
+    /// Whether the last look found nothing, so that this task was woken because there is something, as a rule.
+    pub(super) waits: bool,
 }
 
 /// What came instead of silence.
@@ -46,6 +51,20 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
             self.driver = Some(cx.waker().clone());
             self.shared.driven_by(cx.waker());
         }
+    }
+
+    /// Reads once, as [`Input::poll_fill`]. Where nothing is expected, no buffer is got before there is something.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let expected = std::mem::replace(&mut self.waits, true);
+        if let Some(readable) = self.readable
+            && !expected
+            && !self.input.has_ended()
+        {
+            ready!(readable(&self.io, cx));
+        }
+        let filled = self.input.poll_fill(&mut self.io, cx);
+        self.waits = filled.is_pending();
+        filled
     }
 
     /// Waits for the next request head.
@@ -69,7 +88,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                 }
             }
             let idle = self.parser.is_idle(self.input.bytes());
-            match self.input.poll_fill(&mut self.io, cx) {
+            match self.poll_fill(cx) {
                 Poll::Ready(Ok(n)) if n > 0 => {
                     if idle {
                         self.head_begins(observer);
@@ -137,7 +156,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                     self.output.recycle();
                 }
             }
-            let fault = match self.input.poll_fill(&mut self.io, cx) {
+            let fault = match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) => incoming.decoder.eof().err().map(RequestBodyError::from),
                 Poll::Ready(Ok(_)) => None,
                 Poll::Ready(Err(error)) => Some(RequestBodyError::Io(error)),

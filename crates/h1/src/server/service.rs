@@ -21,7 +21,7 @@ pub trait Service: Send + Sync {
     /// The connection is closed without an answer (nginx: `return 444`).
     type Error: Send;
 
-    /// Serves one request. Its extensions hold [`ReceivedRequest`](crate::ReceivedRequest): the exact target and the raw head.
+    /// Serves one request. The exact target and the raw head are in its [context](Context::received).
     fn call(
         &self,
         request: Request<RequestBody>,

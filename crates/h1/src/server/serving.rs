@@ -58,7 +58,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
     /// Ready when the client has left. Reads a little ahead to learn of it.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         while self.input.len() < START {
-            match self.input.poll_fill(&mut self.io, cx) {
+            match self.poll_fill(cx) {
                 Poll::Ready(Ok(0)) if self.config.half_close => return Poll::Pending,
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::ClientGone),
                 Poll::Ready(Ok(_)) => {}

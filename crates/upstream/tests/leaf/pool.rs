@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use http_body::Body as _;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
@@ -67,17 +68,17 @@ async fn it_is_back_before_a_small_response_is_passed_on() {
     }
 }
 
+/// So many requests at once, each on a connection of its own.
+async fn at_once(fixture: &Fixture, requests: usize) {
+    let all = (0..requests).map(|_| async { read(fixture.send(get("/")).await.unwrap()).await.unwrap() });
+    join_all(all).await;
+}
+
 #[tokio::test]
 async fn no_more_idle_than_configured() {
     for (limit, kept) in [(0, 0), (1, 1), (2, 2), (9, 3)] {
         let fixture = fixture(Keepalive::new().connections(limit));
-        let mut responses = Vec::new();
-        for _ in 0..3 {
-            responses.push(fixture.send(get("/")).await.unwrap());
-        }
-        for response in responses {
-            read(response).await.unwrap();
-        }
+        at_once(&fixture, 3).await;
         assert_eq!(fixture.pool.idle(), kept);
         fixture.raw.wait_closed(3 - kept).await;
     }
@@ -191,13 +192,7 @@ async fn many_idle_connections_are_all_watched() {
         let plan = Plan::new().answer(|_| OK);
         if n % 2 == 0 { plan.wait(&closing).close() } else { plan.hang() }
     });
-    let mut responses = Vec::new();
-    for _ in 0..300 {
-        responses.push(fixture.send(get("/")).await.unwrap());
-    }
-    for response in responses {
-        read(response).await.unwrap();
-    }
+    at_once(&fixture, 300).await;
     assert_eq!(fixture.pool.idle(), 300);
     close.open();
     fixture.idle(150).await;

@@ -138,7 +138,7 @@ pub(crate) fn exchange() -> Exchange {
         method: Method::GET,
         target: "/".into(),
         version: Version::HTTP_11,
-        headers: HeaderMap::new(),
+        headers: HeaderMap::new().into(),
         bytes: 18,
     };
     Exchange::new(connection, 1, Instant::now(), head)

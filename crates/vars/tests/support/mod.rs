@@ -24,8 +24,13 @@ pub(crate) fn request(target: &'static str, fields: &[(&str, &str)]) -> Exchange
 /// `GET target` with these fields, as the third request of a connection.
 pub(crate) fn on(connection: Connection, target: &'static str, fields: &[(&str, &str)]) -> Exchange {
     let headers = headers(fields);
-    let head =
-        Head { method: Method::GET, target: target.into(), version: Version::HTTP_11, headers, bytes: 100 };
+    let head = Head {
+        method: Method::GET,
+        target: target.into(),
+        version: Version::HTTP_11,
+        headers: headers.into(),
+        bytes: 100,
+    };
     Exchange::new(Arc::new(connection), 3, Instant::now(), head)
 }
 

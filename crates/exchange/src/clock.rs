@@ -1,0 +1,65 @@
+//! One reading of the clock for all that happens at once.
+
+use std::cell::Cell;
+
+use tokio::time::Instant;
+
+#[derive(Clone, Copy)]
+enum Hand {
+    Moves,
+    /// It stops where it is when it is looked at.
+    Stops,
+    Stands(Instant),
+}
+
+thread_local! {
+    static HAND: Cell<Hand> = const { Cell::new(Hand::Moves) };
+}
+
+/// The time; within [`hold`] that of the first look.
+#[must_use]
+pub fn now() -> Instant {
+    HAND.with(|hand| match hand.get() {
+        Hand::Moves => Instant::now(),
+        Hand::Stands(at) => at,
+        Hand::Stops => {
+            let at = Instant::now();
+            hand.set(Hand::Stands(at));
+            at
+        }
+    })
+}
+
+/// Runs `task`, one poll of a task, during which the clock stands still from the first look at it: the facts of an exchange are a
+/// few, and reading the clock costs more than recording them. As in nginx, whose time is that of its loop.
+pub fn hold<T>(task: impl FnOnce() -> T) -> T {
+    let _release = Release(HAND.replace(Hand::Stops));
+    task()
+}
+
+/// Lets the clock go on as before, also when the task panics.
+struct Release(Hand);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        HAND.set(self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_stands_while_it_is_held_and_moves_after() {
+        let before = now();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let (first, second) = hold(|| (now(), now()));
+        assert_eq!((first, second), (before + Duration::from_secs(1), first));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(now(), first + Duration::from_secs(1));
+        assert_eq!(hold(now), now());
+    }
+}

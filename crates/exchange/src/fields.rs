@@ -1,0 +1,171 @@
+//! The fields of the client's head, as they came.
+
+use std::ops::Deref;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The fields of a head as they came: a map, or the bytes of the head, of which a map is made only when somebody asks for one.
+///
+/// It is one [`HeaderMap`] for whoever looks ([`Deref`]); [`value`](Self::value) and [`values`](Self::values) find a field without
+/// making it.
+///
+/// ```
+/// use http::header::{ACCEPT, HOST};
+/// use propylon_exchange::Fields;
+///
+/// let fields = Fields::raw("GET / HTTP/1.1\r\nhost: a\r\nAccept: b\r\naccept:\tc \r\n\r\n".into());
+/// assert_eq!(fields.value(&HOST), Some(&b"a"[..]));
+/// assert_eq!(fields.values(&ACCEPT).collect::<Vec<_>>(), [b"b", b"c"]);
+/// assert_eq!(fields.len(), 3); // of the map
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fields(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    Map(HeaderMap),
+    Raw { head: Bytes, map: OnceLock<HeaderMap> },
+}
+
+impl Fields {
+    /// The fields of a head whose lines have been judged: a line without a valid name is none of the map's.
+    #[must_use]
+    pub fn raw(head: Bytes) -> Self {
+        Self(Source::Raw { head, map: OnceLock::new() })
+    }
+
+    /// The first value of that name.
+    #[must_use]
+    pub fn value(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.values(name).next()
+    }
+
+    /// All values of that name, in order.
+    pub fn values<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+        let (map, mut rest) = match &self.0 {
+            Source::Map(map) => (Some(map.get_all(name)), &[][..]),
+            Source::Raw { head, .. } => (None, after_line(head)),
+        };
+        let name = name.as_str().as_bytes();
+        let mut map = map.into_iter().flatten();
+        std::iter::from_fn(move || {
+            while !rest.is_empty() {
+                let line = rest;
+                rest = after_line(line);
+                // Nearly every other field has no colon there.
+                if line.get(name.len()) == Some(&b':')
+                    && let Some((found, value)) = line.split_at_checked(name.len())
+                    && found.eq_ignore_ascii_case(name)
+                {
+                    let end = value.len() - rest.len();
+                    return Some(trim(value.get(1..end).unwrap_or_default()));
+                }
+            }
+            map.next().map(HeaderValue::as_bytes)
+        })
+    }
+
+    /// The names of all lines, spelled as they came.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        let (map, head) = match &self.0 {
+            Source::Map(map) => (Some(map.keys()), None),
+            Source::Raw { head, .. } => (None, Some(lines(head))),
+        };
+        let raw = head.into_iter().flatten().filter_map(|line| line.split(|byte| *byte == b':').next());
+        map.into_iter().flatten().map(|name| name.as_str().as_bytes()).chain(raw)
+    }
+}
+
+impl Deref for Fields {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        match &self.0 {
+            Source::Map(map) => map,
+            Source::Raw { head, map } => map.get_or_init(|| map_of(head)),
+        }
+    }
+}
+
+impl From<HeaderMap> for Fields {
+    fn from(map: HeaderMap) -> Self {
+        Self(Source::Map(map))
+    }
+}
+
+/// What is behind the first line of `text`.
+fn after_line(text: &[u8]) -> &[u8] {
+    memchr::memchr(b'\n', text).and_then(|end| text.get(end + 1..)).unwrap_or_default()
+}
+
+/// The lines behind the first, without their ends.
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = None;
+    memchr::memchr_iter(b'\n', head).filter_map(move |end| {
+        let line = head.get(start.replace(end + 1)?..end)?;
+        Some(line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty())
+    })
+}
+
+/// Without the blanks around it, and the line's end.
+fn trim(mut value: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = value {
+        value = rest;
+    }
+    while let [rest @ .., b' ' | b'\t' | b'\r' | b'\n'] = value {
+        value = rest;
+    }
+    value
+}
+
+fn map_of(head: &Bytes) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for line in lines(head) {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, rest) = line.split_at(colon);
+        let value = trim(rest.get(1..).unwrap_or_default());
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_maybe_shared(head.slice_ref(value)))
+        {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{ACCEPT, HOST, REFERER};
+
+    use super::*;
+
+    #[test]
+    fn bytes_and_their_map_say_the_same() {
+        for head in [
+            "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\nHOST:a\nAccept: \n\n",
+            "GET / HTTP/1.1\r\nAccept: x\r\nHost:  a \t\r\nAccept: y z\r\nX_a: 1\r\nAcceptt: no\r\nAccep: no\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+        ] {
+            let raw = Fields::raw(head.into());
+            let map = Fields::from(HeaderMap::clone(&raw));
+            for name in [HOST, ACCEPT, REFERER, HeaderName::from_static("x_a")] {
+                assert_eq!(
+                    raw.values(&name).collect::<Vec<_>>(),
+                    map.values(&name).collect::<Vec<_>>(),
+                    "{head} {name}"
+                );
+                assert_eq!(raw.value(&name), raw.get(&name).map(HeaderValue::as_bytes), "{head} {name}");
+            }
+            let lower = |names: &mut dyn Iterator<Item = &[u8]>| {
+                let mut names: Vec<_> = names.map(<[u8]>::to_ascii_lowercase).collect();
+                names.sort();
+                names.dedup();
+                names
+            };
+            assert_eq!(lower(&mut raw.names()), lower(&mut map.names()), "{head}");
+        }
+    }
+}

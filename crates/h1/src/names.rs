@@ -1,0 +1,263 @@
+//! Names that are met in nearly every head, found without hashing letter by letter.
+
+use http::HeaderName;
+
+use crate::Marks;
+
+/// A name with what is known of it.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) name: HeaderName,
+    lower: &'static str,
+    /// As it begins a line: in title case, with the colon and a blank.
+    pub(crate) line: &'static str,
+    pub(crate) mark: Marks,
+}
+
+/// What is known of a name, in whatever case it is spelled.
+#[inline]
+pub(crate) fn find(name: &[u8]) -> Option<&'static Known> {
+    let slot = SLOTS.get(slot(name)?)?;
+    let known = KNOWN.get(usize::from(*slot))?;
+    is_same(name, known.lower.as_bytes()).then_some(known)
+}
+
+/// The mark of a field's name, [`Marks::NONE`] for most.
+#[inline]
+pub(crate) fn classify(name: &HeaderName) -> Marks {
+    find(name.as_str().as_bytes()).map_or(Marks::NONE, |known| known.mark)
+}
+
+const BITS: u32 = 9;
+
+/// Where a name is, if it is known: by its length and three of its letters. The multiplier is one that gives each known name a
+/// place of its own, which the compiler proves (see [`SLOTS`]).
+const fn slot(name: &[u8]) -> Option<usize> {
+    const SPREAD: u32 = 0xa593_8e65;
+    const CASE: u8 = 0x20;
+    let [first, .., last] = name else { return None };
+    let [length, ..] = name.len().to_le_bytes();
+    let third = match name.split_at_checked(name.len() * 3 / 4) {
+        Some((_, [third, ..])) => *third,
+        _ => 0,
+    };
+    let key = u32::from_le_bytes([length, *first | CASE, *last | CASE, third | CASE]);
+    Some((key.wrapping_mul(SPREAD) >> (u32::BITS - BITS)) as usize)
+}
+
+/// Whether `name` is `lower`, whatever its case: eight letters at a time.
+#[inline]
+fn is_same(name: &[u8], lower: &[u8]) -> bool {
+    if name.len() != lower.len() {
+        return false;
+    }
+    if let (Some(first), Some(lower_first), Some(last), Some(lower_last)) =
+        (name.first_chunk::<8>(), lower.first_chunk::<8>(), name.last_chunk::<8>(), lower.last_chunk::<8>())
+    {
+        let ends = differ(*first, *lower_first) | differ(*last, *lower_last);
+        return ends == 0 && (name.len() <= 16 || is_same_inside(name, lower));
+    }
+    let widened = |text: &[u8]| match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some([a, b, c, d]), Some([e, f, g, h])) => [*a, *b, *c, *d, *e, *f, *g, *h],
+        _ => match text {
+            [a, b, c] => [*a, *b, *c, 0, 0, 0, 0, 0],
+            [a, b] => [*a, *b, 0, 0, 0, 0, 0, 0],
+            _ => [0; 8],
+        },
+    };
+    differ(widened(name), widened(lower)) == 0
+}
+
+/// The same of what is between the first and the last eight letters, and more.
+fn is_same_inside(name: &[u8], lower: &[u8]) -> bool {
+    let (name, _) = name.as_chunks::<8>();
+    let (lower, _) = lower.as_chunks::<8>();
+    name.iter().zip(lower).all(|(a, b)| differ(*a, *b) == 0)
+}
+
+/// The bits in which they differ, other than the case of letters. Known names have letters, digits and `-`: only letters have
+/// the bit 0x40.
+#[inline]
+fn differ(name: [u8; 8], lower: [u8; 8]) -> u64 {
+    const LETTER: u64 = 0x4040_4040_4040_4040;
+    let lower = u64::from_le_bytes(lower);
+    (u64::from_le_bytes(name) ^ lower) & !((lower & LETTER) >> 1)
+}
+
+/// No name.
+const NONE: u8 = u8::MAX;
+
+/// The place of each known name in [`KNOWN`].
+static SLOTS: [u8; 1 << BITS] = {
+    let mut slots = [NONE; 1 << BITS];
+    let mut at = 0;
+    while at < LOWER.len() {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        let name = LOWER[at].as_bytes();
+        if let Some(slot) = slot(name) {
+            #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+            let place = &mut slots[slot];
+            assert!(*place == NONE, "two names in one place");
+            let [low, ..] = at.to_le_bytes();
+            *place = low;
+        }
+        at += 1;
+    }
+    slots
+};
+
+macro_rules! known {
+    ($($lower:literal $title:literal $mark:ident;)*) => {
+        const LOWER: &[&str] = &[$($lower,)*];
+        static KNOWN: [Known; LOWER.len()] = [$(Known {
+            name: HeaderName::from_static($lower),
+            lower: $lower,
+            line: concat!($title, ": "),
+            mark: Marks::$mark,
+        },)*];
+    };
+}
+
+#[rustfmt::skip]
+known! {
+    "accept" "Accept" NONE;
+    "accept-charset" "Accept-Charset" NONE;
+    "accept-encoding" "Accept-Encoding" NONE;
+    "accept-language" "Accept-Language" NONE;
+    "accept-ranges" "Accept-Ranges" NONE;
+    "access-control-allow-credentials" "Access-Control-Allow-Credentials" NONE;
+    "access-control-allow-headers" "Access-Control-Allow-Headers" NONE;
+    "access-control-allow-methods" "Access-Control-Allow-Methods" NONE;
+    "access-control-allow-origin" "Access-Control-Allow-Origin" NONE;
+    "access-control-expose-headers" "Access-Control-Expose-Headers" NONE;
+    "access-control-max-age" "Access-Control-Max-Age" NONE;
+    "access-control-request-headers" "Access-Control-Request-Headers" NONE;
+    "access-control-request-method" "Access-Control-Request-Method" NONE;
+    "age" "Age" NONE;
+    "allow" "Allow" NONE;
+    "alt-svc" "Alt-Svc" NONE;
+    "authorization" "Authorization" NONE;
+    "cache-control" "Cache-Control" NONE;
+    "connection" "Connection" CONNECTION;
+    "content-disposition" "Content-Disposition" NONE;
+    "content-encoding" "Content-Encoding" NONE;
+    "content-language" "Content-Language" NONE;
+    "content-length" "Content-Length" CONTENT_LENGTH;
+    "content-location" "Content-Location" NONE;
+    "content-range" "Content-Range" NONE;
+    "content-security-policy" "Content-Security-Policy" NONE;
+    "content-type" "Content-Type" NONE;
+    "cookie" "Cookie" NONE;
+    "date" "Date" DATE;
+    "dnt" "Dnt" NONE;
+    "etag" "Etag" NONE;
+    "expect" "Expect" EXPECT;
+    "expires" "Expires" NONE;
+    "forwarded" "Forwarded" NONE;
+    "from" "From" NONE;
+    "host" "Host" HOST;
+    "http2-settings" "Http2-Settings" HTTP2_SETTINGS;
+    "if-match" "If-Match" NONE;
+    "if-modified-since" "If-Modified-Since" NONE;
+    "if-none-match" "If-None-Match" NONE;
+    "if-range" "If-Range" NONE;
+    "if-unmodified-since" "If-Unmodified-Since" NONE;
+    "keep-alive" "Keep-Alive" KEEP_ALIVE;
+    "last-modified" "Last-Modified" NONE;
+    "link" "Link" NONE;
+    "location" "Location" NONE;
+    "origin" "Origin" NONE;
+    "pragma" "Pragma" NONE;
+    "priority" "Priority" NONE;
+    "proxy-authenticate" "Proxy-Authenticate" PROXY_AUTH;
+    "proxy-authorization" "Proxy-Authorization" PROXY_AUTH;
+    "proxy-connection" "Proxy-Connection" PROXY_CONNECTION;
+    "range" "Range" NONE;
+    "referer" "Referer" NONE;
+    "referrer-policy" "Referrer-Policy" NONE;
+    "refresh" "Refresh" NONE;
+    "retry-after" "Retry-After" NONE;
+    "sec-ch-ua" "Sec-Ch-Ua" NONE;
+    "sec-ch-ua-mobile" "Sec-Ch-Ua-Mobile" NONE;
+    "sec-ch-ua-platform" "Sec-Ch-Ua-Platform" NONE;
+    "sec-fetch-dest" "Sec-Fetch-Dest" NONE;
+    "sec-fetch-mode" "Sec-Fetch-Mode" NONE;
+    "sec-fetch-site" "Sec-Fetch-Site" NONE;
+    "sec-fetch-user" "Sec-Fetch-User" NONE;
+    "sec-websocket-accept" "Sec-Websocket-Accept" NONE;
+    "sec-websocket-extensions" "Sec-Websocket-Extensions" NONE;
+    "sec-websocket-key" "Sec-Websocket-Key" NONE;
+    "sec-websocket-protocol" "Sec-Websocket-Protocol" NONE;
+    "sec-websocket-version" "Sec-Websocket-Version" NONE;
+    "server" "Server" NONE;
+    "set-cookie" "Set-Cookie" NONE;
+    "strict-transport-security" "Strict-Transport-Security" NONE;
+    "te" "Te" TE;
+    "traceparent" "Traceparent" NONE;
+    "trailer" "Trailer" TRAILER;
+    "transfer-encoding" "Transfer-Encoding" TRANSFER_ENCODING;
+    "upgrade" "Upgrade" UPGRADE;
+    "upgrade-insecure-requests" "Upgrade-Insecure-Requests" NONE;
+    "user-agent" "User-Agent" NONE;
+    "vary" "Vary" NONE;
+    "via" "Via" NONE;
+    "warning" "Warning" NONE;
+    "www-authenticate" "Www-Authenticate" NONE;
+    "x-content-type-options" "X-Content-Type-Options" NONE;
+    "x-forwarded-for" "X-Forwarded-For" NONE;
+    "x-forwarded-host" "X-Forwarded-Host" NONE;
+    "x-forwarded-port" "X-Forwarded-Port" NONE;
+    "x-forwarded-proto" "X-Forwarded-Proto" NONE;
+    "x-frame-options" "X-Frame-Options" NONE;
+    "x-powered-by" "X-Powered-By" NONE;
+    "x-real-ip" "X-Real-Ip" NONE;
+    "x-request-id" "X-Request-Id" NONE;
+    "x-requested-with" "X-Requested-With" NONE;
+    "x-xss-protection" "X-Xss-Protection" NONE;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_name_is_found_in_any_case_and_no_other() {
+        for known in &KNOWN {
+            let upper = known.lower.to_ascii_uppercase();
+            for spelled in [known.lower, &upper, known.line.trim_end_matches(": ")] {
+                let found = find(spelled.as_bytes()).map(|found| found.name.clone());
+                assert_eq!(found.as_ref(), Some(&known.name), "{spelled}");
+            }
+            assert_eq!(known.name.as_str(), known.lower);
+            assert_eq!(known.line.to_ascii_lowercase(), format!("{}: ", known.lower));
+            // Any other byte in any place makes it another name.
+            for at in 0..known.lower.len() {
+                for byte in 0..=u8::MAX {
+                    let mut other = known.lower.as_bytes().to_vec();
+                    other[at] = byte;
+                    let same = other.eq_ignore_ascii_case(known.lower.as_bytes());
+                    let found = find(&other).is_some_and(|found| found.lower == known.lower);
+                    assert_eq!(found, same, "{}", other.escape_ascii());
+                }
+            }
+        }
+        for unknown in ["", "a", "hos", "hostt", "x-custom", "x_forwarded_for"] {
+            assert!(find(unknown.as_bytes()).is_none(), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn framing_fields_are_marked() {
+        for (name, mark) in [
+            ("te", Marks::TE),
+            ("host", Marks::HOST),
+            ("content-length", Marks::CONTENT_LENGTH),
+            ("transfer-encoding", Marks::TRANSFER_ENCODING),
+            ("http2-settings", Marks::HTTP2_SETTINGS),
+            ("x-request-id", Marks::NONE),
+            ("x-other", Marks::NONE),
+        ] {
+            assert!(classify(&HeaderName::from_static(name)) == mark, "{name}");
+        }
+    }
+}
