@@ -1,6 +1,7 @@
 //! What a worker routes by: listeners, servers and locations, each with its stack, built from one configuration.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -82,8 +83,6 @@ pub(crate) struct Redirects {
     port: bool,
     /// The server's name, where it goes into redirects instead of the client's `Host`.
     server_name: Option<Arc<str>>,
-    /// What stands for `Host` where there is none (HTTP/1.0).
-    fallback_name: Arc<str>,
 }
 
 impl Router {
@@ -162,7 +161,9 @@ impl Listener {
 
 impl Server {
     fn build(server: &config::Server, upstreams: &mut Upstreams<'_>) -> Result<Self, BuildError> {
-        let name: Arc<str> = server.names.first().map(|name| name.value.as_str()).unwrap_or_default().into();
+        let name = server.names.first().map(|name| name.value.as_str()).unwrap_or_default();
+        // `.example.com` is called `example.com`, as in nginx.
+        let name: Arc<str> = name.strip_prefix('.').unwrap_or(name).into();
         let site = route::Site {
             face: Face::new(&server.settings),
             types: route::types(&server.settings.files),
@@ -246,7 +247,6 @@ impl Redirects {
             absolute: settings.absolute_redirect,
             port: settings.port_in_redirect,
             server_name: settings.server_name_in_redirect.then(|| name.clone()),
-            fallback_name: name.clone(),
         }
     }
 
@@ -255,10 +255,16 @@ impl Redirects {
         if !self.absolute {
             return Bytes::copy_from_slice(path);
         }
+        // Without a Host (HTTP/1.0) the address that the client came to is all that is known.
+        let local = match exchange.connection().local.as_ip() {
+            Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+            Some(IpAddr::V4(ip)) => ip.to_string(),
+            None => String::new(),
+        };
         let host = match (&self.server_name, exchange.host()) {
             (Some(name), _) => name.as_bytes(),
             (None, Some(host)) => host,
-            (None, None) => self.fallback_name.as_bytes(),
+            (None, None) => local.as_bytes(),
         };
         let connection = exchange.connection();
         let (scheme, usual) = if connection.tls.is_some() { ("https://", 443) } else { ("http://", 80) };
