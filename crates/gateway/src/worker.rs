@@ -28,6 +28,9 @@ use crate::upstreams::{Kept, Upstreams};
 /// How long accepting pauses when the process or the machine has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// Threads of a worker for temporary files: a disk is not quicker with more, and each takes memory.
+const BLOCKING_THREADS: usize = 16;
+
 /// What a worker is told.
 enum Command {
     /// Build a router of this, and keep it ready.
@@ -83,7 +86,10 @@ impl Handle {
     pub(crate) fn spawn(index: usize, runtime: Arc<Runtime>, first: Option<InWorker>) -> io::Result<Self> {
         let (commands, inbox) = mpsc::channel(4);
         let (ending, ended) = oneshot::channel();
-        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build()?;
         let (begun, beginning) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             let done = first.map_or(Ok(()), |first| first());

@@ -58,11 +58,13 @@ impl Settings {
 
     /// How much is best read at once: what the upstream's and the client's connection hold of it is part of the total.
     pub(crate) fn read(&self) -> usize {
-        (self.total() / 4).clamp(READ.0, READ.1)
+        ((self.total() - self.busy()) / 4).clamp(READ.0, READ.1)
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
-        let elsewhere = self.busy() + 2 * self.read();
+        // What is on its way to the client and the piece that went beyond that, the piece that goes beyond the share, and the
+        // one that is being read.
+        let elsewhere = self.busy() + 3 * self.read();
         Bounds {
             total: self.total(),
             share: self.total().saturating_sub(elsewhere).max(self.size),
@@ -86,9 +88,9 @@ mod tests {
 
     #[test]
     fn the_parts_make_the_whole() {
-        check(8, 16 << 10, (128 << 10, 32 << 10, 32 << 10, 32 << 10));
-        check(8, 4 << 10, (32 << 10, 8 << 10, 8 << 10, 8 << 10));
-        check(64, 64 << 10, (4 << 20, 128 << 10, 256 << 10, (4 << 20) - (640 << 10)));
+        check(8, 16 << 10, (128 << 10, 32 << 10, 24 << 10, 24 << 10));
+        check(8, 4 << 10, (32 << 10, 8 << 10, 8 << 10, 4 << 10));
+        check(64, 64 << 10, (4 << 20, 128 << 10, 256 << 10, (4 << 20) - (896 << 10)));
         check(2, 4 << 10, (8 << 10, 4 << 10, 8 << 10, 4 << 10));
         check(2, 1, (2, 1, 8 << 10, 1));
     }
