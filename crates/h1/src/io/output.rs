@@ -55,7 +55,8 @@ impl Output {
             self.buffer().extend_from_slice(&data);
             return;
         }
-        let unqueued = self.buffer.len() - self.queued;
+        // What is behind the queue may be sent in part.
+        let unqueued = self.buffer.len() - self.queued.max(self.at);
         if unqueued > 0 {
             self.queue.push_back(Chunk::Buffer(unqueued));
             self.queued = self.buffer.len();
@@ -233,6 +234,28 @@ mod tests {
             check(&[("", 9_000), ("", 9_000)], step).await;
             check(&[("x", 9_000); 40], step).await;
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_of_the_buffer_is_not_sent_again() {
+        let mut output = Output::default();
+        let mut expected = vec![b'a'; 5000];
+        output.buffer().extend_from_slice(&expected);
+        let (mut near, mut far) = tokio::io::duplex(1000);
+        let polled = poll_fn(|cx| Poll::Ready(output.poll_write(&mut near, cx))).await;
+        assert!(polled.is_pending() && output.pending() == 4000);
+        output.push(vec![b'b'; 9000].into());
+        output.buffer().extend_from_slice(b"tail");
+        expected.extend(vec![b'b'; 9000]);
+        expected.extend(b"tail");
+        let reader = tokio::spawn(async move {
+            let mut got = Vec::new();
+            far.read_to_end(&mut got).await.map(|_| got)
+        });
+        poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
+        assert_eq!((output.pending(), output.sent()), (0, expected.len() as u64));
+        drop(near);
+        assert!(reader.await.unwrap().unwrap() == expected);
     }
 
     #[test]
