@@ -269,7 +269,7 @@ fn an_upstream_is_verified() {
     assert_eq!(upstream.get("/careless/"), ok(" . 1 NONE GET"), "nginx's default: anybody, and no name told");
     for (path, reason) in [
         ("/expired/", "(10:certificate has expired)"),
-        ("/stranger/", "(20:unable to get local issuer certificate)"),
+        ("/stranger/", "(21:unable to verify the first certificate)"),
         ("/deep/", "(22:certificate chain too long)"),
         ("/revoked/", "(23:certificate revoked)"),
         ("/name/", "does not match \"b.test\""),

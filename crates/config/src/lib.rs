@@ -136,6 +136,6 @@ pub use crate::settings::Settings;
 pub use crate::source::{MadeFrom, Source, Span, Spanned};
 pub use crate::syslog::{Syslog, SyslogServer};
 pub use crate::timeout::Timeout;
-pub use crate::tls::{Certificate, Tls};
+pub use crate::tls::{Certificate, CertificateCache, Tls, VerifyClient};
 pub use crate::units::{UnitError, duration, size};
 pub use crate::upstream::{Bind, Transport, UpstreamTls, UpstreamVersion};

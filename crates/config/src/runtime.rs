@@ -28,6 +28,8 @@ pub struct Runtime {
     pub reuseport: bool,
     /// The HTTP/1 engine.
     pub http1: Http1,
+    /// How often it is looked whether files of certificates have changed; `None`: never.
+    pub certificate_check: Option<Duration>,
 }
 
 /// How many workers run.
@@ -112,6 +114,14 @@ pub(crate) const TABLE: Table = Table {
             nginx: "",
             doc: "The HTTP/1 engine: Propylon's own, or hyper's to compare with.",
         },
+        Key {
+            name: "certificate_check",
+            kind: Kind::Duration { zero: true },
+            need: Need::Default("\"10s\""),
+            nginx: "",
+            doc: "How often it is looked whether files of certificates, keys and revocation lists have changed, to read them \
+                  anew; \"0\": only with a reload.",
+        },
     ],
     unbuilt: &[],
 };
@@ -133,6 +143,7 @@ impl Runtime {
                 Some("hyper") => Http1::Hyper,
                 _ => Http1::H1,
             },
+            certificate_check: Some(scope.duration("certificate_check")).filter(|every| !every.is_zero()),
         }
     }
 }

@@ -179,7 +179,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
 }
 
 fn check_tls(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
-    for listen in listens.iter().filter(|listen| listen.tls && tls.certificates.is_empty()) {
+    for listen in
+        listens.iter().filter(|listen| listen.tls && tls.certificates.is_empty() && !tls.reject_handshake)
+    {
         cx.push(
             Diagnostic::error(listen.span, "there is no certificate for TLS here")
                 .label("expected `tls.certificates` in this server or in `[defaults]`"),

@@ -11,7 +11,7 @@ use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::shape;
 use crate::source::Span;
-use crate::tls::PROTOCOLS;
+use crate::tls::{CACHE, CertificateCache, PROTOCOLS};
 
 /// How requests are sent to the upstream.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,12 +64,18 @@ pub struct UpstreamTls {
     pub server_name: bool,
     /// The name; `None`: the host of `proxy_pass`.
     pub name: Option<Template>,
-    /// The certificate and the key to show, files.
-    pub identity: Option<(PathBuf, PathBuf)>,
+    /// The certificate and the key to show, files; an empty name: none.
+    pub identity: Option<(Template, Template)>,
+    /// The file of passwords for the key.
+    pub password_file: Option<PathBuf>,
+    /// How long certificates with variables in their names are kept.
+    pub certificate_cache: CertificateCache,
     /// The protocols, by OpenSSL's names; none: all that there are.
     pub protocols: Vec<Box<str>>,
     /// OpenSSL's list of ciphers.
     pub ciphers: Option<Box<str>>,
+    /// The groups of key exchange, by OpenSSL's names; none: all that are usual.
+    pub curves: Vec<Box<str>>,
     /// Whether sessions are resumed.
     pub session_reuse: bool,
     /// Where it is written; line 0 if nowhere.
@@ -215,17 +221,32 @@ const TLS: Table = Table {
         },
         Key {
             name: "certificate",
-            kind: PATH,
+            kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_ssl_certificate",
-            doc: "The file of the certificate to show to it, with its chain, PEM.",
+            doc: "The file of the certificate to show to it, with its chain, PEM, or the PEM itself after `data:`. An empty value: \
+                  none is shown.",
         },
         Key {
             name: "key",
-            kind: PATH,
+            kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_ssl_certificate_key",
-            doc: "The file of its key, PEM, without a password.",
+            doc: "The file of its key, PEM, or the PEM itself after `data:`.",
+        },
+        Key {
+            name: "password_file",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "proxy_ssl_password_file",
+            doc: "The file of passwords for the key (PKCS #8), one a line, each of which is tried.",
+        },
+        Key {
+            name: "certificate_cache",
+            kind: Kind::Table(&CACHE),
+            need: Need::Default("{}"),
+            nginx: "proxy_ssl_certificate_cache",
+            doc: "How long certificates with variables in their names are kept.",
         },
         Key {
             name: "protocols",
@@ -242,6 +263,13 @@ const TLS: Table = Table {
             doc: "OpenSSL's list of ciphers; only those with forward secrecy that authenticate exist here.",
         },
         Key {
+            name: "curves",
+            kind: Kind::List(&Kind::Text { hint: "a curve such as \"X25519\" or \"prime256v1\"" }),
+            need: Need::Default("[]"),
+            nginx: "",
+            doc: "The groups of key exchange, the preferred one first; none: all that are usual.",
+        },
+        Key {
             name: "session_reuse",
             kind: Kind::Bool,
             need: Need::Default("true"),
@@ -249,7 +277,7 @@ const TLS: Table = Table {
             doc: "Whether sessions are resumed.",
         },
     ],
-    unbuilt: &["password_file", "alpn"],
+    unbuilt: &["alpn", "conf_command"],
 };
 
 impl UpstreamTls {
@@ -258,7 +286,8 @@ impl UpstreamTls {
         let mut scope = Scope::alone(cx, &TLS, found.and_then(|value| value.get_ref().as_table()));
         let mut path = |name| scope.text(name).map(|path| PathBuf::from(&**path));
         let (trusted_certificate, crl) = (path("trusted_certificate"), path("crl"));
-        let identity = match (path("certificate"), path("key")) {
+        let password_file = path("password_file");
+        let identity = match (scope.template("certificate"), scope.template("key")) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
             _ => {
@@ -277,8 +306,11 @@ impl UpstreamTls {
             server_name: scope.bool("server_name"),
             name: scope.template("name"),
             identity,
+            password_file,
+            certificate_cache: CertificateCache::read(&mut scope),
             protocols: scope.list("protocols", |_, text, _| Some(text.into())).unwrap_or_default(),
             ciphers: scope.text("ciphers").map(|ciphers| ciphers.value),
+            curves: scope.list("curves", |_, text, _| Some(text.into())).unwrap_or_default(),
             session_reuse: scope.bool("session_reuse"),
             span,
         }

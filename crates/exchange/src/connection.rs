@@ -1,5 +1,7 @@
 //! What is known of a client connection.
 
+use std::borrow::Cow;
+
 use crate::Address;
 
 /// What is known of a client connection; shared by its exchanges.
@@ -17,16 +19,64 @@ pub struct Connection {
 }
 
 /// What a TLS handshake with a client brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// OpenSSL's name of the protocol (`$ssl_protocol`).
     pub protocol: &'static str,
     /// OpenSSL's name of the cipher (`$ssl_cipher`).
     pub cipher: &'static str,
+    /// OpenSSL's name of the group of the key exchange (`$ssl_curve`).
+    pub curve: Cow<'static, str>,
+    /// The protocol above TLS that was agreed on (`$ssl_alpn_protocol`).
+    pub alpn: Option<Box<[u8]>>,
     /// The name that the client asked for (`$ssl_server_name`).
     pub server_name: Option<Box<str>>,
     /// Whether the session was resumed (`$ssl_session_reused`).
     pub resumed: bool,
+    /// The ciphers that the client offered (`$ssl_ciphers`).
+    pub offered_ciphers: Box<str>,
+    /// The groups that the client offered (`$ssl_curves`).
+    pub offered_curves: Box<str>,
+    /// The certificate that the client showed (`$ssl_client_*`).
+    pub client: Option<Box<ClientCertificate>>,
+}
+
+/// Why a client's certificate is not to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// OpenSSL's number.
+    pub code: u8,
+    /// OpenSSL's words.
+    pub reason: &'static str,
+    /// Whether only somebody to trust is missing.
+    pub for_trust: bool,
+}
+
+/// The certificate that a client showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Why it is not to be trusted; `None`: it is (`$ssl_client_verify`).
+    pub refused: Option<Refused>,
+    /// PEM (`$ssl_client_raw_cert`).
+    pub pem: String,
+    /// Whose it is, as RFC 2253 has it (`$ssl_client_s_dn`).
+    pub subject: String,
+    /// Who issued it (`$ssl_client_i_dn`).
+    pub issuer: String,
+    /// Whose it is, with slashes (`$ssl_client_s_dn_legacy`).
+    pub subject_legacy: String,
+    /// Who issued it, with slashes (`$ssl_client_i_dn_legacy`).
+    pub issuer_legacy: String,
+    /// Its number, hexadecimal (`$ssl_client_serial`).
+    pub serial: String,
+    /// Its SHA-1, hexadecimal (`$ssl_client_fingerprint`).
+    pub fingerprint: String,
+    /// When it began (`$ssl_client_v_start`).
+    pub start: String,
+    /// When it ends (`$ssl_client_v_end`).
+    pub end: String,
+    /// The same in seconds since 1970 (`$ssl_client_v_remain`).
+    pub end_seconds: i64,
 }
 
 impl Connection {

@@ -65,7 +65,7 @@ mod response;
 mod tries;
 
 pub use address::Address;
-pub use connection::{Connection, Tls};
+pub use connection::{ClientCertificate, Connection, Refused, Tls};
 pub use exchange::{End, Exchange, Keep, ProxyHost};
 pub use fields::Fields;
 pub use head::Head;

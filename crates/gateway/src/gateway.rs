@@ -32,6 +32,7 @@ pub struct Gateway {
     config: Arc<Config>,
     strict: bool,
     resolving: tokio::task::JoinHandle<()>,
+    rereading: Rereading,
 }
 
 impl Gateway {
@@ -71,7 +72,9 @@ impl Gateway {
             let runtime = runtime.clone();
             async move { runtime.names.keep_resolving().await }
         });
-        let mut gateway = Self { runtime, listeners, workers, config: config.clone(), strict, resolving };
+        let rereading = Rereading::start(&runtime, &config);
+        let mut gateway =
+            Self { runtime, listeners, workers, config: config.clone(), strict, resolving, rereading };
         if let Err(error) = gateway.put_to_use(&config).await {
             // Some worker may have accepted connections already.
             gateway.drain(config.runtime.shutdown_timeout).await;
@@ -104,6 +107,8 @@ impl Gateway {
         self.runtime.names.forget(|known| has(&config, known));
         self.runtime.names.follow();
         check_health(&self.runtime, &config);
+        self.runtime.tls.forget(&config);
+        self.rereading = Rereading::start(&self.runtime, &config);
         self.config = config;
         Ok(())
     }
@@ -225,6 +230,33 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Router, 
     let unresolved = runtime.names.resolve().await.into_iter();
     faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
     Ok((router, faults))
+}
+
+/// Looks now and then whether files of certificates have changed, until it is dropped.
+struct Rereading(Option<tokio::task::JoinHandle<()>>);
+
+impl Rereading {
+    fn start(runtime: &Arc<Runtime>, config: &Config) -> Self {
+        let runtime = Arc::clone(runtime);
+        Self(config.runtime.certificate_check.map(|every| {
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(every).await;
+                    let runtime = Arc::clone(&runtime);
+                    // Files may be slow, and this thread has more to do. A panic in there is on record already.
+                    let _ = tokio::task::spawn_blocking(move || runtime.tls.reread()).await;
+                }
+            })
+        }))
+    }
+}
+
+impl Drop for Rereading {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
+    }
 }
 
 /// Begins to ask peers whether they are well, as this configuration has it.

@@ -1,10 +1,12 @@
 //! The beginning of a client's connection where TLS is spoken.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use propylon_exchange::{Connection, Tls};
+use propylon_exchange::{ClientCertificate, Connection, Refused, Tls};
+use propylon_tls::{Greeting, Handshake, ServerStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Client, Rejected, Service, Stream};
@@ -27,15 +29,9 @@ pub(crate) async fn shake(
     if is_plain(&stream, limit).await {
         return Err(Some((stream, connection)));
     }
-    let accepted = propylon_tls::accept(stream, |name| listener.acceptor(name));
-    match tokio::time::timeout(limit, accepted).await {
+    match tokio::time::timeout(limit, accept(stream, &connection, listener)).await {
         Ok(Ok((stream, handshake))) => {
-            connection.tls = Some(Tls {
-                protocol: handshake.protocol,
-                cipher: handshake.cipher,
-                server_name: handshake.server_name,
-                resumed: handshake.resumed,
-            });
+            connection.tls = Some(facts(handshake));
             Ok((Stream::Tls(Box::new(stream)), connection))
         }
         Ok(Err(error)) => {
@@ -46,6 +42,62 @@ pub(crate) async fn shake(
             tracing::info!(target: "propylon_gateway", client = %connection.peer, "client timed out (110: Connection timed out) while SSL handshaking");
             Err(None)
         }
+    }
+}
+
+async fn accept(
+    stream: Stream,
+    connection: &Connection,
+    listener: &Listener,
+) -> io::Result<(ServerStream<Stream>, Handshake)> {
+    let greeting = Greeting::read(stream).await?;
+    let name = greeting.server_name();
+    let serving = listener.serving(name.as_deref()).filter(|serving| !serving.rejects);
+    let Some(serving) = serving else {
+        greeting.refuse().await?;
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "no server for this name"));
+    };
+    match serving.acceptor(connection, name.as_deref()).await {
+        Ok(acceptor) => greeting.accept(&acceptor).await,
+        Err(error) => {
+            tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
+            greeting.fail().await?;
+            Err(error)
+        }
+    }
+}
+
+/// What a handshake brought, as variables tell it.
+fn facts(handshake: Handshake) -> Tls {
+    let client = handshake.client.map(Arc::unwrap_or_clone);
+    Tls {
+        protocol: handshake.protocol,
+        cipher: handshake.cipher,
+        curve: handshake.curve,
+        alpn: handshake.alpn,
+        server_name: handshake.server_name,
+        resumed: handshake.resumed,
+        offered_ciphers: handshake.offered_ciphers,
+        offered_curves: handshake.offered_curves,
+        client: client.map(|client| {
+            Box::new(ClientCertificate {
+                refused: client.verified.err().map(|refusal| Refused {
+                    code: refusal.code,
+                    reason: refusal.reason,
+                    for_trust: refusal.is_for_trust(),
+                }),
+                pem: client.pem,
+                subject: client.subject,
+                issuer: client.issuer,
+                subject_legacy: client.subject_legacy,
+                issuer_legacy: client.issuer_legacy,
+                serial: client.serial,
+                fingerprint: client.fingerprint,
+                start: client.start,
+                end: client.end,
+                end_seconds: client.end_seconds,
+            })
+        }),
     }
 }
 

@@ -10,7 +10,6 @@ use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
-use propylon_tls::Acceptor;
 use propylon_vars::Document;
 
 use crate::client::Engine;
@@ -19,6 +18,7 @@ use crate::page::Face;
 use crate::phases::Phases;
 use crate::route::{self, EdgeHeaders, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
+use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
 
 /// Everything that one worker routes by.
@@ -48,8 +48,10 @@ pub(crate) struct Server {
     pub(crate) settings: Arc<Settings>,
     pub(crate) locations: Locations,
     routes: Vec<Arc<Location>>,
-    /// How it speaks TLS, if it can.
-    pub(crate) acceptor: Option<Acceptor>,
+    /// How it speaks TLS, if it does.
+    pub(crate) serving: Option<Arc<Serving>>,
+    /// Who may be its client.
+    pub(crate) clients: ClientAuth,
     /// What answers where no location matches.
     pub(crate) fallback: Arc<Location>,
     /// The server's own `return`, before any location.
@@ -146,10 +148,15 @@ impl Listener {
     }
 
     /// How the server with this name speaks TLS, or else the default server.
-    pub(crate) fn acceptor(&self, name: Option<&str>) -> Option<Acceptor> {
-        let named = name.and_then(|name| self.find(&Bytes::copy_from_slice(name.as_bytes())));
-        let named = named.and_then(|(server, _)| server.acceptor.clone());
-        named.or_else(|| self.default.acceptor.clone())
+    pub(crate) fn serving(&self, name: Option<&str>) -> Option<Arc<Serving>> {
+        let named = self.asked_for(name).and_then(|server| server.serving.clone());
+        named.or_else(|| self.default.serving.clone())
+    }
+
+    /// The server that a client asked for when it began to speak TLS.
+    pub(crate) fn asked_for(&self, name: Option<&str>) -> Option<Arc<Server>> {
+        let (server, _) = self.find(&Bytes::copy_from_slice(name?.as_bytes()))?;
+        Some(server)
     }
 
     /// The server with this name, and what its regex captured; `None`: the default server.
@@ -182,7 +189,8 @@ impl Server {
             settings: server.settings.clone(),
             locations: Locations::build(patterns).map_err(BuildError::Locations)?,
             routes,
-            acceptor: upstreams.runtime.tls.acceptor(&server.tls),
+            serving: upstreams.runtime.tls.serving(&server.tls),
+            clients: ClientAuth::new(&server.tls),
             fallback: Arc::new(route::fallback(server, &site, upstreams)?),
             respond: respond
                 .map(|respond| {

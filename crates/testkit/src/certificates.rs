@@ -59,6 +59,12 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), certificate, chain }
     }
 
+    /// Its key, PEM.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A certificate for these names and addresses.
     #[must_use]
     pub fn server(&self, names: &[&str]) -> Identity {

@@ -1,7 +1,9 @@
 //! Cipher suites and protocols by OpenSSL's names.
 
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{CipherSuite, SupportedCipherSuite, SupportedProtocolVersion};
+use std::borrow::Cow;
+
+use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
+use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite, SupportedProtocolVersion};
 
 use crate::error::BuildError;
 
@@ -56,8 +58,11 @@ pub(crate) fn protocols(names: &[String]) -> Result<Vec<&'static SupportedProtoc
 
 /// What the TLS library is to use for OpenSSL's list of ciphers, which is about TLS 1.2 as in OpenSSL: the suites of TLS 1.3
 /// are always there, unless the list names some of them.
-pub(crate) fn provider(ciphers: Option<&str>) -> Result<CryptoProvider, BuildError> {
+pub(crate) fn provider(ciphers: Option<&str>, curves: &[String]) -> Result<CryptoProvider, BuildError> {
     let mut provider = aws_lc_rs::default_provider();
+    if !curves.is_empty() {
+        provider.kx_groups = curves.iter().map(|name| curve(name)).collect::<Result<_, _>>()?;
+    }
     if let Some(list) = ciphers {
         let chosen = choose(list)?;
         let suites = provider.cipher_suites.iter().copied();
@@ -71,6 +76,72 @@ pub(crate) fn provider(ciphers: Option<&str>) -> Result<CryptoProvider, BuildErr
     }
     Ok(provider)
 }
+
+/// The group of this name, one of OpenSSL's for it.
+fn curve(name: &str) -> Result<&'static dyn SupportedKxGroup, BuildError> {
+    let wanted = CURVES.iter().find(|(names, _)| names.iter().any(|known| known.eq_ignore_ascii_case(name)));
+    let found =
+        wanted.and_then(|(_, group)| aws_lc_rs::ALL_KX_GROUPS.iter().find(|known| known.name() == *group));
+    found.copied().ok_or_else(|| {
+        let known = CURVES.iter().filter_map(|(names, _)| names.first().copied());
+        BuildError::Curve { name: name.into(), known: known.collect::<Vec<_>>().join(", ") }
+    })
+}
+
+/// OpenSSL's names of the groups that exist here, the first being what nginx prints.
+const CURVES: [(&[&str], NamedGroup); 5] = [
+    (&["X25519"], NamedGroup::X25519),
+    (&["prime256v1", "P-256", "secp256r1"], NamedGroup::secp256r1),
+    (&["secp384r1", "P-384"], NamedGroup::secp384r1),
+    (&["X25519MLKEM768"], NamedGroup::X25519MLKEM768),
+    (&["SecP256r1MLKEM768"], NamedGroup::secp256r1MLKEM768),
+];
+
+/// OpenSSL's name of a group, which is nginx's `$ssl_curve`.
+pub(crate) fn curve_name(group: NamedGroup) -> Cow<'static, str> {
+    let known =
+        CURVES.iter().find(|(_, known)| *known == group).and_then(|(names, _)| names.first().copied());
+    let known = known.or(match group {
+        NamedGroup::secp521r1 => Some("secp521r1"),
+        NamedGroup::X448 => Some("X448"),
+        NamedGroup::FFDHE2048 => Some("ffdhe2048"),
+        NamedGroup::FFDHE3072 => Some("ffdhe3072"),
+        NamedGroup::FFDHE4096 => Some("ffdhe4096"),
+        NamedGroup::FFDHE6144 => Some("ffdhe6144"),
+        NamedGroup::FFDHE8192 => Some("ffdhe8192"),
+        _ => None,
+    });
+    known.map_or_else(|| format!("0x{:04x}", u16::from(group)).into(), Cow::Borrowed)
+}
+
+/// OpenSSL's names of the suites that clients offer, also of those that are not spoken here (nginx: `$ssl_ciphers`).
+pub(crate) fn offered_name(suite: CipherSuite) -> Cow<'static, str> {
+    if let Some((name, _)) = NAMES.iter().find(|(_, known)| *known == suite) {
+        return (*name).into();
+    }
+    let number = u16::from(suite);
+    match OLD.iter().find(|(known, _)| *known == number) {
+        Some((_, name)) => (*name).into(),
+        None => format!("0x{number:04x}").into(),
+    }
+}
+
+/// What old clients offer, and OpenSSL itself by default.
+#[rustfmt::skip]
+const OLD: [(u16, &str); 34] = [
+    (0x000A, "DES-CBC3-SHA"), (0x002F, "AES128-SHA"), (0x0033, "DHE-RSA-AES128-SHA"), (0x0035, "AES256-SHA"),
+    (0x0039, "DHE-RSA-AES256-SHA"), (0x003C, "AES128-SHA256"), (0x003D, "AES256-SHA256"),
+    (0x0067, "DHE-RSA-AES128-SHA256"), (0x006B, "DHE-RSA-AES256-SHA256"), (0x009C, "AES128-GCM-SHA256"),
+    (0x009D, "AES256-GCM-SHA384"), (0x009E, "DHE-RSA-AES128-GCM-SHA256"), (0x009F, "DHE-RSA-AES256-GCM-SHA384"),
+    (0x00FF, "TLS_EMPTY_RENEGOTIATION_INFO_SCSV"), (0x1304, "TLS_AES_128_CCM_SHA256"),
+    (0x1305, "TLS_AES_128_CCM_8_SHA256"), (0xC008, "ECDHE-ECDSA-DES-CBC3-SHA"), (0xC009, "ECDHE-ECDSA-AES128-SHA"),
+    (0xC00A, "ECDHE-ECDSA-AES256-SHA"), (0xC012, "ECDHE-RSA-DES-CBC3-SHA"), (0xC013, "ECDHE-RSA-AES128-SHA"),
+    (0xC014, "ECDHE-RSA-AES256-SHA"), (0xC023, "ECDHE-ECDSA-AES128-SHA256"), (0xC024, "ECDHE-ECDSA-AES256-SHA384"),
+    (0xC027, "ECDHE-RSA-AES128-SHA256"), (0xC028, "ECDHE-RSA-AES256-SHA384"), (0xC09E, "DHE-RSA-AES128-CCM"),
+    (0xC09F, "DHE-RSA-AES256-CCM"), (0xC0AC, "ECDHE-ECDSA-AES128-CCM"), (0xC0AD, "ECDHE-ECDSA-AES256-CCM"),
+    (0xC0AE, "ECDHE-ECDSA-AES128-CCM8"), (0xC0AF, "ECDHE-ECDSA-AES256-CCM8"), (0xCCAA, "DHE-RSA-CHACHA20-POLY1305"),
+    (0x5600, "TLS_FALLBACK_SCSV"),
+];
 
 fn choose(list: &str) -> Result<Vec<CipherSuite>, BuildError> {
     let mut chosen: Vec<CipherSuite> = Vec::new();
@@ -161,11 +232,26 @@ mod tests {
     }
 
     #[test]
+    fn curves_by_any_of_their_names() {
+        for (name, printed) in [("P-256", "prime256v1"), ("x25519", "X25519"), ("secp384r1", "secp384r1")] {
+            assert_eq!(curve_name(curve(name).unwrap().name()), printed);
+        }
+        let wrong = provider(None, &["brainpoolP256r1".into()]).unwrap_err().to_string();
+        assert!(
+            wrong.starts_with("no curve is called \"brainpoolP256r1\" here; there are X25519"),
+            "{wrong}"
+        );
+        assert_eq!(curve_name(NamedGroup::from(0x1234)), "0x1234");
+        assert_eq!(offered_name(CipherSuite::from(0xC014)), "ECDHE-RSA-AES256-SHA");
+        assert_eq!(offered_name(CipherSuite::from(0x0A0A)), "0x0a0a");
+    }
+
+    #[test]
     fn every_suite_has_a_name() {
         for suite in aws_lc_rs::default_provider().cipher_suites {
             assert_ne!(name(suite.suite()), "unknown", "{suite:?}");
         }
-        assert!(provider(Some("!HIGH")).is_ok(), "1.3 is left");
+        assert!(provider(Some("!HIGH"), &[]).is_ok(), "1.3 is left");
         assert!(protocols(&["TLSv1.1".into()]).is_err());
     }
 }

@@ -5,14 +5,17 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::{ResolvesClientCert, Resumption};
+use rustls::crypto::CryptoProvider;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 
 use crate::error::{BuildError, Error};
-use crate::verify::{Anybody, OtherName, Refusal, Verifier};
+use crate::identity::Identity;
+use crate::verify::{Anybody, OtherName, Refusal, Trust, Verifier};
 use crate::{cipher, pem};
 
 /// A TLS connection to a peer.
@@ -30,6 +33,7 @@ pub type ClientStream<IO> = tokio_rustls::client::TlsStream<IO>;
 #[derive(Clone)]
 pub struct Connector {
     config: Arc<ClientConfig>,
+    session_reuse: bool,
 }
 
 /// How TLS connections to peers are made: a builder.
@@ -40,9 +44,10 @@ pub struct ConnectorBuilder {
     depth: usize,
     revoked: Option<PathBuf>,
     server_name: bool,
-    identity: Option<(PathBuf, PathBuf)>,
+    identity: Option<Identity>,
     protocols: Vec<String>,
     ciphers: Option<String>,
+    curves: Vec<String>,
     session_reuse: bool,
     alpn: Vec<Vec<u8>>,
 }
@@ -90,7 +95,14 @@ impl ConnectorBuilder {
     /// `proxy_ssl_certificate_key`).
     #[must_use]
     pub fn identity(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        self.identity = Some((certificate.into(), key.into()));
+        self.identity = Some(Identity::new(certificate, key));
+        self
+    }
+
+    /// The same, with all that an [`Identity`] may have (nginx: `proxy_ssl_password_file`).
+    #[must_use]
+    pub fn identity_of(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
         self
     }
 
@@ -105,6 +117,13 @@ impl ConnectorBuilder {
     #[must_use]
     pub fn ciphers(mut self, list: impl Into<String>) -> Self {
         self.ciphers = Some(list.into());
+        self
+    }
+
+    /// The groups of key exchange, by OpenSSL's names, the preferred one first. Default: all that are usual.
+    #[must_use]
+    pub fn curves<S: Into<String>>(mut self, curves: impl IntoIterator<Item = S>) -> Self {
+        self.curves = curves.into_iter().map(Into::into).collect();
         self
     }
 
@@ -127,40 +146,41 @@ impl ConnectorBuilder {
     /// # Errors
     /// If a file, a name or the combination is no good.
     pub fn build(self) -> Result<Connector, BuildError> {
-        let provider = Arc::new(cipher::provider(self.ciphers.as_deref())?);
+        let provider = Arc::new(cipher::provider(self.ciphers.as_deref(), &self.curves)?);
         let protocols = cipher::protocols(&self.protocols)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&protocols)
             .map_err(|_| BuildError::NoCipher { ciphers: self.ciphers.clone().unwrap_or_default() })?
             .dangerous();
         let builder = if self.verify {
-            let verifier = Verifier {
-                roots: self.roots()?,
-                depth: self.depth,
-                revoked: self.revoked.as_deref().map_or_else(|| Ok(Vec::new()), pem::revocation_lists)?,
-                provider: Arc::clone(&provider),
-            };
+            let verifier = Verifier(self.trust(Arc::clone(&provider))?);
             builder.with_custom_certificate_verifier(Arc::new(verifier))
         } else {
             builder.with_custom_certificate_verifier(Arc::new(Anybody(Arc::clone(&provider))))
         };
-        let mut config = match &self.identity {
-            None => builder.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let identity = pem::identity(&provider, certificate, key)?;
-                builder.with_client_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity)))
-            }
-        };
+        let mut config = builder.with_no_client_auth();
+        if let Some(identity) = &self.identity {
+            config.client_auth_cert_resolver = Arc::new(Shown(identity.load(&provider)?));
+        }
         config.enable_sni = self.server_name;
         config.alpn_protocols = self.alpn;
         if !self.session_reuse {
             config.resumption = Resumption::disabled();
         }
-        Ok(Connector { config: Arc::new(config) })
+        Ok(Connector { config: Arc::new(config), session_reuse: self.session_reuse })
     }
 
-    fn roots(&self) -> Result<RootCertStore, BuildError> {
-        self.trusted.as_deref().map_or_else(pem::system_roots, pem::roots)
+    fn trust(&self, provider: Arc<CryptoProvider>) -> Result<Trust, BuildError> {
+        let (mut roots, mut certificates) = (RootCertStore::empty(), Vec::new());
+        match &self.trusted {
+            Some(file) => {
+                certificates = pem::certificates(file)?;
+                pem::roots(file, &certificates, &mut roots)?;
+            }
+            None => roots = pem::system_roots()?,
+        }
+        let revoked = self.revoked.as_deref().map_or_else(|| Ok(Vec::new()), pem::revocation_lists)?;
+        Ok(Trust { roots, certificates, depth: self.depth, revoked, provider })
     }
 }
 
@@ -177,9 +197,26 @@ impl Connector {
             identity: None,
             protocols: Vec::new(),
             ciphers: None,
+            curves: Vec::new(),
             session_reuse: true,
             alpn: Vec::new(),
         }
+    }
+
+    /// The same, showing another certificate, or none. It has no sessions in common with this one: they are another's.
+    ///
+    /// # Errors
+    /// If a file is no good.
+    pub fn with_identity(&self, identity: Option<&Identity>) -> Result<Self, BuildError> {
+        let mut config = ClientConfig::clone(&self.config);
+        config.client_auth_cert_resolver = match identity {
+            Some(identity) => Arc::new(Shown(identity.load(config.crypto_provider())?)),
+            None => Arc::new(Nothing),
+        };
+        if self.session_reuse {
+            config.resumption = Resumption::default();
+        }
+        Ok(Self { config: Arc::new(config), session_reuse: self.session_reuse })
     }
 
     /// Makes TLS of a connection to the peer that should be called `name`, a host name or an address.
@@ -203,12 +240,40 @@ impl Connector {
     }
 }
 
+/// The one certificate that peers are shown, whomever they trust: as OpenSSL does.
+#[derive(Debug)]
+struct Shown(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// No certificate.
+#[derive(Debug)]
+struct Nothing;
+
+impl ResolvesClientCert for Nothing {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
 fn failure(error: io::Error, name: &str) -> Error {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
         return Error::Io(error);
     };
     if let rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) = tls {
-        if let Some(&Refusal(code, reason)) = other.0.downcast_ref() {
+        if let Some(&Refusal { code, reason }) = other.0.downcast_ref() {
             return Error::Certificate { code, reason };
         }
         if other.0.is::<OtherName>() {

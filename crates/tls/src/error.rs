@@ -37,6 +37,14 @@ pub enum BuildError {
         /// What there is.
         known: String,
     },
+    /// A group of key exchange that does not exist here.
+    #[error("no curve is called \"{name}\" here; there are {known}")]
+    Curve {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
     /// Nothing is left to be spoken.
     #[error("no cipher of these is left for the protocols: \"{ciphers}\"")]
     NoCipher {

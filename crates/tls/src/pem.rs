@@ -1,27 +1,32 @@
-//! Certificates, keys and revocation lists from files.
+//! Certificates and revocation lists from files.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls::crypto::CryptoProvider;
-use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use crate::error::BuildError;
 
-fn problem(path: &Path, problem: &dyn std::fmt::Display) -> BuildError {
+const DATA: &[u8] = b"data:";
+
+/// What is wrong with a file. What stands in the place of a file is not shown: it may be a key.
+pub(crate) fn problem(path: &Path, problem: &dyn std::fmt::Display) -> BuildError {
+    let path = if path.as_os_str().as_encoded_bytes().starts_with(DATA) { Path::new("data:") } else { path };
     BuildError::File { path: path.into(), problem: format!("{problem}") }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, BuildError> {
-    std::fs::read(path).map_err(|error| problem(path, &error))
+/// What a file holds, or what stands after `data:` in its place.
+pub(crate) fn content(path: &Path) -> Result<Vec<u8>, BuildError> {
+    match path.as_os_str().as_encoded_bytes().strip_prefix(DATA) {
+        Some(data) => Ok(data.to_vec()),
+        None => std::fs::read(path).map_err(|error| problem(path, &error)),
+    }
 }
 
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BuildError> {
-    let bytes = read(path)?;
+    let bytes = content(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
         Ok(found) if found.is_empty() => Err(problem(path, &"there is no certificate in it")),
@@ -30,46 +35,16 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, BuildError> {
-    let bytes = read(path)?;
-    PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| {
-        let text = String::from_utf8_lossy(&bytes);
-        if text.contains("ENCRYPTED") {
-            problem(path, &"the key is encrypted: keys with a password cannot be used")
-        } else {
-            problem(path, &format!("there is no private key in it ({error})"))
-        }
-    })
-}
-
-/// A certificate with its chain, and its key.
-pub(crate) fn identity(
-    provider: &CryptoProvider,
-    certificate: &Path,
-    key_file: &Path,
-) -> Result<Arc<CertifiedKey>, BuildError> {
-    let chain = certificates(certificate)?;
-    let signing = provider.key_provider.load_private_key(key(key_file)?);
-    let signing = signing.map_err(|error| problem(key_file, &error))?;
-    let identity = CertifiedKey::new(chain, signing);
-    match identity.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
-            Ok(Arc::new(identity))
-        }
-        Err(rustls::Error::InconsistentKeys(_)) => {
-            Err(BuildError::Mismatch { certificate: certificate.into(), key: key_file.into() })
-        }
-        Err(error) => Err(problem(certificate, &error)),
+/// Whom to trust: these certificates.
+pub(crate) fn roots(
+    path: &Path,
+    certificates: &[CertificateDer<'static>],
+    roots: &mut RootCertStore,
+) -> Result<(), BuildError> {
+    for certificate in certificates {
+        roots.add(certificate.clone()).map_err(|error| problem(path, &error))?;
     }
-}
-
-/// Whom to trust: the certificates of a file.
-pub(crate) fn roots(path: &Path) -> Result<RootCertStore, BuildError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| problem(path, &error))?;
-    }
-    Ok(roots)
+    Ok(())
 }
 
 /// Whom the system trusts.
@@ -80,7 +55,7 @@ pub(crate) fn system_roots() -> Result<RootCertStore, BuildError> {
 }
 
 pub(crate) fn revocation_lists(path: &Path) -> Result<Vec<CertRevocationList<'static>>, BuildError> {
-    let bytes = read(path)?;
+    let bytes = content(path)?;
     let mut lists = Vec::new();
     for list in CertificateRevocationListDer::pem_slice_iter(&bytes) {
         let list = list.map_err(|error| problem(path, &error))?;

@@ -1,62 +1,108 @@
-//! Whether a peer is who it should be.
+//! Whether somebody is who it should be.
 
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Why a certificate is refused: OpenSSL's number and words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{1}")]
-pub(crate) struct Refusal(pub(crate) u8, pub(crate) &'static str);
+#[error("({code}:{reason})")]
+pub struct Refusal {
+    /// OpenSSL's number.
+    pub code: u8,
+    /// OpenSSL's words.
+    pub reason: &'static str,
+}
+
+impl Refusal {
+    /// Whether only somebody to trust is missing, be it that the chain was not followed so far, and the rest may be as it should
+    /// (nginx: what `ssl_verify_client optional_no_ca` lets pass).
+    #[must_use]
+    pub fn is_for_trust(&self) -> bool {
+        matches!(self.code, 18..=22 | 27)
+    }
+}
 
 /// The certificate is for another name.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the certificate is for another name")]
 pub(crate) struct OtherName;
 
-const TOO_LONG: Refusal = Refusal(22, "certificate chain too long");
-
-fn refusal(error: &webpki::Error) -> Refusal {
-    use webpki::Error;
-    match error {
-        Error::CertExpired { .. } => Refusal(10, "certificate has expired"),
-        Error::CertNotValidYet { .. } => Refusal(9, "certificate is not yet valid"),
-        Error::UnknownIssuer => Refusal(20, "unable to get local issuer certificate"),
-        Error::CaUsedAsEndEntity => Refusal(18, "self-signed certificate"),
-        Error::CertRevoked => Refusal(23, "certificate revoked"),
-        Error::UnknownRevocationStatus => Refusal(3, "unable to get certificate CRL"),
-        Error::CrlExpired { .. } => Refusal(12, "CRL has expired"),
-        Error::MaximumPathDepthExceeded => TOO_LONG,
-        Error::RequiredEkuNotFoundContext(_) => Refusal(26, "unsuitable certificate purpose"),
-        Error::InvalidSignatureForPublicKey => Refusal(7, "certificate signature failure"),
-        _ => Refusal(1, "unspecified certificate verification error"),
-    }
+const fn refused(code: u8, reason: &'static str) -> Refusal {
+    Refusal { code, reason }
 }
+
+const EXPIRED: Refusal = refused(10, "certificate has expired");
+const NOT_YET: Refusal = refused(9, "certificate is not yet valid");
+const SELF_SIGNED: Refusal = refused(18, "self-signed certificate");
+const TOO_LONG: Refusal = refused(22, "certificate chain too long");
+const NO_LIST: Refusal = refused(3, "unable to get certificate CRL");
+const PURPOSE: Refusal = refused(26, "unsuitable certificate purpose");
+const UNKNOWN: Refusal = refused(1, "unspecified certificate verification error");
 
 fn error(other: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
     rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(other))))
 }
 
-/// Verifies as OpenSSL does for nginx: chain, validity, depth, revocation, and the name.
+/// Who the other side is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Server,
+    Client,
+}
+
+/// Whom to trust, and how far.
 #[derive(Debug)]
-pub(crate) struct Verifier {
+pub(crate) struct Trust {
     pub(crate) roots: RootCertStore,
-    /// How many certificates may stand between the peer's and the trusted one.
+    /// The same certificates as they are: one that signed itself may be shown as it is.
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    /// How many certificates may stand between the other side's and a trusted one.
     pub(crate) depth: usize,
     pub(crate) revoked: Vec<CertRevocationList<'static>>,
     pub(crate) provider: Arc<CryptoProvider>,
 }
 
-impl Verifier {
+impl Trust {
+    /// Verifies as OpenSSL does: chain, validity, purpose, depth, revocation.
+    pub(crate) fn check(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+        role: Role,
+    ) -> Result<(), Refusal> {
+        let found = match EndEntityCert::try_from(end_entity) {
+            Ok(certificate) => self.chain(&certificate, intermediates, now, role),
+            Err(found) => Err(found),
+        };
+        match found {
+            Ok(()) => Ok(()),
+            // A certificate that signed itself, and is trusted as it is: none of webpki's, which wants an issuer.
+            Err(_)
+                if is_self_issued(end_entity)
+                    && self.certificates.iter().any(|known| known == end_entity) =>
+            {
+                self.pinned(end_entity, now, role)
+            }
+            Err(found) => Err(refusal(&found, end_entity, intermediates)),
+        }
+    }
+
     fn chain(
         &self,
         certificate: &EndEntityCert<'_>,
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
+        role: Role,
     ) -> Result<(), webpki::Error> {
         let lists: Vec<&CertRevocationList<'_>> = self.revoked.iter().collect();
         let revocation = RevocationOptionsBuilder::new(&lists).ok().map(RevocationOptionsBuilder::build);
@@ -64,21 +110,104 @@ impl Verifier {
             count if count > self.depth => Err(webpki::Error::MaximumPathDepthExceeded),
             _ => Ok(()),
         };
-        let usage = KeyUsage::server_auth();
+        let usage = match role {
+            Role::Server => KeyUsage::server_auth(),
+            Role::Client => KeyUsage::client_auth(),
+        };
         let algorithms = self.provider.signature_verification_algorithms.all;
+        let roots = &self.roots.roots;
         certificate
-            .verify_for_usage(
-                algorithms,
-                &self.roots.roots,
-                intermediates,
-                now,
-                usage,
-                revocation,
-                Some(&depth),
-            )
+            .verify_for_usage(algorithms, roots, intermediates, now, usage, revocation, Some(&depth))
             .map(drop)
     }
+
+    fn pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime, role: Role) -> Result<(), Refusal> {
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| UNKNOWN)?;
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if now < parsed.validity().not_before.timestamp() {
+            return Err(NOT_YET);
+        }
+        if now > parsed.validity().not_after.timestamp() {
+            return Err(EXPIRED);
+        }
+        let purposes = parsed.extended_key_usage().map_err(|_| UNKNOWN)?;
+        let fits = purposes.is_none_or(|purposes| {
+            let wanted =
+                if role == Role::Server { purposes.value.server_auth } else { purposes.value.client_auth };
+            wanted || purposes.value.any
+        });
+        match (fits, self.revoked.is_empty()) {
+            (false, _) => Err(PURPOSE),
+            // Its own list would have to say that it is not revoked.
+            (true, false) => Err(NO_LIST),
+            (true, true) => Ok(()),
+        }
+    }
 }
+
+fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(certificate)
+        .is_ok_and(|(_, parsed)| parsed.subject().as_raw() == parsed.issuer().as_raw())
+}
+
+fn refusal(
+    error: &webpki::Error,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+) -> Refusal {
+    use webpki::Error;
+    match error {
+        Error::CertExpired { .. } => EXPIRED,
+        Error::CertNotValidYet { .. } => NOT_YET,
+        Error::UnknownIssuer | Error::CaUsedAsEndEntity if is_self_issued(end_entity) => SELF_SIGNED,
+        Error::UnknownIssuer => match intermediates.last() {
+            None => refused(21, "unable to verify the first certificate"),
+            Some(last) if is_self_issued(last) => refused(19, "self-signed certificate in certificate chain"),
+            Some(_) => refused(20, "unable to get local issuer certificate"),
+        },
+        Error::CertRevoked => refused(23, "certificate revoked"),
+        Error::UnknownRevocationStatus => NO_LIST,
+        Error::CrlExpired { .. } => refused(12, "CRL has expired"),
+        Error::MaximumPathDepthExceeded => TOO_LONG,
+        Error::RequiredEkuNotFoundContext(_) => PURPOSE,
+        Error::InvalidSignatureForPublicKey => refused(7, "certificate signature failure"),
+        _ => UNKNOWN,
+    }
+}
+
+/// Signatures are always verified: else a certificate would prove nothing.
+macro_rules! signatures {
+    (|$this:ident| $provider:expr) => {
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            let $this = self;
+            verify_tls12_signature(message, cert, dss, &$provider.signature_verification_algorithms)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, rustls::Error> {
+            let $this = self;
+            verify_tls13_signature(message, cert, dss, &$provider.signature_verification_algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            let $this = self;
+            $provider.signature_verification_algorithms.supported_schemes()
+        }
+    };
+}
+
+/// Verifies a peer as OpenSSL does for nginx, its name too.
+#[derive(Debug)]
+pub(crate) struct Verifier(pub(crate) Trust);
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -91,32 +220,12 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let certificate = EndEntityCert::try_from(end_entity)
             .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        self.chain(&certificate, intermediates, now).map_err(|found| error(refusal(&found)))?;
+        self.0.check(end_entity, intermediates, now, Role::Server).map_err(error)?;
         certificate.verify_is_valid_for_subject_name(server_name).map_err(|_| error(OtherName))?;
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures!(|this| this.0.provider);
 }
 
 /// Believes everyone, as nginx does unless it is told otherwise: the connection is secret, and the peer may be anybody.
@@ -135,25 +244,35 @@ impl ServerCertVerifier for Anybody {
         Ok(ServerCertVerified::assertion())
     }
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    signatures!(|this| this.0);
+}
+
+/// Asks clients for a certificate, and takes any: who it is from is judged when the handshake is done, so that a client that
+/// is refused can be told why (nginx does the same).
+#[derive(Debug)]
+pub(crate) struct Asking {
+    pub(crate) provider: Arc<CryptoProvider>,
+    /// The authorities that clients are told.
+    pub(crate) authorities: Vec<DistinguishedName>,
+}
+
+impl ClientCertVerifier for Asking {
+    fn client_auth_mandatory(&self) -> bool {
+        false
     }
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.authorities
     }
 
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
     }
+
+    signatures!(|this| this.provider);
 }

@@ -81,7 +81,7 @@ async fn who_is_refused_and_why() {
     let stranger = Authority::root("Stranger").server(&["a.test"]);
     for (connector, name, identity, expected) in [
         (&careful, "a.test", &root.expired_server(&["a.test"]), reason(10, "certificate has expired")),
-        (&careful, "a.test", &stranger, reason(20, "unable to get local issuer certificate")),
+        (&careful, "a.test", &stranger, reason(21, "unable to verify the first certificate")),
         (&careful, "a.test", &deep, reason(22, "certificate chain too long")),
         (&with_list, "a.test", &revoked, reason(23, "certificate revoked")),
         (&with_list, "a.test", &middle.server(&["a.test"]), reason(3, "unable to get certificate CRL")),
@@ -172,7 +172,7 @@ fn what_cannot_be_made() {
         "locked.key",
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
     );
-    assert!(build(&one.0, &encrypted).to_string().contains("keys with a password"), "it says so");
+    assert!(build(&one.0, &encrypted).to_string().contains("its key has a password"), "it says so");
     let wrong = Connector::builder().protocols(["SSLv3"]).build().unwrap_err();
     assert!(!wrong.is_fault() && wrong.to_string().contains("SSLv3"));
     assert!(Connector::builder().ciphers("RC4-SHA").build().is_err());

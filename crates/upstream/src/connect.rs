@@ -10,7 +10,7 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
-use crate::secure::{Secured, Security};
+use crate::secure::Secured;
 use crate::special::{Bind, Greeting, Special};
 use crate::transport::Transport;
 use crate::{Error, Peer, PeerAddress};
@@ -74,8 +74,8 @@ pub(crate) async fn connect(
         }
         match special.and_then(|special| special.security.as_ref()) {
             None => Ok(socket),
-            Some(Security { by, name }) => {
-                let secured = by.handshake(socket, name).await;
+            Some(security) => {
+                let secured = security.by.handshake(socket, security.party()).await;
                 secured.map(Socket::Secured).map_err(|source| Error::Secure { source })
             }
         }

@@ -20,8 +20,18 @@ pub type Handshake<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Secured>, Bo
 
 /// Makes a secured connection of a connected socket: TLS, without this crate knowing how.
 pub trait Secure: fmt::Debug + Send + Sync {
-    /// Shakes hands with the peer that should be called `name`. It is within the connect timeout.
-    fn handshake<'a>(&'a self, socket: Socket, name: &'a str) -> Handshake<'a>;
+    /// Shakes hands. It is within the connect timeout.
+    fn handshake<'a>(&'a self, socket: Socket, party: Party<'a>) -> Handshake<'a>;
+}
+
+/// Who shakes hands with whom.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Party<'a> {
+    /// What the peer should be called: [`ServerName`], or nothing.
+    pub name: &'a str,
+    /// As whom we connect, if the request says so: [`ClientIdentity`].
+    pub identity: Option<&'a Arc<str>>,
 }
 
 /// A request extension: what the peer of a secured connection should be called. Connections with different names are never
@@ -29,16 +39,28 @@ pub trait Secure: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerName(pub Arc<str>);
 
+/// A request extension: as whom we connect, in words that the [`Secure`] knows. Connections of different ones are never mixed.
+/// Without it, as the [`Secure`] has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientIdentity(pub Arc<str>);
+
 /// How connections are secured, and for whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Security {
     pub(crate) by: Arc<dyn Secure>,
     pub(crate) name: Arc<str>,
+    pub(crate) identity: Option<Arc<str>>,
+}
+
+impl Security {
+    pub(crate) fn party(&self) -> Party<'_> {
+        Party { name: &self.name, identity: self.identity.as_ref() }
+    }
 }
 
 impl PartialEq for Security {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.by, &other.by) && self.name == other.name
+        Arc::ptr_eq(&self.by, &other.by) && self.name == other.name && self.identity == other.identity
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Extensions;
 
-use crate::secure::{Secure, Security, ServerName};
+use crate::secure::{ClientIdentity, Secure, Security, ServerName};
 use crate::transport::Transport;
 
 /// A request extension: the local address of the connection, if [`Transport::special`] says that requests may have one. Port 0
@@ -40,7 +40,8 @@ impl Special {
         }
         let security = transport.secure.as_ref().map(|by: &Arc<dyn Secure>| {
             let name = extensions.get::<ServerName>().map_or_else(|| "".into(), |name| Arc::clone(&name.0));
-            Security { by: Arc::clone(by), name }
+            let identity = extensions.get::<ClientIdentity>().map(|identity| Arc::clone(&identity.0));
+            Security { by: Arc::clone(by), name, identity }
         });
         let (bind, greeting) = match transport.special {
             true => (extensions.get().copied(), extensions.get().cloned()),

@@ -9,6 +9,7 @@ use propylon_exchange::{End, Exchange};
 
 use crate::out::Out;
 use crate::request_uri::request_uri;
+use crate::tls::Tls;
 use crate::tries::Column;
 use crate::{clock, credentials, document, state};
 
@@ -22,6 +23,7 @@ pub(crate) enum BuiltIn {
     Count(Count),
     Text(Text),
     Wire(Wire),
+    Tls(Tls),
     /// A list over the tries at upstream peers.
     Upstream(Column),
     UpstreamLastAddr,
@@ -72,10 +74,6 @@ pub(crate) enum Text {
     ContentType,
     Host,
     Https,
-    SslProtocol,
-    SslCipher,
-    SslSessionReused,
-    SslServerName,
     RequestCompletion,
     RequestMethod,
     RequestUri,
@@ -104,6 +102,7 @@ impl BuiltIn {
             Self::Count(count) => out.number(count.value(exchange)),
             Self::Text(text) => return out.option(text.value(exchange)),
             Self::Wire(wire) => wire.write(exchange, out),
+            Self::Tls(tls) => return tls.write(exchange, out),
             Self::Upstream(column) => return exchange.with_tries(|tries| column.write(tries, out)),
             Self::UpstreamLastAddr => {
                 return exchange
@@ -195,14 +194,6 @@ impl Text {
             Self::ContentLength => field(&CONTENT_LENGTH),
             Self::ContentType => field(&CONTENT_TYPE),
             Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
-            Self::SslProtocol => exchange.connection().tls.as_ref().map(|tls| tls.protocol.as_bytes()),
-            Self::SslCipher => exchange.connection().tls.as_ref().map(|tls| tls.cipher.as_bytes()),
-            Self::SslSessionReused => {
-                exchange.connection().tls.as_ref().map(|tls| if tls.resumed { &b"r"[..] } else { b"." })
-            }
-            Self::SslServerName => {
-                exchange.connection().tls.as_ref()?.server_name.as_ref().map(|name| name.as_bytes())
-            }
             Self::Https => Some(if exchange.connection().tls.is_some() { b"on" } else { b"" }),
             Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
             Self::RequestMethod if state::is_get(exchange) => Some(b"GET"),

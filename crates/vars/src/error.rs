@@ -36,6 +36,12 @@ pub enum TemplateErrorKind {
         /// The name, in lower case.
         name: Box<str>,
     },
+    /// A variable of nginx's that cannot be had here.
+    #[error("`${name}` cannot be had in propylon: the TLS library does not tell")]
+    Never {
+        /// The name, in lower case.
+        name: Box<str>,
+    },
     /// `$1` … `$9` where no regular expression can have matched.
     #[error("`$1` to `$9` have no meaning here")]
     NoCaptures,
@@ -82,7 +88,7 @@ impl TemplateErrorKind {
                 format!("a known variable; the nearest is `${nearest}`")
             }
             Self::Unknown { nearest: None, .. } => "a built-in variable, or the name of a map".into(),
-            Self::NotBuilt { .. } => "a variable that this version has".into(),
+            Self::NotBuilt { .. } | Self::Never { .. } => "a variable that this version has".into(),
             Self::NoCaptures => "a variable's name, or a named capture".into(),
         }
     }

@@ -94,6 +94,7 @@ mod shares;
 mod state;
 mod table;
 mod template;
+mod tls;
 mod tries;
 mod variable;
 

@@ -1,6 +1,7 @@
 //! The names that are built in: one table for lookups, hints and the reference page.
 
 use crate::built_in::{BuiltIn, Constant, Count, Text, Wire};
+use crate::tls::{Client, Tls};
 use crate::tries::Column;
 use crate::variable::Family;
 
@@ -20,13 +21,14 @@ pub(crate) enum Kind {
     Single(BuiltIn),
     Family(Family),
     NotBuilt,
+    Never,
 }
 
 impl Description {
     /// Whether this version has the variable; templates that name another are refused.
     #[must_use]
     pub fn built(&self) -> bool {
-        self.kind != Kind::NotBuilt
+        !matches!(self.kind, Kind::NotBuilt | Kind::Never)
     }
 
     /// The part before `NAME`, if this is a family.
@@ -102,6 +104,15 @@ const fn family_entry(name: &'static str, family: Family, summary: &'static str)
     Description { name, summary, kind: Kind::Family(family) }
 }
 
+const fn tls_entry(name: &'static str, variable: Tls, summary: &'static str) -> Description {
+    single_entry(name, BuiltIn::Tls(variable), summary)
+}
+
+/// nginx has it, and this gateway cannot.
+const fn never(name: &'static str, summary: &'static str) -> Description {
+    Description { name, summary, kind: Kind::Never }
+}
+
 const fn later(name: &'static str, summary: &'static str) -> Description {
     Description { name, summary, kind: Kind::NotBuilt }
 }
@@ -166,27 +177,31 @@ const TABLE: &[Description] = &[
     single_entry("server_name", BuiltIn::Text(Text::ServerName), "the first name of the server that was chosen"),
     single_entry("server_port", BuiltIn::Wire(Wire::ServerPort), "the port that accepted the connection"),
     single_entry("server_protocol", BuiltIn::Text(Text::ServerProtocol), "the request's protocol, as `HTTP/1.1`"),
-    later("ssl_alpn_protocol", "the protocol that ALPN chose"),
-    single_entry("ssl_cipher", BuiltIn::Text(Text::SslCipher), "the cipher of the client's connection"),
-    later("ssl_ciphers", "the ciphers that the client offered"),
-    later("ssl_client_cert", "the client's certificate, indented"),
-    later("ssl_client_escaped_cert", "the client's certificate, escaped"),
-    later("ssl_client_fingerprint", "the SHA1 of the client's certificate"),
-    later("ssl_client_i_dn", "the issuer of the client's certificate"),
-    later("ssl_client_raw_cert", "the client's certificate as PEM"),
-    later("ssl_client_s_dn", "the subject of the client's certificate"),
-    later("ssl_client_serial", "the serial number of the client's certificate"),
-    later("ssl_client_v_end", "when the client's certificate ends"),
-    later("ssl_client_v_remain", "days until the client's certificate ends"),
-    later("ssl_client_v_start", "when the client's certificate began"),
-    later("ssl_client_verify", "whether the client's certificate was verified"),
-    later("ssl_curve", "the curve of the key exchange"),
-    later("ssl_curves", "the curves that the client offered"),
-    later("ssl_early_data", "`1` while TLS early data is read"),
-    single_entry("ssl_protocol", BuiltIn::Text(Text::SslProtocol), "the TLS version"),
-    single_entry("ssl_server_name", BuiltIn::Text(Text::SslServerName), "the name that SNI asked for"),
-    later("ssl_session_id", "the TLS session's name"),
-    single_entry("ssl_session_reused", BuiltIn::Text(Text::SslSessionReused), "`r` if the TLS session was reused, else `.`"),
+    tls_entry("ssl_alpn_protocol", Tls::Alpn, "the protocol that ALPN chose"),
+    tls_entry("ssl_cipher", Tls::Cipher, "the cipher of the client's connection"),
+    tls_entry("ssl_ciphers", Tls::OfferedCiphers, "the ciphers that the client offered"),
+    tls_entry("ssl_client_cert", Tls::Client(Client::Indented), "the client's certificate, all lines but the first indented"),
+    tls_entry("ssl_client_escaped_cert", Tls::Client(Client::Escaped), "the client's certificate, escaped"),
+    tls_entry("ssl_client_fingerprint", Tls::Client(Client::Fingerprint), "the SHA1 of the client's certificate"),
+    tls_entry("ssl_client_i_dn", Tls::Client(Client::Issuer), "the issuer of the client's certificate (RFC 2253)"),
+    tls_entry("ssl_client_i_dn_legacy", Tls::Client(Client::IssuerLegacy), "the same with slashes"),
+    tls_entry("ssl_client_raw_cert", Tls::Client(Client::Pem), "the client's certificate as PEM"),
+    tls_entry("ssl_client_s_dn", Tls::Client(Client::Subject), "the subject of the client's certificate (RFC 2253)"),
+    tls_entry("ssl_client_s_dn_legacy", Tls::Client(Client::SubjectLegacy), "the same with slashes"),
+    tls_entry("ssl_client_serial", Tls::Client(Client::Serial), "the serial number of the client's certificate"),
+    never("ssl_client_sigalg", "the signature algorithm of the client's certificate: the TLS library does not tell"),
+    tls_entry("ssl_client_v_end", Tls::Client(Client::End), "when the client's certificate ends"),
+    tls_entry("ssl_client_v_remain", Tls::Client(Client::Remain), "days until the client's certificate ends"),
+    tls_entry("ssl_client_v_start", Tls::Client(Client::Start), "when the client's certificate began"),
+    tls_entry("ssl_client_verify", Tls::Verify, "`SUCCESS`, `FAILED:reason`, or `NONE` without a certificate"),
+    tls_entry("ssl_curve", Tls::Curve, "the curve of the key exchange"),
+    tls_entry("ssl_curves", Tls::OfferedCurves, "the curves that the client offered"),
+    tls_entry("ssl_early_data", Tls::EarlyData, "always empty: TLS early data is not taken"),
+    tls_entry("ssl_protocol", Tls::Protocol, "the TLS version"),
+    tls_entry("ssl_server_name", Tls::ServerName, "the name that SNI asked for"),
+    never("ssl_session_id", "the TLS session's name: the TLS library does not tell"),
+    tls_entry("ssl_session_reused", Tls::SessionReused, "`r` if the TLS session was reused, else `.`"),
+    never("ssl_sigalg", "the signature algorithm of the server's certificate: the TLS library does not tell"),
     single_entry("status", BuiltIn::Status, "the status sent to the client"),
     later("tcpinfo_rcv_space", "TCP's figure for the client's connection"),
     later("tcpinfo_rtt", "TCP's figure for the client's connection"),

@@ -31,6 +31,7 @@ impl Scope {
             }
             Some((Kind::Single(variable), _)) => Some(Variable::BuiltIn(variable)),
             Some((Kind::Family(family), rest)) => family.member(rest),
+            Some((Kind::Never, _)) => return Err(TemplateErrorKind::Never { name: name.into() }),
             Some((Kind::NotBuilt, _)) => return Err(TemplateErrorKind::NotBuilt { name: name.into() }),
             None => None,
         };

@@ -25,6 +25,12 @@ fn faults_of_templates() {
         "a built-in variable, or the name of a map",
     );
     check(
+        "$ssl_session_id",
+        0..15,
+        "`$ssl_session_id` cannot be had in propylon: the TLS library does not tell",
+        "a variable that this version has",
+    );
+    check(
         "$tcpinfo_rtt",
         0..12,
         "`$tcpinfo_rtt` is not built into this version of propylon",
@@ -67,7 +73,7 @@ fn all_faults_of_definitions_in_one_report() {
         .map(
             Map::new("first", "$hots")
                 .default("$ and $nothing_like_it")
-                .value("a", "$ssl_ciphers")
+                .value("a", "$tcpinfo_rtt")
                 .value("A", "")
                 .value("~(", "")
                 .value("~(?<host>.)", ""),
@@ -89,7 +95,7 @@ fn all_faults_of_definitions_in_one_report() {
         "first Key 0..5: unknown variable `$hots`",
         "first Default 0..1: a `$` without a variable's name after it",
         "first Default 6..22: unknown variable `$nothing_like_it`",
-        "first Value(0) 0..12: `$ssl_ciphers` is not built into this version of propylon",
+        "first Value(0) 0..12: `$tcpinfo_rtt` is not built into this version of propylon",
         "uri Name 0..3: `$uri` is a built-in variable",
         "FIRST Name 0..5: `$first` is defined twice",
         "no-name Name 0..7: `no-name` cannot be a variable's name",

@@ -139,5 +139,5 @@ fn known_names_are_built_in_or_defined() {
     for name in ["host", "http_NAME", "m", "capture"] {
         assert!(names.contains(&name), "{name}");
     }
-    assert!(names.contains(&"ssl_protocol") && !names.contains(&"ssl_curve"));
+    assert!(names.contains(&"ssl_protocol") && !names.contains(&"tcpinfo_rtt"));
 }

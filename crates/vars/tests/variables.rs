@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
-use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep, ProxyHost, Tls};
+use propylon_exchange::{
+    Address, ClientCertificate, Connection, End, Exchange, Head, Keep, ProxyHost, Refused, Tls,
+};
 use propylon_vars::{Definitions, set_uri};
 use support::{connection, headers, ip, logged, on, request};
 use tokio::time::Instant;
@@ -163,12 +165,58 @@ async fn over_tls() {
         cipher: "TLS_AES_128_GCM_SHA256",
         server_name: Some("a.test".into()),
         resumed: true,
+        ..Tls::default()
     });
     let secured = on(connection, "/", &[]);
+    assert_eq!(
+        value("$ssl_client_verify $ssl_client_serial $ssl_curve $ssl_early_data", &secured),
+        "NONE - - -"
+    );
     assert_eq!(value("$scheme $https", &secured), "https on");
     assert_eq!(
         value("$ssl_protocol $ssl_cipher $ssl_server_name $ssl_session_reused", &secured),
         "TLSv1.3 TLS_AES_128_GCM_SHA256 a.test r"
+    );
+}
+
+#[tokio::test]
+async fn a_clients_certificate() {
+    let certificate = |refused| ClientCertificate {
+        refused,
+        pem: "-----BEGIN-----\na+/=\n-----END-----\n".into(),
+        subject: "CN=me".into(),
+        subject_legacy: "/CN=me".into(),
+        issuer: "CN=you".into(),
+        serial: "0A".into(),
+        end_seconds: i64::MAX,
+        ..ClientCertificate::default()
+    };
+    let with = |client| {
+        let mut connection = connection();
+        connection.tls =
+            Some(Tls { client: Some(Box::new(client)), alpn: Some((*b"h2").into()), ..Tls::default() });
+        on(connection, "/", &[])
+    };
+    let good = with(certificate(None));
+    assert_eq!(
+        value(
+            "$ssl_client_verify $ssl_client_s_dn $ssl_client_s_dn_legacy $ssl_client_i_dn $ssl_client_serial",
+            &good
+        ),
+        "SUCCESS CN=me /CN=me CN=you 0A"
+    );
+    assert_eq!(value("$ssl_client_raw_cert", &good), "-----BEGIN-----\na+/=\n-----END-----\n");
+    assert_eq!(value("$ssl_client_cert", &good), "-----BEGIN-----\n\ta+/=\n\t-----END-----");
+    assert_eq!(value("$ssl_client_escaped_cert", &good), "-----BEGIN-----%0Aa%2B%2F%3D%0A-----END-----%0A");
+    assert!(value("$ssl_client_v_remain", &good).parse::<u64>().unwrap() > 1_000_000);
+    assert_eq!(value("$ssl_alpn_protocol", &good), "h2");
+    let refused = with(ClientCertificate {
+        end_seconds: 5,
+        ..certificate(Some(Refused { code: 10, reason: "certificate has expired", for_trust: false }))
+    });
+    assert_eq!(
+        value("$ssl_client_verify $ssl_client_v_remain", &refused),
+        "FAILED:certificate has expired 0"
     );
 }
 

@@ -8,9 +8,11 @@ use http::header::{
     IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, request};
-use propylon_exchange::Address;
+use propylon_config::VerifyClient;
+use propylon_exchange::{Address, Connection, Refused, Tls};
 use propylon_h1::{Marks, ReceivedRequest};
 
+use super::{BAD_CERTIFICATE, NO_CERTIFICATE};
 use crate::client::ClientEnd;
 use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Path, Target};
@@ -42,7 +44,7 @@ pub(crate) fn check(
     listener: &Listener,
     parts: &mut request::Parts,
     received: Option<ReceivedRequest>,
-    peer: Address,
+    connection: &Connection,
 ) -> Checked {
     // Our own engine shows the head as it came; of hyper's it is made up again.
     let (target, bytes, asked, raw) = match received {
@@ -68,7 +70,7 @@ pub(crate) fn check(
         raw,
         captures: None,
     };
-    checked.path = judge(listener, parts, &mut checked);
+    checked.path = judge(listener, parts, connection, &mut checked);
     if checked.path.is_err() && Target::parse(parts.method.as_str().as_bytes(), &checked.target).is_ok() {
         checked.readable = Path::parse(checked.target.clone(), checked.server.slashes).ok();
     }
@@ -78,12 +80,18 @@ pub(crate) fn check(
         parts.headers.remove(UPGRADE);
     }
     checked.upgrade = upgrade;
-    checked.server.sanitize(&mut parts.headers, peer);
+    checked.server.sanitize(&mut parts.headers, connection.peer);
     checked.raw = checked.raw.filter(|_| parts.headers.len() == fields);
     checked
 }
 
-fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> Result<Path, StatusCode> {
+fn judge(
+    listener: &Listener,
+    parts: &request::Parts,
+    connection: &Connection,
+    checked: &mut Checked,
+) -> Result<Path, StatusCode> {
+    let (tls, peer) = (connection.tls.as_ref(), connection.peer);
     framing(&parts.headers)?;
     once(&parts.headers)?;
     let hosts = parts.headers.get_all(HOST).iter();
@@ -104,6 +112,9 @@ fn judge(listener: &Listener, parts: &request::Parts, checked: &mut Checked) -> 
     checked.host = name;
     sizes(parts, checked)?;
     expectation(parts)?;
+    if let Some(tls) = tls.filter(|_| checked.server.clients.verify != VerifyClient::Off) {
+        verified(listener, tls, &checked.server, checked.host.as_ref(), peer)?;
+    }
     Ok(head.path)
 }
 
@@ -114,6 +125,46 @@ fn shared(value: &[u8], raw: Option<&Bytes>) -> Bytes {
         raw.get(start..start.checked_add(value.len())?).map(|_| raw.slice(start..start + value.len()))
     });
     part.unwrap_or_else(|| Bytes::copy_from_slice(value))
+}
+
+/// Whether the client may be one of this server (nginx: 421, 495, 496). Its certificate was judged by the server that it asked
+/// for when it began to speak TLS, or by the default server.
+fn verified(
+    listener: &Listener,
+    tls: &Tls,
+    server: &Server,
+    host: Option<&Bytes>,
+    peer: Address,
+) -> Result<(), StatusCode> {
+    let name = tls.server_name.as_deref();
+    let judge = listener.asked_for(name);
+    let misdirected = match (&judge, name, host) {
+        (Some(_), Some(name), Some(host)) => !host.eq_ignore_ascii_case(name.as_bytes()),
+        (Some(_), ..) => true,
+        (None, ..) => {
+            let default = listener.default_server();
+            !std::ptr::eq(&raw const **default, server) && !server.clients.agrees_with(&default.clients)
+        }
+    };
+    if misdirected {
+        tracing::info!(target: "propylon_gateway", client = %peer, "client attempted to request the server name different from the one that was negotiated");
+        return Err(StatusCode::MISDIRECTED_REQUEST);
+    }
+    let Some(certificate) = &tls.client else {
+        if server.clients.verify != VerifyClient::On {
+            return Ok(());
+        }
+        tracing::info!(target: "propylon_gateway", client = %peer, "client sent no required SSL certificate while reading client request headers");
+        return Err(NO_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST));
+    };
+    match certificate.refused {
+        None => Ok(()),
+        Some(refused) if refused.for_trust && server.clients.verify == VerifyClient::OptionalNoCa => Ok(()),
+        Some(Refused { code, reason, .. }) => {
+            tracing::info!(target: "propylon_gateway", client = %peer, "client SSL certificate verify error: ({code}:{reason}) while reading client request headers");
+            Err(BAD_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST))
+        }
+    }
 }
 
 /// RFC 9110 10.1.1: nothing but `100-continue` is understood, and an expectation is not passed on, so nobody would meet it.

@@ -27,10 +27,20 @@ pub(crate) use check::Checked;
 pub(crate) use response::ResponseBody;
 
 /// The status of a plain request where TLS is spoken, as error pages know it.
-const PLAIN_ON_TLS: Option<StatusCode> = match StatusCode::from_u16(497) {
-    Ok(status) => Some(status),
-    Err(_) => None,
-};
+const PLAIN_ON_TLS: Option<StatusCode> = nginx_s(497);
+
+/// The status of a client whose certificate is not to be trusted.
+const BAD_CERTIFICATE: Option<StatusCode> = nginx_s(495);
+
+/// The status of a client without the certificate that it must have.
+const NO_CERTIFICATE: Option<StatusCode> = nginx_s(496);
+
+const fn nginx_s(code: u16) -> Option<StatusCode> {
+    match StatusCode::from_u16(code) {
+        Ok(status) => Some(status),
+        Err(_) => None,
+    }
+}
 
 /// What serves the requests that one listener's connections bring to one worker.
 #[derive(Clone)]
@@ -116,7 +126,7 @@ async fn serve(
         parts.extensions.insert(interim);
     }
     let received = context.map(Context::into_received);
-    let mut checked = check::check(&listener, &mut parts, received, client.connection.peer);
+    let mut checked = check::check(&listener, &mut parts, received, &client.connection);
     let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
     let exact = matches!(body, Received::H1(_));
     let mut guard = Guard::new(client.clone(), exchange.clone(), &checked, exact);

@@ -12,12 +12,13 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
 use propylon_stack::{Body, BoxError};
-use propylon_upstream::{Bind, Greeting, Peer, ServerName, Target, proxy_protocol};
+use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target, proxy_protocol};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::BuildError;
 use crate::routing::{Address, Path, ProxyTarget, Scheme, UriPart, request_target};
+use crate::tls::whom;
 use crate::upstreams::{self, Leaves, Upstreams};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -63,6 +64,8 @@ struct Rule {
     proxy_protocol: Option<u8>,
     /// What the peer should be called, where TLS is spoken; `None`: as the target's host.
     name: Option<Template>,
+    /// The certificate and the key to show, if their names have variables.
+    identity: Option<(Template, Template)>,
 }
 
 enum To {
@@ -101,6 +104,11 @@ impl TargetLayer {
             bind: transport.bind.clone(),
             proxy_protocol: transport.proxy_protocol,
             name: transport.tls.name.clone(),
+            identity: transport
+                .tls
+                .identity
+                .clone()
+                .filter(|(certificate, key)| certificate.as_static().is_none() || key.as_static().is_none()),
         })))
     }
 }
@@ -297,6 +305,11 @@ fn aim(
     if target.scheme() == Scheme::Https {
         let name = rule.server_name(request, target);
         request.extensions_mut().insert(name);
+        let exchange = request.extensions().get::<Exchange>();
+        if let Some((identity, exchange)) = rule.identity.as_ref().zip(exchange) {
+            let identity = ClientIdentity(whom(identity, exchange));
+            request.extensions_mut().insert(identity);
+        }
     }
     if rule.bind.is_some() || rule.proxy_protocol.is_some() {
         rule.source(request);

@@ -1,0 +1,165 @@
+//! TLS towards clients: how each server speaks it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use propylon_config::{self as config, Template, VerifyClient};
+use propylon_exchange::{Connection, Exchange};
+use propylon_tls::{Acceptor, BuildError, Identity, Sessions};
+use tokio::time::Instant;
+
+use super::kept::Kept;
+use super::path;
+
+/// How one server speaks TLS: what its files hold now.
+pub(crate) struct Serving {
+    /// Whether it refuses everyone.
+    pub(crate) rejects: bool,
+    /// `None`: its files are no good.
+    acceptor: ArcSwapOption<Acceptor>,
+    /// Certificates that are known only when a client is there.
+    late: Option<Arc<Late>>,
+}
+
+/// Certificates with variables in their names.
+struct Late {
+    certificates: Vec<config::Certificate>,
+    kept: Kept<Vec<(Bytes, Bytes)>, Acceptor>,
+}
+
+/// Who may be a client of a server, and who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientAuth {
+    pub(crate) verify: VerifyClient,
+    believed: (Option<PathBuf>, Option<PathBuf>, usize, Option<PathBuf>),
+}
+
+impl ClientAuth {
+    pub(crate) fn new(tls: &config::Tls) -> Self {
+        let authorities = (tls.client_certificate.clone(), tls.trusted_certificate.clone());
+        Self {
+            verify: tls.verify_client,
+            believed: (authorities.0, authorities.1, tls.verify_depth, tls.crl.clone()),
+        }
+    }
+
+    /// Whether what one of them found out of a client holds for the other.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        self.believed == other.believed && other.verify != VerifyClient::Off
+    }
+}
+
+impl Serving {
+    pub(super) fn new(tls: &config::Tls) -> Self {
+        let is_late = tls.certificates.iter().any(|one| one.value.has_variables());
+        let late = is_late.then(|| {
+            let certificates = tls.certificates.iter().map(|one| one.value.clone()).collect();
+            Arc::new(Late { certificates, kept: Kept::new(tls.certificate_cache) })
+        });
+        Self { rejects: tls.reject_handshake, acceptor: ArcSwapOption::empty(), late }
+    }
+
+    /// Reads its files.
+    pub(super) fn read(&self, tls: &config::Tls, sessions: &Sessions) -> Result<(), BuildError> {
+        let mut builder = Acceptor::builder()
+            .protocols(tls.protocols.iter().map(|name| &**name))
+            .curves(tls.curves.iter().map(|name| &**name))
+            .prefer_server_ciphers(tls.prefer_server_ciphers)
+            .session_tickets(tls.session_tickets)
+            .session_timeout(tls.session_timeout)
+            .ask_clients(tls.verify_client != VerifyClient::Off)
+            .verify_depth(tls.verify_depth)
+            .alpn(["http/1.1", "http/1.0"]);
+        if let Some(ciphers) = &tls.ciphers {
+            builder = builder.ciphers(&*ciphers.value);
+        }
+        if let Some(file) = &tls.client_certificate {
+            builder = builder.client_certificate(file);
+        }
+        if let Some(file) = &tls.trusted_certificate {
+            builder = builder.trusted_certificate(file);
+        }
+        if let Some(file) = &tls.crl {
+            builder = builder.crl(file);
+        }
+        if self.late.is_none() {
+            for one in tls.certificates.iter().filter_map(|one| plain(&one.value)) {
+                builder = builder.identity_of(one);
+            }
+        }
+        self.acceptor.store(Some(Arc::new(builder.build(sessions)?)));
+        if let Some(late) = &self.late {
+            late.kept.clear();
+        }
+        Ok(())
+    }
+
+    /// How a client is served that asked for this name.
+    pub(crate) async fn acceptor(&self, connection: &Connection, name: Option<&str>) -> io::Result<Acceptor> {
+        let Some(acceptor) = self.acceptor.load_full() else {
+            return Err(io::Error::other("its certificate could not be loaded"));
+        };
+        let Some(late) = &self.late else { return Ok(Acceptor::clone(&acceptor)) };
+        let names = late.names(connection, name);
+        if let Some(known) = late.kept.get(&names, Instant::now()) {
+            return Ok(known);
+        }
+        let late = Arc::clone(late);
+        let read = tokio::task::spawn_blocking(move || late.read(&names, &acceptor)).await;
+        read.map_err(io::Error::other)?
+            .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
+    }
+}
+
+impl Late {
+    /// The files for a client, each certificate's and its key's.
+    fn names(&self, connection: &Connection, name: Option<&str>) -> Vec<(Bytes, Bytes)> {
+        let mut connection = connection.clone();
+        connection.tls =
+            Some(propylon_exchange::Tls { server_name: name.map(Into::into), ..Default::default() });
+        // There is no request yet: what variables may tell is of the connection.
+        let exchange = Exchange::rejected(Arc::new(connection), 0, Instant::now(), Bytes::new(), 0);
+        let names =
+            self.certificates.iter().map(|one| (one.certificate.eval(&exchange), one.key.eval(&exchange)));
+        names.map(|(certificate, key)| (certificate.into(), key.into())).collect()
+    }
+
+    fn read(&self, names: &[(Bytes, Bytes)], acceptor: &Acceptor) -> Result<Acceptor, BuildError> {
+        let identities = names
+            .iter()
+            .zip(&self.certificates)
+            .map(|((certificate, key), one)| finish(Identity::new(path(certificate), path(key)), one));
+        let identities: Vec<Identity> = identities.collect();
+        let files = identities.iter().flat_map(Identity::files).map(PathBuf::from).collect();
+        let make = || acceptor.with_identities(&identities);
+        self.kept.make(&names.to_vec(), files, Instant::now(), make, |error| {
+            tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; the one before stays");
+        })
+    }
+}
+
+fn plain(certificate: &config::Certificate) -> Option<Identity> {
+    let name = |template: &Template| template.as_static().map(|text| path(text));
+    Some(finish(Identity::new(name(&certificate.certificate)?, name(&certificate.key)?), certificate))
+}
+
+fn finish(mut identity: Identity, certificate: &config::Certificate) -> Identity {
+    if let Some(file) = &certificate.password_file {
+        identity = identity.password_file(file);
+    }
+    if let Some(file) = &certificate.staple {
+        identity = identity.staple(file);
+    }
+    identity
+}
+
+/// The files that a server's TLS is made of, as far as they are known without a client.
+pub(super) fn files(tls: &config::Tls) -> Vec<PathBuf> {
+    let identities: Vec<Identity> = tls.certificates.iter().filter_map(|one| plain(&one.value)).collect();
+    let optional = [&tls.client_certificate, &tls.trusted_certificate, &tls.crl].into_iter().flatten();
+    let others = optional.chain(&tls.session_ticket_keys).cloned();
+    identities.iter().flat_map(Identity::files).map(PathBuf::from).chain(others).collect()
+}

@@ -1,0 +1,188 @@
+//! TLS on both sides: what is made of the configuration's files, shared by the workers and kept while the files are no good.
+
+mod clients;
+mod kept;
+mod upstreams;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use propylon_config::{self as config, Config, UpstreamTls};
+use propylon_tls::{BuildError as TlsError, Sessions};
+
+use crate::error::BuildError;
+
+pub(crate) use clients::{ClientAuth, Serving};
+pub(crate) use upstreams::{Security, Unusable, whom};
+
+use kept::Stamps;
+use upstreams::Tls;
+
+/// What was made of files.
+#[derive(Default)]
+pub(crate) struct Store {
+    /// Made when they are first needed, and kept: sessions are resumed after a reload too. One for each size.
+    sessions: Mutex<Vec<(usize, Sessions)>>,
+    serving: Mutex<Vec<Made<config::Tls, Serving>>>,
+    securities: Mutex<Vec<Made<UpstreamTls, Tls>>>,
+}
+
+/// Something that was made of files, and how the files were before they were read.
+struct Made<K, T> {
+    key: K,
+    thing: Arc<T>,
+    stamps: Stamps,
+}
+
+impl Store {
+    /// Reads all files of a configuration anew. What the world is to blame for is returned: what it belongs to stays as it
+    /// was, or does not work.
+    pub(crate) fn refresh(&self, config: &Config) -> Result<Vec<String>, BuildError> {
+        let mut faults = Vec::new();
+        for server in config.servers.iter().filter(|server| server.listens.iter().any(|listen| listen.tls)) {
+            let tls = &server.tls;
+            // A server without certificates is served with those of the default server, as in nginx.
+            if tls.certificates.is_empty() && !tls.reject_handshake {
+                continue;
+            }
+            let sessions = self.sessions(tls);
+            let problem = make(
+                &self.serving,
+                tls,
+                clients::files(tls),
+                || Serving::new(tls),
+                |serving| serving.read(tls, &sessions?),
+            );
+            if let Some(error) = problem {
+                let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
+                let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
+                faults.push(fault(error, at, "cannot load certificate")?);
+            }
+        }
+        let locations = config.locations();
+        for location in locations.filter(|location| is_secured(location)) {
+            let tls = &location.settings.upstream.tls;
+            let files = upstreams::files(tls);
+            if let Some(error) = make(&self.securities, tls, files, || Tls::new(tls), |made| made.read(tls)) {
+                faults.push(fault(error, tls.span, "TLS towards the upstream")?);
+            }
+        }
+        Ok(faults)
+    }
+
+    /// Reads files anew that have changed. What is no good leaves what there is in place.
+    pub(crate) fn reread(&self) {
+        reread(&self.serving, clients::files, |tls, serving| serving.read(tls, &self.sessions(tls)?));
+        reread(&self.securities, upstreams::files, |tls, made| made.read(tls));
+    }
+
+    /// Forgets what is not of this configuration.
+    pub(crate) fn forget(&self, config: &Config) {
+        self.serving.lock().retain(|made| config.servers.iter().any(|server| server.tls == made.key));
+        let mut locations = config.locations();
+        let mut is_used =
+            |tls: &UpstreamTls| locations.any(|location| location.settings.upstream.tls == *tls);
+        self.securities.lock().retain(|made| is_used(&made.key));
+    }
+
+    fn sessions(&self, tls: &config::Tls) -> Result<Sessions, TlsError> {
+        let mut all = self.sessions.lock();
+        let known =
+            all.iter().find(|(count, _)| *count == tls.session_cache).map(|(_, sessions)| sessions.clone());
+        let sessions = match known {
+            Some(sessions) => sessions,
+            None => {
+                let sessions = Sessions::new(tls.session_cache)?;
+                all.push((tls.session_cache, sessions.clone()));
+                sessions
+            }
+        };
+        drop(all);
+        match tls.session_ticket_keys.as_slice() {
+            [] => Ok(sessions),
+            files => sessions.ticket_keys(files),
+        }
+    }
+
+    /// How a server speaks TLS; `None` if it does not.
+    pub(crate) fn serving(&self, tls: &config::Tls) -> Option<Arc<Serving>> {
+        find(&self.serving.lock(), tls)
+    }
+
+    /// What secures connections so.
+    pub(crate) fn security(&self, tls: &UpstreamTls) -> Option<Security> {
+        find(&self.securities.lock(), tls).map(|made| made as Security)
+    }
+}
+
+/// Has a thing read its files; it is remembered whether they are good or not.
+fn make<K: Clone + PartialEq, T>(
+    all: &Mutex<Vec<Made<K, T>>>,
+    key: &K,
+    files: Vec<PathBuf>,
+    new: impl FnOnce() -> T,
+    read: impl FnOnce(&T) -> Result<(), TlsError>,
+) -> Option<TlsError> {
+    let stamps = Stamps::of(files);
+    let mut all = all.lock();
+    let made = match all.iter_mut().position(|made| made.key == *key) {
+        Some(at) => all.get_mut(at)?,
+        None => {
+            all.push(Made { key: key.clone(), thing: Arc::new(new()), stamps: Stamps::default() });
+            all.last_mut()?
+        }
+    };
+    made.stamps = stamps;
+    read(&made.thing).err()
+}
+
+fn reread<K, T>(
+    all: &Mutex<Vec<Made<K, T>>>,
+    files: impl Fn(&K) -> Vec<PathBuf>,
+    read: impl Fn(&K, &T) -> Result<(), TlsError>,
+) {
+    for made in all.lock().iter_mut() {
+        let stamps = Stamps::of(files(&made.key));
+        if stamps == made.stamps {
+            continue;
+        }
+        made.stamps = stamps;
+        match read(&made.key, &made.thing) {
+            Ok(()) => {
+                tracing::info!(target: "propylon_gateway", "certificates were read anew: {}", made.stamps);
+            }
+            Err(error) => {
+                tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; the one before stays");
+            }
+        }
+    }
+}
+
+fn find<K: PartialEq, T>(all: &[Made<K, T>], key: &K) -> Option<Arc<T>> {
+    all.iter().find(|made| made.key == *key).map(|made| Arc::clone(&made.thing))
+}
+
+/// What an error is to an operator: a fault of the world's, or an error of the configuration.
+fn fault(error: TlsError, at: config::Span, what: &str) -> Result<String, BuildError> {
+    if error.is_fault() || matches!(error, TlsError::Library(_)) {
+        return Ok(format!("{what}: {error}"));
+    }
+    Err(BuildError::value("this cannot be used for TLS", at)(error))
+}
+
+/// Whether a location may need TLS towards its upstream.
+fn is_secured(location: &config::Location) -> bool {
+    match &location.action {
+        config::Action::ProxyPass(pass) => match &pass.value {
+            config::ProxyPass::Static(target) => target.scheme == config::Scheme::Https,
+            config::ProxyPass::Template(url) => !url.source().starts_with("http://"),
+        },
+        _ => false,
+    }
+}
+
+/// The path that a template without variables is.
+fn path(text: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(text).into_owned())
+}
