@@ -65,7 +65,7 @@ impl World {
 
 fn openssl(directory: &Path, arguments: &str) {
     let made = Command::new("openssl").args(arguments.split(' ')).current_dir(directory).output();
-    let made = made.expect("apt-get install openssl");
+    let made = made.unwrap_or_else(|error| panic!("apt-get install openssl: {error}"));
     assert!(made.status.success(), "{}", lossy(&made.stderr));
 }
 
@@ -346,7 +346,7 @@ fn keys_with_passwords_and_stapled_responses() {
         .arg(world.path().join("root.pem"))
         .stdin(std::process::Stdio::null())
         .output()
-        .expect("apt-get install openssl");
+        .unwrap_or_else(|error| panic!("apt-get install openssl: {error}"));
     let seen = lossy(&seen.stdout);
     assert!(seen.contains("OCSP Response Status: successful (0x0)"), "{seen}");
     let _ = file(world.path(), "passwords", "wrong\n");

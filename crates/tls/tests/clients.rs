@@ -56,7 +56,7 @@ fn openssl(directory: &Path, arguments: &str) -> String {
         .args(&arguments)
         .current_dir(directory)
         .output()
-        .expect("apt-get install openssl");
+        .unwrap_or_else(|error| panic!("apt-get install openssl: {error}"));
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

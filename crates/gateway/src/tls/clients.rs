@@ -124,7 +124,7 @@ impl Late {
         let exchange = Exchange::rejected(Arc::new(connection), 0, Instant::now(), Bytes::new(), 0);
         let names =
             self.certificates.iter().map(|one| (one.certificate.eval(&exchange), one.key.eval(&exchange)));
-        names.map(|(certificate, key)| (certificate.into(), key.into())).collect()
+        names.collect()
     }
 
     fn read(&self, names: &[(Bytes, Bytes)], acceptor: &Acceptor) -> Result<Acceptor, BuildError> {
