@@ -165,7 +165,13 @@ fn every_key_of_the_levels_is_read() {
         .collect();
     let mut found = Vec::new();
     properties(&propylon_config::schema(), "", &mut found);
-    let inner = ["retry.budget.", "upstream.tls.", "tls.certificates.", "error_page.pages."];
+    let inner = [
+        "retry.budget.",
+        "tls.certificate_cache.",
+        "upstream.tls.",
+        "tls.certificates.",
+        "error_page.pages.",
+    ];
     let keys = found.iter().filter_map(|(path, _)| {
         let key = path.strip_prefix("server.")?;
         // What is inside a value is read with the value.
