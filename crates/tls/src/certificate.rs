@@ -207,17 +207,19 @@ fn escaped(text: &str) -> String {
 /// OpenSSL's `X509_NAME_oneline`.
 fn oneline(name: &X509Name<'_>) -> String {
     let mut out = String::new();
-    for attribute in name.iter_attributes() {
-        let oid = attribute.attr_type().to_id_string();
-        let short = NAMES.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name);
-        out.push('/');
-        out.push_str(short.unwrap_or(&oid));
-        out.push('=');
-        for &byte in attribute.attr_value().as_bytes() {
-            match byte {
-                b' '..=b'~' => out.push(char::from(byte)),
-                _ => {
-                    let _ = write!(out, "\\x{byte:02X}");
+    for part in name.iter_rdn() {
+        for (n, attribute) in part.iter().enumerate() {
+            let oid = attribute.attr_type().to_id_string();
+            let short = NAMES.iter().find(|(known, _)| *known == oid).map(|(_, name)| *name);
+            out.push(if n == 0 { '/' } else { '+' });
+            out.push_str(short.unwrap_or(&oid));
+            out.push('=');
+            for &byte in attribute.attr_value().as_bytes() {
+                match byte {
+                    b' '..=b'~' => out.push(char::from(byte)),
+                    _ => {
+                        let _ = write!(out, "\\x{byte:02X}");
+                    }
                 }
             }
         }
