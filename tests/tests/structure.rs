@@ -71,7 +71,10 @@ const NOT_IN_LAYERS: [&str; 9] = [
 const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
 /// Crates that are there in two versions, and why nothing can be done about it here.
-const DUPLICATES: &[(&str, &str)] = &[];
+const DUPLICATES: &[(&str, &str)] = &[
+    ("syn", "the macros of asn1-rs, which x509-parser needs, are on syn 2; it is not in the binary"),
+    ("synstructure", "the same"),
+];
 
 const LICENCES: [&str; 12] = [
     "MIT",
