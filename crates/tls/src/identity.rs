@@ -8,6 +8,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::BuildError;
 use crate::pem::{certificates, content, problem};
@@ -63,15 +64,16 @@ impl Identity {
         let chain = certificates(&self.certificate)?;
         let signing = provider.key_provider.load_private_key(self.private_key()?);
         let signing = signing.map_err(|error| problem(&self.key, &error))?;
-        let mut identity = CertifiedKey::new(chain, signing);
-        match identity.keys_match() {
-            Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {}
-            Err(rustls::Error::InconsistentKeys(_)) => {
+        // Not by webpki, which knows certificates of version 3 only: any that OpenSSL takes is one to show.
+        if let (Some(own), Some(end_entity)) = (signing.public_key(), chain.first()) {
+            let (_, parsed) = X509Certificate::from_der(end_entity)
+                .map_err(|error| problem(&self.certificate, &format!("it holds no certificate ({error})")))?;
+            if parsed.public_key().raw != own.as_ref() {
                 let (certificate, key) = (shown(&self.certificate), shown(&self.key));
                 return Err(BuildError::Mismatch { certificate, key });
             }
-            Err(error) => return Err(problem(&self.certificate, &error)),
         }
+        let mut identity = CertifiedKey::new(chain, signing);
         if let Some(file) = &self.staple {
             identity.ocsp = Some(ocsp(file)?);
         }

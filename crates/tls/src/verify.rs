@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, RootCertStore, SignatureScheme,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use webpki::{CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -159,8 +161,12 @@ fn refusal(
     match error {
         Error::CertExpired { .. } => EXPIRED,
         Error::CertNotValidYet { .. } => NOT_YET,
-        Error::UnknownIssuer | Error::CaUsedAsEndEntity if is_self_issued(end_entity) => SELF_SIGNED,
-        Error::UnknownIssuer => match intermediates.last() {
+        Error::UnknownIssuer | Error::CaUsedAsEndEntity | Error::UnsupportedCertVersion
+            if is_self_issued(end_entity) =>
+        {
+            SELF_SIGNED
+        }
+        Error::UnknownIssuer | Error::UnsupportedCertVersion => match intermediates.last() {
             None => refused(21, "unable to verify the first certificate"),
             Some(last) if is_self_issued(last) => refused(19, "self-signed certificate in certificate chain"),
             Some(_) => refused(20, "unable to get local issuer certificate"),
@@ -175,6 +181,28 @@ fn refusal(
     }
 }
 
+/// The signature of somebody whose certificate webpki does not read, such as one of version 1: by the key in it.
+fn odd_signature(
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+    algorithms: &WebPkiSupportedAlgorithms,
+    error: rustls::Error,
+) -> Result<HandshakeSignatureValid, rustls::Error> {
+    if EndEntityCert::try_from(certificate).is_ok() {
+        return Err(error);
+    }
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Err(error) };
+    let spki = SubjectPublicKeyInfoDer::from(parsed.public_key().raw);
+    let Ok(key) = webpki::RawPublicKeyEntity::try_from(&spki) else { return Err(error) };
+    let fitting = algorithms.mapping.iter().filter(|(scheme, _)| *scheme == signed.scheme);
+    let mut candidates = fitting.flat_map(|(_, all)| all.iter());
+    match candidates.any(|algorithm| key.verify_signature(*algorithm, message, signed.signature()).is_ok()) {
+        true => Ok(HandshakeSignatureValid::assertion()),
+        false => Err(error),
+    }
+}
+
 /// Signatures are always verified: else a certificate would prove nothing.
 macro_rules! signatures {
     (|$this:ident| $provider:expr) => {
@@ -185,7 +213,9 @@ macro_rules! signatures {
             dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, rustls::Error> {
             let $this = self;
-            verify_tls12_signature(message, cert, dss, &$provider.signature_verification_algorithms)
+            let algorithms = &$provider.signature_verification_algorithms;
+            verify_tls12_signature(message, cert, dss, algorithms)
+                .or_else(|error| odd_signature(message, cert, dss, algorithms, error))
         }
 
         fn verify_tls13_signature(
@@ -195,7 +225,9 @@ macro_rules! signatures {
             dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, rustls::Error> {
             let $this = self;
-            verify_tls13_signature(message, cert, dss, &$provider.signature_verification_algorithms)
+            let algorithms = &$provider.signature_verification_algorithms;
+            verify_tls13_signature(message, cert, dss, algorithms)
+                .or_else(|error| odd_signature(message, cert, dss, algorithms, error))
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -320,3 +320,30 @@ async fn an_ocsp_response_is_passed_on() {
     );
     assert!(not_one.build(&world.sessions).unwrap_err().to_string().contains("no OCSP response"));
 }
+
+/// Certificates of version 1 have no extensions, and webpki does not read them: OpenSSL does.
+#[tokio::test]
+async fn certificates_of_version_1() {
+    let world = World::new();
+    world.openssl("req -new -newkey rsa:2048 -nodes -subj /CN=old -out old.csr -keyout old.key");
+    world.openssl("x509 -req -in old.csr -signkey old.key -out old.pem -days 9");
+    assert!(world.openssl("x509 -noout -text -in old.pem").contains("Version: 1 (0x0)"));
+    let served = Acceptor::builder().identity(world.at("old.pem"), world.at("old.key"));
+    let served = served.build(&world.sessions).unwrap();
+    let pinned = world.acceptor().ask_clients(true).client_certificate(world.at("old.pem"));
+    let pinned = pinned.build(&world.sessions).unwrap();
+    let stranger = world.asking().build(&world.sessions).unwrap();
+    for protocol in ["TLSv1.2", "TLSv1.3"] {
+        let anybody = Connector::builder().protocols([protocol]).build().unwrap();
+        shake(&anybody, &served).await.unwrap();
+        let shown =
+            world.connector().protocols([protocol]).identity(world.at("old.pem"), world.at("old.key"));
+        let shown = shown.build().unwrap();
+        assert_eq!(shake(&shown, &pinned).await.unwrap().client.unwrap().verified, Ok(()));
+        let refused = shake(&shown, &stranger).await.unwrap().client.unwrap().verified.unwrap_err();
+        assert_eq!(refused.to_string(), "(18:self-signed certificate)");
+    }
+    let wrong =
+        Acceptor::builder().identity(world.at("old.pem"), world.at("server.key")).build(&world.sessions);
+    assert!(matches!(wrong.unwrap_err(), propylon_tls::BuildError::Mismatch { .. }));
+}
