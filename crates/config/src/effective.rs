@@ -1,8 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access_log, buffer, compression, cookie, error_log, error_page, files, headers, limit, redirect, retry,
-    runtime, timeout, tls, upstream,
+    access, access_log, buffer, compression, cookie, error_log, error_page, files, headers, limit, redirect,
+    retry, runtime, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -25,9 +25,10 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 13] = [
+const TABLES: [&Table; 14] = [
     &tls::TABLE,
     &files::TABLE,
+    &access::TABLE,
     &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,

@@ -54,6 +54,7 @@
 //! Run once for each load: linear in the size of the file, but for the search of the nearest name of a misspelt one.
 //! Templates with the same text are compiled once and shared.
 
+mod access;
 mod access_log;
 mod address;
 mod balance;
@@ -102,6 +103,7 @@ mod upstream;
 
 pub use propylon_vars::Template;
 
+pub use crate::access::{Access, AccessRule, BasicAuth, LimitExcept};
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};
 pub use crate::address::Address;
 pub use crate::balance::{Better, BodyMatch, HealthCheck, Method, Queue, Upstream, UpstreamServer};

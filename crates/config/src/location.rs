@@ -100,6 +100,7 @@ pub(crate) static TABLE: Table = Table {
         settings::PORT_IN_REDIRECT,
         settings::SERVER_NAME_IN_REDIRECT,
         files::FILES,
+        settings::ACCESS,
         settings::ERROR_PAGE,
         settings::HEADERS,
         settings::TIMEOUT,

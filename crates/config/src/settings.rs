@@ -1,5 +1,6 @@
 //! The tables that `[defaults]`, `[[server]]` and `[[server.location]]` have in common.
 
+use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
 use crate::buffer::{self, Buffers};
 use crate::compression::{self, Compression};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub server_name_in_redirect: bool,
     /// The table `files` and the keys beside it.
     pub files: Files,
+    /// The table `access`.
+    pub access: Access,
     /// The table `error_page`.
     pub error_page: ErrorPages,
     /// The table `headers`.
@@ -68,6 +71,8 @@ impl Settings {
         let (root, index) = (files::root(&mut level), files::index(&mut level));
         let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
         let files = Files::read(root, index, &mut { files });
+        let access = Scope::inherited(cx, &access::TABLE, below(levels, "access"), found);
+        let access = Access::read(&mut { access });
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -95,6 +100,7 @@ impl Settings {
             port_in_redirect,
             server_name_in_redirect,
             files,
+            access,
             error_page,
             headers,
             timeout,
@@ -139,6 +145,7 @@ pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
     nginx: "server_name_in_redirect",
     doc: "Whether they carry the server's first name rather than the request's host.",
 };
+pub(crate) const ACCESS: Key = table("access", Kind::Table(&access::TABLE), "Who may come in.");
 pub(crate) const ERROR_PAGE: Key =
     table("error_page", Kind::Table(&error_page::TABLE), "What clients see in the place of an error.");
 pub(crate) const HEADERS: Key =
@@ -164,4 +171,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 
 /// Capabilities that are not built yet, which any level may name.
 pub(crate) const UNBUILT: &[&str] =
-    &["cache", "fastcgi", "fastcgi_pass", "rewrite", "set", "expires", "access", "autoindex"];
+    &["cache", "fastcgi", "fastcgi_pass", "rewrite", "set", "expires", "autoindex"];

@@ -171,6 +171,8 @@ fn every_key_of_the_levels_is_read() {
         "upstream.tls.",
         "tls.certificates.",
         "error_page.pages.",
+        "access.basic.",
+        "access.limit_except.",
     ];
     let keys = found.iter().filter_map(|(path, _)| {
         let key = path.strip_prefix("server.")?;

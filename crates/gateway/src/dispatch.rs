@@ -128,7 +128,10 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
             (_, Some(found)) => Step::Answer(found),
             (None, None) => Step::Go,
             // Boxed, so that requests that have none carry nothing for them.
-            (Some(phases), None) => Box::pin(phases.run(&visit.exchange, &mut visit.path)).await,
+            (Some(phases), None) => {
+                let method = visit.parts.as_ref().map_or_else(Method::default, |parts| parts.method.clone());
+                Box::pin(phases.run(&visit.exchange, &method, &mut visit.path)).await
+            }
         };
         let response = match step {
             Step::Go => location.route.call(request(visit, None)).await.map_err(|_| Closed)?,
@@ -216,7 +219,7 @@ fn find_named(visit: &Visit, name: &str) -> Round {
 fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     let url = location.redirects.absolute(&visit.exchange, to);
     match HeaderValue::from_maybe_shared(url) {
-        Ok(url) => Found { status: StatusCode::MOVED_PERMANENTLY, location: Some(url) },
+        Ok(url) => Found { status: StatusCode::MOVED_PERMANENTLY, location: Some(url), challenge: None },
         // A path that is no field value is none that a client can be sent to.
         Err(_) => Found::page(StatusCode::BAD_REQUEST),
     }

@@ -1,9 +1,10 @@
 //! What a location does with a request before it is answered: nginx's phases between the choice of a location and its content.
 
+use http::Method;
 use propylon_exchange::Exchange;
 
 use crate::reroute::Reroute;
-use crate::route::{Found, TryFiles};
+use crate::route::{Found, Guard, TryFiles};
 use crate::routing::Path;
 
 /// What comes of a phase.
@@ -19,17 +20,23 @@ pub(crate) enum Step {
 /// The phases of one location that have something to do, in nginx's order.
 #[derive(Clone, Default)]
 pub(crate) struct Phases {
+    pub(crate) access: Option<Guard>,
     pub(crate) try_files: Option<TryFiles>,
 }
 
 impl Phases {
     /// Nothing, where there is nothing to do.
     pub(crate) fn if_any(self) -> Option<Box<Self>> {
-        let Self { try_files } = &self;
-        try_files.is_some().then(|| Box::new(self))
+        let Self { access, try_files } = &self;
+        (access.is_some() || try_files.is_some()).then(|| Box::new(self))
     }
 
-    pub(crate) async fn run(&self, exchange: &Exchange, path: &mut Path) -> Step {
+    pub(crate) async fn run(&self, exchange: &Exchange, method: &Method, path: &mut Path) -> Step {
+        if let Some(access) = &self.access
+            && let Some(found) = access.run(exchange, method).await
+        {
+            return Step::Answer(found);
+        }
         match &self.try_files {
             Some(try_files) => try_files.run(exchange, path).await,
             None => Step::Go,

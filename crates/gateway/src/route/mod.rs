@@ -1,6 +1,7 @@
 //! One location's stack, put together: the only place that knows the order of the layers.
 
 mod accel;
+mod access;
 mod access_log;
 mod balance;
 mod buffer;
@@ -38,6 +39,7 @@ use crate::routing::LocationMatch;
 use crate::upstreams::{LeafBody, Upstreams};
 
 pub(crate) use accel::Unsafe;
+pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::read_bytes;
 pub(crate) use files::types;
@@ -107,7 +109,8 @@ fn not_found(settings: &Settings, site: &Site, upstreams: &Upstreams<'_>) -> Res
 
 /// What is done before a request is answered. `return` answers before any of it, as in nginx.
 fn phases(try_files: Option<&config::TryFiles>, settings: &Settings, site: &Site) -> Option<Box<Phases>> {
-    Phases { try_files: try_files.map(|config| TryFiles::new(config, settings, site)) }.if_any()
+    let try_files = try_files.map(|config| TryFiles::new(config, settings, site));
+    Phases { access: Guard::new(settings), try_files }.if_any()
 }
 
 /// `return`, of a server or a location.

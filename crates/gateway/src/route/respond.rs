@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use propylon_config::{Return, Template};
 use propylon_exchange::Exchange;
@@ -120,12 +120,14 @@ pub(crate) struct Found {
     pub(crate) status: StatusCode,
     /// Where the client is sent.
     pub(crate) location: Option<HeaderValue>,
+    /// How the client is asked who it is.
+    pub(crate) challenge: Option<HeaderValue>,
 }
 
 impl Found {
     /// The page of a status.
     pub(crate) const fn page(status: StatusCode) -> Self {
-        Self { status, location: None }
+        Self { status, location: None, challenge: None }
     }
 }
 
@@ -156,6 +158,9 @@ impl Service<Request<Body>> for Finding {
         }
         let mut response =
             if has_page(status) { page::error(status, &self.0) } else { with_status(status, Body::empty()) };
+        if let Some(challenge) = found.and_then(|found| found.challenge.clone()) {
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
         if let Some(location) = found.and_then(|found| found.location.clone()) {
             response.headers_mut().insert(LOCATION, location);
         }

@@ -39,18 +39,19 @@ pub(crate) const ROWS: &[Row] = &[
         "limit_except",
         Contexts::LOCATION,
         crate::row::BLOCK_SOME,
-        "access rules are not built yet",
+        "rules for methods are not converted: write `access.limit_except`",
     ),
-    Row::refused("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, "access rules are not built yet"),
-    Row::refused("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, "access rules are not built yet"),
-    Row::refused("satisfy", LEVELS, ONE, "access rules are not built yet"),
-    Row::refused("auth_basic", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, "access rules are not built yet"),
-    Row::refused(
+    Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
+    Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
+    Row::new("satisfy", LEVELS, ONE, To::Key(&["access", "satisfy"], As::Text)),
+    Row::new("auth_basic", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(auth_basic, "access.basic.realm")),
+    Row::new(
         "auth_basic_user_file",
         LEVELS.or(Contexts::LIMIT_EXCEPT),
         ONE,
-        "access rules are not built yet",
-    ),
+        To::Key(&["access", "basic", "users"], As::ConfPath),
+    )
+    .note("beside its auth_basic, on the same level"),
 ];
 
 /// A location's argument in its parts: the modifier and the rest.
@@ -118,5 +119,22 @@ fn nested(convert: &Convert<'_>, directive: &Directive, modifier: &str, name: &s
 
 fn internal(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.set(Target::Here, &["internal"], Value::flag(true), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn rule(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let rule = Value::text(format!("{} {}", directive.name(), directive.arg(0))).at(directive.place_of(0));
+    convert.push(Target::Here, &["access", "rules"], rule, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn auth_basic(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let realm = directive.arg(0);
+    if realm == "off" {
+        convert.set(Target::Here, &["access", "basic"], Value::flag(false), &directive.place);
+    } else {
+        let realm = Value::text(realm).at(directive.place_of(0));
+        convert.set(Target::Here, &["access", "basic", "realm"], realm, &directive.place);
+    }
     Ok(Done::AsWritten)
 }

@@ -1,0 +1,133 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{Request, Response, request};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Access, Client, Login, UserFile, Verdict};
+
+/// The user that a request was let in as: an extension of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User(pub Bytes);
+
+/// Lets requests in, or answers them with 401, 403 or 500 and an empty body.
+#[derive(Clone)]
+pub struct AccessLayer {
+    gate: Arc<Gate>,
+}
+
+struct Gate {
+    access: Access,
+    client: fn(&request::Parts) -> Client,
+    login: Option<(Bytes, Arc<UserFile>)>,
+}
+
+impl AccessLayer {
+    /// A layer with these rules; `client` tells where a request comes from.
+    #[must_use]
+    pub fn new(access: Access, client: fn(&request::Parts) -> Client) -> Self {
+        Self { gate: Arc::new(Gate { access, client, login: None }) }
+    }
+
+    /// Asks for a password of one of these users.
+    #[must_use]
+    pub fn basic(self, realm: impl Into<Bytes>, users: UserFile) -> Self {
+        let (access, client) = (self.gate.access.clone(), self.gate.client);
+        Self { gate: Arc::new(Gate { access, client, login: Some((realm.into(), Arc::new(users))) }) }
+    }
+}
+
+impl fmt::Debug for AccessLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessLayer").field("access", &self.gate.access).finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for AccessLayer {
+    type Service = Guarded<S>;
+
+    fn layer(&self, inner: S) -> Guarded<S> {
+        Guarded { inner, gate: self.gate.clone() }
+    }
+}
+
+/// A service that not everyone may use. Made by [`AccessLayer`].
+#[derive(Clone)]
+pub struct Guarded<S> {
+    inner: S,
+    gate: Arc<Gate>,
+}
+
+impl<S> Guarded<S> {
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Guarded<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Guarded<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: Send + 'static,
+    R: Default + Send,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that was ready is the one that is called.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let gate = self.gate.clone();
+        let (mut parts, body) = request.into_parts();
+        Box::pin(async move {
+            let login = gate.login.as_ref().map(|(realm, users)| Login {
+                realm: realm.clone(),
+                users: users.clone(),
+                authorization: parts.headers.get(AUTHORIZATION).cloned(),
+            });
+            let verdict = gate.access.check((gate.client)(&parts), login).await;
+            if let Some(status) = verdict.status() {
+                let mut response = Response::new(R::default());
+                *response.status_mut() = status;
+                if let Verdict::Unauthorized { challenge: Some(challenge), .. } = verdict {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                }
+                return Ok(response);
+            }
+            if let Verdict::Allowed { user: Some(user) } = verdict {
+                parts.extensions.insert(User(user));
+            }
+            inner.call(Request::from_parts(parts, body)).await
+        })
+    }
+}

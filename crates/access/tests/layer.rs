@@ -1,0 +1,65 @@
+//! The layer: who comes in, and what the others get.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::convert::Infallible;
+use std::fs;
+
+use http::{Request, Response};
+use propylon_access::{Access, AccessLayer, Client, Rules, User, UserFile, Whom};
+use tower::{Layer, ServiceExt, service_fn};
+
+/// `a:one`
+const LOGIN: &str = "Basic YTpvbmU=";
+const HERE: fn(&http::request::Parts) -> Client =
+    |_| Client::Ip(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+
+async fn ask(layer: &AccessLayer, login: Option<&str>) -> (u16, String, String) {
+    let service = layer.layer(service_fn(|request: Request<()>| async move {
+        let user =
+            request.extensions().get::<User>().map(|user| String::from_utf8_lossy(&user.0).into_owned());
+        Ok::<_, Infallible>(Response::new(user.unwrap_or_else(|| "nobody".to_owned())))
+    }));
+    let mut request = Request::new(());
+    if let Some(login) = login {
+        request.headers_mut().insert("authorization", login.parse().unwrap());
+    }
+    let response = service.oneshot(request).await.unwrap();
+    let challenge =
+        response.headers().get("www-authenticate").map(|value| value.to_str().unwrap().to_owned());
+    (response.status().as_u16(), challenge.unwrap_or_default(), response.into_body())
+}
+
+#[tokio::test]
+async fn address_and_password_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users");
+    fs::write(&file, "a:{PLAIN}one\n").unwrap();
+    let deny = Rules::new().deny(Whom::All);
+    let allow = Rules::new().allow(Whom::Net("127.0.0.1/32".parse().unwrap())).deny(Whom::All);
+    let expect = |status: u16, challenge: &str, body: &str| (status, challenge.to_owned(), body.to_owned());
+    let asked = expect(401, "Basic realm=\"r\"", "");
+    for (rules, any, login, expected) in [
+        (Rules::new(), false, Some(LOGIN), expect(200, "", "a")),
+        (Rules::new(), false, None, asked.clone()),
+        (Rules::new(), false, Some("Basic YTp0d28="), asked.clone()),
+        (allow.clone(), false, None, asked.clone()),
+        (allow.clone(), false, Some(LOGIN), expect(200, "", "a")),
+        (allow, true, None, expect(200, "", "nobody")),
+        (deny.clone(), false, Some(LOGIN), expect(403, "", "")),
+        (deny.clone(), true, Some(LOGIN), expect(200, "", "a")),
+        (deny.clone(), true, None, asked),
+    ] {
+        let access = Access::new(rules.clone()).satisfy_any(any);
+        let layer = AccessLayer::new(access, HERE).basic("r", UserFile::new(&file));
+        assert_eq!(ask(&layer, login).await, expected, "{rules:?} any={any} {login:?}");
+    }
+    let layer = AccessLayer::new(Access::new(deny).satisfy_any(true), HERE);
+    assert_eq!(ask(&layer, None).await.0, 403);
+    let open = AccessLayer::new(Access::default(), HERE);
+    assert_eq!(ask(&open, None).await.2, "nobody");
+    let missing =
+        AccessLayer::new(Access::default(), HERE).basic("r", UserFile::new(dir.path().join("none")));
+    assert_eq!(ask(&missing, Some(LOGIN)).await.0, 403);
+    let directory = AccessLayer::new(Access::default(), HERE).basic("r", UserFile::new(dir.path()));
+    assert_eq!(ask(&directory, Some(LOGIN)).await.0, 500);
+}

@@ -1,0 +1,130 @@
+//! `access`: configuration to rules, and what they decide to answers.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{Method, StatusCode};
+use propylon_access::{Access, Client, Login, Refused, Rules, UserFile, Verdict, Whom};
+use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Template};
+use propylon_exchange::Exchange;
+
+use super::Found;
+use crate::rescue;
+
+/// Who may come in at a location.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    usual: Gate,
+    /// What holds for all methods but these.
+    except: Option<(Vec<Method>, Gate)>,
+}
+
+#[derive(Clone)]
+struct Gate {
+    access: Access,
+    basic: Option<Basic>,
+}
+
+#[derive(Clone)]
+struct Basic {
+    realm: Template,
+    users: Users,
+}
+
+#[derive(Clone)]
+enum Users {
+    One(Arc<UserFile>),
+    /// Which file it is depends on the request.
+    Each(Template),
+}
+
+impl Guard {
+    /// Nothing, where everybody may come in.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let config = &settings.access;
+        if config.is_open() {
+            return None;
+        }
+        let gate = |rules: &[AccessRule], basic: Option<&BasicAuth>| Gate {
+            access: Access::new(self::rules(rules)).satisfy_any(config.satisfy_any),
+            basic: basic.map(Basic::new),
+        };
+        Some(Self {
+            usual: gate(&config.rules, config.basic.as_ref()),
+            except: config.limit_except.as_ref().map(|limit: &config::LimitExcept| {
+                (limit.methods.clone(), gate(&limit.rules, limit.basic.as_ref()))
+            }),
+        })
+    }
+
+    /// Decides about a request; the answer is that of one who may not come in.
+    pub(crate) async fn run(&self, exchange: &Exchange, method: &Method) -> Option<Found> {
+        let gate = match &self.except {
+            Some((methods, gate)) if !methods.contains(method) => gate,
+            _ => &self.usual,
+        };
+        let client = exchange.client().as_ip().map_or(Client::Unix, Client::Ip);
+        let login = gate.basic.as_ref().and_then(|basic| basic.login(exchange));
+        let verdict = gate.access.check(client, login).await;
+        let status = verdict.status();
+        match verdict {
+            Verdict::Allowed { user } => {
+                if let Some(user) = user {
+                    exchange.set_user(user);
+                }
+                None
+            }
+            Verdict::Forbidden => {
+                rescue::report_text(exchange, "access forbidden by rule");
+                Some(Found::page(StatusCode::FORBIDDEN))
+            }
+            Verdict::Unauthorized { challenge, why } => {
+                if !matches!(why, Refused::NoUser) {
+                    rescue::report_text(exchange, &why.to_string());
+                }
+                Some(Found { challenge, ..Found::page(StatusCode::UNAUTHORIZED) })
+            }
+            Verdict::Failed(why) => {
+                rescue::report_text(exchange, &why.to_string());
+                Some(Found::page(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
+            }
+        }
+    }
+}
+
+impl Basic {
+    fn new(config: &BasicAuth) -> Self {
+        let users = match config.users.as_static() {
+            Some(path) => Users::One(Arc::new(UserFile::new(OsStr::from_bytes(path)))),
+            None => Users::Each(config.users.clone()),
+        };
+        Self { realm: config.realm.clone(), users }
+    }
+
+    /// How this request is asked; nothing if its realm is "off".
+    fn login(&self, exchange: &Exchange) -> Option<Login> {
+        let realm = self.realm.eval(exchange);
+        if realm == "off" {
+            return None;
+        }
+        let users = match &self.users {
+            Users::One(users) => users.clone(),
+            Users::Each(path) => Arc::new(UserFile::new(OsStr::from_bytes(&path.eval(exchange)))),
+        };
+        let authorization = exchange.head().and_then(|head| head.headers.get(AUTHORIZATION)).cloned();
+        Some(Login { realm, users, authorization })
+    }
+}
+
+fn rules(rules: &[AccessRule]) -> Rules {
+    rules.iter().fold(Rules::new(), |all, rule| {
+        let whom = match &rule.whom {
+            None => Whom::All,
+            Some(Peer::Net(net)) => Whom::Net(*net),
+            Some(Peer::Unix) => Whom::Unix,
+        };
+        if rule.allow { all.allow(whom) } else { all.deny(whom) }
+    })
+}
