@@ -2,7 +2,7 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, buffer, compression, cookie, error_log, error_page, files, headers, limit, redirect,
-    retry, runtime, timeout, tls, upstream,
+    retry, rewrite, runtime, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -112,8 +112,11 @@ impl Effective {
         if let Some(whole) = written("") {
             return vec![whole];
         }
-        // The tables of a level have lines of their own.
-        let keys = table.keys.iter().filter(|key| !own || !key.kind.holds_tables());
+        // The tables of a level have lines of their own; steps are one value.
+        let keys = table
+            .keys
+            .iter()
+            .filter(|key| !own || !key.kind.holds_tables() || key.name == rewrite::REWRITE.name);
         let default = |need| match need {
             Need::Default(text) => text,
             Need::Optional | Need::Required => "",

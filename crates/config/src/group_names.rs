@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
+use crate::condition;
 use crate::map;
 use crate::reader::{Context, Value};
 use crate::rule;
@@ -24,7 +25,11 @@ pub(crate) fn find(cx: &Context, root: &DeTable<'_>) -> Names {
         rules(server, &mut add);
         locations(server, &mut add);
     }
-    regexes.into_iter().flat_map(|value| groups(cx, value)).collect()
+    let mut names: Names = regexes.into_iter().flat_map(|value| groups(cx, value)).collect();
+    for server in tables(root, "server") {
+        steps(cx, server, &mut names);
+    }
+    names
 }
 
 fn locations<'t>(table: &'t DeTable<'t>, add: &mut impl FnMut(&'t Value<'t>)) {
@@ -40,6 +45,44 @@ fn rules<'t>(level: &'t DeTable<'t>, add: &mut impl FnMut(&'t Value<'t>)) {
     for (table, keys) in [("cookie", &["domain", "path", "flags"][..]), ("redirect", &["rules"])] {
         let Some(table) = level.get(table).and_then(|value| value.get_ref().as_table()) else { continue };
         keys.iter().for_each(|key| rule::regexes(table, key, add));
+    }
+}
+
+/// What the steps of a server and its locations define: groups, and the variables that are set.
+fn steps(cx: &Context, level: &DeTable<'_>, names: &mut Names) {
+    for (name, _) in level.get("set").and_then(|value| value.get_ref().as_table()).into_iter().flatten() {
+        variable(name.get_ref(), name.span(), names);
+    }
+    let list = level.get("rewrite").and_then(|value| value.get_ref().as_array());
+    list.into_iter().flatten().for_each(|value| step(cx, value, names));
+    tables(level, "location").for_each(|location| steps(cx, location, names));
+}
+
+fn step(cx: &Context, value: &Value<'_>, names: &mut Names) {
+    let first = |value: &Value<'_>| {
+        let first = value.get_ref().as_array()?.iter().next()?;
+        Some((first.get_ref().as_str()?.to_owned(), first.span()))
+    };
+    if let Some((regex, span)) = first(value) {
+        names.extend(map::group_places(cx, &regex, &span));
+    }
+    let Some(table) = value.get_ref().as_table() else { return };
+    if let Some((name, span)) = table.get("set").and_then(first) {
+        variable(&name, span, names);
+    }
+    if let Some(text) = table.get("if")
+        && let Some(regex) = text.get_ref().as_str().and_then(condition::regex)
+    {
+        names.extend(map::group_places(cx, regex, &text.span()));
+    }
+    let then = table.get("then").and_then(|value| value.get_ref().as_array());
+    then.into_iter().flatten().for_each(|value| step(cx, value, names));
+}
+
+/// `$args` is there already, and can be set.
+fn variable(name: &str, span: Range<usize>, names: &mut Names) {
+    if !name.eq_ignore_ascii_case("args") {
+        names.push((name.to_owned(), span));
     }
 }
 

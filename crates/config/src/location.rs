@@ -12,6 +12,7 @@ use crate::proxy_pass::{self, ProxyPass, Scheme};
 use crate::reader::{Context, Levels, Scope, Value};
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
+use crate::rewrite::{self, Step};
 use crate::settings::{self, Settings};
 use crate::source::{Span, Spanned};
 
@@ -24,6 +25,8 @@ pub struct Location {
     pub internal: bool,
     /// Which file answers.
     pub try_files: Option<TryFiles>,
+    /// The steps before its action.
+    pub rewrite: Vec<Spanned<Step>>,
     /// What is done.
     pub action: Action,
     /// What applies here.
@@ -95,6 +98,8 @@ pub(crate) static TABLE: Table = Table {
             nginx: "location",
             doc: "Locations inside this one: they inherit from it, and are searched among the paths that it matches.",
         },
+        rewrite::SET,
+        rewrite::REWRITE,
         settings::SERVER_TOKENS,
         settings::ABSOLUTE_REDIRECT,
         settings::PORT_IN_REDIRECT,
@@ -127,6 +132,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let matcher =
         scope.read("match", |cx, value| location_match::read(cx, value.get_ref().as_str()?, value.span()));
     let internal = scope.bool("internal");
+    let rewrite = rewrite::read(&mut scope);
     let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
     let answer = scope.read("return", respond::read);
     let alias = files::alias(&mut scope);
@@ -161,6 +167,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     Some(Location {
         matcher: matcher?,
         internal,
+        rewrite,
         action,
         try_files,
         settings,
@@ -234,7 +241,10 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
     match written.as_slice() {
         [] => {
             let unbuilt = table.keys().any(|key| settings::UNBUILT.contains(&key.get_ref().as_ref()));
-            if !unbuilt && !files && !table.contains_key("location") {
+            let steps = table.contains_key("rewrite") || table.contains_key("location");
+            // A named one may be there for its settings.
+            let named = table.get("match").and_then(|text| text.get_ref().as_str());
+            if !unbuilt && !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
                 let label = "expected `proxy_pass`, `return`, `root` or `alias` in it";
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());

@@ -13,6 +13,7 @@ use crate::location::{self, Location};
 use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
+use crate::rewrite::{self, Step};
 use crate::server_name::{self, ServerName};
 use crate::settings::{self, Settings};
 use crate::source::{Span, Spanned};
@@ -29,6 +30,8 @@ pub struct Server {
     pub merge_slashes: bool,
     /// Requests on one client connection before it is closed.
     pub keepalive_requests: u64,
+    /// The steps before a location is searched.
+    pub rewrite: Vec<Spanned<Step>>,
     /// An answer to every request, whatever its path.
     pub respond: Option<Spanned<Return>>,
     /// Which file answers where no location matches.
@@ -128,6 +131,8 @@ pub(crate) static TABLE: Table = Table {
             doc: "An answer to every request, as in a location.",
         },
         files::TRY_FILES,
+        rewrite::SET,
+        rewrite::REWRITE,
         Key {
             name: "location",
             kind: Kind::List(&Kind::Table(&location::TABLE)),
@@ -151,6 +156,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     check_empty(scope.cx, table);
     let merge_slashes = scope.bool("merge_slashes");
     let keepalive_requests = scope.integer("keepalive_requests").unwrap_or_default();
+    let rewrite = rewrite::read(&mut scope);
     let respond = scope.read("return", respond::read);
     let try_files = scope.read("try_files", files::try_files);
     let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
@@ -158,6 +164,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     check_tls(cx, &listens, &tls);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
     let locations = location::read_all(cx, &levels, table);
+    check_used(cx, &rewrite, &locations);
     if let (Some(answer), Some(first)) = (&respond, locations.first()) {
         cx.push(
             Diagnostic::warning(answer.span, "no location of this server is ever reached")
@@ -170,6 +177,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         names,
         merge_slashes,
         keepalive_requests,
+        rewrite,
         respond,
         try_files,
         tls,
@@ -177,6 +185,26 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         locations,
         span: cx.span(value.span()),
     })
+}
+
+/// Steps can use the named locations of their server; those of a server none at all.
+fn check_used(cx: &mut Context, steps: &[Spanned<Step>], locations: &[Location]) {
+    for name in rewrite::used(steps) {
+        cx.push(
+            Diagnostic::error(name.span, "`use` is for locations").label("expected only `then` in a server"),
+        );
+    }
+    let names: Vec<String> = locations.iter().map(|location| location.matcher.value.to_string()).collect();
+    let mut left: Vec<&Location> = locations.iter().collect();
+    while let Some(location) = left.pop() {
+        for name in
+            rewrite::used(&location.rewrite).filter(|name| !names.iter().any(|known| *known == *name.value))
+        {
+            let message = format!("there is no location \"{}\" in this server", name.value);
+            cx.push(Diagnostic::error(name.span, message).label("expected the `match` of a named location"));
+        }
+        left.extend(&location.locations);
+    }
 }
 
 fn check_tls(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {

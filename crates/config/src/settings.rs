@@ -170,5 +170,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 /// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] =
-    &["cache", "fastcgi", "fastcgi_pass", "rewrite", "set", "expires", "autoindex"];
+pub(crate) const UNBUILT: &[&str] = &["cache", "fastcgi", "fastcgi_pass", "expires", "autoindex"];

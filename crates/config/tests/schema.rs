@@ -177,8 +177,11 @@ fn every_key_of_the_levels_is_read() {
     let keys = found.iter().filter_map(|(path, _)| {
         let key = path.strip_prefix("server.")?;
         // What is inside a value is read with the value.
-        Some(key.strip_prefix("location.").unwrap_or(key))
-            .filter(|key| *key != "location" && !inner.iter().any(|inner| key.starts_with(inner)))
+        Some(key.strip_prefix("location.").unwrap_or(key)).filter(|key| {
+            !matches!(*key, "location" | "rewrite")
+                && !key.starts_with("rewrite.")
+                && !inner.iter().any(|inner| key.starts_with(inner))
+        })
     });
     let mut keys: BTreeSet<&str> = keys.collect();
     // Tables are read key by key.

@@ -7,7 +7,7 @@ use http::header::{
     CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
     SET_COOKIE, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
 use propylon_h1::Target;
@@ -17,6 +17,7 @@ use crate::client::{ClientEnd, Closed};
 use crate::page;
 use crate::phases::Step;
 use crate::reroute::{Failed, Reroute, RerouteTarget};
+use crate::rewrite::{Answer, Outcome};
 use crate::route::{self, Found};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
@@ -38,6 +39,8 @@ pub(crate) struct Visit {
     upgrade: Option<ClientEnd>,
     /// What was wrong with the request before it came here.
     refused: Option<StatusCode>,
+    /// How often it got another URI.
+    changes: u8,
     /// The error whose page is under way.
     failed: Option<Failed>,
 }
@@ -86,6 +89,7 @@ impl Visit {
             exchange,
             upgrade: None,
             refused: None,
+            changes: 0,
             failed: None,
         }
     }
@@ -112,12 +116,9 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
         if !visit.path.decoded().is_empty() {
             propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
         }
-        let round = match (visit.refused.take(), &named, &visit.server.respond) {
-            (Some(status), _, _) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
-            // nginx's server rewrite phase comes before any location, also for an internal redirect.
-            (None, None, Some(respond)) => Round::Location(respond.clone()),
-            (None, None, None) => find(visit),
-            (None, Some(name), _) => find_named(visit, name),
+        let round = match visit.refused.take() {
+            Some(status) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
+            None => choose(visit, named.as_deref()),
         };
         let (location, found) = match round {
             Round::Location(location) => (location, None),
@@ -156,7 +157,7 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
             merge(&mut head.headers, kept);
             return Ok(Response::from_parts(head, body));
         };
-        if visit.exchange.reroutes() >= MAX_REROUTES {
+        if visit.changes >= MAX_REROUTES {
             tracing::error!(
                 target: "propylon_gateway",
                 client = %visit.exchange.client(),
@@ -165,12 +166,65 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
             );
             return Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.face));
         }
+        visit.changes += 1;
         visit.exchange.rerouted();
         served.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
         let (kept_now, unread) = (reroute.keep.clone(), reroute.unread);
         named = go_round(visit, reroute, if unread { body } else { Body::empty() });
         merge(&mut kept, kept_now);
     }
+}
+
+/// nginx's phases: the server's steps, the search for a location, and the location's steps, which may begin it anew.
+fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
+    // Those of the server come before any location, also for an internal redirect.
+    let server = visit.server.clone();
+    if named.is_none() {
+        if let Some(steps) = &server.steps
+            && let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path)
+        {
+            return answered(visit, server.fallback.clone(), answer);
+        }
+        if let Some(respond) = &server.respond {
+            return Round::Location(respond.clone());
+        }
+    }
+    loop {
+        let round = match named.take() {
+            Some(name) => find_named(visit, name),
+            None => find(visit),
+        };
+        let Round::Location(location) = round else { return round };
+        let Some(steps) = &location.steps else { return Round::Location(location) };
+        match steps.run(&visit.exchange, &mut visit.path) {
+            Outcome::Serve(used) => return Round::Location(used.unwrap_or(location)),
+            Outcome::Answer(used, answer) => return answered(visit, used.unwrap_or(location), answer),
+            Outcome::Search if visit.changes < MAX_REROUTES => visit.changes += 1,
+            Outcome::Search => {
+                tracing::error!(
+                    target: "propylon_gateway",
+                    client = %visit.exchange.client(),
+                    server = &*server.name,
+                    "rewrite or internal redirection cycle while processing \"{}\"",
+                    String::from_utf8_lossy(visit.path.decoded())
+                );
+                let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
+                return Round::Found(server.fallback.clone(), found);
+            }
+        }
+    }
+}
+
+/// An answer of steps, in the name of a location.
+fn answered(visit: &Visit, location: Arc<Location>, answer: Answer) -> Round {
+    let found = match answer {
+        Answer::Found(found) => found,
+        Answer::Redirect(status, url) if url.starts_with(b"/") => {
+            Found::redirect(status, location.redirects.absolute(&visit.exchange, &url))
+        }
+        Answer::Redirect(status, url) => Found::redirect(status, url),
+    };
+    Round::Found(location, found)
 }
 
 fn find(visit: &Visit) -> Round {
@@ -217,12 +271,7 @@ fn find_named(visit: &Visit, name: &str) -> Round {
 
 /// The 301 of a prefix location that ends in a slash, asked for without it.
 fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
-    let url = location.redirects.absolute(&visit.exchange, to);
-    match HeaderValue::from_maybe_shared(url) {
-        Ok(url) => Found { status: StatusCode::MOVED_PERMANENTLY, location: Some(url), challenge: None },
-        // A path that is no field value is none that a client can be sent to.
-        Err(_) => Found::page(StatusCode::BAD_REQUEST),
-    }
+    Found::redirect(StatusCode::MOVED_PERMANENTLY, location.redirects.absolute(&visit.exchange, to))
 }
 
 /// The request of one round, with the client's body for as long as nobody has read it, and none after that.

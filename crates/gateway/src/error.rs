@@ -33,6 +33,11 @@ pub enum BuildError {
 }
 
 impl BuildError {
+    /// `use` names no location; the configuration has been checked for it.
+    pub(crate) fn unusable(at: Span) -> Self {
+        Self::value("this is no location to use", at)(std::io::Error::other("expected a named location"))
+    }
+
     pub(crate) fn value<E>(what: &'static str, at: Span) -> impl FnOnce(E) -> Self
     where
         E: Error + Send + Sync + 'static,

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_config::{
     self as config, Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting,
-    Settings, Source, Spanned, UpstreamServer,
+    Settings, Source, Spanned, Step, UpstreamServer,
 };
 
 use crate::routing::{
@@ -67,6 +67,7 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
         }
     };
     lines.push(format!("path      {} (decoded and normalised)", String::from_utf8_lossy(path.decoded())));
+    steps(&mut lines, &config.source, "server's", &server.rewrite);
     if let Some(answer) = &server.respond {
         lines.push(format!("answer    the server's return, {}", line_of(answer.span)));
         settings(&mut lines, &config.source, &server.settings);
@@ -271,6 +272,23 @@ fn patterns<'a>(
     Ok(patterns)
 }
 
+/// The steps that are taken before a location is searched, or before its action.
+fn steps(lines: &mut Vec<String>, source: &Source, whose: &str, steps: &[Spanned<Step>]) {
+    for step in steps {
+        let what = match &step.value {
+            Step::Rewrite(rewrite) => format!("rewrite {}", rewrite.pattern.value),
+            Step::Set { name, value } => format!("set ${name} \"{}\"", value.source()),
+            Step::If(step) => match &step.location {
+                Some(location) => format!("if, {} steps, then by {}", step.then.len(), location.value),
+                None => format!("if, {} steps", step.then.len()),
+            },
+            Step::Return(_) => "return".to_owned(),
+            Step::Break => "break".to_owned(),
+        };
+        lines.push(format!("step      the {whose}, {}: {what}", source.line_of(step.span)));
+    }
+}
+
 fn explain_location(
     lines: &mut Vec<String>,
     source: &Source,
@@ -279,6 +297,7 @@ fn explain_location(
 ) -> Result<(), ExplainError> {
     let text = location.matcher.value.to_string();
     lines.push(format!("location  {text}, {}", source.line_of(location.matcher.span)));
+    steps(lines, source, "location's", &location.rewrite);
     match &location.action {
         Action::Files => lines.push(files(location, path)),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),

@@ -69,6 +69,7 @@ mod page;
 mod phases;
 mod reroute;
 mod rescue;
+mod rewrite;
 mod route;
 mod router;
 pub mod routing;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use propylon_access_log::AccessLogs;
-use propylon_config::{self as config, Config, ListenAddress, Settings};
+use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
 use propylon_vars::Document;
@@ -16,6 +16,7 @@ use crate::client::Engine;
 use crate::error::BuildError;
 use crate::page::Face;
 use crate::phases::Phases;
+use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::tls::{ClientAuth, Serving};
@@ -54,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) clients: ClientAuth,
     /// What answers where no location matches.
     pub(crate) fallback: Arc<Location>,
+    /// The steps before any location.
+    pub(crate) steps: Option<Steps>,
     /// The server's own `return`, before any location.
     pub(crate) respond: Option<Arc<Location>>,
     edge: EdgeHeaders,
@@ -75,6 +78,8 @@ pub(crate) struct Location {
     pub(crate) document: Option<Arc<Document>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
+    /// The steps before its action.
+    pub(crate) steps: Option<Steps>,
     pub(crate) real_ip: Option<RealIp>,
 }
 
@@ -179,7 +184,10 @@ impl Server {
             name: name.clone(),
         };
         let mut routes = Vec::new();
-        let patterns = build_locations(&server.locations, &site, upstreams, &mut routes)?;
+        let mut build = Build { server, site: &site, upstreams, routes: &mut routes };
+        let patterns = build.locations(&server.locations)?;
+        let mut unused = |name: &Spanned<Box<str>>| Err(BuildError::unusable(name.span));
+        let steps = Steps::build(&server.rewrite, &site, &mut unused)?;
         let respond = server.respond.as_ref();
         Ok(Self {
             name,
@@ -189,6 +197,7 @@ impl Server {
             settings: server.settings.clone(),
             locations: Locations::build(patterns).map_err(BuildError::Locations)?,
             routes,
+            steps,
             serving: upstreams.runtime.tls.serving(&server.tls),
             clients: ClientAuth::new(&server.tls),
             fallback: Arc::new(route::fallback(server, &site, upstreams)?),
@@ -212,25 +221,63 @@ impl Server {
     }
 }
 
-/// The patterns of locations and of those inside them, numbered by the places of their stacks in `routes`.
-fn build_locations(
-    locations: &[config::Location],
-    site: &route::Site,
-    upstreams: &mut Upstreams<'_>,
-    routes: &mut Vec<Arc<Location>>,
-) -> Result<Vec<crate::routing::Location>, BuildError> {
-    let mut patterns = Vec::with_capacity(locations.len());
-    for location in locations {
+/// A server whose locations are being built.
+struct Build<'b, 'u> {
+    server: &'b config::Server,
+    site: &'b route::Site,
+    upstreams: &'b mut Upstreams<'u>,
+    routes: &'b mut Vec<Arc<Location>>,
+}
+
+impl Build<'_, '_> {
+    /// The patterns of locations and of those inside them, numbered by the places of their stacks in `routes`.
+    fn locations(
+        &mut self,
+        locations: &[config::Location],
+    ) -> Result<Vec<crate::routing::Location>, BuildError> {
+        let mut patterns = Vec::with_capacity(locations.len());
+        for location in locations {
+            let matcher = LocationMatch::parse(&location.matcher.value.to_string())
+                .map_err(BuildError::value("this is no location", location.matcher.span))?;
+            let proxies = matches!(location.action, config::Action::ProxyPass(_));
+            let mut built = route::location(location, &matcher, self.site, self.upstreams)?;
+            let pattern = crate::routing::Location::new(self.routes.len(), matcher);
+            let site = self.site.with(&location.settings);
+            built.steps = Steps::build(&location.rewrite, &site, &mut |name| self.used(location, name))?;
+            self.routes.push(Arc::new(built));
+            let pattern = if proxies { pattern.passes() } else { pattern };
+            patterns.push(pattern.nesting(self.locations(&location.locations)?));
+        }
+        Ok(patterns)
+    }
+
+    /// A location with the settings of a named one, and its action if it has one.
+    fn used(
+        &mut self,
+        location: &config::Location,
+        name: &Spanned<Box<str>>,
+    ) -> Result<Arc<Location>, BuildError> {
+        let mut named = self.server.locations.iter();
+        let named = named.find(|named| named.matcher.value.to_string() == *name.value);
+        let named = named.ok_or(BuildError::unusable(name.span))?;
+        let action = match &named.action {
+            config::Action::NotFound => location.action.clone(),
+            action => action.clone(),
+        };
         let matcher = LocationMatch::parse(&location.matcher.value.to_string())
             .map_err(BuildError::value("this is no location", location.matcher.span))?;
-        let proxies = matches!(location.action, config::Action::ProxyPass(_));
-        let built = route::location(location, &matcher, site, upstreams)?;
-        let pattern = crate::routing::Location::new(routes.len(), matcher);
-        routes.push(Arc::new(built));
-        let pattern = if proxies { pattern.passes() } else { pattern };
-        patterns.push(pattern.nesting(build_locations(&location.locations, site, upstreams, routes)?));
+        let used = config::Location {
+            try_files: named.try_files.clone().or_else(|| location.try_files.clone()),
+            matcher: location.matcher.clone(),
+            internal: location.internal,
+            rewrite: Vec::new(),
+            action,
+            settings: named.settings.clone(),
+            locations: Vec::new(),
+            span: named.span,
+        };
+        route::location(&used, &matcher, self.site, self.upstreams).map(Arc::new)
     }
-    Ok(patterns)
 }
 
 impl Location {

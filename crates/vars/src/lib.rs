@@ -105,5 +105,7 @@ pub use document::{Document, FileName};
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
 pub use map::Map;
 pub use names::{Description, describe};
-pub use state::{Captures, args, document, set_captures, set_document, set_get, set_named, set_uri, uri};
+pub use state::{
+    Captures, args, document, group, set_captures, set_document, set_get, set_named, set_uri, uri,
+};
 pub use template::{Context, Template};

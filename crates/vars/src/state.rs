@@ -72,6 +72,12 @@ pub fn set_captures(exchange: &Exchange, captures: Captures) {
     });
 }
 
+/// Group `number` of the last match, from 1.
+#[must_use]
+pub fn group(exchange: &Exchange, number: u8) -> Option<Bytes> {
+    read(exchange, |facts| facts.group(number).cloned())
+}
+
 /// The request is a GET from here on, whatever its line says (`$request_method`): an error page is fetched for it.
 pub fn set_get(exchange: &Exchange) {
     write(exchange, |facts| facts.get = true);

@@ -84,7 +84,8 @@ impl Guard {
                 if !matches!(why, Refused::NoUser) {
                     rescue::report_text(exchange, &why.to_string());
                 }
-                Some(Found { challenge, ..Found::page(StatusCode::UNAUTHORIZED) })
+                let status = StatusCode::UNAUTHORIZED;
+                Some(challenge.map_or(Found::page(status), |challenge| Found::Challenge(status, challenge)))
             }
             Verdict::Failed(why) => {
                 rescue::report_text(exchange, &why.to_string());

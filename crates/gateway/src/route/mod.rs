@@ -46,7 +46,7 @@ pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
-pub(crate) use respond::Found;
+pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, retry};
 pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
@@ -201,6 +201,7 @@ where
         internal: false,
         document: None,
         phases: None,
+        steps: None,
         real_ip: headers::real_ip(settings),
     })
 }
@@ -223,7 +224,7 @@ where
 
 impl Site {
     /// The same for a location with settings of its own.
-    fn with(&self, settings: &Arc<Settings>) -> Self {
+    pub(crate) fn with(&self, settings: &Arc<Settings>) -> Self {
         let (ours, theirs) = (&self.settings.files, &settings.files);
         let same = ours.types == theirs.types && ours.default_type == theirs.default_type;
         Self {

@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use propylon_config::{Return, Template};
@@ -115,19 +116,28 @@ impl Answer {
 
 /// An answer that dispatch has found itself: it travels to [`Finding`] in a request extension, so that the layers of a
 /// location shape it as they shape all others.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) status: StatusCode,
-    /// Where the client is sent.
-    pub(crate) location: Option<HeaderValue>,
-    /// How the client is asked who it is.
-    pub(crate) challenge: Option<HeaderValue>,
+#[derive(Clone)]
+pub(crate) enum Found {
+    /// The page of a status, and where the client is sent.
+    Page(StatusCode, Option<HeaderValue>),
+    /// The page of a status, and how the client is asked who it is.
+    Challenge(StatusCode, HeaderValue),
+    /// What `return` says.
+    Return(Respond),
 }
 
 impl Found {
     /// The page of a status.
     pub(crate) const fn page(status: StatusCode) -> Self {
-        Self { status, location: None, challenge: None }
+        Self::Page(status, None)
+    }
+
+    /// A redirect; what is no field's value is nowhere that a client can be sent to.
+    pub(crate) fn redirect(status: StatusCode, url: Bytes) -> Self {
+        match HeaderValue::from_maybe_shared(url) {
+            Ok(url) => Self::Page(status, Some(url)),
+            Err(_) => Self::page(StatusCode::BAD_REQUEST),
+        }
     }
 }
 
@@ -151,20 +161,30 @@ impl Service<Request<Body>> for Finding {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let found = request.extensions().get::<Found>();
-        let status = found.map_or(StatusCode::INTERNAL_SERVER_ERROR, |found| found.status);
-        if status.as_u16() == 444 {
-            return ready(Err(Closed.into()));
-        }
-        let mut response =
-            if has_page(status) { page::error(status, &self.0) } else { with_status(status, Body::empty()) };
-        if let Some(challenge) = found.and_then(|found| found.challenge.clone()) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        }
-        if let Some(location) = found.and_then(|found| found.location.clone()) {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        ready(Ok(response))
+        let extensions = request.extensions();
+        ready(match extensions.get::<Found>() {
+            Some(Found::Return(respond)) => respond.0.answer(extensions.get::<Exchange>()),
+            Some(Found::Page(status, location)) => {
+                if status.as_u16() == 444 {
+                    return ready(Err(Closed.into()));
+                }
+                let mut response = if has_page(*status) {
+                    page::error(*status, &self.0)
+                } else {
+                    with_status(*status, Body::empty())
+                };
+                if let Some(location) = location {
+                    response.headers_mut().insert(LOCATION, location.clone());
+                }
+                Ok(response)
+            }
+            Some(Found::Challenge(status, challenge)) => {
+                let mut response = page::error(*status, &self.0);
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+                Ok(response)
+            }
+            None => Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.0)),
+        })
     }
 }
 
