@@ -164,7 +164,7 @@ impl Run<'_> {
     }
 
     fn rewrite(&mut self, pattern: &Pattern, rewrite: &config::Rewrite) -> Flow {
-        if !self.matches(pattern, self.path.decoded().clone()) {
+        if !self.matches(pattern, &self.path.decoded().clone()) {
             return ControlFlow::Continue(());
         }
         let redirect = matches!(rewrite.then, Then::Redirect(_));
@@ -211,7 +211,7 @@ impl Run<'_> {
         let holds = match (&step.condition.test, &step.pattern) {
             (Test::True(value), _) => !matches!(&*eval(value), b"" | b"0"),
             (Test::Equal(left, right), _) => eval(left) == eval(right),
-            (Test::Matches { text, .. }, Some(pattern)) => self.matches(pattern, eval(text)),
+            (Test::Matches { text, .. }, Some(pattern)) => self.matches(pattern, &eval(text)),
             (Test::Matches { .. }, None) => false,
             (Test::File(path), _) => stat(&eval(path)).is_some_and(|file| file.is_file()),
             (Test::Directory(path), _) => stat(&eval(path)).is_some_and(|file| file.is_dir()),
@@ -224,8 +224,8 @@ impl Run<'_> {
     }
 
     /// Whether a regex matches; what it captures is `$1` from here on, and nothing is if it does not (nginx).
-    fn matches(&self, pattern: &Pattern, text: Bytes) -> bool {
-        let found = pattern.find(&text);
+    fn matches(&self, pattern: &Pattern, text: &Bytes) -> bool {
+        let found = pattern.find(text);
         let groups = found.as_ref().map(captures).unwrap_or_default();
         propylon_vars::set_captures(self.exchange, groups);
         found.is_some()

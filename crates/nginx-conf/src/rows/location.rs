@@ -5,7 +5,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
-use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, TWO, TWO_OR_MORE, To};
+use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, TWO_OR_MORE, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -15,7 +15,6 @@ const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
 pub(crate) const ROWS: &[Row] = &[
     Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
     Row::new("internal", Contexts::LOCATION, NONE, To::By(internal, "internal")),
-    Row::new("return", Contexts::REWRITE, ONE_OR_TWO, To::By(respond::respond, "return")).repeats(),
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
     Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
     Row::new("proxy_intercept_errors", LEVELS, ONE, To::Key(&["error_page", "intercept"], As::Flag)),
@@ -31,10 +30,6 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::nothing("rewrite_log", Contexts::HTTP.or(Contexts::REWRITE), ONE, "use `explain`"),
     Row::refused("expires", LEVELS_IF, ONE_OR_TWO, "it is not built yet"),
-    Row::refused("rewrite", Contexts::REWRITE, crate::row::TWO_OR_THREE, "rewriting is not built yet"),
-    Row::refused("set", Contexts::REWRITE, TWO, "rewriting is not built yet"),
-    Row::refused("break", Contexts::REWRITE, NONE, "rewriting is not built yet"),
-    Row::refused("if", SERVER_LOCATION, crate::row::BLOCK_SOME, "rewriting is not built yet"),
     Row::refused(
         "limit_except",
         Contexts::LOCATION,

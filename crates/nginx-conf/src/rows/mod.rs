@@ -12,6 +12,7 @@ mod process;
 mod proxy;
 mod resolver;
 mod respond;
+mod rewrite;
 mod rewriting;
 mod sticky;
 mod tls;
@@ -26,6 +27,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("The process", process::ROWS),
     ("Servers", http::ROWS),
     ("Locations and answers", location::ROWS),
+    ("Rewriting", rewrite::ROWS),
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("Header fields", headers::ROWS),

@@ -1,32 +1,24 @@
 //! `return` and `error_page`.
 
 use crate::args::invalid;
-use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target};
 use crate::document::Value;
 use crate::tree::Directive;
 
-pub(crate) fn respond(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let place = &directive.place;
+/// The arguments of a `return`.
+pub(crate) fn items(directive: &Directive) -> Result<Vec<Value>, Stop> {
     let first = directive.arg(0);
     let text = |index: usize| Value::text(directive.arg(index)).at(directive.place_of(index));
     let code = first.bytes().all(|byte| byte.is_ascii_digit()).then(|| first.parse::<u64>().ok()).flatten();
-    let items = match (code, directive.args().len()) {
+    match (code, directive.args().len()) {
         (Some(code), _) if code > 999 => {
-            return Err(invalid(directive, 0, format!("invalid return code \"{first}\"")));
+            Err(invalid(directive, 0, format!("invalid return code \"{first}\"")))
         }
-        (Some(code), 1) => vec![Value::number(code).at(directive.place_of(0))],
-        (Some(code), _) => vec![Value::number(code).at(directive.place_of(0)), text(1)],
-        (None, 1) => vec![text(0)],
-        (None, _) => return Err(invalid(directive, 0, format!("invalid return code \"{first}\""))),
-    };
-    if convert.frame().section.has(&["return"]) {
-        return different("it is never reached: another `return` stands before it");
+        (Some(code), 1) => Ok(vec![Value::number(code).at(directive.place_of(0))]),
+        (Some(code), _) => Ok(vec![Value::number(code).at(directive.place_of(0)), text(1)]),
+        (None, 1) => Ok(vec![text(0)]),
+        (None, _) => Err(invalid(directive, 0, format!("invalid return code \"{first}\""))),
     }
-    if convert.frame().section.has(&["proxy_pass"]) {
-        return refuse("this location has `proxy_pass` as well, which is never reached: remove one of them");
-    }
-    convert.set(Target::Here, &["return"], Value::List(items), place);
-    Ok(Done::AsWritten)
 }
 
 pub(crate) fn error_page(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -1,0 +1,121 @@
+//! The rewrite module: steps in the order in which they stand.
+
+use super::respond;
+use crate::args::{invalid, one_of};
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
+use crate::document::Value;
+use crate::row::{BLOCK_SOME, NONE, ONE_OR_TWO, Row, TWO, TWO_OR_THREE, To};
+use crate::tree::Directive;
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("return", Contexts::REWRITE, ONE_OR_TWO, To::By(returns, "return")).repeats(),
+    Row::new("rewrite", Contexts::REWRITE, TWO_OR_THREE, To::By(here, "rewrite")).repeats(),
+    Row::new("set", Contexts::REWRITE, TWO, To::By(here, "rewrite")).repeats(),
+    Row::new("break", Contexts::REWRITE, NONE, To::By(here, "rewrite")).repeats(),
+    Row::new("if", Contexts::SERVER.or(Contexts::LOCATION), BLOCK_SOME, To::By(condition, "rewrite"))
+        .repeats()
+        .note("In it: set, rewrite, break, return; what else it holds is refused."),
+];
+
+fn returns(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let items = respond::items(directive)?;
+    let section = &convert.frame().section;
+    if section.has(&["return"]) {
+        return different(UNREACHED);
+    }
+    // It is a step where something comes before it, or another answer behind it.
+    if section.has(&["rewrite"]) || section.has(&["proxy_pass"]) {
+        let step = Value::table([("return", Value::List(items))]);
+        return push(convert, directive, step);
+    }
+    convert.set(Target::Here, &["return"], Value::List(items), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn here(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let step = step(directive)?;
+    push(convert, directive, step)
+}
+
+fn push(convert: &mut Convert<'_>, directive: &Directive, step: Value) -> Outcome {
+    if convert.frame().section.has(&["return"]) {
+        return different(UNREACHED);
+    }
+    convert.push(Target::Here, &["rewrite"], step, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+const UNREACHED: &str = "it is never reached: a `return` stands before it";
+
+/// A directive of the module as a step.
+fn step(directive: &Directive) -> Result<Value, Stop> {
+    let text = |index: usize| Value::text(directive.arg(index)).at(directive.place_of(index));
+    match directive.name() {
+        "rewrite" => {
+            if directive.args().len() > 2 {
+                one_of(directive, 2, &["last", "break", "redirect", "permanent"])?;
+            }
+            Ok(Value::List((0..directive.args().len()).map(text).collect()))
+        }
+        "set" => match directive.arg(0).strip_prefix('$').filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let name = Value::text(name).at(directive.place_of(0));
+                Ok(Value::table([("set", Value::List(vec![name, text(1)]))]))
+            }
+            None => Err(invalid(directive, 0, format!("invalid variable name \"{}\"", directive.arg(0)))),
+        },
+        "break" => Ok(Value::text("break")),
+        "return" => Ok(Value::table([("return", Value::List(respond::items(directive)?))])),
+        _ => Err(Stop::Refused(
+            "inside `if` only `set`, `rewrite`, `break` and `return` are converted: use a `map`, or a location of its own"
+                .to_owned(),
+        )),
+    }
+}
+
+fn condition(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let condition = Value::text(written(directive)?).at(directive.place_of(0));
+    let mut steps = Vec::new();
+    convert.entries(block, |_, entry| {
+        steps.push(step(entry)?);
+        Ok(Done::AsWritten)
+    });
+    let step = Value::table([("if", condition), ("then", Value::List(steps))]);
+    push(convert, directive, step)
+}
+
+/// What stands between the parentheses, its right side in quotes where it needs them.
+fn written(directive: &Directive) -> Result<String, Stop> {
+    let mut words: Vec<&str> = (0..directive.args().len()).map(|index| directive.arg(index)).collect();
+    let wrong = || invalid(directive, 0, format!("invalid condition \"{}\"", directive.arg(0)));
+    match words.first_mut() {
+        Some(first) => *first = first.strip_prefix('(').ok_or_else(wrong)?,
+        None => return Err(wrong()),
+    }
+    if let Some(last) = words.last_mut() {
+        *last = last.strip_suffix(')').ok_or_else(wrong)?;
+    }
+    if words.first().is_some_and(|word| word.is_empty()) {
+        words.remove(0);
+    }
+    if words.len() > 1 && words.last().is_some_and(|word| word.is_empty()) {
+        words.pop();
+    }
+    match words.as_slice() {
+        [alone] => Ok((*alone).to_owned()),
+        [test, file] => Ok(format!("{test} {}", quoted(file))),
+        [variable, operator, value] => Ok(format!("{variable} {operator} {}", quoted(value))),
+        _ => Err(wrong()),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let edge = |c: char| c.is_ascii_whitespace() || c == '"' || c == '\'';
+    match text.is_empty() || text.starts_with(edge) || text.ends_with(edge) {
+        true if text.contains('"') => format!("'{text}'"),
+        true => format!("\"{text}\""),
+        false => text.to_owned(),
+    }
+}
