@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod compression;
 mod files;
 mod geo;
 mod headers;
@@ -31,6 +32,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("Header fields", headers::ROWS),
+    ("Compression", compression::ROWS),
     ("Redirects and cookies of upstreams", rewriting::ROWS),
     ("Upstreams", upstream::ROWS),
     ("Names", resolver::ROWS),

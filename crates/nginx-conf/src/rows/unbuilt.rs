@@ -14,7 +14,8 @@ const OTHER: &str =
     "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
 const GRPC: &str = "gRPC is not built yet";
 const LIMIT: &str = "limits of requests and connections are not built yet";
-const COMPRESSION: &str = "responses are sent as they are: compression is not built yet";
+const COMPRESSION: &str =
+    "responses are sent as they are: of compression, what nginx has without modules is built";
 const BODY: &str = "changing the bodies of responses is not built";
 const REQUEST: &str = "subrequests are not built";
 const DAV: &str = "writing files is not built";
@@ -73,9 +74,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     HTTP, ANY, refused, LIMIT: "limit_req_zone" "limit_conn_zone";
     LEVELS, ANY, refused, LIMIT: "limit_req" "limit_req_dry_run" "limit_req_log_level" "limit_req_status" "limit_conn"
         "limit_conn_dry_run" "limit_conn_log_level" "limit_conn_status";
-    ALL, ANY, nothing, COMPRESSION: "gzip";
-    LEVELS, ANY, nothing, COMPRESSION: "gzip_buffers" "gzip_comp_level" "gzip_disable" "gzip_http_version"
-        "gzip_min_length" "gzip_proxied" "gzip_types" "gzip_vary" "gunzip" "gunzip_buffers" "brotli"
+    LEVELS, ANY, nothing, COMPRESSION: "gunzip" "gunzip_buffers" "brotli"
         "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
     ALL, ANY, refused, BODY: "ssi" "sub_filter" "charset";
