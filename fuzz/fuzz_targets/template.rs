@@ -1,5 +1,5 @@
 #![no_main]
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each target takes one of the functions")]
 
 #[path = "../../crates/vars/tests/fuzz/targets.rs"]
 mod targets;

@@ -134,7 +134,7 @@ pub(crate) fn chunked_body(data: &[u8]) {
 /// Answers with the body.
 struct Echo;
 
-#[allow(clippy::disallowed_methods, reason = "limited")]
+#[allow(clippy::disallowed_methods, reason = "`Limited` bounds what is collected")]
 impl Service for Echo {
     type Body = Full<Bytes>;
     type Error = ();
