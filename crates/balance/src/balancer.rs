@@ -12,6 +12,7 @@ use crate::error::{BuildError, Error};
 use crate::group::{Change, Group, Peer};
 use crate::method::{Method, Times};
 use crate::pick::{Key, Nobody, Picker};
+use crate::sticky::{ServedBy, Wanted};
 
 /// One worker's choice among the peers of a [`Group`]: whose turn it is. Routes of the same upstream share it by cloning.
 ///
@@ -62,8 +63,21 @@ impl Tried {
 pub struct Picked<T> {
     peer: Arc<Peer<T>>,
     balancer: Balancer<T>,
-    since: Option<Instant>,
+    /// In a box, for most methods do not measure.
+    timed: Option<Box<Timed>>,
     judged: bool,
+    /// Whether the response says who served.
+    pub(crate) tells: bool,
+    /// What is done when the peer is done with the request, unless it failed.
+    at_end: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+/// What a method that measures wants to know of a request.
+struct Timed {
+    /// When it was sent; none once it has failed.
+    since: Option<Instant>,
+    /// Since when it counts among those that wait.
+    pending: Option<u64>,
 }
 
 impl<T> Balancer<T> {
@@ -90,29 +104,53 @@ impl<T> Balancer<T> {
     /// # Errors
     /// [`Error::NoLivePeers`].
     pub fn pick(&self, key: Key<'_>, tried: Option<&Tried>) -> Result<Picked<T>, Error> {
-        self.try_pick(key, tried).map_err(|_| self.no_live_peers())
+        self.pick_bound(None, key, tried)
     }
 
-    fn try_pick(&self, key: Key<'_>, tried: Option<&Tried>) -> Result<Picked<T>, Nobody> {
+    /// The same for a request that is bound to a peer: it gets that one if it can serve, also while it drains.
+    ///
+    /// # Errors
+    /// [`Error::NoLivePeers`].
+    pub fn pick_bound(
+        &self,
+        wanted: Option<&Wanted>,
+        key: Key<'_>,
+        tried: Option<&Tried>,
+    ) -> Result<Picked<T>, Error> {
+        self.try_pick(wanted, key, tried).map_err(|_| self.no_live_peers())
+    }
+
+    fn try_pick(
+        &self,
+        wanted: Option<&Wanted>,
+        key: Key<'_>,
+        tried: Option<&Tried>,
+    ) -> Result<Picked<T>, Nobody> {
+        let wanted = wanted.map(|wanted| &*wanted.0).unwrap_or_default();
         let peers = self.0.group.current();
         let peer = {
             let mut picker = self.0.picker.lock();
             match tried {
-                Some(tried) => picker.pick(&peers, key, &tried.0.lock()),
-                None => picker.pick(&peers, key, &[]),
+                Some(tried) => picker.pick(&peers, wanted, key, &tried.0.lock()),
+                None => picker.pick(&peers, wanted, key, &[]),
             }?
         };
         if let Some(tried) = tried {
             tried.add(peer.id);
         }
         let measured = self.0.times.header || self.0.times.last_byte;
-        let since = measured.then(Instant::now);
-        Ok(Picked { peer, balancer: self.clone(), since, judged: false })
+        let timed = measured.then(|| {
+            peer.state.was_asked(peer.clock);
+            let pending = self.0.times.pending.then(|| peer.state.pending(peer.clock));
+            Box::new(Timed { since: Some(Instant::now()), pending })
+        });
+        Ok(Picked { peer, balancer: self.clone(), timed, judged: false, tells: false, at_end: None })
     }
 
     /// Chooses a peer, after waiting for a place if all are full and the group has a queue. Gives the time waited.
     pub(crate) async fn wait(
         &self,
+        wanted: Option<&Wanted>,
         key: Key<'_>,
         tried: Option<&Tried>,
     ) -> Result<(Picked<T>, Duration), Error> {
@@ -120,7 +158,7 @@ impl<T> Balancer<T> {
         let group = || Arc::clone(self.0.group.name());
         let place = queue.enter().ok_or_else(|| Error::QueueFull { group: group() })?;
         let since = Instant::now();
-        let attempt = || match self.try_pick(key, tried) {
+        let attempt = || match self.try_pick(wanted, key, tried) {
             Ok(picked) => Some(Ok(picked)),
             Err(Nobody::Full) => None,
             Err(Nobody::Lives) => Some(Err(self.no_live_peers())),
@@ -134,10 +172,11 @@ impl<T> Balancer<T> {
     /// Chooses a peer now; `None`: all are full, and there is a queue to wait in.
     pub(crate) fn pick_or_wait(
         &self,
+        wanted: Option<&Wanted>,
         key: Key<'_>,
         tried: Option<&Tried>,
     ) -> Option<Result<Picked<T>, Error>> {
-        match self.try_pick(key, tried) {
+        match self.try_pick(wanted, key, tried) {
             Ok(picked) => Some(Ok(picked)),
             Err(Nobody::Full) if self.0.group.queue().is_some() => None,
             Err(_) => Some(Err(self.no_live_peers())),
@@ -156,9 +195,17 @@ impl<T> Picked<T> {
         &self.peer
     }
 
+    /// What the response should say, if anything.
+    pub(crate) fn name_for_sessions(&self) -> Option<ServedBy> {
+        self.tells.then(|| ServedBy(Arc::clone(&self.peer.called)))
+    }
+
     /// The response head is there. Times count from the choice.
-    pub fn responded(&self) {
-        if let Some(since) = self.since.filter(|_| self.balancer.0.times.header) {
+    pub fn responded(&mut self) {
+        if self.balancer.0.times.header {
+            self.is_answered();
+        }
+        if let Some(since) = self.since().filter(|_| self.balancer.0.times.header) {
             self.peer.state.record_header_time(since.elapsed());
         }
     }
@@ -176,6 +223,10 @@ impl<T> Picked<T> {
     /// The peer failed: it counts towards `max_fails`. A failure after a success counts too (a response that was cut).
     pub fn failed(&mut self) {
         self.judged = true;
+        self.at_end = None;
+        if let Some(timed) = &mut self.timed {
+            timed.since = None; // a quick failure would make it look good
+        }
         let group = &self.balancer.0.group;
         if group.current().is_single() {
             return; // nginx: the only server is never unavailable
@@ -186,9 +237,24 @@ impl<T> Picked<T> {
         self.balancer.0.picker.lock().failed(&self.peer);
     }
 
+    fn since(&self) -> Option<Instant> {
+        self.timed.as_ref().and_then(|timed| timed.since)
+    }
+
+    fn is_answered(&mut self) {
+        if let Some(since) = self.timed.as_mut().and_then(|timed| timed.pending.take()) {
+            self.peer.state.no_longer_pending(since);
+        }
+    }
+
+    /// `done` is called when the peer is done with the request, unless it failed.
+    pub fn at_end(&mut self, done: impl FnOnce() + Send + Sync + 'static) {
+        self.at_end = Some(Box::new(done));
+    }
+
     /// The response has been read to its end.
     pub(crate) fn ended(&self) {
-        if let Some(since) = self.since.filter(|_| self.balancer.0.times.last_byte) {
+        if let Some(since) = self.since().filter(|_| self.balancer.0.times.last_byte) {
             self.peer.state.record_last_byte_time(since.elapsed());
         }
     }
@@ -197,6 +263,10 @@ impl<T> Picked<T> {
 impl<T> Drop for Picked<T> {
     fn drop(&mut self) {
         self.peer.state.end();
+        self.is_answered();
+        if let Some(done) = self.at_end.take() {
+            done();
+        }
         if let Some(queue) = self.balancer.0.group.queue() {
             queue.wake();
         }

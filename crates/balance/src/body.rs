@@ -30,6 +30,13 @@ impl<T, B> ResponseBody<T, B> {
         &mut self.inner
     }
 
+    /// `done` is called when the peer is done with the request, unless it failed. Only the last one that was given is.
+    pub fn at_end(&mut self, done: impl FnOnce() + Send + Sync + 'static) {
+        if let Some(picked) = &mut self.picked {
+            picked.at_end(done);
+        }
+    }
+
     /// The body beneath, of which everything has been had already: the peer's place is free.
     #[inline]
     pub fn finish(mut self) -> B {

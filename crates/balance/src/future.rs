@@ -92,10 +92,13 @@ where
         loop {
             match state.as_mut().project() {
                 Project::Sending { dispatch, picked, future } => {
-                    let result = ready!(future.poll(cx));
+                    let mut result = ready!(future.poll(cx));
                     // Taken once: this arm is left for good.
                     let Some(mut picked) = picked.take() else { return Poll::Pending };
                     finish(dispatch, &mut picked, &result);
+                    if let (Ok(response), Some(served)) = (&mut result, picked.name_for_sessions()) {
+                        response.extensions_mut().insert(served);
+                    }
                     state.set(State::Done);
                     return Poll::Ready(
                         result.map(|response| response.map(|body| ResponseBody::new(body, picked))),
@@ -145,10 +148,10 @@ fn finish<T, D, B>(dispatch: &D, picked: &mut Picked<T>, result: &Result<Respons
 where
     D: Dispatch<T, B>,
 {
-    if result.is_ok() {
-        picked.responded();
-    }
     judge(picked, dispatch.outcome(result.as_ref()));
+    if result.is_ok() {
+        picked.responded(); // after the judgement: times of what failed do not count
+    }
 }
 
 fn judge<T>(picked: &mut Picked<T>, outcome: Outcome) {

@@ -1,15 +1,17 @@
 //! The peers of one upstream.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arc_swap::ArcSwap;
+use smallvec::SmallVec;
 
 use crate::queue::Queue;
 use crate::server::Server;
-use crate::state::{Clock, Limits, State};
+use crate::state::{Clock, History, Limits, State};
 
 /// The peers of one upstream, shared by all workers. A clone is the same group.
 ///
@@ -57,6 +59,8 @@ pub struct Peer<T> {
     pub(crate) state: Arc<State>,
     pub(crate) id: u32,
     pub(crate) clock: Clock,
+    /// What sticky sessions call it.
+    pub(crate) called: Arc<str>,
 }
 
 /// The peers at one moment.
@@ -66,6 +70,8 @@ pub struct Peers<T> {
     pub(crate) backup: Vec<Arc<Peer<T>>>,
     /// Up to which point of all weights each of `primary` reaches.
     reach: Vec<u64>,
+    /// Those of `primary` by what sticky sessions call them.
+    called: HashMap<Arc<[u8]>, SmallVec<[usize; 1]>>,
 }
 
 impl<T> Group<T> {
@@ -104,7 +110,8 @@ impl<T> Group<T> {
             };
             taken.push(id);
             let list = if server.backup { &mut backup } else { &mut primary };
-            list.push(Arc::new(Peer { server, state, id, clock: self.0.clock }));
+            let called = server.session_name();
+            list.push(Arc::new(Peer { server, state, id, clock: self.0.clock, called }));
         }
         self.0.peers.store(Arc::new(Peers::new(primary, backup)));
         if let Some(queue) = &self.0.queue {
@@ -234,7 +241,16 @@ impl<T> Peers<T> {
             *sum += u64::from(peer.server.weight);
             Some(*sum)
         });
-        Self { reach: reach.collect(), primary, backup }
+        let mut called: HashMap<Arc<[u8]>, SmallVec<[usize; 1]>> = HashMap::new();
+        for (index, peer) in primary.iter().enumerate() {
+            called.entry(Arc::clone(&peer.called).into()).or_default().push(index);
+        }
+        Self { reach: reach.collect(), called, primary, backup }
+    }
+
+    /// The peers that sticky sessions call so, backups aside.
+    pub(crate) fn called(&self, name: &[u8]) -> &[usize] {
+        self.called.get(name).map(|indices| &**indices).unwrap_or_default()
     }
 
     /// The sum of the weights, backups aside.
@@ -256,7 +272,7 @@ impl<T> Peers<T> {
     /// How many are in service at all: as many can be tried for one request.
     #[must_use]
     pub fn tries(&self) -> usize {
-        self.iter().filter(|peer| !peer.server.down).count()
+        self.iter().filter(|peer| !peer.server.down && !peer.server.drain).count()
     }
 
     /// Whether there is only one, for which failures do not count: there is nothing else to go to.
@@ -288,6 +304,12 @@ impl<T> Peer<T> {
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.state.failures()
+    }
+
+    /// What has happened to it so far.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.state.history()
     }
 
     /// Whether it would be sent a request now, but for the limit of requests at the same time.

@@ -25,6 +25,7 @@ pub struct HealthCheck {
     fails: u32,
     passes: u32,
     mandatory: bool,
+    persistent: bool,
 }
 
 impl Default for HealthCheck {
@@ -43,6 +44,7 @@ impl HealthCheck {
             fails: 1,
             passes: 1,
             mandatory: false,
+            persistent: false,
         }
     }
 
@@ -81,6 +83,14 @@ impl HealthCheck {
         self
     }
 
+    /// Whether a peer that a check before this one has found well need not be probed anew to count as healthy, where
+    /// [`mandatory`](Self::mandatory) would have it so. Default false (nginx: `persistent`).
+    #[must_use]
+    pub fn persistent(mut self, persistent: bool) -> Self {
+        self.persistent = persistent;
+        self
+    }
+
     /// Probes the peers of `group`, those that come later too, until it is dropped. `probe` tells whether a peer is well; it must
     /// not take for ever. Peers that are [`down`](crate::Server::down) are left alone.
     pub async fn run<T, F>(self, group: Group<T>, probe: impl Fn(Arc<Peer<T>>) -> F)
@@ -89,6 +99,9 @@ impl HealthCheck {
         F: Future<Output = bool> + Send + 'static,
     {
         let mut counts: HashMap<u32, Count> = HashMap::new();
+        if self.mandatory && !self.persistent {
+            group.peers().iter().for_each(|peer| peer.state.forget_checks());
+        }
         loop {
             let peers = group.peers();
             counts.retain(|id, _| peers.iter().any(|peer| peer.id == *id));
@@ -107,7 +120,7 @@ impl HealthCheck {
             while let Some(probed) = probes.join_next().await {
                 // A probe that panicked has found nothing well.
                 let Ok((peer, well)) = probed else { continue };
-                peer.state.was_checked();
+                peer.state.was_checked(well);
                 if let Some(healthy) = counts.entry(peer.id).or_default().add(well, &self) {
                     group.set_healthy(&peer, healthy);
                 }

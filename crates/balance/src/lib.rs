@@ -50,6 +50,9 @@
 //!   [queue](GroupBuilder::queue) requests wait for a place, the first come first, on whatever worker.
 //! - **Starts slowly**: the share of a peer that has come back grows in a line over [`slow_start`](Server::slow_start).
 //! - **Backups** serve when none of the others can. A request that carries [`Tried`] goes to each peer once.
+//! - **Brings clients back**: a [`StickyLayer`] around it binds requests to the peer that they had, [by a cookie](ByCookie),
+//!   [by a route](ByRoute) that they name, or by [what peers say](Learning). A peer that drains takes these only; one that cannot
+//!   serve (gone, down, unavailable, full, tried already) is replaced as the method says.
 //! - **Changes**: [`Group::set`] replaces the servers; what is known of those that stay is kept.
 //! - **Tells**: an [observer](GroupBuilder::observer) hears of peers that become unavailable and available.
 //!
@@ -62,11 +65,11 @@
 //! | `server` … `weight` `max_conns` `max_fails` `fail_timeout` `slow_start` `backup` `down` `drain` `route` | [`Server`] |
 //! | `least_conn` `ip_hash` `hash` `random` `least_time` | [`Method`] |
 //! | `queue` | [`GroupBuilder::queue`] |
+//! | `sticky cookie`, `route`, `learn` | [`StickyLayer`], [`ByCookie`], [`ByRoute`], [`Learning`] |
 //! | `health_check` | [`HealthCheck`] |
 //! | `zone` | a [`Group`] always is |
 //!
 //! Differences: times are counted in milliseconds, not in seconds. The turn is each worker's own, as in nginx without `zone`.
-//! How nginx Plus averages times is not documented: here an average over the last ten or so counts.
 //!
 //! ## Errors
 //! [`Error`]: no live peers, the queue is full, the wait in it was too long. The services' errors pass as they are.
@@ -82,6 +85,7 @@ mod error;
 mod future;
 mod group;
 mod health;
+mod load;
 mod method;
 mod pick;
 mod queue;
@@ -89,6 +93,7 @@ mod ring;
 mod server;
 mod service;
 mod state;
+mod sticky;
 mod weighted;
 
 pub use balancer::{Balancer, Picked, Tried};
@@ -101,3 +106,8 @@ pub use method::{Better, Method};
 pub use pick::Key;
 pub use server::Server;
 pub use service::{Balance, Dispatch, Outcome};
+pub use state::History;
+pub use sticky::{
+    Binding, ByCookie, ByRoute, Cookie, Learner, Learning, SameSite, ServedBy, Session, Sessions, Sticky,
+    StickyFuture, StickyLayer, Wanted,
+};

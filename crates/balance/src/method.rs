@@ -19,7 +19,8 @@ pub enum Method {
     Random,
     /// The better of two by chance and weight (nginx: `random two`).
     RandomTwo(Better),
-    /// The one with the lowest average time and the fewest requests under way (nginx: `least_time`).
+    /// The one that would take the least time for what it has to do: its average time, times the requests under way. Times that
+    /// differ by less than 20 ms are the same, and so are those above 5 s (nginx: `least_time`).
     LeastTime(Better),
     /// The better of two by chance, by the average time to the response head, times the requests under way: tower's
     /// "peak EWMA".
@@ -37,9 +38,9 @@ pub enum Better {
     Header,
     /// That whose responses end sooner.
     LastByte,
-    /// As `Header`, and the requests under way count (nginx: `inflight`).
+    /// As `Header`, and of requests that still wait, the time that they have waited so far counts (nginx: `inflight`).
     HeaderInflight,
-    /// As `LastByte`, and the requests under way count.
+    /// As `LastByte`, and of requests under way, the time that they have taken so far counts.
     LastByteInflight,
 }
 
@@ -63,18 +64,21 @@ impl Method {
     /// Which times are measured for it.
     pub(crate) fn times(self) -> Times {
         match self {
-            Self::PeakEwma => Times { header: true, last_byte: false },
+            Self::PeakEwma => Times { header: true, ..Times::default() },
             Self::RandomTwo(better) | Self::LeastTime(better) => Times {
                 header: matches!(better, Better::Header | Better::HeaderInflight),
                 last_byte: matches!(better, Better::LastByte | Better::LastByteInflight),
+                pending: matches!(better, Better::HeaderInflight | Better::LastByteInflight),
             },
-            _ => Times { header: false, last_byte: false },
+            _ => Times::default(),
         }
     }
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Times {
     pub(crate) header: bool,
     pub(crate) last_byte: bool,
+    /// Of requests under way.
+    pub(crate) pending: bool,
 }

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::group::{Peer, Peers};
+use crate::load::{Load, is_better};
 use crate::method::{Better, Method};
 use crate::ring::Ring;
-use crate::weighted::{Credit, turn};
+use crate::weighted::{Credit, favour, turn};
 
 /// After as many tries a hash gives up, and the turn decides (nginx's number).
 const MAX_TRIES: usize = 20;
@@ -86,6 +87,7 @@ impl<T> Picker<T> {
     pub(crate) fn pick(
         &mut self,
         peers: &Arc<Peers<T>>,
+        wanted: &[u8],
         key: Key<'_>,
         tried: &[u32],
     ) -> Result<Arc<Peer<T>>, Nobody> {
@@ -94,12 +96,13 @@ impl<T> Picker<T> {
             let chosen = if peers.is_single() {
                 peers.primary.first().filter(|peer| {
                     !peer.server.down
+                        && (!peer.server.drain || *peer.called.as_bytes() == *wanted)
                         && peer.state.is_healthy()
                         && !tried.contains(&peer.id)
                         && !peer.is_full()
                 })
             } else {
-                self.choose(peers, key, tried)
+                self.choose(peers, wanted, key, tried)
             };
             let Some(chosen) = chosen else { return Err(nobody(peers, tried)) };
             // Another worker may have taken the last place meanwhile.
@@ -110,26 +113,54 @@ impl<T> Picker<T> {
         }
     }
 
-    fn choose<'p>(&mut self, peers: &'p Peers<T>, key: Key<'_>, tried: &[u32]) -> Option<&'p Arc<Peer<T>>> {
+    fn choose<'p>(
+        &mut self,
+        peers: &'p Peers<T>,
+        wanted: &[u8],
+        key: Key<'_>,
+        tried: &[u32],
+    ) -> Option<&'p Arc<Peer<T>>> {
         let primary = &peers.primary;
         let method = self.method;
+        if !wanted.is_empty()
+            && let Some(index) = self.bound(peers, wanted, tried)
+        {
+            return primary.get(index);
+        }
         let chosen = match (method, key) {
             (Method::IpHash, key) => by_address(peers, key, tried),
             (Method::Hash, Key::Bytes(key)) if !key.is_empty() => by_key(peers, key, tried),
             (Method::Consistent, Key::Bytes(key)) if !key.is_empty() => self.on_ring(peers, key, tried),
             (Method::Random, _) => self.by_chance(peers, tried, |_, _| true),
-            (Method::RandomTwo(better), _) => self.by_chance(peers, tried, |a, b| is_better(better, b, a)),
-            (Method::PeakEwma, _) => {
-                self.by_chance(peers, tried, |a, b| is_better(Better::HeaderInflight, b, a))
-            }
+            (Method::RandomTwo(better), _) => self.better_of_two(peers, tried, Load::Of(better)),
+            (Method::PeakEwma, _) => self.better_of_two(peers, tried, Load::Ewma),
             _ => None,
         };
         let chosen = chosen.or_else(|| choose_among(method, primary, &mut self.primary, tried));
         if let Some(index) = chosen {
             return primary.get(index);
         }
+        let bound = |peer: &&Arc<Peer<T>>| *peer.called.as_bytes() == *wanted && may_stay(peer, tried);
+        if !wanted.is_empty()
+            && let Some(peer) = peers.backup.iter().find(bound)
+        {
+            return Some(peer);
+        }
         let index = choose_among(method, &peers.backup, &mut self.backup, tried)?;
         peers.backup.get(index)
+    }
+
+    /// The peer that the request is bound to, if it can serve.
+    fn bound(&mut self, peers: &Peers<T>, wanted: &[u8], tried: &[u32]) -> Option<usize> {
+        let primary = &peers.primary;
+        let can = |index: &usize| primary.get(*index).is_some_and(|peer| may_stay(peer, tried));
+        let index = peers.called(wanted).iter().copied().find(can)?;
+        if self.method == Method::RoundRobin {
+            // It is its turn then: others have waited for theirs, and are not passed over for long.
+            let able = (0..primary.len()).filter(|&index| is_able(primary, index, tried));
+            favour(&mut self.primary, index, peers.total(), able, |index| strength(primary, index));
+        }
+        Some(index)
     }
 
     fn on_ring(&mut self, peers: &Peers<T>, key: &[u8], tried: &[u32]) -> Option<usize> {
@@ -139,6 +170,11 @@ impl<T> Picker<T> {
             let able = same.iter().copied().filter(|&index| is_able(&peers.primary, index, tried));
             turn(primary, able, |index| strength(&peers.primary, index))
         })
+    }
+
+    fn better_of_two(&mut self, peers: &Peers<T>, tried: &[u32], load: Load) -> Option<usize> {
+        let now = now(peers, load);
+        self.by_chance(peers, tried, |a, b| is_better(load, now, b, a))
     }
 
     /// One by chance; with `second`, of two whether the second one is the better.
@@ -204,6 +240,11 @@ fn is_alive<T>(peer: &Peer<T>, tried: &[u32]) -> bool {
     !peer.server.drain && !tried.contains(&peer.id) && peer.is_available()
 }
 
+/// Whether a request that is bound to it may go to it: one that drains takes no others.
+fn may_stay<T>(peer: &Peer<T>, tried: &[u32]) -> bool {
+    !tried.contains(&peer.id) && peer.is_available() && !peer.is_full()
+}
+
 fn is_able<T>(peers: &[Arc<Peer<T>>], index: usize, tried: &[u32]) -> bool {
     peers.get(index).is_some_and(|peer| is_alive(peer, tried) && !peer.is_full())
 }
@@ -220,19 +261,21 @@ fn choose_among<T>(
     tried: &[u32],
 ) -> Option<usize> {
     let able = (0..peers.len()).filter(|&index| is_able(peers, index, tried));
-    let better = match method {
-        Method::LeastConn => Better::LeastConn,
-        Method::LeastTime(better) => better,
+    let load = match method {
+        Method::LeastConn => Load::Of(Better::LeastConn),
+        Method::LeastTime(better) => Load::Of(better),
         _ => return turn(credits, able, |index| strength(peers, index)),
     };
+    let now = peers.first().map_or(0, |peer| time(peer, load));
+    let better = |a: &Peer<T>, b: &Peer<T>| is_better(load, now, a, b);
     let mut best: Option<&Arc<Peer<T>>> = None;
     let mut many = false;
     let mut at = 0;
     for index in able {
         let Some(peer) = peers.get(index) else { continue };
         match best {
-            Some(known) if is_better(better, peer, known) => (best, many, at) = (Some(peer), false, index),
-            Some(known) => many |= !is_better(better, known, peer),
+            Some(known) if better(peer, known) => (best, many, at) = (Some(peer), false, index),
+            Some(known) => many |= !better(known, peer),
             None => (best, at) = (Some(peer), index),
         }
     }
@@ -242,35 +285,21 @@ fn choose_among<T>(
     }
     let equals = (at..peers.len()).filter(|&index| {
         is_able(peers, index, tried)
-            && peers
-                .get(index)
-                .is_some_and(|peer| !is_better(better, best, peer) && !is_better(better, peer, best))
+            && peers.get(index).is_some_and(|peer| !better(peer, best) && !better(best, peer))
     });
     turn(credits, equals, |index| strength(peers, index))
 }
 
-/// Whether `a` is better than `b`, for its weight.
-fn is_better<T>(better: Better, a: &Peer<T>, b: &Peer<T>) -> bool {
-    // a's load / a's weight < b's load / b's weight, without dividing
-    load(better, a) * weight(b) < load(better, b) * weight(a)
-}
-
-fn weight<T>(peer: &Peer<T>) -> u128 {
-    u128::from(peer.server.weight)
-        * u128::from(peer.state.strength(peer.server.slow_start, peer.clock).max(1))
-}
-
-fn load<T>(better: Better, peer: &Peer<T>) -> u128 {
-    let conns = u128::from(peer.state.conns());
-    // Who has not answered yet is given a chance.
-    let (header, last_byte) = (u128::from(peer.state.header_time()), u128::from(peer.state.last_byte_time()));
-    match better {
-        Better::LeastConn => conns,
-        Better::Header => header,
-        Better::LastByte => last_byte,
-        Better::HeaderInflight => (header + 1) * (conns + 1),
-        Better::LastByteInflight => (last_byte + 1) * (conns + 1),
+/// The time, where it matters.
+fn time<T>(peer: &Peer<T>, load: Load) -> u64 {
+    match load {
+        Load::Of(Better::LeastConn) | Load::Ewma => 0,
+        Load::Of(_) => peer.clock.now(),
     }
+}
+
+fn now<T>(peers: &Peers<T>, load: Load) -> u64 {
+    peers.primary.first().map_or(0, |peer| time(peer, load))
 }
 
 /// nginx's `ip_hash`: three octets of an IPv4 address, all of an IPv6 one.

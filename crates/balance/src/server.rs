@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use md5::{Digest, Md5};
+
 /// One address of a group: a builder. `T` is what the caller needs to reach it.
 ///
 /// ```
@@ -119,7 +121,7 @@ impl<T> Server<T> {
         self
     }
 
-    /// What sticky sessions call it (nginx: `route=`).
+    /// What sticky sessions call it. Default: the MD5 of its name, in hexadecimal, as in nginx (nginx: `route=`).
     #[must_use]
     pub fn route(mut self, route: impl Into<Arc<str>>) -> Self {
         self.route = Some(route.into());
@@ -136,6 +138,18 @@ impl<T> Server<T> {
     #[must_use]
     pub fn payload(&self) -> &T {
         &self.payload
+    }
+
+    /// What sticky sessions call it.
+    pub(crate) fn session_name(&self) -> Arc<str> {
+        match &self.route {
+            Some(route) => Arc::clone(route),
+            None => Md5::digest(self.name.as_bytes())
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into(),
+        }
     }
 
     /// Whether it serves only when none of the others can.

@@ -11,6 +11,7 @@ use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::future::ResponseFuture;
 use crate::pick::Key;
+use crate::sticky::Wanted;
 
 /// What a try says about its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +60,12 @@ pub trait Dispatch<T, B> {
 pub struct Balance<T, D> {
     balancer: Balancer<T>,
     dispatch: D,
+    sticky: bool,
 }
 
 impl<T, D: Clone> Clone for Balance<T, D> {
     fn clone(&self) -> Self {
-        Self { balancer: self.balancer.clone(), dispatch: self.dispatch.clone() }
+        Self { balancer: self.balancer.clone(), dispatch: self.dispatch.clone(), sticky: self.sticky }
     }
 }
 
@@ -71,7 +73,15 @@ impl<T, D> Balance<T, D> {
     /// Sends to the peers of `balancer` as `dispatch` says.
     #[must_use]
     pub fn new(balancer: Balancer<T>, dispatch: D) -> Self {
-        Self { balancer, dispatch }
+        Self { balancer, dispatch, sticky: false }
+    }
+
+    /// Whether requests may be bound to a peer: the extension [`Wanted`] is looked at only then, and responses carry
+    /// [`ServedBy`](crate::ServedBy). Default false.
+    #[must_use]
+    pub fn sticky(mut self, on: bool) -> Self {
+        self.sticky = on;
+        self
     }
 
     /// What chooses.
@@ -97,16 +107,26 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let tried = request.extensions().get::<Tried>();
-        let picked = self.dispatch.with_key(&request, |key| self.balancer.pick_or_wait(key, tried));
+        let wanted = if self.sticky { request.extensions().get::<Wanted>() } else { None };
+        let picked = self.dispatch.with_key(&request, |key| self.balancer.pick_or_wait(wanted, key, tried));
         match picked {
-            Some(Ok(picked)) => begin(self.dispatch.clone(), picked, request),
+            Some(Ok(mut picked)) => {
+                picked.tells = self.sticky;
+                begin(self.dispatch.clone(), picked, request)
+            }
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {
-                let tried = tried.cloned();
+                let (wanted, tried, sticky) = (wanted.cloned(), tried.cloned(), self.sticky);
                 // The wait is rare, and may be long: it has a box of its own.
                 let key = self.dispatch.with_key(&request, |key| OwnedKey::from(key));
                 let balancer = self.balancer.clone();
-                let wait = Box::pin(async move { balancer.wait(key.as_key(), tried.as_ref()).await });
+                let wait = Box::pin(async move {
+                    let waited = balancer.wait(wanted.as_ref(), key.as_key(), tried.as_ref()).await;
+                    waited.map(|(mut picked, time)| {
+                        picked.tells = sticky;
+                        (picked, time)
+                    })
+                });
                 ResponseFuture::waiting(self.dispatch.clone(), wait, request)
             }
         }

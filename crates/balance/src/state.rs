@@ -28,9 +28,33 @@ pub(crate) struct State {
     /// Averages in microseconds; 0: not known.
     header_time: AtomicU64,
     last_byte_time: AtomicU64,
+    /// When it was last chosen, for methods that measure.
+    asked: AtomicU64,
+    /// Requests whose time is being measured, and the sum of the times at which they began.
+    pending: AtomicU64,
+    pending_since: AtomicU64,
     /// Requests that were sent to it, for whoever wants to know.
     requests: AtomicU64,
     failures: AtomicU64,
+    /// What happened to it, for whoever wants to know.
+    checks: AtomicU64,
+    failed_checks: AtomicU64,
+    times_unavailable: AtomicU64,
+    times_unhealthy: AtomicU64,
+}
+
+/// What has happened to a peer so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct History {
+    /// How often an active check has probed it.
+    pub checks: u64,
+    /// How many of these probes found it not well.
+    pub failed_checks: u64,
+    /// How often failures have made it unavailable.
+    pub unavailable: u64,
+    /// How often active checks have made it unhealthy.
+    pub unhealthy: u64,
 }
 
 /// What makes a peer fail, and for how long.
@@ -72,6 +96,15 @@ impl State {
         self.failures.load(Relaxed)
     }
 
+    pub(crate) fn history(&self) -> History {
+        History {
+            checks: self.checks.load(Relaxed),
+            failed_checks: self.failed_checks.load(Relaxed),
+            unavailable: self.times_unavailable.load(Relaxed),
+            unhealthy: self.times_unhealthy.load(Relaxed),
+        }
+    }
+
     pub(crate) fn is_healthy(&self) -> bool {
         !self.unhealthy.load(Relaxed)
     }
@@ -81,8 +114,18 @@ impl State {
         !self.probed.load(Relaxed) && self.is_healthy()
     }
 
-    pub(crate) fn was_checked(&self) {
+    pub(crate) fn was_checked(&self, well: bool) {
         self.probed.store(true, Relaxed);
+        self.checks.fetch_add(1, Relaxed);
+        if !well {
+            self.failed_checks.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// As if no active check had ever probed it.
+    pub(crate) fn forget_checks(&self) {
+        self.probed.store(false, Relaxed);
+        self.unhealthy.store(false, Relaxed);
     }
 
     /// Takes the verdict of active checks. Returns whether it is another one than before.
@@ -90,6 +133,8 @@ impl State {
         let changed = self.unhealthy.swap(!healthy, Relaxed) == healthy;
         if changed && healthy {
             self.recovered.store(clock.now(), Relaxed);
+        } else if changed {
+            self.times_unhealthy.fetch_add(1, Relaxed);
         }
         changed
     }
@@ -123,7 +168,12 @@ impl State {
         let fails = self.fails.fetch_add(1, Relaxed).saturating_add(1);
         self.accessed.store(now, Relaxed);
         self.checked.store(now, Relaxed);
-        limits.max_fails > 0 && fails >= limits.max_fails && !self.reported.swap(true, Relaxed)
+        let unavailable =
+            limits.max_fails > 0 && fails >= limits.max_fails && !self.reported.swap(true, Relaxed);
+        if unavailable {
+            self.times_unavailable.fetch_add(1, Relaxed);
+        }
+        unavailable
     }
 
     /// It served. Returns whether it is available again after it had not been.
@@ -162,6 +212,35 @@ impl State {
         (since.saturating_mul(FULL) / millis(slow_start).max(1)).min(FULL)
     }
 
+    /// When it was last chosen.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked.load(Relaxed)
+    }
+
+    /// It was chosen, by a method that measures.
+    pub(crate) fn was_asked(&self, clock: Clock) {
+        self.asked.store(clock.now(), Relaxed);
+    }
+
+    /// A request waits from now on: gives what ends that.
+    pub(crate) fn pending(&self, clock: Clock) -> u64 {
+        let now = clock.now();
+        self.pending.fetch_add(1, Relaxed);
+        self.pending_since.fetch_add(now, Relaxed);
+        now
+    }
+
+    pub(crate) fn no_longer_pending(&self, since: u64) {
+        self.pending.fetch_sub(1, Relaxed);
+        self.pending_since.fetch_sub(since, Relaxed);
+    }
+
+    /// How long requests have waited, on average; 0 without any. Roughly, while others change it.
+    pub(crate) fn age_of_pending(&self, now: u64) -> u64 {
+        let (count, since) = (self.pending.load(Relaxed), self.pending_since.load(Relaxed));
+        since.checked_div(count).map_or(0, |since| now.saturating_sub(since))
+    }
+
     pub(crate) fn header_time(&self) -> u64 {
         self.header_time.load(Relaxed)
     }
@@ -182,12 +261,12 @@ impl State {
 /// All of a weight.
 pub(crate) const FULL: u64 = 256;
 
-/// An exponentially weighted average over the last ten or so; two that write at once may lose one of them, which changes
-/// little. A time above the average is taken as it is and fades: the peak counts.
+/// An exponentially weighted average over the last twenty or so, as nginx's; two that write at once may lose one of them, which
+/// changes little.
 fn average(average: &AtomicU64, time: Duration) {
     let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX).max(1);
     let old = average.load(Relaxed);
-    let new = if old == 0 { time } else { old - old / 10 + time / 10 };
+    let new = if old == 0 { time } else { old - old / 20 + time / 20 };
     average.store(new.max(1), Relaxed);
 }
 

@@ -1,5 +1,7 @@
 //! Smooth weighted round robin: nginx's arithmetic.
 
+use crate::state::FULL;
+
 /// What a peer has earned by waiting, and what it earns each time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Credit {
@@ -22,6 +24,16 @@ impl Credit {
         }
     }
 
+    /// What a turn brings.
+    fn earn(&mut self, strength: u64) -> i64 {
+        let earned = weaken(self.effective, strength);
+        self.current += earned;
+        if self.effective < self.weight {
+            self.effective += 1;
+        }
+        earned
+    }
+
     /// A failure costs a share of the weight.
     pub(crate) fn failed(&mut self, max_fails: u32) {
         if max_fails > 0 {
@@ -41,12 +53,7 @@ pub(crate) fn turn(
     let mut best: Option<(usize, i64)> = None;
     for index in indices {
         let Some(credit) = credits.get_mut(index) else { continue };
-        let earned = weaken(credit.effective, strength(index));
-        credit.current += earned;
-        total += earned;
-        if credit.effective < credit.weight {
-            credit.effective += 1;
-        }
+        total += credit.earn(strength(index));
         if best.is_none_or(|(_, most)| credit.current > most) {
             best = Some((index, credit.current));
         }
@@ -58,6 +65,31 @@ pub(crate) fn turn(
     Some(index)
 }
 
+/// It is the turn of `index`, whoever has waited longest: all earn as ever, and it pays, unless it has gone too far ahead of
+/// the others (nginx: not below all their weights), so that one client cannot keep a peer from its turns for ever.
+pub(crate) fn favour(
+    credits: &mut [Credit],
+    index: usize,
+    total: u64,
+    indices: impl Iterator<Item = usize>,
+    strength: impl Fn(usize) -> u64,
+) {
+    let Some(credit) = credits.get(index) else { return };
+    let least = weaken(credit.weight - i64::try_from(total).unwrap_or(i64::MAX >> 32), FULL);
+    if credit.current <= least {
+        return;
+    }
+    let mut sum = 0;
+    for index in indices {
+        if let Some(credit) = credits.get_mut(index) {
+            sum += credit.earn(strength(index));
+        }
+    }
+    if let Some(credit) = credits.get_mut(index) {
+        credit.current -= sum;
+    }
+}
+
 /// Credits are counted in 1/256 of a weight, so that a slow start has steps even with weight 1.
 fn weaken(effective: i64, strength: u64) -> i64 {
     effective * i64::try_from(strength).unwrap_or(i64::MAX >> 32)
@@ -66,7 +98,6 @@ fn weaken(effective: i64, strength: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::FULL;
 
     fn sequence(weights: &[u32], count: usize) -> String {
         let mut credits: Vec<_> = weights.iter().map(|&weight| Credit::new(weight)).collect();

@@ -220,7 +220,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let names = group_names::find(cx, root);
     map::read(cx, [table("map"), table("geo"), table("split_clients")], names);
     log_format::read(cx, table("log_format"));
-    let resolver = resolver::read(cx, root);
+    let resolver = resolver::of_file(cx, root);
     balance::read(cx, table("upstream"));
     balance::check_resolver(cx, &resolver);
     let mut process = Effective::process();

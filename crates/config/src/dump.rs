@@ -2,7 +2,11 @@
 
 use std::fmt::Write;
 
-use crate::balance::{Better, HealthCheck, Method, Upstream, UpstreamServer};
+use propylon_vars::Template;
+
+use crate::balance::{
+    Better, HeaderMatch, HealthCheck, Method, Sticky, StickyExpires, Upstream, UpstreamServer, ValueMatch,
+};
 use crate::config::Config;
 use crate::effective::Effective;
 use crate::location::Location;
@@ -58,17 +62,21 @@ fn settings(text: &mut String, source: &Source, effective: &Effective) {
 }
 
 fn resolver(text: &mut String, resolver: &Resolver) {
-    let Resolver::On { servers, valid, timeout, ipv4, ipv6 } = resolver else {
+    match resolver_keys(resolver) {
+        Some(keys) => drop(write!(text, "\n[resolver]\n{}\n", keys.join("\n"))),
         // A key after the tables of the process would be theirs.
-        text.insert_str(text.find('\n').map_or(0, |end| end + 1), "resolver = false\n");
-        return;
-    };
-    let servers: Vec<String> = servers.iter().map(|server| quote(&server.to_string())).collect();
-    let _ = write!(text, "\n[resolver]\nservers = [{}]\n", servers.join(", "));
-    if let Some(valid) = valid {
-        let _ = writeln!(text, "valid = \"{}ms\"", valid.as_millis());
+        None => text.insert_str(text.find('\n').map_or(0, |end| end + 1), "resolver = false\n"),
     }
-    let _ = write!(text, "timeout = \"{}ms\"\nipv4 = {ipv4}\nipv6 = {ipv6}\n", timeout.as_millis());
+}
+
+fn resolver_keys(resolver: &Resolver) -> Option<Vec<String>> {
+    let Resolver::On { servers, valid, timeout, ipv4, ipv6 } = resolver else { return None };
+    let servers: Vec<String> = servers.iter().map(|server| quote(&server.to_string())).collect();
+    let mut keys = vec![format!("servers = [{}]", servers.join(", "))];
+    keys.extend(valid.map(|valid| format!("valid = \"{}ms\"", valid.as_millis())));
+    keys.push(format!("timeout = \"{}ms\"", timeout.as_millis()));
+    keys.extend([format!("ipv4 = {ipv4}"), format!("ipv6 = {ipv6}")]);
+    Some(keys)
 }
 
 fn group(text: &mut String, source: &Source, upstream: &Upstream) {
@@ -84,6 +92,13 @@ fn group(text: &mut String, source: &Source, upstream: &Upstream) {
     if let Some(queue) = upstream.queue {
         let timeout = queue.timeout.as_millis();
         let _ = writeln!(text, "queue = {{ size = {}, timeout = \"{timeout}ms\" }}", queue.size);
+    }
+    if let Some(sticky) = &upstream.sticky {
+        let _ = writeln!(text, "sticky = {}", sticky_table(sticky));
+    }
+    if let Some(resolver) = &upstream.resolver {
+        let keys = resolver_keys(resolver).map(|keys| format!("{{ {} }}", keys.join(", ")));
+        let _ = writeln!(text, "resolver = {}", keys.as_deref().unwrap_or("false"));
     }
     if let Some(check) = &upstream.health_check {
         let _ = writeln!(text, "health_check = {}", health_check(check));
@@ -117,15 +132,21 @@ fn server(server: &UpstreamServer) -> String {
     for (name, _) in flags.iter().filter(|(_, on)| *on) {
         let _ = write!(text, ", {name} = true");
     }
-    if let Some(service) = &server.service {
-        let _ = write!(text, ", service = {}", quote(service));
+    for (name, value) in [("service", &server.service), ("route", &server.route)] {
+        if let Some(value) = value {
+            let _ = write!(text, ", {name} = {}", quote(value));
+        }
     }
     text + " }"
 }
 
 fn health_check(check: &HealthCheck) -> String {
-    let status: Vec<String> =
-        check.status.iter().map(|(first, last)| format!("\"{first}-{last}\"")).collect();
+    let ranges = [("", &check.status), ("!", &check.not_status)];
+    let status: Vec<String> = ranges
+        .into_iter()
+        .flat_map(|(not, ranges)| ranges.iter().map(move |(first, last)| format!("\"{not}{first}-{last}\"")))
+        .collect();
+    let headers: Vec<String> = check.headers.iter().map(header).collect();
     let body = check.body.as_ref().map_or_else(String::new, |body| {
         let not = if body.found { "" } else { "!" };
         format!(", body = {}", quote(&format!("{not}{}", body.pattern)))
@@ -133,7 +154,7 @@ fn health_check(check: &HealthCheck) -> String {
     let port = check.port.map_or_else(String::new, |port| format!(", port = {port}"));
     format!(
         "{{ interval = \"{}ms\", jitter = \"{}ms\", fails = {}, passes = {}, uri = {}{port}, timeout = \"{}ms\", \
-         mandatory = {}, match = {{ status = [{}]{body} }} }}",
+         mandatory = {}, persistent = {}, match = {{ status = [{}], headers = [{}]{body} }} }}",
         check.interval.as_millis(),
         check.jitter.as_millis(),
         check.fails,
@@ -141,8 +162,52 @@ fn health_check(check: &HealthCheck) -> String {
         quote(&check.uri),
         check.timeout.as_millis(),
         check.mandatory,
+        check.persistent,
         status.join(", "),
+        headers.join(", "),
     )
+}
+
+fn header(header: &HeaderMatch) -> String {
+    let not = if header.is { "" } else { "!" };
+    quote(&match &header.value {
+        None => format!("{not}{}", header.name),
+        Some(ValueMatch::Equals(text)) => format!("{} {not}= {text}", header.name),
+        Some(ValueMatch::Matches(regex)) => format!("{} {not}~ {regex}", header.name),
+    })
+}
+
+fn sticky_table(sticky: &Sticky) -> String {
+    let list = |templates: &[Template]| {
+        let texts: Vec<String> = templates.iter().map(|template| quote(template.source())).collect();
+        format!("[{}]", texts.join(", "))
+    };
+    match sticky {
+        Sticky::Route(templates) => format!("{{ route = {} }}", list(templates)),
+        Sticky::Learn(learn) => format!(
+            "{{ learn = {{ create = {}, lookup = {}, zone = {}, timeout = \"{}ms\", header = {} }} }}",
+            list(&learn.create),
+            list(&learn.lookup),
+            learn.zone,
+            learn.timeout.as_millis(),
+            learn.header,
+        ),
+        Sticky::Cookie(cookie) => {
+            let mut text = format!("{{ cookie = {{ name = {}", quote(&cookie.name));
+            let expires = cookie.expires.map(|expires| match expires {
+                StickyExpires::Max => "max".into(),
+                StickyExpires::After(time) => format!("{}ms", time.as_millis()),
+            });
+            let domain = cookie.domain.as_ref().map(|domain| domain.source().to_owned());
+            let samesite = cookie.samesite.as_ref().map(|samesite| samesite.source().to_owned());
+            let path = cookie.path.as_ref().map(|path| path.to_string());
+            let keys = [("expires", expires), ("domain", domain), ("path", path), ("samesite", samesite)];
+            for (name, value) in keys.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+                let _ = write!(text, ", {name} = {}", quote(&value));
+            }
+            format!("{text}, secure = {}, httponly = {} }} }}", cookie.secure, cookie.httponly)
+        }
+    }
 }
 
 fn method(method: &Method) -> String {

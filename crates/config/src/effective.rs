@@ -112,11 +112,12 @@ impl Effective {
         if let Some(whole) = written("") {
             return vec![whole];
         }
-        // The tables of a level have lines of their own; steps are one value.
-        let keys = table
-            .keys
-            .iter()
-            .filter(|key| !own || !key.kind.holds_tables() || key.name == rewrite::REWRITE.name);
+        // The tables of a level have lines of their own; steps are one value, and so is what replaces a table whole.
+        let keys = table.keys.iter().filter(|key| {
+            !own || !key.kind.holds_tables()
+                || key.name == rewrite::REWRITE.name
+                || written(key.name).is_some()
+        });
         let default = |need| match need {
             Need::Default(text) => text,
             Need::Optional | Need::Required => "",

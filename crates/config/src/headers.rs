@@ -48,6 +48,8 @@ pub struct Headers {
     pub underscores: bool,
     /// Whether request fields with invalid names are dropped rather than refused.
     pub ignore_invalid: bool,
+    /// What the gateway calls itself in `Proxy-Status`; none: the field is not sent.
+    pub proxy_status: Option<Box<str>>,
 }
 
 /// One field with its values.
@@ -211,9 +213,30 @@ pub(crate) const TABLE: Table = Table {
             nginx: "ignore_invalid_headers",
             doc: "Whether request fields with invalid names are dropped.",
         },
+        Key {
+            name: "proxy_status",
+            kind: Kind::Either(&[Kind::Bool, Kind::Text { hint: "a name for this gateway" }]),
+            need: Need::Default("false"),
+            nginx: "",
+            doc: "Whether errors that the gateway makes of an upstream's tell why in `Proxy-Status` (RFC 9209), and the name of the \
+                  gateway there; true: \"propylon\".",
+        },
     ],
     unbuilt: &[],
 };
+
+fn proxy_status(cx: &mut Context, value: &Value<'_>) -> Option<Option<Box<str>>> {
+    let Some(name) = value.get_ref().as_str() else {
+        return Some(value.get_ref().as_bool()?.then(|| "propylon".into()));
+    };
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let diagnostic =
+            Diagnostic::at(value.span(), format!("`{}` cannot be a name there", name.escape_debug()));
+        cx.push(diagnostic.label("expected letters, digits and signs, without blanks"));
+        return None;
+    }
+    Some(Some(name.into()))
+}
 
 impl Headers {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
@@ -237,6 +260,7 @@ impl Headers {
             real_ip_recursive: scope.bool("real_ip_recursive"),
             underscores: scope.bool("underscores"),
             ignore_invalid: scope.bool("ignore_invalid"),
+            proxy_status: scope.read("proxy_status", proxy_status).flatten(),
         }
     }
 }

@@ -108,7 +108,10 @@ pub use propylon_vars::Template;
 pub use crate::access::{Access, AccessRule, BasicAuth, LimitExcept};
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};
 pub use crate::address::Address;
-pub use crate::balance::{Better, BodyMatch, HealthCheck, Method, Queue, Upstream, UpstreamServer};
+pub use crate::balance::{
+    Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
+    StickyLearn, Upstream, UpstreamServer, ValueMatch,
+};
 pub use crate::buffer::Buffers;
 pub use crate::compression::{Coding, Compression};
 pub use crate::condition::{Condition, Test};

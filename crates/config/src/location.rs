@@ -106,6 +106,7 @@ pub(crate) static TABLE: Table = Table {
         settings::SERVER_NAME_IN_REDIRECT,
         files::FILES,
         settings::ACCESS,
+        settings::RESOLVER,
         settings::ERROR_PAGE,
         settings::HEADERS,
         settings::TIMEOUT,

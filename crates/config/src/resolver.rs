@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::key::{Key, Kind, Need, Table};
-use crate::reader::{Context, Scope};
+use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 
 /// Who is asked for the addresses of names.
@@ -76,12 +76,23 @@ const TABLE: Table = Table {
 
 pub(crate) const KIND: Kind = Kind::Either(&[Kind::Table(&TABLE), Kind::Bool]);
 
-/// Reads the table, or `false`.
-pub(crate) fn read(cx: &mut Context, table: &DeTable<'_>) -> Resolver {
-    let value = table.get("resolver");
-    if value.is_some_and(|value| value.get_ref().as_bool() == Some(false)) {
-        return Resolver::Off;
+/// Reads the table of the file, or `false`.
+pub(crate) fn of_file(cx: &mut Context, table: &DeTable<'_>) -> Resolver {
+    match table.get("resolver") {
+        Some(value) => read(cx, value).unwrap_or(Resolver::Off),
+        None => on(cx, None),
     }
+}
+
+/// Reads a table, or `false`.
+pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Resolver> {
+    if value.get_ref().as_bool() == Some(false) {
+        return Some(Resolver::Off);
+    }
+    Some(on(cx, Some(value)))
+}
+
+fn on(cx: &mut Context, value: Option<&Value<'_>>) -> Resolver {
     let found = value.and_then(|value| value.get_ref().as_table());
     let mut scope = Scope::alone(cx, &TABLE, found);
     let servers = scope.list("servers", |cx, text, span| {

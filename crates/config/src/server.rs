@@ -60,6 +60,7 @@ macro_rules! both_levels {
             settings::SERVER_TOKENS,
             files::ROOT,
             files::INDEX,
+            settings::RESOLVER,
             Key {
                 name: "keepalive_requests",
                 kind: Kind::Integer { min: 1, max: u64::MAX },

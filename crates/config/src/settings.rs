@@ -13,6 +13,7 @@ use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
 use crate::reader::{Context, Levels, Scope, below};
 use crate::redirect::{self, Redirects};
+use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
 use crate::timeout::{self, Timeout};
 use crate::upstream::{self, Transport};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub files: Files,
     /// The table `access`.
     pub access: Access,
+    /// Who is asked for the names that a `proxy_pass` with variables gives; none: as the file says.
+    pub resolver: Option<Resolver>,
     /// The table `error_page`.
     pub error_page: ErrorPages,
     /// The table `headers`.
@@ -68,6 +71,7 @@ impl Settings {
         let absolute_redirect = level.bool("absolute_redirect");
         let port_in_redirect = level.bool("port_in_redirect");
         let server_name_in_redirect = level.bool("server_name_in_redirect");
+        let resolver = level.read("resolver", resolver::read);
         let (root, index) = (files::root(&mut level), files::index(&mut level));
         let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
         let files = Files::read(root, index, &mut { files });
@@ -101,6 +105,7 @@ impl Settings {
             server_name_in_redirect,
             files,
             access,
+            resolver,
             error_page,
             headers,
             timeout,
@@ -146,6 +151,13 @@ pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
     doc: "Whether they carry the server's first name rather than the request's host.",
 };
 pub(crate) const ACCESS: Key = table("access", Kind::Table(&access::TABLE), "Who may come in.");
+pub(crate) const RESOLVER: Key = Key {
+    name: "resolver",
+    kind: resolver::KIND,
+    need: Need::Optional,
+    nginx: "resolver",
+    doc: "Who is asked for the names that a `proxy_pass` with variables gives; without it, as `resolver` of the file says.",
+};
 pub(crate) const ERROR_PAGE: Key =
     table("error_page", Kind::Table(&error_page::TABLE), "What clients see in the place of an error.");
 pub(crate) const HEADERS: Key =

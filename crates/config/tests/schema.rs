@@ -166,6 +166,7 @@ fn every_key_of_the_levels_is_read() {
     let mut found = Vec::new();
     properties(&propylon_config::schema(), "", &mut found);
     let inner = [
+        "resolver.",
         "retry.budget.",
         "tls.certificate_cache.",
         "upstream.tls.",

@@ -49,7 +49,7 @@ struct Late {
     tries: SmallVec<[TryRecord; 1]>,
     /// What the next try waited for its peer.
     queued: Option<Duration>,
-    proxy: Option<Arc<ProxyHost>>,
+    proxy: Option<(Arc<ProxyHost>, Bytes)>,
     upstream_headers: Option<HeaderMap>,
     upstream_trailers: Option<HeaderMap>,
     sent_trailers: Option<HeaderMap>,
@@ -64,6 +64,8 @@ pub struct ProxyHost {
     pub host: Box<str>,
     /// The port, or the scheme's default (`$proxy_port`).
     pub port: u16,
+    /// Whether it is spoken to over TLS.
+    pub secure: bool,
 }
 
 /// How an exchange ended, seen from the client.
@@ -248,15 +250,21 @@ impl Exchange {
         self.0.user.get()
     }
 
-    /// Where the request is proxied to.
-    pub fn set_proxy(&self, host: Arc<ProxyHost>) {
-        self.0.late.lock().proxy = Some(host);
+    /// Where the request is proxied to, and with which target.
+    pub fn set_proxy(&self, host: Arc<ProxyHost>, target: Bytes) {
+        self.0.late.lock().proxy = Some((host, target));
     }
 
     /// Where the request is proxied to, once that is known.
     #[must_use]
     pub fn proxy(&self) -> Option<Arc<ProxyHost>> {
-        self.0.late.lock().proxy.clone()
+        self.0.late.lock().proxy.as_ref().map(|(host, _)| host.clone())
+    }
+
+    /// The target of the request that is sent there, once that is known.
+    #[must_use]
+    pub fn proxy_target(&self) -> Option<Bytes> {
+        self.0.late.lock().proxy.as_ref().map(|(_, target)| target.clone())
     }
 
     /// The request goes round again inside the gateway: tries from here on belong to a new group, and where it is proxied to

@@ -267,7 +267,10 @@ fn check_health(runtime: &Arc<Runtime>, config: &Config) {
 /// Whether a configuration has this upstream.
 fn has(config: &Config, wanted: &Definition) -> bool {
     match wanted {
-        Definition::Named(upstream) => config.upstreams.get(&upstream.name) == Some(upstream),
+        Definition::Named { upstream, .. } => config
+            .upstreams
+            .get(&upstream.name)
+            .is_some_and(|found| Definition::named(found, config) == *wanted),
         Definition::Direct(address) => config.locations().any(|location| match &location.action {
             propylon_config::Action::ProxyPass(pass) => leads_to(&pass.value, address),
             _ => false,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
 use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme};
@@ -37,7 +37,43 @@ struct Question {
     port: Option<u16>,
     timeout: Duration,
     status: Vec<(u16, u16)>,
+    not_status: Vec<(u16, u16)>,
+    headers: Vec<Condition>,
     body: Option<(Regex, bool)>,
+}
+
+/// What a field must be.
+struct Condition {
+    name: HeaderName,
+    value: Option<Value>,
+    is: bool,
+}
+
+enum Value {
+    Equals(Box<str>),
+    Matches(Regex),
+}
+
+impl Condition {
+    fn new(wanted: &config::HeaderMatch) -> Option<Self> {
+        let value = match &wanted.value {
+            None => None,
+            Some(config::ValueMatch::Equals(text)) => Some(Value::Equals(text.clone())),
+            Some(config::ValueMatch::Matches(regex)) => Some(Value::Matches(Regex::new(regex).ok()?)),
+        };
+        Some(Self { name: wanted.name.clone(), value, is: wanted.is })
+    }
+
+    /// Whether a response is as it should be. A field that is not there has no value, so it is none that it should not have.
+    fn holds(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(&self.name).iter().map(HeaderValue::as_bytes);
+        let found = match &self.value {
+            None => values.next().is_some(),
+            Some(Value::Equals(text)) => values.any(|value| value == text.as_bytes()),
+            Some(Value::Matches(regex)) => values.any(|value| regex.is_match(value)),
+        };
+        found == self.is
+    }
 }
 
 impl Probe {
@@ -82,6 +118,8 @@ impl Probe {
             port: check.port,
             timeout: check.timeout,
             status: check.status.clone(),
+            not_status: check.not_status.clone(),
+            headers: check.headers.iter().filter_map(Condition::new).collect(),
             body,
         }))
     }
@@ -93,7 +131,8 @@ impl Probe {
             .jitter(check.jitter)
             .fails(check.fails)
             .passes(check.passes)
-            .mandatory(check.mandatory);
+            .mandatory(check.mandatory)
+            .persistent(check.persistent);
         rhythm.run(group, move |peer| self.clone().ask(peer.server().payload().clone())).await;
     }
 
@@ -127,8 +166,13 @@ impl Probe {
         }
         let answer = self.0.client.to(peer.clone()).call(request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
-        if !self.0.status.iter().any(|&(first, last)| (first..=last).contains(&status)) {
+        let within =
+            |ranges: &[(u16, u16)]| ranges.iter().any(|&(first, last)| (first..=last).contains(&status));
+        if !(self.0.status.is_empty() || within(&self.0.status)) || within(&self.0.not_status) {
             return Err(format!("status {status}"));
+        }
+        if let Some(wrong) = self.0.headers.iter().find(|condition| !condition.holds(answer.headers())) {
+            return Err(format!("the field {} does not match", wrong.name));
         }
         let body = read(answer).await?;
         match &self.0.body {

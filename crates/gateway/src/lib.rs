@@ -67,6 +67,7 @@ mod listener;
 mod names;
 mod page;
 mod phases;
+mod proxy_status;
 mod reroute;
 mod rescue;
 mod rewrite;

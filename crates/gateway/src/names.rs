@@ -2,12 +2,13 @@
 //!
 //! A name that does not resolve disables what needs it (502) and nothing else; it never keeps the gateway from starting.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use propylon_balance::{Group, GroupBuilder, Server};
+use propylon_balance::{Group, GroupBuilder, Server, Sessions};
 use propylon_config::{self as config, Address, UpstreamServer};
 use propylon_resolver::{Endpoint, Question, Resolver};
 use propylon_upstream::Peer;
@@ -25,22 +26,41 @@ const RETRY: Duration = Duration::from_secs(5);
 /// What makes two upstreams the same.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Definition {
-    Named(Arc<config::Upstream>),
+    Named {
+        upstream: Arc<config::Upstream>,
+        /// Who is asked for the names of its servers, if any is followed.
+        resolver: Option<config::Resolver>,
+    },
     /// An address that a `proxy_pass` names.
     Direct(Address),
 }
 
 impl Definition {
+    /// The upstream as `config` has it.
+    pub(crate) fn named(upstream: &Arc<config::Upstream>, config: &config::Config) -> Self {
+        let follows = upstream.servers.iter().any(|server| server.resolve);
+        let resolver = follows.then(|| upstream.resolver.as_ref().unwrap_or(&config.resolver).clone());
+        Self::Named { upstream: upstream.clone(), resolver }
+    }
+
+    /// How its clients come back, and its name.
+    pub(crate) fn sticky(&self) -> Option<(&str, &config::Sticky)> {
+        match self {
+            Self::Named { upstream, .. } => Some((&upstream.name, upstream.sticky.as_ref()?)),
+            Self::Direct(_) => None,
+        }
+    }
+
     fn name(&self) -> String {
         match self {
-            Self::Named(upstream) => upstream.name.to_string(),
+            Self::Named { upstream, .. } => upstream.name.to_string(),
             Self::Direct(address) => address.to_string(),
         }
     }
 
     fn servers(&self) -> Vec<UpstreamServer> {
         match self {
-            Self::Named(upstream) => upstream.servers.clone(),
+            Self::Named { upstream, .. } => upstream.servers.clone(),
             Self::Direct(address) => vec![plain(address)],
         }
     }
@@ -59,6 +79,7 @@ fn plain(address: &Address) -> UpstreamServer {
         backup: false,
         down: false,
         drain: false,
+        route: None,
         resolve: false,
         service: None,
     }
@@ -70,6 +91,8 @@ pub(crate) struct Names {
     /// The newest last.
     entries: Mutex<Vec<Arc<Entry>>>,
     resolvers: Mutex<Vec<(config::Resolver, Resolver)>>,
+    /// Sessions that were learnt, by the upstream's name.
+    sessions: Mutex<HashMap<Box<str>, Sessions>>,
 }
 
 struct Entry {
@@ -108,15 +131,20 @@ impl Names {
 
     /// The peers of an upstream: those whose address is known at once, others as they resolve. One that takes the place of
     /// another with the same name goes on with what is known of the servers that stay.
-    pub(crate) fn group(&self, definition: &Definition, resolver: &config::Resolver) -> Group<Peer> {
-        let resolver = self.resolver(resolver);
+    pub(crate) fn group(&self, definition: &Definition) -> Group<Peer> {
+        let resolver = match definition {
+            Definition::Named { resolver, .. } => {
+                resolver.as_ref().and_then(|resolver| self.resolver(resolver))
+            }
+            Definition::Direct(_) => None,
+        };
         let mut entries = self.entries.lock();
         if let Some(entry) = entries.iter().find(|entry| entry.definition == *definition) {
             return entry.group.clone();
         }
         let name = definition.name();
         let mut builder = GroupBuilder::new(&*name).observer(report_change);
-        if let Definition::Named(upstream) = definition
+        if let Definition::Named { upstream, .. } = definition
             && let Some(queue) = upstream.queue
         {
             builder = builder.queue(queue.size, queue.timeout);
@@ -175,7 +203,7 @@ impl Names {
     /// Checks the peers of each upstream that asks for it, from now on; `probe` makes what asks one of them.
     pub(crate) fn check(&self, probe: impl Fn(&config::Upstream, &config::HealthCheck) -> Probe) {
         for entry in self.entries.lock().iter() {
-            let Definition::Named(upstream) = &entry.definition else { continue };
+            let Definition::Named { upstream, .. } = &entry.definition else { continue };
             let Some(check) = &upstream.health_check else {
                 // Nobody would ever find out that a peer is well again.
                 entry.group.peers().iter().for_each(|peer| entry.group.set_healthy(peer, true));
@@ -188,9 +216,25 @@ impl Names {
         }
     }
 
+    /// The table of an upstream's sessions, the same over reloads, with room for so many.
+    pub(crate) fn sessions(&self, upstream: &str, capacity: usize) -> Sessions {
+        let mut all = self.sessions.lock();
+        let sessions = all.entry(upstream.into()).or_insert_with(|| Sessions::new(capacity));
+        sessions.resize(capacity);
+        sessions.clone()
+    }
+
     /// Forgets upstreams that no configuration has any more.
     pub(crate) fn forget(&self, keep: impl Fn(&Definition) -> bool) {
-        self.entries.lock().retain(|entry| keep(&entry.definition));
+        let mut entries = self.entries.lock();
+        entries.retain(|entry| keep(&entry.definition));
+        let learns = |name: &str| {
+            let named = entries.iter().filter_map(|entry| entry.definition.sticky());
+            named
+                .into_iter()
+                .any(|(known, sticky)| known == name && matches!(sticky, config::Sticky::Learn(_)))
+        };
+        self.sessions.lock().retain(|name, _| learns(name));
     }
 }
 
@@ -321,8 +365,12 @@ fn literal(address: &Address) -> Option<Vec<Endpoint>> {
 /// The peers that a server stands for.
 fn peers(server: &UpstreamServer, found: Option<&[Endpoint]>) -> Vec<Server<Peer>> {
     let settings = |peer: Peer| {
-        Server::new(Arc::clone(peer.name()), peer)
-            .written(&*server.written)
+        let new = Server::new(Arc::clone(peer.name()), peer);
+        let new = match &server.route {
+            Some(route) => new.route(&**route),
+            None => new,
+        };
+        new.written(&*server.written)
             .weight(server.weight)
             .max_conns(server.max_conns)
             .max_fails(server.max_fails)
@@ -362,7 +410,7 @@ mod tests {
             servers.iter().map(|address| format!("{{ address = \"{address}\" }}")).collect();
         let text = format!("[upstream.up]\nserver = [{}]\n[[server]]\nreturn = [204]\n", servers.join(", "));
         let config = propylon_config::parse(&text, "test.toml").unwrap().config;
-        Definition::Named(config.upstreams["up"].clone())
+        Definition::named(&config.upstreams["up"], &config)
     }
 
     fn names(group: &Group<Peer>) -> Vec<String> {
@@ -372,8 +420,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_does_not_resolve_leaves_the_others() {
         let all = Names::default();
-        let group =
-            all.group(&definition(&["127.0.0.1:81", "no-such-host.invalid:80"]), &config::Resolver::Off);
+        let group = all.group(&definition(&["127.0.0.1:81", "no-such-host.invalid:80"]));
         assert_eq!(all.resolve().await, ["no-such-host.invalid:80"]);
         assert_eq!(names(&group), ["127.0.0.1:81"]);
     }
@@ -381,12 +428,12 @@ mod tests {
     #[tokio::test]
     async fn the_same_upstream_keeps_its_peers_and_another_one_what_is_known() {
         let all = Names::default();
-        let first = all.group(&definition(&["localhost:80"]), &config::Resolver::Off);
+        let first = all.group(&definition(&["localhost:80"]));
         assert!(names(&first).is_empty());
         assert!(all.resolve().await.is_empty());
-        let again = all.group(&definition(&["localhost:80"]), &config::Resolver::Off);
+        let again = all.group(&definition(&["localhost:80"]));
         assert!(!names(&again).is_empty(), "resolved once, for all who ask");
-        let other = all.group(&definition(&["127.0.0.1:81", "127.0.0.1:82"]), &config::Resolver::Off);
+        let other = all.group(&definition(&["127.0.0.1:81", "127.0.0.1:82"]));
         assert_eq!(names(&other), ["127.0.0.1:81", "127.0.0.1:82"]);
         all.forget(|known| *known == definition(&["127.0.0.1:81", "127.0.0.1:82"]));
         assert_eq!(all.entries.lock().len(), 1);

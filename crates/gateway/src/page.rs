@@ -1,5 +1,7 @@
 //! The gateway's own pages: plain and small.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SERVER};
 use http::{HeaderValue, Response, StatusCode};
@@ -13,6 +15,8 @@ mod nginx;
 pub(crate) struct Face {
     /// The field `Server`.
     pub(crate) token: HeaderValue,
+    /// What it calls itself in `Proxy-Status`, if that is sent.
+    pub(crate) proxy_status: Option<Arc<str>>,
     style: PageStyle,
 }
 
@@ -29,7 +33,8 @@ impl Face {
             (PageStyle::Nginx, true) => nginx::TOKEN,
             (PageStyle::Nginx, false) => "nginx",
         };
-        Self { token: HeaderValue::from_static(token), style }
+        let proxy_status = settings.headers.proxy_status.as_deref().map(Arc::from);
+        Self { token: HeaderValue::from_static(token), proxy_status, style }
     }
 }
 
@@ -101,7 +106,7 @@ mod tests {
     use super::*;
 
     fn face(style: PageStyle) -> Face {
-        Face { token: HeaderValue::from_static("name"), style }
+        Face { token: HeaderValue::from_static("name"), proxy_status: None, style }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tower_service::Service;
 
 use crate::client::{ClientBodyError, Closed};
 use crate::page::{self, Face};
+use crate::proxy_status::{self, PROXY_STATUS};
 use crate::route::{TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
@@ -126,7 +127,7 @@ fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
 
 /// A line of the error log that says which request it is about.
 fn write(exchange: &Exchange, harmless: bool, text: &str) {
-    let upstream = exchange.with_tries(|tries| tries.last().map(|last| format!("http://{}", last.peer)));
+    let upstream = upstream(exchange);
     let server = exchange.server_name().cloned().unwrap_or_default();
     let request = exchange.request_line();
     let request = String::from_utf8_lossy(&request);
@@ -138,6 +139,16 @@ fn write(exchange: &Exchange, harmless: bool, text: &str) {
     } else {
         tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");
     }
+}
+
+/// Where the request went last, as nginx prints it; none: nowhere yet.
+fn upstream(exchange: &Exchange) -> Option<String> {
+    let peer = exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone()))?;
+    let secure = exchange.proxy().is_some_and(|proxy| proxy.secure);
+    let target = exchange.proxy_target().unwrap_or_default();
+    let (scheme, colon) =
+        (if secure { "https" } else { "http" }, if peer.starts_with("unix:") { ":" } else { "" });
+    Some(format!("{scheme}://{peer}{colon}{}", String::from_utf8_lossy(&target)))
 }
 
 /// What went wrong, in the words that operators of nginx look for.
@@ -238,6 +249,15 @@ where
                 return Poll::Ready(Err(Closed.into()));
             }
         }
-        Poll::Ready(Ok(page::error(status(&*error), this.face)))
+        let mut response = page::error(status(&*error), this.face);
+        if let Some(name) = &this.face.proxy_status {
+            let peer = this
+                .exchange
+                .as_ref()
+                .and_then(|exchange| exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone())));
+            let field = proxy_status::field(name, &*error, peer.as_deref(), &describe(&*error));
+            response.headers_mut().extend(field.map(|field| (PROXY_STATUS, field)));
+        }
+        Poll::Ready(Ok(response))
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use propylon_balance::{Balance, Balancer, Change, Group, Method};
+use propylon_balance::{Balance, Balancer, Change, Group, Method, Sticky, StickyLayer};
 use propylon_config::{self as config, Address, Config, Destination, Http1, Settings, UpstreamVersion};
 use propylon_resolver::Resolver;
 use propylon_retry::Retry;
@@ -18,13 +18,13 @@ use tower_layer::Layer;
 use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
-use crate::route::{Bound, NextPeer, ToPeer, read_bytes};
+use crate::route::{Bond, Bound, NextPeer, ToPeer, read_bytes};
 use crate::runtime::Runtime;
 use crate::tls::Security;
 
 /// A leaf: one upstream's peers as its method chooses them, over this worker's connections, with a route's transport, timeouts
 /// and retries.
-pub(crate) type Leaf = Retry<Balance<Peer, ToPeer>, NextPeer>;
+pub(crate) type Leaf = Sticky<Retry<Balance<Peer, ToPeer>, NextPeer>, Bond>;
 
 /// The body of a leaf's response.
 pub(crate) type LeafBody =
@@ -66,6 +66,7 @@ pub(crate) struct Upstream {
     pool: Pool,
     balancer: Balancer<Peer>,
     bound: Bound,
+    bond: Option<Bond>,
 }
 
 /// The upstreams of one worker while its router is being built.
@@ -114,7 +115,8 @@ impl<'a> Upstreams<'a> {
             secured.insert(name.clone(), leaf(&upstream, balancer(), settings, secure.clone(), http1));
         }
         let any = self.get(Box::from(""), None, Keepalive::new());
-        let resolver = self.runtime.names.resolver(&self.config.resolver);
+        let resolver = settings.resolver.as_ref().unwrap_or(&self.config.resolver);
+        let resolver = self.runtime.names.resolver(resolver);
         Leaves {
             named,
             secured,
@@ -133,7 +135,7 @@ impl<'a> Upstreams<'a> {
             .requests(NonZeroU64::new(upstream.keepalive_requests).unwrap_or(NonZeroU64::MIN))
             .time(upstream.keepalive_time)
             .timeout(upstream.keepalive_timeout);
-        self.get(upstream.name.clone(), Some(Definition::Named(upstream.clone())), keepalive)
+        self.get(upstream.name.clone(), Some(Definition::named(upstream, self.config)), keepalive)
     }
 
     fn direct(&mut self, address: &Address) -> Upstream {
@@ -151,11 +153,15 @@ impl<'a> Upstreams<'a> {
                 let pool = old.map(|old| &old.pool).filter(|pool| *pool.keepalive() == keepalive);
                 let pool = pool.cloned().unwrap_or_else(|| Pool::new(keepalive));
                 let group = match &definition {
-                    Some(definition) => self.runtime.names.group(definition, &self.config.resolver),
+                    Some(definition) => self.runtime.names.group(definition),
                     None => Group::new(""),
                 };
                 let (method, bound) = method(definition.as_ref());
-                Upstream { pool, balancer: balancer(group, method), bound, definition }
+                let sticky = definition.as_ref().and_then(Definition::sticky);
+                let bond = sticky.map(|(name, sticky)| {
+                    Bond::new(sticky, |capacity| self.runtime.names.sessions(name, capacity))
+                });
+                Upstream { pool, balancer: balancer(group, method), bound, bond, definition }
             }
         };
         self.new.insert(key, upstream.clone());
@@ -182,7 +188,9 @@ fn method(definition: Option<&Definition>) -> (Method, Bound) {
         config::Better::HeaderInflight => Better::HeaderInflight,
         config::Better::LastByteInflight => Better::LastByteInflight,
     };
-    let Some(Definition::Named(upstream)) = definition else { return (Method::RoundRobin, Bound::Free) };
+    let Some(Definition::Named { upstream, .. }) = definition else {
+        return (Method::RoundRobin, Bound::Free);
+    };
     match &upstream.method {
         config::Method::RoundRobin => (Method::RoundRobin, Bound::Free),
         config::Method::LeastConn => (Method::LeastConn, Bound::Free),
@@ -232,7 +240,7 @@ impl Leaves {
         let mut asked = self.asked.lock();
         let key = (Box::from(name), tls);
         if let Some(leaf) = asked.get(&key) {
-            let group = leaf.get_ref().balancer().group();
+            let group = leaf.get_ref().get_ref().balancer().group();
             let same = group.peers().iter().map(|peer| peer.server().payload()).eq(peers.iter());
             if !same {
                 group.set(peers.into_iter().map(server));
@@ -283,7 +291,8 @@ fn leaf(
         .failure_status(rescue::try_status);
     let retry = crate::route::retry(settings, balancer.group().clone());
     let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry);
-    retry.layer(Balance::new(balancer, to_peer))
+    let balance = Balance::new(balancer, to_peer).sticky(upstream.bond.is_some());
+    StickyLayer::new(upstream.bond.clone()).layer(retry.layer(balance)) // outside retry: who serves in the end is who is remembered
 }
 
 /// A leaf without peers: every request to it fails.
@@ -293,6 +302,7 @@ pub(crate) fn nowhere(settings: &Settings) -> Leaf {
         pool: Pool::new(Keepalive::off()),
         balancer: balancer(Group::new(""), Method::RoundRobin),
         bound: Bound::Free,
+        bond: None,
     };
     leaf(&any, any.balancer.clone(), settings, None, Http1::H1)
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -87,28 +88,40 @@ pub(crate) async fn connect(
 }
 
 async fn dial_tcp(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> Result<TcpStream, Error> {
-    let socket = prepare(addr, keepalive, bind).map_err(|source| Error::Local { source })?;
+    let socket =
+        prepare(addr, keepalive).map_err(|source| Error::Local { what: "socket()".into(), source })?;
+    if let Some(bind) = bind {
+        from(&socket, addr, bind)
+            .map_err(|source| Error::Local { what: format!("bind({})", bind.address).into(), source })?;
+    }
     socket.connect(addr).await.map_err(|source| Error::Connect { source })
 }
 
 /// A socket of our own, in which no peer has a part yet.
-fn prepare(addr: SocketAddr, keepalive: bool, bind: Option<Bind>) -> io::Result<TcpSocket> {
+fn prepare(addr: SocketAddr, keepalive: bool) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // Requests and their bodies leave when they are written: Nagle would hold the last piece back.
     socket.set_nodelay(true)?;
     socket.set_keepalive(keepalive)?;
-    if let Some(bind) = bind.filter(|bind| bind.address.is_ipv4() == addr.is_ipv4()) {
-        if bind.transparent {
-            let socket = SockRef::from(&socket);
-            if addr.is_ipv4() {
-                socket.set_ip_transparent_v4(true)?
-            } else {
-                socket.set_ip_transparent_v6(true)?
-            }
-        }
-        socket.bind(bind.address)?;
-    }
     Ok(socket)
+}
+
+/// Connects from there. An address of another family than the peer's is refused by the kernel.
+fn from(socket: &TcpSocket, peer: SocketAddr, bind: Bind) -> io::Result<()> {
+    if bind.transparent {
+        let socket = SockRef::from(socket);
+        if peer.is_ipv4() {
+            socket.set_ip_transparent_v4(true)?
+        } else {
+            socket.set_ip_transparent_v6(true)?
+        }
+    }
+    if bind.address.port() == 0 {
+        // The port is chosen when the peer is known: else there are only as many connections as ports, whatever the peers. A
+        // kernel without it does well enough.
+        let _ = setsockopt(socket, IpBindAddressNoPort, &true);
+    }
+    socket.bind(bind.address)
 }
 
 /// Calls the same poll function of whichever socket it is.

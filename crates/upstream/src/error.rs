@@ -20,8 +20,10 @@ pub enum Error {
         source: io::Error,
     },
     /// No connection, and no peer is to blame: no descriptor is left, or the local address that was asked for cannot be had.
-    #[error("bind() or socket() failed {} while connecting to upstream", Errno(source))]
+    #[error("{what} failed {} while connecting to upstream", Errno(source))]
     Local {
+        /// What was asked of the kernel: `socket()`, `bind(10.0.0.1)`.
+        what: Box<str>,
         /// What the kernel said.
         source: io::Error,
     },

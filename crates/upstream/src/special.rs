@@ -10,7 +10,8 @@ use crate::secure::{ClientIdentity, Secure, Security, ServerName};
 use crate::transport::Transport;
 
 /// A request extension: the local address of the connection, if [`Transport::special`] says that requests may have one. Port 0
-/// lets the kernel choose. A peer of the other family, or on a unix socket, is connected to without it.
+/// lets the kernel choose one when it knows the peer, so that many connections may share it. A peer of the other family cannot
+/// be connected to from it ([`Error::Local`](crate::Error::Local)); one on a unix socket is, without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind {
     /// The address.

@@ -1,5 +1,7 @@
 //! The table `upstream.NAME`: a group of servers and its pool of connections.
 
+mod health;
+mod sticky;
 mod tables;
 
 use std::sync::Arc;
@@ -14,7 +16,10 @@ use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::resolver::Resolver;
 use crate::source::{Span, Spanned};
-use tables::{HEALTH_CHECK, MATCH, METHOD, QUEUE, SERVER, UPSTREAM};
+use tables::{METHOD, QUEUE, SERVER, UPSTREAM};
+
+pub use health::{BodyMatch, HeaderMatch, HealthCheck, ValueMatch};
+pub use sticky::{Sticky, StickyCookie, StickyExpires, StickyLearn};
 
 /// A group of servers and its pool of connections.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,10 @@ pub struct Upstream {
     pub servers: Vec<UpstreamServer>,
     /// Where requests wait while all servers have as many as they may; none: they fail.
     pub queue: Option<Queue>,
+    /// How clients come back to the server that they had; none: they don't.
+    pub sticky: Option<Sticky>,
+    /// Who is asked for the names of servers that are followed; none: as the file says.
+    pub resolver: Option<Resolver>,
     /// How servers are asked whether they are well; none: only requests tell.
     pub health_check: Option<HealthCheck>,
     /// Idle connections kept by each worker; 0: none.
@@ -64,6 +73,8 @@ pub struct UpstreamServer {
     pub down: bool,
     /// Whether it gets no new requests.
     pub drain: bool,
+    /// What sticky sessions call it; none: the MD5 of its address.
+    pub route: Option<Box<str>>,
     /// Whether its name is followed: the addresses change when DNS does.
     pub resolve: bool,
     /// The service whose SRV records name the servers.
@@ -77,40 +88,6 @@ pub struct Queue {
     pub size: usize,
     /// For how long.
     pub timeout: Duration,
-}
-
-/// How servers are asked whether they are well.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HealthCheck {
-    /// Between two rounds.
-    pub interval: Duration,
-    /// How late a question may be, by chance.
-    pub jitter: Duration,
-    /// Failures one after the other that make a server unhealthy.
-    pub fails: u32,
-    /// Good answers one after the other that make it healthy again.
-    pub passes: u32,
-    /// What is asked for.
-    pub uri: Box<str>,
-    /// The port, if it is not the server's own.
-    pub port: Option<u16>,
-    /// How long an answer may take.
-    pub timeout: Duration,
-    /// Whether a server that has not been asked yet counts as unhealthy.
-    pub mandatory: bool,
-    /// The statuses of a good answer: ranges, both ends in them.
-    pub status: Vec<(u16, u16)>,
-    /// What its body must hold, or must not: a regular expression, which compiles.
-    pub body: Option<BodyMatch>,
-}
-
-/// What a body must hold, or must not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyMatch {
-    /// The regular expression.
-    pub pattern: Box<str>,
-    /// Whether it must be found; false: must not.
-    pub found: bool,
 }
 
 /// How a server of a group is chosen.
@@ -171,12 +148,10 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
 
 /// Who follows a name asks a resolver.
 pub(crate) fn check_resolver(cx: &mut Context, resolver: &Resolver) {
-    if *resolver != Resolver::Off {
-        return;
-    }
     let servers: Vec<Span> = cx
         .upstreams
         .values()
+        .filter(|upstream| *upstream.resolver.as_ref().unwrap_or(resolver) == Resolver::Off)
         .flat_map(|upstream| &upstream.servers)
         .filter(|server| server.resolve)
         .map(|server| server.address.span)
@@ -218,11 +193,23 @@ fn group(
         let size = usize::try_from(scope.integer("size")?).ok()?;
         Some(Queue { size, timeout: scope.duration("timeout") })
     });
-    let health_check = scope.read("health_check", health_check);
+    let health_check = scope.read("health_check", health::read);
+    let sticky = scope.read("sticky", sticky::read);
+    let resolver = scope.read("resolver", crate::resolver::read);
+    if let Some(zone) = scope.text("zone")
+        && zone.split_ascii_whitespace().next().is_none()
+    {
+        scope.cx.push(
+            Diagnostic::error(zone.span, "this zone has no name")
+                .label("expected a name such as \"backend 64k\""),
+        );
+    }
     let upstream = Upstream {
         name: name.into(),
         method,
         queue,
+        sticky,
+        resolver,
         health_check,
         keepalive: scope
             .integer("keepalive")
@@ -236,56 +223,6 @@ fn group(
     };
     check_backups(cx, &upstream, table);
     Some(upstream)
-}
-
-fn health_check(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
-    let table = value.get_ref().as_table()?;
-    let mut scope = Scope::alone(cx, &HEALTH_CHECK, Some(table));
-    let mut count = |name| scope.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-    let (fails, passes) = (count("fails"), count("passes"));
-    let uri = scope.text("uri")?;
-    if !uri.starts_with('/') || uri.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-        let diagnostic = Diagnostic::error(uri.span, format!("`{}` is no path", uri.escape_debug()));
-        scope.cx.push(diagnostic.label("expected a path such as \"/health\""));
-    }
-    let mut check = HealthCheck {
-        interval: scope.duration("interval"),
-        jitter: scope.duration("jitter"),
-        fails,
-        passes,
-        uri: uri.value,
-        port: scope.integer("port").and_then(|port| u16::try_from(port).ok()),
-        timeout: scope.duration("timeout"),
-        mandatory: scope.bool("mandatory"),
-        status: Vec::new(),
-        body: None,
-    };
-    let found = table.get("match").and_then(|value| value.get_ref().as_table());
-    let mut scope = Scope::alone(cx, &MATCH, found);
-    let status = scope.list("status", |cx, text, span| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let range = first.parse().ok().zip(last.parse().ok()).filter(|(first, last): &(u16, u16)| {
-            (100..=999).contains(first) && first <= last && *last <= 999
-        });
-        if range.is_none() {
-            let diagnostic = Diagnostic::at(span, format!("`{text}` is no status and no range of them"));
-            cx.push(diagnostic.label("expected a status such as \"200\" or a range such as \"200-399\""));
-        }
-        range
-    });
-    check.status = status.unwrap_or_default();
-    check.body = scope.text("body").and_then(|text| {
-        let (pattern, found) = text.strip_prefix('!').map_or((&**text, true), |rest| (rest, false));
-        match regex_syntax::parse(pattern) {
-            Ok(_) => Some(BodyMatch { pattern: pattern.into(), found }),
-            Err(error) => {
-                let message = error.to_string().lines().last().unwrap_or_default().to_owned();
-                scope.cx.push(Diagnostic::error(text.span, "this is no regular expression").label(message));
-                None
-            }
-        }
-    });
-    Some(check)
 }
 
 fn method(cx: &mut Context, value: &Value<'_>) -> Option<Method> {
@@ -409,11 +346,26 @@ fn server(cx: &mut Context, value: &DeValue<'_>) -> Option<UpstreamServer> {
         backup: scope.bool("backup"),
         down: scope.bool("down"),
         drain: scope.bool("drain"),
+        route: scope.read("route", route),
         resolve: scope.bool("resolve"),
         service: scope.text("service").map(|service| service.value),
     };
     check_resolve(cx, &server, table);
     Some(server)
+}
+
+fn route(cx: &mut Context, value: &Value<'_>) -> Option<Box<str>> {
+    let text = value.get_ref().as_str()?;
+    // It may stand in a cookie.
+    let valid = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+    if text.is_empty() || text.len() > 32 || !text.bytes().all(valid) {
+        let diagnostic = Diagnostic::at(value.span(), format!("`{}` is no route", text.escape_debug()));
+        cx.push(
+            diagnostic.label("expected 1 to 32 letters, digits and signs, without blanks and any of \",;\\"),
+        );
+        return None;
+    }
+    Some(text.into())
 }
 
 fn check_resolve(cx: &mut Context, server: &UpstreamServer, table: &DeTable<'_>) {

@@ -1,10 +1,12 @@
 //! The keys of the tables.
 
+use super::health::HEALTH_CHECK;
+use super::sticky::STICKY;
 use crate::key::{Key, Kind, Need, Table};
 
 const COUNT: Kind = Kind::Integer { min: 0, max: u32::MAX as u64 };
 
-const fn flag(name: &'static str, nginx: &'static str, doc: &'static str) -> Key {
+pub(super) const fn flag(name: &'static str, nginx: &'static str, doc: &'static str) -> Key {
     Key { name, kind: Kind::Bool, need: Need::Default("false"), nginx, doc }
 }
 
@@ -57,7 +59,18 @@ pub(super) const SERVER: Table = Table {
         },
         flag("backup", "server ... backup", "Whether it serves only when none of the others can."),
         flag("down", "server ... down", "Whether it is out of service."),
-        flag("drain", "server ... drain", "Whether it gets no new requests."),
+        flag(
+            "drain",
+            "server ... drain",
+            "Whether it gets no new requests: those of `sticky` clients that had it only.",
+        ),
+        Key {
+            name: "route",
+            kind: Kind::Text { hint: "1 to 32 letters, digits and signs" },
+            need: Need::Optional,
+            nginx: "server ... route=",
+            doc: "What `sticky` calls it; without it, the MD5 of its address.",
+        },
         flag(
             "resolve",
             "server ... resolve",
@@ -72,7 +85,7 @@ pub(super) const SERVER: Table = Table {
                   lowest priority serves, the others are backups.",
         },
     ],
-    unbuilt: &["route"],
+    unbuilt: &[],
 };
 
 pub(super) const METHOD: Table = Table {
@@ -174,6 +187,28 @@ pub(super) const UPSTREAM: Table = Table {
             doc: "Where requests wait while all servers have as many as they may (`max_conns`); without it they fail.",
         },
         Key {
+            name: "sticky",
+            kind: Kind::Table(&STICKY),
+            need: Need::Optional,
+            nginx: "sticky",
+            doc: "How clients come back to the server that they had.",
+        },
+        Key {
+            name: "zone",
+            kind: Kind::Text { hint: "a name, with a size or without, such as \"backend 64k\"" },
+            need: Need::Optional,
+            nginx: "zone",
+            doc: "Nothing has to be said: what is known of servers is shared by all workers and kept over reloads in any case, and \
+                  takes what memory it needs. The key is there for what nginx's files say.",
+        },
+        Key {
+            name: "resolver",
+            kind: crate::resolver::KIND,
+            need: Need::Optional,
+            nginx: "resolver",
+            doc: "Who is asked for the names of its servers that are followed; without it, as `resolver` of the file says.",
+        },
+        Key {
             name: "health_check",
             kind: Kind::Table(&HEALTH_CHECK),
             need: Need::Optional,
@@ -209,97 +244,5 @@ pub(super) const UPSTREAM: Table = Table {
             doc: "How long a connection may be idle.",
         },
     ],
-    unbuilt: &["zone", "sticky", "state", "ntlm", "resolver"],
-};
-
-pub(super) const HEALTH_CHECK: Table = Table {
-    name: "upstream.NAME.health_check",
-    doc: "Servers are asked whether they are well, by a GET over the transport of the first location that passes requests to the \
-          group (TLS if it says `https`). One that is not gets no requests.",
-    keys: &[
-        Key {
-            name: "interval",
-            kind: Kind::Duration { zero: false },
-            need: Need::Default("\"5s\""),
-            nginx: "health_check interval=",
-            doc: "The time between two rounds.",
-        },
-        Key {
-            name: "jitter",
-            kind: Kind::Duration { zero: true },
-            need: Need::Default("\"0\""),
-            nginx: "health_check jitter=",
-            doc: "Each question is late by a random time up to this.",
-        },
-        Key {
-            name: "fails",
-            kind: Kind::Integer { min: 1, max: 1_000_000 },
-            need: Need::Default("1"),
-            nginx: "health_check fails=",
-            doc: "How many failures one after the other make a server unhealthy.",
-        },
-        Key {
-            name: "passes",
-            kind: Kind::Integer { min: 1, max: 1_000_000 },
-            need: Need::Default("1"),
-            nginx: "health_check passes=",
-            doc: "How many good answers one after the other make it healthy again.",
-        },
-        Key {
-            name: "uri",
-            kind: Kind::Text { hint: "a path such as \"/health\"" },
-            need: Need::Default("\"/\""),
-            nginx: "health_check uri=",
-            doc: "What is asked for.",
-        },
-        Key {
-            name: "port",
-            kind: Kind::Integer { min: 1, max: 65_535 },
-            need: Need::Optional,
-            nginx: "health_check port=",
-            doc: "The port that is asked, if it is not the server's own.",
-        },
-        Key {
-            name: "timeout",
-            kind: Kind::Duration { zero: false },
-            need: Need::Default("\"5s\""),
-            nginx: "",
-            doc: "How long an answer may take, from connecting to the end of its body.",
-        },
-        flag(
-            "mandatory",
-            "health_check mandatory",
-            "Whether a server that has not been asked yet counts as unhealthy.",
-        ),
-        Key {
-            name: "match",
-            kind: Kind::Table(&MATCH),
-            need: Need::Default("{}"),
-            nginx: "health_check match=",
-            doc: "What a good answer is.",
-        },
-    ],
-    unbuilt: &["persistent", "keepalive_time", "type", "grpc_service"],
-};
-
-pub(super) const MATCH: Table = Table {
-    name: "upstream.NAME.health_check.match",
-    doc: "What a good answer is: all that is written must hold.",
-    keys: &[
-        Key {
-            name: "status",
-            kind: Kind::List(&Kind::Text { hint: "a status or a range, such as \"200\" or \"200-399\"" }),
-            need: Need::Default("[\"200-399\"]"),
-            nginx: "match { status }",
-            doc: "Statuses and ranges, one of which it has.",
-        },
-        Key {
-            name: "body",
-            kind: Kind::Text { hint: "a regular expression" },
-            need: Need::Optional,
-            nginx: "match { body }",
-            doc: "A regular expression that is found in the first 256 KiB of its body; with `!` before it, that is not.",
-        },
-    ],
-    unbuilt: &["headers", "require"],
+    unbuilt: &["state", "ntlm"],
 };

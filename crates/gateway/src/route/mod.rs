@@ -16,6 +16,7 @@ mod redirect;
 mod respond;
 mod retry;
 mod rule;
+mod sticky;
 mod trailers;
 mod try_files;
 mod tunnel;
@@ -48,6 +49,7 @@ pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
 pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, retry};
+pub(crate) use sticky::Bond;
 pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
 

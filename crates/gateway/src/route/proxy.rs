@@ -70,7 +70,7 @@ struct Rule {
 
 enum To {
     Static { host: Arc<ProxyHost>, target: ProxyTarget },
-    Template { url: Template, leaves: Leaves },
+    Template { url: Template, leaves: Box<Leaves> },
 }
 
 impl TargetLayer {
@@ -87,7 +87,7 @@ impl TargetLayer {
                 To::Static { host: proxy_host(&target), target }
             }
             config::ProxyPass::Template(url) => {
-                To::Template { url: url.clone(), leaves: upstreams.leaves(settings) }
+                To::Template { url: url.clone(), leaves: Box::new(upstreams.leaves(settings)) }
             }
         };
         let transport = &settings.upstream;
@@ -314,13 +314,13 @@ fn aim(
     if rule.bind.is_some() || rule.proxy_protocol.is_some() {
         rule.source(request);
     }
-    if let Some(exchange) = request.extensions().get::<Exchange>() {
-        exchange.set_proxy(host.clone());
-    }
     let bytes = match request.extensions().get::<Path>() {
         Some(path) => request_target(path, rule.prefix, part),
         None => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
     };
+    if let Some(exchange) = request.extensions().get::<Exchange>() {
+        exchange.set_proxy(host.clone(), bytes.clone());
+    }
     request.extensions_mut().insert(Target(bytes));
 }
 
@@ -333,7 +333,7 @@ pub(crate) fn host(pass: &config::ProxyPass) -> Option<HeaderValue> {
 
 fn proxy_host(target: &ProxyTarget) -> Arc<ProxyHost> {
     let port = target.proxy_port().parse().unwrap_or_default();
-    Arc::new(ProxyHost { host: target.proxy_host().into(), port })
+    Arc::new(ProxyHost { host: target.proxy_host().into(), port, secure: target.scheme() == Scheme::Https })
 }
 
 /// Whether this process may take addresses that the machine does not have.

@@ -1,0 +1,94 @@
+//! Which of two peers is the better one: nginx's arithmetic of `least_conn` and `least_time`.
+
+use std::time::Duration;
+
+use crate::group::Peer;
+use crate::method::Better;
+use crate::state::State;
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// One of nginx's.
+    Of(Better),
+    /// The average time, times the requests under way.
+    Ewma,
+}
+
+/// Whether `a` is better than `b`, for its weight. `now` is in milliseconds.
+pub(crate) fn is_better<T>(load: Load, now: u64, a: &Peer<T>, b: &Peer<T>) -> bool {
+    // a's load / a's weight < b's load / b's weight, without dividing
+    amount(load, now, a) * weight(b) < amount(load, now, b) * weight(a)
+}
+
+fn weight<T>(peer: &Peer<T>) -> u128 {
+    u128::from(peer.server.weight)
+        * u128::from(peer.state.strength(peer.server.slow_start, peer.clock).max(1))
+}
+
+fn amount<T>(load: Load, now: u64, peer: &Peer<T>) -> u128 {
+    let (state, conns) = (&peer.state, u128::from(peer.state.conns()));
+    let time = match load {
+        Load::Of(Better::LeastConn) => return conns,
+        // Who has not answered yet is given a chance.
+        Load::Ewma => return (u128::from(state.header_time()) + 1) * (conns + 1),
+        Load::Of(Better::Header | Better::HeaderInflight) => state.header_time(),
+        Load::Of(Better::LastByte | Better::LastByteInflight) => state.last_byte_time(),
+    };
+    u128::from(estimate(state, time / 1000, peer.server.fail_timeout, now)) * (conns + 1)
+}
+
+/// Longer times are all the same: then the number of requests decides.
+const LONGEST: u64 = 5000;
+
+/// Times that differ by less are the same, and peers take turns.
+const STEP: u64 = 20;
+
+/// How long a request will take, in milliseconds, from an average time.
+fn estimate(state: &State, time: u64, fail_timeout: Duration, now: u64) -> u64 {
+    // Who has not been asked for long gets another chance: half the time for each fail_timeout.
+    let idle = now.saturating_sub(state.asked());
+    let halvings = if u128::from(idle) > fail_timeout.as_millis() {
+        idle / 1000 / (fail_timeout.as_secs() + 1)
+    } else {
+        0
+    };
+    let time = time >> halvings.min(63);
+    // Requests that take longer than those before are a bad sign.
+    let time = time.max(state.age_of_pending(now));
+    if time > LONGEST { LONGEST } else { time + STEP - time % STEP }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Clock;
+
+    #[tokio::test(start_paused = true)]
+    async fn estimates() {
+        let clock = Clock::start();
+        let state = State::default();
+        let timeout = Duration::from_secs(10);
+        let check = |time: u64, now: u64, expected: u64| {
+            assert_eq!(estimate(&state, time, timeout, now), expected, "{time} at {now}");
+        };
+        check(0, 1, 20);
+        check(19, 1, 20);
+        check(20, 1, 40);
+        check(5000, 1, 5020);
+        check(9000, 1, 5000);
+        check(4000, 10_000, 4020);
+        check(4000, 11_000, 2020);
+        check(4000, 22_000, 1020);
+        check(4000, u64::MAX, 20);
+        let first = state.pending(clock);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let second = state.pending(clock);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(state.age_of_pending(clock.now()), 2000, "3 s and 1 s");
+        check(100, clock.now(), 2020);
+        state.no_longer_pending(first);
+        state.no_longer_pending(second);
+        check(100, clock.now(), 120);
+    }
+}

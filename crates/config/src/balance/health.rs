@@ -1,0 +1,273 @@
+//! `upstream.NAME.health_check`: how servers are asked whether they are well.
+
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::tables::flag;
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+
+/// How servers are asked whether they are well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthCheck {
+    /// Between two rounds.
+    pub interval: Duration,
+    /// How late a question may be, by chance.
+    pub jitter: Duration,
+    /// Failures one after the other that make a server unhealthy.
+    pub fails: u32,
+    /// Good answers one after the other that make it healthy again.
+    pub passes: u32,
+    /// What is asked for.
+    pub uri: Box<str>,
+    /// The port, if it is not the server's own.
+    pub port: Option<u16>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// Whether a server that has not been asked yet counts as unhealthy.
+    pub mandatory: bool,
+    /// Whether, after a reload, a server that was well before counts as healthy all the same.
+    pub persistent: bool,
+    /// The statuses of a good answer: ranges, both ends in them; none: all but `not_status`.
+    pub status: Vec<(u16, u16)>,
+    /// The statuses that no good answer has.
+    pub not_status: Vec<(u16, u16)>,
+    /// What its fields must be.
+    pub headers: Vec<HeaderMatch>,
+    /// What its body must hold, or must not: a regular expression, which compiles.
+    pub body: Option<BodyMatch>,
+}
+
+/// What a field of a good answer must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeaderMatch {
+    /// The field.
+    pub name: HeaderName,
+    /// Its value; none: any.
+    pub value: Option<ValueMatch>,
+    /// Whether it must be so; false: must not.
+    pub is: bool,
+}
+
+/// What the value of a field is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValueMatch {
+    /// This.
+    Equals(Box<str>),
+    /// What this regular expression, which compiles, is found in.
+    Matches(Box<str>),
+}
+
+/// What a body must hold, or must not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BodyMatch {
+    /// The regular expression.
+    pub pattern: Box<str>,
+    /// Whether it must be found; false: must not.
+    pub found: bool,
+}
+
+pub(super) const HEALTH_CHECK: Table = Table {
+    name: "upstream.NAME.health_check",
+    doc: "Servers are asked whether they are well, by a GET over the transport of the first location that passes requests to the \
+          group (TLS if it says `https`). One that is not gets no requests.",
+    keys: &[
+        Key {
+            name: "interval",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"5s\""),
+            nginx: "health_check interval=",
+            doc: "The time between two rounds.",
+        },
+        Key {
+            name: "jitter",
+            kind: Kind::Duration { zero: true },
+            need: Need::Default("\"0\""),
+            nginx: "health_check jitter=",
+            doc: "Each question is late by a random time up to this.",
+        },
+        Key {
+            name: "fails",
+            kind: Kind::Integer { min: 1, max: 1_000_000 },
+            need: Need::Default("1"),
+            nginx: "health_check fails=",
+            doc: "How many failures one after the other make a server unhealthy.",
+        },
+        Key {
+            name: "passes",
+            kind: Kind::Integer { min: 1, max: 1_000_000 },
+            need: Need::Default("1"),
+            nginx: "health_check passes=",
+            doc: "How many good answers one after the other make it healthy again.",
+        },
+        Key {
+            name: "uri",
+            kind: Kind::Text { hint: "a path such as \"/health\"" },
+            need: Need::Default("\"/\""),
+            nginx: "health_check uri=",
+            doc: "What is asked for.",
+        },
+        Key {
+            name: "port",
+            kind: Kind::Integer { min: 1, max: 65_535 },
+            need: Need::Optional,
+            nginx: "health_check port=",
+            doc: "The port that is asked, if it is not the server's own.",
+        },
+        Key {
+            name: "timeout",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"5s\""),
+            nginx: "",
+            doc: "How long an answer may take, from connecting to the end of its body.",
+        },
+        flag(
+            "mandatory",
+            "health_check mandatory",
+            "Whether a server that has not been asked yet counts as unhealthy.",
+        ),
+        flag(
+            "persistent",
+            "health_check persistent",
+            "Whether, with `mandatory`, a server that was well before a reload counts as healthy all the same.",
+        ),
+        Key {
+            name: "match",
+            kind: Kind::Table(&MATCH),
+            need: Need::Default("{}"),
+            nginx: "health_check match=",
+            doc: "What a good answer is.",
+        },
+    ],
+    unbuilt: &["keepalive_time", "type", "grpc_service"],
+};
+
+const MATCH: Table = Table {
+    name: "upstream.NAME.health_check.match",
+    doc: "What a good answer is: all that is written must hold.",
+    keys: &[
+        Key {
+            name: "status",
+            kind: Kind::List(&Kind::Text {
+                hint: "a status or a range, such as \"200\", \"200-399\" or \"!500-599\"",
+            }),
+            need: Need::Default("[\"200-399\"]"),
+            nginx: "match { status }",
+            doc: "Statuses and ranges, one of which it has; with `!` before them, none of which it has.",
+        },
+        Key {
+            name: "headers",
+            kind: Kind::List(&Kind::Text { hint: "a condition such as \"Content-Type = text/html\"" }),
+            need: Need::Default("[]"),
+            nginx: "match { header }",
+            doc: "Conditions for fields, in nginx's words: \"Content-Type = text/html\", \"Server != apache\", \"X-Role ~ ^main\", \
+                  \"X-Role !~ ^old\", \"Via\" (it has one), \"! Refresh\" (it has none).",
+        },
+        Key {
+            name: "body",
+            kind: Kind::Text { hint: "a regular expression" },
+            need: Need::Optional,
+            nginx: "match { body }",
+            doc: "A regular expression that is found in the first 256 KiB of its body; with `!` before it, that is not.",
+        },
+    ],
+    unbuilt: &["require"],
+};
+
+pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
+    let table = value.get_ref().as_table()?;
+    let mut scope = Scope::alone(cx, &HEALTH_CHECK, Some(table));
+    let mut count = |name| scope.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
+    let (fails, passes) = (count("fails"), count("passes"));
+    let uri = scope.text("uri")?;
+    if !uri.starts_with('/') || uri.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        let diagnostic = Diagnostic::error(uri.span, format!("`{}` is no path", uri.escape_debug()));
+        scope.cx.push(diagnostic.label("expected a path such as \"/health\""));
+    }
+    let mut check = HealthCheck {
+        interval: scope.duration("interval"),
+        jitter: scope.duration("jitter"),
+        fails,
+        passes,
+        uri: uri.value,
+        port: scope.integer("port").and_then(|port| u16::try_from(port).ok()),
+        timeout: scope.duration("timeout"),
+        mandatory: scope.bool("mandatory"),
+        persistent: scope.bool("persistent"),
+        status: Vec::new(),
+        not_status: Vec::new(),
+        headers: Vec::new(),
+        body: None,
+    };
+    let found = table.get("match").and_then(|value| value.get_ref().as_table());
+    let mut scope = Scope::alone(cx, &MATCH, found);
+    let status = scope.list("status", status).unwrap_or_default();
+    let ranges = |is: bool| status.iter().filter(|(good, _)| *good == is).map(|(_, range)| *range).collect();
+    (check.status, check.not_status) = (ranges(true), ranges(false));
+    check.headers = scope.list("headers", header).unwrap_or_default();
+    check.body = scope.text("body").and_then(|text| {
+        let (pattern, found) = text.strip_prefix('!').map_or((&**text, true), |rest| (rest, false));
+        regex(scope.cx, pattern, text.span.range()).map(|pattern| BodyMatch { pattern, found })
+    });
+    if let (true, false, Some((key, _))) =
+        (check.persistent, check.mandatory, table.get_key_value("persistent"))
+    {
+        let diagnostic = Diagnostic::at(key.span(), "`persistent` belongs to `mandatory`");
+        cx.push(diagnostic.label("expected `mandatory = true` beside it"));
+    }
+    Some(check)
+}
+
+type Range = (u16, u16);
+
+/// Statuses that are good (true), or are not.
+fn status(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<(bool, Range)> {
+    let (range, is) = text.strip_prefix('!').map_or((text, true), |rest| (rest.trim_start(), false));
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let range = first
+        .parse()
+        .ok()
+        .zip(last.parse().ok())
+        .filter(|(first, last): &Range| (100..=999).contains(first) && first <= last && *last <= 999);
+    if range.is_none() {
+        let diagnostic = Diagnostic::at(span, format!("`{text}` is no status and no range of them"));
+        cx.push(diagnostic.label("expected a status such as \"200\" or a range such as \"200-399\""));
+    }
+    Some((is, range?))
+}
+
+fn header(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<HeaderMatch> {
+    if let Some(name) = text.strip_prefix('!') {
+        let name = cx.header_name(name.trim(), span)?;
+        return Some(HeaderMatch { name, value: None, is: false });
+    }
+    let Some((name, rest)) = text.trim().split_once(' ') else {
+        return Some(HeaderMatch { name: cx.header_name(text.trim(), span)?, value: None, is: true });
+    };
+    let (operator, value) = rest.trim_start().split_once(' ').unwrap_or((rest.trim_start(), ""));
+    let name = cx.header_name(name, span.clone())?;
+    let value = value.trim_start();
+    let value = match operator {
+        "=" | "!=" => ValueMatch::Equals(value.into()),
+        "~" | "!~" => ValueMatch::Matches(regex(cx, value, span)?),
+        _ => {
+            let message = format!("`{}` is no way to compare a field", operator.escape_debug());
+            cx.push(Diagnostic::at(span, message).label("expected `=`, `!=`, `~` or `!~` after its name"));
+            return None;
+        }
+    };
+    Some(HeaderMatch { name, value: Some(value), is: !operator.starts_with('!') })
+}
+
+fn regex(cx: &mut Context, pattern: &str, span: std::ops::Range<usize>) -> Option<Box<str>> {
+    match regex_syntax::parse(pattern) {
+        Ok(_) => Some(pattern.into()),
+        Err(error) => {
+            let message = error.to_string().lines().last().unwrap_or_default().to_owned();
+            cx.push(Diagnostic::at(span, "this is no regular expression").label(message));
+            None
+        }
+    }
+}
