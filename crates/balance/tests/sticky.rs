@@ -67,6 +67,7 @@ where
     service.oneshot(request).await.unwrap()
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is limited")]
 async fn name(response: Response<Body>) -> String {
     let body = Limited::new(response.into_body(), 100).collect();
     String::from_utf8(body.await.unwrap().to_bytes().to_vec()).unwrap()
@@ -195,7 +196,7 @@ async fn turns_go_on_as_if_nobody_were_bound() {
     for name in ["a", "b", "c", "d"] {
         assert!((4..=6).contains(&after.matches(name).count()), "{after}");
     }
-    assert_eq!(&after[..3], "bcd", "the others are owed a turn, and not more");
+    assert!(after.starts_with("bcd"), "{after}: the others are owed a turn, and not more");
 }
 
 #[tokio::test]
