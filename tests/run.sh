@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, a browser and a
-# library that speak WebSocket).
+# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, OpenSSL's own
+# server, a browser and a library that speak WebSocket).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +16,7 @@ fi
 
 missing=()
 command -v curl >/dev/null || missing+=(curl)
+command -v openssl >/dev/null || missing+=(openssl)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
 if [ ${#missing[@]} -gt 0 ]; then
@@ -45,6 +46,7 @@ for name in \
     heads \
     reload \
     tls \
+    tls_upstreams \
     tunnels \
     upstreams \
     websocket; do

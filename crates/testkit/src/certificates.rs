@@ -68,19 +68,25 @@ impl Authority {
     /// A certificate for these names and addresses.
     #[must_use]
     pub fn server(&self, names: &[&str]) -> Identity {
-        self.issue(names, 2099)
+        self.issue(names, 2000, 2099)
     }
 
     /// One that was valid once.
     #[must_use]
     pub fn expired_server(&self, names: &[&str]) -> Identity {
-        self.issue(names, 2001)
+        self.issue(names, 2000, 2001)
     }
 
-    fn issue(&self, names: &[&str], until: i32) -> Identity {
+    /// One that will be valid one day.
+    #[must_use]
+    pub fn early_server(&self, names: &[&str]) -> Identity {
+        self.issue(names, 2098, 2099)
+    }
+
+    fn issue(&self, names: &[&str], from: i32, until: i32) -> Identity {
         let names: Vec<String> = names.iter().map(|name| (*name).into()).collect();
         let mut params = CertificateParams::new(names).expect("names");
-        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_before = date_time_ymd(from, 1, 1);
         params.not_after = date_time_ymd(until, 1, 1);
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

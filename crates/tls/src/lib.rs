@@ -69,6 +69,7 @@ mod connector;
 mod error;
 mod greeting;
 mod identity;
+mod odd;
 mod pem;
 mod sessions;
 mod verify;

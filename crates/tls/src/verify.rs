@@ -14,6 +14,8 @@ use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Unix
 use webpki::{CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::odd;
+
 /// Why a certificate is refused: OpenSSL's number and words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("({code}:{reason})")]
@@ -48,6 +50,7 @@ const SELF_SIGNED: Refusal = refused(18, "self-signed certificate");
 const TOO_LONG: Refusal = refused(22, "certificate chain too long");
 const NO_LIST: Refusal = refused(3, "unable to get certificate CRL");
 const PURPOSE: Refusal = refused(26, "unsuitable certificate purpose");
+const SIGNATURE: Refusal = refused(7, "certificate signature failure");
 const UNKNOWN: Refusal = refused(1, "unspecified certificate verification error");
 
 fn error(other: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
@@ -95,6 +98,10 @@ impl Trust {
             {
                 self.pinned(end_entity, now, role)
             }
+            // Of version 1, which webpki does not read.
+            Err(webpki::Error::UnsupportedCertVersion) if !is_self_issued(end_entity) => {
+                self.old(end_entity, intermediates, now)
+            }
             Err(found) => Err(refusal(&found, end_entity, intermediates)),
         }
     }
@@ -125,13 +132,7 @@ impl Trust {
 
     fn pinned(&self, certificate: &CertificateDer<'_>, now: UnixTime, role: Role) -> Result<(), Refusal> {
         let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| UNKNOWN)?;
-        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        if now < parsed.validity().not_before.timestamp() {
-            return Err(NOT_YET);
-        }
-        if now > parsed.validity().not_after.timestamp() {
-            return Err(EXPIRED);
-        }
+        in_time(&parsed, now)?;
         let purposes = parsed.extended_key_usage().map_err(|_| UNKNOWN)?;
         let fits = purposes.is_none_or(|purposes| {
             let wanted =
@@ -145,6 +146,41 @@ impl Trust {
             (true, true) => Ok(()),
         }
     }
+
+    /// A certificate of version 1: it has no extensions, so that there is no purpose to judge. Somebody who is trusted must have
+    /// issued it: nobody in between is looked at, and no revocation list.
+    fn old(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| UNKNOWN)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        match odd::issued_by(&parsed, &self.roots.roots, algorithms) {
+            None => Err(refusal(&webpki::Error::UnknownIssuer, certificate, intermediates)),
+            Some(false) => Err(SIGNATURE),
+            Some(true) if !self.revoked.is_empty() => Err(NO_LIST),
+            Some(true) => in_time(&parsed, now),
+        }
+    }
+
+    /// Whether the name may stand in the subject alone, as OpenSSL takes it: only where it is said whom to trust, for those whom
+    /// systems trust write names where they belong (RFC 9110 4.3.4).
+    fn takes_common_names(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+}
+
+fn in_time(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), Refusal> {
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < certificate.validity().not_before.timestamp() {
+        return Err(NOT_YET);
+    }
+    if now > certificate.validity().not_after.timestamp() {
+        return Err(EXPIRED);
+    }
+    Ok(())
 }
 
 fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
@@ -176,7 +212,7 @@ fn refusal(
         Error::CrlExpired { .. } => refused(12, "CRL has expired"),
         Error::MaximumPathDepthExceeded => TOO_LONG,
         Error::RequiredEkuNotFoundContext(_) => PURPOSE,
-        Error::InvalidSignatureForPublicKey => refused(7, "certificate signature failure"),
+        Error::InvalidSignatureForPublicKey => SIGNATURE,
         _ => UNKNOWN,
     }
 }
@@ -250,14 +286,21 @@ impl ServerCertVerifier for Verifier {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let certificate = EndEntityCert::try_from(end_entity)
-            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
         self.0.check(end_entity, intermediates, now, Role::Server).map_err(error)?;
-        certificate.verify_is_valid_for_subject_name(server_name).map_err(|_| error(OtherName))?;
-        Ok(ServerCertVerified::assertion())
+        let named = EndEntityCert::try_from(end_entity)
+            .is_ok_and(|certificate| certificate.verify_is_valid_for_subject_name(server_name).is_ok());
+        match named || (self.0.takes_common_names() && is_called(end_entity, server_name)) {
+            true => Ok(ServerCertVerified::assertion()),
+            false => Err(error(OtherName)),
+        }
     }
 
     signatures!(|this| this.0.provider);
+}
+
+fn is_called(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
+    odd::is_called(&parsed, &name.to_str(), matches!(name, ServerName::DnsName(_)))
 }
 
 /// Believes everyone, as nginx does unless it is told otherwise: the connection is secret, and the peer may be anybody.

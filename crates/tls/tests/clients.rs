@@ -347,3 +347,38 @@ async fn certificates_of_version_1() {
         Acceptor::builder().identity(world.at("old.pem"), world.at("server.key")).build(&world.sessions);
     assert!(matches!(wrong.unwrap_err(), propylon_tls::BuildError::Mismatch { .. }));
 }
+
+/// With verification on: issued by somebody who is trusted, and called so in the subject, for there is no other place.
+#[tokio::test]
+async fn certificates_of_version_1_are_verified() {
+    let world = World::new();
+    world.openssl("req -new -newkey rsa:2048 -nodes -subj /CN=old.test -out old.csr -keyout old.key");
+    let _ = file(world.directory.path(), "root.key", &world.root.key());
+    world.openssl("x509 -req -in old.csr -CA root.pem -CAkey root.key -CAcreateserial -out old.pem -days 9");
+    world
+        .openssl("x509 -req -in old.csr -CA root.pem -CAkey root.key -CAcreateserial -out late.pem -days -1");
+    assert!(world.openssl("x509 -noout -text -in old.pem").contains("Version: 1 (0x0)"));
+    let _ = file(world.directory.path(), "other.pem", &Authority::root("Other").certificate);
+    let _ = file(world.directory.path(), "fake.pem", &Authority::root("Root").certificate);
+    let ask = async |certificate: &str, trusted: &str, name: &str| {
+        let served = Acceptor::builder().identity(world.at(certificate), world.at("old.key"));
+        let served = served.build(&world.sessions).unwrap();
+        let careful = Connector::builder().verify(true).trusted_certificate(world.at(trusted));
+        let connector = careful.build().unwrap();
+        let (ours, theirs) = tokio::io::duplex(4096);
+        let accept = async { accept(theirs, |_| Some(served.clone())).await.map(drop) };
+        let (connected, _) = tokio::join!(connector.connect(ours, name), accept);
+        connected.map(drop).map_err(|error| error.to_string())
+    };
+    world.openssl("verify -CAfile root.pem -verify_hostname old.test old.pem"); // OpenSSL takes it
+    assert_eq!(ask("old.pem", "root.pem", "old.test").await, Ok(()));
+    for (certificate, trusted, name, reason) in [
+        ("old.pem", "root.pem", "new.test", "does not match \"new.test\""),
+        ("late.pem", "root.pem", "old.test", "(10:certificate has expired)"),
+        ("old.pem", "other.pem", "old.test", "(21:unable to verify the first certificate)"),
+        ("old.pem", "fake.pem", "old.test", "(7:certificate signature failure)"),
+    ] {
+        let refused = ask(certificate, trusted, name).await.unwrap_err();
+        assert!(refused.contains(reason), "{certificate} {trusted} {name}: {refused}");
+    }
+}

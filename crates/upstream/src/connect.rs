@@ -44,8 +44,8 @@ impl Socket {
         let socket = match self {
             Self::Tcp(socket) => SockRef::from(socket),
             Self::Unix(socket) => SockRef::from(socket),
-            // What waits may be the security's own, such as a ticket; whether it has ended, reading has told.
-            Self::Secured(_) => return true,
+            // What waits may be the security's own, such as a ticket: then a new connection is one too many, and no harm.
+            Self::Secured(secured) => return secured.socket().is_silent(),
         };
         let peeked = socket.peek(&mut [MaybeUninit::uninit()]);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)

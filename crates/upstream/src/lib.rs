@@ -138,7 +138,7 @@ pub use future::ResponseFuture;
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
 pub use propylon_h1::server::Interim;
-pub use secure::{ClientIdentity, Handshake, Party, Secure, Secured, ServerName};
+pub use secure::{ClientIdentity, Handshake, Party, Secure, Secured, ServerName, secured};
 pub use special::{Bind, Greeting};
 pub use target::Target;
 pub use transport::{Engine, HttpVersion, Transport};

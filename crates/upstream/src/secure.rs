@@ -2,18 +2,83 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::BoxError;
 use crate::connect::Socket;
 
 /// A secured connection.
-pub trait Secured: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
+pub trait Secured: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {
+    /// The socket that it is on: whether the peer has closed it can be asked there.
+    fn socket(&self) -> &Socket;
+}
 
-impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Secured for T {}
+/// What secures a connection, and how to get at the socket beneath it.
+struct Above<S> {
+    stream: S,
+    socket: fn(&S) -> &Socket,
+}
+
+/// A secured connection of a stream that knows the socket that it is on.
+pub fn secured<S>(stream: S, socket: fn(&S) -> &Socket) -> Box<dyn Secured>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    Box::new(Above { stream, socket })
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Secured for Above<S> {
+    fn socket(&self) -> &Socket {
+        (self.socket)(&self.stream)
+    }
+}
+
+impl<S> fmt::Debug for Above<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secured").finish_non_exhaustive()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Above<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Above<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
 
 /// What [`Secure::handshake`] gives.
 pub type Handshake<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Secured>, BoxError>> + Send + 'a>>;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use propylon_config::{Template, UpstreamTls};
 use propylon_exchange::Exchange;
 use propylon_tls::{BuildError, Connector, Identity};
-use propylon_upstream::{BoxError, Handshake, Party, Secure, Secured, Socket};
+use propylon_upstream::{BoxError, Handshake, Party, Secure, Socket, secured};
 use tokio::time::Instant;
 
 use super::kept::Kept;
@@ -153,7 +153,7 @@ impl Secure for Tls {
                 Some(names) => self.showing(names, connector).await?.connect(socket, party.name).await?,
                 None => connector.connect(socket, party.name).await?,
             };
-            Ok(Box::new(stream) as Box<dyn Secured>)
+            Ok(secured(stream, |stream| stream.get_ref().0))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Kept connections that are no more: what is sent again, and what never is.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -8,10 +9,12 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::Plan;
-use propylon_upstream::{Body, BoxError, Error, Established};
+use propylon_upstream::{
+    Body, BoxError, Error, Established, Handshake, Keepalive, Party, Secure, Socket, secured,
+};
 use tower::{Layer, Service, ServiceExt};
 
-use crate::support::{Fixture, OK, answering, empty, exchange, full, get, read, settle, tries};
+use crate::support::{Fixture, OK, answering, empty, exchange, full, get, read, settle, transport, tries};
 
 /// A peer whose first connection answers once and then goes on by `then`; the others answer for ever.
 fn once_then(then: impl Fn(Plan) -> Plan + Send + Sync + 'static) -> Fixture {
@@ -51,11 +54,24 @@ async fn it_is_noticed_after_every_use() {
     assert_eq!(fixture.raw.accepted(), 1);
 }
 
+/// Security that hides what is beneath, and secures nothing.
+#[derive(Debug)]
+struct Veil;
+
+impl Secure for Veil {
+    fn handshake<'a>(&'a self, socket: Socket, _: Party<'a>) -> Handshake<'a> {
+        Box::pin(async move { Ok(secured(socket, |socket| socket)) })
+    }
+}
+
 /// The peer has closed, and nothing of ours had a chance to notice before the request is sent.
-async fn race(method: Method, body: &'static str) {
+async fn race(method: Method, body: &'static str, secure: Option<Arc<dyn Secure>>) {
     let (close, closed) = (Gate::new(), Gate::new());
     let (closing, reached) = (close.clone(), closed.clone());
-    let fixture = once_then(move |plan| plan.wait(&closing).half_close().wait(&closed));
+    let fixture = Fixture::with(Keepalive::new(), transport().secure(secure), move |n| match n {
+        0 => Plan::new().answer(|_| OK).wait(&closing).half_close().wait(&closed),
+        _ => answering(OK),
+    });
     let exchange = exchange();
     fixture.fetch(get("/first")).await.unwrap();
     close.open();
@@ -83,10 +99,12 @@ async fn race(method: Method, body: &'static str) {
 
 #[tokio::test]
 async fn a_request_that_meets_a_closed_connection_is_sent_again_whatever_it_is() {
-    race(Method::GET, "").await;
-    race(Method::POST, "").await;
-    race(Method::POST, "body").await;
-    race(Method::PATCH, "body").await;
+    for secure in [None, Some(Arc::new(Veil) as Arc<dyn Secure>)] {
+        race(Method::GET, "", secure.clone()).await;
+        race(Method::POST, "", secure.clone()).await;
+        race(Method::POST, "body", secure.clone()).await;
+        race(Method::PATCH, "body", secure).await;
+    }
 }
 
 /// A layer that takes its time: the connection is there, and nothing is sent yet.
