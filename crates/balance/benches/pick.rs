@@ -1,6 +1,8 @@
 //! How long a pick takes, by method and number of peers.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark")]
 
+use std::time::Duration;
+
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use propylon_balance::{Balancer, Better, Group, Key, Method, Server};
 
@@ -13,7 +15,12 @@ fn pick(criterion: &mut Criterion) {
         ("consistent", Method::Consistent),
         ("random", Method::Random),
         ("random_two", Method::RandomTwo(Better::LeastConn)),
-        ("least_time", Method::LeastTime(Better::Header)),
+        ("random_two_header", Method::RandomTwo(Better::Header)),
+        ("random_two_last_byte", Method::RandomTwo(Better::LastByte)),
+        ("least_time_header", Method::LeastTime(Better::Header)),
+        ("least_time_last_byte", Method::LeastTime(Better::LastByte)),
+        ("least_time_header_inflight", Method::LeastTime(Better::HeaderInflight)),
+        ("least_time_last_byte_inflight", Method::LeastTime(Better::LastByteInflight)),
         ("peak_ewma", Method::PeakEwma),
     ];
     for (name, method) in methods {
@@ -34,5 +41,9 @@ fn pick(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, pick);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    targets = pick
+}
 criterion_main!(benches);

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::queue::Queue;
 use crate::server::Server;
+use crate::slot::Slot;
 use crate::state::{Clock, History, Limits, State};
 
 /// The peers of one upstream, shared by all workers. A clone is the same group.
@@ -68,10 +69,19 @@ pub struct Peer<T> {
 pub struct Peers<T> {
     pub(crate) primary: Vec<Arc<Peer<T>>>,
     pub(crate) backup: Vec<Arc<Peer<T>>>,
+    /// What choosing looks at of each of them.
+    pub(crate) slots: Slots,
     /// Up to which point of all weights each of `primary` reaches.
     reach: Vec<u64>,
     /// Those of `primary` by what sticky sessions call them.
     called: HashMap<Arc<[u8]>, SmallVec<[usize; 1]>>,
+}
+
+/// What choosing looks at of each peer, in their order.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    pub(crate) primary: Box<[Slot]>,
+    pub(crate) backup: Box<[Slot]>,
 }
 
 impl<T> Group<T> {
@@ -245,7 +255,9 @@ impl<T> Peers<T> {
         for (index, peer) in primary.iter().enumerate() {
             called.entry(Arc::clone(&peer.called).into()).or_default().push(index);
         }
-        Self { reach: reach.collect(), called, primary, backup }
+        let slots = |peers: &[Arc<Peer<T>>]| peers.iter().map(|peer| Slot::of(peer)).collect();
+        let slots = Slots { primary: slots(&primary), backup: slots(&backup) };
+        Self { reach: reach.collect(), called, slots, primary, backup }
     }
 
     /// The peers that sticky sessions call so, backups aside.
@@ -315,14 +327,10 @@ impl<T> Peer<T> {
     /// Whether it would be sent a request now, but for the limit of requests at the same time.
     #[must_use]
     pub fn is_available(&self) -> bool {
-        !self.server.down && self.state.is_healthy() && !self.state.is_failing(self.limits(), self.clock)
+        Slot::of(self).is_available()
     }
 
     pub(crate) fn limits(&self) -> Limits {
         Limits { max_fails: self.server.max_fails, fail_timeout: self.server.fail_timeout }
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.server.max_conns > 0 && self.state.conns() >= self.server.max_conns
     }
 }

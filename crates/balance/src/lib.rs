@@ -92,6 +92,7 @@ mod queue;
 mod ring;
 mod server;
 mod service;
+mod slot;
 mod state;
 mod sticky;
 mod weighted;

@@ -1,9 +1,10 @@
 //! Which of two peers is the better one: nginx's arithmetic of `least_conn` and `least_time`.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::group::Peer;
 use crate::method::Better;
+use crate::slot::Slot;
 use crate::state::State;
 
 /// What is compared.
@@ -15,19 +16,29 @@ pub(crate) enum Load {
     Ewma,
 }
 
-/// Whether `a` is better than `b`, for its weight. `now` is in milliseconds.
-pub(crate) fn is_better<T>(load: Load, now: u64, a: &Peer<T>, b: &Peer<T>) -> bool {
-    // a's load / a's weight < b's load / b's weight, without dividing
-    amount(load, now, a) * weight(b) < amount(load, now, b) * weight(a)
+/// How much a peer has to do, and the weight that this is to be divided by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Burden {
+    amount: u128,
+    weight: u128,
 }
 
-fn weight<T>(peer: &Peer<T>) -> u128 {
-    u128::from(peer.server.weight)
-        * u128::from(peer.state.strength(peer.server.slow_start, peer.clock).max(1))
+impl Burden {
+    /// That of a peer. `now` is in milliseconds.
+    pub(crate) fn of(slot: &Slot, load: Load, now: u64) -> Self {
+        let weight = u128::from(u64::from(slot.weight) * slot.strength().max(1));
+        Self { amount: amount(load, now, slot), weight }
+    }
+
+    /// Less: this one is better.
+    pub(crate) fn compare(self, other: Self) -> Ordering {
+        // without dividing
+        (self.amount * other.weight).cmp(&(other.amount * self.weight))
+    }
 }
 
-fn amount<T>(load: Load, now: u64, peer: &Peer<T>) -> u128 {
-    let (state, conns) = (&peer.state, u128::from(peer.state.conns()));
+fn amount(load: Load, now: u64, slot: &Slot) -> u128 {
+    let (state, conns) = (&slot.state, u128::from(slot.state.conns()));
     let time = match load {
         Load::Of(Better::LeastConn) => return conns,
         // Who has not answered yet is given a chance.
@@ -35,7 +46,7 @@ fn amount<T>(load: Load, now: u64, peer: &Peer<T>) -> u128 {
         Load::Of(Better::Header | Better::HeaderInflight) => state.header_time(),
         Load::Of(Better::LastByte | Better::LastByteInflight) => state.last_byte_time(),
     };
-    u128::from(estimate(state, time / 1000, peer.server.fail_timeout, now)) * (conns + 1)
+    u128::from(estimate(state, time / 1000, slot.fail_timeout(), now)) * (conns + 1)
 }
 
 /// Longer times are all the same: then the number of requests decides.

@@ -1,12 +1,14 @@
 //! Choosing a peer: pure, given what is known of the peers.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::group::{Peer, Peers};
-use crate::load::{Load, is_better};
+use crate::load::{Burden, Load};
 use crate::method::{Better, Method};
 use crate::ring::Ring;
+use crate::slot::Slot;
 use crate::weighted::{Credit, favour, turn};
 
 /// After as many tries a hash gives up, and the turn decides (nginx's number).
@@ -34,6 +36,8 @@ pub(crate) struct Picker<T> {
     ring: Ring,
     /// For each entry of the ring, the indices of the peers with that text.
     texts: Vec<Vec<usize>>,
+    /// The best peers of a choice: kept for its memory alone.
+    equals: Vec<usize>,
     random: fastrand::Rng,
 }
 
@@ -56,6 +60,7 @@ impl<T> Picker<T> {
             backup: Vec::new(),
             ring: Ring::default(),
             texts: Vec::new(),
+            equals: Vec::new(),
             random,
         }
     }
@@ -94,12 +99,13 @@ impl<T> Picker<T> {
         self.update(peers);
         loop {
             let chosen = if peers.is_single() {
-                peers.primary.first().filter(|peer| {
-                    !peer.server.down
-                        && (!peer.server.drain || *peer.called.as_bytes() == *wanted)
-                        && peer.state.is_healthy()
-                        && !tried.contains(&peer.id)
-                        && !peer.is_full()
+                peers.primary.first().zip(peers.slots.primary.first()).and_then(|(peer, slot)| {
+                    let able = !peer.server.down
+                        && (!slot.drains() || *peer.called.as_bytes() == *wanted)
+                        && slot.state.is_healthy()
+                        && !tried.contains(&slot.id)
+                        && !slot.is_full();
+                    able.then_some(peer)
                 })
             } else {
                 self.choose(peers, wanted, key, tried)
@@ -120,7 +126,7 @@ impl<T> Picker<T> {
         key: Key<'_>,
         tried: &[u32],
     ) -> Option<&'p Arc<Peer<T>>> {
-        let primary = &peers.primary;
+        let (primary, slots) = (&peers.primary, &peers.slots);
         let method = self.method;
         if !wanted.is_empty()
             && let Some(index) = self.bound(peers, wanted, tried)
@@ -136,29 +142,32 @@ impl<T> Picker<T> {
             (Method::PeakEwma, _) => self.better_of_two(peers, tried, Load::Ewma),
             _ => None,
         };
-        let chosen = chosen.or_else(|| choose_among(method, primary, &mut self.primary, tried));
+        let chosen = chosen
+            .or_else(|| choose_among(method, &slots.primary, &mut self.primary, &mut self.equals, tried));
         if let Some(index) = chosen {
             return primary.get(index);
         }
-        let bound = |peer: &&Arc<Peer<T>>| *peer.called.as_bytes() == *wanted && may_stay(peer, tried);
+        let bound = |(peer, slot): &(&Arc<Peer<T>>, &Slot)| {
+            *peer.called.as_bytes() == *wanted && slot.may_stay(tried)
+        };
         if !wanted.is_empty()
-            && let Some(peer) = peers.backup.iter().find(bound)
+            && let Some((peer, _)) = peers.backup.iter().zip(&slots.backup).find(bound)
         {
             return Some(peer);
         }
-        let index = choose_among(method, &peers.backup, &mut self.backup, tried)?;
+        let index = choose_among(method, &slots.backup, &mut self.backup, &mut self.equals, tried)?;
         peers.backup.get(index)
     }
 
     /// The peer that the request is bound to, if it can serve.
     fn bound(&mut self, peers: &Peers<T>, wanted: &[u8], tried: &[u32]) -> Option<usize> {
-        let primary = &peers.primary;
-        let can = |index: &usize| primary.get(*index).is_some_and(|peer| may_stay(peer, tried));
+        let slots = &peers.slots.primary;
+        let can = |index: &usize| slots.get(*index).is_some_and(|slot| slot.may_stay(tried));
         let index = peers.called(wanted).iter().copied().find(can)?;
         if self.method == Method::RoundRobin {
             // It is its turn then: others have waited for theirs, and are not passed over for long.
-            let able = (0..primary.len()).filter(|&index| is_able(primary, index, tried));
-            favour(&mut self.primary, index, peers.total(), able, |index| strength(primary, index));
+            let able = (0..slots.len()).filter(|&index| is_able(slots, index, tried));
+            favour(&mut self.primary, index, peers.total(), able, |index| strength(slots, index));
         }
         Some(index)
     }
@@ -167,14 +176,16 @@ impl<T> Picker<T> {
         let Self { ring, texts, primary, .. } = self;
         ring.walk(key).take(MAX_TRIES + 1).find_map(|text| {
             let same = texts.get(text as usize)?;
-            let able = same.iter().copied().filter(|&index| is_able(&peers.primary, index, tried));
-            turn(primary, able, |index| strength(&peers.primary, index))
+            let slots = &peers.slots.primary;
+            let able = same.iter().copied().filter(|&index| is_able(slots, index, tried));
+            turn(primary, able, |index| strength(slots, index))
         })
     }
 
     fn better_of_two(&mut self, peers: &Peers<T>, tried: &[u32], load: Load) -> Option<usize> {
-        let now = now(peers, load);
-        self.by_chance(peers, tried, |a, b| is_better(load, now, b, a))
+        let now = now(&peers.slots.primary, load);
+        let burden = |slot: &Slot| Burden::of(slot, load, now);
+        self.by_chance(peers, tried, |a, b| burden(b).compare(burden(a)).is_lt())
     }
 
     /// One by chance; with `second`, of two whether the second one is the better.
@@ -182,13 +193,14 @@ impl<T> Picker<T> {
         &mut self,
         peers: &Peers<T>,
         tried: &[u32],
-        second: impl Fn(&Peer<T>, &Peer<T>) -> bool,
+        second: impl Fn(&Slot, &Slot) -> bool,
     ) -> Option<usize> {
         let two = self.method != Method::Random;
+        let slots = &peers.slots.primary;
         let mut first: Option<usize> = None;
         for _ in 0..=MAX_TRIES {
             let index = peers.at(self.random.u64(..))?;
-            if first == Some(index) || !is_able(&peers.primary, index, tried) {
+            if first == Some(index) || !is_able(slots, index, tried) {
                 continue;
             }
             let Some(one) = first.filter(|_| two) else {
@@ -198,7 +210,7 @@ impl<T> Picker<T> {
                 first = Some(index);
                 continue;
             };
-            let (a, b) = (peers.primary.get(one)?, peers.primary.get(index)?);
+            let (a, b) = (slots.get(one)?, slots.get(index)?);
             return Some(if second(a, b) { index } else { one });
         }
         None // the turn decides, as in nginx
@@ -231,75 +243,61 @@ fn credits<T>(old: &[Arc<Peer<T>>], credits: &[Credit], new: &[Arc<Peer<T>>]) ->
 
 /// Why nobody was found.
 fn nobody<T>(peers: &Peers<T>, tried: &[u32]) -> Nobody {
-    let full = peers.iter().any(|peer| peer.is_full() && is_alive(peer, tried));
+    let mut slots = peers.slots.primary.iter().chain(&peers.slots.backup);
+    let full = slots.any(|slot| slot.is_full() && slot.is_alive(tried));
     if full { Nobody::Full } else { Nobody::Lives }
 }
 
-/// Whether a request may go to it, but for its places.
-fn is_alive<T>(peer: &Peer<T>, tried: &[u32]) -> bool {
-    !peer.server.drain && !tried.contains(&peer.id) && peer.is_available()
+fn is_able(slots: &[Slot], index: usize, tried: &[u32]) -> bool {
+    slots.get(index).is_some_and(|slot| slot.is_able(tried))
 }
 
-/// Whether a request that is bound to it may go to it: one that drains takes no others.
-fn may_stay<T>(peer: &Peer<T>, tried: &[u32]) -> bool {
-    !tried.contains(&peer.id) && peer.is_available() && !peer.is_full()
-}
-
-fn is_able<T>(peers: &[Arc<Peer<T>>], index: usize, tried: &[u32]) -> bool {
-    peers.get(index).is_some_and(|peer| is_alive(peer, tried) && !peer.is_full())
-}
-
-fn strength<T>(peers: &[Arc<Peer<T>>], index: usize) -> u64 {
-    peers.get(index).map_or(0, |peer| peer.state.strength(peer.server.slow_start, peer.clock))
+fn strength(slots: &[Slot], index: usize) -> u64 {
+    slots.get(index).map_or(0, Slot::strength)
 }
 
 /// In turn, or in turn among the best.
-fn choose_among<T>(
+fn choose_among(
     method: Method,
-    peers: &[Arc<Peer<T>>],
+    slots: &[Slot],
     credits: &mut [Credit],
+    equals: &mut Vec<usize>,
     tried: &[u32],
 ) -> Option<usize> {
-    let able = (0..peers.len()).filter(|&index| is_able(peers, index, tried));
+    let able = slots.iter().enumerate().filter(|(_, slot)| slot.is_able(tried));
     let load = match method {
         Method::LeastConn => Load::Of(Better::LeastConn),
         Method::LeastTime(better) => Load::Of(better),
-        _ => return turn(credits, able, |index| strength(peers, index)),
+        _ => return turn(credits, able.map(|(index, _)| index), |index| strength(slots, index)),
     };
-    let now = peers.first().map_or(0, |peer| time(peer, load));
-    let better = |a: &Peer<T>, b: &Peer<T>| is_better(load, now, a, b);
-    let mut best: Option<&Arc<Peer<T>>> = None;
-    let mut many = false;
-    let mut at = 0;
-    for index in able {
-        let Some(peer) = peers.get(index) else { continue };
-        match best {
-            Some(known) if better(peer, known) => (best, many, at) = (Some(peer), false, index),
-            Some(known) => many |= !better(known, peer),
-            None => (best, at) = (Some(peer), index),
+    let now = now(slots, load);
+    let mut best: Option<Burden> = None;
+    equals.clear();
+    for (index, slot) in able {
+        let burden = Burden::of(slot, load, now);
+        match best.map_or(Ordering::Less, |best| burden.compare(best)) {
+            Ordering::Less => {
+                best = Some(burden);
+                equals.clear();
+                equals.push(index);
+            }
+            Ordering::Equal => equals.push(index),
+            Ordering::Greater => {}
         }
     }
-    let best = best?;
-    if !many {
-        return Some(at);
+    match equals.as_slice() {
+        [] => None,
+        [only] => Some(*only),
+        equals => turn(credits, equals.iter().copied(), |index| strength(slots, index)),
     }
-    let equals = (at..peers.len()).filter(|&index| {
-        is_able(peers, index, tried)
-            && peers.get(index).is_some_and(|peer| !better(peer, best) && !better(best, peer))
-    });
-    turn(credits, equals, |index| strength(peers, index))
 }
 
 /// The time, where it matters.
-fn time<T>(peer: &Peer<T>, load: Load) -> u64 {
+fn now(slots: &[Slot], load: Load) -> u64 {
     match load {
         Load::Of(Better::LeastConn) | Load::Ewma => 0,
-        Load::Of(_) => peer.clock.now(),
+        Load::Of(_) => slots.first().map_or(0, |slot| slot.clock.now()),
     }
-}
-
-fn now<T>(peers: &Peers<T>, load: Load) -> u64 {
-    peers.primary.first().map_or(0, |peer| time(peer, load))
 }
 
 /// nginx's `ip_hash`: three octets of an IPv4 address, all of an IPv6 one.
@@ -321,7 +319,7 @@ fn by_address<T>(peers: &Peers<T>, key: Key<'_>, tried: &[u32]) -> Option<usize>
         for &byte in bytes {
             hash = (hash * 113 + u64::from(byte)) % 6271;
         }
-        peers.at(hash).filter(|&index| is_able(&peers.primary, index, tried))
+        peers.at(hash).filter(|&index| is_able(&peers.slots.primary, index, tried))
     })
 }
 
@@ -335,7 +333,7 @@ fn by_key<T>(peers: &Peers<T>, key: &[u8], tried: &[u32]) -> Option<usize> {
         }
         hasher.update(key);
         sum += u64::from((hasher.finalize() >> 16) & 0x7fff);
-        peers.at(sum).filter(|&index| is_able(&peers.primary, index, tried))
+        peers.at(sum).filter(|&index| is_able(&peers.slots.primary, index, tried))
     })
 }
 
