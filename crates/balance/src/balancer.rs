@@ -140,9 +140,11 @@ impl<T> Balancer<T> {
         }
         let measured = self.0.times.header || self.0.times.last_byte;
         let timed = measured.then(|| {
-            peer.state.was_asked(peer.clock);
-            let pending = self.0.times.pending.then(|| peer.state.pending(peer.clock));
-            Box::new(Timed { since: Some(Instant::now()), pending })
+            let since = Instant::now();
+            let now = peer.clock.at(since);
+            peer.state.was_asked(now);
+            let pending = self.0.times.pending.then(|| peer.state.pending(now));
+            Box::new(Timed { since: Some(since), pending })
         });
         Ok(Picked { peer, balancer: self.clone(), timed, judged: false, tells: false, at_end: None })
     }

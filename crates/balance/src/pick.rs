@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::group::{Peer, Peers};
-use crate::load::{Burden, Load};
+use crate::load::{Burden, Load, by_conns, by_header, by_last_byte};
 use crate::method::{Better, Method};
 use crate::ring::Ring;
 use crate::slot::Slot;
@@ -36,8 +36,8 @@ pub(crate) struct Picker<T> {
     ring: Ring,
     /// For each entry of the ring, the indices of the peers with that text.
     texts: Vec<Vec<usize>>,
-    /// The best peers of a choice: kept for its memory alone.
-    equals: Vec<usize>,
+    /// The best peers of a choice, with their strengths: kept for its memory alone.
+    equals: Vec<(u32, u32)>,
     random: fastrand::Rng,
 }
 
@@ -178,7 +178,7 @@ impl<T> Picker<T> {
             let same = texts.get(text as usize)?;
             let slots = &peers.slots.primary;
             let able = same.iter().copied().filter(|&index| is_able(slots, index, tried));
-            turn(primary, able, |index| strength(slots, index))
+            turn(primary, able.map(|index| (index, strength(slots, index))))
         })
     }
 
@@ -252,7 +252,7 @@ fn is_able(slots: &[Slot], index: usize, tried: &[u32]) -> bool {
     slots.get(index).is_some_and(|slot| slot.is_able(tried))
 }
 
-fn strength(slots: &[Slot], index: usize) -> u64 {
+fn strength(slots: &[Slot], index: usize) -> u32 {
     slots.get(index).map_or(0, Slot::strength)
 }
 
@@ -261,34 +261,53 @@ fn choose_among(
     method: Method,
     slots: &[Slot],
     credits: &mut [Credit],
-    equals: &mut Vec<usize>,
+    equals: &mut Vec<(u32, u32)>,
     tried: &[u32],
 ) -> Option<usize> {
-    let able = slots.iter().enumerate().filter(|(_, slot)| slot.is_able(tried));
-    let load = match method {
-        Method::LeastConn => Load::Of(Better::LeastConn),
-        Method::LeastTime(better) => Load::Of(better),
-        _ => return turn(credits, able.map(|(index, _)| index), |index| strength(slots, index)),
-    };
-    let now = now(slots, load);
-    let mut best: Option<Burden> = None;
-    equals.clear();
-    for (index, slot) in able {
-        let burden = Burden::of(slot, load, now);
-        match best.map_or(Ordering::Less, |best| burden.compare(best)) {
-            Ordering::Less => {
-                best = Some(burden);
-                equals.clear();
-                equals.push(index);
-            }
-            Ordering::Equal => equals.push(index),
-            Ordering::Greater => {}
+    // Each has a loop of its own: all peers are looked at.
+    let now = || now(slots, Load::Of(Better::Header));
+    match method {
+        Method::LeastConn => best(slots, equals, tried, by_conns),
+        Method::LeastTime(Better::LeastConn) => best(slots, equals, tried, by_conns),
+        Method::LeastTime(Better::Header | Better::HeaderInflight) => {
+            let now = now();
+            best(slots, equals, tried, |slot| by_header(slot, now));
+        }
+        Method::LeastTime(Better::LastByte | Better::LastByteInflight) => {
+            let now = now();
+            best(slots, equals, tried, |slot| by_last_byte(slot, now));
+        }
+        _ => {
+            let able = slots.iter().enumerate().filter(|(_, slot)| slot.is_able(tried));
+            return turn(credits, able.map(|(index, slot)| (index, slot.strength())));
         }
     }
     match equals.as_slice() {
         [] => None,
-        [only] => Some(*only),
-        equals => turn(credits, equals.iter().copied(), |index| strength(slots, index)),
+        [(only, _)] => Some(*only as usize),
+        equals => turn(credits, equals.iter().map(|&(index, strength)| (index as usize, strength))),
+    }
+}
+
+/// Those that have the least to do for their weight, and their strengths.
+fn best(slots: &[Slot], equals: &mut Vec<(u32, u32)>, tried: &[u32], amount: impl Fn(&Slot) -> u64) {
+    let mut best: Option<Burden> = None;
+    equals.clear();
+    for (index, slot) in (0..).zip(slots) {
+        if !slot.is_able(tried) {
+            continue;
+        }
+        let strength = slot.strength();
+        let burden = Burden::new(slot, strength, amount(slot));
+        match best.map_or(Ordering::Less, |best| burden.compare(best)) {
+            Ordering::Less => {
+                best = Some(burden);
+                equals.clear();
+                equals.push((index, strength));
+            }
+            Ordering::Equal => equals.push((index, strength)),
+            Ordering::Greater => {}
+        }
     }
 }
 
@@ -296,7 +315,7 @@ fn choose_among(
 fn now(slots: &[Slot], load: Load) -> u64 {
     match load {
         Load::Of(Better::LeastConn) | Load::Ewma => 0,
-        Load::Of(_) => slots.first().map_or(0, |slot| slot.clock.now()),
+        Load::Of(_) => slots.first().map_or(0, Slot::now),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::group::Peer;
-use crate::state::{Clock, Limits, State};
+use crate::state::{Clock, FULL, Limits, State};
 
 /// The part of a peer that choosing looks at.
 #[derive(Debug)]
@@ -15,7 +15,13 @@ pub(crate) struct Slot {
     max_conns: u32,
     down: bool,
     drain: bool,
-    pub(crate) clock: Clock,
+    rest: Box<Rest>,
+}
+
+/// What is looked at when something is the matter.
+#[derive(Debug)]
+struct Rest {
+    clock: Clock,
     limits: Limits,
     slow_start: Duration,
 }
@@ -23,6 +29,7 @@ pub(crate) struct Slot {
 impl Slot {
     pub(crate) fn of<T>(peer: &Peer<T>) -> Self {
         let server = &peer.server;
+        let rest = Rest { clock: peer.clock, limits: peer.limits(), slow_start: server.slow_start };
         Self {
             state: Arc::clone(&peer.state),
             id: peer.id,
@@ -30,15 +37,19 @@ impl Slot {
             max_conns: server.max_conns,
             down: server.down,
             drain: server.drain,
-            clock: peer.clock,
-            limits: peer.limits(),
-            slow_start: server.slow_start,
+            rest: Box::new(rest),
         }
     }
 
     /// Whether it would be sent a request now, but for the limit of requests at the same time.
     pub(crate) fn is_available(&self) -> bool {
-        !self.down && self.state.is_healthy() && !self.state.is_failing(self.limits, self.clock)
+        !self.down && self.state.is_healthy() && !(self.state.has_failed() && self.is_failing())
+    }
+
+    // Out of the way of the loops over all peers.
+    #[cold]
+    fn is_failing(&self) -> bool {
+        self.state.is_failing(self.rest.limits, self.rest.clock)
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -65,11 +76,21 @@ impl Slot {
     }
 
     pub(crate) fn fail_timeout(&self) -> Duration {
-        self.limits.fail_timeout
+        self.rest.limits.fail_timeout
+    }
+
+    /// Milliseconds since the group began.
+    pub(crate) fn now(&self) -> u64 {
+        self.rest.clock.now()
     }
 
     /// The part of its weight that it has, in 1/256.
-    pub(crate) fn strength(&self) -> u64 {
-        self.state.strength(self.slow_start, self.clock)
+    pub(crate) fn strength(&self) -> u32 {
+        if self.state.has_recovered() { self.recovering() } else { FULL }
+    }
+
+    #[cold]
+    fn recovering(&self) -> u32 {
+        self.state.strength(self.rest.slow_start, self.rest.clock)
     }
 }

@@ -18,16 +18,8 @@ pub(crate) struct State {
     fails: AtomicU32,
     /// When it became available again, for `slow_start`; 0: it always was.
     recovered: AtomicU64,
-    /// When the window of failures began, or when the peer was last tried after it had been unavailable.
-    checked: AtomicU64,
     /// Whether active checks keep it out.
     unhealthy: AtomicBool,
-    /// When the last failure was.
-    accessed: AtomicU64,
-    /// Whether it has been probed.
-    probed: AtomicBool,
-    /// Whether it has been reported as unavailable.
-    reported: AtomicBool,
     /// Averages in microseconds; 0: not known.
     header_time: AtomicU64,
     last_byte_time: AtomicU64,
@@ -36,6 +28,14 @@ pub(crate) struct State {
     /// Requests whose time is being measured, and the sum of the times at which they began.
     pending: AtomicU64,
     pending_since: AtomicU64,
+    /// When the window of failures began, or when the peer was last tried after it had been unavailable.
+    checked: AtomicU64,
+    /// When the last failure was.
+    accessed: AtomicU64,
+    /// Whether it has been probed.
+    probed: AtomicBool,
+    /// Whether it has been reported as unavailable.
+    reported: AtomicBool,
     /// Requests that were sent to it, for whoever wants to know.
     requests: AtomicU64,
     failures: AtomicU64,
@@ -78,7 +78,13 @@ impl Clock {
 
     /// Milliseconds, at least 1: 0 stands for "never".
     pub(crate) fn now(self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+        self.at(Instant::now())
+    }
+
+    /// The same of another moment than now.
+    pub(crate) fn at(self, moment: Instant) -> u64 {
+        let elapsed = moment.saturating_duration_since(self.0);
+        u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 }
 
@@ -140,6 +146,16 @@ impl State {
             self.times_unhealthy.fetch_add(1, Relaxed);
         }
         changed
+    }
+
+    /// Whether there are failures that may count.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.fails.load(Relaxed) > 0
+    }
+
+    /// Whether it was unavailable once.
+    pub(crate) fn has_recovered(&self) -> bool {
+        self.recovered.load(Relaxed) > 0
     }
 
     /// Whether failures keep it out (nginx: `fails >= max_fails && now - checked <= fail_timeout`).
@@ -206,13 +222,14 @@ impl State {
     }
 
     /// The part of its weight that it has, in 1/256, while it starts slowly.
-    pub(crate) fn strength(&self, slow_start: Duration, clock: Clock) -> u64 {
+    pub(crate) fn strength(&self, slow_start: Duration, clock: Clock) -> u32 {
         let recovered = self.recovered.load(Relaxed);
         if recovered == 0 || slow_start.is_zero() {
             return FULL;
         }
         let since = clock.now().saturating_sub(recovered);
-        (since.saturating_mul(FULL) / millis(slow_start).max(1)).min(FULL)
+        let part = since.saturating_mul(FULL.into()) / millis(slow_start).max(1);
+        u32::try_from(part).unwrap_or(FULL).min(FULL)
     }
 
     /// When it was last chosen.
@@ -221,13 +238,12 @@ impl State {
     }
 
     /// It was chosen, by a method that measures.
-    pub(crate) fn was_asked(&self, clock: Clock) {
-        self.asked.store(clock.now(), Relaxed);
+    pub(crate) fn was_asked(&self, now: u64) {
+        self.asked.store(now, Relaxed);
     }
 
     /// A request waits from now on: gives what ends that.
-    pub(crate) fn pending(&self, clock: Clock) -> u64 {
-        let now = clock.now();
+    pub(crate) fn pending(&self, now: u64) -> u64 {
         self.pending.fetch_add(1, Relaxed);
         self.pending_since.fetch_add(now, Relaxed);
         now
@@ -240,8 +256,8 @@ impl State {
 
     /// How long requests have waited, on average; 0 without any. Roughly, while others change it.
     pub(crate) fn age_of_pending(&self, now: u64) -> u64 {
-        let (count, since) = (self.pending.load(Relaxed), self.pending_since.load(Relaxed));
-        since.checked_div(count).map_or(0, |since| now.saturating_sub(since))
+        let since = |count| self.pending_since.load(Relaxed).checked_div(count);
+        since(self.pending.load(Relaxed)).map_or(0, |since| now.saturating_sub(since))
     }
 
     pub(crate) fn header_time(&self) -> u64 {
@@ -262,7 +278,7 @@ impl State {
 }
 
 /// All of a weight.
-pub(crate) const FULL: u64 = 256;
+pub(crate) const FULL: u32 = 256;
 
 /// An exponentially weighted average over the last twenty or so, as nginx's; two that write at once may lose one of them, which
 /// changes little.

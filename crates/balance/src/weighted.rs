@@ -25,7 +25,7 @@ impl Credit {
     }
 
     /// What a turn brings.
-    fn earn(&mut self, strength: u64) -> i64 {
+    fn earn(&mut self, strength: u32) -> i64 {
         let earned = weaken(self.effective, strength);
         self.current += earned;
         if self.effective < self.weight {
@@ -42,27 +42,20 @@ impl Credit {
     }
 }
 
-/// The one whose turn it is among those that take part; `strength` is the part of its weight in 1/256 that it has (all of it,
-/// but for a slow start). The chosen one pays for all.
-pub(crate) fn turn(
-    credits: &mut [Credit],
-    indices: impl Iterator<Item = usize>,
-    strength: impl Fn(usize) -> u64,
-) -> Option<usize> {
-    let mut total = 0;
-    let mut best: Option<(usize, i64)> = None;
-    for index in indices {
-        let Some(credit) = credits.get_mut(index) else { continue };
-        total += credit.earn(strength(index));
-        if best.is_none_or(|(_, most)| credit.current > most) {
-            best = Some((index, credit.current));
+/// The one whose turn it is among those that take part: their indices, each with its strength, the part of its weight in 1/256
+/// that it has (all of it, but for a slow start). The chosen one pays for all.
+pub(crate) fn turn(credits: &mut [Credit], able: impl Iterator<Item = (usize, u32)>) -> Option<usize> {
+    let (mut total, mut best, mut most) = (0, None, i64::MIN);
+    able.for_each(|(index, strength)| {
+        let Some(credit) = credits.get_mut(index) else { return };
+        total += credit.earn(strength);
+        if credit.current > most {
+            (best, most) = (Some(index), credit.current);
         }
-    }
-    let (index, _) = best?;
-    if let Some(credit) = credits.get_mut(index) {
-        credit.current -= total;
-    }
-    Some(index)
+    });
+    let credit = credits.get_mut(best?)?;
+    credit.current -= total;
+    best
 }
 
 /// It is the turn of `index`, whoever has waited longest: all earn as ever, and it pays, unless it has gone too far ahead of
@@ -72,7 +65,7 @@ pub(crate) fn favour(
     index: usize,
     total: u64,
     indices: impl Iterator<Item = usize>,
-    strength: impl Fn(usize) -> u64,
+    strength: impl Fn(usize) -> u32,
 ) {
     let Some(credit) = credits.get(index) else { return };
     let least = weaken(credit.weight - i64::try_from(total).unwrap_or(i64::MAX >> 32), FULL);
@@ -91,21 +84,23 @@ pub(crate) fn favour(
 }
 
 /// Credits are counted in 1/256 of a weight, so that a slow start has steps even with weight 1.
-fn weaken(effective: i64, strength: u64) -> i64 {
-    effective * i64::try_from(strength).unwrap_or(i64::MAX >> 32)
+fn weaken(effective: i64, strength: u32) -> i64 {
+    effective * i64::from(strength)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all(count: usize) -> impl Iterator<Item = (usize, u32)> {
+        (0..count).map(|index| (index, FULL))
+    }
+
     fn sequence(weights: &[u32], count: usize) -> String {
         let mut credits: Vec<_> = weights.iter().map(|&weight| Credit::new(weight)).collect();
         (0..count)
             .map(|_| {
-                char::from(
-                    b'a' + u8::try_from(turn(&mut credits, 0..weights.len(), |_| FULL).unwrap()).unwrap(),
-                )
+                char::from(b'a' + u8::try_from(turn(&mut credits, all(weights.len())).unwrap()).unwrap())
             })
             .collect()
     }
@@ -129,15 +124,15 @@ mod tests {
     fn a_failure_costs_weight_that_comes_back() {
         let mut credits = [Credit::new(3), Credit::new(3)];
         credits[0].failed(1);
-        let turns: Vec<_> = (0..6).map(|_| turn(&mut credits, 0..2, |_| FULL).unwrap()).collect();
+        let turns: Vec<_> = (0..6).map(|_| turn(&mut credits, all(2)).unwrap()).collect();
         assert_eq!(turns, [1, 1, 0, 1, 0, 1]);
     }
 
     #[test]
     fn half_its_strength_is_half_its_share() {
         let mut credits = [Credit::new(1), Credit::new(1)];
-        let half = |index: usize| if index == 0 { FULL / 2 } else { FULL };
-        let first = (0..300).filter(|_| turn(&mut credits, 0..2, half) == Some(0)).count();
+        let half = [(0, FULL / 2), (1, FULL)];
+        let first = (0..300).filter(|_| turn(&mut credits, half.into_iter()) == Some(0)).count();
         assert_eq!(first, 100);
     }
 }
