@@ -134,9 +134,9 @@ fn every_reason_is_in_the_log_and_in_proxy_status() {
         let [openssl, nginx] = addresses();
         peers.push(world.openssl(openssl, kind, &[]));
         let at = world.at(kind);
-        write!(
+        writeln!(
             servers,
-            "server {{ listen {nginx} ssl; ssl_certificate {at}.pem; ssl_certificate_key {at}.key; }}\n"
+            "server {{ listen {nginx} ssl; ssl_certificate {at}.pem; ssl_certificate_key {at}.key; }}"
         )
         .unwrap();
         for (program, to) in [("openssl", openssl), ("nginx", nginx)] {
