@@ -181,13 +181,19 @@ fn status(code: u64) -> Option<StatusCode> {
 
 fn uri(cx: &mut Context, value: &Value<'_>) -> Option<Template> {
     let (text, span): (&str, Range<usize>) = (value.get_ref().as_str()?, value.span());
-    let starts = text.starts_with(['/', '@', '$']) || text.contains("://");
-    if !starts || text == "@" {
+    if text.is_empty() || text == "@" {
         cx.push(
             Diagnostic::at(span, format!("`{}` is no error page", text.escape_debug()))
                 .label("expected \"/path\", \"@name\" or a URL"),
         );
         return None;
+    }
+    if !text.starts_with(['/', '@', '$']) && !text.contains("://") {
+        let message = format!("`{}` is no path and no URL", text.escape_debug());
+        cx.push(
+            Diagnostic::warning(cx.span(span.clone()), message)
+                .label("clients are redirected there, relative to what they asked for"),
+        );
     }
     cx.template(text, &span)
 }

@@ -76,3 +76,16 @@ fn an_upstream_over_tls_that_may_be_anybody() {
     assert_eq!(warnings(&text("")), [(4, 14, "the upstream's certificate is not verified".into())]);
     assert_eq!(warnings(&text("verify = true")), []);
 }
+
+#[test]
+fn an_error_page_that_is_neither_a_path_nor_a_url() {
+    let page = |uri: &str| {
+        warnings(&format!(
+            "[defaults]\nerror_page.pages = [{{ codes = [502], uri = \"{uri}\" }}]\n[[server]]\nreturn = [204]\n"
+        ))
+    };
+    assert_eq!(page("sorry"), [(2, 44, "`sorry` is no path and no URL".into())]);
+    for fine in ["/sorry", "@sorry", "https://sorry.test/", "$scheme:/sorry"] {
+        assert_eq!(page(fine), []);
+    }
+}

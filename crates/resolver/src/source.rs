@@ -75,7 +75,7 @@ impl Dns {
         let mut options = ResolverOpts::default();
         options.cache_size = 0; // ours is exact
         options.use_hosts_file = ResolveHosts::Never; // as nginx's `resolver`
-        options.case_randomization = true;
+        options.case_randomization = false; // some servers take another case for another name
         options.try_tcp_on_error = true;
         options.timeout = Duration::from_secs(2); // one try; all of them have the resolver's timeout
         options.attempts = 3;
