@@ -251,3 +251,29 @@ fn fields_are_added_to_the_page_and_not_to_what_it_replaces() {
     let answer = get(at, "/directory");
     assert_eq!((answer.status, answer.head.field("x-moved").as_deref()), (301, Some("/directory")));
 }
+
+#[test]
+fn a_redirect_in_the_place_of_an_error_is_an_answer_as_any_other() {
+    let locations = r#"
+        [[server.location]]
+        match = "/away"
+        headers.add = { X-Mark = "$upstream_status" }
+        error_page.pages = [{ codes = [502], uri = "sorry" }]
+        proxy_pass = "http://127.0.0.1:1"
+        [[server.location]]
+        match = "= /moved"
+        error_page.pages = [{ codes = [302], uri = "/page" }]
+        return = [302, "http://second.test/"]
+        [[server.location]]
+        match = "= /page"
+        return = [200, "it has moved"]
+    "#;
+    let (_gateway, _origin, at) = gateway("", locations);
+    let away = get(at, "/away");
+    let field = |response: &RawResponse, name: &str| response.head.field(name).unwrap_or_default();
+    assert_eq!((away.status, field(&away, "location")), (302, "sorry".into()));
+    assert_eq!(field(&away, "x-mark"), "502");
+    let moved = get(at, "/moved");
+    assert_eq!((moved.status, field(&moved, "location")), (302, "http://second.test/".into()));
+    assert_eq!(moved.text(), "it has moved", "its page keeps where it leads");
+}

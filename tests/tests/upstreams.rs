@@ -391,6 +391,40 @@ fn a_name_in_a_template_is_asked_of_the_resolver() {
 }
 
 #[test]
+fn a_host_that_is_written_elsewhere_is_an_upstream_for_templates() {
+    let (listen, peer) = (address(), numbered(7));
+    let port = peer.addr().port();
+    let _gateway = Propylon::start(&format!(
+        "[[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nresolver = false\n\
+         proxy_pass = \"http://$arg_h\"\n[[server.location]]\nmatch = \"/written\"\n\
+         proxy_pass = \"http://localhost:{port}\"\n",
+    ));
+    let ask = |host: &str| {
+        let request = format!("GET /?h={host} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        raw_request(listen, request.as_bytes()).unwrap().status
+    };
+    assert_eq!(ask(&format!("localhost:{port}")), 200);
+    assert_eq!(ask(&format!("LocalHost:{port}")), 200);
+    assert_eq!([ask("localhost"), ask("localhost:1")], [502, 502], "nobody is to be asked for another one");
+}
+
+#[test]
+fn peers_that_a_template_names_are_tried_anew_when_all_have_failed() {
+    let (listen, dns) = (address(), DnsServer::start());
+    dns.host("two.test", &["127.0.0.1", "127.0.0.2"], 60);
+    let _gateway = Propylon::start(&format!(
+        "[resolver]\nservers = [\"{}\"]\n[[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\n\
+         headers.add_always = {{ X-Tried = \"$upstream_addr\" }}\nproxy_pass = \"http://$arg_h:1\"\n",
+        dns.addr(),
+    ));
+    for _ in 0..3 {
+        let request = b"GET /?h=two.test HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let tried = raw_request(listen, request).unwrap().head.field("x-tried").unwrap();
+        assert!(tried.contains("127.0.0.1:1") && tried.contains("127.0.0.2:1"), "{tried}");
+    }
+}
+
+#[test]
 fn too_large_a_body_is_413() {
     let listen = address();
     let peer = numbered(1);

@@ -112,13 +112,15 @@ impl Visit {
 pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<Response<Body>, Closed> {
     let mut named: Option<Box<str>> = None;
     let mut kept = HeaderMap::new();
+    let mut answer = None;
     loop {
         if !visit.path.decoded().is_empty() {
             propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
         }
-        let round = match visit.refused.take() {
-            Some(status) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
-            None => choose(visit, named.as_deref()),
+        let round = match (answer.take(), visit.refused.take()) {
+            (Some((location, found)), _) => Round::Found(location, found),
+            (None, Some(status)) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
+            (None, None) => choose(visit, named.as_deref()),
         };
         let (location, found) = match round {
             Round::Location(location) => (location, None),
@@ -169,6 +171,9 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
         visit.changes += 1;
         visit.exchange.rerouted();
         served.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
+        if let RerouteTarget::Answer(found) = &reroute.target {
+            answer = Some((location, found.clone()));
+        }
         let (kept_now, unread) = (reroute.keep.clone(), reroute.unread);
         named = go_round(visit, reroute, if unread { body } else { Body::empty() });
         merge(&mut kept, kept_now);
@@ -343,6 +348,7 @@ fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>>
             visit.path = visit.path.clone().redirected(uri, args);
             None
         }
+        RerouteTarget::Answer(_) => None,
     }
 }
 

@@ -5,8 +5,10 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+use crate::route::Found;
+
 /// A response that carries this extension is not for the client: dispatch sends the request round again.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Reroute {
     pub(crate) target: RerouteTarget,
     /// Response fields that the final response has as well, unless it has its own.
@@ -31,12 +33,14 @@ pub(crate) struct Failed {
 }
 
 /// Where to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum RerouteTarget {
     /// A path, decoded, and its arguments.
     Path(Bytes, Option<Bytes>),
     /// A named location, with its `@`; method and URI stay.
     Named(Box<str>),
+    /// Nowhere: this is the answer, in the name of the location that was chosen.
+    Answer(Found),
 }
 
 impl Reroute {
@@ -64,6 +68,7 @@ impl fmt::Display for RerouteTarget {
         match self {
             Self::Path(path, _) => f.write_str(&String::from_utf8_lossy(path)),
             Self::Named(name) => f.write_str(name),
+            Self::Answer(_) => f.write_str("an answer"),
         }
     }
 }

@@ -114,6 +114,14 @@ impl<'a> Upstreams<'a> {
             named.insert(name.clone(), leaf(&upstream, balancer(), settings, None, http1));
             secured.insert(name.clone(), leaf(&upstream, balancer(), settings, secure.clone(), http1));
         }
+        // As in nginx, a host that another `proxy_pass` writes is an upstream too, by that name and port.
+        for address in written(self.config) {
+            let upstream = self.direct(address);
+            let balancer = || upstream.balancer.clone();
+            named.insert(address.to_string().into(), leaf(&upstream, balancer(), settings, None, http1));
+            let secured_leaf = leaf(&upstream, balancer(), settings, secure.clone(), http1);
+            secured.insert(address.to_string().into(), secured_leaf);
+        }
         let any = self.get(Box::from(""), None, Keepalive::new());
         let resolver = settings.resolver.as_ref().unwrap_or(&self.config.resolver);
         let resolver = self.runtime.names.resolver(resolver);
@@ -178,6 +186,23 @@ impl<'a> Upstreams<'a> {
     }
 }
 
+/// The names that a `proxy_pass` without variables has, with their ports.
+fn written(config: &Config) -> impl Iterator<Item = &Address> {
+    let mut left: Vec<_> = config.servers.iter().flat_map(|server| &server.locations).collect();
+    let mut found: Vec<&Address> = Vec::new();
+    while let Some(location) = left.pop() {
+        if let config::Action::ProxyPass(pass) = &location.action
+            && let config::ProxyPass::Static(target) = &pass.value
+            && let Destination::Address(address @ Address::Name { .. }) = &target.to
+            && !found.contains(&address)
+        {
+            found.push(address);
+        }
+        left.extend(&location.locations);
+    }
+    found.into_iter()
+}
+
 /// How an upstream chooses, and by what requests are bound to a peer.
 fn method(definition: Option<&Definition>) -> (Method, Bound) {
     use propylon_balance::Better;
@@ -230,9 +255,10 @@ pub(crate) struct Leaves {
 }
 
 impl Leaves {
-    /// The leaf of the upstream with this name.
+    /// The leaf of the upstream with this name; `host:port` names one that another `proxy_pass` writes.
     pub(crate) fn named(&self, name: &str, tls: bool) -> Option<&Leaf> {
-        if tls { self.secured.get(name) } else { self.named.get(name) }
+        let leaves = if tls { &self.secured } else { &self.named };
+        leaves.get(name).or_else(|| leaves.get(&*name.to_ascii_lowercase()))
     }
 
     /// A leaf for the addresses that a request named as `name`.
@@ -243,9 +269,12 @@ impl Leaves {
             let group = leaf.get_ref().get_ref().balancer().group();
             let same = group.peers().iter().map(|peer| peer.server().payload()).eq(peers.iter());
             if !same {
-                group.set(peers.into_iter().map(server));
+                group.set(peers.iter().cloned().map(server));
             }
-            return leaf.clone();
+            // Where all have failed, all are tried anew: nginx remembers nothing of such peers at all.
+            if group.peers().iter().any(|peer| peer.is_available()) {
+                return leaf.clone();
+            }
         }
         let group = Group::new(name);
         group.set(peers.into_iter().map(server));

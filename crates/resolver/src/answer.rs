@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::Error;
+
 /// Where one host listens, as DNS tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
@@ -75,11 +77,13 @@ fn normal(name: &str) -> Box<str> {
 }
 
 /// What a source found: nothing, if it says for certain that there is nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Found {
     pub(crate) endpoints: Vec<Endpoint>,
     /// How long this may be used.
     pub(crate) ttl: Duration,
+    /// What became of a part that is missing.
+    pub(crate) partial: Option<Error>,
 }
 
 impl Found {

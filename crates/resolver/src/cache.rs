@@ -13,7 +13,7 @@ use crate::error::Error;
 /// How soon a failure may be asked about again: a broken server is not hammered, a mended one is found quickly.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
-/// How long "there is nothing" is believed.
+/// How long "there is nothing" is believed, and half an answer.
 pub(crate) const NEGATIVE: Duration = Duration::from_secs(5);
 
 /// How long an old answer stands in while nobody answers.
@@ -32,6 +32,8 @@ pub(crate) struct Cache {
 struct Entry {
     /// The last good answer, and when it was given up as fresh.
     good: Option<(Endpoints, Instant)>,
+    /// Whether it was more than half an answer.
+    whole: bool,
     /// What became of the last query, if it was not a good answer.
     failed: Option<Error>,
     /// Until when no query is made.
@@ -81,18 +83,24 @@ impl Cache {
         Look::Asking { answer, stale, sender }
     }
 
-    /// Remembers what a query brought, and says what those who wait get.
+    /// Remembers what a query brought, and says what those who wait get. Half an answer, with what became of the other half, does
+    /// not take the place of a good one.
     pub(crate) fn store(
         &self,
         question: &Question,
-        found: Result<(Endpoints, Duration), Error>,
+        found: Result<(Endpoints, Duration, Option<Error>), Error>,
         now: Instant,
     ) -> Answer {
         let mut entries = self.entries.lock();
         let entry = entries.entry(question.clone()).or_default();
         entry.waiting = None;
+        let found = match found {
+            Ok((_, _, Some(error))) if entry.whole && entry.stale(now).is_some() => Err(error),
+            found => found,
+        };
         match found {
-            Ok((endpoints, ttl)) => {
+            Ok((endpoints, ttl, partial)) => {
+                entry.whole = partial.is_none();
                 entry.good = Some((endpoints.clone(), now + ttl));
                 entry.failed = None;
                 entry.until = Some(now + ttl);

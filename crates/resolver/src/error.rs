@@ -1,6 +1,5 @@
 //! Why a name leads nowhere.
 
-use std::io;
 use std::sync::Arc;
 
 /// Why a name leads nowhere. A clone is cheap: all who wait for the same answer get the same error.
@@ -57,7 +56,4 @@ pub enum BuildError {
     /// There is no tokio runtime for its queries.
     #[error("a resolver is made within a tokio runtime, or is given one")]
     NoRuntime,
-    /// The system's configuration of DNS cannot be used.
-    #[error("the system's resolver configuration: {0}")]
-    System(io::Error),
 }

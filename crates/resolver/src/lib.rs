@@ -1,7 +1,8 @@
 //! Names to addresses for a proxy: answers kept for their time to live, SRV records, old answers while DNS is down, and a
 //! word when something changes.
 //!
-//! [`hickory_resolver`] speaks DNS underneath; this crate decides what is asked when, and what is believed how long.
+//! [`hickory_proto`] reads and writes DNS messages underneath; this crate decides who is asked what and when, and what is believed
+//! how long.
 //!
 //! ## Example
 //! ```
@@ -21,8 +22,12 @@
 //! ```
 //!
 //! ## What it does
-//! - **Asks** the given DNS servers (UDP, then TCP; A and AAAA at once, names as they are: no search list, no hosts file, as
-//!   nginx), or, if none is given, the operating system as every other program does.
+//! - **Asks** the given DNS servers, or, if none is given, the operating system as every other program does. The servers are
+//!   asked in turn; the next one as well when one fails or says nothing for two seconds, and again after that; a late
+//!   answer counts too. UDP, each time from another port; TCP for what is too long for it. A and AAAA at once, names as they are: no
+//!   search list, no hosts file, as nginx. Aliases are followed.
+//! - **Half an answer** is used for five seconds, if one kind of address is there and the server failed for the other; a whole
+//!   older answer stands in for it.
 //! - **Remembers** an answer for its time to live, or for [`valid`](Builder::valid). Many who ask at once are one query, which
 //!   goes on when they leave. A number of names is remembered, not more.
 //! - **Goes on while DNS is down**: a query that fails or takes longer than a second gives the last good answer, for a day at
@@ -54,10 +59,13 @@
 
 mod answer;
 mod cache;
+mod client;
+mod dns;
 mod error;
 mod resolver;
 mod source;
 mod watch;
+mod wire;
 
 pub use answer::{Endpoint, Endpoints, Question};
 pub use error::{BuildError, Error};

@@ -9,9 +9,10 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::answer::{Endpoint, Endpoints, Found, Question};
-use crate::cache::{Cache, Look};
+use crate::cache::{Cache, Look, NEGATIVE};
+use crate::dns::Dns;
 use crate::error::{BuildError, Error};
-use crate::source::{Dns, Families, Source, System};
+use crate::source::{Families, Source, System};
 use crate::watch::Watch;
 
 /// The longest wait for an answer while an old one is there.
@@ -122,7 +123,7 @@ impl Builder {
         let source: Box<dyn Source> = if self.servers.is_empty() {
             Box::new(System::new(families))
         } else {
-            Box::new(Dns::new(&self.servers, families)?)
+            Box::new(Dns::new(&self.servers, families))
         };
         Ok(self.with(source, runtime.clone()))
     }
@@ -209,7 +210,9 @@ impl Resolver {
             if found.endpoints.is_empty() {
                 return Err(Error::NotFound { name: question.name().into() });
             }
-            Ok((Endpoints::from(found.endpoints), self.0.valid.unwrap_or(found.ttl)))
+            let ttl = self.0.valid.unwrap_or(found.ttl);
+            let ttl = if found.partial.is_some() { ttl.min(NEGATIVE) } else { ttl };
+            Ok((Endpoints::from(found.endpoints), ttl, found.partial))
         });
         self.0.cache.store(question, found, Instant::now())
     }

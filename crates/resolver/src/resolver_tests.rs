@@ -46,7 +46,7 @@ impl Source for Script {
 
 fn found(ips: &[&str], ttl: u64) -> Result<Found, Error> {
     let endpoints = ips.iter().map(|ip| Endpoint::from(ip.parse::<IpAddr>().unwrap())).collect();
-    Ok(Found { endpoints, ttl: Duration::from_secs(ttl) })
+    Ok(Found { endpoints, ttl: Duration::from_secs(ttl), partial: None })
 }
 
 fn silence() -> Result<Found, Error> {
@@ -218,4 +218,18 @@ async fn a_watch_begins_with_the_error_too() {
     let mut watch = resolver.watch(Question::host("a.test"));
     assert!(watch.changed().await.is_err());
     assert_eq!(watch.changed().await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_an_answer_takes_the_place_of_no_whole_one_and_is_short_lived() {
+    let half = || found(&["10.0.0.1"], 60).map(|found| Found { partial: silence().err(), ..found });
+    let whole = found(&["10.0.0.1", "10.0.0.2"], 60);
+    let script = Script::new([half(), whole, half()]);
+    let resolver = script.resolver(&Resolver::builder());
+    assert_eq!(ips(&resolver).await, "10.0.0.1");
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(ips(&resolver).await, "10.0.0.1 10.0.0.2");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(ips(&resolver).await, "10.0.0.1 10.0.0.2", "the whole one stays");
+    assert_eq!(script.asked(), 3);
 }

@@ -90,3 +90,53 @@ async fn a_watch_sees_a_change() {
     server.host("a.test", &["10.0.0.1", "10.0.0.2"], 0);
     assert_eq!(watch.changed().await.unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn aliases_are_followed_from_answer_to_answer() {
+    let server = DnsServer::start();
+    server.alias("a.test", "b.test");
+    server.alias("b.test", "c.test");
+    server.host("c.test", &["10.0.0.1", "::1"], 60);
+    assert_eq!(addresses(&resolver(&server), "a.test").await, ["10.0.0.1", "::1"]);
+    server.alias("d.test", "d.test");
+    let error = resolver(&server).lookup("d.test").await.unwrap_err();
+    assert!(matches!(error, Error::NotFound { .. }), "{error}");
+    server.alias("_http._tcp.e.test", "_http._tcp.f.test");
+    server.service("_http._tcp.f.test", &[(0, 1, 80, "c.test")], 60);
+    let found = resolver(&server).resolve(&Question::service("http", "e.test")).await.unwrap();
+    assert_eq!(found.len(), 2);
+}
+
+#[tokio::test]
+async fn the_next_server_is_asked_when_one_fails() {
+    let (bad, good) = (DnsServer::start(), DnsServer::start());
+    bad.mood(Mood::Fails);
+    good.host("a.test", &["10.0.0.1"], 0);
+    let resolver = Resolver::builder().servers([bad.addr(), good.addr()]).build().unwrap();
+    for _ in 0..3 {
+        assert_eq!(addresses(&resolver, "a.test").await, ["10.0.0.1"]);
+    }
+    assert!(bad.queries() > 0 && good.queries() >= 3);
+    // Nobody listens there.
+    let gone = DnsServer::start().addr();
+    let resolver = Resolver::builder().servers([gone, good.addr(), gone]).build().unwrap();
+    assert_eq!(addresses(&resolver, "a.test").await, ["10.0.0.1"]);
+}
+
+#[tokio::test]
+async fn one_kind_of_addresses_is_enough() {
+    let server = DnsServer::start();
+    server.host("a.test", &["10.0.0.1", "::1"], 60);
+    server.mood(Mood::FailsForAaaa);
+    assert_eq!(addresses(&resolver(&server), "a.test").await, ["10.0.0.1"]);
+    server.host("b.test", &["::1"], 60);
+    let error = resolver(&server).lookup("b.test").await.unwrap_err();
+    assert!(matches!(error, Error::Failed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn this_machine_needs_no_server() {
+    let server = DnsServer::start();
+    assert_eq!(addresses(&resolver(&server), "localhost").await, ["127.0.0.1", "::1"]);
+    assert_eq!(server.queries(), 0);
+}

@@ -17,6 +17,8 @@ pub enum Mood {
     Silent,
     /// It says that it has failed (SERVFAIL).
     Fails,
+    /// The same for IPv6 addresses alone.
+    FailsForAaaa,
     /// Over UDP it says that the answer is too long for UDP.
     Truncates,
 }
@@ -47,6 +49,7 @@ struct Shared {
 struct Zone {
     hosts: HashMap<String, (Vec<IpAddr>, u32)>,
     services: HashMap<String, (Vec<Service>, u32)>,
+    aliases: HashMap<String, String>,
     mood: Mood,
     stopped: bool,
 }
@@ -55,6 +58,7 @@ struct Zone {
 pub type Service = (u16, u16, u16, &'static str);
 
 const A: u16 = 1;
+const CNAME: u16 = 5;
 const AAAA: u16 = 28;
 const SRV: u16 = 33;
 
@@ -101,6 +105,11 @@ impl DnsServer {
     /// The hosts of a service.
     pub fn service(&self, name: &str, services: &[Service], ttl: u32) {
         self.shared.zone().services.insert(name.into(), (services.to_vec(), ttl));
+    }
+
+    /// A name that stands for another one, of which nothing is said in the same answer.
+    pub fn alias(&self, name: &str, target: &str) {
+        self.shared.zone().aliases.insert(name.into(), target.into());
     }
 
     /// There is no such name (any more).
@@ -183,6 +192,7 @@ impl Shared {
         let (code, truncated, records) = match (zone.mood, records) {
             (Mood::Silent, _) => return None,
             (Mood::Fails, _) => (2, 0, Vec::new()),
+            (Mood::FailsForAaaa, _) if kind == AAAA => (2, 0, Vec::new()),
             (Mood::Truncates, _) if udp => (0, 2, Vec::new()),
             (_, None) => (3, 0, Vec::new()),
             (_, Some(records)) => (0, 0, records),
@@ -199,6 +209,9 @@ impl Shared {
 
 impl Zone {
     fn records(&self, name: &str, kind: u16) -> Option<Vec<Vec<u8>>> {
+        if let Some(target) = self.aliases.get(name) {
+            return Some(vec![record(CNAME, 60, &written(target))]);
+        }
         let (hosts, services) = (self.hosts.get(name), self.services.get(name));
         if hosts.is_none() && services.is_none() {
             return None;
@@ -214,16 +227,23 @@ impl Zone {
         if let Some((services, ttl)) = services.filter(|_| kind == SRV) {
             for (priority, weight, port, target) in services {
                 let mut data = [priority.to_be_bytes(), weight.to_be_bytes(), port.to_be_bytes()].concat();
-                for label in target.split('.') {
-                    data.push(u8::try_from(label.len()).expect("a short label"));
-                    data.extend(label.as_bytes());
-                }
-                data.push(0);
+                data.extend(written(target));
                 records.push(record(SRV, *ttl, &data));
             }
         }
         Some(records)
     }
+}
+
+/// A name as messages have it.
+fn written(name: &str) -> Vec<u8> {
+    let mut data = Vec::new();
+    for label in name.split('.') {
+        data.push(u8::try_from(label.len()).expect("a short label"));
+        data.extend(label.as_bytes());
+    }
+    data.push(0);
+    data
 }
 
 /// A record of the name that was asked for.

@@ -2,20 +2,20 @@
 
 use bytes::Bytes;
 use http::header::{LOCATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
 use propylon_config::{PageStatus, Settings, Template};
 use propylon_error_page::{ErrorPageLayer, Failure, Pages, ShownStatus};
 use propylon_exchange::Exchange;
 use propylon_stack::Body;
 
-use crate::page::{self, Face, Own};
+use super::Found;
+use crate::page::{self, Own};
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 
 /// The layer, if there are error pages. `upstream`: whether what is beneath passes responses of upstreams on.
 #[expect(clippy::type_complexity, reason = "a closure has no name of its own")]
 pub(crate) fn layer(
     settings: &Settings,
-    face: &Face,
     upstream: bool,
 ) -> Option<ErrorPageLayer<Template, impl Fn(Failure<'_, Template, Body>) -> Response<Body> + use<>>> {
     let config = &settings.error_page;
@@ -30,8 +30,8 @@ pub(crate) fn layer(
         };
         pages.page(page.codes.iter().copied(), shown, page.uri.clone())
     });
-    let (face, recursive) = (face.clone(), config.recursive);
-    let answer = move |failure: Failure<'_, Template, Body>| answer(&failure, &face, recursive);
+    let recursive = config.recursive;
+    let answer = move |failure: Failure<'_, Template, Body>| answer(&failure, recursive);
     let own: fn(&response::Parts) -> bool = |head| head.extensions.get::<Own>().is_some();
     let any: fn(&response::Parts) -> bool = |head| head.extensions.get::<Reroute>().is_none();
     Some(
@@ -46,45 +46,43 @@ pub(crate) fn asks(settings: &Settings) -> bool {
     settings.error_page.pages.iter().any(|page| page.uri.as_static().is_none())
 }
 
-fn answer(failure: &Failure<'_, Template, Body>, face: &Face, recursive: bool) -> Response<Body> {
+fn answer(failure: &Failure<'_, Template, Body>, recursive: bool) -> Response<Body> {
     let uri = match (failure.target.as_static(), failure.head.extensions.get::<Exchange>()) {
         (Some(uri), _) => uri.clone(),
         (None, Some(exchange)) => failure.target.eval(exchange),
         (None, None) => Bytes::new(),
     };
-    if !uri.starts_with(b"/") && !uri.starts_with(b"@") {
-        return redirect(failure.shown, uri, face);
-    }
     let error = failure.head.status;
+    let elsewhere = !uri.starts_with(b"/") && !uri.starts_with(b"@");
     let shown = match failure.shown {
+        _ if elsewhere => None,
         ShownStatus::Original => Some(page::shown(error)),
         ShownStatus::Fixed(status) => Some(status),
         ShownStatus::FromPage => None,
     };
+    // A redirect is an answer as any other: fields are added to it.
+    let (keep, target) = if elsewhere {
+        let status = failure.shown.of_redirect();
+        let found = HeaderValue::from_maybe_shared(uri)
+            .map_or(Found::page(StatusCode::INTERNAL_SERVER_ERROR), |uri| Found::Page(status, Some(uri)));
+        (HeaderMap::new(), RerouteTarget::Answer(found))
+    } else {
+        (kept(failure.head), RerouteTarget::parse(&uri))
+    };
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(Reroute {
-        keep: challenges(&failure.head.headers),
+        keep,
         get: true,
         error: Some(Failed { status: error, shown, recursive }),
-        ..Reroute::to(RerouteTarget::parse(&uri))
+        ..Reroute::to(target)
     });
     response
 }
 
-/// The page is elsewhere.
-fn redirect(shown: ShownStatus, uri: Bytes, face: &Face) -> Response<Body> {
-    match HeaderValue::from_maybe_shared(uri) {
-        Ok(uri) => {
-            let mut response = page::error(shown.of_redirect(), face);
-            response.headers_mut().insert(LOCATION, uri);
-            response
-        }
-        Err(_) => page::error(StatusCode::INTERNAL_SERVER_ERROR, face),
-    }
-}
-
-/// A 401 is none without them (RFC 9110 11.6.1).
-fn challenges(headers: &HeaderMap) -> HeaderMap {
-    let challenges = headers.get_all(WWW_AUTHENTICATE).iter();
-    challenges.map(|challenge| (WWW_AUTHENTICATE, challenge.clone())).collect()
+/// A 401 is none without its challenges (RFC 9110 11.6.1), and a redirect none without where to.
+fn kept(head: &response::Parts) -> HeaderMap {
+    let names: &[HeaderName] = if head.status.is_redirection() { &[LOCATION] } else { &[WWW_AUTHENTICATE] };
+    let fields =
+        names.iter().flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value)));
+    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -190,8 +190,8 @@ where
 {
     let logs = access_log::logs(settings, upstreams)?;
     Ok(Location {
-        route: shape(group, upstream, settings, site),
-        found: shape(respond::Finding::new(site), false, settings, site),
+        route: shape(group, upstream, settings),
+        found: shape(respond::Finding::new(site), false, settings),
         keep: logs
             .needs()
             .and(headers::needs(settings))
@@ -209,7 +209,7 @@ where
 }
 
 /// What every response passes through. Innermost first.
-fn shape<S>(group: S, upstream: bool, settings: &Settings, site: &Site) -> Route
+fn shape<S>(group: S, upstream: bool, settings: &Settings) -> Route
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -221,7 +221,7 @@ where
     };
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     let route = route.layer_opt(compression::layer(settings)); // as the client gets it, fields that are added and all
-    route.layer_opt(error_page::layer(settings, &site.face, upstream)) // outermost: nothing is added to what is replaced
+    route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced
 }
 
 impl Site {

@@ -273,7 +273,7 @@ where
     inner.call(request).await
 }
 
-/// The leaf for a target: the upstream with that name, or the addresses of that host.
+/// The leaf for a target: the upstream with that name, a host that is written elsewhere, or the addresses of that host.
 async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, BoxError> {
     let tls = target.scheme() == Scheme::Https;
     let peers = match target.address() {
@@ -284,6 +284,8 @@ async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, 
             }
             if let Ok(ip) = host.trim_matches(['[', ']']).parse() {
                 upstreams::peers(&[ip], *port)
+            } else if let Some(leaf) = leaves.named(&format!("{host}:{port}"), tls) {
+                return Ok(leaf.clone());
             } else {
                 let Some(resolver) = &leaves.resolver else {
                     return Err(Error::NoResolver { host: host.to_string() }.into());
