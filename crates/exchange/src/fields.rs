@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// assert_eq!(fields.value(&HOST), Some(&b"a"[..]));
 /// assert_eq!(fields.values(&ACCEPT).collect::<Vec<_>>(), [b"b", b"c"]);
 /// assert_eq!(fields.len(), 3); // of the map
+/// assert_eq!(fields.first_line(), Some(&b"GET / HTTP/1.1"[..]));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Fields(Source);
@@ -34,6 +35,14 @@ impl Fields {
     #[must_use]
     pub fn raw(head: Bytes) -> Self {
         Self(Source::Raw { head, map: OnceLock::new() })
+    }
+
+    /// The line before them, without its end, if this is the head as it came.
+    #[must_use]
+    pub fn first_line(&self) -> Option<&[u8]> {
+        let Source::Raw { head, .. } = &self.0 else { return None };
+        let line = head.get(..memchr::memchr(b'\n', head)?)?;
+        Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// The first value of that name.

@@ -18,7 +18,7 @@ use tower_layer::Layer;
 use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
-use crate::route::{Bond, Bound, NextPeer, ToPeer, read_bytes};
+use crate::route::{Bond, Bound, NextPeer, ToPeer, read_bytes, unwanted};
 use crate::runtime::Runtime;
 use crate::tls::Security;
 
@@ -311,6 +311,7 @@ fn leaf(
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))
+        .without(unwanted(settings))
         .http_version(match settings.upstream.http_version {
             UpstreamVersion::Http10 => HttpVersion::Http10,
             UpstreamVersion::Http11 => HttpVersion::Http11,

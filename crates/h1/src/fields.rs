@@ -1,11 +1,16 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::HeaderName;
+
+use crate::names;
+use crate::proto::RawFields;
 
 /// Extension of a message to send: how header names are written. Not set: [`HeaderCase::Title`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeaderCase {
-    /// `Content-Type`: what HTTP/1.1 peers are used to.
+    /// `Content-Type`: what HTTP/1.1 peers are used to; names that have a spelling of their own get it (`ETag`, `WWW-Authenticate`).
     #[default]
     Title,
     /// `content-type`, the form in which a `HeaderMap` holds them.
@@ -50,6 +55,75 @@ impl FieldOrder {
         if let Ok(name) = HeaderName::from_bytes(&written) {
             self.entries.push((name, written));
         }
+    }
+}
+
+/// Extension of a message to send: how names are spelled that are not written as usual, for those of its fields that are still
+/// there. It leaves their order alone, and the engine's own fields.
+///
+/// Parsers give it to heads that have such names, so that a proxy passes on `x-lower` and `X-UPPER` as they came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spelling {
+    raw: Bytes,
+    names: Option<Names>,
+}
+
+/// Names with a spelling of their own. A clone is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names(Arc<[(HeaderName, Box<str>)]>);
+
+impl Names {
+    /// Those of `names` that are tokens and not written as they would be anyway; `None` if there is none.
+    #[must_use]
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let unusual = |name: &&str| !names::is_usual(name.as_bytes());
+        let spelled =
+            names.into_iter().filter(unusual).filter_map(|name| Some((name.parse().ok()?, name.into())));
+        let names: Arc<[_]> = spelled.collect();
+        (!names.is_empty()).then_some(Self(names))
+    }
+}
+
+impl Spelling {
+    /// As a received head has them (`RequestHead::raw`, `ResponseHead::raw`).
+    #[must_use]
+    pub fn of(raw: Bytes) -> Self {
+        Self { raw, names: None }
+    }
+
+    /// The same, and these names before all others.
+    #[must_use]
+    pub fn with_names(mut self, names: Names) -> Self {
+        self.names = Some(names);
+        self
+    }
+
+    /// Looks names up in the order in which they are written, which is that of the raw head as a rule.
+    pub(crate) fn speller(&self) -> Speller<'_> {
+        Speller { spelling: self, rest: RawFields::new(&self.raw) }
+    }
+}
+
+/// A walk along a [`Spelling`].
+pub(crate) struct Speller<'a> {
+    spelling: &'a Spelling,
+    rest: RawFields<'a>,
+}
+
+impl<'a> Speller<'a> {
+    /// How a name is spelled, if that is known.
+    pub(crate) fn find(&mut self, name: &HeaderName) -> Option<&'a [u8]> {
+        let mut own = self.spelling.names.iter().flat_map(|names| names.0.iter());
+        if let Some((_, spelled)) = own.find(|(own, _)| own == name) {
+            return Some(spelled.as_bytes());
+        }
+        let is = |(spelled, _): &(&[u8], &[u8])| spelled.eq_ignore_ascii_case(name.as_str().as_bytes());
+        let before = self.rest.clone();
+        let found = self.rest.find(is).or_else(|| {
+            self.rest = before;
+            RawFields::new(&self.spelling.raw).find(is)
+        });
+        found.map(|(spelled, _)| spelled)
     }
 }
 

@@ -113,7 +113,7 @@ mod received;
 mod target;
 
 pub use error::{BodyError, EncodeError, HeadError, HeadErrorKind};
-pub use fields::{FieldOrder, HeaderCase, Reason, ReasonError};
+pub use fields::{FieldOrder, HeaderCase, Names, Reason, ReasonError, Spelling};
 pub use framing::{BodyKind, BodySize, ConnectionOptions};
 pub use limits::Limits;
 pub use marks::Marks;

@@ -53,6 +53,10 @@ marks! {
     /// A name that is a token but has more than letters, digits, `-` and `_`: nginx drops these fields unless
     /// `ignore_invalid_headers` is off.
     UNUSUAL_NAME = 17;
+    /// `Server`
+    SERVER = 18;
+    /// A name is spelled otherwise than the engine writes it (see [`Spelling`](crate::Spelling)).
+    SPELLED = 19;
 }
 
 impl Marks {

@@ -9,9 +9,17 @@ use crate::Marks;
 pub(crate) struct Known {
     pub(crate) name: HeaderName,
     lower: &'static str,
-    /// As it begins a line: in title case, with the colon and a blank.
+    /// As it begins a line: as its RFC spells it, with the colon and a blank.
     pub(crate) line: &'static str,
     pub(crate) mark: Marks,
+}
+
+impl Known {
+    /// Whether `name`, which is this one, has letters in another case than [`line`](Self::line).
+    #[inline]
+    pub(crate) fn is_spelled_otherwise(&self, name: &[u8]) -> bool {
+        !self.line.as_bytes().starts_with(name)
+    }
 }
 
 /// What is known of a name, in whatever case it is spelled.
@@ -20,6 +28,20 @@ pub(crate) fn find(name: &[u8]) -> Option<&'static Known> {
     let slot = SLOTS.get(slot(name)?)?;
     let known = KNOWN.get(usize::from(*slot))?;
     is_same(name, known.lower.as_bytes()).then_some(known)
+}
+
+/// Whether a name is written like this by who is told nothing else.
+pub(crate) fn is_usual(name: &[u8]) -> bool {
+    find(name).map_or_else(|| is_title(name), |known| !known.is_spelled_otherwise(name))
+}
+
+/// Whether the letters that begin a word are large ones, and no others.
+pub(crate) fn is_title(name: &[u8]) -> bool {
+    let mut begins = true;
+    name.iter().all(|byte| {
+        let first = std::mem::replace(&mut begins, *byte == b'-');
+        if first { !byte.is_ascii_lowercase() } else { !byte.is_ascii_uppercase() }
+    })
 }
 
 /// The mark of a field's name, [`Marks::NONE`] for most.
@@ -149,14 +171,14 @@ known! {
     "content-type" "Content-Type" NONE;
     "cookie" "Cookie" NONE;
     "date" "Date" DATE;
-    "dnt" "Dnt" NONE;
-    "etag" "Etag" NONE;
+    "dnt" "DNT" NONE;
+    "etag" "ETag" NONE;
     "expect" "Expect" EXPECT;
     "expires" "Expires" NONE;
     "forwarded" "Forwarded" NONE;
     "from" "From" NONE;
     "host" "Host" HOST;
-    "http2-settings" "Http2-Settings" HTTP2_SETTINGS;
+    "http2-settings" "HTTP2-Settings" HTTP2_SETTINGS;
     "if-match" "If-Match" NONE;
     "if-modified-since" "If-Modified-Since" NONE;
     "if-none-match" "If-None-Match" NONE;
@@ -177,22 +199,22 @@ known! {
     "referrer-policy" "Referrer-Policy" NONE;
     "refresh" "Refresh" NONE;
     "retry-after" "Retry-After" NONE;
-    "sec-ch-ua" "Sec-Ch-Ua" NONE;
-    "sec-ch-ua-mobile" "Sec-Ch-Ua-Mobile" NONE;
-    "sec-ch-ua-platform" "Sec-Ch-Ua-Platform" NONE;
+    "sec-ch-ua" "Sec-CH-UA" NONE;
+    "sec-ch-ua-mobile" "Sec-CH-UA-Mobile" NONE;
+    "sec-ch-ua-platform" "Sec-CH-UA-Platform" NONE;
     "sec-fetch-dest" "Sec-Fetch-Dest" NONE;
     "sec-fetch-mode" "Sec-Fetch-Mode" NONE;
     "sec-fetch-site" "Sec-Fetch-Site" NONE;
     "sec-fetch-user" "Sec-Fetch-User" NONE;
-    "sec-websocket-accept" "Sec-Websocket-Accept" NONE;
-    "sec-websocket-extensions" "Sec-Websocket-Extensions" NONE;
-    "sec-websocket-key" "Sec-Websocket-Key" NONE;
-    "sec-websocket-protocol" "Sec-Websocket-Protocol" NONE;
-    "sec-websocket-version" "Sec-Websocket-Version" NONE;
-    "server" "Server" NONE;
+    "sec-websocket-accept" "Sec-WebSocket-Accept" NONE;
+    "sec-websocket-extensions" "Sec-WebSocket-Extensions" NONE;
+    "sec-websocket-key" "Sec-WebSocket-Key" NONE;
+    "sec-websocket-protocol" "Sec-WebSocket-Protocol" NONE;
+    "sec-websocket-version" "Sec-WebSocket-Version" NONE;
+    "server" "Server" SERVER;
     "set-cookie" "Set-Cookie" NONE;
     "strict-transport-security" "Strict-Transport-Security" NONE;
-    "te" "Te" TE;
+    "te" "TE" TE;
     "traceparent" "Traceparent" NONE;
     "trailer" "Trailer" TRAILER;
     "transfer-encoding" "Transfer-Encoding" TRANSFER_ENCODING;
@@ -202,7 +224,7 @@ known! {
     "vary" "Vary" NONE;
     "via" "Via" NONE;
     "warning" "Warning" NONE;
-    "www-authenticate" "Www-Authenticate" NONE;
+    "www-authenticate" "WWW-Authenticate" NONE;
     "x-content-type-options" "X-Content-Type-Options" NONE;
     "x-forwarded-for" "X-Forwarded-For" NONE;
     "x-forwarded-host" "X-Forwarded-Host" NONE;
@@ -210,10 +232,10 @@ known! {
     "x-forwarded-proto" "X-Forwarded-Proto" NONE;
     "x-frame-options" "X-Frame-Options" NONE;
     "x-powered-by" "X-Powered-By" NONE;
-    "x-real-ip" "X-Real-Ip" NONE;
-    "x-request-id" "X-Request-Id" NONE;
+    "x-real-ip" "X-Real-IP" NONE;
+    "x-request-id" "X-Request-ID" NONE;
     "x-requested-with" "X-Requested-With" NONE;
-    "x-xss-protection" "X-Xss-Protection" NONE;
+    "x-xss-protection" "X-XSS-Protection" NONE;
 }
 
 #[cfg(test)]

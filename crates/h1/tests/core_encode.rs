@@ -16,7 +16,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
 use propylon_h1::proto::{
     CONTINUE, Encoder, RequestToSend, ResponseToSend, encode_interim, encode_request, encode_response,
 };
-use propylon_h1::{BodySize, EncodeError, FieldOrder, HeaderCase, Reason};
+use propylon_h1::{BodySize, EncodeError, FieldOrder, HeaderCase, Names, Reason, Spelling};
 use support::{head, response_head};
 
 const EMPTY: BodySize = BodySize::Known(0);
@@ -208,7 +208,7 @@ fn requests() {
         "GET / 1.1",
         &["upgrade:x", "te:trailers", "connection:foo"],
         EMPTY,
-        "GET / HTTP/1.1|Upgrade: x|Te: trailers|Connection: upgrade, te 0 keep",
+        "GET / HTTP/1.1|Upgrade: x|TE: trailers|Connection: upgrade, te 0 keep",
     );
     check("CONNECT x:1 1.1", &["host:x:1"], UNKNOWN, "CONNECT x:1 HTTP/1.1|Host: x:1 none keep");
     check("GET /\r\nA:b 1.1", &[], EMPTY, "Target");
@@ -299,6 +299,32 @@ fn order_of_a_received_head_is_written_again() {
     };
     encode_request(&again, &mut wire).unwrap();
     assert_eq!(wire, raw);
+}
+
+#[test]
+fn names_are_spelled_as_their_rfc_does_or_as_they_came() {
+    let fields = ["etag:1", "www-authenticate:2", "x-lower:3", "x-upper:4", "x-added:5"];
+    let plain = Extensions::new();
+    assert_eq!(
+        with_extensions(&fields, &plain),
+        "HTTP/1.1 200 OK|ETag: 1|WWW-Authenticate: 2|X-Lower: 3|X-Upper: 4|X-Added: 5|Content-Length: 3|Connection: close"
+    );
+    let raw =
+        "GET / HTTP/1.1\r\nX-UPPER: 0\r\nhost: a\r\nx-lower: 0\r\nX-added: 0\r\nEtag: 0\r\nx-gone: 0\r\n\r\n";
+    let spelling = head(raw).into_request(()).extensions().get::<Spelling>().cloned().unwrap();
+    let names = Names::new(["X-ADDED", "X-Usual", "ETag"]).unwrap();
+    assert_eq!(Names::new(["X-Usual", "ETag", "not a token"]), None);
+    let mut extensions = Extensions::new();
+    extensions.insert(spelling.with_names(names));
+    assert_eq!(
+        with_extensions(&fields, &extensions),
+        "HTTP/1.1 200 OK|Etag: 1|WWW-Authenticate: 2|x-lower: 3|X-UPPER: 4|X-ADDED: 5|Content-Length: 3|Connection: close"
+    );
+    for usual in
+        ["GET / HTTP/1.1\r\nHost: a\r\nX-Usual: 0\r\nX-1a: 0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"]
+    {
+        assert!(head(usual).into_request(()).extensions().get::<Spelling>().is_none(), "{usual}");
+    }
 }
 
 #[test]

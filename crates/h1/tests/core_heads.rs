@@ -13,7 +13,9 @@ mod support;
 use bytes::BytesMut;
 use http::{Method, Version};
 use propylon_h1::proto::{Decoder, Event, RawFields, RequestParser, ResponseParser};
-use propylon_h1::{BodyKind, Limits, Marks, Reason, ReceivedRequest, ReceivedResponse, Target, TargetForm};
+use propylon_h1::{
+    BodyKind, HeadErrorKind, Limits, Marks, Reason, ReceivedRequest, ReceivedResponse, Target, TargetForm,
+};
 use support::{head, response_head, shared};
 
 #[test]
@@ -25,7 +27,7 @@ fn marks() {
     check("", Marks::NONE);
     check("Accept: a\r\nCookie: b\r\nX-Forwarded-For: c\r\n", Marks::NONE);
     check("Host: a\r\n", Marks::HOST);
-    check("Host: a\r\nhOST: a\r\n", Marks::HOST | Marks::HOST_REPEATED);
+    check("Host: a\r\nhOST: a\r\n", Marks::HOST | Marks::HOST_REPEATED | Marks::SPELLED);
     check("Connection: close\r\n", Marks::CONNECTION);
     check("Connection: close, Keep-Alive, , upgrade, TE\r\n", Marks::CONNECTION);
     check("Connection: close, X-A\r\n", Marks::CONNECTION | Marks::NOMINATED);
@@ -40,7 +42,7 @@ fn marks() {
     check("Expect: 100-continue, x\r\n", Marks::EXPECT | Marks::EXPECT_UNKNOWN);
     check("Proxy-Authorization: a\r\n", Marks::PROXY_AUTH);
     check("Date: a\r\n", Marks::DATE);
-    check("X_A: a\r\n", Marks::UNDERSCORE);
+    check("X_A: a\r\n", Marks::UNDERSCORE | Marks::SPELLED);
     check("X.A: a\r\n", Marks::UNUSUAL_NAME);
     check("X*_: a\r\n", Marks::UNUSUAL_NAME | Marks::UNDERSCORE);
     assert_eq!(format!("{:?}", Marks::TE | Marks::HOST), "{TE, HOST}");
@@ -211,4 +213,50 @@ fn decoders_are_final() {
     let mut decoder = Decoder::new(BodyKind::UntilClose);
     assert_eq!(decoder.eof(), Ok(()));
     assert_eq!(decoder.decode(&mut BytesMut::from("x"), &limits), Ok(Event::End));
+}
+
+#[test]
+fn what_nobody_wants_is_judged_and_left_out() {
+    let unwanted = Marks::DATE | Marks::SERVER | Marks::CONNECTION | Marks::KEEP_ALIVE;
+    let names = |fields: &str| {
+        let raw = format!("HTTP/1.1 {fields}\r\n\r\n");
+        let parsed = ResponseParser::new().parse_without(
+            &mut BytesMut::from(raw.as_str()),
+            &Method::GET,
+            &Limits::default(),
+            unwanted,
+        );
+        let head = parsed.unwrap().unwrap();
+        let names = head.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>().join(" ");
+        (names, head.keep_alive, head.marks.contains(Marks::DATE))
+    };
+    let end = "Content-Length: 0";
+    for (fields, listed, keep_alive, date) in [
+        (format!("200 OK\r\nServer: s\r\nDate: d\r\nX-A: 1\r\n{end}"), "x-a content-length", true, true),
+        (format!("200 OK\r\nConnection: close\r\nKeep-Alive: x\r\n{end}"), "content-length", false, false),
+        (
+            format!("200 OK\r\nConnection: x-a, close\r\nX-A: 1\r\n{end}"),
+            "connection x-a content-length",
+            false,
+            false,
+        ),
+        (
+            format!("200 OK\r\nConnection: x-a\r\nConnection: close\r\n{end}"),
+            "connection content-length",
+            false,
+            false,
+        ),
+        (
+            "101 Go\r\nServer: s\r\nConnection: upgrade\r\nUpgrade: x".to_owned(),
+            "server connection upgrade",
+            false,
+            false,
+        ),
+    ] {
+        assert_eq!(names(&fields), (listed.to_owned(), keep_alive, date), "{fields}");
+    }
+    let bad = "HTTP/1.1 200 OK\r\nDate: \0\r\n\r\n";
+    let parsed =
+        ResponseParser::new().parse_without(&mut bad.into(), &Method::GET, &Limits::default(), unwanted);
+    assert_eq!(parsed.unwrap_err().kind(), HeadErrorKind::FieldValue);
 }

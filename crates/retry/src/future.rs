@@ -117,6 +117,8 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
+                // There is no other try: what comes is what there is.
+                Project::Trying { future, service: None } => return future.poll(cx),
                 Project::Trying { future, service } => {
                     let result = ready!(future.poll(cx));
                     let (Some(more), Some(again)) = (this.more.as_mut(), service.take()) else {

@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
+use propylon_exchange::{Exchange, Keep};
+use propylon_h1::Marks;
 use propylon_h1::server::Interim;
 use tower_service::Service;
 
@@ -80,8 +82,10 @@ where
             return Sending::failed(Error::Closed { sent: false });
         };
         let listener = request.extensions_mut().remove::<Interim>();
+        let kept = request.extensions().get::<Exchange>().is_some_and(|it| it.keeps(Keep::UPSTREAM_HEAD));
+        let without = if kept { Marks::NONE } else { ready.route.transport.without };
         match prepare(request, &ready.route.transport) {
-            Ok(request) => ready.send(request, listener),
+            Ok(request) => ready.send(request, listener, without),
             Err(error) => Sending::failed(error),
         }
     }
@@ -96,7 +100,7 @@ struct Sent {
 }
 
 impl Ready {
-    fn send(mut self, request: Request<Outgoing>, listener: Option<Interim>) -> Sending {
+    fn send(mut self, request: Request<Outgoing>, listener: Option<Interim>, without: Marks) -> Sending {
         let progress = request.body().progress();
         self.lease.begin();
         let connection = match &self.lease.connection {
@@ -109,7 +113,7 @@ impl Ready {
         };
         // The engine has seen to it by itself.
         let sent = Sent { progress, closes: false, listener: listener.clone() };
-        match connection.begin(request, self.kept, listener) {
+        match connection.begin(request, self.kept, listener, without) {
             Ok(answer) => Sending(State::Quick(Box::new(Quick { answer, rest: Some((self, sent)) }))),
             Err(failure) => Sending(State::Slow(Box::pin(self.settle(Err(*failure), sent)))),
         }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, response};
@@ -81,9 +81,10 @@ impl Connection {
         Self { place: Arc::new(place), counters }
     }
 
+    /// The engine does not look again before it sends.
     pub(crate) fn state(&self) -> State {
-        let idle = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
-        if idle { State::Ready } else { State::Dead }
+        let reusable = self.place.connection.lock().as_mut().is_some_and(client::Connection::is_reusable);
+        if reusable { State::Ready } else { State::Dead }
     }
 
     /// Ready when the peer has closed it or said something unasked, and when it did not come back.
@@ -102,6 +103,7 @@ impl Connection {
         request: Request<Outgoing>,
         kept: bool,
         listener: Option<Interim>,
+        without: Marks,
     ) -> Result<Sending, Box<Failure>> {
         let Some(connection) = self.take() else {
             return Err(Box::new(Failure::unsent(Outbound::Plain(request))));
@@ -113,7 +115,7 @@ impl Connection {
         }
         let tunnel = request.method() == Method::CONNECT;
         let keeper = Keeper { place: Arc::clone(&self.place), listener };
-        let inner = connection.send(request, keeper);
+        let inner = connection.send(request, keeper).without(without);
         Ok(Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable })
     }
 
@@ -125,7 +127,7 @@ impl Connection {
     ) -> Result<Answer, Failure> {
         let request = match request {
             Outbound::Plain(request) => {
-                return self.begin(request, kept, listener).map_err(|failure| *failure)?.await;
+                return self.begin(request, kept, listener, Marks::NONE).map_err(|failure| *failure)?.await;
             }
             Outbound::Encoded(request) => request,
         };

@@ -137,6 +137,7 @@ pub use established::{Established, Sending};
 pub use future::ResponseFuture;
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
+pub use propylon_h1::Marks;
 pub use propylon_h1::server::Interim;
 pub use secure::{ClientIdentity, Handshake, Party, Secure, Secured, ServerName, secured};
 pub use special::{Bind, Greeting};

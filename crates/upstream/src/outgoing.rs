@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
-use crate::{BoxError, Error, HttpVersion, Target, Transport};
+use crate::{BoxError, Engine, Error, HttpVersion, Target, Transport};
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -61,12 +61,19 @@ where
 {
     let (mut parts, body) = request.into_parts();
     let target = parts.extensions.remove::<Target>();
-    // Nothing of it is for the connection, and some of it must not live as long.
-    parts.extensions.clear();
-    parts.uri = match target {
-        Some(target) => target.place(transport.fingerprint.engine, &mut parts.extensions)?,
-        None => parts.uri.into_parts().path_and_query.map_or(http::Uri::from_static("/"), Into::into),
-    };
+    // Nothing of it is for the connection, and some of it must not live as long. The own engine lets go of it as soon as the
+    // head is written, for which it may want some of it.
+    if transport.fingerprint.engine == Engine::Hyper {
+        parts.extensions.clear();
+    }
+    match target {
+        Some(target) => parts.uri = target.place(transport.fingerprint.engine, &mut parts.extensions)?,
+        None if parts.uri.authority().is_none() => {}
+        None => {
+            let path = parts.uri.into_parts().path_and_query;
+            parts.uri = path.map_or(http::Uri::from_static("/"), Into::into);
+        }
+    }
     let version = transport.http_version;
     parts.version = match version {
         HttpVersion::Http11 => Version::HTTP_11,

@@ -16,6 +16,22 @@ use crate::{Engine, Error};
 pub struct Target(pub Bytes);
 
 impl Target {
+    /// The URI of a request that goes to this target, which is cheaper than the extension; the target itself if no [`Uri`] says
+    /// exactly that.
+    ///
+    /// # Errors
+    /// The target.
+    pub fn into_uri(self) -> Result<Uri, Self> {
+        match PathAndQuery::from_maybe_shared(self.0.clone()) {
+            Ok(path)
+                if path.as_str().len() == self.0.len() && matches!(self.0.first(), Some(b'/' | b'*')) =>
+            {
+                Ok(path.into())
+            }
+            _ => Err(self),
+        }
+    }
+
     /// The URI that `engine` is to have in the request; where that cannot say it, the own engine finds it in the extensions.
     pub(crate) fn place(self, engine: Engine, extensions: &mut Extensions) -> Result<Uri, Error> {
         if self.0.first() != Some(&b'/') && &*self.0 != b"*" {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use propylon_h1::Marks;
+
 use crate::secure::Secure;
 
 /// The version of HTTP/1 that requests go out with (nginx: `proxy_http_version`).
@@ -40,6 +42,7 @@ pub struct Transport {
     pub(crate) special: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
+    pub(crate) without: Marks,
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -66,6 +69,7 @@ impl Transport {
             special: false,
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
+            without: Marks::NONE,
             fingerprint: Fingerprint {
                 engine: Engine::H1,
                 socket_keepalive: false,
@@ -110,6 +114,15 @@ impl Transport {
     #[must_use]
     pub fn http_version(mut self, version: HttpVersion) -> Self {
         self.http_version = version;
+        self
+    }
+
+    /// Fields that are not even put into a response, for nobody behind this looks at them: a proxy that does not pass on `Date` and
+    /// `Connection` has no need to remove them then. For responses whose fields the [`Exchange`](propylon_exchange::Exchange)
+    /// [keeps](propylon_exchange::Keep::UPSTREAM_HEAD), all of them are there; with [`Engine::Hyper`] always. Default none.
+    #[must_use]
+    pub fn without(mut self, fields: Marks) -> Self {
+        self.without = fields;
         self
     }
 

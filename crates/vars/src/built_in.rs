@@ -253,6 +253,10 @@ fn request_line(exchange: &Exchange, out: &mut Out<'_>) -> bool {
         let line = exchange.request_line();
         return out.option(Some(&*line).filter(|line| !line.is_empty()));
     };
+    if let Some(line) = head.headers.first_line() {
+        out.text(line);
+        return true;
+    }
     out.text(head.method.as_str().as_bytes());
     out.text(b" ");
     out.text(&head.target);

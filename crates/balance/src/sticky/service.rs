@@ -91,6 +91,9 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        if this.session.is_none() {
+            return this.inner.poll(cx);
+        }
         let mut result = ready!(this.inner.poll(cx));
         if let (Some(session), Ok(response)) = (this.session.take(), &mut result)
             && let Some(ServedBy(peer)) = response.extensions_mut().remove()

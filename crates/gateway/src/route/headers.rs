@@ -1,9 +1,10 @@
 //! `headers`: configuration to layers.
 
-use http::header::{CONNECTION, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
+use http::header::{CONNECTION, DATE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, SERVER, UPGRADE};
 use http::{request, response};
 use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template};
 use propylon_exchange::{Address, Exchange, Keep};
+use propylon_h1::Marks;
 use propylon_headers::{
     ClientAddr, Element, Field, Node, RequestHeadersLayer, ResponseHeadersLayer, SanitizeLayer, Trusted,
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
@@ -57,6 +58,15 @@ pub(crate) fn response(settings: &Settings) -> ResponseHeadersLayer {
         layer = layer.add_always(response_field(field));
     }
     layer
+}
+
+/// Fields of an upstream's responses that nothing here looks at and the client does not get: they need not be there at all.
+pub(crate) fn unwanted(settings: &Settings) -> Marks {
+    let passed = |name| settings.headers.pass.contains(&name);
+    [(DATE, Marks::DATE), (SERVER, Marks::SERVER)]
+        .into_iter()
+        .filter(|(name, _)| !passed(name.clone()))
+        .fold(Marks::CONNECTION | Marks::KEEP_ALIVE, |all, (_, mark)| all | mark)
 }
 
 /// Whether `add` and `add_trailer` mean a response of this status.

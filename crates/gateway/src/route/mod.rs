@@ -16,6 +16,7 @@ mod redirect;
 mod respond;
 mod retry;
 mod rule;
+mod spelling;
 mod sticky;
 mod trailers;
 mod try_files;
@@ -44,7 +45,7 @@ pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::read_bytes;
 pub(crate) use files::types;
-pub(crate) use headers::{Edge as EdgeHeaders, RealIp};
+pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
 pub(crate) use respond::{Found, Respond};
@@ -219,6 +220,7 @@ where
         None => Route::new(response.layer(group)),
         Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
     };
+    let route = route.layer_opt(spelling::layer(settings)); // the names of what was added
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     let route = route.layer_opt(compression::layer(settings)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced

@@ -11,11 +11,13 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, Keep, ProxyHost};
+use propylon_h1::Names;
 use propylon_stack::{Body, BoxError};
 use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target, proxy_protocol};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::spelling;
 use crate::error::BuildError;
 use crate::routing::{Address, Path, ProxyTarget, Scheme, UriPart, request_target};
 use crate::tls::whom;
@@ -66,6 +68,8 @@ struct Rule {
     name: Option<Template>,
     /// The certificate and the key to show, if their names have variables.
     identity: Option<(Template, Template)>,
+    /// The names of `headers.set` that are spelled in a way of their own.
+    names: Option<Names>,
 }
 
 enum To {
@@ -109,6 +113,7 @@ impl TargetLayer {
                 .identity
                 .clone()
                 .filter(|(certificate, key)| certificate.as_static().is_none() || key.as_static().is_none()),
+            names: spelling::names(&settings.headers.set),
         })))
     }
 }
@@ -150,6 +155,9 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let rule = &*self.rule;
         rule.rewrite(&mut request);
+        if let Some(names) = &rule.names {
+            spelling::spell(names, request.extensions_mut());
+        }
         match &rule.to {
             To::Static { host, target } => {
                 aim(&mut request, host, target, target.static_part(), rule);
@@ -323,7 +331,10 @@ fn aim(
     if let Some(exchange) = request.extensions().get::<Exchange>() {
         exchange.set_proxy(host.clone(), bytes.clone());
     }
-    request.extensions_mut().insert(Target(bytes));
+    match Target(bytes).into_uri() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(target) => drop(request.extensions_mut().insert(target)),
+    }
 }
 
 /// `$proxy_host` of a `proxy_pass` without variables, as the field that it becomes.

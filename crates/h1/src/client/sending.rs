@@ -14,7 +14,7 @@ use super::body::Body;
 use super::error::{BoxError, Error, Failure, Progress};
 use super::request::Unsent;
 use super::{Connection, Keeper};
-use crate::{EncodeError, ResponseHead};
+use crate::{EncodeError, Marks, ResponseHead};
 
 /// How many interim responses a request may have.
 const MOST_INTERIM: u32 = 8;
@@ -33,6 +33,8 @@ struct Active<I, B, K> {
     connection: Connection<I>,
     keeper: K,
     request: Unsent<B>,
+    /// What does not go into the response's map of fields.
+    without: Marks,
     begun: bool,
     told: bool,
     interim: u32,
@@ -60,11 +62,22 @@ impl<I, B, K> Sending<I, B, K> {
             connection,
             keeper,
             request,
+            without: Marks::NONE,
             told: false,
             interim: 0,
             sent,
             received,
         }))
+    }
+
+    /// Leaves fields with one of these marks out of the map of the response's fields: who forwards it does not pass them on, and
+    /// has no need to remove them. [`ReceivedResponse`](crate::ReceivedResponse) still has them. See
+    /// [`parse_without`](crate::proto::ResponseParser::parse_without).
+    pub fn without(mut self, marks: Marks) -> Self {
+        if let State::Active(active) = &mut self.0 {
+            active.without = marks;
+        }
+        self
     }
 }
 
@@ -130,7 +143,9 @@ where
         }
         loop {
             if !wire.input.is_empty() {
-                match wire.parser.parse(wire.input.bytes(), &self.request.method, &wire.config.limits) {
+                let method = &self.request.method;
+                match wire.parser.parse_without(wire.input.bytes(), method, &wire.config.limits, self.without)
+                {
                     Ok(Some(head)) if head.is_interim() => {
                         self.interim += 1;
                         if self.interim > MOST_INTERIM {

@@ -148,7 +148,7 @@ fn trailers(raw: &Bytes, ends: &LineEnds) -> Result<Option<HeaderMap>, BodyError
     if ends.len() < 2 {
         return Ok(None);
     }
-    let mut fields = Section::parse(raw, 0, ends).map_err(|_| BodyError::Trailer)?.headers;
+    let mut fields = Section::parse(raw, 0, ends, Marks::NONE).map_err(|_| BodyError::Trailer)?.headers;
     let unfit: Vec<_> =
         fields.keys().filter(|name| classify(name).any(Marks::NOT_IN_TRAILERS)).cloned().collect();
     for name in unfit {

@@ -4,7 +4,9 @@ use http::{HeaderMap, Method, Request, Version};
 use super::is_method_byte;
 use super::scan::{LineEnds, Scan, Scanner, content};
 use super::section::Section;
-use crate::{BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Target};
+use crate::{
+    BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Spelling, Target,
+};
 
 /// The head of a request.
 #[derive(Debug, Clone)]
@@ -35,7 +37,8 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// The request for a service: the target as [`Target::uri`], and [`ReceivedRequest`] as its one extension.
+    /// The request for a service: the target as [`Target::uri`], [`ReceivedRequest`] as its extension, and [`Spelling`] where names
+    /// are not spelled as usual.
     pub fn into_request<B>(self, body: B) -> Request<B> {
         let (mut request, received) = self.split(body);
         request.extensions_mut().insert(received);
@@ -49,6 +52,9 @@ impl RequestHead {
         *request.uri_mut() = self.target.uri();
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers;
+        if self.marks.contains(Marks::SPELLED) {
+            request.extensions_mut().insert(Spelling::of(self.raw.clone()));
+        }
         (request, ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw })
     }
 }
@@ -218,7 +224,7 @@ fn head(
     let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
     let target = raw.slice(line.method_end + 1..line.target_end);
     let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
-    let section = Section::parse(raw, line.end, ends)?;
+    let section = Section::parse(raw, line.end, ends, Marks::NONE)?;
     let version = line.version;
     if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
         return Err(HeadErrorKind::EncodingInHttp10);

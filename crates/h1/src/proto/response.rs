@@ -3,7 +3,9 @@ use http::{HeaderMap, Method, Response, StatusCode, Version};
 
 use super::scan::{LineEnds, Scan, Scanner, content};
 use super::section::Section;
-use crate::{BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse};
+use crate::{
+    BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
+};
 
 /// The head of a response.
 #[derive(Debug, Clone)]
@@ -40,7 +42,8 @@ impl ResponseHead {
         self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
     }
 
-    /// The response for a caller, with [`ReceivedResponse`] as its extension, and [`Reason`] if it is not the usual one.
+    /// The response for a caller, with [`ReceivedResponse`] as its extension, and [`Reason`] and [`Spelling`] where they are not the
+    /// usual ones.
     pub fn into_response<B>(self, body: B) -> Response<B> {
         let (response, received) = self.split();
         let mut response = response.map(|()| body);
@@ -48,7 +51,7 @@ impl ResponseHead {
         response
     }
 
-    /// The response without its body, with [`Reason`] if it is not the usual one; and beside it what it has no place for.
+    /// The response without its body, with [`Reason`] and [`Spelling`] where they are not the usual ones; and beside it what it has no place for.
     pub fn split(self) -> (Response<()>, ReceivedResponse) {
         let mut response = Response::new(());
         *response.status_mut() = self.status;
@@ -56,6 +59,9 @@ impl ResponseHead {
         *response.headers_mut() = self.headers;
         if let Some(reason) = self.reason {
             response.extensions_mut().insert(reason);
+        }
+        if self.marks.contains(Marks::SPELLED) {
+            response.extensions_mut().insert(Spelling::of(self.raw.clone()));
         }
         let received =
             ReceivedResponse { marks: self.marks, content_length: self.content_length, raw: self.raw };
@@ -99,6 +105,21 @@ impl ResponseParser {
         method: &Method,
         limits: &Limits,
     ) -> Result<Option<ResponseHead>, HeadError> {
+        self.parse_without(buf, method, limits, Marks::NONE)
+    }
+
+    /// The same without the fields that have one of these marks, which nobody is going to look at: they are judged and marked, and
+    /// do not go into the map. Only a `Connection` that names fields does, and all fields of a 101.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_without(
+        &mut self,
+        buf: &mut BytesMut,
+        method: &Method,
+        limits: &Limits,
+        without: Marks,
+    ) -> Result<Option<ResponseHead>, HeadError> {
         let line = match self.line {
             Some(line) => line,
             None => {
@@ -112,7 +133,7 @@ impl ResponseParser {
                 *self = Self::default();
                 let end = ends.last().map_or(0, |end| *end as usize);
                 let raw = buf.split_to(end.min(buf.len())).freeze();
-                let head = head(&raw, line, &ends, method);
+                let head = head(&raw, line, &ends, method, without);
                 head.map(Some).map_err(|kind| HeadError::new(kind, raw.slice(..line.len)))
             }
             Ok(_) => Ok(None),
@@ -197,8 +218,10 @@ fn head(
     line: StatusLine,
     ends: &LineEnds,
     method: &Method,
+    without: Marks,
 ) -> Result<ResponseHead, HeadErrorKind> {
-    let section = Section::parse(raw, line.end, ends)?;
+    let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { Marks::NONE } else { without };
+    let section = Section::parse(raw, line.end, ends, without)?;
     let (chunked, content_length) = (section.chunked()?, section.content_length()?);
     let body = body(line.status, method, chunked, content_length);
     let in_order = match body {

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 use crate::{HeadErrorKind, Limits};
 
 /// Where the lines of a complete head end: the offset behind each LF, the empty line's last.
-pub(super) type LineEnds = SmallVec<[u32; 40]>;
+pub(super) type LineEnds = SmallVec<[u32; 24]>;
 
 /// Finds the lines of a head that may come in pieces: every byte is looked at once, and limits are judged at the byte
 /// that passes them, so that a verdict does not depend on how the head was cut.
@@ -48,10 +48,12 @@ impl Scanner {
         let mut ends = LineEnds::new();
         // No line of a buffer this small can be too long.
         let small = buf.len() < limits.head && buf.len().saturating_sub(self.line) < limits.header_line;
+        if small && fresh {
+            return self.scan_small(buf, limits);
+        }
         loop {
             let start = self.line;
-            let end = if small { self.next_small_line(buf) } else { self.next_line(buf, limits)? };
-            let Some(end) = end else { return Ok(Scan::Partial) };
+            let Some(end) = self.next_line(buf, limits)? else { return Ok(Scan::Partial) };
             ends.push(u32::try_from(end).map_err(|_| HeadErrorKind::HeadTooLarge)?);
             if is_empty_line(buf, start, end) {
                 if !fresh {
@@ -67,12 +69,28 @@ impl Scanner {
         }
     }
 
-    fn next_small_line(&mut self, buf: &[u8]) -> Option<usize> {
-        let found = memchr(b'\n', buf.get(self.seen..)?);
-        let end = found.map(|at| self.seen + at + 1);
-        self.seen = end.unwrap_or(buf.len());
-        self.line = end.unwrap_or(self.line);
-        end
+    /// The same where no line can be too long, and none was found before: nearly always.
+    fn scan_small(&mut self, buf: &[u8], limits: &Limits) -> Result<Scan, HeadErrorKind> {
+        let mut ends = LineEnds::new();
+        let mut start = self.line;
+        let complete = line_feeds(buf.get(self.seen..).unwrap_or_default(), |at| {
+            let end = self.seen + at + 1;
+            ends.push(u32::try_from(end).unwrap_or(u32::MAX)); // below the limit of a head
+            let empty = is_empty_line(buf, start, end);
+            start = end;
+            empty
+        });
+        self.line = start;
+        self.fields = ends.len() - usize::from(complete);
+        if self.fields > limits.fields {
+            return Err(HeadErrorKind::TooManyFields);
+        }
+        if complete {
+            *self = Self::default();
+            return Ok(Scan::Complete(ends));
+        }
+        self.seen = buf.len();
+        Ok(Scan::Partial)
     }
 
     fn next_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, HeadErrorKind> {
@@ -96,6 +114,33 @@ impl Scanner {
     }
 }
 
+/// Tells `found` where the line feeds are, until it has enough; whether it had. Eight bytes at a time: lines of a head are so short
+/// that a search begun anew for each costs more than the search.
+#[inline]
+fn line_feeds(bytes: &[u8], mut found: impl FnMut(usize) -> bool) -> bool {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words {
+        let mut feeds = line_feeds_of(*word);
+        while feeds != 0 {
+            if found(at + (feeds.trailing_zeros() / 8) as usize) {
+                return true;
+            }
+            feeds &= feeds - 1;
+        }
+        at += 8;
+    }
+    tail.iter().enumerate().any(|(more, byte)| *byte == b'\n' && found(at + more))
+}
+
+/// The highest bit of each byte that is a line feed: of those that are zero once the bits of a line feed are flipped.
+#[inline]
+fn line_feeds_of(word: [u8; 8]) -> u64 {
+    const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let flipped = u64::from_le_bytes(word) ^ u64::from_le_bytes([b'\n'; 8]);
+    !(((flipped & LOW) + LOW) | flipped | LOW)
+}
+
 fn is_empty_line(buf: &[u8], start: usize, end: usize) -> bool {
     matches!(buf.get(start..end), Some(b"\r\n" | b"\n"))
 }
@@ -110,4 +155,28 @@ fn line_ends(head: &[u8]) -> LineEnds {
 pub(super) fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::line_feeds;
+
+    fn byte() -> impl Strategy<Value = u8> {
+        prop_oneof![Just(b'\n'), Just(0x0B), Just(0x8A), any::<u8>()]
+    }
+
+    proptest! {
+        #[test]
+        fn line_feeds_are_where_they_are(bytes in prop::collection::vec(byte(), 0..50)) {
+            let expected: Vec<_> = memchr::memchr_iter(b'\n', &bytes).collect();
+            let mut found = Vec::new();
+            line_feeds(&bytes, |at| {
+                found.push(at);
+                false
+            });
+            prop_assert_eq!(found, expected);
+        }
+    }
 }

@@ -15,29 +15,42 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Reads the lines of `raw` from `start` on; `ends` are the offsets behind each, the empty line's last.
-    pub(super) fn parse(raw: &Bytes, start: usize, ends: &[u32]) -> Result<Self, HeadErrorKind> {
+    /// Reads the lines of `raw` from `start` on; `ends` are the offsets behind each, the empty line's last. Fields with one of the
+    /// marks of `without` are judged and marked, and do not go into the map; a `Connection` that names fields does.
+    pub(super) fn parse(
+        raw: &Bytes,
+        start: usize,
+        ends: &[u32],
+        without: Marks,
+    ) -> Result<Self, HeadErrorKind> {
         let count = ends.len().saturating_sub(1);
         let mut section = Self::default();
         section.headers.try_reserve(count).map_err(|_| HeadErrorKind::TooManyFields)?;
         let mut start = start;
         for end in ends.iter().take(count) {
             let end = *end as usize;
-            section.line(raw, start, end)?;
+            section.line(raw, start, end, without)?;
             start = end;
         }
         Ok(section)
     }
 
-    fn line(&mut self, raw: &Bytes, start: usize, end: usize) -> Result<(), HeadErrorKind> {
+    fn line(&mut self, raw: &Bytes, start: usize, end: usize, without: Marks) -> Result<(), HeadErrorKind> {
         let line = content(raw.get(start..end).unwrap_or_default());
         let colon = line.iter().position(|byte| *byte == b':').ok_or_else(|| name_error(line))?;
         let spelled = line.get(..colon).unwrap_or_default();
-        let (name, mark) = match names::find(spelled) {
-            Some(known) => (known.name.clone(), known.mark),
+        let known = names::find(spelled);
+        let mark = known.map_or(Marks::NONE, |known| known.mark);
+        let name = match known {
+            Some(known) => {
+                if known.is_spelled_otherwise(spelled) {
+                    self.marks |= Marks::SPELLED;
+                }
+                known.name.clone()
+            }
             None => {
                 self.marks |= spelling(spelled);
-                (HeaderName::from_bytes(spelled).map_err(|_| name_error(line))?, Marks::NONE)
+                HeaderName::from_bytes(spelled).map_err(|_| name_error(line))?
             }
         };
         // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
@@ -52,8 +65,13 @@ impl Section {
         let value = HeaderValue::from_maybe_shared(raw.slice(start + from..start + to));
         let value = value.map_err(|_| HeadErrorKind::FieldValue)?;
         if !mark.is_empty() {
+            let named = self.marks.contains(Marks::NOMINATED);
             let around = [line.get(colon..from), line.get(to..)].map(Option::unwrap_or_default);
             self.note(mark, value.as_bytes(), around.iter().any(|blanks| blanks.contains(&b'\t')));
+            let names = mark == Marks::CONNECTION && (named || self.marks.contains(Marks::NOMINATED));
+            if without.any(mark) && !names {
+                return Ok(());
+            }
         }
         self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
         Ok(())
@@ -122,7 +140,7 @@ impl Section {
 
 /// How a name that is no usual one is spelled.
 fn spelling(name: &[u8]) -> Marks {
-    let mut marks = Marks::NONE;
+    let mut marks = if names::is_title(name) { Marks::NONE } else { Marks::SPELLED };
     for byte in name {
         if *byte == b'_' {
             marks |= Marks::UNDERSCORE;

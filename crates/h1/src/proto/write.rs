@@ -3,7 +3,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::section::content_length;
 use crate::names::{Known, classify};
-use crate::{FieldOrder, HeaderCase, Marks, Reason, names};
+use crate::{FieldOrder, HeaderCase, Marks, Reason, Spelling, names};
 
 /// What the caller's fields say that concerns the engine; those of [`OWN`] are not written but replaced.
 #[derive(Debug, Default)]
@@ -126,6 +126,7 @@ pub(super) fn fields<'a, R>(
         if first == Marks::HOST {
             headers.get_all(header::HOST).iter().for_each(|value| put_field(&header::HOST, case, value, dst));
         }
+        let mut speller = extensions.get::<Spelling>().map(Spelling::speller);
         for (name, value) in headers {
             let known = names::find(name.as_str().as_bytes());
             let mark = known.map_or(Marks::NONE, |known| known.mark);
@@ -135,7 +136,13 @@ pub(super) fn fields<'a, R>(
                     continue;
                 }
             }
-            put_name(name, known, case, dst);
+            match speller.as_mut().and_then(|speller| speller.find(name)) {
+                Some(spelled) => {
+                    dst.put_slice(spelled);
+                    dst.put_slice(b": ");
+                }
+                None => put_name(name, known, case, dst),
+            }
             put_value(value, dst);
         }
         let (own, result) = decide(&given);

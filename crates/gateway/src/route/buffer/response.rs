@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::{HeaderName, Method, Request, Response};
 use pin_project_lite::pin_project;
@@ -97,12 +97,14 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
-        // Nothing of it is with the upstream any more.
-        if response.body().as_bytes().is_some() {
-            return Poll::Ready(Ok(response));
+        let polled = this.inner.poll(cx);
+        match polled {
+            // Nothing of it is with the upstream any more.
+            Poll::Ready(Ok(response)) if response.body().as_bytes().is_none() => {
+                Poll::Ready(Ok(keep(this.layer, response, *this.connect, this.exchange.take())))
+            }
+            polled => polled,
         }
-        Poll::Ready(Ok(keep(this.layer, response, *this.connect, this.exchange.take())))
     }
 }
 
