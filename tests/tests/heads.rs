@@ -1,6 +1,7 @@
-//! How large a request's head may be, server by server.
+//! Heads: how large a request's may be, server by server; order and case of fields on both sides.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+use propylon_testkit::peer::{Plan, RawPeer};
 use propylon_tests::{Propylon, address, on_hyper, raw_request};
 
 #[test]
@@ -41,5 +42,46 @@ fn a_head_has_the_size_that_its_server_allows() {
     if !on_hyper() {
         assert_eq!(ask("large", 17_000, &[]), 414); // hyper tells 414 only for its own limit
     }
+    drop(gateway);
+}
+
+#[test]
+fn fields_pass_in_the_order_and_the_case_in_which_they_came() {
+    if on_hyper() {
+        return; // it writes names in title case, and in an order of its own
+    }
+    let origin = RawPeer::tcp(|_| {
+        Plan::new()
+            .answer(|_| {
+                "HTTP/1.1 200 OK\r\nserver: s\r\nx-lower: 1\r\nDATE: d\r\nX-UPPER: 2\r\nConnection: keep-alive\r\nETag: \"e\"\r\nX-Usual: 3\r\n\
+                 content-length: 2\r\nx-Last: 4\r\n\r\nok"
+                    .to_owned()
+            })
+            .forever()
+    });
+    let listen = address();
+    let gateway = Propylon::start(&format!(
+        r#"
+        [[server]]
+        listen = ["{listen}"]
+        [[server.location]]
+        match = "/"
+        proxy_pass = "http://{}"
+        headers.set = {{ X-SET = "$uri", x-set-too = "2" }}
+        headers.add = {{ X-ADDED = "$uri" }}
+        "#,
+        origin.addr()
+    ));
+    let request =
+        b"GET /a HTTP/1.1\r\nx-one: 1\r\nHost: a\r\nX-TWO: 2\r\nConnection: close\r\nAccept: b\r\n\r\n";
+    let response = raw_request(listen, request).unwrap();
+    let names = |head: &[u8]| {
+        let head = String::from_utf8_lossy(head).into_owned();
+        let names = head.lines().skip(1).filter_map(|line| line.split(':').next());
+        names.filter(|name| !name.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let expected = "x-lower X-UPPER ETag X-Usual x-Last X-ADDED Server Date Content-Length Connection";
+    assert_eq!(names(&response.head.0), expected);
+    assert_eq!(names(&origin.requests()[0]), "Host x-one X-TWO Accept X-SET x-set-too");
     drop(gateway);
 }

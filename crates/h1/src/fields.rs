@@ -59,7 +59,7 @@ impl FieldOrder {
 }
 
 /// Extension of a message to send: how names are spelled that are not written as usual, for those of its fields that are still
-/// there. It leaves their order alone, and the engine's own fields.
+/// there. It leaves their order alone, and fields of framing and the connection, `Date` and `Server`.
 ///
 /// Parsers give it to heads that have such names, so that a proxy passes on `x-lower` and `X-UPPER` as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

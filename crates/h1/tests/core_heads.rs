@@ -43,7 +43,8 @@ fn marks() {
     check("Proxy-Authorization: a\r\n", Marks::PROXY_AUTH);
     check("Date: a\r\n", Marks::DATE);
     check("X_A: a\r\n", Marks::UNDERSCORE | Marks::SPELLED);
-    check("X.A: a\r\n", Marks::UNUSUAL_NAME);
+    check("X.A: a\r\nX.a: a\r\n", Marks::UNUSUAL_NAME | Marks::SPELLED);
+    check("X.a: a\r\n", Marks::UNUSUAL_NAME);
     check("X*_: a\r\n", Marks::UNUSUAL_NAME | Marks::UNDERSCORE);
     assert_eq!(format!("{:?}", Marks::TE | Marks::HOST), "{TE, HOST}");
     assert!(!Marks::HOP_BY_HOP.any(Marks::HOST | Marks::CONTENT_LENGTH | Marks::EXPECT));

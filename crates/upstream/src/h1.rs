@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, response};
@@ -81,10 +81,10 @@ impl Connection {
         Self { place: Arc::new(place), counters }
     }
 
-    /// The engine does not look again before it sends.
+    /// The engine looks again before it sends: that may be a while.
     pub(crate) fn state(&self) -> State {
-        let reusable = self.place.connection.lock().as_mut().is_some_and(client::Connection::is_reusable);
-        if reusable { State::Ready } else { State::Dead }
+        let idle = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
+        if idle { State::Ready } else { State::Dead }
     }
 
     /// Ready when the peer has closed it or said something unasked, and when it did not come back.

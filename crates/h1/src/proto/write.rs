@@ -136,7 +136,7 @@ pub(super) fn fields<'a, R>(
                     continue;
                 }
             }
-            match speller.as_mut().and_then(|speller| speller.find(name)) {
+            match speller.as_mut().filter(|_| mark.is_empty()).and_then(|speller| speller.find(name)) {
                 Some(spelled) => {
                     dst.put_slice(spelled);
                     dst.put_slice(b": ");
