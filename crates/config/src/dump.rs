@@ -105,11 +105,12 @@ fn group(text: &mut String, source: &Source, upstream: &Upstream) {
     }
     let _ = write!(
         text,
-        "keepalive = {}\nkeepalive_requests = {}\nkeepalive_time = \"{}ms\"\nkeepalive_timeout = \"{}ms\"\n",
+        "keepalive = {}\nkeepalive_requests = {}\nkeepalive_time = \"{}ms\"\nkeepalive_timeout = \"{}ms\"\nmax_streams = {}\n",
         upstream.keepalive,
         upstream.keepalive_requests,
         upstream.keepalive_time.as_millis(),
         upstream.keepalive_timeout.as_millis(),
+        upstream.max_streams,
     );
 }
 

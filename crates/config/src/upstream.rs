@@ -89,6 +89,8 @@ pub enum UpstreamVersion {
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2: requests share connections.
+    Http2,
 }
 
 pub(crate) const TABLE: Table = Table {
@@ -97,10 +99,11 @@ pub(crate) const TABLE: Table = Table {
     keys: &[
         Key {
             name: "http_version",
-            kind: Kind::Choice { built: &["1.1", "1.0"], unbuilt: &["2"] },
+            kind: Kind::Choice { built: &["1.1", "1.0", "2"], unbuilt: &[] },
             need: Need::Default("\"1.1\""),
             nginx: "proxy_http_version",
-            doc: "The HTTP version of requests to the upstream.",
+            doc: "The HTTP version of requests to the upstream. \"2\": its servers are known to speak HTTP/2, over TLS they are \
+                  asked for it (ALPN); requests share connections, and trailers are passed both ways.",
         },
         Key {
             name: "method",
@@ -322,6 +325,7 @@ impl Transport {
         Self {
             http_version: match scope.text("http_version").as_deref().map(AsRef::as_ref) {
                 Some("1.0") => UpstreamVersion::Http10,
+                Some("2") => UpstreamVersion::Http2,
                 _ => UpstreamVersion::Http11,
             },
             method: method(scope),
@@ -361,14 +365,18 @@ fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
     Some(Some(Bind { address, transparent, span: cx.span(value.span()) }))
 }
 
-/// HTTP/1.0 has no `Upgrade`.
+/// Only HTTP/1.1 has an `Upgrade`.
 fn websocket(scope: &mut Scope<'_>) -> bool {
     let on = scope.bool("websocket");
-    if on && let Some(version) = scope.text("http_version").filter(|version| &***version == "1.0") {
-        scope.cx.push(
-            Diagnostic::error(version.span, "`websocket` needs HTTP/1.1")
-                .label("expected \"1.1\": HTTP/1.0 has no way to another protocol"),
-        );
+    let label = match scope.text("http_version") {
+        Some(version) if &**version == "1.0" => "expected \"1.1\": HTTP/1.0 has no way to another protocol",
+        Some(version) if &**version == "2" => {
+            "expected \"1.1\": HTTP/2 has another way to WebSocket (RFC 8441), which is not built"
+        }
+        _ => return on,
+    };
+    if on && let Some(version) = scope.text("http_version") {
+        scope.cx.push(Diagnostic::error(version.span, "`websocket` needs HTTP/1.1").label(label));
     }
     on
 }

@@ -83,6 +83,7 @@ fn named_things() {
     assert_eq!((backend.keepalive, backend.keepalive_requests), (16, 100));
     assert_eq!(backend.keepalive_time, Duration::from_secs(1800));
     assert_eq!(backend.keepalive_timeout, Duration::from_secs(45));
+    assert_eq!(backend.max_streams.get(), 50);
 }
 
 #[test]

@@ -100,13 +100,17 @@ fn upstream(error: &Upstream) -> Option<&'static str> {
         },
         Upstream::LengthRequired => "http_request_error",
         Upstream::RequestBody { .. } => return None,
-        Upstream::Closed { .. } | Upstream::Io { .. } | Upstream::Truncated | Upstream::BodyIo { .. } => {
-            "connection_terminated"
-        }
+        Upstream::Closed { .. }
+        | Upstream::Io { .. }
+        | Upstream::Rejected { .. }
+        | Upstream::GoneAway { .. }
+        | Upstream::Truncated
+        | Upstream::Reset { .. }
+        | Upstream::BodyIo { .. } => "connection_terminated",
         Upstream::InvalidHead(HeadFault::TooLarge) => "http_response_header_section_size",
         Upstream::InvalidHead(HeadFault::UnknownEncoding) => "http_response_transfer_coding",
         Upstream::InvalidHead(HeadFault::UnexpectedUpgrade) => "http_upgrade_failed",
-        Upstream::InvalidHead(_) | Upstream::InvalidBody => "http_protocol_error",
+        Upstream::InvalidHead(_) | Upstream::InvalidBody | Upstream::InvalidStream => "http_protocol_error",
         _ => "proxy_internal_error",
     })
 }

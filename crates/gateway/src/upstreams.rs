@@ -142,7 +142,8 @@ impl<'a> Upstreams<'a> {
             .connections(upstream.keepalive)
             .requests(NonZeroU64::new(upstream.keepalive_requests).unwrap_or(NonZeroU64::MIN))
             .time(upstream.keepalive_time)
-            .timeout(upstream.keepalive_timeout);
+            .timeout(upstream.keepalive_timeout)
+            .streams(upstream.max_streams);
         self.get(upstream.name.clone(), Some(Definition::named(upstream, self.config)), keepalive)
     }
 
@@ -315,6 +316,7 @@ fn leaf(
         .http_version(match settings.upstream.http_version {
             UpstreamVersion::Http10 => HttpVersion::Http10,
             UpstreamVersion::Http11 => HttpVersion::Http11,
+            UpstreamVersion::Http2 => HttpVersion::Http2,
         });
     let client = Client::new(upstream.pool.clone(), transport)
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))

@@ -25,6 +25,7 @@ pub mod body;
 pub mod certificates;
 pub mod dns;
 pub mod gate;
+pub mod http2;
 pub mod laws;
 pub mod peer;
 pub mod service;

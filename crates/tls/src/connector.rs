@@ -219,6 +219,18 @@ impl Connector {
         Ok(Self { config: Arc::new(config), session_reuse: self.session_reuse })
     }
 
+    /// The same, offering other protocols above TLS (ALPN). It has no sessions in common with this one: they are for another
+    /// protocol.
+    #[must_use]
+    pub fn with_alpn<S: Into<Vec<u8>>>(&self, protocols: impl IntoIterator<Item = S>) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = protocols.into_iter().map(Into::into).collect();
+        if self.session_reuse {
+            config.resumption = Resumption::default();
+        }
+        Self { config: Arc::new(config), session_reuse: self.session_reuse }
+    }
+
     /// Makes TLS of a connection to the peer that should be called `name`, a host name or an address.
     ///
     /// # Errors

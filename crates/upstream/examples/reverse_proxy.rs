@@ -1,4 +1,5 @@
-//! A reverse proxy with hyper's server in front: `reverse_proxy LISTEN PEER`, where the peer is `ADDRESS:PORT` or `unix:/PATH`.
+//! A reverse proxy with hyper's server in front: `reverse_proxy LISTEN PEER [h2]`, where the peer is `ADDRESS:PORT` or `unix:/PATH`, and
+//! is spoken to in HTTP/2 if that is said.
 //!
 //! It forwards the fields as they come, hop-by-hop ones included, and answers an error with its text: a proxy for the real
 //! world has layers around the leaf for these.
@@ -13,13 +14,13 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use propylon_upstream::{BoxError, Client, Error, Keepalive, Peer, Pool, ToPeer, Transport};
+use propylon_upstream::{BoxError, Client, Error, HttpVersion, Keepalive, Peer, Pool, ToPeer, Transport};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-const USAGE: &str = "usage: reverse_proxy LISTEN PEER";
+const USAGE: &str = "usage: reverse_proxy LISTEN PEER [h2]";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
@@ -27,7 +28,13 @@ async fn main() -> Result<(), BoxError> {
     let listen: SocketAddr = args.next().ok_or(USAGE)?.parse()?;
     let peer = parse(&args.next().ok_or(USAGE)?)?;
 
-    let transport = Transport::new().connect_timeout(Duration::from_secs(5));
+    let version = match args.next().as_deref() {
+        None => HttpVersion::Http11,
+        Some("h2") => HttpVersion::Http2,
+        Some(_) => return Err(USAGE.into()),
+    };
+
+    let transport = Transport::new().connect_timeout(Duration::from_secs(5)).http_version(version);
     let upstream = Client::new(Pool::new(Keepalive::new()), transport).to(peer);
 
     let listener = TcpListener::bind(listen).await?;

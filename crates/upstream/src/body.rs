@@ -60,8 +60,8 @@ impl Body {
         attempt: Option<Arc<Attempt>>,
         heads: Option<u64>,
     ) -> Self {
-        if let (Incoming::H1(whole), Some(heads)) = (&mut incoming, heads)
-            && let Some(data) = whole.take_bytes()
+        if let Some(heads) = heads
+            && let Some(data) = incoming.take_bytes()
         {
             let length = attempt.as_ref().map_or(0, |attempt| attempt.arrived(heads));
             if reusable && is_sent(progress.as_ref()) {
@@ -85,8 +85,8 @@ impl Body {
     }
 
     /// All of it, if the peer announced its length and it came together with its head: the connection is free for the next
-    /// request already. Else, and when it has been read already, `None`. Only
-    /// [`Engine::H1`](crate::Engine::H1) knows.
+    /// request already. Else, and when it has been read already, `None`.
+    /// [`Engine::Hyper`](crate::Engine::Hyper) never knows.
     pub fn take_bytes(&mut self) -> Option<Bytes> {
         if !matches!(self.0, State::Whole { .. }) {
             return None;
@@ -148,7 +148,7 @@ impl Streaming {
     fn note(&self, frame: &Frame<Bytes>) {
         let Some(attempt) = &self.attempt else { return };
         if let Some(data) = frame.data_ref() {
-            // The own engine has the bytes of the wire.
+            // The other engines count by themselves.
             if let Incoming::Hyper(_) = self.incoming {
                 attempt.received(data.len() as u64);
             }

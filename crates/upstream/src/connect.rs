@@ -76,7 +76,7 @@ pub(crate) async fn connect(
         match special.and_then(|special| special.security.as_ref()) {
             None => Ok(socket),
             Some(security) => {
-                let secured = security.by.handshake(socket, security.party()).await;
+                let secured = security.by.handshake(socket, security.party(transport.http_version)).await;
                 secured.map(Socket::Secured).map_err(|source| Error::Secure { source })
             }
         }

@@ -13,15 +13,17 @@ use propylon_h1::server::Interim;
 use crate::connect::Socket;
 use crate::idle::State;
 use crate::outgoing::Outgoing;
-use crate::transport::{Engine, Fingerprint};
+use crate::transport::{Fingerprint, Protocol};
 use crate::wire::Wire;
-use crate::{Error, Upgraded, h1, http1};
+use crate::{Error, Upgraded, h1, http1, http2};
 
 /// An established connection: dropping it closes it, whatever is under way.
 #[derive(Debug)]
 pub(crate) enum Connection {
     H1(h1::Connection),
     Hyper(http1::Connection),
+    /// A part in one that others use too.
+    Http2(http2::Slot),
 }
 
 /// A request to be sent.
@@ -66,16 +68,16 @@ impl Failure {
 }
 
 impl Connection {
-    /// Speaks HTTP/1 over `socket`. `closed` is called when the connection ends by itself, unless that is for who polls it
+    /// Speaks HTTP/1 over `socket`, with hyper or not. `closed` is called when the connection ends by itself, unless that is for who polls it
     /// ([`poll_idle`](Self::poll_idle)) to see.
     pub(crate) async fn open(
         socket: Socket,
         settings: Fingerprint,
         closed: impl FnOnce() + Send + 'static,
     ) -> Result<Self, Error> {
-        Ok(match settings.engine {
-            Engine::H1 => Self::H1(h1::Connection::open(socket, settings)),
-            Engine::Hyper => Self::Hyper(http1::Connection::open(socket, settings, closed).await?),
+        Ok(match settings.protocol {
+            Protocol::Hyper => Self::Hyper(http1::Connection::open(socket, settings, closed).await?),
+            _ => Self::H1(h1::Connection::open(socket, settings)),
         })
     }
 
@@ -84,6 +86,7 @@ impl Connection {
         match self {
             Self::H1(connection) => connection.state(),
             Self::Hyper(connection) => connection.state(),
+            Self::Http2(slot) => slot.state(),
         }
     }
 
@@ -91,8 +94,8 @@ impl Connection {
     pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::H1(connection) => connection.poll_idle(cx),
-            Self::Hyper(_) if self.has_ended() => Poll::Ready(()),
-            Self::Hyper(_) => Poll::Pending,
+            Self::Hyper(_) | Self::Http2(_) if self.has_ended() => Poll::Ready(()),
+            Self::Hyper(_) | Self::Http2(_) => Poll::Pending,
         }
     }
 
@@ -101,6 +104,7 @@ impl Connection {
         match self {
             Self::H1(_) => false,
             Self::Hyper(connection) => connection.has_ended(),
+            Self::Http2(slot) => slot.has_ended(),
         }
     }
 
@@ -108,6 +112,7 @@ impl Connection {
         match self {
             Self::H1(connection) => Traffic::H1(Arc::clone(connection.counters())),
             Self::Hyper(connection) => Traffic::Hyper(Arc::clone(connection.wire())),
+            Self::Http2(slot) => Traffic::Http2(Arc::clone(slot.counters())),
         }
     }
 
@@ -122,17 +127,19 @@ impl Connection {
         match (self, request) {
             (Self::H1(connection), request) => connection.send(request, kept, listener).await,
             (Self::Hyper(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
+            (Self::Http2(slot), Outbound::Plain(request)) => slot.send(request, listener).await,
             // Only connections with the same settings replace each other.
-            (Self::Hyper(_), Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),
+            (_, Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),
         }
     }
 }
 
-/// What passed on a connection.
+/// What passed on a connection, or what of it is one request's.
 #[derive(Clone, Debug)]
 pub(crate) enum Traffic {
     H1(Arc<Counters>),
     Hyper(Arc<Wire>),
+    Http2(Arc<http2::Counters>),
 }
 
 impl Traffic {
@@ -141,6 +148,7 @@ impl Traffic {
         match self {
             Self::H1(counters) => counters.sent(),
             Self::Hyper(wire) => wire.sent(),
+            Self::Http2(counters) => counters.sent(),
         }
     }
 
@@ -149,6 +157,7 @@ impl Traffic {
         match self {
             Self::H1(counters) => counters.received(),
             Self::Hyper(wire) => wire.received(),
+            Self::Http2(counters) => counters.received(),
         }
     }
 }
@@ -158,6 +167,18 @@ impl Traffic {
 pub(crate) enum Incoming {
     H1(h1::Incoming),
     Hyper(http1::Incoming),
+    Http2(Box<http2::Incoming>),
+}
+
+impl Incoming {
+    /// All of it, if it came with its head, and the head said how much it is.
+    pub(crate) fn take_bytes(&mut self) -> Option<Bytes> {
+        match self {
+            Self::H1(incoming) => incoming.take_bytes(),
+            Self::Hyper(_) => None,
+            Self::Http2(incoming) => incoming.take_bytes(),
+        }
+    }
 }
 
 impl Body for Incoming {
@@ -168,6 +189,7 @@ impl Body for Incoming {
         match self.get_mut() {
             Self::H1(incoming) => Pin::new(incoming).poll_frame(cx),
             Self::Hyper(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Http2(incoming) => Pin::new(&mut **incoming).poll_frame(cx),
         }
     }
 
@@ -175,6 +197,7 @@ impl Body for Incoming {
         match self {
             Self::H1(incoming) => incoming.is_end_stream(),
             Self::Hyper(incoming) => incoming.is_end_stream(),
+            Self::Http2(incoming) => incoming.is_end_stream(),
         }
     }
 
@@ -182,6 +205,7 @@ impl Body for Incoming {
         match self {
             Self::H1(incoming) => incoming.size_hint(),
             Self::Hyper(incoming) => incoming.size_hint(),
+            Self::Http2(incoming) => incoming.size_hint(),
         }
     }
 }

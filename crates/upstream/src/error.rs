@@ -62,6 +62,18 @@ pub enum Error {
     /// What came is no response head, or one that must not be passed on.
     #[error("{0} while reading response header from upstream")]
     InvalidHead(HeadFault),
+    /// HTTP/2: the peer would not have the request (RST_STREAM), before a response head.
+    #[error("upstream rejected request with error {} while reading response header from upstream", Code(*code))]
+    Rejected {
+        /// The code (RFC 9113 7).
+        code: u32,
+    },
+    /// HTTP/2: the peer goes away and did nothing with the request (GOAWAY).
+    #[error("upstream sent goaway with error {} while reading response header from upstream", Code(*code))]
+    GoneAway {
+        /// The code (RFC 9113 7).
+        code: u32,
+    },
     /// The request's own body failed, ended early or was longer than declared. The connection is closed, so that the
     /// request cannot look complete.
     #[error("request body failed while sending request to upstream")]
@@ -75,6 +87,15 @@ pub enum Error {
     /// The response body's framing is wrong.
     #[error("upstream sent invalid chunked response while reading upstream")]
     InvalidBody,
+    /// HTTP/2: the peer broke off the response body (RST_STREAM).
+    #[error("upstream rejected request with error {} while reading upstream", Code(*code))]
+    Reset {
+        /// The code (RFC 9113 7).
+        code: u32,
+    },
+    /// HTTP/2: the response body breaks the protocol's rules, or is not as long as its head says.
+    #[error("upstream sent invalid http2 response while reading upstream")]
+    InvalidStream,
     /// The connection failed within the response body.
     #[error("recv() failed {} while reading upstream", Errno(source))]
     BodyIo {
@@ -87,7 +108,7 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadFault {
-    /// It is not HTTP/1, or a line is malformed (also: folded lines, controls, lines without a colon).
+    /// It is not HTTP, or a line is malformed (also: folded lines, controls, lines without a colon).
     #[error("upstream sent invalid header")]
     Syntax,
     /// It has more bytes or fields than [`Transport`](crate::Transport) allows.
@@ -105,6 +126,12 @@ pub enum HeadFault {
     /// A 101 that nobody asked for.
     #[error("upstream switched protocols unasked")]
     UnexpectedUpgrade,
+    /// HTTP/2 was expected, and something else came.
+    #[error("upstream does not speak http2")]
+    NotHttp2,
+    /// What came breaks the rules of HTTP/2's frames.
+    #[error("upstream sent invalid http2 frame")]
+    InvalidFrame,
     /// More than eight interim (1xx) responses.
     #[error("upstream sent too many interim responses")]
     TooManyInterim,
@@ -115,7 +142,7 @@ pub enum HeadFault {
 pub enum AttemptClass {
     /// There was no connection.
     NotConnected,
-    /// There was one, but no byte of the request was sent.
+    /// There was one, but no byte of the request was sent, or the peer said that it did nothing with it (HTTP/2).
     NotSent,
     /// The peer may have acted on the request.
     Sent,
@@ -135,12 +162,19 @@ impl Error {
             | Self::Secure { .. }
             | Self::LengthRequired
             | Self::Closed { sent: false }
-            | Self::Io { sent: false, .. } => AttemptClass::NotSent,
+            | Self::Io { sent: false, .. }
+            | Self::GoneAway { .. }
+            | Self::Rejected { code: REFUSED_STREAM } => AttemptClass::NotSent,
             Self::Closed { sent: true }
             | Self::Io { sent: true, .. }
             | Self::InvalidHead(_)
+            | Self::Rejected { .. }
             | Self::RequestBody { .. } => AttemptClass::Sent,
-            Self::Truncated | Self::InvalidBody | Self::BodyIo { .. } => AttemptClass::ResponseStarted,
+            Self::Truncated
+            | Self::InvalidBody
+            | Self::Reset { .. }
+            | Self::InvalidStream
+            | Self::BodyIo { .. } => AttemptClass::ResponseStarted,
         }
     }
 
@@ -160,6 +194,22 @@ impl Error {
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::RequestBody { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,
+        }
+    }
+}
+
+/// The peer did nothing with the request (RFC 9113 8.7).
+pub(crate) const REFUSED_STREAM: u32 = 7;
+
+/// An error code of HTTP/2, as nginx prints it and with its name.
+struct Code(u32);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        match ::h2::Reason::from(self.0) {
+            reason if self.0 <= 0xD => write!(f, " ({reason:?})"),
+            _ => Ok(()),
         }
     }
 }
@@ -196,6 +246,14 @@ mod tests {
             invalid.to_string(),
             "upstream sent invalid header while reading response header from upstream"
         );
+        assert_eq!(
+            Error::Rejected { code: REFUSED_STREAM }.to_string(),
+            "upstream rejected request with error 7 (REFUSED_STREAM) while reading response header from upstream"
+        );
+        assert_eq!(
+            Error::Reset { code: 99 }.to_string(),
+            "upstream rejected request with error 99 while reading upstream"
+        );
         let plain = Error::BodyIo { source: io::ErrorKind::ConnectionReset.into() };
         assert_eq!(plain.to_string(), "recv() failed (connection reset) while reading upstream");
     }
@@ -212,7 +270,11 @@ mod tests {
             (Error::Closed { sent: false }, NotSent, 502),
             (Error::Io { sent: true, source: io() }, Sent, 502),
             (Error::RequestBody { source: "gone".into() }, Sent, 400),
+            (Error::Rejected { code: REFUSED_STREAM }, NotSent, 502),
+            (Error::Rejected { code: 2 }, Sent, 502),
+            (Error::GoneAway { code: 0 }, NotSent, 502),
             (Error::Truncated, ResponseStarted, 502),
+            (Error::Reset { code: 8 }, ResponseStarted, 502),
         ] {
             assert_eq!((error.class(), error.status().as_u16()), (class, status), "{error}");
             assert_eq!(error.is_timeout(), status == 504);

@@ -33,6 +33,9 @@ pub struct Established {
     connection: Option<Ready>,
 }
 
+/// How often a request is sent again that the peer of a connection of HTTP/2 refuses: a peer that goes away may be a few.
+const RESENDS: u32 = 3;
+
 /// A connection, and what it takes to replace it.
 #[derive(Debug)]
 struct Ready {
@@ -105,6 +108,10 @@ impl Ready {
         self.lease.begin();
         let connection = match &self.lease.connection {
             Connection::H1(connection) => connection,
+            Connection::Http2(_) => {
+                let sent = Sent { progress, closes: false, listener };
+                return Sending(State::Slow(Box::pin(self.streamed(request, sent))));
+            }
             Connection::Hyper(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
@@ -122,6 +129,29 @@ impl Ready {
     async fn slow(mut self, request: Outbound, sent: Sent) -> Result<Response<Body>, BoxError> {
         let answer = self.lease.connection.send(request, self.kept, sent.listener.clone()).await;
         self.settle(answer, sent).await
+    }
+
+    /// Over HTTP/2: sends it once more if that does no harm, and again if the peer provably did nothing with it.
+    async fn streamed(
+        mut self,
+        mut request: Request<Outgoing>,
+        sent: Sent,
+    ) -> Result<Response<Body>, BoxError> {
+        let mut more = RESENDS;
+        loop {
+            let answer =
+                self.lease.connection.send(Outbound::Plain(request), self.kept, sent.listener.clone());
+            let mut failure = match answer.await {
+                Err(failure) if more > 0 => failure,
+                answer => return self.finish(answer, sent),
+            };
+            let Some(Outbound::Plain(again)) = failure.again.take() else {
+                return self.finish(Err(failure), sent);
+            };
+            more = if failure.arrived { 0 } else { more - 1 };
+            request = again;
+            self.replace(failure.arrived.then(|| failure.error.status())).await?;
+        }
     }
 
     /// Sends it once more, if the connection was a kept one that turned out dead.
@@ -158,6 +188,7 @@ impl Ready {
         // own engine has judged.
         let reusable = match incoming {
             Incoming::H1(_) => parts.version == Version::HTTP_11,
+            Incoming::Http2(_) => true,
             Incoming::Hyper(_) => !closes && head::keeps_alive(&parts),
         };
         let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt, heads);

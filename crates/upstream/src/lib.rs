@@ -1,4 +1,4 @@
-//! Leaf service: one upstream peer over HTTP/1.1, with a keepalive pool.
+//! Leaf service: one upstream peer over HTTP/1.1 or HTTP/2, with a keepalive pool.
 //!
 //! [`Client`] is a tower service that sends each request to the [`Peer`] in its extensions, on a kept connection or a new
 //! one. A [`Pool`] keeps the connections of one upstream and worker, a [`Transport`] says how a route talks to it.
@@ -33,6 +33,8 @@
 //!   framing was clean, the request was sent completely, and neither side said `Connection: close`; a peer that speaks
 //!   HTTP/1.0 is not believed to keep one. What the peer closes while idle is dropped at once, and so is what talks unasked.
 //! - **Speaks HTTP/1 by either of two engines** ([`Transport::engine`]), which differ in what the table below says.
+//! - **Speaks HTTP/2** ([`HttpVersion::Http2`]) to peers that are known to: in clear text, or over a [`Secure`] that asks for it.
+//!   What is different then has [a section of its own](#http2).
 //! - **Sends what it is given**: fields in the order of the map, names in title case, no field invented, the [`Target`] byte
 //!   for byte. Only the framing is its own (RFC 9112 6): `Transfer-Encoding` is removed; `Content-Length` is the body's
 //!   exact size, or what was given if the body does not know its own (and then it is enforced); else the body is chunked. An
@@ -58,7 +60,7 @@
 //!   status or what stands for it, bytes each way, the true end of the response.
 //!
 //! Dropping the response future or the response body closes the connection. No task outlives its owner: the pool's ends with
-//! the pool, a connection's (hyper only) with the connection.
+//! the pool, a connection's (hyper, HTTP/2) with the connection; with HTTP/2 a second later at the most, to say goodbye.
 //!
 //! | | [`Engine::H1`] | [`Engine::Hyper`] |
 //! |---|---|---|
@@ -69,8 +71,25 @@
 //! | length of a response on record | bytes as they came, chunks' framing included, once it is read (nginx's) | decoded bytes that were read |
 //! | extensions of a response | [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
+//! ### HTTP/2
+//! - Requests **share a connection**, [`Keepalive::streams`] of them at once or as many as the peer takes; more have another one. A
+//!   connection that is being made is waited for, not made twice. All of [`Keepalive`] holds; with [`Keepalive::off`] nothing is
+//!   shared. A peer that wants to close (GOAWAY) gets nothing new, and what it is at comes to its end.
+//! - **Sent again, whatever its method**: what the peer provably did nothing with (RFC 9113 8.7: REFUSED_STREAM, or after the last
+//!   stream of a GOAWAY), three times at most, as long as at most 64 KiB of its body had been taken; else it is an error of
+//!   [`AttemptClass::NotSent`]. A connection that ends without a word is as with HTTP/1.
+//! - **Who is slow holds up nobody else**: each response has a window of 64 KiB, a connection one that is large enough for all; of a
+//!   request's body no more is taken than the peer takes.
+//! - `Host` is `:authority`, without one the peer's address. What belongs to connections is not sent, `TE` only as `trailers`.
+//!   Trailers go both ways. `Cookie` is not split. Targets are as with hyper. No server push.
+//! - Dropping what waits for a response cancels that request only. If nothing at all had come meanwhile, the connection is in doubt:
+//!   its peer is asked (PING), and nothing new is sent on it until it answers.
+//! - A response that was there before the request had been sent is passed on, and the rest of the request is not sent (RFC 9113 8.1).
+//! - The bytes of a try are those of its heads, as they are without compression, and of its bodies.
+//! - No `Upgrade`, and no CONNECT.
+//!
 //! ## What it does not
-//! No TLS of its own ([`Transport::secure`] takes it), no HTTP/2, no CONNECT. No names: resolve first. No choice of a peer and no
+//! No TLS of its own ([`Transport::secure`] takes it), no CONNECT, no WebSocket over HTTP/2 (RFC 8441). No names: resolve first. No choice of a peer and no
 //! other one when it fails: a balancer above it, which takes [`Client::to`], and a retry above that. No timeouts but connecting:
 //! put a layer into [`Client::layer`].
 //!
@@ -87,7 +106,8 @@
 //! | `$upstream_*` | the tries of the exchange |
 //!
 //! Differences: nginx forwards a header line without a colon as an empty field; here it is refused. nginx buffers a request body of unknown
-//! length for an HTTP/1.0 peer; here that is [`Error::LengthRequired`].
+//! length for an HTTP/1.0 peer; here that is [`Error::LengthRequired`]. With HTTP/2, nginx (1.29.4) has one request at a time on a
+//! connection, and a RST_STREAM before the head is its `invalid_header`; here it is an error as a reset connection is.
 //!
 //! ## Errors
 //! [`Error`], boxed, from services and bodies; the layer's own errors pass. [`Error::class`] says how far the attempt got,
@@ -100,6 +120,10 @@
 //! cannot be repeated costs one system call on a kept connection. A pool: one task with a timer, while something is idle; it is
 //! woken by what peers do to idle connections, not by requests, and then looks at all of them. Memory a connection: none while
 //! it is idle but the kernel's, a read buffer of 8 KiB to 256 KiB while a response is read.
+//!
+//! HTTP/2: some 25 allocations and two task switches; a copy of the header map, since a request may have to be sent again, and up to
+//! 64 KiB of its body, until the response begins. A task a connection. Memory: 64 KiB a request for what is not read of its
+//! response, as much for what is not sent of its body.
 //!
 //! With hyper: four more allocations, among them a copy of the header map of an idempotent request; two task switches; a task a
 //! connection; hyper's read buffer, at most about 400 KiB while a body is read.
@@ -115,6 +139,7 @@ mod future;
 mod h1;
 mod head;
 mod http1;
+mod http2;
 mod idle;
 mod open;
 mod outgoing;

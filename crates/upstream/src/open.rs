@@ -10,7 +10,7 @@ use crate::attempt::Attempt;
 use crate::client::Route;
 use crate::pool::Lease;
 use crate::special::Special;
-use crate::{Error, Established, Peer};
+use crate::{Error, Established, HttpVersion, Peer, http2};
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -42,7 +42,11 @@ impl Way {
     }
 
     fn kept(&self, route: &Route) -> Option<Lease> {
-        route.pool.take(&self.peer, &route.transport, self.special.as_ref())
+        let (pool, transport) = (&route.pool, &route.transport);
+        if transport.http_version == HttpVersion::Http2 {
+            return http2::share(pool, &self.peer, transport, self.special.as_ref());
+        }
+        pool.take(&self.peer, transport, self.special.as_ref())
     }
 
     async fn connect(self, route: Arc<Route>) -> Result<Established, Error> {
@@ -52,7 +56,12 @@ impl Way {
 
     /// A new connection: the first, or one in the place of a dead one.
     pub(crate) async fn dial(&self, route: &Route) -> Result<Lease, Error> {
-        let dialled = route.pool.connect(&self.peer, &route.transport, self.special.as_ref()).await;
+        let (pool, transport, special) = (&route.pool, &route.transport, self.special.as_ref());
+        let dialled = if transport.http_version == HttpVersion::Http2 {
+            Box::pin(http2::connect(pool, &self.peer, transport, special)).await
+        } else {
+            pool.connect(&self.peer, transport, special).await
+        };
         if let (Err(error), Some(attempt)) = (&dialled, &self.attempt) {
             attempt.failed(error.status());
         }

@@ -1,5 +1,6 @@
 //! The request as it goes out: its framing belongs to the leaf.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
-use crate::{BoxError, Engine, Error, HttpVersion, Target, Transport};
+use crate::transport::Protocol;
+use crate::{BoxError, Error, HttpVersion, Target, Transport};
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -22,6 +24,8 @@ pub(crate) struct Outgoing {
     /// What is still to come, if that was declared.
     left: Option<u64>,
     progress: Option<Arc<Progress>>,
+    /// Whether trailers go out with it.
+    trailers: bool,
 }
 
 /// What the response side asks about the request body.
@@ -63,11 +67,11 @@ where
     let target = parts.extensions.remove::<Target>();
     // Nothing of it is for the connection, and some of it must not live as long. The own engine lets go of it as soon as the
     // head is written, for which it may want some of it.
-    if transport.fingerprint.engine == Engine::Hyper {
+    if transport.fingerprint.protocol != Protocol::H1 {
         parts.extensions.clear();
     }
     match target {
-        Some(target) => parts.uri = target.place(transport.fingerprint.engine, &mut parts.extensions)?,
+        Some(target) => parts.uri = target.place(transport.fingerprint.protocol, &mut parts.extensions)?,
         None if parts.uri.authority().is_none() => {}
         None => {
             let path = parts.uri.into_parts().path_and_query;
@@ -77,14 +81,19 @@ where
     let version = transport.http_version;
     parts.version = match version {
         HttpVersion::Http11 => Version::HTTP_11,
+        HttpVersion::Http2 => Version::HTTP_2,
         HttpVersion::Http10 => {
             parts.headers.entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
             Version::HTTP_10
         }
     };
-    let exact = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
+    let ended = body.is_end_stream();
+    let exact = if ended { Some(0) } else { body.size_hint().exact() };
     let left = frame(&mut parts.headers, exact, version)?;
-    let body = if exact == Some(0) { Outgoing::empty() } else { Outgoing::new(body, left) };
+    let trailers = version == HttpVersion::Http2;
+    // Without a byte there may still be trailers.
+    let empty = ended || (exact == Some(0) && !trailers);
+    let body = if empty { Outgoing::empty() } else { Outgoing::new(body, left, trailers) };
     Ok(Request::from_parts(parts, body))
 }
 
@@ -103,7 +112,7 @@ pub(crate) fn copy_head(request: &Request<Outgoing>) -> Request<Outgoing> {
     copy
 }
 
-/// Writes the framing fields (RFC 9112 6) for a body of `exact` bytes, or of unknown length. Returns the declared length.
+/// Writes the framing fields (RFC 9112 6, RFC 9113 8.1.1) for a body of `exact` bytes, or of unknown length. Returns the declared length.
 fn frame(headers: &mut HeaderMap, exact: Option<u64>, version: HttpVersion) -> Result<Option<u64>, Error> {
     if headers.contains_key(TRANSFER_ENCODING) {
         headers.remove(TRANSFER_ENCODING);
@@ -127,6 +136,9 @@ fn frame(headers: &mut HeaderMap, exact: Option<u64>, version: HttpVersion) -> R
             if given.is_some() {
                 headers.remove(CONTENT_LENGTH);
             }
+            if version == HttpVersion::Http2 {
+                return Ok(None); // its frames tell where it ends
+            }
             headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
             Ok(None)
         }
@@ -142,15 +154,29 @@ fn declared(headers: &HeaderMap, value: &HeaderValue) -> Option<u64> {
 
 impl Outgoing {
     pub(crate) fn empty() -> Self {
-        Self { body: None, left: Some(0), progress: None }
+        Self { body: None, left: Some(0), progress: None, trailers: false }
     }
 
-    fn new<B>(body: B, left: Option<u64>) -> Self
+    fn new<B>(body: B, left: Option<u64>, trailers: bool) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self { body: Some(Box::pin(IntoBoxError { body })), left, progress: Some(Arc::default()) }
+        Self { body: Some(Box::pin(IntoBoxError { body })), left, progress: Some(Arc::default()), trailers }
+    }
+
+    /// The same from its beginning: `taken` is what had been taken of it.
+    pub(crate) fn rewound(self, taken: VecDeque<Frame<Bytes>>) -> Self {
+        if taken.is_empty() {
+            return self;
+        }
+        if let Some(progress) = &self.progress {
+            progress.complete.store(false, Relaxed);
+        }
+        let bytes: u64 = taken.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        let left = self.left.map(|left| left + bytes);
+        let body: Option<BoxBody> = Some(Box::pin(Rewound { taken, rest: self.body }));
+        Self { body, left, progress: self.progress, trailers: self.trailers }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -205,15 +231,26 @@ impl Body for Outgoing {
                 }
                 None => return Poll::Ready(Some(Err(self.fail(WrongLength.into())))),
             };
-            // Trailers: an HTTP/1 upstream gets none.
-            let Ok(data) = frame.into_data() else { continue };
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(trailers) if self.trailers => {
+                    if self.left.is_some_and(|left| left > 0) {
+                        return Poll::Ready(Some(Err(self.fail(WrongLength.into()))));
+                    }
+                    self.complete();
+                    return Poll::Ready(Some(Ok(trailers)));
+                }
+                // An HTTP/1 upstream gets none.
+                Err(_) => continue,
+            };
             if let Err(error) = self.count(&data) {
                 return Poll::Ready(Some(Err(self.fail(error.into()))));
             }
             // The connection does not ask again once it has all that was declared.
             let ended = self.body.as_ref().is_some_and(|body| body.is_end_stream());
             match self.left {
-                Some(0) => self.complete(),
+                Some(0) if ended || !self.trailers => self.complete(),
+                Some(0) => {}
                 Some(_) if ended => return Poll::Ready(Some(Err(self.fail(WrongLength.into())))),
                 None if ended => self.complete(),
                 _ => {}
@@ -234,6 +271,34 @@ impl Body for Outgoing {
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outgoing").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+/// A body of which some has been taken.
+struct Rewound {
+    taken: VecDeque<Frame<Bytes>>,
+    rest: Option<BoxBody>,
+}
+
+impl Body for Rewound {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(frame) = self.taken.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        match &mut self.rest {
+            Some(rest) => rest.as_mut().poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.taken.is_empty() && self.rest.as_ref().is_none_or(|rest| rest.is_end_stream())
     }
 }
 
@@ -280,7 +345,8 @@ mod tests {
         let framed = frame(&mut headers, exact, version).map(|left| {
             let te = headers.get_all(TRANSFER_ENCODING).iter().map(|v| format!("te={}", v.to_str().unwrap()));
             let cl = headers.get_all(CONTENT_LENGTH).iter().map(|v| format!("cl={}", v.to_str().unwrap()));
-            assert_eq!(left.is_none(), headers.contains_key(TRANSFER_ENCODING));
+            let chunked = headers.contains_key(TRANSFER_ENCODING);
+            assert_eq!(left.is_none(), chunked || version == HttpVersion::Http2 && exact.is_none());
             te.chain(cl).collect::<Vec<_>>().join(" ")
         });
         assert_eq!(framed.ok().as_deref(), expected, "{given:?} {exact:?}");
@@ -288,7 +354,7 @@ mod tests {
 
     #[test]
     fn framing() {
-        use HttpVersion::{Http10, Http11};
+        use HttpVersion::{Http2, Http10, Http11};
         let (cl, te) = ("content-length", "transfer-encoding");
         check(&[], Some(0), Http11, Some(""));
         check(&[(cl, "0")], Some(0), Http11, Some("cl=0"));
@@ -305,5 +371,7 @@ mod tests {
         check(&[(te, "gzip, chunked")], None, Http11, Some("te=chunked"));
         check(&[], None, Http10, None);
         check(&[(cl, "7")], None, Http10, Some("cl=7"));
+        check(&[(te, "chunked")], None, Http2, Some(""));
+        check(&[(te, "chunked"), (cl, "3")], Some(3), Http2, Some("cl=3"));
     }
 }

@@ -1,19 +1,20 @@
 //! Kept connections: one pool for each upstream and worker.
 
 use std::future::poll_fn;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use propylon_exchange::clock;
 use tokio::time::Instant;
 
 use crate::connect::connect;
 use crate::connection::Connection;
+use crate::http2::Sharing;
 use crate::idle::Idle;
 use crate::special::Special;
 use crate::task::Task;
@@ -41,10 +42,12 @@ pub struct Keepalive {
     requests: NonZeroU64,
     time: Duration,
     timeout: Duration,
+    streams: NonZeroU32,
 }
 
 impl Keepalive {
-    /// The defaults: 32 idle connections, 1000 requests each, for an hour, idle for 60 s at most.
+    /// The defaults: 32 idle connections, 1000 requests each, for an hour, idle for 60 s at most; 100 requests at once on one
+    /// of HTTP/2.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -52,10 +55,11 @@ impl Keepalive {
             requests: NonZeroU64::MIN.saturating_add(999),
             time: Duration::from_secs(3600),
             timeout: Duration::from_secs(60),
+            streams: NonZeroU32::MIN.saturating_add(99),
         }
     }
 
-    /// Keeps none.
+    /// Keeps none; with HTTP/2, each request has a connection of its own.
     #[must_use]
     pub fn off() -> Self {
         Self::new().connections(0)
@@ -90,6 +94,29 @@ impl Keepalive {
         self.timeout = timeout;
         self
     }
+
+    /// How many requests a connection carries at once with HTTP/2, if its peer takes as many; 32,767 at most. More have another
+    /// connection. Each may have 64 KiB of its response wait in memory, or of the response's part that is not read yet. Default
+    /// 100.
+    #[must_use]
+    pub fn streams(mut self, streams: NonZeroU32) -> Self {
+        self.streams = streams;
+        self
+    }
+
+    pub(crate) fn max_streams(&self) -> u32 {
+        self.streams.get().min(32_767)
+    }
+
+    /// Whether requests of HTTP/2 share connections at all.
+    pub(crate) fn shares(&self) -> bool {
+        self.connections > 0
+    }
+
+    /// Whether a connection may have another request after so many, at its age.
+    pub(crate) fn wears(&self, requests: u64, opened: Instant, now: Instant) -> bool {
+        requests >= self.requests.get() || now.saturating_duration_since(opened) >= self.time
+    }
 }
 
 impl Default for Keepalive {
@@ -109,9 +136,11 @@ impl Default for Keepalive {
 pub struct Pool(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     keepalive: Keepalive,
     kept: Mutex<Kept>,
+    /// Connections that several requests use at once.
+    sharing: Mutex<Sharing>,
 }
 
 #[derive(Debug)]
@@ -139,7 +168,19 @@ impl Key {
         }
     }
 
-    fn is(&self, peer: &Peer, transport: &Transport, special: Option<&Arc<Special>>) -> bool {
+    pub(crate) fn address(&self) -> &PeerAddress {
+        &self.address
+    }
+
+    pub(crate) fn settings(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    pub(crate) fn is_secure(&self) -> bool {
+        self.special.as_ref().is_some_and(|special| special.security.is_some())
+    }
+
+    pub(crate) fn is(&self, peer: &Peer, transport: &Transport, special: Option<&Arc<Special>>) -> bool {
         self.address == *peer.address()
             && self.fingerprint == transport.fingerprint
             && self.special.as_ref() == special
@@ -164,7 +205,8 @@ impl Pool {
     #[must_use]
     pub fn new(keepalive: Keepalive) -> Self {
         let idle = Idle::new(keepalive.connections, keepalive.timeout);
-        Self(Arc::new(Inner { keepalive, kept: Mutex::new(Kept { idle, keeper: None, waker: None }) }))
+        let kept = Mutex::new(Kept { idle, keeper: None, waker: None });
+        Self(Arc::new(Inner { keepalive, kept, sharing: Mutex::default() }))
     }
 
     /// How it keeps connections.
@@ -208,23 +250,31 @@ impl Pool {
         special: Option<&Arc<Special>>,
     ) -> Result<Lease, Error> {
         let socket = connect(peer, transport, special.map(|special| &**special)).await?;
+        let connection = Connection::open(socket, transport.fingerprint, self.forgetting()).await?;
+        let key = Arc::new(Key::new(peer, transport, special));
+        Ok(Lease::new(connection, key, clock::now(), 0, Arc::downgrade(&self.0)))
+    }
+
+    /// What makes the pool forget the connections that have ended.
+    pub(crate) fn forgetting(&self) -> impl FnOnce() + Send + use<> {
         let pool = Arc::downgrade(&self.0);
-        let closed = {
-            let pool = Weak::clone(&pool);
-            move || {
-                if let Some(pool) = pool.upgrade() {
-                    pool.kept.lock().idle.forget(|lease| lease.connection.has_ended());
-                }
+        move || {
+            if let Some(pool) = pool.upgrade() {
+                pool.kept.lock().idle.forget(|lease| lease.connection.has_ended());
             }
-        };
-        let connection = Connection::open(socket, transport.fingerprint, closed).await?;
-        Ok(Lease(Box::new(Leased {
-            connection,
-            key: Arc::new(Key::new(peer, transport, special)),
-            opened: clock::now(),
-            requests: 0,
-            pool,
-        })))
+        }
+    }
+
+    pub(crate) fn sharing(&self) -> MutexGuard<'_, Sharing> {
+        self.0.sharing.lock()
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn of(weak: &Weak<Inner>) -> Option<Self> {
+        weak.upgrade().map(Self)
     }
 }
 
@@ -243,6 +293,21 @@ impl DerefMut for Lease {
 }
 
 impl Lease {
+    pub(crate) fn new(
+        connection: Connection,
+        key: Arc<Key>,
+        opened: Instant,
+        requests: u64,
+        pool: Weak<Inner>,
+    ) -> Self {
+        Self(Box::new(Leased { connection, key, opened, requests, pool }))
+    }
+
+    /// The connection, and how many requests it has had.
+    pub(crate) fn into_connection(self) -> (Connection, u64) {
+        (self.0.connection, self.0.requests)
+    }
+
     /// One more request is sent on it.
     pub(crate) fn begin(&mut self) {
         self.requests += 1;
@@ -250,13 +315,13 @@ impl Lease {
 
     /// Keeps the connection for the next request, if the pool wants it.
     pub(crate) fn give_back(self) {
+        if matches!(&self.connection, Connection::Http2(slot) if !slot.is_parked()) {
+            return; // it goes back by itself, when the last request on it is over
+        }
         let Some(pool) = self.pool.upgrade() else { return };
         let now = clock::now();
         let limits = &pool.keepalive;
-        let worn = self.requests >= limits.requests.get()
-            || now.saturating_duration_since(self.opened) >= limits.time
-            || limits.timeout.is_zero();
-        if worn {
+        if limits.wears(self.requests, self.opened, now) || limits.timeout.is_zero() {
             return;
         }
         let mut kept = pool.kept.lock();

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::BoxError;
 use crate::connect::Socket;
+use crate::{BoxError, HttpVersion};
 
 /// A secured connection.
 pub trait Secured: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {
@@ -97,6 +97,9 @@ pub struct Party<'a> {
     pub name: &'a str,
     /// As whom we connect, if the request says so: [`ClientIdentity`].
     pub identity: Option<&'a Arc<str>>,
+    /// What will be spoken over it, if that is not HTTP/1: `h2`, to be asked for (ALPN). A peer that does not know how to be
+    /// asked may speak it all the same.
+    pub protocol: Option<&'static str>,
 }
 
 /// A request extension: what the peer of a secured connection should be called. Connections with different names are never
@@ -118,8 +121,9 @@ pub(crate) struct Security {
 }
 
 impl Security {
-    pub(crate) fn party(&self) -> Party<'_> {
-        Party { name: &self.name, identity: self.identity.as_ref() }
+    pub(crate) fn party(&self, version: HttpVersion) -> Party<'_> {
+        let protocol = (version == HttpVersion::Http2).then_some("h2");
+        Party { name: &self.name, identity: self.identity.as_ref(), protocol }
     }
 }
 

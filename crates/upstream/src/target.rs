@@ -4,13 +4,14 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Extensions, Method, Uri};
 
-use crate::{Engine, Error};
+use crate::Error;
+use crate::transport::Protocol;
 
 /// The exact request-target to send: origin-form (`/path?query`), or `*`. A request extension that
 /// [`Client`](crate::Client) reads; without it the path and query of the request's own URI are sent.
 ///
 /// It goes out byte for byte, but what would break the request line, blanks and controls, is percent-encoded.
-/// [`Engine::Hyper`] writes an [`http::Uri`], which refuses a few more bytes that servers and clients do use (`<`, `>`, bytes
+/// HTTP/2 and [`Engine::Hyper`](crate::Engine::Hyper) take an [`http::Uri`], which refuses a few more bytes that servers and clients do use (`<`, `>`, bytes
 /// that are not UTF-8, `"` in a query, …) and cuts the target at a `#`: these are percent-encoded too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target(pub Bytes);
@@ -32,15 +33,15 @@ impl Target {
         }
     }
 
-    /// The URI that `engine` is to have in the request; where that cannot say it, the own engine finds it in the extensions.
-    pub(crate) fn place(self, engine: Engine, extensions: &mut Extensions) -> Result<Uri, Error> {
+    /// The URI that is to be in the request; where that cannot say it, the own engine of HTTP/1 finds it in the extensions.
+    pub(crate) fn place(self, protocol: Protocol, extensions: &mut Extensions) -> Result<Uri, Error> {
         if self.0.first() != Some(&b'/') && &*self.0 != b"*" {
             return Err(Error::InvalidTarget);
         }
         let length = self.0.len();
         match PathAndQuery::from_maybe_shared(self.0.clone()) {
             Ok(path) if path.as_str().len() == length => Ok(path.into()),
-            _ if engine == Engine::H1 => {
+            _ if protocol == Protocol::H1 => {
                 // A method that any of the two forms may have: nobody looks at it.
                 let exact = propylon_h1::Target::new(&Method::OPTIONS, one_word(self.0));
                 extensions.insert(exact.ok_or(Error::InvalidTarget)?);
@@ -72,7 +73,7 @@ fn push_encoded(byte: u8, out: &mut Vec<u8>) {
     out.extend([b'%', digit(byte >> 4), digit(byte & 15)]);
 }
 
-/// hyper's slow path: asks the URI type itself about every byte.
+/// The slow path of hyper and of HTTP/2: asks the URI type itself about every byte.
 fn encode(target: &[u8]) -> Bytes {
     let utf8 = std::str::from_utf8(target).is_ok();
     let mut query = false;
@@ -99,16 +100,20 @@ mod tests {
     use super::*;
 
     /// What the engine writes.
-    fn placed(target: &[u8], engine: Engine) -> Result<Bytes, Error> {
+    fn placed(target: &[u8], protocol: Protocol) -> Result<Bytes, Error> {
         let mut extensions = Extensions::new();
-        let uri = Target(Bytes::copy_from_slice(target)).place(engine, &mut extensions)?;
+        let uri = Target(Bytes::copy_from_slice(target)).place(protocol, &mut extensions)?;
         let exact = extensions.get().map(|exact: &propylon_h1::Target| exact.as_bytes().clone());
         Ok(exact.unwrap_or_else(|| uri.to_string().into()))
     }
 
     fn check(target: &[u8], expected: &str, exact: &[u8]) {
-        for (engine, expected) in [(Engine::Hyper, expected.as_bytes()), (Engine::H1, exact)] {
-            assert_eq!(placed(target, engine).unwrap(), expected, "{engine:?} {}", target.escape_ascii());
+        for (protocol, expected) in [
+            (Protocol::Hyper, expected.as_bytes()),
+            (Protocol::Http2, expected.as_bytes()),
+            (Protocol::H1, exact),
+        ] {
+            assert_eq!(placed(target, protocol).unwrap(), expected, "{protocol:?} {}", target.escape_ascii());
         }
     }
 
@@ -143,8 +148,8 @@ mod tests {
     #[test]
     fn only_origin_form_and_asterisk() {
         for target in ["", "foo", "http://h/", "h:443", "?a", "**"] {
-            for engine in [Engine::H1, Engine::Hyper] {
-                let placed = placed(target.as_bytes(), engine);
+            for protocol in [Protocol::H1, Protocol::Hyper, Protocol::Http2] {
+                let placed = placed(target.as_bytes(), protocol);
                 assert!(matches!(placed, Err(Error::InvalidTarget)), "{target}");
             }
         }

@@ -7,7 +7,7 @@ use propylon_h1::Marks;
 
 use crate::secure::Secure;
 
-/// The version of HTTP/1 that requests go out with (nginx: `proxy_http_version`).
+/// The version of HTTP that requests go out with (nginx: `proxy_http_version`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HttpVersion {
     /// HTTP/1.0: `Connection: close` unless the request has a `Connection`, no kept connections, no chunked request body.
@@ -15,6 +15,9 @@ pub enum HttpVersion {
     /// HTTP/1.1.
     #[default]
     Http11,
+    /// HTTP/2: many requests share a connection. The peer is known to speak it; over a [`Secure`] it is asked for it
+    /// ([`Party::protocol`](crate::Party::protocol)).
+    Http2,
 }
 
 /// What speaks HTTP/1 on the connections.
@@ -43,18 +46,27 @@ pub struct Transport {
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
     pub(crate) without: Marks,
+    engine: Engine,
     pub(crate) fingerprint: Fingerprint,
 }
 
 /// The settings that a connection keeps for life: only requests with the same may share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Fingerprint {
-    pub(crate) engine: Engine,
+    pub(crate) protocol: Protocol,
     pub(crate) socket_keepalive: bool,
     pub(crate) max_head: usize,
     /// Not larger than they need be: this is part of what a pool looks for.
     pub(crate) max_fields: u32,
     pub(crate) read_buffer: u32,
+}
+
+/// What is spoken, and by what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    H1,
+    Hyper,
+    Http2,
 }
 
 /// What hyper parses without a heap allocation.
@@ -70,8 +82,9 @@ impl Transport {
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
             without: Marks::NONE,
+            engine: Engine::H1,
             fingerprint: Fingerprint {
-                engine: Engine::H1,
+                protocol: Protocol::H1,
                 socket_keepalive: false,
                 max_head: 64 * 1024,
                 max_fields: DEFAULT_MAX_FIELDS,
@@ -96,11 +109,11 @@ impl Transport {
         self
     }
 
-    /// What speaks HTTP/1. Default [`Engine::H1`].
+    /// What speaks HTTP/1; HTTP/2 has one engine. Default [`Engine::H1`].
     #[must_use]
     pub fn engine(mut self, engine: Engine) -> Self {
-        self.fingerprint.engine = engine;
-        self
+        self.engine = engine;
+        self.agree()
     }
 
     /// How long making a connection may take. Default 60 s (nginx: `proxy_connect_timeout`).
@@ -114,7 +127,7 @@ impl Transport {
     #[must_use]
     pub fn http_version(mut self, version: HttpVersion) -> Self {
         self.http_version = version;
-        self
+        self.agree()
     }
 
     /// Fields that are not even put into a response, for nobody behind this looks at them: a proxy that does not pass on `Date` and
@@ -154,6 +167,15 @@ impl Transport {
     #[must_use]
     pub fn max_fields(mut self, fields: usize) -> Self {
         self.fingerprint.max_fields = u32::try_from(fields).unwrap_or(u32::MAX);
+        self
+    }
+
+    fn agree(mut self) -> Self {
+        self.fingerprint.protocol = match (self.http_version, self.engine) {
+            (HttpVersion::Http2, _) => Protocol::Http2,
+            (_, Engine::H1) => Protocol::H1,
+            (_, Engine::Hyper) => Protocol::Hyper,
+        };
         self
     }
 }

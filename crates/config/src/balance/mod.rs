@@ -4,6 +4,7 @@ mod health;
 mod sticky;
 mod tables;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Upstream {
     pub keepalive_time: Duration,
     /// How long a connection may be idle.
     pub keepalive_timeout: Duration,
+    /// Requests under way on one connection at once, with HTTP/2.
+    pub max_streams: NonZeroU32,
     /// Where it is written.
     pub span: Span,
 }
@@ -218,6 +221,11 @@ fn group(
         keepalive_requests: scope.integer("keepalive_requests").unwrap_or_default(),
         keepalive_time: scope.duration("keepalive_time"),
         keepalive_timeout: scope.duration("keepalive_timeout"),
+        max_streams: scope
+            .integer("max_streams")
+            .and_then(|streams| u32::try_from(streams).ok())
+            .and_then(NonZeroU32::new)
+            .unwrap_or(NonZeroU32::MIN),
         servers: servers?,
         span,
     };

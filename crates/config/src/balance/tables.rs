@@ -243,6 +243,14 @@ pub(super) const UPSTREAM: Table = Table {
             nginx: "keepalive_timeout",
             doc: "How long a connection may be idle.",
         },
+        Key {
+            name: "max_streams",
+            kind: Kind::Integer { min: 1, max: 10_000 },
+            need: Need::Default("100"),
+            nginx: "",
+            doc: "Requests that are under way on one connection at once, with `http_version = \"2\"`, if the server takes as many; \
+                  each may have 64k of its response wait in memory. With `keepalive = 0` each has a connection of its own.",
+        },
     ],
     unbuilt: &["state", "ntlm"],
 };

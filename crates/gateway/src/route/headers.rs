@@ -1,8 +1,10 @@
 //! `headers`: configuration to layers.
 
-use http::header::{CONNECTION, DATE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, SERVER, UPGRADE};
+use http::header::{
+    CONNECTION, DATE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, SERVER, TE, UPGRADE,
+};
 use http::{request, response};
-use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template};
+use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template, UpstreamVersion};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_h1::Marks;
 use propylon_headers::{
@@ -30,6 +32,12 @@ pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> Request
     } else {
         layer.set_all(headers.set.iter().map(request_field))
     };
+    let http2 = settings.upstream.http_version == UpstreamVersion::Http2;
+    let layer = if http2 && headers.set.iter().all(|field| field.name != TE) {
+        layer.set(Field::computed(TE, trailers))
+    } else {
+        layer
+    };
     match headers.forwarded {
         Forwarded::Off => layer,
         Forwarded::Append => layer.set(Field::computed(FORWARDED, |parts: &request::Parts| {
@@ -39,6 +47,15 @@ pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> Request
             append_forwarded(&HeaderMap::new(), &element(parts)?).ok()
         })),
     }
+}
+
+/// What HTTP/2 leaves of `TE`: whether the client takes trailers, which gRPC asks for.
+fn trailers(parts: &request::Parts) -> Option<HeaderValue> {
+    let trailers = |value: &HeaderValue| {
+        let mut codings = value.as_bytes().split(|&byte| byte == b',');
+        codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    };
+    parts.headers.get_all(TE).iter().any(trailers).then(|| HeaderValue::from_static("trailers"))
 }
 
 /// The layer that writes the head of the response to the client.

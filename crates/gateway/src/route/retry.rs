@@ -55,7 +55,9 @@ pub(crate) fn failure<B>(result: Result<&Response<B>, &BoxError>) -> Option<Fail
         Upstream::Connect { .. }
         | Upstream::Secure { .. }
         | Upstream::Closed { .. }
-        | Upstream::Io { .. } => Condition::Error,
+        | Upstream::Io { .. }
+        | Upstream::Rejected { .. }
+        | Upstream::GoneAway { .. } => Condition::Error,
         // The request is at fault, or the client.
         _ => return None,
     };

@@ -21,17 +21,22 @@ pub(crate) type Security = Arc<dyn Secure>;
 pub(super) struct Tls {
     /// `None`: its files are no good.
     connector: ArcSwapOption<Connector>,
+    /// The same, asking for HTTP/2.
+    http2: ArcSwapOption<Connector>,
     /// Why they are not.
     problem: Mutex<String>,
     password_file: Option<PathBuf>,
     /// With certificates whose names have variables.
-    late: Arc<Kept<Arc<str>, Connector>>,
+    late: Arc<Kept<(Arc<str>, bool), Connector>>,
 }
 
 /// Our own files are no good: no peer is to blame.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} while SSL handshaking to upstream")]
 pub(crate) struct Unusable(String);
+
+/// The name of HTTP/2 (ALPN).
+const HTTP2: &str = "h2";
 
 /// Between the names of a certificate and its key.
 const BETWEEN: char = '\0';
@@ -46,6 +51,7 @@ impl Tls {
     pub(super) fn new(tls: &UpstreamTls) -> Self {
         Self {
             connector: ArcSwapOption::empty(),
+            http2: ArcSwapOption::empty(),
             problem: Mutex::default(),
             password_file: tls.password_file.clone(),
             late: Arc::new(Kept::new(tls.certificate_cache)),
@@ -56,6 +62,7 @@ impl Tls {
     pub(super) fn read(&self, tls: &UpstreamTls) -> Result<(), BuildError> {
         match connector(tls) {
             Ok(connector) => {
+                self.http2.store(Some(Arc::new(connector.with_alpn([HTTP2]))));
                 self.connector.store(Some(Arc::new(connector)));
                 self.late.clear();
                 Ok(())
@@ -68,12 +75,17 @@ impl Tls {
     }
 
     /// A connector that shows the certificate of these names.
-    async fn showing(&self, names: &Arc<str>, plain: Arc<Connector>) -> Result<Connector, BoxError> {
-        if let Some(known) = self.late.get(names, Instant::now()) {
+    async fn showing(
+        &self,
+        names: &Arc<str>,
+        http2: bool,
+        plain: Arc<Connector>,
+    ) -> Result<Connector, BoxError> {
+        let (late, names) = (Arc::clone(&self.late), (Arc::clone(names), http2));
+        if let Some(known) = late.get(&names, Instant::now()) {
             return Ok(known);
         }
-        let (late, names) = (Arc::clone(&self.late), Arc::clone(names));
-        let identity = identity(&names, self.password_file.as_ref());
+        let identity = identity(&names.0, self.password_file.as_ref());
         let read = tokio::task::spawn_blocking(move || {
             let files = identity.iter().flat_map(Identity::files).map(PathBuf::from).collect();
             let make = || plain.with_identity(identity.as_ref());
@@ -146,11 +158,15 @@ impl Secure for Tls {
     fn handshake<'a>(&'a self, socket: Socket, party: Party<'a>) -> Handshake<'a> {
         Box::pin(async move {
             // Nothing is sent without the security that was asked for.
-            let Some(connector) = self.connector.load_full() else {
+            let http2 = party.protocol == Some(HTTP2);
+            let connector = if http2 { self.http2.load_full() } else { self.connector.load_full() };
+            let Some(connector) = connector else {
                 return Err(Unusable(self.problem.lock().clone()).into());
             };
             let stream = match party.identity {
-                Some(names) => self.showing(names, connector).await?.connect(socket, party.name).await?,
+                Some(names) => {
+                    self.showing(names, http2, connector).await?.connect(socket, party.name).await?
+                }
                 None => connector.connect(socket, party.name).await?,
             };
             Ok(secured(stream, |stream| stream.get_ref().0))

@@ -129,9 +129,6 @@ fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn version(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let version = args::one_of(directive, 0, &["1.0", "1.1", "2"])?;
-    if version == "2" {
-        return refuse("HTTP/2 to upstreams is not built yet");
-    }
     let value = Value::text(version).at(directive.place_of(0));
     convert.set(Target::Here, &["upstream", "http_version"], value, &directive.place);
     Ok(Done::AsWritten)
