@@ -31,6 +31,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("retry", &[]),
     ("balance", &[]),
     ("error-page", &[]),
+    ("charset", &[]),
     ("compression", &[]),
     ("files", &[]),
     ("tunnel", &[]),

@@ -7,6 +7,7 @@ use propylon_vars::Definitions;
 use toml::de::DeTable;
 
 use crate::balance::{self, Upstream};
+use crate::charset::{self, CharsetMap};
 use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
 use crate::group_names;
@@ -49,6 +50,8 @@ pub struct Config {
     pub formats: IndexMap<Box<str>, Arc<LogFormat>>,
     /// Who is asked for the addresses of names.
     pub resolver: Resolver,
+    /// How to recode between charsets.
+    pub charset_maps: Vec<CharsetMap>,
     /// The groups of servers by name.
     pub upstreams: IndexMap<Box<str>, Arc<Upstream>>,
     /// Each distinct address that any server listens at, in the order of the file.
@@ -99,6 +102,7 @@ pub(crate) static TABLE: Table = Table {
                 "Variables with one of several values for each client, by name.",
             )
         },
+        Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "How to recode between charsets.") },
         Key {
             nginx: "resolver",
             ..top("resolver", resolver::KIND, "Who is asked for the addresses of names; false: nobody.")
@@ -220,6 +224,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let names = group_names::find(cx, root);
     map::read(cx, [table("map"), table("geo"), table("split_clients")], names);
     log_format::read(cx, table("log_format"));
+    charset::read_maps(cx, root);
     let resolver = resolver::of_file(cx, root);
     balance::read(cx, table("upstream"));
     balance::check_resolver(cx, &resolver);
@@ -247,6 +252,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         process,
         resolver,
         definitions: cx.definitions.clone(),
+        charset_maps: std::mem::take(&mut cx.charset_maps),
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),
         listeners,

@@ -59,6 +59,7 @@ mod access_log;
 mod address;
 mod balance;
 mod buffer;
+mod charset;
 mod compression;
 mod condition;
 mod config;
@@ -113,6 +114,7 @@ pub use crate::balance::{
     StickyLearn, Upstream, UpstreamServer, ValueMatch,
 };
 pub use crate::buffer::Buffers;
+pub use crate::charset::{Charset, CharsetMap, CharsetValues};
 pub use crate::compression::{Coding, Compression};
 pub use crate::condition::{Condition, Test};
 pub use crate::config::{Config, Loaded, load, parse, read};

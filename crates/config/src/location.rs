@@ -112,6 +112,7 @@ pub(crate) static TABLE: Table = Table {
         settings::TIMEOUT,
         settings::LIMIT,
         settings::BUFFER,
+        settings::CHARSET,
         settings::COMPRESSION,
         settings::COOKIE,
         settings::REDIRECT,

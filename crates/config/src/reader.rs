@@ -11,6 +11,7 @@ use propylon_vars::{Definitions, Template, TemplateError};
 use toml::de::{DeTable, DeValue};
 
 use crate::balance::Upstream;
+use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
 use crate::key::{Need, Table};
 use crate::log_format::LogFormat;
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) definitions: Definitions,
     pub(crate) formats: IndexMap<Box<str>, Arc<LogFormat>>,
     pub(crate) upstreams: IndexMap<Box<str>, Arc<Upstream>>,
+    pub(crate) charset_maps: Vec<CharsetMap>,
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
@@ -43,6 +45,7 @@ impl Context {
             definitions: Definitions::default(),
             formats: IndexMap::new(),
             upstreams: IndexMap::new(),
+            charset_maps: Vec::new(),
             broken: Vec::new(),
             templates: HashMap::new(),
         }

@@ -85,6 +85,7 @@ macro_rules! both_levels {
             settings::TIMEOUT,
             settings::LIMIT,
             settings::BUFFER,
+            settings::CHARSET,
             settings::COMPRESSION,
             settings::COOKIE,
             settings::REDIRECT,

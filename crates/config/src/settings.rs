@@ -3,6 +3,7 @@
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
 use crate::buffer::{self, Buffers};
+use crate::charset::{self, Charset};
 use crate::compression::{self, Compression};
 use crate::cookie::{self, Cookies};
 use crate::effective::Effective;
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limit: Limit,
     /// The table `buffer`.
     pub buffer: Buffers,
+    /// The table `charset`.
+    pub charset: Charset,
     /// The table `compression`.
     pub compression: Compression,
     /// The table `cookie`.
@@ -87,6 +90,8 @@ impl Settings {
         let limit = Limit::read(&mut { limit });
         let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
         let buffer = Buffers::read(&mut { buffer });
+        let charset = Scope::inherited(cx, &charset::TABLE, below(levels, "charset"), found);
+        let charset = Charset::read(&mut { charset });
         let compression = Scope::inherited(cx, &compression::TABLE, below(levels, "compression"), found);
         let compression = Compression::read(&mut { compression });
         let cookie = Scope::inherited(cx, &cookie::TABLE, below(levels, "cookie"), found);
@@ -111,6 +116,7 @@ impl Settings {
             timeout,
             limit,
             buffer,
+            charset,
             compression,
             cookie,
             redirect,
@@ -166,6 +172,8 @@ pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "
 pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
 pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+pub(crate) const CHARSET: Key =
+    table("charset", Kind::Table(&charset::TABLE), "Which charset responses name.");
 pub(crate) const COMPRESSION: Key =
     table("compression", Kind::Table(&compression::TABLE), "Which responses are compressed, and how.");
 pub(crate) const COOKIE: Key =

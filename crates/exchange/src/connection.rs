@@ -33,6 +33,8 @@ pub struct Tls {
     pub server_name: Option<Box<str>>,
     /// Whether the session was resumed (`$ssl_session_reused`).
     pub resumed: bool,
+    /// A name of the session (`$ssl_session_id`).
+    pub session_id: Option<[u8; 32]>,
     /// The ciphers that the client offered (`$ssl_ciphers`).
     pub offered_ciphers: Box<str>,
     /// The groups that the client offered (`$ssl_curves`).

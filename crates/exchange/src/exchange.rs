@@ -54,6 +54,7 @@ struct Late {
     upstream_trailers: Option<HeaderMap>,
     sent_trailers: Option<HeaderMap>,
     answering: Option<StatusCode>,
+    answering_fields: Option<HeaderMap>,
     sent: Option<SentHead>,
 }
 
@@ -355,6 +356,14 @@ impl Exchange {
         self.0.late.lock().answering
     }
 
+    /// The response has these fields as things stand, for whoever looks at what is
+    /// [sent](Self::with_sent_headers): recorded if they are to be [kept](Keep::SENT_HEAD).
+    pub fn answering_fields(&self, headers: &HeaderMap) {
+        if self.keeps(Keep::SENT_HEAD) {
+            self.0.late.lock().answering_fields = Some(headers.clone());
+        }
+    }
+
     /// The client is being sent this head.
     pub fn responded(&self, status: StatusCode, headers: &HeaderMap) {
         let headers = self.keeps(Keep::SENT_HEAD).then(|| headers.clone());
@@ -367,10 +376,16 @@ impl Exchange {
         self.0.late.lock().sent.as_ref().map(|sent| sent.status)
     }
 
-    /// Looks at the fields sent to the client, if they were and were [kept](Keep::SENT_HEAD). `read` must not call back
+    /// Looks at the fields sent to the client, or before that at those that it is to be sent [as things
+    /// stand](Self::answering_fields), if they were [kept](Keep::SENT_HEAD). `read` must not call back
     /// into the exchange.
     pub fn with_sent_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
-        self.0.late.lock().sent.as_ref().and_then(|sent| sent.headers.as_ref()).map(read)
+        let late = self.0.late.lock();
+        match &late.sent {
+            Some(sent) => sent.headers.as_ref(),
+            None => late.answering_fields.as_ref(),
+        }
+        .map(read)
     }
 
     /// The client is being sent these trailers.

@@ -77,6 +77,7 @@ fn facts(handshake: Handshake) -> Tls {
         alpn: handshake.alpn,
         server_name: handshake.server_name,
         resumed: handshake.resumed,
+        session_id: handshake.session_id,
         offered_ciphers: handshake.offered_ciphers,
         offered_curves: handshake.offered_curves,
         client: client.map(|client| {

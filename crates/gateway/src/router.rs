@@ -177,6 +177,7 @@ impl Server {
         // `.example.com` is called `example.com`, as in nginx.
         let name: Arc<str> = name.strip_prefix('.').unwrap_or(name).into();
         let site = route::Site {
+            charset_maps: route::charset_maps(&upstreams.config.charset_maps),
             face: Face::new(&server.settings),
             types: route::types(&server.settings.files),
             settings: server.settings.clone(),

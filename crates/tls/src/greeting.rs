@@ -24,6 +24,9 @@ const UNRECOGNIZED_NAME: u8 = 112;
 /// The alert of a server that has troubles of its own.
 const INTERNAL_ERROR: u8 = 80;
 
+/// What the names of sessions are derived with.
+const SESSION_LABEL: &[u8] = b"EXPERIMENTAL propylon session";
+
 /// What a handshake brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +43,8 @@ pub struct Handshake {
     pub server_name: Option<Box<str>>,
     /// Whether the session was resumed (nginx: `$ssl_session_reused`).
     pub resumed: bool,
+    /// A name of the session that both ends can make (RFC 5705), and nobody else (nginx: `$ssl_session_id`).
+    pub session_id: Option<[u8; 32]>,
     /// The ciphers that the client offered, with colons between (nginx: `$ssl_ciphers`).
     pub offered_ciphers: Box<str>,
     /// The groups that the client offered, with colons between (nginx: `$ssl_curves`).
@@ -89,6 +94,7 @@ where
             curve: group.map_or(Cow::Borrowed(""), |group| cipher::curve_name(group.name())),
             alpn: connection.alpn_protocol().map(Into::into),
             server_name: connection.server_name().map(Into::into),
+            session_id: connection.export_keying_material([0; 32], SESSION_LABEL, None).ok(),
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             offered_ciphers,
             offered_curves,

@@ -28,6 +28,7 @@ pub(crate) enum BuiltIn {
     Upstream(Column),
     UpstreamLastAddr,
     UpstreamCacheStatus,
+    ContentType,
     Args,
     IsArgs,
     Uri,
@@ -71,7 +72,6 @@ pub(crate) enum Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Text {
     ContentLength,
-    ContentType,
     Host,
     Https,
     RequestCompletion,
@@ -110,6 +110,7 @@ impl BuiltIn {
             }
             // There is no cache yet: no response came through one.
             Self::UpstreamCacheStatus => return false,
+            Self::ContentType => return content_type(exchange, out),
             Self::Args => return fact(exchange, out, |facts| facts.args.as_ref()),
             Self::Uri => return fact(exchange, out, |facts| facts.uri.as_ref()),
             Self::IsArgs => {
@@ -192,7 +193,6 @@ impl Text {
         let server_name = || exchange.server_name().map_or(&b""[..], |name| name.as_bytes());
         match self {
             Self::ContentLength => field(&CONTENT_LENGTH),
-            Self::ContentType => field(&CONTENT_TYPE),
             Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
             Self::Https => Some(if exchange.connection().tls.is_some() { b"on" } else { b"" }),
             Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
@@ -222,6 +222,20 @@ impl Wire {
             Self::ServerPort => out.port(exchange.connection().local.port()),
         }
     }
+}
+
+/// Several lines are joined, as those of any field.
+fn content_type(exchange: &Exchange, out: &mut Out<'_>) -> bool {
+    let Some(head) = exchange.head() else { return false };
+    let mut any = false;
+    for value in head.headers.values(&CONTENT_TYPE) {
+        if any {
+            out.text(b", ");
+        }
+        out.text(value);
+        any = true;
+    }
+    any
 }
 
 fn fact(exchange: &Exchange, out: &mut Out<'_>, fact: impl FnOnce(&state::Facts) -> Option<&Bytes>) -> bool {

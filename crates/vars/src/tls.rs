@@ -13,6 +13,7 @@ pub(crate) enum Tls {
     Curve,
     Alpn,
     ServerName,
+    SessionId,
     SessionReused,
     OfferedCiphers,
     OfferedCurves,
@@ -49,6 +50,13 @@ impl Tls {
             Self::Curve => tls.curve.as_bytes(),
             Self::Alpn => tls.alpn.as_deref().unwrap_or_default(),
             Self::ServerName => tls.server_name.as_deref().unwrap_or_default().as_bytes(),
+            Self::SessionId => {
+                let Some(id) = &tls.session_id else { return false };
+                id.iter().flat_map(|byte| [byte >> 4, byte & 15]).for_each(|nibble| {
+                    out.text(&[b"0123456789abcdef".get(usize::from(nibble)).copied().unwrap_or_default()]);
+                });
+                return true;
+            }
             Self::SessionReused if tls.resumed => b"r",
             Self::SessionReused => b".",
             Self::OfferedCiphers => tls.offered_ciphers.as_bytes(),

@@ -25,9 +25,9 @@ fn faults_of_templates() {
         "a built-in variable, or the name of a map",
     );
     check(
-        "$ssl_session_id",
-        0..15,
-        "`$ssl_session_id` cannot be had in propylon: the TLS library does not tell",
+        "$ssl_client_sigalg",
+        0..18,
+        "`$ssl_client_sigalg` cannot be had in propylon: the TLS library does not tell",
         "a variable that this version has",
     );
     check(

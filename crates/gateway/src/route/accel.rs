@@ -31,19 +31,23 @@ const KEPT: [HeaderName; 6] =
 
 /// The layer; it lets everything pass where the order is ignored.
 pub(crate) fn layer(settings: &Settings) -> AccelLayer {
-    AccelLayer { obeys: !settings.headers.ignore.contains(&X_ACCEL_REDIRECT) }
+    AccelLayer {
+        obeys: !settings.headers.ignore.contains(&X_ACCEL_REDIRECT),
+        charset: super::charset::obeys(settings),
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AccelLayer {
     obeys: bool,
+    charset: bool,
 }
 
 impl<S> Layer<S> for AccelLayer {
     type Service = Accel<S>;
 
     fn layer(&self, inner: S) -> Accel<S> {
-        Accel { inner, obeys: self.obeys }
+        Accel { inner, obeys: self.obeys, charset: self.charset }
     }
 }
 
@@ -51,6 +55,7 @@ impl<S> Layer<S> for AccelLayer {
 pub(crate) struct Accel<S> {
     inner: S,
     obeys: bool,
+    charset: bool,
 }
 
 impl<S> Service<Request<Body>> for Accel<S>
@@ -66,7 +71,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        AccelFuture { inner: self.inner.call(request), obeys: self.obeys }
+        AccelFuture { inner: self.inner.call(request), obeys: self.obeys, charset: self.charset }
     }
 }
 
@@ -75,6 +80,7 @@ pin_project_lite::pin_project! {
         #[pin]
         inner: F,
         obeys: bool,
+        charset: bool,
     }
 }
 
@@ -92,7 +98,13 @@ where
             Some(order) if *this.obeys && response.status() != StatusCode::SWITCHING_PROTOCOLS => {
                 obey(&Bytes::copy_from_slice(order.as_bytes()), response.headers())
             }
-            _ => Ok(response.map(upstreams::body)),
+            _ => {
+                let mut response = response.map(upstreams::body);
+                if *this.charset {
+                    super::charset::note(&mut response);
+                }
+                Ok(response)
+            }
         })
     }
 }

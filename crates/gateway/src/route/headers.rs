@@ -178,7 +178,13 @@ fn response_field(field: &SetHeader) -> Field<response::Parts> {
         Some(value) => Value::fixed(value),
         None => {
             let template = template.clone();
-            Value::computed(move |parts: &response::Parts| eval(&template, &parts.extensions))
+            let looks = template.needs().has(Keep::SENT_HEAD);
+            Value::computed(move |parts: &response::Parts| {
+                if looks && let Some(exchange) = parts.extensions.get::<Exchange>() {
+                    exchange.answering_fields(&parts.headers);
+                }
+                eval(&template, &parts.extensions)
+            })
         }
     });
     Field::list(field.name.clone(), values)

@@ -6,6 +6,7 @@ mod access_log;
 mod balance;
 mod buffer;
 mod carry;
+mod charset;
 mod compression;
 mod cookie;
 mod error_page;
@@ -44,6 +45,7 @@ pub(crate) use accel::Unsafe;
 pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::read_bytes;
+pub(crate) use charset::maps as charset_maps;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use proxy::Error as TargetError;
@@ -59,6 +61,8 @@ pub(crate) struct Site {
     pub(crate) face: Face,
     /// The types of files, and the settings that they are made of.
     pub(crate) types: Types,
+    /// How to recode between charsets.
+    pub(crate) charset_maps: Arc<[propylon_charset::Map]>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) redirects: Redirects,
     /// The server's first name.
@@ -196,6 +200,7 @@ where
         keep: logs
             .needs()
             .and(headers::needs(settings))
+            .and(charset::needs(settings))
             .and(proxy::needs(settings))
             .and(trailers::needs(settings)),
         logs,
@@ -222,6 +227,7 @@ where
     };
     let route = route.layer_opt(spelling::layer(settings)); // the names of what was added
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
+    let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
     let route = route.layer_opt(compression::layer(settings)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced
 }
@@ -233,6 +239,7 @@ impl Site {
         let same = ours.types == theirs.types && ours.default_type == theirs.default_type;
         Self {
             face: Face::new(settings),
+            charset_maps: self.charset_maps.clone(),
             types: if same { self.types.clone() } else { types(theirs) },
             settings: settings.clone(),
             redirects: Redirects::new(settings, &self.name),

@@ -88,16 +88,17 @@ impl Fields {
     }
 
     pub(super) fn apply(&self, parts: &mut Parts) {
+        self.clean(parts.status, &mut parts.headers);
         let mut ready = Ready::new();
+        // Each sees those before it, and what else the client gets.
         for added in self.added_to(parts.status) {
             added.field.evaluate(parts, &mut ready);
-        }
-        self.clean(parts.status, &mut parts.headers);
-        for added in self.added_to(parts.status).filter(|added| added.replaces) {
-            parts.headers.remove(added.field.name());
-        }
-        for (name, value) in ready {
-            parts.headers.append(name, value);
+            if added.replaces {
+                parts.headers.remove(added.field.name());
+            }
+            for (name, value) in ready.drain(..) {
+                parts.headers.append(name, value);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod charset;
 mod compression;
 mod files;
 mod geo;
@@ -32,6 +33,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("Header fields", headers::ROWS),
+    ("Charsets", charset::ROWS),
     ("Compression", compression::ROWS),
     ("Redirects and cookies of upstreams", rewriting::ROWS),
     ("Upstreams", upstream::ROWS),

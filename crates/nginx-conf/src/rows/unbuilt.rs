@@ -1,7 +1,7 @@
 //! Modules of nginx that are not built, now or ever.
 
 use crate::context::Contexts;
-use crate::row::{ANY, Args, BLOCK_TWO, NONE, Row};
+use crate::row::{ANY, NONE, Row};
 
 const HTTP: Contexts = Contexts::HTTP;
 const LOCATION: Contexts = Contexts::LOCATION;
@@ -77,12 +77,11 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, nothing, COMPRESSION: "gunzip" "gunzip_buffers" "brotli"
         "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
-    ALL, ANY, refused, BODY: "ssi" "sub_filter" "charset";
+    ALL, ANY, refused, BODY: "ssi" "sub_filter";
     LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
         "ssi_value_length" "sub_filter_last_modified" "sub_filter_once" "sub_filter_types" "add_before_body"
-        "add_after_body" "addition_types" "source_charset" "override_charset" "charset_types" "xslt_stylesheet"
+        "add_after_body" "addition_types" "xslt_stylesheet"
         "image_filter" "early_hints";
-    HTTP, CHARSET_MAP, refused, BODY: "charset_map";
     LEVELS, ANY, refused, REQUEST: "auth_request" "auth_request_set" "mirror" "mirror_request_body";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
@@ -95,4 +94,3 @@ pub(crate) const ROWS: &[Row] = rows! {
 };
 
 const INNER: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
-const CHARSET_MAP: Args = BLOCK_TWO;
