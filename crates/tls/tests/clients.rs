@@ -288,6 +288,8 @@ async fn what_a_handshake_tells() {
         world.connector().alpn(["http/1.1"]).ciphers("ECDHE-ECDSA-AES128-GCM-SHA256").build().unwrap();
     let handshake = shake(&connector, &acceptor).await.unwrap();
     assert_eq!((&*handshake.curve, handshake.alpn.as_deref()), ("secp384r1", Some(&b"http/1.1"[..])));
+    let again = shake(&connector, &acceptor).await.unwrap();
+    assert!(handshake.session_id.is_some() && handshake.session_id != again.session_id);
     assert_eq!(&*handshake.offered_curves, "X25519MLKEM768:X25519:prime256v1:secp384r1");
     assert!(
         handshake.offered_ciphers.contains("ECDHE-ECDSA-AES128-GCM-SHA256"),
