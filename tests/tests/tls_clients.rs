@@ -319,6 +319,26 @@ fn a_handshake_may_be_rejected() {
 }
 
 #[test]
+fn all_servers_of_an_address_speak_tls_where_one_says_so() {
+    let (world, listen) = (World::new(), address());
+    let server = |listen: String, name: &str, protocol: &str| {
+        format!(
+            "[[server]]\nlisten = [\"{listen}\"]\nname = [\"{name}\"]\ntls.protocols = [\"{protocol}\"]\n\
+             tls.certificates = [{{ certificate = \"{0}\", key = \"{1}\" }}]\n\
+             [[server.location]]\nmatch = \"/\"\nreturn = [200, \"$ssl_protocol\"]\n",
+            world.at(&format!("{name}.pem")),
+            world.at(&format!("{name}.key")),
+        )
+    };
+    let first = server(format!("{listen} tls"), "a.test", "TLSv1.2");
+    let _gateway = Propylon::start(&(first + &server(listen.to_string(), "b.test", "TLSv1.3")));
+    let careful = world.careful().build().unwrap();
+    for (name, protocol) in [("a.test", "TLSv1.2"), ("b.test", "TLSv1.3")] {
+        assert_eq!(gist(get(&careful, listen, name, name)), format!("200 {protocol}"));
+    }
+}
+
+#[test]
 fn keys_with_passwords_and_stapled_responses() {
     let (world, listen) = (World::new(), address());
     let _ = file(world.path(), "passwords", "wrong\nright\n");

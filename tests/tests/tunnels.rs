@@ -359,6 +359,21 @@ fn a_reload_leaves_tunnels_alone() {
 }
 
 #[test]
+fn a_reload_ends_tunnels_where_that_is_wanted() {
+    let world = World::with("[runtime]\nreload_timeout = \"100ms\"\n", "", "");
+    let (mut client, mut upstream) = world.switch("/websocket/");
+    world.gateway.signal(Signal::HUP);
+    silent(&mut client);
+    silent(&mut upstream);
+    let (mut client, mut upstream) = world.switch("/websocket/");
+    upstream.send(b"hello").unwrap();
+    exactly(&mut client, b"hello");
+    drop((client, upstream));
+    let lines = world.gateway.lines("access.log", 2);
+    assert_eq!((logged(&lines[0], "body"), logged(&lines[1], "body")), ("0", "5"));
+}
+
+#[test]
 fn a_drain_waits_for_tunnels_until_its_deadline() {
     let mut world = World::with("[runtime]\nshutdown_timeout = \"1s\"\n", "", "");
     let (mut client, mut upstream) = world.switch("/websocket/");

@@ -22,6 +22,8 @@ pub struct Runtime {
     pub pid_file: Option<PathBuf>,
     /// How long requests may take to finish when the process is told to stop.
     pub shutdown_timeout: Duration,
+    /// How long tunnels that began before a reload may go on after it; `None`: for as long as they take.
+    pub reload_timeout: Option<Duration>,
     /// Where temporary files are; `None`: where the system keeps them.
     pub temp_path: Option<PathBuf>,
     /// Whether each worker has a listening socket of its own.
@@ -94,6 +96,13 @@ pub(crate) const TABLE: Table = Table {
             doc: "How long requests may take to finish after the process was told to stop.",
         },
         Key {
+            name: "reload_timeout",
+            kind: Kind::Duration { zero: false },
+            need: Need::Optional,
+            nginx: "worker_shutdown_timeout",
+            doc: "How long tunnels (WebSocket) that began before a reload may go on after it; not set: for as long as they take.",
+        },
+        Key {
             name: "temp_path",
             kind: PATH,
             need: Need::Optional,
@@ -137,6 +146,7 @@ impl Runtime {
             workers: workers.map_or(Workers::Auto, Workers::Count),
             pid_file: scope.text("pid_file").map(|path| PathBuf::from(&**path)),
             shutdown_timeout: scope.duration("shutdown_timeout"),
+            reload_timeout: scope.duration_if_set("reload_timeout"),
             temp_path: scope.text("temp_path").map(|path| PathBuf::from(&**path)),
             reuseport: scope.bool("reuseport"),
             http1: match http1.as_deref().map(AsRef::as_ref) {

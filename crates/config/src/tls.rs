@@ -84,7 +84,7 @@ impl Certificate {
 /// How long what was read of files with variables in their names is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CertificateCache {
-    /// How many.
+    /// How many files; 0: none is kept.
     pub max: usize,
     /// How long after their last use.
     pub inactive: Duration,
@@ -130,7 +130,10 @@ const CERTIFICATE: Table = Table {
     unbuilt: &[],
 };
 
-pub(crate) const CACHE: Table = Table {
+/// `false`: off.
+pub(crate) const CACHE_OR_OFF: Kind = Kind::Either(&[Kind::Bool, Kind::Table(&CACHE)]);
+
+const CACHE: Table = Table {
     name: "tls.certificate_cache",
     doc: "How long certificates with variables in their names are kept after they were read.",
     keys: &[
@@ -139,7 +142,7 @@ pub(crate) const CACHE: Table = Table {
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("1000"),
             nginx: "ssl_certificate_cache, proxy_ssl_certificate_cache",
-            doc: "How many; the one that was used longest ago goes first.",
+            doc: "How many files, each certificate and each key; those that were used longest ago go first.",
         },
         Key {
             name: "inactive",
@@ -280,19 +283,30 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "certificate_cache",
-            kind: Kind::Table(&CACHE),
+            kind: CACHE_OR_OFF,
             need: Need::Default("{}"),
             nginx: "ssl_certificate_cache",
-            doc: "How long certificates with variables in their names are kept.",
+            doc: "How long certificates with variables in their names are kept; false: they are read for each client.",
         },
     ],
     unbuilt: &["stapling", "early_data", "ocsp", "conf_command"],
 };
 
 impl CertificateCache {
+    /// Nothing is kept.
+    pub const OFF: Self = Self { max: 0, inactive: Duration::ZERO, valid: Duration::ZERO };
+
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         scope
             .read("certificate_cache", |cx, value| {
+                if let Some(on) = value.get_ref().as_bool() {
+                    if on {
+                        let message = "`certificate_cache` needs its limits";
+                        let diagnostic = Diagnostic::at(value.span(), message);
+                        cx.push(diagnostic.label("expected a table of `max`, `inactive`, `valid`, or false"));
+                    }
+                    return Some(Self::OFF);
+                }
                 let mut scope = Scope::alone(cx, &CACHE, Some(value.get_ref().as_table()?));
                 Some(Self {
                     max: scope.integer("max").and_then(|max| max.try_into().ok()).unwrap_or(1),
@@ -300,7 +314,7 @@ impl CertificateCache {
                     valid: scope.duration("valid"),
                 })
             })
-            .unwrap_or(Self { max: 1, inactive: Duration::ZERO, valid: Duration::ZERO })
+            .unwrap_or(Self::OFF)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::shape;
 use crate::source::Span;
-use crate::tls::{CACHE, CertificateCache, PROTOCOLS};
+use crate::tls::{CACHE_OR_OFF, CertificateCache, PROTOCOLS};
 
 /// How requests are sent to the upstream.
 #[derive(Clone, Debug, PartialEq)]
@@ -246,10 +246,10 @@ const TLS: Table = Table {
         },
         Key {
             name: "certificate_cache",
-            kind: Kind::Table(&CACHE),
+            kind: CACHE_OR_OFF,
             need: Need::Default("{}"),
             nginx: "proxy_ssl_certificate_cache",
-            doc: "How long certificates with variables in their names are kept.",
+            doc: "How long certificates with variables in their names are kept; false: they are read for each connection.",
         },
         Key {
             name: "protocols",

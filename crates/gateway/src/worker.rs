@@ -60,6 +60,8 @@ pub(crate) struct Worker {
     ticker: Ticker,
     connections: TaskTracker,
     drain: CancellationToken,
+    /// Cancelled when what began under the configuration in force has to end.
+    outdated: ArcSwap<CancellationToken>,
 }
 
 impl Worker {
@@ -68,9 +70,30 @@ impl Worker {
         self.router.load_full()
     }
 
-    /// Runs what outlives a request: for as long as it takes, until the worker stops.
+    /// Runs what outlives a request: for as long as it takes, until the worker stops, or until the time is up for what is
+    /// of a configuration that was replaced.
     pub(crate) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.connections.spawn(work);
+        let outdated = self.outdated.load_full();
+        self.connections.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = outdated.cancelled() => {}
+            }
+        });
+    }
+
+    /// What runs by now has to end after this time.
+    fn outdate(&self, after: Duration) {
+        let outdated = self.outdated.swap(Arc::default());
+        self.connections.spawn({
+            let drain = self.drain.clone();
+            async move {
+                tokio::select! {
+                    () = tokio::time::sleep(after) => outdated.cancel(),
+                    () = drain.cancelled() => {} // it has a time of its own
+                }
+            }
+        });
     }
 
     /// A client connection, from now on watched.
@@ -154,13 +177,21 @@ struct Control {
     runtime: Arc<Runtime>,
     worker: Option<Arc<Worker>>,
     upstreams: Kept,
-    built: Option<(Router, Kept)>,
+    built: Option<(Router, Kept, Option<Duration>)>,
+    /// How long what runs may go on when this configuration is replaced.
+    reload_timeout: Option<Duration>,
     accepting: HashMap<ListenAddress, CancellationToken>,
 }
 
 async fn run(runtime: Arc<Runtime>, mut inbox: mpsc::Receiver<Command>) {
-    let mut control =
-        Control { runtime, worker: None, upstreams: Kept::new(), built: None, accepting: HashMap::new() };
+    let mut control = Control {
+        runtime,
+        worker: None,
+        upstreams: Kept::new(),
+        built: None,
+        reload_timeout: None,
+        accepting: HashMap::new(),
+    };
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Build(config, reply) => {
@@ -192,16 +223,19 @@ impl Control {
     fn build(&mut self, config: &Config) -> Result<(), BuildError> {
         let mut upstreams = Upstreams::new(&self.runtime, config, &self.upstreams);
         let router = Router::build(config, &mut upstreams)?;
-        self.built = Some((router, upstreams.into_kept()));
+        self.built = Some((router, upstreams.into_kept(), config.runtime.reload_timeout));
         Ok(())
     }
 
     fn use_built(&mut self, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<()> {
-        let Some((router, upstreams)) = self.built.take() else { return Ok(()) };
+        let Some((router, upstreams, reload_timeout)) = self.built.take() else { return Ok(()) };
         self.upstreams = upstreams;
         let worker = match &self.worker {
             Some(worker) => {
                 worker.router.store(Arc::new(router));
+                if let Some(after) = self.reload_timeout {
+                    worker.outdate(after);
+                }
                 worker.clone()
             }
             None => {
@@ -213,6 +247,7 @@ impl Control {
                     ticker: Ticker::new(),
                     connections: TaskTracker::new(),
                     drain: CancellationToken::new(),
+                    outdated: ArcSwap::default(),
                 });
                 tokio::spawn({
                     let worker = worker.clone();
@@ -225,6 +260,7 @@ impl Control {
                 self.worker.insert(worker).clone()
             }
         };
+        self.reload_timeout = reload_timeout;
         self.accept_from(&worker, sockets)
     }
 

@@ -36,6 +36,7 @@ pub struct Field<P> {
     name: HeaderName,
     bit: Fingerprint,
     values: SmallVec<[Value<P>; 1]>,
+    late: bool,
 }
 
 impl<P> Field<P> {
@@ -58,13 +59,25 @@ impl<P> Field<P> {
     #[must_use]
     pub fn list(name: HeaderName, values: impl IntoIterator<Item = Value<P>>) -> Self {
         let bit = Fingerprint::name(name.as_str());
-        Self { name, bit, values: values.into_iter().collect() }
+        Self { name, bit, values: values.into_iter().collect(), late: false }
     }
 
     /// A field that is not sent.
     #[must_use]
     pub fn absent(name: HeaderName) -> Self {
         Self::list(name, [])
+    }
+
+    /// In a response: its values are computed when what is hidden is gone and the fields that were added before it are there,
+    /// and see that. In a request it means nothing.
+    #[must_use]
+    pub fn late(mut self) -> Self {
+        self.late = true;
+        self
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        self.late
     }
 
     /// The field's name.
@@ -100,7 +113,7 @@ impl<P> Field<P> {
 
 impl<P> Clone for Field<P> {
     fn clone(&self) -> Self {
-        Self { name: self.name.clone(), bit: self.bit, values: self.values.clone() }
+        Self { name: self.name.clone(), bit: self.bit, values: self.values.clone(), late: self.late }
     }
 }
 

@@ -288,8 +288,9 @@ impl<'a> Convert<'a> {
     }
 
     /// What a block around the one that has just ended has collected.
-    pub(crate) fn outer_collected(&self, name: &str) -> Option<&Word> {
-        self.frames.iter().rev().find_map(|frame| frame.collected(name).first())
+    pub(crate) fn outer_collected(&self, name: &str) -> &[Word] {
+        let mut all = self.frames.iter().rev().map(|frame| frame.collected(name));
+        all.find(|words| !words.is_empty()).unwrap_or_default()
     }
 
     /// How many blocks of a kind are around here, this one included.

@@ -211,7 +211,7 @@ impl AcceptorBuilder {
         config.alpn_protocols = self.alpn;
         config.session_storage = sessions.memory(scope);
         if self.tickets {
-            config.ticketer = sessions.tickets(scope);
+            config.ticketer = sessions.tickets(scope)?;
             config.send_tls13_tickets = 2;
         }
         Ok(Acceptor { config: Arc::new(config), clients: clients.map(|clients| Arc::new(clients.trust)) })

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, rand};
+use parking_lot::Mutex;
+use rustls::TicketRotator;
+use rustls::crypto::GetRandomFailed;
 use rustls::crypto::aws_lc_rs::Ticketer;
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
@@ -21,21 +24,33 @@ use crate::pem::problem;
 #[derive(Clone)]
 pub struct Sessions {
     cache: Arc<dyn StoresServerSessions>,
-    tickets: Arc<dyn ProducesTickets>,
+    tickets: Tickets,
 }
 
+#[derive(Clone)]
+enum Tickets {
+    /// Keys that nobody else has, and that change as often as sessions end: one set for each time that they last.
+    Own(Arc<Mutex<Vec<(u32, Arc<dyn ProducesTickets>)>>>),
+    Files(Arc<dyn ProducesTickets>),
+}
+
+/// How long a key makes tickets at the most: six hours, as long as rustls would have it.
+const KEY: u64 = 6 * 3600;
+
 impl Sessions {
-    /// Remembers so many sessions, none with 0, and has keys for tickets, which change every six hours.
+    /// Remembers so many sessions, none with 0, and has keys for tickets, which change as often as sessions end
+    /// ([`session_timeout`](crate::AcceptorBuilder::session_timeout)), every six hours at least.
     ///
     /// # Errors
     /// If there is no randomness to be had.
     pub fn new(count: usize) -> Result<Self, BuildError> {
-        let tickets = Ticketer::new().map_err(|error| BuildError::Library(error.to_string()))?;
+        // Whether there are keys to be had is told now, not when the first acceptor wants one.
+        Ticketer::new().map_err(|error| BuildError::Library(error.to_string()))?;
         let cache: Arc<dyn StoresServerSessions> = match count {
             0 => Arc::new(NoServerSessionStorage {}),
             count => ServerSessionMemoryCache::new(count),
         };
-        Ok(Self { cache, tickets })
+        Ok(Self { cache, tickets: Tickets::Own(Arc::default()) })
     }
 
     /// The same memory, with keys for tickets from files of 48 or 80 random bytes (`openssl rand 80`): the first one makes
@@ -50,7 +65,7 @@ impl Sessions {
     ) -> Result<Self, BuildError> {
         let keys = files.into_iter().map(|file| TicketKey::read(file.as_ref()));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { cache: Arc::clone(&self.cache), tickets: Arc::new(TicketKeys(keys)) })
+        Ok(Self { cache: Arc::clone(&self.cache), tickets: Tickets::Files(Arc::new(TicketKeys(keys))) })
     }
 
     /// The memory for one acceptor: sessions of others are not resumed.
@@ -59,8 +74,57 @@ impl Sessions {
     }
 
     /// The tickets of one acceptor.
-    pub(crate) fn tickets(&self, scope: Scope) -> Arc<dyn ProducesTickets> {
-        Arc::new(Scoped { inner: Arc::clone(&self.tickets), scope })
+    ///
+    /// # Errors
+    /// If there is no randomness to be had.
+    pub(crate) fn tickets(&self, scope: Scope) -> Result<Arc<dyn ProducesTickets>, BuildError> {
+        let inner = match &self.tickets {
+            Tickets::Files(keys) => Arc::clone(keys),
+            Tickets::Own(all) => own(&mut all.lock(), scope.timeout)?,
+        };
+        Ok(Arc::new(Scoped { inner, scope }))
+    }
+}
+
+/// The keys that change so often.
+fn own(
+    all: &mut Vec<(u32, Arc<dyn ProducesTickets>)>,
+    timeout: Duration,
+) -> Result<Arc<dyn ProducesTickets>, BuildError> {
+    let seconds = u32::try_from(timeout.as_secs().clamp(1, KEY)).unwrap_or(u32::MAX);
+    if let Some((_, known)) = all.iter().find(|(known, _)| *known == seconds) {
+        return Ok(Arc::clone(known));
+    }
+    // The one before opens what it made, so that each ticket is good for as long as its session.
+    let keys = TicketRotator::new(seconds, || {
+        let keys: Box<dyn ProducesTickets> = Box::new(Fresh(Ticketer::new().map_err(|_| GetRandomFailed)?));
+        Ok(keys)
+    });
+    let keys: Arc<dyn ProducesTickets> =
+        Arc::new(keys.map_err(|error| BuildError::Library(error.to_string()))?);
+    all.push((seconds, Arc::clone(&keys)));
+    Ok(keys)
+}
+
+/// A key of rustls's.
+#[derive(Debug)]
+struct Fresh(Arc<dyn ProducesTickets>);
+
+impl ProducesTickets for Fresh {
+    fn enabled(&self) -> bool {
+        self.0.enabled()
+    }
+
+    fn lifetime(&self) -> u32 {
+        self.0.lifetime()
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.0.encrypt(plain)
+    }
+
+    fn decrypt(&self, cipher: &[u8]) -> Option<Vec<u8>> {
+        self.0.decrypt(cipher)
     }
 }
 
@@ -212,6 +276,20 @@ mod tests {
             TicketKey::read(&file).unwrap()
         };
         TicketKeys(names.iter().map(read).collect())
+    }
+
+    #[test]
+    fn acceptors_whose_sessions_last_as_long_have_the_same_keys() {
+        let sessions = Sessions::new(1).unwrap();
+        let tickets = |seconds| {
+            let scope = Scope { name: [0; 16], timeout: Duration::from_secs(seconds) };
+            sessions.tickets(scope).unwrap()
+        };
+        let ticket = tickets(5).encrypt(b"session").unwrap();
+        assert_eq!(tickets(5).decrypt(&ticket).unwrap(), b"session");
+        assert_eq!(tickets(6).decrypt(&ticket), None);
+        let lifetime = tickets(90_000).lifetime();
+        assert_eq!((tickets(5).lifetime(), lifetime), (5, 12 * 3600), "as long as its key is kept");
     }
 
     #[test]

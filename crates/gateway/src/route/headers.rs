@@ -178,7 +178,7 @@ fn response_field(field: &SetHeader) -> Field<response::Parts> {
         Some(value) => Value::fixed(value),
         None => {
             let template = template.clone();
-            let looks = template.needs().has(Keep::SENT_HEAD);
+            let looks = looks(&template);
             Value::computed(move |parts: &response::Parts| {
                 if looks && let Some(exchange) = parts.extensions.get::<Exchange>() {
                     exchange.answering_fields(&parts.headers);
@@ -187,7 +187,14 @@ fn response_field(field: &SetHeader) -> Field<response::Parts> {
             })
         }
     });
-    Field::list(field.name.clone(), values)
+    let late = field.values.iter().any(looks);
+    let field = Field::list(field.name.clone(), values);
+    if late { field.late() } else { field }
+}
+
+/// Whether a value looks at the fields that the client gets (`$sent_http_NAME`).
+fn looks(template: &Template) -> bool {
+    template.needs().has(Keep::SENT_HEAD)
 }
 
 fn fixed(template: &Template) -> Option<HeaderValue> {

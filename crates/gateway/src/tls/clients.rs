@@ -56,8 +56,11 @@ impl Serving {
     pub(super) fn new(tls: &config::Tls) -> Self {
         let is_late = tls.certificates.iter().any(|one| one.value.has_variables());
         let late = is_late.then(|| {
-            let certificates = tls.certificates.iter().map(|one| one.value.clone()).collect();
-            Arc::new(Late { certificates, kept: Kept::new(tls.certificate_cache) })
+            let certificates: Vec<_> = tls.certificates.iter().map(|one| one.value.clone()).collect();
+            Arc::new(Late {
+                kept: Kept::new(tls.certificate_cache, 2 * tls.certificates.len()),
+                certificates,
+            })
         });
         Self { rejects: tls.reject_handshake, acceptor: ArcSwapOption::empty(), late }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -14,16 +15,36 @@ use tokio::time::Instant;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Stamps(Vec<(PathBuf, Option<Stamp>)>);
 
-/// When a file was changed, and how long it is; `None`: it is not there.
-type Stamp = (Option<SystemTime>, u64);
+/// How a file was.
+#[derive(Clone, PartialEq, Eq)]
+enum Stamp {
+    /// When it was changed, how long it is, and which it is.
+    File(Option<SystemTime>, u64, u64),
+    /// A pipe or the like, of which nothing can be told without reading it.
+    Other,
+}
 
 impl Stamps {
     pub(super) fn of(files: Vec<PathBuf>) -> Self {
         let stamp = |file: &PathBuf| {
             let found = std::fs::metadata(file).ok()?;
-            Some((found.modified().ok(), found.len()))
+            Some(match found.is_file() {
+                true => Stamp::File(found.modified().ok(), found.len(), found.ino()),
+                false => Stamp::Other,
+            })
         };
         Self(files.into_iter().map(|file| (file.clone(), stamp(&file))).collect())
+    }
+
+    /// Whether a file is not there.
+    fn lacks_any(&self) -> bool {
+        self.0.iter().any(|(_, stamp)| stamp.is_none())
+    }
+
+    /// Whether what was read then is what would be read now.
+    pub(super) fn vouches_for(&self, then: &Self) -> bool {
+        let plain = |(_, stamp): &(PathBuf, Option<Stamp>)| matches!(stamp, Some(Stamp::File(..)));
+        !self.0.is_empty() && self == then && self.0.iter().all(plain)
     }
 }
 
@@ -39,6 +60,8 @@ impl fmt::Display for Stamps {
 /// Things by what they were made of: at most so many, for so long.
 pub(super) struct Kept<K, T> {
     limits: CertificateCache,
+    /// How many files a thing is made of.
+    files: usize,
     entries: Mutex<HashMap<K, Entry<T>>>,
 }
 
@@ -51,8 +74,9 @@ struct Entry<T> {
 }
 
 impl<K: Clone + Eq + Hash, T: Clone> Kept<K, T> {
-    pub(super) fn new(limits: CertificateCache) -> Self {
-        Self { limits, entries: Mutex::default() }
+    /// Nothing; each thing is going to be made of so many files, which are what `limits` count.
+    pub(super) fn new(limits: CertificateCache, files: usize) -> Self {
+        Self { limits, files, entries: Mutex::default() }
     }
 
     /// The thing, if it need not be looked at.
@@ -66,7 +90,7 @@ impl<K: Clone + Eq + Hash, T: Clone> Kept<K, T> {
     }
 
     /// The thing: made, unless there is one whose files have not changed. One that cannot be made leaves the one before in
-    /// place, whose error is then told to `report`.
+    /// place, whose error is then told to `report`; unless a file is not there any more, for whoever removes a file means it.
     pub(super) fn make<E>(
         &self,
         key: &K,
@@ -75,6 +99,9 @@ impl<K: Clone + Eq + Hash, T: Clone> Kept<K, T> {
         make: impl FnOnce() -> Result<T, E>,
         report: impl FnOnce(&E),
     ) -> Result<T, E> {
+        if self.limits.max == 0 {
+            return make();
+        }
         let known = self.entries.lock().get(key).cloned();
         let stamps = Stamps::of(files);
         let thing = match known {
@@ -82,6 +109,10 @@ impl<K: Clone + Eq + Hash, T: Clone> Kept<K, T> {
             None => make()?,
             Some(known) => match make() {
                 Ok(thing) => thing,
+                Err(error) if stamps.lacks_any() => {
+                    self.entries.lock().remove(key);
+                    return Err(error);
+                }
                 Err(error) => {
                     report(&error);
                     known.thing
@@ -90,7 +121,10 @@ impl<K: Clone + Eq + Hash, T: Clone> Kept<K, T> {
         };
         let mut entries = self.entries.lock();
         entries.retain(|_, entry| now.saturating_duration_since(entry.used) < self.limits.inactive);
-        if entries.len() >= self.limits.max && !entries.contains_key(key) {
+        while !entries.is_empty()
+            && !entries.contains_key(key)
+            && (entries.len() + 1) * self.files > self.limits.max
+        {
             let oldest = entries.iter().min_by_key(|(_, entry)| entry.used).map(|(key, _)| key.clone());
             oldest.map(|oldest| entries.remove(&oldest));
         }
@@ -119,8 +153,8 @@ mod tests {
     impl World {
         fn new() -> Self {
             let second = Duration::from_secs;
-            let limits = CertificateCache { max: 2, inactive: second(100), valid: second(10) };
-            Self { kept: Kept::new(limits), start: Instant::now(), made: 0 }
+            let limits = CertificateCache { max: 4, inactive: second(100), valid: second(10) };
+            Self { kept: Kept::new(limits, 2), start: Instant::now(), made: 0 }
         }
 
         fn at(
@@ -160,7 +194,33 @@ mod tests {
         std::fs::write(&file, "333").unwrap();
         assert_eq!(world.at(33, "a", &[&file], false), Ok(2), "the good one stays");
         assert_eq!(world.at(33, "bad", &[&file], false), Err(()));
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(world.at(34, "a", &[&file], false), Ok(2), "nobody has looked yet");
+        assert_eq!(world.at(44, "a", &[&file], false), Err(()), "it was taken away");
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn nothing_is_kept_where_that_is_off() {
+        let mut world = World { kept: Kept::new(CertificateCache::OFF, 2), start: Instant::now(), made: 0 };
+        assert_eq!((world.at(0, "a", &[], true), world.at(0, "a", &[], true)), (Ok(1), Ok(2)));
+    }
+
+    #[test]
+    fn files_vouch_for_what_was_read_of_them() {
+        let directory = std::env::temp_dir().join(format!("propylon-stamps-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let (one, other) = (directory.join("one"), directory.join("other"));
+        std::fs::write(&one, "1").unwrap();
+        std::fs::write(&other, "1").unwrap();
+        let of = |file: &PathBuf| Stamps::of(vec![file.clone()]);
+        let then = of(&one);
+        assert!(of(&one).vouches_for(&then) && !Stamps::default().vouches_for(&Stamps::default()));
+        std::fs::rename(&other, &one).unwrap();
+        assert!(!of(&one).vouches_for(&then), "another file");
+        assert!(!of(&directory).vouches_for(&of(&directory)), "nothing is known of it");
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert!(!of(&one).vouches_for(&of(&one)));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod clients;
 mod kept;
 mod upstreams;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,14 +34,20 @@ struct Made<K, T> {
     key: K,
     thing: Arc<T>,
     stamps: Stamps,
+    /// Whether the files were good.
+    good: bool,
 }
 
 impl Store {
-    /// Reads all files of a configuration anew. What the world is to blame for is returned: what it belongs to stays as it
+    /// Reads all files of a configuration, but those that are as they were when they were read. What the world is to blame for is returned: what it belongs to stays as it
     /// was, or does not work.
     pub(crate) fn refresh(&self, config: &Config) -> Result<Vec<String>, BuildError> {
         let mut faults = Vec::new();
-        for server in config.servers.iter().filter(|server| server.listens.iter().any(|listen| listen.tls)) {
+        // TLS is the address's: whichever server says so, all of them speak it there.
+        let secured = config.listeners.iter().filter(|listener| listener.tls);
+        let secured: BTreeSet<usize> =
+            secured.flat_map(|listener| listener.servers.iter().copied()).collect();
+        for server in secured.into_iter().filter_map(|index| config.servers.get(index)) {
             let tls = &server.tls;
             // A server without certificates is served with those of the default server, as in nginx.
             if tls.certificates.is_empty() && !tls.reject_handshake {
@@ -116,7 +123,7 @@ impl Store {
     }
 }
 
-/// Has a thing read its files; it is remembered whether they are good or not.
+/// Has a thing read its files, if they are not what it has read; it is remembered whether they are good or not.
 fn make<K: Clone + PartialEq, T>(
     all: &Mutex<Vec<Made<K, T>>>,
     key: &K,
@@ -129,12 +136,18 @@ fn make<K: Clone + PartialEq, T>(
     let made = match all.iter_mut().position(|made| made.key == *key) {
         Some(at) => all.get_mut(at)?,
         None => {
-            all.push(Made { key: key.clone(), thing: Arc::new(new()), stamps: Stamps::default() });
+            let thing = Arc::new(new());
+            all.push(Made { key: key.clone(), thing, stamps: Stamps::default(), good: false });
             all.last_mut()?
         }
     };
+    if made.good && stamps.vouches_for(&made.stamps) {
+        return None;
+    }
     made.stamps = stamps;
-    read(&made.thing).err()
+    let problem = read(&made.thing).err();
+    made.good = problem.is_none();
+    problem
 }
 
 fn reread<K, T>(
@@ -150,6 +163,7 @@ fn reread<K, T>(
         made.stamps = stamps;
         match read(&made.key, &made.thing) {
             Ok(()) => {
+                made.good = true;
                 tracing::info!(target: "propylon_gateway", "certificates were read anew: {}", made.stamps);
             }
             Err(error) => {

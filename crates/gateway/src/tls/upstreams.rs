@@ -54,7 +54,7 @@ impl Tls {
             http2: ArcSwapOption::empty(),
             problem: Mutex::default(),
             password_file: tls.password_file.clone(),
-            late: Arc::new(Kept::new(tls.certificate_cache)),
+            late: Arc::new(Kept::new(tls.certificate_cache, 2)),
         }
     }
 

@@ -88,15 +88,23 @@ impl Fields {
     }
 
     pub(super) fn apply(&self, parts: &mut Parts) {
+        let mut early = Ready::new();
+        for added in self.added_to(parts.status).filter(|added| !added.field.is_late()) {
+            added.field.evaluate(parts, &mut early);
+        }
         self.clean(parts.status, &mut parts.headers);
-        let mut ready = Ready::new();
-        // Each sees those before it, and what else the client gets.
+        let mut early = early.into_iter().peekable();
         for added in self.added_to(parts.status) {
-            added.field.evaluate(parts, &mut ready);
+            let mut late = Ready::new();
+            if added.field.is_late() {
+                added.field.evaluate(parts, &mut late);
+            }
             if added.replaces {
                 parts.headers.remove(added.field.name());
             }
-            for (name, value) in ready.drain(..) {
+            let own =
+                std::iter::from_fn(|| early.next_if(|(name, _)| std::ptr::eq(*name, added.field.name())));
+            for (name, value) in own.chain(late) {
                 parts.headers.append(name, value);
             }
         }
@@ -244,6 +252,19 @@ mod tests {
         let mut fields = Fields::default();
         fields.add(Field::computed(X_A, |parts: &Parts| parts.headers.get(SERVER).cloned()));
         check(&fields, 200, &[("server", "s")], &["x-a: s"]);
+    }
+
+    #[test]
+    fn late_values_see_what_the_client_gets() {
+        let mut fields = Fields::default();
+        let seen = |name: &'static str| move |parts: &Parts| parts.headers.get(name).cloned();
+        let x = |name| HeaderName::from_static(name);
+        fields.add(fixed(x("x-first"), "1"));
+        fields.add(Field::computed(X_A, seen("server")).late());
+        fields.add(Field::computed(x("x-b"), seen("x-first")).late());
+        fields.add(Field::computed(x("x-c"), seen("x-first")));
+        fields.add(Field::computed(x("x-d"), seen("x-b")).late());
+        check(&fields, 200, &[("server", "hidden")], &["x-first: 1", "x-b: 1", "x-d: 1"]);
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::field::ResponseField;
 /// fields that nginx hides: `Date`, `Server`, `X-Pad`, `X-Accel-Expires`, `X-Accel-Redirect`, `X-Accel-Limit-Rate`,
 /// `X-Accel-Buffering`, `X-Accel-Charset`. `Date` and `Server` are for whoever writes to the client to send.
 ///
-/// Values are computed one after the other when what is hidden is gone: a closure sees the response as the client gets it, with the
-/// fields that were added before its own.
+/// All values are computed before anything is removed, so a closure sees the response as the upstream sent it;
+/// those of [late](ResponseField::late) fields see it as the client gets it.
 ///
 /// ```
 /// use http::header::{HeaderName, HeaderValue, SERVER};

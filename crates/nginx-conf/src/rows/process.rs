@@ -18,7 +18,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("events", MAIN, BLOCK, To::By(events, "")),
     Row::new("worker_processes", MAIN, ONE, To::By(workers, "runtime.workers"))
         .note("Workers are threads; without it there is one, as in nginx."),
-    Row::new("worker_shutdown_timeout", MAIN, ONE, To::Runtime("shutdown_timeout", As::Time)),
+    Row::new(
+        "worker_shutdown_timeout",
+        MAIN,
+        ONE,
+        To::By(shutdown_timeout, "runtime.shutdown_timeout, runtime.reload_timeout"),
+    ),
     Row::new("pid", MAIN, ONE, To::Runtime("pid_file", As::Path)),
     Row::new("user", MAIN, ONE_OR_TWO, To::By(user, "runtime.user, runtime.group"))
         .note("Without it workers of a process that is started as root run as nobody, as nginx's do."),
@@ -47,7 +52,7 @@ pub(crate) const ROWS: &[Row] = &[
         "all that is built is there; what is not has a verdict of its own",
     ),
     Row::nothing("quic_bpf", MAIN, ONE, "HTTP/3 is not built"),
-    Row::nothing("ssl_object_cache_inheritable", MAIN, ONE, "files are read once for each load"),
+    Row::nothing("ssl_object_cache_inheritable", MAIN, ONE, "files that did not change are not read anew"),
     Row::nothing("accept_mutex", EVENTS, ONE, "each worker has a socket of its own"),
     Row::nothing("accept_mutex_delay", EVENTS, ONE, "there is no accept mutex"),
     Row::nothing("multi_accept", EVENTS, ONE, "connections are accepted as they come"),
@@ -85,6 +90,16 @@ fn user(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     for (index, key) in ["user", "group"].into_iter().enumerate().take(directive.args().len()) {
         let value = Value::text(directive.arg(index)).at(directive.place_of(index));
         convert.set(Target::Runtime, &[key], value, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+/// It limits what old workers do, be it after a reload or at the end.
+fn shutdown_timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let value = convert.value(directive, 0, As::Time)?;
+    convert.set(Target::Runtime, &["shutdown_timeout"], value.clone(), &directive.place);
+    if crate::args::time(directive, 0)? != "0" {
+        convert.set(Target::Runtime, &["reload_timeout"], value, &directive.place);
     }
     Ok(Done::AsWritten)
 }

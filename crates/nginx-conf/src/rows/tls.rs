@@ -71,7 +71,20 @@ fn file(convert: &mut Convert<'_>, directive: &Directive, name: &'static str) ->
 
 /// The section of a block, with the certificates that stand in it.
 pub(super) fn finish(frame: Frame, convert: &Convert<'_>) -> Result<Section, Stop> {
-    let (certificates, keys) = (frame.collected("ssl_certificate"), frame.collected("ssl_certificate_key"));
+    const PARTS: [&str; 4] =
+        ["ssl_certificate", "ssl_certificate_key", "ssl_password_file", "ssl_stapling_file"];
+    if PARTS.iter().all(|part| frame.collected(part).is_empty()) {
+        return Ok(frame.section);
+    }
+    // Each is inherited by itself: what this level lacks is that of an outer one.
+    let words = |name| match frame.collected(name) {
+        [] => convert.outer_collected(name),
+        own => own,
+    };
+    let [certificates, keys, passwords, staples] = PARTS.map(words);
+    if frame.context == Contexts::HTTP && keys.is_empty() {
+        return Ok(frame.section); // servers may have them
+    }
     let mut list = Vec::new();
     for (index, certificate) in certificates.iter().enumerate() {
         let Some(key) = keys.get(index).or(keys.last()) else {
@@ -83,10 +96,8 @@ pub(super) fn finish(frame: Frame, convert: &Convert<'_>) -> Result<Section, Sto
             ("certificate", convert.conf_path(&certificate.text).at(&certificate.place)),
             ("key", convert.conf_path(&key.text).at(&key.place)),
         ];
-        for (name, of) in [("password_file", "ssl_password_file"), ("staple", "ssl_stapling_file")] {
-            // A file of an outer level counts as well.
-            let file = frame.collected(of).first().or(convert.outer_collected(of));
-            pair.extend(file.map(|file| (name, convert.conf_path(&file.text).at(&file.place))));
+        for (name, files) in [("password_file", passwords), ("staple", staples)] {
+            pair.extend(files.first().map(|file| (name, convert.conf_path(&file.text).at(&file.place))));
         }
         list.push(Value::table(pair));
     }
@@ -175,6 +186,7 @@ fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
 /// `off`, or `max=N [inactive=time] [valid=time]`.
 pub(super) fn cache(convert: &mut Convert<'_>, directive: &Directive, path: &[&'static str]) -> Outcome {
     if directive.arg(0) == "off" {
+        convert.set(Target::Here, path, Value::flag(false), &directive.place);
         return Ok(Done::AsWritten);
     }
     let mut pairs = Vec::new();
