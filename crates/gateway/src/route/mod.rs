@@ -195,8 +195,8 @@ where
 {
     let logs = access_log::logs(settings, upstreams)?;
     Ok(Location {
-        route: shape(group, upstream, settings),
-        found: shape(respond::Finding::new(site), false, settings),
+        route: shape(group, upstream, settings, site),
+        found: shape(respond::Finding::new(site), false, settings, site),
         keep: logs
             .needs()
             .and(headers::needs(settings))
@@ -215,7 +215,7 @@ where
 }
 
 /// What every response passes through. Innermost first.
-fn shape<S>(group: S, upstream: bool, settings: &Settings) -> Route
+fn shape<S>(group: S, upstream: bool, settings: &Settings, site: &Site) -> Route
 where
     S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
