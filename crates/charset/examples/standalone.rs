@@ -1,16 +1,17 @@
 //! Old pages in KOI8-R, sent as UTF-8: `cargo run -p propylon-charset --example standalone`.
 
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
+#![expect(clippy::disallowed_methods, reason = "the body is limited")]
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use propylon_charset::{CharsetLayer, Map};
 use tower::{Layer, ServiceExt, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let pages = service_fn(async |_: Request<()>| {
         let page = Full::new(Bytes::from_static(b"\xF0\xD2\xC9\xD7\xC5\xD4!"));
         Response::builder().header(CONTENT_TYPE, "text/plain").body(page)
@@ -25,6 +26,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let response = charset.layer(pages).oneshot(Request::new(())).await?;
     println!("{}", String::from_utf8_lossy(response.headers()[CONTENT_TYPE].as_bytes()));
-    println!("{}", String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()));
+    println!(
+        "{}",
+        String::from_utf8_lossy(&Limited::new(response.into_body(), 1000).collect().await?.to_bytes())
+    );
     Ok(())
 }

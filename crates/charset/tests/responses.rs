@@ -1,5 +1,12 @@
 //! What becomes of responses: their heads and their bodies.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "a test"
+)]
 
 use std::sync::{Arc, Mutex};
 

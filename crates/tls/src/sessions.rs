@@ -27,10 +27,13 @@ pub struct Sessions {
     tickets: Tickets,
 }
 
+/// Keys, each by how long they make tickets, in seconds.
+type Keys = Vec<(u32, Arc<dyn ProducesTickets>)>;
+
 #[derive(Clone)]
 enum Tickets {
     /// Keys that nobody else has, and that change as often as sessions end: one set for each time that they last.
-    Own(Arc<Mutex<Vec<(u32, Arc<dyn ProducesTickets>)>>>),
+    Own(Arc<Mutex<Keys>>),
     Files(Arc<dyn ProducesTickets>),
 }
 
@@ -87,10 +90,7 @@ impl Sessions {
 }
 
 /// The keys that change so often.
-fn own(
-    all: &mut Vec<(u32, Arc<dyn ProducesTickets>)>,
-    timeout: Duration,
-) -> Result<Arc<dyn ProducesTickets>, BuildError> {
+fn own(all: &mut Keys, timeout: Duration) -> Result<Arc<dyn ProducesTickets>, BuildError> {
     let seconds = u32::try_from(timeout.as_secs().clamp(1, KEY)).unwrap_or(u32::MAX);
     if let Some((_, known)) = all.iter().find(|(known, _)| *known == seconds) {
         return Ok(Arc::clone(known));
