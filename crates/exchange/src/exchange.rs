@@ -381,11 +381,8 @@ impl Exchange {
     /// into the exchange.
     pub fn with_sent_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
         let late = self.0.late.lock();
-        match &late.sent {
-            Some(sent) => sent.headers.as_ref(),
-            None => late.answering_fields.as_ref(),
-        }
-        .map(read)
+        let sent = late.sent.as_ref().map_or(late.answering_fields.as_ref(), |sent| sent.headers.as_ref());
+        sent.map(read)
     }
 
     /// The client is being sent these trailers.
