@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use tokio::time::Instant;
+pub use tokio::time::Instant;
 
 #[derive(Clone, Copy)]
 enum Hand {

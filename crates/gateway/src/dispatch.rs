@@ -354,6 +354,9 @@ fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>>
 
 /// Adds what earlier rounds kept: cookies add up, anything else gives way to what is there.
 fn merge(headers: &mut HeaderMap, kept: HeaderMap) {
+    if kept.is_empty() {
+        return;
+    }
     let mut name = None;
     for (next, value) in kept {
         name = next.or(name);

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use propylon_exchange::clock::{self, Instant};
 
 /// The time since the Unix epoch.
 #[expect(clippy::disallowed_methods, reason = "wall-clock time for text only: nothing is decided by it")]
@@ -34,15 +35,19 @@ impl Stamp {
     }
 }
 
-/// Looks at the present second's text, which is made at most once a second and thread.
+/// Looks at the present second's text, which is made at most once a second and thread. The wall clock is asked once a second too: the
+/// other one tells when.
 pub(crate) fn with_stamp(look: impl FnOnce(&Stamp)) {
-    thread_local!(static STAMP: RefCell<Stamp> = RefCell::default());
-    let second = now().as_secs();
-    STAMP.with_borrow_mut(|stamp| {
-        if stamp.second != second {
-            *stamp = Stamp::new(second, TimeZone::system());
+    thread_local!(static LAST: RefCell<Option<(Instant, Stamp)>> = const { RefCell::new(None) });
+    let since = clock::now();
+    LAST.with_borrow_mut(|last| match last {
+        Some((until, stamp)) if since < *until => look(stamp),
+        _ => {
+            let now = now();
+            let rest = Duration::from_secs(1).saturating_sub(Duration::from_nanos(now.subsec_nanos().into()));
+            let (_, stamp) = last.insert((since + rest, Stamp::new(now.as_secs(), TimeZone::system())));
+            look(stamp);
         }
-        look(stamp);
     });
 }
 

@@ -47,17 +47,18 @@ pub(crate) fn check(
     connection: &Connection,
 ) -> Checked {
     // Our own engine shows the head as it came; of hyper's it is made up again.
-    let (target, bytes, asked, raw) = match received {
-        Some(received) => {
-            let asked = received.marks.contains(Marks::UPGRADE);
-            (received.target.as_bytes().clone(), received.raw.len() as u64, asked, Some(received.raw))
+    let (target, bytes, marks, raw) = match received {
+        Some(ReceivedRequest { target, marks, raw, .. }) => {
+            (target.as_bytes().clone(), raw.len() as u64, marks, Some(raw))
         }
         None => {
             let target = raw_target(&parts.uri);
             let bytes = head_length(parts, &target);
-            (target, bytes, parts.headers.contains_key(UPGRADE), None)
+            let upgrade = if parts.headers.contains_key(UPGRADE) { Marks::UPGRADE } else { Marks::NONE };
+            (target, bytes, upgrade | Marks::TRANSFER_ENCODING | Marks::EXPECT, None) // to be looked for
         }
     };
+    let asked = marks.contains(Marks::UPGRADE);
     let upgrade = if asked { parts.extensions.remove::<ClientEnd>() } else { None };
     let mut checked = Checked {
         server: listener.default_server().clone(),
@@ -70,7 +71,7 @@ pub(crate) fn check(
         raw,
         captures: None,
     };
-    checked.path = judge(listener, parts, connection, &mut checked);
+    checked.path = judge(listener, parts, marks, connection, &mut checked);
     if checked.path.is_err() && Target::parse(parts.method.as_str().as_bytes(), &checked.target).is_ok() {
         checked.readable = Path::parse(checked.target.clone(), checked.server.slashes).ok();
     }
@@ -88,11 +89,14 @@ pub(crate) fn check(
 fn judge(
     listener: &Listener,
     parts: &request::Parts,
+    marks: Marks,
     connection: &Connection,
     checked: &mut Checked,
 ) -> Result<Path, StatusCode> {
     let (tls, peer) = (connection.tls.as_ref(), connection.peer);
-    framing(&parts.headers)?;
+    if marks.contains(Marks::TRANSFER_ENCODING) {
+        framing(&parts.headers)?;
+    }
     once(&parts.headers)?;
     let hosts = parts.headers.get_all(HOST).iter();
     let head = Head::parse(
@@ -111,7 +115,9 @@ fn judge(
     }
     checked.host = name;
     sizes(parts, checked)?;
-    expectation(parts)?;
+    if marks.contains(Marks::EXPECT) {
+        expectation(parts)?;
+    }
     if let Some(tls) = tls.filter(|_| checked.server.clients.verify != VerifyClient::Off) {
         verified(listener, tls, &checked.server, checked.host.as_ref(), peer)?;
     }

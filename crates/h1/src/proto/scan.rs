@@ -76,7 +76,7 @@ impl Scanner {
         let complete = line_feeds(buf.get(self.seen..).unwrap_or_default(), |at| {
             let end = self.seen + at + 1;
             ends.push(u32::try_from(end).unwrap_or(u32::MAX)); // below the limit of a head
-            let empty = is_empty_line(buf, start, end);
+            let empty = end - start <= 2 && is_empty_line(buf, start, end);
             start = end;
             empty
         });
@@ -121,7 +121,7 @@ fn line_feeds(bytes: &[u8], mut found: impl FnMut(usize) -> bool) -> bool {
     let (words, tail) = bytes.as_chunks::<8>();
     let mut at = 0;
     for word in words {
-        let mut feeds = line_feeds_of(*word);
+        let mut feeds = is(*word, b'\n');
         while feeds != 0 {
             if found(at + (feeds.trailing_zeros() / 8) as usize) {
                 return true;
@@ -133,11 +133,26 @@ fn line_feeds(bytes: &[u8], mut found: impl FnMut(usize) -> bool) -> bool {
     tail.iter().enumerate().any(|(more, byte)| *byte == b'\n' && found(at + more))
 }
 
-/// The highest bit of each byte that is a line feed: of those that are zero once the bits of a line feed are flipped.
+/// Where `byte` is first, in something short.
 #[inline]
-fn line_feeds_of(word: [u8; 8]) -> u64 {
+pub(super) fn position(bytes: &[u8], byte: u8) -> Option<usize> {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words {
+        let found = is(*word, byte);
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    tail.iter().position(|it| *it == byte).map(|more| at + more)
+}
+
+/// The highest bit of each byte that is `byte`: of those that are zero once its bits are flipped.
+#[inline]
+fn is(word: [u8; 8], byte: u8) -> u64 {
     const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-    let flipped = u64::from_le_bytes(word) ^ u64::from_le_bytes([b'\n'; 8]);
+    let flipped = u64::from_le_bytes(word) ^ u64::from_le_bytes([byte; 8]);
     !(((flipped & LOW) + LOW) | flipped | LOW)
 }
 

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::scan::content;
+use super::scan::{content, position};
 use crate::{ConnectionOptions, HeadErrorKind, Marks, names};
 
 /// A header section, and what of it concerns framing and the connection.
@@ -25,7 +25,8 @@ impl Section {
     ) -> Result<Self, HeadErrorKind> {
         let count = ends.len().saturating_sub(1);
         let mut section = Self::default();
-        section.headers.try_reserve(count).map_err(|_| HeadErrorKind::TooManyFields)?;
+        // With room for what those add who pass it on: a map that grows is hashed anew.
+        section.headers.try_reserve(count.max(SPARE) + SPARE).map_err(|_| HeadErrorKind::TooManyFields)?;
         let mut start = start;
         for end in ends.iter().take(count) {
             let end = *end as usize;
@@ -37,7 +38,7 @@ impl Section {
 
     fn line(&mut self, raw: &Bytes, start: usize, end: usize, without: Marks) -> Result<(), HeadErrorKind> {
         let line = content(raw.get(start..end).unwrap_or_default());
-        let colon = line.iter().position(|byte| *byte == b':').ok_or_else(|| name_error(line))?;
+        let colon = position(line, b':').ok_or_else(|| name_error(line))?;
         let spelled = line.get(..colon).unwrap_or_default();
         let known = names::find(spelled);
         let mark = known.map_or(Marks::NONE, |known| known.mark);
@@ -137,6 +138,9 @@ impl Section {
             && !self.marks.contains(Marks::EXPECT_UNKNOWN)
     }
 }
+
+/// How many fields are added to a head on its way, as a rule.
+const SPARE: usize = 3;
 
 /// How a name that is no usual one is spelled.
 fn spelling(name: &[u8]) -> Marks {
