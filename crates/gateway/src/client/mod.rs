@@ -45,7 +45,8 @@ pub(crate) async fn serve<S: Service>(
 ) {
     match service.engine().map(|engine| engine.http1) {
         Some(Http1::H1) => h1::serve(stream, client, service, ticker, drain).await,
-        Some(Http1::Hyper) => hyper::serve(stream, client, service, drain).await,
+        // In a box: connections of the other engine have no room for it.
+        Some(Http1::Hyper) => Box::pin(hyper::serve(stream, client, service, drain)).await,
         None => {} // a reload took the listener away
     }
 }
