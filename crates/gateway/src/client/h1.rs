@@ -60,8 +60,7 @@ impl<S: Service> server::Service for Served<S> {
         if let Some(on_upgrade) = context.on_upgrade() {
             request.extensions_mut().insert(ClientEnd::new(HandOver::H1(on_upgrade)));
         }
-        // In a box, so that an idle connection has no room for a request.
-        Box::pin(self.service.clone().call(self.client.clone(), request.map(Received::H1), Some(context)))
+        self.service.clone().call(self.client.clone(), request.map(Received::H1), Some(context))
     }
 }
 

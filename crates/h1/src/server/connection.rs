@@ -150,8 +150,9 @@ where
         wire.deadlines.arm(Wait::Read, wire.config.timeouts.head);
         let after = loop {
             let after = match poll_fn(|cx| wire.poll_head(&observer, cx)).await {
-                Next::Head(head) => serve(&mut wire, &service, &observer, head).await,
-                Next::Rejected(error, came) => reject(&mut wire, &observer, &error, came).await,
+                // In a box, so that an idle connection has no room for a request.
+                Next::Head(head) => Box::pin(serve(&mut wire, &service, &observer, head)).await,
+                Next::Rejected(error, came) => Box::pin(reject(&mut wire, &observer, &error, came)).await,
                 Next::Closed => After::Close { linger: false },
             };
             if !matches!(after, After::Next) {
@@ -361,5 +362,28 @@ mod tests {
         assert_eq!(&some, b"HTTP/1.1 200 OK");
         let size = size_of_val(&wire);
         assert!(size <= 1024, "{size} bytes for each idle connection");
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_has_no_room_for_a_request() {
+        struct Large;
+        impl Service for Large {
+            type Body = RequestBody;
+            type Error = ();
+
+            async fn call(
+                &self,
+                _: http::Request<RequestBody>,
+                _: Context,
+            ) -> Result<Response<RequestBody>, ()> {
+                let room = [0; 64 << 10];
+                tokio::task::yield_now().await;
+                Ok(Response::new(Bytes::copy_from_slice(std::hint::black_box(&room)).into()))
+            }
+        }
+
+        let (_client, server) = tokio::io::duplex(1024);
+        let size = size_of_val(&Connection::new(server, Large, ()).run());
+        assert!(size <= 3 << 10, "{size} bytes for each connection");
     }
 }
