@@ -16,7 +16,6 @@ pub(crate) fn now() -> Duration {
 /// One second in nginx's two log forms, in the local time zone.
 #[derive(Debug, Default)]
 pub(crate) struct Stamp {
-    second: u64,
     /// `28/Sep/1970:12:00:00 +0600`
     pub(crate) common: String,
     /// `1970-09-28T12:00:00+06:00`
@@ -28,7 +27,6 @@ impl Stamp {
         let at = i64::try_from(second).ok().and_then(|second| Timestamp::from_second(second).ok());
         let at = at.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(zone);
         Self {
-            second,
             common: at.strftime("%d/%b/%Y:%H:%M:%S %z").to_string(),
             iso8601: at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         }
@@ -39,16 +37,17 @@ impl Stamp {
 /// other one tells when.
 pub(crate) fn with_stamp(look: impl FnOnce(&Stamp)) {
     thread_local!(static LAST: RefCell<Option<(Instant, Stamp)>> = const { RefCell::new(None) });
-    let since = clock::now();
-    LAST.with_borrow_mut(|last| match last {
-        Some((until, stamp)) if since < *until => look(stamp),
-        _ => {
-            let now = now();
-            let rest = Duration::from_secs(1).saturating_sub(Duration::from_nanos(now.subsec_nanos().into()));
-            let (_, stamp) = last.insert((since + rest, Stamp::new(now.as_secs(), TimeZone::system())));
-            look(stamp);
-        }
-    });
+    LAST.with_borrow_mut(|last| look(stamp_at(clock::now(), last, now)));
+}
+
+/// The stamp at `at`: the last one, until its second is over.
+fn stamp_at(at: Instant, last: &mut Option<(Instant, Stamp)>, now: impl FnOnce() -> Duration) -> &Stamp {
+    if last.as_ref().is_none_or(|(until, _)| at >= *until) {
+        let now = now();
+        let rest = Duration::from_secs(1).saturating_sub(Duration::from_nanos(now.subsec_nanos().into()));
+        *last = Some((at + rest, Stamp::new(now.as_secs(), TimeZone::system())));
+    }
+    &last.get_or_insert_with(|| (at, Stamp::default())).1
 }
 
 #[cfg(test)]
@@ -69,9 +68,23 @@ mod tests {
 
     #[test]
     fn the_stamp_is_of_now() {
+        let zone = TimeZone::system();
         let before = now().as_secs();
-        let mut second = 0;
-        with_stamp(|stamp| second = stamp.second);
-        assert!((before..=now().as_secs()).contains(&second));
+        let mut common = String::new();
+        with_stamp(|stamp| common.clone_from(&stamp.common));
+        let expected = |second| Stamp::new(second, zone.clone()).common;
+        assert!((before..=now().as_secs()).any(|second| expected(second) == common), "{common}");
+    }
+
+    #[test]
+    fn a_stamp_is_good_until_its_second_is_over() {
+        let (start, mut last) = (clock::now(), None);
+        for (millis, wall, expected) in
+            [(0, 10_250, 10), (749, 99_000, 10), (750, 11_000, 11), (1749, 99_000, 11), (9000, 20_999, 20)]
+        {
+            let stamp =
+                stamp_at(start + Duration::from_millis(millis), &mut last, || Duration::from_millis(wall));
+            assert_eq!(stamp.common, Stamp::new(expected, TimeZone::system()).common, "{millis}");
+        }
     }
 }
