@@ -56,6 +56,22 @@ const DAG: &[(&str, &[&str])] = &[
 /// Above the layers and leaves: these may know of configuration. For all others it does not exist.
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
+/// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
+const NO_LAYERS: [&str; 12] = [
+    "exchange",
+    "stack",
+    "pattern",
+    "vars",
+    "h1",
+    "testkit",
+    "config",
+    "nginx-conf",
+    "gateway",
+    "admin",
+    "propylon",
+    "tests",
+];
+
 /// What belongs to configuration and to the process, not to a layer.
 const NOT_IN_LAYERS: [&str; 9] = [
     "serde",
@@ -186,6 +202,22 @@ fn every_crate_is_documented_under_the_fixed_headings() {
         }
     }
     assert!(wrong.is_empty(), "expected {HEADINGS:?}:\n{wrong:#?}");
+}
+
+/// Whoever wants one layer in a service of their own sees how.
+#[test]
+fn every_layer_has_an_example_of_standing_alone() {
+    let mut wrong = Vec::new();
+    for package in members().filter(|package| !NO_LAYERS.contains(&short(&package.name))) {
+        let path = package.manifest_path.parent().unwrap().join("examples/standalone.rs");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        if !text.contains("async fn main()")
+            || !text.contains(&format!("use {}::", package.name.replace('-', "_")))
+        {
+            wrong.push(format!("{path}: a program that uses the crate alone"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A service for this machine alone, or for whoever is in the file: `cargo run --example standalone -- /etc/htpasswd`.
+//! A service for this machine alone, or for whoever is in the file: `cargo run -p propylon-access --example standalone -- /etc/htpasswd`.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Serves a directory over plain hyper: `cargo run --example standalone -- /srv/www`.
+//! Serves a directory over plain hyper: `cargo run -p propylon-files --example standalone -- /srv/www`.
 
 use std::net::SocketAddr;
 

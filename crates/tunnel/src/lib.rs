@@ -73,7 +73,7 @@
 //! ## What it does not
 //!
 //! - It knows no protocol: no WebSocket frames, no pings.
-//! - It does not know how a server hands its connection over: the [`Policy`] does (hyper's is in `examples/websocket_proxy.rs`).
+//! - It does not know how a server hands its connection over: the [`Policy`] does (hyper's is in `examples/standalone.rs`).
 //! - It spawns nothing, limits no rate and no total time.
 //! - It does not judge `Upgrade` and `Connection`: the server and the layers that write fields do.
 //!

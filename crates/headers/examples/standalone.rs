@@ -1,4 +1,4 @@
-//! The layers around a plain tower service: `cargo run -p propylon-headers --example header_fields`.
+//! The layers around a plain tower service: `cargo run -p propylon-headers --example standalone`.
 //!
 //! A client comes through a trusted load balancer; the upstream answers with the fields that it got.
 

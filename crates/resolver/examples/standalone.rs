@@ -5,7 +5,7 @@ use propylon_resolver::{Question, Resolver};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let name = std::env::args().nth(1).ok_or("usage: watch NAME")?;
+    let name = std::env::args().nth(1).ok_or("usage: standalone NAME")?;
     let mut watch = Resolver::builder().build()?.watch(Question::host(&name));
     loop {
         match watch.changed().await {

@@ -1,4 +1,4 @@
-//! Cookies of an application that knows itself as `localhost`: `cargo run -p propylon-cookie --example cookies`.
+//! Cookies of an application that knows itself as `localhost`: `cargo run -p propylon-cookie --example standalone`.
 
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -1,4 +1,4 @@
-//! Redirects of an application that knows itself as `localhost:8080`: `cargo run -p propylon-redirect --example redirects`.
+//! Redirects of an application that knows itself as `localhost:8080`: `cargo run -p propylon-redirect --example standalone`.
 
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -1,7 +1,7 @@
 //! A proxy for one upstream on plain hyper: requests pass, and a WebSocket, or any other protocol that they ask for, too.
 //!
 //! ```sh
-//! cargo run -p propylon-tunnel --example websocket_proxy -- 127.0.0.1:8080 127.0.0.1:8765
+//! cargo run -p propylon-tunnel --example standalone -- 127.0.0.1:8080 127.0.0.1:8765
 //! ```
 #![allow(clippy::print_stdout, reason = "an example")]
 

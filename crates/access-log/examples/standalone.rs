@@ -1,5 +1,5 @@
 //! A small server with an access log on its standard output, and nothing else of Propylon:
-//! `cargo run -p propylon-access-log --example access_log`, then `curl http://127.0.0.1:8080/`.
+//! `cargo run -p propylon-access-log --example standalone`, then `curl http://127.0.0.1:8080/`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! A connection that hyper has established, with limits around it: `cargo run -p propylon-timeout --example timeouts`.
+//! A connection that hyper has established, with limits around it: `cargo run -p propylon-timeout --example standalone`.
 //!
 //! The upstream answers `/quick` at once, stops in the middle of `/stuck` and never answers `/silent`.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]

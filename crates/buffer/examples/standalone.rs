@@ -1,4 +1,4 @@
-//! A slow client of a quick service: `cargo run -p propylon-buffer --example slow_client`.
+//! A slow client of a quick service: `cargo run -p propylon-buffer --example standalone`.
 //!
 //! The service has 4 MiB to say. It is done long before the client is, which takes a piece a millisecond.
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]

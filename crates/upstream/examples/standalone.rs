@@ -1,5 +1,5 @@
-//! A reverse proxy with hyper's server in front: `reverse_proxy LISTEN PEER [h2]`, where the peer is `ADDRESS:PORT` or `unix:/PATH`, and
-//! is spoken to in HTTP/2 if that is said.
+//! A reverse proxy with hyper's server in front: `cargo run -p propylon-upstream --example standalone -- LISTEN PEER [h2]`, where the
+//! peer is `ADDRESS:PORT` or `unix:/PATH`, and is spoken to in HTTP/2 if that is said.
 //!
 //! It forwards the fields as they come, hop-by-hop ones included, and answers an error with its text: a proxy for the real
 //! world has layers around the leaf for these.
@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 type Body = UnsyncBoxBody<Bytes, BoxError>;
 
-const USAGE: &str = "usage: reverse_proxy LISTEN PEER [h2]";
+const USAGE: &str = "usage: standalone LISTEN PEER [h2]";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
