@@ -261,8 +261,11 @@ impl Build<'_, '_> {
         let mut named = self.server.locations.iter();
         let named = named.find(|named| named.matcher.value.to_string() == *name.value);
         let named = named.ok_or(BuildError::unusable(name.span))?;
+        let files = &named.settings.files;
         let action = match &named.action {
             config::Action::NotFound => location.action.clone(),
+            // The root is the server's: to send files is nothing that it was told to do.
+            config::Action::Files if files.root == self.server.settings.files.root => location.action.clone(),
             action => action.clone(),
         };
         let matcher = LocationMatch::parse(&location.matcher.value.to_string())

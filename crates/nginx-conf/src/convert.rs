@@ -104,6 +104,8 @@ pub(crate) struct Convert<'a> {
     pending: Vec<String>,
     target: Target,
     wrote: bool,
+    /// How many `if` blocks have become locations.
+    ifs: usize,
 }
 
 impl<'a> Convert<'a> {
@@ -118,6 +120,7 @@ impl<'a> Convert<'a> {
             pending: Vec::new(),
             target: Target::Here,
             wrote: false,
+            ifs: 0,
         }
     }
 
@@ -336,6 +339,17 @@ impl<'a> Convert<'a> {
     /// The comments above a block's directive: its section has them above its header.
     pub(crate) fn take_pending(&mut self) -> Vec<String> {
         std::mem::take(&mut self.pending)
+    }
+
+    /// Comments that are to stand above what is written next.
+    pub(crate) fn keep_pending(&mut self, comments: impl IntoIterator<Item = String>) {
+        self.pending.extend(comments);
+    }
+
+    /// A name for the location that an `if` block becomes.
+    pub(crate) fn number_if(&mut self) -> String {
+        self.ifs += 1;
+        format!("@if-{}", self.ifs)
     }
 
     fn flush(&mut self, target: Target) {

@@ -7,6 +7,8 @@ use crate::place::Place;
 pub(crate) use crate::quote::key;
 use crate::quote::{plain, quote};
 
+mod inherit;
+
 /// A value as it will be written.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
@@ -81,6 +83,8 @@ pub(crate) struct Section {
     place: Option<Place>,
     lines: Vec<Line>,
     children: Vec<Self>,
+    /// The settings of `if` blocks of a location, which become locations of the server.
+    conditional: Vec<Self>,
 }
 
 impl Section {
@@ -119,7 +123,8 @@ impl Section {
             Line::Key { value, .. } => value.place_of(part),
             Line::Comment(_) => None,
         });
-        own.or_else(|| self.children.iter().find_map(|child| child.place_of(part)))
+        let inside = || self.children.iter().chain(&self.conditional).find_map(|child| child.place_of(part));
+        own.or_else(inside)
     }
 
     /// Takes over the lines of another section.
@@ -129,6 +134,53 @@ impl Section {
 
     pub(crate) fn child(&mut self, section: Self) {
         self.children.push(section);
+    }
+
+    /// The settings of an `if` block inside.
+    pub(crate) fn conditional(&mut self, section: Self) {
+        self.conditional.push(section);
+    }
+
+    /// Whether an `if` block inside has settings.
+    pub(crate) fn has_conditional(&self) -> bool {
+        !self.conditional.is_empty()
+    }
+
+    /// Takes the value of a key away.
+    pub(crate) fn take(&mut self, path: &[&str]) -> Option<Value> {
+        let found = self.value_mut(path).cloned();
+        self.remove(path);
+        found
+    }
+
+    /// Whether any key is there.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.lines.iter().any(|line| matches!(line, Line::Key { .. }))
+    }
+
+    /// The comments between its keys.
+    pub(crate) fn comments(&self) -> impl Iterator<Item = &String> {
+        self.lines.iter().flat_map(|line| match line {
+            Line::Comment(text) => Some(text),
+            Line::Key { beside, .. } => beside.as_ref(),
+        })
+    }
+
+    /// Its keys under another table's name: `from` becomes `to`; other keys are given back.
+    pub(crate) fn moved(self, from: &[&str], to: &[&str]) -> Vec<(Vec<String>, Value, Option<Place>)> {
+        let keys = self.lines.into_iter().filter_map(|line| match line {
+            Line::Key { path, value, place, .. } => Some((path, value, place)),
+            Line::Comment(_) => None,
+        });
+        keys.map(|(path, value, place)| {
+            let rest = path.iter().zip(from).all(|(a, b)| a == b).then(|| path.get(from.len()..)).flatten();
+            let path = match rest {
+                Some(rest) => to.iter().map(|&part| part.to_owned()).chain(rest.iter().cloned()).collect(),
+                None => path,
+            };
+            (path, value, place)
+        })
+        .collect()
     }
 
     /// Puts the note beside the last key, if it has none yet.
@@ -156,6 +208,12 @@ impl Section {
         }
         let path = path.iter().map(|&part| part.to_owned()).collect();
         self.lines.push(Line::Key { path, value, place: place.cloned(), beside: None });
+    }
+
+    /// Writes a key before all others.
+    pub(crate) fn begin(&mut self, path: &[&str], value: Value) {
+        let path = path.iter().map(|&part| part.to_owned()).collect();
+        self.lines.insert(0, Line::Key { path, value, place: self.place.clone(), beside: None });
     }
 
     /// Adds an item to a list, which begins with it if there is none.
@@ -200,46 +258,6 @@ impl Section {
         keys.collect()
     }
 
-    /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
-    /// all keys, and `add_header` is two keys here.
-    pub(crate) fn complete(&mut self, outer: &[&Self]) {
-        for table in WHOLE {
-            if self.has(table) {
-                for section in outer.iter().rev() {
-                    self.inherit(section, table);
-                }
-            }
-        }
-        // `resolver_timeout` is inherited by itself; a time to wait alone is no resolver.
-        if self.has(&["resolver"]) && !self.has(&["resolver", "servers"]) {
-            self.remove_all(&["resolver"]);
-        }
-        let pairs = [("add", "add_always"), ("add_trailer", "add_trailer_always")];
-        for (one, other) in pairs.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
-            let missing = self.has(&["headers", one]) && !self.has(&["headers", other]);
-            if missing && outer.iter().any(|section| section.has(&["headers", other])) {
-                self.set(&["headers", other], Value::Table(Vec::new()), None);
-            }
-        }
-        let mut children = std::mem::take(&mut self.children);
-        let outer: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
-        children.iter_mut().for_each(|child| child.complete(&outer));
-        self.children = children;
-    }
-
-    /// Copies the keys of a table that are missing here.
-    fn inherit(&mut self, outer: &Self, table: &[&str]) {
-        let has_servers = self.has(&["resolver", "servers"]);
-        for line in &outer.lines {
-            let Line::Key { path, value, place, .. } = line else { continue };
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            let own = *table == ["resolver"] && path != ["resolver", "timeout"] && has_servers;
-            if path.len() > table.len() && path.starts_with(table) && !self.has(&path) && !own {
-                self.set(&path, value.clone(), place.as_ref());
-            }
-        }
-    }
-
     /// The same keys inside a table of this name.
     pub(crate) fn under(&self, table: &str) -> Self {
         let mut section = self.clone();
@@ -260,9 +278,6 @@ impl Section {
         self.lines.is_empty() && self.children.is_empty() && self.place.is_none()
     }
 }
-
-/// Tables that an inner level replaces as a whole.
-const WHOLE: &[&[&str]] = &[&["upstream", "tls"], &["resolver"]];
 
 /// The whole file, in the order of the documentation's example.
 #[derive(Debug)]

@@ -274,8 +274,10 @@ pub(crate) fn complete(document: &mut Document) {
     default(runtime, "shutdown_timeout", Value::text("1y"), " nginx waits for ever");
     default(error_log, "path", Value::text("logs/error.log"), " nginx's default");
     for server in servers {
+        server.hoist();
         server.complete(&[&outermost, &*defaults]);
     }
+    defaults.forget_half_a_password();
     for upstream in named {
         upstream.complete(&[&outermost]);
     }

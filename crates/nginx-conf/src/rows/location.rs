@@ -30,11 +30,11 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::nothing("rewrite_log", Contexts::HTTP.or(Contexts::REWRITE), ONE, "use `explain`"),
     Row::refused("expires", LEVELS_IF, ONE_OR_TWO, "it is not built yet"),
-    Row::refused(
+    Row::new(
         "limit_except",
         Contexts::LOCATION,
         crate::row::BLOCK_SOME,
-        "rules for methods are not converted: write `access.limit_except`",
+        To::By(limit_except, "access.limit_except"),
     ),
     Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
@@ -45,8 +45,7 @@ pub(crate) const ROWS: &[Row] = &[
         LEVELS.or(Contexts::LIMIT_EXCEPT),
         ONE,
         To::Key(&["access", "basic", "users"], As::ConfPath),
-    )
-    .note("beside its auth_basic, on the same level"),
+    ),
 ];
 
 /// A location's argument in its parts: the modifier and the rest.
@@ -130,6 +129,50 @@ fn auth_basic(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     } else {
         let realm = Value::text(realm).at(directive.place_of(0));
         convert.set(Target::Here, &["access", "basic", "realm"], realm, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+const METHODS: [&str; 14] = [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "OPTIONS",
+    "PROPFIND",
+    "PROPPATCH",
+    "LOCK",
+    "UNLOCK",
+    "PATCH",
+];
+
+fn limit_except(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let mut methods = Vec::new();
+    for index in 0..directive.args().len() {
+        let known = METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(directive.arg(index)));
+        let Some(known) = known else {
+            return Err(invalid(directive, index, format!("invalid method \"{}\"", directive.arg(index))));
+        };
+        methods.push(Value::text(known).at(directive.place_of(index)));
+    }
+    let above = convert.take_pending();
+    let frame = convert.inside(Frame::new(Contexts::LIMIT_EXCEPT, Section::default(), ""), block);
+    let inside: Vec<String> = frame.section.comments().cloned().collect();
+    convert.keep_pending(above.into_iter().chain(inside));
+    let to = ["access", "limit_except"];
+    let keys = frame.section.moved(&["access"], &to);
+    if keys.iter().any(|(path, ..)| !path.iter().zip(to).all(|(a, b)| a == b)) {
+        return refuse("only `allow`, `deny` and `auth_basic` are converted in it");
+    }
+    convert.set(Target::Here, &["access", "limit_except", "methods"], Value::List(methods), &directive.place);
+    for (path, value, place) in keys {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        convert.set(Target::Here, &path, value, &place.unwrap_or_else(|| directive.place.clone()));
     }
     Ok(Done::AsWritten)
 }

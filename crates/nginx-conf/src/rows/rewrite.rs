@@ -3,8 +3,8 @@
 use super::respond;
 use crate::args::{invalid, one_of};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
-use crate::document::Value;
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
+use crate::document::{Section, Value};
 use crate::row::{BLOCK_SOME, NONE, ONE_OR_TWO, Row, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
 
@@ -15,7 +15,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("break", Contexts::REWRITE, NONE, To::By(here, "rewrite")).repeats(),
     Row::new("if", Contexts::SERVER.or(Contexts::LOCATION), BLOCK_SOME, To::By(condition, "rewrite"))
         .repeats()
-        .note("In it: set, rewrite, break, return; what else it holds is refused."),
+        .note("What else it holds becomes a location of its own, which the step uses."),
 ];
 
 fn returns(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -67,23 +67,37 @@ fn step(directive: &Directive) -> Result<Value, Stop> {
         },
         "break" => Ok(Value::text("break")),
         "return" => Ok(Value::table([("return", Value::List(respond::items(directive)?))])),
-        _ => Err(Stop::Refused(
-            "inside `if` only `set`, `rewrite`, `break` and `return` are converted: use a `map`, or a location of its own"
-                .to_owned(),
-        )),
+        name => Err(Stop::Refused(format!("\"{name}\" is no step"))),
     }
 }
 
 fn condition(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
     let condition = Value::text(written(directive)?).at(directive.place_of(0));
-    let mut steps = Vec::new();
-    convert.entries(block, |_, entry| {
-        steps.push(step(entry)?);
-        Ok(Done::AsWritten)
-    });
-    let step = Value::table([("if", condition), ("then", Value::List(steps))]);
-    push(convert, directive, step)
+    let inside =
+        if convert.frame().context == Contexts::LOCATION { Contexts::IF } else { Contexts::SERVER_IF };
+    let above = convert.take_pending();
+    let section = Section::of("[[server.location]]", &directive.place, &[], None);
+    let mut section =
+        convert.inside(Frame::new(inside, section, convert.frame().name.clone()), block).section;
+    let mut step = vec![("if", condition)];
+    let mut then = match section.take(&["rewrite"]) {
+        Some(Value::List(steps)) => steps,
+        _ => Vec::new(),
+    };
+    then.extend(section.take(&["return"]).map(|answer| Value::table([("return", answer)])));
+    step.push(("then", Value::List(then)));
+    // The last block that holds counts, and if it has no settings, those of the location count again.
+    if section.has_keys() || convert.frame().section.has_conditional() {
+        let name = convert.number_if();
+        convert.keep_pending(above);
+        section.begin(&["match"], Value::text(name.clone()));
+        step.push(("use", Value::text(name)));
+        convert.frame_mut().section.conditional(section);
+    } else {
+        convert.keep_pending(above.into_iter().chain(section.comments().cloned()));
+    }
+    push(convert, directive, Value::table(step))
 }
 
 /// What stands between the parentheses, its right side in quotes where it needs them.

@@ -1,0 +1,179 @@
+//! What nginx inherits otherwise than the configuration does: written out.
+
+use super::{Line, Section, Value};
+
+/// Tables that an inner level replaces as a whole, while nginx inherits them directive by directive.
+const WHOLE: &[&[&str]] = &[&["upstream", "tls"], &["resolver"], BASIC];
+
+const BASIC: &[&str] = &["access", "basic"];
+const LIMIT_EXCEPT: &[&str] = &["access", "limit_except"];
+const LIMITED_BASIC: &[&str] = &["access", "limit_except", "basic"];
+
+/// Keys that are one directive's.
+const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_trailer_always")];
+
+/// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
+const OWN: [&str; 7] = ["match", "internal", "set", "rewrite", "return", "proxy_pass", "try_files"];
+
+impl Section {
+    /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
+    /// all keys, and `add_header` is two keys here.
+    pub(crate) fn complete(&mut self, outer: &[&Self]) {
+        for table in WHOLE {
+            if self.has(table) {
+                for section in outer.iter().rev() {
+                    self.inherit(section, table);
+                }
+            }
+        }
+        self.limit(outer);
+        // `resolver_timeout` is inherited by itself; a time to wait alone is no resolver.
+        if self.has(&["resolver"]) && !self.has(&["resolver", "servers"]) {
+            self.remove_all(&["resolver"]);
+        }
+        for (one, other) in PAIRS.into_iter().flat_map(|(one, other)| [(one, other), (other, one)]) {
+            let missing = self.has(&["headers", one]) && !self.has(&["headers", other]);
+            if missing && outer.iter().any(|section| section.has(&["headers", other])) {
+                self.set(&["headers", other], Value::Table(Vec::new()), None);
+            }
+        }
+        let mut children = std::mem::take(&mut self.children);
+        let outer: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
+        children.iter_mut().for_each(|child| child.complete(&outer));
+        self.children = children;
+        self.forget_half_a_password();
+    }
+
+    /// A realm without users, or users without a realm, asks nobody: it was for the levels inside.
+    pub(crate) fn forget_half_a_password(&mut self) {
+        for basic in [BASIC, LIMITED_BASIC] {
+            let keys = ["realm", "users"].map(|key| [basic, &[key]].concat());
+            if self.exactly(basic) {
+                keys.iter().for_each(|key| self.remove(key));
+            } else if !keys.iter().all(|key| self.exactly(key)) {
+                self.remove_all(basic);
+            }
+        }
+    }
+
+    /// `limit_except` holds for its own location alone, and inherits from it.
+    fn limit(&mut self, outer: &[&Self]) {
+        if self.has(LIMITED_BASIC) {
+            let own = self.clone();
+            for section in outer.iter().copied().chain([&own]).rev() {
+                for key in ["realm", "users"] {
+                    let path = [LIMITED_BASIC, &[key]].concat();
+                    let found = section.value(&[BASIC, &[key]].concat());
+                    if let Some(found) =
+                        found.filter(|_| !self.exactly(&path) && !self.exactly(LIMITED_BASIC))
+                    {
+                        self.set(&path, found.clone(), None);
+                    }
+                }
+            }
+        }
+        let around = outer.iter().any(|section| section.has(LIMIT_EXCEPT));
+        if around && !self.has(LIMIT_EXCEPT) {
+            // As outside, for all methods.
+            let methods = Value::List(vec![Value::text("GET")]);
+            self.set(&[LIMIT_EXCEPT, &["methods"]].concat(), methods, None);
+            self.beside(" that of the location around it holds there alone");
+        }
+    }
+
+    /// Copies the keys of a table that are missing here.
+    fn inherit(&mut self, outer: &Self, table: &[&str]) {
+        let has_servers = self.has(&["resolver", "servers"]);
+        for line in &outer.lines {
+            let Line::Key { path, value, place, .. } = line else { continue };
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let own = *table == ["resolver"] && path != ["resolver", "timeout"] && has_servers;
+            if self.exactly(table) {
+                return; // off
+            }
+            if path == table && table == BASIC && !self.has(&[BASIC, &["realm"]].concat()) {
+                // Off there, and so it is off here, whatever file of users there is.
+                self.remove_all(table);
+                self.set(table, value.clone(), place.as_ref());
+            } else if path.len() > table.len() && path.starts_with(table) && !self.has(&path) && !own {
+                self.set(&path, value.clone(), place.as_ref());
+            }
+        }
+    }
+
+    /// Gives the `if` blocks of the locations inside as locations of their own, with all that they share with those around
+    /// them.
+    pub(crate) fn hoist(&mut self) {
+        let mut found = Vec::new();
+        self.children.iter_mut().for_each(|child| child.hoist_into(&[], &mut found));
+        self.children.append(&mut found);
+    }
+
+    fn hoist_into(&mut self, outer: &[&Self], found: &mut Vec<Self>) {
+        let mut conditional = std::mem::take(&mut self.conditional);
+        let mut children = std::mem::take(&mut self.children);
+        let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
+        for section in &mut conditional {
+            let proxies = self.has(&["proxy_pass"]) && !section.has(&["proxy_pass"]);
+            around.iter().rev().for_each(|outer| section.share(outer));
+            if proxies {
+                // It goes on to proxy: with a root of its own it would send files.
+                section.remove(&["root"]);
+            }
+        }
+        children.iter_mut().for_each(|child| child.hoist_into(&around, found));
+        self.children = children;
+        found.append(&mut conditional);
+    }
+
+    /// Copies what it inherits as a level inside.
+    fn share(&mut self, outer: &Self) {
+        let own = self.clone();
+        for line in &outer.lines {
+            let Line::Key { path, value, place, .. } = line else { continue };
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            let kept = path.first().is_some_and(|first| OWN.contains(first));
+            if !kept && !own.overrides(&path) {
+                self.set(&path, value.clone(), place.as_ref());
+            }
+        }
+    }
+
+    /// Whether a key of an outer level is replaced here.
+    fn overrides(&self, path: &[&str]) -> bool {
+        if WHOLE
+            .iter()
+            .any(|table| path.len() > table.len() && path.starts_with(table) && !self.exactly(table))
+        {
+            return self.exactly(path);
+        }
+        let pair = |key: &str| {
+            PAIRS.iter().find_map(|&(one, other)| match key {
+                _ if key == one => Some(other),
+                _ if key == other => Some(one),
+                _ => None,
+            })
+        };
+        if let [table @ "headers", key, ..] = path
+            && pair(key).is_some_and(|other| self.has(&[table, other]))
+        {
+            return true;
+        }
+        self.lines.iter().any(|line| match line {
+            Line::Key { path: known, .. } => known.iter().zip(path).take(2).all(|(a, b)| a == b),
+            Line::Comment(_) => false,
+        })
+    }
+
+    /// Whether there is this very key.
+    fn exactly(&self, path: &[&str]) -> bool {
+        self.value(path).is_some()
+    }
+
+    fn value(&self, path: &[&str]) -> Option<&Value> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Key { path: known, value, .. } if known == path => Some(value),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! What nginx inherits in its own way: `if` blocks, `limit_except`, passwords.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use propylon_nginx_conf::{Verdict, convert};
+
+/// The TOML of a server with this in it; every line is exact, and it loads.
+fn toml(text: &str) -> String {
+    let text = format!("events {{ }}\nhttp {{\nserver {{\nlisten 127.0.0.1:8080;\n{text}}}\n}}\n");
+    let converted = convert(&text, "nginx.conf").unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
+    converted.load().unwrap_or_else(|problems| panic!("{}\n{}", problems[0], converted.toml()));
+    converted.toml().to_owned()
+}
+
+fn problem(text: &str) -> String {
+    let text = format!("events {{ }}\nhttp {{\nserver {{\n{text}}}\n}}\n");
+    convert(&text, "nginx.conf").unwrap_err().first().unwrap().to_string()
+}
+
+/// The lines of the part of the TOML that begins with this line.
+fn part<'t>(toml: &'t str, from: &str) -> &'t str {
+    let (_, part) =
+        toml.split_once(&format!("{from}\n")).unwrap_or_else(|| panic!("{from} is not in\n{toml}"));
+    part.split("\n\n").next().unwrap()
+}
+
+#[test]
+fn an_if_with_settings_is_a_location_that_is_used() {
+    let toml = toml(
+        "location /a/ {
+            add_header X-Own own always;
+            proxy_set_header X-Set set;
+            proxy_read_timeout 5s;
+            # allowed from elsewhere
+            if ($request_method = OPTIONS) {
+                add_header Access-Control-Max-Age 600; # in seconds
+                gzip on;
+                return 204;
+            }
+            proxy_pass http://127.0.0.1:81/b/;
+        }\n",
+    );
+    let location = part(&toml, "match = \"/a/\"");
+    assert!(
+        location.contains("use = \"@if-1\"") && location.contains("then = [{ return = [204] }]"),
+        "{toml}"
+    );
+    let used = part(&toml, "match = \"@if-1\"");
+    for line in [
+        "headers.add.Access-Control-Max-Age = \"600\" # in seconds",
+        "headers.set.X-Set = \"set\"",
+        "timeout.read = \"5s\"",
+        "compression.codings = [\"gzip\"]",
+    ] {
+        assert!(used.contains(line), "{line}:\n{toml}");
+    }
+    assert!(!used.contains("proxy_pass") && !used.contains("X-Own"), "{toml}");
+    assert!(toml.contains("# allowed from elsewhere"), "{toml}");
+}
+
+#[test]
+fn an_if_with_steps_alone_is_a_step() {
+    let toml = toml("location /a/ { if ($arg_a) { # why\n set $b 1; rewrite ^ /c last; } return 200; }\n");
+    assert!(!toml.contains("@if") && toml.contains("# why"), "{toml}");
+    // Behind one with settings it brings those of the location back.
+    let toml = toml_of_two();
+    assert!(toml.contains("use = \"@if-2\""), "{toml}");
+    assert!(part(&toml, "match = \"@if-2\"").contains("headers.add.X-Own = \"own\""), "{toml}");
+}
+
+fn toml_of_two() -> String {
+    toml(
+        "location /a/ { add_header X-Own own; if ($arg_a) { add_header X-A a; } if ($arg_b) { set $b 1; }
+         proxy_pass http://127.0.0.1:81; }\n",
+    )
+}
+
+#[test]
+fn an_if_shares_what_is_around_its_location() {
+    let toml = toml(
+        "location /a/ { proxy_read_timeout 5s; add_header X-A a;
+           location /a/b/ { proxy_send_timeout 6s; if ($arg_a) { root /srv; proxy_pass http://127.0.0.1:82; } proxy_pass http://127.0.0.1:81; }
+           location ~ c { if ($arg_a) { add_header X-B b; } return 204; } }\n",
+    );
+    let used = part(&toml, "match = \"@if-1\"");
+    for line in ["root = \"/srv\"", "send = \"6s\"", "read = \"5s\"", "headers.add.X-A = \"a\""] {
+        assert!(used.contains(line), "{line}:\n{toml}");
+    }
+    assert!(!part(&toml, "match = \"@if-2\"").contains("X-A"), "{toml}");
+}
+
+#[test]
+fn what_nginx_refuses_in_an_if() {
+    assert!(
+        problem("if ($a) { add_header X y; }\n").contains("\"add_header\" directive is not allowed here")
+    );
+    assert!(problem("location / { if ($a) { proxy_read_timeout x; } }\n").contains("not allowed here"));
+    assert!(problem("location / { limit_except GOT { deny all; } }\n").contains("invalid method \"GOT\""));
+}
+
+#[test]
+fn limit_except_is_its_locations_alone() {
+    let toml = toml(
+        "auth_basic_user_file users;
+         location / {
+            allow 10.0.0.0/8;
+            limit_except get POST { # others
+                allow 127.0.0.1; deny all; auth_basic closed;
+            }
+            proxy_pass http://127.0.0.1:81;
+            location /inner { proxy_pass http://127.0.0.1:81; }
+         }\n",
+    );
+    let location = part(&toml, "match = \"/\"");
+    for line in [
+        "access.rules = [\"allow 10.0.0.0/8\"]",
+        "access.limit_except.methods = [\"GET\", \"POST\"]",
+        "access.limit_except.rules = [\"allow 127.0.0.1\", \"deny all\"]",
+        "access.limit_except.basic.realm = \"closed\"",
+        "access.limit_except.basic.users = \"users\"",
+        "# others",
+    ] {
+        assert!(location.contains(line), "{line}:\n{toml}");
+    }
+    let inner = part(&toml, "match = \"/inner\"");
+    assert!(inner.contains("limit_except.methods") && !inner.contains("limit_except.rules"), "{toml}");
+}
+
+#[test]
+fn passwords_are_put_together_from_all_levels() {
+    let toml = toml(
+        "auth_basic_user_file users;
+         location /a { auth_basic a; return 204; }
+         location /b { auth_basic b; location /b/off { auth_basic off; location /b/off/c { auth_basic_user_file other; } }
+                       location /b/d { auth_basic_user_file other; } }\n",
+    );
+    for (location, lines) in [
+        ("/a", ["basic.realm = \"a\"", "basic.users = \"users\""]),
+        ("/b", ["basic.realm = \"b\"", "basic.users = \"users\""]),
+        ("/b/off", ["access.basic = false", ""]),
+        ("/b/off/c", ["access.basic = false", ""]),
+        ("/b/d", ["basic.realm = \"b\"", "basic.users = \"other\""]),
+    ] {
+        let part = part(&toml, &format!("match = \"{location}\""));
+        assert!(lines.iter().all(|line| part.contains(line)), "{location}:\n{toml}");
+    }
+    let server = part(&toml, "[[server]]");
+    assert!(!server.contains("basic"), "users without a realm ask nobody:\n{toml}");
+}
