@@ -1,5 +1,5 @@
 //! An nginx.conf that nginx and Propylon run: `if` blocks with settings, `limit_except`, passwords over levels.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test")]
 
 use std::net::SocketAddr;
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::body::Incoming;
 use hyper::{client, server, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -67,7 +67,7 @@ async fn main() -> Result<(), BoxError> {
         let request = Request::get("/").header("host", "example.org").body(Empty::new())?;
         match service.ready().await.map_err(|error| error.0)?.call(request).await {
             Ok(response) => {
-                let body = response.into_body().collect().await.map_err(|_| "cut")?.to_bytes();
+                let body = Limited::new(response.into_body(), 1024).collect().await?.to_bytes();
                 println!("{n}: {}", String::from_utf8_lossy(&body));
             }
             Err(Failed(error)) => println!("{n}: {error}"),

@@ -1,5 +1,5 @@
 //! What nginx inherits in its own way: `if` blocks, `limit_except`, passwords.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use propylon_nginx_conf::{Verdict, convert};
 
