@@ -67,6 +67,7 @@ async fn main() -> Result<(), BoxError> {
         let request = Request::get("/").header("host", "example.org").body(Empty::new())?;
         match service.ready().await.map_err(|error| error.0)?.call(request).await {
             Ok(response) => {
+                #[expect(clippy::disallowed_methods, reason = "not more than a kilobyte")]
                 let body = Limited::new(response.into_body(), 1024).collect().await?.to_bytes();
                 println!("{n}: {}", String::from_utf8_lossy(&body));
             }
