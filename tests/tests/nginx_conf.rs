@@ -197,6 +197,79 @@ fn explain_and_dump_name_the_lines_of_the_nginx_conf() {
     assert!(text.contains(&format!("[[server]] # {}:2", included.display())), "{text}");
 }
 
+/// The result to a file, the verdicts for programs, and who wants nothing but exact ones.
+#[test]
+fn import_writes_what_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (conf, toml, json) = (at("nginx.conf"), at("propylon.toml"), at("report.json"));
+    let exact = "events { } # no settings\nhttp {\n    # the only one\n    server { listen 127.0.0.1:80; return 204; }\n}\n";
+    fs::write(&conf, exact).unwrap();
+    let output = propylon(&["import", &conf, "-o", &toml, "--json", &json, "--strict"]);
+    assert_eq!(output.status.code(), Some(0), "{}", lossy(&output.stderr));
+    assert!(output.stdout.is_empty());
+    let text = fs::read_to_string(&toml).unwrap();
+    assert!(text.contains("# the only one") && text.contains("return = [204]"), "{text}");
+    assert_eq!(propylon(&["check", "--config", &toml]).status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!((&report["exact"], &report["refused"]), (&5.into(), &0.into()), "{report}");
+    fs::write(&conf, exact.replace("return 204;", "return 204; gzip on;\n    ssi on;")).unwrap();
+    let output = propylon(&["import", &conf, "-o", &toml, "--json", &json]);
+    assert_eq!(output.status.code(), Some(1), "what is refused is a failure, and the rest is written");
+    let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    let lines = report["lines"].as_array().unwrap();
+    let of = |name: &str| lines.iter().find(|line| line["directive"] == name).unwrap();
+    for (name, line, verdict) in [("return", 4, "exact"), ("gzip", 4, "different"), ("ssi", 5, "refused")] {
+        assert_eq!((&of(name)["line"], &of(name)["verdict"]), (&line.into(), &verdict.into()), "{report}");
+    }
+    assert!(of("ssi")["note"].as_str().is_some_and(|note| !note.is_empty()), "{report}");
+    fs::write(&conf, exact.replace("return 204;", "return 204; gzip on;")).unwrap();
+    for (more, code) in [(&[][..], 0), (&["--strict"], 1)] {
+        let output = propylon(&[&["import", conf.as_str()], more].concat());
+        assert_eq!(output.status.code(), Some(code), "{more:?}");
+        assert!(lossy(&output.stderr).contains("nginx.conf:4: different: gzip on;"), "{}", lossy(&output.stderr));
+    }
+}
+
+/// Every snippet of the guide is a configuration that a gateway can be built of.
+#[test]
+fn every_snippet_of_the_guide_can_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nginx.conf");
+    let conf = path.to_str().unwrap();
+    let names = regex::Regex::new(r"\b\w+\.example\.com\b").unwrap();
+    let mut count = 0;
+    for snippet in include_str!("../../crates/nginx-conf/tests/guide.conf").split("#### ").skip(1) {
+        let (title, text) = snippet.split_once('\n').unwrap();
+        let (context, title) = title.split_once(": ").unwrap();
+        if title.contains('(') {
+            continue; // of what is not built yet
+        }
+        let text = match context {
+            "http" => text.to_owned(),
+            "server" => format!("server {{\n{text}}}\n"),
+            _ => format!("server {{ location / {{\n{text}}} }}\n"),
+        };
+        // Names are the machine itself: nobody is to be asked for them.
+        let text = names.replace_all(&text, "127.0.0.1");
+        let text = match text.contains("upstream backend") {
+            true => text.into_owned(),
+            false => text.replace("//backend", "//127.0.0.1"),
+        };
+        fs::write(&path, format!("events {{ }}\nhttp {{\n{text}}}\n")).unwrap();
+        let output = propylon(&["check", "--nginx-conf", conf, "--prefix", dir.path().to_str().unwrap()]);
+        // 2: what only this machine lacks, such as a certificate or a name.
+        assert!(
+            matches!(output.status.code(), Some(0 | 2)),
+            "{title}: {}\n{}",
+            lossy(&output.stdout),
+            lossy(&output.stderr)
+        );
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
+}
+
 #[test]
 fn globals_stand_before_the_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -209,6 +282,12 @@ fn globals_stand_before_the_file() {
     assert!(lossy(&wrong.stderr).contains("in command line:1"), "{}", lossy(&wrong.stderr));
     let right = propylon(&["check", "--config", toml, "--globals", "worker_processes 2; pid a.pid;"]);
     assert_eq!(right.status.code(), Some(0), "{}", lossy(&right.stderr));
+    let conf = dir.path().join("nginx.conf");
+    fs::write(&conf, "events { }\nhttp { server { listen 127.0.0.1:80; return 204; } }\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let dump = propylon(&["check", "--dump", "--nginx-conf", conf, "--globals", "worker_processes 3;"]);
+    assert_eq!(dump.status.code(), Some(0), "{}", lossy(&dump.stderr));
+    assert!(lossy(&dump.stdout).contains("workers = 3"), "{}", lossy(&dump.stdout));
 }
 
 /// Redirects differ between locations, and what a variable says is the method.

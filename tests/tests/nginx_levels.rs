@@ -1,9 +1,9 @@
-//! An nginx.conf that nginx and Propylon run: `if` blocks with settings, `limit_except`, passwords over levels.
+//! An nginx.conf that nginx runs, and Propylon, and Propylon once it is imported: `if` blocks with settings, `limit_except`, passwords over levels.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test")]
 
 use std::net::SocketAddr;
 
-use propylon_tests::{Nginx, Origin, Propylon, Refusing, addresses, lossy, raw_request};
+use propylon_tests::{Nginx, Origin, Propylon, Refusing, addresses, binary, lossy, raw_request};
 
 const CONF: &str = r#"
 http {
@@ -87,7 +87,7 @@ fn the_same_answers_as_nginx() {
     std::fs::write(files.path().join("other/files/a"), "another file").unwrap();
     std::fs::write(files.path().join("users"), "one:{PLAIN}first\n").unwrap();
     std::fs::write(files.path().join("others"), "two:{PLAIN}second\n").unwrap();
-    let (origin, nobody, [theirs, ours]) = (Origin::echo(), Refusing::new(), addresses());
+    let (origin, nobody, [theirs, ours, again]) = (Origin::echo(), Refusing::new(), addresses());
     let fill = |listen: SocketAddr| {
         CONF.replace("@FILES@", &files.path().to_string_lossy())
             .replace("@LISTEN@", &listen.to_string())
@@ -97,10 +97,19 @@ fn the_same_answers_as_nginx() {
     let _nginx = Nginx::start(&fill(theirs));
     let _propylon = Propylon::start_nginx(&format!("worker_processes 1; events {{ }}\n{}", fill(ours)));
     let (one, two) = ("b25lOmZpcnN0", "dHdvOnNlY29uZA==");
+    let imported = tempfile::tempdir().unwrap();
+    let path = imported.path().join("nginx.conf");
+    std::fs::write(&path, format!("worker_processes 1; error_log stderr; events {{ }}\n{}", fill(again))).unwrap();
+    let toml = std::process::Command::new(binary()).arg("import").arg(&path).output().unwrap();
+    assert!(toml.status.success(), "{}", lossy(&toml.stderr));
+    let _imported = Propylon::start(&lossy(&toml.stdout).replace("pid_file = \"logs/nginx.pid\"", ""));
     let mut different = Vec::new();
     let mut statuses = std::collections::BTreeSet::new();
     let mut compare = |method: &str, target: &str, password: &str| {
-        let (theirs, ours) = (ask(theirs, method, target, password), ask(ours, method, target, password));
+        let [theirs, ours, again] = [theirs, ours, again].map(|at| ask(at, method, target, password));
+        if ours != again {
+            different.push(format!("{method} {target} {password}\n  direct   {ours}\n  imported {again}"));
+        }
         statuses.insert(theirs[..3].to_owned());
         if theirs != ours {
             different.push(format!("{method} {target} {password}\n  nginx    {theirs}\n  propylon {ours}"));

@@ -14,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use propylon_testkit::gate::Gate;
+use propylon_testkit::peer::{Plan, RawPeer};
 use propylon_tests::soak::Soak;
 use propylon_tests::{Client, LIMIT, Origin, Propylon, Signal, address, fixture, now, raw_request, until};
 
@@ -46,6 +48,43 @@ fn reload_lets_requests_in_flight_finish() {
     gateway.reload(1);
     let answer = client.response(false).unwrap();
     assert_eq!((answer.status, answer.head.field("x-generation").as_deref()), (200, Some("0")));
+}
+
+/// What supervisors of nginx wait for is said when the last request of the old configuration has ended, not before.
+#[test]
+fn the_old_configuration_is_gone_with_its_last_request() {
+    let (listen, gate) = (address(), Gate::new());
+    let held = gate.clone();
+    let peer = RawPeer::tcp(move |_| {
+        Plan::new().read_request().wait(&held).write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood")
+    });
+    let config = |status: u16| {
+        format!(
+            "[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n[[server]]\nlisten = [\"{listen}\"]\n\
+             [[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{}\"\n\
+             [[server.location]]\nmatch = \"= /own\"\nreturn = [{status}]\n",
+            peer.addr()
+        )
+    };
+    let gateway = Propylon::start(&config(204));
+    let mut client = Client::connect(listen).unwrap();
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    until("the request at the peer", LIMIT, || (peer.requests().len() == 1).then_some(()));
+    gateway.rewrite(&config(205));
+    gateway.signal(Signal::HUP);
+    until("the reload", LIMIT, || gateway.error_log().contains("reloaded").then_some(()));
+    let own = b"GET /own HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    assert_eq!(raw_request(listen, own).unwrap().status, 205, "the new one serves");
+    assert!(!gateway.error_log().contains("exited with code"), "{}", gateway.error_log());
+    gate.open();
+    assert_eq!(client.response(false).unwrap().text(), "good");
+    until("the end of the old one", LIMIT, || gateway.error_log().contains("exited with code 0").then_some(()));
+    // The client stays connected: only requests count.
+    gateway.rewrite(&config(206));
+    gateway.signal(Signal::HUP);
+    until("the next end", LIMIT, || {
+        (gateway.error_log().matches("exited with code 0").count() == 2).then_some(())
+    });
 }
 
 #[test]

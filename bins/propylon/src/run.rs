@@ -177,13 +177,16 @@ async fn reload(args: &args::Run, gateway: &mut Gateway, sinks: &Sinks, errors: 
     let target = error_target(args, &read.config);
     let level = read.config.error_log.level;
     match gateway.reload(read.config.clone()).await {
-        Ok(()) => {
+        Ok(before) => {
             if let Err(error) = errors.change(sinks, &target, level) {
                 tracing::error!("the error log stays where it was: {error:#}");
             }
             tracing::info!("reloaded {}", args.source.name());
-            // What supervisors of nginx wait for: the old generation serves no more requests.
-            tracing::info!("worker process {} exited with code 0", std::process::id());
+            // What supervisors of nginx wait for: the last request that the configuration before has served is over.
+            tokio::spawn(async move {
+                before.ended().await;
+                tracing::info!("worker process {} exited with code 0", std::process::id());
+            });
         }
         Err(error) => {
             let text = read.start_error(&error, false);

@@ -12,6 +12,7 @@ use crate::given::Given;
 use crate::health::Probe;
 use crate::listener::Listeners;
 use crate::names::Definition;
+use crate::retired::Retired;
 use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::start::Start;
@@ -88,11 +89,11 @@ impl Gateway {
     }
 
     /// Replaces the configuration: tested first, then used by every worker. Connections and listeners that are in both
-    /// stay; no request is dropped.
+    /// stay; no request is dropped. Gives the one before, which serves what is under way.
     ///
     /// # Errors
     /// As for [`Gateway::start`]; the configuration in force then stays.
-    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
+    pub async fn reload(&mut self, config: Config) -> Result<Retired, StartError> {
         let config = Arc::new(config);
         let tested = validate(&config, &self.runtime, self.strict).await?;
         if config.runtime.workers != self.config.runtime.workers
@@ -101,7 +102,7 @@ impl Gateway {
             tracing::warn!(target: "propylon_gateway", "runtime.workers and runtime.reuseport change with the next start only");
         }
         self.listeners.open(&config.listeners, self.workers.len(), self.config.runtime.reuseport)?;
-        self.put_to_use(&config).await?;
+        let retired = self.put_to_use(&config).await?;
         drop(tested);
         self.listeners.close_others(&config.listeners);
         self.runtime.names.forget(|known| has(&config, known));
@@ -110,7 +111,7 @@ impl Gateway {
         self.runtime.tls.forget(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
         self.config = config;
-        Ok(())
+        Ok(retired)
     }
 
     /// Tests a configuration as a start would, but listens on nothing. Returns its faults: what the configuration is not
@@ -189,19 +190,20 @@ impl Gateway {
         }
     }
 
-    async fn put_to_use(&self, config: &Arc<Config>) -> Result<(), StartError> {
+    async fn put_to_use(&self, config: &Arc<Config>) -> Result<Retired, StartError> {
         // All build before any uses: a failure changes nothing.
         for worker in &self.workers {
             worker.build(config.clone()).await?;
         }
+        let mut retired = Retired::default();
         for (index, worker) in self.workers.iter().enumerate() {
             let sockets = self.listeners.of_worker(index).map_err(StartError::Worker)?;
             let wanted = sockets
                 .into_iter()
                 .filter(|(address, _)| config.listeners.iter().any(|listener| listener.address == *address));
-            worker.use_built(wanted.collect()).await?;
+            retired.join(worker.use_built(wanted.collect()).await?);
         }
-        Ok(())
+        Ok(retired)
     }
 }
 

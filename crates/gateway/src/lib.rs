@@ -70,6 +70,7 @@ mod phases;
 mod proxy_status;
 mod reroute;
 mod rescue;
+mod retired;
 mod rewrite;
 mod route;
 mod router;
@@ -84,6 +85,7 @@ pub use error::{BuildError, StartError};
 pub use explain::{ExplainError, Explanation, explain};
 pub use gateway::{Gateway, report_trouble};
 pub use given::Given;
+pub use retired::Retired;
 pub use start::Start;
 
 /// Where logs go: what a caller of [`Gateway::start`] needs to share the gateway's logs.

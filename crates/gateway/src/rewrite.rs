@@ -73,6 +73,14 @@ impl Steps {
         Ok((!built.is_empty()).then_some(Self(built)))
     }
 
+    /// The locations that conditions use.
+    pub(crate) fn used(&self) -> impl Iterator<Item = &Arc<Location>> {
+        self.0.iter().filter_map(|step| match step {
+            Step::If(step) => step.location.as_ref(),
+            _ => None,
+        })
+    }
+
     /// Takes the steps.
     pub(crate) fn run(&self, exchange: &Exchange, path: &mut Path) -> Outcome {
         let mut run = Run { exchange, path, changed: false, used: None };

@@ -110,6 +110,17 @@ impl Router {
         Ok(Self { listeners })
     }
 
+    /// All locations that requests can be in.
+    pub(crate) fn locations(&self) -> impl Iterator<Item = &Arc<Location>> {
+        let servers = self.listeners.values().flat_map(|listener| &listener.servers);
+        servers.flat_map(|server| {
+            let own = server.routes.iter().chain([&server.fallback]).chain(&server.respond);
+            own.flat_map(|location| {
+                [location].into_iter().chain(location.steps.iter().flat_map(Steps::used))
+            })
+        })
+    }
+
     /// The servers at an address.
     pub(crate) fn listener(&self, address: &ListenAddress) -> Option<Arc<Listener>> {
         self.listeners.get(address).cloned()

@@ -20,6 +20,7 @@ use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
 use crate::handshake;
 use crate::listener::Accepting;
+use crate::retired::Retired;
 use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
 use crate::start::InWorker;
@@ -36,7 +37,7 @@ enum Command {
     /// Build a router of this, and keep it ready.
     Build(Arc<Config>, oneshot::Sender<Result<(), BuildError>>),
     /// Use what was built, and accept from these sockets and no others.
-    Use(Vec<(ListenAddress, Socket)>, oneshot::Sender<io::Result<()>>),
+    Use(Vec<(ListenAddress, Socket)>, oneshot::Sender<io::Result<Retired>>),
     /// Accept no more, finish what is in flight, close what is idle, and end.
     Drain,
     /// End now.
@@ -138,7 +139,10 @@ impl Handle {
     }
 
     /// Has the worker use what it built.
-    pub(crate) async fn use_built(&self, sockets: Vec<(ListenAddress, Socket)>) -> Result<(), StartError> {
+    pub(crate) async fn use_built(
+        &self,
+        sockets: Vec<(ListenAddress, Socket)>,
+    ) -> Result<Retired, StartError> {
         let (reply, used) = oneshot::channel();
         self.tell(Command::Use(sockets, reply)).await?;
         used.await.map_err(|_| StartError::WorkerGone)?.map_err(StartError::Worker)
@@ -227,12 +231,17 @@ impl Control {
         Ok(())
     }
 
-    fn use_built(&mut self, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<()> {
-        let Some((router, upstreams, reload_timeout)) = self.built.take() else { return Ok(()) };
+    /// Gives what was in use before.
+    fn use_built(&mut self, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<Retired> {
+        let Some((router, upstreams, reload_timeout)) = self.built.take() else {
+            return Ok(Retired::default());
+        };
         self.upstreams = upstreams;
+        let mut retired = Retired::default();
         let worker = match &self.worker {
             Some(worker) => {
-                worker.router.store(Arc::new(router));
+                let old = worker.router.swap(Arc::new(router));
+                retired = Retired::new(old.locations().map(Arc::downgrade).collect());
                 if let Some(after) = self.reload_timeout {
                     worker.outdate(after);
                 }
@@ -261,7 +270,8 @@ impl Control {
             }
         };
         self.reload_timeout = reload_timeout;
-        self.accept_from(&worker, sockets)
+        self.accept_from(&worker, sockets)?;
+        Ok(retired)
     }
 
     /// Accepts from these sockets; those that are accepted from already stay as they are, others are given up.

@@ -267,7 +267,7 @@ impl Guard {
     /// The connection becomes a tunnel's, which writes the log line.
     fn switches(&mut self) -> tunnel::Line {
         self.teller = Teller::Tunnel;
-        tunnel::Line::new(self.exchange.clone(), self.served.location.logs.clone(), self.client.clone())
+        tunnel::Line::new(self.exchange.clone(), self.served.location.clone(), self.client.clone())
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).

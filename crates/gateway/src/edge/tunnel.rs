@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use propylon_access_log::AccessLogs;
 use propylon_exchange::{End, Exchange};
 use propylon_stack::Body;
 use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
@@ -11,6 +10,7 @@ use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
 use crate::client::{Client, Stream};
 use crate::rescue;
 use crate::route::Ends;
+use crate::router::Location;
 
 /// Joins the two ends as soon as the response has left, until either of them or a limit ends it. A task of its own, so that
 /// the connection's is no burden any more; cancelled, it leaves its log line all the same.
@@ -44,14 +44,14 @@ struct Running<T> {
 /// The log line of an exchange that became a tunnel: written when this drops.
 pub(super) struct Line {
     exchange: Exchange,
-    logs: AccessLogs,
+    location: Arc<Location>,
     client: Arc<Client>,
     counts: Arc<Counts>,
 }
 
 impl Line {
-    pub(super) fn new(exchange: Exchange, logs: AccessLogs, client: Arc<Client>) -> Self {
-        Self { exchange, logs, client, counts: Arc::default() }
+    pub(super) fn new(exchange: Exchange, location: Arc<Location>, client: Arc<Client>) -> Self {
+        Self { exchange, location, client, counts: Arc::default() }
     }
 
     fn report(&self, ended: &Ended) {
@@ -76,6 +76,6 @@ impl Drop for Line {
         let tunnelled = self.counts.to_client();
         self.exchange.set_sent(self.client.switching_head() + tunnelled, tunnelled);
         self.exchange.ended(End::ClientClosed); // unless it has ended otherwise
-        self.logs.write(&self.exchange);
+        self.location.logs.write(&self.exchange);
     }
 }
