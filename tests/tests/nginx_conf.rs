@@ -227,7 +227,11 @@ fn import_writes_what_it_is_asked_for() {
     for (more, code) in [(&[][..], 0), (&["--strict"], 1)] {
         let output = propylon(&[&["import", conf.as_str()], more].concat());
         assert_eq!(output.status.code(), Some(code), "{more:?}");
-        assert!(lossy(&output.stderr).contains("nginx.conf:4: different: gzip on;"), "{}", lossy(&output.stderr));
+        assert!(
+            lossy(&output.stderr).contains("nginx.conf:4: different: gzip on;"),
+            "{}",
+            lossy(&output.stderr)
+        );
     }
 }
 

@@ -99,7 +99,8 @@ fn the_same_answers_as_nginx() {
     let (one, two) = ("b25lOmZpcnN0", "dHdvOnNlY29uZA==");
     let imported = tempfile::tempdir().unwrap();
     let path = imported.path().join("nginx.conf");
-    std::fs::write(&path, format!("worker_processes 1; error_log stderr; events {{ }}\n{}", fill(again))).unwrap();
+    std::fs::write(&path, format!("worker_processes 1; error_log stderr; events {{ }}\n{}", fill(again)))
+        .unwrap();
     let toml = std::process::Command::new(binary()).arg("import").arg(&path).output().unwrap();
     assert!(toml.status.success(), "{}", lossy(&toml.stderr));
     let _imported = Propylon::start(&lossy(&toml.stdout).replace("pid_file = \"logs/nginx.pid\"", ""));

@@ -78,7 +78,9 @@ fn the_old_configuration_is_gone_with_its_last_request() {
     assert!(!gateway.error_log().contains("exited with code"), "{}", gateway.error_log());
     gate.open();
     assert_eq!(client.response(false).unwrap().text(), "good");
-    until("the end of the old one", LIMIT, || gateway.error_log().contains("exited with code 0").then_some(()));
+    until("the end of the old one", LIMIT, || {
+        gateway.error_log().contains("exited with code 0").then_some(())
+    });
     // The client stays connected: only requests count.
     gateway.rewrite(&config(206));
     gateway.signal(Signal::HUP);

@@ -115,9 +115,7 @@ impl Router {
         let servers = self.listeners.values().flat_map(|listener| &listener.servers);
         servers.flat_map(|server| {
             let own = server.routes.iter().chain([&server.fallback]).chain(&server.respond);
-            own.flat_map(|location| {
-                [location].into_iter().chain(location.steps.iter().flat_map(Steps::used))
-            })
+            own.flat_map(|location| [location].into_iter().chain(location.steps.iter().flat_map(Steps::used)))
         })
     }
 

@@ -147,3 +147,12 @@ fn passwords_are_put_together_from_all_levels() {
     let server = part(&toml, "[[server]]");
     assert!(!server.contains("basic"), "users without a realm ask nobody:\n{toml}");
 }
+
+/// The old switch of a server is said of its addresses.
+#[test]
+fn ssl_on_is_said_of_each_listen() {
+    let toml = toml(
+        "listen 127.0.0.1:8081 ssl;\nssl on;\nssl_certificate a.pem; ssl_certificate_key a.key;\nreturn 204;\n",
+    );
+    assert!(toml.contains("listen = [\"127.0.0.1:8080 tls\", \"127.0.0.1:8081 tls\"]"), "{toml}");
+}

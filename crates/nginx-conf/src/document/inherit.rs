@@ -165,6 +165,19 @@ impl Section {
         })
     }
 
+    /// Changes the texts of a list.
+    pub(crate) fn change_texts(&mut self, path: &[&str], change: impl Fn(&mut String)) {
+        let Some(Value::List(items)) = self.value_mut(path) else { return };
+        for mut item in items {
+            while let Value::At(inner, _) = item {
+                item = inner;
+            }
+            if let Value::Text(text) = item {
+                change(text);
+            }
+        }
+    }
+
     /// Whether there is this very key.
     fn exactly(&self, path: &[&str]) -> bool {
         self.value(path).is_some()

@@ -5,7 +5,7 @@ use crate::args::{self, duration, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
-use crate::place::Problem;
+use crate::place::{Place, Problem};
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
@@ -102,7 +102,18 @@ pub(super) fn finish(frame: Frame, convert: &Convert<'_>) -> Result<Section, Sto
         list.push(Value::table(pair));
     }
     let place = certificates.first().map(|word| word.place.clone());
+    let frame_ssl: Vec<Place> = frame.collected("ssl").iter().map(|word| word.place.clone()).collect();
     let mut section = frame.section;
+    if !frame_ssl.is_empty() {
+        if !section.has(&["listen"]) {
+            section.set(&["listen"], Value::List(vec![Value::text("80")]), frame_ssl.first());
+        }
+        section.change_texts(&["listen"], |listen| {
+            if !listen.split(' ').any(|option| option == "tls") {
+                listen.push_str(" tls");
+            }
+        });
+    }
     if !list.is_empty() {
         section.set(&["tls", "certificates"], Value::List(list), place.as_ref());
     }
@@ -119,11 +130,14 @@ fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 }
 
 /// The old switch: nginx has removed it.
-fn ssl(_: &mut Convert<'_>, directive: &Directive) -> Outcome {
+fn ssl(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if crate::args::flag(directive, 0)? {
-        return refuse("write `ssl` in `listen`: nginx has removed this directive");
+        if convert.frame().context != Contexts::SERVER {
+            return refuse("write `ssl` in `listen`: nginx has removed this directive");
+        }
+        convert.frame_mut().collect("ssl", directive.args());
     }
-    different("nginx has removed this directive")
+    different("nginx has removed this directive: it is said of each `listen` of the server")
 }
 
 fn verify(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
