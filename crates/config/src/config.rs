@@ -12,6 +12,7 @@ use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
 use crate::group_names;
 use crate::key::{Key, Kind, Need, Table};
+use crate::limit_zone::{self, LimitZone};
 use crate::listen::{self, Listener};
 use crate::location::Location;
 use crate::log_format::{self, LogFormat};
@@ -54,6 +55,8 @@ pub struct Config {
     pub charset_maps: Vec<CharsetMap>,
     /// The groups of servers by name.
     pub upstreams: IndexMap<Box<str>, Arc<Upstream>>,
+    /// What is counted for each key, by name.
+    pub limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
     /// Each distinct address that any server listens at, in the order of the file.
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
@@ -107,6 +110,14 @@ pub(crate) static TABLE: Table = Table {
             nginx: "resolver",
             ..top("resolver", resolver::KIND, "Who is asked for the addresses of names; false: nobody.")
         },
+        Key {
+            nginx: "limit_req_zone, limit_conn_zone",
+            ..top(
+                "limit_zone",
+                limit_zone::KIND,
+                "What is counted for each client, or for any other key, by name.",
+            )
+        },
         Key { nginx: "upstream", ..top("upstream", balance::KIND, "Groups of servers by name.") },
         Key {
             nginx: "http",
@@ -117,7 +128,7 @@ pub(crate) static TABLE: Table = Table {
             ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
         },
     ],
-    unbuilt: &["admin", "cache_zone", "limit_zone", "acme"],
+    unbuilt: &["admin", "cache_zone", "acme"],
 };
 
 const fn top(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -228,6 +239,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let resolver = resolver::of_file(cx, root);
     balance::read(cx, table("upstream"));
     balance::check_resolver(cx, &resolver);
+    limit_zone::read(cx, table("limit_zone"));
     let mut process = Effective::process();
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =
@@ -255,6 +267,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         charset_maps: std::mem::take(&mut cx.charset_maps),
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),
+        limit_zones: std::mem::take(&mut cx.limit_zones),
         listeners,
         servers,
     }

@@ -9,6 +9,7 @@ use crate::balance::{
 };
 use crate::config::Config;
 use crate::effective::Effective;
+use crate::limit_zone::LimitZone;
 use crate::location::Location;
 use crate::reader::quote;
 use crate::resolver::Resolver;
@@ -31,6 +32,7 @@ impl Config {
         let source = &self.source;
         settings(&mut text, source, &self.process);
         resolver(&mut text, &self.resolver);
+        self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
         self.upstreams.values().for_each(|upstream| group(&mut text, source, upstream));
         for server in &self.servers {
             // Writing to a String cannot fail.
@@ -77,6 +79,19 @@ fn resolver_keys(resolver: &Resolver) -> Option<Vec<String>> {
     keys.push(format!("timeout = \"{}ms\"", timeout.as_millis()));
     keys.extend([format!("ipv4 = {ipv4}"), format!("ipv6 = {ipv6}")]);
     Some(keys)
+}
+
+fn limit_zone(text: &mut String, source: &Source, zone: &LimitZone) {
+    let (name, line) = (quote(&zone.name), source.line_of(zone.span));
+    let _ = write!(
+        text,
+        "\n[limit_zone.{name}] # {line}\nkey = {}\nsize = {}\n",
+        quote(zone.key.source()),
+        zone.size
+    );
+    if let Some(rate) = zone.rate {
+        let _ = writeln!(text, "rate = \"{}r/{}\"", rate.requests, if rate.minute { "m" } else { "s" });
+    }
 }
 
 fn group(text: &mut String, source: &Source, upstream: &Upstream) {

@@ -62,6 +62,11 @@ impl LogLevel {
         Self::Emerg,
     ];
 
+    /// The level with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == name)
+    }
+
     /// The name that the file has for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -110,10 +115,7 @@ impl ErrorLog {
             None | Some("stderr") => ErrorLogTarget::Stderr,
             Some(path) => ErrorLogTarget::File(path.into()),
         };
-        let level = scope.text("level");
-        let level = LogLevel::ALL
-            .into_iter()
-            .find(|known| Some(known.as_str()) == level.as_deref().map(AsRef::as_ref));
+        let level = scope.text("level").and_then(|name| LogLevel::named(&name));
         Self { target, level: level.unwrap_or(LogLevel::Error) }
     }
 }

@@ -79,9 +79,9 @@ fn step(cx: &Context, value: &Value<'_>, names: &mut Names) {
     then.into_iter().flatten().for_each(|value| step(cx, value, names));
 }
 
-/// `$args` is there already, and can be set.
+/// `$args` and `$limit_rate` are there already, and can be set.
 fn variable(name: &str, span: Range<usize>, names: &mut Names) {
-    if !name.eq_ignore_ascii_case("args") {
+    if !["args", "limit_rate"].iter().any(|known| name.eq_ignore_ascii_case(known)) {
         names.push((name.to_owned(), span));
     }
 }

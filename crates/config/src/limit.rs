@@ -1,16 +1,39 @@
 //! The table `limit`: how much is allowed.
 
+use std::sync::Arc;
+
+use http::StatusCode;
+use propylon_vars::Template;
+use toml::de::DeValue;
+
+use crate::error_log::LogLevel;
 use crate::key::{Key, Kind, Need, Table};
-use crate::reader::Scope;
+use crate::limit_zone::{self, LimitZone};
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
 use crate::{shape, units};
 
 /// How much is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// How large a request body may be; `None`: any size.
     pub body_size: Option<u64>,
     /// What a request's head may take.
     pub head: HeadLimit,
+    /// Bytes of a response body each second; none: as fast as it can.
+    pub rate: Option<Amount>,
+    /// How many bytes of it go as fast as they can.
+    pub rate_after: Option<Amount>,
+    /// Bytes each second that are read of an upstream's response body.
+    pub upstream_rate: Option<Amount>,
+    /// How many requests may come.
+    pub requests: Vec<RequestLimit>,
+    /// What becomes of those that are too many.
+    pub requests_over: Over,
+    /// How many requests may be served at once.
+    pub connections: Vec<ConnectionLimit>,
+    /// What becomes of those that are too many.
+    pub connections_over: Over,
 }
 
 /// What a request's head may take.
@@ -23,6 +46,110 @@ pub struct HeadLimit {
     /// How many fields.
     pub fields: usize,
 }
+
+/// A number of bytes that may depend on the request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Amount {
+    /// It does not.
+    Fixed(u64),
+    /// A size.
+    Template(Template),
+}
+
+/// `limit_req`
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestLimit {
+    /// What is counted; it has a rate.
+    pub zone: Arc<LimitZone>,
+    /// How many may be ahead of the rate.
+    pub burst: u32,
+    /// How many of those do not wait; none: nobody waits.
+    pub delay: Option<u32>,
+}
+
+/// `limit_conn`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConnectionLimit {
+    /// What is counted; it has no rate.
+    pub zone: Arc<LimitZone>,
+    /// How many at once.
+    pub max: u32,
+}
+
+/// What becomes of requests that are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// The answer.
+    pub status: StatusCode,
+    /// Whether they are only counted.
+    pub dry_run: bool,
+    /// How the error log tells of those that are refused; of those that are delayed, one level lower.
+    pub log_level: LogLevel,
+}
+
+const LOG_LEVELS: Kind = Kind::Choice { built: &["info", "notice", "warn", "error"], unbuilt: &[] };
+const STATUS: Kind = Kind::Integer { min: 400, max: 599 };
+const MOST: u64 = u32::MAX as u64 / 1000;
+
+const REQUESTS: Table = Table {
+    name: "limit.requests",
+    doc: "How many requests a key may send. Several count together: a request that one of them refuses counts in none.",
+    keys: &[
+        Key {
+            name: "zone",
+            kind: Kind::Text { hint: "the NAME of a `[limit_zone.NAME]` with a `rate`" },
+            need: Need::Required,
+            nginx: "limit_req zone=",
+            doc: "The `[limit_zone.NAME]`, which has a `rate`.",
+        },
+        Key {
+            name: "burst",
+            kind: Kind::Integer { min: 0, max: MOST },
+            need: Need::Default("0"),
+            nginx: "limit_req burst=",
+            doc: "How many requests may be ahead of the rate; more are refused. Those that are ahead wait until they are no more.",
+        },
+        Key {
+            name: "delay",
+            kind: Kind::Integer { min: 0, max: MOST },
+            need: Need::Default("0"),
+            nginx: "limit_req delay=",
+            doc: "How many of those do not wait.",
+        },
+        Key {
+            name: "nodelay",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "limit_req nodelay",
+            doc: "Whether none of those waits.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+const CONNECTIONS: Table = Table {
+    name: "limit.connections",
+    doc: "How many requests of a key may be served at once, each from its head to the end of its response.",
+    keys: &[
+        Key {
+            name: "zone",
+            kind: Kind::Text { hint: "the NAME of a `[limit_zone.NAME]` without a `rate`" },
+            need: Need::Required,
+            nginx: "limit_conn",
+            doc: "The `[limit_zone.NAME]`, which has no `rate`.",
+        },
+        Key {
+            name: "max",
+            kind: Kind::Integer { min: 1, max: 65_535 },
+            need: Need::Required,
+            nginx: "limit_conn",
+            doc: "How many at once.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+const AMOUNT: Kind = Kind::Either(&[Kind::Template, Kind::Size]);
 
 pub(crate) const TABLE: Table = Table {
     name: "limit",
@@ -57,8 +184,86 @@ pub(crate) const TABLE: Table = Table {
             nginx: "max_headers",
             doc: "How many fields a request may have; one with more gets 400.",
         },
+        Key {
+            name: "rate",
+            kind: AMOUNT,
+            need: Need::Default("\"off\""),
+            nginx: "limit_rate",
+            doc: "How fast a response body goes to the client: \"100k\" each second; \"off\" or 0: as fast as it can. Also by `set` of \
+                  $limit_rate, and by X-Accel-Limit-Rate of an upstream, which go before.",
+        },
+        Key {
+            name: "rate_after",
+            kind: AMOUNT,
+            need: Need::Default("0"),
+            nginx: "limit_rate_after",
+            doc: "How much of it goes as fast as it can before that.",
+        },
+        Key {
+            name: "upstream_rate",
+            kind: AMOUNT,
+            need: Need::Default("\"off\""),
+            nginx: "proxy_limit_rate",
+            doc: "How fast a response body is read from the upstream, if it is kept (`buffer.response`).",
+        },
+        Key {
+            name: "requests",
+            kind: Kind::List(&Kind::Table(&REQUESTS)),
+            need: Need::Default("[]"),
+            nginx: "limit_req",
+            doc: "How many requests may come: [{ zone = \"NAME\", burst = 20, delay = 8 }].",
+        },
+        Key {
+            name: "requests_status",
+            kind: STATUS,
+            need: Need::Default("503"),
+            nginx: "limit_req_status",
+            doc: "What those get that are too many.",
+        },
+        Key {
+            name: "requests_dry_run",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "limit_req_dry_run",
+            doc: "Whether they are only counted and told of.",
+        },
+        Key {
+            name: "requests_log_level",
+            kind: LOG_LEVELS,
+            need: Need::Default("\"error\""),
+            nginx: "limit_req_log_level",
+            doc: "How the error log tells of them; of those that wait, one level lower.",
+        },
+        Key {
+            name: "connections",
+            kind: Kind::List(&Kind::Table(&CONNECTIONS)),
+            need: Need::Default("[]"),
+            nginx: "limit_conn",
+            doc: "How many requests may be served at once: [{ zone = \"NAME\", max = 10 }].",
+        },
+        Key {
+            name: "connections_status",
+            kind: STATUS,
+            need: Need::Default("503"),
+            nginx: "limit_conn_status",
+            doc: "What those get that are too many.",
+        },
+        Key {
+            name: "connections_dry_run",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "limit_conn_dry_run",
+            doc: "Whether they are only counted and told of.",
+        },
+        Key {
+            name: "connections_log_level",
+            kind: LOG_LEVELS,
+            need: Need::Default("\"error\""),
+            nginx: "limit_conn_log_level",
+            doc: "How the error log tells of them.",
+        },
     ],
-    unbuilt: &["rate", "rate_after", "upstream_rate", "requests", "connections"],
+    unbuilt: &[],
 };
 
 impl Limit {
@@ -75,6 +280,91 @@ impl Limit {
             size: line.saturating_mul(buffers),
             fields: number(scope.integer("headers")).unwrap_or(1000),
         };
-        Self { body_size: size.filter(|&bytes| bytes > 0), head }
+        Self {
+            body_size: size.filter(|&bytes| bytes > 0),
+            head,
+            rate: scope.read("rate", amount),
+            rate_after: scope.read("rate_after", amount),
+            upstream_rate: scope.read("upstream_rate", amount),
+            requests: scope.read("requests", |cx, value| items(cx, value, requests)).unwrap_or_default(),
+            requests_over: Over {
+                status: status(scope.integer("requests_status")),
+                dry_run: scope.bool("requests_dry_run"),
+                log_level: scope.read("requests_log_level", log_level).unwrap_or(LogLevel::Error),
+            },
+            connections: scope
+                .read("connections", |cx, value| items(cx, value, connections))
+                .unwrap_or_default(),
+            connections_over: Over {
+                status: status(scope.integer("connections_status")),
+                dry_run: scope.bool("connections_dry_run"),
+                log_level: scope.read("connections_log_level", log_level).unwrap_or(LogLevel::Error),
+            },
+        }
     }
+}
+
+/// A size, a template of one, or nothing.
+fn amount(cx: &mut Context, value: &Value<'_>) -> Option<Amount> {
+    let fixed = |bytes: u64| (bytes > 0).then_some(Amount::Fixed(bytes));
+    let text = match value.get_ref() {
+        DeValue::String(text) if text == "off" => return None,
+        DeValue::String(text) => text,
+        number => return fixed(shape::integer(number)?),
+    };
+    if text.contains('$') {
+        return cx.template_of(value).map(Amount::Template);
+    }
+    match units::size(text) {
+        Ok(bytes) => fixed(bytes),
+        Err(error) => {
+            let place = cx.inside(&value.span(), text, error.range());
+            let diagnostic = Diagnostic::at(place, format!("`{}` is no size: {error}", text.escape_debug()));
+            cx.push(
+                diagnostic.label("expected \"off\", a size such as \"100k\", or variables that give one"),
+            );
+            None
+        }
+    }
+}
+
+fn status(code: Option<u64>) -> StatusCode {
+    let code = code.and_then(|code| u16::try_from(code).ok());
+    code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn log_level(_: &mut Context, value: &Value<'_>) -> Option<LogLevel> {
+    LogLevel::named(value.get_ref().as_str()?)
+}
+
+fn items<T>(
+    cx: &mut Context,
+    value: &Value<'_>,
+    mut item: impl FnMut(&mut Context, &Value<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    Some(value.get_ref().as_array()?.iter().filter_map(|value| item(cx, value)).collect())
+}
+
+fn requests(cx: &mut Context, value: &Value<'_>) -> Option<RequestLimit> {
+    let table = value.get_ref().as_table()?;
+    let mut scope = Scope::alone(cx, &REQUESTS, Some(table));
+    let mut count =
+        |name| scope.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
+    let (burst, delay) = (count("burst"), count("delay"));
+    let nodelay = scope.bool("nodelay");
+    if nodelay && let Some((key, _)) = table.get_key_value("delay") {
+        let diagnostic = Diagnostic::at(key.span(), "nobody waits here");
+        scope.cx.push(diagnostic.label("expected `delay` or `nodelay`, not both"));
+    }
+    let name = scope.text("zone")?;
+    let zone = limit_zone::find(scope.cx, &name, true)?;
+    Some(RequestLimit { zone, burst, delay: (!nodelay).then_some(delay) })
+}
+
+fn connections(cx: &mut Context, value: &Value<'_>) -> Option<ConnectionLimit> {
+    let mut scope = Scope::alone(cx, &CONNECTIONS, value.get_ref().as_table());
+    let max = scope.integer("max").and_then(|max| u32::try_from(max).ok());
+    let name = scope.text("zone")?;
+    let zone = limit_zone::find(scope.cx, &name, false)?;
+    Some(ConnectionLimit { zone, max: max? })
 }

@@ -14,6 +14,7 @@ use crate::balance::Upstream;
 use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
 use crate::key::{Need, Table};
+use crate::limit_zone::LimitZone;
 use crate::log_format::LogFormat;
 use crate::quoted;
 use crate::report::{Diagnostic, Report};
@@ -32,6 +33,7 @@ pub(crate) struct Context {
     pub(crate) formats: IndexMap<Box<str>, Arc<LogFormat>>,
     pub(crate) upstreams: IndexMap<Box<str>, Arc<Upstream>>,
     pub(crate) charset_maps: Vec<CharsetMap>,
+    pub(crate) limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
@@ -46,6 +48,7 @@ impl Context {
             formats: IndexMap::new(),
             upstreams: IndexMap::new(),
             charset_maps: Vec::new(),
+            limit_zones: IndexMap::new(),
             broken: Vec::new(),
             templates: HashMap::new(),
         }

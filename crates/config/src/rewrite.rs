@@ -19,7 +19,7 @@ use crate::source::Spanned;
 pub enum Step {
     /// Another URI.
     Rewrite(Box<Rewrite>),
-    /// A variable gets a value; `args` are the arguments of the request.
+    /// A variable gets a value; `args` are the arguments of the request, `limit_rate` is how fast the response goes.
     Set {
         /// The variable, without its `$`.
         name: Box<str>,
@@ -146,7 +146,8 @@ const VARIABLE: Key = Key {
     kind: Kind::List(&Kind::Template),
     need: Need::Optional,
     nginx: "set",
-    doc: "[\"name\", \"value\"]: the variable $name gets the value; `args` are the request's arguments.",
+    doc: "[\"name\", \"value\"]: the variable $name gets the value; `args` are the request's arguments, `limit_rate` is how fast the \
+          response goes.",
 };
 const RETURN: Key = Key {
     name: "return",

@@ -174,6 +174,8 @@ fn every_key_of_the_levels_is_read() {
         "error_page.pages.",
         "access.basic.",
         "access.limit_except.",
+        "limit.requests.",
+        "limit.connections.",
     ];
     let keys = found.iter().filter_map(|(path, _)| {
         let key = path.strip_prefix("server.")?;

@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 use propylon_config::{
-    Action, Address, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
-    LogLevel, LogTarget, Peer, ProxyPass, Return, ServerName, SyslogServer, Target, UpstreamVersion, Workers,
+    Action, Address, Amount, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
+    LogLevel, LogTarget, Peer, ProxyPass, RequestRate, Return, ServerName, SyslogServer, Target,
+    UpstreamVersion, Workers,
 };
 
 fn everything() -> Config {
@@ -67,6 +68,37 @@ fn buffers() {
     assert_eq!(derived("header_size = \"64k\""), (112, 64), "all but one");
     assert_eq!(derived("size = \"256k\""), (512, 256));
     assert_eq!(derived("size = \"4k\", count = 2"), (4, 64));
+}
+
+#[test]
+fn limits() {
+    let config = everything();
+    let limit = &location(&config, "/").settings.limit;
+    assert_eq!(
+        (&limit.rate, &limit.upstream_rate),
+        (&Some(Amount::Fixed(100 << 10)), &Some(Amount::Fixed(1 << 20)))
+    );
+    assert!(matches!(&limit.rate_after, Some(Amount::Template(_))));
+    let [requests, minutes] = &limit.requests[..] else { panic!("two") };
+    assert_eq!((requests.burst, requests.delay, minutes.burst, minutes.delay), (20, Some(8), 5, None));
+    assert_eq!(requests.zone.rate, Some(RequestRate { requests: 10, minute: false }));
+    assert_eq!(minutes.zone.rate, Some(RequestRate { requests: 30, minute: true }));
+    assert_eq!((requests.zone.size, minutes.zone.size), (10 << 20, 1 << 20));
+    assert_eq!(requests.zone.key.source(), "$binary_remote_addr");
+    let over = limit.requests_over;
+    assert_eq!(
+        (over.status, over.dry_run, over.log_level),
+        (StatusCode::TOO_MANY_REQUESTS, true, LogLevel::Notice)
+    );
+    assert_eq!((&*limit.connections[0].zone.name, limit.connections[0].max), ("held", 10));
+    assert_eq!(limit.connections[0].zone.rate, None);
+    let rate = |text: &str| {
+        let text = format!("[[server]]\nlimit.rate = {text}\nreturn = [204]\n");
+        let config = propylon_config::parse(&text, "text").unwrap_or_else(|report| panic!("{report}")).config;
+        config.servers[0].settings.limit.rate.clone()
+    };
+    assert_eq!([rate("\"off\""), rate("0"), rate("\"0\"")], [None, None, None]);
+    assert_eq!(rate("\"1m\""), Some(Amount::Fixed(1 << 20)));
 }
 
 #[test]
@@ -287,7 +319,7 @@ fn a_dump_reads_as_the_same_configuration() {
     let config = everything();
     // What the dump leaves out inherits nothing: it is put back as it was written.
     let start = text.find("[log_format]").expect("formats");
-    let end = text.find("[upstream.backend]").expect("after the maps");
+    let end = text.find("[limit_zone.requests]").expect("after the maps");
     let again = format!("{}\n{}", config.dump(), &text[start..end]);
     let again =
         propylon_config::parse(&again, "dump.toml").unwrap_or_else(|report| panic!("{report}\n{again}"));

@@ -18,7 +18,7 @@ use crate::page;
 use crate::phases::Step;
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 use crate::rewrite::{Answer, Outcome};
-use crate::route::{self, Found};
+use crate::route::{self, Found, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
 
@@ -43,6 +43,8 @@ pub(crate) struct Visit {
     changes: u8,
     /// The error whose page is under way.
     failed: Option<Failed>,
+    /// Whether something but the location may have said how fast the response goes.
+    paced: bool,
 }
 
 /// What the last location leaves to the edge.
@@ -51,11 +53,13 @@ pub(crate) struct Served {
     pub(crate) location: Arc<Location>,
     /// Whether the connection ends with the response.
     pub(crate) closes: bool,
+    /// What limits have seen of the request, and the places that it holds until it is over.
+    pub(crate) limits: Option<Box<LimitsSeen>>,
 }
 
 impl Served {
     pub(crate) fn by(location: Arc<Location>) -> Self {
-        Self { location, closes: false }
+        Self { location, closes: false, limits: None }
     }
 
     fn enter(&mut self, location: Arc<Location>, exchange: &Exchange) -> &Location {
@@ -81,6 +85,7 @@ impl Visit {
         exchange: Exchange,
     ) -> Self {
         Self {
+            paced: server.sets_rate,
             server,
             path,
             parts: Some(parts),
@@ -133,7 +138,7 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
             // Boxed, so that requests that have none carry nothing for them.
             (Some(phases), None) => {
                 let method = visit.parts.as_ref().map_or_else(Method::default, |parts| parts.method.clone());
-                Box::pin(phases.run(&visit.exchange, &method, &mut visit.path)).await
+                Box::pin(phases.run(&visit.exchange, &method, &mut visit.path, &mut served.limits)).await
             }
         };
         let response = match step {
@@ -147,7 +152,12 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
                 response
             }
         };
-        let (mut head, body) = response.into_parts();
+        let (mut head, mut body) = response.into_parts();
+        if let Some(route::Said(rate)) = head.extensions.remove() {
+            // The upstream's word holds for the request, wherever it goes from here.
+            propylon_vars::set_limit_rate(&visit.exchange, rate.map_or(0, |rate| rate.per_second().get()));
+            visit.paced = true;
+        }
         let Some(reroute) = head.extensions.remove::<Reroute>() else {
             let own = head.extensions.remove::<page::Own>().is_some();
             served.closes |= own && page::closes(head.status);
@@ -155,6 +165,9 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
                 Some(shown) if !own && head.status != StatusCode::SWITCHING_PROTOCOLS => shown,
                 _ => page::shown(head.status),
             };
+            if (visit.paced || location.pace.is_some()) && head.status != StatusCode::SWITCHING_PROTOCOLS {
+                body = route::paced(body, location.pace.as_deref(), &visit.exchange);
+            }
             route::complete(&mut head, &location.redirects, &visit.exchange);
             merge(&mut head.headers, kept);
             return Ok(Response::from_parts(head, body));

@@ -80,6 +80,7 @@ mod start;
 mod tls;
 mod upstreams;
 mod worker;
+mod zones;
 
 pub use error::{BuildError, StartError};
 pub use explain::{ExplainError, Explanation, explain};

@@ -4,7 +4,7 @@ use http::Method;
 use propylon_exchange::Exchange;
 
 use crate::reroute::Reroute;
-use crate::route::{Found, Guard, TryFiles};
+use crate::route::{Found, Guard, Limits, LimitsSeen, TryFiles};
 use crate::routing::Path;
 
 /// What comes of a phase.
@@ -20,6 +20,7 @@ pub(crate) enum Step {
 /// The phases of one location that have something to do, in nginx's order.
 #[derive(Clone, Default)]
 pub(crate) struct Phases {
+    pub(crate) limits: Option<Limits>,
     pub(crate) access: Option<Guard>,
     pub(crate) try_files: Option<TryFiles>,
 }
@@ -27,11 +28,22 @@ pub(crate) struct Phases {
 impl Phases {
     /// Nothing, where there is nothing to do.
     pub(crate) fn if_any(self) -> Option<Box<Self>> {
-        let Self { access, try_files } = &self;
-        (access.is_some() || try_files.is_some()).then(|| Box::new(self))
+        let Self { limits, access, try_files } = &self;
+        (limits.is_some() || access.is_some() || try_files.is_some()).then(|| Box::new(self))
     }
 
-    pub(crate) async fn run(&self, exchange: &Exchange, method: &Method, path: &mut Path) -> Step {
+    pub(crate) async fn run(
+        &self,
+        exchange: &Exchange,
+        method: &Method,
+        path: &mut Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Step {
+        if let Some(limits) = &self.limits
+            && let Some(found) = limits.run(exchange, seen.get_or_insert_default()).await
+        {
+            return Step::Answer(found);
+        }
         if let Some(access) = &self.access
             && let Some(found) = access.run(exchange, method).await
         {

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
+use propylon_config::LogLevel;
 use propylon_exchange::{End, Exchange};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
@@ -114,11 +115,26 @@ pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) 
 
 /// Says in the error log what is wrong on the gateway's own side, in a file or the like.
 pub(crate) fn report_text(exchange: &Exchange, text: &str) {
+    report_at(exchange, LogLevel::Error, text);
+}
+
+/// Says something in the error log, at this level.
+pub(crate) fn report_at(exchange: &Exchange, level: LogLevel, text: &str) {
     let server = exchange.server_name().cloned().unwrap_or_default();
     let request = exchange.request_line();
     let request = String::from_utf8_lossy(&request);
     let (connection, client) = (exchange.connection().id, exchange.client());
-    tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, "{text}");
+    macro_rules! say {
+        ($level:ident) => {
+            tracing::$level!(target: "propylon_gateway", connection, %client, server = &*server, %request, "{text}")
+        };
+    }
+    match level {
+        LogLevel::Debug => say!(debug),
+        LogLevel::Info | LogLevel::Notice => say!(info),
+        LogLevel::Warn => say!(warn),
+        _ => say!(error),
+    }
 }
 
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {

@@ -12,7 +12,7 @@ use propylon_exchange::Exchange;
 use propylon_redirect::Replacement;
 
 use crate::error::BuildError;
-use crate::route::{Found, Respond, Site};
+use crate::route::{Found, Respond, Site, set_rate};
 use crate::router::{Location, captures};
 use crate::routing::{Path, Pattern};
 
@@ -78,6 +78,15 @@ impl Steps {
         self.0.iter().filter_map(|step| match step {
             Step::If(step) => step.location.as_ref(),
             _ => None,
+        })
+    }
+
+    /// Whether one of them sets the variable with this name.
+    pub(crate) fn sets(&self, variable: &str) -> bool {
+        self.0.iter().any(|step| match step {
+            Step::Set(name, _) => **name == *variable,
+            Step::If(step) => step.then.sets(variable),
+            _ => false,
         })
     }
 
@@ -166,6 +175,8 @@ impl Run<'_> {
         if name == "args" {
             *self.path = self.path.clone().with_args(Some(value));
             self.tell();
+        } else if name == "limit_rate" {
+            set_rate(self.exchange, &value);
         } else {
             propylon_vars::set_named(self.exchange, name, value);
         }

@@ -17,7 +17,7 @@ use crate::error::BuildError;
 use crate::page::Face;
 use crate::phases::Phases;
 use crate::rewrite::Steps;
-use crate::route::{self, EdgeHeaders, RealIp};
+use crate::route::{self, EdgeHeaders, Pace, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
@@ -57,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) fallback: Arc<Location>,
     /// The steps before any location.
     pub(crate) steps: Option<Steps>,
+    /// Whether steps, its own or of its locations, set how fast responses go.
+    pub(crate) sets_rate: bool,
     /// The server's own `return`, before any location.
     pub(crate) respond: Option<Arc<Location>>,
     edge: EdgeHeaders,
@@ -74,6 +76,8 @@ pub(crate) struct Location {
     pub(crate) logs: AccessLogs,
     pub(crate) keep: Keep,
     pub(crate) internal: bool,
+    /// How fast its responses go.
+    pub(crate) pace: Option<Box<Pace>>,
     /// Where its files are.
     pub(crate) document: Option<Arc<Document>>,
     /// What is done before a request is answered.
@@ -199,6 +203,9 @@ impl Server {
         let mut unused = |name: &Spanned<Box<str>>| Err(BuildError::unusable(name.span));
         let steps = Steps::build(&server.rewrite, &site, &mut unused)?;
         let respond = server.respond.as_ref();
+        let all_steps =
+            routes.iter().filter_map(|location: &Arc<Location>| location.steps.as_ref()).chain(&steps);
+        let sets_rate = all_steps.into_iter().any(|steps| steps.sets("limit_rate"));
         Ok(Self {
             name,
             face: site.face.clone(),
@@ -208,6 +215,7 @@ impl Server {
             locations: Locations::build(patterns).map_err(BuildError::Locations)?,
             routes,
             steps,
+            sets_rate,
             serving: upstreams.runtime.tls.serving(&server.tls),
             clients: ClientAuth::new(&server.tls),
             fallback: Arc::new(route::fallback(server, &site, upstreams)?),

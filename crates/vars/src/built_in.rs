@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, StatusCode};
 use propylon_exchange::{End, Exchange};
 
+use crate::limited::Limited;
 use crate::out::Out;
 use crate::request_uri::request_uri;
 use crate::tls::Tls;
@@ -31,6 +32,9 @@ pub(crate) enum BuiltIn {
     ContentType,
     Args,
     IsArgs,
+    LimitRate,
+    LimitReqStatus,
+    LimitConnStatus,
     Uri,
     Request,
     RequestId,
@@ -118,6 +122,9 @@ impl BuiltIn {
                     out.text(b"?");
                 }
             }
+            Self::LimitRate => out.number(state::limit_rate(exchange).unwrap_or_default()),
+            Self::LimitReqStatus => return limited(exchange, out, |facts| facts.requests_limited),
+            Self::LimitConnStatus => return limited(exchange, out, |facts| facts.connections_limited),
             Self::Request => return request_line(exchange, out),
             Self::RequestId => {
                 return state::write(exchange, |facts| out.text(facts.request_id())).is_some();
@@ -240,6 +247,14 @@ fn content_type(exchange: &Exchange, out: &mut Out<'_>) -> bool {
 
 fn fact(exchange: &Exchange, out: &mut Out<'_>, fact: impl FnOnce(&state::Facts) -> Option<&Bytes>) -> bool {
     state::read(exchange, |facts| fact(facts).map(|value| out.text(value))).is_some()
+}
+
+fn limited(
+    exchange: &Exchange,
+    out: &mut Out<'_>,
+    found: impl FnOnce(&state::Facts) -> Option<Limited>,
+) -> bool {
+    out.option(state::read(exchange, found).map(|limited| limited.as_str().as_bytes()))
 }
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {

@@ -81,6 +81,7 @@ mod definitions;
 mod document;
 mod error;
 mod fields;
+mod limited;
 mod lookup;
 mod map;
 mod names;
@@ -103,9 +104,11 @@ pub use built_in::NGINX_VERSION;
 pub use definitions::Definitions;
 pub use document::{Document, FileName};
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
+pub use limited::Limited;
 pub use map::Map;
 pub use names::{Description, describe};
 pub use state::{
-    Captures, args, document, group, set_captures, set_document, set_get, set_named, set_uri, uri,
+    Captures, args, document, group, limit_rate, set_captures, set_connections_limited, set_document,
+    set_get, set_limit_rate, set_named, set_requests_limited, set_uri, uri,
 };
 pub use template::{Context, Template};

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
-use crate::Document;
+use crate::{Document, Limited};
 
 /// What a regular expression captured: groups by number, and by name.
 #[derive(Clone, Debug, Default)]
@@ -107,6 +107,27 @@ pub(crate) fn with_document<T>(exchange: &Exchange, look: impl FnOnce(&Document)
     Some(found)
 }
 
+/// The response goes so fast from here on (`$limit_rate`), in bytes each second; 0: as fast as it can.
+pub fn set_limit_rate(exchange: &Exchange, bytes: u64) {
+    write(exchange, |facts| facts.limit_rate = Some(bytes));
+}
+
+/// How fast the response goes, if anybody said.
+#[must_use]
+pub fn limit_rate(exchange: &Exchange) -> Option<u64> {
+    read(exchange, |facts| facts.limit_rate)
+}
+
+/// What limits of requests decided (`$limit_req_status`).
+pub fn set_requests_limited(exchange: &Exchange, limited: Limited) {
+    write(exchange, |facts| facts.requests_limited = Some(limited));
+}
+
+/// What limits of requests at once decided (`$limit_conn_status`).
+pub fn set_connections_limited(exchange: &Exchange, limited: Limited) {
+    write(exchange, |facts| facts.connections_limited = Some(limited));
+}
+
 /// Sets one named value.
 pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
     let name = lower(name);
@@ -126,6 +147,9 @@ pub(crate) struct Facts {
     maps: Vec<(MapKey, Bytes)>,
     request_id: Option<Bytes>,
     get: bool,
+    limit_rate: Option<u64>,
+    pub(crate) requests_limited: Option<Limited>,
+    pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,
 }
 

@@ -10,7 +10,9 @@ use http::{Method, StatusCode, Version};
 use propylon_exchange::{
     Address, ClientCertificate, Connection, End, Exchange, Head, Keep, ProxyHost, Refused, Tls,
 };
-use propylon_vars::{Definitions, set_uri};
+use propylon_vars::{
+    Definitions, Limited, set_connections_limited, set_limit_rate, set_requests_limited, set_uri,
+};
 use support::{connection, headers, ip, logged, on, request};
 use tokio::time::Instant;
 
@@ -41,6 +43,17 @@ async fn the_request() {
     check("$HOST$Request_Method", "GET");
     exchange.body_received(12);
     check("$request_length", "112");
+}
+
+#[tokio::test]
+async fn limits() {
+    let exchange = request("/", &[]);
+    let all = "$limit_rate $limit_req_status $limit_conn_status";
+    assert_eq!(value(all, &exchange), "0 - -");
+    set_limit_rate(&exchange, 4096);
+    set_requests_limited(&exchange, Limited::DelayedDryRun);
+    set_connections_limited(&exchange, Limited::Rejected);
+    assert_eq!(value(all, &exchange), "4096 DELAYED_DRY_RUN REJECTED");
 }
 
 #[tokio::test]

@@ -267,7 +267,8 @@ impl Guard {
     /// The connection becomes a tunnel's, which writes the log line.
     fn switches(&mut self) -> tunnel::Line {
         self.teller = Teller::Tunnel;
-        tunnel::Line::new(self.exchange.clone(), self.served.location.clone(), self.client.clone())
+        let (exchange, location) = (self.exchange.clone(), self.served.location.clone());
+        tunnel::Line::new(exchange, location, self.client.clone(), self.served.limits.take())
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).

@@ -9,7 +9,7 @@ use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
 
 use crate::client::{Client, Stream};
 use crate::rescue;
-use crate::route::Ends;
+use crate::route::{Ends, LimitsSeen};
 use crate::router::Location;
 
 /// Joins the two ends as soon as the response has left, until either of them or a limit ends it. A task of its own, so that
@@ -47,11 +47,18 @@ pub(super) struct Line {
     location: Arc<Location>,
     client: Arc<Client>,
     counts: Arc<Counts>,
+    /// The places that limits have given it.
+    _limits: Option<Box<LimitsSeen>>,
 }
 
 impl Line {
-    pub(super) fn new(exchange: Exchange, location: Arc<Location>, client: Arc<Client>) -> Self {
-        Self { exchange, location, client, counts: Arc::default() }
+    pub(super) fn new(
+        exchange: Exchange,
+        location: Arc<Location>,
+        client: Arc<Client>,
+        limits: Option<Box<LimitsSeen>>,
+    ) -> Self {
+        Self { exchange, location, client, counts: Arc::default(), _limits: limits }
     }
 
     fn report(&self, ended: &Ended) {

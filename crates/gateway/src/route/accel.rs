@@ -1,4 +1,4 @@
-//! `X-Accel-Redirect`: an upstream's order to answer with another location.
+//! `X-Accel-Redirect`: an upstream's order to answer with another location; `X-Accel-Limit-Rate`: how fast.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::limit::Said;
 use crate::reroute::{Reroute, RerouteTarget};
 use crate::routing::{Path, Slashes};
 use crate::upstreams::{self, LeafBody};
@@ -29,33 +30,40 @@ pub(crate) struct Unsafe(String);
 const KEPT: [HeaderName; 6] =
     [CONTENT_TYPE, SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES, ACCEPT_RANGES];
 
-/// The layer; it lets everything pass where the order is ignored.
+/// The layer; what is ignored is not looked at.
 pub(crate) fn layer(settings: &Settings) -> AccelLayer {
-    AccelLayer {
-        obeys: !settings.headers.ignore.contains(&X_ACCEL_REDIRECT),
+    let obeys = |name: &str| !settings.headers.ignore.iter().any(|ignored| ignored == name);
+    AccelLayer(Obeys {
+        redirect: obeys("x-accel-redirect"),
+        limit_rate: obeys("x-accel-limit-rate"),
         charset: super::charset::obeys(settings),
-    }
+    })
+}
+
+/// Which orders are obeyed.
+#[derive(Clone, Copy, Debug)]
+struct Obeys {
+    redirect: bool,
+    limit_rate: bool,
+    /// Looked at only where charsets are.
+    charset: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AccelLayer {
-    obeys: bool,
-    charset: bool,
-}
+pub(crate) struct AccelLayer(Obeys);
 
 impl<S> Layer<S> for AccelLayer {
     type Service = Accel<S>;
 
     fn layer(&self, inner: S) -> Accel<S> {
-        Accel { inner, obeys: self.obeys, charset: self.charset }
+        Accel { inner, obeys: self.0 }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Accel<S> {
     inner: S,
-    obeys: bool,
-    charset: bool,
+    obeys: Obeys,
 }
 
 impl<S> Service<Request<Body>> for Accel<S>
@@ -71,7 +79,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        AccelFuture { inner: self.inner.call(request), obeys: self.obeys, charset: self.charset }
+        AccelFuture { inner: self.inner.call(request), obeys: self.obeys }
     }
 }
 
@@ -79,8 +87,7 @@ pin_project_lite::pin_project! {
     pub(crate) struct AccelFuture<F> {
         #[pin]
         inner: F,
-        obeys: bool,
-        charset: bool,
+        obeys: Obeys,
     }
 }
 
@@ -93,19 +100,26 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        Poll::Ready(match response.headers().get(X_ACCEL_REDIRECT) {
-            // A switch to another protocol is nobody's to redirect.
-            Some(order) if *this.obeys && response.status() != StatusCode::SWITCHING_PROTOCOLS => {
-                obey(&Bytes::copy_from_slice(order.as_bytes()), response.headers())
-            }
+        // A switch to another protocol is nobody's to redirect.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Poll::Ready(Ok(response.map(upstreams::body)));
+        }
+        let headers = response.headers();
+        let rate = if this.obeys.limit_rate { propylon_limit::accel(headers) } else { None };
+        let mut response = match headers.get(X_ACCEL_REDIRECT) {
+            Some(order) if this.obeys.redirect => obey(&Bytes::copy_from_slice(order.as_bytes()), headers)?,
             _ => {
                 let mut response = response.map(upstreams::body);
-                if *this.charset {
+                if this.obeys.charset {
                     super::charset::note(&mut response);
                 }
-                Ok(response)
+                response
             }
-        })
+        };
+        if let Some(rate) = rate {
+            response.extensions_mut().insert(Said(rate));
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -12,6 +12,7 @@ mod cookie;
 mod error_page;
 mod files;
 mod headers;
+mod limit;
 mod proxy;
 mod redirect;
 mod respond;
@@ -48,6 +49,7 @@ pub(crate) use buffer::read_bytes;
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
+pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
 pub(crate) use respond::{Found, Respond};
@@ -89,7 +91,7 @@ pub(crate) fn location(
     let prefix = matcher.takes_uri_part().then(|| matcher.prefix_len());
     built.document = files::document(settings, prefix);
     if !matches!(location.action, Action::Return(_)) {
-        built.phases = phases(location.try_files.as_ref(), settings, site);
+        built.phases = phases(location.try_files.as_ref(), settings, site, upstreams);
     }
     Ok(built)
 }
@@ -106,7 +108,7 @@ pub(crate) fn fallback(
         None => not_found(settings, site, upstreams)?,
     };
     built.document = files::document(settings, None);
-    built.phases = phases(server.try_files.as_ref(), settings, site);
+    built.phases = phases(server.try_files.as_ref(), settings, site, upstreams);
     Ok(built)
 }
 
@@ -115,9 +117,14 @@ fn not_found(settings: &Settings, site: &Site, upstreams: &Upstreams<'_>) -> Res
 }
 
 /// What is done before a request is answered. `return` answers before any of it, as in nginx.
-fn phases(try_files: Option<&config::TryFiles>, settings: &Settings, site: &Site) -> Option<Box<Phases>> {
+fn phases(
+    try_files: Option<&config::TryFiles>,
+    settings: &Settings,
+    site: &Site,
+    upstreams: &Upstreams<'_>,
+) -> Option<Box<Phases>> {
     let try_files = try_files.map(|config| TryFiles::new(config, settings, site));
-    Phases { access: Guard::new(settings), try_files }.if_any()
+    Phases { limits: Limits::new(settings, upstreams), access: Guard::new(settings), try_files }.if_any()
 }
 
 /// `return`, of a server or a location.
@@ -202,11 +209,13 @@ where
             .and(headers::needs(settings))
             .and(charset::needs(settings))
             .and(proxy::needs(settings))
-            .and(trailers::needs(settings)),
+            .and(trailers::needs(settings))
+            .and(limit::needs(settings)),
         logs,
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
         internal: false,
+        pace: Pace::new(settings),
         document: None,
         phases: None,
         steps: None,

@@ -6,6 +6,7 @@ mod files;
 mod geo;
 mod headers;
 mod http;
+mod limits;
 mod listen;
 mod location;
 mod log;
@@ -32,6 +33,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Rewriting", rewrite::ROWS),
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
+    ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
     ("Charsets", charset::ROWS),
     ("Compression", compression::ROWS),

@@ -97,9 +97,6 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
-    Row::new("proxy_limit_rate", LEVELS, ONE, To::By(rate, "limit.upstream_rate")),
-    Row::new("limit_rate", Contexts::LEVELS_IF, ONE, To::By(rate, "limit.rate")),
-    Row::new("limit_rate_after", Contexts::LEVELS_IF, ONE, To::By(rate, "limit.rate_after")),
     Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),
     Row::refused("proxy_store_access", LEVELS, SOME, NOT_PLUS),
     Row::refused("proxy_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
@@ -148,28 +145,6 @@ fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         Value::text(text).at(directive.place_of(0)),
         &directive.place,
     );
-    Ok(Done::AsWritten)
-}
-
-fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let text = directive.arg(0);
-    let key = match directive.name() {
-        "limit_rate" => "rate",
-        "limit_rate_after" => "rate_after",
-        _ => "upstream_rate",
-    };
-    let text = match text {
-        "0" if key != "rate_after" => "off",
-        _ if text.contains('$') => text,
-        _ => {
-            return {
-                let value = convert.value(directive, 0, As::Size)?;
-                convert.set(Target::Here, &["limit", key], value, &directive.place);
-                Ok(Done::AsWritten)
-            };
-        }
-    };
-    convert.set(Target::Here, &["limit", key], Value::text(text).at(directive.place_of(0)), &directive.place);
     Ok(Done::AsWritten)
 }
 

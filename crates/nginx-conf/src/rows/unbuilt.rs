@@ -13,7 +13,6 @@ const FASTCGI: &str = "FastCGI is not built yet";
 const OTHER: &str =
     "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
 const GRPC: &str = "gRPC is not built yet";
-const LIMIT: &str = "limits of requests and connections are not built yet";
 const COMPRESSION: &str =
     "responses are sent as they are: of compression, what nginx has without modules is built";
 const BODY: &str = "changing the bodies of responses is not built";
@@ -71,9 +70,6 @@ pub(crate) const ROWS: &[Row] = rows! {
         "grpc_ssl_conf_command" "grpc_ssl_crl" "grpc_ssl_name" "grpc_ssl_password_file" "grpc_ssl_protocols"
         "grpc_ssl_server_name" "grpc_ssl_session_reuse" "grpc_ssl_trusted_certificate" "grpc_ssl_verify"
         "grpc_ssl_verify_depth";
-    HTTP, ANY, refused, LIMIT: "limit_req_zone" "limit_conn_zone";
-    LEVELS, ANY, refused, LIMIT: "limit_req" "limit_req_dry_run" "limit_req_log_level" "limit_req_status" "limit_conn"
-        "limit_conn_dry_run" "limit_conn_log_level" "limit_conn_status";
     LEVELS, ANY, nothing, COMPRESSION: "gunzip" "gunzip_buffers" "brotli"
         "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";

@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderName, Method, Request, Response};
 use pin_project_lite::pin_project;
 use propylon_buffer::{Event, Report, ResponseBufferLayer, Way};
-use propylon_config::{Buffers, Runtime, Settings};
+use propylon_config::{Amount, Buffers, Runtime, Settings};
 use propylon_exchange::Exchange;
 use propylon_h1::server::SendBuffer;
 use propylon_stack::{Body, BoxError};
@@ -16,17 +17,23 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::rescue;
+use crate::route::limit;
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Keeps responses as the settings say. One that came whole with its head passes as it is.
 #[derive(Clone, Debug)]
-pub(crate) struct KeepLayer(ResponseBufferLayer);
+pub(crate) struct KeepLayer {
+    layer: ResponseBufferLayer,
+    /// How fast it is read.
+    rate: Option<Arc<Amount>>,
+}
 
 impl KeepLayer {
     pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
         let layer = layer(&settings.buffer, &super::directory(runtime));
-        Self(layer.accel(!settings.headers.ignore.contains(&X_ACCEL_BUFFERING)))
+        let layer = layer.accel(!settings.headers.ignore.contains(&X_ACCEL_BUFFERING));
+        Self { layer, rate: settings.limit.upstream_rate.clone().map(Arc::new) }
     }
 }
 
@@ -49,7 +56,7 @@ impl<S> Layer<S> for KeepLayer {
     type Service = Keep<S>;
 
     fn layer(&self, inner: S) -> Keep<S> {
-        Keep { inner, layer: self.0.clone() }
+        Keep { inner, layer: self.layer.clone(), rate: self.rate.clone() }
     }
 }
 
@@ -57,6 +64,7 @@ impl<S> Layer<S> for KeepLayer {
 pub(crate) struct Keep<S> {
     inner: S,
     layer: ResponseBufferLayer,
+    rate: Option<Arc<Amount>>,
 }
 
 impl<S> Service<Request<Body>> for Keep<S>
@@ -75,7 +83,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exchange = request.extensions().get::<Exchange>().cloned();
         let connect = request.method() == Method::CONNECT;
-        KeepFuture { inner: self.inner.call(request), layer: self.layer.clone(), exchange, connect }
+        let (layer, rate) = (self.layer.clone(), self.rate.clone());
+        KeepFuture { inner: self.inner.call(request), layer, rate, exchange, connect }
     }
 }
 
@@ -84,6 +93,7 @@ pin_project! {
         #[pin]
         inner: F,
         layer: ResponseBufferLayer,
+        rate: Option<Arc<Amount>>,
         exchange: Option<Exchange>,
         connect: bool,
     }
@@ -100,9 +110,13 @@ where
         let polled = this.inner.poll(cx);
         match polled {
             // Nothing of it is with the upstream any more.
-            Poll::Ready(Ok(response)) if response.body().as_bytes().is_none() => {
-                Poll::Ready(Ok(keep(this.layer, response, *this.connect, this.exchange.take())))
-            }
+            Poll::Ready(Ok(response)) if response.body().as_bytes().is_none() => Poll::Ready(Ok(keep(
+                this.layer,
+                this.rate.as_deref(),
+                response,
+                *this.connect,
+                this.exchange.take(),
+            ))),
             polled => polled,
         }
     }
@@ -110,6 +124,7 @@ where
 
 fn keep(
     layer: &ResponseBufferLayer,
+    rate: Option<&Amount>,
     response: Response<Body>,
     connect: bool,
     exchange: Option<Exchange>,
@@ -120,6 +135,10 @@ fn keep(
         return Response::from_parts(head, body);
     }
     head.extensions.insert(SendBuffer(layer.busy_bytes()));
+    let body = match rate {
+        None => body,
+        Some(rate) => limit::read_at(body, rate, exchange.as_ref()),
+    };
     let report = exchange.map(|exchange| {
         let report: Report = Box::new(move |event| match event {
             Event::SpillFailed(error) => rescue::report_spill(&exchange, Some(error)),

@@ -1,0 +1,259 @@
+//! `limit`: how many requests may come and be served, and how fast bodies go.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use propylon_config::{self as config, Amount, LimitZone, LogLevel, Over, Settings};
+use propylon_exchange::{Exchange, Keep, clock};
+use propylon_limit::{
+    ConnectionLimit, ConnectionVerdict, Places, Rate, RateBody, RequestLimit, RequestVerdict,
+    check_connections, check_requests,
+};
+use propylon_stack::Body;
+use propylon_vars::Limited;
+
+use super::Found;
+use crate::rescue;
+use crate::upstreams::Upstreams;
+
+/// What an upstream said about how fast its response may go: it travels beside the response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said(pub(crate) Option<Rate>);
+
+/// How many requests of a location may come, and be served at once.
+#[derive(Clone)]
+pub(crate) struct Limits(Arc<Inner>);
+
+struct Inner {
+    requests: Vec<RequestLimit>,
+    requests_over: Over,
+    connections: Vec<ConnectionLimit>,
+    connections_over: Over,
+    /// The zones of both, in order.
+    zones: [Vec<Arc<LimitZone>>; 2],
+}
+
+/// What of a request the limits have looked at: each looks once, whatever locations it comes to.
+#[derive(Default)]
+pub(crate) struct Seen {
+    requests: bool,
+    connections: bool,
+    /// Held until the request is over.
+    pub(crate) places: Option<Places>,
+}
+
+impl Limits {
+    /// Nothing, where there is none.
+    pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {
+        let limit = &settings.limit;
+        if limit.requests.is_empty() && limit.connections.is_empty() {
+            return None;
+        }
+        let zones = &upstreams.runtime.zones;
+        let requests = limit.requests.iter().filter_map(|limit| {
+            let made = RequestLimit::new(zones.requests(&limit.zone)?).burst(limit.burst);
+            Some(match limit.delay {
+                Some(delay) => made.delay_after(delay),
+                None => made.no_delay(),
+            })
+        });
+        let connections = limit
+            .connections
+            .iter()
+            .map(|limit| ConnectionLimit::new(zones.connections(&limit.zone), limit.max));
+        Some(Self(Arc::new(Inner {
+            requests: requests.collect(),
+            requests_over: limit.requests_over,
+            connections: connections.collect(),
+            connections_over: limit.connections_over,
+            zones: [
+                limit.requests.iter().map(|limit| limit.zone.clone()).collect(),
+                limit.connections.iter().map(|limit| limit.zone.clone()).collect(),
+            ],
+        })))
+    }
+
+    /// Decides about a request, which may have to wait; the answer is that of one which goes no further.
+    pub(crate) async fn run(&self, exchange: &Exchange, seen: &mut Seen) -> Option<Found> {
+        if !seen.requests {
+            let by = match self.0.requests(exchange, &mut seen.requests) {
+                Ok(by) => by,
+                Err(found) => return Some(found),
+            };
+            if let Some(by) = by {
+                tokio::time::sleep(by).await;
+            }
+        }
+        if !seen.connections {
+            return self.0.connections(exchange, seen);
+        }
+        None
+    }
+}
+
+impl Inner {
+    /// How long a request has to wait.
+    fn requests(&self, exchange: &Exchange, seen: &mut bool) -> Result<Option<std::time::Duration>, Found> {
+        let [zones, _] = &self.zones;
+        let key = |at: usize| key(zones, at, 65_535, exchange);
+        let Over { status, dry_run, log_level } = self.requests_over;
+        let verdict = check_requests(&self.requests, clock::now(), key);
+        *seen = !matches!(verdict, RequestVerdict::Uncounted);
+        let dry = if dry_run { ", dry run" } else { "" };
+        let (limited, result) = match verdict {
+            RequestVerdict::Uncounted => return Ok(None),
+            RequestVerdict::Passed => (Limited::Passed, Ok(None)),
+            RequestVerdict::Delayed { by, excess, limit } => {
+                let zone = name(zones, limit);
+                let text = format!("delaying request{dry}, excess: {excess}, by zone \"{zone}\"");
+                tell(exchange, lower(log_level), &text);
+                if dry_run { (Limited::DelayedDryRun, Ok(None)) } else { (Limited::Delayed, Ok(Some(by))) }
+            }
+            RequestVerdict::Rejected { excess, limit } => {
+                let zone = name(zones, limit);
+                let text = format!("limiting requests{dry}, excess: {excess} by zone \"{zone}\"");
+                tell(exchange, log_level, &text);
+                if dry_run {
+                    (Limited::RejectedDryRun, Ok(None))
+                } else {
+                    (Limited::Rejected, Err(Found::page(status)))
+                }
+            }
+        };
+        propylon_vars::set_requests_limited(exchange, limited);
+        result
+    }
+
+    fn connections(&self, exchange: &Exchange, seen: &mut Seen) -> Option<Found> {
+        let [_, zones] = &self.zones;
+        let Over { status, dry_run, log_level } = self.connections_over;
+        let verdict = check_connections(&self.connections, |at| key(zones, at, 255, exchange));
+        seen.connections = !matches!(verdict, ConnectionVerdict::Uncounted);
+        let (limited, found) = match verdict {
+            ConnectionVerdict::Uncounted => return None,
+            ConnectionVerdict::Passed(places) => {
+                seen.places = Some(places);
+                (Limited::Passed, None)
+            }
+            ConnectionVerdict::Rejected { limit, .. } => {
+                let dry = if dry_run { ", dry run," } else { "" };
+                let text = format!("limiting connections{dry} by zone \"{}\"", name(zones, limit));
+                tell(exchange, log_level, &text);
+                if dry_run {
+                    (Limited::RejectedDryRun, None)
+                } else {
+                    (Limited::Rejected, Some(Found::page(status)))
+                }
+            }
+        };
+        propylon_vars::set_connections_limited(exchange, limited);
+        found
+    }
+}
+
+fn name(zones: &[Arc<LimitZone>], at: usize) -> &str {
+    zones.get(at).map_or("", |zone| &zone.name)
+}
+
+fn key(zones: &[Arc<LimitZone>], at: usize, most: usize, exchange: &Exchange) -> Option<bytes::Bytes> {
+    let zone = zones.get(at)?;
+    let key = zone.key.eval(exchange);
+    if key.len() > most {
+        let source = zone.key.source();
+        rescue::report_text(
+            exchange,
+            &format!("the value of the \"{source}\" key is more than {most} bytes"),
+        );
+        return None;
+    }
+    Some(key)
+}
+
+/// nginx: delays are told of one level lower than refusals.
+const fn lower(level: LogLevel) -> LogLevel {
+    match level {
+        LogLevel::Error => LogLevel::Warn,
+        LogLevel::Warn => LogLevel::Notice,
+        _ => LogLevel::Info,
+    }
+}
+
+fn tell(exchange: &Exchange, level: LogLevel, text: &str) {
+    rescue::report_at(exchange, level, text);
+}
+
+/// How fast the responses of a location go.
+pub(crate) struct Pace {
+    rate: Option<Amount>,
+    after: Option<Amount>,
+}
+
+impl Pace {
+    /// Nothing, where the configuration says nothing.
+    pub(crate) fn new(settings: &Settings) -> Option<Box<Self>> {
+        let config::Limit { rate, rate_after, .. } = &settings.limit;
+        let pace = Self { rate: rate.clone(), after: rate_after.clone() };
+        (pace.rate.is_some() || pace.after.is_some()).then(|| Box::new(pace))
+    }
+}
+
+/// What is to be kept for the templates.
+pub(crate) fn needs(settings: &Settings) -> Keep {
+    let config::Limit { rate, rate_after, upstream_rate, .. } = &settings.limit;
+    let amounts = [rate, rate_after, upstream_rate].into_iter().flatten();
+    amounts.fold(super::NOTHING, |keep, amount| match amount {
+        Amount::Fixed(_) => keep,
+        Amount::Template(template) => keep.and(template.needs()),
+    })
+}
+
+/// The body at the rate that counts: what an upstream or `set` said, else the location's.
+pub(crate) fn paced(body: Body, pace: Option<&Pace>, exchange: &Exchange) -> Body {
+    let said = propylon_vars::limit_rate(exchange);
+    let bytes = |amount: Option<&Amount>| amount.map(|amount| bytes(amount, exchange)).unwrap_or_default();
+    let rate = said.unwrap_or_else(|| {
+        let rate = bytes(pace.and_then(|pace| pace.rate.as_ref()));
+        propylon_vars::set_limit_rate(exchange, rate);
+        rate
+    });
+    let Some(rate) = NonZeroU64::new(rate) else { return body };
+    let after = bytes(pace.and_then(|pace| pace.after.as_ref()));
+    Body::new(RateBody::new(body, Some(Rate::new(rate).after(after))))
+}
+
+/// A body of an upstream's, read at this rate.
+pub(crate) fn read_at(body: Body, rate: &Amount, exchange: Option<&Exchange>) -> Body {
+    let bytes = match (rate, exchange) {
+        (Amount::Fixed(bytes), _) => *bytes,
+        (amount, Some(exchange)) => bytes(amount, exchange),
+        (Amount::Template(_), None) => 0,
+    };
+    match NonZeroU64::new(bytes) {
+        Some(rate) => Body::new(RateBody::new(body, Some(Rate::new(rate)))),
+        None => body,
+    }
+}
+
+fn bytes(amount: &Amount, exchange: &Exchange) -> u64 {
+    match amount {
+        Amount::Fixed(bytes) => *bytes,
+        Amount::Template(template) => size(&template.eval(exchange)).unwrap_or_else(|text| {
+            rescue::report_text(exchange, &format!("invalid size \"{text}\""));
+            0
+        }),
+    }
+}
+
+/// `set $limit_rate`
+pub(crate) fn set_rate(exchange: &Exchange, value: &[u8]) {
+    match size(value) {
+        Ok(bytes) => propylon_vars::set_limit_rate(exchange, bytes),
+        Err(text) => rescue::report_text(exchange, &format!("invalid $limit_rate \"{text}\"")),
+    }
+}
+
+/// A size as variables give it; the error is the text.
+fn size(text: &[u8]) -> Result<u64, String> {
+    let size = std::str::from_utf8(text).ok().and_then(|text| config::size(text).ok());
+    size.ok_or_else(|| String::from_utf8_lossy(text).into_owned())
+}
