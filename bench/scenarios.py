@@ -34,6 +34,7 @@ ALL = {
             "/app",
             hidden=("X-Powered-By", "X-Internal-Id"),
         ),
+        Scenario("http2", "the same as `plain`, over HTTP/2 to the upstream (nginx 1.22 cannot: HTTP/1.1)", 18105),
         Scenario("large", "1 MiB, 8 clients, access log", 18101, "/1m", MIB, clients=8, counted=(100, 400)),
         Scenario("close", "a client connection for each request, 1 KiB, access log", 18101, close=True),
     )

@@ -478,3 +478,19 @@ fn servers_are_asked_over_http2_whether_they_are_well() {
     assert!(lines.iter().all(|line| line == "HTTP/2.0 /health"), "{lines:?}");
     until("the server to be well", LIMIT, || (get(listen, "/").status == 200).then_some(()));
 }
+
+#[test]
+fn explain_shows_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("propylon.toml");
+    let text = "[[server]]\nlisten = [\"8080\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://127.0.0.1:9\"\n\
+                upstream.http_version = \"2\"\n";
+    std::fs::write(&path, text).unwrap();
+    let mut explain = std::process::Command::new(propylon_tests::binary());
+    let output = explain.arg("explain").arg("--config").arg(path).arg("http://a.test/").output().unwrap();
+    let shown = lossy(&output.stdout);
+    assert!(
+        shown.lines().any(|line| line.contains("http_version = \"2\"") && line.contains("line 6")),
+        "{shown}"
+    );
+}

@@ -94,6 +94,15 @@ pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// Bytes of a request's head: its method, its URI, its fields.
+pub(super) fn request_size(head: &Request<()>) -> usize {
+    let uri = head.uri();
+    let authority = uri.authority().map_or(0, |authority| authority.as_str().len());
+    let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + "://".len());
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    head.method().as_str().len() + scheme + authority + path + size(head.headers())
+}
+
 /// Bytes of the fields, with four for each as in a line of HTTP/1: what the limit of a head is meant for.
 pub(super) fn size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()

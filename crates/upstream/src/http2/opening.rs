@@ -107,7 +107,7 @@ async fn establish(
     let transport = transport.clone().connect_timeout(left);
     let socket = dial(peer, &transport, special.map(|special| &**special)).await?;
     let key = Arc::new(Key::new(peer, &transport, special));
-    speak(socket, transport.fingerprint, pool, key).await
+    speak(socket, transport.fingerprint, pool, key, left).await
 }
 
 async fn speak(
@@ -115,6 +115,7 @@ async fn speak(
     settings: Fingerprint,
     pool: &Pool,
     key: Arc<Key>,
+    left: Duration,
 ) -> Result<(Arc<Shared>, Driver), Error> {
     let status = Arc::<Status>::default();
     let streams = pool.keepalive().max_streams();
@@ -129,7 +130,8 @@ async fn speak(
         // What is a little too large is told from what is malformed.
         .max_header_list_size(u32::try_from(settings.max_head.saturating_mul(2)).unwrap_or(u32::MAX));
     let io = Prefaced::new(Metered::new(socket, Arc::clone(&status.wire)), Arc::clone(&status));
-    let (sender, mut connection) = builder.handshake(io).await.map_err(|error| match error.into_io() {
+    let begun = timeout(left, builder.handshake(io)).await.map_err(|_| Error::ConnectTimeout)?;
+    let (sender, mut connection) = begun.map_err(|error| match error.into_io() {
         Some(source) => Error::Io { sent: false, source },
         None => Error::Closed { sent: false },
     })?;

@@ -58,7 +58,7 @@ impl Sending {
             return Err(refuse(Error::InvalidTarget));
         }
         let head = head::request(&parts, key.is_secure(), key.address()).map_err(refuse)?;
-        let size = head::size(head.headers()) + parts.method.as_str().len() + head.uri().to_string().len();
+        let size = head::request_size(&head);
         let empty = body.is_empty();
         let sent = slot.shared.status.wire.sent();
         let (response, stream) = match sender.send_request(head, empty) {
