@@ -45,6 +45,7 @@ for name in \
     faults \
     handover \
     heads \
+    http2_upstreams \
     reload \
     tls \
     tls_upstreams \
