@@ -32,6 +32,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("balance", &[]),
     ("error-page", &[]),
     ("charset", &[]),
+    ("substitute", &[]),
     ("compression", &[]),
     ("files", &[]),
     ("tunnel", &[]),

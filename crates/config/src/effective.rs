@@ -2,7 +2,7 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, buffer, charset, compression, cookie, error_log, error_page, files, headers, limit,
-    redirect, retry, rewrite, runtime, timeout, tls, upstream,
+    redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -25,7 +25,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 15] = [
+const TABLES: [&Table; 16] = [
     &tls::TABLE,
     &files::TABLE,
     &access::TABLE,
@@ -34,6 +34,7 @@ const TABLES: [&Table; 15] = [
     &timeout::TABLE,
     &limit::TABLE,
     &buffer::TABLE,
+    &substitute::TABLE,
     &charset::TABLE,
     &compression::TABLE,
     &cookie::TABLE,

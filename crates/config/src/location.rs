@@ -10,6 +10,7 @@ use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
 use crate::proxy_pass::{self, ProxyPass, Scheme};
 use crate::reader::{Context, Levels, Scope, Value};
+use crate::referers;
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
 use crate::rewrite::{self, Step};
@@ -106,12 +107,14 @@ pub(crate) static TABLE: Table = Table {
         settings::SERVER_NAME_IN_REDIRECT,
         files::FILES,
         settings::ACCESS,
+        referers::KEY,
         settings::RESOLVER,
         settings::ERROR_PAGE,
         settings::HEADERS,
         settings::TIMEOUT,
         settings::LIMIT,
         settings::BUFFER,
+        settings::SUBSTITUTE,
         settings::CHARSET,
         settings::COMPRESSION,
         settings::COOKIE,

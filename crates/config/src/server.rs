@@ -11,6 +11,7 @@ use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
 use crate::location::{self, Location};
 use crate::reader::{Context, Levels, Scope, Value, below};
+use crate::referers;
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
 use crate::rewrite::{self, Step};
@@ -60,6 +61,7 @@ macro_rules! both_levels {
             settings::SERVER_TOKENS,
             files::ROOT,
             files::INDEX,
+            referers::KEY,
             settings::RESOLVER,
             Key {
                 name: "keepalive_requests",
@@ -85,6 +87,7 @@ macro_rules! both_levels {
             settings::TIMEOUT,
             settings::LIMIT,
             settings::BUFFER,
+            settings::SUBSTITUTE,
             settings::CHARSET,
             settings::COMPRESSION,
             settings::COOKIE,

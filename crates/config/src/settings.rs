@@ -14,8 +14,10 @@ use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
 use crate::reader::{Context, Levels, Scope, below};
 use crate::redirect::{self, Redirects};
+use crate::referers::{self, Referers};
 use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
+use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
 use crate::upstream::{self, Transport};
 
@@ -34,6 +36,8 @@ pub struct Settings {
     pub files: Files,
     /// The table `access`.
     pub access: Access,
+    /// Which pages requests may come from; none: any.
+    pub referers: Option<Referers>,
     /// Who is asked for the names that a `proxy_pass` with variables gives; none: as the file says.
     pub resolver: Option<Resolver>,
     /// The table `error_page`.
@@ -46,6 +50,8 @@ pub struct Settings {
     pub limit: Limit,
     /// The table `buffer`.
     pub buffer: Buffers,
+    /// The table `substitute`.
+    pub substitute: Substitute,
     /// The table `charset`.
     pub charset: Charset,
     /// The table `compression`.
@@ -74,6 +80,7 @@ impl Settings {
         let absolute_redirect = level.bool("absolute_redirect");
         let port_in_redirect = level.bool("port_in_redirect");
         let server_name_in_redirect = level.bool("server_name_in_redirect");
+        let referers = referers::read(&mut level);
         let resolver = level.read("resolver", resolver::read);
         let (root, index) = (files::root(&mut level), files::index(&mut level));
         let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
@@ -90,6 +97,8 @@ impl Settings {
         let limit = Limit::read(&mut { limit });
         let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
         let buffer = Buffers::read(&mut { buffer });
+        let substitute = Scope::inherited(cx, &substitute::TABLE, below(levels, "substitute"), found);
+        let substitute = Substitute::read(&mut { substitute });
         let charset = Scope::inherited(cx, &charset::TABLE, below(levels, "charset"), found);
         let charset = Charset::read(&mut { charset });
         let compression = Scope::inherited(cx, &compression::TABLE, below(levels, "compression"), found);
@@ -110,12 +119,14 @@ impl Settings {
             server_name_in_redirect,
             files,
             access,
+            referers,
             resolver,
             error_page,
             headers,
             timeout,
             limit,
             buffer,
+            substitute,
             charset,
             compression,
             cookie,
@@ -172,6 +183,8 @@ pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "
 pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
 pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+pub(crate) const SUBSTITUTE: Key =
+    table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
 pub(crate) const CHARSET: Key =
     table("charset", Kind::Table(&charset::TABLE), "Which charset responses name.");
 pub(crate) const COMPRESSION: Key =

@@ -1,8 +1,11 @@
 //! What is known of a client connection.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use crate::Address;
+use tokio::time::Instant;
+
+use crate::{Address, clock};
 
 /// What is known of a client connection; shared by its exchanges.
 #[derive(Clone, Debug)]
@@ -14,6 +17,8 @@ pub struct Connection {
     pub peer: Address,
     /// Our end (`$server_addr`, `$server_port`).
     pub local: Address,
+    /// When it was accepted.
+    pub since: Instant,
     /// The TLS that the client speaks with us, if it does (`$scheme`, `$https`).
     pub tls: Option<Tls>,
 }
@@ -85,6 +90,12 @@ impl Connection {
     /// A plain connection from `peer` to `local`.
     #[must_use]
     pub fn new(id: u64, peer: Address, local: Address) -> Self {
-        Self { id, peer, local, tls: None }
+        Self { id, peer, local, since: clock::now(), tls: None }
+    }
+
+    /// How long it exists (`$connection_time`).
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        clock::now().saturating_duration_since(self.since)
     }
 }

@@ -198,10 +198,13 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
     // Those of the server come before any location, also for an internal redirect.
     let server = visit.server.clone();
     if named.is_none() {
-        if let Some(steps) = &server.steps
-            && let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path)
-        {
-            return answered(visit, server.fallback.clone(), answer);
+        if let Some(steps) = &server.steps {
+            // What they ask for is the server's: its files, its client's address.
+            server.fallback.enter(&visit.exchange);
+            if let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path) {
+                return answered(visit, server.fallback.clone(), answer);
+            }
+            server.fallback.leave(&visit.exchange);
         }
         if let Some(respond) = &server.respond {
             return Round::Location(respond.clone());
@@ -214,10 +217,14 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
         };
         let Round::Location(location) = round else { return round };
         let Some(steps) = &location.steps else { return Round::Location(location) };
+        location.enter(&visit.exchange);
         match steps.run(&visit.exchange, &mut visit.path) {
             Outcome::Serve(used) => return Round::Location(used.unwrap_or(location)),
             Outcome::Answer(used, answer) => return answered(visit, used.unwrap_or(location), answer),
-            Outcome::Search if visit.changes < MAX_REROUTES => visit.changes += 1,
+            Outcome::Search if visit.changes < MAX_REROUTES => {
+                visit.changes += 1;
+                location.leave(&visit.exchange);
+            }
             Outcome::Search => {
                 tracing::error!(
                     target: "propylon_gateway",

@@ -10,7 +10,7 @@ use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
-use propylon_vars::Document;
+use propylon_vars::{Document, RefererCheck};
 
 use crate::client::Engine;
 use crate::error::BuildError;
@@ -80,6 +80,8 @@ pub(crate) struct Location {
     pub(crate) pace: Option<Box<Pace>>,
     /// Where its files are.
     pub(crate) document: Option<Arc<Document>>,
+    /// Which pages requests may come from.
+    pub(crate) referers: Option<Arc<RefererCheck>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
     /// The steps before its action.
@@ -197,6 +199,8 @@ impl Server {
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
         };
+        let mut fallback = route::fallback(server, &site, upstreams)?;
+        fallback.referers = route::referer_check(&server.settings, server)?;
         let mut routes = Vec::new();
         let mut build = Build { server, site: &site, upstreams, routes: &mut routes };
         let patterns = build.locations(&server.locations)?;
@@ -218,7 +222,7 @@ impl Server {
             sets_rate,
             serving: upstreams.runtime.tls.serving(&server.tls),
             clients: ClientAuth::new(&server.tls),
-            fallback: Arc::new(route::fallback(server, &site, upstreams)?),
+            fallback: Arc::new(fallback),
             respond: respond
                 .map(|respond| {
                     route::respond(&respond.value, &server.settings, &site, upstreams).map(Arc::new)
@@ -259,6 +263,7 @@ impl Build<'_, '_> {
                 .map_err(BuildError::value("this is no location", location.matcher.span))?;
             let proxies = matches!(location.action, config::Action::ProxyPass(_));
             let mut built = route::location(location, &matcher, self.site, self.upstreams)?;
+            built.referers = route::referer_check(&location.settings, self.server)?;
             let pattern = crate::routing::Location::new(self.routes.len(), matcher);
             let site = self.site.with(&location.settings);
             built.steps = Steps::build(&location.rewrite, &site, &mut |name| self.used(location, name))?;
@@ -297,16 +302,31 @@ impl Build<'_, '_> {
             locations: Vec::new(),
             span: named.span,
         };
-        route::location(&used, &matcher, self.site, self.upstreams).map(Arc::new)
+        let mut built = route::location(&used, &matcher, self.site, self.upstreams)?;
+        built.referers = route::referer_check(&used.settings, self.server)?;
+        Ok(Arc::new(built))
     }
 }
 
 impl Location {
+    /// The request goes on from these steps to wherever it is searched for.
+    pub(crate) fn leave(&self, exchange: &Exchange) {
+        if self.document.is_some() {
+            propylon_vars::set_document(exchange, None);
+        }
+        if self.referers.is_some() {
+            propylon_vars::set_referer_check(exchange, None);
+        }
+    }
+
     /// The request is this location's from here on.
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);
         if self.document.is_some() || exchange.reroutes() > 0 {
             propylon_vars::set_document(exchange, self.document.clone());
+        }
+        if self.referers.is_some() || exchange.reroutes() > 0 {
+            propylon_vars::set_referer_check(exchange, self.referers.clone());
         }
         if let Some(real_ip) = &self.real_ip
             && let Some(address) = real_ip.address(exchange)

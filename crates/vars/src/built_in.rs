@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, REFERER};
 use http::{HeaderName, StatusCode};
 use propylon_exchange::{End, Exchange};
 
@@ -29,12 +29,14 @@ pub(crate) enum BuiltIn {
     Upstream(Column),
     UpstreamLastAddr,
     UpstreamCacheStatus,
+    ConnectionTime,
     ContentType,
     Args,
     IsArgs,
     LimitRate,
     LimitReqStatus,
     LimitConnStatus,
+    InvalidReferer,
     Uri,
     Request,
     RequestId,
@@ -114,6 +116,7 @@ impl BuiltIn {
             }
             // There is no cache yet: no response came through one.
             Self::UpstreamCacheStatus => return false,
+            Self::ConnectionTime => out.seconds(exchange.connection().age()),
             Self::ContentType => return content_type(exchange, out),
             Self::Args => return fact(exchange, out, |facts| facts.args.as_ref()),
             Self::Uri => return fact(exchange, out, |facts| facts.uri.as_ref()),
@@ -125,6 +128,13 @@ impl BuiltIn {
             Self::LimitRate => out.number(state::limit_rate(exchange).unwrap_or_default()),
             Self::LimitReqStatus => return limited(exchange, out, |facts| facts.requests_limited),
             Self::LimitConnStatus => return limited(exchange, out, |facts| facts.connections_limited),
+            Self::InvalidReferer => {
+                let check = state::read(exchange, |facts| facts.referers.clone());
+                let referer = exchange.head().and_then(|head| head.headers.value(&REFERER));
+                if check.is_some_and(|check| !check(referer)) {
+                    out.text(b"1");
+                }
+            }
             Self::Request => return request_line(exchange, out),
             Self::RequestId => {
                 return state::write(exchange, |facts| out.text(facts.request_id())).is_some();

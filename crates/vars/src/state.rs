@@ -9,6 +9,9 @@ use smallvec::SmallVec;
 
 use crate::{Document, Limited};
 
+/// Judges a `Referer`, which a request may lack: whether it is a valid one.
+pub type RefererCheck = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
+
 /// What a regular expression captured: groups by number, and by name.
 #[derive(Clone, Debug, Default)]
 pub struct Captures {
@@ -128,6 +131,11 @@ pub fn set_connections_limited(exchange: &Exchange, limited: Limited) {
     write(exchange, |facts| facts.connections_limited = Some(limited));
 }
 
+/// Who judges the request's `Referer` from here on (`$invalid_referer`); `None`: any is valid.
+pub fn set_referer_check(exchange: &Exchange, check: Option<Arc<RefererCheck>>) {
+    write(exchange, |facts| facts.referers = check);
+}
+
 /// Sets one named value.
 pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
     let name = lower(name);
@@ -151,6 +159,7 @@ pub(crate) struct Facts {
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,
+    pub(crate) referers: Option<Arc<RefererCheck>>,
 }
 
 /// Which map of which definitions.

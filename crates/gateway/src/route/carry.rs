@@ -20,7 +20,11 @@ pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
         .chain(&headers.add_always)
         .flat_map(|field| &field.values)
         .any(|template| template.as_static().is_none());
-    (asks || super::charset::asks(settings) || super::error_page::asks(settings)).then_some(CarryLayer)
+    (asks
+        || super::charset::asks(settings)
+        || super::substitute::asks(settings)
+        || super::error_page::asks(settings))
+    .then_some(CarryLayer)
 }
 
 #[derive(Clone, Copy, Debug)]

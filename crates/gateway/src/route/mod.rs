@@ -15,11 +15,13 @@ mod headers;
 mod limit;
 mod proxy;
 mod redirect;
+mod referers;
 mod respond;
 mod retry;
 mod rule;
 mod spelling;
 mod sticky;
+mod substitute;
 mod trailers;
 mod try_files;
 mod tunnel;
@@ -52,6 +54,7 @@ pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
 pub(crate) use proxy::Error as TargetError;
 pub(crate) use redirect::complete;
+pub(crate) use referers::check as referer_check;
 pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, retry};
 pub(crate) use sticky::Bond;
@@ -208,6 +211,7 @@ where
             .needs()
             .and(headers::needs(settings))
             .and(charset::needs(settings))
+            .and(substitute::needs(settings))
             .and(proxy::needs(settings))
             .and(trailers::needs(settings))
             .and(limit::needs(settings)),
@@ -217,6 +221,7 @@ where
         internal: false,
         pace: Pace::new(settings),
         document: None,
+        referers: None,
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),
@@ -236,6 +241,7 @@ where
     };
     let route = route.layer_opt(spelling::layer(settings)); // the names of what was added
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
+    let route = route.layer_opt(substitute::layer(settings)); // in the words of whoever wrote them
     let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
     let route = route.layer_opt(compression::layer(settings)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced

@@ -5,7 +5,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
-use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, TWO_OR_MORE, To};
+use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -36,6 +36,7 @@ pub(crate) const ROWS: &[Row] = &[
         crate::row::BLOCK_SOME,
         To::By(limit_except, "access.limit_except"),
     ),
+    Row::new("valid_referers", SERVER_LOCATION, SOME, To::By(referers, "valid_referers")).repeats(),
     Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("satisfy", LEVELS, ONE, To::Key(&["access", "satisfy"], As::Text)),
@@ -113,6 +114,14 @@ fn nested(convert: &Convert<'_>, directive: &Directive, modifier: &str, name: &s
 
 fn internal(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.set(Target::Here, &["internal"], Value::flag(true), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn referers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    for index in 0..directive.args().len() {
+        let referer = Value::text(directive.arg(index)).at(directive.place_of(index));
+        convert.push(Target::Here, &["valid_referers"], referer, &directive.place);
+    }
     Ok(Done::AsWritten)
 }
 

@@ -18,6 +18,7 @@ mod respond;
 mod rewrite;
 mod rewriting;
 mod sticky;
+mod substitute;
 mod tls;
 mod unbuilt;
 mod upstream;
@@ -35,6 +36,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Proxying", proxy::ROWS),
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
+    ("Texts", substitute::ROWS),
     ("Charsets", charset::ROWS),
     ("Compression", compression::ROWS),
     ("Redirects and cookies of upstreams", rewriting::ROWS),

@@ -73,9 +73,9 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, nothing, COMPRESSION: "gunzip" "gunzip_buffers" "brotli"
         "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
-    ALL, ANY, refused, BODY: "ssi" "sub_filter";
+    ALL, ANY, refused, BODY: "ssi";
     LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
-        "ssi_value_length" "sub_filter_last_modified" "sub_filter_once" "sub_filter_types" "add_before_body"
+        "ssi_value_length" "add_before_body"
         "add_after_body" "addition_types" "xslt_stylesheet"
         "image_filter" "early_hints";
     LEVELS, ANY, refused, REQUEST: "auth_request" "auth_request_set" "mirror" "mirror_request_body";
@@ -83,7 +83,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
         "userid_service" "autoindex_exact_size" "autoindex_format" "autoindex_localtime"
-        "random_index" "valid_referers" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
+        "random_index" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";
     HTTP, ANY, refused, VARIABLE: "geoip_country" "geoip_city" "geoip_org" "geoip_proxy" "geoip_proxy_recursive";

@@ -1,0 +1,43 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::ResponseBody;
+use crate::rules::Rules;
+
+pin_project! {
+    /// The response of a [`Substitute`](crate::Substitute).
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        rules: Arc<Rules>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(crate) const fn new(inner: F, rules: Arc<Rules>) -> Self {
+        Self { inner, rules }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body<Data = Bytes>,
+{
+    type Output = Result<Response<ResponseBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (mut parts, body) = ready!(this.inner.poll(cx))?.into_parts();
+        let search = this.rules.judge(&mut parts, body.is_end_stream());
+        Poll::Ready(Ok(Response::from_parts(parts, ResponseBody::new(body, search))))
+    }
+}
