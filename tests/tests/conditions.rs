@@ -21,8 +21,8 @@ http {
         if (-f $request_filename) { set $at_server "f"; }
         if ($remote_addr = 192.0.2.1) { set $at_server "${at_server}c"; }
         location /any { return 200 "<$invalid_referer>"; }
-        location /none { valid_referers none; return 200 "<$invalid_referer>"; }
-        location /blocked { valid_referers blocked; return 200 "<$invalid_referer>"; }
+        location /none { valid_referers none x.invalid; return 200 "<$invalid_referer>"; }
+        location /blocked { valid_referers blocked x.invalid; return 200 "<$invalid_referer>"; }
         location /own { valid_referers server_names; return 200 "<$invalid_referer>"; }
         location /hosts {
             valid_referers none blocked one.test *.two.test;
@@ -32,11 +32,11 @@ http {
         }
         location /regex { valid_referers ~\.Six\. ~^seven\.test/[a-c]; return 200 "<$invalid_referer>"; }
         location /outer {
-            valid_referers none;
+            valid_referers none x.invalid;
             location /outer/inherits { return 200 "<$invalid_referer>"; }
             location /outer/own { valid_referers one.test; return 200 "<$invalid_referer>"; }
         }
-        location /move { valid_referers none; rewrite ^ /any last; }
+        location /move { valid_referers none x.invalid; rewrite ^ /any last; }
         location /files/ {
             root @FILES@/location;
             if (!-e $request_filename) { return 200 "no $request_filename"; }
