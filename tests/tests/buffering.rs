@@ -365,3 +365,47 @@ fn explained() {
     );
     assert!(line("/ignored/").ends_with("gRPC or an upgrade"));
 }
+
+/// All that came before the upstream broke off arrives, and then the connection ends: nothing of it is lost, and it does not look whole.
+#[test]
+fn what_came_of_a_cut_body_arrives() {
+    for framing in ["Content-Length: 4000000", "Transfer-Encoding: chunked"] {
+        for more in ["", "buffer = { count = 4, size = \"4k\" }", "buffer = { response = false }"] {
+            let upstream = Listener::new();
+            let (gateway, listen) = gateway(upstream.address(), more);
+            let mut client = slow_client(listen, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let mut peer = upstream.accept();
+            peer.head().unwrap();
+            let sending = std::thread::spawn(move || {
+                let piece = vec![b'x'; 50_000];
+                peer.send(format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n").as_bytes()).unwrap();
+                for _ in 0..20 {
+                    if framing.starts_with("Transfer") {
+                        peer.send(b"c350\r\n").unwrap();
+                    }
+                    peer.send(&piece).unwrap();
+                    if framing.starts_with("Transfer") {
+                        peer.send(b"\r\n").unwrap();
+                    }
+                }
+                peer.shutdown(std::net::Shutdown::Both);
+            });
+            let mut head = [0; 10];
+            client.read_exact(&mut head).unwrap();
+            sending.join().unwrap();
+            // The gateway may have given up on it by now: what it has given to the kernel is the client's all the same.
+            let answer = {
+                let mut all = head.to_vec();
+                client.read_to_end(&mut all).unwrap();
+                all
+            };
+            let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+            let data = answer[end..].iter().filter(|byte| **byte == b'x').count();
+            assert_eq!(data, 1_000_000, "{framing} {more}");
+            assert!(!answer.ends_with(b"0\r\n\r\n"), "{framing} {more}");
+            until("the log of it", LIMIT, || {
+                gateway.error_log().contains("prematurely closed").then_some(())
+            });
+        }
+    }
+}

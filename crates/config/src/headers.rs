@@ -34,6 +34,8 @@ pub struct Headers {
     pub pass: Vec<HeaderName>,
     /// Response fields that are not acted upon.
     pub ignore: Vec<HeaderName>,
+    /// Whether the upstream's fields after a body reach the client.
+    pub pass_trailers: bool,
     /// What happens to `Forwarded`.
     pub forwarded: Forwarded,
     /// Peers whose forwarding fields are believed; `None`: everyone's are passed.
@@ -164,6 +166,14 @@ pub(crate) const TABLE: Table = Table {
                   X-Accel-Buffering, X-Accel-Charset, Expires, Cache-Control, Set-Cookie, Vary.",
         },
         Key {
+            name: "pass_trailers",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "proxy_pass_trailers",
+            doc: "Whether the fields that an upstream sends after a body reach the client. `TE: trailers` tells the upstream so, unless \
+                  `set` has `TE` or `Connection`.",
+        },
+        Key {
             name: "forwarded",
             kind: Kind::Choice { built: &["off", "append", "replace"], unbuilt: &[] },
             need: Need::Default("\"off\""),
@@ -249,6 +259,7 @@ impl Headers {
             hide: scope.list("hide", Context::header_name).unwrap_or_default(),
             pass: scope.list("pass", Context::header_name).unwrap_or_default(),
             ignore: scope.list("ignore", ignorable).unwrap_or_default(),
+            pass_trailers: scope.bool("pass_trailers"),
             forwarded: match scope.text("forwarded").as_deref().map(AsRef::as_ref) {
                 Some("append") => Forwarded::Append,
                 Some("replace") => Forwarded::Replace,

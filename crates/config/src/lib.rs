@@ -68,6 +68,7 @@ mod dump;
 mod effective;
 mod error_log;
 mod error_page;
+mod expires;
 mod files;
 mod group_names;
 mod headers;
@@ -125,6 +126,7 @@ pub use crate::cookie::{CookieFlag, CookieFlags, CookieRule, Cookies, cookie_fla
 pub use crate::effective::{Effective, Level, Origin, Setting};
 pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
+pub use crate::expires::{Expires, ExpiresRule};
 pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks, TryFile, TryFiles, TryLast};
 pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
 pub use crate::json_schema::schema;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::effective::{Effective, Level};
+use crate::expires;
 use crate::files::{self, TryFiles};
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
@@ -90,6 +91,7 @@ pub(crate) static TABLE: Table = Table {
         },
         files::ALIAS,
         files::TRY_FILES,
+        expires::EXPIRES,
         files::ROOT,
         files::INDEX,
         Key {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::effective::{Effective, Level};
+use crate::expires;
 use crate::files::{self, TryFiles};
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
@@ -59,6 +60,7 @@ macro_rules! both_levels {
                 doc: "Whether slashes in a row count as one.",
             },
             settings::SERVER_TOKENS,
+            expires::EXPIRES,
             files::ROOT,
             files::INDEX,
             referers::KEY,

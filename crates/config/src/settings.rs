@@ -8,6 +8,7 @@ use crate::compression::{self, Compression};
 use crate::cookie::{self, Cookies};
 use crate::effective::Effective;
 use crate::error_page::{self, ErrorPages};
+use crate::expires::{self, Expires};
 use crate::files::{self, Files};
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub port_in_redirect: bool,
     /// Whether they carry the server's first name rather than the request's host.
     pub server_name_in_redirect: bool,
+    /// How long responses may be kept, if anything is to be said of it.
+    pub expires: Option<Expires>,
     /// The table `files` and the keys beside it.
     pub files: Files,
     /// The table `access`.
@@ -82,6 +85,7 @@ impl Settings {
         let server_name_in_redirect = level.bool("server_name_in_redirect");
         let referers = referers::read(&mut level);
         let resolver = level.read("resolver", resolver::read);
+        let expires = expires::read(&mut level);
         let (root, index) = (files::root(&mut level), files::index(&mut level));
         let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
         let files = Files::read(root, index, &mut { files });
@@ -117,6 +121,7 @@ impl Settings {
             absolute_redirect,
             port_in_redirect,
             server_name_in_redirect,
+            expires,
             files,
             access,
             referers,
@@ -203,4 +208,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 /// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] = &["cache", "fastcgi", "fastcgi_pass", "expires", "autoindex"];
+pub(crate) const UNBUILT: &[&str] = &["cache", "fastcgi", "fastcgi_pass", "autoindex"];

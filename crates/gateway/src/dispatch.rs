@@ -8,6 +8,7 @@ use http::header::{
     SET_COOKIE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http_body::Body as _;
 use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
 use propylon_h1::Target;
@@ -18,7 +19,7 @@ use crate::page;
 use crate::phases::Step;
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 use crate::rewrite::{Answer, Outcome};
-use crate::route::{self, Found, LimitsSeen};
+use crate::route::{self, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
 
@@ -32,6 +33,8 @@ pub(crate) struct Visit {
     /// The head for the round that begins.
     parts: Option<request::Parts>,
     body: Body,
+    /// Where the round that reads it leaves it for those that follow.
+    keeper: Option<Keeper>,
     /// Whether it is a GET by now, whatever the client sent.
     get: bool,
     exchange: Exchange,
@@ -90,6 +93,7 @@ impl Visit {
             path,
             parts: Some(parts),
             body,
+            keeper: None,
             get: false,
             exchange,
             upgrade: None,
@@ -188,7 +192,9 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
             answer = Some((location, found.clone()));
         }
         let (kept_now, unread) = (reroute.keep.clone(), reroute.unread);
-        named = go_round(visit, reroute, if unread { body } else { Body::empty() });
+        let kept_body = || visit.keeper.as_ref().and_then(Keeper::take).unwrap_or_default();
+        let body = if unread { body } else { kept_body() };
+        named = go_round(visit, reroute, body);
         merge(&mut kept, kept_now);
     }
 }
@@ -299,9 +305,10 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     Found::redirect(StatusCode::MOVED_PERMANENTLY, location.redirects.absolute(&visit.exchange, to))
 }
 
-/// The request of one round, with the client's body for as long as nobody has read it, and none after that.
+/// The request of one round, with the client's body: as long as nobody has read it, and after that if somebody has kept it whole.
 fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
     let body = std::mem::take(&mut visit.body);
+    visit.keeper = (!body.is_end_stream()).then(Keeper::default);
     let mut request = match visit.parts.take() {
         // The engine's own extensions are in it: the handle for interim responses, which later rounds have no use for.
         Some(parts) => Request::from_parts(parts, body),
@@ -310,6 +317,9 @@ fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
     let extensions = request.extensions_mut();
     extensions.insert(visit.exchange.clone());
     extensions.insert(visit.path.clone());
+    if let Some(keeper) = &visit.keeper {
+        extensions.insert(keeper.clone());
+    }
     if let Some(client) = &visit.upgrade {
         extensions.insert(client.clone());
     }
@@ -349,6 +359,9 @@ fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>>
     if !reroute.unread {
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.remove(TRANSFER_ENCODING);
+        if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+            parts.headers.insert(CONTENT_LENGTH, length.into());
+        }
     }
     visit.body = body;
     visit.failed = reroute.error.or(visit.failed);

@@ -18,7 +18,7 @@ use tower_layer::Layer;
 use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
-use crate::route::{Bond, Bound, NextPeer, ToPeer, read_bytes, unwanted};
+use crate::route::{Bond, Bound, NextPeer, ToPeer, Trailerless, read_bytes, unwanted};
 use crate::runtime::Runtime;
 use crate::tls::Security;
 
@@ -34,13 +34,14 @@ pub(crate) type LeafBody =
 const MAX_KEPT: usize = 1024;
 
 /// A leaf's response body for what follows: one that came with its head needs no box, and gives its connection back now.
-pub(crate) fn body(mut body: LeafBody) -> Body {
+pub(crate) fn body(mut body: LeafBody, trailers: bool) -> Body {
     match body.get_mut().get_mut().take_bytes() {
         Some(bytes) => {
             drop(body.finish());
             Body::from(bytes)
         }
-        None => Body::new(body),
+        None if trailers => Body::new(body),
+        None => Body::new(Trailerless(body)),
     }
 }
 

@@ -67,7 +67,7 @@
 //!
 //! ## nginx
 //!
-//! `proxy_set_header`, `proxy_pass_request_headers`, `proxy_hide_header`, `proxy_pass_header`, `add_header`,
+//! `proxy_set_header`, `proxy_pass_request_headers`, `proxy_hide_header`, `proxy_pass_header`, `add_header`, `expires`,
 //! `underscores_in_headers`, `ignore_invalid_headers`, `set_real_ip_from`, `real_ip_header`, `real_ip_recursive`,
 //! `$proxy_add_x_forwarded_for`, `$realip_remote_addr`. The README has the table, and the differences.
 //!
@@ -108,7 +108,7 @@ pub use self::names::{
 };
 pub use self::real_ip::{ConnectionAddr, RealIp, RealIpLayer, real_address, real_address_forwarded};
 pub use self::request::{RequestHeaders, RequestHeadersLayer};
-pub use self::response::{ResponseFuture, ResponseHeaders, ResponseHeadersLayer};
+pub use self::response::{Expires, ResponseFuture, ResponseHeaders, ResponseHeadersLayer};
 pub use self::sanitize::{Sanitize, SanitizeLayer};
 pub use self::strip::strip_untrusted;
 pub use self::trusted::Trusted;

@@ -36,6 +36,7 @@ pub(crate) async fn serve<S: Service>(
     let closed = poll_fn(|cx| clock::hold(|| running.as_mut().poll(cx))).await;
     // A response that ends with the connection would look complete if the connection ended in order.
     if closed.cut.is_some_and(|end| end != server::End::Unanswered)
+        && !closed.shows
         && let Some(stream) = closed.io
     {
         stream.reset();

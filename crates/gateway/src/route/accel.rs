@@ -9,7 +9,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
 };
 use http::{HeaderMap, Request, Response, StatusCode};
-use propylon_config::Settings;
+use propylon_config::{Settings, UpstreamVersion};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -37,6 +37,7 @@ pub(crate) fn layer(settings: &Settings) -> AccelLayer {
         redirect: obeys("x-accel-redirect"),
         limit_rate: obeys("x-accel-limit-rate"),
         charset: super::charset::obeys(settings),
+        trailers: settings.headers.pass_trailers || settings.upstream.http_version == UpstreamVersion::Http2,
     })
 }
 
@@ -47,6 +48,8 @@ struct Obeys {
     limit_rate: bool,
     /// Looked at only where charsets are.
     charset: bool,
+    /// Whether trailers go on.
+    trailers: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,14 +105,14 @@ where
         let response = ready!(this.inner.poll(cx))?;
         // A switch to another protocol is nobody's to redirect.
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Poll::Ready(Ok(response.map(upstreams::body)));
+            return Poll::Ready(Ok(response.map(|body| upstreams::body(body, true))));
         }
         let headers = response.headers();
         let rate = if this.obeys.limit_rate { propylon_limit::accel(headers) } else { None };
         let mut response = match headers.get(X_ACCEL_REDIRECT) {
             Some(order) if this.obeys.redirect => obey(&Bytes::copy_from_slice(order.as_bytes()), headers)?,
             _ => {
-                let mut response = response.map(upstreams::body);
+                let mut response = response.map(|body| upstreams::body(body, this.obeys.trailers));
                 if this.obeys.charset {
                     super::charset::note(&mut response);
                 }

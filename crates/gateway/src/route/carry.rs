@@ -23,7 +23,8 @@ pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
     (asks
         || super::charset::asks(settings)
         || super::substitute::asks(settings)
-        || super::error_page::asks(settings))
+        || super::error_page::asks(settings)
+        || super::expires::asks(settings))
     .then_some(CarryLayer)
 }
 

@@ -32,9 +32,19 @@ pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> Request
     } else {
         layer.set_all(headers.set.iter().map(request_field))
     };
+    let own = |name: &HeaderName| headers.set.iter().any(|field| field.name == *name);
     let http2 = settings.upstream.http_version == UpstreamVersion::Http2;
-    let layer = if http2 && headers.set.iter().all(|field| field.name != TE) {
+    let layer = if http2 && !own(&TE) {
         layer.set(Field::computed(TE, trailers))
+    } else if !http2
+        && headers.pass_trailers
+        && !settings.upstream.websocket
+        && !own(&TE)
+        && !own(&CONNECTION)
+    {
+        // RFC 9110, 10.1.4: what TE says is said to the next one only, so `Connection` has to name it.
+        let te = Field::fixed(TE, HeaderValue::from_static("trailers"));
+        layer.set(te).set(Field::fixed(CONNECTION, HeaderValue::from_static("te")))
     } else {
         layer
     };
@@ -67,6 +77,9 @@ pub(crate) fn response(settings: &Settings) -> ResponseHeadersLayer {
     }
     for name in &headers.pass {
         layer = layer.pass(name);
+    }
+    if let Some(expires) = settings.expires.clone() {
+        layer = layer.expires(move |parts| super::expires::rule(&expires, parts));
     }
     for field in &headers.add {
         layer = layer.add(response_field(field));

@@ -10,6 +10,7 @@ mod charset;
 mod compression;
 mod cookie;
 mod error_page;
+mod expires;
 mod files;
 mod headers;
 mod limit;
@@ -22,6 +23,7 @@ mod rule;
 mod spelling;
 mod sticky;
 mod substitute;
+mod trailerless;
 mod trailers;
 mod try_files;
 mod tunnel;
@@ -47,7 +49,7 @@ use crate::upstreams::{LeafBody, Upstreams};
 pub(crate) use accel::Unsafe;
 pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
-pub(crate) use buffer::read_bytes;
+pub(crate) use buffer::{Keeper, read_bytes};
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
@@ -58,6 +60,7 @@ pub(crate) use referers::check as referer_check;
 pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, retry};
 pub(crate) use sticky::Bond;
+pub(crate) use trailerless::Trailerless;
 pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
 
@@ -214,7 +217,8 @@ where
             .and(substitute::needs(settings))
             .and(proxy::needs(settings))
             .and(trailers::needs(settings))
-            .and(limit::needs(settings)),
+            .and(limit::needs(settings))
+            .and(expires::needs(settings)),
         logs,
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),

@@ -56,6 +56,11 @@ impl Encoder {
         Self(Framing::UntilClose)
     }
 
+    /// Whether only the end of the connection tells that the body is over.
+    pub(crate) const fn ends_with_connection(&self) -> bool {
+        matches!(self.0, Framing::UntilClose)
+    }
+
     /// What stands before `len` bytes of data; nothing for none.
     ///
     /// # Errors

@@ -42,9 +42,11 @@ pub struct Connection<I, S, O, D = OneTimer> {
 pub struct Closed<I> {
     /// The stream, whose writing side was closed if the connection ended in order. `None` if it was handed over.
     pub io: Option<I>,
-    /// How the last exchange ended, if it was not complete. A response to HTTP/1.0 that was cut looks whole to the client unless
-    /// the stream is now reset (by a zero `SO_LINGER`).
+    /// How the last exchange ended, if it was not complete.
     pub cut: Option<End>,
+    /// Whether what was sent of a response that was cut shows that it was: then the stream was closed in order, and all that was sent
+    /// arrives. Otherwise it may look whole (to HTTP/1.0) unless the stream is now reset (by a zero `SO_LINGER`).
+    pub shows: bool,
     /// How many requests it had.
     pub requests: u64,
 }
@@ -57,6 +59,10 @@ enum After {
     },
     /// It was cut: nothing more can be said.
     Drop(End),
+    /// It was cut, and its framing shows that.
+    Cut {
+        linger: bool,
+    },
     HandOver(oneshot::Sender<Upgraded>),
 }
 
@@ -163,7 +169,7 @@ where
             wire.waits = false;
             wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
         };
-        if let After::Close { linger } = after {
+        if let After::Close { linger } | After::Cut { linger } = after {
             wire.close(linger).await;
         }
         let Wire { io, mut input, requests, .. } = wire;
@@ -171,10 +177,11 @@ where
             After::HandOver(taker) => {
                 // Nobody takes it: it is closed.
                 let _ = taker.send(Upgraded::new(io, input.take().freeze()));
-                Closed { io: None, cut: None, requests }
+                Closed { io: None, cut: None, shows: false, requests }
             }
-            After::Drop(end) => Closed { io: Some(io), cut: Some(end), requests },
-            After::Next | After::Close { .. } => Closed { io: Some(io), cut: None, requests },
+            After::Drop(end) => Closed { io: Some(io), cut: Some(end), shows: false, requests },
+            After::Cut { .. } => Closed { io: Some(io), cut: Some(End::Truncated), shows: true, requests },
+            After::Next | After::Close { .. } => Closed { io: Some(io), cut: None, shows: false, requests },
         }
     }
 }
@@ -209,7 +216,12 @@ where
         Err(end) => return flight.cut(wire, end),
     };
     let status = response.status();
-    let (end, keep_alive) = respond(wire, exchange, response).await;
+    let (end, keep_alive, shows) = respond(wire, exchange, response).await;
+    if end == End::Truncated && shows {
+        let linger = exchange.incoming.is_some() || exchange.broken || !wire.input.is_empty();
+        flight.finish(wire.output.sent(), end);
+        return After::Cut { linger };
+    }
     if end != End::Complete {
         return flight.cut(wire, end);
     }
@@ -231,12 +243,12 @@ where
     After::Close { linger: true }
 }
 
-/// Sends a response: how that ended, and whether the connection stays.
+/// Sends a response: how that ended, whether the connection stays, and whether its framing shows if it is cut.
 async fn respond<I, B, D>(
     wire: &mut Wire<I, D>,
     exchange: &mut Exchange,
     response: Response<B>,
-) -> (End, bool)
+) -> (End, bool, bool)
 where
     I: AsyncRead + AsyncWrite + Unpin,
     B: Body<Data = Bytes>,
@@ -247,7 +259,7 @@ where
     let mut body = pin!(response.into_body());
     let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
     wire.output.clear();
-    (end, sent.keep_alive)
+    (end, sent.keep_alive, !sent.encoder.ends_with_connection())
 }
 
 /// Answers a head that was refused.
@@ -264,7 +276,7 @@ where
     let Some(answer) = answer else {
         return flight.cut(wire, End::Unanswered);
     };
-    let (end, _) = respond(wire, &mut flight.exchange, answer.map(RequestBody::full)).await;
+    let (end, ..) = respond(wire, &mut flight.exchange, answer.map(RequestBody::full)).await;
     if end != End::Complete {
         return flight.cut(wire, end);
     }

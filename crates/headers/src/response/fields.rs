@@ -1,12 +1,17 @@
 //! What becomes of a response's head: no tower, no I/O.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use http::StatusCode;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue,
-    LAST_MODIFIED, LOCATION, REFRESH, SERVER, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName,
+    HeaderValue, LAST_MODIFIED, LOCATION, REFRESH, SERVER, UPGRADE,
 };
 use http::response::Parts;
 
+use super::expires::Expires;
 use crate::field::{Field, Ready};
 use crate::fingerprint::Fingerprint;
 use crate::{hop_by_hop, names};
@@ -21,6 +26,19 @@ pub(super) struct Fields {
     passed: Vec<HeaderName>,
     /// In the order written.
     added: Vec<Added>,
+    expires: Option<Rule>,
+}
+
+/// What makes the rule of how long a response may be kept.
+#[derive(Clone)]
+struct Rule(Arc<Choose>);
+
+type Choose = dyn Fn(&Parts) -> Option<Expires> + Send + Sync;
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<rule>")
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -44,6 +62,7 @@ impl Default for Fields {
             any_hidden: Fingerprint::default(),
             passed: Vec::new(),
             added: Vec::new(),
+            expires: None,
         };
         let accel = ["expires", "redirect", "limit-rate", "buffering", "charset"]
             .into_iter()
@@ -80,6 +99,10 @@ impl Fields {
         self.push(field, When::Always);
     }
 
+    pub(super) fn expires(&mut self, rule: impl Fn(&Parts) -> Option<Expires> + Send + Sync + 'static) {
+        self.expires = Some(Rule(Arc::new(rule)));
+    }
+
     fn push(&mut self, field: Field<Parts>, when: When) {
         if !names::is_framing(field.name()) {
             let replaces = *field.name() == ETAG || *field.name() == LAST_MODIFIED;
@@ -92,7 +115,12 @@ impl Fields {
         for added in self.added_to(parts.status).filter(|added| !added.field.is_late()) {
             added.field.evaluate(parts, &mut early);
         }
+        let kept = self.kept(parts);
         self.clean(parts.status, &mut parts.headers);
+        if let Some([expires, control]) = kept {
+            parts.headers.insert(EXPIRES, expires);
+            parts.headers.insert(CACHE_CONTROL, control);
+        }
         let mut early = early.into_iter().peekable();
         for added in self.added_to(parts.status) {
             let mut late = Ready::new();
@@ -110,8 +138,16 @@ impl Fields {
         }
     }
 
+    /// The values of `Expires` and `Cache-Control`, where something is to be said of them.
+    #[expect(clippy::disallowed_methods, reason = "wall-clock time for text only: nothing is decided by it")]
+    fn kept(&self, parts: &Parts) -> Option<[HeaderValue; 2]> {
+        let rule = self.expires.as_ref().filter(|_| is_success(parts.status))?;
+        let modified = || httpdate::parse_http_date(parts.headers.get(LAST_MODIFIED)?.to_str().ok()?).ok();
+        (rule.0)(parts)?.values(SystemTime::now(), modified())
+    }
+
     fn added_to(&self, status: StatusCode) -> impl Iterator<Item = &Added> {
-        let success = matches!(status.as_u16(), 200 | 201 | 204 | 206 | 301..=304 | 307 | 308);
+        let success = is_success(status);
         self.added.iter().filter(move |added| success || added.when == When::Always)
     }
 
@@ -140,6 +176,10 @@ impl Fields {
     }
 }
 
+fn is_success(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 201 | 204 | 206 | 301..=304 | 307 | 308)
+}
+
 /// Fields that have one value: of several lines the first counts, as in nginx, so that no two recipients believe
 /// different ones.
 const SINGLE: [HeaderName; 8] = [CONTENT_TYPE, DATE, ETAG, EXPIRES, LAST_MODIFIED, LOCATION, REFRESH, SERVER];
@@ -160,7 +200,6 @@ fn once(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use http::Response;
-    use http::header::CACHE_CONTROL;
 
     use super::*;
 
@@ -245,6 +284,23 @@ mod tests {
         let upstream = &[("etag", "\"a\""), ("last-modified", "x"), ("cache-control", "max-age=1")];
         check(&fields, 200, upstream, &["cache-control: max-age=1", "cache-control: public", "etag: \"b\""]);
         check(&fields, 404, upstream, &["etag: \"a\"", "last-modified: x", "cache-control: max-age=1"]);
+    }
+
+    #[test]
+    fn how_long_a_response_may_be_kept() {
+        let mut fields = Fields::default();
+        fields.expires(|parts| (!parts.headers.contains_key("x-own")).then_some(Expires::Max));
+        fields.add(fixed(CACHE_CONTROL, "public"));
+        let upstream = &[("expires", "0"), ("cache-control", "no-store"), ("cache-control", "private")];
+        let max = [
+            "cache-control: max-age=315360000",
+            "cache-control: public",
+            "expires: Thu, 31 Dec 2037 23:55:55 GMT",
+        ];
+        check(&fields, 304, upstream, &[max[2], max[0], max[1]]);
+        check(&fields, 200, &[], &[max[2], max[0], max[1]]);
+        check(&fields, 404, upstream, &["expires: 0", "cache-control: no-store", "cache-control: private"]);
+        check(&fields, 200, &[("x-own", "1")], &["x-own: 1", "cache-control: public"]);
     }
 
     #[test]

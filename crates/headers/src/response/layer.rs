@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::header::HeaderName;
 use tower_layer::Layer;
 
+use super::expires::Expires;
 use super::fields::Fields;
 use super::service::ResponseHeaders;
 use crate::field::ResponseField;
@@ -63,6 +64,27 @@ impl ResponseHeadersLayer {
     #[expect(clippy::should_implement_trait, reason = "named as the directive; a layer is no number")]
     pub fn add(mut self, field: ResponseField) -> Self {
         Arc::make_mut(&mut self.fields).add(field);
+        self
+    }
+
+    /// Says how long responses of those statuses may be kept (nginx: `expires`): `Expires` and `Cache-Control`, in the place of the
+    /// upstream's. The rule may depend on the response; none: nothing is said.
+    ///
+    /// ```
+    /// use propylon_headers::{Expires, ResponseHeadersLayer};
+    ///
+    /// let layer = ResponseHeadersLayer::new().expires(|parts| {
+    ///     let image = parts.headers.get("content-type")?.as_bytes().starts_with(b"image/");
+    ///     image.then_some(Expires::Access(30 * 24 * 60 * 60))
+    /// });
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn expires(
+        mut self,
+        rule: impl Fn(&http::response::Parts) -> Option<Expires> + Send + Sync + 'static,
+    ) -> Self {
+        Arc::make_mut(&mut self.fields).expires(rule);
         self
     }
 

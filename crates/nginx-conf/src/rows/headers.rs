@@ -4,7 +4,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
 use crate::document::Value;
-use crate::row::{As, ONE, Row, SOME, TWO, TWO_OR_THREE, To};
+use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -20,8 +20,11 @@ pub(crate) const ROWS: &[Row] = &[
         To::By(add_trailer, "headers.add_trailer, headers.add_trailer_always"),
     )
     .repeats(),
+    Row::new("expires", Contexts::LEVELS_IF, ONE_OR_TWO, To::By(expires, "expires")),
     Row::new("proxy_hide_header", LEVELS, ONE, To::Item(&["headers", "hide"], As::Text)).repeats(),
     Row::new("proxy_pass_header", LEVELS, ONE, To::Item(&["headers", "pass"], As::Text)).repeats(),
+    Row::new("proxy_pass_trailers", LEVELS, ONE, To::Key(&["headers", "pass_trailers"], As::Flag))
+        .note("`TE: trailers` is sent by itself."),
     Row::new("proxy_ignore_headers", LEVELS, SOME, To::List(&["headers", "ignore"], As::Text)),
     Row::new("set_real_ip_from", LEVELS, ONE, To::By(real_ip_from, "headers.real_ip_from")).repeats(),
     Row::new("real_ip_header", LEVELS, ONE, To::Key(&["headers", "real_ip_header"], As::Text)),
@@ -63,6 +66,23 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) 
         true => Ok(Done::AsWritten),
         false => different("the line break at the end is left out"),
     }
+}
+
+fn expires(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let modified = directive.args().len() == 2;
+    if modified && directive.arg(0) != "modified" {
+        return Err(invalid(directive, 0, "\"expires\" directive invalid value"));
+    }
+    let at = usize::from(modified);
+    let text = directive.arg(at);
+    if !text.contains('$')
+        && let Err(why) = propylon_config::ExpiresRule::parse(text, modified)
+    {
+        return Err(invalid(directive, at, format!("\"expires\" directive {why}")));
+    }
+    let value = if modified { Value::text(format!("modified {text}")) } else { Value::text(text) };
+    convert.set(Target::Here, &["expires"], value.at(directive.place_of(at)), &directive.place);
+    Ok(Done::AsWritten)
 }
 
 fn real_ip_from(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -5,7 +5,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
-use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To};
+use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -29,7 +29,6 @@ pub(crate) const ROWS: &[Row] = &[
         "an unknown variable is an error",
     ),
     Row::nothing("rewrite_log", Contexts::HTTP.or(Contexts::REWRITE), ONE, "use `explain`"),
-    Row::refused("expires", LEVELS_IF, ONE_OR_TWO, "it is not built yet"),
     Row::new(
         "limit_except",
         Contexts::LOCATION,

@@ -101,7 +101,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("proxy_store_access", LEVELS, SOME, NOT_PLUS),
     Row::refused("proxy_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
     Row::refused("proxy_force_ranges", LEVELS, ONE, NOT_PLUS),
-    Row::refused("proxy_pass_trailers", LEVELS, ONE, NOT_PLUS),
 ];
 
 fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use propylon_config::Runtime;
 
-pub(crate) use request::BufferLayer;
+pub(crate) use request::{BufferLayer, Keeper};
 pub(crate) use response::{KeepLayer, read_bytes};
 
 /// Where temporary files are made.

@@ -2,16 +2,29 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::Request;
 use http_body::Body as _;
+use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use propylon_buffer::{Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
 use propylon_config::{Runtime, Settings};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
+
+/// Where a round leaves the request's body for the rounds that follow it, once it is whole (a request extension).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keeper(Arc<Mutex<Option<Body>>>);
+
+impl Keeper {
+    /// The body from its beginning, if a round has read it whole.
+    pub(crate) fn take(&self) -> Option<Body> {
+        self.0.lock().take()
+    }
+}
 
 /// Keeps request bodies as the settings say.
 #[derive(Clone, Debug)]
@@ -109,8 +122,11 @@ where
         let body = match body.replay().map(|replay| (replay.as_bytes(), replay)) {
             Some((Some(bytes), _)) => Body::from(bytes.clone()),
             Some((None, replay)) => Body::replayable(replay.clone()),
-            None => Body::replayable(body),
+            None => return self.0.call(Request::from_parts(parts, Body::replayable(body))),
         };
+        if let Some(Keeper(keeper)) = parts.extensions.remove() {
+            *keeper.lock() = body.try_clone();
+        }
         self.0.call(Request::from_parts(parts, body))
     }
 }
