@@ -30,6 +30,7 @@ const EQUAL: &[&str] = &[
     "upstream_status",
     "upstream_response_length",
     "request_length",
+    "request_body",
     "upstream_bytes_received",
     "upstream_bytes_sent",
     "host",
@@ -96,6 +97,7 @@ const SHAPED: &[(&str, &str)] = &[
     ("connection", r"\d+"),
     ("remote_port", r"\d+"),
     ("pid", r"\d+"),
+    ("connection_time", r"\d+\.\d{3}"),
 ];
 
 /// Differences that are meant: in which exchanges, of which variables, and why.

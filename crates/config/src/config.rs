@@ -47,6 +47,8 @@ pub struct Config {
     pub process: Effective,
     /// The compiled maps, and the names of regex groups.
     pub definitions: Definitions,
+    /// Whether anything shows the body of a request (`$request_body`).
+    pub shows_request_body: bool,
     /// The log formats by name, `combined` and `json` among them.
     pub formats: IndexMap<Box<str>, Arc<LogFormat>>,
     /// Who is asked for the addresses of names.
@@ -265,6 +267,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         resolver,
         definitions: cx.definitions.clone(),
         charset_maps: std::mem::take(&mut cx.charset_maps),
+        shows_request_body: cx.shows_request_body,
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),
         limit_zones: std::mem::take(&mut cx.limit_zones),

@@ -37,6 +37,8 @@ pub(crate) struct Context {
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
+    /// Whether any template shows the body of a request.
+    pub(crate) shows_request_body: bool,
 }
 
 impl Context {
@@ -51,6 +53,7 @@ impl Context {
             limit_zones: IndexMap::new(),
             broken: Vec::new(),
             templates: HashMap::new(),
+            shows_request_body: false,
         }
     }
 
@@ -98,7 +101,9 @@ impl Context {
             left.replace_range(range.clone(), &"-".repeat(range.len()));
             result = self.definitions.template(&left, context).err();
         }
-        first.ok()
+        let template = first.ok()?;
+        self.shows_request_body |= template.shows_request_body();
+        Some(template)
     }
 
     fn push_template_error(&mut self, text: &str, span: &Range<usize>, error: &TemplateError) {

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::{Address, Connection, Head, SentHead, Try, TryRecord, clock};
+use crate::{Address, Connection, Head, Keep, SentHead, Try, TryRecord, clock};
 
 /// Facts about one exchange: a cheap handle that every layer may record into and every reader may look at.
 #[derive(Clone)]
@@ -56,6 +56,7 @@ struct Late {
     answering: Option<StatusCode>,
     answering_fields: Option<HeaderMap>,
     sent: Option<SentHead>,
+    request_body: Option<Bytes>,
 }
 
 /// Where a request is proxied to, as the configuration names it.
@@ -79,31 +80,6 @@ pub enum End {
     ClientClosed,
     /// The response was cut: its source failed after the head had been sent.
     Truncated,
-}
-
-/// Facts that cost something to keep, and are kept only for an exchange whose readers will ask.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keep(u8);
-
-impl Keep {
-    /// Nothing.
-    pub const NONE: Self = Self(0);
-    /// The fields of the upstream's response, trailers included (`$upstream_http_NAME`).
-    pub const UPSTREAM_HEAD: Self = Self(1);
-    /// The fields sent to the client (`$sent_http_NAME`).
-    pub const SENT_HEAD: Self = Self(2);
-
-    /// Both of these.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether all of `other` is among these.
-    #[must_use]
-    pub fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
 }
 
 impl Exchange {
@@ -200,6 +176,19 @@ impl Exchange {
             Received::Rejected { bytes, .. } => *bytes,
         };
         head + self.0.body_received.load(Relaxed)
+    }
+
+    /// All of the request's body is this: recorded if it is to be [kept](Keep::REQUEST_BODY).
+    pub fn request_body_came(&self, body: Bytes) {
+        if self.keeps(Keep::REQUEST_BODY) {
+            self.0.late.lock().request_body = Some(body);
+        }
+    }
+
+    /// The request's body (`$request_body`), once somebody has read all of it and kept it in memory.
+    #[must_use]
+    pub fn request_body(&self) -> Option<Bytes> {
+        self.0.late.lock().request_body.clone()
     }
 
     /// `n` more bytes of request body came.

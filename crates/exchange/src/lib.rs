@@ -61,13 +61,15 @@ mod connection;
 mod exchange;
 mod fields;
 mod head;
+mod keep;
 mod response;
 mod tries;
 
 pub use address::Address;
 pub use connection::{ClientCertificate, Connection, Refused, Tls};
-pub use exchange::{End, Exchange, Keep, ProxyHost};
+pub use exchange::{End, Exchange, ProxyHost};
 pub use fields::Fields;
 pub use head::Head;
+pub use keep::Keep;
 pub use response::SentHead;
 pub use tries::{Try, TryRecord};

@@ -190,9 +190,8 @@ impl<'a> Upstreams<'a> {
 
 /// The names that a `proxy_pass` without variables has, with their ports.
 fn written(config: &Config) -> impl Iterator<Item = &Address> {
-    let mut left: Vec<_> = config.servers.iter().flat_map(|server| &server.locations).collect();
     let mut found: Vec<&Address> = Vec::new();
-    while let Some(location) = left.pop() {
+    for location in config.locations() {
         if let config::Action::ProxyPass(pass) = &location.action
             && let config::ProxyPass::Static(target) = &pass.value
             && let Destination::Address(address @ Address::Name { .. }) = &target.to
@@ -200,7 +199,6 @@ fn written(config: &Config) -> impl Iterator<Item = &Address> {
         {
             found.push(address);
         }
-        left.extend(&location.locations);
     }
     found.into_iter()
 }

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, REFERER};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER};
 use http::{HeaderName, StatusCode};
 use propylon_exchange::{End, Exchange};
 
 use crate::limited::Limited;
 use crate::out::Out;
-use crate::request_uri::request_uri;
+use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::tries::Column;
 use crate::{clock, credentials, document, state};
@@ -39,8 +39,11 @@ pub(crate) enum BuiltIn {
     InvalidReferer,
     Uri,
     Request,
+    RequestBody,
     RequestId,
     RequestTime,
+    RequestPort,
+    IsRequestPort,
     RemoteUser,
     Status,
     Msec,
@@ -139,7 +142,14 @@ impl BuiltIn {
             Self::RequestId => {
                 return state::write(exchange, |facts| out.text(facts.request_id())).is_some();
             }
+            Self::RequestBody => return out.option(exchange.request_body().as_deref()),
             Self::RequestTime => out.seconds(exchange.elapsed()),
+            Self::RequestPort => return out.option(request_port(exchange)),
+            Self::IsRequestPort => {
+                if request_port(exchange).is_some() {
+                    out.text(b":");
+                }
+            }
             Self::RemoteUser => return remote_user(exchange, out),
             Self::Status => match status(exchange) {
                 Some(status) => out.number(status.as_u16().into()),
@@ -167,6 +177,7 @@ impl BuiltIn {
             Self::Args => Some(state::args(exchange)),
             Self::Uri => Some(state::uri(exchange)),
             Self::RequestId => Some(state::write(exchange, |facts| facts.request_id().clone())),
+            Self::RequestBody => Some(exchange.request_body()),
             Self::RemoteUser => exchange.user().cloned().map(Some),
             Self::Text(Text::Host) => exchange.host().cloned().map(Some),
             Self::Text(Text::RequestUri) => {
@@ -265,6 +276,15 @@ fn limited(
     found: impl FnOnce(&state::Facts) -> Option<Limited>,
 ) -> bool {
     out.option(state::read(exchange, found).map(|limited| limited.as_str().as_bytes()))
+}
+
+/// The port that the client wrote: in the target, else in `Host`.
+fn request_port(exchange: &Exchange) -> Option<&[u8]> {
+    let head = exchange.head()?;
+    let authority = authority(&head.target).or_else(|| head.headers.value(&HOST))?;
+    let at = authority.iter().rposition(|byte| *byte == b':')?;
+    let port = authority.get(at + 1..)?;
+    (!port.is_empty() && port.iter().all(u8::is_ascii_digit)).then_some(port)
 }
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {

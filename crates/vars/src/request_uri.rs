@@ -1,8 +1,19 @@
-//! The path and arguments in a request-target (RFC 9112 3.2). Pure.
+//! The parts of a request-target (RFC 9112 3.2). Pure.
 
 /// The path and arguments in `target`: all of an origin-form; an absolute-form without scheme and authority.
 pub(crate) fn request_uri(target: &[u8]) -> &[u8] {
     if target.starts_with(b"/") { target } else { in_absolute_form(target).unwrap_or(target) }
+}
+
+/// The host and port in `target`, if it is an absolute-form.
+pub(crate) fn authority(target: &[u8]) -> Option<&[u8]> {
+    if target.starts_with(b"/") {
+        return None;
+    }
+    let scheme = target.windows(3).position(|window| window == b"://")?;
+    let authority = target.get(scheme + 3..)?;
+    let end = authority.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(authority.len());
+    authority.get(..end)
 }
 
 fn in_absolute_form(target: &[u8]) -> Option<&[u8]> {

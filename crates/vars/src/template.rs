@@ -78,6 +78,12 @@ impl Template {
         self.0.keep
     }
 
+    /// Whether it shows the body of the request.
+    #[must_use]
+    pub fn shows_request_body(&self) -> bool {
+        self.0.keep.has(Keep::REQUEST_BODY)
+    }
+
     /// The value. A variable without a value is empty.
     ///
     /// Costs no copy for static text, nor for a single variable that is kept as `Bytes` (`$uri`, `$args`, `$arg_NAME`,

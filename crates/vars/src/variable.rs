@@ -74,6 +74,7 @@ impl Variable {
     pub(crate) fn keep(&self) -> Keep {
         match self {
             Self::SentHeader(_) => Keep::SENT_HEAD,
+            Self::BuiltIn(BuiltIn::RequestBody) => Keep::REQUEST_BODY,
             Self::UpstreamHeader(_) | Self::UpstreamTrailer(_) | Self::UpstreamCookie(_) => {
                 Keep::UPSTREAM_HEAD
             }

@@ -11,7 +11,7 @@ use propylon_exchange::{
     Address, ClientCertificate, Connection, End, Exchange, Head, Keep, ProxyHost, Refused, Tls,
 };
 use propylon_vars::{
-    Definitions, Limited, set_connections_limited, set_limit_rate, set_requests_limited, set_uri,
+    Context, Definitions, Limited, set_connections_limited, set_limit_rate, set_requests_limited, set_uri,
 };
 use support::{connection, headers, ip, logged, on, request};
 use tokio::time::Instant;
@@ -54,6 +54,44 @@ async fn limits() {
     set_requests_limited(&exchange, Limited::DelayedDryRun);
     set_connections_limited(&exchange, Limited::Rejected);
     assert_eq!(value(all, &exchange), "4096 DELAYED_DRY_RUN REJECTED");
+}
+
+#[tokio::test]
+async fn the_port_that_the_client_wrote() {
+    #[track_caller]
+    fn check(target: &'static str, host: &str, expected: &str) {
+        let fields = [("host", host)];
+        let exchange = request(target, if host.is_empty() { &[] } else { &fields });
+        assert_eq!(value("$is_request_port$request_port", &exchange), expected, "{target} {host}");
+    }
+    check("/", "a.test:8080", ":8080");
+    check("/", "a.test", "-");
+    check("/", "a.test:", "-");
+    check("/", "[::1]", "-");
+    check("/", "[::1]:81", ":81");
+    check("/", "", "-");
+    check("http://a.test:8080", "a.test:9000", ":8080");
+    check("http://a.test/x:1", "a.test:9000", "-");
+}
+
+#[tokio::test]
+async fn the_body_if_it_is_kept() {
+    let exchange = request("/", &[]);
+    exchange.request_body_came("abc".into());
+    assert_eq!(value("$request_body", &exchange), "-", "nobody asked for it");
+    let template = Definitions::default().template("$request_body", Context::Log).unwrap();
+    assert!(template.shows_request_body());
+    exchange.keep(template.needs());
+    exchange.request_body_came("abc".into());
+    assert_eq!(value("<$request_body>", &exchange), "<abc>");
+    assert_eq!(template.eval(&exchange), "abc");
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_the_connection_exists() {
+    let exchange = request("/", &[]);
+    tokio::time::advance(Duration::from_millis(1234)).await;
+    assert_eq!(value("$connection_time", &exchange), "1.234");
 }
 
 #[tokio::test]

@@ -153,9 +153,37 @@ fn proxied(
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let leaf = proxy::Leaf::new(pass, settings, upstreams);
-    let group = buffer::BufferLayer::new(settings, &upstreams.config.runtime).layer(leaf); // so that a try can be replayed
-    let group = headers::request(settings, proxy::host(&pass.value)).layer(group); // what is set is what is sent
-    let group = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?.layer(group); // $proxy_host, for what is set
+    let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
+    let headers = headers::request(settings, proxy::host(&pass.value));
+    let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
+    if upstreams.config.shows_request_body && proxy::replaces_body(settings) {
+        // Who makes another request of the body has to have read it: outermost.
+        let group = buffer.layer(target.layer(headers.layer(leaf)));
+        return rewritten(group, pass, prefix, settings, site, upstreams);
+    }
+    let group = buffer.layer(leaf); // so that a try can be replayed
+    let group = headers.layer(group); // what is set is what is sent
+    let group = target.layer(group); // $proxy_host, for what is set
+    rewritten(group, pass, prefix, settings, site, upstreams)
+}
+
+/// The same, from where the request is complete.
+fn rewritten<S>(
+    group: S,
+    pass: &Spanned<config::ProxyPass>,
+    prefix: &str,
+    settings: &Arc<Settings>,
+    site: &Site,
+    upstreams: &Upstreams<'_>,
+) -> Result<Location, BuildError>
+where
+    S: Service<Request<Body>, Response = Response<LeafBody>, Error = BoxError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+{
     let redirects = redirect::layer(settings, &pass.value, prefix)?;
     let cookies = cookie::layer(settings)?;
     if cookies.is_none() && !redirect::asks(settings) {
@@ -218,7 +246,8 @@ where
             .and(proxy::needs(settings))
             .and(trailers::needs(settings))
             .and(limit::needs(settings))
-            .and(expires::needs(settings)),
+            .and(expires::needs(settings))
+            .and(if upstreams.config.shows_request_body { Keep::REQUEST_BODY } else { NOTHING }), // whoever shows it
         logs,
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),

@@ -124,6 +124,12 @@ pub(crate) fn needs(settings: &Settings) -> Keep {
     needs(&settings.upstream.body).and(needs(&settings.upstream.method))
 }
 
+/// Whether what is sent is not the client's body, or has it in other places: then it has to be read before.
+pub(crate) fn replaces_body(settings: &Settings) -> bool {
+    let shown = settings.headers.set.iter().flat_map(|field| &field.values).any(Template::shows_request_body);
+    shown || settings.upstream.body.is_some() || !settings.upstream.pass_body
+}
+
 impl<S> Layer<S> for TargetLayer {
     type Service = Targeting<S>;
 

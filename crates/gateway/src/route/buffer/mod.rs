@@ -1,5 +1,6 @@
 //! `buffer`: configuration to layers, for requests and for responses.
 
+mod noted;
 mod request;
 mod response;
 

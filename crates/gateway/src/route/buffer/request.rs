@@ -11,9 +11,12 @@ use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use propylon_buffer::{Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
 use propylon_config::{Runtime, Settings};
+use propylon_exchange::{Exchange, Keep};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
+
+use super::noted::Noted;
 
 /// Where a round leaves the request's body for the rounds that follow it, once it is whole (a request extension).
 #[derive(Clone, Debug, Default)]
@@ -28,7 +31,10 @@ impl Keeper {
 
 /// Keeps request bodies as the settings say.
 #[derive(Clone, Debug)]
-pub(crate) struct BufferLayer(RequestBufferLayer);
+pub(crate) struct BufferLayer {
+    layer: RequestBufferLayer,
+    memory: usize,
+}
 
 impl BufferLayer {
     pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
@@ -39,7 +45,7 @@ impl BufferLayer {
             .memory(buffer.request_memory)
             .in_file_only(buffer.request_in_file_only)
             .max_size(settings.limit.body_size);
-        Self(layer)
+        Self { layer, memory: buffer.request_memory }
     }
 }
 
@@ -47,7 +53,7 @@ impl<S> Layer<S> for BufferLayer {
     type Service = Buffer<S>;
 
     fn layer(&self, inner: S) -> Buffer<S> {
-        Buffer(self.0.layer(Unwrap(inner)))
+        Buffer(self.layer.layer(Unwrap { inner, memory: self.memory }))
     }
 }
 
@@ -63,13 +69,13 @@ where
     type Future = BufferFuture<S::Future, ResponseFuture<Unwrap<S>, Body>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.get_mut().0.poll_ready(cx)
+        self.0.get_mut().inner.poll_ready(cx)
     }
 
     #[inline]
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.body().is_end_stream() {
-            return BufferFuture::Empty { future: self.0.get_mut().0.call(request) };
+            return BufferFuture::Empty { future: self.0.get_mut().inner.call(request) };
         }
         BufferFuture::Kept { future: self.0.call(request) }
     }
@@ -100,7 +106,10 @@ where
 
 /// Makes the stack's bodies of those that were kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Unwrap<S>(S);
+pub(crate) struct Unwrap<S> {
+    inner: S,
+    memory: usize,
+}
 
 impl<S> Service<Request<RequestBody<Body>>> for Unwrap<S>
 where
@@ -111,7 +120,7 @@ where
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<RequestBody<Body>>) -> S::Future {
@@ -119,14 +128,25 @@ where
         if let Some(begun) = body.begun() {
             parts.extensions.insert(begun);
         }
-        let body = match body.replay().map(|replay| (replay.as_bytes(), replay)) {
-            Some((Some(bytes), _)) => Body::from(bytes.clone()),
-            Some((None, replay)) => Body::replayable(replay.clone()),
-            None => return self.0.call(Request::from_parts(parts, Body::replayable(body))),
+        let exchange = parts.extensions.get::<Exchange>();
+        let noted = exchange.filter(|exchange| exchange.keeps(Keep::REQUEST_BODY));
+        let body = match (body.replay().map(|replay| (replay.as_bytes(), replay)), noted) {
+            (Some((Some(bytes), _)), noted) => {
+                if let Some(exchange) = noted {
+                    exchange.request_body_came(bytes.clone());
+                }
+                Body::from(bytes.clone())
+            }
+            (Some((None, replay)), _) => Body::replayable(replay.clone()),
+            (None, Some(exchange)) => {
+                let body = Body::replayable(Noted::new(body, exchange.clone(), self.memory));
+                return self.inner.call(Request::from_parts(parts, body));
+            }
+            (None, None) => return self.inner.call(Request::from_parts(parts, Body::replayable(body))),
         };
         if let Some(Keeper(keeper)) = parts.extensions.remove() {
             *keeper.lock() = body.try_clone();
         }
-        self.0.call(Request::from_parts(parts, body))
+        self.inner.call(Request::from_parts(parts, body))
     }
 }
