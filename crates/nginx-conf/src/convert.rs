@@ -59,6 +59,8 @@ pub(crate) struct Frame {
     pub(crate) name: String,
     /// Whether anything in it was refused.
     pub(crate) refused: bool,
+    /// Whether there are steps of the rewrite module in it.
+    pub(crate) steps: bool,
     seen: HashMap<&'static str, Place>,
     /// Words that are put together when the block ends, by directive.
     collected: HashMap<&'static str, Vec<Word>>,
@@ -71,6 +73,7 @@ impl Frame {
             section,
             name: name.into(),
             refused: false,
+            steps: false,
             seen: HashMap::new(),
             collected: HashMap::new(),
         }

@@ -156,3 +156,14 @@ fn ssl_on_is_said_of_each_listen() {
     );
     assert!(toml.contains("listen = [\"127.0.0.1:8080 tls\", \"127.0.0.1:8081 tls\"]"), "{toml}");
 }
+
+#[test]
+fn limit_except_beside_steps_is_refused_for_they_would_come_first() {
+    for (steps, refused) in [("return 200;", 1), ("if ($arg_a) { return 204; }", 1), ("", 0)] {
+        let text = format!(
+            "events {{ }}\nhttp {{ server {{ location / {{ limit_except GET {{ deny all; }} {steps} }} }} }}\n"
+        );
+        let converted = convert(&text, "nginx.conf").unwrap();
+        assert_eq!(converted.count(Verdict::Refused), refused, "{}", converted.report());
+    }
+}

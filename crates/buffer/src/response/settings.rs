@@ -58,13 +58,13 @@ impl Settings {
 
     /// How much is best read at once: what the upstream's and the client's connection hold of it is part of the total.
     pub(crate) fn read(&self) -> usize {
-        ((self.total() - self.busy()) / 4).clamp(READ.0, READ.1)
+        ((self.total() - self.busy()) / 5).clamp(READ.0, READ.1)
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
         // What is on its way to the client and the piece that went beyond that, the piece that goes beyond the share, and the
-        // one that is being read; and what the last block has no bytes in yet.
-        let elsewhere = self.busy() + 3 * self.read() + self.size / 2;
+        // one that is being read; and as much as the blocks and the buffer of the head have no bytes in.
+        let elsewhere = self.busy() + 3 * self.read() + self.size;
         Bounds {
             total: self.total(),
             share: self.total().saturating_sub(elsewhere).max(self.size),
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn the_parts_make_the_whole() {
-        check(8, 16 << 10, (128 << 10, 32 << 10, 24 << 10, 16 << 10));
+        check(8, 16 << 10, (128 << 10, 32 << 10, 19_660, 22_940));
         check(8, 4 << 10, (32 << 10, 8 << 10, 8 << 10, 4 << 10));
-        check(64, 64 << 10, (4 << 20, 128 << 10, 256 << 10, (4 << 20) - (928 << 10)));
+        check(64, 64 << 10, (4 << 20, 128 << 10, 256 << 10, (4 << 20) - (960 << 10)));
         check(2, 4 << 10, (8 << 10, 4 << 10, 8 << 10, 4 << 10));
         check(2, 1, (2, 1, 8 << 10, 1));
     }

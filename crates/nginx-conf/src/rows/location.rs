@@ -6,7 +6,7 @@ use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
 use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, Row, SOME, TWO_OR_MORE, To};
-use crate::tree::Directive;
+use crate::tree::{Block, Body, Directive};
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const LEVELS_IF: Contexts = Contexts::LEVELS_IF;
@@ -82,9 +82,19 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let mut section = Section::of(header, &directive.place, &above, directive.beside.as_ref());
     let place = directive.place_of(0).to(directive.place_of(directive.args().len().saturating_sub(1)));
     section.set(&["match"], Value::text(text.clone()).at(&place), Some(&place));
-    let frame = convert.inside(Frame::new(Contexts::LOCATION, section, text), block);
+    let mut frame = Frame::new(Contexts::LOCATION, section, text);
+    frame.steps = steps(block);
+    let frame = convert.inside(frame, block);
     convert.frame_mut().section.child(frame.section);
     Ok(Done::AsWritten)
+}
+
+/// Whether there are steps of the rewrite module in a block.
+fn steps(block: &Block) -> bool {
+    block.directives.iter().any(|directive| match &directive.body {
+        Body::Included(blocks) => blocks.iter().any(steps),
+        _ => matches!(directive.name(), "break" | "if" | "return" | "rewrite" | "set"),
+    })
 }
 
 /// nginx's rules about what may stand inside what.
@@ -160,6 +170,12 @@ const METHODS: [&str; 14] = [
 
 fn limit_except(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    if convert.frame().steps {
+        // nginx takes none of them for these methods: converted as it stands, `return` would let them in.
+        return refuse(
+            "its location has steps (`return`, `rewrite`, `if`, `set`, `break`), which nginx leaves out for these methods; give them a location of their own",
+        );
+    }
     let mut methods = Vec::new();
     for index in 0..directive.args().len() {
         let known = METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(directive.arg(index)));
