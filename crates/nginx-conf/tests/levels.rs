@@ -159,7 +159,7 @@ fn ssl_on_is_said_of_each_listen() {
 
 #[test]
 fn limit_except_beside_steps_is_refused_for_they_would_come_first() {
-    for (steps, refused) in [("return 200;", 1), ("if ($arg_a) { return 204; }", 1), ("", 0)] {
+    for (steps, refused) in [("return 200;", 2), ("if ($arg_a) { return 204; }", 2), ("", 0)] {
         let text = format!(
             "events {{ }}\nhttp {{ server {{ location / {{ limit_except GET {{ deny all; }} {steps} }} }} }}\n"
         );
