@@ -193,5 +193,7 @@ fn body_error(error: &hyper::Error) -> Error {
 /// The I/O error beneath, as far as it can be had again.
 fn io_source(error: &hyper::Error) -> Option<io::Error> {
     let source = error.source()?.downcast_ref::<io::Error>()?;
-    Some(source.raw_os_error().map_or_else(|| source.kind().into(), io::Error::from_raw_os_error))
+    // What is not the kernel's has words of its own, such as the alert that ends TLS.
+    let worded = || io::Error::new(source.kind(), source.to_string());
+    Some(source.raw_os_error().map_or_else(worded, io::Error::from_raw_os_error))
 }
