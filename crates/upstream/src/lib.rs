@@ -73,8 +73,9 @@
 //!
 //! ### HTTP/2
 //! - Requests **share a connection**, [`Keepalive::streams`] of them at once or as many as the peer takes; more have another one. A
-//!   connection that is being made is waited for, not made twice. All of [`Keepalive`] holds; with [`Keepalive::off`] nothing is
-//!   shared. A peer that wants to close (GOAWAY) gets nothing new, and what it is at comes to its end.
+//!   connection that is being made is waited for, until its peer has said how many requests it takes, and not made twice. All of
+//!   [`Keepalive`] holds; with [`Keepalive::off`] nothing is shared. A peer that wants to close (GOAWAY) gets nothing new, and what
+//!   it is at comes to its end.
 //! - **Sent again, whatever its method**: what the peer provably did nothing with (RFC 9113 8.7: REFUSED_STREAM, or after the last
 //!   stream of a GOAWAY), three times at most, as long as at most 64 KiB of its body had been taken; else it is an error of
 //!   [`AttemptClass::NotSent`]. A connection that ends without a word is as with HTTP/1.
@@ -121,9 +122,9 @@
 //! woken by what peers do to idle connections, not by requests, and then looks at all of them. Memory a connection: none while
 //! it is idle but the kernel's, a read buffer of 8 KiB to 256 KiB while a response is read.
 //!
-//! HTTP/2: some 25 allocations and two task switches; a copy of the header map, since a request may have to be sent again, and up to
-//! 64 KiB of its body, until the response begins. A task a connection. Memory: 64 KiB a request for what is not read of its
-//! response, as much for what is not sent of its body.
+//! HTTP/2: some twenty allocations more than HTTP/1 (bench/RESULTS.md), two task switches; a copy of the header map, since a
+//! request may have to be sent again, and up to 64 KiB of its body, until the response begins. A task a connection. Memory:
+//! 64 KiB a request for what is not read of its response, as much for what is not sent of its body.
 //!
 //! With hyper: four more allocations, among them a copy of the header map of an idempotent request; two task switches; a task a
 //! connection; hyper's read buffer, at most about 400 KiB while a body is read.

@@ -49,10 +49,11 @@ impl Driver {
         if Pin::new(&mut self.connection).poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        if self.status.settled.load(Relaxed)
-            && let Some(gate) = self.gate.take()
-        {
-            gate.send_replace(Gate::Open);
+        if !self.status.is_settled() && self.status.greeted.load(Relaxed) {
+            self.status.settled.store(true, Relaxed);
+            if let Some(gate) = self.gate.take() {
+                gate.send_replace(Gate::Open);
+            }
         }
         self.ask(cx);
         self.leave(cx)

@@ -138,7 +138,7 @@ async fn speak(
     let pings = connection.ping_pong();
     let (alive, owner) = oneshot::channel();
     let shared = Shared {
-        sender: sender.into(),
+        sender,
         status: Arc::clone(&status),
         key,
         opened: clock::now(),

@@ -94,7 +94,7 @@ impl AsyncRead for Prefaced {
             }
         }
         if matches!(self.first, First::Over) {
-            self.status.settled.store(true, Relaxed);
+            self.status.greeted.store(true, Relaxed);
         }
         Poll::Ready(Ok(()))
     }

@@ -16,7 +16,8 @@ use crate::wire::Wire;
 
 /// A connection that requests share. When the last of them and the pool let go of it, its task says goodbye.
 pub(super) struct Shared {
-    pub(super) sender: Mutex<SendRequest<Bytes>>,
+    /// Only cloned: one that has sent waits for its last request to begin, and asking it takes away what wakes that request's body.
+    pub(super) sender: SendRequest<Bytes>,
     pub(super) status: Arc<Status>,
     pub(super) key: Arc<Key>,
     pub(super) opened: Instant,
@@ -29,7 +30,9 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct Status {
     pub(super) wire: Arc<Wire>,
-    /// The peer's first SETTINGS are here: how many requests it takes at once is known.
+    /// The peer's first SETTINGS are here.
+    pub(super) greeted: AtomicBool,
+    /// They have been read as well: how many requests the peer takes at once is known.
     pub(super) settled: AtomicBool,
     /// What came is not HTTP/2.
     pub(super) foreign: AtomicBool,
@@ -55,23 +58,24 @@ pub(crate) struct Counters {
 impl Shared {
     /// How many requests the peer takes at once.
     pub(super) fn peer_streams(&self) -> usize {
-        self.sender.lock().current_max_send_streams()
+        self.sender.current_max_send_streams()
+    }
+
+    /// What sends one request, if the peer takes more, ever.
+    pub(super) fn sender(&self) -> Option<SendRequest<Bytes>> {
+        let mut sender = self.sender.clone();
+        let asked = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+        (!self.status.has_ended() && !matches!(asked, Poll::Ready(Err(_)))).then_some(sender)
     }
 
     /// Whether the peer takes more requests, ever.
     pub(super) fn is_open(&self) -> bool {
-        !self.status.has_ended() && !matches!(self.poll_ready(), Poll::Ready(Err(_)))
+        self.sender().is_some()
     }
 
-    /// Whether the peer takes a request now.
+    /// Whether the peer may be asked something now; how much at once is [`peer_streams`](Self::peer_streams).
     pub(super) fn is_ready(&self) -> bool {
-        !self.status.has_ended()
-            && !self.status.is_doubted()
-            && matches!(self.poll_ready(), Poll::Ready(Ok(())))
-    }
-
-    fn poll_ready(&self) -> Poll<Result<(), h2::Error>> {
-        self.sender.lock().poll_ready(&mut Context::from_waker(Waker::noop()))
+        self.status.is_settled() && !self.status.is_doubted() && self.is_open()
     }
 }
 
@@ -84,6 +88,10 @@ impl fmt::Debug for Shared {
 impl Status {
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Relaxed)
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.load(Relaxed)
     }
 
     pub(super) fn is_doubted(&self) -> bool {

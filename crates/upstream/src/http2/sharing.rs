@@ -64,8 +64,8 @@ impl Sharing {
             is(&open.shared.key)
                 && open.active < most
                 && !keepalive.wears(open.requests, open.shared.opened, now)
-                && open.shared.is_ready()
                 && open.active < open.shared.peer_streams()
+                && open.shared.is_ready()
         })?;
         open.active += 1;
         open.requests += 1;

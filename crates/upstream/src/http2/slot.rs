@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, Waker};
 
 use http::Request;
 use propylon_h1::server::Interim;
@@ -46,7 +45,7 @@ impl Slot {
     pub(crate) fn state(&self) -> State {
         if !self.shared.is_open() {
             State::Dead
-        } else if self.shared.status.is_doubted() {
+        } else if self.shared.status.is_doubted() || !self.shared.status.is_settled() {
             State::Settling
         } else {
             State::Ready
@@ -79,14 +78,11 @@ impl Slot {
         request: Request<Outgoing>,
         listener: Option<Interim>,
     ) -> Result<Sending, Box<Failure>> {
-        let mut sender = self.shared.sender.lock();
-        // It may have gone away since; and what would have to wait there can go elsewhere.
-        match sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => {}
-            _ => return Err(Box::new(Failure::unsent(Outbound::Plain(request)))),
-        }
+        // It may have gone away since.
+        let Some(mut sender) = self.shared.sender() else {
+            return Err(Box::new(Failure::unsent(Outbound::Plain(request))));
+        };
         let sending = Sending::begin(self, &mut sender, request, listener)?;
-        drop(sender);
         self.began = Some(self.shared.status.wire.received());
         Ok(sending)
     }

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::{Method, Request};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use propylon_testkit::http2::{END_STREAM, kind};
+use propylon_testkit::http2::{END_STREAM, Http2Peer, kind};
 use propylon_upstream::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use crate::support::{Fixture, full, get, read, settle};
+use crate::support::{Fixture, echo, full, get, read, settle, soon};
 
 #[tokio::test]
 async fn a_response_that_is_not_read_stops_its_peer_and_nobody_else() {
@@ -95,6 +95,25 @@ async fn a_request_body_is_taken_as_the_peer_takes_it() {
     };
     let (slow, ()) = tokio::join!(slow, quick);
     assert_eq!(slow.unwrap(), "500000");
+}
+
+#[tokio::test]
+async fn who_looks_for_room_holds_up_no_body() {
+    let mut server = h2::server::Builder::new();
+    server.max_concurrent_streams(1);
+    let fixture = Arc::new(Fixture::new(Http2Peer::serving(server, echo)));
+    fixture.fetch(get("/")).await.unwrap();
+    fixture.idle(1).await;
+    // The first is on the connection, its head not sent yet, when the others ask whether there is room.
+    let sent = (0..8).map(|n| {
+        let fixture = Arc::clone(&fixture);
+        tokio::spawn(async move { fixture.fetch(full(Method::POST, format!("body {n}"))).await })
+    });
+    let sent: Vec<_> = sent.collect();
+    for (n, answer) in sent.into_iter().enumerate() {
+        let text = soon(answer).await.unwrap().unwrap();
+        assert!(text.contains(&format!("\n\nbody {n}")), "{text}");
+    }
 }
 
 #[tokio::test]

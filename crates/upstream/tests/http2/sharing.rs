@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use propylon_testkit::gate::Gate;
 use propylon_testkit::http2::{Frames, Http2Peer, kind};
 use propylon_upstream::{Client, Error, Keepalive, Peer, Pool};
 use tower::ServiceExt;
 
-use crate::support::{Fixture, frames, get, ours, read, settle, transport};
+use crate::support::{Fixture, frames, get, ours, read, settle, soon, transport};
 
 /// Answers all requests when so many are there.
 async fn together(mut frames: Frames, count: usize) -> std::io::Result<()> {
@@ -226,6 +227,45 @@ async fn who_makes_the_connection_may_leave() {
     };
     let ((), second) = tokio::join!(both, second);
     assert_eq!(second.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn nobody_joins_before_the_peer_has_said_how_many_it_takes() {
+    let (came, say, done) = (Gate::new(), Gate::new(), Gate::new());
+    let gates = [came.clone(), say.clone(), done.clone()];
+    let peer = Http2Peer::frames(move |n, mut frames| {
+        let [came, say, done] = gates.clone();
+        async move {
+            if n > 0 {
+                frames.settings(&[]).await?;
+                return together(frames, 1).await;
+            }
+            let id = loop {
+                let frame = frames.read_silently().await?;
+                if frame.kind == kind::HEADERS {
+                    break frame.stream;
+                }
+            };
+            came.open();
+            say.opened().await;
+            frames.settings(&[(3, 1)]).await?;
+            done.opened().await;
+            frames.answer(id, "first").await?;
+            frames.hang().await
+        }
+    });
+    let fixture = Fixture::new(peer);
+    let second = async {
+        settle(|| came.is_open()).await;
+        let mut second = Box::pin(fixture.fetch(get("/second")));
+        assert!((&mut second).now_or_never().is_none(), "it waits");
+        say.open();
+        assert_eq!(soon(second).await.unwrap(), "ok", "the first still waits for its answer");
+        done.open();
+    };
+    let (first, ()) = tokio::join!(fixture.fetch(get("/first")), second);
+    assert_eq!(first.unwrap(), "first");
+    assert_eq!(fixture.h2.accepted(), 2);
 }
 
 #[tokio::test]

@@ -1,22 +1,24 @@
 //! What the tests share.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http::{HeaderMap, Method, Request, Response, Version};
-use http_body_util::{BodyExt, Empty, Full};
-use propylon_exchange::{Address, Connection, Exchange, Head};
+use http::{HeaderMap, Request, Response};
+use http_body_util::BodyExt;
+use propylon_exchange::Exchange;
 use propylon_testkit::http2::{Frames, Http2Peer};
 use propylon_upstream::{
     Body, BoxError, Client, Error, HttpVersion, Keepalive, Peer, Pool, ToPeer, Transport,
 };
-use tokio::time::Instant;
 use tower::ServiceExt;
+
+pub(crate) use self::common::{exchange, full, get, ours, read, settle, soon};
 
 pub(crate) fn transport() -> Transport {
     Transport::new().http_version(HttpVersion::Http2)
@@ -93,7 +95,8 @@ where
     })
 }
 
-async fn echo(request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+/// Answers a request with its head and body.
+pub(crate) async fn echo(request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
     let (parts, mut body) = request.into_parts();
     let mut text = format!("{} {}\n", parts.method, parts.uri);
     for (name, value) in &parts.headers {
@@ -116,16 +119,6 @@ async fn echo(request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
     stream.send_trailers(trailers).unwrap();
 }
 
-/// Lets the runtime work until it is so.
-pub(crate) async fn settle(done: impl Fn() -> bool) {
-    let turns = async {
-        while !done() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), turns).await.expect("never so");
-}
-
 /// A body, and what it ends with.
 pub(crate) async fn read_all(response: Response<Body>) -> (String, Option<HeaderMap>) {
     let mut body = response.into_body();
@@ -137,39 +130,6 @@ pub(crate) async fn read_all(response: Response<Body>) -> (String, Option<Header
         }
     }
     (String::from_utf8(text).unwrap(), trailers)
-}
-
-pub(crate) async fn read(response: Response<Body>) -> Result<String, BoxError> {
-    let mut body = response.into_body();
-    let mut text = Vec::new();
-    while let Some(frame) = body.frame().await {
-        text.extend_from_slice(&frame?.into_data().unwrap_or_default());
-    }
-    Ok(String::from_utf8(text)?)
-}
-
-pub(crate) fn ours(error: BoxError) -> Error {
-    *error.downcast().expect("the crate's own error")
-}
-
-pub(crate) fn get(target: &str) -> Request<Empty<Bytes>> {
-    Request::get(target).header("host", "h").body(Empty::new()).unwrap()
-}
-
-pub(crate) fn full(method: Method, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
-    Request::builder().method(method).uri("/").header("host", "h").body(Full::new(body.into())).unwrap()
-}
-
-pub(crate) fn exchange() -> Exchange {
-    let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
-    let head = Head {
-        method: Method::GET,
-        target: "/".into(),
-        version: Version::HTTP_11,
-        headers: HeaderMap::new().into(),
-        bytes: 18,
-    };
-    Exchange::new(connection, 1, Instant::now(), head)
 }
 
 /// The statuses of the tries.

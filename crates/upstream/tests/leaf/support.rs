@@ -1,17 +1,17 @@
 //! What the tests share.
 
-use std::sync::Arc;
-use std::time::Duration;
+#[path = "../common/mod.rs"]
+mod common;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use http_body_util::{BodyExt, Empty, Full};
-use propylon_exchange::{Address, Connection, Exchange, Head};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Empty;
+use propylon_exchange::Exchange;
 use propylon_testkit::peer::{Plan, RawPeer};
 use propylon_upstream::{Body, BoxError, Client, Error, Keepalive, Peer, Pool, Transport};
-use tokio::time::Instant;
 use tower::ServiceExt;
 
+pub(crate) use self::common::{exchange, full, get, ours, read, settle};
 use crate::ENGINE;
 
 /// What most peers answer.
@@ -97,51 +97,8 @@ where
     client.clone().oneshot(request).await
 }
 
-/// Lets the runtime work until it is so.
-pub(crate) async fn settle(done: impl Fn() -> bool) {
-    let turns = async {
-        while !done() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), turns).await.expect("never so");
-}
-
-pub(crate) async fn read(response: Response<Body>) -> Result<String, BoxError> {
-    let mut body = response.into_body();
-    let mut text = Vec::new();
-    while let Some(frame) = body.frame().await {
-        text.extend_from_slice(&frame?.into_data().unwrap_or_default());
-    }
-    Ok(String::from_utf8(text)?)
-}
-
-pub(crate) fn ours(error: BoxError) -> Error {
-    *error.downcast().expect("the crate's own error")
-}
-
-pub(crate) fn get(target: &str) -> Request<Empty<Bytes>> {
-    Request::get(target).header("host", "h").body(Empty::new()).unwrap()
-}
-
 pub(crate) fn empty(method: Method) -> Request<Empty<Bytes>> {
     Request::builder().method(method).uri("/").header("host", "h").body(Empty::new()).unwrap()
-}
-
-pub(crate) fn full(method: Method, body: &'static str) -> Request<Full<Bytes>> {
-    Request::builder().method(method).uri("/").header("host", "h").body(Full::from(body)).unwrap()
-}
-
-pub(crate) fn exchange() -> Exchange {
-    let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
-    let head = Head {
-        method: Method::GET,
-        target: "/".into(),
-        version: Version::HTTP_11,
-        headers: HeaderMap::new().into(),
-        bytes: 18,
-    };
-    Exchange::new(connection, 1, Instant::now(), head)
 }
 
 /// The peers and statuses of the tries.
