@@ -97,7 +97,7 @@ where
 /// What there is to know of a request once it is on its way.
 struct Sent {
     progress: Option<Arc<Progress>>,
-    /// Whether the request itself ends the connection.
+    /// Whether the request says that the connection ends with it.
     closes: bool,
     listener: Option<Interim>,
 }
@@ -108,11 +108,7 @@ impl Ready {
         self.lease.begin();
         let connection = match &self.lease.connection {
             Connection::H1(connection) => connection,
-            Connection::Http2(_) => {
-                let sent = Sent { progress, closes: false, listener };
-                return Sending(State::Slow(Box::pin(self.streamed(request, sent))));
-            }
-            Connection::Hyper(_) => {
+            Connection::Hyper(_) | Connection::Http2(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
                 return Sending(State::Slow(Box::pin(self.slow(Outbound::Plain(request), sent))));
@@ -131,39 +127,22 @@ impl Ready {
         self.settle(answer, sent).await
     }
 
-    /// Over HTTP/2: sends it once more if that does no harm, and again if the peer provably did nothing with it.
-    async fn streamed(
-        mut self,
-        mut request: Request<Outgoing>,
-        sent: Sent,
-    ) -> Result<Response<Body>, BoxError> {
-        let mut more = RESENDS;
-        loop {
-            let answer =
-                self.lease.connection.send(Outbound::Plain(request), self.kept, sent.listener.clone());
-            let mut failure = match answer.await {
-                Err(failure) if more > 0 => failure,
-                answer => return self.finish(answer, sent),
-            };
-            let Some(Outbound::Plain(again)) = failure.again.take() else {
-                return self.finish(Err(failure), sent);
-            };
-            more = if failure.arrived { 0 } else { more - 1 };
-            request = again;
-            self.replace(failure.arrived.then(|| failure.error.status())).await?;
-        }
-    }
-
-    /// Sends it once more, if the connection was a kept one that turned out dead.
+    /// Sends it again as long as that does no harm: once more if the connection was a kept one that turned out dead, over HTTP/2
+    /// also what the peer provably did nothing with.
     async fn settle(
         mut self,
         mut answer: Result<Answer, Failure>,
         sent: Sent,
     ) -> Result<Response<Body>, BoxError> {
-        if let Err(failure) = &mut answer
-            && self.kept
+        let mut more = match self.lease.connection {
+            Connection::Http2(_) => RESENDS,
+            Connection::H1(_) | Connection::Hyper(_) => u32::from(self.kept),
+        };
+        while more > 0
+            && let Err(failure) = &mut answer
             && let Some(again) = failure.again.take()
         {
+            more = if failure.arrived { 0 } else { more - 1 };
             self.replace(failure.arrived.then(|| failure.error.status())).await?;
             self.lease.begin();
             answer = self.lease.connection.send(again, false, sent.listener.clone()).await;

@@ -50,11 +50,7 @@ pub(crate) struct Keeper {
 impl client::Keeper<Socket> for Keeper {
     fn interim(&mut self, mut head: ResponseHead) {
         self.place.interim.fetch_add(head.head_len as u64, Relaxed);
-        // 100 answers what this hop expected, not the client.
-        if let Some(listener) = self.listener.as_ref().filter(|_| head.status != StatusCode::CONTINUE) {
-            head::remove_hop_by_hop(&mut head.headers);
-            let _ = listener.send(head.status, &head.headers); // too late, or too many: the client can do without
-        }
+        head::pass_interim(self.listener.as_ref(), head.status, &mut head.headers);
     }
 
     fn give_back(self, connection: client::Connection<Socket>) {

@@ -4,8 +4,12 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, StatusCode, Version, response};
+use propylon_h1::server::Interim;
 
 use crate::HeadFault;
+
+/// How many interim responses a request may have before its final one.
+pub(crate) const MAX_INTERIM: u32 = 8;
 
 /// Refuses a head whose framing is in doubt, and mends what is merely superfluous: the lengths of a 204, a length that is
 /// repeated.
@@ -44,12 +48,8 @@ pub(crate) fn keeps_alive(head: &response::Parts) -> bool {
 
 /// Removes what is between the peer and us (RFC 9110 7.6.1), and what frames a message that an interim response is not.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|&b| b == b','))
-        .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
-        .collect();
+    let named: Vec<HeaderName> =
+        connection_tokens(headers).filter_map(|token| HeaderName::from_bytes(token).ok()).collect();
     let always = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, TE, TRAILER, UPGRADE];
     let old = ["keep-alive", "proxy-connection"].map(HeaderName::from_static);
     for name in always.into_iter().chain(old).chain(named) {
@@ -59,11 +59,25 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Whether `Connection` says `close`.
 pub(crate) fn closes(headers: &HeaderMap) -> bool {
+    connection_tokens(headers).any(|token| token.eq_ignore_ascii_case(b"close"))
+}
+
+/// What `Connection` lists.
+pub(crate) fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(CONNECTION)
         .iter()
         .flat_map(|value| value.as_bytes().split(|&b| b == b','))
-        .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
+        .map(<[u8]>::trim_ascii)
+}
+
+/// Passes an interim response on to who wants to hear of it, without what is between the peer and us.
+pub(crate) fn pass_interim(listener: Option<&Interim>, status: StatusCode, headers: &mut HeaderMap) {
+    // 100 answers what this hop expected, not the client.
+    if let Some(listener) = listener.filter(|_| status != StatusCode::CONTINUE) {
+        remove_hop_by_hop(headers);
+        let _ = listener.send(status, headers); // too late, or too many: the client can do without
+    }
 }
 
 fn chunked(headers: &HeaderMap) -> Result<(), HeadFault> {

@@ -9,9 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Socket;
-
-/// How many interim responses a request may have before its final one.
-const MAX_INTERIM: u32 = 8;
+use crate::head::MAX_INTERIM;
 
 /// What is known of a connection's traffic; shared by the task that moves the bytes and whoever uses the connection.
 #[derive(Debug, Default)]

@@ -52,11 +52,8 @@ fn authority(host: Option<&HeaderValue>, peer: &PeerAddress) -> Result<Authority
 fn remove_connection_s(headers: &mut HeaderMap) {
     let trailers = headers.get_all(TE).iter().any(|value| lists(value, b"trailers"));
     if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-            .filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+        let named: Vec<HeaderName> = head::connection_tokens(headers)
+            .filter_map(|token| HeaderName::from_bytes(token).ok())
             .filter(|name| name != CONTENT_LENGTH)
             .collect();
         for name in named {

@@ -18,12 +18,10 @@ use super::slot::Slot;
 use super::upload::{Stopped, Upload};
 use crate::connection::{self, Answer, Failure, Outbound};
 use crate::error::REFUSED_STREAM;
+use crate::head::{MAX_INTERIM, pass_interim};
 use crate::outgoing::Outgoing;
 use crate::transport::Fingerprint;
 use crate::{Error, HeadFault};
-
-/// How many interim responses a request may have before its final one.
-const MAX_INTERIM: u32 = 8;
 
 /// A request on its way, and then its answer. Dropping it tells the peer that nobody waits any more.
 pub(super) struct Sending {
@@ -99,12 +97,8 @@ impl Sending {
                 return Err(HeadFault::UnexpectedUpgrade); // RFC 9113 8.6: there is no such thing
             }
             self.has_begun();
-            // 100 answers what this hop expected, not the client.
-            if let Some(listener) = self.listener.as_ref().filter(|_| head.status() != StatusCode::CONTINUE) {
-                let (mut parts, ()) = head.into_parts();
-                crate::head::remove_hop_by_hop(&mut parts.headers);
-                let _ = listener.send(parts.status, &parts.headers); // too late, or too many: the client can do without
-            }
+            let (mut parts, ()) = head.into_parts();
+            pass_interim(self.listener.as_ref(), parts.status, &mut parts.headers);
         }
         Ok(())
     }
