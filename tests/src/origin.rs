@@ -177,13 +177,13 @@ fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<
         return Ok(false);
     }
     if let Some(size) = control.number("size").filter(|size| *size > LARGE) {
-        return large(stream, control, size);
+        return large(stream, request, control, size);
     }
     let body = control.number("size").map_or_else(|| request.0.clone(), |size| vec![b'x'; size]);
     let keep = !control.says("last") && !control.says("to-close") && !request.lists("connection", "close");
     let frame = |data: &[u8], last: bool| frame(control.says("chunked"), data, last);
     let mut out = head(control, body.len(), keep);
-    if request.0.starts_with(b"HEAD ") || matches!(control.number("status"), Some(204 | 304)) {
+    if !has_body(request, control) {
         stream.send(&out)?;
         return Ok(keep);
     }
@@ -202,9 +202,17 @@ fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<
     Ok(keep)
 }
 
+/// Whether the answer to this request has a body (RFC 9112 6.3).
+fn has_body(request: &Head, control: &Control) -> bool {
+    !request.0.starts_with(b"HEAD ") && !matches!(control.number("status"), Some(204 | 304))
+}
+
 /// A large body is sent in pieces behind its head, which must not wait until all of it is made.
-fn large(stream: &mut Stream, control: &Control, size: usize) -> io::Result<bool> {
+fn large(stream: &mut Stream, request: &Head, control: &Control, size: usize) -> io::Result<bool> {
     stream.send(&head(control, size, true))?;
+    if !has_body(request, control) {
+        return Ok(true);
+    }
     let piece = [b'x'; 64 * 1024];
     for at in (0..size).step_by(piece.len()) {
         stream.send(&piece[..piece.len().min(size - at)])?;
