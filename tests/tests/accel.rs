@@ -3,24 +3,24 @@
 
 use std::net::SocketAddr;
 
-use propylon_tests::{Listener, Nginx, Origin, Propylon, Stream, addresses, lossy, raw_request};
+use propylon_tests::{Listener, Origin, Pair, Propylon, Stream, address, lossy, raw_request};
 
 const CONF: &str = r#"
 http {
     access_log off;
     server {
-        listen LISTEN;
-        location / { proxy_pass http://ORIGIN; proxy_set_header X-Reply $http_x_order; proxy_set_header X-Order ""; }
-        location /inner/ { internal; proxy_pass http://ORIGIN; proxy_set_header X-Order ""; add_header X-Inner yes; }
-        location @named { proxy_pass http://ORIGIN; proxy_set_header X-Order ""; }
+        listen @LISTEN@;
+        location / { proxy_pass http://@ORIGIN@; proxy_set_header X-Reply $http_x_order; proxy_set_header X-Order ""; }
+        location /inner/ { internal; proxy_pass http://@ORIGIN@; proxy_set_header X-Order ""; add_header X-Inner yes; }
+        location @named { proxy_pass http://@ORIGIN@; proxy_set_header X-Order ""; }
         location /text/ { internal; return 200 "inner text\n"; }
         location /ignores/ {
-            proxy_pass http://ORIGIN; proxy_set_header X-Reply $http_x_order; proxy_set_header X-Order "";
+            proxy_pass http://@ORIGIN@; proxy_set_header X-Reply $http_x_order; proxy_set_header X-Order "";
             proxy_ignore_headers X-Accel-Redirect;
         }
         location /fails/ {
             proxy_intercept_errors on; error_page 404 /inner/page; error_page 500 @named;
-            proxy_pass http://ORIGIN;
+            proxy_pass http://@ORIGIN@;
         }
     }
 }
@@ -57,12 +57,8 @@ fn ask(at: SocketAddr, origin: &Origin, request: &str) -> Seen {
 #[test]
 fn redirects_keep_method_and_body_as_nginx_does() {
     let origin = Origin::start();
-    let [theirs, ours] = addresses();
-    let fill = |listen: SocketAddr| {
-        CONF.replace("ORIGIN", &origin.address().to_string()).replace("LISTEN", &listen.to_string())
-    };
-    let _nginx = Nginx::start(&fill(theirs));
-    let _propylon = Propylon::start_nginx(&format!("events {{}}\n{}", fill(ours)));
+    let pair = Pair::start(CONF, &[("ORIGIN", &origin.address().to_string())]);
+    let [ours, theirs] = pair.at;
     let same = |request: &str| {
         // HTTP/1.0 in nginx 1.22, HTTP/1.1 here.
         let version = |seen: Seen| {
@@ -105,7 +101,7 @@ fn redirects_keep_method_and_body_as_nginx_does() {
 #[test]
 fn trailers_of_upstreams_pass_only_where_they_may() {
     let upstream = Listener::new();
-    let [listen, _] = addresses();
+    let listen = address();
     let location = |path: &str, more: &str| {
         format!(
             "[[server.location]]\nmatch = \"{path}\"\nproxy_pass = \"http://{}\"\n{more}\n",

@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
-use std::net::SocketAddr;
 
-use propylon_tests::{End, Nginx, Origin, Propylon, addresses, fill, raw_request};
+use propylon_tests::{End, Origin, Pair, raw_request};
 
 const CONF: &str = r#"
 http {
@@ -39,11 +38,9 @@ http {
 "#;
 
 struct World {
-    gateway: Propylon,
-    nginx: Nginx,
+    pair: Pair,
     _origin: Origin,
     _files: tempfile::TempDir,
-    at: [SocketAddr; 2],
 }
 
 fn world() -> World {
@@ -55,20 +52,9 @@ fn world() -> World {
     fs::write(files.path().join("a.css"), "b{}").unwrap();
     fs::write(files.path().join("a.bin"), "b").unwrap();
     let origin = Origin::start();
-    let at: [SocketAddr; 2] = addresses();
-    let conf = |listen: SocketAddr| {
-        let path = files.path().to_string_lossy().into_owned();
-        let holes =
-            [("LISTEN", listen.to_string()), ("FILES", path), ("ORIGIN", origin.address().to_string())];
-        fill(CONF, &holes.each_ref().map(|(name, value)| (*name, &**value)))
-    };
-    World {
-        gateway: Propylon::start_nginx(&format!("events {{}}\n{}", conf(at[0]))),
-        nginx: Nginx::start(&conf(at[1])),
-        _origin: origin,
-        _files: files,
-        at,
-    }
+    let (path, address) = (files.path().to_string_lossy(), origin.address().to_string());
+    let pair = Pair::start(CONF, &[("FILES", &path), ("ORIGIN", &address)]);
+    World { pair, _origin: origin, _files: files }
 }
 
 #[test]
@@ -117,7 +103,7 @@ fn as_nginx_does() {
         let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Do: size=40\r\n{fields}\r\n");
-        let [ours, nginx] = world.at.map(|at| {
+        let [ours, nginx] = world.pair.at.map(|at| {
             let answer = raw_request(at, request.as_bytes()).unwrap();
             assert_eq!(answer.end, End::Complete, "{path}");
             let names = ["content-type", "content-length", "content-range"];
@@ -130,6 +116,7 @@ fn as_nginx_does() {
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
     let missing = "no \"charset_map\" between the charsets \"nobody-knows\" and \"utf-8\"";
-    assert!(world.gateway.error_log().contains(missing), "{}", world.gateway.error_log());
-    assert!(world.nginx.read("error.log").contains(missing));
+    let Pair { gateway, nginx, .. } = &world.pair;
+    assert!(gateway.error_log().contains(missing), "{}", gateway.error_log());
+    assert!(nginx.read("error.log").contains(missing));
 }

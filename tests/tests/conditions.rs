@@ -3,9 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::fs;
-use std::net::SocketAddr;
 
-use propylon_tests::{Nginx, Propylon, addresses, fill, raw_request};
+use propylon_tests::{Pair, raw_request};
 
 const CONF: &str = r#"
 http {
@@ -48,10 +47,8 @@ http {
 "#;
 
 struct World {
-    _gateway: Propylon,
-    _nginx: Nginx,
+    pair: Pair,
     _files: tempfile::TempDir,
-    at: [SocketAddr; 2],
 }
 
 impl World {
@@ -61,21 +58,14 @@ impl World {
             fs::create_dir_all(files.path().join(name)).unwrap();
             fs::write(files.path().join(name).join("here"), "").unwrap();
         }
-        let at: [SocketAddr; 2] = addresses();
-        let path = files.path().to_string_lossy().into_owned();
-        let conf = |listen: SocketAddr| fill(CONF, &[("LISTEN", &listen.to_string()), ("FILES", &path)]);
-        Self {
-            _gateway: Propylon::start_nginx(&format!("events {{}}\n{}", conf(at[0]))),
-            _nginx: Nginx::start(&conf(at[1])),
-            _files: files,
-            at,
-        }
+        let pair = Pair::start(CONF, &[("FILES", &files.path().to_string_lossy())]);
+        Self { pair, _files: files }
     }
 
     /// The same of both.
     fn ask(&self, path: &str, fields: &str) -> String {
         let request = format!("GET {path} HTTP/1.1\r\nHost: main.test\r\nConnection: close\r\n{fields}\r\n");
-        let [ours, nginx] = self.at.map(|at| {
+        let [ours, nginx] = self.pair.at.map(|at| {
             let answer = raw_request(at, request.as_bytes()).unwrap();
             match answer.status {
                 200 => answer.text(),

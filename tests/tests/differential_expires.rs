@@ -3,29 +3,29 @@
 
 use std::net::SocketAddr;
 
-use propylon_tests::{LIMIT, Nginx, Origin, Propylon, address, addresses, lossy, raw_request, until};
+use propylon_tests::{LIMIT, Origin, Pair, Propylon, address, fill, lossy, raw_request, until};
 
 const CONF: &str = r#"
 http {
     access_log off;
     map $upstream_http_content_type $kept { default off; ~image/ max; "text/css" 7d; "text/x-old" epoch; "text/x-odd" soon; }
     server {
-        listen LISTEN;
+        listen @LISTEN@;
         expires 1h;
-        location / { proxy_pass http://ORIGIN; }
-        location /off/ { expires off; proxy_pass http://ORIGIN; }
-        location /epoch/ { expires epoch; proxy_pass http://ORIGIN; }
-        location /max/ { expires max; add_header Cache-Control public; proxy_pass http://ORIGIN; }
-        location /plus/ { expires +1h30m; proxy_pass http://ORIGIN; }
-        location /negative/ { expires -1; proxy_pass http://ORIGIN; }
-        location /zero/ { expires 0; proxy_pass http://ORIGIN; }
-        location /modified/ { expires modified +24h; proxy_pass http://ORIGIN; }
-        location /modified-minus/ { expires modified -1d; proxy_pass http://ORIGIN; }
-        location /modified-arg/ { expires modified $arg_time; proxy_pass http://ORIGIN; }
-        location /daily/ { expires @15h30m; proxy_pass http://ORIGIN; }
-        location /midnight/ { expires @0; proxy_pass http://ORIGIN; }
-        location /map/ { expires $kept; proxy_pass http://ORIGIN; }
-        location /arg/ { expires $arg_time; proxy_pass http://ORIGIN; }
+        location / { proxy_pass http://@ORIGIN@; }
+        location /off/ { expires off; proxy_pass http://@ORIGIN@; }
+        location /epoch/ { expires epoch; proxy_pass http://@ORIGIN@; }
+        location /max/ { expires max; add_header Cache-Control public; proxy_pass http://@ORIGIN@; }
+        location /plus/ { expires +1h30m; proxy_pass http://@ORIGIN@; }
+        location /negative/ { expires -1; proxy_pass http://@ORIGIN@; }
+        location /zero/ { expires 0; proxy_pass http://@ORIGIN@; }
+        location /modified/ { expires modified +24h; proxy_pass http://@ORIGIN@; }
+        location /modified-minus/ { expires modified -1d; proxy_pass http://@ORIGIN@; }
+        location /modified-arg/ { expires modified $arg_time; proxy_pass http://@ORIGIN@; }
+        location /daily/ { expires @15h30m; proxy_pass http://@ORIGIN@; }
+        location /midnight/ { expires @0; proxy_pass http://@ORIGIN@; }
+        location /map/ { expires $kept; proxy_pass http://@ORIGIN@; }
+        location /arg/ { expires $arg_time; proxy_pass http://@ORIGIN@; }
         location /return/ { return 200 "text\n"; }
         location /moved/ { return 301 /; }
         location /missing/ { return 404; }
@@ -41,22 +41,22 @@ values = { "~image/" = "max", "text/css" = "7d", "text/x-old" = "epoch", "text/x
 [defaults]
 expires = "1h"
 [[server]]
-listen = ["LISTEN"]
+listen = ["@LISTEN@"]
 location = [
-    { match = "/", proxy_pass = "http://ORIGIN" },
-    { match = "/off/", proxy_pass = "http://ORIGIN", expires = "off" },
-    { match = "/epoch/", proxy_pass = "http://ORIGIN", expires = "epoch" },
-    { match = "/max/", proxy_pass = "http://ORIGIN", expires = "max", headers = { add = { Cache-Control = "public" } } },
-    { match = "/plus/", proxy_pass = "http://ORIGIN", expires = "+1h30m" },
-    { match = "/negative/", proxy_pass = "http://ORIGIN", expires = "-1" },
-    { match = "/zero/", proxy_pass = "http://ORIGIN", expires = "0" },
-    { match = "/modified/", proxy_pass = "http://ORIGIN", expires = "modified +24h" },
-    { match = "/modified-minus/", proxy_pass = "http://ORIGIN", expires = "modified -1d" },
-    { match = "/modified-arg/", proxy_pass = "http://ORIGIN", expires = "modified $arg_time" },
-    { match = "/daily/", proxy_pass = "http://ORIGIN", expires = "@15h30m" },
-    { match = "/midnight/", proxy_pass = "http://ORIGIN", expires = "@0" },
-    { match = "/map/", proxy_pass = "http://ORIGIN", expires = "$kept" },
-    { match = "/arg/", proxy_pass = "http://ORIGIN", expires = "$arg_time" },
+    { match = "/", proxy_pass = "http://@ORIGIN@" },
+    { match = "/off/", proxy_pass = "http://@ORIGIN@", expires = "off" },
+    { match = "/epoch/", proxy_pass = "http://@ORIGIN@", expires = "epoch" },
+    { match = "/max/", proxy_pass = "http://@ORIGIN@", expires = "max", headers = { add = { Cache-Control = "public" } } },
+    { match = "/plus/", proxy_pass = "http://@ORIGIN@", expires = "+1h30m" },
+    { match = "/negative/", proxy_pass = "http://@ORIGIN@", expires = "-1" },
+    { match = "/zero/", proxy_pass = "http://@ORIGIN@", expires = "0" },
+    { match = "/modified/", proxy_pass = "http://@ORIGIN@", expires = "modified +24h" },
+    { match = "/modified-minus/", proxy_pass = "http://@ORIGIN@", expires = "modified -1d" },
+    { match = "/modified-arg/", proxy_pass = "http://@ORIGIN@", expires = "modified $arg_time" },
+    { match = "/daily/", proxy_pass = "http://@ORIGIN@", expires = "@15h30m" },
+    { match = "/midnight/", proxy_pass = "http://@ORIGIN@", expires = "@0" },
+    { match = "/map/", proxy_pass = "http://@ORIGIN@", expires = "$kept" },
+    { match = "/arg/", proxy_pass = "http://@ORIGIN@", expires = "$arg_time" },
     { match = "/return/", return = [200, "text\n"] },
     { match = "/moved/", return = [301, "/"] },
     { match = "/missing/", return = [404] },
@@ -79,14 +79,11 @@ fn ask(at: SocketAddr, path: &str, more: &str) -> (u16, Vec<(String, String)>) {
 #[test]
 fn responses_may_be_kept_as_with_nginx() {
     let origin = Origin::start();
-    let [theirs, ours] = addresses();
+    let upstream = origin.address().to_string();
+    let pair = Pair::start(CONF, &[("ORIGIN", &upstream)]);
+    let [ours, theirs] = pair.at;
     let toml = address();
-    let fill = |text: &str, listen: SocketAddr| {
-        text.replace("ORIGIN", &origin.address().to_string()).replace("LISTEN", &listen.to_string())
-    };
-    let _nginx = Nginx::start(&fill(CONF, theirs));
-    let _propylon = Propylon::start_nginx(&format!("events {{}}\n{}", fill(CONF, ours)));
-    let _from_toml = Propylon::start(&fill(TOML, toml));
+    let _from_toml = Propylon::start(&fill(TOML, &[("LISTEN", &toml.to_string()), ("ORIGIN", &upstream)]));
     let mut said = 0;
     let mut same = |path: &str, more: &str| {
         let found = until("three answers of one second", LIMIT, || {

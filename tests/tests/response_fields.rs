@@ -1,9 +1,7 @@
 //! Fields that the configuration adds to responses, and what their values see: the same nginx.conf for nginx and for the gateway.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use std::net::SocketAddr;
-
-use propylon_tests::{Nginx, Origin, Propylon, addresses, fill, raw_request};
+use propylon_tests::{Origin, Pair, raw_request};
 
 const CONF: &str = r#"
 http {
@@ -48,13 +46,7 @@ http {
 #[test]
 fn values_see_what_is_sent() {
     let origin = Origin::start();
-    let at: [SocketAddr; 2] = addresses();
-    let conf = |listen: SocketAddr| {
-        let holes = [("LISTEN", listen.to_string()), ("ORIGIN", origin.address().to_string())];
-        fill(CONF, &holes.each_ref().map(|(name, value)| (*name, &**value)))
-    };
-    let _gateway = Propylon::start_nginx(&format!("events {{}}\n{}", conf(at[0])));
-    let _nginx = Nginx::start(&conf(at[1]));
+    let pair = Pair::start(CONF, &[("ORIGIN", &origin.address().to_string())]);
     let reply = "X-Do: size=10\r\nX-Reply: X-Shown: s\r\nX-Reply: X-Hidden: h\r\nX-Reply: ETag: \"old\"\r\n";
     let cases: &[(&str, &str, &[&str])] = &[
         ("/own", "", &["one", "<one>", "<text/plain> <>"]),
@@ -66,7 +58,7 @@ fn values_see_what_is_sent() {
     ];
     for (path, fields, expected) in cases {
         let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
-        let [ours, nginx] = at.map(|at| {
+        let [ours, nginx] = pair.at.map(|at| {
             let answer = raw_request(at, request.as_bytes()).unwrap();
             let added = answer.head.by_name().into_iter().filter(|(name, _)| {
                 ["x-first", "x-second", "x-third"].contains(&name.to_ascii_lowercase().as_str())
