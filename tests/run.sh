@@ -47,6 +47,7 @@ for name in \
     heads \
     http2_upstreams \
     reload \
+    survival \
     tls \
     tls_upstreams \
     tunnels \

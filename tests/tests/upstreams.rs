@@ -5,12 +5,10 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::thread;
-use std::time::Duration;
 
 use propylon_testkit::dns::{DnsServer, Mood};
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_tests::{Client, LIMIT, Propylon, Refusing, address, on_hyper, raw_request, until};
+use propylon_tests::{LIMIT, Propylon, Refusing, address, on_hyper, raw_request, until};
 
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
 
@@ -282,51 +280,6 @@ fn a_peer_that_fails_is_left_alone_and_all_failed_is_502() {
     );
     assert_eq!([get(listen).0, get(listen).0], [502, 502]);
     says(&gateway, "no live upstreams");
-}
-
-#[test]
-fn peers_that_come_and_go_under_load_fail_no_request() {
-    let listen = address();
-    let at: [SocketAddr; 3] = propylon_tests::addresses();
-    let servers = at.map(|at| format!("{{ address = \"{at}\", fail_timeout = \"100ms\" }}")).join(", ");
-    let _gateway = one(listen, "retry = { budget = false }", &servers, "");
-    let peers: Vec<_> = at.iter().map(|&at| Some(restartable(at))).collect();
-    let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let stop = Arc::clone(&stop);
-            thread::spawn(move || {
-                let (mut client, mut answered) = (Client::connect(listen).unwrap(), 0_usize);
-                while !stop.load(SeqCst) {
-                    if answered % 500 == 499 {
-                        client = Client::connect(listen).unwrap(); // before the gateway closes it: keepalive_requests
-                    }
-                    let answer = client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-                    assert_eq!(answer.status, 200, "{}", answer.text());
-                    answered += 1;
-                }
-                answered
-            })
-        })
-        .collect();
-    let mut peers = peers;
-    for round in 0..12 {
-        let index = round % 3;
-        drop(peers[index].take()); // all its connections are reset
-        let (status, _) = get(listen);
-        assert_eq!(status, 200);
-        thread::park_timeout(Duration::from_millis(60)); // the load goes on with two of them
-        peers[index] = Some(restartable(at[index]));
-        thread::park_timeout(Duration::from_millis(60));
-    }
-    stop.store(true, SeqCst);
-    let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
-    assert!(answered > 100, "{answered}");
-}
-
-/// A peer at an address of the test's choice, which can be there again after it was dropped.
-fn restartable(at: SocketAddr) -> RawPeer {
-    RawPeer::tcp_at(at, |_| Plan::new().answer(|_| GOOD).forever())
 }
 
 #[test]
