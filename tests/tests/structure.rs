@@ -272,6 +272,27 @@ fn every_configuration_in_the_documentation_loads() {
     }
 }
 
+/// Links from a page to a file of the repository lead to one.
+#[test]
+fn links_of_pages_lead_to_files() {
+    let root = fs::read_dir(workspace()).unwrap().map(|entry| entry.unwrap().path());
+    let (inner, mut pages): (Vec<_>, Vec<_>) = root.partition(|path| path.is_dir());
+    pages.retain(|path| path.extension().is_some_and(|end| end == "md"));
+    pages.extend(inner.iter().filter(|path| !path.ends_with("target")).flat_map(|path| files(path, "md")));
+    let (mut links, mut wrong) = (0, Vec::new());
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+        for link in targets.filter(|link| !link.contains("://")) {
+            links += 1;
+            if !page.parent().unwrap().join(link).exists() {
+                wrong.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(links > 30 && wrong.is_empty(), "of {links}: {wrong:#?}");
+}
+
 /// The test of the tests: the helpers above find what they should.
 #[test]
 fn helpers_find_what_they_should() {
