@@ -309,11 +309,14 @@ fn faults_by_method_and_body() {
             let [listen] = addresses();
             let (bad_at, good_at) = (bad.addr(), fine.addr());
             let (first, second) = if bad_first { (bad_at, good_at) } else { (good_at, bad_at) };
+            let read = if fault == Fault::Stalls { "300ms" } else { "10s" };
             let gateway = gateway(
                 listen,
                 &(location(
                     "http://pair",
-                    "timeout.read = \"300ms\"\nretry.on = [\"error\", \"timeout\", \"invalid_header\"]",
+                    &format!(
+                        "timeout.read = \"{read}\"\nretry.on = [\"error\", \"timeout\", \"invalid_header\"]"
+                    ),
                 ) + &format!(
                     "[upstream.pair]\nserver = [{{ address = \"{first}\", max_fails = 0 }}, {{ address = \"{second}\", max_fails = 0 }}]\n"
                 )),
