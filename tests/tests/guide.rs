@@ -1,4 +1,4 @@
-//! The guide's own examples, sections 7 (buffering), 11 (WebSocket) and 12 (advanced directives): as nginx.conf and as TOML.
+//! Examples as guides to nginx have them: buffering, WebSocket, advanced directives; as nginx.conf and as TOML.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::SocketAddr;
@@ -224,7 +224,7 @@ fn fields(at: SocketAddr, path: &str, name: &str, replies: &[&str]) -> Vec<Strin
 }
 
 #[test]
-fn section_7_buffering() {
+fn buffering() {
     let origin = Origin::start();
     each(origin.address(), |at| {
         let answer = ask(at, "/buffered/x", "X-Do: size=3000000\r\n");
@@ -252,7 +252,7 @@ fn section_7_buffering() {
 }
 
 #[test]
-fn section_11_websocket() {
+fn websocket() {
     let upstream = Listener::new();
     each(upstream.address(), |at| {
         for (path, plain) in [("/chat/x", None), ("/dynamic/x", Some("close"))] {
@@ -287,7 +287,7 @@ fn section_11_websocket() {
 }
 
 #[test]
-fn section_12_errors_and_fields() {
+fn errors_and_fields() {
     let origin = Origin::start();
     each(origin.address(), |at| {
         for status in [500, 502, 503, 504] {
@@ -318,7 +318,7 @@ fn section_12_errors_and_fields() {
 }
 
 #[test]
-fn section_12_cookies_and_redirects() {
+fn cookies_and_redirects() {
     let origin = Origin::start();
     each(origin.address(), |at| {
         let cookie = |path: &str, line: &str| {
@@ -351,7 +351,7 @@ fn section_12_cookies_and_redirects() {
 }
 
 #[test]
-fn section_12_requests() {
+fn requests() {
     let upstream = Listener::new();
     each(upstream.address(), |at| {
         // The connection comes from the address that the client came to.
