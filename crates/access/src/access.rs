@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
+use crate::password::BASE64;
 use crate::rules::{Client, Rules};
 use crate::users::{Refused, UserFile};
 
@@ -35,6 +36,9 @@ pub struct Login {
     pub realm: Bytes,
     /// Who may come in.
     pub users: Arc<UserFile>,
+    /// Held while a password is checked: how many are at once. The slow hashes would otherwise take every thread of the
+    /// blocking pool, and with it the files of everybody else.
+    pub turns: Arc<Semaphore>,
     /// The request's field `Authorization`.
     pub authorization: Option<HeaderValue>,
 }
@@ -107,15 +111,27 @@ impl Login {
             return Verdict::Unauthorized { challenge: challenge(&self.realm), why: Refused::NoUser };
         };
         let (users, name) = (self.users, user.clone());
-        // Hashes are slow on purpose, and the file may be on a disk.
-        let checked = tokio::task::spawn_blocking(move || users.check(&name, &password)).await;
-        match checked {
-            Ok(Ok(())) => Verdict::Allowed { user: Some(user.into()) },
-            Ok(Err(why @ (Refused::File { .. } | Refused::Hash { .. }))) => Verdict::Failed(why),
-            Ok(Err(why)) => Verdict::Unauthorized { challenge: challenge(&self.realm), why },
-            Err(_) => Verdict::Unauthorized { challenge: None, why: Refused::NoUser },
+        let Ok(turn) = self.turns.acquire_owned().await else {
+            return Verdict::Failed(Refused::Unfinished);
+        };
+        // Hashes are slow on purpose, and the file may be on a disk. Nothing stops one that has begun, so it keeps its turn.
+        let checked = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            users.check(&name, &password)
+        });
+        match finished(checked).await {
+            Ok(()) => Verdict::Allowed { user: Some(user.into()) },
+            Err(why @ (Refused::File { .. } | Refused::Hash { .. } | Refused::Unfinished)) => {
+                Verdict::Failed(why)
+            }
+            Err(why) => Verdict::Unauthorized { challenge: challenge(&self.realm), why },
         }
     }
+}
+
+/// A check that panics decides nothing.
+async fn finished(check: JoinHandle<Result<(), Refused>>) -> Result<(), Refused> {
+    check.await.unwrap_or(Err(Refused::Unfinished))
 }
 
 /// RFC 7617: the realm is a quoted string.
@@ -137,8 +153,7 @@ fn credentials(authorization: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;
     }
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let mut name = GeneralPurpose::new(&STANDARD, config).decode(encoded.trim_ascii()).ok()?;
+    let mut name = BASE64.decode(encoded.trim_ascii()).ok()?;
     let colon = name.iter().position(|&byte| byte == b':').filter(|&at| at > 0)?;
     let password = name.split_off(colon + 1);
     name.pop();
@@ -146,7 +161,11 @@ fn credentials(authorization: &HeaderValue) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test")]
 mod tests {
+    use std::future::Future;
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[test]
@@ -165,6 +184,39 @@ mod tests {
         check("Basic !", None);
         check("Bearer YTpi", None);
         check("Basic", None);
+    }
+
+    fn login(file: &std::path::Path, turns: &Arc<Semaphore>) -> Login {
+        Login {
+            realm: Bytes::from_static(b"r"),
+            users: Arc::new(UserFile::new(file)),
+            turns: turns.clone(),
+            authorization: Some(HeaderValue::from_static("Basic YTpvbmU=")),
+        }
+    }
+
+    #[tokio::test]
+    async fn passwords_are_checked_in_turn() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "a:{PLAIN}one\n").unwrap();
+        let turns = Arc::new(Semaphore::new(0));
+        let mut check = Box::pin(login(file.path(), &turns).check());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(check.as_mut().poll(&mut cx).is_pending(), "there is no turn");
+        let mut no_user = login(file.path(), &turns);
+        no_user.authorization = None;
+        assert_eq!(no_user.check().await.status(), Some(StatusCode::UNAUTHORIZED), "nothing is checked");
+        turns.add_permits(1);
+        assert_eq!(check.await.status(), None);
+        assert_eq!(turns.available_permits(), 1, "it is given back");
+    }
+
+    #[tokio::test]
+    async fn a_check_that_panics_decides_nothing() {
+        let check = tokio::task::spawn_blocking(|| std::panic::resume_unwind(Box::new(())));
+        let found = finished(check).await.unwrap_err();
+        assert!(matches!(found, Refused::Unfinished));
+        assert_eq!(Verdict::Failed(found).status(), Some(StatusCode::INTERNAL_SERVER_ERROR));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{Request, Response, request};
+use tokio::sync::Semaphore;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -22,25 +23,40 @@ pub struct AccessLayer {
     gate: Arc<Gate>,
 }
 
+/// How many passwords are checked at once.
+const AT_ONCE: usize = 4;
+
 struct Gate {
     access: Access,
     client: fn(&request::Parts) -> Client,
     login: Option<(Bytes, Arc<UserFile>)>,
+    turns: Arc<Semaphore>,
 }
 
 impl AccessLayer {
     /// A layer with these rules; `client` tells where a request comes from.
     #[must_use]
     pub fn new(access: Access, client: fn(&request::Parts) -> Client) -> Self {
-        Self { gate: Arc::new(Gate { access, client, login: None }) }
+        Self { gate: Arc::new(Gate { access, client, login: None, turns: turns() }) }
     }
 
-    /// Asks for a password of one of these users.
+    /// Asks for a password of one of these users. Four are checked at once.
     #[must_use]
     pub fn basic(self, realm: impl Into<Bytes>, users: UserFile) -> Self {
         let (access, client) = (self.gate.access.clone(), self.gate.client);
-        Self { gate: Arc::new(Gate { access, client, login: Some((realm.into(), Arc::new(users))) }) }
+        Self {
+            gate: Arc::new(Gate {
+                access,
+                client,
+                login: Some((realm.into(), Arc::new(users))),
+                turns: turns(),
+            }),
+        }
     }
+}
+
+fn turns() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(AT_ONCE))
 }
 
 impl fmt::Debug for AccessLayer {
@@ -113,6 +129,7 @@ where
             let login = gate.login.as_ref().map(|(realm, users)| Login {
                 realm: realm.clone(),
                 users: users.clone(),
+                turns: gate.turns.clone(),
                 authorization: parts.headers.get(AUTHORIZATION).cloned(),
             });
             let verdict = gate.access.check((gate.client)(&parts), login).await;

@@ -45,7 +45,8 @@
 //!
 //! ## Cost
 //! Rules are looked at one by one. A password takes one piece of work on tokio's blocking pool: the file's time is looked
-//! at, and its hash is computed, which bcrypt and SHA-crypt make slow on purpose. Nothing about a password is remembered.
+//! at, and its hash is computed, which bcrypt and SHA-crypt make slow on purpose; a semaphore bounds how many there are at once.
+//! Nothing about a password is remembered.
 
 mod access;
 mod layer;

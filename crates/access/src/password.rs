@@ -7,6 +7,12 @@ use md5::{Digest, Md5};
 use sha_crypt::{PasswordVerifier, ShaCrypt};
 use sha1::Sha1;
 
+/// Padded or not, as files and browsers have it.
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 /// A hash that cannot be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a hash that is none of {{PLAIN}}, {{SHA}}, {{SSHA}}, $apr1$, $1$, $2y$, $5$ and $6$")]
@@ -48,8 +54,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    GeneralPurpose::new(&STANDARD, config).decode(text).ok()
+    BASE64.decode(text).ok()
 }
 
 /// The MD5-based crypt of FreeBSD, and Apache's, which differs in its magic.

@@ -64,6 +64,9 @@ pub enum Refused {
         /// What is wrong with it.
         reason: String,
     },
+    /// The check came to no end: a bug of this crate, or of what it uses.
+    #[error("the check of a password came to no end")]
+    Unfinished,
     /// The file cannot be read.
     #[error("open() \"{file}\" failed ({source})")]
     File {

@@ -13,6 +13,7 @@ use propylon_retry::Retry;
 use propylon_stack::Body;
 use propylon_timeout::TimeoutLayer;
 use propylon_upstream::{Client, Engine, HttpVersion, Keepalive, Peer, Pool, Transport};
+use tokio::sync::Semaphore;
 use tower_layer::Layer;
 
 use crate::error::BuildError;
@@ -70,17 +71,23 @@ pub(crate) struct Upstream {
     bond: Option<Bond>,
 }
 
+/// Most of a worker's blocking threads are left for files: a hash holds one for long, and more of them at once end no sooner.
+const PASSWORDS_AT_ONCE: usize = 4;
+
 /// The upstreams of one worker while its router is being built.
 pub(crate) struct Upstreams<'a> {
     pub(crate) runtime: &'a Arc<Runtime>,
     pub(crate) config: &'a Config,
+    /// How many passwords the worker checks at once.
+    pub(crate) password_turns: Arc<Semaphore>,
     old: &'a Kept,
     new: Kept,
 }
 
 impl<'a> Upstreams<'a> {
     pub(crate) fn new(runtime: &'a Arc<Runtime>, config: &'a Config, old: &'a Kept) -> Self {
-        Self { runtime, config, old, new: Kept::new() }
+        let password_turns = Arc::new(Semaphore::new(PASSWORDS_AT_ONCE));
+        Self { runtime, config, password_turns, old, new: Kept::new() }
     }
 
     /// What was built.

@@ -29,7 +29,7 @@ use crate::upstreams::{Kept, Upstreams};
 /// How long accepting pauses when the process or the machine has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Threads of a worker for temporary files: a disk is not quicker with more, and each takes memory.
+/// Threads of a worker for files, temporary ones too, and for passwords: a disk is not quicker with more, and each takes memory.
 const BLOCKING_THREADS: usize = 16;
 
 /// What a worker is told.

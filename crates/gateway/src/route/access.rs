@@ -5,13 +5,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use propylon_access::{Access, Client, Login, Refused, Rules, UserFile, Verdict, Whom};
 use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Template};
 use propylon_exchange::Exchange;
+use tokio::sync::Semaphore;
 
 use super::Found;
 use crate::rescue;
+use crate::upstreams::Upstreams;
 
 /// Who may come in at a location.
 #[derive(Clone)]
@@ -31,6 +33,7 @@ struct Gate {
 struct Basic {
     realm: Template,
     users: Users,
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -42,14 +45,14 @@ enum Users {
 
 impl Guard {
     /// Nothing, where everybody may come in.
-    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+    pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {
         let config = &settings.access;
         if config.is_open() {
             return None;
         }
         let gate = |rules: &[AccessRule], basic: Option<&BasicAuth>| Gate {
             access: Access::new(self::rules(rules)).satisfy_any(config.satisfy_any),
-            basic: basic.map(Basic::new),
+            basic: basic.map(|basic| Basic::new(basic, &upstreams.password_turns)),
         };
         Some(Self {
             usual: gate(&config.rules, config.basic.as_ref()),
@@ -96,12 +99,12 @@ impl Guard {
 }
 
 impl Basic {
-    fn new(config: &BasicAuth) -> Self {
+    fn new(config: &BasicAuth, turns: &Arc<Semaphore>) -> Self {
         let users = match config.users.as_static() {
             Some(path) => Users::One(Arc::new(UserFile::new(OsStr::from_bytes(path)))),
             None => Users::Each(config.users.clone()),
         };
-        Self { realm: config.realm.clone(), users }
+        Self { realm: config.realm.clone(), users, turns: turns.clone() }
     }
 
     /// How this request is asked; nothing if its realm is "off".
@@ -114,8 +117,9 @@ impl Basic {
             Users::One(users) => users.clone(),
             Users::Each(path) => Arc::new(UserFile::new(OsStr::from_bytes(&path.eval(exchange)))),
         };
-        let authorization = exchange.head().and_then(|head| head.headers.get(AUTHORIZATION)).cloned();
-        Some(Login { realm, users, authorization })
+        let authorization = exchange.head().and_then(|head| head.headers.value(&AUTHORIZATION));
+        let authorization = authorization.and_then(|value| HeaderValue::from_bytes(value).ok());
+        Some(Login { realm, users, turns: self.turns.clone(), authorization })
     }
 }
 

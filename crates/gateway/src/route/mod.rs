@@ -130,7 +130,8 @@ fn phases(
     upstreams: &Upstreams<'_>,
 ) -> Option<Box<Phases>> {
     let try_files = try_files.map(|config| TryFiles::new(config, settings, site));
-    Phases { limits: Limits::new(settings, upstreams), access: Guard::new(settings), try_files }.if_any()
+    Phases { limits: Limits::new(settings, upstreams), access: Guard::new(settings, upstreams), try_files }
+        .if_any()
 }
 
 /// `return`, of a server or a location.
