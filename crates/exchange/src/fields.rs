@@ -1,6 +1,5 @@
 //! The fields of the client's head, as they came.
 
-use std::ops::Deref;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
@@ -8,8 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// The fields of a head as they came: a map, or the bytes of the head, of which a map is made only when somebody asks for one.
 ///
-/// It is one [`HeaderMap`] for whoever looks ([`Deref`]); [`value`](Self::value) and [`values`](Self::values) find a field without
-/// making it.
+/// [`map`](Self::map) makes it; [`value`](Self::value) and [`values`](Self::values) find a field without it.
 ///
 /// ```
 /// use http::header::{ACCEPT, HOST};
@@ -18,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// let fields = Fields::raw("GET / HTTP/1.1\r\nhost: a\r\nAccept: b\r\naccept:\tc \r\n\r\n".into());
 /// assert_eq!(fields.value(&HOST), Some(&b"a"[..]));
 /// assert_eq!(fields.values(&ACCEPT).collect::<Vec<_>>(), [b"b", b"c"]);
-/// assert_eq!(fields.len(), 3); // of the map
+/// assert_eq!(fields.map().len(), 3);
 /// assert_eq!(fields.first_line(), Some(&b"GET / HTTP/1.1"[..]));
 /// ```
 #[derive(Clone, Debug)]
@@ -43,6 +41,15 @@ impl Fields {
         let Source::Raw { head, .. } = &self.0 else { return None };
         let line = head.get(..memchr::memchr(b'\n', head)?)?;
         Some(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// All of them as a map, which is made when it is asked for first.
+    #[must_use]
+    pub fn map(&self) -> &HeaderMap {
+        match &self.0 {
+            Source::Map(map) => map,
+            Source::Raw { head, map } => map.get_or_init(|| map_of(head)),
+        }
     }
 
     /// The first value of that name.
@@ -84,17 +91,6 @@ impl Fields {
         };
         let raw = head.into_iter().flatten().filter_map(|line| line.split(|byte| *byte == b':').next());
         map.into_iter().flatten().map(|name| name.as_str().as_bytes()).chain(raw)
-    }
-}
-
-impl Deref for Fields {
-    type Target = HeaderMap;
-
-    fn deref(&self) -> &HeaderMap {
-        match &self.0 {
-            Source::Map(map) => map,
-            Source::Raw { head, map } => map.get_or_init(|| map_of(head)),
-        }
     }
 }
 
@@ -159,14 +155,18 @@ mod tests {
             "GET / HTTP/1.1\r\n\r\n",
         ] {
             let raw = Fields::raw(head.into());
-            let map = Fields::from(HeaderMap::clone(&raw));
+            let map = Fields::from(raw.map().clone());
             for name in [HOST, ACCEPT, REFERER, HeaderName::from_static("x_a")] {
                 assert_eq!(
                     raw.values(&name).collect::<Vec<_>>(),
                     map.values(&name).collect::<Vec<_>>(),
                     "{head} {name}"
                 );
-                assert_eq!(raw.value(&name), raw.get(&name).map(HeaderValue::as_bytes), "{head} {name}");
+                assert_eq!(
+                    raw.value(&name),
+                    raw.map().get(&name).map(HeaderValue::as_bytes),
+                    "{head} {name}"
+                );
             }
             let lower = |names: &mut dyn Iterator<Item = &[u8]>| {
                 let mut names: Vec<_> = names.map(<[u8]>::to_ascii_lowercase).collect();

@@ -338,7 +338,7 @@ fn client_head(visit: &Visit) -> request::Parts {
     if let Some(head) = visit.exchange.head() {
         parts.method = if visit.get { Method::GET } else { head.method.clone() };
         parts.version = head.version;
-        parts.headers = HeaderMap::clone(&head.headers);
+        parts.headers = head.headers.map().clone();
         if let Some(target) = Target::new(&head.method, head.target.clone()) {
             parts.uri = target.uri();
         }

@@ -79,13 +79,12 @@ pub(crate) fn argument<'a>(args: &'a [u8], name: &str) -> Option<&'a [u8]> {
     })
 }
 
-/// The value of the first cookie of that name, in whatever case.
-pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h [u8]> {
+/// The value of the first cookie of that name, in whatever case, in these lines of `Cookie`.
+pub(crate) fn cookie<'h>(lines: impl Iterator<Item = &'h [u8]>, name: &str) -> Option<&'h [u8]> {
     if name.is_empty() {
         return None;
     }
-    let mut cookies = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
-    cookies.find_map(|cookie| pair(trim_start(cookie), name))
+    lines.flat_map(|line| line.split(|b| *b == b';')).find_map(|cookie| pair(trim_start(cookie), name))
 }
 
 /// The value of the first cookie of that name that a response sets.
@@ -177,7 +176,9 @@ mod tests {
     #[test]
     fn cookies_by_name() {
         fn check(lines: &[(&'static str, &'static str)], name: &str, expected: Option<&str>) {
-            assert_eq!(cookie(&appended(lines), name), expected.map(str::as_bytes), "{lines:?} {name}");
+            let fields = Fields::from(appended(lines));
+            let found = cookie(fields.values(&COOKIE), name);
+            assert_eq!(found, expected.map(str::as_bytes), "{lines:?} {name}");
         }
         check(&[("cookie", "a=1; b=2")], "b", Some("2"));
         check(&[("cookie", "a=1;b=2")], "b", Some("2"));

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::HeaderName;
 use ipnet::IpNet;
 use propylon_exchange::{Exchange, Keep};
+use smallvec::SmallVec;
 
 use crate::code::Code;
 use crate::networks::{self, Networks};
@@ -88,9 +89,9 @@ impl Proxies {
         if !self.trust(address) {
             return address;
         }
-        let lines = exchange.head().map(|head| head.headers.get_all(X_FORWARDED_FOR));
-        let lines = lines.iter().flat_map(|lines| lines.iter().rev());
-        for entry in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+        let Some(head) = exchange.head() else { return address };
+        let lines: SmallVec<[&[u8]; 4]> = head.headers.values(&X_FORWARDED_FOR).collect();
+        for entry in lines.iter().rev().flat_map(|line| line.rsplit(|byte| *byte == b',')) {
             let Some(named) = std::str::from_utf8(entry).ok().and_then(|text| text.trim().parse().ok())
             else {
                 return address;

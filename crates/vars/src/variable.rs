@@ -1,6 +1,7 @@
 //! What a name in a template stands for, and how its value is found.
 
 use bytes::Bytes;
+use http::header::COOKIE;
 use propylon_exchange::{Exchange, Keep};
 
 use crate::built_in::BuiltIn;
@@ -106,9 +107,8 @@ impl Variable {
             Self::UpstreamTrailer(field) => {
                 exchange.with_upstream_trailers(|headers| field.write(headers, out)).unwrap_or(false)
             }
-            Self::Cookie(name) => {
-                out.option(exchange.head().and_then(|head| fields::cookie(&head.headers, name)))
-            }
+            Self::Cookie(name) => out
+                .option(exchange.head().and_then(|head| fields::cookie(head.headers.values(&COOKIE), name))),
             Self::UpstreamCookie(name) => exchange
                 .with_upstream_headers(|headers| out.option(fields::set_cookie(headers, name)))
                 .unwrap_or(false),

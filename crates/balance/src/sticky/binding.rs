@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HeaderMap, SET_COOKIE};
+use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Request, Response, Uri};
 
 use super::cookie::Cookie;
@@ -47,7 +47,8 @@ impl<B> Binding<B> for ByCookie {
     type Session = Self;
 
     fn wanted(&self, request: &Request<B>) -> (Option<Arc<[u8]>>, Self) {
-        (self.0.find(request.headers()).map(Arc::from), self.clone())
+        let lines = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        (self.0.find(lines).map(Arc::from), self.clone())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use http::header::{COOKIE, HeaderMap, HeaderValue};
+use http::HeaderValue;
 
 /// A cookie that names the peer: a builder, whose setters are nginx's parameters of `sticky cookie`.
 ///
@@ -126,11 +126,10 @@ impl Cookie {
         self
     }
 
-    /// What the client's cookie of this name says: the first one, in whatever case.
+    /// What the client's cookie of this name says, in its lines of `Cookie`: the first one, in whatever case.
     #[must_use]
-    pub fn find<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
-        let lines = headers.get_all(COOKIE).iter();
-        let mut cookies = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b';'));
+    pub fn find<'h>(&self, lines: impl IntoIterator<Item = &'h [u8]>) -> Option<&'h [u8]> {
+        let mut cookies = lines.into_iter().flat_map(|line| line.split(|&byte| byte == b';'));
         cookies.find_map(|cookie| {
             let cookie = cookie.trim_ascii_start();
             let (name, rest) = cookie.split_at_checked(self.name.len())?;
@@ -254,11 +253,9 @@ mod tests {
     #[test]
     fn what_the_client_says() {
         let check = |lines: &[&'static str], expected: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            for &line in lines {
-                headers.append(COOKIE, HeaderValue::from_static(line));
-            }
-            assert_eq!(Cookie::new("srv").find(&headers), expected.map(str::as_bytes), "{lines:?}");
+            let cookie = Cookie::new("srv");
+            let found = cookie.find(lines.iter().map(|line| line.as_bytes()));
+            assert_eq!(found, expected.map(str::as_bytes), "{lines:?}");
         };
         check(&["srv=a"], Some("a"));
         check(&["x=1; srv=a; srv=b"], Some("a"));

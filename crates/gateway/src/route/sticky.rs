@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::SET_COOKIE;
+use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
 use propylon_balance::{Binding, Cookie, SameSite, Session, Sessions};
 use propylon_config::{self as config, StickyExpires, Template};
-use propylon_exchange::{Exchange, Keep};
+use propylon_exchange::Exchange;
 use propylon_stack::Body;
 
 use crate::upstreams::LeafBody;
@@ -21,7 +21,7 @@ pub(crate) struct Bond(Arc<Kind>);
 enum Kind {
     Cookie { cookie: Cookie, domain: Option<Template>, same_site: Option<Template> },
     Route(Vec<Template>),
-    Learn { learn: config::StickyLearn, sessions: Sessions, keep: Keep },
+    Learn { learn: config::StickyLearn, sessions: Sessions },
 }
 
 /// What a session takes of the zone's memory, about.
@@ -41,11 +41,9 @@ impl Bond {
                 Kind::Cookie { cookie: fixed(cookie), domain, same_site }
             }
             config::Sticky::Route(routes) => Kind::Route(routes.clone()),
-            config::Sticky::Learn(learn) => Kind::Learn {
-                sessions: table(sessions(learn.zone)),
-                keep: learn.create.iter().fold(super::NOTHING, |keep, template| keep.and(template.needs())),
-                learn: learn.clone(),
-            },
+            config::Sticky::Learn(learn) => {
+                Kind::Learn { sessions: table(sessions(learn.zone)), learn: learn.clone() }
+            }
         }))
     }
 }
@@ -74,10 +72,11 @@ impl Binding<Body> for Bond {
         let mut session = None;
         let peer = exchange.and_then(|exchange| match &*self.0 {
             // What the client said, whatever is passed on of it.
-            Kind::Cookie { cookie, .. } => cookie.find(&exchange.head()?.headers).map(Arc::from),
+            Kind::Cookie { cookie, .. } => {
+                cookie.find(exchange.head()?.headers.values(&COOKIE)).map(Arc::from)
+            }
             Kind::Route(routes) => first(routes, exchange).map(|route| Arc::from(&*route)),
-            Kind::Learn { learn, sessions, keep } => {
-                exchange.keep(*keep);
+            Kind::Learn { learn, sessions } => {
                 session = first(&learn.lookup, exchange);
                 sessions.find(session.as_ref()?, learn.timeout).map(Into::into)
             }
@@ -102,7 +101,7 @@ impl Session<LeafBody> for Bound {
                 set_cookie(cookie, domain.as_ref(), same_site.as_ref(), exchange, peer, response);
             }
             Kind::Route(_) => {}
-            Kind::Learn { learn, sessions, .. } => {
+            Kind::Learn { learn, sessions } => {
                 let created = first(&learn.create, exchange);
                 let (new, Some(session)) = (created.is_some(), created.or(self.session)) else { return };
                 let (sessions, timeout, peer) = (sessions.clone(), learn.timeout, peer.clone());
