@@ -22,6 +22,7 @@ http {
         location /types/ { alias @FILES@/; sub_filter foo bar; sub_filter_types text/css; }
         location /any/ { alias @FILES@/; sub_filter foo bar; sub_filter_types *; }
         location /dated/ { alias @FILES@/; sub_filter foo bar; sub_filter_last_modified on; }
+        location /sent/ { alias @FILES@/; sub_filter foo "<$sent_http_content_type $sent_http_x_time>"; }
         location /said { default_type text/html; sub_filter foo bar; return 200 "a foo"; }
         location /page { sub_filter "Not Found" "nowhere"; return 404; }
         location /origin/ { proxy_pass http://@ORIGIN@; proxy_http_version 1.1; sub_filter x-do ""; sub_filter_once off; }
@@ -50,6 +51,7 @@ fn as_nginx_does() {
         ("/chosen/a.html?from=FOO&to=foofoo", ""),
         ("/chosen/a.html?to=x", ""),
         ("/chosen/a.html", ""),
+        ("/sent/a.html", ""),
         ("/types/a.css", ""),
         ("/types/a.html", ""),
         ("/types/a.txt", ""),

@@ -18,12 +18,14 @@ pin_project! {
         #[pin]
         inner: F,
         rules: Arc<Rules>,
+        // Whether the request is a HEAD.
+        head: bool,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) const fn new(inner: F, rules: Arc<Rules>) -> Self {
-        Self { inner, rules }
+    pub(crate) const fn new(inner: F, rules: Arc<Rules>, head: bool) -> Self {
+        Self { inner, rules, head }
     }
 }
 
@@ -37,7 +39,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (mut parts, body) = ready!(this.inner.poll(cx))?.into_parts();
-        let search = this.rules.judge(&mut parts, body.is_end_stream());
+        let search = this.rules.judge(&mut parts, body.is_end_stream(), *this.head);
         Poll::Ready(Ok(Response::from_parts(parts, ResponseBody::new(body, search))))
     }
 }

@@ -38,11 +38,12 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Writes into the head that the body is another one; returns what is to be searched, if anything is.
-    pub(crate) fn judge(&self, response: &mut response::Parts, empty: bool) -> Option<Search> {
+    /// Writes into the head that the body is another one; returns what is to be searched, if anything is. `empty`: there is no
+    /// body; `head`: as HEAD wants it.
+    pub(crate) fn judge(&self, response: &mut response::Parts, empty: bool, head: bool) -> Option<Search> {
         let headers = &response.headers;
         let is_left = self.rules.is_empty()
-            || empty
+            || empty && !(head && says_body(response))
             || response.status == StatusCode::SWITCHING_PROTOCOLS
             || headers.contains_key(CONTENT_ENCODING)
             || headers.contains_key(CONTENT_RANGE)
@@ -88,6 +89,13 @@ impl Text {
             Self::Computed(compute) => compute(response),
         }
     }
+}
+
+/// Whether the same response to a GET would have a body, as far as its head says: then it gets that one's head
+/// (RFC 9110 9.3.2).
+fn says_body(response: &response::Parts) -> bool {
+    !matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        && response.headers.get(CONTENT_LENGTH).is_none_or(|length| length != "0")
 }
 
 /// Other bytes are not the same, byte for byte (RFC 9110 8.8.1).

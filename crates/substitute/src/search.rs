@@ -13,6 +13,8 @@ pub(crate) struct Texts(Arc<Inner>);
 struct Inner {
     /// The texts, each with the number of its rule.
     texts: Vec<(usize, Bytes)>,
+    /// How long the longest is.
+    longest: usize,
     /// `None`: there are none, or too many of them to be searched.
     automaton: Option<AhoCorasick>,
 }
@@ -24,11 +26,15 @@ impl Texts {
     }
 
     fn of(texts: Vec<(usize, Bytes)>) -> Self {
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .ascii_case_insensitive(true)
-            .build(texts.iter().map(|(_, text)| text));
-        Self(Arc::new(Inner { automaton: automaton.ok().filter(|_| !texts.is_empty()), texts }))
+        let longest = texts.iter().map(|(_, text)| text.len()).max();
+        let automaton = longest.and_then(|_| {
+            AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostFirst)
+                .ascii_case_insensitive(true)
+                .build(texts.iter().map(|(_, text)| text))
+                .ok()
+        });
+        Self(Arc::new(Inner { longest: longest.unwrap_or_default(), automaton, texts }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -47,10 +53,9 @@ impl Texts {
         Some((*rule, found.start(), found.end()))
     }
 
-    /// Where something begins at the end of `body` that may become a text; its end, if nothing does.
-    fn beginning(&self, body: &[u8]) -> usize {
-        let longest = self.0.texts.iter().map(|(_, text)| text.len()).max().unwrap_or(1);
-        let first = body.len().saturating_sub(longest - 1);
+    /// How much of the end of `body` may become a text.
+    fn begun(&self, body: &[u8]) -> usize {
+        let first = body.len().saturating_sub(self.0.longest.saturating_sub(1));
         let begins = |at: &usize| {
             let tail = body.get(*at..).unwrap_or_default();
             let mut texts = self.0.texts.iter();
@@ -59,7 +64,7 @@ impl Texts {
                     && text.get(..tail.len()).is_some_and(|start| start.eq_ignore_ascii_case(tail))
             })
         };
-        (first..body.len()).find(begins).unwrap_or(body.len())
+        (first..body.len()).find(begins).map_or(0, |at| body.len() - at)
     }
 }
 
@@ -86,18 +91,20 @@ impl Search {
             body = [&*std::mem::take(&mut self.held), &*body].concat().into();
         }
         let mut done = BytesMut::new();
-        loop {
-            let open = self.texts.beginning(&body);
-            // What begins behind it may yet be part of an earlier one.
-            let Some((rule, start, end)) = self.texts.find(&body).filter(|(_, start, _)| *start < open)
-            else {
-                self.held = body.split_off(open);
-                break;
-            };
+        let mut begun = self.texts.begun(&body);
+        // What begins behind the beginning of a text may yet be part of that.
+        while let Some((rule, start, end)) =
+            self.texts.find(&body).filter(|(_, start, _)| *start < body.len() - begun)
+        {
             done.extend_from_slice(body.get(..start).unwrap_or_default());
             self.put(rule, &mut done);
             body = body.split_off(end);
+            // The end is the same, unless it was cut into or is looked at for fewer texts.
+            if self.once || body.len() < begun {
+                begun = self.texts.begun(&body);
+            }
         }
+        self.held = body.split_off(body.len() - begun);
         join(done, body)
     }
 

@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::RANGE;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -55,6 +55,7 @@ where
         if !self.rules.rules.is_empty() {
             request.headers_mut().remove(RANGE); // bytes have other places afterwards
         }
-        ResponseFuture::new(self.inner.call(request), self.rules.clone())
+        let head = request.method() == Method::HEAD;
+        ResponseFuture::new(self.inner.call(request), self.rules.clone(), head)
     }
 }

@@ -10,7 +10,7 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use propylon_substitute::{ResponseBody, SubstituteLayer};
@@ -18,6 +18,15 @@ use propylon_testkit::{body::Script, laws};
 use tower::{Layer, ServiceExt, service_fn};
 
 async fn answer(
+    layer: SubstituteLayer,
+    fields: &[(&str, &str)],
+    body: &'static str,
+) -> Response<ResponseBody<Full<Bytes>>> {
+    ask(Method::GET, layer, fields, body).await
+}
+
+async fn ask(
+    method: Method,
     layer: SubstituteLayer,
     fields: &[(&str, &str)],
     body: &'static str,
@@ -32,7 +41,7 @@ async fn answer(
         let response = response.clone();
         async { Ok::<_, std::convert::Infallible>(response) }
     }));
-    let request = Request::builder().header(RANGE, "bytes=0-1").body(()).unwrap();
+    let request = Request::builder().method(method).header(RANGE, "bytes=0-1").body(()).unwrap();
     service.oneshot(request).await.unwrap()
 }
 
@@ -80,6 +89,18 @@ async fn heads() {
     assert!(kept.headers().contains_key(LAST_MODIFIED) && !kept.headers().contains_key(CONTENT_LENGTH));
     let empty = answer(layer(), &fields, "").await;
     assert!(empty.headers().contains_key(ACCEPT_RANGES), "there is nothing to change");
+}
+
+#[tokio::test]
+async fn a_head_is_that_of_a_get() {
+    let full = [HTML, ("content-length", "3"), ("accept-ranges", "bytes"), ("etag", "\"1\"")];
+    let empty = [HTML, ("content-length", "0"), ("accept-ranges", "bytes"), ("etag", "\"1\"")];
+    for (fields, body) in [(&full, "foo"), (&empty, "")] {
+        let get = answer(layer(), fields, body).await;
+        let head = ask(Method::HEAD, layer(), fields, "").await;
+        assert_eq!(head.headers(), get.headers(), "{fields:?}");
+        assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
+    }
 }
 
 #[tokio::test]
