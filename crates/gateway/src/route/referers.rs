@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use propylon_config::{Referers, Server, ServerName, Settings};
 use propylon_pattern::Pattern;
 use propylon_vars::RefererCheck;
 
 use crate::error::BuildError;
+use crate::routing::ServerNames;
 
 /// The longest host that is looked at (nginx's limit).
 const LONGEST: usize = 256;
@@ -22,7 +24,9 @@ pub(crate) fn check(settings: &Settings, server: &Server) -> Result<Option<Arc<R
 struct Valid {
     none: bool,
     blocked: bool,
-    hosts: Vec<(ServerName, Box<str>)>,
+    /// Each with the number of its path.
+    hosts: ServerNames,
+    paths: Vec<Box<str>>,
     /// For the host alone.
     names: Vec<Pattern>,
     /// For all that follows the scheme.
@@ -31,9 +35,16 @@ struct Valid {
 
 impl Valid {
     fn build(referers: &Referers, server: &Server) -> Result<Self, BuildError> {
-        let own = server.names.iter().filter(|_| referers.server_names);
-        let (mut hosts, mut names) = (referers.hosts.clone(), Vec::new());
-        for name in own {
+        let (mut builder, mut paths, mut names) = (ServerNames::builder(), Vec::new(), Vec::new());
+        let mut add = |name: &ServerName, path: &str| {
+            // The configuration has judged the name; the first of two that are the same counts.
+            let _ = builder.add(paths.len(), name.as_str());
+            paths.push(path.into());
+        };
+        for (name, path) in &referers.hosts {
+            add(name, path);
+        }
+        for name in server.names.iter().filter(|_| referers.server_names) {
             match &name.value {
                 ServerName::Regex(regex) => {
                     let regex = regex.strip_prefix('~').unwrap_or(regex);
@@ -41,14 +52,15 @@ impl Valid {
                         Pattern::caseless(regex).map_err(BuildError::value("this is no regex", name.span))?,
                     );
                 }
-                name => hosts.push((name.clone(), "".into())),
+                name => add(name, ""),
             }
         }
+        let hosts = builder.build();
         let compile = |regex: &propylon_config::Spanned<Box<str>>| {
             Pattern::caseless(&regex.value).map_err(BuildError::value("this is no regex", regex.span))
         };
         let patterns = referers.patterns.iter().map(compile).collect::<Result<_, _>>()?;
-        Ok(Self { none: referers.none, blocked: referers.blocked, hosts, names, patterns })
+        Ok(Self { none: referers.none, blocked: referers.blocked, hosts, paths, names, patterns })
     }
 
     fn takes(&self, referer: Option<&[u8]>) -> bool {
@@ -59,34 +71,14 @@ impl Valid {
             return false;
         }
         let (host, more) = rest.split_at(end);
-        let host = host.to_ascii_lowercase();
-        if let Some((_, path)) = self.find(&host) {
+        let host = Bytes::from(host.to_ascii_lowercase());
+        if let Some(path) = self.hosts.find(&host).and_then(|named| self.paths.get(named.server)) {
             // A port may stand before the path.
             let path_of = more.iter().position(|byte| *byte == b'/').unwrap_or(more.len());
             return more.get(path_of..).unwrap_or_default().starts_with(path.as_bytes());
         }
         self.names.iter().any(|pattern| pattern.is_match(&host))
             || self.patterns.iter().any(|pattern| pattern.is_match(rest))
-    }
-
-    /// The name that fits best: exactly, then the longest wildcard in front, then the longest behind.
-    fn find(&self, host: &[u8]) -> Option<&(ServerName, Box<str>)> {
-        let rank = |name: &ServerName| match name {
-            ServerName::Exact(name) => (name.as_bytes() == host).then_some((2, 0)),
-            ServerName::Dot(name) if name.as_bytes().strip_prefix(b".") == Some(host) => Some((2, 0)),
-            ServerName::Dot(name) => host.ends_with(name.as_bytes()).then_some((1, name.len())),
-            ServerName::LeadingWildcard(name) => {
-                let end = name.strip_prefix('*').unwrap_or(name);
-                (host.len() > end.len() && host.ends_with(end.as_bytes())).then_some((1, end.len()))
-            }
-            ServerName::TrailingWildcard(name) => {
-                let start = name.strip_suffix('*').unwrap_or(name);
-                (host.len() > start.len() && host.starts_with(start.as_bytes())).then_some((0, start.len()))
-            }
-            ServerName::Regex(_) => None,
-        };
-        let ranked = self.hosts.iter().filter_map(|host| Some((rank(&host.0)?, host)));
-        ranked.max_by_key(|(rank, _)| *rank).map(|(_, host)| host)
     }
 }
 
