@@ -26,6 +26,7 @@ http {
         location /back/ { alias @FILES@/; charset koi8-r; source_charset utf-8; }
         location /chosen/ { alias @FILES@/; charset $wanted; source_charset koi8-r; }
         location /same/ { alias @FILES@/; charset koi8-r; source_charset koi8-r; }
+        location /sent/ { proxy_pass http://@ORIGIN@; proxy_http_version 1.1; charset $sent_http_x_charset; }
         location /moved { return 302 /there; }
         location /moved307 { return 307 /there; }
         location /page { return 404; }
@@ -91,6 +92,7 @@ fn as_nginx_does() {
         ("/origin/", &[]),
         ("/origin/", &[html, "X-Reply: X-Accel-Charset: koi8-r"]),
         ("/origin/", &[html, "X-Reply: X-Accel-Charset: nobody-knows"]),
+        ("/sent/", &[html, "X-Reply: X-Charset: koi8-r"]),
         ("/ignored/", &[html, "X-Reply: X-Accel-Charset: koi8-r"]),
         ("/override/", &["X-Reply: Content-Type: text/html; charset=koi8-r"]),
         ("/override/", &["X-Reply: Content-Type: text/html; charset=\"KOI8-R\""]),

@@ -9,6 +9,7 @@ const CONF: &str = r#"
 http {
     access_log off;
     map $upstream_http_content_type $kept { default off; ~image/ max; "text/css" 7d; "text/x-old" epoch; "text/x-odd" soon; }
+    map $sent_http_content_type $sent { default off; ~image/ max; "text/css" 7d; "text/plain" 5m; "text/x-old" epoch; "" 1m; }
     server {
         listen @LISTEN@;
         expires 1h;
@@ -25,6 +26,10 @@ http {
         location /daily/ { expires @15h30m; proxy_pass http://@ORIGIN@; }
         location /midnight/ { expires @0; proxy_pass http://@ORIGIN@; }
         location /map/ { expires $kept; proxy_pass http://@ORIGIN@; }
+        location /sent/ { expires $sent; proxy_pass http://@ORIGIN@; }
+        location /sent-text/ { expires $sent; default_type text/css; return 200 "text\n"; }
+        location /sent-page/ { expires $sent; error_page 302 =200 /sent-text/; return 302 /; }
+        location /sent-early/ { set $early "<$sent>"; add_header X-Early $early; expires $sent_http_x_time; proxy_pass http://@ORIGIN@; }
         location /arg/ { expires $arg_time; proxy_pass http://@ORIGIN@; }
         location /return/ { return 200 "text\n"; }
         location /moved/ { return 301 /; }
@@ -38,6 +43,10 @@ const TOML: &str = r#"
 key = "$upstream_http_content_type"
 default = "off"
 values = { "~image/" = "max", "text/css" = "7d", "text/x-old" = "epoch", "text/x-odd" = "soon" }
+[map.sent]
+key = "$sent_http_content_type"
+default = "off"
+values = { "~image/" = "max", "text/css" = "7d", "text/plain" = "5m", "text/x-old" = "epoch", "" = "1m" }
 [defaults]
 expires = "1h"
 [[server]]
@@ -56,6 +65,10 @@ location = [
     { match = "/daily/", proxy_pass = "http://@ORIGIN@", expires = "@15h30m" },
     { match = "/midnight/", proxy_pass = "http://@ORIGIN@", expires = "@0" },
     { match = "/map/", proxy_pass = "http://@ORIGIN@", expires = "$kept" },
+    { match = "/sent/", proxy_pass = "http://@ORIGIN@", expires = "$sent" },
+    { match = "/sent-text/", return = [200, "text\n"], files.default_type = "text/css", expires = "$sent" },
+    { match = "/sent-page/", return = [302, "/"], expires = "$sent", error_page.pages = [{ codes = [302], uri = "/sent-text/", status = 200 }] },
+    { match = "/sent-early/", proxy_pass = "http://@ORIGIN@", expires = "$sent_http_x_time", set = { early = "<$sent>" }, headers = { add = { X-Early = "$early" } } },
     { match = "/arg/", proxy_pass = "http://@ORIGIN@", expires = "$arg_time" },
     { match = "/return/", return = [200, "text\n"] },
     { match = "/moved/", return = [301, "/"] },
@@ -106,6 +119,7 @@ fn responses_may_be_kept_as_with_nginx() {
         "X-Reply: Content-Type: text/css\r\n",
         "X-Reply: Content-Type: text/x-old\r\n",
         "X-Reply: Content-Type: text/x-odd\r\n",
+        "X-Reply: X-Time: 3h\r\n",
     ];
     let paths = [
         "/x",
@@ -122,6 +136,10 @@ fn responses_may_be_kept_as_with_nginx() {
         "/daily/x",
         "/midnight/x",
         "/map/x",
+        "/sent/x",
+        "/sent-text/",
+        "/sent-page/",
+        "/sent-early/x",
         "/arg/x?time=5m",
         "/arg/x?time=-5m",
         "/arg/x?time=@12h",

@@ -184,6 +184,37 @@ fn an_upstream_that_is_gone_has_a_page_without_interception() {
 }
 
 #[test]
+fn a_redirect_of_an_upstream_can_be_followed() {
+    let locations = r#"
+        error_page.intercept = true
+        [[server.location]]
+        match = "/"
+        proxy_pass = "http://ORIGIN"
+        error_page.pages = [{ codes = [302], uri = "@there", status = "from_page" }]
+        [[server.location]]
+        match = "@there"
+        set = { there = "$upstream_http_location" }
+        proxy_pass = "$there"
+        [[server.location]]
+        match = "/told"
+        proxy_pass = "http://ORIGIN"
+        error_page.pages = [{ codes = [302], uri = "/page?to=$upstream_http_location", status = "from_page" }]
+        [[server.location]]
+        match = "= /page"
+        return = [200, "$args $upstream_http_x_why"]
+    "#;
+    let (_gateway, origin, at) = gateway("", locations);
+    let second = Origin::start();
+    let fields = format!("X-Do: status=302\r\nX-Reply: Location: http://{}/second?a\r\n", second.address());
+    ask(at, "GET /first HTTP/1.1", &fields);
+    assert!(origin.take()[0].head.start_line().starts_with(b"GET /first "));
+    let seen = second.take();
+    assert!(seen[0].head.start_line().starts_with(b"GET /second?a "), "{:?}", seen[0].head);
+    let fields = "X-Do: status=302\r\nX-Reply: Location: /there\r\nX-Reply: X-Why: so\r\n";
+    assert_eq!(ask(at, "GET /told HTTP/1.1", fields).text(), "to=/there so");
+}
+
+#[test]
 fn what_is_refused_at_once_has_a_page_and_ends_the_connection() {
     let outer =
         "[defaults]\nlimit.body_size = \"4\"\nerror_page.pages = [{ codes = [400, 413], uri = \"/page\" }]\n";

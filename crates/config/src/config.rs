@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use propylon_vars::Definitions;
+use propylon_vars::{Definitions, Keep};
 use toml::de::DeTable;
 
 use crate::balance::{self, Upstream};
@@ -47,8 +47,9 @@ pub struct Config {
     pub process: Effective,
     /// The compiled maps, and the names of regex groups.
     pub definitions: Definitions,
-    /// Whether anything shows the body of a request (`$request_body`).
-    pub shows_request_body: bool,
+    /// What templates show that was known earlier, in whatever location that was: the head of an upstream's response
+    /// (`$upstream_http_NAME`) and the body of the request (`$request_body`).
+    pub later: Keep,
     /// The log formats by name, `combined` and `json` among them.
     pub formats: IndexMap<Box<str>, Arc<LogFormat>>,
     /// Who is asked for the addresses of names.
@@ -267,7 +268,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         resolver,
         definitions: cx.definitions.clone(),
         charset_maps: std::mem::take(&mut cx.charset_maps),
-        shows_request_body: cx.shows_request_body,
+        later: cx.later,
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),
         limit_zones: std::mem::take(&mut cx.limit_zones),

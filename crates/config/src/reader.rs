@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use indexmap::IndexMap;
-use propylon_vars::{Definitions, Template, TemplateError};
+use propylon_vars::{Definitions, Keep, Template, TemplateError};
 use toml::de::{DeTable, DeValue};
 
 use crate::balance::Upstream;
@@ -25,6 +25,9 @@ use crate::units;
 /// A value of the parsed file and its place.
 pub(crate) type Value<'v> = toml::Spanned<DeValue<'v>>;
 
+/// What a request may have brought in another location than the one that shows it.
+const LATER: Keep = Keep::UPSTREAM_HEAD.and(Keep::REQUEST_BODY);
+
 /// What was learned so far: findings, and the named things that templates and locations refer to.
 pub(crate) struct Context {
     pub(crate) source: Arc<Source>,
@@ -37,8 +40,8 @@ pub(crate) struct Context {
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
-    /// Whether any template shows the body of a request.
-    pub(crate) shows_request_body: bool,
+    /// What templates show that was known earlier.
+    pub(crate) later: Keep,
 }
 
 impl Context {
@@ -53,7 +56,7 @@ impl Context {
             limit_zones: IndexMap::new(),
             broken: Vec::new(),
             templates: HashMap::new(),
-            shows_request_body: false,
+            later: Keep::NONE,
         }
     }
 
@@ -102,7 +105,7 @@ impl Context {
             result = self.definitions.template(&left, context).err();
         }
         let template = first.ok()?;
-        self.shows_request_body |= template.shows_request_body();
+        self.later = self.later.and(template.needs().among(LATER));
         Some(template)
     }
 

@@ -20,6 +20,12 @@ impl Keep {
         Self(self.0 | other.0)
     }
 
+    /// What both name.
+    #[must_use]
+    pub const fn among(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether all of `other` is among these.
     #[must_use]
     pub fn has(self, other: Self) -> bool {

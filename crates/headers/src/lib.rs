@@ -108,7 +108,7 @@ pub use self::names::{
 };
 pub use self::real_ip::{ConnectionAddr, RealIp, RealIpLayer, real_address, real_address_forwarded};
 pub use self::request::{RequestHeaders, RequestHeadersLayer};
-pub use self::response::{Expires, ResponseFuture, ResponseHeaders, ResponseHeadersLayer};
+pub use self::response::{Expires, ResponseFuture, ResponseHeaders, ResponseHeadersLayer, is_success};
 pub use self::sanitize::{Sanitize, SanitizeLayer};
 pub use self::strip::strip_untrusted;
 pub use self::trusted::Trusted;

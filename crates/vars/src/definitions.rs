@@ -86,7 +86,8 @@ impl Inner {
         })
     }
 
-    /// The value of a map: looked up once an exchange, unless it is volatile.
+    /// The value of a map: looked up once an exchange, unless it is volatile. One of the fields that the client gets is looked
+    /// up as often as it is asked for until they are sent: they change until then.
     pub(crate) fn map_value(&self, index: usize, exchange: &Exchange) -> Bytes {
         let Some(map) = self.maps.get(index) else { return Bytes::new() };
         let scene = Scene { exchange, definitions: self };
@@ -94,10 +95,15 @@ impl Inner {
             return map.value(scene);
         }
         let key = MapKey { definitions: self.id, index };
-        if let Some(value) = state::read(exchange, |facts| facts.map(key).cloned()) {
+        let changes = map.keep.has(Keep::SENT_HEAD) && exchange.status().is_none();
+        if !changes && let Some(value) = state::read(exchange, |facts| facts.map(key).cloned()) {
             return value;
         }
         let value = map.value(scene);
+        if changes {
+            state::write(exchange, |facts| facts.replace_map(key, value.clone()));
+            return value;
+        }
         state::write(exchange, |facts| facts.remember_map(key, value.clone())).unwrap_or(value)
     }
 }

@@ -107,6 +107,7 @@ pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, Temp
 pub use limited::Limited;
 pub use map::Map;
 pub use names::{Description, describe};
+pub use propylon_exchange::Keep;
 pub use state::{
     Captures, RefererCheck, args, document, group, limit_rate, set_captures, set_connections_limited,
     set_document, set_get, set_limit_rate, set_named, set_referer_check, set_requests_limited, set_uri, uri,

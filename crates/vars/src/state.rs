@@ -198,6 +198,14 @@ impl Facts {
         value
     }
 
+    /// Remembers a map's value in the place of the one before.
+    pub(crate) fn replace_map(&mut self, key: MapKey, value: Bytes) {
+        match self.maps.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, old)) => *old = value,
+            None => self.maps.push((key, value)),
+        }
+    }
+
     pub(crate) fn request_id(&mut self) -> &Bytes {
         self.request_id.get_or_insert_with(|| format!("{:032x}", fastrand::u128(..)).into())
     }

@@ -3,9 +3,10 @@
 mod support;
 
 use bytes::Bytes;
-use propylon_exchange::Exchange;
+use http::StatusCode;
+use propylon_exchange::{Exchange, Keep};
 use propylon_vars::{Captures, Definitions, Map, set_captures, set_named, set_uri};
-use support::{logged, request};
+use support::{headers, logged, request};
 
 fn with_key(key: &str) -> Exchange {
     let exchange = request("/", &[]);
@@ -45,6 +46,23 @@ async fn texts_then_expressions_then_the_default() {
     check("~t", "tilde");
     check("~T", "tilde");
     check("t", "d");
+}
+
+#[tokio::test]
+async fn fields_that_are_sent_are_looked_up_until_they_are() {
+    let definitions = one(Map::new("m", "$sent_http_x").default("d").value("", "none").value("1", "one"));
+    let exchange = request("/", &[]);
+    exchange.keep(Keep::SENT_HEAD);
+    assert_eq!(logged(&definitions, "$m", &exchange), "none");
+    exchange.answering_fields(&headers(&[("x", "1")]));
+    assert_eq!(logged(&definitions, "$m", &exchange), "one");
+    // As nginx, which remembers what it was when it was used.
+    exchange.responded(StatusCode::OK, &headers(&[("x", "2")]));
+    assert_eq!(logged(&definitions, "$m", &exchange), "one");
+    let other = request("/", &[]);
+    other.keep(Keep::SENT_HEAD);
+    other.responded(StatusCode::OK, &headers(&[("x", "2")]));
+    assert_eq!(logged(&definitions, "$m", &other), "d");
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
-use propylon_config::Settings;
-use propylon_exchange::Exchange;
+use bytes::Bytes;
+use http::{Request, Response, response};
+use propylon_config::{Settings, Template};
+use propylon_exchange::{Exchange, Keep};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -26,6 +27,20 @@ pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
         || super::error_page::asks(settings)
         || super::expires::asks(settings))
     .then_some(CarryLayer)
+}
+
+/// The value of a template for a response whose head is this, as things stand; nothing, if no exchange was carried to it.
+pub(super) fn eval(template: &Template, head: &response::Parts) -> Option<Bytes> {
+    let exchange = head.extensions.get::<Exchange>()?;
+    if template.needs().has(Keep::SENT_HEAD) {
+        exchange.answering_fields(&head.headers);
+    }
+    Some(template.eval(exchange))
+}
+
+/// What all of these need to be kept.
+pub(super) fn needs<'t>(templates: impl IntoIterator<Item = &'t Template>) -> Keep {
+    templates.into_iter().fold(Keep::NONE, |keep, template| keep.and(template.needs()))
 }
 
 #[derive(Clone, Copy, Debug)]

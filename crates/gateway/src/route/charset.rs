@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, response};
 use propylon_charset::{CharsetLayer, Map};
 use propylon_config::{CharsetMap, CharsetValues, Settings, Template};
-use propylon_exchange::{Exchange, Keep};
+use propylon_exchange::Keep;
+
+use super::carry;
 
 const X_ACCEL_CHARSET: HeaderName = HeaderName::from_static("x-accel-charset");
 
@@ -64,7 +66,7 @@ pub(super) fn asks(settings: &Settings) -> bool {
 
 /// What the templates need to be kept.
 pub(super) fn needs(settings: &Settings) -> Keep {
-    templates(settings).fold(super::NOTHING, |keep, template| keep.and(template.needs()))
+    carry::needs(templates(settings))
 }
 
 /// Whether an upstream's order counts.
@@ -91,5 +93,5 @@ fn text(template: &Template) -> Option<String> {
 /// "off" out of a variable is what it is out of the file.
 fn choose(template: &Template) -> impl Fn(&response::Parts) -> Option<Bytes> + Send + Sync + 'static {
     let template = template.clone();
-    move |parts| Some(template.eval(parts.extensions.get::<Exchange>()?)).filter(|name| name != "off")
+    move |parts| carry::eval(&template, parts).filter(|name| name != "off")
 }

@@ -1,14 +1,13 @@
 //! `error_page`: configuration to layer, and errors to rounds.
 
-use bytes::Bytes;
 use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
 use propylon_config::{PageStatus, Settings, Template};
 use propylon_error_page::{ErrorPageLayer, Failure, Pages, ShownStatus};
-use propylon_exchange::Exchange;
+use propylon_exchange::Keep;
 use propylon_stack::Body;
 
-use super::Found;
+use super::{Found, carry};
 use crate::page::{self, Own};
 use crate::reroute::{Failed, Reroute, RerouteTarget};
 
@@ -46,11 +45,15 @@ pub(crate) fn asks(settings: &Settings) -> bool {
     settings.error_page.pages.iter().any(|page| page.uri.as_static().is_none())
 }
 
+/// What the places need to be kept.
+pub(crate) fn needs(settings: &Settings) -> Keep {
+    carry::needs(settings.error_page.pages.iter().map(|page| &page.uri))
+}
+
 fn answer(failure: &Failure<'_, Template, Body>, recursive: bool) -> Response<Body> {
-    let uri = match (failure.target.as_static(), failure.head.extensions.get::<Exchange>()) {
-        (Some(uri), _) => uri.clone(),
-        (None, Some(exchange)) => failure.target.eval(exchange),
-        (None, None) => Bytes::new(),
+    let uri = match failure.target.as_static() {
+        Some(uri) => uri.clone(),
+        None => carry::eval(failure.target, failure.head).unwrap_or_default(),
     };
     let error = failure.head.status;
     let elsewhere = !uri.starts_with(b"/") && !uri.starts_with(b"@");

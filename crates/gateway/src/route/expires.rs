@@ -6,7 +6,9 @@ use http::response::Parts;
 use jiff::civil::Time;
 use jiff::{Timestamp, ToSpan, Zoned};
 use propylon_config::{Expires, ExpiresRule, Settings};
-use propylon_exchange::{Exchange, Keep};
+use propylon_exchange::Keep;
+
+use super::carry;
 
 /// Whether the variables of a request are asked for.
 pub(crate) fn asks(settings: &Settings) -> bool {
@@ -15,10 +17,10 @@ pub(crate) fn asks(settings: &Settings) -> bool {
 
 /// What the template needs to be kept.
 pub(crate) fn needs(settings: &Settings) -> Keep {
-    match &settings.expires {
-        Some(Expires::Template { value, .. }) => value.needs(),
-        _ => super::NOTHING,
-    }
+    carry::needs(match &settings.expires {
+        Some(Expires::Template { value, .. }) => Some(value),
+        _ => None,
+    })
 }
 
 /// The rule for a response.
@@ -27,7 +29,7 @@ pub(crate) fn rule(config: &Expires, parts: &Parts) -> Option<propylon_headers::
     let rule = match config {
         Expires::Fixed(rule) => *rule,
         Expires::Template { value, modified } => {
-            let text = value.eval(parts.extensions.get::<Exchange>()?);
+            let text = carry::eval(value, parts)?;
             // As in nginx, a value that means nothing changes nothing.
             ExpiresRule::parse(std::str::from_utf8(&text).ok()?, *modified).ok()?
         }

@@ -12,6 +12,8 @@ use propylon_headers::{
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
 };
 
+use super::carry;
+
 /// The layer that writes the head of the request to the upstream. `host` is `$proxy_host` where it is always the same.
 pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> RequestHeadersLayer {
     let headers = &settings.headers;
@@ -99,19 +101,14 @@ pub(crate) fn unwanted(settings: &Settings) -> Marks {
         .fold(Marks::CONNECTION | Marks::KEEP_ALIVE, |all, (_, mark)| all | mark)
 }
 
-/// Whether `add` and `add_trailer` mean a response of this status.
-pub(crate) fn is_success(status: http::StatusCode) -> bool {
-    matches!(status.as_u16(), 200 | 201 | 204 | 206 | 301..=304 | 307 | 308)
-}
-
 /// What the templates need to be kept.
 pub(crate) fn needs(settings: &Settings) -> Keep {
     let headers = &settings.headers;
-    [&headers.set, &headers.add, &headers.add_always]
+    let templates = [&headers.set, &headers.add, &headers.add_always]
         .into_iter()
         .flatten()
-        .flat_map(|field| &field.values)
-        .fold(super::NOTHING, |keep, template| keep.and(template.needs()))
+        .flat_map(|field| &field.values);
+    carry::needs(templates)
 }
 
 /// What is done to a request's fields before anything reads them.
@@ -175,49 +172,40 @@ impl RealIp {
     }
 }
 
+/// A value that can't stand in a field (a line break from a decoded path) is not sent.
 fn request_field(field: &SetHeader) -> Field<request::Parts> {
     let values = field.values.iter().map(|template| match fixed(template) {
         Some(value) => Value::fixed(value),
         None => {
             let template = template.clone();
-            Value::computed(move |parts: &request::Parts| eval(&template, &parts.extensions))
+            Value::computed(move |parts: &request::Parts| {
+                let exchange = parts.extensions.get::<Exchange>()?;
+                HeaderValue::from_maybe_shared(template.eval(exchange)).ok()
+            })
         }
     });
     Field::list(field.name.clone(), values)
 }
 
+/// As with a request's.
 fn response_field(field: &SetHeader) -> Field<response::Parts> {
     let values = field.values.iter().map(|template| match fixed(template) {
         Some(value) => Value::fixed(value),
         None => {
             let template = template.clone();
-            let looks = looks(&template);
             Value::computed(move |parts: &response::Parts| {
-                if looks && let Some(exchange) = parts.extensions.get::<Exchange>() {
-                    exchange.answering_fields(&parts.headers);
-                }
-                eval(&template, &parts.extensions)
+                HeaderValue::from_maybe_shared(carry::eval(&template, parts)?).ok()
             })
         }
     });
-    let late = field.values.iter().any(looks);
+    // What looks at the fields that the client gets (`$sent_http_NAME`) sees those before it.
+    let late = carry::needs(field.values.iter()).has(Keep::SENT_HEAD);
     let field = Field::list(field.name.clone(), values);
     if late { field.late() } else { field }
 }
 
-/// Whether a value looks at the fields that the client gets (`$sent_http_NAME`).
-fn looks(template: &Template) -> bool {
-    template.needs().has(Keep::SENT_HEAD)
-}
-
 fn fixed(template: &Template) -> Option<HeaderValue> {
     template.as_static().and_then(|text| HeaderValue::from_maybe_shared(text.clone()).ok())
-}
-
-/// A value that can't stand in a field (a line break from a decoded path) is not sent.
-fn eval(template: &Template, extensions: &http::Extensions) -> Option<HeaderValue> {
-    let exchange = extensions.get::<Exchange>()?;
-    HeaderValue::from_maybe_shared(template.eval(exchange)).ok()
 }
 
 fn element(parts: &request::Parts) -> Option<Element<'static>> {

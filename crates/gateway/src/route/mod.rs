@@ -157,7 +157,7 @@ fn proxied(
     let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
     let headers = headers::request(settings, proxy::host(&pass.value));
     let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
-    if upstreams.config.shows_request_body && proxy::replaces_body(settings) {
+    if upstreams.config.later.has(Keep::REQUEST_BODY) && proxy::replaces_body(settings) {
         // Who makes another request of the body has to have read it: outermost.
         let group = buffer.layer(target.layer(headers.layer(leaf)));
         return rewritten(group, pass, prefix, settings, site, upstreams);
@@ -244,11 +244,11 @@ where
             .and(headers::needs(settings))
             .and(charset::needs(settings))
             .and(substitute::needs(settings))
-            .and(proxy::needs(settings))
             .and(trailers::needs(settings))
             .and(limit::needs(settings))
             .and(expires::needs(settings))
-            .and(if upstreams.config.shows_request_body { Keep::REQUEST_BODY } else { NOTHING }), // whoever shows it
+            .and(error_page::needs(settings))
+            .and(upstreams.config.later), // whoever shows it, in whatever location
         logs,
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
@@ -296,6 +296,3 @@ impl Site {
         }
     }
 }
-
-/// Nothing to be kept.
-const NOTHING: Keep = Keep::NONE;

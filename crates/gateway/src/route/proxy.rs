@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderValue, Method, Request, StatusCode};
 use propylon_config::{self as config, Settings, Spanned, Template};
-use propylon_exchange::{Exchange, Keep, ProxyHost};
+use propylon_exchange::{Exchange, ProxyHost};
 use propylon_h1::Names;
 use propylon_stack::{Body, BoxError};
 use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target, proxy_protocol};
@@ -116,12 +116,6 @@ impl TargetLayer {
             names: spelling::names(&settings.headers.set),
         })))
     }
-}
-
-/// What the templates need to be kept.
-pub(crate) fn needs(settings: &Settings) -> Keep {
-    let needs = |template: &Option<Template>| template.as_ref().map_or(super::NOTHING, Template::needs);
-    needs(&settings.upstream.body).and(needs(&settings.upstream.method))
 }
 
 /// Whether what is sent is not the client's body, or has it in other places: then it has to be read before.

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use http::response;
 use propylon_config::{Settings, Template};
-use propylon_exchange::{Exchange, Keep};
+use propylon_exchange::Keep;
 use propylon_substitute::SubstituteLayer;
+
+use super::carry;
 
 /// The layer, if something is replaced.
 pub(super) fn layer(settings: &Settings) -> Option<SubstituteLayer> {
@@ -30,7 +32,7 @@ pub(super) fn asks(settings: &Settings) -> bool {
 
 /// What the templates need to be kept.
 pub(super) fn needs(settings: &Settings) -> Keep {
-    templates(settings).fold(super::NOTHING, |keep, template| keep.and(template.needs()))
+    carry::needs(templates(settings))
 }
 
 fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
@@ -39,7 +41,5 @@ fn templates(settings: &Settings) -> impl Iterator<Item = &Template> {
 
 fn eval(template: &Template) -> impl Fn(&response::Parts) -> Bytes + Send + Sync + 'static {
     let template = template.clone();
-    move |parts| {
-        parts.extensions.get::<Exchange>().map(|exchange| template.eval(exchange)).unwrap_or_default()
-    }
+    move |parts| carry::eval(&template, parts).unwrap_or_default()
 }

@@ -36,7 +36,7 @@ pub(crate) fn layer(settings: &Settings) -> Option<TrailersLayer> {
 pub(crate) fn needs(settings: &Settings) -> propylon_exchange::Keep {
     let headers = &settings.headers;
     let fields = headers.add_trailer.iter().chain(&headers.add_trailer_always);
-    fields.flat_map(|field| &field.values).fold(super::NOTHING, |keep, value| keep.and(value.needs()))
+    super::carry::needs(fields.flat_map(|field| &field.values))
 }
 
 type Fields = Arc<[(HeaderName, Template, bool)]>;
@@ -99,7 +99,7 @@ where
         let status = response.status();
         let bodiless =
             status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let success = super::headers::is_success(status);
+        let success = propylon_headers::is_success(status);
         let any = this.fields.iter().any(|(_, _, always)| success || *always);
         if let Some(exchange) = this.exchange.take().filter(|_| any && !bodiless) {
             response.headers_mut().remove(CONTENT_LENGTH); // chunks carry trailers, a length does not

@@ -176,7 +176,9 @@ impl Fields {
     }
 }
 
-fn is_success(status: StatusCode) -> bool {
+/// Whether fields are added to a response of this status (nginx: `add_header` without `always`, `expires`).
+#[must_use]
+pub fn is_success(status: StatusCode) -> bool {
     matches!(status.as_u16(), 200 | 201 | 204 | 206 | 301..=304 | 307 | 308)
 }
 

@@ -7,6 +7,7 @@ mod layer;
 mod service;
 
 pub use self::expires::Expires;
+pub use self::fields::is_success;
 pub use self::future::ResponseFuture;
 pub use self::layer::ResponseHeadersLayer;
 pub use self::service::ResponseHeaders;
