@@ -71,17 +71,19 @@
 
 mod body;
 mod connections;
+mod layer;
 mod rate;
 mod requests;
 mod table;
 
 pub use body::LimitBody;
 pub use connections::{
-    ConnectionLimit, ConnectionLimitFuture, ConnectionLimitLayer, ConnectionVerdict, ConnectionZone,
-    ConnectionsRefused, LimitConnections, Places, check_connections,
+    ConnectionLimit, ConnectionLimitFuture, ConnectionVerdict, ConnectionZone, ConnectionsRefused,
+    LONGEST_CONNECTION_KEY, LimitConnections, Places, check_connections,
 };
+pub use layer::{ConnectionLimitLayer, Limit, LimitLayer, RequestLimitLayer};
 pub use rate::{Rate, RateBody, RateFuture, RateLayer, RateLimit, accel};
 pub use requests::{
-    Excess, LimitRequests, RequestLimit, RequestLimitFuture, RequestLimitLayer, RequestRate, RequestVerdict,
-    RequestZone, check_requests,
+    Excess, LONGEST_REQUEST_KEY, LimitRequests, RequestLimit, RequestLimitFuture, RequestRate,
+    RequestVerdict, RequestZone, check_requests,
 };

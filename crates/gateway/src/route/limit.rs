@@ -6,13 +6,13 @@ use std::sync::Arc;
 use propylon_config::{self as config, Amount, LimitZone, LogLevel, Over, Settings};
 use propylon_exchange::{Exchange, Keep, clock};
 use propylon_limit::{
-    ConnectionLimit, ConnectionVerdict, Places, Rate, RateBody, RequestLimit, RequestVerdict,
-    check_connections, check_requests,
+    ConnectionLimit, ConnectionVerdict, LONGEST_CONNECTION_KEY, LONGEST_REQUEST_KEY, Places, Rate, RateBody,
+    RequestLimit, RequestVerdict, check_connections, check_requests,
 };
 use propylon_stack::Body;
 use propylon_vars::Limited;
 
-use super::Found;
+use super::{Found, carry};
 use crate::rescue;
 use crate::upstreams::Upstreams;
 
@@ -26,11 +26,11 @@ pub(crate) struct Limits(Arc<Inner>);
 
 struct Inner {
     requests: Vec<RequestLimit>,
+    request_zones: Vec<Arc<LimitZone>>,
     requests_over: Over,
     connections: Vec<ConnectionLimit>,
+    connection_zones: Vec<Arc<LimitZone>>,
     connections_over: Over,
-    /// The zones of both, in order.
-    zones: [Vec<Arc<LimitZone>>; 2],
 }
 
 /// What of a request the limits have looked at: each looks once, whatever locations it comes to.
@@ -50,26 +50,27 @@ impl Limits {
             return None;
         }
         let zones = &upstreams.runtime.zones;
+        // A limit and its zone, side by side.
         let requests = limit.requests.iter().filter_map(|limit| {
             let made = RequestLimit::new(zones.requests(&limit.zone)?).burst(limit.burst);
-            Some(match limit.delay {
+            let made = match limit.delay {
                 Some(delay) => made.delay_after(delay),
                 None => made.no_delay(),
-            })
+            };
+            Some((made, limit.zone.clone()))
         });
-        let connections = limit
-            .connections
-            .iter()
-            .map(|limit| ConnectionLimit::new(zones.connections(&limit.zone), limit.max));
+        let connections = limit.connections.iter().map(|limit| {
+            (ConnectionLimit::new(zones.connections(&limit.zone), limit.max), limit.zone.clone())
+        });
+        let (requests, request_zones) = requests.unzip();
+        let (connections, connection_zones) = connections.unzip();
         Some(Self(Arc::new(Inner {
-            requests: requests.collect(),
+            requests,
+            request_zones,
             requests_over: limit.requests_over,
-            connections: connections.collect(),
+            connections,
+            connection_zones,
             connections_over: limit.connections_over,
-            zones: [
-                limit.requests.iter().map(|limit| limit.zone.clone()).collect(),
-                limit.connections.iter().map(|limit| limit.zone.clone()).collect(),
-            ],
         })))
     }
 
@@ -94,8 +95,8 @@ impl Limits {
 impl Inner {
     /// How long a request has to wait.
     fn requests(&self, exchange: &Exchange, seen: &mut bool) -> Result<Option<std::time::Duration>, Found> {
-        let [zones, _] = &self.zones;
-        let key = |at: usize| key(zones, at, 65_535, exchange);
+        let zones = &self.request_zones;
+        let key = |at: usize| key(zones, at, LONGEST_REQUEST_KEY, exchange);
         let Over { status, dry_run, log_level } = self.requests_over;
         let verdict = check_requests(&self.requests, clock::now(), key);
         *seen = !matches!(verdict, RequestVerdict::Uncounted);
@@ -106,13 +107,13 @@ impl Inner {
             RequestVerdict::Delayed { by, excess, limit } => {
                 let zone = name(zones, limit);
                 let text = format!("delaying request{dry}, excess: {excess}, by zone \"{zone}\"");
-                tell(exchange, lower(log_level), &text);
+                rescue::report_at(exchange, lower(log_level), &text);
                 if dry_run { (Limited::DelayedDryRun, Ok(None)) } else { (Limited::Delayed, Ok(Some(by))) }
             }
             RequestVerdict::Rejected { excess, limit } => {
                 let zone = name(zones, limit);
                 let text = format!("limiting requests{dry}, excess: {excess} by zone \"{zone}\"");
-                tell(exchange, log_level, &text);
+                rescue::report_at(exchange, log_level, &text);
                 if dry_run {
                     (Limited::RejectedDryRun, Ok(None))
                 } else {
@@ -125,9 +126,10 @@ impl Inner {
     }
 
     fn connections(&self, exchange: &Exchange, seen: &mut Seen) -> Option<Found> {
-        let [_, zones] = &self.zones;
+        let zones = &self.connection_zones;
         let Over { status, dry_run, log_level } = self.connections_over;
-        let verdict = check_connections(&self.connections, |at| key(zones, at, 255, exchange));
+        let verdict =
+            check_connections(&self.connections, |at| key(zones, at, LONGEST_CONNECTION_KEY, exchange));
         seen.connections = !matches!(verdict, ConnectionVerdict::Uncounted);
         let (limited, found) = match verdict {
             ConnectionVerdict::Uncounted => return None,
@@ -138,7 +140,7 @@ impl Inner {
             ConnectionVerdict::Rejected { limit, .. } => {
                 let dry = if dry_run { ", dry run," } else { "" };
                 let text = format!("limiting connections{dry} by zone \"{}\"", name(zones, limit));
-                tell(exchange, log_level, &text);
+                rescue::report_at(exchange, log_level, &text);
                 if dry_run {
                     (Limited::RejectedDryRun, None)
                 } else {
@@ -178,10 +180,6 @@ const fn lower(level: LogLevel) -> LogLevel {
     }
 }
 
-fn tell(exchange: &Exchange, level: LogLevel, text: &str) {
-    rescue::report_at(exchange, level, text);
-}
-
 /// How fast the responses of a location go.
 pub(crate) struct Pace {
     rate: Option<Amount>,
@@ -201,10 +199,10 @@ impl Pace {
 pub(crate) fn needs(settings: &Settings) -> Keep {
     let config::Limit { rate, rate_after, upstream_rate, .. } = &settings.limit;
     let amounts = [rate, rate_after, upstream_rate].into_iter().flatten();
-    amounts.fold(super::NOTHING, |keep, amount| match amount {
-        Amount::Fixed(_) => keep,
-        Amount::Template(template) => keep.and(template.needs()),
-    })
+    carry::needs(amounts.filter_map(|amount| match amount {
+        Amount::Fixed(_) => None,
+        Amount::Template(template) => Some(template),
+    }))
 }
 
 /// The body at the rate that counts: what an upstream or `set` said, else the location's.

@@ -5,8 +5,9 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::ConnectionLimit;
 use super::future::ConnectionLimitFuture;
-use super::layer::Rules;
+use crate::layer::Rules;
 use crate::{ConnectionVerdict, LimitBody};
 
 /// A service that serves only so many requests of a key at once. Made by
@@ -14,11 +15,11 @@ use crate::{ConnectionVerdict, LimitBody};
 #[derive(Clone)]
 pub struct LimitConnections<S> {
     inner: S,
-    rules: Arc<Rules>,
+    rules: Arc<Rules<ConnectionLimit>>,
 }
 
 impl<S> LimitConnections<S> {
-    pub(super) fn new(inner: S, rules: Arc<Rules>) -> Self {
+    pub(crate) fn new(inner: S, rules: Arc<Rules<ConnectionLimit>>) -> Self {
         Self { inner, rules }
     }
 
@@ -52,10 +53,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
-        let settings = &self.rules.settings;
         let places = match self.rules.check(&parts) {
-            ConnectionVerdict::Rejected { .. } if !settings.dry_run => {
-                return ConnectionLimitFuture::refused(settings.status);
+            ConnectionVerdict::Rejected { .. } if !self.rules.dry_run => {
+                return ConnectionLimitFuture::refused(self.rules.status);
             }
             ConnectionVerdict::Passed(places) => Some(places),
             ConnectionVerdict::Rejected { .. } | ConnectionVerdict::Uncounted => None,

@@ -5,8 +5,8 @@ use smallvec::SmallVec;
 
 use crate::table::{ENTRY, Parts};
 
-/// A key that is longer is not counted, as in nginx.
-pub(crate) const LONGEST: usize = 255;
+/// A key of [`check_connections`] that is longer is not counted, as in nginx.
+pub const LONGEST_CONNECTION_KEY: usize = 255;
 
 /// How many requests of each key are being served: a bounded table, shared by all threads. A clone is the same table.
 ///
@@ -152,7 +152,7 @@ pub fn check_connections<K: AsRef<[u8]>>(
     for (at, limit) in limits.iter().enumerate() {
         let Some(key) = key(at) else { continue };
         let key = key.as_ref();
-        if key.is_empty() || key.len() > LONGEST {
+        if key.is_empty() || key.len() > LONGEST_CONNECTION_KEY {
             continue;
         }
         match limit.zone.enter(key, limit.most) {

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::RequestZone;
 use super::bucket::REQUEST;
 
-/// A key that is longer is not counted, as in nginx.
-pub(crate) const LONGEST: usize = 65_535;
+/// A key of [`check_requests`] that is longer is not counted, as in nginx.
+pub const LONGEST_REQUEST_KEY: usize = 65_535;
 
 /// How far ahead of its rate a key may be.
 #[derive(Clone, Debug)]
@@ -137,7 +137,7 @@ pub fn check_requests<K: AsRef<[u8]>>(
     for (at, limit) in limits.iter().enumerate() {
         let Some(key) = key(at) else { continue };
         let key = key.as_ref();
-        if key.is_empty() || key.len() > LONGEST {
+        if key.is_empty() || key.len() > LONGEST_REQUEST_KEY {
             continue;
         }
         let (key, time) = (limit.zone.key(key), limit.zone.time(now));

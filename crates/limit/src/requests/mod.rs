@@ -2,13 +2,11 @@
 
 mod bucket;
 mod future;
-mod layer;
 mod limit;
 mod service;
 mod zone;
 
 pub use future::RequestLimitFuture;
-pub use layer::RequestLimitLayer;
-pub use limit::{Excess, RequestLimit, RequestVerdict, check_requests};
+pub use limit::{Excess, LONGEST_REQUEST_KEY, RequestLimit, RequestVerdict, check_requests};
 pub use service::LimitRequests;
 pub use zone::{RequestRate, RequestZone};

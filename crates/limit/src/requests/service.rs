@@ -5,19 +5,20 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::RequestLimit;
 use super::future::RequestLimitFuture;
-use super::layer::Rules;
+use crate::layer::Rules;
 use crate::{LimitBody, RequestVerdict};
 
 /// A service that is asked only as often as it may be. Made by [`RequestLimitLayer`](crate::RequestLimitLayer).
 #[derive(Clone)]
 pub struct LimitRequests<S> {
     inner: S,
-    rules: Arc<Rules>,
+    rules: Arc<Rules<RequestLimit>>,
 }
 
 impl<S> LimitRequests<S> {
-    pub(super) fn new(inner: S, rules: Arc<Rules>) -> Self {
+    pub(crate) fn new(inner: S, rules: Arc<Rules<RequestLimit>>) -> Self {
         Self { inner, rules }
     }
 
@@ -52,13 +53,12 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
         let verdict = self.rules.check(&parts);
-        let settings = &self.rules.settings;
         let request = Request::from_parts(parts, body);
         match verdict {
-            RequestVerdict::Rejected { .. } if !settings.dry_run => {
-                RequestLimitFuture::refused(settings.status)
+            RequestVerdict::Rejected { .. } if !self.rules.dry_run => {
+                RequestLimitFuture::refused(self.rules.status)
             }
-            RequestVerdict::Delayed { by, .. } if !settings.dry_run => {
+            RequestVerdict::Delayed { by, .. } if !self.rules.dry_run => {
                 // The one that is ready is the one that is called.
                 let next = self.inner.clone();
                 RequestLimitFuture::later(std::mem::replace(&mut self.inner, next), request, by)
