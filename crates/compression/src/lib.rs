@@ -62,7 +62,7 @@
 //! ## Cost
 //!
 //! A request: a look at `Accept-Encoding`, `Via` and `Authorization`. A response that is not compressed: some lookups in its head. One that
-//! is: a compressor on the heap (gzip 260 KiB, br and zstd by level up to some MiB) and what that takes of the CPU, which is most of what
+//! is: a compressor on the heap (br and zstd by level up to some MiB) and what that takes of the CPU, which is most of what
 //! the response costs at all.
 
 mod body;

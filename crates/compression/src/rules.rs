@@ -11,7 +11,7 @@ use crate::proxied::{Proxied, authorized, directives};
 pub(crate) struct Rules {
     /// In the order of our own preference.
     pub(crate) codings: Vec<Coding>,
-    /// Lower case; `*`: any.
+    /// As written, their case does not matter; `*`: any.
     pub(crate) types: Vec<Box<str>>,
     pub(crate) min_length: u64,
     pub(crate) level: i32,

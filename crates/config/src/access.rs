@@ -163,7 +163,7 @@ impl Access {
         }
     }
 
-    /// Whether it keeps anybody out.
+    /// Whether everybody may come in.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.rules.is_empty() && self.basic.is_none() && self.limit_except.is_none()

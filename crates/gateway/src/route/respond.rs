@@ -82,8 +82,7 @@ impl Answer {
     fn answer(&self, exchange: Option<&Exchange>) -> Result<Response<Body>, BoxError> {
         match &self.what {
             What::Close => Err(Closed.into()),
-            What::Page(status) if has_page(*status) => Ok(page::error(*status, &self.face)),
-            What::Page(status) => Ok(with_status(*status, Body::empty())),
+            What::Page(status) => Ok(answered(*status, &self.face)),
             What::Text(status, text) => {
                 let text = exchange.map(|exchange| text.eval(exchange)).unwrap_or_default();
                 let mut response = with_status(*status, Body::from(text));
@@ -168,11 +167,7 @@ impl Service<Request<Body>> for Finding {
                 if status.as_u16() == 444 {
                     return ready(Err(Closed.into()));
                 }
-                let mut response = if has_page(*status) {
-                    page::error(*status, &self.0)
-                } else {
-                    with_status(*status, Body::empty())
-                };
+                let mut response = answered(*status, &self.0);
                 if let Some(location) = location {
                     response.headers_mut().insert(LOCATION, location.clone());
                 }
@@ -188,9 +183,13 @@ impl Service<Request<Body>> for Finding {
     }
 }
 
-/// nginx has a page for what is an error or a redirect.
-fn has_page(status: StatusCode) -> bool {
-    status.as_u16() >= 300 && status != StatusCode::NOT_MODIFIED
+/// A status alone: nginx has a page for what is an error or a redirect.
+fn answered(status: StatusCode, face: &Face) -> Response<Body> {
+    if status.as_u16() >= 300 && status != StatusCode::NOT_MODIFIED {
+        page::error(status, face)
+    } else {
+        with_status(status, Body::empty())
+    }
 }
 
 fn with_status(status: StatusCode, body: Body) -> Response<Body> {
