@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use propylon_testkit::certificates::{Authority, file};
-use propylon_tests::{LIMIT, Nginx, Propylon, address, addresses, check, lossy, until};
+use propylon_tests::{LIMIT, Nginx, Propylon, Signal, address, addresses, check, lossy, until};
 use propylon_tls::{Connector, ConnectorBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -296,6 +296,13 @@ fn certificates_that_change_are_read_anew_by_themselves() {
         gateway.error_log().contains("a certificate that changed is no good").then_some(())
     });
     assert_eq!(gist(get(&careful(), listen, "new.test", "x")), "200 ok", "the good one stays");
+    gateway.signal(Signal::HUP);
+    until("the same from a reload", LIMIT, || {
+        let log = gateway.error_log();
+        log.lines()
+            .any(|line| line.contains("cannot load certificate") && line.ends_with("the one before stays"))
+            .then_some(())
+    });
     let _ = world.root.server(&["newer.test"]).write(world.path(), "a.test");
     until("the good one after it", LIMIT, || get(&careful(), listen, "newer.test", "x").ok());
 }

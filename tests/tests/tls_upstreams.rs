@@ -236,6 +236,33 @@ fn our_certificate_changes_by_itself() {
     assert_eq!(get(listen, "/mine/").text(), second, "the good one stays");
 }
 
+/// A reload that changes one location's TLS leaves the others' as they are: their certificates are still looked at.
+#[test]
+fn our_certificate_changes_by_itself_after_a_reload_too() {
+    let world = World::new();
+    let [listen, asking] = addresses();
+    let _nginx = Nginx::start(&format!(
+        "http {{ access_log off; server {{ listen {asking} ssl; ssl_certificate {0}.pem; ssl_certificate_key {0}.key;
+         ssl_verify_client optional; ssl_client_certificate {1}; return 200 $ssl_client_serial; }} }}",
+        world.at("good"),
+        world.at("root.pem")
+    ));
+    let upstream = format!("[upstream.u]\nkeepalive = 0\nserver = [{{ address = \"{asking}\" }}]");
+    let mine = location("mine", "u", &format!("{}{}", world.trusting("good"), world.showing()));
+    let gateway =
+        gateway(listen, &upstream, &[location("other", "u", &world.trusting("good")), mine].concat());
+    let first = get(listen, "/mine/").text();
+    let text = gateway
+        .read("propylon.toml")
+        .replace("server_name = true }", "server_name = true, verify_depth = 2 }");
+    gateway
+        .rewrite(&text.lines().filter(|line| !line.starts_with("pid_file")).collect::<Vec<_>>().join("\n"));
+    gateway.signal(Signal::HUP);
+    until("the reload", LIMIT, || gateway.error_log().contains(": reloaded ").then_some(()));
+    let _ = world.root.server(&["client.test"]).write(world.path(), "client");
+    until("the new certificate", LIMIT, || (get(listen, "/mine/").text() != first).then_some(()));
+}
+
 /// TLS before a plain peer: what the peer sends is secured, and its end is told, or not.
 struct Front {
     address: SocketAddr,

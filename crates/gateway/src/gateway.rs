@@ -225,9 +225,6 @@ async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Resu
 /// names. Returns the faults.
 async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Router, Vec<String>), StartError> {
     let mut faults = runtime.tls.refresh(config)?;
-    for fault in &faults {
-        tracing::warn!(target: "propylon_gateway", "{fault}; what needs it does not work");
-    }
     let router = Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
     let unresolved = runtime.names.resolve().await.into_iter();
     faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));

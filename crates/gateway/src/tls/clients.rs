@@ -12,7 +12,7 @@ use propylon_tls::{Acceptor, BuildError, Identity, Sessions};
 use tokio::time::Instant;
 
 use super::kept::Kept;
-use super::path;
+use super::{path, report_no_good};
 
 /// How one server speaks TLS: what its files hold now.
 pub(crate) struct Serving {
@@ -138,9 +138,7 @@ impl Late {
         let identities: Vec<Identity> = identities.collect();
         let files = identities.iter().flat_map(Identity::files).map(PathBuf::from).collect();
         let make = || acceptor.with_identities(&identities);
-        self.kept.make(&names.to_vec(), files, Instant::now(), make, |error| {
-            tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; the one before stays");
-        })
+        self.kept.make(&names.to_vec(), files, Instant::now(), make, report_no_good)
     }
 }
 

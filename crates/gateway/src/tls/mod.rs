@@ -36,11 +36,20 @@ struct Made<K, T> {
     stamps: Stamps,
     /// Whether the files were good.
     good: bool,
+    /// Whether they ever were: then that is what the thing is.
+    works: bool,
+}
+
+/// Files are no good.
+struct Problem {
+    error: TlsError,
+    /// Whether what was made of better ones is in use.
+    works: bool,
 }
 
 impl Store {
-    /// Reads all files of a configuration, but those that are as they were when they were read. What the world is to blame for is returned: what it belongs to stays as it
-    /// was, or does not work.
+    /// Reads all files of a configuration, but those that are as they were when they were read. What the world is to blame for
+    /// is returned: what it belongs to stays as it was, or does not work.
     pub(crate) fn refresh(&self, config: &Config) -> Result<Vec<String>, BuildError> {
         let mut faults = Vec::new();
         // TLS is the address's: whichever server says so, all of them speak it there.
@@ -61,18 +70,19 @@ impl Store {
                 || Serving::new(tls),
                 |serving| serving.read(tls, &sessions?),
             );
-            if let Some(error) = problem {
+            if let Some(problem) = problem {
                 let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
                 let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
-                faults.push(fault(error, at, "cannot load certificate")?);
+                faults.push(fault(problem, at, "cannot load certificate")?);
             }
         }
         let locations = config.locations();
         for location in locations.filter(|location| is_secured(location)) {
             let tls = &location.settings.upstream.tls;
             let files = upstreams::files(tls);
-            if let Some(error) = make(&self.securities, tls, files, || Tls::new(tls), |made| made.read(tls)) {
-                faults.push(fault(error, tls.span, "TLS towards the upstream")?);
+            let problem = make(&self.securities, tls, files, || Tls::new(tls), |made| made.read(tls));
+            if let Some(problem) = problem {
+                faults.push(fault(problem, tls.span, "TLS towards the upstream")?);
             }
         }
         Ok(faults)
@@ -87,10 +97,9 @@ impl Store {
     /// Forgets what is not of this configuration.
     pub(crate) fn forget(&self, config: &Config) {
         self.serving.lock().retain(|made| config.servers.iter().any(|server| server.tls == made.key));
-        let mut locations = config.locations();
-        let mut is_used =
-            |tls: &UpstreamTls| locations.any(|location| location.settings.upstream.tls == *tls);
-        self.securities.lock().retain(|made| is_used(&made.key));
+        self.securities
+            .lock()
+            .retain(|made| config.locations().any(|location| location.settings.upstream.tls == made.key));
     }
 
     fn sessions(&self, tls: &config::Tls) -> Result<Sessions, TlsError> {
@@ -130,14 +139,14 @@ fn make<K: Clone + PartialEq, T>(
     files: Vec<PathBuf>,
     new: impl FnOnce() -> T,
     read: impl FnOnce(&T) -> Result<(), TlsError>,
-) -> Option<TlsError> {
+) -> Option<Problem> {
     let stamps = Stamps::of(files);
     let mut all = all.lock();
     let made = match all.iter_mut().position(|made| made.key == *key) {
         Some(at) => all.get_mut(at)?,
         None => {
             let thing = Arc::new(new());
-            all.push(Made { key: key.clone(), thing, stamps: Stamps::default(), good: false });
+            all.push(Made { key: key.clone(), thing, stamps: Stamps::default(), good: false, works: false });
             all.last_mut()?
         }
     };
@@ -147,7 +156,8 @@ fn make<K: Clone + PartialEq, T>(
     made.stamps = stamps;
     let problem = read(&made.thing).err();
     made.good = problem.is_none();
-    problem
+    made.works |= made.good;
+    problem.map(|error| Problem { error, works: made.works })
 }
 
 fn reread<K, T>(
@@ -163,24 +173,39 @@ fn reread<K, T>(
         made.stamps = stamps;
         match read(&made.key, &made.thing) {
             Ok(()) => {
-                made.good = true;
+                (made.good, made.works) = (true, true);
                 tracing::info!(target: "propylon_gateway", "certificates were read anew: {}", made.stamps);
             }
             Err(error) => {
-                tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; the one before stays");
+                made.good = false; // whoever reads them next is to be told too
+                let so = what_now(made.works);
+                tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; {so}");
             }
         }
     }
+}
+
+/// Says in the error log that files have changed and are no good.
+fn report_no_good(error: &TlsError) {
+    tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; {}", what_now(true));
+}
+
+/// What becomes of what needs files that are no good.
+const fn what_now(works: bool) -> &'static str {
+    if works { "the one before stays" } else { "what needs it does not work" }
 }
 
 fn find<K: PartialEq, T>(all: &[Made<K, T>], key: &K) -> Option<Arc<T>> {
     all.iter().find(|made| made.key == *key).map(|made| Arc::clone(&made.thing))
 }
 
-/// What an error is to an operator: a fault of the world's, or an error of the configuration.
-fn fault(error: TlsError, at: config::Span, what: &str) -> Result<String, BuildError> {
+/// What an error is to an operator: a fault of the world's, of which the error log knows then, or an error of the configuration.
+fn fault(problem: Problem, at: config::Span, what: &str) -> Result<String, BuildError> {
+    let Problem { error, works } = problem;
     if error.is_fault() || matches!(error, TlsError::Library(_)) {
-        return Ok(format!("{what}: {error}"));
+        let what = format!("{what}: {error}");
+        tracing::warn!(target: "propylon_gateway", "{what}; {}", what_now(works));
+        return Ok(what);
     }
     Err(BuildError::value("this cannot be used for TLS", at)(error))
 }

@@ -12,7 +12,7 @@ use propylon_upstream::{BoxError, Handshake, Party, Secure, Socket, secured};
 use tokio::time::Instant;
 
 use super::kept::Kept;
-use super::path;
+use super::{path, report_no_good};
 
 /// What secures connections to an upstream; the same for all workers.
 pub(crate) type Security = Arc<dyn Secure>;
@@ -89,9 +89,7 @@ impl Tls {
         let read = tokio::task::spawn_blocking(move || {
             let files = identity.iter().flat_map(Identity::files).map(PathBuf::from).collect();
             let make = || plain.with_identity(identity.as_ref());
-            late.make(&names, files, Instant::now(), make, |error| {
-                tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; the one before stays");
-            })
+            late.make(&names, files, Instant::now(), make, report_no_good)
         });
         read.await?.map_err(|error| Unusable(format!("cannot load certificate: {error}")).into())
     }
@@ -103,11 +101,14 @@ fn identity(names: &str, password_file: Option<&PathBuf>) -> Option<Identity> {
     if certificate.is_empty() {
         return None;
     }
-    let identity = Identity::new(certificate, key);
-    Some(match password_file {
+    Some(with_password(Identity::new(certificate, key), password_file))
+}
+
+fn with_password(identity: Identity, file: Option<&PathBuf>) -> Identity {
+    match file {
         Some(file) => identity.password_file(file),
         None => identity,
-    })
+    }
 }
 
 fn connector(tls: &UpstreamTls) -> Result<Connector, BuildError> {
@@ -140,11 +141,7 @@ fn plain(tls: &UpstreamTls) -> Option<Identity> {
     if certificate.as_os_str().is_empty() {
         return None;
     }
-    let identity = Identity::new(certificate, key);
-    Some(match &tls.password_file {
-        Some(file) => identity.password_file(file),
-        None => identity,
-    })
+    Some(with_password(Identity::new(certificate, key), tls.password_file.as_ref()))
 }
 
 /// The files that it is made of, as far as they are known without a request.
