@@ -344,6 +344,31 @@ fn certificates_change_with_a_reload_and_stay_when_they_are_no_good() {
     assert!(get(&careful(), listen, "new.test").is_ok(), "the good one stays");
 }
 
+/// As without TLS: a client that stays connected holds no configuration, only its requests do.
+#[test]
+fn the_old_configuration_does_not_wait_for_idle_clients() {
+    let (world, listen) = (World::new(), address());
+    let gateway = Propylon::start(&world.servers(listen, address()));
+    let connector = world.careful().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _connected = runtime.block_on(async {
+        let socket = TcpStream::connect(listen).await.unwrap();
+        let mut stream = connector.connect(socket, "a.test").await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = Vec::new();
+        while !lossy(&answer).contains("a.test https on") {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "{}", lossy(&answer));
+        }
+        stream
+    });
+    gateway.rewrite(&world.servers(listen, address()));
+    gateway.signal(Signal::HUP);
+    until("the end of the old one", LIMIT, || {
+        gateway.error_log().contains("exited with code 0").then_some(())
+    });
+}
+
 #[test]
 fn what_check_says_of_certificates() {
     let world = World::new();

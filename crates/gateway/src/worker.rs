@@ -362,6 +362,7 @@ async fn serve_tls(
         () = worker.drain.cancelled() => return, // nothing was asked yet
         shaken = handshake::shake(stream, connection, &listener) => shaken,
     };
+    drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     match shaken {
         Ok((stream, connection)) => {
             let client = worker.client(connection);
