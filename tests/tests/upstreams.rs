@@ -411,23 +411,24 @@ fn interim_responses_reach_the_client_first() {
             Plan::new().read_request().write("HTTP/1.1 100 Continue\r\n\r\n").write(hints).write(hints);
         read.wait(&held).write(GOOD)
     });
-    let _gateway = one(listen, "", &format!("{{ address = \"{}\" }}", peer.addr()), "");
-    let mut client = std::net::TcpStream::connect(listen).unwrap();
-    client.set_read_timeout(Some(LIMIT)).unwrap();
-    std::io::Write::write_all(&mut client, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    let tried = "[[server.location]]\nmatch = \"/tried\"\nroot = \"@DIR@\"\ntry_files = [\"/none\", \"@app\"]\n\
+                 [[server.location]]\nmatch = \"@app\"\nproxy_pass = \"http://u\"";
+    let _gateway = one(listen, tried, &format!("{{ address = \"{}\" }}", peer.addr()), "");
     let hint = "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n";
-    let mut early = vec![0; 2 * hint.len()];
-    std::io::Read::read_exact(&mut client, &mut early).unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&early).to_lowercase(),
-        hint.repeat(2).to_lowercase(),
-        "before the final head"
-    );
-    gate.open();
-    let mut rest = String::new();
-    std::io::Read::read_to_string(&mut client, &mut rest).unwrap();
-    assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("good"), "{rest}");
+    for path in ["/", "/tried"] {
+        let mut client = std::net::TcpStream::connect(listen).unwrap();
+        client.set_read_timeout(Some(LIMIT)).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut client, request.as_bytes()).unwrap();
+        let mut early = vec![0; 2 * hint.len()];
+        std::io::Read::read_exact(&mut client, &mut early).unwrap();
+        let early = String::from_utf8_lossy(&early).to_lowercase();
+        assert_eq!(early, hint.repeat(2).to_lowercase(), "{path}: before the final head");
+        gate.open();
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut client, &mut rest).unwrap();
+        assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("good"), "{path}: {rest}");
+    }
 
     let mut old = std::net::TcpStream::connect(listen).unwrap();
     std::io::Write::write_all(&mut old, b"GET / HTTP/1.0\r\n\r\n").unwrap();

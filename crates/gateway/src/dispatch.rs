@@ -336,7 +336,7 @@ fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
 fn client_head(visit: &Visit) -> request::Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
     if let Some(head) = visit.exchange.head() {
-        parts.method = if visit.get { Method::GET } else { head.method.clone() };
+        parts.method = head.method.clone();
         parts.version = head.version;
         parts.headers = head.headers.map().clone();
         if let Some(target) = Target::new(&head.method, head.target.clone()) {
@@ -355,7 +355,11 @@ fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>>
         visit.get = true;
         propylon_vars::set_get(&visit.exchange);
     }
-    let mut parts = client_head(visit);
+    // A round that ended before its request was made has left the head as it is, with what the engine put beside it.
+    let mut parts = visit.parts.take().unwrap_or_else(|| client_head(visit));
+    if visit.get {
+        parts.method = Method::GET;
+    }
     if !reroute.unread {
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.remove(TRANSFER_ENCODING);
