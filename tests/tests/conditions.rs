@@ -2,7 +2,9 @@
 //! the gateway.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use propylon_tests::{Pair, raw_request};
 
@@ -57,6 +59,7 @@ impl World {
         for name in ["server/seen", "location/files"] {
             fs::create_dir_all(files.path().join(name)).unwrap();
             fs::write(files.path().join(name).join("here"), "").unwrap();
+            fs::write(files.path().join(name).join(OsStr::from_bytes(b"\xff.txt")), "").unwrap();
         }
         let pair = Pair::start(CONF, &[("FILES", &files.path().to_string_lossy())]);
         Self { pair, _files: files }
@@ -138,6 +141,8 @@ fn files_and_addresses() {
     let world = World::new();
     assert!(world.ask("/files/there", "").starts_with("no /"));
     assert!(world.ask("/files/here", "").ends_with("/location -"));
+    assert!(world.ask("/files/%FF.txt", "").starts_with("yes "), "a name that is no UTF-8");
+    assert_eq!(world.ask("/seen/%FF.txt", ""), "f");
     assert_eq!(world.ask("/seen/there", ""), "-");
     assert_eq!(world.ask("/seen/here", ""), "f");
     assert_eq!(world.ask("/seen/here", "X-Client: 192.0.2.1\r\n"), "fc");

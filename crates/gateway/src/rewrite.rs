@@ -1,8 +1,9 @@
 //! nginx's rewrite phases: the steps of a server or a location, taken for a request.
 
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -257,5 +258,5 @@ impl Run<'_> {
 
 /// As nginx, which also waits for the disk here: such conditions are about files at hand.
 fn stat(path: &[u8]) -> Option<std::fs::Metadata> {
-    std::fs::metadata(FilePath::new(std::str::from_utf8(path).ok()?)).ok()
+    std::fs::metadata(OsStr::from_bytes(path)).ok()
 }
