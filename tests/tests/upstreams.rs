@@ -441,7 +441,7 @@ fn interim_responses_reach_the_client_first() {
 fn peers_that_say_they_are_unwell_get_no_requests() {
     let (listen, well) = (address(), Arc::new(AtomicBool::new(true)));
     let answer = |well: &AtomicBool, name: &str, request: &[u8]| {
-        let asked = request.starts_with(b"GET /health HTTP/1.1\r\n");
+        let asked = request.starts_with(b"GET /health HTTP/1.0\r\n"); // as the location speaks
         let text = if asked && !well.load(SeqCst) { "maintenance" } else { name };
         format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len())
     };
@@ -455,7 +455,8 @@ fn peers_that_say_they_are_unwell_get_no_requests() {
         "[runtime]\nworkers = 1\n[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n\
          [upstream.u]\nserver = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]\n\
          [upstream.u.health_check]\ninterval = \"20ms\"\nuri = \"/health\"\nfails = 2\nmatch = {{ body = \"!maintenance\" }}\n\
-         [[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://u\"\n",
+         [[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://u\"\n\
+         upstream.http_version = \"1.0\"\n",
         moody.addr(),
         steady.addr()
     ));

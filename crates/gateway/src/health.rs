@@ -10,16 +10,16 @@ use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
-use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme, UpstreamVersion};
+use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme};
 use propylon_stack::Body;
 use propylon_upstream::{
-    Client, Greeting, HttpVersion, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport,
-    proxy_protocol,
+    Client, Greeting, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport, proxy_protocol,
 };
 use regex::bytes::Regex;
 use tower_service::Service;
 
 use crate::runtime::Runtime;
+use crate::upstreams;
 
 /// How much of a body is looked at.
 const MOST: usize = 256 * 1024;
@@ -107,11 +107,11 @@ impl Probe {
         let greeting = user.and_then(|(_, settings)| settings.upstream.proxy_protocol).map(|version| {
             Greeting(if version == 1 { proxy_protocol::v1(None) } else { proxy_protocol::v2(None) })
         });
-        let transport =
-            Transport::new().connect_timeout(check.timeout).secure(secure).special(greeting.is_some());
-        let http2 =
-            user.is_some_and(|(_, settings)| settings.upstream.http_version == UpstreamVersion::Http2);
-        let transport = if http2 { transport.http_version(HttpVersion::Http2) } else { transport };
+        let transport = match user {
+            Some((_, settings)) => upstreams::transport(settings, secure, config.runtime.http1),
+            None => Transport::new(),
+        };
+        let transport = transport.connect_timeout(check.timeout);
         let body = check.body.as_ref().and_then(|body| Some((Regex::new(&body.pattern).ok()?, body.found)));
         Self(Arc::new(Question {
             client: Client::new(Pool::new(Keepalive::off()), transport),

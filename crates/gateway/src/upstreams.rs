@@ -299,6 +299,26 @@ fn server(peer: Peer) -> propylon_balance::Server<Peer> {
     propylon_balance::Server::new(Arc::clone(peer.name()), peer)
 }
 
+/// How a place with these settings speaks to its peers.
+pub(crate) fn transport(settings: &Settings, secure: Option<Security>, http1: Http1) -> Transport {
+    Transport::new()
+        .secure(secure)
+        .special(settings.upstream.bind.is_some() || settings.upstream.proxy_protocol.is_some())
+        .connect_timeout(settings.timeout.connect)
+        .engine(match http1 {
+            Http1::H1 => Engine::H1,
+            Http1::Hyper => Engine::Hyper,
+        })
+        .socket_keepalive(settings.upstream.socket_keepalive)
+        .max_head(settings.buffer.header_size)
+        .read_buffer(read_bytes(&settings.buffer))
+        .http_version(match settings.upstream.http_version {
+            UpstreamVersion::Http10 => HttpVersion::Http10,
+            UpstreamVersion::Http11 => HttpVersion::Http11,
+            UpstreamVersion::Http2 => HttpVersion::Http2,
+        })
+}
+
 fn leaf(
     upstream: &Upstream,
     balancer: Balancer<Peer>,
@@ -307,23 +327,7 @@ fn leaf(
     http1: Http1,
 ) -> Leaf {
     let timeout = &settings.timeout;
-    let transport = Transport::new()
-        .secure(secure)
-        .special(settings.upstream.bind.is_some() || settings.upstream.proxy_protocol.is_some())
-        .connect_timeout(timeout.connect)
-        .engine(match http1 {
-            Http1::H1 => Engine::H1,
-            Http1::Hyper => Engine::Hyper,
-        })
-        .socket_keepalive(settings.upstream.socket_keepalive)
-        .max_head(settings.buffer.header_size)
-        .read_buffer(read_bytes(&settings.buffer))
-        .without(unwanted(settings))
-        .http_version(match settings.upstream.http_version {
-            UpstreamVersion::Http10 => HttpVersion::Http10,
-            UpstreamVersion::Http11 => HttpVersion::Http11,
-            UpstreamVersion::Http2 => HttpVersion::Http2,
-        });
+    let transport = transport(settings, secure, http1).without(unwanted(settings));
     let client = Client::new(upstream.pool.clone(), transport)
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);
