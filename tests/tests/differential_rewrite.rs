@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use propylon_tests::{Nginx, Origin, Propylon, addresses, check, lossy, printable, raw_request};
 
 const NGINX: &str = r#"
-http { access_log off; proxy_http_version 1.1; server { listen LISTEN; server_name site.test;
+http { access_log off; proxy_http_version 1.1; server { listen LISTEN; server_name site.test; root DIR;
     set $where server;
     rewrite ^/outer/(.*)$ /last/$1;
     rewrite ^/pinned/(.*)$ /prefix/$1 break;
@@ -61,6 +61,8 @@ http { access_log off; proxy_http_version 1.1; server { listen LISTEN; server_na
         if ($arg_r) { return 202 "in if"; }
         proxy_pass http://ORIGIN/inner/;
     }
+    location /files/ { root DIR/dir; if ($arg_a) { add_header X-Which a; } }
+    location /moved/files/ { root DIR/dir; if ($arg_a) { add_header X-Which a; } rewrite ^/moved(.*)$ $1 last; }
     location ~ ^/regex/(?<word>\w+) { if ($word = one) { return 200 "one"; } return 200 "1=$1"; }
 } }
 "#;
@@ -69,6 +71,7 @@ const TOML: &str = r#"
 [[server]]
 listen = ["LISTEN"]
 name = ["site.test"]
+root = "@DIR@"
 set = { where = "server" }
 rewrite = [
     ["^/outer/(.*)$", "/last/$1"],
@@ -123,6 +126,8 @@ location = [
         { if = "$arg_b", use = "@b" },
         { if = "$arg_r", then = [{ return = [202, "in if"] }] },
     ] },
+    { match = "/files/", root = "@DIR@/dir", rewrite = [{ if = "$arg_a", use = "@a" }] },
+    { match = "/moved/files/", root = "@DIR@/dir", rewrite = [{ if = "$arg_a", use = "@a" }, ["^/moved(.*)$", "$1", "last"]] },
     { match = "@a", headers.add = { X-Which = "a" } },
     { match = "@b", headers.add = { X-Which = "own" }, proxy_pass = "http://ORIGIN" },
     { match = '~ ^/regex/(?<word>\w+)', rewrite = [{ if = "$word = one", then = [{ return = [200, "one"] }] }], return = [200, "1=$1"] },
@@ -153,7 +158,10 @@ impl Pair {
         let [nginx, propylon] = addresses();
         let files = tempfile::tempdir().unwrap();
         std::fs::write(files.path().join("file"), "").unwrap();
-        std::fs::create_dir(files.path().join("dir")).unwrap();
+        for (directory, text) in [("files", "of the server"), ("dir/files", "of the location")] {
+            std::fs::create_dir_all(files.path().join(directory)).unwrap();
+            std::fs::write(files.path().join(directory).join("file"), text).unwrap();
+        }
         let fill = |text: &str, listen: SocketAddr| {
             let text = text.replace("@DIR@", "DIR").replace("DIR", &files.path().to_string_lossy());
             text.replace("ORIGIN", &origin.address().to_string()).replace("LISTEN", &listen.to_string())
@@ -269,6 +277,15 @@ fn a_condition_chooses_settings_and_action_as_nginx() {
     let pair = Pair::start();
     for args in ["", "?a=1", "?b=1", "?a=1&b=1", "?r=1", "?a=1&r=1", "?a=0"] {
         pair.same(&format!("/use/x{args}"), "");
+    }
+    pair.done();
+}
+
+#[test]
+fn a_condition_leaves_files_where_they_are_as_nginx() {
+    let pair = Pair::start();
+    for target in ["/files/file", "/files/file?a=1", "/moved/files/file", "/moved/files/file?a=1"] {
+        assert_eq!(pair.same(target, "").text, ["of the location"], "{target}");
     }
     pair.done();
 }

@@ -138,8 +138,8 @@ const USE: Key = Key {
     kind: Kind::Text { hint: "the name of a location, \"@name\"" },
     need: Need::Optional,
     nginx: "",
-    doc: "In a location: the named location whose settings, and action if it has one, serve the request then. The last one that \
-          holds counts.",
+    doc: "In a location: the named location whose settings, and action if it has one, serve the request then; without one, \
+          files stay those of the location itself. The last one that holds counts.",
 };
 const VARIABLE: Key = Key {
     name: "set",

@@ -283,13 +283,13 @@ impl Build<'_, '_> {
         let mut named = self.server.locations.iter();
         let named = named.find(|named| named.matcher.value.to_string() == *name.value);
         let named = named.ok_or(BuildError::unusable(name.span))?;
-        let files = &named.settings.files;
-        let action = match &named.action {
-            config::Action::NotFound => location.action.clone(),
+        let own = match &named.action {
+            config::Action::NotFound => false,
             // The root is the server's: to send files is nothing that it was told to do.
-            config::Action::Files if files.root == self.server.settings.files.root => location.action.clone(),
-            action => action.clone(),
+            config::Action::Files => named.settings.files.root != self.server.settings.files.root,
+            _ => true,
         };
+        let action = if own { &named.action } else { &location.action }.clone();
         let matcher = LocationMatch::parse(&location.matcher.value.to_string())
             .map_err(BuildError::value("this is no location", location.matcher.span))?;
         let used = config::Location {
@@ -303,6 +303,10 @@ impl Build<'_, '_> {
             span: named.span,
         };
         let mut built = route::location(&used, &matcher, self.site, self.upstreams)?;
+        if !own {
+            // The files are those of the location: the named one has none of its own.
+            built.document = route::document(&location.settings, &matcher);
+        }
         built.referers = route::referer_check(&used.settings, self.server)?;
         Ok(Arc::new(built))
     }

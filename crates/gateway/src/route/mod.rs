@@ -35,6 +35,7 @@ use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
 use propylon_files::Types;
 use propylon_stack::{Body, BoxError, Route};
+use propylon_vars::Document;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -94,12 +95,16 @@ pub(crate) fn location(
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
     built.internal = location.internal;
-    let prefix = matcher.takes_uri_part().then(|| matcher.prefix_len());
-    built.document = files::document(settings, prefix);
+    built.document = document(settings, matcher);
     if !matches!(location.action, Action::Return(_)) {
         built.phases = phases(location.try_files.as_ref(), settings, site, upstreams);
     }
     Ok(built)
+}
+
+/// Where the files of a location with this match are.
+pub(crate) fn document(settings: &Settings, matcher: &LocationMatch) -> Option<Arc<Document>> {
+    files::document(settings, matcher.takes_uri_part().then(|| matcher.prefix_len()))
 }
 
 /// What answers where no location matches: the server's files, if it has any.
