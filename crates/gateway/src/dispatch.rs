@@ -64,20 +64,10 @@ impl Served {
     pub(crate) fn by(location: Arc<Location>) -> Self {
         Self { location, closes: false, limits: None }
     }
-
-    fn enter(&mut self, location: Arc<Location>, exchange: &Exchange) -> &Location {
-        location.enter(exchange);
-        self.location = location;
-        &self.location
-    }
 }
 
-/// What a round of the loop found.
-enum Round {
-    Location(Arc<Location>),
-    /// An answer of dispatch's own, in the name of a location.
-    Found(Arc<Location>, Found),
-}
+/// The location that a round is in, and the answer, if dispatch has one of its own: in the name of the location.
+type Round = (Arc<Location>, Option<Found>);
 
 impl Visit {
     pub(crate) fn new(
@@ -126,16 +116,12 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
         if !visit.path.decoded().is_empty() {
             propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
         }
-        let round = match (answer.take(), visit.refused.take()) {
-            (Some((location, found)), _) => Round::Found(location, found),
-            (None, Some(status)) => Round::Found(visit.server.fallback.clone(), Found::page(status)),
+        let (location, found) = match (answer.take(), visit.refused.take()) {
+            (Some((location, found)), _) => (location, Some(found)), // it is in there already
+            (None, Some(status)) => (enter(visit, visit.server.fallback.clone()), Some(Found::page(status))),
             (None, None) => choose(visit, named.as_deref()),
         };
-        let (location, found) = match round {
-            Round::Location(location) => (location, None),
-            Round::Found(location, found) => (location, Some(found)),
-        };
-        served.enter(location.clone(), &visit.exchange);
+        served.location = location.clone();
         let step = match (&location.phases, found) {
             (_, Some(found)) => Step::Answer(found),
             (None, None) => Step::Go,
@@ -199,38 +185,40 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
     }
 }
 
-/// nginx's phases: the server's steps, the search for a location, and the location's steps, which may begin it anew.
+/// nginx's phases: the server's steps, the search for a location, and the location's steps, which may begin it anew. The
+/// request has entered the location that is returned.
 fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
     // Those of the server come before any location, also for an internal redirect.
     let server = visit.server.clone();
     if named.is_none() {
         if let Some(steps) = &server.steps {
             // What they ask for is the server's: its files, its client's address.
-            server.fallback.enter(&visit.exchange);
+            let fallback = enter(visit, server.fallback.clone());
             if let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path) {
-                return answered(visit, server.fallback.clone(), answer);
+                return answered(visit, fallback, answer);
             }
-            server.fallback.leave(&visit.exchange);
         }
         if let Some(respond) = &server.respond {
-            return Round::Location(respond.clone());
+            return (enter(visit, respond.clone()), None);
         }
     }
     loop {
-        let round = match named.take() {
+        let (location, found) = match named.take() {
             Some(name) => find_named(visit, name),
             None => find(visit),
         };
-        let Round::Location(location) = round else { return round };
-        let Some(steps) = &location.steps else { return Round::Location(location) };
-        location.enter(&visit.exchange);
-        match steps.run(&visit.exchange, &mut visit.path) {
-            Outcome::Serve(used) => return Round::Location(used.unwrap_or(location)),
-            Outcome::Answer(used, answer) => return answered(visit, used.unwrap_or(location), answer),
-            Outcome::Search if visit.changes < MAX_REROUTES => {
-                visit.changes += 1;
-                location.leave(&visit.exchange);
+        let location = enter(visit, location);
+        let Some(steps) = location.steps.as_ref().filter(|_| found.is_none()) else {
+            return (location, found);
+        };
+        let outcome = steps.run(&visit.exchange, &mut visit.path);
+        let used = |used: Option<Arc<Location>>| used.map(|used| enter(visit, used));
+        match outcome {
+            Outcome::Serve(instead) => return (used(instead).unwrap_or(location), None),
+            Outcome::Answer(instead, answer) => {
+                return answered(visit, used(instead).unwrap_or(location), answer);
             }
+            Outcome::Search if visit.changes < MAX_REROUTES => visit.changes += 1,
             Outcome::Search => {
                 tracing::error!(
                     target: "propylon_gateway",
@@ -240,10 +228,15 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
                     String::from_utf8_lossy(visit.path.decoded())
                 );
                 let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
-                return Round::Found(server.fallback.clone(), found);
+                return (enter(visit, server.fallback.clone()), Some(found));
             }
         }
     }
+}
+
+fn enter(visit: &Visit, location: Arc<Location>) -> Arc<Location> {
+    location.enter(&visit.exchange);
+    location
 }
 
 /// An answer of steps, in the name of a location.
@@ -255,38 +248,38 @@ fn answered(visit: &Visit, location: Arc<Location>, answer: Answer) -> Round {
         }
         Answer::Redirect(status, url) => Found::redirect(status, url),
     };
-    Round::Found(location, found)
+    (location, Some(found))
 }
 
 fn find(visit: &Visit) -> Round {
     let server = &visit.server;
     match server.locations.find(visit.path.decoded()) {
-        None => Round::Location(server.fallback.clone()),
+        None => (server.fallback.clone(), None),
         Some(routing::Found::Location { index, captures }) => {
             let location = server.location(index);
             if location.internal && !visit.path.is_internal() {
-                return Round::Found(location, Found::page(StatusCode::NOT_FOUND));
+                return (location, Some(Found::page(StatusCode::NOT_FOUND)));
             }
             if let Some(captures) = captures {
                 propylon_vars::set_captures(&visit.exchange, crate::router::captures(&captures));
             }
-            Round::Location(location)
+            (location, None)
         }
         Some(routing::Found::Redirect { location, index }) => {
             let to = routing::redirect_to(&location, visit.path.args());
             let location = server.location(index);
             if location.internal && !visit.path.is_internal() {
-                return Round::Found(location, Found::page(StatusCode::NOT_FOUND));
+                return (location, Some(Found::page(StatusCode::NOT_FOUND)));
             }
             let found = moved(&location, visit, &to);
-            Round::Found(location, found)
+            (location, Some(found))
         }
     }
 }
 
 fn find_named(visit: &Visit, name: &str) -> Round {
     match visit.server.locations.named(name) {
-        Some(index) => Round::Location(visit.server.location(index)),
+        Some(index) => (visit.server.location(index), None),
         None => {
             tracing::error!(
                 target: "propylon_gateway",
@@ -294,8 +287,7 @@ fn find_named(visit: &Visit, name: &str) -> Round {
                 server = &*visit.server.name,
                 "could not find named location \"{name}\""
             );
-            let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
-            Round::Found(visit.server.fallback.clone(), found)
+            (visit.server.fallback.clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     }
 }

@@ -313,25 +313,10 @@ impl Build<'_, '_> {
 }
 
 impl Location {
-    /// The request goes on from these steps to wherever it is searched for.
-    pub(crate) fn leave(&self, exchange: &Exchange) {
-        if self.document.is_some() {
-            propylon_vars::set_document(exchange, None);
-        }
-        if self.referers.is_some() {
-            propylon_vars::set_referer_check(exchange, None);
-        }
-    }
-
     /// The request is this location's from here on.
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);
-        if self.document.is_some() || exchange.reroutes() > 0 {
-            propylon_vars::set_document(exchange, self.document.clone());
-        }
-        if self.referers.is_some() || exchange.reroutes() > 0 {
-            propylon_vars::set_referer_check(exchange, self.referers.clone());
-        }
+        propylon_vars::set_place(exchange, self.document.as_ref(), self.referers.as_ref());
         if let Some(real_ip) = &self.real_ip
             && let Some(address) = real_ip.address(exchange)
         {

@@ -110,6 +110,6 @@ pub use names::{Description, describe};
 pub use propylon_exchange::Keep;
 pub use state::{
     Captures, RefererCheck, args, document, group, limit_rate, set_captures, set_connections_limited,
-    set_document, set_get, set_limit_rate, set_named, set_referer_check, set_requests_limited, set_uri, uri,
+    set_document, set_get, set_limit_rate, set_named, set_place, set_requests_limited, set_uri, uri,
 };
 pub use template::{Context, Template};

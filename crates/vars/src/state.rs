@@ -1,6 +1,7 @@
 //! What variables remember of one exchange, in the slot that it has for them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -131,9 +132,21 @@ pub fn set_connections_limited(exchange: &Exchange, limited: Limited) {
     write(exchange, |facts| facts.connections_limited = Some(limited));
 }
 
-/// Who judges the request's `Referer` from here on (`$invalid_referer`); `None`: any is valid.
-pub fn set_referer_check(exchange: &Exchange, check: Option<Arc<RefererCheck>>) {
-    write(exchange, |facts| facts.referers = check);
+/// Where the request's files are from here on, as [`set_document`] has it, and who judges its `Referer` (`$invalid_referer`);
+/// `None`: nowhere, and any is valid. That costs next to nothing for a request that never had either.
+pub fn set_place(
+    exchange: &Exchange,
+    document: Option<&Arc<Document>>,
+    referers: Option<&Arc<RefererCheck>>,
+) {
+    let Some(state) = exchange.slot::<State>() else { return };
+    if document.is_none() && referers.is_none() && !state.placed.load(Relaxed) {
+        return;
+    }
+    state.placed.store(true, Relaxed);
+    let mut facts = state.facts.lock();
+    facts.document = document.cloned();
+    facts.referers = referers.cloned();
 }
 
 /// Sets one named value.
@@ -144,7 +157,11 @@ pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
 
 /// The slot's type. The lock is held for a look or a write, never while a variable is evaluated.
 #[derive(Default)]
-struct State(Mutex<Facts>);
+struct State {
+    facts: Mutex<Facts>,
+    /// Whether [`set_place`] has ever set anything.
+    placed: AtomicBool,
+}
 
 #[derive(Default)]
 pub(crate) struct Facts {
@@ -213,12 +230,12 @@ impl Facts {
 
 /// Looks at the state. `look` must not evaluate a variable.
 pub(crate) fn read<T>(exchange: &Exchange, look: impl FnOnce(&Facts) -> Option<T>) -> Option<T> {
-    exchange.slot::<State>().and_then(|state| look(&state.0.lock()))
+    exchange.slot::<State>().and_then(|state| look(&state.facts.lock()))
 }
 
 /// Changes the state. `change` must not evaluate a variable.
 pub(crate) fn write<T>(exchange: &Exchange, change: impl FnOnce(&mut Facts) -> T) -> Option<T> {
-    exchange.slot::<State>().map(|state| change(&mut state.0.lock()))
+    exchange.slot::<State>().map(|state| change(&mut state.facts.lock()))
 }
 
 fn lower(name: &str) -> Box<str> {
