@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use aws_lc_rs::digest;
+use pkcs8::LineEnding;
 use rustls_pki_types::CertificateDer;
 use x509_parser::der_parser::asn1_rs::{Any, Tag};
 use x509_parser::prelude::{ASN1Time, AttributeTypeAndValue, FromDer, X509Certificate, X509Name};
@@ -43,7 +44,7 @@ impl ClientCertificate {
         let validity = parsed.validity();
         Some(Self {
             verified,
-            pem: pem(der),
+            pem: pkcs8::der::pem::encode_string("CERTIFICATE", LineEnding::LF, der).ok()?,
             subject: rfc2253(parsed.subject()),
             issuer: rfc2253(parsed.issuer()),
             subject_legacy: oneline(parsed.subject()),
@@ -71,37 +72,6 @@ fn serial(raw: &[u8]) -> String {
         all => all,
     };
     hex(significant).to_ascii_uppercase()
-}
-
-fn pem(der: &[u8]) -> String {
-    const LINE: usize = 64;
-    let text = base64(der);
-    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
-    for (at, letter) in text.chars().enumerate() {
-        out.push(letter);
-        if at % LINE == LINE - 1 {
-            out.push('\n');
-        }
-    }
-    if !out.ends_with('\n') {
-        out.push('\n');
-    }
-    out.push_str("-----END CERTIFICATE-----\n");
-    out
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let letter = LETTERS.get((bits >> (18 - 6 * at) & 63) as usize).copied().unwrap_or_default();
-            out.push(if at <= three.len() { char::from(letter) } else { '=' });
-        }
-    }
-    out
 }
 
 /// OpenSSL's `ASN1_TIME_print`.
@@ -230,14 +200,6 @@ fn oneline(name: &X509Name<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_of_every_length() {
-        for (bytes, text) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
-        {
-            assert_eq!(base64(bytes.as_bytes()), text);
-        }
-    }
 
     #[test]
     fn what_is_escaped() {

@@ -11,7 +11,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::BuildError;
-use crate::pem::{certificates, content, problem};
+use crate::pem::{certificates, content, is_data, problem, shown};
 
 /// A certificate with its chain, and its key: files with PEM in them, or the PEM itself after `data:` (nginx does the same).
 ///
@@ -56,7 +56,7 @@ impl Identity {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let optional = [&self.password_file, &self.staple].into_iter().flatten();
         let all = [&self.certificate, &self.key].into_iter().chain(optional);
-        all.map(|file| &**file).filter(|file| !file.as_os_str().as_encoded_bytes().starts_with(b"data:"))
+        all.map(|file| &**file).filter(|file| !is_data(file))
     }
 
     /// Reads the files.
@@ -129,11 +129,6 @@ fn section<'a>(pem: &'a [u8], label: &str) -> Option<&'a str> {
     let start = text.find(&begin)?;
     let length = text.get(start..)?.find(&end)? + end.len();
     text.get(start..start + length)
-}
-
-/// A path that may be shown: what is no path is not, for it may be a key.
-fn shown(path: &Path) -> PathBuf {
-    if path.as_os_str().as_encoded_bytes().starts_with(b"data:") { "data:".into() } else { path.into() }
 }
 
 /// An OCSP response (RFC 6960), which must at least say that it is one.

@@ -1,6 +1,6 @@
 //! Certificates and revocation lists from files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject;
@@ -11,10 +11,19 @@ use crate::error::BuildError;
 
 const DATA: &[u8] = b"data:";
 
-/// What is wrong with a file. What stands in the place of a file is not shown: it may be a key.
+/// Whether what stands in the place of a file is what the file would hold.
+pub(crate) fn is_data(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(DATA)
+}
+
+/// A path that may be shown: what is no path is not, for it may be a key.
+pub(crate) fn shown(path: &Path) -> PathBuf {
+    if is_data(path) { "data:".into() } else { path.into() }
+}
+
+/// What is wrong with a file.
 pub(crate) fn problem(path: &Path, problem: &dyn std::fmt::Display) -> BuildError {
-    let path = if path.as_os_str().as_encoded_bytes().starts_with(DATA) { Path::new("data:") } else { path };
-    BuildError::File { path: path.into(), problem: format!("{problem}") }
+    BuildError::File { path: shown(path), problem: format!("{problem}") }
 }
 
 /// What a file holds, or what stands after `data:` in its place.
