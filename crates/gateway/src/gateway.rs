@@ -106,9 +106,11 @@ impl Gateway {
         drop(tested);
         self.listeners.close_others(&config.listeners);
         self.runtime.names.forget(|known| has(&config, known));
+        self.runtime.names.forget_resolvers(|known| asks(&config, known));
         self.runtime.names.follow();
         check_health(&self.runtime, &config);
         self.runtime.tls.forget(&config);
+        self.runtime.zones.forget(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
         self.config = config;
         Ok(retired)
@@ -275,6 +277,13 @@ fn has(config: &Config, wanted: &Definition) -> bool {
             _ => false,
         }),
     }
+}
+
+/// Whether a configuration asks this resolver for names.
+fn asks(config: &Config, resolver: &propylon_config::Resolver) -> bool {
+    let upstreams = config.upstreams.values().filter_map(|upstream| upstream.resolver.as_ref());
+    let locations = config.locations().filter_map(|location| location.settings.resolver.as_ref());
+    upstreams.chain(locations).any(|known| known == resolver) || config.resolver == *resolver
 }
 
 fn leads_to(pass: &propylon_config::ProxyPass, wanted: &propylon_config::Address) -> bool {

@@ -236,6 +236,11 @@ impl Names {
         };
         self.sessions.lock().retain(|name, _| learns(name));
     }
+
+    /// Forgets resolvers that no configuration asks for any more.
+    pub(crate) fn forget_resolvers(&self, keep: impl Fn(&config::Resolver) -> bool) {
+        self.resolvers.lock().retain(|(resolver, _)| keep(resolver));
+    }
 }
 
 impl Entry {

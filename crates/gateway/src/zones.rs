@@ -1,17 +1,16 @@
 //! The zones of limits: shared by the workers, kept over reloads for as long as they mean the same.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use propylon_config::LimitZone;
+use propylon_config::{Config, LimitZone};
 use propylon_limit::{ConnectionZone, RequestRate, RequestZone};
 
-/// Zones by name, and as which they were made.
-type Known<T> = Mutex<HashMap<Box<str>, (Arc<LimitZone>, T)>>;
+/// Zones, and as which they were made.
+type Known<T> = Mutex<Vec<(Arc<LimitZone>, T)>>;
 
-/// All zones by name.
+/// All zones.
 #[derive(Default)]
 pub(crate) struct Zones {
     requests: Known<RequestZone>,
@@ -33,22 +32,68 @@ impl Zones {
     pub(crate) fn connections(&self, zone: &Arc<LimitZone>) -> ConnectionZone {
         find(&self.connections, zone, || ConnectionZone::new(bytes(zone)))
     }
+
+    /// Forgets what is not of this configuration.
+    pub(crate) fn forget(&self, config: &Config) {
+        retain(&self.requests, config, true);
+        retain(&self.connections, config, false);
+    }
 }
 
 fn bytes(zone: &LimitZone) -> usize {
     usize::try_from(zone.size).unwrap_or(usize::MAX)
 }
 
-/// What is known of a zone is of use as long as it counts the same.
+/// What is known of a zone is of use as long as it counts the same. One that counts otherwise does not take its place before
+/// [`Zones::forget`]: the configuration that asks for it may yet be refused.
 fn find<T: Clone>(zones: &Known<T>, wanted: &Arc<LimitZone>, make: impl FnOnce() -> T) -> T {
     let mut zones = zones.lock();
-    if let Some((known, zone)) = zones.get(&wanted.name)
-        && known.key.source() == wanted.key.source()
-        && known.size == wanted.size
-    {
+    if let Some((_, zone)) = zones.iter().find(|(known, _)| counts_as(known, wanted)) {
         return zone.clone();
     }
     let zone = make();
-    zones.insert(wanted.name.clone(), (wanted.clone(), zone.clone()));
+    zones.push((wanted.clone(), zone.clone()));
     zone
+}
+
+fn retain<T>(zones: &Known<T>, config: &Config, by_rate: bool) {
+    let used = |known: &LimitZone| {
+        let now = config.limit_zones.get(&known.name);
+        now.is_some_and(|now| counts_as(known, now) && now.rate.is_some() == by_rate)
+    };
+    zones.lock().retain(|(known, _)| used(known));
+}
+
+fn counts_as(one: &LimitZone, other: &LimitZone) -> bool {
+    one.name == other.name && one.key.source() == other.key.source() && one.size == other.size
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(size: &str, rate: &str) -> Config {
+        let text = format!(
+            "[limit_zone.one]\nkey = \"$arg_a\"\nsize = \"{size}\"\n{rate}\n[[server]]\nreturn = [204]\n"
+        );
+        propylon_config::parse(&text, "test.toml").unwrap().config
+    }
+
+    #[test]
+    fn a_zone_stays_for_as_long_as_it_is_in_use() {
+        let (zones, rate) = (Zones::default(), "rate = \"1r/s\"");
+        let (used, refused, other) = (config("1m", rate), config("2m", rate), config("1m", ""));
+        let sizes = || zones.requests.lock().iter().map(|(zone, _)| zone.size >> 20).collect::<Vec<_>>();
+        assert!(zones.requests(&used.limit_zones["one"]).is_some());
+        assert!(zones.requests(&refused.limit_zones["one"]).is_some());
+        assert!(zones.requests(&used.limit_zones["one"]).is_some());
+        assert_eq!(sizes(), [1, 2], "what was not put to use has taken no place");
+        zones.forget(&used);
+        assert_eq!(sizes(), [1]);
+        let _ = zones.connections(&other.limit_zones["one"]);
+        zones.forget(&other);
+        assert_eq!((sizes().len(), zones.connections.lock().len()), (0, 1), "it counts other things now");
+        zones.forget(&used);
+        assert!(zones.connections.lock().is_empty());
+    }
 }
