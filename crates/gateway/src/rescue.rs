@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -159,12 +160,17 @@ fn write(exchange: &Exchange, harmless: bool, text: &str) {
 
 /// Where the request went last, as nginx prints it; none: nowhere yet.
 fn upstream(exchange: &Exchange) -> Option<String> {
-    let peer = exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone()))?;
+    let peer = last_peer(exchange)?;
     let secure = exchange.proxy().is_some_and(|proxy| proxy.secure);
     let target = exchange.proxy_target().unwrap_or_default();
     let (scheme, colon) =
         (if secure { "https" } else { "http" }, if peer.starts_with("unix:") { ":" } else { "" });
     Some(format!("{scheme}://{peer}{colon}{}", String::from_utf8_lossy(&target)))
+}
+
+/// The peer that was tried last.
+fn last_peer(exchange: &Exchange) -> Option<Arc<str>> {
+    exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone()))
 }
 
 /// What went wrong, in the words that operators of nginx look for.
@@ -267,10 +273,7 @@ where
         }
         let mut response = page::error(status(&*error), this.face);
         if let Some(name) = &this.face.proxy_status {
-            let peer = this
-                .exchange
-                .as_ref()
-                .and_then(|exchange| exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone())));
+            let peer = this.exchange.as_ref().and_then(last_peer);
             let field = proxy_status::field(name, &*error, peer.as_deref(), &describe(&*error));
             response.headers_mut().extend(field.map(|field| (PROXY_STATUS, field)));
         }
