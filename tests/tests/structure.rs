@@ -51,7 +51,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("admin", &["gateway"]),
     ("propylon", &["config", "nginx-conf", "gateway", "admin"]),
     ("testkit", &[]),
-    ("tests", &["tls"]),
+    ("tests", &["*"]),
 ];
 
 /// Above the layers and leaves: these may know of configuration. For all others it does not exist.
