@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{Request, request};
@@ -16,7 +16,7 @@ use super::error::BoxError;
 use super::request::Unsent;
 use super::sending::Sending;
 use crate::Limits;
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, Readable};
 use crate::proto::ResponseParser;
 
 /// How connections to peers behave. Share one by `Arc`.
@@ -63,11 +63,7 @@ pub(super) struct Wire<I> {
     /// Whether the peer no longer takes what is sent.
     pub(super) deaf: bool,
     /// Tells without a buffer whether there is anything to read.
-    pub(super) readable: Option<fn(&I, &mut Context<'_>) -> Poll<()>>,
-    /// Whether the last look found nothing, so that the task was woken because there is something, as a rule.
-    pub(super) waits: bool,
-    /// Whether it was looked at since the last request.
-    pub(super) looked_at: bool,
+    pub(super) readable: Option<Readable<I>>,
 }
 
 impl<I> Wire<I> {
@@ -78,18 +74,9 @@ impl<I> Wire<I> {
 }
 
 impl<I: AsyncRead + Unpin> Wire<I> {
-    /// Reads once, as [`Input::poll_fill`]. Where nothing is expected, no buffer is got before there is something.
+    /// Reads once: see [`Input::poll_fill`].
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let expected = std::mem::replace(&mut self.waits, true);
-        if let Some(readable) = self.readable
-            && !expected
-            && !self.input.has_ended()
-        {
-            ready!(readable(&self.io, cx));
-        }
-        let filled = self.input.poll_fill(&mut self.io, cx);
-        self.waits = filled.is_pending();
-        filled
+        self.input.poll_fill(&mut self.io, self.readable, cx)
     }
 }
 
@@ -112,8 +99,6 @@ impl<I> Connection<I> {
                 requests: 0,
                 deaf: false,
                 readable: None,
-                waits: false,
-                looked_at: false,
             }),
         }
     }
@@ -163,9 +148,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     /// knows. No system call unless there is news.
     #[must_use]
     pub fn is_reusable(&mut self) -> bool {
-        let reusable = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
-        self.wire.looked_at = reusable;
-        reusable
+        self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// Ready when the connection is of no more use: the peer has closed it, or said something unasked.
@@ -174,9 +157,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         if wire.deaf || !wire.input.is_empty() {
             return Poll::Ready(());
         }
-        wire.waits = false;
+        wire.input.expect_nothing();
         let polled = wire.poll_fill(cx);
-        wire.waits = false;
+        wire.input.expect_nothing();
         wire.input.release();
         polled.map(drop)
     }

@@ -58,7 +58,7 @@ impl<I, B, K> Sending<I, B, K> {
         request.output.rewind(sent);
         std::mem::swap(&mut wire.output, &mut request.output);
         Self(State::Active(Active {
-            begun: wire.requests == 0 || std::mem::take(&mut wire.looked_at),
+            begun: wire.requests == 0,
             connection,
             keeper,
             request,

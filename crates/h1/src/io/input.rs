@@ -22,7 +22,12 @@ pub(crate) struct Input {
     little: u8,
     received: u64,
     ended: bool,
+    /// Whether the last read found nothing, so that the task was woken because there is something, as a rule.
+    waits: bool,
 }
+
+/// Tells without a buffer whether there is anything to read. Ready is always a right answer; pending must wake the task.
+pub(crate) type Readable<I> = fn(&I, &mut Context<'_>) -> Poll<()>;
 
 impl Input {
     pub(crate) fn new(largest: usize) -> Self {
@@ -34,6 +39,7 @@ impl Input {
             little: 0,
             received: 0,
             ended: false,
+            waits: false,
         }
     }
 
@@ -61,18 +67,25 @@ impl Input {
     }
 
     /// Reads once: how many bytes came, 0 at the end, which stays the end. Who waits then should [`release`](Self::release) the
-    /// buffer, unless a message that is being served shares it anyhow.
+    /// buffer, unless a message that is being served shares it anyhow. Where nothing is expected, none is got before the stream is
+    /// `readable`, if that can be asked.
     pub(crate) fn poll_fill<I: AsyncRead + Unpin>(
         &mut self,
         io: &mut I,
+        readable: Option<Readable<I>>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
+        let expected = std::mem::replace(&mut self.waits, true);
+        if let Some(readable) = readable.filter(|_| !expected) {
+            ready!(readable(io, cx));
+        }
         self.make_room();
         let room = self.buffer.capacity() - self.buffer.len();
         let n = ready!(pin!(io.read_buf(&mut self.buffer)).poll(cx))?;
+        self.waits = false;
         self.received += n as u64;
         if n == 0 {
             self.ended = true;
@@ -82,8 +95,14 @@ impl Input {
         Poll::Ready(Ok(n))
     }
 
-    /// The message is over: the next one begins small, and an empty buffer goes to whoever needs it.
+    /// Nothing is expected from now on.
+    pub(crate) fn expect_nothing(&mut self) {
+        self.waits = false;
+    }
+
+    /// The message is over: the next one begins small and is not expected, and an empty buffer goes to whoever needs it.
     pub(crate) fn rest(&mut self) {
+        self.expect_nothing();
         self.size = START;
         self.little = 0;
         self.release();
@@ -164,7 +183,7 @@ mod tests {
         far.write_all(&vec![7; 1 << 20]).await.unwrap();
         let mut reads = Vec::new();
         while reads.iter().sum::<usize>() < 1 << 20 {
-            reads.push(poll_fn(|cx| input.poll_fill(&mut near, cx)).await.unwrap());
+            reads.push(poll_fn(|cx| input.poll_fill(&mut near, None, cx)).await.unwrap());
             input.bytes().clear();
         }
         assert_eq!(reads[..3], [8 << 10, 32 << 10, 128 << 10]);
@@ -173,10 +192,10 @@ mod tests {
         assert!(!input.holds_buffer());
 
         far.write_all(b"x").await.unwrap();
-        assert_eq!(poll_fn(|cx| input.poll_fill(&mut near, cx)).await.unwrap(), 1);
+        assert_eq!(poll_fn(|cx| input.poll_fill(&mut near, None, cx)).await.unwrap(), 1);
         assert!(input.holds_buffer() && input.bytes().capacity() <= 2 * START);
         input.bytes().clear();
-        let polled = poll_fn(|cx| Poll::Ready(input.poll_fill(&mut near, cx))).await;
+        let polled = poll_fn(|cx| Poll::Ready(input.poll_fill(&mut near, None, cx))).await;
         input.release();
         assert!(polled.is_pending() && !input.holds_buffer(), "who waits holds nothing");
         assert_eq!(input.received(), (1 << 20) + 1);
@@ -188,7 +207,7 @@ mod tests {
         let mut input = Input::new(0);
         drop(far);
         for _ in 0..2 {
-            assert_eq!(poll_fn(|cx| input.poll_fill(&mut near, cx)).await.unwrap(), 0);
+            assert_eq!(poll_fn(|cx| input.poll_fill(&mut near, None, cx)).await.unwrap(), 0);
         }
         assert!(input.has_ended());
     }

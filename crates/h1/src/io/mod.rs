@@ -7,5 +7,5 @@ mod output;
 
 pub(crate) use begun::{Begun, Stop, begin};
 pub(crate) use buffers::START;
-pub(crate) use input::Input;
+pub(crate) use input::{Input, Readable};
 pub(crate) use output::{ENOUGH, Output};

@@ -36,7 +36,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                 Ok(Event::NeedMore) => {}
                 Err(_) => break,
             }
-            match self.input.poll_fill(&mut self.io, cx) {
+            match self.input.poll_fill(&mut self.io, None, cx) {
                 Poll::Ready(Ok(n)) if n > 0 => self.deadlines.arm(Wait::Read, self.config.timeouts.linger),
                 Poll::Ready(_) => break,
                 Poll::Pending => {
@@ -78,7 +78,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.input.bytes().clear();
-            match self.input.poll_fill(&mut self.io, cx) {
+            match self.input.poll_fill(&mut self.io, None, cx) {
                 Poll::Ready(Ok(n)) if n > 0 => self.deadlines.arm(Wait::Read, self.config.timeouts.linger),
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => {

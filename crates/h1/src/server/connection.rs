@@ -82,7 +82,6 @@ impl<I, S, O> Connection<I, S, O> {
             writing: false,
             driver: None,
             readable: None,
-            waits: false,
         };
         Self { wire, service, observer }
     }
@@ -98,20 +97,8 @@ impl<I, S, O, D> Connection<I, S, O, D> {
 
     /// Has its deadlines watched by `deadlines`, instead of a timer of its own.
     pub fn deadlines<E: Deadlines>(self, deadlines: E) -> Connection<I, S, O, E> {
-        let Wire {
-            io,
-            input,
-            output,
-            parser,
-            config,
-            shared,
-            requests,
-            writing,
-            driver,
-            readable,
-            waits,
-            ..
-        } = self.wire;
+        let Wire { io, input, output, parser, config, shared, requests, writing, driver, readable, .. } =
+            self.wire;
         let wire = Wire {
             io,
             input,
@@ -124,7 +111,6 @@ impl<I, S, O, D> Connection<I, S, O, D> {
             writing,
             driver,
             readable,
-            waits,
         };
         Connection { wire, service: self.service, observer: self.observer }
     }
@@ -166,7 +152,6 @@ where
             }
             // Between two requests nothing is held.
             wire.input.rest();
-            wire.waits = false;
             wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
         };
         if let After::Close { linger } | After::Cut { linger } = after {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -11,7 +11,7 @@ use super::exchange::Exchange;
 use super::handle::Shared;
 use super::{Config, Deadlines, Observer, Wait};
 use crate::HeadError;
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, Readable};
 use crate::proto::{CONTINUE, Event, RequestHead, RequestParser};
 
 /// The stream with all that belongs to it rather than to a request.
@@ -30,9 +30,7 @@ pub(super) struct Wire<I, D> {
     /// Whom `shared` wakes.
     pub(super) driver: Option<Waker>,
     /// Tells without a buffer whether there is anything to read.
-    pub(super) readable: Option<fn(&I, &mut Context<'_>) -> Poll<()>>,
-    /// Whether the last look found nothing, so that this task was woken because there is something, as a rule.
-    pub(super) waits: bool,
+    pub(super) readable: Option<Readable<I>>,
 }
 
 /// What came instead of silence.
@@ -53,18 +51,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         }
     }
 
-    /// Reads once, as [`Input::poll_fill`]. Where nothing is expected, no buffer is got before there is something.
+    /// Reads once: see [`Input::poll_fill`].
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let expected = std::mem::replace(&mut self.waits, true);
-        if let Some(readable) = self.readable
-            && !expected
-            && !self.input.has_ended()
-        {
-            ready!(readable(&self.io, cx));
-        }
-        let filled = self.input.poll_fill(&mut self.io, cx);
-        self.waits = filled.is_pending();
-        filled
+        self.input.poll_fill(&mut self.io, self.readable, cx)
     }
 
     /// Waits for the next request head.
