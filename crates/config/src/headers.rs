@@ -171,7 +171,8 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("false"),
             nginx: "proxy_pass_trailers",
             doc: "Whether the fields that an upstream sends after a body reach the client. `TE: trailers` tells the upstream so, unless \
-                  `set` has `TE` or `Connection`.",
+                  `set` has `TE` or `Connection`, or `upstream.websocket` has use for the latter. Those of an HTTP/2 upstream \
+                  reach it always.",
         },
         Key {
             name: "forwarded",

@@ -27,7 +27,8 @@ pub(crate) const ROWS: &[Row] = &[
         .until_built(NONE_YET),
     Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
     Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")).until_built(NONE_YET),
-    Row::new("autoindex", LEVELS, ONE, To::By(autoindex, "")),
+    Row::new("autoindex", LEVELS, ONE, To::By(autoindex, ""))
+        .note("`on` is refused: lists of directories are not built."),
 ];
 
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

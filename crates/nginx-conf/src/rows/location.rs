@@ -34,7 +34,8 @@ pub(crate) const ROWS: &[Row] = &[
         Contexts::LOCATION,
         crate::row::BLOCK_SOME,
         To::By(limit_except, "access.limit_except"),
-    ),
+    )
+    .note("Refused with more in it than `allow`, `deny` and `auth_basic`, and beside steps (`return`, `rewrite`, `if`, `set`, `break`)."),
     Row::new("valid_referers", SERVER_LOCATION, SOME, To::By(referers, "valid_referers")).repeats(),
     Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),

@@ -13,9 +13,9 @@ const FASTCGI: &str = "FastCGI is not built yet";
 const OTHER: &str =
     "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
 const GRPC: &str = "gRPC is not built yet";
-const COMPRESSION: &str =
-    "responses are sent as they are: of compression, what nginx has without modules is built";
-const BODY: &str = "changing the bodies of responses is not built";
+const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
+const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
+const BODY: &str = "of what changes the bodies of responses, `sub_filter` and `charset` are built";
 const REQUEST: &str = "subrequests are not built";
 const DAV: &str = "writing files is not built";
 const NEVER: &str = "it is not built";
@@ -70,21 +70,21 @@ pub(crate) const ROWS: &[Row] = rows! {
         "grpc_ssl_conf_command" "grpc_ssl_crl" "grpc_ssl_name" "grpc_ssl_password_file" "grpc_ssl_protocols"
         "grpc_ssl_server_name" "grpc_ssl_session_reuse" "grpc_ssl_trusted_certificate" "grpc_ssl_verify"
         "grpc_ssl_verify_depth";
-    LEVELS, ANY, nothing, COMPRESSION: "gunzip" "gunzip_buffers" "brotli"
-        "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
+    LEVELS, ANY, nothing, GUNZIP: "gunzip" "gunzip_buffers";
+    LEVELS, ANY, nothing, CODING: "brotli" "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
     ALL, ANY, refused, BODY: "ssi";
     LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
         "ssi_value_length" "add_before_body"
         "add_after_body" "addition_types" "xslt_stylesheet"
-        "image_filter" "early_hints";
+        "image_filter";
     LEVELS, ANY, refused, REQUEST: "auth_request" "auth_request_set" "mirror" "mirror_request_body";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
         "userid_service" "autoindex_exact_size" "autoindex_format" "autoindex_localtime"
         "random_index" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
-        "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
+        "early_hints" "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";
     HTTP, ANY, refused, VARIABLE: "geoip_country" "geoip_city" "geoip_org" "geoip_proxy" "geoip_proxy_recursive";
 };
