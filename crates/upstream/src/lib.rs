@@ -31,7 +31,9 @@
 //!   for the *established* connection, so that a timeout there does not count connecting.
 //! - **Keeps connections** as [`Keepalive`] says. One goes back to the pool only if the response was read to its end, its
 //!   framing was clean, the request was sent completely, and neither side said `Connection: close`; a peer that speaks
-//!   HTTP/1.0 is not believed to keep one. What the peer closes while idle is dropped at once, and so is what talks unasked.
+//!   HTTP/1.0 is not believed to keep one. What the peer closes while idle is dropped at once, and so is what talks unasked: the
+//!   runtime is asked once more before a request is sent. Bytes that come later still count as the answer, as with nginx; what is
+//!   no head is an error then, and not sent again here, for the peer may have done what it was asked.
 //! - **Speaks HTTP/1 by either of two engines** ([`Transport::engine`]), which differ in what the table below says.
 //! - **Speaks HTTP/2** ([`HttpVersion::Http2`]) to peers that are known to: in clear text, or over a [`Secure`] that asks for it.
 //!   What is different then has [a section of its own](#http2).
