@@ -1,26 +1,17 @@
 #!/usr/bin/env python3
 """How long an event of an event stream takes from its upstream's write to the client: directly, through propylon, through nginx.
 
-    cargo build --release -p propylon
-    bench/events.py [--binary target/release/propylon] [--events 2000] [--pause 0.005]
-
-Default settings everywhere. The upstream, the client and the clock are this process; each event carries the time of its write.
+Both as in the scenario `plain`. The upstream, the client and the clock are this process; each event carries the time of its write.
 """
 
 import argparse
-import os
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+import scenarios
+from processes import alone, must_be_free, running, wait_until_open
+from proxies import NAMES, ORIGIN_PORT, PORTS, by_name, workplace
 
 
 class Upstream:
@@ -28,8 +19,7 @@ class Upstream:
 
     def __init__(self, events, pause):
         self.events, self.pause = events, pause
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
+        self.listener = socket.create_server(("127.0.0.1", ORIGIN_PORT))
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -73,55 +63,28 @@ def latencies(port):
     return sorted(found)
 
 
-def started(port):
-    for _ in range(200):
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    sys.exit("a proxy did not start")
+def tell(name, found):
+    """One line of the report."""
+    p50, p99 = (found[min(len(found) - 1, int(len(found) * share))] for share in (0.5, 0.99))
+    print(f"{name:10} {len(found)} events: p50 {p50:7.0f} us, p99 {p99:7.0f} us, most {found[-1]:7.0f} us", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default="target/release/propylon")
+    parser.add_argument("--binary", help="propylon; without it the release binary is built")
     parser.add_argument("--events", type=int, default=2000)
-    parser.add_argument("--pause", type=float, default=0.005)
+    parser.add_argument("--pause", type=float, default=0.005, help="seconds between two events")
     args = parser.parse_args()
-    upstream = Upstream(args.events, args.pause)
-    ways, processes = [("direct", upstream.port)], []
-    with tempfile.TemporaryDirectory() as directory:
-        port, path = free_port(), os.path.join(directory, "propylon.toml")
-        with open(path, "w", encoding="utf-8") as config:
-            config.write(
-                f'[[server]]\nlisten = ["127.0.0.1:{port}"]\n[[server.location]]\nmatch = "/"\n'
-                f'proxy_pass = "http://127.0.0.1:{upstream.port}"\n'
-            )
-        processes.append(subprocess.Popen([args.binary, "run", "--config", path]))
-        ways.append(("propylon", port))
-        port, path = free_port(), os.path.join(directory, "nginx.conf")
-        with open(path, "w", encoding="utf-8") as config:
-            config.write(
-                f"daemon off; pid {directory}/pid; error_log {directory}/error.log; events {{}}\n"
-                f"http {{ access_log off; client_body_temp_path {directory}/a; proxy_temp_path {directory}/b;\n"
-                f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{upstream.port}; }} }} }}\n"
-            )
-        if os.path.exists("/usr/sbin/nginx"):
-            processes.append(subprocess.Popen(["/usr/sbin/nginx", "-p", directory, "-c", path]))
-            ways.append(("nginx", port))
-        try:
-            for name, port in ways:
-                started(port)
-                found = latencies(port)
-                at = lambda share: found[min(len(found) - 1, int(len(found) * share))]
-                print(
-                    f"{name:10} {len(found)} events: p50 {at(0.5):7.0f} us, p99 {at(0.99):7.0f} us, most {found[-1]:7.0f} us"
-                )
-        finally:
-            for process in processes:
-                process.terminate()
-                process.wait()
+    with alone():
+        must_be_free([ORIGIN_PORT, *PORTS])
+        Upstream(args.events, args.pause)
+        tell("direct", latencies(ORIGIN_PORT))
+        port = scenarios.ALL["plain"].port
+        for proxy in (by_name(name, args.binary) for name in NAMES):
+            with workplace(proxy.name) as directory, running(proxy.argv(directory), directory) as process:
+                wait_until_open(port, process, directory)
+                tell(proxy.name, latencies(port))
 
 
-main()
+if __name__ == "__main__":
+    main()
