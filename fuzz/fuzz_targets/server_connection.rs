@@ -1,7 +1,3 @@
 #![no_main]
-#![allow(dead_code, reason = "each target takes one of the functions")]
 
-#[path = "../../crates/h1/tests/fuzz/targets.rs"]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::server_connection(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| propylon_fuzz::server_connection(data));

@@ -1,7 +1,3 @@
 #![no_main]
-#![allow(dead_code, reason = "each target takes one of the functions")]
 
-#[path = "../../crates/cookie/tests/fuzz/targets.rs"]
-mod targets;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::set_cookie(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| propylon_fuzz::set_cookie(data));

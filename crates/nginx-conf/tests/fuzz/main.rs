@@ -7,20 +7,12 @@
     reason = "a test"
 )]
 
+#[path = "../../../../fuzz/replay.rs"]
+mod replay;
 #[path = "targets.rs"]
 mod targets;
 
-/// Runs `target` on each file of a corpus.
-fn replay(name: &str, target: fn(&[u8])) {
-    let corpus = format!("{}/../../fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-    let mut files = 0;
-    for entry in std::fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{corpus}: {error}")) {
-        target(&std::fs::read(entry.unwrap().path()).unwrap());
-        files += 1;
-    }
-    assert!(files >= 3, "{corpus} has {files} files");
-    target(b"");
-}
+use replay::replay;
 
 #[test]
 fn nginx_conf() {
