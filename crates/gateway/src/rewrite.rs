@@ -74,14 +74,6 @@ impl Steps {
         Ok((!built.is_empty()).then_some(Self(built)))
     }
 
-    /// The locations that conditions use.
-    pub(crate) fn used(&self) -> impl Iterator<Item = &Arc<Location>> {
-        self.0.iter().filter_map(|step| match step {
-            Step::If(step) => step.location.as_ref(),
-            _ => None,
-        })
-    }
-
     /// Whether one of them sets the variable with this name.
     pub(crate) fn sets(&self, variable: &str) -> bool {
         self.0.iter().any(|step| match step {

@@ -11,11 +11,13 @@ use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
 use propylon_vars::{Document, RefererCheck};
+use tokio_util::sync::CancellationToken;
 
 use crate::client::Engine;
 use crate::error::BuildError;
 use crate::page::Face;
 use crate::phases::Phases;
+use crate::retired::Generation;
 use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, Pace, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
@@ -25,6 +27,8 @@ use crate::upstreams::Upstreams;
 /// Everything that one worker routes by.
 pub(crate) struct Router {
     listeners: HashMap<ListenAddress, Arc<Listener>, foldhash::fast::RandomState>,
+    /// Cancelled when nobody is in any of its locations any more.
+    pub(crate) end: CancellationToken,
 }
 
 /// The servers that share a listening address.
@@ -87,6 +91,8 @@ pub(crate) struct Location {
     /// The steps before its action.
     pub(crate) steps: Option<Steps>,
     pub(crate) real_ip: Option<RealIp>,
+    /// The configuration that it is of, which lasts as long.
+    pub(crate) _generation: Generation,
 }
 
 /// How the gateway's own redirects name it.
@@ -113,16 +119,7 @@ impl Router {
                 Ok((listener.address.clone(), Arc::new(Listener::build(listener, config, &servers)?)))
             })
             .collect::<Result<_, BuildError>>()?;
-        Ok(Self { listeners })
-    }
-
-    /// All locations that requests can be in.
-    pub(crate) fn locations(&self) -> impl Iterator<Item = &Arc<Location>> {
-        let servers = self.listeners.values().flat_map(|listener| &listener.servers);
-        servers.flat_map(|server| {
-            let own = server.routes.iter().chain([&server.fallback]).chain(&server.respond);
-            own.flat_map(|location| [location].into_iter().chain(location.steps.iter().flat_map(Steps::used)))
-        })
+        Ok(Self { listeners, end: upstreams.generation.end() })
     }
 
     /// The servers at an address.

@@ -19,6 +19,7 @@ use tower_layer::Layer;
 use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
+use crate::retired::Generation;
 use crate::route::{Bond, Bound, NextPeer, ToPeer, Trailerless, read_bytes, unwanted};
 use crate::runtime::Runtime;
 use crate::tls::Security;
@@ -80,6 +81,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) config: &'a Config,
     /// How many passwords the worker checks at once.
     pub(crate) password_turns: Arc<Semaphore>,
+    /// What the locations that are built hold.
+    pub(crate) generation: Generation,
     old: &'a Kept,
     new: Kept,
 }
@@ -87,7 +90,7 @@ pub(crate) struct Upstreams<'a> {
 impl<'a> Upstreams<'a> {
     pub(crate) fn new(runtime: &'a Arc<Runtime>, config: &'a Config, old: &'a Kept) -> Self {
         let password_turns = Arc::new(Semaphore::new(PASSWORDS_AT_ONCE));
-        Self { runtime, config, password_turns, old, new: Kept::new() }
+        Self { runtime, config, password_turns, generation: Generation::new(), old, new: Kept::new() }
     }
 
     /// What was built.

@@ -241,7 +241,7 @@ impl Control {
         let worker = match &self.worker {
             Some(worker) => {
                 let old = worker.router.swap(Arc::new(router));
-                retired = Retired::new(old.locations().map(Arc::downgrade).collect());
+                retired = Retired::new(old.end.clone());
                 if let Some(after) = self.reload_timeout {
                     worker.outdate(after);
                 }

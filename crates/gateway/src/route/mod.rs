@@ -264,6 +264,7 @@ where
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),
+        _generation: upstreams.generation.clone(),
     })
 }
 
