@@ -32,8 +32,11 @@ pub(crate) struct Visit {
     path: Path,
     /// The head for the round that begins.
     parts: Option<request::Parts>,
+    /// The client's body, before a round takes it.
     body: Body,
-    /// Where the round that reads it leaves it for those that follow.
+    /// Whether it never had one.
+    bodiless: bool,
+    /// Where the round that takes it leaves it for those that follow.
     keeper: Option<Keeper>,
     /// Whether it is a GET by now, whatever the client sent.
     get: bool,
@@ -82,6 +85,7 @@ impl Visit {
             server,
             path,
             parts: Some(parts),
+            bodiless: body.is_end_stream(),
             body,
             keeper: None,
             get: false,
@@ -137,7 +141,7 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
                 location.found.call(request(visit, Some(found))).await.map_err(|_| Closed)?
             }
             Step::Reroute(reroute) => {
-                let mut response = Response::new(std::mem::take(&mut visit.body));
+                let mut response = Response::new(Body::empty());
                 response.extensions_mut().insert(reroute);
                 response
             }
@@ -177,10 +181,8 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
         if let RerouteTarget::Answer(found) = &reroute.target {
             answer = Some((location, found.clone()));
         }
-        let (kept_now, unread) = (reroute.keep.clone(), reroute.unread);
-        let kept_body = || visit.keeper.as_ref().and_then(Keeper::take).unwrap_or_default();
-        let body = if unread { body } else { kept_body() };
-        named = go_round(visit, reroute, body);
+        let kept_now = reroute.keep.clone();
+        named = go_round(visit, reroute);
         merge(&mut kept, kept_now);
     }
 }
@@ -299,7 +301,8 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
 
 /// The request of one round, with the client's body: as long as nobody has read it, and after that if somebody has kept it whole.
 fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
-    let body = std::mem::take(&mut visit.body);
+    // Nobody reads it for an answer that is found already.
+    let body = if found.is_some() { Body::empty() } else { std::mem::take(&mut visit.body) };
     visit.keeper = (!body.is_end_stream()).then(Keeper::default);
     let mut request = match visit.parts.take() {
         // The engine's own extensions are in it: the handle for interim responses, which later rounds have no use for.
@@ -339,7 +342,7 @@ fn client_head(visit: &Visit) -> request::Parts {
 }
 
 /// Rebuilds the request for its next round; returns the named location that it goes to, if it goes to one.
-fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>> {
+fn go_round(visit: &mut Visit, reroute: Reroute) -> Option<Box<str>> {
     if reroute.get
         && matches!(reroute.target, RerouteTarget::Path(..))
         && visit.exchange.head().is_none_or(|head| head.method != Method::HEAD)
@@ -352,14 +355,10 @@ fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>>
     if visit.get {
         parts.method = Method::GET;
     }
-    if !reroute.unread {
-        parts.headers.remove(CONTENT_LENGTH);
-        parts.headers.remove(TRANSFER_ENCODING);
-        if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
-            parts.headers.insert(CONTENT_LENGTH, length.into());
-        }
+    visit.body = left(visit);
+    if !visit.bodiless {
+        frame(&mut parts.headers, &visit.body);
     }
-    visit.body = body;
     visit.failed = reroute.error.or(visit.failed);
     if visit.failed.and_then(|failed| failed.shown).is_some_and(|shown| shown != StatusCode::OK) {
         // What the client knows or wants a part of is not the page of an error.
@@ -378,6 +377,30 @@ fn go_round(visit: &mut Visit, reroute: Reroute, body: Body) -> Option<Box<str>>
             None
         }
         RerouteTarget::Answer(_) => None,
+    }
+}
+
+/// What the round that is over has left of the client's body.
+fn left(visit: &mut Visit) -> Body {
+    if !visit.body.is_end_stream() {
+        return std::mem::take(&mut visit.body); // it was not taken at all
+    }
+    match visit.keeper.take().and_then(|keeper| keeper.take()) {
+        // A page does without it. Who gets the same request once more is not to take it for one without a body.
+        Some(left) if left.is_gone() && visit.get => Body::empty(),
+        Some(left) => left.body,
+        None => Body::empty(),
+    }
+}
+
+/// Has the head say how long the body is that goes along, which may have come in chunks.
+fn frame(headers: &mut HeaderMap, body: &Body) {
+    let Some(length) = body.size_hint().exact() else { return };
+    let chunked = headers.remove(TRANSFER_ENCODING).is_some();
+    if length == 0 {
+        headers.remove(CONTENT_LENGTH);
+    } else if chunked || !headers.contains_key(CONTENT_LENGTH) {
+        headers.insert(CONTENT_LENGTH, length.into());
     }
 }
 

@@ -15,8 +15,6 @@ pub(crate) struct Reroute {
     pub(crate) keep: HeaderMap,
     /// Whether the method becomes GET, unless it is HEAD, where a path is the target.
     pub(crate) get: bool,
-    /// Whether the response's body is the request's, which nobody has read.
-    pub(crate) unread: bool,
     /// The error that the request ended in, if it goes to an error page.
     pub(crate) error: Option<Failed>,
 }
@@ -44,9 +42,9 @@ pub(crate) enum RerouteTarget {
 }
 
 impl Reroute {
-    /// A round for `target`, with the same method and no body.
+    /// A round for `target`, with the same method.
     pub(crate) fn to(target: RerouteTarget) -> Self {
-        Self { target, keep: HeaderMap::new(), get: false, unread: false, error: None }
+        Self { target, keep: HeaderMap::new(), get: false, error: None }
     }
 }
 

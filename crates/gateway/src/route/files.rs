@@ -18,7 +18,7 @@ use propylon_stack::{Body, BoxError};
 use propylon_vars::{Document, FileName};
 use tower_service::Service;
 
-use super::Site;
+use super::{Keeper, Site};
 use crate::page::{self, Face};
 use crate::reroute::{Reroute, RerouteTarget};
 use crate::rescue;
@@ -153,8 +153,9 @@ impl Service<Request<Body>> for Leaf {
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let (parts, body) = request.into_parts();
+    async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
+        Keeper::give_back(&mut request);
+        let (parts, _) = request.into_parts();
         let exchange = parts.extensions.get::<Exchange>().cloned();
         let path = parts.extensions.get::<routing::Path>().cloned();
         let (Some(exchange), Some(path)) = (exchange, path) else {
@@ -174,7 +175,7 @@ impl Inner {
         let uri = path.decoded();
         let readable = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
         if uri.ends_with(b"/") && readable {
-            return self.index(&exchange, &document, &path, body).await;
+            return self.index(&exchange, &document, &path).await;
         }
         let name = document.file(&exchange, uri);
         let Some(file) = self::path(&exchange, &name) else {
@@ -186,13 +187,7 @@ impl Inner {
     }
 
     /// A directory: another round with its index file.
-    async fn index(
-        &self,
-        exchange: &Exchange,
-        document: &Document,
-        path: &routing::Path,
-        body: Body,
-    ) -> Response<Body> {
+    async fn index(&self, exchange: &Exchange, document: &Document, path: &routing::Path) -> Response<Body> {
         let uri = path.decoded();
         let directory = document.file(exchange, uri);
         let (mut names, mut candidates, mut elsewhere) = (Vec::new(), Vec::new(), None);
@@ -226,9 +221,9 @@ impl Inner {
             None => elsewhere,
         };
         let Some(to) = to else { return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face) };
-        let mut response = Response::new(body);
+        let mut response = Response::new(Body::empty());
         let target = RerouteTarget::Path(to, path.args().cloned());
-        response.extensions_mut().insert(Reroute { unread: true, ..Reroute::to(target) });
+        response.extensions_mut().insert(Reroute::to(target));
         response
     }
 

@@ -17,7 +17,7 @@ use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::spelling;
+use super::{Keeper, spelling};
 use crate::error::BuildError;
 use crate::routing::{Address, Path, ProxyTarget, Scheme, UriPart, request_target};
 use crate::tls::whom;
@@ -252,6 +252,7 @@ impl Rule {
             _ if !self.pass_body => Body::empty(),
             _ => return,
         };
+        Keeper::give_back(request); // whoever is asked next gets the client's own
         *request.body_mut() = body;
         request.headers_mut().remove(CONTENT_LENGTH);
         request.headers_mut().remove(TRANSFER_ENCODING);
@@ -272,13 +273,23 @@ where
     let text = || String::from_utf8_lossy(&url).into_owned();
     let target = match ProxyTarget::parse(&url) {
         Ok(target) => target,
-        Err(error) => return Err(Error::Url { url: text(), source: Box::new(error) }.into()),
+        Err(error) => {
+            Keeper::give_back(&mut request);
+            return Err(Error::Url { url: text(), source: Box::new(error) }.into());
+        }
     };
     let host = proxy_host(&target);
     aim(&mut request, &host, &target, target.expanded_part(), &rule);
-    let leaf = find(leaves, &target).await?;
-    request.extensions_mut().insert(Chosen(leaf));
-    inner.call(request).await
+    match find(leaves, &target).await {
+        Ok(leaf) => {
+            request.extensions_mut().insert(Chosen(leaf));
+            inner.call(request).await
+        }
+        Err(error) => {
+            Keeper::give_back(&mut request);
+            Err(error)
+        }
+    }
 }
 
 /// The leaf for a target: the upstream with that name, a host that is written elsewhere, or the addresses of that host.

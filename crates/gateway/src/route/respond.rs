@@ -13,7 +13,7 @@ use propylon_files::Types;
 use propylon_stack::{Body, BoxError};
 use tower_service::Service;
 
-use super::Site;
+use super::{Keeper, Site};
 use crate::client::Closed;
 use crate::page::{self, Face};
 use crate::router::Redirects;
@@ -73,7 +73,8 @@ impl Service<Request<Body>> for Respond {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        Keeper::give_back(&mut request);
         ready(self.0.answer(request.extensions().get::<Exchange>()))
     }
 }

@@ -67,7 +67,7 @@ impl TryFiles {
             TryLast::Named(name) => RerouteTarget::Named(name.clone()),
             TryLast::Path(path) => RerouteTarget::parse(&path.eval(exchange)),
         };
-        Step::Reroute(Reroute { unread: true, ..Reroute::to(target) })
+        Step::Reroute(Reroute::to(target))
     }
 }
 

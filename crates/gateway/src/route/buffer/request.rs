@@ -9,7 +9,7 @@ use http::Request;
 use http_body::Body as _;
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
-use propylon_buffer::{Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
+use propylon_buffer::{Begun, Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
 use propylon_config::{Runtime, Settings};
 use propylon_exchange::{Exchange, Keep};
 use propylon_stack::{Body, BoxError};
@@ -18,13 +18,38 @@ use tower_service::Service;
 
 use super::noted::Noted;
 
-/// Where a round leaves the request's body for the rounds that follow it, once it is whole (a request extension).
+/// Where a round leaves the request's body for the rounds that follow it (a request extension).
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Keeper(Arc<Mutex<Option<Body>>>);
+pub(crate) struct Keeper(Arc<Mutex<Option<Left>>>);
+
+/// What a round has left of the request's body: all of it, unless it [is gone](Left::is_gone).
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub(crate) body: Body,
+    /// Of a body that is passed on as it comes.
+    begun: Option<Begun>,
+}
+
+impl Left {
+    /// Whether some of it was passed on, and not kept: reading it is an error.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.begun.as_ref().is_some_and(Begun::has_begun)
+    }
+}
 
 impl Keeper {
-    /// The body from its beginning, if a round has read it whole.
-    pub(crate) fn take(&self) -> Option<Body> {
+    /// Leaves the body of a request to which it does not matter.
+    pub(crate) fn give_back(request: &mut Request<Body>) {
+        if request.body().is_end_stream() {
+            return;
+        }
+        if let Some(Self(keeper)) = request.extensions_mut().remove() {
+            *keeper.lock() = Some(Left { body: std::mem::take(request.body_mut()), begun: None });
+        }
+    }
+
+    /// The body from its beginning, if a round has left it.
+    pub(crate) fn take(&self) -> Option<Left> {
         self.0.lock().take()
     }
 }
@@ -125,8 +150,9 @@ where
 
     fn call(&mut self, request: Request<RequestBody<Body>>) -> S::Future {
         let (mut parts, body) = request.into_parts();
-        if let Some(begun) = body.begun() {
-            parts.extensions.insert(begun);
+        let begun = body.begun();
+        if let Some(begun) = &begun {
+            parts.extensions.insert(begun.clone());
         }
         let exchange = parts.extensions.get::<Exchange>();
         let noted = exchange.filter(|exchange| exchange.keeps(Keep::REQUEST_BODY));
@@ -138,14 +164,11 @@ where
                 Body::from(bytes.clone())
             }
             (Some((None, replay)), _) => Body::replayable(replay.clone()),
-            (None, Some(exchange)) => {
-                let body = Body::replayable(Noted::new(body, exchange.clone(), self.memory));
-                return self.inner.call(Request::from_parts(parts, body));
-            }
-            (None, None) => return self.inner.call(Request::from_parts(parts, Body::replayable(body))),
+            (None, Some(exchange)) => Body::replayable(Noted::new(body, exchange.clone(), self.memory)),
+            (None, None) => Body::replayable(body),
         };
         if let Some(Keeper(keeper)) = parts.extensions.remove() {
-            *keeper.lock() = body.try_clone();
+            *keeper.lock() = body.try_clone().map(|body| Left { body, begun });
         }
         self.inner.call(Request::from_parts(parts, body))
     }
