@@ -22,8 +22,8 @@ http {
         location /says/ { error_page 404 = @app; return 404; }
         location /says-page/ { error_page 404 = /app/page; return 404; }
         location /denied/ { error_page 403 = @app; deny all; }
-        location /twice/ { error_page 404 405 = @between; }
-        location @between { recursive_error_pages on; error_page 403 = @app; return 403; }
+        location /twice/ { recursive_error_pages on; error_page 404 405 = @between; }
+        location @between { error_page 403 = @app; return 403; }
         location /dead/ { error_page 502 = @app; proxy_pass http://@DEAD@; }
         location /dead-page/ { error_page 502 = /app/page; proxy_pass http://@DEAD@; }
         location /nowhere/ { error_page 500 502 = @app; proxy_pass http://$arg_none; }
@@ -143,7 +143,8 @@ fn a_body_that_was_passed_on_is_not_made_up() {
     assert_eq!((status, seen.last()), (200, Some(&inner)), "a page does without it");
     let (status, seen) = ask(listen, &origin, &post("/", "@named"));
     assert_eq!(status, 500, "{seen:?}");
-    assert!(gateway.error_log().contains("the request body has been sent already"));
+    let log = || gateway.error_log();
+    until("the log's line", LIMIT, || log().contains("the request body has been sent already").then_some(()));
 
     // Nobody has read any of it, though it is still on its way.
     let mut client = TcpStream::connect(listen).unwrap();
