@@ -46,9 +46,7 @@ pub enum Test {
 
 /// Reads a condition.
 pub(crate) fn read(cx: &mut Context, text: &str, span: &Range<usize>) -> Option<Condition> {
-    let trimmed = text.trim();
-    let (first, rest) = trimmed.split_once([' ', '\t']).unwrap_or((trimmed, ""));
-    let value = unquoted(rest.trim());
+    let Some((first, operator, value)) = parts(text) else { return wrong(cx, text, span) };
     let file: Option<fn(Template) -> Test> = match first.strip_prefix('!').unwrap_or(first) {
         "-f" => Some(Test::File),
         "-d" => Some(Test::Directory),
@@ -60,19 +58,13 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: &Range<usize>) -> Option<
         let negated = first.starts_with('!');
         return Some(Condition { test: file(cx.template(value, span)?), negated });
     }
-    if !first.starts_with('$') {
+    if !is_variable(first) {
         return wrong(cx, text, span);
     }
     let left = cx.template(first, span)?;
-    if rest.is_empty() {
-        return Some(Condition { test: Test::True(left), negated: false });
-    }
-    let rest = rest.trim();
-    let operator =
-        ["!=", "=", "!~*", "~*", "!~", "~"].into_iter().find(|operator| rest.starts_with(operator));
-    let Some(operator) = operator else { return wrong(cx, text, span) };
-    let value = unquoted(rest.strip_prefix(operator).unwrap_or_default().trim());
-    let test = if operator.ends_with('=') {
+    let test = if operator.is_empty() {
+        Test::True(left)
+    } else if operator.ends_with('=') {
         Test::Equal(left, cx.template(value, span)?)
     } else {
         let caseless = operator.ends_with('*');
@@ -87,15 +79,37 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: &Range<usize>) -> Option<
 
 /// The regex of a condition, if it has one.
 pub(crate) fn regex(text: &str) -> Option<&str> {
-    let (_, rest) = text.trim().split_once([' ', '\t'])?;
-    let rest = rest.trim().strip_prefix('!').unwrap_or(rest.trim());
-    let regex = rest.strip_prefix('~')?;
-    Some(unquoted(regex.strip_prefix('*').unwrap_or(regex).trim()))
+    let (_, operator, value) = parts(text)?;
+    operator.contains('~').then_some(value)
+}
+
+/// What is asked of what: a variable, an operator if there is one, and a value; or `-f`, no operator and a path.
+fn parts(text: &str) -> Option<(&str, &str, &str)> {
+    const OPERATORS: [&str; 6] = ["!=", "=", "!~*", "~*", "!~", "~"];
+    let (first, rest) = text.trim().split_once([' ', '\t']).unwrap_or((text.trim(), ""));
+    let rest = rest.trim();
+    let operator = match first.starts_with('$') && !rest.is_empty() {
+        true => OPERATORS.into_iter().find(|operator| rest.starts_with(operator))?,
+        false => "",
+    };
+    Some((first, operator, unquoted(rest.strip_prefix(operator)?.trim())))
+}
+
+/// Whether this is one variable, and nothing else: `$a=b` would always be true, for it is never empty.
+fn is_variable(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('$') else { return false };
+    let name = name.strip_prefix('{').and_then(|name| name.strip_suffix('}')).unwrap_or(name);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn wrong<T>(cx: &mut Context, text: &str, span: &Range<usize>) -> Option<T> {
     let diagnostic = Diagnostic::at(span.clone(), format!("`{}` is no condition", text.escape_debug()));
-    cx.push(diagnostic.label("expected \"$var\", \"$var = text\", \"$var ~ regex\" or \"-f path\""));
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let advice = match first.starts_with('$') && first.contains(['=', '~']) {
+        true => "put blanks around the operator: it is all taken for one text, which is never empty",
+        false => "expected \"$var\", \"$var = text\", \"$var ~ regex\" or \"-f path\"",
+    };
+    cx.push(diagnostic.label(advice));
     None
 }
 

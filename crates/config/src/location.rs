@@ -155,8 +155,6 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         settings.effective.forget("root");
     }
     check_actions(cx, table, value, settings.files.root.is_some());
-
-    check_actions(cx, table, value, settings.files.root.is_some());
     let settings = Arc::new(settings);
     let locations = read_all(cx, &levels, table);
     if let (Some(matcher), true) = (&matcher, table.contains_key("location")) {

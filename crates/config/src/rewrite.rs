@@ -124,7 +124,8 @@ const IF: Key = Key {
     need: Need::Optional,
     nginx: "if",
     doc: "What must hold: \"$var\" (neither empty nor 0), with = and != and a text, with ~, ~*, !~, !~* and a regex; -f, -d, -e, -x \
-          and a path, or with ! before them. Quotes around what stands last are taken off.",
+          and a path, or with ! before them. A variable stands alone, with blanks around the operator; quotes around what \
+          stands last are taken off.",
 };
 const THEN: Key = Key {
     name: "then",

@@ -3,8 +3,9 @@
 use super::respond;
 use crate::args::{invalid, one_of};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
+use crate::place::Problem;
 use crate::row::{BLOCK_SOME, NONE, ONE_OR_TWO, Row, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
 
@@ -118,11 +119,52 @@ fn written(directive: &Directive) -> Result<String, Stop> {
         words.pop();
     }
     match words.as_slice() {
-        [alone] => Ok((*alone).to_owned()),
+        [alone] => {
+            is_variable(directive, alone)?;
+            Ok((*alone).to_owned())
+        }
+        // `$a =b` would be read all right, but nginx has none of it.
+        [test, _] if !matches!(test.strip_prefix('!').unwrap_or(test), "-f" | "-d" | "-e" | "-x") => {
+            Err(invalid(directive, 0, format!("invalid condition \"{test}\"")))
+        }
         [test, file] => Ok(format!("{test} {}", quoted(file))),
-        [variable, operator, value] => Ok(format!("{variable} {operator} {}", quoted(value))),
+        [variable, operator, value] => {
+            is_variable(directive, variable)?;
+            if !matches!(*operator, "=" | "!=" | "~" | "~*" | "!~" | "!~*") {
+                return Err(invalid(directive, 1, format!("unexpected \"{operator}\" in condition")));
+            }
+            Ok(format!("{variable} {operator} {}", quoted(value)))
+        }
         _ => Err(wrong()),
     }
+}
+
+/// nginx takes all of the word for the variable's name: `$a=b` is no comparison. Of some kinds it knows all names, so it is
+/// silent about `$http_a=b`, which never holds.
+fn is_variable(directive: &Directive, word: &str) -> Result<(), Stop> {
+    let Some(name) = word.strip_prefix('$').filter(|name| !name.is_empty()) else {
+        return Err(invalid(directive, 0, format!("invalid condition \"{word}\"")));
+    };
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Ok(());
+    }
+    const ALL_NAMES: [&str; 8] = [
+        "http_",
+        "sent_http_",
+        "sent_trailer_",
+        "upstream_http_",
+        "upstream_trailer_",
+        "upstream_cookie_",
+        "cookie_",
+        "arg_",
+    ];
+    if ALL_NAMES.iter().any(|prefix| name.starts_with(prefix)) {
+        return refuse(format!(
+            "nginx takes \"{name}\" for the name of a variable: put blanks around the operator"
+        ));
+    }
+    let problem = Problem::new(directive.place_of(0), format!("unknown \"{name}\" variable"));
+    Err(Stop::Invalid(problem.help("put blanks around the operator")))
 }
 
 fn quoted(text: &str) -> String {
