@@ -454,7 +454,7 @@ fn peers_that_say_they_are_unwell_get_no_requests() {
     let gateway = Propylon::start(&format!(
         "[runtime]\nworkers = 1\n[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n\
          [upstream.u]\nserver = [{{ address = \"{}\" }}, {{ address = \"{}\" }}]\n\
-         [upstream.u.health_check]\ninterval = \"20ms\"\nuri = \"/health\"\nfails = 2\nmatch = {{ body = \"!maintenance\" }}\n\
+         [upstream.u.health_check]\ninterval = \"20ms\"\nuri = \"/health\"\nfails = 2\nmatch = {{ headers = [\"X-State !~ ^un(?=well)\"], body = \"!maint(?=enance)\" }}\n\
          [[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://u\"\n\
          upstream.http_version = \"1.0\"\n",
         moody.addr(),

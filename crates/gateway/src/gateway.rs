@@ -9,7 +9,7 @@ use propylon_config::{Config, Workers};
 
 use crate::error::StartError;
 use crate::given::Given;
-use crate::health::Probe;
+use crate::health::Probes;
 use crate::listener::Listeners;
 use crate::names::Definition;
 use crate::retired::Retired;
@@ -46,7 +46,7 @@ impl Gateway {
         let config = Arc::new(config);
         let runtime = Arc::new(Runtime::new(sinks));
         // Kept until the workers have built theirs: the logs that it has opened are open for them, who may not have the right.
-        let tested = validate(&config, &runtime, strict).await?;
+        let (tested, probes) = validate(&config, &runtime, strict).await?;
         let count = match config.runtime.workers {
             Workers::Auto => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             Workers::Count(count) => count,
@@ -84,7 +84,7 @@ impl Gateway {
         drop(tested);
         gateway.listeners.keep_paths(false);
         gateway.runtime.names.follow();
-        check_health(&gateway.runtime, &config);
+        gateway.runtime.names.check(&probes);
         Ok(gateway)
     }
 
@@ -95,7 +95,7 @@ impl Gateway {
     /// As for [`Gateway::start`]; the configuration in force then stays.
     pub async fn reload(&mut self, config: Config) -> Result<Retired, StartError> {
         let config = Arc::new(config);
-        let tested = validate(&config, &self.runtime, self.strict).await?;
+        let (tested, probes) = validate(&config, &self.runtime, self.strict).await?;
         if config.runtime.workers != self.config.runtime.workers
             || config.runtime.reuseport != self.config.runtime.reuseport
         {
@@ -108,7 +108,7 @@ impl Gateway {
         self.runtime.names.forget(|known| has(&config, known));
         self.runtime.names.forget_resolvers(|known| asks(&config, known));
         self.runtime.names.follow();
-        check_health(&self.runtime, &config);
+        self.runtime.names.check(&probes);
         self.runtime.tls.forget(&config);
         self.runtime.zones.forget(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
@@ -215,22 +215,26 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
-async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<Router, StartError> {
-    let (router, faults) = build_once(config, runtime).await?;
+/// What one build of a configuration gives: the stacks, and what asks peers whether they are well.
+type Tested = (Router, Probes);
+
+async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<Tested, StartError> {
+    let (tested, faults) = build_once(config, runtime).await?;
     match faults.into_iter().next() {
         Some(what) if strict => Err(StartError::Fault { what }),
-        _ => Ok(router),
+        _ => Ok(tested),
     }
 }
 
 /// Builds on the control thread, so that what can fail fails before any worker is touched, reads certificates and resolves
 /// names. Returns the faults.
-async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Router, Vec<String>), StartError> {
+async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, Vec<String>), StartError> {
     let mut faults = runtime.tls.refresh(config)?;
     let router = Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
+    let probes = Probes::build(config, runtime)?;
     let unresolved = runtime.names.resolve().await.into_iter();
     faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
-    Ok((router, faults))
+    Ok(((router, probes), faults))
 }
 
 /// Looks now and then whether files of certificates have changed, until it is dropped.
@@ -258,11 +262,6 @@ impl Drop for Rereading {
             task.abort();
         }
     }
-}
-
-/// Begins to ask peers whether they are well, as this configuration has it.
-fn check_health(runtime: &Arc<Runtime>, config: &Config) {
-    runtime.names.check(|upstream, check| Probe::new(upstream, check, config, runtime));
 }
 
 /// Whether a configuration has this upstream.

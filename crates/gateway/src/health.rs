@@ -1,5 +1,6 @@
 //! Active health checks: one question to one peer, over the transport of its upstream.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,14 +11,15 @@ use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
-use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme};
+use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme, Span};
+use propylon_pattern::Pattern;
 use propylon_stack::Body;
 use propylon_upstream::{
     Client, Greeting, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport, proxy_protocol,
 };
-use regex::bytes::Regex;
 use tower_service::Service;
 
+use crate::error::BuildError;
 use crate::runtime::Runtime;
 use crate::upstreams;
 
@@ -40,7 +42,7 @@ struct Question {
     status: Vec<(u16, u16)>,
     not_status: Vec<(u16, u16)>,
     headers: Vec<Condition>,
-    body: Option<(Regex, bool)>,
+    body: Option<(Pattern, bool)>,
 }
 
 /// What a field must be.
@@ -52,17 +54,39 @@ struct Condition {
 
 enum Value {
     Equals(Box<str>),
-    Matches(Regex),
+    Matches(Pattern),
+}
+
+fn compile(pattern: &str, at: Span) -> Result<Pattern, BuildError> {
+    Pattern::new(pattern).map_err(BuildError::value("its health check has no valid regex", at))
+}
+
+/// What asks the peers of each upstream that has health checks, by its name.
+pub(crate) struct Probes(HashMap<Box<str>, Probe>);
+
+impl Probes {
+    pub(crate) fn build(config: &Config, runtime: &Runtime) -> Result<Self, BuildError> {
+        let checked = config.upstreams.values().filter_map(|upstream| {
+            let check = upstream.health_check.as_ref()?;
+            Some(Probe::new(upstream, check, config, runtime).map(|probe| (upstream.name.clone(), probe)))
+        });
+        checked.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Those of one upstream.
+    pub(crate) fn of(&self, upstream: &str) -> Option<Probe> {
+        self.0.get(upstream).cloned()
+    }
 }
 
 impl Condition {
-    fn new(wanted: &config::HeaderMatch) -> Option<Self> {
+    fn new(wanted: &config::HeaderMatch, at: Span) -> Result<Self, BuildError> {
         let value = match &wanted.value {
             None => None,
             Some(config::ValueMatch::Equals(text)) => Some(Value::Equals(text.clone())),
-            Some(config::ValueMatch::Matches(regex)) => Some(Value::Matches(Regex::new(regex).ok()?)),
+            Some(config::ValueMatch::Matches(text)) => Some(Value::Matches(compile(text, at)?)),
         };
-        Some(Self { name: wanted.name.clone(), value, is: wanted.is })
+        Ok(Self { name: wanted.name.clone(), value, is: wanted.is })
     }
 
     /// Whether a response is as it should be. A field that is not there has no value, so it is none that it should not have.
@@ -71,7 +95,7 @@ impl Condition {
         let found = match &self.value {
             None => values.next().is_some(),
             Some(Value::Equals(text)) => values.any(|value| value == text.as_bytes()),
-            Some(Value::Matches(regex)) => values.any(|value| regex.is_match(value)),
+            Some(Value::Matches(pattern)) => values.any(|value| pattern.is_match(value)),
         };
         found == self.is
     }
@@ -84,7 +108,7 @@ impl Probe {
         check: &config::HealthCheck,
         config: &Config,
         runtime: &Runtime,
-    ) -> Self {
+    ) -> Result<Self, BuildError> {
         let locations = config.locations();
         let mut users = locations.filter_map(|location| match &location.action {
             Action::ProxyPass(pass) => match &pass.value {
@@ -112,8 +136,13 @@ impl Probe {
             None => Transport::new(),
         };
         let transport = transport.connect_timeout(check.timeout);
-        let body = check.body.as_ref().and_then(|body| Some((Regex::new(&body.pattern).ok()?, body.found)));
-        Self(Arc::new(Question {
+        let condition = |wanted| Condition::new(wanted, upstream.span);
+        let headers = check.headers.iter().map(condition).collect::<Result<_, _>>()?;
+        let body = match &check.body {
+            Some(body) => Some((compile(&body.pattern, upstream.span)?, body.found)),
+            None => None,
+        };
+        Ok(Self(Arc::new(Question {
             client: Client::new(Pool::new(Keepalive::off()), transport),
             uri: Bytes::copy_from_slice(check.uri.as_bytes()),
             host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
@@ -123,9 +152,9 @@ impl Probe {
             timeout: check.timeout,
             status: check.status.clone(),
             not_status: check.not_status.clone(),
-            headers: check.headers.iter().filter_map(Condition::new).collect(),
+            headers,
             body,
-        }))
+        })))
     }
 
     /// Asks all peers of a group again and again.
@@ -180,7 +209,9 @@ impl Probe {
         }
         let body = read(answer).await?;
         match &self.0.body {
-            Some((regex, found)) if regex.is_match(&body) != *found => Err("the body does not match".into()),
+            Some((pattern, found)) if pattern.is_match(&body) != *found => {
+                Err("the body does not match".into())
+            }
             _ => Ok(()),
         }
     }

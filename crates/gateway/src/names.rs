@@ -14,7 +14,7 @@ use propylon_resolver::{Endpoint, Question, Resolver};
 use propylon_upstream::Peer;
 use tokio::task::AbortHandle;
 
-use crate::health::Probe;
+use crate::health::Probes;
 use crate::upstreams::report_change;
 
 /// How long the start waits for names.
@@ -200,16 +200,16 @@ impl Names {
         }
     }
 
-    /// Checks the peers of each upstream that asks for it, from now on; `probe` makes what asks one of them.
-    pub(crate) fn check(&self, probe: impl Fn(&config::Upstream, &config::HealthCheck) -> Probe) {
+    /// Checks the peers of each upstream that asks for it, from now on.
+    pub(crate) fn check(&self, probes: &Probes) {
         for entry in self.entries.lock().iter() {
             let Definition::Named { upstream, .. } = &entry.definition else { continue };
-            let Some(check) = &upstream.health_check else {
+            let (Some(check), Some(probe)) = (&upstream.health_check, probes.of(&upstream.name)) else {
                 // Nobody would ever find out that a peer is well again.
                 entry.group.peers().iter().for_each(|peer| entry.group.set_healthy(peer, true));
                 continue;
             };
-            let task = tokio::spawn(probe(upstream, check).run(check.clone(), entry.group.clone()));
+            let task = tokio::spawn(probe.run(check.clone(), entry.group.clone()));
             if let Some(old) = entry.checking.lock().replace(task.abort_handle()) {
                 old.abort(); // the transport may be another one now
             }

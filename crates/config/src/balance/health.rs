@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use super::tables::flag;
 use crate::key::{Key, Kind, Need, Table};
+use crate::pattern;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 
@@ -36,7 +37,7 @@ pub struct HealthCheck {
     pub not_status: Vec<(u16, u16)>,
     /// What its fields must be.
     pub headers: Vec<HeaderMatch>,
-    /// What its body must hold, or must not: a regular expression, which compiles.
+    /// What its body must hold, or must not: a regular expression, which compiles as a pattern.
     pub body: Option<BodyMatch>,
 }
 
@@ -56,7 +57,7 @@ pub struct HeaderMatch {
 pub enum ValueMatch {
     /// This.
     Equals(Box<str>),
-    /// What this regular expression, which compiles, is found in.
+    /// What this regular expression, which compiles as a pattern, is found in.
     Matches(Box<str>),
 }
 
@@ -209,7 +210,8 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
     check.headers = scope.list("headers", header).unwrap_or_default();
     check.body = scope.text("body").and_then(|text| {
         let (pattern, found) = text.strip_prefix('!').map_or((&**text, true), |rest| (rest, false));
-        regex(scope.cx, pattern, text.span.range()).map(|pattern| BodyMatch { pattern, found })
+        let pattern = regex(scope.cx, &text, pattern, &text.span.range())?;
+        Some(BodyMatch { pattern, found })
     });
     if let (true, false, Some((key, _))) =
         (check.persistent, check.mandatory, table.get_key_value("persistent"))
@@ -251,7 +253,7 @@ fn header(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<
     let value = value.trim_start();
     let value = match operator {
         "=" | "!=" => ValueMatch::Equals(value.into()),
-        "~" | "!~" => ValueMatch::Matches(regex(cx, value, span)?),
+        "~" | "!~" => ValueMatch::Matches(regex(cx, text.trim_end(), value, &span)?),
         _ => {
             let message = format!("`{}` is no way to compare a field", operator.escape_debug());
             cx.push(Diagnostic::at(span, message).label("expected `=`, `!=`, `~` or `!~` after its name"));
@@ -261,13 +263,7 @@ fn header(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<
     Some(HeaderMatch { name, value: Some(value), is: !operator.starts_with('!') })
 }
 
-fn regex(cx: &mut Context, pattern: &str, span: std::ops::Range<usize>) -> Option<Box<str>> {
-    match regex_syntax::parse(pattern) {
-        Ok(_) => Some(pattern.into()),
-        Err(error) => {
-            let message = error.to_string().lines().last().unwrap_or_default().to_owned();
-            cx.push(Diagnostic::at(span, "this is no regular expression").label(message));
-            None
-        }
-    }
+/// The regular expression that the text at `span` ends with.
+fn regex(cx: &mut Context, text: &str, pattern: &str, span: &std::ops::Range<usize>) -> Option<Box<str>> {
+    pattern::check(cx, text, span, text.len() - pattern.len(), false).then(|| pattern.into())
 }
