@@ -66,6 +66,7 @@ pub struct Picked<T> {
     /// In a box, for most methods do not measure.
     timed: Option<Box<Timed>>,
     judged: bool,
+    failed: bool,
     /// Whether the response says who served.
     pub(crate) tells: bool,
     /// What is done when the peer is done with the request, unless it failed.
@@ -146,7 +147,8 @@ impl<T> Balancer<T> {
             let pending = self.0.times.pending.then(|| peer.state.pending(now));
             Box::new(Timed { since: Some(since), pending })
         });
-        Ok(Picked { peer, balancer: self.clone(), timed, judged: false, tells: false, at_end: None })
+        let balancer = self.clone();
+        Ok(Picked { peer, balancer, timed, judged: false, failed: false, tells: false, at_end: None })
     }
 
     /// Chooses a peer, after waiting for a place if all are full and the group has a queue. Gives the time waited.
@@ -224,7 +226,7 @@ impl<T> Picked<T> {
 
     /// The peer failed: it counts towards `max_fails`. A failure after a success counts too (a response that was cut).
     pub fn failed(&mut self) {
-        self.judged = true;
+        (self.judged, self.failed) = (true, true);
         self.at_end = None;
         if let Some(timed) = &mut self.timed {
             timed.since = None; // a quick failure would make it look good
@@ -249,9 +251,17 @@ impl<T> Picked<T> {
         }
     }
 
-    /// `done` is called when the peer is done with the request, unless it failed.
+    /// Whether the peer has [failed](Self::failed).
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// `done` is called when the peer is done with the request, unless it fails or has failed already.
     pub fn at_end(&mut self, done: impl FnOnce() + Send + Sync + 'static) {
-        self.at_end = Some(Box::new(done));
+        if !self.failed {
+            self.at_end = Some(Box::new(done));
+        }
     }
 
     /// The response has been read to its end.

@@ -30,7 +30,13 @@ impl<T, B> ResponseBody<T, B> {
         &mut self.inner
     }
 
-    /// `done` is called when the peer is done with the request, unless it failed. Only the last one that was given is.
+    /// Whether the peer has failed already, with a response all the same.
+    pub fn has_failed(&self) -> bool {
+        self.picked.as_ref().is_some_and(Picked::has_failed)
+    }
+
+    /// `done` is called when the peer is done with the request, unless it fails or has failed already. Only the last one that
+    /// was given is.
     pub fn at_end(&mut self, done: impl FnOnce() + Send + Sync + 'static) {
         if let Some(picked) = &mut self.picked {
             picked.at_end(done);

@@ -154,6 +154,7 @@ mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
     use super::*;
+    use crate::group::GroupBuilder;
     use crate::server::Server;
 
     fn second(n: u64) -> Duration {
@@ -206,5 +207,30 @@ mod tests {
         tokio::time::sleep(second(2)).await;
         assert!(available(1));
         task.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_well_before_a_reload_is_asked_anew_unless_checks_are_persistent() {
+        for persistent in [false, true] {
+            let check = HealthCheck::new().mandatory(true).persistent(persistent);
+            let old = Group::new("g");
+            old.set([Server::new("a", ())]);
+            let task = tokio::spawn(check.clone().run(old.clone(), |_: Arc<Peer<()>>| async { true }));
+            tokio::time::sleep(second(1)).await;
+            task.abort();
+            let new = GroupBuilder::new("g").successor_of(&old);
+            new.set([Server::new("a", ()), Server::new("b", ())]);
+            let slow = |_: Arc<Peer<()>>| async {
+                tokio::time::sleep(second(1)).await;
+                true
+            };
+            let task = tokio::spawn(check.run(new.clone(), slow));
+            let available = || new.peers().iter().map(|peer| peer.is_available()).collect::<Vec<_>>();
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(available(), [persistent, false], "before the first answer");
+            tokio::time::sleep(second(1)).await;
+            assert_eq!(available(), [true, true], "after it");
+            task.abort();
+        }
     }
 }

@@ -76,8 +76,8 @@
 //!
 //! ## Cost
 //! A pick takes one lock that is one worker's, and touches shared memory only with atomic operations on the chosen peer: no
-//! lock between workers. It looks at each peer once (hashes do not), reads the clock only for peers that have failed, and
-//! allocates nothing. `cargo bench -p propylon-balance` tells how long that takes.
+//! lock between workers. It looks at each peer once (hashes and chance look at the chosen ones only), and allocates nothing but
+//! for methods that measure (once). `cargo bench -p propylon-balance` tells how long that takes.
 
 mod balancer;
 mod body;
@@ -109,6 +109,6 @@ pub use server::Server;
 pub use service::{Balance, Dispatch, Outcome};
 pub use state::History;
 pub use sticky::{
-    Binding, ByCookie, ByRoute, Cookie, Learner, Learning, SameSite, ServedBy, Session, Sessions, Sticky,
-    StickyFuture, StickyLayer, Wanted,
+    Binding, ByCookie, ByRoute, Cookie, Learner, Learning, Memory, SameSite, ServedBy, Session, Sessions,
+    Sticky, StickyFuture, StickyLayer, Wanted,
 };

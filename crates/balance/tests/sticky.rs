@@ -31,7 +31,10 @@ impl Dispatch<&'static str, ()> for ByName {
             let mut response = Response::new(Full::from(name));
             match request.uri().path() {
                 "/quiet" => {}
-                "/fail" => *response.status_mut() = StatusCode::BAD_GATEWAY,
+                "/fail" => {
+                    *response.status_mut() = StatusCode::BAD_GATEWAY;
+                    response.headers_mut().insert("session", "of-a-failure".parse().unwrap());
+                }
                 _ => drop(response.headers_mut().insert("session", format!("of-{name}").parse().unwrap())),
             }
             Ok(response)
@@ -124,8 +127,10 @@ async fn sessions_are_learnt_from_responses() {
     }
     tokio::time::advance(Duration::from_secs(10)).await;
     assert_eq!(name(ask(&group, learning(false), get("/quiet", "of-b")).await).await, "a", "forgotten");
-    drop(ask(&group, learning(false), get("/fail", "of-z")).await);
-    assert_eq!(sessions.find(b"of-z", Duration::MAX), None, "a failure teaches nothing");
+    for at_head in [false, true] {
+        drop(ask(&group, learning(at_head), get("/fail", "of-z")).await);
+        assert_eq!(sessions.find(b"of-a-failure", Duration::MAX), None, "a failure teaches nothing");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use http::{Request, Response, Uri};
 
 use super::cookie::Cookie;
+use super::memory::Memory;
 use super::sessions::Sessions;
 use crate::body::ResponseBody;
 
@@ -91,9 +92,7 @@ where
 /// Sessions are learnt from what peers say: a response begins one, requests name it (nginx: `sticky learn`).
 #[derive(Clone, Debug)]
 pub struct Learning<L, C> {
-    sessions: Sessions,
-    timeout: Duration,
-    at_head: bool,
+    memory: Memory,
     lookup: L,
     create: Arc<C>,
 }
@@ -106,21 +105,20 @@ where
     /// `lookup` finds the session in a request, `create` in a response. One that is not used for ten minutes is forgotten.
     #[must_use]
     pub fn new(sessions: Sessions, lookup: L, create: C) -> Self {
-        let timeout = Duration::from_secs(600);
-        Self { sessions, timeout, at_head: false, lookup, create: Arc::new(create) }
+        Self { memory: Memory::new(sessions), lookup, create: Arc::new(create) }
     }
 
     /// How long a session that is not used is remembered. Default 10 min (nginx: `timeout=`).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.memory = self.memory.timeout(timeout);
         self
     }
 
     /// Whether a session begins with the response's head. Default: with its end (nginx: `header`).
     #[must_use]
     pub fn at_head(mut self, on: bool) -> Self {
-        self.at_head = on;
+        self.memory = self.memory.at_head(on);
         self
     }
 }
@@ -133,14 +131,8 @@ where
 
     fn wanted(&self, request: &Request<B>) -> (Option<Arc<[u8]>>, Learner<C>) {
         let session = (self.lookup)(request.headers(), request.uri());
-        let peer = session.as_ref().and_then(|session| self.sessions.find(session, self.timeout));
-        let learner = Learner {
-            sessions: self.sessions.clone(),
-            timeout: self.timeout,
-            at_head: self.at_head,
-            create: Arc::clone(&self.create),
-            session,
-        };
+        let peer = session.as_ref().and_then(|session| self.memory.find(session));
+        let learner = Learner { memory: self.memory.clone(), create: Arc::clone(&self.create), session };
         (peer.map(Into::into), learner)
     }
 }
@@ -148,9 +140,7 @@ where
 /// Learns from one response: the [`Binding::Session`] of [`Learning`].
 #[derive(Debug)]
 pub struct Learner<C> {
-    sessions: Sessions,
-    timeout: Duration,
-    at_head: bool,
+    memory: Memory,
     create: Arc<C>,
     /// The session of the request.
     session: Option<Vec<u8>>,
@@ -162,15 +152,6 @@ where
 {
     fn served(self, peer: &Arc<str>, response: &mut Response<ResponseBody<T, R>>) {
         let created = (self.create)(response.headers());
-        let (new, Some(session)) = (created.is_some(), created.or(self.session)) else { return };
-        let (sessions, timeout, peer) = (self.sessions, self.timeout, Arc::clone(peer));
-        let learn = move || match new {
-            true => sessions.learn(&session, &peer, timeout),
-            false => sessions.touch(&session, &peer, timeout),
-        };
-        match self.at_head {
-            true => learn(),
-            false => response.body_mut().at_end(learn),
-        }
+        self.memory.served(created, self.session, peer, response);
     }
 }

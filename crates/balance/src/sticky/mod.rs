@@ -3,12 +3,14 @@
 mod binding;
 mod cookie;
 mod layer;
+mod memory;
 mod service;
 mod sessions;
 
 pub use binding::{Binding, ByCookie, ByRoute, Learner, Learning, Session};
 pub use cookie::{Cookie, SameSite};
 pub use layer::StickyLayer;
+pub use memory::Memory;
 pub use service::{Sticky, StickyFuture};
 pub use sessions::Sessions;
 

@@ -13,14 +13,17 @@ use parking_lot::Mutex;
 
 use crate::state::Clock;
 
-/// Parts that are locked apart: who looks a session up rarely waits for another worker, and then for a moment.
+/// Parts that are locked apart, at most: who looks a session up rarely waits for another worker, and then for a moment.
 const PARTS: usize = 16;
+
+/// How many sessions a part has, at least: in small ones some would be full long before the table is.
+const LEAST: usize = 256;
 
 /// Which peer each session has: a bounded table, shared by all workers. A clone is the same table.
 ///
-/// Costs: a look-up or a change holds one lock of sixteen for as long as it takes. An entry takes about 128 bytes, whatever
-/// the length of the session's name: only a keyed hash of it is kept. When the table is full, the session that was used
-/// least recently goes.
+/// Costs: a look-up or a change holds one lock of up to sixteen for as long as it takes; a small table has fewer. An entry
+/// takes about 128 bytes, whatever the length of the session's name: only a keyed hash of it is kept. When the table is
+/// full, the session that was used least recently goes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,7 +41,7 @@ const PARTS: usize = 16;
 pub struct Sessions(Arc<Table>);
 
 struct Table {
-    parts: [Mutex<Part>; PARTS],
+    parts: Box<[Mutex<Part>]>,
     capacity: AtomicUsize,
     clock: Clock,
     hashers: [RandomState; 2],
@@ -65,7 +68,7 @@ impl Sessions {
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Table {
-            parts: std::array::from_fn(|_| Mutex::default()),
+            parts: (0..(capacity / LEAST).clamp(1, PARTS)).map(|_| Mutex::default()).collect(),
             capacity: AtomicUsize::new(capacity),
             clock: Clock::start(),
             hashers: [RandomState::new(), RandomState::new()],
@@ -115,7 +118,7 @@ impl Sessions {
     fn used(&self, session: &[u8], peer: &Arc<str>, timeout: Duration, create: bool) {
         let (key, now) = (self.key(session), self.0.clock.now());
         let Some(part) = self.part(key) else { return };
-        let most = self.0.capacity.load(Relaxed).div_ceil(PARTS);
+        let most = self.0.capacity.load(Relaxed).div_ceil(self.0.parts.len().max(1));
         let mut part = part.lock();
         let alive = part.entries.get(&key).is_some_and(|entry| entry.is_alive(now, timeout));
         part.remove(key);
@@ -125,7 +128,8 @@ impl Sessions {
     }
 
     fn part(&self, key: u128) -> Option<&Mutex<Part>> {
-        self.0.parts.get(usize::try_from(key % PARTS as u128).ok()?)
+        let parts = self.0.parts.len() as u128;
+        self.0.parts.get(usize::try_from(key.checked_rem(parts)?).ok()?)
     }
 
     /// Keyed, so that nobody can find two names with the same hash.
@@ -195,6 +199,15 @@ mod tests {
         tokio::time::advance(TIMEOUT).await;
         sessions.touch(b"s", &a, TIMEOUT);
         assert_eq!(find(&sessions, "s"), None, "what is over is not used again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_table_is_full_before_a_session_goes() {
+        let (sessions, peer) = (Sessions::new(256), Arc::from("a"));
+        (0..256).for_each(|n| sessions.learn(format!("{n}").as_bytes(), &peer, TIMEOUT));
+        assert_eq!(sessions.len(), 256);
+        sessions.learn(b"one more", &peer, TIMEOUT);
+        assert_eq!((sessions.len(), find(&sessions, "0")), (256, None));
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::header::{COOKIE, SET_COOKIE};
 use http::{Request, Response};
-use propylon_balance::{Binding, Cookie, SameSite, Session, Sessions};
+use propylon_balance::{Binding, Cookie, Memory, SameSite, Session, Sessions};
 use propylon_config::{self as config, StickyExpires, Template};
 use propylon_exchange::Exchange;
 use propylon_stack::Body;
@@ -21,7 +21,7 @@ pub(crate) struct Bond(Arc<Kind>);
 enum Kind {
     Cookie { cookie: Cookie, domain: Option<Template>, same_site: Option<Template> },
     Route(Vec<Template>),
-    Learn { learn: config::StickyLearn, sessions: Sessions },
+    Learn { lookup: Vec<Template>, create: Vec<Template>, memory: Memory },
 }
 
 /// What a session takes of the zone's memory, about.
@@ -41,9 +41,11 @@ impl Bond {
                 Kind::Cookie { cookie: fixed(cookie), domain, same_site }
             }
             config::Sticky::Route(routes) => Kind::Route(routes.clone()),
-            config::Sticky::Learn(learn) => {
-                Kind::Learn { sessions: table(sessions(learn.zone)), learn: learn.clone() }
-            }
+            config::Sticky::Learn(learn) => Kind::Learn {
+                memory: Memory::new(table(sessions(learn.zone))).timeout(learn.timeout).at_head(learn.header),
+                lookup: learn.lookup.clone(),
+                create: learn.create.clone(),
+            },
         }))
     }
 }
@@ -76,9 +78,9 @@ impl Binding<Body> for Bond {
                 cookie.find(exchange.head()?.headers.values(&COOKIE)).map(Arc::from)
             }
             Kind::Route(routes) => first(routes, exchange).map(|route| Arc::from(&*route)),
-            Kind::Learn { learn, sessions } => {
-                session = first(&learn.lookup, exchange);
-                sessions.find(session.as_ref()?, learn.timeout).map(Into::into)
+            Kind::Learn { lookup, memory, .. } => {
+                session = first(lookup, exchange);
+                memory.find(session.as_ref()?).map(Into::into)
             }
         });
         (peer, Bound { bond: self.clone(), exchange: exchange.cloned(), session })
@@ -101,18 +103,8 @@ impl Session<LeafBody> for Bound {
                 set_cookie(cookie, domain.as_ref(), same_site.as_ref(), exchange, peer, response);
             }
             Kind::Route(_) => {}
-            Kind::Learn { learn, sessions } => {
-                let created = first(&learn.create, exchange);
-                let (new, Some(session)) = (created.is_some(), created.or(self.session)) else { return };
-                let (sessions, timeout, peer) = (sessions.clone(), learn.timeout, peer.clone());
-                let remember = move || match new {
-                    true => sessions.learn(&session, &peer, timeout),
-                    false => sessions.touch(&session, &peer, timeout),
-                };
-                match learn.header {
-                    true => remember(),
-                    false => response.body_mut().at_end(remember),
-                }
+            Kind::Learn { create, memory, .. } => {
+                memory.clone().served(first(create, exchange), self.session, peer, response);
             }
         }
     }
