@@ -31,6 +31,11 @@ http {
             if ($arg_t) { add_header X-Type t; error_page 404 =200 /files/a; }
             if ($arg_r) { root @FILES@/other; }
         }
+        location /alias/ {
+            alias @FILES@/files/;
+            if ($arg_t) { add_header X-Type t; error_page 404 =200 /files/a; }
+            if ($arg_r) { root @FILES@/other; }
+        }
         location /proxied/ { if ($arg_a) { add_header X-A a; } proxy_pass http://@ORIGIN@; }
         location ~ ^/regex/(.) { if ($arg_a) { add_header X-One $1; } proxy_pass http://@ORIGIN@; }
         location /limited/ {
@@ -126,8 +131,9 @@ fn the_same_answers_as_nginx() {
         }
     }
     for arguments in ["", "t=1", "r=1", "t=1&r=1", "r=1&t=1"] {
-        compare("GET", &format!("/files/a?{arguments}"), "");
-        compare("GET", &format!("/files/none?{arguments}"), "");
+        for path in ["/files/a", "/files/none", "/alias/a", "/alias/none"] {
+            compare("GET", &format!("{path}?{arguments}"), "");
+        }
     }
     for path in [
         "/limited/x",

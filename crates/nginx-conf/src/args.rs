@@ -52,11 +52,14 @@ pub(crate) fn size(directive: &Directive, index: usize) -> Result<String, Stop> 
 
 /// A number.
 pub(crate) fn number(directive: &Directive, index: usize) -> Result<u64, Stop> {
-    let text = directive.arg(index);
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| {
+    digits(directive.arg(index)).ok_or_else(|| {
         invalid(directive, index, format!("\"{}\" directive invalid number", directive.name()))
     })
+}
+
+/// Digits and nothing else: no sign.
+pub(crate) fn digits(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// One of some words.

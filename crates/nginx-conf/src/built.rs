@@ -1,17 +1,15 @@
-//! Which keys the configuration has: a directive whose key it does not have yet is refused, and says so.
+//! Whether the configuration has all keys that directives become.
 
 use std::collections::HashSet;
-use std::sync::LazyLock;
 
 use serde_json::Value;
 
 /// The paths of all keys: those of a level without it, those of the process and of upstreams with their table.
-static KEYS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+fn keys() -> HashSet<String> {
     let schema = propylon_config::schema();
     let mut keys = HashSet::new();
     for level in ["/properties/defaults", "/properties/server/items", "/$defs/server.location"] {
         collect(schema.pointer(level), "", &mut keys);
-        collect(schema.pointer(level), "level.", &mut keys);
     }
     collect(schema.pointer("/properties/upstream/additionalProperties"), "upstream.NAME.", &mut keys);
     for name in ["runtime", "error_log", "resolver"] {
@@ -21,7 +19,7 @@ static KEYS: LazyLock<HashSet<String>> = LazyLock::new(|| {
     keys.extend(top.into_iter().flatten().map(|(name, _)| name.clone()));
     keys.extend(["server.listen".to_owned(), "server.name".to_owned(), "server.location".to_owned()]);
     keys
-});
+}
 
 fn collect(schema: Option<&Value>, path: &str, keys: &mut HashSet<String>) {
     let Some(schema) = schema else { return };
@@ -37,28 +35,13 @@ fn collect(schema: Option<&Value>, path: &str, keys: &mut HashSet<String>) {
     }
 }
 
-/// Whether the configuration has this key, in the documentation's form: `timeout.read`, `upstream.NAME.queue`.
-pub(crate) fn has(key: &str) -> bool {
-    key.is_empty() || KEYS.contains(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::has;
-
-    #[test]
-    fn keys() {
-        for key in [
-            "timeout.read",
-            "merge_slashes",
-            "upstream.NAME.queue",
-            "upstream.tls.verify",
-            "runtime.workers",
-            "map",
-            "return",
-        ] {
-            assert!(has(key), "{key}");
-        }
-        assert!(!has("timeout.raed") && !has("upstream.NAME.nothing"));
+#[test]
+fn every_key_of_a_row_exists() {
+    let keys = keys();
+    assert!(keys.contains("timeout.read") && !keys.contains("timeout.raed"));
+    for row in crate::rows::all() {
+        let written = row.key();
+        let missing = written.split(", ").find(|key| !key.is_empty() && !keys.contains(*key));
+        assert_eq!(missing, None, "{}", row.name);
     }
 }

@@ -145,10 +145,6 @@ impl<'a> Convert<'a> {
         let Some(row) = self.known(directive) else { return };
         (self.target, self.wrote) = (Target::Here, false);
         let outcome = match row.verdict {
-            _ if !row.is_built() => match row.unbuilt {
-                Some(what) => different(what),
-                None => refuse("it is not built yet"),
-            },
             Verdict::Refused => Err(Stop::Refused(row.note.to_owned())),
             Verdict::Exact | Verdict::Different => self.apply(row, directive),
         };

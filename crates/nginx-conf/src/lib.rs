@@ -42,6 +42,7 @@
 //! Run once for each load: linear in the size of the file.
 
 mod args;
+#[cfg(test)]
 mod built;
 mod context;
 mod convert;

@@ -45,7 +45,7 @@ fn line(page: &mut String, row: &Row) {
         Verdict::Different => "different",
         Verdict::Refused => "refused",
     };
-    let key = match row.to.key() {
+    let key = match row.key() {
         key if key.is_empty() => String::new(),
         key => format!("`{}`", key.replace(", ", "`, `")),
     };

@@ -1,6 +1,5 @@
 //! The table that everything is made from: what is converted, what the checks refuse, and the documentation's page.
 
-use crate::built;
 use crate::context::Contexts;
 use crate::convert::{Convert, Outcome};
 use crate::tree::Directive;
@@ -19,8 +18,6 @@ pub(crate) struct Row {
     pub(crate) to: To,
     /// What is different, or why it is refused.
     pub(crate) note: &'static str,
-    /// What is to be said for as long as the configuration lacks its key, if that is no reason to refuse it.
-    pub(crate) unbuilt: Option<&'static str>,
 }
 
 /// How many arguments there may be, and whether a block follows.
@@ -80,7 +77,7 @@ pub(crate) const BLOCK_SOME: Args = Args { least: 1, most: usize::MAX, block: tr
 impl Row {
     /// A directive that means here what it means in nginx.
     pub(crate) const fn new(name: &'static str, contexts: Contexts, args: Args, to: To) -> Self {
-        Self { name, contexts, args, repeats: false, verdict: Verdict::Exact, to, note: "", unbuilt: None }
+        Self { name, contexts, args, repeats: false, verdict: Verdict::Exact, to, note: "" }
     }
 
     /// A directive without an effect on answers, and why nothing is to be done for it.
@@ -90,16 +87,7 @@ impl Row {
         args: Args,
         note: &'static str,
     ) -> Self {
-        Self {
-            name,
-            contexts,
-            args,
-            repeats: true,
-            verdict: Verdict::Different,
-            to: To::Nothing,
-            note,
-            unbuilt: None,
-        }
+        Self { name, contexts, args, repeats: true, verdict: Verdict::Different, to: To::Nothing, note }
     }
 
     /// A directive that cannot be converted, and why.
@@ -109,23 +97,7 @@ impl Row {
         args: Args,
         note: &'static str,
     ) -> Self {
-        Self {
-            name,
-            contexts,
-            args,
-            repeats: true,
-            verdict: Verdict::Refused,
-            to: To::Nothing,
-            note,
-            unbuilt: None,
-        }
-    }
-
-    /// While the configuration lacks the key nothing is written: the same requests give the same answers as far as there
-    /// are answers, and this tells what is different.
-    pub(crate) const fn until_built(mut self, what: &'static str) -> Self {
-        self.unbuilt = Some(what);
-        self
+        Self { name, contexts, args, repeats: true, verdict: Verdict::Refused, to: To::Nothing, note }
     }
 
     /// A remark for the documentation.
@@ -134,16 +106,25 @@ impl Row {
         self
     }
 
+    /// It never means quite what it means in nginx.
+    pub(crate) const fn differs(mut self, how: &'static str) -> Self {
+        (self.verdict, self.note) = (Verdict::Different, how);
+        self
+    }
+
     pub(crate) const fn repeats(mut self) -> Self {
         self.repeats = true;
         self
     }
-}
 
-impl Row {
-    /// Whether the configuration has all keys that it becomes.
-    pub(crate) fn is_built(&self) -> bool {
-        self.to.key().split(", ").all(built::has)
+    /// The key in Propylon's configuration, for people: that of a level alone, others with their table.
+    pub(crate) fn key(&self) -> String {
+        match self.to {
+            To::Key(..) | To::List(..) | To::Item(..) if self.contexts == Contexts::UPSTREAM => {
+                format!("upstream.NAME.{}", self.to.key())
+            }
+            _ => self.to.key(),
+        }
     }
 }
 

@@ -5,7 +5,12 @@ use propylon_nginx_conf::{Verdict, convert};
 
 /// The TOML of a server with this in it; every line is exact, and it loads.
 fn toml(text: &str) -> String {
-    let text = format!("events {{ }}\nhttp {{\nserver {{\nlisten 127.0.0.1:8080;\n{text}}}\n}}\n");
+    toml_of("", text)
+}
+
+/// The same with something in `http` as well.
+fn toml_of(http: &str, server: &str) -> String {
+    let text = format!("events {{ }}\nhttp {{\n{http}server {{\nlisten 127.0.0.1:8080;\n{server}}}\n}}\n");
     let converted = convert(&text, "nginx.conf").unwrap_or_else(|problems| panic!("{}", problems[0]));
     assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
     converted.load().unwrap_or_else(|problems| panic!("{}\n{}", problems[0], converted.toml()));
@@ -95,6 +100,21 @@ fn what_nginx_refuses_in_an_if() {
         problem("if ($a) { add_header X y; }\n").contains("\"add_header\" directive is not allowed here")
     );
     assert!(problem("location / { if ($a) { proxy_read_timeout x; } }\n").contains("not allowed here"));
+    let condition =
+        |condition: &str| problem(&format!("location / {{ if ({condition}) {{ return 403; }} }}\n"));
+    for (text, message) in [
+        ("$a=b", "unknown \"a=b\" variable"),
+        ("$a-b = 1", "unknown \"a-b\" variable"),
+        ("$uri$args", "unknown \"uri$args\" variable"),
+        ("$", "invalid condition \"$\""),
+        ("a", "invalid condition \"a\""),
+        ("$a =b", "invalid condition \"$a\""),
+        ("$uri == b", "unexpected \"==\" in condition"),
+        ("-f = b", "invalid condition \"-f\""),
+        ("-z b", "invalid condition \"-z\""),
+    ] {
+        assert!(condition(text).contains(message), "{text}: {}", condition(text));
+    }
     assert!(problem("location / { limit_except GOT { deny all; } }\n").contains("invalid method \"GOT\""));
 }
 
@@ -155,6 +175,30 @@ fn ssl_on_is_said_of_each_listen() {
         "listen 127.0.0.1:8081 ssl;\nssl on;\nssl_certificate a.pem; ssl_certificate_key a.key;\nreturn 204;\n",
     );
     assert!(toml.contains("listen = [\"127.0.0.1:8080 tls\", \"127.0.0.1:8081 tls\"]"), "{toml}");
+    // Wherever the certificates stand.
+    let toml = toml_of("ssl_certificate a.pem; ssl_certificate_key a.key;\n", "ssl on;\nreturn 204;\n");
+    assert!(toml.contains("listen = [\"127.0.0.1:8080 tls\"]"), "{toml}");
+}
+
+#[test]
+fn connections_to_upstreams_have_an_age() {
+    let upstream = "upstream u { server 127.0.0.1:81; keepalive 8; keepalive_time 10m; keepalive_requests 5; keepalive_timeout 9s; }\n";
+    let toml = toml_of(upstream, "location / { proxy_pass http://u; }\n");
+    for line in ["keepalive_time = \"10m\"", "keepalive_requests = 5", "keepalive_timeout = \"9s\""] {
+        assert!(toml.contains(line), "{line}: {toml}");
+    }
+}
+
+#[test]
+fn an_alias_is_its_locations_alone() {
+    let toml = toml("location /a/ { alias /srv/; index x.html; if ($arg_a) { add_header X-A a; } }\n");
+    let used = part(&toml, "match = \"@if-1\"");
+    assert!(!used.contains("alias") && used.contains("index = [\"x.html\"]"), "{toml}");
+    let toml = self::toml(
+        "location /a/ { root /other; location /a/b/ { alias /srv/; if ($arg_a) { add_header X-A a; } if ($arg_b) { root /b; } } }\n",
+    );
+    assert!(!part(&toml, "match = \"@if-1\"").contains("root"), "{toml}");
+    assert!(part(&toml, "match = \"@if-2\"").contains("root = \"/b\""), "{toml}");
 }
 
 #[test]
@@ -166,4 +210,13 @@ fn limit_except_beside_steps_is_refused_for_they_would_come_first() {
         let converted = convert(&text, "nginx.conf").unwrap();
         assert_eq!(converted.count(Verdict::Refused), refused, "{}", converted.report());
     }
+}
+
+/// nginx takes all of it for the name of a request's field, which none has: what was meant would be lost.
+#[test]
+fn a_comparison_without_blanks_is_refused() {
+    let text = "events { }\nhttp { server { if ($http_x_key=secret) { return 403; } } }\n";
+    let converted = convert(text, "nginx.conf").unwrap();
+    assert!(converted.report().contains("put blanks around the operator"), "{}", converted.report());
+    assert_eq!(converted.count(Verdict::Refused), 2, "{}", converted.report());
 }

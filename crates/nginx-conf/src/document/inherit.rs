@@ -13,7 +13,9 @@ const LIMITED_BASIC: &[&str] = &["access", "limit_except", "basic"];
 const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_trailer_always")];
 
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
-const OWN: [&str; 7] = ["match", "internal", "set", "rewrite", "return", "proxy_pass", "try_files"];
+///
+/// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
+const OWN: [&str; 8] = ["match", "internal", "set", "rewrite", "return", "proxy_pass", "try_files", "alias"];
 
 impl Section {
     /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
@@ -115,9 +117,12 @@ impl Section {
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         for section in &mut conditional {
             let proxies = self.has(&["proxy_pass"]) && !section.has(&["proxy_pass"]);
+            let mut roots = around.iter().rev().filter(|outer| outer.has(&["root"]) || outer.has(&["alias"]));
+            let aliased =
+                !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));
             around.iter().rev().for_each(|outer| section.share(outer));
-            if proxies {
-                // It goes on to proxy: with a root of its own it would send files.
+            if proxies || aliased {
+                // It goes on to proxy, or to where the alias leads: with a root of its own it would send files from there.
                 section.remove(&["root"]);
             }
         }

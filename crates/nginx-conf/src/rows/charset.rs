@@ -2,7 +2,7 @@
 
 use crate::args::invalid;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Stop, Target};
+use crate::convert::{Convert, Done, Outcome, Stop};
 use crate::document::{Section, Value};
 use crate::place::Problem;
 use crate::row::{As, BLOCK_TWO, ONE, Row, SOME, To};
@@ -19,14 +19,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("charset_map", Contexts::HTTP, BLOCK_TWO, To::By(map, "charset_map")).repeats(),
 ];
 
-/// text/html is always among them.
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let mut types = vec![Value::text("text/html")];
-    for index in (0..directive.args().len()).filter(|index| directive.arg(*index) != "text/html") {
-        types.push(Value::text(directive.arg(index)).at(directive.place_of(index)));
-    }
-    convert.set(Target::Here, &["charset", "types"], Value::List(types), &directive.place);
-    Ok(Done::AsWritten)
+    super::media_types(convert, directive, "charset")
 }
 
 fn map(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

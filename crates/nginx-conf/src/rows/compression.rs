@@ -13,7 +13,8 @@ const LEVELS: Contexts = Contexts::LEVELS;
 const MSIE6: &str = r"MSIE [4-6]\.(?!.*SV1)";
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("gzip", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings")),
+    Row::new("gzip", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings"))
+        .note("`on` is different: responses have `Vary: Accept-Encoding`, which caches need, unless `gzip_vary off` says otherwise."),
     Row::new("gzip_types", LEVELS, SOME, To::By(types, "compression.types")),
     Row::new("gzip_min_length", LEVELS, ONE, To::Key(&["compression", "min_length"], As::Size)),
     Row::new("gzip_comp_level", LEVELS, ONE, To::Key(&["compression", "level"], As::Number)),
@@ -41,14 +42,8 @@ fn gzip(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
-/// text/html is always among them.
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let mut types = vec![Value::text("text/html")];
-    for index in (0..directive.args().len()).filter(|index| directive.arg(*index) != "text/html") {
-        types.push(Value::text(directive.arg(index)).at(directive.place_of(index)));
-    }
-    convert.set(Target::Here, &["compression", "types"], Value::List(types), &directive.place);
-    Ok(Done::AsWritten)
+    super::media_types(convert, directive, "compression")
 }
 
 fn disable(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

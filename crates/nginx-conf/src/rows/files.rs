@@ -9,24 +9,20 @@ use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
-const NONE_YET: &str = "static files are not served yet: where nothing else answers it is 404";
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("root", Contexts::LEVELS_IF, ONE, To::Key(&["root"], As::Path)).until_built(NONE_YET),
+    Row::new("root", Contexts::LEVELS_IF, ONE, To::Key(&["root"], As::Path)),
     Row::new("alias", Contexts::LOCATION, ONE, To::Key(&["alias"], As::Path)),
     Row::new("index", LEVELS, SOME, To::List(&["index"], As::Text)),
     Row::new("try_files", SERVER_LOCATION, TWO_OR_MORE, To::List(&["try_files"], As::Text)),
-    Row::new("types", LEVELS, BLOCK, To::By(types, "files.types")).until_built(NONE_YET),
-    Row::new("default_type", LEVELS, ONE, To::Key(&["files", "default_type"], As::Text))
-        .until_built(NONE_YET),
-    Row::new("etag", LEVELS, ONE, To::Key(&["files", "etag"], As::Flag)).until_built(NONE_YET),
-    Row::new("if_modified_since", LEVELS, ONE, To::By(if_modified_since, "files.if_modified_since"))
-        .until_built(NONE_YET),
-    Row::new("max_ranges", LEVELS, ONE, To::Key(&["files", "max_ranges"], As::Number)).until_built(NONE_YET),
-    Row::new("log_not_found", LEVELS, ONE, To::Key(&["files", "log_not_found"], As::Flag))
-        .until_built(NONE_YET),
+    Row::new("types", LEVELS, BLOCK, To::By(types, "files.types")),
+    Row::new("default_type", LEVELS, ONE, To::Key(&["files", "default_type"], As::Text)),
+    Row::new("etag", LEVELS, ONE, To::Key(&["files", "etag"], As::Flag)),
+    Row::new("if_modified_since", LEVELS, ONE, To::By(if_modified_since, "files.if_modified_since")),
+    Row::new("max_ranges", LEVELS, ONE, To::Key(&["files", "max_ranges"], As::Number)),
+    Row::new("log_not_found", LEVELS, ONE, To::Key(&["files", "log_not_found"], As::Flag)),
     Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
-    Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")).until_built(NONE_YET),
+    Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")),
     Row::new("autoindex", LEVELS, ONE, To::By(autoindex, ""))
         .note("`on` is refused: lists of directories are not built."),
 ];

@@ -1,7 +1,6 @@
 //! `http`, `server`, and what clients' connections are like.
 
 use super::listen;
-use crate::built;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
 use crate::document::{Document, Section, Value};
@@ -144,7 +143,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     section.set(&["retry", "budget"], Value::flag(false), None);
     section.beside(" nginx has none");
     let mut default = |key: &[&str], value: Value| {
-        if built::has(&key.join(".")) && !section.has(key) {
+        if !section.has(key) {
             section.set(key, value, None);
             section.beside(" nginx's default");
         }

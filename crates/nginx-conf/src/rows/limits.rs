@@ -115,8 +115,7 @@ fn zone_size<'d>(directive: &Directive, index: usize, value: &'d str) -> Result<
 /// nginx takes a number alone for requests each second.
 fn requests_rate(directive: &Directive, index: usize, value: &str) -> Result<String, Stop> {
     let number = value.strip_suffix("r/s").or(value.strip_suffix("r/m")).unwrap_or(value);
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || number.parse().unwrap_or(0) == 0_u32 {
+    if args::digits(number).and_then(|number| u32::try_from(number).ok()).unwrap_or(0) == 0 {
         return Err(invalid(directive, index, format!("invalid rate \"{}\"", directive.arg(index))));
     }
     Ok(if value.ends_with("r/m") { value.to_owned() } else { format!("{number}r/s") })
@@ -127,8 +126,7 @@ fn requests(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     for (index, word) in directive.args().iter().enumerate() {
         let place = &word.place;
         let count = |what: &str, text: &str| {
-            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let number = text.parse::<u64>().ok().filter(|number| digits && *number > 0);
+            let number = args::digits(text).filter(|number| *number > 0);
             number
                 .map(|number| Value::number(number).at(place))
                 .ok_or_else(|| invalid(directive, index, format!("invalid {what} value \"{}\"", word.text)))
@@ -152,8 +150,7 @@ fn requests(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn connections(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let text = directive.arg(1);
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let max = match text.parse::<u64>().ok().filter(|max| digits && *max > 0) {
+    let max = match args::digits(text).filter(|max| *max > 0) {
         None => {
             return Err(invalid(directive, 1, format!("invalid number of connections \"{text}\"")));
         }

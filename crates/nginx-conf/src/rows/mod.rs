@@ -24,7 +24,10 @@ mod unbuilt;
 mod upstream;
 
 use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target};
+use crate::document::Value;
 use crate::row::Row;
+use crate::tree::Directive;
 
 /// The groups, in the order of the documentation's page.
 pub(crate) const GROUPS: &[(&str, &[Row])] = &[
@@ -57,6 +60,16 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Row> {
 /// The row of a directive in a block.
 pub(crate) fn find(name: &str, context: Contexts) -> Option<&'static Row> {
     all().find(|row| row.name == name && row.contexts.has(context))
+}
+
+/// `TABLE.types`, of which text/html is always one.
+fn media_types(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) -> Outcome {
+    let mut types = vec![Value::text("text/html")];
+    for index in (0..directive.args().len()).filter(|index| directive.arg(*index) != "text/html") {
+        types.push(Value::text(directive.arg(index)).at(directive.place_of(index)));
+    }
+    convert.set(Target::Here, &[table, "types"], Value::List(types), &directive.place);
+    Ok(Done::AsWritten)
 }
 
 pub(crate) use http::complete;

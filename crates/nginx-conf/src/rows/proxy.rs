@@ -87,8 +87,7 @@ pub(crate) const ROWS: &[Row] = &[
         LEVELS,
         SOME,
         To::By(certificate_cache, "upstream.tls.certificate_cache"),
-    )
-    .until_built("certificates are read once for each load"),
+    ),
     Row::refused(
         "proxy_ssl_conf_command",
         LEVELS,

@@ -1,9 +1,8 @@
 //! `resolver`: who is asked for the addresses of names.
 
 use crate::args::{duration, invalid};
-use crate::built;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target, refuse};
+use crate::convert::{Convert, Done, Outcome, Target};
 use crate::document::Value;
 use crate::row::{ONE, Row, SOME, To};
 use crate::tree::Directive;
@@ -37,9 +36,6 @@ pub(super) fn resolver(convert: &mut Convert<'_>, directive: &Directive) -> Outc
     if directive.arg(0) == "off" || servers.is_empty() {
         return Err(invalid(directive, 0, "no name servers defined"));
     }
-    if convert.frame().context.has(Contexts::SERVER | Contexts::LOCATION) && !built::has("level.resolver") {
-        return refuse("it is not built yet below http");
-    }
     let (target, path): (Target, &[&str]) = place(convert);
     let key = |name| path.iter().copied().chain([name]).collect::<Vec<&str>>();
     convert.set(target, &key("servers"), Value::List(servers), &directive.place);
@@ -58,9 +54,6 @@ fn place(convert: &Convert<'_>) -> (Target, &'static [&'static str]) {
 }
 
 pub(super) fn timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    if convert.frame().context.has(Contexts::SERVER | Contexts::LOCATION) && !built::has("level.resolver") {
-        return refuse("it is not built yet below http");
-    }
     let time = crate::args::time(directive, 0)?;
     let value = Value::text(time).at(directive.place_of(0));
     let (target, path) = place(convert);

@@ -26,12 +26,6 @@ fn rule(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
-/// text/html is always among them.
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let mut types = vec![Value::text("text/html")];
-    for index in (0..directive.args().len()).filter(|index| directive.arg(*index) != "text/html") {
-        types.push(Value::text(directive.arg(index)).at(directive.place_of(index)));
-    }
-    convert.set(Target::Here, &["substitute", "types"], Value::List(types), &directive.place);
-    Ok(Done::AsWritten)
+    super::media_types(convert, directive, "substitute")
 }

@@ -5,13 +5,12 @@ use crate::args::{self, duration, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
-use crate::place::{Place, Problem};
+use crate::place::Problem;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const SERVERS: Contexts = Contexts::SERVERS;
 const VERIFY: &str = "OCSP checks of clients' certificates are not built";
-const SESSIONS: &str = "sessions are kept as long as rustls keeps them";
 const STAPLING: &str = "OCSP responses are not stapled";
 
 pub(crate) const ROWS: &[Row] = &[
@@ -22,12 +21,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_prefer_server_ciphers", SERVERS, ONE, To::Key(&["tls", "prefer_server_ciphers"], As::Flag)),
     Row::new("ssl_session_tickets", SERVERS, ONE, To::Key(&["tls", "session_tickets"], As::Flag)),
     Row::new("ssl_session_cache", SERVERS, ONE_OR_TWO, To::By(session_cache, "tls.session_cache"))
-        .until_built(SESSIONS)
         .note("Here it is a number of sessions, which are the workers' own or shared as rustls has it; `builtin` and `shared` are the same."),
-    Row::new("ssl_session_timeout", SERVERS, ONE, To::Key(&["tls", "session_timeout"], As::Time)).until_built(SESSIONS),
-    Row::new("ssl_session_ticket_key", SERVERS, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats().until_built(SESSIONS),
-    Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(curves, "tls.curves")).until_built("rustls chooses the curves"),
-    Row::new("ssl_certificate_cache", SERVERS, SOME, To::By(certificate_cache, "tls.certificate_cache")).until_built("certificates are read once for each load"),
+    Row::new("ssl_session_timeout", SERVERS, ONE, To::Key(&["tls", "session_timeout"], As::Time)),
+    Row::new("ssl_session_ticket_key", SERVERS, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats(),
+    Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(curves, "tls.curves")),
+    Row::new("ssl_certificate_cache", SERVERS, SOME, To::By(certificate_cache, "tls.certificate_cache")),
     Row::new("ssl_stapling_file", SERVERS, ONE, To::By(staple, "tls.certificates.staple")),
     Row::new("ssl_password_file", SERVERS, ONE, To::By(passwords, "tls.certificates.password_file")),
     Row::new("ssl_reject_handshake", SERVERS, ONE, To::Key(&["tls", "reject_handshake"], As::Flag)),
@@ -43,7 +41,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("ssl_stapling_responder", SERVERS, ONE, STAPLING),
     Row::nothing("ssl_stapling_verify", SERVERS, ONE, STAPLING),
     Row::nothing("ssl_certificate_compression", SERVERS, ONE, "certificates are sent as they are"),
-    Row::new("ssl", SERVERS, ONE, To::By(ssl, "")),
+    Row::new("ssl", SERVERS, ONE, To::By(ssl, "server.listen"))
+        .differs("nginx has removed this directive: it is said of each `listen` of the server"),
     Row::refused("ssl_ocsp", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_cache", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_responder", SERVERS, ONE, VERIFY),
@@ -69,10 +68,28 @@ fn file(convert: &mut Convert<'_>, directive: &Directive, name: &'static str) ->
     Ok(Done::AsWritten)
 }
 
+/// `ssl on` is said of each address.
+fn switch_on(frame: &mut Frame) {
+    let place = frame.collected("ssl").first().map(|word| word.place.clone());
+    let section = &mut frame.section;
+    if place.is_none() {
+        return;
+    }
+    if !section.has(&["listen"]) {
+        section.set(&["listen"], Value::List(vec![Value::text("80")]), place.as_ref());
+    }
+    section.change_texts(&["listen"], |listen| {
+        if !listen.split(' ').any(|option| option == "tls") {
+            listen.push_str(" tls");
+        }
+    });
+}
+
 /// The section of a block, with the certificates that stand in it.
-pub(super) fn finish(frame: Frame, convert: &Convert<'_>) -> Result<Section, Stop> {
+pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section, Stop> {
     const PARTS: [&str; 4] =
         ["ssl_certificate", "ssl_certificate_key", "ssl_password_file", "ssl_stapling_file"];
+    switch_on(&mut frame);
     if PARTS.iter().all(|part| frame.collected(part).is_empty()) {
         return Ok(frame.section);
     }
@@ -102,18 +119,7 @@ pub(super) fn finish(frame: Frame, convert: &Convert<'_>) -> Result<Section, Sto
         list.push(Value::table(pair));
     }
     let place = certificates.first().map(|word| word.place.clone());
-    let frame_ssl: Vec<Place> = frame.collected("ssl").iter().map(|word| word.place.clone()).collect();
     let mut section = frame.section;
-    if !frame_ssl.is_empty() {
-        if !section.has(&["listen"]) {
-            section.set(&["listen"], Value::List(vec![Value::text("80")]), frame_ssl.first());
-        }
-        section.change_texts(&["listen"], |listen| {
-            if !listen.split(' ').any(|option| option == "tls") {
-                listen.push_str(" tls");
-            }
-        });
-    }
     if !list.is_empty() {
         section.set(&["tls", "certificates"], Value::List(list), place.as_ref());
     }
@@ -137,7 +143,7 @@ fn ssl(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         }
         convert.frame_mut().collect("ssl", directive.args());
     }
-    different("nginx has removed this directive: it is said of each `listen` of the server")
+    Ok(Done::AsWritten)
 }
 
 fn verify(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

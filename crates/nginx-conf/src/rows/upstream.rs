@@ -30,20 +30,14 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .repeats()
     .note("nginx has it in the location; in an upstream it is understood as well."),
-    Row::new("zone", UPSTREAM, ONE_OR_TWO, To::By(zone, "upstream.NAME.zone"))
-        .until_built("all workers share what is known of servers anyway"),
+    Row::new("zone", UPSTREAM, ONE_OR_TWO, To::By(zone, "upstream.NAME.zone")),
     Row::new("sticky", UPSTREAM, SOME, To::By(super::sticky::sticky, "upstream.NAME.sticky")),
     Row::new("resolver", UPSTREAM, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
     Row::new("resolver_timeout", UPSTREAM, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
     Row::refused("sticky_cookie_insert", UPSTREAM, UP_TO_FOUR, "it is obsolete: write `sticky cookie`"),
     Row::refused("state", UPSTREAM, ONE, "servers are written in the configuration: there is no state file"),
     Row::refused("ntlm", UPSTREAM, NONE, "connections bound to clients are not built"),
-    Row::refused(
-        "match",
-        Contexts::HTTP,
-        BLOCK_ONE,
-        "it is not built yet: write the condition in `health_check`",
-    ),
+    Row::refused("match", Contexts::HTTP, BLOCK_ONE, "write it as `health_check.match` of the upstream"),
 ];
 
 fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -205,7 +199,8 @@ fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             ("uri", Some(value)) => ("uri", Value::text(value)),
             ("mandatory", None) => ("mandatory", Value::flag(true)),
             ("persistent", None) => ("persistent", Value::flag(true)),
-            ("match" | "keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
+            ("match", Some(_)) => return refuse("write it as `health_check.match` of the upstream"),
+            ("keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
                 return refuse(format!("`{name}` is not built yet"));
             }
             _ => return Err(wrong()),
