@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
+use tokio::sync::watch;
 
 use crate::queue::Queue;
 use crate::server::Server;
@@ -32,6 +33,10 @@ struct Shared<T> {
     next_id: AtomicU32,
     queue: Option<Arc<Queue>>,
     observer: Option<Observer>,
+    /// Whether new peers get requests only once an active check has found them well.
+    mandatory: AtomicBool,
+    /// Told when there are others.
+    changes: watch::Sender<()>,
     /// The peers that this group goes on with.
     before: Option<Arc<Peers<T>>>,
 }
@@ -116,7 +121,13 @@ impl<T> Group<T> {
         for server in servers {
             let (state, id) = match same(&server, &taken) {
                 Some(peer) => (Arc::clone(&peer.state), peer.id),
-                None => (Arc::default(), self.0.next_id.fetch_add(1, Relaxed)),
+                None => {
+                    let state = Arc::<State>::default();
+                    if self.0.mandatory.load(Relaxed) {
+                        state.require_check(false);
+                    }
+                    (state, self.0.next_id.fetch_add(1, Relaxed))
+                }
             };
             taken.push(id);
             let list = if server.backup { &mut backup } else { &mut primary };
@@ -124,6 +135,7 @@ impl<T> Group<T> {
             list.push(Arc::new(Peer { server, state, id, clock: self.0.clock, called }));
         }
         self.0.peers.store(Arc::new(Peers::new(primary, backup)));
+        self.0.changes.send_replace(());
         if let Some(queue) = &self.0.queue {
             queue.wake_all();
         }
@@ -156,6 +168,17 @@ impl<T> Group<T> {
         }
     }
 
+    /// What tells when the peers are others.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
+    }
+
+    /// From now on nothing is sent to a peer that has not been found well by a check; with `anew`, by one from now on.
+    pub(crate) fn require_checks(&self, anew: bool) {
+        self.0.mandatory.store(true, Relaxed);
+        self.current().iter().for_each(|peer| peer.state.require_check(anew));
+    }
+
     /// Takes the verdict of an active check.
     pub fn set_healthy(&self, peer: &Peer<T>, healthy: bool) {
         if peer.state.set_healthy(healthy, self.0.clock) {
@@ -172,13 +195,14 @@ pub struct GroupBuilder {
     name: Arc<str>,
     queue: Option<(usize, std::time::Duration)>,
     observer: Option<Observer>,
+    mandatory: bool,
 }
 
 impl GroupBuilder {
     /// A group without a queue, whose changes nobody is told.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), queue: None, observer: None }
+        Self { name: name.into(), queue: None, observer: None, mandatory: false }
     }
 
     /// How many requests may wait for a place at a peer, and for how long (nginx: `queue N timeout=`).
@@ -193,6 +217,14 @@ impl GroupBuilder {
     #[must_use]
     pub fn observer(mut self, observer: impl Fn(&str, &str, Change) + Send + Sync + 'static) -> Self {
         self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Whether a new peer gets requests only once a [check](crate::HealthCheck) has found it well. Default no (nginx:
+    /// `health_check mandatory`).
+    #[must_use]
+    pub fn mandatory(mut self, on: bool) -> Self {
+        self.mandatory = on;
         self
     }
 
@@ -222,6 +254,8 @@ impl GroupBuilder {
             next_id: AtomicU32::new(old.map_or(0, |old| old.0.next_id.load(Relaxed))),
             queue,
             observer: self.observer,
+            mandatory: AtomicBool::new(self.mandatory),
+            changes: watch::Sender::new(()),
             before: old.map(Group::peers),
         }))
     }

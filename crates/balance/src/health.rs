@@ -48,7 +48,7 @@ impl HealthCheck {
         }
     }
 
-    /// The time between two rounds. Default 5 s (nginx: `interval=`).
+    /// The time from the end of a peer's probe to its next one. Default 5 s (nginx: `interval=`).
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
@@ -76,7 +76,8 @@ impl HealthCheck {
         self
     }
 
-    /// Whether a peer that has not been probed yet counts as unhealthy. Default false (nginx: `mandatory`).
+    /// Whether a peer that has not been probed yet counts as unhealthy. Default false (nginx: `mandatory`). A group that is made
+    /// so ([`GroupBuilder::mandatory`](crate::GroupBuilder::mandatory)) sends nobody to such a peer before the checks begin, either.
     #[must_use]
     pub fn mandatory(mut self, mandatory: bool) -> Self {
         self.mandatory = mandatory;
@@ -92,145 +93,67 @@ impl HealthCheck {
     }
 
     /// Probes the peers of `group`, those that come later too, until it is dropped. `probe` tells whether a peer is well; it must
-    /// not take for ever. Peers that are [`down`](crate::Server::down) are left alone.
-    pub async fn run<T, F>(self, group: Group<T>, probe: impl Fn(Arc<Peer<T>>) -> F)
+    /// not take for ever. Each peer has a rhythm of its own: one that does not answer keeps nobody waiting. Peers that are
+    /// [`down`](crate::Server::down) are left alone.
+    pub async fn run<T, P, F>(self, group: Group<T>, probe: P)
     where
         T: Send + Sync + 'static,
+        P: Fn(Arc<Peer<T>>) -> F + Send + Sync + 'static,
         F: Future<Output = bool> + Send + 'static,
     {
-        let mut counts: HashMap<u32, Count> = HashMap::new();
-        if self.mandatory && !self.persistent {
-            group.peers().iter().for_each(|peer| peer.state.forget_checks());
+        if self.mandatory {
+            group.require_checks(!self.persistent);
         }
+        let mut changes = group.changes();
+        let rhythm = Arc::new(Rhythm { check: self, group, probe });
+        let mut running: HashMap<u32, JoinSet<()>> = HashMap::new();
         loop {
-            let peers = group.peers();
-            counts.retain(|id, _| peers.iter().any(|peer| peer.id == *id));
-            let mut probes = JoinSet::new();
-            for peer in peers.iter().filter(|peer| !peer.server.down) {
-                if self.mandatory && peer.state.is_new_to_checks() {
-                    group.set_healthy(peer, false);
-                }
-                let (asked, late) = (probe(Arc::clone(peer)), self.jitter.mul_f64(fastrand::f64()));
-                let peer = Arc::clone(peer);
-                probes.spawn(async move {
-                    tokio::time::sleep(late).await;
-                    (peer, asked.await)
+            let peers = rhythm.group.peers();
+            let asked: Vec<u32> = peers.iter().filter(|peer| !peer.server.down).map(|peer| peer.id).collect();
+            running.retain(|id, _| asked.contains(id)); // dropping one ends it
+            for id in asked {
+                running.entry(id).or_insert_with(|| {
+                    let mut task = JoinSet::new();
+                    task.spawn(Arc::clone(&rhythm).beat(id));
+                    task
                 });
             }
-            while let Some(probed) = probes.join_next().await {
-                // A probe that panicked has found nothing well.
-                let Ok((peer, well)) = probed else { continue };
-                peer.state.was_checked(well);
-                if let Some(healthy) = counts.entry(peer.id).or_default().add(well, &self) {
-                    group.set_healthy(&peer, healthy);
-                }
+            if changes.changed().await.is_err() {
+                return; // the group is gone
             }
-            tokio::time::sleep(self.interval).await;
         }
     }
 }
 
-/// Probes of a kind, one after the other.
-#[derive(Debug, Default)]
-struct Count {
-    well: bool,
-    times: u32,
+struct Rhythm<T, P> {
+    check: HealthCheck,
+    group: Group<T>,
+    probe: P,
 }
 
-impl Count {
-    /// One more; gives the verdict once there are enough.
-    fn add(&mut self, well: bool, check: &HealthCheck) -> Option<bool> {
-        if self.well != well {
-            *self = Self { well, times: 0 };
-        }
-        self.times = self.times.saturating_add(1);
-        let enough = if well { check.passes } else { check.fails };
-        (self.times >= enough).then_some(well)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-
-    use super::*;
-    use crate::group::GroupBuilder;
-    use crate::server::Server;
-
-    fn second(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn verdicts_take_as_many_probes_as_they_should() {
-        let group = Group::new("g");
-        group.set([Server::new("a", ()), Server::new("b", ()), Server::new("c", ()).down(true)]);
-        let (well, probes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let (answer, count) = (Arc::clone(&well), Arc::clone(&probes));
-        let probe = move |peer: Arc<Peer<()>>| {
-            count.fetch_add(1, SeqCst);
-            let well = &**peer.server().name() != "a" || answer.load(SeqCst);
-            async move { well }
-        };
-        let task = tokio::spawn(HealthCheck::new().fails(2).passes(3).run(group.clone(), probe));
-        let mut seen = Vec::new();
-        for round in 0..8 {
-            tokio::time::sleep(second(1)).await;
-            seen.push(group.peers().iter().map(|peer| peer.is_available()).collect::<Vec<_>>()[..2].to_vec());
-            well.store(round >= 2, SeqCst);
-            tokio::time::sleep(second(4)).await;
-        }
-        let a: Vec<bool> = seen.iter().map(|round| round[0]).collect();
-        assert_eq!(a, [true, false, false, false, false, true, true, true]);
-        assert!(seen.iter().all(|round| round[1]));
-        assert_eq!(probes.load(SeqCst), 16, "those that are down are left alone");
-        task.abort();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn mandatory_peers_wait_for_their_first_probe_also_those_that_come_later() {
-        let group = Group::new("g");
-        group.set([Server::new("a", ())]);
-        let slow = |_: Arc<Peer<()>>| async {
-            tokio::time::sleep(second(1)).await;
-            true
-        };
-        let task = tokio::spawn(HealthCheck::new().mandatory(true).run(group.clone(), slow));
-        let available = |n: usize| group.peers().iter().nth(n).unwrap().is_available();
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        assert!(!available(0));
-        tokio::time::sleep(second(1)).await;
-        assert!(available(0));
-        group.set([Server::new("a", ()), Server::new("b", ())]);
-        tokio::time::sleep(Duration::from_millis(5000)).await;
-        assert!(available(0) && !available(1), "what was well stays so while it is probed");
-        tokio::time::sleep(second(2)).await;
-        assert!(available(1));
-        task.abort();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_was_well_before_a_reload_is_asked_anew_unless_checks_are_persistent() {
-        for persistent in [false, true] {
-            let check = HealthCheck::new().mandatory(true).persistent(persistent);
-            let old = Group::new("g");
-            old.set([Server::new("a", ())]);
-            let task = tokio::spawn(check.clone().run(old.clone(), |_: Arc<Peer<()>>| async { true }));
-            tokio::time::sleep(second(1)).await;
-            task.abort();
-            let new = GroupBuilder::new("g").successor_of(&old);
-            new.set([Server::new("a", ()), Server::new("b", ())]);
-            let slow = |_: Arc<Peer<()>>| async {
-                tokio::time::sleep(second(1)).await;
-                true
-            };
-            let task = tokio::spawn(check.run(new.clone(), slow));
-            let available = || new.peers().iter().map(|peer| peer.is_available()).collect::<Vec<_>>();
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            assert_eq!(available(), [persistent, false], "before the first answer");
-            tokio::time::sleep(second(1)).await;
-            assert_eq!(available(), [true, true], "after it");
-            task.abort();
+impl<T, P, F> Rhythm<T, P>
+where
+    T: Send + Sync + 'static,
+    P: Fn(Arc<Peer<T>>) -> F + Send + Sync + 'static,
+    F: Future<Output = bool> + Send + 'static,
+{
+    /// Probes one peer for as long as the group has it.
+    async fn beat(self: Arc<Self>, id: u32) {
+        let late = || self.check.jitter.mul_f64(fastrand::f64());
+        let mut wait = late();
+        loop {
+            tokio::time::sleep(wait).await;
+            // What is known of it stays the same; how it is reached may be something else by now.
+            let Some(peer) = self.group.peers().iter().find(|peer| peer.id == id).cloned() else { return };
+            let mut asked = JoinSet::new();
+            asked.spawn((self.probe)(Arc::clone(&peer)));
+            // A probe that panicked says nothing.
+            if let Some(Ok(well)) = asked.join_next().await
+                && let Some(healthy) = peer.state.was_checked(well, self.check.passes, self.check.fails)
+            {
+                self.group.set_healthy(&peer, healthy);
+            }
+            wait = self.check.interval + late();
         }
     }
 }

@@ -45,7 +45,8 @@
 //! - **Watches** (nginx's passive health): [`max_fails`](Server::max_fails) failures within
 //!   [`fail_timeout`](Server::fail_timeout) make a peer unavailable for as long; then one request tries it. What is a failure
 //!   [`Dispatch::outcome`] says; a response body that fails is one. The only peer of a group is never unavailable.
-//!   [`HealthCheck`] probes peers, by whatever means the caller has, and [`Group::set_healthy`] takes its verdict.
+//!   [`HealthCheck`] probes peers, each in its own rhythm and by whatever means the caller has; [`Group::set_healthy`] takes a
+//!   verdict. New peers of a [mandatory](GroupBuilder::mandatory) group get nothing before their first probe.
 //! - **Keeps within limits**: [`max_conns`](Server::max_conns) is exact over all workers; with a
 //!   [queue](GroupBuilder::queue) requests wait for a place, the first come first, on whatever worker.
 //! - **Starts slowly**: the share of a peer that has come back grows in a line over [`slow_start`](Server::slow_start).

@@ -34,6 +34,10 @@ pub(crate) struct State {
     accessed: AtomicU64,
     /// Whether it has been probed.
     probed: AtomicBool,
+    /// Whether probes have come to a verdict.
+    judged: AtomicBool,
+    /// Probes of a kind, one after the other: twice their number, and one if they found it well.
+    streak: AtomicU32,
     /// Whether it has been reported as unavailable.
     reported: AtomicBool,
     /// Requests that were sent to it, for whoever wants to know.
@@ -118,31 +122,41 @@ impl State {
         !self.unhealthy.load(Relaxed)
     }
 
-    /// Whether no active check has probed it yet, nor judged it.
-    pub(crate) fn is_new_to_checks(&self) -> bool {
-        !self.probed.load(Relaxed) && self.is_healthy()
-    }
-
-    pub(crate) fn was_checked(&self, well: bool) {
+    /// A probe is over. Gives the verdict once there are enough of a kind, one after the other.
+    pub(crate) fn was_checked(&self, well: bool, passes: u32, fails: u32) -> Option<bool> {
         self.probed.store(true, Relaxed);
         self.checks.fetch_add(1, Relaxed);
         if !well {
             self.failed_checks.fetch_add(1, Relaxed);
         }
+        // One task probes a peer at a time.
+        let (kind, streak) = (u32::from(well), self.streak.load(Relaxed));
+        let times = if streak & 1 == kind { streak >> 1 } else { 0 };
+        let times = (times + 1).min(u32::MAX >> 1);
+        self.streak.store(times << 1 | kind, Relaxed);
+        (times >= if well { passes } else { fails }).then_some(well)
     }
 
-    /// As if no active check had ever probed it.
-    pub(crate) fn forget_checks(&self) {
-        self.probed.store(false, Relaxed);
-        self.unhealthy.store(false, Relaxed);
+    /// Nothing is to be sent to it before a probe has found it well: not even if one has already, with `anew`.
+    pub(crate) fn require_check(&self, anew: bool) {
+        if anew || !self.probed.load(Relaxed) {
+            self.probed.store(false, Relaxed);
+            self.judged.store(false, Relaxed);
+            self.streak.store(0, Relaxed);
+            self.unhealthy.store(true, Relaxed);
+        }
     }
 
     /// Takes the verdict of active checks. Returns whether it is another one than before.
     pub(crate) fn set_healthy(&self, healthy: bool, clock: Clock) -> bool {
+        let first = !self.judged.swap(true, Relaxed);
         let changed = self.unhealthy.swap(!healthy, Relaxed) == healthy;
         if changed && healthy {
             self.recovered.store(clock.now(), Relaxed);
-        } else if changed {
+        }
+        // One that was only not probed yet has not been found unhealthy before.
+        let changed = changed || first && !healthy;
+        if changed && !healthy {
             self.times_unhealthy.fetch_add(1, Relaxed);
         }
         changed

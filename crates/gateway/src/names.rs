@@ -144,10 +144,11 @@ impl Names {
         }
         let name = definition.name();
         let mut builder = GroupBuilder::new(&*name).observer(report_change);
-        if let Definition::Named { upstream, .. } = definition
-            && let Some(queue) = upstream.queue
-        {
-            builder = builder.queue(queue.size, queue.timeout);
+        if let Definition::Named { upstream, .. } = definition {
+            if let Some(queue) = upstream.queue {
+                builder = builder.queue(queue.size, queue.timeout);
+            }
+            builder = builder.mandatory(upstream.health_check.as_ref().is_some_and(|check| check.mandatory));
         }
         let same = |entry: &&Arc<Entry>| {
             std::mem::discriminant(&entry.definition) == std::mem::discriminant(definition)
@@ -407,40 +408,4 @@ fn peers(server: &UpstreamServer, found: Option<&[Endpoint]>) -> Vec<Server<Peer
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn definition(servers: &[&str]) -> Definition {
-        let servers: Vec<_> =
-            servers.iter().map(|address| format!("{{ address = \"{address}\" }}")).collect();
-        let text = format!("[upstream.up]\nserver = [{}]\n[[server]]\nreturn = [204]\n", servers.join(", "));
-        let config = propylon_config::parse(&text, "test.toml").unwrap().config;
-        Definition::named(&config.upstreams["up"], &config)
-    }
-
-    fn names(group: &Group<Peer>) -> Vec<String> {
-        group.peers().iter().map(|peer| peer.server().name().to_string()).collect()
-    }
-
-    #[tokio::test]
-    async fn a_name_that_does_not_resolve_leaves_the_others() {
-        let all = Names::default();
-        let group = all.group(&definition(&["127.0.0.1:81", "no-such-host.invalid:80"]));
-        assert_eq!(all.resolve().await, ["no-such-host.invalid:80"]);
-        assert_eq!(names(&group), ["127.0.0.1:81"]);
-    }
-
-    #[tokio::test]
-    async fn the_same_upstream_keeps_its_peers_and_another_one_what_is_known() {
-        let all = Names::default();
-        let first = all.group(&definition(&["localhost:80"]));
-        assert!(names(&first).is_empty());
-        assert!(all.resolve().await.is_empty());
-        let again = all.group(&definition(&["localhost:80"]));
-        assert!(!names(&again).is_empty(), "resolved once, for all who ask");
-        let other = all.group(&definition(&["127.0.0.1:81", "127.0.0.1:82"]));
-        assert_eq!(names(&other), ["127.0.0.1:81", "127.0.0.1:82"]);
-        all.forget(|known| *known == definition(&["127.0.0.1:81", "127.0.0.1:82"]));
-        assert_eq!(all.entries.lock().len(), 1);
-    }
-}
+mod tests;

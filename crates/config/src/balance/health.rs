@@ -13,7 +13,7 @@ use crate::report::Diagnostic;
 /// How servers are asked whether they are well.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthCheck {
-    /// Between two rounds.
+    /// From the end of a probe of a server to the next one.
     pub interval: Duration,
     /// How late a question may be, by chance.
     pub jitter: Duration,
@@ -80,14 +80,14 @@ pub(super) const HEALTH_CHECK: Table = Table {
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"5s\""),
             nginx: "health_check interval=",
-            doc: "The time between two rounds.",
+            doc: "The time from the end of a probe of a server to its next one; each server has its own rhythm.",
         },
         Key {
             name: "jitter",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "health_check jitter=",
-            doc: "Each question is late by a random time up to this.",
+            doc: "Each probe is late by a random time up to this.",
         },
         Key {
             name: "fails",
@@ -127,7 +127,7 @@ pub(super) const HEALTH_CHECK: Table = Table {
         flag(
             "mandatory",
             "health_check mandatory",
-            "Whether a server that has not been asked yet counts as unhealthy.",
+            "Whether a server that has not been asked yet counts as unhealthy: also at the start, and when its name resolves to it later.",
         ),
         flag(
             "persistent",
