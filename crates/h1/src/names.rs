@@ -8,31 +8,31 @@ use crate::Marks;
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) name: HeaderName,
-    lower: &'static str,
-    /// As it begins a line: as its RFC spells it, with the colon and a blank.
+    /// As its RFC spells it.
+    title: &'static str,
+    /// As it begins a line: the same with the colon and a blank.
     pub(crate) line: &'static str,
     pub(crate) mark: Marks,
-}
-
-impl Known {
-    /// Whether `name`, which is this one, has letters in another case than [`line`](Self::line).
-    #[inline]
-    pub(crate) fn is_spelled_otherwise(&self, name: &[u8]) -> bool {
-        !self.line.as_bytes().starts_with(name)
-    }
 }
 
 /// What is known of a name, in whatever case it is spelled.
 #[inline]
 pub(crate) fn find(name: &[u8]) -> Option<&'static Known> {
+    find_spelled(name).map(|(known, _)| known)
+}
+
+/// The same, and whether it is spelled as it is [written](Known::line).
+#[inline]
+pub(crate) fn find_spelled(name: &[u8]) -> Option<(&'static Known, bool)> {
     let slot = SLOTS.get(slot(name)?)?;
     let known = KNOWN.get(usize::from(*slot))?;
-    is_same(name, known.lower.as_bytes()).then_some(known)
+    let difference = compare(name, known.title.as_bytes())?;
+    (difference.others == 0).then_some((known, difference.all == 0))
 }
 
 /// Whether a name is written like this by who is told nothing else.
 pub(crate) fn is_usual(name: &[u8]) -> bool {
-    find(name).map_or_else(|| is_title(name), |known| !known.is_spelled_otherwise(name))
+    find_spelled(name).map_or_else(|| is_title(name), |(_, usual)| usual)
 }
 
 /// Whether the letters that begin a word are large ones, and no others.
@@ -67,17 +67,37 @@ const fn slot(name: &[u8]) -> Option<usize> {
     Some((key.wrapping_mul(SPREAD) >> (u32::BITS - BITS)) as usize)
 }
 
-/// Whether `name` is `lower`, whatever its case: eight letters at a time.
-#[inline]
-fn is_same(name: &[u8], lower: &[u8]) -> bool {
-    if name.len() != lower.len() {
-        return false;
+/// The bits in which two names of the same length differ.
+#[derive(Clone, Copy, Default)]
+struct Difference {
+    all: u64,
+    /// Without the case of letters.
+    others: u64,
+}
+
+impl Difference {
+    /// Known names have letters, digits and `-`: only letters have the bit 0x40.
+    #[inline]
+    fn and(self, name: [u8; 8], title: [u8; 8]) -> Self {
+        const LETTER: u64 = 0x4040_4040_4040_4040;
+        let title = u64::from_le_bytes(title);
+        let all = u64::from_le_bytes(name) ^ title;
+        Self { all: self.all | all, others: self.others | (all & !((title & LETTER) >> 1)) }
     }
-    if let (Some(first), Some(lower_first), Some(last), Some(lower_last)) =
-        (name.first_chunk::<8>(), lower.first_chunk::<8>(), name.last_chunk::<8>(), lower.last_chunk::<8>())
+}
+
+/// How `name` differs from a known one, eight letters at a time; `None`: in its length.
+#[inline]
+fn compare(name: &[u8], title: &[u8]) -> Option<Difference> {
+    if name.len() != title.len() {
+        return None;
+    }
+    let none = Difference::default();
+    if let (Some(first), Some(title_first), Some(last), Some(title_last)) =
+        (name.first_chunk::<8>(), title.first_chunk::<8>(), name.last_chunk::<8>(), title.last_chunk::<8>())
     {
-        let ends = differ(*first, *lower_first) | differ(*last, *lower_last);
-        return ends == 0 && (name.len() <= 16 || is_same_inside(name, lower));
+        let ends = none.and(*first, *title_first).and(*last, *title_last);
+        return Some(if name.len() <= 16 { ends } else { inside(ends, name, title) });
     }
     let widened = |text: &[u8]| match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
         (Some([a, b, c, d]), Some([e, f, g, h])) => [*a, *b, *c, *d, *e, *f, *g, *h],
@@ -87,23 +107,14 @@ fn is_same(name: &[u8], lower: &[u8]) -> bool {
             _ => [0; 8],
         },
     };
-    differ(widened(name), widened(lower)) == 0
+    Some(none.and(widened(name), widened(title)))
 }
 
 /// The same of what is between the first and the last eight letters, and more.
-fn is_same_inside(name: &[u8], lower: &[u8]) -> bool {
+fn inside(ends: Difference, name: &[u8], title: &[u8]) -> Difference {
     let (name, _) = name.as_chunks::<8>();
-    let (lower, _) = lower.as_chunks::<8>();
-    name.iter().zip(lower).all(|(a, b)| differ(*a, *b) == 0)
-}
-
-/// The bits in which they differ, other than the case of letters. Known names have letters, digits and `-`: only letters have
-/// the bit 0x40.
-#[inline]
-fn differ(name: [u8; 8], lower: [u8; 8]) -> u64 {
-    const LETTER: u64 = 0x4040_4040_4040_4040;
-    let lower = u64::from_le_bytes(lower);
-    (u64::from_le_bytes(name) ^ lower) & !((lower & LETTER) >> 1)
+    let (title, _) = title.as_chunks::<8>();
+    name.iter().zip(title).fold(ends, |difference, (name, title)| difference.and(*name, *title))
 }
 
 /// No name.
@@ -133,7 +144,7 @@ macro_rules! known {
         const LOWER: &[&str] = &[$($lower,)*];
         static KNOWN: [Known; LOWER.len()] = [$(Known {
             name: HeaderName::from_static($lower),
-            lower: $lower,
+            title: $title,
             line: concat!($title, ": "),
             mark: Marks::$mark,
         },)*];
@@ -245,21 +256,24 @@ mod tests {
     #[test]
     fn every_known_name_is_found_in_any_case_and_no_other() {
         for known in &KNOWN {
-            let upper = known.lower.to_ascii_uppercase();
-            for spelled in [known.lower, &upper, known.line.trim_end_matches(": ")] {
-                let found = find(spelled.as_bytes()).map(|found| found.name.clone());
-                assert_eq!(found.as_ref(), Some(&known.name), "{spelled}");
+            let lower = known.name.as_str();
+            let upper = lower.to_ascii_uppercase();
+            for spelled in [lower, &upper, known.title] {
+                let found =
+                    find_spelled(spelled.as_bytes()).map(|(found, usual)| (found.name.clone(), usual));
+                assert_eq!(found, Some((known.name.clone(), spelled == known.title)), "{spelled}");
             }
-            assert_eq!(known.name.as_str(), known.lower);
-            assert_eq!(known.line.to_ascii_lowercase(), format!("{}: ", known.lower));
+            assert_eq!(known.title.to_ascii_lowercase(), lower);
+            assert_eq!(known.line, format!("{}: ", known.title));
             // Any other byte in any place makes it another name.
-            for at in 0..known.lower.len() {
+            for at in 0..lower.len() {
                 for byte in 0..=u8::MAX {
-                    let mut other = known.lower.as_bytes().to_vec();
+                    let mut other = known.title.as_bytes().to_vec();
                     other[at] = byte;
-                    let same = other.eq_ignore_ascii_case(known.lower.as_bytes());
-                    let found = find(&other).is_some_and(|found| found.lower == known.lower);
-                    assert_eq!(found, same, "{}", other.escape_ascii());
+                    let same = other.eq_ignore_ascii_case(lower.as_bytes());
+                    let found = find_spelled(&other).filter(|(found, _)| found.name == known.name);
+                    assert_eq!(found.is_some(), same, "{}", other.escape_ascii());
+                    assert!(found.is_none_or(|(_, usual)| usual == (other == known.title.as_bytes())));
                 }
             }
         }

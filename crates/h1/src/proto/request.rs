@@ -2,7 +2,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Version};
 
 use super::is_method_byte;
-use super::scan::{LineEnds, Scan, Scanner, content};
+use super::scan::{Scan, Scanner, WholeHead, content};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Spelling, Target,
@@ -98,6 +98,9 @@ impl RequestParser {
     /// # Errors
     /// See [`HeadErrorKind`]. Nothing after an error can be trusted: answer and close.
     pub fn parse(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<RequestHead>, HeadError> {
+        if let Some((line, whole)) = self.whole(buf, limits) {
+            return take_head(buf, line, whole.others(), 0).map(Some);
+        }
         let line = match self.line {
             Some(line) => line,
             None => {
@@ -108,15 +111,29 @@ impl RequestParser {
         };
         match self.scanner.scan(buf, limits) {
             Ok(Scan::Complete(ends)) => {
-                let end = ends.last().map_or(0, |end| *end as usize);
-                let raw = buf.split_to(end.min(buf.len())).freeze();
                 let skipped = std::mem::take(self).empty.1;
-                let head = head(&raw, line, &ends, skipped);
-                head.map(Some).map_err(|kind| HeadError::new(kind, line.content(&raw)))
+                take_head(buf, line, &ends, skipped).map(Some)
             }
             Ok(_) => Ok(None),
             Err(kind) => Err(self.error(kind, buf, limits)),
         }
+    }
+
+    /// The request line and the lines of a head that came as a whole, as nearly all do, if there is nothing wrong with it so far.
+    #[inline]
+    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(RequestLine, WholeHead)> {
+        if !self.scanner.is_fresh() || self.empty.0 > 0 {
+            return None;
+        }
+        let whole = WholeHead::scan(buf, limits)?;
+        let end = whole.first();
+        let line = content(buf.get(..end)?);
+        let method_end = line.iter().position(|byte| !is_method_byte(*byte))?;
+        let (method, _) = line.split_at_checked(method_end)?;
+        if method.is_empty() || line.get(method_end) != Some(&b' ') {
+            return None;
+        }
+        Some((RequestLine::parse(line, end, method_end).ok()?, whole))
     }
 
     /// Whether nothing of a head has come, empty lines aside: a connection that is closed now, or waits too long, is no error.
@@ -192,18 +209,20 @@ struct RequestLine {
 impl RequestLine {
     /// One blank stands between the parts, and nowhere else (RFC 9112 3: anything more lenient has been used to smuggle).
     fn parse(line: &[u8], end: usize, method_end: usize) -> Result<Self, HeadErrorKind> {
-        let target_end = memchr::memrchr(b' ', line).unwrap_or_default();
-        if target_end <= method_end {
+        let Some((before, version)) = line.split_last_chunk::<8>() else {
             return Err(HeadErrorKind::Version);
-        }
-        let version = match line.get(target_end + 1..) {
-            Some([b'H', b'T', b'T', b'P', b'/', major @ b'1'..=b'9', b'.', minor @ b'0'..=b'9']) => {
-                match (major, minor) {
-                    (b'1', b'0') => Version::HTTP_10,
-                    (b'1', _) => Version::HTTP_11,
-                    _ => return Err(HeadErrorKind::VersionUnsupported),
-                }
-            }
+        };
+        let target_end = match before.split_last() {
+            Some((b' ', before)) if before.len() > method_end => before.len(),
+            _ => return Err(HeadErrorKind::Version),
+        };
+        let version = match version {
+            b"HTTP/1.1" => Version::HTTP_11,
+            b"HTTP/1.0" => Version::HTTP_10,
+            [b'H', b'T', b'T', b'P', b'/', major @ b'1'..=b'9', b'.', b'0'..=b'9'] => match major {
+                b'1' => Version::HTTP_11,
+                _ => return Err(HeadErrorKind::VersionUnsupported),
+            },
             _ => return Err(HeadErrorKind::Version),
         };
         Ok(Self { method_end, target_end, len: line.len(), end, version })
@@ -214,12 +233,20 @@ impl RequestLine {
     }
 }
 
-fn head(
-    raw: &Bytes,
+/// Takes a head off the front of `buf`; `ends` are those of the lines behind the first.
+#[inline]
+fn take_head(
+    buf: &mut BytesMut,
     line: RequestLine,
-    ends: &LineEnds,
+    ends: &[u32],
     skipped: usize,
-) -> Result<RequestHead, HeadErrorKind> {
+) -> Result<RequestHead, HeadError> {
+    let end = ends.last().map_or(0, |end| *end as usize);
+    let raw = buf.split_to(end.min(buf.len())).freeze();
+    head(&raw, line, ends, skipped).map_err(|kind| HeadError::new(kind, line.content(&raw)))
+}
+
+fn head(raw: &Bytes, line: RequestLine, ends: &[u32], skipped: usize) -> Result<RequestHead, HeadErrorKind> {
     let method = raw.get(..line.method_end).unwrap_or_default();
     let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
     let target = raw.slice(line.method_end + 1..line.target_end);

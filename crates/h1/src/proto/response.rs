@@ -1,7 +1,7 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 
-use super::scan::{LineEnds, Scan, Scanner, content};
+use super::scan::{Scan, Scanner, WholeHead, content};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
@@ -120,6 +120,9 @@ impl ResponseParser {
         limits: &Limits,
         without: Marks,
     ) -> Result<Option<ResponseHead>, HeadError> {
+        if let Some((line, whole)) = self.whole(buf, limits) {
+            return take_head(buf, line, whole.others(), method, without).map(Some);
+        }
         let line = match self.line {
             Some(line) => line,
             None => {
@@ -131,14 +134,22 @@ impl ResponseParser {
         match self.scanner.scan(buf, limits) {
             Ok(Scan::Complete(ends)) => {
                 *self = Self::default();
-                let end = ends.last().map_or(0, |end| *end as usize);
-                let raw = buf.split_to(end.min(buf.len())).freeze();
-                let head = head(&raw, line, &ends, method, without);
-                head.map(Some).map_err(|kind| HeadError::new(kind, raw.slice(..line.len)))
+                take_head(buf, line, &ends, method, without).map(Some)
             }
             Ok(_) => Ok(None),
             Err(kind) => Err(error(kind, buf, limits)),
         }
+    }
+
+    /// The status line and the lines of a head that came as a whole, as nearly all do, if there is nothing wrong with it so far.
+    #[inline]
+    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(StatusLine, WholeHead)> {
+        if !self.scanner.is_fresh() {
+            return None;
+        }
+        let whole = WholeHead::scan(buf, limits)?;
+        let end = whole.first();
+        Some((StatusLine::parse(content(buf.get(..end)?), end)?, whole))
     }
 
     /// The peer closed before the head was complete.
@@ -213,10 +224,24 @@ impl StatusLine {
     }
 }
 
+/// Takes a head off the front of `buf`; `ends` are those of the lines behind the first.
+#[inline]
+fn take_head(
+    buf: &mut BytesMut,
+    line: StatusLine,
+    ends: &[u32],
+    method: &Method,
+    without: Marks,
+) -> Result<ResponseHead, HeadError> {
+    let end = ends.last().map_or(0, |end| *end as usize);
+    let raw = buf.split_to(end.min(buf.len())).freeze();
+    head(&raw, line, ends, method, without).map_err(|kind| HeadError::new(kind, raw.slice(..line.len)))
+}
+
 fn head(
     raw: &Bytes,
     line: StatusLine,
-    ends: &LineEnds,
+    ends: &[u32],
     method: &Method,
     without: Marks,
 ) -> Result<ResponseHead, HeadErrorKind> {

@@ -6,6 +6,13 @@ use crate::{HeadErrorKind, Limits};
 /// Where the lines of a complete head end: the offset behind each LF, the empty line's last.
 pub(super) type LineEnds = SmallVec<[u32; 24]>;
 
+/// The line ends of a head that is here as a whole, the first line's and the empty one's among them.
+#[derive(Debug)]
+pub(super) struct WholeHead {
+    ends: [u32; 32],
+    lines: usize,
+}
+
 /// Finds the lines of a head that may come in pieces: every byte is looked at once, and limits are judged at the byte
 /// that passes them, so that a verdict does not depend on how the head was cut.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +37,11 @@ pub(super) enum Scan {
 }
 
 impl Scanner {
+    /// Whether nothing has been looked at.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.line == 0 && self.seen == 0
+    }
+
     /// Whether the first line has been found.
     pub(super) fn has_first_line(&self) -> bool {
         self.line > 0
@@ -43,14 +55,9 @@ impl Scanner {
                 None => Scan::Partial,
             });
         }
-        // Collected as they are found only if no earlier call has found some: nearly every head.
+        // Collected as they are found only if no earlier call has found some.
         let fresh = self.fields == 0;
         let mut ends = LineEnds::new();
-        // No line of a buffer this small can be too long.
-        let small = buf.len() < limits.head && buf.len().saturating_sub(self.line) < limits.header_line;
-        if small && fresh {
-            return self.scan_small(buf, limits);
-        }
         loop {
             let start = self.line;
             let Some(end) = self.next_line(buf, limits)? else { return Ok(Scan::Partial) };
@@ -67,30 +74,6 @@ impl Scanner {
                 return Err(HeadErrorKind::TooManyFields);
             }
         }
-    }
-
-    /// The same where no line can be too long, and none was found before: nearly always.
-    fn scan_small(&mut self, buf: &[u8], limits: &Limits) -> Result<Scan, HeadErrorKind> {
-        let mut ends = LineEnds::new();
-        let mut start = self.line;
-        let complete = line_feeds(buf.get(self.seen..).unwrap_or_default(), |at| {
-            let end = self.seen + at + 1;
-            ends.push(u32::try_from(end).unwrap_or(u32::MAX)); // below the limit of a head
-            let empty = end - start <= 2 && is_empty_line(buf, start, end);
-            start = end;
-            empty
-        });
-        self.line = start;
-        self.fields = ends.len() - usize::from(complete);
-        if self.fields > limits.fields {
-            return Err(HeadErrorKind::TooManyFields);
-        }
-        if complete {
-            *self = Self::default();
-            return Ok(Scan::Complete(ends));
-        }
-        self.seen = buf.len();
-        Ok(Scan::Partial)
     }
 
     fn next_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, HeadErrorKind> {
@@ -111,6 +94,44 @@ impl Scanner {
             self.line = end;
         }
         Ok(found)
+    }
+}
+
+impl WholeHead {
+    /// Finds the lines of a head that is here as a whole, has no more than usual, and that no limit forbids: nearly every one. `None` of
+    /// any other: a [`Scanner`] tells what is the matter.
+    #[inline]
+    pub(super) fn scan(buf: &[u8], limits: &Limits) -> Option<Self> {
+        // No line of a buffer this small can be too long.
+        if buf.len() > limits.first_line.min(limits.header_line).min(limits.head) {
+            return None;
+        }
+        let mut head = Self { ends: [0; 32], lines: 0 };
+        let mut start = 0;
+        let mut empty = false;
+        line_feeds(buf, |at| {
+            let Some(slot) = head.ends.get_mut(head.lines) else { return true };
+            let end = at + 1;
+            *slot = u32::try_from(end).unwrap_or(u32::MAX); // below the limit of a head
+            head.lines += 1;
+            empty = end - start <= 2 && is_empty_line(buf, start, end);
+            start = end;
+            empty
+        });
+        (empty && head.lines <= limits.fields.saturating_add(2)).then_some(head)
+    }
+
+    /// Behind the first line.
+    #[inline]
+    pub(super) fn first(&self) -> usize {
+        let [first, ..] = self.ends;
+        first as usize
+    }
+
+    /// Behind each of the others.
+    #[inline]
+    pub(super) fn others(&self) -> &[u32] {
+        self.ends.get(1..self.lines).unwrap_or_default()
     }
 }
 
@@ -156,6 +177,17 @@ fn is(word: [u8; 8], byte: u8) -> u64 {
     !(((flipped & LOW) + LOW) | flipped | LOW)
 }
 
+/// Whether one of the bytes is below a blank, or 0x7F.
+#[inline]
+pub(super) fn has_control(word: [u8; 8]) -> bool {
+    const BLANKS: u64 = u64::from_le_bytes([b' '; 8]);
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let bytes = u64::from_le_bytes(word);
+    // What is below borrows; its neighbour may then seem so too, which changes nothing.
+    (bytes.wrapping_sub(BLANKS) & !bytes & HIGH) | is(word, 0x7F) != 0
+}
+
+#[inline]
 fn is_empty_line(buf: &[u8], start: usize, end: usize) -> bool {
     matches!(buf.get(start..end), Some(b"\r\n" | b"\n"))
 }
@@ -167,6 +199,7 @@ fn line_ends(head: &[u8]) -> LineEnds {
 }
 
 /// The line without its end: LF, or CR LF.
+#[inline]
 pub(super) fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)

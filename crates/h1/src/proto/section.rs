@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::scan::{content, position};
+use super::scan::{content, has_control, position};
 use crate::{ConnectionOptions, HeadErrorKind, Marks, names};
 
 /// A header section, and what of it concerns framing and the connection.
@@ -38,62 +38,54 @@ impl Section {
 
     fn line(&mut self, raw: &Bytes, start: usize, end: usize, without: Marks) -> Result<(), HeadErrorKind> {
         let line = content(raw.get(start..end).unwrap_or_default());
-        let colon = position(line, b':').ok_or_else(|| name_error(line))?;
-        let spelled = line.get(..colon).unwrap_or_default();
-        let known = names::find(spelled);
-        let mark = known.map_or(Marks::NONE, |known| known.mark);
-        let name = match known {
-            Some(known) => {
-                if known.is_spelled_otherwise(spelled) {
-                    self.marks |= Marks::SPELLED;
-                }
-                known.name.clone()
+        let (spelled, rest) = split_at_colon(line).ok_or_else(|| name_error(line))?;
+        let known = names::find_spelled(spelled);
+        // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
+        let value = trim(rest, |byte| byte == b' ' || byte == b'\t');
+        let mut left_out = false;
+        if let Some((known, usual)) = known {
+            if !usual {
+                self.marks |= Marks::SPELLED;
             }
+            if !known.mark.is_empty() {
+                self.note(known.mark, value, rest);
+                let names = known.mark == Marks::CONNECTION && self.marks.contains(Marks::NOMINATED);
+                left_out = without.any(known.mark) && !names;
+            }
+        }
+        if left_out {
+            return if is_value(value) { Ok(()) } else { Err(HeadErrorKind::FieldValue) };
+        }
+        let name = match known {
+            Some((known, _)) => known.name.clone(),
             None => {
                 self.marks |= spelling(spelled);
                 HeaderName::from_bytes(spelled).map_err(|_| name_error(line))?
             }
         };
-        // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
-        let (mut from, mut to) = (colon + 1, line.len());
-        while let Some(b' ' | b'\t') = line.get(from) {
-            from += 1;
-        }
-        while to > from && matches!(line.get(to - 1), Some(b' ' | b'\t')) {
-            to -= 1;
-        }
         // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
-        let value = HeaderValue::from_maybe_shared(raw.slice(start + from..start + to));
+        let value = HeaderValue::from_maybe_shared(raw.slice_ref(value));
         let value = value.map_err(|_| HeadErrorKind::FieldValue)?;
-        if !mark.is_empty() {
-            let named = self.marks.contains(Marks::NOMINATED);
-            let around = [line.get(colon..from), line.get(to..)].map(Option::unwrap_or_default);
-            self.note(mark, value.as_bytes(), around.iter().any(|blanks| blanks.contains(&b'\t')));
-            let names = mark == Marks::CONNECTION && (named || self.marks.contains(Marks::NOMINATED));
-            if without.any(mark) && !names {
-                return Ok(());
-            }
-        }
         self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
         Ok(())
     }
 
-    /// `tab`: whether there is one around the value. Not every reader takes it for whitespace, nginx does not: one that
-    /// overlooks `Transfer-Encoding:\tchunked` finds another end of the message. So nothing that frames may have one.
-    fn note(&mut self, mark: Marks, value: &[u8], tab: bool) {
+    /// `rest` is what stands behind the colon. There may be a tab around the value, but not every reader takes it for whitespace, nginx
+    /// does not: one that overlooks `Transfer-Encoding:\tchunked` finds another end of the message. So nothing that frames may have one.
+    fn note(&mut self, mark: Marks, value: &[u8], rest: &[u8]) {
         let repeated = self.marks.contains(mark);
+        let doubt = || repeated || trim(rest, |byte| byte == b' ').len() > value.len();
         self.marks |= mark;
         match mark {
             Marks::HOST if repeated => self.marks |= Marks::HOST_REPEATED,
             Marks::CONNECTION => self.options(value),
             Marks::CONTENT_LENGTH => {
-                let length = if repeated || tab { None } else { content_length(value) };
+                let length = if doubt() { None } else { content_length(value) };
                 self.length = Some(length.ok_or(HeadErrorKind::ContentLength));
             }
             Marks::TRANSFER_ENCODING => {
-                let doubt = repeated || tab;
                 self.encoding =
-                    Some(if doubt { Err(HeadErrorKind::TransferEncoding) } else { only_chunked(value) });
+                    Some(if doubt() { Err(HeadErrorKind::TransferEncoding) } else { only_chunked(value) });
             }
             Marks::EXPECT if !value.eq_ignore_ascii_case(b"100-continue") => {
                 self.marks |= Marks::EXPECT_UNKNOWN;
@@ -103,6 +95,14 @@ impl Section {
     }
 
     fn options(&mut self, value: &[u8]) {
+        match value {
+            b"keep-alive" => self.connection.keep_alive = true,
+            b"close" => self.connection.close = true,
+            _ => self.options_of_list(value),
+        }
+    }
+
+    fn options_of_list(&mut self, value: &[u8]) {
         for option in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
             let is = |name: &str| option.eq_ignore_ascii_case(name.as_bytes());
             if is("close") {
@@ -141,6 +141,43 @@ impl Section {
 
 /// How many fields are added to a head on its way, as a rule.
 const SPARE: usize = 3;
+
+/// What stands before the first colon, and what behind it.
+#[inline]
+fn split_at_colon(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    match line.split_at_checked(position(line, b':')?)? {
+        (name, [_, rest @ ..]) => Some((name, rest)),
+        _ => None,
+    }
+}
+
+/// Without the blanks around it.
+#[inline]
+fn trim(mut text: &[u8], is_blank: impl Fn(u8) -> bool) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_blank(*first)
+    {
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && is_blank(*last)
+    {
+        text = rest;
+    }
+    text
+}
+
+/// Whether it would be a `HeaderValue`: without controls other than tab.
+#[inline]
+fn is_value(value: &[u8]) -> bool {
+    let (words, _) = value.as_chunks::<8>();
+    if let Some(last) = value.last_chunk::<8>()
+        && !words.iter().chain([last]).any(|word| has_control(*word))
+    {
+        return true;
+    }
+    value.iter().all(|byte| (*byte >= b' ' && *byte != 0x7F) || *byte == b'\t')
+}
 
 /// How a name that is no usual one is spelled.
 fn spelling(name: &[u8]) -> Marks {
@@ -190,4 +227,23 @@ fn only_chunked(value: &[u8]) -> Result<(), HeadErrorKind> {
         return Err(HeadErrorKind::TransferEncoding);
     }
     Err(HeadErrorKind::CodingUnsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::is_value;
+
+    fn byte() -> impl Strategy<Value = u8> {
+        prop_oneof![9 => b' '..=b'~', 1 => any::<u8>(), 1 => Just(b'\t'), 1 => Just(0x7F)]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_left_out_is_judged_as_what_is_not(value in prop::collection::vec(byte(), 0..40)) {
+            prop_assert_eq!(is_value(&value), HeaderValue::from_bytes(&value).is_ok());
+        }
+    }
 }
