@@ -106,6 +106,7 @@ mod error;
 mod fields;
 mod framing;
 mod limits;
+mod maps;
 mod marks;
 mod names;
 pub mod proto;

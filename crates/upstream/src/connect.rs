@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 
 use crate::secure::Secured;
@@ -36,6 +36,16 @@ impl Socket {
             Self::Unix(socket) => socket.poll_read_ready(cx).map(drop),
             // What was decrypted may wait above the socket.
             Self::Secured(_) => Poll::Ready(()),
+        }
+    }
+
+    /// Whether the runtime knows that there is nothing to read. No system call, and nobody is woken.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let news = || Ok(());
+        match self {
+            Self::Tcp(socket) => socket.try_io(Interest::READABLE, news).is_err(),
+            Self::Unix(socket) => socket.try_io(Interest::READABLE, news).is_err(),
+            Self::Secured(_) => false,
         }
     }
 

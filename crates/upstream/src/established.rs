@@ -87,10 +87,15 @@ where
         let listener = request.extensions_mut().remove::<Interim>();
         let kept = request.extensions().get::<Exchange>().is_some_and(|it| it.keeps(Keep::UPSTREAM_HEAD));
         let without = if kept { Marks::NONE } else { ready.route.transport.without };
-        match prepare(request, &ready.route.transport) {
-            Ok(request) => ready.send(request, listener, without),
-            Err(error) => Sending::failed(error),
+        let framing = match prepare(&mut request, &ready.route.transport) {
+            Ok(framing) => framing,
+            Err(error) => return Sending::failed(error),
+        };
+        if framing.is_empty() {
+            return ready.send(request, Outgoing::empty(), listener, without);
         }
+        let (head, body) = request.into_parts();
+        ready.send(Request::from_parts(head, ()), framing.frame(body), listener, without)
     }
 }
 
@@ -103,20 +108,28 @@ struct Sent {
 }
 
 impl Ready {
-    fn send(mut self, request: Request<Outgoing>, listener: Option<Interim>, without: Marks) -> Sending {
-        let progress = request.body().progress();
+    /// Sends `request` with `body` in the place of its own.
+    fn send<T>(
+        mut self,
+        request: Request<T>,
+        body: Outgoing,
+        listener: Option<Interim>,
+        without: Marks,
+    ) -> Sending {
+        let progress = body.progress();
         self.lease.begin();
         let connection = match &self.lease.connection {
             Connection::H1(connection) => connection,
             Connection::Hyper(_) | Connection::Http2(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
-                return Sending(State::Slow(Box::pin(self.slow(Outbound::Plain(request), sent))));
+                let request = Outbound::Plain(request.map(|_| body));
+                return Sending(State::Slow(Box::pin(self.slow(request, sent))));
             }
         };
         // The engine has seen to it by itself.
         let sent = Sent { progress, closes: false, listener: listener.clone() };
-        match connection.begin(request, self.kept, listener, without) {
+        match connection.begin(request, body, self.kept, listener, without) {
             Ok(answer) => Sending(State::Quick(Box::new(Quick { answer, rest: Some((self, sent)) }))),
             Err(failure) => Sending(State::Slow(Box::pin(self.settle(Err(*failure), sent)))),
         }

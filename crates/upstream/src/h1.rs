@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, response};
@@ -70,8 +70,9 @@ impl Connection {
         let mut config = Config::new();
         config.limits = limits;
         config.read_buffer = settings.read_buffer as usize;
-        let connection =
-            client::Connection::with_config(socket, Arc::new(config)).readable(Socket::poll_readable);
+        let connection = client::Connection::with_config(socket, Arc::new(config))
+            .readable(Socket::poll_readable)
+            .quiet(Socket::is_quiet);
         let counters = Arc::clone(connection.counters());
         let place = Place { connection: Mutex::new(Some(connection)), interim: AtomicU64::new(0) };
         Self { place: Arc::new(place), counters }
@@ -79,8 +80,9 @@ impl Connection {
 
     /// The engine looks again before it sends: that may be a while.
     pub(crate) fn state(&self) -> State {
-        let idle = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
-        if idle { State::Ready } else { State::Dead }
+        let mut connection = self.place.connection.lock();
+        let reusable = connection.as_mut().is_some_and(client::Connection::is_reusable);
+        if reusable { State::Ready } else { State::Dead }
     }
 
     /// Ready when the peer has closed it or said something unasked, and when it did not come back.
@@ -93,25 +95,27 @@ impl Connection {
         &self.counters
     }
 
-    /// Sends a request that was not sent before: the future of its answer, or what is wrong with it or the connection.
-    pub(crate) fn begin(
+    /// Sends a request that was not sent before, with `body` in the place of its own: the future of its answer, or what is wrong with
+    /// it or the connection.
+    pub(crate) fn begin<T>(
         &self,
-        request: Request<Outgoing>,
+        request: Request<T>,
+        body: Outgoing,
         kept: bool,
         listener: Option<Interim>,
         without: Marks,
     ) -> Result<Sending, Box<Failure>> {
         let Some(connection) = self.take() else {
-            return Err(Box::new(Failure::unsent(Outbound::Plain(request))));
+            return Err(Box::new(Failure::unsent(Outbound::Plain(request.map(|_| body)))));
         };
-        let repeatable = may_repeat(&request);
+        let repeatable = may_repeat(request.method(), &body);
         // What cannot be repeated is worth a look at the socket before it is sent.
         if kept && !repeatable && !connection.io().is_silent() {
-            return Err(Box::new(Failure::unsent(Outbound::Plain(request))));
+            return Err(Box::new(Failure::unsent(Outbound::Plain(request.map(|_| body)))));
         }
         let tunnel = request.method() == Method::CONNECT;
         let keeper = Keeper { place: Arc::clone(&self.place), listener };
-        let inner = connection.send(request, keeper).without(without);
+        let inner = connection.send_with(request, body, keeper).without(without);
         Ok(Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable })
     }
 
@@ -123,7 +127,9 @@ impl Connection {
     ) -> Result<Answer, Failure> {
         let request = match request {
             Outbound::Plain(request) => {
-                return self.begin(request, kept, listener, Marks::NONE).map_err(|failure| *failure)?.await;
+                let (head, body) = request.into_parts();
+                let sending = self.begin(Request::from_parts(head, ()), body, kept, listener, Marks::NONE);
+                return sending.map_err(|failure| *failure)?.await;
             }
             Outbound::Encoded(request) => request,
         };

@@ -78,7 +78,7 @@ impl Connection {
         mut request: Request<Outgoing>,
         kept: bool,
     ) -> Result<Answer, Failure> {
-        let spare = (kept && may_repeat(&request)).then(|| copy_head(&request));
+        let spare = (kept && may_repeat(request.method(), request.body())).then(|| copy_head(&request));
         // What cannot be repeated is worth a look at the socket before it is sent: it comes back unsent rather than lost.
         let probe = kept && spare.is_none();
         let (sent, received) = (self.wire.sent(), self.wire.received());

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, Method, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
@@ -57,49 +57,71 @@ struct WrongLength;
 #[error("request body failed")]
 pub(crate) struct Failed;
 
+/// How a body goes out.
+#[derive(Clone, Copy)]
+pub(crate) struct Framing {
+    empty: bool,
+    left: Option<u64>,
+    trailers: bool,
+}
+
+impl Framing {
+    /// Whether nothing is sent of it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.empty
+    }
+
+    pub(crate) fn frame<B>(self, body: B) -> Outgoing
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if self.empty { Outgoing::empty() } else { Outgoing::new(body, self.left, self.trailers) }
+    }
+}
+
 /// Makes `request` one that can go out: target, version, framing.
-pub(crate) fn prepare<B>(request: Request<B>, transport: &Transport) -> Result<Request<Outgoing>, Error>
+pub(crate) fn prepare<B>(request: &mut Request<B>, transport: &Transport) -> Result<Framing, Error>
 where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    B: Body<Data = Bytes>,
 {
-    let (mut parts, body) = request.into_parts();
-    let target = parts.extensions.remove::<Target>();
+    let protocol = transport.fingerprint.protocol;
+    let target = request.extensions_mut().remove::<Target>();
     // Nothing of it is for the connection, and some of it must not live as long. The own engine lets go of it as soon as the
     // head is written, for which it may want some of it.
-    if transport.fingerprint.protocol != Protocol::H1 {
-        parts.extensions.clear();
+    if protocol != Protocol::H1 {
+        request.extensions_mut().clear();
     }
     match target {
-        Some(target) => parts.uri = target.place(transport.fingerprint.protocol, &mut parts.extensions)?,
-        None if parts.uri.authority().is_none() => {}
+        Some(target) => *request.uri_mut() = target.place(protocol, request.extensions_mut())?,
+        None if request.uri().authority().is_none() => {}
         None => {
-            let path = parts.uri.into_parts().path_and_query;
-            parts.uri = path.map_or(http::Uri::from_static("/"), Into::into);
+            let path = std::mem::take(request.uri_mut()).into_parts().path_and_query;
+            *request.uri_mut() = path.map_or(http::Uri::from_static("/"), Into::into);
         }
     }
     let version = transport.http_version;
-    parts.version = match version {
+    *request.version_mut() = match version {
         HttpVersion::Http11 => Version::HTTP_11,
         HttpVersion::Http2 => Version::HTTP_2,
         HttpVersion::Http10 => {
-            parts.headers.entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
+            request.headers_mut().entry(CONNECTION).or_insert(HeaderValue::from_static("close"));
             Version::HTTP_10
         }
     };
+    let body = request.body();
     let ended = body.is_end_stream();
     let exact = if ended { Some(0) } else { body.size_hint().exact() };
-    let left = frame(&mut parts.headers, exact, version)?;
+    let left = frame(request.headers_mut(), exact, version)?;
     let trailers = version == HttpVersion::Http2;
     // Without a byte there may still be trailers.
     let empty = ended || (exact == Some(0) && !trailers);
-    let body = if empty { Outgoing::empty() } else { Outgoing::new(body, left, trailers) };
-    Ok(Request::from_parts(parts, body))
+    Ok(Framing { empty, left, trailers })
 }
 
 /// Whether it does no harm if the peer gets it twice, and whether we still have all of it then.
-pub(crate) fn may_repeat(request: &Request<Outgoing>) -> bool {
-    request.method().is_idempotent() && request.body().is_empty()
+pub(crate) fn may_repeat(method: &Method, body: &Outgoing) -> bool {
+    method.is_idempotent() && body.is_empty()
 }
 
 /// What repeats a request: its head, without a body.

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{Request, request};
+use http::Request;
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Keeper;
 use super::counters::Counters;
 use super::error::BoxError;
-use super::request::Unsent;
+use super::request::{Unsent, Written};
 use super::sending::Sending;
-use crate::Limits;
 use crate::io::{Input, Output, Readable};
 use crate::proto::ResponseParser;
+use crate::{Limits, maps};
 
 /// How connections to peers behave. Share one by `Arc`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub(super) struct Wire<I> {
     pub(super) deaf: bool,
     /// Tells without a buffer whether there is anything to read.
     pub(super) readable: Option<Readable<I>>,
+    /// The same where nobody is to be woken.
+    pub(super) quiet: Option<fn(&I) -> bool>,
 }
 
 impl<I> Wire<I> {
@@ -99,6 +101,7 @@ impl<I> Connection<I> {
                 requests: 0,
                 deaf: false,
                 readable: None,
+                quiet: None,
             }),
         }
     }
@@ -108,6 +111,14 @@ impl<I> Connection<I> {
     #[must_use]
     pub fn readable(mut self, readable: fn(&I, &mut Context<'_>) -> Poll<()>) -> Self {
         self.wire.readable = Some(readable);
+        self
+    }
+
+    /// Tells [`is_reusable`](Self::is_reusable) whether the stream has nothing to read: as [`readable`](Self::readable), but nobody is to
+    /// be woken. False is always a right answer.
+    #[must_use]
+    pub fn quiet(mut self, quiet: fn(&I) -> bool) -> Self {
+        self.wire.quiet = Some(quiet);
         self
     }
 
@@ -148,7 +159,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     /// knows. No system call unless there is news.
     #[must_use]
     pub fn is_reusable(&mut self) -> bool {
-        self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending()
+        self.is_quiet() || self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Whether it is known without another look that the peer has said nothing.
+    pub(super) fn is_quiet(&self) -> bool {
+        let wire = &*self.wire;
+        let calm = !wire.deaf && wire.input.is_empty() && !wire.input.has_ended();
+        calm && wire.quiet.is_some_and(|quiet| quiet(&wire.io))
     }
 
     /// Ready when the connection is of no more use: the peer has closed it, or said something unasked.
@@ -176,25 +194,30 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         K: Keeper<I>,
     {
         let (head, body) = request.into_parts();
-        self.send_parts(&head, body, keeper)
+        self.send_with(Request::from_parts(head, ()), body, keeper)
     }
 
-    /// As [`send`](Self::send), for who wants to keep the head, or has it in pieces.
-    pub fn send_parts<B, K>(self, head: &request::Parts, body: B, keeper: K) -> Sending<I, B, K>
+    /// As [`send`](Self::send), with `body` in the place of the request's own.
+    pub fn send_with<T, B, K>(mut self, mut request: Request<T>, body: B, keeper: K) -> Sending<I, B, K>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
         K: Keeper<I>,
     {
-        Sending::new(self, Unsent::encode(head, body), keeper)
+        let written = Written::encode(&request, body, &mut self.wire.output);
+        maps::give(std::mem::take(request.headers_mut()));
+        Sending::new(self, written, keeper)
     }
 
     /// Sends a request that failed on another connection, byte for byte.
-    pub fn resend<B, K>(self, unsent: Unsent<B>, keeper: K) -> Sending<I, B, K>
+    pub fn resend<B, K>(mut self, unsent: Unsent<B>, keeper: K) -> Sending<I, B, K>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
         K: Keeper<I>,
     {
-        Sending::new(self, Ok(unsent), keeper)
+        let Unsent { mut output, written } = unsent;
+        output.rewind(self.wire.output.sent());
+        self.wire.output = output;
+        Sending::new(self, Ok(written), keeper)
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Body;
 use super::error::{BoxError, Error, Failure, Progress};
-use super::request::Unsent;
+use super::request::{Unsent, Written};
 use super::{Connection, Keeper};
 use crate::{EncodeError, Marks, ResponseHead};
 
@@ -32,7 +32,7 @@ enum State<I, B, K> {
 struct Active<I, B, K> {
     connection: Connection<I>,
     keeper: K,
-    request: Unsent<B>,
+    request: Written<B>,
     /// What does not go into the response's map of fields.
     without: Marks,
     begun: bool,
@@ -46,17 +46,15 @@ struct Active<I, B, K> {
 impl<I, B, K> Sending<I, B, K> {
     pub(super) fn new(
         mut connection: Connection<I>,
-        request: Result<Unsent<B>, EncodeError>,
+        request: Result<Written<B>, EncodeError>,
         keeper: K,
     ) -> Self {
-        let mut request = match request {
+        let request = match request {
             Ok(request) => request,
             Err(error) => return Self(State::Refused(error, keeper)),
         };
         let wire = &mut *connection.wire;
         let (sent, received) = (wire.output.sent(), wire.input.received());
-        request.output.rewind(sent);
-        std::mem::swap(&mut wire.output, &mut request.output);
         Self(State::Active(Active {
             begun: wire.requests == 0,
             connection,
@@ -122,7 +120,7 @@ where
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Error>> {
         if !self.begun {
             // A kept connection that the peer has closed meanwhile: nothing is sent on it.
-            if self.connection.poll_idle(cx).is_ready() {
+            if !self.connection.is_quiet() && self.connection.poll_idle(cx).is_ready() {
                 let closed = self.connection.wire.input.is_empty();
                 return Poll::Ready(Err(if closed { Error::Closed } else { Error::Unasked }));
             }
@@ -190,12 +188,11 @@ where
         };
         connection.wire.requests += 1;
         let kind = head.body;
-        let (response, received) = head.split();
-        response.map(|()| Body::new(connection, keeper, kind, reusable, upload, received))
+        head.respond(|received| Body::new(connection, keeper, kind, reusable, upload, received))
     }
 
     fn fail(self, error: Error) -> Failure<B, K> {
-        let Self { mut connection, keeper, mut request, sent, received, .. } = self;
+        let Self { mut connection, keeper, request, sent, received, .. } = self;
         let wire = &mut *connection.wire;
         let progress = if wire.input.received() > received && !matches!(error, Error::Unasked) {
             Progress::Answered
@@ -207,8 +204,8 @@ where
         let all_here = request.upload.is_rewindable()
             && (progress == Progress::Nothing || wire.output.can_rewind())
             && !matches!(error, Error::RequestBody(_));
-        std::mem::swap(&mut wire.output, &mut request.output);
-        let unsent = all_here.then_some(request);
+        let output = std::mem::take(&mut wire.output);
+        let unsent = all_here.then_some(Unsent { output, written: request });
         Failure { error, progress, unsent, keeper }
     }
 }

@@ -53,19 +53,25 @@ impl ResponseHead {
 
     /// The response without its body, with [`Reason`] and [`Spelling`] where they are not the usual ones; and beside it what it has no place for.
     pub fn split(self) -> (Response<()>, ReceivedResponse) {
-        let mut response = Response::new(());
-        *response.status_mut() = self.status;
-        *response.version_mut() = self.version;
-        *response.headers_mut() = self.headers;
-        if let Some(reason) = self.reason {
+        let (parts, received) = self.respond(|received| received).into_parts();
+        (Response::from_parts(parts, ()), received)
+    }
+
+    /// The response with a body that takes what it has no place for.
+    pub(crate) fn respond<B>(self, body: impl FnOnce(ReceivedResponse) -> B) -> Response<B> {
+        let Self { status, reason, version, headers, marks, content_length, raw, .. } = self;
+        let spelling = marks.contains(Marks::SPELLED).then(|| Spelling::of(raw.clone()));
+        let mut response = Response::new(body(ReceivedResponse { marks, content_length, raw }));
+        *response.status_mut() = status;
+        *response.version_mut() = version;
+        *response.headers_mut() = headers;
+        if let Some(reason) = reason {
             response.extensions_mut().insert(reason);
         }
-        if self.marks.contains(Marks::SPELLED) {
-            response.extensions_mut().insert(Spelling::of(self.raw.clone()));
+        if let Some(spelling) = spelling {
+            response.extensions_mut().insert(spelling);
         }
-        let received =
-            ReceivedResponse { marks: self.marks, content_length: self.content_length, raw: self.raw };
-        (response, received)
+        response
     }
 }
 

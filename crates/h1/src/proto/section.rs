@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::scan::{content, has_control, position};
-use crate::{ConnectionOptions, HeadErrorKind, Marks, names};
+use crate::{ConnectionOptions, HeadErrorKind, Marks, maps, names};
 
 /// A header section, and what of it concerns framing and the connection.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ impl Section {
         without: Marks,
     ) -> Result<Self, HeadErrorKind> {
         let count = ends.len().saturating_sub(1);
-        let mut section = Self::default();
+        let mut section = Self { headers: maps::take(), ..Self::default() };
         // With room for what those add who pass it on: a map that grows is hashed anew.
         section.headers.try_reserve(count.max(SPARE) + SPARE).map_err(|_| HeadErrorKind::TooManyFields)?;
         let mut start = start;

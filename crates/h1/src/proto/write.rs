@@ -43,19 +43,54 @@ pub(super) struct Own<'a> {
     pub(super) date: Option<&'a HeaderValue>,
 }
 
+/// The lines that [`Own`] begins, in its order.
+struct Lines {
+    date: &'static [u8],
+    length: &'static [u8],
+    encoding: &'static [u8],
+    connection: &'static [u8],
+}
+
+const TITLE: Lines = Lines {
+    date: b"Date: ",
+    length: b"Content-Length: ",
+    encoding: b"Transfer-Encoding: ",
+    connection: b"Connection: ",
+};
+
+const LOWER: Lines = Lines {
+    date: b"date: ",
+    length: b"content-length: ",
+    encoding: b"transfer-encoding: ",
+    connection: b"connection: ",
+};
+
 impl Own<'_> {
+    #[inline]
     fn write(&self, case: HeaderCase, dst: &mut BytesMut) {
-        if self.date.is_some() {
-            self.put(&header::DATE, case, dst);
+        match case {
+            HeaderCase::Title => self.write_lines(&TITLE, dst),
+            HeaderCase::Lower => self.write_lines(&LOWER, dst),
         }
-        if self.length.is_some() {
-            self.put(&header::CONTENT_LENGTH, case, dst);
+    }
+
+    #[inline]
+    fn write_lines(&self, lines: &Lines, dst: &mut BytesMut) {
+        if let Some(date) = self.date {
+            dst.put_slice(lines.date);
+            put_value(date, dst);
+        }
+        if let Some(length) = self.length {
+            dst.put_slice(lines.length);
+            put_length(length, dst);
         }
         if self.chunked {
-            self.put(&header::TRANSFER_ENCODING, case, dst);
+            dst.put_slice(lines.encoding);
+            dst.put_slice(b"chunked\r\n");
         }
-        if self.close || self.keep_alive || self.upgrade || self.te {
-            self.put(&header::CONNECTION, case, dst);
+        if self.has_options() {
+            dst.put_slice(lines.connection);
+            self.put_options(dst);
         }
     }
 
@@ -67,37 +102,44 @@ impl Own<'_> {
     const NAMES: [&'static HeaderName; 4] =
         [&header::DATE, &header::CONTENT_LENGTH, &header::TRANSFER_ENCODING, &header::CONNECTION];
 
+    fn has_options(&self) -> bool {
+        self.close || self.keep_alive || self.upgrade || self.te
+    }
+
     fn has(&self, name: &HeaderName) -> bool {
         match *name {
             header::DATE => self.date.is_some(),
             header::CONTENT_LENGTH => self.length.is_some(),
             header::TRANSFER_ENCODING => self.chunked,
-            header::CONNECTION => self.close || self.keep_alive || self.upgrade || self.te,
+            header::CONNECTION => self.has_options(),
             _ => false,
         }
     }
 
     fn put_value(&self, name: &HeaderName, dst: &mut BytesMut) {
         match *name {
-            header::DATE => dst.put_slice(self.date.map_or(b"", HeaderValue::as_bytes)),
-            header::CONTENT_LENGTH => {
-                dst.put_slice(itoa::Buffer::new().format(self.length.unwrap_or_default()).as_bytes());
+            header::DATE => {
+                dst.put_slice(self.date.map_or(b"", HeaderValue::as_bytes));
+                dst.put_slice(b"\r\n");
             }
-            header::TRANSFER_ENCODING => dst.put_slice(b"chunked"),
-            _ => {
-                let options = [
-                    (self.close, "close"),
-                    (self.keep_alive, "keep-alive"),
-                    (self.upgrade, "upgrade"),
-                    (self.te, "te"),
-                ];
-                let mut first = true;
-                for (_, option) in options.iter().filter(|(on, _)| *on) {
-                    dst.put_slice(if first { b"" } else { b", " });
-                    dst.put_slice(option.as_bytes());
-                    first = false;
-                }
-            }
+            header::CONTENT_LENGTH => put_length(self.length.unwrap_or_default(), dst),
+            header::TRANSFER_ENCODING => dst.put_slice(b"chunked\r\n"),
+            _ => self.put_options(dst),
+        }
+    }
+
+    fn put_options(&self, dst: &mut BytesMut) {
+        let options = [
+            (self.close, "close"),
+            (self.keep_alive, "keep-alive"),
+            (self.upgrade, "upgrade"),
+            (self.te, "te"),
+        ];
+        let mut first = true;
+        for (_, option) in options.iter().filter(|(on, _)| *on) {
+            dst.put_slice(if first { b"" } else { b", " });
+            dst.put_slice(option.as_bytes());
+            first = false;
         }
         dst.put_slice(b"\r\n");
     }
@@ -123,7 +165,9 @@ pub(super) fn fields<'a, R>(
         ordered(headers, order, case, &own, dst);
         result
     } else {
-        if first == Marks::HOST {
+        // Nearly always it is the first anyway.
+        let moved = if headers.keys().next() == Some(&header::HOST) { Marks::NONE } else { first };
+        if moved == Marks::HOST {
             headers.get_all(header::HOST).iter().for_each(|value| put_field(&header::HOST, case, value, dst));
         }
         let mut speller = extensions.get::<Spelling>().map(Spelling::speller);
@@ -132,7 +176,7 @@ pub(super) fn fields<'a, R>(
             let mark = known.map_or(Marks::NONE, |known| known.mark);
             if !mark.is_empty() {
                 given.note(mark, value);
-                if OWN.any(mark) || mark == first {
+                if OWN.any(mark) || mark == moved {
                     continue;
                 }
             }
@@ -189,17 +233,27 @@ pub(super) fn put_field(name: &HeaderName, case: HeaderCase, value: &HeaderValue
     put_value(value, dst);
 }
 
+#[inline]
 fn put_value(value: &HeaderValue, dst: &mut BytesMut) {
     dst.put_slice(value.as_bytes());
     dst.put_slice(b"\r\n");
 }
 
+fn put_length(length: u64, dst: &mut BytesMut) {
+    dst.put_slice(itoa::Buffer::new().format(length).as_bytes());
+    dst.put_slice(b"\r\n");
+}
+
 /// The name with its colon and a blank.
+#[inline]
 fn put_name(name: &HeaderName, known: Option<&Known>, case: HeaderCase, dst: &mut BytesMut) {
     match known {
-        Some(known) if case == HeaderCase::Title => return dst.put_slice(known.line.as_bytes()),
-        _ => {}
+        Some(known) if case == HeaderCase::Title => dst.put_slice(known.line.as_bytes()),
+        _ => put_name_in(case, name, dst),
     }
+}
+
+fn put_name_in(case: HeaderCase, name: &HeaderName, dst: &mut BytesMut) {
     let start = dst.len();
     dst.put_slice(name.as_str().as_bytes());
     if case == HeaderCase::Title {

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode, Version};
+use http::{Method, StatusCode, Version};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -17,7 +17,7 @@ use super::exchange::Exchange;
 use super::handle::Shared;
 use super::observer::End;
 use super::reading::{Next, Wire};
-use super::sending::{Outgoing, enough};
+use super::sending::Outgoing;
 use super::{
     Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
 };
@@ -143,7 +143,10 @@ where
         let after = loop {
             let after = match poll_fn(|cx| wire.poll_head(&observer, cx)).await {
                 // In a box, so that an idle connection has no room for a request.
-                Next::Head(head) => Box::pin(serve(&mut wire, &service, &observer, head)).await,
+                Next::Head(head) => {
+                    let room = Box::new_uninit(); // first: the future is made in its place
+                    Box::into_pin(Box::write(room, serve(&mut wire, &service, &observer, head))).await
+                }
                 Next::Rejected(error, came) => Box::pin(reject(&mut wire, &observer, &error, came)).await,
                 Next::Closed => After::Close { linger: false },
             };
@@ -191,17 +194,19 @@ where
         upgrade: exchange.upgrade,
         received,
     };
-    let served = {
+    let mut answer = None;
+    let answered = {
         let mut future = pin!(service.call(request, context));
-        poll_fn(|cx| wire.poll_serving(exchange, future.as_mut(), cx)).await
+        poll_fn(|cx| wire.poll_serving(exchange, future.as_mut(), &mut answer, cx)).await
     };
-    let response = match served {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => return flight.cut(wire, End::Unanswered),
-        Err(end) => return flight.cut(wire, end),
-    };
+    if let Err(end) = answered {
+        return flight.cut(wire, end);
+    }
+    let Some(Ok(mut response)) = answer else { return flight.cut(wire, End::Unanswered) };
     let status = response.status();
-    let (end, keep_alive, shows) = respond(wire, exchange, response).await;
+    let (outgoing, sent) = wire.begin_response(exchange, &mut response);
+    let (end, shows) = send(wire, exchange, outgoing, pin!(response.into_body())).await;
+    let keep_alive = sent.keep_alive;
     if end == End::Truncated && shows {
         let linger = exchange.incoming.is_some() || exchange.broken || !wire.input.is_empty();
         flight.finish(wire.output.sent(), end);
@@ -228,23 +233,21 @@ where
     After::Close { linger: true }
 }
 
-/// Sends a response: how that ended, whether the connection stays, and whether its framing shows if it is cut.
-async fn respond<I, B, D>(
+/// Sends a response: how that ended, and whether its framing shows if it is cut.
+async fn send<I, B, D>(
     wire: &mut Wire<I, D>,
     exchange: &mut Exchange,
-    response: Response<B>,
-) -> (End, bool, bool)
+    mut outgoing: Outgoing,
+    mut body: Pin<&mut B>,
+) -> (End, bool)
 where
     I: AsyncRead + AsyncWrite + Unpin,
     B: Body<Data = Bytes>,
     D: Deadlines,
 {
-    let sent = wire.begin_response(exchange, &response);
-    let mut outgoing = Outgoing::new(sent.encoder, enough(&response).max(1));
-    let mut body = pin!(response.into_body());
     let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
     wire.output.clear();
-    (end, sent.keep_alive, !sent.encoder.ends_with_connection())
+    (end, outgoing.shows_a_cut())
 }
 
 /// Answers a head that was refused.
@@ -261,7 +264,9 @@ where
     let Some(answer) = answer else {
         return flight.cut(wire, End::Unanswered);
     };
-    let (end, ..) = respond(wire, &mut flight.exchange, answer.map(RequestBody::full)).await;
+    let mut response = answer.map(RequestBody::full);
+    let (outgoing, _) = wire.begin_response(&mut flight.exchange, &mut response);
+    let (end, _) = send(wire, &mut flight.exchange, outgoing, pin!(response.into_body())).await;
     if end != End::Complete {
         return flight.cut(wire, end);
     }
@@ -318,6 +323,8 @@ mod tests {
     use std::task::{Context as Cx, Waker};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use http::Response;
 
     use super::*;
 

@@ -13,9 +13,9 @@ use super::exchange::Exchange;
 use super::observer::End;
 use super::reading::Wire;
 use super::{Deadlines, SendBuffer, date};
-use crate::BodySize;
 use crate::io::ENOUGH;
 use crate::proto::{Encoder, ResponseToSend, Sent, encode_response};
+use crate::{BodySize, maps};
 
 /// How far a response's body has got.
 pub(super) struct Outgoing {
@@ -35,8 +35,9 @@ enum State {
 }
 
 impl Outgoing {
-    pub(super) fn new(encoder: Encoder, enough: usize) -> Self {
-        Self { encoder, state: State::Open, enough }
+    /// Whether the message's framing shows if it is cut.
+    pub(super) fn shows_a_cut(&self) -> bool {
+        !self.encoder.ends_with_connection()
     }
 
     /// How the message ends once the output is sent; `None` if more comes.
@@ -50,18 +51,18 @@ impl Outgoing {
 }
 
 /// How much of a response may wait to be sent.
-pub(super) fn enough<B: Body>(response: &Response<B>) -> usize {
+fn enough<B: Body>(response: &Response<B>) -> usize {
     let small = response.body().size_hint().upper().is_some_and(|bytes| bytes <= ENOUGH as u64);
     if small { ENOUGH } else { response.extensions().get().map_or(ENOUGH, |SendBuffer(bytes)| *bytes) }
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
-    /// Writes the final head to the output.
+    /// Writes the final head to the output; the fields are not needed any more.
     pub(super) fn begin_response<B: Body>(
         &mut self,
         exchange: &mut Exchange,
-        response: &Response<B>,
-    ) -> Sent {
+        response: &mut Response<B>,
+    ) -> (Outgoing, Sent) {
         let output = &mut self.output;
         self.shared.open.store(0, Ordering::Release);
         self.shared.take_said(exchange.number, |said| output.buffer().extend_from_slice(said));
@@ -88,7 +89,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         };
         let sent = encode_response(&head, output.buffer());
         exchange.sent_head = output.sent() + output.pending() as u64 - exchange.sent_before;
-        sent
+        let outgoing =
+            Outgoing { encoder: sent.encoder, state: State::Open, enough: enough(response).max(1) };
+        maps::give(std::mem::take(response.headers_mut()));
+        (outgoing, sent)
     }
 
     /// Sends the body; ready when the kernel has all of the message, or never will.

@@ -13,17 +13,19 @@ use super::{Deadlines, Wait};
 use crate::io::START;
 
 impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
-    /// Polls the service until it has answered, or nobody waits for the answer.
+    /// Polls the service until it has answered, or nobody waits for the answer. (Not returned but put where it stays: it is large.)
     pub(super) fn poll_serving<F: Future>(
         &mut self,
         exchange: &mut Exchange,
         mut future: Pin<&mut F>,
+        answer: &mut Option<F::Output>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<F::Output, End>> {
+    ) -> Poll<Result<(), End>> {
         self.register(cx);
         loop {
             if let Poll::Ready(response) = future.as_mut().poll(cx) {
-                return Poll::Ready(Ok(response));
+                *answer = Some(response);
+                return Poll::Ready(Ok(()));
             }
             match self.poll_around(exchange, cx) {
                 Poll::Ready(Ok(())) => {}

@@ -1,0 +1,58 @@
+//! Maps of fields, recycled by the thread: no allocation a message, a bounded number of them.
+
+use std::cell::RefCell;
+
+use http::HeaderMap;
+
+/// How many maps a thread keeps, and how many fields one of them may have room for.
+const KEPT: usize = 64;
+const LARGEST: usize = 96;
+
+thread_local! {
+    static MAPS: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty map, with room for some fields as a rule.
+pub(crate) fn take() -> HeaderMap {
+    let kept = MAPS.try_with(|maps| maps.try_borrow_mut().ok()?.pop());
+    kept.ok().flatten().unwrap_or_default()
+}
+
+/// Keeps `map` for the next who needs one. What is in it is lost.
+pub(crate) fn give(mut map: HeaderMap) {
+    if map.capacity() == 0 || map.capacity() > LARGEST {
+        return;
+    }
+    map.clear();
+    // A thread that ends keeps nothing.
+    let _ = MAPS.try_with(|maps| {
+        if let Ok(mut maps) = maps.try_borrow_mut()
+            && maps.len() < KEPT
+        {
+            maps.push(map);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderValue, header};
+
+    use super::*;
+
+    #[test]
+    fn a_map_comes_back_empty_and_their_number_is_bounded() {
+        for fields in 0..2 * KEPT {
+            let mut map = HeaderMap::with_capacity(fields);
+            map.append(header::VIA, HeaderValue::from_static("a"));
+            map.append(header::VIA, HeaderValue::from_static("b"));
+            give(map);
+        }
+        assert_eq!(MAPS.with_borrow(Vec::len), KEPT);
+        for _ in 0..KEPT {
+            let map = take();
+            assert!(map.is_empty() && (1..=LARGEST).contains(&map.capacity()));
+        }
+        assert_eq!(take().capacity(), 0);
+    }
+}
