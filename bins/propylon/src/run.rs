@@ -22,6 +22,8 @@ use crate::{activation, args, user};
 /// When it can't start.
 pub(crate) fn run(args: &args::Run) -> anyhow::Result<ExitCode> {
     let executable = upgrade::Executable::find();
+    // Where the system gives huge pages to everybody: a few bytes of one cost all of its 2 MiB, and what a client takes is bounded.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let mut args = args.clone();
     let args::Run { source, pid_file, error_log, .. } = &mut args;
     source.settle(&mut [pid_file, error_log])?;
