@@ -283,7 +283,8 @@ fn what_is_wrong_is_told() {
     told("cookie.flags = [[\"a\", \"secure htponly\"]]", "did you mean \"httponly\"?");
     told("cookie.path = [[\"/a\"]]", "this rule has 1 texts");
     told("cookie.domain = [[\"~(a\", \"b\"]]", "this is no valid regex");
-    told("redirect.rules = [\"off\"]", "expected \"default\"");
+    told("redirect.rules = [\"of\"]", "did you mean \"off\"?");
+    told("redirect.rules = [\"default\", \"off\"]", "no rule beside others");
     told("redirect.rules = [\"default\", \"default\"]", "stands here twice");
     told("redirect.rules = [[\"http://$hots/\", \"/\"]]", "did you mean `$host`?");
 }

@@ -26,13 +26,16 @@ pub(crate) const TABLE: Table = Table {
     doc: "Where responses of upstreams send the client: the fields Location and Refresh.",
     keys: &[Key {
         name: "rules",
-        kind: Kind::List(&Kind::Either(&[Kind::Choice { built: &["default"], unbuilt: &[] }, rule::PAIR])),
+        kind: Kind::List(&Kind::Either(&[
+            Kind::Choice { built: &["default", "off"], unbuilt: &[] },
+            rule::PAIR,
+        ])),
         need: Need::Default("[\"default\"]"),
         nginx: "proxy_redirect",
         doc: "[\"from\", \"to\"]: a URL that begins with `from` begins with `to` instead; [\"~regex\", \"to\"], [\"~*regex\", \
               \"to\"]: one that matches is `to`, with $1. All are templates but the regexes; the first rule that fits \
-              counts. \"default\": the URL of proxy_pass becomes the location's prefix. []: nothing is changed. A result \
-              that begins with `/` is completed with scheme and host.",
+              counts. \"default\": the URL of proxy_pass becomes the location's prefix. [\"off\"] or []: nothing is changed. A \
+              result that begins with `/` is completed with scheme and host.",
     }],
     unbuilt: &[],
 };
@@ -45,8 +48,15 @@ impl Redirects {
 
 fn rules(cx: &mut Context, value: &Value<'_>) -> Option<Vec<RedirectRule>> {
     let mut rules = Vec::new();
-    for item in value.get_ref().as_array()?.iter() {
-        if item.get_ref().is_str() {
+    let items = value.get_ref().as_array()?;
+    for item in items.iter() {
+        if item.get_ref().as_str() == Some("off") {
+            if items.len() > 1 {
+                cx.push(
+                    Diagnostic::at(item.span(), "\"off\" is no rule beside others").label("expected alone"),
+                );
+            }
+        } else if item.get_ref().is_str() {
             if rules.contains(&RedirectRule::Default) {
                 cx.push(Diagnostic::at(item.span(), "\"default\" stands here twice").label("expected once"));
             }

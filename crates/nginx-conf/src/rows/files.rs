@@ -22,7 +22,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("max_ranges", LEVELS, ONE, To::Key(&["files", "max_ranges"], As::Number)),
     Row::new("log_not_found", LEVELS, ONE, To::Key(&["files", "log_not_found"], As::Flag)),
     Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
-    Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")),
+    Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed"))
+        .note("`Vary` is sent whatever `gzip_vary` says, and parts of compressed files are to be had."),
     Row::new("autoindex", LEVELS, ONE, To::By(autoindex, ""))
         .note("`on` is refused: lists of directories are not built."),
 ];
