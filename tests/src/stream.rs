@@ -85,6 +85,14 @@ impl Stream {
         }
     }
 
+    /// The other end's address, on TCP.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match &self.socket {
+            Socket::Tcp(s) => s.peer_addr().ok(),
+            Socket::Unix(_) => None,
+        }
+    }
+
     /// Writes all the bytes.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.socket {

@@ -152,6 +152,7 @@ fn what_comes_goes_out_at_once() {
     let kinds = [
         "Content-Type: text/event-stream\r\nTransfer-Encoding: chunked",
         "Content-Type: text/plain\r\nTransfer-Encoding: chunked",
+        "Content-Type: application/grpc\r\nTransfer-Encoding: chunked",
         "X-Accel-Buffering: no\r\nTransfer-Encoding: chunked",
         "Content-Type: text/plain\r\nConnection: close",
         "Content-Type: text/plain\r\nContent-Length: 1000",

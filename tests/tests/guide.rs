@@ -358,6 +358,7 @@ fn requests() {
         let mut client = Client::connect(at).unwrap();
         client.send(b"GET /bind/x HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let mut peer = upstream.accept();
+        assert_eq!(peer.peer().unwrap().ip(), at.ip());
         peer.head().unwrap();
         peer.send(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n").unwrap();
         assert_eq!(client.response(false).unwrap().status, 204);

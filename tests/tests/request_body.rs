@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use propylon_tests::{Client, Origin, Propylon, address, raw_request};
+use propylon_tests::{Client, LIMIT, Listener, Origin, Propylon, address, raw_request, until};
 
 /// A gateway whose log shows bodies.
 fn gateway(locations: &str) -> (Propylon, Origin, SocketAddr) {
@@ -102,4 +102,39 @@ fn a_body_is_known_before_the_request_that_is_made_of_it() {
     let mut lines = gateway.lines("access.log", 2);
     lines.sort();
     assert_eq!(lines, ["/without <abc>", "/wrapped <abc>"]);
+}
+
+#[test]
+fn a_body_is_in_a_file_if_it_is_to_be() {
+    let upstream = Listener::new();
+    let (gateway, _origin, at) = gateway(&format!(
+        "[[server.location]]\nmatch = \"/memory\"\nproxy_pass = \"http://{0}\"\n\
+         [[server.location]]\nmatch = \"/file\"\nbuffer.request_in_file_only = true\nproxy_pass = \"http://{0}\"\n",
+        upstream.address()
+    ));
+    // What the files hold that have no name (any more).
+    let files = || {
+        let opened = std::fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap();
+        let texts = opened.filter_map(|file| {
+            let path = file.unwrap().path();
+            let target = std::fs::read_link(&path).ok()?.to_string_lossy().into_owned();
+            let ours =
+                target.starts_with(&*gateway.dir().to_string_lossy()) && target.ends_with(" (deleted)");
+            ours.then(|| std::fs::read_to_string(path).unwrap())
+        });
+        texts.collect::<Vec<_>>()
+    };
+    for (path, expected) in [("/memory", &[][..]), ("/file", &["abc".to_owned()])] {
+        let mut client = Client::connect(at).unwrap();
+        let request = format!("POST {path} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nabc");
+        client.send(request.as_bytes()).unwrap();
+        let mut peer = upstream.accept();
+        peer.head().unwrap();
+        let mut body = Vec::new();
+        peer.exactly(3, &mut body).unwrap();
+        assert_eq!((body.as_slice(), &*files()), (&b"abc"[..], expected), "{path}");
+        peer.send(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        assert_eq!(client.response(false).unwrap().status, 204);
+    }
+    until("the end of the file", LIMIT, || files().is_empty().then_some(()));
 }

@@ -144,23 +144,26 @@ fn either_side_may_say_its_last_first() {
 #[test]
 fn a_slow_reader_slows_the_writer() {
     let world = World::new("", "");
-    let (mut client, upstream) = world.switch("/websocket/");
-    let piece = [7; 16 << 10];
-    // As much as fits into sockets and one buffer, and not a byte more, however long one waits.
-    upstream.set_limit(Duration::from_secs(1)).unwrap();
-    let mut sent = 0;
-    let mut writer = upstream.handle().unwrap();
-    let before = world.gateway.resident();
-    while let Ok(n) = writer.send_some(&piece) {
-        sent += n;
-        assert!(sent < 64 << 20, "nothing holds the writer back");
+    for clients in [false, true] {
+        let (client, upstream) = world.switch("/websocket/");
+        let (writing, mut reading) = if clients { (client, upstream) } else { (upstream, client) };
+        let piece = [7; 16 << 10];
+        // As much as fits into sockets and one buffer, and not a byte more, however long one waits.
+        writing.set_limit(Duration::from_secs(1)).unwrap();
+        let mut sent = 0;
+        let mut writer = writing.handle().unwrap();
+        let before = world.gateway.resident();
+        while let Ok(n) = writer.send_some(&piece) {
+            sent += n;
+            assert!(sent < 64 << 20, "nothing holds the writer back");
+        }
+        let grown = world.gateway.resident().saturating_sub(before);
+        assert!(grown < 8192, "{grown} KiB");
+        writing.shutdown(Shutdown::Write);
+        let mut got = Vec::new();
+        reading.to_end(&mut got).unwrap();
+        assert_eq!(got.len(), sent);
     }
-    let grown = world.gateway.resident().saturating_sub(before);
-    assert!(grown < 8192, "{grown} KiB");
-    upstream.shutdown(Shutdown::Write);
-    let mut got = Vec::new();
-    client.to_end(&mut got).unwrap();
-    assert_eq!(got.len(), sent);
 }
 
 /// Any protocol by itself; HTTP/2 would pass all that is configured here, and other requests are as `set` has them.
