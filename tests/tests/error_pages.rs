@@ -278,7 +278,7 @@ fn fields_are_added_to_the_page_and_not_to_what_it_replaces() {
     let answer = get(at, "/");
     assert_eq!(answer.status, 404);
     assert!(answer.head.field("x-first").is_none());
-    assert_eq!(answer.head.field("x-page").as_deref(), Some("200"));
+    assert_eq!(answer.head.field("x-page").as_deref(), Some("404"));
     let answer = get(at, "/directory");
     assert_eq!((answer.status, answer.head.field("x-moved").as_deref()), (301, Some("/directory")));
 }

@@ -54,6 +54,7 @@ struct Late {
     upstream_trailers: Option<HeaderMap>,
     sent_trailers: Option<HeaderMap>,
     answering: Option<StatusCode>,
+    showing: Option<StatusCode>,
     answering_fields: Option<HeaderMap>,
     sent: Option<SentHead>,
     request_body: Option<Bytes>,
@@ -258,9 +259,11 @@ impl Exchange {
     }
 
     /// The request goes round again inside the gateway: tries from here on belong to a new group, and where it is proxied to
-    /// is to be told anew.
+    /// and what is answered is to be told anew.
     pub fn rerouted(&self) {
-        self.0.late.lock().proxy = None;
+        let mut late = self.0.late.lock();
+        (late.proxy, late.answering) = (None, None);
+        drop(late);
         // Saturates: whoever counts redirects stops long before.
         let _ = self.0.reroutes.fetch_update(Relaxed, Relaxed, |n| n.checked_add(1));
     }
@@ -339,10 +342,17 @@ impl Exchange {
         self.0.late.lock().answering = Some(status);
     }
 
+    /// From here on this is the status that the client is to see, whatever whoever [answers](Self::answering) says: the page
+    /// of an error is on its way. None: that of the answer again.
+    pub fn showing(&self, status: Option<StatusCode>) {
+        self.0.late.lock().showing = status;
+    }
+
     /// The status that the response has as things stand, as far as anybody said.
     #[must_use]
     pub fn answering_with(&self) -> Option<StatusCode> {
-        self.0.late.lock().answering
+        let late = self.0.late.lock();
+        late.showing.or(late.answering)
     }
 
     /// The response has these fields as things stand, for whoever looks at what is

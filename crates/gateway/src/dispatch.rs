@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-    SET_COOKIE, TRANSFER_ENCODING,
+    CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+    RANGE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
@@ -17,14 +17,14 @@ use propylon_stack::Body;
 use crate::client::{ClientEnd, Closed};
 use crate::page;
 use crate::phases::Step;
-use crate::reroute::{Failed, Reroute, RerouteTarget};
+use crate::reroute::{Earlier, Failed, Reroute, RerouteTarget, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
 use crate::route::{self, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
 
 /// How often a request may go round (nginx: 10, then 500).
-const MAX_REROUTES: u8 = 10;
+pub(crate) const MAX_REROUTES: u8 = 10;
 
 /// A request on its way through the gateway.
 pub(crate) struct Visit {
@@ -136,9 +136,9 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
             }
         };
         let response = match step {
-            Step::Go => location.route.call(request(visit, None)).await.map_err(|_| Closed)?,
+            Step::Go => location.route.call(request(visit, None, &kept)).await.map_err(|_| Closed)?,
             Step::Answer(found) => {
-                location.found.call(request(visit, Some(found))).await.map_err(|_| Closed)?
+                location.found.call(request(visit, Some(found), &kept)).await.map_err(|_| Closed)?
             }
             Step::Reroute(reroute) => {
                 let mut response = Response::new(Body::empty());
@@ -163,6 +163,11 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
                 body = route::paced(body, location.pace.as_deref(), &visit.exchange);
             }
             route::complete(&mut head, &location.redirects, &visit.exchange);
+            if own {
+                unkeep(&mut kept);
+            } else if head.status == StatusCode::NO_CONTENT {
+                kept.remove(CONTENT_TYPE);
+            }
             merge(&mut head.headers, kept);
             return Ok(Response::from_parts(head, body));
         };
@@ -173,7 +178,11 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
                 server = &*visit.server.name,
                 "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
             );
-            return Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.face));
+            let mut response = page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.face);
+            merge(&mut kept, reroute.keep);
+            unkeep(&mut kept);
+            merge(response.headers_mut(), kept);
+            return Ok(response);
         }
         visit.changes += 1;
         visit.exchange.rerouted();
@@ -181,8 +190,14 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
         if let RerouteTarget::Answer(found) = &reroute.target {
             answer = Some((location, found.clone()));
         }
+        if reroute.error.is_some() {
+            kept.remove(CONTENT_TYPE);
+        }
         let kept_now = reroute.keep.clone();
         named = go_round(visit, reroute);
+        if kept_now.contains_key(CONTENT_TYPE) {
+            kept.remove(CONTENT_TYPE); // the last order's counts
+        }
         merge(&mut kept, kept_now);
     }
 }
@@ -300,7 +315,7 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
 }
 
 /// The request of one round, with the client's body: as long as nobody has read it, and after that if somebody has kept it whole.
-fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
+fn request(visit: &mut Visit, found: Option<Found>, kept: &HeaderMap) -> Request<Body> {
     // Nobody reads it for an answer that is found already.
     let body = if found.is_some() { Body::empty() } else { std::mem::take(&mut visit.body) };
     visit.keeper = (!body.is_end_stream()).then(Keeper::default);
@@ -323,6 +338,10 @@ fn request(visit: &mut Visit, found: Option<Found>) -> Request<Body> {
     }
     if visit.failed.is_some_and(|failed| !failed.recursive) {
         extensions.insert(Handled);
+    }
+    let (media_type, shows_error) = (kept.get(CONTENT_TYPE).cloned(), shows_error(visit));
+    if media_type.is_some() || shows_error {
+        extensions.insert(Earlier { media_type, shows_error });
     }
     request
 }
@@ -359,8 +378,11 @@ fn go_round(visit: &mut Visit, reroute: Reroute) -> Option<Box<str>> {
     if !visit.bodiless {
         frame(&mut parts.headers, &visit.body);
     }
-    visit.failed = reroute.error.or(visit.failed);
-    if visit.failed.and_then(|failed| failed.shown).is_some_and(|shown| shown != StatusCode::OK) {
+    if let Some(failed) = reroute.error {
+        visit.failed = Some(failed);
+        visit.exchange.showing(failed.shown);
+    }
+    if shows_error(visit) {
         // What the client knows or wants a part of is not the page of an error.
         for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
             parts.headers.remove(name);
@@ -404,17 +426,7 @@ fn frame(headers: &mut HeaderMap, body: &Body) {
     }
 }
 
-/// Adds what earlier rounds kept: cookies add up, anything else gives way to what is there.
-fn merge(headers: &mut HeaderMap, kept: HeaderMap) {
-    if kept.is_empty() {
-        return;
-    }
-    let mut name = None;
-    for (next, value) in kept {
-        name = next.or(name);
-        let Some(name) = &name else { continue };
-        if *name == SET_COOKIE || !headers.contains_key(name) {
-            headers.append(name.clone(), value);
-        }
-    }
+/// Whether what answers is the page of an error, shown with another status than 200.
+fn shows_error(visit: &Visit) -> bool {
+    visit.failed.and_then(|failed| failed.shown).is_some_and(|shown| shown != StatusCode::OK)
 }

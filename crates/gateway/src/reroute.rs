@@ -3,7 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::{ACCEPT_RANGES, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::route::Found;
 
@@ -28,6 +29,15 @@ pub(crate) struct Failed {
     pub(crate) shown: Option<StatusCode>,
     /// Whether the error of the page may have a page in its turn.
     pub(crate) recursive: bool,
+}
+
+/// What earlier rounds leave to what answers: an extension of the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Earlier {
+    /// The `Content-Type` that an upstream ordered.
+    pub(crate) media_type: Option<HeaderValue>,
+    /// Whether the answer is the page of an error, shown with another status than 200.
+    pub(crate) shows_error: bool,
 }
 
 /// Where to.
@@ -67,6 +77,27 @@ impl fmt::Display for RerouteTarget {
             Self::Path(path, _) => f.write_str(&String::from_utf8_lossy(path)),
             Self::Named(name) => f.write_str(name),
             Self::Answer(_) => f.write_str("an answer"),
+        }
+    }
+}
+
+/// Pages of the gateway's own are of their own type, and nothing to ask for parts of.
+pub(crate) fn unkeep(kept: &mut HeaderMap) {
+    kept.remove(CONTENT_TYPE);
+    kept.remove(ACCEPT_RANGES);
+}
+
+/// Adds what earlier rounds kept: cookies add up, anything else gives way to what is there.
+pub(crate) fn merge(headers: &mut HeaderMap, kept: HeaderMap) {
+    if kept.is_empty() {
+        return;
+    }
+    let mut name = None;
+    for (next, value) in kept {
+        name = next.or(name);
+        let Some(name) = &name else { continue };
+        if *name == SET_COOKIE || !headers.contains_key(name) {
+            headers.append(name.clone(), value);
         }
     }
 }

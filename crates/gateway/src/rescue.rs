@@ -271,6 +271,10 @@ where
                 return Poll::Ready(Err(Closed.into()));
             }
         }
+        let error = match error.downcast::<Unsafe>() {
+            Ok(order) => return Poll::Ready(Ok(order.answer())),
+            Err(error) => error,
+        };
         let mut response = page::error(status(&*error), this.face);
         if let Some(name) = &this.face.proxy_status {
             let peer = this.exchange.as_ref().and_then(last_peer);

@@ -14,6 +14,7 @@ use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Found;
 use super::limit::Said;
 use crate::reroute::{Reroute, RerouteTarget};
 use crate::routing::{Path, Slashes};
@@ -23,8 +24,19 @@ const X_ACCEL_REDIRECT: HeaderName = HeaderName::from_static("x-accel-redirect")
 
 /// The order names a path that leaves the root, or is none.
 #[derive(Debug, thiserror::Error)]
-#[error("unsafe URI \"{0}\" in X-Accel-Redirect")]
-pub(crate) struct Unsafe(String);
+#[error("unsafe URI \"{order}\" in X-Accel-Redirect")]
+pub(crate) struct Unsafe {
+    order: String,
+    kept: HeaderMap,
+}
+
+impl Unsafe {
+    /// nginx: 404, with the fields that the order gives to what answers.
+    pub(crate) fn answer(self) -> Response<Body> {
+        let target = RerouteTarget::Answer(Found::page(StatusCode::NOT_FOUND));
+        reroute(Reroute { keep: self.kept, ..Reroute::to(target) })
+    }
+}
 
 /// What the ordering response gives to the one that answers (nginx's list).
 const KEPT: [HeaderName; 6] =
@@ -130,12 +142,18 @@ fn obey(order: &Bytes, headers: &HeaderMap) -> Result<Response<Body>, BoxError> 
     let target = match (std::str::from_utf8(order), Path::parse(order.clone(), Slashes::Keep)) {
         (Ok(name), _) if name.starts_with('@') => RerouteTarget::Named(name.into()),
         (_, Ok(path)) => RerouteTarget::Path(path.decoded().clone(), path.args().cloned()),
-        // nginx: "unsafe URI", then 404.
-        (_, Err(_)) => return Err(Unsafe(String::from_utf8_lossy(order).into_owned()).into()),
+        (_, Err(_)) => {
+            let order = String::from_utf8_lossy(order).into_owned();
+            return Err(Unsafe { order, kept: kept(headers) }.into());
+        }
     };
+    Ok(reroute(Reroute { keep: kept(headers), get: true, ..Reroute::to(target) }))
+}
+
+fn reroute(reroute: Reroute) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
-    answer.extensions_mut().insert(Reroute { keep: kept(headers), get: true, ..Reroute::to(target) });
-    Ok(answer)
+    answer.extensions_mut().insert(reroute);
+    answer
 }
 
 fn kept(headers: &HeaderMap) -> HeaderMap {

@@ -12,6 +12,8 @@ use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::page::Own;
+
 /// The layer, if a template asks for it.
 pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
     let headers = &settings.headers;
@@ -93,6 +95,10 @@ where
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
         if let Some(exchange) = this.exchange.take() {
+            // An error of the gateway's own is shown as what it is, also in the place of an error's page.
+            if response.extensions().get::<Own>().is_some() {
+                exchange.showing(None);
+            }
             exchange.answering(response.status());
             response.extensions_mut().insert(exchange);
         }

@@ -1,10 +1,10 @@
 //! `error_page`: configuration to layer, and errors to rounds.
 
 use http::header::{LOCATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use propylon_config::{PageStatus, Settings, Template};
 use propylon_error_page::{ErrorPageLayer, Failure, Pages, ShownStatus};
-use propylon_exchange::Keep;
+use propylon_exchange::{Exchange, Keep};
 use propylon_stack::Body;
 
 use super::{Found, carry};
@@ -51,11 +51,20 @@ pub(crate) fn needs(settings: &Settings) -> Keep {
 }
 
 fn answer(failure: &Failure<'_, Template, Body>, recursive: bool) -> Response<Body> {
+    let error = failure.head.status;
     let uri = match failure.target.as_static() {
         Some(uri) => uri.clone(),
-        None => carry::eval(failure.target, failure.head).unwrap_or_default(),
+        None => {
+            if let Some(exchange) = failure.head.extensions.get::<Exchange>() {
+                exchange.showing(match failure.shown {
+                    ShownStatus::Original => Some(page::shown(error)),
+                    ShownStatus::Fixed(status) => Some(status),
+                    ShownStatus::FromPage => None,
+                });
+            }
+            carry::eval(failure.target, failure.head).unwrap_or_default()
+        }
     };
-    let error = failure.head.status;
     let elsewhere = !uri.starts_with(b"/") && !uri.starts_with(b"@");
     let shown = match failure.shown {
         _ if elsewhere => None,
@@ -82,10 +91,14 @@ fn answer(failure: &Failure<'_, Template, Body>, recursive: bool) -> Response<Bo
     response
 }
 
-/// A 401 is none without its challenges (RFC 9110 11.6.1), and a redirect none without where to.
+/// A 401 is none without its challenges (RFC 9110 11.6.1), and the gateway's own redirect none without where to: that of an
+/// upstream is what its page is there to replace (nginx).
 fn kept(head: &response::Parts) -> HeaderMap {
-    let names: &[HeaderName] = if head.status.is_redirection() { &[LOCATION] } else { &[WWW_AUTHENTICATE] };
-    let fields =
-        names.iter().flat_map(|name| head.headers.get_all(name).iter().map(move |value| (name, value)));
-    fields.map(|(name, value)| (name.clone(), value.clone())).collect()
+    let own = head.extensions.get::<Own>().is_some();
+    let name = match head.status {
+        StatusCode::UNAUTHORIZED => WWW_AUTHENTICATE,
+        status if own && status.is_redirection() => LOCATION,
+        _ => return HeaderMap::new(),
+    };
+    head.headers.get_all(&name).iter().map(|value| (name.clone(), value.clone())).collect()
 }

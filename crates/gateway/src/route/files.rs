@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::LOCATION;
+use http::header::{ACCEPT_RANGES, LAST_MODIFIED, LOCATION};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use propylon_config::{self as config, Settings, Template};
 use propylon_exchange::Exchange;
@@ -20,7 +20,7 @@ use tower_service::Service;
 
 use super::{Keeper, Site};
 use crate::page::{self, Face};
-use crate::reroute::{Reroute, RerouteTarget};
+use crate::reroute::{Earlier, Reroute, RerouteTarget};
 use crate::rescue;
 use crate::router::Redirects;
 use crate::routing;
@@ -182,7 +182,17 @@ impl Inner {
             return page::error(StatusCode::NOT_FOUND, &self.face);
         };
         let target = Target { path: file, uri: uri.clone(), args: path.args().cloned() };
-        let response = self.rules.files(&exchange).respond(&request, target).await;
+        let mut files = self.rules.files(&exchange);
+        let earlier = request.extensions().get::<Earlier>().cloned();
+        if let Some(media_type) = earlier.as_ref().and_then(|earlier| earlier.media_type.clone()) {
+            files = files.types(Types::none().default_type(Some(media_type)));
+        }
+        let mut response = files.respond(&request, target).await;
+        if earlier.is_some_and(|earlier| earlier.shows_error) {
+            // A page of an error is nothing to ask for parts of, or whether it has changed.
+            response.headers_mut().remove(ACCEPT_RANGES);
+            response.headers_mut().remove(LAST_MODIFIED);
+        }
         self.finish(&exchange, response)
     }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Extensions, HeaderValue, Request, Response, StatusCode};
 use propylon_config::{Return, Template};
 use propylon_exchange::Exchange;
 use propylon_files::Types;
@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::{Keeper, Site};
 use crate::client::Closed;
 use crate::page::{self, Face};
+use crate::reroute::Earlier;
 use crate::router::Redirects;
 
 /// A leaf that answers by itself.
@@ -75,30 +76,41 @@ impl Service<Request<Body>> for Respond {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         Keeper::give_back(&mut request);
-        ready(self.0.answer(request.extensions().get::<Exchange>()))
+        ready(self.0.answer(request.extensions()))
     }
 }
 
 impl Answer {
-    fn answer(&self, exchange: Option<&Exchange>) -> Result<Response<Body>, BoxError> {
+    fn answer(&self, request: &Extensions) -> Result<Response<Body>, BoxError> {
+        let exchange = request.get::<Exchange>();
         match &self.what {
             What::Close => Err(Closed.into()),
+            // An empty text has a type as any other (nginx).
+            What::Page(status) if status.is_success() && *status != StatusCode::NO_CONTENT => {
+                Ok(self.text(*status, Bytes::new(), request))
+            }
             What::Page(status) => Ok(answered(*status, &self.face)),
             What::Text(status, text) => {
-                let text = exchange.map(|exchange| text.eval(exchange)).unwrap_or_default();
-                let mut response = with_status(*status, Body::from(text));
-                let uri = exchange.and_then(propylon_vars::uri).unwrap_or_default();
-                if let Some(media_type) = self.types.of(&uri) {
-                    response.headers_mut().insert(CONTENT_TYPE, media_type.clone());
-                }
-                Ok(response)
+                let text = exchange.map(|exchange| eval(*status, text, exchange)).unwrap_or_default();
+                Ok(self.text(*status, text, request))
             }
             What::Redirect(status, url) => Ok(self.redirect(*status, url, exchange)),
         }
     }
 
+    fn text(&self, status: StatusCode, text: Bytes, request: &Extensions) -> Response<Body> {
+        let mut response = with_status(status, Body::from(text));
+        let ordered = request.get::<Earlier>().and_then(|earlier| earlier.media_type.clone());
+        let media_type = ordered.or_else(|| {
+            let uri = request.get::<Exchange>().and_then(propylon_vars::uri).unwrap_or_default();
+            self.types.of(&uri).cloned()
+        });
+        response.headers_mut().extend(media_type.map(|media_type| (CONTENT_TYPE, media_type)));
+        response
+    }
+
     fn redirect(&self, status: StatusCode, url: &Template, exchange: Option<&Exchange>) -> Response<Body> {
-        let mut to = exchange.map(|exchange| url.eval(exchange)).unwrap_or_default();
+        let mut to = exchange.map(|exchange| eval(status, url, exchange)).unwrap_or_default();
         if let Some(exchange) = exchange.filter(|_| to.first() == Some(&b'/')) {
             to = self.redirects.absolute(exchange, &to);
         }
@@ -163,7 +175,7 @@ impl Service<Request<Body>> for Finding {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let extensions = request.extensions();
         ready(match extensions.get::<Found>() {
-            Some(Found::Return(respond)) => respond.0.answer(extensions.get::<Exchange>()),
+            Some(Found::Return(respond)) => respond.0.answer(extensions),
             Some(Found::Page(status, location)) => {
                 if status.as_u16() == 444 {
                     return ready(Err(Closed.into()));
@@ -182,6 +194,14 @@ impl Service<Request<Body>> for Finding {
             None => Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.0)),
         })
     }
+}
+
+/// The text of an answer with this status, which it may ask for.
+fn eval(status: StatusCode, template: &Template, exchange: &Exchange) -> Bytes {
+    if template.as_static().is_none() {
+        exchange.answering(status);
+    }
+    template.eval(exchange)
 }
 
 /// A status alone: nginx has a page for what is an error or a redirect.
