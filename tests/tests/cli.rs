@@ -134,6 +134,15 @@ fn explain_tells_server_location_and_where_values_come_from() {
     }
     assert!(explain(&["http://a.test/app/x.php"]).contains(r"\.php$"));
     assert!(explain(&["/"]).contains("404"));
+    for (path, parts) in [
+        ("/old/x?two", ["(.*)$: the URI is /app/x?old=1&two", "/app/, line 17", "/v1/x?old=1&two"]),
+        ("/may/x", ["if, 1 steps", "known per request; what follows is for /may/x", "sent as   /may/x"]),
+        ("/cycle/", ["the URI is /cycle/", "no end", "500"]),
+    ] {
+        let text = explain(&[&format!("http://a.test{path}")]);
+        assert!(parts.iter().all(|part| text.contains(part)), "{path}:\n{text}");
+        assert!(!text.contains("/no"), "{text}");
+    }
 }
 
 /// The one test that takes the ports of the demo, 8080 to 8082.

@@ -6,12 +6,17 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_config::{
     self as config, Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting,
-    Settings, Source, Spanned, Step, UpstreamServer,
+    Settings, Source, Spanned, UpstreamServer,
 };
 
+use crate::dispatch::MAX_REROUTES;
 use crate::routing::{
     self, Found, Host, LocationMatch, Locations, Path, ProxyTarget, ServerNames, Slashes, request_target,
 };
+
+mod steps;
+
+use steps::{Led, steps};
 
 /// Why a request can't be explained.
 #[derive(Debug, thiserror::Error)]
@@ -67,32 +72,67 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
         }
     };
     lines.push(format!("path      {} (decoded and normalised)", String::from_utf8_lossy(path.decoded())));
-    steps(&mut lines, &config.source, "server's", &server.rewrite);
-    if let Some(answer) = &server.respond {
-        lines.push(format!("answer    the server's return, {}", line_of(answer.span)));
-        settings(&mut lines, &config.source, &server.settings);
-        return Ok(Explanation { lines });
-    }
-    match find_location(server, &path)? {
-        Place::Location(location) => {
-            explain_location(&mut lines, &config.source, location, &path)?;
-            if let Action::ProxyPass(pass) = &location.action {
-                explain_tries(&mut lines, config, pass, &location.settings, method);
-                lines.push(format!("response  {}", response(&location.settings)));
-            }
-            settings(&mut lines, &config.source, &location.settings);
-        }
-        Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
-        Place::Internal(location) => {
-            let text = location.matcher.value.to_string();
-            lines.push(format!("location  {text}, {}: internal, so 404", line_of(location.matcher.span)));
-        }
-        Place::None => {
-            lines.push("location  none matches: 404".to_owned());
-            settings(&mut lines, &config.source, &server.settings);
-        }
-    }
+    explain_server(&mut lines, config, server, path, method)?;
     Ok(Explanation { lines })
+}
+
+/// From the server's steps on.
+fn explain_server(
+    lines: &mut Vec<String>,
+    config: &Config,
+    server: &Server,
+    path: Path,
+    method: &str,
+) -> Result<(), ExplainError> {
+    let source = &config.source;
+    let mut path = match steps(lines, source, "server's", &server.rewrite, path) {
+        Led::Serve(path) | Led::Search(path) => path,
+        Led::Answer => {
+            settings(lines, source, &server.settings);
+            return Ok(());
+        }
+    };
+    if let Some(answer) = &server.respond {
+        lines.push(format!("answer    the server's return, {}", source.line_of(answer.span)));
+        settings(lines, source, &server.settings);
+        return Ok(());
+    }
+    for _ in 0..=MAX_REROUTES {
+        match find_location(server, &path)? {
+            Place::Location(location) => {
+                let text = location.matcher.value.to_string();
+                lines.push(format!("location  {text}, {}", source.line_of(location.matcher.span)));
+                match steps(lines, source, "location's", &location.rewrite, path) {
+                    Led::Search(to) => {
+                        path = to;
+                        continue;
+                    }
+                    Led::Serve(path) => {
+                        explain_location(lines, source, location, &path)?;
+                        if let Action::ProxyPass(pass) = &location.action {
+                            explain_tries(lines, config, pass, &location.settings, method);
+                            lines.push(format!("response  {}", response(&location.settings)));
+                        }
+                    }
+                    Led::Answer => {}
+                }
+                settings(lines, source, &location.settings);
+            }
+            Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
+            Place::Internal(location) => {
+                let text = location.matcher.value.to_string();
+                let line = source.line_of(location.matcher.span);
+                lines.push(format!("location  {text}, {line}: internal, so 404"));
+            }
+            Place::None => {
+                lines.push("location  none matches: 404".to_owned());
+                settings(lines, source, &server.settings);
+            }
+        }
+        return Ok(());
+    }
+    lines.push("answer    500: the rewrites come to no end".to_owned());
+    Ok(())
 }
 
 /// Who is tried, and when another one is.
@@ -248,7 +288,7 @@ fn find_location<'a>(server: &'a Server, path: &Path) -> Result<Place<'a>, Expla
         }
         Some(Found::Location { index, .. }) => match all.get(index) {
             None => Place::None,
-            Some(location) if location.internal => Place::Internal(location),
+            Some(location) if location.internal && !path.is_internal() => Place::Internal(location),
             Some(location) => Place::Location(location),
         },
     })
@@ -272,32 +312,12 @@ fn patterns<'a>(
     Ok(patterns)
 }
 
-/// The steps that are taken before a location is searched, or before its action.
-fn steps(lines: &mut Vec<String>, source: &Source, whose: &str, steps: &[Spanned<Step>]) {
-    for step in steps {
-        let what = match &step.value {
-            Step::Rewrite(rewrite) => format!("rewrite {}", rewrite.pattern.value),
-            Step::Set { name, value } => format!("set ${name} \"{}\"", value.source()),
-            Step::If(step) => match &step.location {
-                Some(location) => format!("if, {} steps, then by {}", step.then.len(), location.value),
-                None => format!("if, {} steps", step.then.len()),
-            },
-            Step::Return(_) => "return".to_owned(),
-            Step::Break => "break".to_owned(),
-        };
-        lines.push(format!("step      the {whose}, {}: {what}", source.line_of(step.span)));
-    }
-}
-
 fn explain_location(
     lines: &mut Vec<String>,
     source: &Source,
     location: &Location,
     path: &Path,
 ) -> Result<(), ExplainError> {
-    let text = location.matcher.value.to_string();
-    lines.push(format!("location  {text}, {}", source.line_of(location.matcher.span)));
-    steps(lines, source, "location's", &location.rewrite);
     match &location.action {
         Action::Files => lines.push(files(location, path)),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
@@ -315,7 +335,8 @@ fn explain_location(
                 lines.push(format!("upstream  {url}, {}", source.line_of(pass.span)));
                 let target = ProxyTarget::parse(&Bytes::copy_from_slice(url.as_bytes()))
                     .map_err(|e| ExplainError::Config(Box::new(e)))?;
-                let matcher = LocationMatch::parse(&text).map_err(|e| ExplainError::Config(Box::new(e)))?;
+                let matcher = LocationMatch::parse(&location.matcher.value.to_string())
+                    .map_err(|e| ExplainError::Config(Box::new(e)))?;
                 let sent = request_target(path, matcher.prefix_len(), target.static_part());
                 lines.push(format!("sent as   {}", String::from_utf8_lossy(&sent)));
             }
