@@ -123,7 +123,7 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
         let (location, found) = match (answer.take(), visit.refused.take()) {
             (Some((location, found)), _) => (location, Some(found)), // it is in there already
             (None, Some(status)) => (enter(visit, visit.server.fallback.clone()), Some(Found::page(status))),
-            (None, None) => choose(visit, named.as_deref()),
+            (None, None) => choose(visit, named.as_deref().map(|name| (name, &served.location))),
         };
         served.location = location.clone();
         let step = match (&location.phases, found) {
@@ -203,8 +203,8 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
 }
 
 /// nginx's phases: the server's steps, the search for a location, and the location's steps, which may begin it anew. The
-/// request has entered the location that is returned.
-fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
+/// request has entered the location that is returned. `named`: the name of a location, and who named it.
+fn choose(visit: &mut Visit, mut named: Option<(&str, &Arc<Location>)>) -> Round {
     // Those of the server come before any location, also for an internal redirect.
     let server = visit.server.clone();
     if named.is_none() {
@@ -221,7 +221,7 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
     }
     loop {
         let (location, found) = match named.take() {
-            Some(name) => find_named(visit, name),
+            Some((name, from)) => find_named(visit, name, from),
             None => find(visit),
         };
         let location = enter(visit, location);
@@ -294,7 +294,8 @@ fn find(visit: &Visit) -> Round {
     }
 }
 
-fn find_named(visit: &Visit, name: &str) -> Round {
+/// If there is none, that is an error of the location that named it (nginx).
+fn find_named(visit: &Visit, name: &str, from: &Arc<Location>) -> Round {
     match visit.server.locations.named(name) {
         Some(index) => (visit.server.location(index), None),
         None => {
@@ -304,7 +305,7 @@ fn find_named(visit: &Visit, name: &str) -> Round {
                 server = &*visit.server.name,
                 "could not find named location \"{name}\""
             );
-            (visit.server.fallback.clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
+            (from.clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     }
 }
