@@ -93,7 +93,7 @@
 //! ## Cost
 //!
 //! A head is frozen, not copied: header values, target and raw bytes share it, so that it lives until the last of them is
-//! dropped. Beside it a `HeaderMap` is allocated once for all fields, and `http::Uri` and one extension in `into_request`. Body
+//! dropped. Beside it there is a `HeaderMap`, which connections take from those that the thread keeps, and `http::Uri` and one extension in `into_request`. Body
 //! bytes are split off the read buffer without a copy. Encoding writes into one buffer and allocates nothing of its own.
 //! A parser, a decoder and an encoder are a few words each; nothing is kept between messages.
 //!

@@ -18,6 +18,13 @@ pub(crate) fn take() -> HeaderMap {
     kept.ok().flatten().unwrap_or_default()
 }
 
+/// Puts `map` into the place of an empty one that holds nothing, which would only cost time to drop.
+pub(crate) fn put(place: &mut HeaderMap, map: HeaderMap) {
+    let empty = std::mem::replace(place, map);
+    debug_assert!(empty.capacity() == 0, "it would leak");
+    std::mem::forget(empty);
+}
+
 /// Keeps `map` for the next who needs one. What is in it is lost.
 pub(crate) fn give(mut map: HeaderMap) {
     if map.capacity() == 0 || map.capacity() > LARGEST {

@@ -198,13 +198,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     }
 
     /// As [`send`](Self::send), with `body` in the place of the request's own.
-    pub fn send_with<T, B, K>(mut self, mut request: Request<T>, body: B, keeper: K) -> Sending<I, B, K>
+    pub fn send_with<T, B, K>(mut self, request: Request<T>, body: B, keeper: K) -> Sending<I, B, K>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
         K: Keeper<I>,
     {
         let written = Written::encode(&request, body, &mut self.wire.output);
-        maps::give(std::mem::take(request.headers_mut()));
+        maps::give(request.into_parts().0.headers);
         Sending::new(self, written, keeper)
     }
 

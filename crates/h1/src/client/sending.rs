@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::body::Body;
 use super::error::{BoxError, Error, Failure, Progress};
 use super::request::{Unsent, Written};
+use super::upload::Upload;
 use super::{Connection, Keeper};
 use crate::{EncodeError, Marks, ResponseHead};
 
@@ -25,14 +26,14 @@ pub struct Sending<I, B, K>(State<I, B, K>);
 
 enum State<I, B, K> {
     Active(Active<I, B, K>),
-    Refused(EncodeError, K),
-    Done,
+    Refused(Option<(EncodeError, K)>),
 }
 
+/// A request on its way. It is not moved at its end, but three things are taken out of it.
 struct Active<I, B, K> {
-    connection: Connection<I>,
-    keeper: K,
-    request: Written<B>,
+    connection: Option<Connection<I>>,
+    keeper: Option<K>,
+    request: Option<Written<B>>,
     /// What does not go into the response's map of fields.
     without: Marks,
     begun: bool,
@@ -45,21 +46,21 @@ struct Active<I, B, K> {
 
 impl<I, B, K> Sending<I, B, K> {
     pub(super) fn new(
-        mut connection: Connection<I>,
+        connection: Connection<I>,
         request: Result<Written<B>, EncodeError>,
         keeper: K,
     ) -> Self {
         let request = match request {
             Ok(request) => request,
-            Err(error) => return Self(State::Refused(error, keeper)),
+            Err(error) => return Self(State::Refused(Some((error, keeper)))),
         };
-        let wire = &mut *connection.wire;
+        let wire = &*connection.wire;
         let (sent, received) = (wire.output.sent(), wire.input.received());
         Self(State::Active(Active {
             begun: wire.requests == 0,
-            connection,
-            keeper,
-            request,
+            connection: Some(connection),
+            keeper: Some(keeper),
+            request: Some(request),
             without: Marks::NONE,
             told: false,
             interim: 0,
@@ -88,25 +89,32 @@ where
     type Output = Result<Response<Body<I, K>>, Failure<B, K>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = match &mut self.0 {
-            State::Active(active) => match active.poll_head(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(polled) => polled,
-            },
-            // Refused, or polled after its end.
-            _ => Err(Error::Closed),
+        let active = match &mut self.0 {
+            State::Active(active) => active,
+            State::Refused(refused) => {
+                let Some((error, keeper)) = refused.take() else { return Poll::Pending };
+                let (error, progress) = (Error::Request(error), Progress::Nothing);
+                return Poll::Ready(Err(Failure { error, progress, unsent: None, keeper }));
+            }
         };
-        Poll::Ready(match (std::mem::replace(&mut self.0, State::Done), polled) {
-            (State::Active(active), Ok(head)) => Ok(active.respond(head)),
-            (State::Active(active), Err(error)) => Err(active.fail(error)),
-            (State::Refused(error, keeper), _) => Err(Failure {
-                error: Error::Request(error),
-                progress: Progress::Nothing,
-                unsent: None,
-                keeper,
-            }),
-            (State::Done, _) => return Poll::Pending,
-        })
+        let mut head = None;
+        let polled = ready!(active.poll_head(&mut head, cx));
+        let (Some(connection), Some(keeper), Some(request)) =
+            (active.connection.take(), active.keeper.take(), &mut active.request)
+        else {
+            return Poll::Pending;
+        };
+        match (polled, head) {
+            (Ok(()), Some(head)) => {
+                let upload = (!active.told).then(|| request.upload.take());
+                let reusable = request.keep_alive && head.keep_alive;
+                Poll::Ready(Ok(respond(connection, keeper, upload, reusable, head)))
+            }
+            (polled, _) => {
+                let error = polled.err().unwrap_or(Error::Closed);
+                Poll::Ready(Err(active.fail(connection, keeper, error)))
+            }
+        }
     }
 }
 
@@ -116,24 +124,33 @@ where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     K: Keeper<I>,
 {
-    /// Sends, and reads the head of the response meanwhile.
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, Error>> {
+    /// Sends, and reads the head of the response meanwhile: to `response`, where it stays.
+    fn poll_head(
+        &mut self,
+        response: &mut Option<ResponseHead>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        let (Some(connection), Some(keeper), Some(request)) =
+            (&mut self.connection, &mut self.keeper, &mut self.request)
+        else {
+            return Poll::Pending;
+        };
         if !self.begun {
             // A kept connection that the peer has closed meanwhile: nothing is sent on it.
-            if !self.connection.is_quiet() && self.connection.poll_idle(cx).is_ready() {
-                let closed = self.connection.wire.input.is_empty();
+            if !connection.is_quiet() && connection.poll_idle(cx).is_ready() {
+                let closed = connection.wire.input.is_empty();
                 return Poll::Ready(Err(if closed { Error::Closed } else { Error::Unasked }));
             }
             self.begun = true;
         }
-        let wire = &mut *self.connection.wire;
+        let wire = &mut *connection.wire;
         if !self.told {
-            match self.request.upload.poll_send(wire, cx) {
+            match request.upload.poll_send(wire, cx) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::RequestBody(error))),
                 Poll::Ready(Ok(())) => {
                     self.told = true;
                     if !wire.deaf {
-                        self.keeper.request_sent();
+                        keeper.request_sent();
                     }
                 }
                 Poll::Pending => {}
@@ -141,7 +158,7 @@ where
         }
         loop {
             if !wire.input.is_empty() {
-                let method = &self.request.method;
+                let method = &request.method;
                 match wire.parser.parse_without(wire.input.bytes(), method, &wire.config.limits, self.without)
                 {
                     Ok(Some(head)) if head.is_interim() => {
@@ -149,10 +166,20 @@ where
                         if self.interim > MOST_INTERIM {
                             return Poll::Ready(Err(Error::TooManyInterim));
                         }
-                        self.keeper.interim(head);
+                        keeper.interim(head);
                         continue;
                     }
-                    Ok(Some(head)) => return Poll::Ready(self.judge(head)),
+                    // Nor before the whole request is there: its rest would be the other protocol's (RFC 9110 7.8).
+                    Ok(Some(head))
+                        if head.status == StatusCode::SWITCHING_PROTOCOLS
+                            && !(request.upgrade && self.told) =>
+                    {
+                        return Poll::Ready(Err(Error::UnexpectedUpgrade));
+                    }
+                    Ok(head @ Some(_)) => {
+                        *response = head;
+                        return Poll::Ready(Ok(()));
+                    }
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Error::Head(error))),
                 }
@@ -169,45 +196,40 @@ where
         }
     }
 
-    fn judge(&self, head: ResponseHead) -> Result<ResponseHead, Error> {
-        // Nor before the whole request is there: its rest would be the other protocol's (RFC 9110 7.8).
-        if head.status == StatusCode::SWITCHING_PROTOCOLS && !(self.request.upgrade && self.told) {
-            return Err(Error::UnexpectedUpgrade);
-        }
-        Ok(head)
-    }
-
-    fn respond(self, head: ResponseHead) -> Response<Body<I, K>> {
-        let Self { mut connection, keeper, request, told, .. } = self;
-        let reusable = request.keep_alive && head.keep_alive;
-        let upload = if told {
-            connection.wire.output.clear();
-            None
-        } else {
-            Some(request.upload.erase())
-        };
-        connection.wire.requests += 1;
-        let kind = head.body;
-        head.respond(|received| Body::new(connection, keeper, kind, reusable, upload, received))
-    }
-
-    fn fail(self, error: Error) -> Failure<B, K> {
-        let Self { mut connection, keeper, request, sent, received, .. } = self;
+    fn fail(&mut self, mut connection: Connection<I>, keeper: K, error: Error) -> Failure<B, K> {
         let wire = &mut *connection.wire;
-        let progress = if wire.input.received() > received && !matches!(error, Error::Unasked) {
+        let progress = if wire.input.received() > self.received && !matches!(error, Error::Unasked) {
             Progress::Answered
-        } else if wire.output.sent() > sent {
+        } else if wire.output.sent() > self.sent {
             Progress::Written
         } else {
             Progress::Nothing
         };
-        let all_here = request.upload.is_rewindable()
-            && (progress == Progress::Nothing || wire.output.can_rewind())
+        let all_here = (progress == Progress::Nothing || wire.output.can_rewind())
             && !matches!(error, Error::RequestBody(_));
-        let output = std::mem::take(&mut wire.output);
-        let unsent = all_here.then_some(Unsent { output, written: request });
+        let written = self.request.take().filter(|request| all_here && request.upload.is_rewindable());
+        let unsent = written.map(|written| Unsent { output: std::mem::take(&mut wire.output), written });
         Failure { error, progress, unsent, keeper }
     }
+}
+
+fn respond<I, B, K>(
+    mut connection: Connection<I>,
+    keeper: K,
+    upload: Option<Upload<B>>,
+    reusable: bool,
+    head: ResponseHead,
+) -> Response<Body<I, K>>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    K: Keeper<I>,
+{
+    if upload.is_none() {
+        connection.wire.output.clear();
+    }
+    connection.wire.requests += 1;
+    let (kind, upload) = (head.body, upload.map(Upload::erase));
+    head.respond(|received| Body::new(connection, keeper, kind, reusable, upload, received))
 }
 
 impl<I, B, K> fmt::Debug for Sending<I, B, K> {

@@ -28,6 +28,11 @@ impl<B> Upload<B> {
         Self { body, encoder, rewindable: true }
     }
 
+    /// What is left of it.
+    pub(super) fn take(&mut self) -> Self {
+        Self { body: self.body.take(), encoder: self.encoder, rewindable: self.rewindable }
+    }
+
     /// Whether all of it is in the output.
     pub(super) fn is_whole(&self) -> bool {
         self.body.is_none()

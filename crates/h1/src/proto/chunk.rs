@@ -2,7 +2,6 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::decode::take;
-use super::scan::LineEnds;
 use super::section::Section;
 use crate::names::classify;
 use crate::{BodyError, Limits, Marks};
@@ -111,8 +110,7 @@ impl ChunkReader {
 
 /// Nothing of the section is taken before all of it is there; it is small, so that looking again is cheap.
 fn read_trailers(buf: &mut BytesMut, limits: &Limits) -> Result<Chunk, BodyError> {
-    let mut ends = LineEnds::new();
-    let mut start = 0;
+    let (mut start, mut fields) = (0, 0);
     loop {
         let found = memchr::memchr(b'\n', buf.get(start..).unwrap_or_default()).map(|at| start + at + 1);
         if found.unwrap_or(buf.len() + 1) > limits.trailers {
@@ -120,15 +118,15 @@ fn read_trailers(buf: &mut BytesMut, limits: &Limits) -> Result<Chunk, BodyError
         }
         let Some(end) = found else { return Ok(Chunk::Partial) };
         let line = buf.get(start..end).unwrap_or_default();
-        ends.push(u32::try_from(end).map_err(|_| BodyError::TrailersTooLarge)?);
         if line == b"\r\n" {
             let raw = buf.split_to(end).freeze();
-            return trailers(&raw, &ends).map(Chunk::End);
+            return if fields == 0 { Ok(Chunk::End(None)) } else { trailers(&raw).map(Chunk::End) };
         }
         if !line.ends_with(b"\r\n") {
             return Err(BodyError::Trailer);
         }
-        if ends.len() > limits.trailer_fields {
+        fields += 1;
+        if fields > limits.trailer_fields {
             return Err(BodyError::TrailersTooLarge);
         }
         start = end;
@@ -144,11 +142,8 @@ fn hex(byte: u8) -> Option<u64> {
     }
 }
 
-fn trailers(raw: &Bytes, ends: &LineEnds) -> Result<Option<HeaderMap>, BodyError> {
-    if ends.len() < 2 {
-        return Ok(None);
-    }
-    let mut fields = Section::parse(raw, 0, ends, Marks::NONE).map_err(|_| BodyError::Trailer)?.headers;
+fn trailers(raw: &Bytes) -> Result<Option<HeaderMap>, BodyError> {
+    let mut fields = Section::parse(raw, 0, Marks::NONE).map_err(|_| BodyError::Trailer)?.headers;
     let unfit: Vec<_> =
         fields.keys().filter(|name| classify(name).any(Marks::NOT_IN_TRAILERS)).cloned().collect();
     for name in unfit {

@@ -17,6 +17,7 @@ pub use encode::{
 };
 pub use encoder::Encoder;
 pub use raw::RawFields;
+pub(crate) use request::Found;
 pub use request::{RequestHead, RequestParser};
 pub use response::{ResponseHead, ResponseParser};
 

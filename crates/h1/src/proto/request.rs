@@ -2,10 +2,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Version};
 
 use super::is_method_byte;
-use super::scan::{Scan, Scanner, WholeHead, content};
+use super::scan::{Scan, Scanner, content, scan_whole};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Spelling, Target,
+    maps,
 };
 
 /// The head of a request.
@@ -47,15 +48,21 @@ impl RequestHead {
 
     /// The request, and beside it what it has no place for.
     pub fn split<B>(self, body: B) -> (Request<B>, ReceivedRequest) {
+        self.give(body, |request, received| (request, received))
+    }
+
+    /// Gives them to `taker`.
+    #[inline]
+    pub(crate) fn give<B, R>(self, body: B, taker: impl FnOnce(Request<B>, ReceivedRequest) -> R) -> R {
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target.uri();
         *request.version_mut() = self.version;
-        *request.headers_mut() = self.headers;
+        maps::put(request.headers_mut(), self.headers);
         if self.marks.contains(Marks::SPELLED) {
             request.extensions_mut().insert(Spelling::of(self.raw.clone()));
         }
-        (request, ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw })
+        taker(request, ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw })
     }
 }
 
@@ -98,9 +105,34 @@ impl RequestParser {
     /// # Errors
     /// See [`HeadErrorKind`]. Nothing after an error can be trusted: answer and close.
     pub fn parse(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<RequestHead>, HeadError> {
-        if let Some((line, whole)) = self.whole(buf, limits) {
-            return take_head(buf, line, whole.others(), 0).map(Some);
+        self.find(buf, limits)?.map(|found| Self::take(buf, &found)).transpose()
+    }
+
+    /// The first half of [`parse`](Self::parse): whether a head is complete.
+    #[inline]
+    pub(crate) fn find(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<Found>, HeadError> {
+        if let Some((line, end)) = self.whole(buf, limits) {
+            return Ok(Some(Found { line, end, skipped: 0 }));
         }
+        self.find_in_pieces(buf, limits)
+    }
+
+    /// The request line of a head that came as a whole, as nearly all do, and its end, if there is nothing wrong with it so far.
+    #[inline]
+    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(RequestLine, usize)> {
+        if !self.scanner.is_fresh() || self.empty.0 > 0 {
+            return None;
+        }
+        let (first, end) = scan_whole(buf, limits)?;
+        let line = content(buf.get(..first)?);
+        let method_end = line.iter().position(|byte| !is_method_byte(*byte))?;
+        if method_end == 0 || line.get(method_end) != Some(&b' ') {
+            return None;
+        }
+        Some((RequestLine::parse(line, first, method_end).ok()?, end))
+    }
+
+    fn find_in_pieces(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<Found>, HeadError> {
         let line = match self.line {
             Some(line) => line,
             None => {
@@ -110,32 +142,21 @@ impl RequestParser {
             }
         };
         match self.scanner.scan(buf, limits) {
-            Ok(Scan::Complete(ends)) => {
+            Ok(Scan::Complete(end)) => {
                 let skipped = std::mem::take(self).empty.1;
-                take_head(buf, line, &ends, skipped).map(Some)
+                Ok(Some(Found { line, end, skipped }))
             }
             Ok(_) => Ok(None),
             Err(kind) => Err(self.error(kind, buf, limits)),
         }
     }
 
-    /// The request line and the lines of a head that came as a whole, as nearly all do, if there is nothing wrong with it so far.
+    /// The second half: takes the head that was found.
     #[inline]
-    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(RequestLine, WholeHead)> {
-        if !self.scanner.is_fresh() || self.empty.0 > 0 {
-            return None;
-        }
-        let whole = WholeHead::scan(buf, limits)?;
-        let end = whole.first();
-        let line = content(buf.get(..end)?);
-        let method_end = line.iter().position(|byte| !is_method_byte(*byte))?;
-        let (method, _) = line.split_at_checked(method_end)?;
-        if method.is_empty() || line.get(method_end) != Some(&b' ') {
-            return None;
-        }
-        Some((RequestLine::parse(line, end, method_end).ok()?, whole))
+    pub(crate) fn take(buf: &mut BytesMut, found: &Found) -> Result<RequestHead, HeadError> {
+        let raw = buf.split_to(found.end.min(buf.len())).freeze();
+        head(&raw, found).map_err(|kind| HeadError::new(kind, found.line.content(&raw)))
     }
-
     /// Whether nothing of a head has come, empty lines aside: a connection that is closed now, or waits too long, is no error.
     #[must_use]
     pub fn is_idle(&self, buf: &BytesMut) -> bool {
@@ -195,6 +216,21 @@ impl RequestParser {
     }
 }
 
+/// A complete head that is still in the buffer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found {
+    line: RequestLine,
+    end: usize,
+    skipped: usize,
+}
+
+impl Found {
+    /// How many bytes it took, empty lines before it included.
+    pub(crate) fn len(&self) -> usize {
+        self.end + self.skipped
+    }
+}
+
 /// Where the parts of a request line are: the target begins one behind the method.
 #[derive(Debug, Clone, Copy)]
 struct RequestLine {
@@ -233,25 +269,14 @@ impl RequestLine {
     }
 }
 
-/// Takes a head off the front of `buf`; `ends` are those of the lines behind the first.
 #[inline]
-fn take_head(
-    buf: &mut BytesMut,
-    line: RequestLine,
-    ends: &[u32],
-    skipped: usize,
-) -> Result<RequestHead, HeadError> {
-    let end = ends.last().map_or(0, |end| *end as usize);
-    let raw = buf.split_to(end.min(buf.len())).freeze();
-    head(&raw, line, ends, skipped).map_err(|kind| HeadError::new(kind, line.content(&raw)))
-}
-
-fn head(raw: &Bytes, line: RequestLine, ends: &[u32], skipped: usize) -> Result<RequestHead, HeadErrorKind> {
+fn head(raw: &Bytes, found: &Found) -> Result<RequestHead, HeadErrorKind> {
+    let line = found.line;
     let method = raw.get(..line.method_end).unwrap_or_default();
     let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
     let target = raw.slice(line.method_end + 1..line.target_end);
     let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
-    let section = Section::parse(raw, line.end, ends, Marks::NONE)?;
+    let section = Section::parse(raw, line.end, Marks::NONE)?;
     let version = line.version;
     if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
         return Err(HeadErrorKind::EncodingInHttp10);
@@ -278,6 +303,6 @@ fn head(raw: &Bytes, line: RequestLine, ends: &[u32], skipped: usize) -> Result<
         expect_continue: body != BodyKind::Empty && section.expects_continue(version),
         headers: section.headers,
         raw: raw.clone(),
-        head_len: raw.len() + skipped,
+        head_len: found.len(),
     })
 }

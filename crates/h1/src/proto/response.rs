@@ -1,10 +1,11 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 
-use super::scan::{Scan, Scanner, WholeHead, content};
+use super::scan::{Scan, Scanner, content, scan_whole};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
+    maps,
 };
 
 /// The head of a response.
@@ -64,7 +65,7 @@ impl ResponseHead {
         let mut response = Response::new(body(ReceivedResponse { marks, content_length, raw }));
         *response.status_mut() = status;
         *response.version_mut() = version;
-        *response.headers_mut() = headers;
+        maps::put(response.headers_mut(), headers);
         if let Some(reason) = reason {
             response.extensions_mut().insert(reason);
         }
@@ -126,9 +127,36 @@ impl ResponseParser {
         limits: &Limits,
         without: Marks,
     ) -> Result<Option<ResponseHead>, HeadError> {
-        if let Some((line, whole)) = self.whole(buf, limits) {
-            return take_head(buf, line, whole.others(), method, without).map(Some);
+        let found = match self.whole(buf, limits) {
+            Some(found) => found,
+            None => match self.find_in_pieces(buf, limits)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        let (line, end) = found;
+        let raw = buf.split_to(end.min(buf.len())).freeze();
+        match head(&raw, line, method, without) {
+            Ok(head) => Ok(Some(head)),
+            Err(kind) => Err(HeadError::new(kind, raw.slice(..line.len))),
         }
+    }
+
+    /// The status line of a head that came as a whole, as nearly all do, and its end, if there is nothing wrong with it so far.
+    #[inline]
+    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(StatusLine, usize)> {
+        if !self.scanner.is_fresh() {
+            return None;
+        }
+        let (first, end) = scan_whole(buf, limits)?;
+        Some((StatusLine::parse(content(buf.get(..first)?), first)?, end))
+    }
+
+    fn find_in_pieces(
+        &mut self,
+        buf: &[u8],
+        limits: &Limits,
+    ) -> Result<Option<(StatusLine, usize)>, HeadError> {
         let line = match self.line {
             Some(line) => line,
             None => {
@@ -138,24 +166,13 @@ impl ResponseParser {
             }
         };
         match self.scanner.scan(buf, limits) {
-            Ok(Scan::Complete(ends)) => {
+            Ok(Scan::Complete(end)) => {
                 *self = Self::default();
-                take_head(buf, line, &ends, method, without).map(Some)
+                Ok(Some((line, end)))
             }
             Ok(_) => Ok(None),
             Err(kind) => Err(error(kind, buf, limits)),
         }
-    }
-
-    /// The status line and the lines of a head that came as a whole, as nearly all do, if there is nothing wrong with it so far.
-    #[inline]
-    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(StatusLine, WholeHead)> {
-        if !self.scanner.is_fresh() {
-            return None;
-        }
-        let whole = WholeHead::scan(buf, limits)?;
-        let end = whole.first();
-        Some((StatusLine::parse(content(buf.get(..end)?), end)?, whole))
     }
 
     /// The peer closed before the head was complete.
@@ -230,29 +247,15 @@ impl StatusLine {
     }
 }
 
-/// Takes a head off the front of `buf`; `ends` are those of the lines behind the first.
 #[inline]
-fn take_head(
-    buf: &mut BytesMut,
-    line: StatusLine,
-    ends: &[u32],
-    method: &Method,
-    without: Marks,
-) -> Result<ResponseHead, HeadError> {
-    let end = ends.last().map_or(0, |end| *end as usize);
-    let raw = buf.split_to(end.min(buf.len())).freeze();
-    head(&raw, line, ends, method, without).map_err(|kind| HeadError::new(kind, raw.slice(..line.len)))
-}
-
 fn head(
     raw: &Bytes,
     line: StatusLine,
-    ends: &[u32],
     method: &Method,
     without: Marks,
 ) -> Result<ResponseHead, HeadErrorKind> {
     let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { Marks::NONE } else { without };
-    let section = Section::parse(raw, line.end, ends, without)?;
+    let section = Section::parse(raw, line.end, without)?;
     let (chunked, content_length) = (section.chunked()?, section.content_length()?);
     let body = body(line.status, method, chunked, content_length);
     let in_order = match body {

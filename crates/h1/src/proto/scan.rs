@@ -1,17 +1,6 @@
 use memchr::memchr;
-use smallvec::SmallVec;
 
 use crate::{HeadErrorKind, Limits};
-
-/// Where the lines of a complete head end: the offset behind each LF, the empty line's last.
-pub(super) type LineEnds = SmallVec<[u32; 24]>;
-
-/// The line ends of a head that is here as a whole, the first line's and the empty one's among them.
-#[derive(Debug)]
-pub(super) struct WholeHead {
-    ends: [u32; 32],
-    lines: usize,
-}
 
 /// Finds the lines of a head that may come in pieces: every byte is looked at once, and limits are judged at the byte
 /// that passes them, so that a verdict does not depend on how the head was cut.
@@ -30,8 +19,8 @@ pub(super) struct Scanner {
 pub(super) enum Scan {
     /// The first line is complete, and no more was looked at; the scanner is to be called again.
     FirstLine(usize),
-    /// The head is complete.
-    Complete(LineEnds),
+    /// The head is complete: what is behind its empty line.
+    Complete(usize),
     /// It is not.
     Partial,
 }
@@ -55,19 +44,12 @@ impl Scanner {
                 None => Scan::Partial,
             });
         }
-        // Collected as they are found only if no earlier call has found some.
-        let fresh = self.fields == 0;
-        let mut ends = LineEnds::new();
         loop {
             let start = self.line;
             let Some(end) = self.next_line(buf, limits)? else { return Ok(Scan::Partial) };
-            ends.push(u32::try_from(end).map_err(|_| HeadErrorKind::HeadTooLarge)?);
             if is_empty_line(buf, start, end) {
-                if !fresh {
-                    ends = line_ends(buf.get(..end).unwrap_or_default());
-                }
                 *self = Self::default();
-                return Ok(Scan::Complete(ends));
+                return Ok(Scan::Complete(end));
             }
             self.fields += 1;
             if self.fields > limits.fields {
@@ -97,42 +79,25 @@ impl Scanner {
     }
 }
 
-impl WholeHead {
-    /// Finds the lines of a head that is here as a whole, has no more than usual, and that no limit forbids: nearly every one. `None` of
-    /// any other: a [`Scanner`] tells what is the matter.
-    #[inline]
-    pub(super) fn scan(buf: &[u8], limits: &Limits) -> Option<Self> {
-        // No line of a buffer this small can be too long.
-        if buf.len() > limits.first_line.min(limits.header_line).min(limits.head) {
-            return None;
+/// What is behind the first line and behind the empty one of a head that is here as a whole and that no limit forbids: nearly every
+/// one. `None` of any other: a [`Scanner`] tells what is the matter.
+#[inline]
+pub(super) fn scan_whole(buf: &[u8], limits: &Limits) -> Option<(usize, usize)> {
+    // No line of a buffer this small can be too long.
+    if buf.len() > limits.first_line.min(limits.header_line).min(limits.head) {
+        return None;
+    }
+    let (mut first, mut lines, mut end, mut empty) = (0, 0, 0, false);
+    line_feeds(buf, |at| {
+        let start = std::mem::replace(&mut end, at + 1);
+        if lines == 0 {
+            first = end;
         }
-        let mut head = Self { ends: [0; 32], lines: 0 };
-        let mut start = 0;
-        let mut empty = false;
-        line_feeds(buf, |at| {
-            let Some(slot) = head.ends.get_mut(head.lines) else { return true };
-            let end = at + 1;
-            *slot = u32::try_from(end).unwrap_or(u32::MAX); // below the limit of a head
-            head.lines += 1;
-            empty = end - start <= 2 && is_empty_line(buf, start, end);
-            start = end;
-            empty
-        });
-        (empty && head.lines <= limits.fields.saturating_add(2)).then_some(head)
-    }
-
-    /// Behind the first line.
-    #[inline]
-    pub(super) fn first(&self) -> usize {
-        let [first, ..] = self.ends;
-        first as usize
-    }
-
-    /// Behind each of the others.
-    #[inline]
-    pub(super) fn others(&self) -> &[u32] {
-        self.ends.get(1..self.lines).unwrap_or_default()
-    }
+        lines += 1;
+        empty = end - start <= 2 && is_empty_line(buf, start, end);
+        empty
+    });
+    (empty && lines <= limits.fields.saturating_add(2)).then_some((first, end))
 }
 
 /// Tells `found` where the line feeds are, until it has enough; whether it had. Eight bytes at a time: lines of a head are so short
@@ -177,25 +142,35 @@ fn is(word: [u8; 8], byte: u8) -> u64 {
     !(((flipped & LOW) + LOW) | flipped | LOW)
 }
 
-/// Whether one of the bytes is below a blank, or 0x7F.
+/// Where the first control is, other than tab.
 #[inline]
-pub(super) fn has_control(word: [u8; 8]) -> bool {
-    const BLANKS: u64 = u64::from_le_bytes([b' '; 8]);
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let bytes = u64::from_le_bytes(word);
-    // What is below borrows; its neighbour may then seem so too, which changes nothing.
-    (bytes.wrapping_sub(BLANKS) & !bytes & HIGH) | is(word, 0x7F) != 0
+pub(super) fn control(bytes: &[u8]) -> Option<usize> {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let mut at = 0;
+    for word in words {
+        let mut found = controls(*word);
+        if found != 0 {
+            found &= !is(*word, b'\t');
+            if found != 0 {
+                return Some(at + (found.trailing_zeros() / 8) as usize);
+            }
+        }
+        at += 8;
+    }
+    tail.iter().position(|byte| byte.is_ascii_control() && *byte != b'\t').map(|more| at + more)
+}
+
+/// The highest bit of each byte that is below a blank, or 0x7F.
+#[inline]
+fn controls(word: [u8; 8]) -> u64 {
+    const NOT_BELOW_BLANK: u64 = 0xE0E0_E0E0_E0E0_E0E0;
+    let high = u64::from_le_bytes(word) & NOT_BELOW_BLANK;
+    is(high.to_le_bytes(), 0) | is(word, 0x7F)
 }
 
 #[inline]
 fn is_empty_line(buf: &[u8], start: usize, end: usize) -> bool {
     matches!(buf.get(start..end), Some(b"\r\n" | b"\n"))
-}
-
-/// All line ends but the first line's.
-fn line_ends(head: &[u8]) -> LineEnds {
-    let ends = memchr::memchr_iter(b'\n', head).skip(1);
-    ends.filter_map(|at| u32::try_from(at + 1).ok()).collect()
 }
 
 /// The line without its end: LF, or CR LF.
@@ -209,10 +184,10 @@ pub(super) fn content(line: &[u8]) -> &[u8] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::line_feeds;
+    use super::{control, line_feeds};
 
     fn byte() -> impl Strategy<Value = u8> {
-        prop_oneof![Just(b'\n'), Just(0x0B), Just(0x8A), any::<u8>()]
+        prop_oneof![Just(b'\n'), Just(0x0B), Just(0x8A), Just(b'\t'), Just(b' '), Just(0x7F), any::<u8>()]
     }
 
     proptest! {
@@ -225,6 +200,16 @@ mod tests {
                 false
             });
             prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn the_first_control_is_where_it_is(
+            plain in prop::collection::vec(prop_oneof![0x20..0x7Fu8, 0x80..=0xFFu8, Just(b'\t'), Just(b' ')], 0..40),
+            more in prop::collection::vec(byte(), 0..10),
+        ) {
+            let bytes = [plain, more].concat();
+            let expected = bytes.iter().position(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7F);
+            prop_assert_eq!(control(&bytes), expected);
         }
     }
 }

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-use super::scan::{content, has_control, position};
+use super::scan::{control, position};
 use crate::{ConnectionOptions, HeadErrorKind, Marks, maps, names};
 
 /// A header section, and what of it concerns framing and the connection.
@@ -15,66 +15,59 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Reads the lines of `raw` from `start` on; `ends` are the offsets behind each, the empty line's last. Fields with one of the
-    /// marks of `without` are judged and marked, and do not go into the map; a `Connection` that names fields does.
-    pub(super) fn parse(
-        raw: &Bytes,
-        start: usize,
-        ends: &[u32],
-        without: Marks,
-    ) -> Result<Self, HeadErrorKind> {
-        let count = ends.len().saturating_sub(1);
+    /// Reads the lines of `raw` from `start` to the empty one, with which it ends. Fields with one of the marks of `without` are judged
+    /// and marked, and do not go into the map; a `Connection` that names fields does.
+    pub(super) fn parse(raw: &Bytes, start: usize, without: Marks) -> Result<Self, HeadErrorKind> {
         let mut section = Self { headers: maps::take(), ..Self::default() };
         // With room for what those add who pass it on: a map that grows is hashed anew.
-        section.headers.try_reserve(count.max(SPARE) + SPARE).map_err(|_| HeadErrorKind::TooManyFields)?;
-        let mut start = start;
-        for end in ends.iter().take(count) {
-            let end = *end as usize;
-            section.line(raw, start, end, without)?;
-            start = end;
+        section.headers.try_reserve(USUAL).map_err(|_| HeadErrorKind::TooManyFields)?;
+        let mut lines = raw.get(start..).unwrap_or_default();
+        while !matches!(lines, b"\r\n" | b"\n" | b"") {
+            lines = section.line(raw, lines, without)?;
         }
         Ok(section)
     }
 
-    fn line(&mut self, raw: &Bytes, start: usize, end: usize, without: Marks) -> Result<(), HeadErrorKind> {
-        let line = content(raw.get(start..end).unwrap_or_default());
-        let (spelled, rest) = split_at_colon(line).ok_or_else(|| name_error(line))?;
-        let known = names::find_spelled(spelled);
-        // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
-        let value = trim(rest, |byte| byte == b' ' || byte == b'\t');
-        let mut left_out = false;
-        if let Some((known, usual)) = known {
-            if !usual {
-                self.marks |= Marks::SPELLED;
+    /// Reads the first of `lines`: the others.
+    #[inline]
+    fn line<'a>(&mut self, raw: &Bytes, lines: &'a [u8], without: Marks) -> Result<&'a [u8], HeadErrorKind> {
+        // A colon of a later line makes no name: there is a line end in it.
+        let (spelled, rest) = split_at_colon(lines).ok_or_else(|| name_error(lines))?;
+        let (name, mark) = match names::find_spelled(spelled) {
+            Some((known, usual)) => {
+                if !usual {
+                    self.marks |= Marks::SPELLED;
+                }
+                (Ok(&known.name), known.mark)
             }
-            if !known.mark.is_empty() {
-                self.note(known.mark, value, rest);
-                let names = known.mark == Marks::CONNECTION && self.marks.contains(Marks::NOMINATED);
-                left_out = without.any(known.mark) && !names;
-            }
-        }
-        if left_out {
-            return if is_value(value) { Ok(()) } else { Err(HeadErrorKind::FieldValue) };
-        }
-        let name = match known {
-            Some((known, _)) => known.name.clone(),
             None => {
                 self.marks |= spelling(spelled);
-                HeaderName::from_bytes(spelled).map_err(|_| name_error(line))?
+                (Err(HeaderName::from_bytes(spelled).map_err(|_| name_error(lines))?), Marks::NONE)
             }
         };
         // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
+        let (content, others) = split_at_end(rest).ok_or(HeadErrorKind::FieldValue)?;
+        // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
+        let value = trim(content, |byte| byte == b' ' || byte == b'\t');
+        if !mark.is_empty() {
+            self.note(mark, value, content);
+            let names = mark == Marks::CONNECTION && self.marks.contains(Marks::NOMINATED);
+            if without.any(mark) && !names {
+                return Ok(others);
+            }
+        }
         let value = HeaderValue::from_maybe_shared(raw.slice_ref(value));
         let value = value.map_err(|_| HeadErrorKind::FieldValue)?;
+        let name = name.cloned().unwrap_or_else(|unknown| unknown);
         self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
-        Ok(())
+        Ok(others)
     }
 
-    /// `rest` is what stands behind the colon. There may be a tab around the value, but not every reader takes it for whitespace, nginx
+    /// `content` is what stands behind the colon. There may be a tab around the value, but not every reader takes it for whitespace, nginx
     /// does not: one that overlooks `Transfer-Encoding:\tchunked` finds another end of the message. So nothing that frames may have one.
-    fn note(&mut self, mark: Marks, value: &[u8], rest: &[u8]) {
+    fn note(&mut self, mark: Marks, value: &[u8], content: &[u8]) {
         let repeated = self.marks.contains(mark);
-        let doubt = || repeated || trim(rest, |byte| byte == b' ').len() > value.len();
+        let doubt = || repeated || trim(content, |byte| byte == b' ').len() > value.len();
         self.marks |= mark;
         match mark {
             Marks::HOST if repeated => self.marks |= Marks::HOST_REPEATED,
@@ -139,14 +132,23 @@ impl Section {
     }
 }
 
-/// How many fields are added to a head on its way, as a rule.
-const SPARE: usize = 3;
+/// How many fields a head has, and is given on its way, as a rule.
+const USUAL: usize = 12;
 
 /// What stands before the first colon, and what behind it.
 #[inline]
 fn split_at_colon(line: &[u8]) -> Option<(&[u8], &[u8])> {
     match line.split_at_checked(position(line, b':')?)? {
         (name, [_, rest @ ..]) => Some((name, rest)),
+        _ => None,
+    }
+}
+
+/// What stands before the end of the line, if there is no other control before it, and what behind.
+#[inline]
+fn split_at_end(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    match rest.split_at_checked(control(rest)?)? {
+        (content, [b'\r', b'\n', others @ ..] | [b'\n', others @ ..]) => Some((content, others)),
         _ => None,
     }
 }
@@ -165,18 +167,6 @@ fn trim(mut text: &[u8], is_blank: impl Fn(u8) -> bool) -> &[u8] {
         text = rest;
     }
     text
-}
-
-/// Whether it would be a `HeaderValue`: without controls other than tab.
-#[inline]
-fn is_value(value: &[u8]) -> bool {
-    let (words, _) = value.as_chunks::<8>();
-    if let Some(last) = value.last_chunk::<8>()
-        && !words.iter().chain([last]).any(|word| has_control(*word))
-    {
-        return true;
-    }
-    value.iter().all(|byte| (*byte >= b' ' && *byte != 0x7F) || *byte == b'\t')
 }
 
 /// How a name that is no usual one is spelled.
@@ -227,23 +217,4 @@ fn only_chunked(value: &[u8]) -> Result<(), HeadErrorKind> {
         return Err(HeadErrorKind::TransferEncoding);
     }
     Err(HeadErrorKind::CodingUnsupported)
-}
-
-#[cfg(test)]
-mod tests {
-    use http::HeaderValue;
-    use proptest::prelude::*;
-
-    use super::is_value;
-
-    fn byte() -> impl Strategy<Value = u8> {
-        prop_oneof![9 => b' '..=b'~', 1 => any::<u8>(), 1 => Just(b'\t'), 1 => Just(0x7F)]
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_left_out_is_judged_as_what_is_not(value in prop::collection::vec(byte(), 0..40)) {
-            prop_assert_eq!(is_value(&value), HeaderValue::from_bytes(&value).is_ok());
-        }
-    }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{Method, StatusCode, Version};
+use http::{Method, Response, StatusCode, Version};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -21,9 +21,9 @@ use super::sending::Outgoing;
 use super::{
     Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
 };
-use crate::HeadError;
 use crate::io::{Input, Output};
-use crate::proto::{RequestHead, RequestParser};
+use crate::proto::{Found, RequestParser};
+use crate::{HeadError, maps};
 
 /// A client's connection, served by one future until it is over: nothing is spawned.
 ///
@@ -143,9 +143,9 @@ where
         let after = loop {
             let after = match poll_fn(|cx| wire.poll_head(&observer, cx)).await {
                 // In a box, so that an idle connection has no room for a request.
-                Next::Head(head) => {
+                Next::Head(found) => {
                     let room = Box::new_uninit(); // first: the future is made in its place
-                    Box::into_pin(Box::write(room, serve(&mut wire, &service, &observer, head))).await
+                    Box::into_pin(Box::write(room, serve(&mut wire, &service, &observer, found))).await
                 }
                 Next::Rejected(error, came) => Box::pin(reject(&mut wire, &observer, &error, came)).await,
                 Next::Closed => After::Close { linger: false },
@@ -175,19 +175,23 @@ where
 }
 
 /// Serves one request.
-async fn serve<I, S, O, D>(wire: &mut Wire<I, D>, service: &S, observer: &O, head: RequestHead) -> After
+async fn serve<I, S, O, D>(wire: &mut Wire<I, D>, service: &S, observer: &O, found: Found) -> After
 where
     I: AsyncRead + AsyncWrite + Send + Unpin,
     S: Service,
     O: Observer,
     D: Deadlines,
 {
+    let head = match RequestParser::take(wire.input.bytes(), &found) {
+        Ok(head) => head,
+        Err(error) => return reject(wire, observer, &error, found.len() as u64).await,
+    };
     wire.requests += 1;
     let mut flight = Flight::new(observer, Exchange::new(wire.requests, &head, wire.output.sent()));
     let exchange = &mut flight.exchange;
-    let (request, received) = exchange.request(head, wire.input.bytes(), &wire.config.limits, &wire.shared);
+    let body = exchange.request_body(head.body, wire.input.bytes(), &wire.config.limits, &wire.shared);
     wire.shared.open.store(exchange.number, Ordering::Release);
-    let context = Context {
+    let context = |received| Context {
         shared: Arc::clone(&wire.shared),
         number: exchange.number,
         interim: exchange.version >= Version::HTTP_11,
@@ -196,16 +200,16 @@ where
     };
     let mut answer = None;
     let answered = {
-        let mut future = pin!(service.call(request, context));
+        let mut future = pin!(head.give(body, |request, received| service.call(request, context(received))));
         poll_fn(|cx| wire.poll_serving(exchange, future.as_mut(), &mut answer, cx)).await
     };
     if let Err(end) = answered {
         return flight.cut(wire, end);
     }
-    let Some(Ok(mut response)) = answer else { return flight.cut(wire, End::Unanswered) };
+    let Some(Ok(response)) = answer else { return flight.cut(wire, End::Unanswered) };
     let status = response.status();
-    let (outgoing, sent) = wire.begin_response(exchange, &mut response);
-    let (end, shows) = send(wire, exchange, outgoing, pin!(response.into_body())).await;
+    let (outgoing, sent) = wire.begin_response(exchange, &response);
+    let (end, shows) = send(wire, exchange, outgoing, pin!(into_body(response))).await;
     let keep_alive = sent.keep_alive;
     if end == End::Truncated && shows {
         let linger = exchange.incoming.is_some() || exchange.broken || !wire.input.is_empty();
@@ -250,6 +254,13 @@ where
     (end, outgoing.shows_a_cut())
 }
 
+/// The body of a response whose head has been written.
+fn into_body<B>(response: Response<B>) -> B {
+    let (head, body) = response.into_parts();
+    maps::give(head.headers);
+    body
+}
+
 /// Answers a head that was refused.
 async fn reject<I, O, D>(wire: &mut Wire<I, D>, observer: &O, error: &HeadError, head_bytes: u64) -> After
 where
@@ -264,9 +275,9 @@ where
     let Some(answer) = answer else {
         return flight.cut(wire, End::Unanswered);
     };
-    let mut response = answer.map(RequestBody::full);
-    let (outgoing, _) = wire.begin_response(&mut flight.exchange, &mut response);
-    let (end, _) = send(wire, &mut flight.exchange, outgoing, pin!(response.into_body())).await;
+    let response = answer.map(RequestBody::full);
+    let (outgoing, _) = wire.begin_response(&mut flight.exchange, &response);
+    let (end, _) = send(wire, &mut flight.exchange, outgoing, pin!(into_body(response))).await;
     if end != End::Complete {
         return flight.cut(wire, end);
     }
@@ -323,8 +334,6 @@ mod tests {
     use std::task::{Context as Cx, Waker};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use http::Response;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use http::{Method, Request, Version};
+use http::{Method, Version};
 
 use super::Outcome;
 use super::body::{Piece, RequestBody, Slot};
@@ -11,7 +11,7 @@ use super::handle::Shared;
 use super::observer::End;
 use crate::io::{Begun, Stop, begin};
 use crate::proto::{Decoder, RequestHead};
-use crate::{BodyKind, Limits, Marks, ReceivedRequest};
+use crate::{BodyKind, Limits, Marks};
 
 /// One request and its response.
 pub(super) struct Exchange {
@@ -93,20 +93,18 @@ impl Exchange {
         }
     }
 
-    /// Makes the request, its body whole if all of it is in `buffer`.
-    pub(super) fn request(
+    /// Makes the request's body, whole if all of it is in `buffer`.
+    pub(super) fn request_body(
         &mut self,
-        head: RequestHead,
+        kind: BodyKind,
         buffer: &mut BytesMut,
         limits: &Limits,
         shared: &Arc<Shared>,
-    ) -> (Request<RequestBody>, ReceivedRequest) {
-        let kind = head.body;
-        let body = match kind {
+    ) -> RequestBody {
+        match kind {
             BodyKind::Length(_) | BodyKind::Chunked => self.body(Decoder::new(kind), buffer, limits, shared),
             _ => RequestBody::empty(),
-        };
-        head.split(body)
+        }
     }
 
     fn body(

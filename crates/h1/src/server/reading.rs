@@ -12,7 +12,7 @@ use super::handle::Shared;
 use super::{Config, Deadlines, Observer, Wait};
 use crate::HeadError;
 use crate::io::{Input, Output, Readable};
-use crate::proto::{CONTINUE, Event, RequestHead, RequestParser};
+use crate::proto::{CONTINUE, Event, Found, RequestParser};
 
 /// The stream with all that belongs to it rather than to a request.
 pub(super) struct Wire<I, D> {
@@ -35,7 +35,8 @@ pub(super) struct Wire<I, D> {
 
 /// What came instead of silence.
 pub(super) enum Next {
-    Head(RequestHead),
+    /// A head, which may be refused yet.
+    Head(Found),
     /// With how many bytes of it came.
     Rejected(HeadError, u64),
     /// Nothing: the connection is over.
@@ -62,18 +63,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         loop {
             let came = self.input.len();
             if came > 0 {
-                match self.parser.parse(self.input.bytes(), &self.config.limits) {
-                    Ok(Some(head)) => {
+                match self.parser.find(self.input.bytes(), &self.config.limits) {
+                    Ok(Some(found)) => {
                         self.deadlines.disarm(Wait::Read);
-                        return Poll::Ready(Next::Head(head));
+                        return Poll::Ready(Next::Head(found));
                     }
                     Ok(None) => {}
-                    Err(error) => {
-                        // A head that was refused as a whole is not in the buffer any more.
-                        let whole = came - self.input.len();
-                        let came = if whole > 0 { whole } else { came };
-                        return Poll::Ready(Next::Rejected(error, came as u64));
-                    }
+                    Err(error) => return Poll::Ready(Next::Rejected(error, came as u64)),
                 }
             }
             let idle = self.parser.is_idle(self.input.bytes());

@@ -13,9 +13,9 @@ use super::exchange::Exchange;
 use super::observer::End;
 use super::reading::Wire;
 use super::{Deadlines, SendBuffer, date};
+use crate::BodySize;
 use crate::io::ENOUGH;
 use crate::proto::{Encoder, ResponseToSend, Sent, encode_response};
-use crate::{BodySize, maps};
 
 /// How far a response's body has got.
 pub(super) struct Outgoing {
@@ -57,11 +57,11 @@ fn enough<B: Body>(response: &Response<B>) -> usize {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
-    /// Writes the final head to the output; the fields are not needed any more.
+    /// Writes the final head to the output.
     pub(super) fn begin_response<B: Body>(
         &mut self,
         exchange: &mut Exchange,
-        response: &mut Response<B>,
+        response: &Response<B>,
     ) -> (Outgoing, Sent) {
         let output = &mut self.output;
         self.shared.open.store(0, Ordering::Release);
@@ -91,7 +91,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         exchange.sent_head = output.sent() + output.pending() as u64 - exchange.sent_before;
         let outgoing =
             Outgoing { encoder: sent.encoder, state: State::Open, enough: enough(response).max(1) };
-        maps::give(std::mem::take(response.headers_mut()));
         (outgoing, sent)
     }
 
