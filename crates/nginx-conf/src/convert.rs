@@ -9,7 +9,7 @@ use crate::document::{Document, Section, Value};
 use crate::lexer::Word;
 use crate::place::{Place, Problem};
 use crate::row::{As, Row, To};
-use crate::rows;
+use crate::rows::{self, Checks};
 use crate::tree::{Block, Body, Directive};
 use crate::verdict::{Line, Verdict};
 
@@ -87,6 +87,11 @@ impl Frame {
         self.collected.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Where the directive stands in this block.
+    pub(crate) fn place_of(&self, name: &str) -> Option<&Place> {
+        self.seen.get(name)
+    }
+
     /// Whether the directive stood in this block.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.seen.contains_key(name)
@@ -109,6 +114,7 @@ pub(crate) struct Convert<'a> {
     wrote: bool,
     /// How many `if` blocks have become locations.
     ifs: usize,
+    pub(crate) checks: Checks,
 }
 
 impl<'a> Convert<'a> {
@@ -124,6 +130,7 @@ impl<'a> Convert<'a> {
             target: Target::Here,
             wrote: false,
             ifs: 0,
+            checks: Checks::default(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! What nginx inherits otherwise than the configuration does: written out.
+//! What nginx inherits otherwise than the configuration does: written out; and what is looked up for it.
 
-use super::{Line, Section, Value};
+use super::{Document, Line, Section, Value};
 
 /// Tables that an inner level replaces as a whole, while nginx inherits them directive by directive.
 const WHOLE: &[&[&str]] = &[&["upstream", "tls"], &["resolver"], BASIC];
@@ -188,10 +188,33 @@ impl Section {
         self.value(path).is_some()
     }
 
+    /// The text that a key has.
+    pub(crate) fn text(&self, path: &[&str]) -> Option<&str> {
+        self.value(path).and_then(Value::as_text)
+    }
+
     fn value(&self, path: &[&str]) -> Option<&Value> {
         self.lines.iter().find_map(|line| match line {
             Line::Key { path: known, value, .. } if known == path => Some(value),
             _ => None,
         })
+    }
+}
+
+impl Value {
+    /// The text, if it is one.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::At(value, _) => value.as_text(),
+            _ => None,
+        }
+    }
+}
+
+impl Document {
+    /// The map or upstream with this header.
+    pub(crate) fn named_mut(&mut self, header: &str) -> Option<&mut Section> {
+        self.named.iter_mut().find(|section| section.header == header)
     }
 }

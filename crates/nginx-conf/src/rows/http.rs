@@ -137,6 +137,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     let above = convert.take_pending();
     let section = Section::of("[defaults]", &directive.place, &above, directive.beside.as_ref());
     let frame = convert.inside(Frame::new(HTTP, section, ""), block);
+    super::health::finish(convert);
     let mut section = super::tls::finish(frame, convert)?;
     section.set(&["error_page", "style"], Value::text("nginx"), None);
     section.beside(" error pages and the field Server as in nginx");

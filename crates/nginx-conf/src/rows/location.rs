@@ -85,7 +85,8 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     section.set(&["match"], Value::text(text.clone()).at(&place), Some(&place));
     let mut frame = Frame::new(Contexts::LOCATION, section, text);
     frame.steps = steps(block);
-    let frame = convert.inside(frame, block);
+    let mut frame = convert.inside(frame, block);
+    super::health::collect(convert, &mut frame);
     convert.frame_mut().section.child(frame.section);
     Ok(Done::AsWritten)
 }

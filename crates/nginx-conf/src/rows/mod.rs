@@ -5,6 +5,7 @@ mod compression;
 mod files;
 mod geo;
 mod headers;
+mod health;
 mod http;
 mod limits;
 mod listen;
@@ -72,6 +73,7 @@ fn media_types(convert: &mut Convert<'_>, directive: &Directive, table: &'static
     Ok(Done::AsWritten)
 }
 
+pub(crate) use health::Checks;
 pub(crate) use http::complete;
 
 #[cfg(test)]

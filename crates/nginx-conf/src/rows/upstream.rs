@@ -26,10 +26,18 @@ pub(crate) const ROWS: &[Row] = &[
         "health_check",
         Contexts::LOCATION.or(UPSTREAM),
         ANY,
-        To::By(health_check, "upstream.NAME.health_check"),
+        To::By(super::health::health_check, "upstream.NAME.health_check"),
     )
     .repeats()
-    .note("nginx has it in the location; in an upstream it is understood as well."),
+    .note("One for each upstream, which is that of the `proxy_pass` beside it; in an `upstream` block it is understood as well."),
+    Row::new(
+        "match",
+        Contexts::HTTP,
+        BLOCK_ONE,
+        To::By(super::health::matching, "upstream.NAME.health_check.match"),
+    )
+    .repeats()
+    .note("In it: status, header, body."),
     Row::new("zone", UPSTREAM, ONE_OR_TWO, To::By(zone, "upstream.NAME.zone")),
     Row::new("sticky", UPSTREAM, SOME, To::By(super::sticky::sticky, "upstream.NAME.sticky")),
     Row::new("resolver", UPSTREAM, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
@@ -37,7 +45,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("sticky_cookie_insert", UPSTREAM, UP_TO_FOUR, "it is obsolete: write `sticky cookie`"),
     Row::refused("state", UPSTREAM, ONE, "servers are written in the configuration: there is no state file"),
     Row::refused("ntlm", UPSTREAM, NONE, "connections bound to clients are not built"),
-    Row::refused("match", Contexts::HTTP, BLOCK_ONE, "write it as `health_check.match` of the upstream"),
 ];
 
 fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -46,7 +53,8 @@ fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let above = convert.take_pending();
     let header = format!("[upstream.{}]", key(name));
     let section = Section::of(header, &directive.place, &above, directive.beside.as_ref());
-    let frame = convert.inside(Frame::new(UPSTREAM, section, name), block);
+    let mut frame = convert.inside(Frame::new(UPSTREAM, section, name), block);
+    super::health::collect(convert, &mut frame);
     let empty = !frame.section.has(&["server"]);
     convert.document.named.push(frame.section);
     if empty && !frame.refused {
@@ -180,35 +188,4 @@ fn keepalive(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         "" | "local" => Ok(Done::AsWritten),
         other => Err(invalid(directive, 1, format!("invalid parameter \"{other}\""))),
     }
-}
-
-fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    if convert.frame().context == Contexts::LOCATION {
-        return refuse("write it in the `upstream` block: it is the upstream's here");
-    }
-    for (index, word) in directive.args().iter().enumerate() {
-        let (name, value) =
-            word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
-        let wrong = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
-        let (name, value) = match (name, value) {
-            ("interval", Some(value)) => ("interval", Value::text(duration(value).ok_or_else(wrong)?)),
-            ("jitter", Some(value)) => ("jitter", Value::text(duration(value).ok_or_else(wrong)?)),
-            ("fails", Some(value)) => ("fails", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("passes", Some(value)) => ("passes", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("port", Some(value)) => ("port", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("uri", Some(value)) => ("uri", Value::text(value)),
-            ("mandatory", None) => ("mandatory", Value::flag(true)),
-            ("persistent", None) => ("persistent", Value::flag(true)),
-            ("match", Some(_)) => return refuse("write it as `health_check.match` of the upstream"),
-            ("keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
-                return refuse(format!("`{name}` is not built yet"));
-            }
-            _ => return Err(wrong()),
-        };
-        convert.set(Target::Here, &["health_check", name], value.at(&word.place), &directive.place);
-    }
-    if directive.args().is_empty() && !convert.frame().section.has(&["health_check"]) {
-        convert.set(Target::Here, &["health_check", "uri"], Value::text("/"), &directive.place);
-    }
-    different("nginx has it in the location; several are one here")
 }

@@ -1,0 +1,203 @@
+//! `health_check` and `match`: in nginx a location's and the whole configuration's, here the upstream's.
+
+use std::collections::HashMap;
+
+use crate::args::{duration, invalid};
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::document::{Section, Value, key};
+use crate::place::{Place, Problem};
+use crate::tree::Directive;
+use crate::verdict::Verdict;
+
+/// Checks that wait for the end of the configuration: upstreams and matches may stand behind them.
+#[derive(Default)]
+pub(crate) struct Checks {
+    asked: Vec<Asked>,
+    matches: HashMap<String, Section>,
+}
+
+struct Asked {
+    /// Where the directive stands.
+    place: Place,
+    of: Whose,
+    keys: Vec<(String, Value)>,
+}
+
+enum Whose {
+    /// An upstream of this name.
+    Upstream(String),
+    /// The upstream that this `proxy_pass` names.
+    Target(Option<String>),
+}
+
+pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    for (index, word) in directive.args().iter().enumerate() {
+        let (name, value) =
+            word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
+        let wrong = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
+        let (name, value) = match (name, value) {
+            ("interval", Some(value)) => ("interval", Value::text(duration(value).ok_or_else(wrong)?)),
+            ("jitter", Some(value)) => ("jitter", Value::text(duration(value).ok_or_else(wrong)?)),
+            ("fails", Some(value)) => ("fails", Value::number(value.parse().map_err(|_| wrong())?)),
+            ("passes", Some(value)) => ("passes", Value::number(value.parse().map_err(|_| wrong())?)),
+            ("port", Some(value)) => ("port", Value::number(value.parse().map_err(|_| wrong())?)),
+            ("uri", Some(value)) => ("uri", Value::text(value)),
+            ("match", Some(value)) if !value.is_empty() => ("match", Value::text(value)),
+            ("mandatory", None) => ("mandatory", Value::flag(true)),
+            ("persistent", None) => ("persistent", Value::flag(true)),
+            ("keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
+                return refuse(format!("`{name}` is not built yet"));
+            }
+            _ => return Err(wrong()),
+        };
+        convert.set(Target::Here, &["health_check", name], value.at(&word.place), &directive.place);
+    }
+    if directive.args().is_empty() && !convert.frame().section.has(&["health_check"]) {
+        let uri = Value::text("/").at(&directive.place);
+        convert.set(Target::Here, &["health_check", "uri"], uri, &directive.place);
+    }
+    different("an answer may take 5 s (`health_check.timeout`); several checks of an upstream are one here")
+}
+
+/// Takes the check of a block that has ended along.
+pub(super) fn collect(convert: &mut Convert<'_>, frame: &mut Frame) {
+    let Some(place) = frame.place_of("health_check").cloned() else { return };
+    let of = match frame.context == Contexts::UPSTREAM {
+        true => Whose::Upstream(frame.name.clone()),
+        false => Whose::Target(frame.section.text(&["proxy_pass"]).map(str::to_owned)),
+    };
+    let names = frame.section.child_keys(&["health_check"]);
+    let keys = names.into_iter().filter_map(|name| {
+        let value = frame.section.take(&["health_check", &name])?;
+        Some((name, value))
+    });
+    let keys: Vec<_> = keys.collect();
+    if !keys.is_empty() {
+        convert.checks.asked.push(Asked { place, of, keys });
+    }
+}
+
+/// A block of conditions for good answers.
+pub(super) fn matching(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
+    let name = directive.arg(0).to_owned();
+    if convert.checks.matches.contains_key(&name) {
+        return Err(invalid(directive, 0, format!("duplicate match \"{name}\"")));
+    }
+    let mut section = Section::default();
+    convert.take_pending().into_iter().chain(directive.beside.clone()).for_each(|text| section.comment(text));
+    convert.entries(block, |_, entry| {
+        entry.above.iter().chain(&entry.beside).for_each(|text| section.comment(text.clone()));
+        condition(&mut section, entry)
+    });
+    // Without one any status is good in nginx, but not here.
+    if !section.has(&["status"]) {
+        section.set(&["status"], Value::List(Vec::new()), Some(&directive.place));
+    }
+    convert.checks.matches.insert(name, section);
+    Ok(Done::AsWritten)
+}
+
+fn condition(section: &mut Section, entry: &Directive) -> Outcome {
+    let words: Vec<&str> = entry.args().iter().map(|word| &*word.text).collect();
+    let wrong =
+        || Stop::Invalid(Problem::new(&entry.place, format!("invalid \"{}\" in a match", entry.name())));
+    match (entry.name(), words.as_slice()) {
+        ("status", words @ [first, ..]) => {
+            // One `!` is for all that follow.
+            let not = if first.starts_with('!') { "!" } else { "" };
+            let mut words = words.iter().map(|word| word.trim_start_matches('!')).enumerate();
+            for (index, word) in words.by_ref().filter(|(_, word)| !word.is_empty()) {
+                let value = Value::text(format!("{not}{word}")).at(entry.place_of(index));
+                section.push(&["status"], value, Some(&entry.place));
+            }
+            if section.has(&["status"]) { Ok(Done::AsWritten) } else { Err(wrong()) }
+        }
+        ("header", [_] | ["!", _] | [_, "=" | "!=" | "~" | "!~", _]) => {
+            let value = Value::text(words.join(" ")).at(&entry.place);
+            section.push(&["headers"], value, Some(&entry.place));
+            Ok(Done::AsWritten)
+        }
+        ("body", [how @ ("~" | "!~"), pattern]) => {
+            // What begins with `!` is a negation here.
+            let pattern = match pattern.strip_prefix('!') {
+                Some(rest) => format!("[!]{rest}"),
+                None => (*pattern).to_owned(),
+            };
+            let not = if *how == "!~" { "!" } else { "" };
+            if section.has(&["body"]) {
+                return refuse("one condition for the body is all there may be");
+            }
+            let value = Value::text(format!("{not}{pattern}")).at(entry.place_of(1));
+            section.set(&["body"], value, Some(&entry.place));
+            Ok(Done::AsWritten)
+        }
+        ("require", _) => refuse("variables are not looked at by health checks"),
+        ("status" | "header" | "body", _) => Err(wrong()),
+        (other, _) => Err(Stop::Invalid(Problem::new(
+            &entry.place,
+            format!("unknown directive \"{other}\" in a match"),
+        ))),
+    }
+}
+
+/// Now that all upstreams are known: each check goes to its own.
+pub(super) fn finish(convert: &mut Convert<'_>) {
+    let Checks { asked, matches } = std::mem::take(&mut convert.checks);
+    for asked in asked {
+        let place = asked.place.clone();
+        match attach(convert, &matches, asked) {
+            Ok(()) => {}
+            Err(Stop::Invalid(problem)) => convert.problems.push(problem),
+            Err(Stop::Refused(why)) => {
+                let line = convert.lines.iter_mut().find(|line| {
+                    line.directive == "health_check"
+                        && line.place.range == place.range
+                        && line.place.file() == place.file()
+                });
+                if let Some(line) = line {
+                    (line.verdict, line.note) = (Verdict::Refused, why);
+                }
+            }
+        }
+    }
+}
+
+fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: Asked) -> Result<(), Stop> {
+    let name = match &asked.of {
+        Whose::Upstream(name) => Some(name.as_str()),
+        Whose::Target(url) => url.as_deref().map(host),
+    };
+    let header = name.map(|name| format!("[upstream.{}]", key(name)));
+    let Some(upstream) = header.and_then(|header| convert.document.named_mut(&header)) else {
+        return refuse(
+            "the `proxy_pass` beside it names no `upstream` block, whose servers could be checked",
+        );
+    };
+    if upstream.has(&["health_check"]) {
+        return refuse("its upstream has a check already, and only one is possible here");
+    }
+    for (name, value) in asked.keys {
+        if name != "match" {
+            upstream.set(&["health_check", &name], value, Some(&asked.place));
+            continue;
+        }
+        let wanted = value.as_text().unwrap_or_default();
+        let Some(found) = matches.get(wanted) else {
+            return Err(Stop::Invalid(Problem::new(&asked.place, format!("match \"{wanted}\" not found"))));
+        };
+        found.comments().for_each(|text| upstream.comment(text.clone()));
+        for (path, value, place) in found.clone().moved(&[], &["health_check", "match"]) {
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            upstream.set(&path, value, place.as_ref());
+        }
+    }
+    Ok(())
+}
+
+/// The host of a URL, which may be an upstream's name.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
+}
