@@ -381,3 +381,31 @@ fn what_check_says_of_certificates() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(lossy(&wrong.stderr).contains("RC4-SHA"), "{}", lossy(&wrong.stderr));
 }
+
+#[test]
+fn certificates_that_are_not_valid_today_are_faults_and_are_shown_all_the_same() {
+    let (world, listen) = (World::new(), address());
+    let _ = world.root.expired_server(&["a.test"]).write(world.path(), "a.test");
+    let _ = world.root.early_server(&["b.test"]).write(world.path(), "b.test");
+    let text = world.servers(listen, address());
+    let checked = check(&text.replace("@DIR@", &world.path().display().to_string()));
+    let said = format!("{}{}", lossy(&checked.stdout), lossy(&checked.stderr));
+    assert_eq!(checked.status.code(), Some(2), "{said}");
+    assert!(said.contains("a.test.pem has expired: it was valid until Jan  1 00:00:00 2001 GMT"), "{said}");
+    assert!(said.contains("b.test.pem is not valid yet: it will be from Jan  1 00:00:00 2098 GMT"), "{said}");
+    let ours = check(&format!(
+        "[[server]]\nlisten = [\"{}\"]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"https://{}\"\n\
+         upstream.tls = {{ certificate = \"{2}.pem\", key = \"{2}.key\" }}\n",
+        address(),
+        address(),
+        world.at("a.test")
+    ));
+    assert_eq!(ours.status.code(), Some(2), "{}{}", lossy(&ours.stdout), lossy(&ours.stderr));
+
+    let gateway = Propylon::start(&text);
+    let anybody = Connector::builder().verify(false).server_name(true).build().unwrap();
+    assert!(get(&anybody, listen, "a.test").unwrap().contains("a.test https on"));
+    let refused = get(&world.careful().build().unwrap(), listen, "a.test").unwrap_err();
+    assert!(refused.contains("certificate has expired"), "{refused}");
+    assert!(gateway.error_log().contains("it is in use all the same"));
+}

@@ -75,7 +75,7 @@ fn serial(raw: &[u8]) -> String {
 }
 
 /// OpenSSL's `ASN1_TIME_print`.
-fn time(time: ASN1Time) -> String {
+pub(crate) fn time(time: ASN1Time) -> String {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let date = time.to_datetime();

@@ -23,6 +23,14 @@ pub enum BuildError {
         /// The key's file.
         key: PathBuf,
     },
+    /// A certificate that no peer which verifies it will take today.
+    #[error("the certificate {} {problem}", path.display())]
+    Expired {
+        /// The certificate's file.
+        path: PathBuf,
+        /// When it was valid, or will be.
+        problem: String,
+    },
     /// A protocol that is not spoken.
     #[error("the protocol \"{name}\" is not spoken: only TLSv1.2 and TLSv1.3 are")]
     Protocol {
@@ -63,7 +71,7 @@ impl BuildError {
     /// Whether the world is to blame, not the text of a configuration: a file that is missing, or not what it should be.
     #[must_use]
     pub fn is_fault(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::Mismatch { .. } | Self::NoTrust)
+        matches!(self, Self::File { .. } | Self::Mismatch { .. } | Self::Expired { .. } | Self::NoTrust)
     }
 }
 

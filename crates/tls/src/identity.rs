@@ -8,8 +8,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
+use crate::certificate::time;
 use crate::error::BuildError;
 use crate::pem::{certificates, content, is_data, problem, shown};
 
@@ -57,6 +58,28 @@ impl Identity {
         let optional = [&self.password_file, &self.staple].into_iter().flatten();
         let all = [&self.certificate, &self.key].into_iter().chain(optional);
         all.map(|file| &**file).filter(|file| !is_data(file))
+    }
+
+    /// Whether the certificate and those that stand with it are valid today. Nothing else asks: one that has expired is shown
+    /// like any other, and whether it will do is for the peer to say.
+    ///
+    /// # Errors
+    /// [`BuildError::Expired`], or what is wrong with the file.
+    pub fn is_current(&self) -> Result<(), BuildError> {
+        for certificate in certificates(&self.certificate)? {
+            let (_, parsed) = X509Certificate::from_der(&certificate)
+                .map_err(|error| problem(&self.certificate, &format!("it holds no certificate ({error})")))?;
+            let (validity, now) = (parsed.validity(), ASN1Time::now());
+            let problem = if validity.not_after < now {
+                format!("has expired: it was valid until {}", time(validity.not_after))
+            } else if now < validity.not_before {
+                format!("is not valid yet: it will be from {}", time(validity.not_before))
+            } else {
+                continue;
+            };
+            return Err(BuildError::Expired { path: shown(&self.certificate), problem });
+        }
+        Ok(())
     }
 
     /// Reads the files.

@@ -157,9 +157,14 @@ fn finish(mut identity: Identity, certificate: &config::Certificate) -> Identity
     identity
 }
 
+/// The certificates of a server that are known without a client.
+pub(super) fn identities(tls: &config::Tls) -> Vec<Identity> {
+    tls.certificates.iter().filter_map(|one| plain(&one.value)).collect()
+}
+
 /// The files that a server's TLS is made of, as far as they are known without a client.
 pub(super) fn files(tls: &config::Tls) -> Vec<PathBuf> {
-    let identities: Vec<Identity> = tls.certificates.iter().filter_map(|one| plain(&one.value)).collect();
+    let identities = identities(tls);
     let optional = [&tls.client_certificate, &tls.trusted_certificate, &tls.crl].into_iter().flatten();
     let others = optional.chain(&tls.session_ticket_keys).cloned();
     identities.iter().flat_map(Identity::files).map(PathBuf::from).chain(others).collect()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use propylon_config::{self as config, Config, UpstreamTls};
-use propylon_tls::{BuildError as TlsError, Sessions};
+use propylon_tls::{BuildError as TlsError, Identity, Sessions};
 
 use crate::error::BuildError;
 
@@ -74,6 +74,8 @@ impl Store {
                 let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
                 let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
                 faults.push(fault(problem, at, "cannot load certificate")?);
+            } else {
+                faults.extend(clients::identities(tls).iter().filter_map(out_of_date));
             }
         }
         let locations = config.locations();
@@ -83,8 +85,13 @@ impl Store {
             let problem = make(&self.securities, tls, files, || Tls::new(tls), |made| made.read(tls));
             if let Some(problem) = problem {
                 faults.push(fault(problem, tls.span, "TLS towards the upstream")?);
+            } else {
+                faults.extend(upstreams::plain(tls).iter().filter_map(out_of_date));
             }
         }
+        // Locations share what they have inherited.
+        let mut known = BTreeSet::new();
+        faults.retain(|fault| known.insert(fault.clone()));
         Ok(faults)
     }
 
@@ -208,6 +215,13 @@ fn fault(problem: Problem, at: config::Span, what: &str) -> Result<String, Build
         return Ok(what);
     }
     Err(BuildError::value("this cannot be used for TLS", at)(error))
+}
+
+/// A certificate that is shown all the same, as in nginx, but that nobody who verifies it takes today.
+fn out_of_date(identity: &Identity) -> Option<String> {
+    let what = identity.is_current().err()?.to_string();
+    tracing::warn!(target: "propylon_gateway", "{what}; it is in use all the same");
+    Some(what)
 }
 
 /// Whether a location may need TLS towards its upstream.

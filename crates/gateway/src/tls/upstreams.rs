@@ -135,7 +135,7 @@ fn connector(tls: &UpstreamTls) -> Result<Connector, BuildError> {
 }
 
 /// The certificate to show, if its name has no variables.
-fn plain(tls: &UpstreamTls) -> Option<Identity> {
+pub(super) fn plain(tls: &UpstreamTls) -> Option<Identity> {
     let (certificate, key) = tls.identity.as_ref()?;
     let (certificate, key) = (path(certificate.as_static()?), path(key.as_static()?));
     if certificate.as_os_str().is_empty() {
