@@ -109,20 +109,20 @@ fn explain_tells_server_location_and_where_values_come_from() {
         lossy(&output.stdout)
     };
     let text = explain(&["POST", "http://x.a.test/app/one?two"]);
-    for part in ["\"a.test\", line 7", "/app/, line 17", "http://backend/v1/, line 18", "/v1/one?two"] {
+    for part in ["\"a.test\", line 13", "/app/, line 23", "http://backend/v1/, line 24", "/v1/one?two"] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     for (key, value, line) in [
-        ("timeout.read", "31s", "line 5"),
-        ("timeout.connect", "7s", "line 10"),
-        ("timeout.send", "9s", "line 19"),
+        ("timeout.read", "31s", "line 11"),
+        ("timeout.connect", "7s", "line 16"),
+        ("timeout.send", "9s", "line 25"),
     ] {
         let row =
             text.lines().find(|row| row.contains(key)).unwrap_or_else(|| panic!("no {key} in:\n{text}"));
         assert!(row.contains(value) && row.contains(line), "{value} of {line} is not in: {row}");
     }
     for (method, part) in [
-        ("POST", "peers     127.0.0.1:8001 weight 3, 127.0.0.1:8002 backup, line 1"),
+        ("POST", "peers     127.0.0.1:8001 weight 3, 127.0.0.1:8002, line 1"),
         (
             "POST",
             "retry     with the next peer after error, timeout; a POST only if it provably reached nobody",
@@ -132,10 +132,31 @@ fn explain_tells_server_location_and_where_values_come_from() {
         let text = explain(&[method, "http://x.a.test/app/one?two"]);
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
+    let text = explain(&["http://a.test/app/"]);
+    for part in ["method    by a hash of \"$arg_id\", on a ring", "settings of the upstream \"backend\""] {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
+    for (key, value, line) in [
+        ("server", "max_conns = 7", "line 2"),
+        ("method", "{ hash = \"$arg_id\", consistent = true }", "line 3"),
+        ("queue", "{ size = 9, timeout = \"60000ms\" }", "line 4"),
+        ("health_check", "uri = \"/health\"", "line 5"),
+        ("keepalive_time", "\"3600000ms\"", "default"),
+        ("sticky", "", "default"),
+    ] {
+        let row =
+            text.lines().rfind(|row| row.trim().starts_with(&format!("{key} =")) && row.contains(value));
+        let row = row.unwrap_or_else(|| panic!("no {key} with {value} in:\n{text}"));
+        assert!(row.contains(line), "{line} is not in: {row}");
+    }
+    let text = explain(&["http://a.test/any/"]);
+    let names = "peers     what the request names: upstream \"backend\", upstream \"other\", localhost:8003, any address";
+    assert!(text.contains(names), "{text}");
+    assert!(explain(&["http://a.test/fixed/"]).contains("settings of the upstream \"other\""));
     assert!(explain(&["http://a.test/app/x.php"]).contains(r"\.php$"));
     assert!(explain(&["/"]).contains("404"));
     for (path, parts) in [
-        ("/old/x?two", ["(.*)$: the URI is /app/x?old=1&two", "/app/, line 17", "/v1/x?old=1&two"]),
+        ("/old/x?two", ["(.*)$: the URI is /app/x?old=1&two", "/app/, line 23", "/v1/x?old=1&two"]),
         ("/may/x", ["if, 1 steps", "known per request; what follows is for /may/x", "sent as   /may/x"]),
         ("/cycle/", ["the URI is /cycle/", "no end", "500"]),
     ] {

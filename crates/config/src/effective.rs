@@ -201,6 +201,8 @@ pub enum Origin {
 pub enum Level {
     /// The top of the file: `[runtime]`, `[error_log]`.
     Process,
+    /// `[upstream.NAME]`, which nothing inherits from.
+    Upstream,
     /// `[defaults]`
     Defaults,
     /// `[[server]]`
@@ -215,6 +217,7 @@ impl Level {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Process => "the process",
+            Self::Upstream => "[upstream.NAME]",
             Self::Defaults => "[defaults]",
             Self::Server => "[[server]]",
             Self::Location => "[[server.location]]",

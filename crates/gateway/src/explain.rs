@@ -4,10 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{Method, Uri};
-use propylon_config::{
-    self as config, Action, Address, Config, Destination, Location, Origin, ProxyPass, Server, Setting,
-    Settings, Source, Spanned, UpstreamServer,
-};
+use propylon_config::{Action, Config, Location, Origin, ProxyPass, Server, Setting, Settings, Source};
 
 use crate::dispatch::MAX_REROUTES;
 use crate::routing::{
@@ -15,6 +12,7 @@ use crate::routing::{
 };
 
 mod steps;
+mod upstreams;
 
 use steps::{Led, steps};
 
@@ -110,13 +108,19 @@ fn explain_server(
                     Led::Serve(path) => {
                         explain_location(lines, source, location, &path)?;
                         if let Action::ProxyPass(pass) = &location.action {
-                            explain_tries(lines, config, pass, &location.settings, method);
+                            upstreams::tries(lines, config, pass, &location.settings, method);
                             lines.push(format!("response  {}", response(&location.settings)));
                         }
                     }
                     Led::Answer => {}
                 }
                 settings(lines, source, &location.settings);
+                if let Action::ProxyPass(pass) = &location.action
+                    && let Some(upstream) = upstreams::named(config, pass)
+                {
+                    lines.push(format!("settings of the upstream \"{}\"", upstream.name));
+                    rows(lines, source, &upstreams::settings(upstream));
+                }
             }
             Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
             Place::Internal(location) => {
@@ -133,79 +137,6 @@ fn explain_server(
     }
     lines.push("answer    500: the rewrites come to no end".to_owned());
     Ok(())
-}
-
-/// Who is tried, and when another one is.
-fn explain_tries(
-    lines: &mut Vec<String>,
-    config: &Config,
-    pass: &Spanned<ProxyPass>,
-    settings: &Settings,
-    method: &str,
-) {
-    let mut peers = None;
-    if let ProxyPass::Static(target) = &pass.value
-        && let Destination::Upstream(name) = &target.to
-        && let Some(upstream) = config.upstreams.get(name)
-    {
-        let server = |server: &UpstreamServer| {
-            let mut text = server.written.to_string();
-            let marks = [
-                ("backup", server.backup),
-                ("down", server.down),
-                ("drain", server.drain),
-                ("resolve", server.resolve),
-            ];
-            let weight = (server.weight != 1).then(|| format!("weight {}", server.weight));
-            let marks = marks.into_iter().filter(|(_, on)| *on).map(|(mark, _)| mark.to_owned());
-            for mark in weight.into_iter().chain(marks) {
-                text = format!("{text} {mark}");
-            }
-            text
-        };
-        let servers: Vec<String> = upstream.servers.iter().map(server).collect();
-        lines.push(format!("peers     {}, {}", servers.join(", "), config.source.line_of(upstream.span)));
-        if upstream
-            .servers
-            .iter()
-            .all(|server| !server.resolve && !matches!(server.address.value, Address::Name { .. }))
-        {
-            peers = Some(upstream.servers.iter().filter(|server| !server.down).count());
-        }
-    }
-    let text = retry(settings, peers, method);
-    let retries = !text.starts_with("never");
-    lines.push(format!("retry     {text}"));
-    if let Some(budget) = settings.retry.budget.filter(|_| retries) {
-        let config::RetryBudget { percent, floor } = budget;
-        lines.push(format!("budget    {percent} % of the requests of ten seconds, and {floor} a second"));
-    }
-}
-
-fn retry(settings: &Settings, peers: Option<usize>, method: &str) -> String {
-    let retry = &settings.retry;
-    if retry.on.is_empty() {
-        return "never: it is off".to_owned();
-    }
-    if peers == Some(1) || retry.tries == 1 {
-        let why = if retry.tries == 1 { "one try is allowed" } else { "there is one peer" };
-        return format!("never: {why}");
-    }
-    let conditions: Vec<&str> = retry.on.iter().copied().filter(|name| *name != "non_idempotent").collect();
-    let mut text = format!("with the next peer after {}", conditions.join(", "));
-    if matches!(method, "POST" | "LOCK" | "PATCH") && !retry.on.contains(&"non_idempotent") {
-        text = format!("{text}; a {method} only if it provably reached nobody");
-    }
-    if !settings.buffer.request {
-        text.push_str("; not once its body has begun to be sent");
-    }
-    if retry.tries > 1 {
-        text = format!("{text}; {} tries at most", retry.tries);
-    }
-    if let Some(timeout) = retry.timeout {
-        text = format!("{text}; none later than {timeout:?} after the first");
-    }
-    text
 }
 
 /// Which way responses go.
@@ -362,10 +293,13 @@ fn files(location: &Location, path: &Path) -> String {
 }
 
 fn settings(lines: &mut Vec<String>, source: &Source, settings: &Settings) {
-    let all: Vec<Setting> = settings.effective.iter().collect();
-    let width = all.iter().map(|s| s.key.len() + s.value.len() + 3).max().unwrap_or(0).min(60);
     lines.push("settings".to_owned());
-    for Setting { key, value, origin } in &all {
+    rows(lines, source, &settings.effective.iter().collect::<Vec<_>>());
+}
+
+fn rows(lines: &mut Vec<String>, source: &Source, all: &[Setting]) {
+    let width = all.iter().map(|s| s.key.len() + s.value.len() + 3).max().unwrap_or(0).min(60);
+    for Setting { key, value, origin } in all {
         let setting = format!("{key} = {value}");
         let from = match origin {
             Origin::Default => "default".to_owned(),

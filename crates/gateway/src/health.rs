@@ -11,17 +11,18 @@ use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
-use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme, Span};
+use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme, Settings, Span};
 use propylon_pattern::Pattern;
 use propylon_stack::Body;
 use propylon_upstream::{
-    Client, Greeting, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport, proxy_protocol,
+    Bind, Client, Greeting, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport, proxy_protocol,
 };
 use tower_service::Service;
 
 use crate::error::BuildError;
+use crate::route::local;
 use crate::runtime::Runtime;
-use crate::upstreams;
+use crate::upstreams::{self, fixed_host};
 
 /// How much of a body is looked at.
 const MOST: usize = 256 * 1024;
@@ -37,6 +38,8 @@ struct Question {
     name: ServerName,
     /// What connections begin with: nobody's.
     greeting: Option<Greeting>,
+    /// Where they come from.
+    bind: Option<Bind>,
     port: Option<u16>,
     timeout: Duration,
     status: Vec<(u16, u16)>,
@@ -101,26 +104,42 @@ impl Condition {
     }
 }
 
+/// The first location that passes requests to `upstream`, or may, if none names it: whether it does so over TLS, and its
+/// settings.
+fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(bool, &'a Settings)> {
+    let name = &*upstream.name;
+    let users = config.locations().filter_map(|location| {
+        let Action::ProxyPass(pass) = &location.action else { return None };
+        let (rank, secured) = match &pass.value {
+            ProxyPass::Static(target) if target.to == Destination::Upstream(name.into()) => {
+                (0, target.scheme == Scheme::Https)
+            }
+            ProxyPass::Static(_) => return None,
+            ProxyPass::Template(url) => {
+                let (url, secured) = (url.source(), url.source().starts_with("https://"));
+                match fixed_host(url) {
+                    Some(host) if host.eq_ignore_ascii_case(name) => (0, secured),
+                    Some(_) => return None,
+                    // One that may name any: better with TLS than in plain text where TLS is spoken.
+                    None => (if secured { 1 } else { 2 }, secured),
+                }
+            }
+        };
+        Some((rank, secured, &*location.settings))
+    });
+    users.min_by_key(|(rank, ..)| *rank).map(|(_, secured, settings)| (secured, settings))
+}
+
 impl Probe {
-    /// What asks the peers of `upstream`, as the first location that passes requests to it would.
+    /// What asks the peers of `upstream`, as the location that passes requests to it would.
     pub(crate) fn new(
         upstream: &config::Upstream,
         check: &config::HealthCheck,
         config: &Config,
         runtime: &Runtime,
     ) -> Result<Self, BuildError> {
-        let locations = config.locations();
-        let mut users = locations.filter_map(|location| match &location.action {
-            Action::ProxyPass(pass) => match &pass.value {
-                ProxyPass::Static(target) if target.to == Destination::Upstream(upstream.name.clone()) => {
-                    Some((target, &location.settings))
-                }
-                _ => None,
-            },
-            _ => None,
-        });
-        let user = users.next();
-        let secured = user.filter(|(target, _)| target.scheme == Scheme::Https);
+        let user = user(upstream, config);
+        let secured = user.filter(|(secured, _)| *secured);
         let secure = secured.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
         // A name with variables is a request's, and there is none.
         let name = secured.and_then(|(_, settings)| settings.upstream.tls.name.as_ref()?.as_static());
@@ -130,6 +149,10 @@ impl Probe {
         );
         let greeting = user.and_then(|(_, settings)| settings.upstream.proxy_protocol).map(|version| {
             Greeting(if version == 1 { proxy_protocol::v1(None) } else { proxy_protocol::v2(None) })
+        });
+        // An address with variables is a request's, too.
+        let bind = user.and_then(|(_, settings)| settings.upstream.bind.as_ref()).and_then(|bind| {
+            Some(Bind { address: local(bind.address.as_static()?)?, transparent: bind.transparent })
         });
         let transport = match user {
             Some((_, settings)) => upstreams::transport(settings, secure, config.runtime.http1),
@@ -148,6 +171,7 @@ impl Probe {
             host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
             name: ServerName(name),
             greeting,
+            bind,
             port: check.port,
             timeout: check.timeout,
             status: check.status.clone(),
@@ -194,6 +218,9 @@ impl Probe {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         request.extensions_mut().insert(Target(self.0.uri.clone()));
         request.extensions_mut().insert(self.0.name.clone());
+        if let Some(bind) = self.0.bind {
+            request.extensions_mut().insert(bind);
+        }
         if let Some(greeting) = self.0.greeting.clone() {
             request.extensions_mut().insert(greeting);
         }

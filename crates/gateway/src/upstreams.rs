@@ -181,7 +181,12 @@ impl<'a> Upstreams<'a> {
                 let bond = sticky.map(|(name, sticky)| {
                     Bond::new(sticky, |capacity| self.runtime.names.sessions(name, capacity))
                 });
-                Upstream { pool, balancer: balancer(group, method), bound, bond, definition }
+                let balancer = balancer(group, method);
+                let balancer = match old {
+                    Some(old) => balancer.successor_of(&old.balancer),
+                    None => balancer,
+                };
+                Upstream { pool, balancer, bound, bond, definition }
             }
         };
         self.new.insert(key, upstream.clone());
@@ -199,7 +204,7 @@ impl<'a> Upstreams<'a> {
 }
 
 /// The names that a `proxy_pass` without variables has, with their ports.
-fn written(config: &Config) -> impl Iterator<Item = &Address> {
+pub(crate) fn written(config: &Config) -> impl Iterator<Item = &Address> {
     let mut found: Vec<&Address> = Vec::new();
     for location in config.locations() {
         if let config::Action::ProxyPass(pass) = &location.action
@@ -211,6 +216,13 @@ fn written(config: &Config) -> impl Iterator<Item = &Address> {
         }
     }
     found.into_iter()
+}
+
+/// The host of a URL with variables, if they stand only behind it.
+pub(crate) fn fixed_host(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let (host, _) = rest.split_once('/')?;
+    Some(host).filter(|host| !host.contains('$'))
 }
 
 /// How an upstream chooses, and by what requests are bound to a peer.

@@ -1,6 +1,7 @@
 //! The table `upstream.NAME`: a group of servers and its pool of connections.
 
 mod health;
+mod settings;
 mod sticky;
 mod tables;
 
@@ -39,6 +40,8 @@ pub struct Upstream {
     pub resolver: Option<Resolver>,
     /// How servers are asked whether they are well; none: only requests tell.
     pub health_check: Option<HealthCheck>,
+    /// The zone, which every group has anyway.
+    pub zone: Option<Box<str>>,
     /// Idle connections kept by each worker; 0: none.
     pub keepalive: usize,
     /// Requests on one connection before it is closed.
@@ -49,6 +52,8 @@ pub struct Upstream {
     pub keepalive_timeout: Duration,
     /// Requests under way on one connection at once, with HTTP/2.
     pub max_streams: NonZeroU32,
+    /// The keys that were written, and where.
+    written: Vec<(&'static str, Span)>,
     /// Where it is written.
     pub span: Span,
 }
@@ -199,7 +204,8 @@ fn group(
     let health_check = scope.read("health_check", health::read);
     let sticky = scope.read("sticky", sticky::read);
     let resolver = scope.read("resolver", crate::resolver::read);
-    if let Some(zone) = scope.text("zone")
+    let zone = scope.text("zone");
+    if let Some(zone) = &zone
         && zone.split_ascii_whitespace().next().is_none()
     {
         scope.cx.push(
@@ -214,6 +220,7 @@ fn group(
         sticky,
         resolver,
         health_check,
+        zone: zone.map(|zone| zone.value),
         keepalive: scope
             .integer("keepalive")
             .and_then(|count| usize::try_from(count).ok())
@@ -227,6 +234,11 @@ fn group(
             .and_then(NonZeroU32::new)
             .unwrap_or(NonZeroU32::MIN),
         servers: servers?,
+        written: UPSTREAM
+            .keys
+            .iter()
+            .filter_map(|key| Some((key.name, cx.span(table.get_key_value(key.name)?.0.span()))))
+            .collect(),
         span,
     };
     check_backups(cx, &upstream, table);

@@ -48,7 +48,9 @@ pub(super) const SERVER: Table = Table {
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"10s\""),
             nginx: "server ... fail_timeout=",
-            doc: "Within what time failures count, and how long it is unavailable then.",
+            doc: "Within what time failures count, and how long it is unavailable then. Where all servers fail one after the other \
+                  within this time, requests get 502 until it is over for one of them, as with nginx, although others may be \
+                  well again: where servers are restarted in turn, choose it shorter than a round, or a greater `max_fails`.",
         },
         Key {
             name: "slow_start",

@@ -55,7 +55,7 @@ pub(crate) use charset::maps as charset_maps;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
-pub(crate) use proxy::Error as TargetError;
+pub(crate) use proxy::{Error as TargetError, local};
 pub(crate) use redirect::complete;
 pub(crate) use referers::check as referer_check;
 pub(crate) use respond::{Found, Respond};

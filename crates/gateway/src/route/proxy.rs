@@ -366,7 +366,7 @@ fn may_be_transparent() -> std::io::Result<()> {
 }
 
 /// An address with a port or without.
-fn local(text: &[u8]) -> Option<SocketAddr> {
+pub(crate) fn local(text: &[u8]) -> Option<SocketAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let bare = text.trim_matches(['[', ']']).parse().ok();
     bare.map(|ip| SocketAddr::new(ip, 0)).or_else(|| text.parse().ok())
