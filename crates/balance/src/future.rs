@@ -9,7 +9,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::balancer::Picked;
+use crate::balancer::{Picked, Verdict};
 use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::service::{Dispatch, Outcome, begin};
@@ -149,7 +149,7 @@ where
     D: Dispatch<T, B>,
 {
     judge(picked, dispatch.outcome(result.as_ref()));
-    if result.is_ok() {
+    if result.is_ok() && picked.verdict != Verdict::Open {
         picked.responded(); // after the judgement: times of what failed do not count
     }
 }
@@ -158,6 +158,7 @@ fn judge<T>(picked: &mut Picked<T>, outcome: Outcome) {
     match outcome {
         Outcome::Success => picked.succeeded(),
         Outcome::Failure => picked.failed(),
+        Outcome::Open => picked.verdict = Verdict::Open,
         Outcome::Neutral => {}
     }
 }

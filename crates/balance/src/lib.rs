@@ -44,7 +44,8 @@
 //!   With one worker the sequences are nginx's.
 //! - **Watches** (nginx's passive health): [`max_fails`](Server::max_fails) failures within
 //!   [`fail_timeout`](Server::fail_timeout) make a peer unavailable for as long; then one request tries it. What is a failure
-//!   [`Dispatch::outcome`] says; a response body that fails is one. The only peer of a group is never unavailable.
+//!   [`Dispatch::outcome`] says; as in nginx, a response that breaks off is none, and a status is one only where the request
+//!   goes to another peer because of it ([`Outcome::Open`]). The only peer of a group is never unavailable.
 //!   [`HealthCheck`] probes peers, each in its own rhythm and by whatever means the caller has; [`Group::set_healthy`] takes a
 //!   verdict. New peers of a [mandatory](GroupBuilder::mandatory) group get nothing before their first probe.
 //! - **Keeps within limits**: [`max_conns`](Server::max_conns) is exact over all workers; with a

@@ -50,7 +50,26 @@ pub(crate) enum Nobody {
     Lives,
 }
 
+impl<T> Clone for Picker<T> {
+    fn clone(&self) -> Self {
+        Self {
+            method: self.method,
+            peers: Arc::clone(&self.peers),
+            primary: self.primary.clone(),
+            backup: self.backup.clone(),
+            ring: self.ring.clone(),
+            texts: self.texts.clone(),
+            equals: Vec::new(),
+            random: self.random.clone(),
+        }
+    }
+}
+
 impl<T> Picker<T> {
+    pub(crate) fn method(&self) -> Method {
+        self.method
+    }
+
     pub(crate) fn new(method: Method, random: fastrand::Rng) -> Self {
         let peers = Arc::new(Peers::new(Vec::new(), Vec::new()));
         Self {

@@ -20,6 +20,9 @@ pub enum Outcome {
     Success,
     /// The peer failed: it counts towards `max_fails`.
     Failure,
+    /// The peer failed if the request goes to another one because of this response ([`ResponseBody::failed`]); else it did
+    /// what it should (nginx: a status of `proxy_next_upstream`).
+    Open,
     /// Nothing: the client was at fault, or left.
     Neutral,
 }

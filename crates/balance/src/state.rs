@@ -43,6 +43,7 @@ pub(crate) struct State {
     /// Requests that were sent to it, for whoever wants to know.
     requests: AtomicU64,
     failures: AtomicU64,
+    cut: AtomicU64,
     /// What happened to it, for whoever wants to know.
     checks: AtomicU64,
     failed_checks: AtomicU64,
@@ -58,6 +59,8 @@ pub struct History {
     pub checks: u64,
     /// How many of these probes found it not well.
     pub failed_checks: u64,
+    /// How many of its responses broke off.
+    pub cut: u64,
     /// How often failures have made it unavailable.
     pub unavailable: u64,
     /// How often active checks have made it unhealthy.
@@ -113,9 +116,15 @@ impl State {
         History {
             checks: self.checks.load(Relaxed),
             failed_checks: self.failed_checks.load(Relaxed),
+            cut: self.cut.load(Relaxed),
             unavailable: self.times_unavailable.load(Relaxed),
             unhealthy: self.times_unhealthy.load(Relaxed),
         }
+    }
+
+    /// A response of it broke off.
+    pub(crate) fn was_cut(&self) {
+        self.cut.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn is_healthy(&self) -> bool {

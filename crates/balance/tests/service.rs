@@ -1,5 +1,10 @@
 //! The tower service over scripted peers.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test; bodies are limited")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test; bodies are limited"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,7 +12,8 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Limited};
 use propylon_balance::{
-    Balance, Balancer, Change, Dispatch, Error, Group, GroupBuilder, Key, Method, ResponseBody, Server, Tried,
+    Balance, Balancer, Change, Dispatch, Error, Group, GroupBuilder, Key, Method, Outcome, ResponseBody,
+    Server, Tried,
 };
 use propylon_testkit::body::Script;
 use tower::{Service, ServiceExt, service_fn, util::BoxService};
@@ -85,13 +91,54 @@ async fn a_peer_that_fails_is_left_alone_for_its_time() {
 }
 
 #[tokio::test]
-async fn a_response_that_is_cut_is_a_failure() {
+async fn a_response_that_is_cut_is_counted_and_no_failure() {
     let group = Group::new("g");
     group.set([Server::new("1", "cut"), Server::new("2", "good").backup(true)]);
     let mut service = balance(&group, Method::RoundRobin);
-    assert!(text(ask(&mut service, request()).await.unwrap()).await.is_err());
-    assert_eq!(group.peers().iter().map(|peer| peer.failures()).collect::<Vec<_>>(), [1, 0]);
-    assert_eq!(text(ask(&mut service, request()).await.unwrap()).await.unwrap(), "good");
+    for _ in 0..2 {
+        assert!(text(ask(&mut service, request()).await.unwrap()).await.is_err());
+    }
+    let known: Vec<_> =
+        group.peers().iter().map(|peer| (peer.failures(), peer.history().cut, peer.active())).collect();
+    assert_eq!(known, [(0, 2, 0), (0, 0, 0)]);
+}
+
+/// Whether a response is a failure is for somebody else to say.
+#[derive(Clone)]
+struct Open;
+
+impl Dispatch<Peer, ()> for Open {
+    type Service = BoxService<Request<()>, Response<Script>, BoxError>;
+    type Body = Script;
+    type Error = BoxError;
+
+    fn service(&self, peer: &Peer) -> Self::Service {
+        Scripted.service(peer)
+    }
+
+    fn outcome(&self, _: Result<&Response<Script>, &BoxError>) -> Outcome {
+        Outcome::Open
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_may_be_a_failure_for_what_is_done_with_it() {
+    let group = Group::new("g");
+    group.set([Server::new("1", "one"), Server::new("2", "two")]);
+    let balancer = Balancer::new(group.clone(), Method::RoundRobin).unwrap();
+    let service = Balance::new(balancer, Open);
+    let ask = || service.clone().oneshot(request());
+    let available = || group.peers().iter().map(|peer| peer.is_available()).collect::<Vec<_>>();
+    drop(ask().await.unwrap());
+    assert_eq!(available(), [true, true], "it was passed on");
+    drop(ask().await.unwrap());
+    ask().await.unwrap().into_body().failed();
+    assert_eq!(available(), [false, true], "it was not");
+    tokio::time::advance(Duration::from_secs(11)).await;
+    let tries: Vec<_> = [ask().await.unwrap(), ask().await.unwrap(), ask().await.unwrap()].into();
+    assert_eq!(available(), [false, true], "tried again, and nothing is decided yet");
+    drop(tries);
+    assert_eq!(available(), [true, true]);
 }
 
 #[tokio::test]
@@ -147,6 +194,52 @@ async fn a_full_group_queues_across_workers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_free_place_is_for_who_waits_longest() {
+    let group = GroupBuilder::new("g").queue(9, Duration::from_secs(5)).build();
+    group.set([Server::new("1", "good").max_conns(1)]);
+    let come = || {
+        let mut worker = balance(&group, Method::RoundRobin);
+        tokio_test::task::spawn(async move { ask(&mut worker, request()).await })
+    };
+    let mut held = Some(come().await.unwrap());
+    let mut line = std::collections::VecDeque::new();
+    for _ in 0..3 {
+        line.push_back(come());
+        assert!(line.back_mut().unwrap().poll().is_pending());
+    }
+    for _ in 0..10 {
+        drop(held.take()); // a place is free, and nobody has taken it yet
+        line.push_back(come());
+        assert!(line.back_mut().unwrap().poll().is_pending(), "who comes now is not the first");
+        let std::task::Poll::Ready(Ok(body)) = line.pop_front().unwrap().poll() else {
+            panic!("the first one is served");
+        };
+        assert!(line.iter_mut().all(|waiting| waiting.poll().is_pending()), "and nobody else");
+        held = Some(body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_can_go_elsewhere_waits_for_nobody() {
+    let group = GroupBuilder::new("g").queue(9, Duration::from_secs(5)).build();
+    group.set([Server::new("1", "good").max_conns(1), Server::new("2", "other")]);
+    let mut service = balance(&group, Method::RoundRobin);
+    let held = ask(&mut service, request()).await.unwrap();
+    let tried = Tried::default();
+    let mut again = request();
+    again.extensions_mut().insert(tried.clone());
+    drop(ask(&mut service, again.clone()).await.unwrap()); // the second one was tried
+    let mut worker = service.clone();
+    let mut waiting = tokio_test::task::spawn(async move { ask(&mut worker, again).await });
+    assert!(waiting.poll().is_pending(), "the first one is full");
+    for _ in 0..3 {
+        assert_eq!(text(ask(&mut service, request()).await.unwrap()).await.unwrap(), "other");
+    }
+    drop(held);
+    assert!(waiting.is_woken() && matches!(waiting.poll(), std::task::Poll::Ready(Ok(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_has_an_end() {
     let group = GroupBuilder::new("g").queue(9, Duration::from_secs(5)).build();
     group.set([Server::new("1", "good").max_conns(1)]);
@@ -185,4 +278,20 @@ async fn a_successor_knows_what_the_old_group_knew() {
     assert_eq!(known, [(true, 1), (false, 0), (true, 0)]);
     drop(held);
     assert_eq!(new.peers().iter().next().unwrap().active(), 0, "the same count");
+}
+
+#[tokio::test]
+async fn turns_go_on_when_settings_change() {
+    let servers =
+        |weight| [Server::new("1", "a").weight(weight), Server::new("2", "b"), Server::new("3", "c")];
+    let old = Group::new("g");
+    old.set(servers(1));
+    let first = Balancer::new(old.clone(), Method::RoundRobin).unwrap();
+    let name = |balancer: &Balancer<Peer>| *balancer.pick(Key::None, None).unwrap().peer().server().payload();
+    assert_eq!([name(&first), name(&first)], ["a", "b"]);
+    let new = GroupBuilder::new("g").queue(1, Duration::from_secs(1)).successor_of(&old);
+    new.set(servers(1));
+    let next = |method| Balancer::new(new.clone(), method).unwrap().successor_of(&first);
+    assert_eq!(name(&next(Method::RoundRobin)), "c", "it is its turn");
+    assert_eq!(name(&next(Method::LeastConn)), "a", "another method knows nothing of these turns");
 }

@@ -30,7 +30,7 @@ impl Policy<String, String, Infallible> for NextPeer {
             .then_some(Failure { condition: Condition::Status(status), sent: true })
     }
 
-    fn retrying(&self, request: &Request<String>, _: Failure, _: Result<&Response<String>, &Infallible>) {
+    fn retrying(&self, request: &Request<String>, _: Failure, _: Result<Response<String>, Infallible>) {
         println!("  {} is tried again", request.method());
     }
 

@@ -131,8 +131,7 @@ where
                     match more.next::<R, S::Error>(failure) {
                         // The response that is not wanted goes, its body unread, before the next try begins.
                         Ok(request) => {
-                            shared.policy.retrying(&request, failure, result.as_ref());
-                            drop(result);
+                            shared.policy.retrying(&request, failure, result);
                             more.spare = Some(request);
                             this.state.set(State::Waiting { service: again });
                         }

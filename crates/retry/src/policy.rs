@@ -65,8 +65,8 @@ pub trait Policy<B, R, E> {
     /// What was wrong with a try; `None` if nothing was, or if it is not for another peer to make good.
     fn failure(&self, result: Result<&Response<R>, &E>) -> Option<Failure>;
 
-    /// The request is tried again, for the last try was no good. Default: nobody cares.
-    fn retrying(&self, request: &Request<B>, failure: Failure, result: Result<&Response<R>, &E>) {
+    /// The request is tried again, for the last try was no good, and its result is not wanted. Default: it is dropped.
+    fn retrying(&self, request: &Request<B>, failure: Failure, result: Result<Response<R>, E>) {
         let _ = (request, failure, result);
     }
 

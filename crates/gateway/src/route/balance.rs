@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use propylon_balance::{Dispatch, Key, Outcome};
 use propylon_config::{self as config, Template};
 use propylon_exchange::Exchange;
@@ -43,6 +43,12 @@ impl ToPeer {
     }
 }
 
+impl ToPeer {
+    fn may_go_on(&self, status: StatusCode) -> bool {
+        self.0.on.contains(Condition::Status(status)) && retry::is_failure(status)
+    }
+}
+
 impl Dispatch<Peer, Body> for ToPeer {
     type Service = propylon_upstream::ToPeer<TimeoutLayer>;
     type Body = propylon_timeout::ResponseBody<propylon_upstream::Body>;
@@ -67,9 +73,8 @@ impl Dispatch<Peer, Body> for ToPeer {
         match result {
             Err(error) if retry::is_peers(error) => Outcome::Failure,
             Err(_) => Outcome::Neutral,
-            // nginx: 403 and 404 never count, others when they are a reason to try another peer.
-            Ok(response) if matches!(response.status().as_u16(), 403 | 404) => Outcome::Success,
-            Ok(response) if self.0.on.contains(Condition::Status(response.status())) => Outcome::Failure,
+            // Whether it is a failure is for `retry` to say: only if it goes to another peer because of it.
+            Ok(response) if self.may_go_on(response.status()) => Outcome::Open,
             Ok(_) => Outcome::Success,
         }
     }

@@ -1,6 +1,6 @@
 //! `retry`: which results are another peer's to make good, and how requests are repeated.
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use propylon_balance::{Group, Tried};
 use propylon_buffer::Begun;
 use propylon_config::Settings;
@@ -99,10 +99,17 @@ impl Policy<Body, LeafBody, BoxError> for NextPeer {
         &self,
         request: &Request<Body>,
         failure: Failure,
-        result: Result<&Response<LeafBody>, &BoxError>,
+        result: Result<Response<LeafBody>, BoxError>,
     ) {
-        if let (Some(exchange), Err(error)) = (request.extensions().get::<Exchange>(), result) {
-            rescue::report_try(exchange, error);
+        match result {
+            // nginx: a status counts against a peer when it is a reason to go on; 403 and 404 never do.
+            Ok(response) if is_failure(response.status()) => response.into_body().failed(),
+            Ok(_) => {}
+            Err(error) => {
+                if let Some(exchange) = request.extensions().get::<Exchange>() {
+                    rescue::report_try(exchange, &error);
+                }
+            }
         }
         tracing::debug!(target: "propylon_gateway", "upstream \"{}\": next peer after {:?}", self.0.name(), failure.condition);
     }
@@ -113,6 +120,11 @@ impl Policy<Body, LeafBody, BoxError> for NextPeer {
             "upstream \"{}\": no other peer after {:?}: {}", self.0.name(), failure.condition, why.as_str()
         );
     }
+}
+
+/// Whether a status that is a reason to go to another peer counts against its own.
+pub(crate) fn is_failure(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
 }
 
 /// Whether a failure is the peer's: it counts towards its `max_fails`.
