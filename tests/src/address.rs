@@ -1,8 +1,9 @@
 //! Addresses to listen on that no other test, and no outgoing connection, can take.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::process;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
@@ -40,6 +41,38 @@ impl Refusing {
 }
 
 impl Default for Refusing {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An address whose queue of connections is full for as long as this lives: a further one is never answered.
+#[derive(Debug)]
+pub struct BlackHole {
+    socket: Socket,
+    _queued: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    /// Takes an address and fills its queue.
+    pub fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((own_ip(), 0)).into()).expect("a port on loopback");
+        socket.listen(0).expect("a listener");
+        let at = socket.local_addr().unwrap().as_socket().unwrap();
+        // One more than the backlog fits in; then connecting takes longer than anybody waits.
+        let connect = || TcpStream::connect_timeout(&at, Duration::from_millis(200)).ok();
+        let _queued = std::iter::from_fn(connect).take(16).collect();
+        Self { socket, _queued }
+    }
+
+    /// The address that does not answer.
+    pub fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap().as_socket().unwrap()
+    }
+}
+
+impl Default for BlackHole {
     fn default() -> Self {
         Self::new()
     }

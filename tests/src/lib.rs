@@ -45,7 +45,7 @@ mod stream;
 mod text;
 mod wait;
 
-pub use address::{Refusing, address, addresses};
+pub use address::{BlackHole, Refusing, address, addresses};
 pub use client::{Client, End, RawResponse, raw_request};
 pub use control::Control;
 pub use head::Head;

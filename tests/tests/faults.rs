@@ -9,16 +9,15 @@
 )]
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::ops::Deref;
 use std::time::Duration;
 
 use propylon_tests::{
-    Client, End, LIMIT, Nginx, Origin, Process, Propylon, RawResponse, Refusing, address, fixture, now,
-    raw_request, until,
+    BlackHole, Client, End, LIMIT, Nginx, Origin, Process, Propylon, RawResponse, Refusing, address, fixture,
+    now, raw_request, until,
 };
 use regex::Regex;
-use socket2::{Domain, Socket, Type};
 
 #[test]
 fn upstream_that_refuses_is_502() {
@@ -287,32 +286,22 @@ struct Peers {
     refusing: Refusing,
     /// Accepts connections and reads nothing.
     deaf: TcpListener,
-    /// Its queue of connections is full: a further one is never answered.
-    full: Socket,
-    _queued: Vec<TcpStream>,
+    full: BlackHole,
 }
 
 impl Peers {
     fn new() -> Self {
-        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        full.bind(&address().into()).unwrap();
-        full.listen(0).unwrap();
-        let at = full.local_addr().unwrap().as_socket().unwrap();
-        // One more than the backlog fits in; then connecting takes longer than anybody waits.
-        let connect = || TcpStream::connect_timeout(&at, Duration::from_millis(200)).ok();
-        let queued = std::iter::from_fn(connect).take(16).collect();
         let deaf = TcpListener::bind(address()).unwrap();
-        Self { origin: Origin::start(), refusing: Refusing::new(), deaf, full, _queued: queued }
+        Self { origin: Origin::start(), refusing: Refusing::new(), deaf, full: BlackHole::new() }
     }
 
     fn fixture(&self, name: &str, listen: SocketAddr) -> String {
-        let full = self.full.local_addr().unwrap().as_socket().unwrap();
         let holes = [
             ("LISTEN", listen),
             ("ORIGIN", self.origin.address()),
             ("REFUSING", self.refusing.address()),
             ("DEAF", self.deaf.local_addr().unwrap()),
-            ("FULL", full),
+            ("FULL", self.full.address()),
         ];
         let holes = holes.map(|(name, address)| (name, address.to_string()));
         fixture(name, &holes.each_ref().map(|(name, address)| (*name, address.as_str())))

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use propylon_testkit::dns::{DnsServer, Mood};
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_tests::{LIMIT, Propylon, Refusing, address, on_hyper, raw_request, until};
+use propylon_tests::{BlackHole, LIMIT, Propylon, Refusing, address, on_hyper, raw_request, until};
 
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
 
@@ -16,6 +16,7 @@ const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood";
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
     Refuse,
+    BlackHole,
     Reset,
     CloseAtOnce,
     CloseAfterRequest,
@@ -29,8 +30,9 @@ enum Fault {
 }
 use Fault::*;
 
-const FAULTS: [Fault; 11] = [
+const FAULTS: [Fault; 12] = [
     Refuse,
+    BlackHole,
     Reset,
     CloseAtOnce,
     CloseAfterRequest,
@@ -47,7 +49,7 @@ impl Fault {
     fn plan(self) -> Plan {
         let read = Plan::new().read_request();
         match self {
-            Refuse => Plan::new(),
+            Refuse | BlackHole => Plan::new(),
             Reset => Plan::new().reset(),
             CloseAtOnce => Plan::new().close(),
             CloseAfterRequest => read.close(),
@@ -72,7 +74,7 @@ impl Fault {
         match self {
             Busy => 503,
             Forbidden => 403,
-            StallInHead => 504,
+            BlackHole | StallInHead => 504,
             StallInBody => 200,
             _ => 502,
         }
@@ -80,7 +82,7 @@ impl Fault {
 
     /// Whether the request provably reached nobody.
     fn is_before_sending(self) -> bool {
-        self == Refuse
+        matches!(self, Refuse | BlackHole)
     }
 }
 
@@ -90,12 +92,12 @@ struct Matrix {
     listen: SocketAddr,
     bad: Vec<RawPeer>,
     good: RawPeer,
-    _refusing: Refusing,
+    _refusing: (Refusing, BlackHole),
 }
 
 impl Matrix {
     fn start(more: &str) -> Self {
-        let (listen, refusing) = (address(), Refusing::new());
+        let (listen, refusing, hole) = (address(), Refusing::new(), BlackHole::new());
         let good = RawPeer::tcp(|_| Plan::new().answer(|_| GOOD).forever());
         let bad: Vec<_> = FAULTS.iter().map(|&fault| RawPeer::tcp(move |_| fault.plan())).collect();
         let mut text = String::from(
@@ -107,7 +109,11 @@ impl Matrix {
         );
         let mut locations = String::new();
         for (&fault, peer) in FAULTS.iter().zip(&bad) {
-            let bad = if fault == Refuse { refusing.address() } else { peer.addr() };
+            let (bad, more) = match fault {
+                Refuse => (refusing.address(), more.to_owned()),
+                BlackHole => (hole.address(), format!("timeout.connect = \"200ms\"\n{more}")),
+                _ => (peer.addr(), more.to_owned()),
+            };
             let good = good.addr();
             writeln!(
                 text,
@@ -124,7 +130,7 @@ impl Matrix {
         }
         writeln!(text, "[[server]]\nlisten = [\"{listen}\"]\n{locations}").unwrap();
         let gateway = Propylon::start(&text);
-        Self { gateway, listen, bad, good, _refusing: refusing }
+        Self { gateway, listen, bad, good, _refusing: (refusing, hole) }
     }
 
     /// Sends one request; gives the status, the number of requests that the bad and the good peer got, and whether the body
