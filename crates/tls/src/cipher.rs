@@ -61,7 +61,16 @@ pub(crate) fn protocols(names: &[String]) -> Result<Vec<&'static SupportedProtoc
 pub(crate) fn provider(ciphers: Option<&str>, curves: &[String]) -> Result<CryptoProvider, BuildError> {
     let mut provider = aws_lc_rs::default_provider();
     if !curves.is_empty() {
-        provider.kx_groups = curves.iter().map(|name| curve(name)).collect::<Result<_, _>>()?;
+        let unknown: Vec<&str> =
+            curves.iter().map(|name| &**name).filter(|name| curve(name).is_none()).collect();
+        if !unknown.is_empty() {
+            let known = CURVES.iter().filter_map(|(names, _)| names.first().copied());
+            return Err(BuildError::Curve {
+                name: all(&unknown),
+                known: known.collect::<Vec<_>>().join(", "),
+            });
+        }
+        provider.kx_groups = curves.iter().filter_map(|name| curve(name)).collect();
     }
     if let Some(list) = ciphers {
         let chosen = choose(list)?;
@@ -78,14 +87,16 @@ pub(crate) fn provider(ciphers: Option<&str>, curves: &[String]) -> Result<Crypt
 }
 
 /// The group of this name, one of OpenSSL's for it.
-fn curve(name: &str) -> Result<&'static dyn SupportedKxGroup, BuildError> {
+fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
     let wanted = CURVES.iter().find(|(names, _)| names.iter().any(|known| known.eq_ignore_ascii_case(name)));
     let found =
         wanted.and_then(|(_, group)| aws_lc_rs::ALL_KX_GROUPS.iter().find(|known| known.name() == *group));
-    found.copied().ok_or_else(|| {
-        let known = CURVES.iter().filter_map(|(names, _)| names.first().copied());
-        BuildError::Curve { name: name.into(), known: known.collect::<Vec<_>>().join(", ") }
-    })
+    found.copied()
+}
+
+/// Several names for an error that has them in quotes.
+fn all(names: &[&str]) -> String {
+    names.join("\", \"")
 }
 
 /// OpenSSL's names of the groups that exist here, the first being what nginx prints.
@@ -144,15 +155,15 @@ const OLD: [(u16, &str); 34] = [
 ];
 
 fn choose(list: &str) -> Result<Vec<CipherSuite>, BuildError> {
-    let mut chosen: Vec<CipherSuite> = Vec::new();
+    let (mut chosen, mut unknown): (Vec<CipherSuite>, Vec<&str>) = Default::default();
     for part in list.split([':', ',', ' ']).filter(|part| !part.is_empty() && !part.starts_with('@')) {
         let (sign, word) = match part.split_at_checked(1) {
             Some((sign @ ("!" | "-" | "+"), word)) => (sign, word),
             _ => ("", part),
         };
         let Some(group) = group(word) else {
-            let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
-            return Err(BuildError::Cipher { name: word.into(), known: known.join(", ") });
+            unknown.push(word);
+            continue;
         };
         match sign {
             "!" | "-" => chosen.retain(|suite| !group.contains(suite)),
@@ -165,6 +176,10 @@ fn choose(list: &str) -> Result<Vec<CipherSuite>, BuildError> {
                 }
             }
         }
+    }
+    if !unknown.is_empty() {
+        let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+        return Err(BuildError::Cipher { name: all(&unknown), known: known.join(", ") });
     }
     let is_13 = |suite: &CipherSuite| name(*suite).starts_with("TLS_");
     if !chosen.iter().any(is_13) {
@@ -229,6 +244,15 @@ mod tests {
                 .starts_with("no cipher is called \"AES128-SHA\" here; there are TLS_AES_256")
         );
         assert!(choose("TLS_AES_128_GCM_SHA256").unwrap().len() == 1, "a named suite of 1.3 is the only one");
+    }
+
+    #[test]
+    fn all_that_does_not_exist_is_told_at_once() {
+        let error = choose("RC4-SHA:ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA").unwrap_err().to_string();
+        assert!(error.starts_with("no cipher is called \"RC4-SHA\", \"AES128-SHA\" here"), "{error}");
+        let curves = ["X25519", "sect571r1", "brainpool"].map(String::from);
+        let error = provider(None, &curves).unwrap_err().to_string();
+        assert!(error.starts_with("no curve is called \"sect571r1\", \"brainpool\" here"), "{error}");
     }
 
     #[test]

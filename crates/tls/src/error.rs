@@ -40,7 +40,7 @@ pub enum BuildError {
     /// A cipher that does not exist here.
     #[error("no cipher is called \"{name}\" here; there are {known}")]
     Cipher {
-        /// What was asked for.
+        /// What was asked for; of several, all.
         name: String,
         /// What there is.
         known: String,
@@ -48,7 +48,7 @@ pub enum BuildError {
     /// A group of key exchange that does not exist here.
     #[error("no curve is called \"{name}\" here; there are {known}")]
     Curve {
-        /// What was asked for.
+        /// What was asked for; of several, all.
         name: String,
         /// What there is.
         known: String,
