@@ -237,6 +237,54 @@ fn our_certificate_changes_by_itself() {
     assert_eq!(get(listen, "/mine/").text(), second, "the good one stays");
 }
 
+/// What is revoked changes on disk: it counts for the next connection, without a reload.
+#[test]
+fn a_revocation_list_changes_by_itself() {
+    let world = World::new();
+    let [listen, peer] = addresses();
+    let _ = file(world.path(), "living.crl", &world.root.revocation_list(&[]));
+    let _nginx = Nginx::start(&format!(
+        "http {{ access_log off; server {{ listen {peer} ssl; ssl_certificate {0}.pem; ssl_certificate_key {0}.key; return 200 good; }} }}",
+        world.at("revoked")
+    ));
+    let upstream = format!("[upstream.u]\nkeepalive = 0\nserver = [{{ address = \"{peer}\" }}]");
+    let tls = format!("{}, crl = \"{}\"", world.trusting("good"), world.at("living.crl"));
+    let gateway = gateway(listen, &upstream, &location("listed", "u", &tls));
+    assert_eq!(get(listen, "/listed/").text(), "good", "it is not in the list");
+    std::fs::copy(world.at("root.crl"), world.at("living.crl")).unwrap();
+    until("the new list", LIMIT, || (get(listen, "/listed/").status == 502).then_some(()));
+    until("the reason", LIMIT, || gateway.error_log().contains("(23:certificate revoked)").then_some(()));
+}
+
+/// As whom we connect may depend on the request.
+#[test]
+fn our_certificate_may_be_a_template() {
+    let world = World::new();
+    let [listen, asking] = addresses();
+    let _nginx = Nginx::start(&format!(
+        "http {{ access_log off; server {{ listen {asking} ssl; ssl_certificate {0}.pem; ssl_certificate_key {0}.key;
+         ssl_verify_client optional; ssl_client_certificate {1}; return 200 \"$ssl_client_verify $ssl_client_serial\"; }} }}",
+        world.at("good"),
+        world.at("root.pem")
+    ));
+    let at = world.path().display();
+    let tls = format!(
+        "{}, certificate = \"{at}/$arg_who.pem\", key = \"{at}/$arg_who.key\"",
+        world.trusting("good")
+    );
+    let upstream = format!("[upstream.u]\nserver = [{{ address = \"{asking}\" }}]");
+    let gateway = gateway(listen, &upstream, &location("who", "u", &tls));
+    let ask = |who: &str| get(listen, &format!("/who/?who={who}")).text();
+    let (client, named) = (ask("client"), ask("named"));
+    assert!(
+        client.starts_with("SUCCESS ") && named.starts_with("SUCCESS ") && client != named,
+        "{client} {named}"
+    );
+    assert_eq!((ask("client"), ask("named")), (client, named), "each its own, also from the pool");
+    assert!(get(listen, "/who/?who=nobody").status >= 500);
+    until("the reason", LIMIT, || gateway.error_log().contains("nobody.pem").then_some(()));
+}
+
 /// A reload that changes one location's TLS leaves the others' as they are: their certificates are still looked at.
 #[test]
 fn our_certificate_changes_by_itself_after_a_reload_too() {
