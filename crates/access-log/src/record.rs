@@ -88,7 +88,7 @@ fn begin(parts: &mut request::Parts, client: Option<Address>) -> Exchange {
         version: parts.version,
         headers: parts.headers.clone().into(),
     };
-    let exchange = Exchange::new(connection, 1, Instant::now(), head);
+    let mut exchange = Exchange::new(connection, 1, Instant::now(), head);
     if let Some(client) = client {
         exchange.set_client(client);
     }

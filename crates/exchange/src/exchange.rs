@@ -9,10 +9,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
-use crate::{Address, Connection, Head, Keep, SentHead, Try, TryRecord, clock};
+use crate::late::Late;
+use crate::{Address, Connection, End, Head, Keep, ProxyHost, Try, TryRecord, clock};
 
 /// Facts about one exchange: a cheap handle that every layer may record into and every reader may look at.
 #[derive(Clone)]
@@ -24,15 +24,14 @@ struct Inner {
     started: Instant,
     received: Received,
     client: OnceLock<Address>,
-    server_name: OnceLock<Arc<str>>,
+    server_name: Option<Arc<str>>,
     user: OnceLock<Bytes>,
-    host: OnceLock<Bytes>,
+    host: Option<Bytes>,
     body_received: AtomicU64,
     body_sent: AtomicU64,
     bytes_sent: AtomicU64,
     reroutes: AtomicU8,
     keep: AtomicU8,
-    ended: OnceLock<(End, Duration)>,
     late: Mutex<Late>,
     slot: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -41,46 +40,6 @@ struct Inner {
 enum Received {
     Head(Head),
     Rejected { line: Bytes, bytes: u64 },
-}
-
-/// What is known only as the exchange goes on.
-#[derive(Default)]
-struct Late {
-    tries: SmallVec<[TryRecord; 1]>,
-    /// What the next try waited for its peer.
-    queued: Option<Duration>,
-    proxy: Option<(Arc<ProxyHost>, Bytes)>,
-    upstream_headers: Option<HeaderMap>,
-    upstream_trailers: Option<HeaderMap>,
-    sent_trailers: Option<HeaderMap>,
-    answering: Option<StatusCode>,
-    showing: Option<StatusCode>,
-    answering_fields: Option<HeaderMap>,
-    sent: Option<SentHead>,
-    request_body: Option<Bytes>,
-}
-
-/// Where a request is proxied to, as the configuration names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyHost {
-    /// Host, with the port if the configuration wrote one (`$proxy_host`).
-    pub host: Box<str>,
-    /// The port, or the scheme's default (`$proxy_port`).
-    pub port: u16,
-    /// Whether it is spoken to over TLS.
-    pub secure: bool,
-}
-
-/// How an exchange ended, seen from the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum End {
-    /// The whole response was handed to the client's connection.
-    Complete,
-    /// The client went away before that (499 in the log when no head had been sent).
-    ClientClosed,
-    /// The response was cut: its source failed after the head had been sent.
-    Truncated,
 }
 
 impl Exchange {
@@ -110,15 +69,14 @@ impl Exchange {
             started,
             received,
             client: OnceLock::new(),
-            server_name: OnceLock::new(),
+            server_name: None,
             user: OnceLock::new(),
-            host: OnceLock::new(),
+            host: None,
             body_received: AtomicU64::new(0),
             body_sent: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),
             reroutes: AtomicU8::new(0),
             keep: AtomicU8::new(0),
-            ended: OnceLock::new(),
             late: Mutex::default(),
             slot: OnceLock::new(),
         }))
@@ -145,10 +103,8 @@ impl Exchange {
     /// How long the exchange took, or has taken so far (`$request_time`).
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.0
-            .ended
-            .get()
-            .map_or_else(|| clock::now().saturating_duration_since(self.0.started), |(_, elapsed)| *elapsed)
+        let ended = self.0.late.lock().ended;
+        ended.map_or_else(clock::now, |(_, at)| at).saturating_duration_since(self.0.started)
     }
 
     /// The request's head, unless it was refused before it was one.
@@ -182,14 +138,14 @@ impl Exchange {
     /// All of the request's body is this: recorded if it is to be [kept](Keep::REQUEST_BODY).
     pub fn request_body_came(&self, body: Bytes) {
         if self.keeps(Keep::REQUEST_BODY) {
-            self.0.late.lock().request_body = Some(body);
+            self.0.late.lock().keep(|kept| kept.request_body = Some(body));
         }
     }
 
     /// The request's body (`$request_body`), once somebody has read all of it and kept it in memory.
     #[must_use]
     pub fn request_body(&self) -> Option<Bytes> {
-        self.0.late.lock().request_body.clone()
+        self.0.late.lock().kept(|kept| kept.request_body.clone())
     }
 
     /// `n` more bytes of request body came.
@@ -208,26 +164,31 @@ impl Exchange {
         self.0.client.get().copied().unwrap_or(self.0.connection.peer)
     }
 
-    /// The name of the server that was chosen (`$server_name`). Only the first call counts.
-    pub fn set_server_name(&self, name: Arc<str>) {
-        let _ = self.0.server_name.set(name);
+    /// The name of the server that was chosen (`$server_name`): to be told before anybody else has the exchange.
+    pub fn set_server_name(&mut self, name: Arc<str>) {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.server_name = Some(name);
+        }
     }
 
     /// The name of the server that was chosen, once it is.
     #[must_use]
     pub fn server_name(&self) -> Option<&Arc<str>> {
-        self.0.server_name.get()
+        self.0.server_name.as_ref()
     }
 
-    /// The host that the request is for, lower-case and without port (`$host`). Only the first call counts.
-    pub fn set_host(&self, host: Bytes) {
-        let _ = self.0.host.set(host);
+    /// The host that the request is for, lower-case and without port (`$host`): to be told before anybody else has the
+    /// exchange.
+    pub fn set_host(&mut self, host: Bytes) {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.host = Some(host);
+        }
     }
 
     /// The host that the request is for, once it is known.
     #[must_use]
     pub fn host(&self) -> Option<&Bytes> {
-        self.0.host.get()
+        self.0.host.as_ref()
     }
 
     /// The user that authenticated (`$remote_user`). Only the first call counts.
@@ -239,6 +200,26 @@ impl Exchange {
     #[must_use]
     pub fn user(&self) -> Option<&Bytes> {
         self.0.user.get()
+    }
+
+    /// The request is now for this path, decoded and normalised (`$uri`), with these arguments (`$args`): to be told when its
+    /// target has been read, and again after each rewrite or internal redirect.
+    pub fn set_uri(&self, uri: Bytes, args: Option<Bytes>) {
+        let mut late = self.0.late.lock();
+        late.uri = Some(uri);
+        late.args = args;
+    }
+
+    /// The path that the request is for now, once that is known.
+    #[must_use]
+    pub fn uri(&self) -> Option<Bytes> {
+        self.0.late.lock().uri.clone()
+    }
+
+    /// The arguments that the request has now.
+    #[must_use]
+    pub fn args(&self) -> Option<Bytes> {
+        self.0.late.lock().args.clone()
     }
 
     /// Where the request is proxied to, and with which target.
@@ -316,25 +297,25 @@ impl Exchange {
     /// The upstream's response head: recorded if it is to be [kept](Keep::UPSTREAM_HEAD).
     pub fn upstream_responded(&self, headers: &HeaderMap) {
         if self.keeps(Keep::UPSTREAM_HEAD) {
-            self.0.late.lock().upstream_headers = Some(headers.clone());
+            self.0.late.lock().keep(|kept| kept.upstream_headers = Some(headers.clone()));
         }
     }
 
     /// The trailers of the upstream's response: recorded if its head is to be [kept](Keep::UPSTREAM_HEAD).
     pub fn upstream_trailers(&self, trailers: &HeaderMap) {
         if self.keeps(Keep::UPSTREAM_HEAD) {
-            self.0.late.lock().upstream_trailers = Some(trailers.clone());
+            self.0.late.lock().keep(|kept| kept.upstream_trailers = Some(trailers.clone()));
         }
     }
 
     /// Looks at the fields of the last upstream response. `read` must not call back into the exchange.
     pub fn with_upstream_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
-        self.0.late.lock().upstream_headers.as_ref().map(read)
+        self.0.late.lock().kept(|kept| kept.upstream_headers.as_ref().map(read))
     }
 
     /// Looks at the trailers of the last upstream response. `read` must not call back into the exchange.
     pub fn with_upstream_trailers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
-        self.0.late.lock().upstream_trailers.as_ref().map(read)
+        self.0.late.lock().kept(|kept| kept.upstream_trailers.as_ref().map(read))
     }
 
     /// The response has this status as things stand: a later layer may change it yet.
@@ -359,20 +340,23 @@ impl Exchange {
     /// [sent](Self::with_sent_headers): recorded if they are to be [kept](Keep::SENT_HEAD).
     pub fn answering_fields(&self, headers: &HeaderMap) {
         if self.keeps(Keep::SENT_HEAD) {
-            self.0.late.lock().answering_fields = Some(headers.clone());
+            self.0.late.lock().keep(|kept| kept.answering_fields = Some(headers.clone()));
         }
     }
 
     /// The client is being sent this head.
     pub fn responded(&self, status: StatusCode, headers: &HeaderMap) {
-        let headers = self.keeps(Keep::SENT_HEAD).then(|| headers.clone());
-        self.0.late.lock().sent = Some(SentHead { status, headers });
+        let mut late = self.0.late.lock();
+        late.status = Some(status);
+        if self.keeps(Keep::SENT_HEAD) {
+            late.keep(|kept| kept.sent_headers = Some(headers.clone()));
+        }
     }
 
     /// The status that the client was sent, once it was (`$status`).
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.late.lock().sent.as_ref().map(|sent| sent.status)
+        self.0.late.lock().status
     }
 
     /// Looks at the fields sent to the client, or before that at those that it is to be sent [as things
@@ -380,18 +364,20 @@ impl Exchange {
     /// into the exchange.
     pub fn with_sent_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
         let late = self.0.late.lock();
-        let sent = late.sent.as_ref().map_or(late.answering_fields.as_ref(), |sent| sent.headers.as_ref());
-        sent.map(read)
+        let sent = late.status.is_some();
+        let headers =
+            late.kept(|kept| if sent { &kept.sent_headers } else { &kept.answering_fields }.as_ref());
+        headers.map(read)
     }
 
     /// The client is being sent these trailers.
     pub fn sent_trailers(&self, trailers: &HeaderMap) {
-        self.0.late.lock().sent_trailers = Some(trailers.clone());
+        self.0.late.lock().keep(|kept| kept.sent_trailers = Some(trailers.clone()));
     }
 
     /// Looks at the trailers sent to the client, if there were any. `read` must not call back into the exchange.
     pub fn with_sent_trailers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
-        self.0.late.lock().sent_trailers.as_ref().map(read)
+        self.0.late.lock().kept(|kept| kept.sent_trailers.as_ref().map(read))
     }
 
     /// `n` more bytes of response body were handed to the client's connection.
@@ -420,13 +406,16 @@ impl Exchange {
 
     /// The exchange is over. Only the first call counts.
     pub fn ended(&self, end: End) {
-        let _ = self.0.ended.set((end, clock::now().saturating_duration_since(self.0.started)));
+        let ended = &mut self.0.late.lock().ended;
+        if ended.is_none() {
+            *ended = Some((end, clock::now()));
+        }
     }
 
     /// How the exchange ended, once it has.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.0.ended.get().map(|(end, _)| *end)
+        self.0.late.lock().ended.map(|(end, _)| end)
     }
 
     /// The one slot for the crate that evaluates variables: made on first use, kept to the end.
@@ -434,6 +423,12 @@ impl Exchange {
     /// A second type that asks gets `None`: the slot belongs to the first.
     pub fn slot<T: Any + Send + Sync + Default>(&self) -> Option<&T> {
         self.0.slot.get_or_init(|| Box::<T>::default()).downcast_ref()
+    }
+
+    /// What is in the [slot](Self::slot), if anybody has used it yet.
+    #[must_use]
+    pub fn made_slot<T: Any>(&self) -> Option<&T> {
+        self.0.slot.get()?.downcast_ref()
     }
 }
 

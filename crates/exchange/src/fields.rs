@@ -1,6 +1,7 @@
 //! The fields of the client's head, as they came.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -24,21 +25,37 @@ pub struct Fields(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    Map(HeaderMap),
-    Raw { head: Bytes, map: OnceLock<HeaderMap> },
+    Map(Box<HeaderMap>),
+    Raw(Raw),
+}
+
+#[derive(Debug)]
+struct Raw {
+    head: Bytes,
+    /// In a box, for it is seldom there.
+    map: OnceLock<Box<HeaderMap>>,
+    /// The [bits](bit) of all names; none before somebody has looked for one.
+    seen: AtomicU64,
 }
 
 impl Fields {
     /// The fields of a head whose lines have been judged: a line without a valid name is none of the map's.
     #[must_use]
     pub fn raw(head: Bytes) -> Self {
-        Self(Source::Raw { head, map: OnceLock::new() })
+        Self(Source::Raw(Raw { head, map: OnceLock::new(), seen: AtomicU64::new(0) }))
+    }
+
+    /// The same, where a map of them is at hand: then nobody has to look for the names.
+    #[must_use]
+    pub fn raw_as(head: Bytes, map: &HeaderMap) -> Self {
+        let seen = map.keys().fold(0, |seen, name| seen | bit(name.as_str().as_bytes()));
+        Self(Source::Raw(Raw { head, map: OnceLock::new(), seen: AtomicU64::new(seen) }))
     }
 
     /// The line before them, without its end, if this is the head as it came.
     #[must_use]
     pub fn first_line(&self) -> Option<&[u8]> {
-        let Source::Raw { head, .. } = &self.0 else { return None };
+        let Source::Raw(Raw { head, .. }) = &self.0 else { return None };
         let line = head.get(..memchr::memchr(b'\n', head)?)?;
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
@@ -48,21 +65,22 @@ impl Fields {
     pub fn map(&self) -> &HeaderMap {
         match &self.0 {
             Source::Map(map) => map,
-            Source::Raw { head, map } => map.get_or_init(|| map_of(head)),
+            Source::Raw(raw) => raw.map.get_or_init(|| Box::new(map_of(&raw.head))),
         }
     }
 
     /// The first value of that name.
     #[must_use]
     pub fn value(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.values(name).next()
+        if self.may_have(name.as_str()) { self.values(name).next() } else { None }
     }
 
     /// All values of that name, in order.
     pub fn values<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
         let (map, mut rest) = match &self.0 {
             Source::Map(map) => (Some(map.get_all(name)), &[][..]),
-            Source::Raw { head, .. } => (None, after_line(head)),
+            Source::Raw(raw) if raw.may_have(name.as_str()) => (None, after_line(&raw.head)),
+            Source::Raw(_) => (None, &[][..]),
         };
         let name = name.as_str().as_bytes();
         let mut map = map.into_iter().flatten();
@@ -87,16 +105,54 @@ impl Fields {
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         let (map, head) = match &self.0 {
             Source::Map(map) => (Some(map.keys()), None),
-            Source::Raw { head, .. } => (None, Some(lines(head))),
+            Source::Raw(raw) => (None, Some(raw.names())),
         };
-        let raw = head.into_iter().flatten().filter_map(|line| line.split(|byte| *byte == b':').next());
+        let raw = head.into_iter().flatten();
         map.into_iter().flatten().map(|name| name.as_str().as_bytes()).chain(raw)
     }
+
+    /// Whether there may be a field whose name is as long as this one and begins like it: an answer that costs next to nothing.
+    #[must_use]
+    pub fn may_have(&self, name: &str) -> bool {
+        match &self.0 {
+            Source::Map(map) => !map.is_empty(),
+            Source::Raw(raw) => raw.may_have(name),
+        }
+    }
+}
+
+impl Raw {
+    fn names(&self) -> impl Iterator<Item = &[u8]> {
+        lines(&self.head).filter_map(|line| line.get(..memchr::memchr(b':', line)?))
+    }
+
+    fn may_have(&self, name: &str) -> bool {
+        let mut seen = self.seen.load(Relaxed);
+        if seen == 0 {
+            seen = self.names().fold(0, |seen, name| seen | bit(name));
+            self.seen.store(seen, Relaxed); // whoever else looks at the same time finds the same
+        }
+        seen & bit(name.as_bytes()) != 0
+    }
+}
+
+impl Clone for Raw {
+    fn clone(&self) -> Self {
+        Self { head: self.head.clone(), map: self.map.clone(), seen: AtomicU64::new(self.seen.load(Relaxed)) }
+    }
+}
+
+/// One of 64 bits for a name, by its length and its first letter; `_` is as good as `-` there.
+fn bit(name: &[u8]) -> u64 {
+    let first =
+        name.first().map_or(0, |first| if *first == b'_' { b'-' } else { first.to_ascii_lowercase() });
+    let key = (name.len() as u64).wrapping_mul(29).wrapping_add(u64::from(first));
+    1 << (key % 64)
 }
 
 impl From<HeaderMap> for Fields {
     fn from(map: HeaderMap) -> Self {
-        Self(Source::Map(map))
+        Self(Source::Map(Box::new(map)))
     }
 }
 

@@ -62,14 +62,14 @@ mod exchange;
 mod fields;
 mod head;
 mod keep;
-mod response;
+mod late;
 mod tries;
 
 pub use address::Address;
 pub use connection::{ClientCertificate, Connection, Refused, Tls};
-pub use exchange::{End, Exchange, ProxyHost};
+pub use exchange::Exchange;
 pub use fields::Fields;
 pub use head::Head;
 pub use keep::Keep;
-pub use response::SentHead;
+pub use late::{End, ProxyHost};
 pub use tries::{Try, TryRecord};

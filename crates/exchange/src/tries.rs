@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Exchange, clock};
 
-/// What is known of one try of a request at one peer. Durations count from the try's start.
+/// What is known of one try of a request at one peer. Durations count from the try's [start](Self::started).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TryRecord {
@@ -20,12 +20,9 @@ pub struct TryRecord {
     pub started: Instant,
     /// How long the wait for a free peer took, before it began (`$upstream_queue_time`).
     pub queued: Option<Duration>,
-    /// How long it took to have a connection, TLS included; zero for a kept one (`$upstream_connect_time`).
-    pub connect: Option<Duration>,
-    /// How long it took until the response head was there (`$upstream_header_time`).
-    pub header: Option<Duration>,
-    /// How long it took in all; `None` while it runs (`$upstream_response_time`).
-    pub response: Option<Duration>,
+    connected: Option<Instant>,
+    head_received: Option<Instant>,
+    finished: Option<Instant>,
     /// The peer's status, or the one that stands for its failure: 502, 504 (`$upstream_status`).
     pub status: Option<StatusCode>,
     /// Bytes of response body received (`$upstream_response_length`).
@@ -37,8 +34,26 @@ pub struct TryRecord {
 }
 
 impl TryRecord {
-    fn age(&self) -> Duration {
-        clock::now().saturating_duration_since(self.started)
+    /// How long it took to have a connection, TLS included; zero for a kept one (`$upstream_connect_time`).
+    #[must_use]
+    pub fn connect(&self) -> Option<Duration> {
+        self.until(self.connected)
+    }
+
+    /// How long it took until the response head was there (`$upstream_header_time`).
+    #[must_use]
+    pub fn header(&self) -> Option<Duration> {
+        self.until(self.head_received)
+    }
+
+    /// How long it took in all; `None` while it runs (`$upstream_response_time`).
+    #[must_use]
+    pub fn response(&self) -> Option<Duration> {
+        self.until(self.finished)
+    }
+
+    fn until(&self, at: Option<Instant>) -> Option<Duration> {
+        Some(at?.saturating_duration_since(self.started))
     }
 
     pub(crate) fn new(peer: Arc<str>, reroutes: u8, started: Instant) -> Self {
@@ -47,9 +62,9 @@ impl TryRecord {
             reroutes,
             started,
             queued: None,
-            connect: None,
-            header: None,
-            response: None,
+            connected: None,
+            head_received: None,
+            finished: None,
             status: None,
             length: 0,
             bytes_received: 0,
@@ -78,13 +93,13 @@ impl Try {
 
     /// There is a connection: a new one, or a kept one.
     pub fn connected(&self) {
-        self.record(|r| r.connect = Some(r.age()));
+        self.record(|r| r.connected = Some(clock::now()));
     }
 
     /// The response head is there.
     pub fn head_received(&self, status: StatusCode) {
         self.record(|r| {
-            r.header = Some(r.age());
+            r.head_received = Some(clock::now());
             r.status = Some(status);
         });
     }
@@ -110,8 +125,8 @@ impl Try {
     /// The response has been read to its end: the time is taken now, whatever the client still waits for.
     pub fn finished(&self) {
         self.record(|r| {
-            if r.response.is_none() {
-                r.response = Some(r.age());
+            if r.finished.is_none() {
+                r.finished = Some(clock::now());
             }
         });
     }

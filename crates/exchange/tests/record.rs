@@ -41,11 +41,11 @@ async fn a_dropped_try_is_closed_with_its_time() {
     exchange.with_tries(|tries| {
         let [first, second] = tries else { panic!("two tries, not {}", tries.len()) };
         assert_eq!(first.status, Some(StatusCode::BAD_GATEWAY));
-        assert_eq!(first.connect, None);
-        assert_eq!(first.response, Some(Duration::from_millis(5)));
-        assert_eq!(second.connect, Some(Duration::from_millis(2)));
-        assert_eq!(second.header, Some(Duration::from_millis(5)));
-        assert_eq!(second.response, Some(Duration::from_millis(5)));
+        assert_eq!(first.connect(), None);
+        assert_eq!(first.response(), Some(Duration::from_millis(5)));
+        assert_eq!(second.connect(), Some(Duration::from_millis(2)));
+        assert_eq!(second.header(), Some(Duration::from_millis(5)));
+        assert_eq!(second.response(), Some(Duration::from_millis(5)));
         assert_eq!(second.length, 15);
     });
 }

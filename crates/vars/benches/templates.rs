@@ -37,7 +37,7 @@ fn exchange() -> Exchange {
     let peer = SocketAddr::from(([192, 0, 2, 1], 50_000));
     let local = SocketAddr::from(([198, 51, 100, 9], 80));
     let connection = Arc::new(Connection::new(1234, peer.into(), local.into()));
-    let exchange = Exchange::new(connection, 7, Instant::now(), head);
+    let mut exchange = Exchange::new(connection, 7, Instant::now(), head);
     exchange.set_host("www.example.com".into());
     set_uri(&exchange, "/products/view".into(), Some("id=1234&lang=en".into()));
     let attempt = exchange.open_try("10.0.0.1:8080".into());

@@ -121,10 +121,10 @@ impl BuiltIn {
             Self::UpstreamCacheStatus => return false,
             Self::ConnectionTime => out.seconds(exchange.connection().age()),
             Self::ContentType => return content_type(exchange, out),
-            Self::Args => return fact(exchange, out, |facts| facts.args.as_ref()),
-            Self::Uri => return fact(exchange, out, |facts| facts.uri.as_ref()),
+            Self::Args => return out.option(exchange.args().as_deref()),
+            Self::Uri => return out.option(exchange.uri().as_deref()),
             Self::IsArgs => {
-                if state::read(exchange, |facts| Some(!facts.args.as_ref()?.is_empty())) == Some(true) {
+                if exchange.args().is_some_and(|args| !args.is_empty()) {
                     out.text(b"?");
                 }
             }
@@ -156,8 +156,8 @@ impl BuiltIn {
                 None => out.raw(b"000"),
             },
             Self::Msec => out.seconds(clock::now()),
-            Self::TimeIso8601 => clock::with_stamp(|stamp| out.text(stamp.iso8601.as_bytes())),
-            Self::TimeLocal => clock::with_stamp(|stamp| out.text(stamp.common.as_bytes())),
+            Self::TimeIso8601 => clock::with_stamp(|stamp| out.raw(stamp.iso8601.as_bytes())),
+            Self::TimeLocal => clock::with_stamp(|stamp| out.raw(stamp.common.as_bytes())),
             Self::ProxyAddXForwardedFor => forwarded_for(exchange, out),
             Self::ProxyHost => {
                 return out.option(exchange.proxy().as_ref().map(|proxy| proxy.host.as_bytes()));
@@ -264,10 +264,6 @@ fn content_type(exchange: &Exchange, out: &mut Out<'_>) -> bool {
         any = true;
     }
     any
-}
-
-fn fact(exchange: &Exchange, out: &mut Out<'_>, fact: impl FnOnce(&state::Facts) -> Option<&Bytes>) -> bool {
-    state::read(exchange, |facts| fact(facts).map(|value| out.text(value))).is_some()
 }
 
 fn limited(

@@ -34,6 +34,10 @@ impl Field {
 
     /// The same of the client's head, of which no map is made.
     pub(crate) fn write_received(&self, fields: &Fields, out: &mut Out<'_>) -> bool {
+        // A name with underscores is as long, and begins alike.
+        if !fields.may_have(self.name.as_str()) {
+            return false;
+        }
         if self.write_all(fields.values(&self.name), out) {
             return true;
         }

@@ -26,7 +26,7 @@
 //!     bytes: 50,
 //! };
 //! let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
-//! let exchange = Exchange::new(connection, 1, Instant::now(), head);
+//! let mut exchange = Exchange::new(connection, 1, Instant::now(), head);
 //! exchange.set_host("www.example.com".into());
 //! propylon_vars::set_uri(&exchange, "/a b".into(), Some("c=d".into()));
 //!

@@ -59,20 +59,19 @@ impl<'a> Out<'a> {
     pub(crate) fn address(&mut self, address: Address) {
         match address.as_ip() {
             Some(IpAddr::V4(ip)) => {
-                let mut text = Text::default();
+                self.buffer.reserve("255.255.255.255".len());
                 for (n, octet) in ip.octets().into_iter().enumerate() {
                     if n > 0 {
-                        text.0.push(b'.');
+                        self.buffer.push(b'.');
                     }
                     if octet > 99 {
-                        text.0.push(digit((octet / 100).into()));
+                        self.buffer.push(b'0' + octet / 100);
                     }
                     if octet > 9 {
-                        text.0.push(digit((octet / 10).into()));
+                        self.buffer.push(b'0' + octet / 10 % 10);
                     }
-                    text.0.push(digit(octet.into()));
+                    self.buffer.push(b'0' + octet % 10);
                 }
-                self.raw(&text.0);
             }
             Some(IpAddr::V6(ip)) => {
                 let mut text = Text::default();

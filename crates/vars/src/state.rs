@@ -1,7 +1,6 @@
 //! What variables remember of one exchange, in the slot that it has for them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -47,22 +46,19 @@ impl Captures {
 /// To be called when the request's target has been read, and again after each rewrite or internal redirect. Until then
 /// the two variables have no value.
 pub fn set_uri(exchange: &Exchange, uri: Bytes, args: Option<Bytes>) {
-    write(exchange, |facts| {
-        facts.uri = Some(uri);
-        facts.args = args;
-    });
+    exchange.set_uri(uri, args);
 }
 
 /// The path that the request is for now.
 #[must_use]
 pub fn uri(exchange: &Exchange) -> Option<Bytes> {
-    read(exchange, |facts| facts.uri.clone())
+    exchange.uri()
 }
 
 /// The arguments that the request has now.
 #[must_use]
 pub fn args(exchange: &Exchange) -> Option<Bytes> {
-    read(exchange, |facts| facts.args.clone())
+    exchange.args()
 }
 
 /// A regular expression of the configuration matched: its numbered groups replace those of the one before, its named
@@ -139,12 +135,10 @@ pub fn set_place(
     document: Option<&Arc<Document>>,
     referers: Option<&Arc<RefererCheck>>,
 ) {
-    let Some(state) = exchange.slot::<State>() else { return };
-    if document.is_none() && referers.is_none() && !state.placed.load(Relaxed) {
-        return;
-    }
-    state.placed.store(true, Relaxed);
-    let mut facts = state.facts.lock();
+    let nothing = document.is_none() && referers.is_none();
+    let state = if nothing { exchange.made_slot::<State>() } else { exchange.slot() };
+    let Some(state) = state else { return };
+    let mut facts = state.0.lock();
     facts.document = document.cloned();
     facts.referers = referers.cloned();
 }
@@ -157,16 +151,10 @@ pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
 
 /// The slot's type. The lock is held for a look or a write, never while a variable is evaluated.
 #[derive(Default)]
-struct State {
-    facts: Mutex<Facts>,
-    /// Whether [`set_place`] has ever set anything.
-    placed: AtomicBool,
-}
+struct State(Mutex<Facts>);
 
 #[derive(Default)]
 pub(crate) struct Facts {
-    pub(crate) uri: Option<Bytes>,
-    pub(crate) args: Option<Bytes>,
     groups: SmallVec<[Option<Bytes>; 2]>,
     named: Vec<(Box<str>, Bytes)>,
     maps: Vec<(MapKey, Bytes)>,
@@ -230,12 +218,12 @@ impl Facts {
 
 /// Looks at the state. `look` must not evaluate a variable.
 pub(crate) fn read<T>(exchange: &Exchange, look: impl FnOnce(&Facts) -> Option<T>) -> Option<T> {
-    exchange.slot::<State>().and_then(|state| look(&state.facts.lock()))
+    exchange.made_slot::<State>().and_then(|state| look(&state.0.lock()))
 }
 
 /// Changes the state. `change` must not evaluate a variable.
 pub(crate) fn write<T>(exchange: &Exchange, change: impl FnOnce(&mut Facts) -> T) -> Option<T> {
-    exchange.slot::<State>().map(|state| change(&mut state.facts.lock()))
+    exchange.slot::<State>().map(|state| change(&mut state.0.lock()))
 }
 
 fn lower(name: &str) -> Box<str> {

@@ -129,10 +129,10 @@ impl Variable {
         match self {
             Self::BuiltIn(variable) => variable.shared(exchange),
             Self::Constant(value) => Some(Some(value.clone())),
-            Self::Argument(name) => Some(state::read(exchange, |facts| {
-                let args = facts.args.as_ref()?;
-                fields::argument(args, name).map(|value| args.slice_ref(value))
-            })),
+            Self::Argument(name) => {
+                let args = exchange.args().unwrap_or_default();
+                Some(fields::argument(&args, name).map(|value| args.slice_ref(value)))
+            }
             Self::Group(number) => Some(state::read(exchange, |facts| facts.group(*number).cloned())),
             Self::Named(name) => Some(state::read(exchange, |facts| facts.named(name).cloned())),
             Self::Map(index) => Some(Some(definitions.map_value(*index, exchange))),

@@ -22,7 +22,7 @@ async fn static_text_is_not_copied() {
 
 #[tokio::test]
 async fn a_single_variable_that_is_bytes_is_not_copied() {
-    let exchange = request("/target?a=1", &[]);
+    let mut exchange = request("/target?a=1", &[]);
     let (uri, args) = (Bytes::from("/path".to_owned()), Bytes::from("a=1&b=2".to_owned()));
     let host = Bytes::from("host".to_owned());
     let group = Bytes::from("group".to_owned());

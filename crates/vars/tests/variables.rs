@@ -172,7 +172,7 @@ async fn forwarded_for() {
 
 #[tokio::test]
 async fn the_host_is_told_or_the_servers_name() {
-    let exchange = request("/", &[("host", "A:80")]);
+    let mut exchange = request("/", &[("host", "A:80")]);
     assert_eq!(value("$host|$server_name", &exchange), "|");
     exchange.set_server_name("sn.example".into());
     assert_eq!(value("$host|$server_name", &exchange), "sn.example|sn.example");
@@ -302,7 +302,7 @@ async fn a_client_that_left() {
 #[tokio::test]
 async fn a_request_that_never_had_a_head() {
     let connection = Arc::new(connection());
-    let exchange = Exchange::rejected(connection.clone(), 1, Instant::now(), "FOO".into(), 7);
+    let mut exchange = Exchange::rejected(connection.clone(), 1, Instant::now(), "FOO".into(), 7);
     exchange.set_server_name("sn".into());
     assert_eq!(
         value("$request|$request_method|$request_uri|$server_protocol|$http_x|$cookie_x|$host", &exchange),

@@ -191,7 +191,7 @@ async fn what_is_recorded() {
                 ("POST".len() + "http://h/".len() + "content-length".len() + 1 + 4 + 4) as u64
             );
             assert_eq!(t.bytes_received, ("x".len() + "y".len() + 4 + 5) as u64);
-            assert!(t.connect.is_some() && t.header.is_some() && t.response.is_some());
+            assert!(t.connect().is_some() && t.header().is_some() && t.response().is_some());
         });
         assert_eq!(exchange.with_upstream_headers(|headers| headers["x"].clone()).unwrap(), "y");
         assert_eq!(exchange.with_upstream_trailers(|trailers| trailers["grpc-status"].clone()).unwrap(), "0");

@@ -56,7 +56,7 @@ async fn it_is_back_before_a_small_response_is_passed_on() {
     }
     let text = if ENGINE == Engine::H1 { "" } else { "ok" };
     assert_eq!(read(http::Response::new(body)).await.unwrap(), text);
-    exchange.with_tries(|tries| assert!(tries[0].response.is_some() && tries[0].length == 2));
+    exchange.with_tries(|tries| assert!(tries[0].response().is_some() && tries[0].length == 2));
 
     for answer in [
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",

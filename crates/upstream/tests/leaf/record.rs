@@ -24,10 +24,10 @@ async fn a_try_from_its_start_to_its_true_end() {
         let response = fixture.send(request).await.unwrap();
         exchange.with_tries(|tries| {
             assert_eq!(&*tries[0].peer, fixture.raw.addr().to_string());
-            assert!(tries[0].connect.is_some() && tries[0].header.is_some());
+            assert!(tries[0].connect().is_some() && tries[0].header().is_some());
             assert_eq!(tries[0].status, Some(StatusCode::OK));
             // One that came whole with its head is done with the connection already.
-            assert_eq!(tries[0].response.is_some(), ENGINE == Engine::H1);
+            assert_eq!(tries[0].response().is_some(), ENGINE == Engine::H1);
             assert_eq!(tries[0].length, 0, "nobody has read the body");
         });
         assert_eq!(exchange.with_upstream_headers(|h: &HeaderMap| h["content-length"].clone()).unwrap(), "2");
@@ -38,7 +38,7 @@ async fn a_try_from_its_start_to_its_true_end() {
             assert_eq!(tries[0].length, 2);
             assert_eq!(tries[0].bytes_received, OK.len() as u64, "also on a kept connection");
             assert_eq!(tries[0].bytes_sent, "GET / HTTP/1.1\r\nHost: h\r\n\r\n".len() as u64);
-            assert!(tries[0].response.is_some(), "though the body is still held");
+            assert!(tries[0].response().is_some(), "though the body is still held");
         });
         drop(body);
     }
@@ -82,7 +82,7 @@ async fn a_try_that_was_cut() {
         assert_eq!(tries[0].length, 0, "nobody has read it");
         assert_eq!(tries[0].bytes_received, answer.len() as u64);
         assert_eq!(tries[0].status, Some(StatusCode::OK));
-        assert!(tries[0].response.is_some(), "closed by dropping");
+        assert!(tries[0].response().is_some(), "closed by dropping");
     });
 }
 
@@ -95,7 +95,7 @@ async fn a_try_that_failed() {
     fixture.fetch(request).await.unwrap_err();
     assert_eq!(tries(&exchange), [(fixture.raw.addr().to_string(), Some(502))]);
     exchange.with_tries(|tries| {
-        assert!(tries[0].connect.is_some() && tries[0].header.is_none());
+        assert!(tries[0].connect().is_some() && tries[0].header().is_none());
         assert_eq!((tries[0].bytes_received, tries[0].length), (11, 0));
     });
 }

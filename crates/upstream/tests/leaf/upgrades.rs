@@ -35,7 +35,7 @@ async fn the_stream_is_handed_over_with_what_was_read_already() {
     stream.read_exact(&mut hello).await.unwrap();
     assert_eq!(&hello, b"hello");
     stream.write_all(b"good day").await.unwrap();
-    exchange.with_tries(|tries| assert_eq!(tries[0].response, None, "the try goes on"));
+    exchange.with_tries(|tries| assert_eq!(tries[0].response(), None, "the try goes on"));
     stream.shutdown().await.unwrap();
     assert_eq!(stream.read(&mut hello).await.unwrap(), 0);
     drop(stream);
@@ -47,7 +47,7 @@ async fn the_stream_is_handed_over_with_what_was_read_already() {
         assert_eq!(tries[0].bytes_sent, asked + 8);
         assert_eq!(tries[0].bytes_received, SWITCH.len() as u64 + 5);
         assert_eq!(tries[0].length, 0, "as in nginx");
-        assert!(tries[0].response.is_some());
+        assert!(tries[0].response().is_some());
     });
     fixture.raw.wait_closed(1).await;
     assert!(fixture.raw.received(0).ends_with(b"\r\n\r\ngood day"));

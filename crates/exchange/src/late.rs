@@ -1,0 +1,72 @@
+//! What is known only as the exchange goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use smallvec::SmallVec;
+use tokio::time::Instant;
+
+use crate::TryRecord;
+
+/// Where a request is proxied to, as the configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyHost {
+    /// Host, with the port if the configuration wrote one (`$proxy_host`).
+    pub host: Box<str>,
+    /// The port, or the scheme's default (`$proxy_port`).
+    pub port: u16,
+    /// Whether it is spoken to over TLS.
+    pub secure: bool,
+}
+
+/// How an exchange ended, seen from the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// The whole response was handed to the client's connection.
+    Complete,
+    /// The client went away before that (499 in the log when no head had been sent).
+    ClientClosed,
+    /// The response was cut: its source failed after the head had been sent.
+    Truncated,
+}
+
+/// What is known only as the exchange goes on.
+#[derive(Default)]
+pub(crate) struct Late {
+    pub(crate) tries: SmallVec<[TryRecord; 1]>,
+    /// What the next try waited for its peer.
+    pub(crate) queued: Option<Duration>,
+    pub(crate) proxy: Option<(Arc<ProxyHost>, Bytes)>,
+    pub(crate) uri: Option<Bytes>,
+    pub(crate) args: Option<Bytes>,
+    pub(crate) answering: Option<StatusCode>,
+    pub(crate) showing: Option<StatusCode>,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) ended: Option<(End, Instant)>,
+    /// In a box, for most exchanges keep nothing.
+    pub(crate) kept: Option<Box<Kept>>,
+}
+
+/// What is kept only for those who asked.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) request_body: Option<Bytes>,
+    pub(crate) upstream_headers: Option<HeaderMap>,
+    pub(crate) upstream_trailers: Option<HeaderMap>,
+    pub(crate) answering_fields: Option<HeaderMap>,
+    pub(crate) sent_headers: Option<HeaderMap>,
+    pub(crate) sent_trailers: Option<HeaderMap>,
+}
+
+impl Late {
+    pub(crate) fn keep(&mut self, keep: impl FnOnce(&mut Kept)) {
+        keep(self.kept.get_or_insert_default());
+    }
+
+    pub(crate) fn kept<'a, T>(&'a self, find: impl FnOnce(&'a Kept) -> Option<T>) -> Option<T> {
+        self.kept.as_deref().and_then(find)
+    }
+}
