@@ -50,12 +50,18 @@ impl<T, B> ResponseBody<T, B> {
         }
     }
 
-    /// The body beneath, of which everything has been had already: the peer's place is free.
+    /// Everything of the body beneath has been had already: the peer's place is free.
     #[inline]
-    pub fn finish(mut self) -> B {
+    pub fn release(&mut self) {
         if let Some(picked) = self.picked.take() {
             picked.ended();
         }
+    }
+
+    /// The body beneath, of which everything has been had already.
+    #[inline]
+    pub fn finish(mut self) -> B {
+        self.release();
         self.inner
     }
 }

@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use http::header::{LOCATION, REFRESH};
@@ -33,13 +33,25 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
-        let headers = response.headers();
-        if !headers.contains_key(LOCATION) && !headers.contains_key(REFRESH) {
-            return Poll::Ready(Ok(response));
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled
+            // One look at the names costs less than a search for each.
+            && response.headers().keys().any(|name| *name == LOCATION || *name == REFRESH)
+        {
+            rewrite(this.rules, response);
         }
-        let (mut parts, body) = response.into_parts();
-        this.rules.apply(&mut parts);
-        Poll::Ready(Ok(Response::from_parts(parts, body)))
+        polled // where it is: a response is large
     }
+}
+
+/// Applies the rules to a response that stays where it is.
+fn rewrite<B>(rules: &Rules, response: &mut Response<B>) {
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = response.status();
+    head.version = response.version();
+    head.headers = std::mem::take(response.headers_mut());
+    head.extensions = std::mem::take(response.extensions_mut());
+    rules.apply(&mut head);
+    *response.headers_mut() = head.headers;
+    *response.extensions_mut() = head.extensions;
 }

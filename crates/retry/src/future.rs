@@ -21,24 +21,24 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S::Future, S>,
-        more: Option<More<P, B>>,
+        state: State<S::Future>,
+        // In a box, so that what is not repeated moves on as a small future.
+        more: Option<Box<More<S, P, B>>>,
     }
 }
 
 pin_project! {
     #[project = Project]
-    #[project_replace = Replace]
-    enum State<F, S> {
-        // For another try, if there may be one.
-        Trying { #[pin] future: F, service: Option<S> },
-        Waiting { service: S },
+    enum State<F> {
+        Trying { #[pin] future: F },
+        Waiting,
         Done,
     }
 }
 
 /// What another try takes.
-struct More<P, B> {
+struct More<S, P, B> {
+    service: S,
     shared: Arc<Shared<P>>,
     spare: Option<Request<B>>,
     method: Method,
@@ -54,7 +54,7 @@ where
 {
     #[inline]
     pub(crate) fn once(future: S::Future) -> Self {
-        Self { state: State::Trying { future, service: None }, more: None }
+        Self { state: State::Trying { future }, more: None }
     }
 
     pub(crate) fn first(
@@ -66,14 +66,12 @@ where
         tries: usize,
     ) -> Self {
         let since = shared.settings.timeout.map(|_| Instant::now());
-        Self {
-            state: State::Trying { future, service: Some(service) },
-            more: Some(More { shared, spare, method, left: tries - 1, since }),
-        }
+        let more = More { service, shared, spare, method, left: tries - 1, since };
+        Self { state: State::Trying { future }, more: Some(Box::new(more)) }
     }
 }
 
-impl<P, B> More<P, B> {
+impl<S, P, B> More<S, P, B> {
     /// The request for another try, or why there is none.
     fn next<R, E>(&mut self, failure: Failure) -> Result<Request<B>, Refused>
     where
@@ -117,13 +115,10 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                // There is no other try: what comes is what there is.
-                Project::Trying { future, service: None } => return future.poll(cx),
-                Project::Trying { future, service } => {
+                Project::Trying { future } => {
+                    // There is no other try: what comes is what there is.
+                    let Some(more) = this.more.as_mut() else { return future.poll(cx) };
                     let result = ready!(future.poll(cx));
-                    let (Some(more), Some(again)) = (this.more.as_mut(), service.take()) else {
-                        return Poll::Ready(result);
-                    };
                     let shared = Arc::clone(&more.shared);
                     let Some(failure) = shared.policy.failure(result.as_ref()) else {
                         return Poll::Ready(result);
@@ -133,7 +128,7 @@ where
                         Ok(request) => {
                             shared.policy.retrying(&request, failure, result);
                             more.spare = Some(request);
-                            this.state.set(State::Waiting { service: again });
+                            this.state.set(State::Waiting);
                         }
                         Err(why) => {
                             shared.policy.refused(failure, why);
@@ -141,20 +136,19 @@ where
                         }
                     }
                 }
-                Project::Waiting { service } => {
-                    ready!(service.poll_ready(cx))?;
-                    let (Replace::Waiting { mut service }, Some(more)) =
-                        (this.state.as_mut().project_replace(State::Done), this.more.as_mut())
-                    else {
-                        return Poll::Pending;
-                    };
+                Project::Waiting => {
+                    let Some(more) = this.more.as_mut() else { return Poll::Pending };
+                    if let Err(error) = ready!(more.service.poll_ready(cx)) {
+                        this.state.set(State::Done);
+                        return Poll::Ready(Err(error));
+                    }
                     let Some(mut request) = more.spare.take() else { return Poll::Pending };
                     more.left -= 1;
                     if more.left > 0 {
                         more.spare = more.shared.policy.try_clone(&mut request);
                     }
-                    let future = service.call(request);
-                    this.state.set(State::Trying { future, service: Some(service) });
+                    let future = more.service.call(request);
+                    this.state.set(State::Trying { future });
                 }
                 // Polled after its end: pending for ever is the documented freedom of a future, and no panic.
                 Project::Done => return Poll::Pending,

@@ -76,7 +76,13 @@ impl Route {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.0.call(request.map(Body::new))
+        self.send(request.map(Body::new))
+    }
+
+    /// [`call`](Self::call) with a request that has the stack's own body, and so needs not move into another.
+    #[inline]
+    pub fn send(&self, request: Request<Body>) -> RouteFuture {
+        self.0.call(request)
     }
 }
 

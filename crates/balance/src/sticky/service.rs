@@ -60,7 +60,7 @@ where
             if let Some(peer) = wanted.filter(|peer| !peer.is_empty()) {
                 request.extensions_mut().insert(Wanted(peer));
             }
-            session
+            Box::new(session)
         });
         StickyFuture { inner: self.inner.call(request), session }
     }
@@ -71,7 +71,8 @@ pin_project! {
     pub struct StickyFuture<F, K> {
         #[pin]
         inner: F,
-        session: Option<K>,
+        // In a box, for most routes have none.
+        session: Option<Box<K>>,
     }
 }
 

@@ -95,7 +95,7 @@ impl Fields {
             headers.remove(CONTENT_LENGTH);
         }
         host.write(headers);
-        for (name, value) in ready {
+        for (name, value) in ready.drain(..) {
             headers.append(name, value);
         }
     }

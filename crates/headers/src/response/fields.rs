@@ -110,6 +110,11 @@ impl Fields {
         }
     }
 
+    /// Whether nothing is to be added, so that [`clean`](Self::clean) is all there is to do.
+    pub(super) fn only_removes(&self) -> bool {
+        self.added.is_empty() && self.expires.is_none()
+    }
+
     pub(super) fn apply(&self, parts: &mut Parts) {
         let mut early = Ready::new();
         for added in self.added_to(parts.status).filter(|added| !added.field.is_late()) {
@@ -152,7 +157,7 @@ impl Fields {
     }
 
     /// Removes what the client is not to see of the upstream's fields.
-    fn clean(&self, status: StatusCode, headers: &mut HeaderMap) {
+    pub(super) fn clean(&self, status: StatusCode, headers: &mut HeaderMap) {
         once(headers);
         let seen = Fingerprint::of(headers);
         // The one response whose connection fields are meant for the client as well (RFC 9110, 7.8).

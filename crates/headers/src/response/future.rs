@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
@@ -34,9 +34,24 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
-        let (mut parts, body) = response.into_parts();
-        this.fields.apply(&mut parts);
-        Poll::Ready(Ok(Response::from_parts(parts, body)))
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled {
+            write(this.fields, response);
+        }
+        polled // where it is: a response is large
     }
+}
+
+fn write<B>(fields: &Fields, response: &mut Response<B>) {
+    if fields.only_removes() {
+        return fields.clean(response.status(), response.headers_mut());
+    }
+    let (mut head, ()) = Response::new(()).into_parts();
+    head.status = response.status();
+    head.version = response.version();
+    head.headers = std::mem::take(response.headers_mut());
+    head.extensions = std::mem::take(response.extensions_mut());
+    fields.apply(&mut head);
+    *response.headers_mut() = head.headers;
+    *response.extensions_mut() = head.extensions;
 }
