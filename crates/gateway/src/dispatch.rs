@@ -79,6 +79,8 @@ impl Visit {
         parts: request::Parts,
         body: Body,
         exchange: Exchange,
+        upgrade: Option<ClientEnd>,
+        refused: Option<StatusCode>,
     ) -> Self {
         Self {
             paced: server.sets_rate,
@@ -90,23 +92,22 @@ impl Visit {
             keeper: None,
             get: false,
             exchange,
-            upgrade: None,
-            refused: None,
+            upgrade,
+            refused,
             changes: 0,
             failed: None,
         }
     }
 
-    /// The request asks for another protocol, and this is the client's end.
-    pub(crate) fn upgrading(mut self, client: Option<ClientEnd>) -> Self {
-        self.upgrade = client;
-        self
+    /// Whose request it is.
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
-    /// The request cannot be served: an error page is all that it may get.
-    pub(crate) fn refused(mut self, status: StatusCode) -> Self {
-        self.refused = Some(status);
-        self
+    /// Whether the target, byte for byte, is what the request goes on with if nothing is to take its place.
+    fn is_as_sent(&self) -> bool {
+        let head = self.exchange.head();
+        self.path.raw_is_current() && head.is_some_and(|head| head.target.len() == self.path.raw().len())
     }
 }
 
@@ -135,41 +136,41 @@ pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<R
                 Box::pin(phases.run(&visit.exchange, &method, &mut visit.path, &mut served.limits)).await
             }
         };
-        let response = match step {
-            Step::Go => location.route.call(request(visit, None, &kept)).await.map_err(|_| Closed)?,
-            Step::Answer(found) => {
-                location.found.call(request(visit, Some(found), &kept)).await.map_err(|_| Closed)?
-            }
+        let result = match step {
+            Step::Go => location.route.send(request(visit, &location, None, &kept)).await,
+            Step::Answer(found) => location.found.send(request(visit, &location, Some(found), &kept)).await,
             Step::Reroute(reroute) => {
                 let mut response = Response::new(Body::empty());
-                response.extensions_mut().insert(reroute);
-                response
+                response.extensions_mut().insert(*reroute);
+                Ok(response)
             }
         };
-        let (mut head, mut body) = response.into_parts();
-        if let Some(route::Said(rate)) = head.extensions.remove() {
+        let Ok(mut response) = result else { return Err(Closed) };
+        let extensions = response.extensions_mut();
+        if let Some(route::Said(rate)) = extensions.remove() {
             // The upstream's word holds for the request, wherever it goes from here.
             propylon_vars::set_limit_rate(&visit.exchange, rate.map_or(0, |rate| rate.per_second().get()));
             visit.paced = true;
         }
-        let Some(reroute) = head.extensions.remove::<Reroute>() else {
-            let own = head.extensions.remove::<page::Own>().is_some();
-            served.closes |= own && page::closes(head.status);
-            head.status = match visit.failed.and_then(|failed| failed.shown) {
-                Some(shown) if !own && head.status != StatusCode::SWITCHING_PROTOCOLS => shown,
-                _ => page::shown(head.status),
+        let Some(reroute) = extensions.remove::<Reroute>() else {
+            let own = extensions.remove::<page::Own>().is_some();
+            let status = response.status();
+            served.closes |= own && page::closes(status);
+            *response.status_mut() = match visit.failed.and_then(|failed| failed.shown) {
+                Some(shown) if !own && status != StatusCode::SWITCHING_PROTOCOLS => shown,
+                _ => page::shown(status),
             };
-            if (visit.paced || location.pace.is_some()) && head.status != StatusCode::SWITCHING_PROTOCOLS {
-                body = route::paced(body, location.pace.as_deref(), &visit.exchange);
+            if (visit.paced || location.pace.is_some()) && status != StatusCode::SWITCHING_PROTOCOLS {
+                response = response.map(|body| route::paced(body, location.pace.as_deref(), &visit.exchange));
             }
-            route::complete(&mut head, &location.redirects, &visit.exchange);
+            route::complete(&mut response, &location.redirects, &visit.exchange);
             if own {
                 unkeep(&mut kept);
-            } else if head.status == StatusCode::NO_CONTENT {
+            } else if response.status() == StatusCode::NO_CONTENT {
                 kept.remove(CONTENT_TYPE);
             }
-            merge(&mut head.headers, kept);
-            return Ok(Response::from_parts(head, body));
+            merge(response.headers_mut(), kept);
+            return Ok(response);
         };
         if visit.changes >= MAX_REROUTES {
             tracing::error!(
@@ -316,7 +317,7 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
 }
 
 /// The request of one round, with the client's body: as long as nobody has read it, and after that if somebody has kept it whole.
-fn request(visit: &mut Visit, found: Option<Found>, kept: &HeaderMap) -> Request<Body> {
+fn request(visit: &mut Visit, location: &Location, found: Option<Found>, kept: &HeaderMap) -> Request<Body> {
     // Nobody reads it for an answer that is found already.
     let body = if found.is_some() { Body::empty() } else { std::mem::take(&mut visit.body) };
     visit.keeper = (!body.is_end_stream()).then(Keeper::default);
@@ -327,7 +328,9 @@ fn request(visit: &mut Visit, found: Option<Found>, kept: &HeaderMap) -> Request
     };
     let extensions = request.extensions_mut();
     extensions.insert(visit.exchange.clone());
-    extensions.insert(visit.path.clone());
+    if location.reads_path || !visit.is_as_sent() {
+        extensions.insert(visit.path.clone());
+    }
     if let Some(keeper) = &visit.keeper {
         extensions.insert(keeper.clone());
     }

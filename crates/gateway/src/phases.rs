@@ -13,8 +13,8 @@ pub(crate) enum Step {
     Go,
     /// This is the answer.
     Answer(Found),
-    /// Another round.
-    Reroute(Reroute),
+    /// Another round; in a box, for every request has room for a step.
+    Reroute(Box<Reroute>),
 }
 
 /// The phases of one location that have something to do, in nginx's order.

@@ -197,12 +197,12 @@ const TIMED_OUT: &str = "upstream timed out (110: Connection timed out)";
 /// Turns the errors of what is beneath into responses.
 #[derive(Clone, Debug)]
 pub(crate) struct RescueLayer {
-    face: Face,
+    face: Arc<Face>,
 }
 
 impl RescueLayer {
     pub(crate) fn new(face: Face) -> Self {
-        Self { face }
+        Self { face: Arc::new(face) }
     }
 }
 
@@ -217,7 +217,7 @@ impl<S> Layer<S> for RescueLayer {
 #[derive(Clone, Debug)]
 pub(crate) struct Rescue<S> {
     inner: S,
-    face: Face,
+    face: Arc<Face>,
 }
 
 impl<S> Service<Request<Body>> for Rescue<S>
@@ -243,7 +243,7 @@ pin_project! {
         #[pin]
         inner: F,
         exchange: Option<Exchange>,
-        face: Face,
+        face: Arc<Face>,
     }
 }
 
@@ -255,32 +255,38 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let error = match this.inner.poll(cx) {
-            Poll::Ready(Err(error)) => error,
-            polled => return polled,
-        };
-        if error.is::<Closed>() {
-            return Poll::Ready(Err(error));
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Err(_)) = polled {
+            let exchange = this.exchange.as_ref();
+            polled = polled.map(|result| result.or_else(|error| rescue(error, exchange, this.face)));
         }
-        if let Some(exchange) = this.exchange {
-            record_nobody(exchange, &error);
-            report(exchange, &*error);
-            if client_left(&*error) {
-                exchange.responded(status(&*error), &HeaderMap::new());
-                exchange.ended(End::ClientClosed);
-                return Poll::Ready(Err(Closed.into()));
-            }
-        }
-        let error = match error.downcast::<Unsafe>() {
-            Ok(order) => return Poll::Ready(Ok(order.answer())),
-            Err(error) => error,
-        };
-        let mut response = page::error(status(&*error), this.face);
-        if let Some(name) = &this.face.proxy_status {
-            let peer = this.exchange.as_ref().and_then(last_peer);
-            let field = proxy_status::field(name, &*error, peer.as_deref(), &describe(&*error));
-            response.headers_mut().extend(field.map(|field| (PROXY_STATUS, field)));
-        }
-        Poll::Ready(Ok(response))
+        polled // where it is: a response is large
     }
+}
+
+/// What the client gets in the place of an error.
+fn rescue(error: BoxError, exchange: Option<&Exchange>, face: &Face) -> Result<Response<Body>, BoxError> {
+    if error.is::<Closed>() {
+        return Err(error);
+    }
+    if let Some(exchange) = exchange {
+        record_nobody(exchange, &error);
+        report(exchange, &*error);
+        if client_left(&*error) {
+            exchange.responded(status(&*error), &HeaderMap::new());
+            exchange.ended(End::ClientClosed);
+            return Err(Closed.into());
+        }
+    }
+    let error = match error.downcast::<Unsafe>() {
+        Ok(order) => return Ok(order.answer()),
+        Err(error) => error,
+    };
+    let mut response = page::error(status(&*error), face);
+    if let Some(name) = &face.proxy_status {
+        let peer = exchange.and_then(last_peer);
+        let field = proxy_status::field(name, &*error, peer.as_deref(), &describe(&*error));
+        response.headers_mut().extend(field.map(|field| (PROXY_STATUS, field)));
+    }
+    Ok(response)
 }

@@ -80,6 +80,8 @@ pub(crate) struct Location {
     pub(crate) logs: AccessLogs,
     pub(crate) keep: Keep,
     pub(crate) internal: bool,
+    /// Whether its action asks for the request's `Path` although that is as the client sent it.
+    pub(crate) reads_path: bool,
     /// How fast its responses go.
     pub(crate) pace: Option<Box<Pace>>,
     /// Where its files are.

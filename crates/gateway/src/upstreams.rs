@@ -39,7 +39,7 @@ const MAX_KEPT: usize = 1024;
 pub(crate) fn body(mut body: LeafBody, trailers: bool) -> Body {
     match body.get_mut().get_mut().take_bytes() {
         Some(bytes) => {
-            drop(body.finish());
+            body.release();
             Body::from(bytes)
         }
         None if trailers => Body::new(body),

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 use propylon_config::{Config, ListenAddress};
 use propylon_exchange::{Address, Connection};
 use propylon_h1::server::Ticker;
@@ -56,6 +57,8 @@ pub(crate) struct Worker {
     runtime: Arc<Runtime>,
     epoch: Instant,
     router: ArcSwap<Router>,
+    /// Those that accept, or have connections.
+    places: Mutex<Vec<Arc<Place>>>,
     clients: Clients,
     /// The deadlines of connections on our own engine.
     ticker: Ticker,
@@ -65,10 +68,41 @@ pub(crate) struct Worker {
     outdated: ArcSwap<CancellationToken>,
 }
 
+/// A listening address. Its connections look here for each request, which costs less than a search in the router.
+pub(crate) struct Place {
+    address: ListenAddress,
+    listener: ArcSwapOption<Listener>,
+}
+
+impl Place {
+    /// The listener as the configuration in force has it; none if a reload took it away while clients were connected.
+    pub(crate) fn listener(&self) -> Option<Arc<Listener>> {
+        self.listener.load_full()
+    }
+}
+
 impl Worker {
-    /// The router in force.
-    pub(crate) fn router(&self) -> Arc<Router> {
-        self.router.load_full()
+    /// The place of a listening address.
+    fn place(&self, address: &ListenAddress) -> Arc<Place> {
+        let mut places = self.places.lock();
+        if let Some(known) = places.iter().find(|place| place.address == *address) {
+            return known.clone();
+        }
+        let listener = self.router.load().listener(address);
+        let place = Arc::new(Place { address: address.clone(), listener: ArcSwapOption::new(listener) });
+        places.push(place.clone());
+        place
+    }
+
+    /// Routes by this from now on. Gives what was in use before.
+    fn route_by(&self, router: Router) -> Arc<Router> {
+        let router = Arc::new(router);
+        let mut places = self.places.lock();
+        places.retain(|place| Arc::strong_count(place) > 1);
+        for place in &*places {
+            place.listener.store(router.listener(&place.address));
+        }
+        self.router.swap(router)
     }
 
     /// Runs what outlives a request: for as long as it takes, until the worker stops, or until the time is up for what is
@@ -240,7 +274,7 @@ impl Control {
         let mut retired = Retired::default();
         let worker = match &self.worker {
             Some(worker) => {
-                let old = worker.router.swap(Arc::new(router));
+                let old = worker.route_by(router);
                 retired = Retired::new(old.end.clone());
                 if let Some(after) = self.reload_timeout {
                     worker.outdate(after);
@@ -252,6 +286,7 @@ impl Control {
                     runtime: self.runtime.clone(),
                     epoch: Instant::now(),
                     router: ArcSwap::from_pointee(router),
+                    places: Mutex::default(),
                     clients: Clients::default(),
                     ticker: Ticker::new(),
                     connections: TaskTracker::new(),
@@ -307,7 +342,8 @@ impl Control {
 
 /// Accepts connections until told not to.
 async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>, enough: CancellationToken) {
-    let edge = Edge::new(worker.clone(), Arc::new(address.clone()));
+    let place = worker.place(&address);
+    let edge = Edge::new(worker.clone(), place.clone());
     let mut failing = false;
     loop {
         let accepted = tokio::select! {
@@ -321,7 +357,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                     tracing::warn!(target: "propylon_gateway", "accepting on {address} again");
                 }
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
-                let listener = worker.router().listener(&address).filter(|listener| listener.tls);
+                let listener = place.listener().filter(|listener| listener.tls);
                 let (edge, serving) = (edge.clone(), worker.clone());
                 match listener {
                     None => {

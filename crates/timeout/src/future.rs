@@ -43,12 +43,13 @@ where
         // Inner first: a response that is there is never thrown away because the limit has passed as well.
         if let Poll::Ready(result) = this.inner.poll(cx) {
             let watch = this.watch.take();
-            let response = result.map_err(Into::into)?;
-            return Poll::Ready(Ok(if opens_tunnel(response.status(), *this.connect) {
-                hand_over(response, *this.limits)
-            } else {
-                limit(response, watch)
-            }));
+            return Poll::Ready(match result {
+                Ok(response) if opens_tunnel(response.status(), *this.connect) => {
+                    Ok(hand_over(response, *this.limits))
+                }
+                Ok(response) => Ok(limit(response, watch)),
+                Err(error) => Err(error.into()),
+            });
         }
         let Some(watch) = this.watch else { return Poll::Pending };
         let error = ready!(watch.poll_head(cx));

@@ -9,13 +9,13 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, request};
 use propylon_config::VerifyClient;
-use propylon_exchange::{Address, Connection, Refused, Tls};
+use propylon_exchange::{Address, Connection, Exchange, Refused, Tls};
 use propylon_h1::{Marks, ReceivedRequest};
 
 use super::{BAD_CERTIFICATE, NO_CERTIFICATE};
 use crate::client::ClientEnd;
 use crate::router::{Listener, Server};
-use crate::routing::{Captures, Head, Path, Target};
+use crate::routing::{Captures, Head, Host, Path, Target};
 
 /// A request that was looked at.
 pub(crate) struct Checked {
@@ -29,8 +29,6 @@ pub(crate) struct Checked {
     pub(crate) bytes: u64,
     /// Where it goes, or the status that refuses it.
     pub(crate) path: Result<Path, StatusCode>,
-    /// The path of a request that was refused for something else.
-    pub(crate) readable: Option<Path>,
     /// The client's end, if the request asks for another protocol.
     pub(crate) upgrade: Option<ClientEnd>,
     /// The head, if none of its fields was removed.
@@ -66,15 +64,11 @@ pub(crate) fn check(
         target,
         bytes,
         path: Err(StatusCode::BAD_REQUEST),
-        readable: None,
         upgrade: None,
         raw,
         captures: None,
     };
     checked.path = judge(listener, parts, marks, connection, &mut checked);
-    if checked.path.is_err() && Target::parse(parts.method.as_str().as_bytes(), &checked.target).is_ok() {
-        checked.readable = Path::parse(checked.target.clone(), checked.server.slashes).ok();
-    }
     let fields = parts.headers.len();
     if asked && upgrade.is_none() {
         // Of HTTP/1.0, or not named by Connection: it goes no further than here (RFC 9110 7.8).
@@ -84,6 +78,13 @@ pub(crate) fn check(
     checked.server.sanitize(&mut parts.headers, connection.peer);
     checked.raw = checked.raw.filter(|_| parts.headers.len() == fields);
     checked
+}
+
+/// The path of a request that was refused for something else.
+pub(crate) fn readable(exchange: &Exchange, server: &Server) -> Option<Path> {
+    let head = exchange.head()?;
+    Target::parse(head.method.as_str().as_bytes(), &head.target).ok()?;
+    Path::parse(head.target.clone(), server.slashes).ok()
 }
 
 fn judge(
@@ -107,7 +108,7 @@ fn judge(
         listener.default_server().slashes,
     )
     .map_err(|error| error.status())?;
-    let name = head.host.map(|host| host.name().clone());
+    let name = head.host.map(Host::into_name);
     // HTTP/1.0 without a Host is looked up by the empty name, as nginx does.
     if let Some((server, captures)) = listener.find(name.as_ref().unwrap_or(&Bytes::new())) {
         checked.server = server;

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
-use propylon_config::ListenAddress;
 use propylon_exchange::{End, Exchange, Fields, Head};
 use propylon_h1::server::Context;
 use propylon_stack::Body;
@@ -21,7 +20,7 @@ use crate::page;
 use crate::route::Switching;
 use crate::router::{self, Listener, Server};
 use crate::routing::Path;
-use crate::worker::Worker;
+use crate::worker::{Place, Worker};
 
 pub(crate) use check::Checked;
 pub(crate) use response::ResponseBody;
@@ -46,17 +45,16 @@ const fn nginx_s(code: u16) -> Option<StatusCode> {
 #[derive(Clone)]
 pub(crate) struct Edge {
     worker: Arc<Worker>,
-    listener: Arc<ListenAddress>,
+    place: Arc<Place>,
 }
 
 impl Edge {
-    pub(crate) fn new(worker: Arc<Worker>, listener: Arc<ListenAddress>) -> Self {
-        Self { worker, listener }
+    pub(crate) fn new(worker: Arc<Worker>, place: Arc<Place>) -> Self {
+        Self { worker, place }
     }
 
-    /// The listener as the configuration in force has it; none if a reload took it away while clients were connected.
     fn current(&self) -> Option<Arc<Listener>> {
-        self.worker.router().listener(&self.listener)
+        self.place.listener()
     }
 }
 
@@ -69,7 +67,22 @@ impl client::Service for Edge {
         request: Request<Received>,
         context: Option<Context>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
-        serve(self, client, request, context)
+        // Before there is a future: what is only needed to begin with is not kept for as long as the request lasts.
+        let mut opened = open(&self, client, request, context);
+        async move {
+            let response = match &mut opened {
+                Ok(opened) => dispatch::dispatch(&mut opened.visit, &mut opened.guard.served).await,
+                Err(Closed) => return Err(Closed),
+            };
+            let Opened { visit, guard } = opened?;
+            match response {
+                Ok(response) => Ok(finish(response, visit.server(), guard, &self.worker)),
+                Err(Closed) => {
+                    guard.closes();
+                    Err(Closed)
+                }
+            }
+        }
     }
 
     fn rejected(
@@ -83,7 +96,7 @@ impl client::Service for Edge {
         let listener = self.current()?;
         let server = listener.default_server();
         let (number, began) = client.request_begins();
-        let exchange = Exchange::rejected(client.connection.clone(), number, began, line, bytes);
+        let mut exchange = Exchange::rejected(client.connection.clone(), number, began, line, bytes);
         exchange.set_server_name(server.name.clone());
         exchange.keep(server.fallback.keep);
         let page = if matches!(why, Rejected::PlainOnTls) { PLAIN_ON_TLS.unwrap_or(status) } else { status };
@@ -113,12 +126,18 @@ impl client::Service for Edge {
     }
 }
 
-async fn serve(
-    edge: Edge,
+/// A request that was looked at, with its record.
+struct Opened {
+    visit: Visit,
+    guard: Guard,
+}
+
+fn open(
+    edge: &Edge,
     client: Arc<Client>,
     request: Request<Received>,
     context: Option<Context>,
-) -> Result<Response<ResponseBody>, Closed> {
+) -> Result<Opened, Closed> {
     let (number, began) = client.request_begins();
     let Some(listener) = edge.current() else { return Err(Closed) };
     let (mut parts, body) = request.into_parts();
@@ -127,31 +146,21 @@ async fn serve(
     }
     let received = context.map(Context::into_received);
     let mut checked = check::check(&listener, &mut parts, received, &client.connection);
-    let exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
-    let exact = matches!(body, Received::H1(_));
-    let mut guard = Guard::new(client.clone(), exchange.clone(), &checked, exact);
+    let mut exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
     exchange.set_server_name(checked.server.name.clone());
-    exchange.keep(checked.server.fallback.keep);
-    if let Some(host) = checked.host {
+    if let Some(host) = checked.host.take() {
         exchange.set_host(host);
     }
+    exchange.keep(checked.server.fallback.keep);
+    let exact = matches!(body, Received::H1(_));
+    let guard = Guard::new(client.clone(), exchange.clone(), &checked, exact);
     if let Some(captures) = &checked.captures {
         propylon_vars::set_captures(&exchange, router::captures(captures));
     }
 
     let server = checked.server;
-    let response = match checked.path {
-        Ok(path) => {
-            let timeout = server.settings.timeout.client_body;
-            let body = if body.is_empty() {
-                Body::empty()
-            } else {
-                Body::new(RequestBody::new(body, client.clone(), exchange.clone(), timeout))
-            };
-            let mut visit =
-                Visit::new(server.clone(), path, parts, body, exchange.clone()).upgrading(checked.upgrade);
-            dispatch::dispatch(&mut visit, &mut guard.served).await
-        }
+    let (path, refused) = match checked.path {
+        Ok(path) => (path, None),
         Err(status) => {
             tracing::info!(
                 target: "propylon_gateway",
@@ -160,28 +169,29 @@ async fn serve(
                 request = %String::from_utf8_lossy(&exchange.request_line()),
                 "client sent an invalid request: {status}"
             );
-            let path = checked.readable.unwrap_or_else(Path::unreadable);
-            let mut visit =
-                Visit::new(server.clone(), path, parts, Body::empty(), exchange.clone()).refused(status);
-            dispatch::dispatch(&mut visit, &mut guard.served).await
+            (check::readable(&exchange, &server).unwrap_or_else(Path::unreadable), Some(status))
         }
     };
-    match response {
-        Ok(response) => Ok(finish(response, &server, guard, &edge.worker)),
-        Err(Closed) => {
-            guard.closes();
-            Err(Closed)
-        }
-    }
+    let body = if refused.is_some() || body.is_empty() {
+        Body::empty()
+    } else {
+        let timeout = server.settings.timeout.client_body;
+        Body::new(RequestBody::new(body, client, exchange.clone(), timeout))
+    };
+    let upgrade = checked.upgrade.filter(|_| refused.is_none());
+    Ok(Opened { visit: Visit::new(server, path, parts, body, exchange, upgrade, refused), guard })
 }
 
 /// The client's head as it came. The request that goes on is rewritten; this is not.
 fn head(parts: &request::Parts, checked: &mut Checked) -> Head {
     Head {
         method: parts.method.clone(),
-        target: checked.target.clone(),
+        target: std::mem::take(&mut checked.target),
         version: parts.version,
-        headers: checked.raw.take().map_or_else(|| parts.headers.clone().into(), Fields::raw),
+        headers: match checked.raw.take() {
+            Some(raw) => Fields::raw_as(raw, &parts.headers),
+            None => parts.headers.clone().into(),
+        },
         bytes: checked.bytes,
     }
 }

@@ -114,27 +114,37 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
-        // A switch to another protocol is nobody's to redirect.
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Poll::Ready(Ok(response.map(|body| upstreams::body(body, true))));
-        }
+        Poll::Ready(match ready!(this.inner.poll(cx)) {
+            Ok(response) if ordered(&response) => this.obeys.follow(response),
+            Ok(response) => Ok(response.map(|body| upstreams::body(body, this.obeys.trailers))),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+/// Whether there is an order: one look at the names costs less than a search for each. A switch to another protocol is nobody's
+/// to redirect.
+fn ordered(response: &Response<LeafBody>) -> bool {
+    let is_order = |name: &HeaderName| name.as_str().starts_with("x-accel-");
+    response.status() != StatusCode::SWITCHING_PROTOCOLS && response.headers().keys().any(is_order)
+}
+
+impl Obeys {
+    fn follow(self, response: Response<LeafBody>) -> Result<Response<Body>, BoxError> {
         let headers = response.headers();
-        let rate = if this.obeys.limit_rate { propylon_limit::accel(headers) } else { None };
+        let rate = if self.limit_rate { propylon_limit::accel(headers) } else { None };
         let mut response = match headers.get(X_ACCEL_REDIRECT) {
-            Some(order) if this.obeys.redirect => obey(&Bytes::copy_from_slice(order.as_bytes()), headers)?,
-            _ => {
-                let mut response = response.map(|body| upstreams::body(body, this.obeys.trailers));
-                if this.obeys.charset {
-                    super::charset::note(&mut response);
-                }
-                response
-            }
+            // What is not passed on is not read.
+            Some(order) if self.redirect => obey(&Bytes::copy_from_slice(order.as_bytes()), headers)?,
+            _ => response.map(|body| upstreams::body(body, self.trailers)),
         };
+        if self.charset {
+            super::charset::note(&mut response);
+        }
         if let Some(rate) = rate {
             response.extensions_mut().insert(Said(rate));
         }
-        Poll::Ready(Ok(response))
+        Ok(response)
     }
 }
 

@@ -60,11 +60,14 @@ impl Dispatch<Peer, Body> for ToPeer {
     }
 
     fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {
-        match (&self.0.bound, request.extensions().get::<Exchange>()) {
-            (Bound::Address, Some(exchange)) => {
+        let exchange = || request.extensions().get::<Exchange>();
+        match &self.0.bound {
+            Bound::Address if let Some(exchange) = exchange() => {
                 pick(exchange.client().as_ip().map_or(Key::None, Key::Address))
             }
-            (Bound::Template(template), Some(exchange)) => pick(Key::Bytes(&template.eval(exchange))),
+            Bound::Template(template) if let Some(exchange) = exchange() => {
+                pick(Key::Bytes(&template.eval(exchange)))
+            }
             _ => pick(Key::None),
         }
     }

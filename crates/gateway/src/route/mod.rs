@@ -13,6 +13,7 @@ mod error_page;
 mod expires;
 mod files;
 mod headers;
+mod leaf;
 mod limit;
 mod proxy;
 mod redirect;
@@ -95,6 +96,10 @@ pub(crate) fn location(
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
     built.internal = location.internal;
+    built.reads_path = match &location.action {
+        Action::ProxyPass(pass) => proxy::reads_path(&pass.value),
+        _ => true,
+    };
     built.document = document(settings, matcher);
     if !matches!(location.action, Action::Return(_)) {
         built.phases = phases(location.try_files.as_ref(), settings, site, upstreams);
@@ -158,7 +163,7 @@ fn proxied(
     site: &Site,
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
-    let leaf = proxy::Leaf::new(pass, settings, upstreams);
+    let leaf = leaf::Leaf::new(pass, settings, upstreams);
     let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
     let headers = headers::request(settings, proxy::host(&pass.value));
     let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
@@ -258,6 +263,7 @@ where
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
         internal: false,
+        reads_path: true,
         pace: Pace::new(settings),
         document: None,
         referers: None,

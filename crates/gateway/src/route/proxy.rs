@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, ProxyHost};
 use propylon_h1::Names;
@@ -17,6 +17,7 @@ use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::leaf::Chosen;
 use super::{Keeper, spelling};
 use crate::error::BuildError;
 use crate::routing::{Address, Path, ProxyTarget, Scheme, UriPart, request_target};
@@ -247,8 +248,9 @@ impl Rule {
             // What variables say may be no method: then it is the client's.
             *request.method_mut() = method;
         }
-        let body = match (&self.body, request.extensions().get::<Exchange>()) {
-            (Some(body), Some(exchange)) => Body::from(body.eval(exchange)),
+        let exchange = || request.extensions().get::<Exchange>();
+        let body = match &self.body {
+            Some(body) if let Some(exchange) = exchange() => Body::from(body.eval(exchange)),
             _ if !self.pass_body => Body::empty(),
             _ => return,
         };
@@ -335,17 +337,33 @@ fn aim(
     if rule.bind.is_some() || rule.proxy_protocol.is_some() {
         rule.source(request);
     }
-    let bytes = match request.extensions().get::<Path>() {
-        Some(path) => request_target(path, rule.prefix, part),
-        None => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
+    let exchange = request.extensions().get::<Exchange>();
+    let head = exchange.and_then(Exchange::head);
+    let bytes = match (request.extensions().get::<Path>(), head) {
+        (Some(path), _) => request_target(path, rule.prefix, part),
+        // Nobody has said that it is another than the client's.
+        (None, Some(head)) => head.target.clone(),
+        (None, None) => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
     };
-    if let Some(exchange) = request.extensions().get::<Exchange>() {
-        exchange.set_proxy(host.clone(), bytes.clone());
+    let other = (!says(request.uri(), &bytes)).then(|| Target(bytes.clone()));
+    if let Some(exchange) = exchange {
+        exchange.set_proxy(host.clone(), bytes);
     }
-    match Target(bytes).into_uri() {
-        Ok(uri) => *request.uri_mut() = uri,
-        Err(target) => drop(request.extensions_mut().insert(target)),
+    match other.map(Target::into_uri) {
+        None => {}
+        Some(Ok(uri)) => *request.uri_mut() = uri,
+        Some(Err(target)) => drop(request.extensions_mut().insert(target)),
     }
+}
+
+/// Whether a URI is exactly this target.
+fn says(uri: &Uri, target: &[u8]) -> bool {
+    uri.path_and_query().is_some_and(|path| path.as_str().as_bytes() == target) && uri.authority().is_none()
+}
+
+/// Whether a request's target depends on what its path means, although it is as the client sent it.
+pub(crate) fn reads_path(pass: &config::ProxyPass) -> bool {
+    !matches!(pass, config::ProxyPass::Static(target) if target.uri.is_none())
 }
 
 /// `$proxy_host` of a `proxy_pass` without variables, as the field that it becomes.
@@ -370,49 +388,4 @@ pub(crate) fn local(text: &[u8]) -> Option<SocketAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let bare = text.trim_matches(['[', ']']).parse().ok();
     bare.map(|ip| SocketAddr::new(ip, 0)).or_else(|| text.parse().ok())
-}
-
-/// The leaf that a template named, on its way to [`Leaf`].
-#[derive(Clone)]
-struct Chosen(upstreams::Leaf);
-
-/// The leaf of a location: known when it was built, or chosen for each request.
-#[derive(Clone)]
-pub(crate) enum Leaf {
-    Known(upstreams::Leaf),
-    /// With one that leads nowhere, for what names none.
-    Chosen(upstreams::Leaf),
-}
-
-impl Leaf {
-    pub(crate) fn new(pass: &config::ProxyPass, settings: &Settings, upstreams: &mut Upstreams<'_>) -> Self {
-        match pass {
-            config::ProxyPass::Static(target) => Self::Known(upstreams.leaf(target, settings)),
-            config::ProxyPass::Template(_) => Self::Chosen(upstreams::nowhere(settings)),
-        }
-    }
-}
-
-impl Service<Request<Body>> for Leaf {
-    type Response = <upstreams::Leaf as Service<Request<Body>>>::Response;
-    type Error = BoxError;
-    type Future = <upstreams::Leaf as Service<Request<Body>>>::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        match self {
-            Self::Known(leaf) => Service::<Request<Body>>::poll_ready(leaf, cx),
-            Self::Chosen(_) => Poll::Ready(Ok(())),
-        }
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        match self {
-            Self::Known(leaf) => leaf.call(request),
-            Self::Chosen(nowhere) => match request.extensions_mut().remove::<Chosen>() {
-                Some(Chosen(mut leaf)) => leaf.call(request),
-                // The target layer puts it there; without one there is no peer.
-                None => nowhere.call(request),
-            },
-        }
-    }
 }

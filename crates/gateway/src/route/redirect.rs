@@ -1,7 +1,7 @@
 //! `redirect`: configuration to layer.
 
 use http::header::LOCATION;
-use http::{HeaderValue, response};
+use http::{HeaderValue, Response};
 use propylon_config::{LocationMatch, ProxyPass, RedirectRule, Settings};
 use propylon_exchange::Exchange;
 use propylon_redirect::{RedirectLayer, Rewritten, replace_start};
@@ -53,13 +53,13 @@ pub(super) fn prefix(matcher: &LocationMatch) -> &str {
 }
 
 /// A path that a rule has made is completed with scheme and host; one that the upstream sent is not (nginx).
-pub(crate) fn complete(head: &mut response::Parts, redirects: &Redirects, exchange: &Exchange) {
-    if head.extensions.remove::<Rewritten>().is_none() {
+pub(crate) fn complete<B>(response: &mut Response<B>, redirects: &Redirects, exchange: &Exchange) {
+    if response.extensions_mut().remove::<Rewritten>().is_none() {
         return;
     }
-    let path = head.headers.get(LOCATION).filter(|location| location.as_bytes().starts_with(b"/"));
+    let path = response.headers().get(LOCATION).filter(|location| location.as_bytes().starts_with(b"/"));
     let url = path.map(|path| HeaderValue::from_maybe_shared(redirects.absolute(exchange, path.as_bytes())));
     if let Some(Ok(url)) = url {
-        head.headers.insert(LOCATION, url);
+        response.headers_mut().insert(LOCATION, url);
     }
 }

@@ -67,7 +67,7 @@ impl TryFiles {
             TryLast::Named(name) => RerouteTarget::Named(name.clone()),
             TryLast::Path(path) => RerouteTarget::parse(&path.eval(exchange)),
         };
-        Step::Reroute(Reroute::to(target))
+        Step::Reroute(Box::new(Reroute::to(target)))
     }
 }
 

@@ -30,21 +30,17 @@ impl Host {
     /// See [`HostError`].
     pub fn parse(text: &Bytes) -> Result<Self, HostError> {
         let (name, port) = split_port(text)?;
-        let name = if name.first() == Some(&b'[') {
+        let (name, upper) = if name.first() == Some(&b'[') {
             check_literal(name)?;
-            name
+            (name, name.iter().any(u8::is_ascii_uppercase))
         } else {
-            check_reg_name(name)?;
-            name.strip_suffix(b".").unwrap_or(name)
+            let upper = check_reg_name(name)?;
+            (name.strip_suffix(b".").unwrap_or(name), upper)
         };
         if name.is_empty() {
             return Err(HostError::Empty);
         }
-        let name = if name.iter().any(u8::is_ascii_uppercase) {
-            Bytes::from(name.to_ascii_lowercase())
-        } else {
-            text.slice_ref(name)
-        };
+        let name = if upper { Bytes::from(name.to_ascii_lowercase()) } else { text.slice_ref(name) };
         Ok(Self { name, port: port.map(parse_port).transpose()?.flatten() })
     }
 
@@ -52,6 +48,11 @@ impl Host {
     /// of [`ServerNames`](super::ServerNames).
     pub fn name(&self) -> &Bytes {
         &self.name
+    }
+
+    /// [`name`](Self::name), of a host that is not needed any more.
+    pub fn into_name(self) -> Bytes {
+        self.name
     }
 
     /// The port, if the client wrote one.
@@ -132,7 +133,7 @@ fn split_port(text: &[u8]) -> Result<(&[u8], Option<&[u8]>), HostError> {
     let end = if text.first() == Some(&b'[') {
         text.iter().position(|&byte| byte == b']').ok_or(HostError::Literal)? + 1
     } else {
-        text.iter().position(|&byte| byte == b':').unwrap_or(text.len())
+        memchr::memchr(b':', text).unwrap_or(text.len())
     };
     let (name, port) = text.split_at_checked(end).ok_or(HostError::Name)?;
     match port.split_first() {
@@ -144,37 +145,66 @@ fn split_port(text: &[u8]) -> Result<(&[u8], Option<&[u8]>), HostError> {
 
 /// An empty port is as good as none (RFC 3986 section 3.2.3).
 fn parse_port(digits: &[u8]) -> Result<Option<u16>, HostError> {
-    let mut port: Option<u16> = None;
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    let mut port = 0;
     for digit in digits {
         if !digit.is_ascii_digit() {
             return Err(HostError::Port);
         }
-        port = port
-            .unwrap_or(0)
-            .checked_mul(10)
-            .and_then(|port| port.checked_add(u16::from(digit - b'0')))
-            .map(Some)
-            .ok_or(HostError::Port)?;
+        port = (port * 10 + u32::from(digit - b'0')).min(u32::from(u16::MAX) + 1);
     }
-    Ok(port)
+    u16::try_from(port).map(Some).map_err(|_| HostError::Port)
 }
 
-/// RFC 3986's reg-name without the comma, which no name has and two joined `Host` fields do.
-fn check_reg_name(name: &[u8]) -> Result<(), HostError> {
-    let mut rest = name.iter();
-    let mut after_dot = false;
-    while let Some(&byte) = rest.next() {
-        let valid = match byte {
-            b'.' => !after_dot,
-            b'%' => [rest.next(), rest.next()].iter().all(|digit| digit.is_some_and(u8::is_ascii_hexdigit)),
-            byte => is_unreserved(byte) || (is_sub_delim(byte) && byte != b','),
+const UPPER: u8 = 1;
+const DOT: u8 = 2;
+/// A dot after a dot.
+const DOTS: u8 = 4;
+const PERCENT: u8 = 8;
+const INVALID: u8 = 16;
+
+/// What each byte is in RFC 3986's reg-name, without the comma, which no name has and two joined `Host` fields do: each request
+/// has a host, and a look-up costs less than comparisons.
+#[expect(clippy::indexing_slicing, reason = "there is a place for every byte")]
+const KINDS: [u8; 256] = {
+    let mut kinds = [INVALID; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        kinds[byte as usize] = match byte {
+            b'A'..=b'Z' => UPPER,
+            b'.' => DOT,
+            b'%' => PERCENT,
+            b',' => INVALID,
+            _ if is_unreserved(byte) || is_sub_delim(byte) => 0,
+            _ => INVALID,
         };
-        if !valid {
-            return Err(HostError::Name);
-        }
-        after_dot = byte == b'.';
+        byte += 1;
     }
-    Ok(())
+    kinds
+};
+
+/// Says whether there are upper-case letters in a valid name.
+#[expect(clippy::indexing_slicing, reason = "there is a kind for every byte")]
+fn check_reg_name(name: &[u8]) -> Result<bool, HostError> {
+    let (mut all, mut before) = (0, 0);
+    for &byte in name {
+        let kind = KINDS[usize::from(byte)];
+        all |= kind | (kind & before & DOT) << 1;
+        before = kind;
+    }
+    if all & (INVALID | DOTS) != 0 || all & PERCENT != 0 && !is_encoded(name) {
+        return Err(HostError::Name);
+    }
+    Ok(all & UPPER != 0)
+}
+
+/// Whether two hexadecimal digits stand behind each percent sign.
+fn is_encoded(name: &[u8]) -> bool {
+    name.split(|&byte| byte == b'%')
+        .skip(1)
+        .all(|rest| matches!(rest, [a, b, ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()))
 }
 
 fn check_literal(literal: &[u8]) -> Result<(), HostError> {

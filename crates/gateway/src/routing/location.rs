@@ -245,6 +245,9 @@ fn slashless_paths(locations: &[Location]) -> Result<HashMap<Box<[u8]>, usize>, 
     for (at, location) in locations.iter().enumerate() {
         let path = location.matches.text();
         let Some(slashless) = path.strip_suffix('/').filter(|_| passing.contains(path)) else { continue };
+        if slashless.is_empty() {
+            continue; // no path is empty
+        }
         match &location.matches {
             _ if exact.contains(slashless) || prefixes.contains(slashless) => {}
             LocationMatch::Exact(_) => {

@@ -198,6 +198,9 @@ impl Labels {
 
     /// The deepest server whose labels begin these, with at least one label to spare unless it is [`Bare::Included`].
     fn longest<'a>(&self, labels: impl Iterator<Item = &'a [u8]>) -> Option<usize> {
+        if self.below.is_empty() {
+            return None;
+        }
         let mut labels = labels.peekable();
         let mut at = self;
         let mut found = None;

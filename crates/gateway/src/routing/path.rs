@@ -165,7 +165,7 @@ impl Path {
     }
 
     /// Whether [`raw`](Self::raw) may still go upstream as it is.
-    pub(super) fn raw_is_current(&self) -> bool {
+    pub(crate) fn raw_is_current(&self) -> bool {
         self.raw_is_current
     }
 

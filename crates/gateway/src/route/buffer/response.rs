@@ -107,18 +107,15 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = this.inner.poll(cx);
-        match polled {
-            // Nothing of it is with the upstream any more.
-            Poll::Ready(Ok(response)) if response.body().as_bytes().is_none() => Poll::Ready(Ok(keep(
-                this.layer,
-                this.rate.as_deref(),
-                response,
-                *this.connect,
-                this.exchange.take(),
-            ))),
-            polled => polled,
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled
+            && response.body().as_bytes().is_none()
+        {
+            // Some of it may be with the upstream yet.
+            let whole = std::mem::take(response);
+            *response = keep(this.layer, this.rate.as_deref(), whole, *this.connect, this.exchange.take());
         }
+        polled // where it is: a response is large
     }
 }
 
