@@ -129,10 +129,13 @@ impl Ready {
         };
         // The engine has seen to it by itself.
         let sent = Sent { progress, closes: false, listener: listener.clone() };
-        match connection.begin(request, body, self.kept, listener, without) {
-            Ok(answer) => Sending(State::Quick(Box::new(Quick { answer, rest: Some((self, sent)) }))),
-            Err(failure) => Sending(State::Slow(Box::pin(self.settle(Err(*failure), sent)))),
-        }
+        let Some(free) = connection.free(request.method(), &body, self.kept) else {
+            let failure = Failure::unsent(Outbound::Plain(request.map(|_| body)));
+            return Sending(State::Slow(Box::pin(self.settle(Err(failure), sent))));
+        };
+        let room = Box::new_uninit(); // first: the future is made in its place
+        let answer = connection.begin(free, request, body, listener, without);
+        Sending(State::Quick(Box::write(room, Quick { answer, rest: Some((self, sent)) })))
     }
 
     async fn slow(mut self, request: Outbound, sent: Sent) -> Result<Response<Body>, BoxError> {

@@ -95,28 +95,30 @@ impl Connection {
         &self.counters
     }
 
-    /// Sends a request that was not sent before, with `body` in the place of its own: the future of its answer, or what is wrong with
-    /// it or the connection.
+    /// The connection for a request that was not sent before, if it is of any use.
+    pub(crate) fn free(&self, method: &Method, body: &Outgoing, kept: bool) -> Option<Free> {
+        let connection = self.take()?;
+        let repeatable = may_repeat(method, body);
+        // What cannot be repeated is worth a look at the socket before it is sent.
+        let useful = !kept || repeatable || connection.io().is_silent();
+        useful.then_some(Free { connection, kept, repeatable })
+    }
+
+    /// Sends that request, with `body` in the place of its own: the future of its answer.
+    #[inline]
     pub(crate) fn begin<T>(
         &self,
+        free: Free,
         request: Request<T>,
         body: Outgoing,
-        kept: bool,
         listener: Option<Interim>,
         without: Marks,
-    ) -> Result<Sending, Box<Failure>> {
-        let Some(connection) = self.take() else {
-            return Err(Box::new(Failure::unsent(Outbound::Plain(request.map(|_| body)))));
-        };
-        let repeatable = may_repeat(request.method(), &body);
-        // What cannot be repeated is worth a look at the socket before it is sent.
-        if kept && !repeatable && !connection.io().is_silent() {
-            return Err(Box::new(Failure::unsent(Outbound::Plain(request.map(|_| body)))));
-        }
+    ) -> Sending {
+        let Free { connection, kept, repeatable } = free;
         let tunnel = request.method() == Method::CONNECT;
         let keeper = Keeper { place: Arc::clone(&self.place), listener };
         let inner = connection.send_with(request, body, keeper).without(without);
-        Ok(Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable })
+        Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable }
     }
 
     pub(crate) async fn send(
@@ -127,9 +129,11 @@ impl Connection {
     ) -> Result<Answer, Failure> {
         let request = match request {
             Outbound::Plain(request) => {
+                let Some(free) = self.free(request.method(), request.body(), kept) else {
+                    return Err(Failure::unsent(Outbound::Plain(request)));
+                };
                 let (head, body) = request.into_parts();
-                let sending = self.begin(Request::from_parts(head, ()), body, kept, listener, Marks::NONE);
-                return sending.map_err(|failure| *failure)?.await;
+                return self.begin(free, Request::from_parts(head, ()), body, listener, Marks::NONE).await;
             }
             Outbound::Encoded(request) => request,
         };
@@ -146,6 +150,13 @@ impl Connection {
         self.place.interim.store(0, Relaxed);
         self.place.connection.lock().take()
     }
+}
+
+/// A connection that a request can be sent on.
+pub(crate) struct Free {
+    connection: client::Connection<Socket>,
+    kept: bool,
+    repeatable: bool,
 }
 
 /// A request on its way, and then its answer.

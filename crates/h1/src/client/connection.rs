@@ -198,6 +198,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
     }
 
     /// As [`send`](Self::send), with `body` in the place of the request's own.
+    #[inline]
     pub fn send_with<T, B, K>(mut self, request: Request<T>, body: B, keeper: K) -> Sending<I, B, K>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,

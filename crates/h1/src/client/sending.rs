@@ -45,6 +45,7 @@ struct Active<I, B, K> {
 }
 
 impl<I, B, K> Sending<I, B, K> {
+    #[inline]
     pub(super) fn new(
         connection: Connection<I>,
         request: Result<Written<B>, EncodeError>,
@@ -72,6 +73,7 @@ impl<I, B, K> Sending<I, B, K> {
     /// Leaves fields with one of these marks out of the map of the response's fields: who forwards it does not pass them on, and
     /// has no need to remove them. [`ReceivedResponse`](crate::ReceivedResponse) still has them. See
     /// [`parse_without`](crate::proto::ResponseParser::parse_without).
+    #[inline]
     pub fn without(mut self, marks: Marks) -> Self {
         if let State::Active(active) = &mut self.0 {
             active.without = marks;
