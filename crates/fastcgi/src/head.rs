@@ -1,0 +1,205 @@
+//! The head of a response: CGI's header fields (RFC 3875 6).
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING};
+use http::{HeaderMap, StatusCode};
+
+use crate::HeadFault;
+
+/// A response's head.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) reason: Option<Bytes>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) length: Option<u64>,
+}
+
+/// Collects what may be a head.
+#[derive(Debug)]
+pub(crate) struct HeadReader {
+    bytes: BytesMut,
+    max: usize,
+    max_fields: usize,
+    /// Where to go on to look for its end.
+    from: usize,
+}
+
+impl HeadReader {
+    pub(crate) fn new(max: usize, max_fields: usize) -> Self {
+        Self { bytes: BytesMut::new(), max, max_fields, from: 0 }
+    }
+
+    /// Takes a piece of the response. The head, once it is complete, and what of the body came with it.
+    pub(crate) fn push(&mut self, piece: &Bytes) -> Result<Option<(Head, Bytes)>, HeadFault> {
+        self.bytes.extend_from_slice(piece);
+        let Some(end) = end(&self.bytes, self.from) else {
+            self.from = self.bytes.len().saturating_sub(2);
+            return if self.bytes.len() > self.max { Err(HeadFault::TooLarge) } else { Ok(None) };
+        };
+        if end > self.max {
+            return Err(HeadFault::TooLarge);
+        }
+        let head = self.bytes.split_to(end).freeze();
+        Ok(Some((parse(&head, self.max_fields)?, self.bytes.split().freeze())))
+    }
+}
+
+/// Where the empty line ends that ends the head: lines end in a line feed, with or without a carriage return.
+fn end(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    // An empty line at the very beginning: a head without a field.
+    if from == 0 {
+        match rest {
+            [b'\n', ..] => return Some(1),
+            [b'\r', b'\n', ..] => return Some(2),
+            _ => {}
+        }
+    }
+    for (at, _) in rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+        match rest.get(at + 1..) {
+            Some([b'\n', ..]) => return Some(from + at + 2),
+            Some([b'\r', b'\n', ..]) => return Some(from + at + 3),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn parse(bytes: &Bytes, max_fields: usize) -> Result<Head, HeadFault> {
+    let mut fields = vec![httparse::EMPTY_HEADER; max_fields.min(bytes.len() / 3 + 1)];
+    let fields = match httparse::parse_headers(bytes, &mut fields) {
+        Ok(httparse::Status::Complete((_, fields))) => fields,
+        Err(httparse::Error::TooManyHeaders) => return Err(HeadFault::TooLarge),
+        Ok(httparse::Status::Partial) | Err(_) => return Err(HeadFault::Syntax),
+    };
+    let mut headers = HeaderMap::with_capacity(fields.len() + 4);
+    let mut status = None;
+    for field in fields {
+        let value = bytes.slice_ref(field.value);
+        if field.name.eq_ignore_ascii_case("status") {
+            // The first one counts, as in nginx.
+            if status.is_none() {
+                status = Some(status_of(&value)?);
+            }
+            continue;
+        }
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HeadFault::Syntax)?;
+        if name == CONNECTION || name == TRANSFER_ENCODING {
+            continue; // there is no connection of the script's, nor a coding of its message
+        }
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| HeadFault::Syntax)?;
+        headers.append(name, value);
+    }
+    let moved = if headers.contains_key(LOCATION) { StatusCode::FOUND } else { StatusCode::OK };
+    let (status, reason) = status.unwrap_or((moved, None));
+    let length = length(&mut headers)?;
+    Ok(Head { status, reason, headers, length })
+}
+
+/// `404 Not Found`: three digits, and a reason, if there is one.
+fn status_of(value: &Bytes) -> Result<(StatusCode, Option<Bytes>), HeadFault> {
+    let (digits, rest) = value.split_at_checked(3).ok_or(HeadFault::Status)?;
+    let status = StatusCode::from_bytes(digits).map_err(|_| HeadFault::Status)?;
+    let proper = matches!(rest.first(), None | Some(b' ')) && (200..600).contains(&status.as_u16());
+    if !proper {
+        return Err(HeadFault::Status);
+    }
+    let reason = rest.trim_ascii();
+    Ok((status, (!reason.is_empty()).then(|| value.slice_ref(reason))))
+}
+
+/// How long the body is, if that is said: once, and as a number (RFC 9110 8.6).
+fn length(headers: &mut HeaderMap) -> Result<Option<u64>, HeadFault> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(None) };
+    if lengths.next().is_some() {
+        return Err(HeadFault::Length);
+    }
+    let digits = first.as_bytes();
+    let number = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
+    number.and_then(|number| number.parse().ok()).map(Some).ok_or(HeadFault::Length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<(Head, Bytes)>, HeadFault> {
+        HeadReader::new(200, 5).push(&Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn status(text: &str) -> Result<u16, HeadFault> {
+        read(text).map(|head| head.unwrap().0.status.as_u16())
+    }
+
+    #[test]
+    fn statuses() {
+        assert_eq!(status("Content-Type: a\r\n\r\n"), Ok(200));
+        assert_eq!(status("\n"), Ok(200));
+        assert_eq!(status("Location: /x\n\n"), Ok(302));
+        assert_eq!(status("Location: /x\nStatus: 201\n\n"), Ok(201));
+        assert_eq!(status("sTaTus: 404 Not Found\r\n\r\n"), Ok(404));
+        assert_eq!(status("Status: 500\nStatus: 200\n\n"), Ok(500));
+        for bad in ["", "9", "99", "100 Continue", "600", "20x", "2000", "abc"] {
+            assert_eq!(status(&format!("Status: {bad}\r\n\r\n")), Err(HeadFault::Status), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_connection_is_left_out() {
+        let head =
+            "Status: 404 Gone Fishing\nConnection: close\nTransfer-Encoding: chunked\nX-A: 1\nX-A: 2\n\nbody";
+        let (head, rest) = read(head).unwrap().unwrap();
+        let fields: Vec<_> =
+            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        assert_eq!(fields, [("x-a", &b"1"[..]), ("x-a", b"2")]);
+        assert_eq!((head.reason.as_deref(), &rest[..]), (Some(&b"Gone Fishing"[..]), &b"body"[..]));
+    }
+
+    #[test]
+    fn lengths() {
+        let length = |text: &str| read(text).map(|head| head.unwrap().0.length);
+        assert_eq!(length("A: b\n\n"), Ok(None));
+        assert_eq!(length("Content-Length: 12\n\n"), Ok(Some(12)));
+        for bad in ["-1", "+1", "1, 1", "x", "99999999999999999999999"] {
+            assert_eq!(length(&format!("Content-Length: {bad}\n\n")), Err(HeadFault::Length), "{bad}");
+        }
+        assert_eq!(length("Content-Length: 1\nContent-Length: 1\n\n"), Err(HeadFault::Length));
+    }
+
+    #[test]
+    fn malformed() {
+        for bad in ["no colon\n\n", "A\x01: b\n\n", ": b\n\n", "A: \x01\n\n"] {
+            assert_eq!(read(bad).err(), Some(HeadFault::Syntax), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn too_large() {
+        let many = "A: b\n".repeat(6) + "\n";
+        assert_eq!(read(&many).err(), Some(HeadFault::TooLarge));
+        assert_eq!(read(&format!("A: {}\n\n", "b".repeat(200))).err(), Some(HeadFault::TooLarge));
+        assert_eq!(read(&format!("A: {}", "b".repeat(200))).err(), Some(HeadFault::TooLarge));
+        let fits = format!("A: {}\n\n", "b".repeat(194));
+        assert!(read(&fits).unwrap().is_some());
+    }
+
+    #[test]
+    fn any_split_gives_the_same() {
+        for text in ["Status: 201\r\nX: y\r\n\r\nbody", "Status: 201\nX: y\n\nbody", "\r\nbody"] {
+            for at in 0..text.len() {
+                let mut reader = HeadReader::new(200, 5);
+                let mut first = None;
+                for piece in <[&str; 2]>::from(text.split_at(at)) {
+                    let piece = Bytes::copy_from_slice(piece.as_bytes());
+                    match &mut first {
+                        None => first = reader.push(&piece).unwrap(),
+                        Some((_, rest)) => *rest = [&rest[..], &piece[..]].concat().into(),
+                    }
+                }
+                assert_eq!(&first.unwrap().1[..], b"body", "{text:?} at {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The request on its way out.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http_body::Body;
+use tokio::io::AsyncWrite;
+
+use crate::connection::Connection;
+use crate::record::{self, MAX_CONTENT};
+use crate::{BoxError, Params};
+
+/// How many pieces go out at once.
+const SLICES: usize = 16;
+
+/// A request on its way out: what waits to be written, and what of its body is still to come.
+pub(crate) struct Upload<B> {
+    waiting: VecDeque<Bytes>,
+    body: Option<Pin<Box<B>>>,
+    /// Whether the kernel took any of it.
+    begun: bool,
+    /// Whether the rest will never be sent.
+    stopped: bool,
+}
+
+/// Why a request was not sent.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The application reads no more.
+    Io,
+    Body(BoxError),
+}
+
+impl<B> Upload<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    pub(crate) fn new(params: &Params, keep: bool, body: B) -> Self {
+        let mut head = record::begin(params.as_bytes(), keep);
+        let body = if body.is_end_stream() {
+            head.extend_from_slice(&record::stdin(0)); // all of it in one piece
+            None
+        } else {
+            Some(Box::pin(body))
+        };
+        Self { waiting: VecDeque::from([head.freeze()]), body, begun: false, stopped: false }
+    }
+
+    /// Whether all of it was sent.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.body.is_none() && self.waiting.is_empty() && !self.stopped
+    }
+
+    /// Whether the kernel took any of it.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Nobody reads the rest.
+    pub(crate) fn stop(&mut self) {
+        self.body = None;
+        self.waiting.clear();
+        self.stopped = true;
+    }
+
+    /// Sends as much as the connection takes; ready when all is sent.
+    pub(crate) fn poll<I>(
+        &mut self,
+        connection: &mut Connection<I>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Failure>>
+    where
+        I: AsyncWrite + Unpin,
+    {
+        loop {
+            ready!(self.poll_write(connection, cx)).map_err(|_| Failure::Io)?;
+            let Some(body) = &mut self.body else { return Poll::Ready(Ok(())) };
+            match ready!(body.as_mut().poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let ended = body.is_end_stream();
+                    // There are no trailers in FastCGI.
+                    if let Ok(data) = frame.into_data() {
+                        self.push(data);
+                    }
+                    if ended {
+                        self.end();
+                    }
+                }
+                Some(Err(error)) => {
+                    self.stop();
+                    return Poll::Ready(Err(Failure::Body(error.into())));
+                }
+                None => self.end(),
+            }
+        }
+    }
+
+    fn push(&mut self, mut data: Bytes) {
+        while !data.is_empty() {
+            let piece = data.split_to(data.len().min(MAX_CONTENT));
+            self.waiting.push_back(Bytes::copy_from_slice(&record::stdin(piece.len())));
+            self.waiting.push_back(piece);
+        }
+    }
+
+    fn end(&mut self) {
+        self.body = None;
+        self.waiting.push_back(Bytes::copy_from_slice(&record::stdin(0)));
+    }
+
+    fn poll_write<I: AsyncWrite + Unpin>(
+        &mut self,
+        connection: &mut Connection<I>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.waiting.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let count = slices.len().min(self.waiting.len());
+            for (slice, piece) in slices.iter_mut().zip(&self.waiting) {
+                *slice = IoSlice::new(piece);
+            }
+            let slices = slices.get(..count).unwrap_or_default();
+            let mut taken = ready!(Pin::new(&mut connection.io).poll_write_vectored(cx, slices))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            connection.counters.sends(taken);
+            self.begun = true;
+            while let Some(piece) = self.waiting.front_mut().filter(|_| taken > 0) {
+                let part = taken.min(piece.len());
+                piece.advance(part);
+                taken -= part;
+                if piece.is_empty() {
+                    self.waiting.pop_front();
+                }
+            }
+        }
+        Pin::new(&mut connection.io).poll_flush(cx)
+    }
+}
