@@ -15,7 +15,7 @@ use crate::idle::State;
 use crate::outgoing::Outgoing;
 use crate::transport::{Fingerprint, Protocol};
 use crate::wire::Wire;
-use crate::{Error, Upgraded, h1, http1, http2};
+use crate::{Error, Upgraded, fastcgi, h1, http1, http2};
 
 /// An established connection: dropping it closes it, whatever is under way.
 #[derive(Debug)]
@@ -24,6 +24,7 @@ pub(crate) enum Connection {
     Hyper(http1::Connection),
     /// A part in one that others use too.
     Http2(http2::Slot),
+    FastCgi(fastcgi::Connection),
 }
 
 /// A request to be sent.
@@ -77,6 +78,7 @@ impl Connection {
     ) -> Result<Self, Error> {
         Ok(match settings.protocol {
             Protocol::Hyper => Self::Hyper(http1::Connection::open(socket, settings, closed).await?),
+            Protocol::FastCgi => Self::FastCgi(fastcgi::Connection::open(socket)),
             _ => Self::H1(h1::Connection::open(socket, settings)),
         })
     }
@@ -87,6 +89,7 @@ impl Connection {
             Self::H1(connection) => connection.state(),
             Self::Hyper(connection) => connection.state(),
             Self::Http2(slot) => slot.state(),
+            Self::FastCgi(connection) => connection.state(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Connection {
     pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::H1(connection) => connection.poll_idle(cx),
+            Self::FastCgi(connection) => connection.poll_idle(cx),
             Self::Hyper(_) | Self::Http2(_) if self.has_ended() => Poll::Ready(()),
             Self::Hyper(_) | Self::Http2(_) => Poll::Pending,
         }
@@ -102,7 +106,7 @@ impl Connection {
     /// Whether it has ended by itself, as `closed` told.
     pub(crate) fn has_ended(&self) -> bool {
         match self {
-            Self::H1(_) => false,
+            Self::H1(_) | Self::FastCgi(_) => false,
             Self::Hyper(connection) => connection.has_ended(),
             Self::Http2(slot) => slot.has_ended(),
         }
@@ -113,6 +117,7 @@ impl Connection {
             Self::H1(connection) => Traffic::H1(Arc::clone(connection.counters())),
             Self::Hyper(connection) => Traffic::Hyper(Arc::clone(connection.wire())),
             Self::Http2(slot) => Traffic::Http2(Arc::clone(slot.counters())),
+            Self::FastCgi(connection) => Traffic::FastCgi(Arc::clone(connection.counters())),
         }
     }
 
@@ -128,6 +133,7 @@ impl Connection {
             (Self::H1(connection), request) => connection.send(request, kept, listener).await,
             (Self::Hyper(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
             (Self::Http2(slot), Outbound::Plain(request)) => slot.send(request, listener).await,
+            (Self::FastCgi(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
             // Only connections with the same settings replace each other.
             (_, Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),
         }
@@ -140,6 +146,7 @@ pub(crate) enum Traffic {
     H1(Arc<Counters>),
     Hyper(Arc<Wire>),
     Http2(Arc<http2::Counters>),
+    FastCgi(Arc<propylon_fastcgi::Counters>),
 }
 
 impl Traffic {
@@ -149,6 +156,7 @@ impl Traffic {
             Self::H1(counters) => counters.sent(),
             Self::Hyper(wire) => wire.sent(),
             Self::Http2(counters) => counters.sent(),
+            Self::FastCgi(counters) => counters.sent(),
         }
     }
 
@@ -158,6 +166,7 @@ impl Traffic {
             Self::H1(counters) => counters.received(),
             Self::Hyper(wire) => wire.received(),
             Self::Http2(counters) => counters.received(),
+            Self::FastCgi(counters) => counters.received(),
         }
     }
 }
@@ -168,6 +177,7 @@ pub(crate) enum Incoming {
     H1(h1::Incoming),
     Hyper(http1::Incoming),
     Http2(Box<http2::Incoming>),
+    FastCgi(Box<fastcgi::Incoming>),
 }
 
 impl Incoming {
@@ -175,7 +185,7 @@ impl Incoming {
     pub(crate) fn take_bytes(&mut self) -> Option<Bytes> {
         match self {
             Self::H1(incoming) => incoming.take_bytes(),
-            Self::Hyper(_) => None,
+            Self::Hyper(_) | Self::FastCgi(_) => None,
             Self::Http2(incoming) => incoming.take_bytes(),
         }
     }
@@ -190,6 +200,7 @@ impl Body for Incoming {
             Self::H1(incoming) => Pin::new(incoming).poll_frame(cx),
             Self::Hyper(incoming) => Pin::new(incoming).poll_frame(cx),
             Self::Http2(incoming) => Pin::new(&mut **incoming).poll_frame(cx),
+            Self::FastCgi(incoming) => Pin::new(&mut **incoming).poll_frame(cx).map_err(fastcgi::error),
         }
     }
 
@@ -198,6 +209,7 @@ impl Body for Incoming {
             Self::H1(incoming) => incoming.is_end_stream(),
             Self::Hyper(incoming) => incoming.is_end_stream(),
             Self::Http2(incoming) => incoming.is_end_stream(),
+            Self::FastCgi(incoming) => incoming.is_end_stream(),
         }
     }
 
@@ -206,6 +218,7 @@ impl Body for Incoming {
             Self::H1(incoming) => incoming.size_hint(),
             Self::Hyper(incoming) => incoming.size_hint(),
             Self::Http2(incoming) => incoming.size_hint(),
+            Self::FastCgi(incoming) => incoming.size_hint(),
         }
     }
 }

@@ -87,6 +87,9 @@ pub enum Error {
     /// The response body's framing is wrong.
     #[error("upstream sent invalid chunked response while reading upstream")]
     InvalidBody,
+    /// FastCGI: within the response body, what came is none of its records.
+    #[error("upstream sent {0} while reading upstream")]
+    InvalidRecord(propylon_fastcgi::Invalid),
     /// HTTP/2: the peer broke off the response body (RST_STREAM).
     #[error("upstream rejected request with error {} while reading upstream", Code(*code))]
     Reset {
@@ -132,6 +135,18 @@ pub enum HeadFault {
     /// What came breaks the rules of HTTP/2's frames.
     #[error("upstream sent invalid http2 frame")]
     InvalidFrame,
+    /// FastCGI: what came is none of its records, or no answer to the request.
+    #[error("upstream sent {0}")]
+    InvalidRecord(propylon_fastcgi::Invalid),
+    /// FastCGI: a `Status` that is none of a final response.
+    #[error("upstream sent invalid status")]
+    InvalidStatus,
+    /// FastCGI: the request was over before there was a head.
+    #[error("upstream prematurely closed FastCGI stdout")]
+    NoHead,
+    /// FastCGI: the application said on its standard error what makes its response an error.
+    #[error("upstream said on stderr what is to be caught")]
+    Caught,
     /// More than eight interim (1xx) responses.
     #[error("upstream sent too many interim responses")]
     TooManyInterim,
@@ -172,6 +187,7 @@ impl Error {
             | Self::RequestBody { .. } => AttemptClass::Sent,
             Self::Truncated
             | Self::InvalidBody
+            | Self::InvalidRecord(_)
             | Self::Reset { .. }
             | Self::InvalidStream
             | Self::BodyIo { .. } => AttemptClass::ResponseStarted,

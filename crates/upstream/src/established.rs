@@ -120,7 +120,7 @@ impl Ready {
         self.lease.begin();
         let connection = match &self.lease.connection {
             Connection::H1(connection) => connection,
-            Connection::Hyper(_) | Connection::Http2(_) => {
+            Connection::Hyper(_) | Connection::Http2(_) | Connection::FastCgi(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
                 let request = Outbound::Plain(request.map(|_| body));
@@ -152,7 +152,7 @@ impl Ready {
     ) -> Result<Response<Body>, BoxError> {
         let mut more = match self.lease.connection {
             Connection::Http2(_) => RESENDS,
-            Connection::H1(_) | Connection::Hyper(_) => u32::from(self.kept),
+            Connection::H1(_) | Connection::Hyper(_) | Connection::FastCgi(_) => u32::from(self.kept),
         };
         while more > 0
             && let Err(failure) = &mut answer
@@ -183,7 +183,7 @@ impl Ready {
         // own engine has judged.
         let reusable = match incoming {
             Incoming::H1(_) => parts.version == Version::HTTP_11,
-            Incoming::Http2(_) => true,
+            Incoming::Http2(_) | Incoming::FastCgi(_) => true, // it comes back if it can be used
             Incoming::Hyper(_) => !closes && head::keeps_alive(&parts),
         };
         let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt, heads);

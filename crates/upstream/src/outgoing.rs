@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
 use crate::transport::Protocol;
-use crate::{BoxError, Error, HttpVersion, Target, Transport};
+use crate::{BoxError, Error, HttpVersion, Target, Transport, fastcgi};
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -89,8 +89,10 @@ where
     let target = request.extensions_mut().remove::<Target>();
     // Nothing of it is for the connection, and some of it must not live as long. The own engine lets go of it as soon as the
     // head is written, for which it may want some of it.
-    if protocol != Protocol::H1 {
-        request.extensions_mut().clear();
+    match &transport.fastcgi {
+        Some(config) => fastcgi::keep_only(request.extensions_mut(), config),
+        None if protocol == Protocol::H1 => {}
+        None => request.extensions_mut().clear(),
     }
     match target {
         Some(target) => *request.uri_mut() = target.place(protocol, request.extensions_mut())?,

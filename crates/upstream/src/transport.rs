@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use propylon_fastcgi::Config as FastCgi;
 use propylon_h1::Marks;
 
 use crate::secure::Secure;
@@ -46,6 +47,7 @@ pub struct Transport {
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
     pub(crate) without: Marks,
+    pub(crate) fastcgi: Option<Arc<FastCgi>>,
     engine: Engine,
     pub(crate) fingerprint: Fingerprint,
 }
@@ -67,6 +69,7 @@ pub(crate) enum Protocol {
     H1,
     Hyper,
     Http2,
+    FastCgi,
 }
 
 /// What hyper parses without a heap allocation.
@@ -82,6 +85,7 @@ impl Transport {
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
             without: Marks::NONE,
+            fastcgi: None,
             engine: Engine::H1,
             fingerprint: Fingerprint {
                 protocol: Protocol::H1,
@@ -130,6 +134,15 @@ impl Transport {
         self.agree()
     }
 
+    /// Speaks FastCGI instead of HTTP, as it says: requests are what their [`Params`](propylon_fastcgi::Params) are, an extension, and
+    /// a [`Stderr`](propylon_fastcgi::Stderr) there hears the application. Limits of heads and reads are the configuration's own.
+    /// Default none (nginx: `fastcgi_pass`).
+    #[must_use]
+    pub fn fastcgi(mut self, fastcgi: Option<FastCgi>) -> Self {
+        self.fastcgi = fastcgi.map(Arc::new);
+        self.agree()
+    }
+
     /// Fields that are not even put into a response, for nobody behind this looks at them: a proxy that does not pass on `Date` and
     /// `Connection` has no need to remove them then. For responses whose fields the [`Exchange`](propylon_exchange::Exchange)
     /// [keeps](propylon_exchange::Keep::UPSTREAM_HEAD), all of them are there; with [`Engine::Hyper`] always. Default none.
@@ -172,6 +185,7 @@ impl Transport {
 
     fn agree(mut self) -> Self {
         self.fingerprint.protocol = match (self.http_version, self.engine) {
+            _ if self.fastcgi.is_some() => Protocol::FastCgi,
             (HttpVersion::Http2, _) => Protocol::Http2,
             (_, Engine::H1) => Protocol::H1,
             (_, Engine::Hyper) => Protocol::Hyper,
