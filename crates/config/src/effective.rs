@@ -1,8 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access, access_log, buffer, charset, compression, cookie, error_log, error_page, files, headers, limit,
-    redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
+    access, access_log, buffer, charset, compression, cookie, error_log, error_page, fastcgi, files, headers,
+    limit, redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -25,7 +25,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 16] = [
+const TABLES: [&Table; 17] = [
     &tls::TABLE,
     &files::TABLE,
     &access::TABLE,
@@ -40,6 +40,7 @@ const TABLES: [&Table; 16] = [
     &cookie::TABLE,
     &redirect::TABLE,
     &retry::TABLE,
+    &fastcgi::TABLE,
     &upstream::TABLE,
     &access_log::TABLE,
 ];

@@ -42,7 +42,7 @@ pub struct Location {
 /// What a location does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Requests are passed on.
+    /// Requests are passed on, over HTTP or FastCGI: the scheme tells.
     ProxyPass(Spanned<ProxyPass>),
     /// An answer is given.
     Return(Spanned<Return>),
@@ -54,7 +54,7 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass` or `return`; without one it \
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass` or `return`; without one it \
           sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
@@ -73,6 +73,14 @@ pub(crate) static TABLE: Table = Table {
             nginx: "proxy_pass",
             doc: "The URL that requests are passed to: `http://` and an upstream's name, `host:port` or \
                   `unix:/path.sock:`; a URI after it takes the place of what was matched.",
+        },
+        Key {
+            name: "fastcgi_pass",
+            kind: Kind::Url { hint: proxy_pass::FASTCGI },
+            need: Need::Optional,
+            nginx: "fastcgi_pass",
+            doc: "The FastCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked \
+                  stands in the table `fastcgi`.",
         },
         Key {
             name: "return",
@@ -122,13 +130,14 @@ pub(crate) static TABLE: Table = Table {
         settings::COOKIE,
         settings::REDIRECT,
         settings::RETRY,
+        settings::FASTCGI,
         settings::UPSTREAM,
         settings::ACCESS_LOG,
     ],
     unbuilt: settings::UNBUILT,
 };
 
-const ACTIONS: [&str; 2] = ["proxy_pass", "return"];
+const ACTIONS: [&str; 3] = ["proxy_pass", "fastcgi_pass", "return"];
 
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
@@ -141,6 +150,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let internal = scope.bool("internal");
     let rewrite = rewrite::read(&mut scope);
     let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
+    let pass = pass.or(scope.read("fastcgi_pass", proxy_pass::read_fastcgi));
     let answer = scope.read("return", respond::read);
     let alias = files::alias(&mut scope);
     let try_files = scope.read("try_files", files::try_files);
@@ -251,7 +261,7 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
             let named = table.get("match").and_then(|text| text.get_ref().as_str());
             if !unbuilt && !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
-                let label = "expected `proxy_pass`, `return`, `root` or `alias` in it";
+                let label = "expected `proxy_pass`, `fastcgi_pass`, `return`, `root` or `alias` in it";
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());
             }
         }

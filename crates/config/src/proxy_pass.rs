@@ -64,6 +64,8 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS.
     Https,
+    /// FastCGI (`fastcgi_pass`): the URL's text begins with `fastcgi://`, which nobody writes.
+    FastCgi,
 }
 
 impl Scheme {
@@ -73,14 +75,16 @@ impl Scheme {
         match self {
             Self::Http => 80,
             Self::Https => 443,
+            Self::FastCgi => 9000,
         }
     }
 
-    /// How long `http://` is.
+    /// How long `http://` is, which `fastcgi_pass` does not have.
     const fn prefix(self) -> usize {
         match self {
             Self::Http => "http://".len(),
             Self::Https => "https://".len(),
+            Self::FastCgi => 0,
         }
     }
 }
@@ -96,6 +100,53 @@ pub enum Destination {
 
 pub(crate) const URL: &str =
     "a URL such as \"http://backend\", \"https://host:8443/path/\" or \"http://unix:/path.sock:/uri\"";
+
+pub(crate) const FASTCGI: &str =
+    "an upstream's name, an address with a port such as \"127.0.0.1:9000\", or \"unix:/path.sock\"";
+
+/// The scheme of what `fastcgi_pass` names.
+const FASTCGI_SCHEME: &str = "fastcgi://";
+
+impl ProxyPass {
+    /// Whether a FastCGI server is meant.
+    #[must_use]
+    pub fn is_fastcgi(&self) -> bool {
+        match self {
+            Self::Static(target) => target.scheme == Scheme::FastCgi,
+            Self::Template(url) => url.source().starts_with(FASTCGI_SCHEME),
+        }
+    }
+}
+
+/// Reads the value of `fastcgi_pass` of a location.
+pub(crate) fn read_fastcgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
+    let text = value.get_ref().as_str()?;
+    let span = value.span();
+    let wrong = |cx: &mut Context, message: &str| {
+        cx.push(Diagnostic::at(span.clone(), message).label(format!("expected {FASTCGI}")));
+    };
+    let with_scheme = || format!("{FASTCGI_SCHEME}{text}");
+    let pass = if text.contains("://") {
+        wrong(cx, "a FastCGI server has no scheme");
+        return None;
+    } else if text.contains('$') {
+        cx.template(text, &span)?; // errors where they are
+        ProxyPass::Template(cx.template(&with_scheme(), &span)?)
+    } else {
+        let target = read_static(cx, text, &span, Scheme::FastCgi, None)?;
+        if target.uri.is_some() {
+            wrong(cx, "a FastCGI server has no URI");
+            return None;
+        }
+        let named = matches!(target.to, Destination::Upstream(_) | Destination::Address(Address::Unix(_)));
+        if !named && !target.port_written {
+            wrong(cx, "the port is missing");
+            return None;
+        }
+        ProxyPass::Static(Box::new(Target { text: with_scheme().into(), ..target }))
+    };
+    Some(Spanned::new(pass, cx.span(span)))
+}
 
 /// Reads the value of `proxy_pass` of a location.
 pub(crate) fn read(
@@ -146,7 +197,8 @@ fn read_static(
         Ok(parts) => parts,
         Err(problem) => {
             let place = cx.inside(span, text, problem.range);
-            cx.push(Diagnostic::at(place, problem.message).label(format!("expected {}", problem.expected)));
+            let expected = if scheme == Scheme::FastCgi { FASTCGI } else { problem.expected };
+            cx.push(Diagnostic::at(place, problem.message).label(format!("expected {expected}")));
             return None;
         }
     };

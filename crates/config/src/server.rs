@@ -95,6 +95,7 @@ macro_rules! both_levels {
             settings::COOKIE,
             settings::REDIRECT,
             settings::RETRY,
+            settings::FASTCGI,
             settings::UPSTREAM,
             settings::ACCESS_LOG,
         ]

@@ -9,6 +9,7 @@ use crate::cookie::{self, Cookies};
 use crate::effective::Effective;
 use crate::error_page::{self, ErrorPages};
 use crate::expires::{self, Expires};
+use crate::fastcgi::{self, FastCgi};
 use crate::files::{self, Files};
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub redirect: Redirects,
     /// The table `retry`.
     pub retry: Retry,
+    /// The table `fastcgi`.
+    pub fastcgi: FastCgi,
     /// The table `upstream`.
     pub upstream: Transport,
     /// The tables `access_log`; none: nothing is logged.
@@ -113,6 +116,8 @@ impl Settings {
         let redirect = Redirects::read(&mut { redirect });
         let retry = Scope::inherited(cx, &retry::TABLE, below(levels, "retry"), found);
         let retry = Retry::read(&mut { retry });
+        let fastcgi = Scope::inherited(cx, &fastcgi::TABLE, below(levels, "fastcgi"), found);
+        let fastcgi = FastCgi::read(&mut { fastcgi });
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
         let upstream = Transport::read(&mut { upstream });
         let access_logs = access_log::read(cx, levels, found);
@@ -137,6 +142,7 @@ impl Settings {
             cookie,
             redirect,
             retry,
+            fastcgi,
             upstream,
             access_logs,
             effective,
@@ -200,6 +206,8 @@ pub(crate) const REDIRECT: Key =
     table("redirect", Kind::Table(&redirect::TABLE), "Where responses of upstreams send the client.");
 pub(crate) const RETRY: Key =
     table("retry", Kind::Table(&retry::TABLE), "When a request is tried again with another server.");
+pub(crate) const FASTCGI: Key =
+    table("fastcgi", Kind::Table(&fastcgi::TABLE), "What FastCGI servers are asked.");
 pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 
@@ -208,4 +216,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 /// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] = &["cache", "fastcgi", "fastcgi_pass", "autoindex"];
+pub(crate) const UNBUILT: &[&str] = &["cache", "autoindex"];

@@ -17,8 +17,8 @@ pub struct ProxyHost {
     pub host: Box<str>,
     /// The port, or the scheme's default (`$proxy_port`).
     pub port: u16,
-    /// Whether it is spoken to over TLS.
-    pub secure: bool,
+    /// What it speaks, as a URL says it: `http`, `https`, `fastcgi`.
+    pub scheme: &'static str,
 }
 
 /// How an exchange ended, seen from the client.

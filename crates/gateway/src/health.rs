@@ -15,14 +15,15 @@ use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Sc
 use propylon_pattern::Pattern;
 use propylon_stack::Body;
 use propylon_upstream::{
-    Bind, Client, Greeting, Keepalive, Peer, PeerAddress, Pool, ServerName, Target, Transport, proxy_protocol,
+    Bind, Client, Greeting, Keepalive, Params, Peer, PeerAddress, Pool, ServerName, Target, Transport,
+    proxy_protocol,
 };
 use tower_service::Service;
 
 use crate::error::BuildError;
 use crate::route::local;
 use crate::runtime::Runtime;
-use crate::upstreams::{self, fixed_host};
+use crate::upstreams::{self, Speaks, fixed_host};
 
 /// How much of a body is looked at.
 const MOST: usize = 256 * 1024;
@@ -40,6 +41,8 @@ struct Question {
     greeting: Option<Greeting>,
     /// Where they come from.
     bind: Option<Bind>,
+    /// What a FastCGI server is asked.
+    params: Option<Params>,
     port: Option<u16>,
     timeout: Duration,
     status: Vec<(u16, u16)>,
@@ -104,30 +107,34 @@ impl Condition {
     }
 }
 
-/// The first location that passes requests to `upstream`, or may, if none names it: whether it does so over TLS, and its
-/// settings.
-fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(bool, &'a Settings)> {
+/// The first location that passes requests to `upstream`, or may, if none names it: what it speaks, and its settings.
+fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, &'a Settings)> {
     let name = &*upstream.name;
     let users = config.locations().filter_map(|location| {
         let Action::ProxyPass(pass) = &location.action else { return None };
-        let (rank, secured) = match &pass.value {
+        let (rank, scheme) = match &pass.value {
             ProxyPass::Static(target) if target.to == Destination::Upstream(name.into()) => {
-                (0, target.scheme == Scheme::Https)
+                (0, target.scheme)
             }
             ProxyPass::Static(_) => return None,
             ProxyPass::Template(url) => {
-                let (url, secured) = (url.source(), url.source().starts_with("https://"));
+                let url = url.source();
+                let scheme = match url {
+                    _ if pass.value.is_fastcgi() => Scheme::FastCgi,
+                    _ if url.starts_with("https://") => Scheme::Https,
+                    _ => Scheme::Http,
+                };
                 match fixed_host(url) {
-                    Some(host) if host.eq_ignore_ascii_case(name) => (0, secured),
+                    Some(host) if host.eq_ignore_ascii_case(name) => (0, scheme),
                     Some(_) => return None,
                     // One that may name any: better with TLS than in plain text where TLS is spoken.
-                    None => (if secured { 1 } else { 2 }, secured),
+                    None => (if scheme == Scheme::Https { 1 } else { 2 }, scheme),
                 }
             }
         };
-        Some((rank, secured, &*location.settings))
+        Some((rank, scheme, &*location.settings))
     });
-    users.min_by_key(|(rank, ..)| *rank).map(|(_, secured, settings)| (secured, settings))
+    users.min_by_key(|(rank, ..)| *rank).map(|(_, scheme, settings)| (scheme, settings))
 }
 
 impl Probe {
@@ -139,7 +146,7 @@ impl Probe {
         runtime: &Runtime,
     ) -> Result<Self, BuildError> {
         let user = user(upstream, config);
-        let secured = user.filter(|(secured, _)| *secured);
+        let secured = user.filter(|(scheme, _)| *scheme == Scheme::Https);
         let secure = secured.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
         // A name with variables is a request's, and there is none.
         let name = secured.and_then(|(_, settings)| settings.upstream.tls.name.as_ref()?.as_static());
@@ -155,10 +162,14 @@ impl Probe {
             Some(Bind { address: local(bind.address.as_static()?)?, transparent: bind.transparent })
         });
         let transport = match user {
-            Some((_, settings)) => upstreams::transport(settings, secure, config.runtime.http1),
+            Some((scheme, settings)) => {
+                upstreams::transport(settings, secure, Speaks::to(scheme, config.runtime.http1))
+            }
             None => Transport::new(),
         };
         let transport = transport.connect_timeout(check.timeout);
+        let fastcgi = user.filter(|(scheme, _)| *scheme == Scheme::FastCgi);
+        let params = fastcgi.map(|(_, settings)| params(&check.uri, settings));
         let condition = |wanted| Condition::new(wanted, upstream.span);
         let headers = check.headers.iter().map(condition).collect::<Result<_, _>>()?;
         let body = match &check.body {
@@ -172,6 +183,7 @@ impl Probe {
             name: ServerName(name),
             greeting,
             bind,
+            params,
             port: check.port,
             timeout: check.timeout,
             status: check.status.clone(),
@@ -224,6 +236,9 @@ impl Probe {
         if let Some(greeting) = self.0.greeting.clone() {
             request.extensions_mut().insert(greeting);
         }
+        if let Some(params) = self.0.params.clone() {
+            request.extensions_mut().insert(params);
+        }
         let answer = self.0.client.to(peer.clone()).call(request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         let within =
@@ -242,6 +257,25 @@ impl Probe {
             _ => Ok(()),
         }
     }
+}
+
+/// What stands for a request of no client: what php-fpm's `ping.path` and a script need to be found.
+fn params(uri: &str, settings: &config::Settings) -> Params {
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    let root =
+        settings.files.root.as_ref().and_then(|root| root.directory.as_static().cloned()).unwrap_or_default();
+    let params = [
+        ("REQUEST_METHOD", "GET"),
+        ("SCRIPT_NAME", path),
+        ("REQUEST_URI", uri),
+        ("QUERY_STRING", query),
+        ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("GATEWAY_INTERFACE", "CGI/1.1"),
+        ("REDIRECT_STATUS", "200"),
+    ];
+    let builder =
+        params.into_iter().fold(Params::builder(), |builder, (name, value)| builder.push(name, value));
+    builder.push("SCRIPT_FILENAME", [&*root, path.as_bytes()].concat()).build()
 }
 
 /// The first part of a body, of which the end must come too unless that is long.

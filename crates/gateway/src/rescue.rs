@@ -92,6 +92,11 @@ pub(crate) fn report_cut(exchange: &Exchange, error: &BoxError) {
     report(exchange, &**error);
 }
 
+/// Says in the error log what an upstream has to say.
+pub(crate) fn report_upstream(exchange: &Exchange, text: &str) {
+    write(exchange, false, text);
+}
+
 /// Says in the error log why a tunnel ended before its time.
 pub(crate) fn report_tunnel(exchange: &Exchange, text: &str) {
     write(exchange, true, text);
@@ -161,10 +166,9 @@ fn write(exchange: &Exchange, harmless: bool, text: &str) {
 /// Where the request went last, as nginx prints it; none: nowhere yet.
 fn upstream(exchange: &Exchange) -> Option<String> {
     let peer = last_peer(exchange)?;
-    let secure = exchange.proxy().is_some_and(|proxy| proxy.secure);
     let target = exchange.proxy_target().unwrap_or_default();
-    let (scheme, colon) =
-        (if secure { "https" } else { "http" }, if peer.starts_with("unix:") { ":" } else { "" });
+    let scheme = exchange.proxy().map_or("http", |proxy| proxy.scheme);
+    let colon = if peer.starts_with("unix:") { ":" } else { "" };
     Some(format!("{scheme}://{peer}{colon}{}", String::from_utf8_lossy(&target)))
 }
 

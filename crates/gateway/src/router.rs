@@ -10,7 +10,7 @@ use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
-use propylon_vars::{Document, RefererCheck};
+use propylon_vars::{Document, RefererCheck, Script};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::Engine;
@@ -86,6 +86,8 @@ pub(crate) struct Location {
     pub(crate) pace: Option<Box<Pace>>,
     /// Where its files are.
     pub(crate) document: Option<Arc<Document>>,
+    /// Which script a FastCGI server is to run.
+    pub(crate) script: Option<Arc<Script>>,
     /// Which pages requests may come from.
     pub(crate) referers: Option<Arc<RefererCheck>>,
     /// What is done before a request is answered.
@@ -315,7 +317,12 @@ impl Location {
     /// The request is this location's from here on.
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);
-        propylon_vars::set_place(exchange, self.document.as_ref(), self.referers.as_ref());
+        propylon_vars::set_place(
+            exchange,
+            self.document.as_ref(),
+            self.referers.as_ref(),
+            self.script.as_ref(),
+        );
         if let Some(real_ip) = &self.real_ip
             && let Some(address) = real_ip.address(exchange)
         {

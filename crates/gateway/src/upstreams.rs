@@ -32,6 +32,23 @@ pub(crate) type Leaf = Sticky<Retry<Balance<Peer, ToPeer>, NextPeer>, Bond>;
 pub(crate) type LeafBody =
     propylon_balance::ResponseBody<Peer, propylon_timeout::ResponseBody<propylon_upstream::Body>>;
 
+/// What the peers of a leaf speak.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Http(Http1),
+    FastCgi,
+}
+
+impl Speaks {
+    /// What a target's scheme says.
+    pub(crate) fn to(scheme: config::Scheme, http1: Http1) -> Self {
+        match scheme {
+            config::Scheme::FastCgi => Self::FastCgi,
+            config::Scheme::Http | config::Scheme::Https => Self::Http(http1),
+        }
+    }
+}
+
 /// How many targets of a `proxy_pass` with variables are remembered.
 const MAX_KEPT: usize = 1024;
 
@@ -101,7 +118,7 @@ impl<'a> Upstreams<'a> {
     /// The leaf for a static `proxy_pass`.
     pub(crate) fn leaf(&mut self, target: &config::Target, settings: &Settings) -> Leaf {
         let secure = match target.scheme {
-            config::Scheme::Http => None,
+            config::Scheme::Http | config::Scheme::FastCgi => None,
             config::Scheme::Https => self.runtime.tls.security(&settings.upstream.tls),
         };
         let upstream = match &target.to {
@@ -111,26 +128,27 @@ impl<'a> Upstreams<'a> {
             },
             Destination::Address(address) => self.direct(address),
         };
-        leaf(&upstream, upstream.balancer.clone(), settings, secure, self.config.runtime.http1)
+        let speaks = Speaks::to(target.scheme, self.config.runtime.http1);
+        leaf(&upstream, upstream.balancer.clone(), settings, secure, speaks)
     }
 
     /// The leaves that a `proxy_pass` with variables may name, and what makes one for any other address.
-    pub(crate) fn leaves(&mut self, settings: &Arc<Settings>) -> Leaves {
-        let http1 = self.config.runtime.http1;
+    pub(crate) fn leaves(&mut self, fastcgi: bool, settings: &Arc<Settings>) -> Leaves {
+        let speaks = if fastcgi { Speaks::FastCgi } else { Speaks::Http(self.config.runtime.http1) };
         let secure = self.runtime.tls.security(&settings.upstream.tls);
         let (mut named, mut secured) = (HashMap::new(), HashMap::new());
         for (name, upstream) in &self.config.upstreams {
             let upstream = self.named(upstream);
             let balancer = || upstream.balancer.clone();
-            named.insert(name.clone(), leaf(&upstream, balancer(), settings, None, http1));
-            secured.insert(name.clone(), leaf(&upstream, balancer(), settings, secure.clone(), http1));
+            named.insert(name.clone(), leaf(&upstream, balancer(), settings, None, speaks));
+            secured.insert(name.clone(), leaf(&upstream, balancer(), settings, secure.clone(), speaks));
         }
         // As in nginx, a host that another `proxy_pass` writes is an upstream too, by that name and port.
         for address in written(self.config) {
             let upstream = self.direct(address);
             let balancer = || upstream.balancer.clone();
-            named.insert(address.to_string().into(), leaf(&upstream, balancer(), settings, None, http1));
-            let secured_leaf = leaf(&upstream, balancer(), settings, secure.clone(), http1);
+            named.insert(address.to_string().into(), leaf(&upstream, balancer(), settings, None, speaks));
+            let secured_leaf = leaf(&upstream, balancer(), settings, secure.clone(), speaks);
             secured.insert(address.to_string().into(), secured_leaf);
         }
         let any = self.get(Box::from(""), None, Keepalive::new());
@@ -142,7 +160,7 @@ impl<'a> Upstreams<'a> {
             any,
             settings: settings.clone(),
             secure,
-            http1,
+            speaks,
             resolver,
             asked: Mutex::default(),
         }
@@ -269,7 +287,7 @@ pub(crate) struct Leaves {
     secure: Option<Security>,
     any: Upstream,
     settings: Arc<Settings>,
-    http1: Http1,
+    speaks: Speaks,
     /// Who is asked for names.
     pub(crate) resolver: Option<Resolver>,
     /// Those that requests have named, so that turns and failures are remembered.
@@ -301,7 +319,7 @@ impl Leaves {
         let group = Group::new(name);
         group.set(peers.into_iter().map(server));
         let secure = self.secure.clone().filter(|_| tls);
-        let leaf = leaf(&self.any, balancer(group, Method::RoundRobin), &self.settings, secure, self.http1);
+        let leaf = leaf(&self.any, balancer(group, Method::RoundRobin), &self.settings, secure, self.speaks);
         if asked.len() >= MAX_KEPT {
             asked.clear(); // rare, and costs no more than what is forgotten
         }
@@ -315,15 +333,16 @@ fn server(peer: Peer) -> propylon_balance::Server<Peer> {
 }
 
 /// How a place with these settings speaks to its peers.
-pub(crate) fn transport(settings: &Settings, secure: Option<Security>, http1: Http1) -> Transport {
+pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: Speaks) -> Transport {
     Transport::new()
         .secure(secure)
         .special(settings.upstream.bind.is_some() || settings.upstream.proxy_protocol.is_some())
         .connect_timeout(settings.timeout.connect)
-        .engine(match http1 {
-            Http1::H1 => Engine::H1,
-            Http1::Hyper => Engine::Hyper,
+        .engine(match speaks {
+            Speaks::Http(Http1::Hyper) => Engine::Hyper,
+            Speaks::Http(Http1::H1) | Speaks::FastCgi => Engine::H1,
         })
+        .fastcgi((speaks == Speaks::FastCgi).then(|| crate::route::fastcgi(settings)))
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))
@@ -339,10 +358,10 @@ fn leaf(
     balancer: Balancer<Peer>,
     settings: &Settings,
     secure: Option<Security>,
-    http1: Http1,
+    speaks: Speaks,
 ) -> Leaf {
     let timeout = &settings.timeout;
-    let transport = transport(settings, secure, http1).without(unwanted(settings));
+    let transport = transport(settings, secure, speaks).without(unwanted(settings));
     let client = Client::new(upstream.pool.clone(), transport)
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);
@@ -361,7 +380,7 @@ pub(crate) fn nowhere(settings: &Settings) -> Leaf {
         bound: Bound::Free,
         bond: None,
     };
-    leaf(&any, any.balancer.clone(), settings, None, Http1::H1)
+    leaf(&any, any.balancer.clone(), settings, None, Speaks::Http(Http1::H1))
 }
 
 /// Peers for the addresses of a host.

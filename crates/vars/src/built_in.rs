@@ -12,7 +12,7 @@ use crate::out::Out;
 use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::tries::Column;
-use crate::{clock, credentials, document, state};
+use crate::{clock, credentials, document, script, state};
 
 /// The version of nginx whose behaviour is the reference: the value of `$nginx_version`.
 pub const NGINX_VERSION: &str = "1.31.5";
@@ -55,6 +55,8 @@ pub(crate) enum BuiltIn {
     DocumentRoot,
     RealpathRoot,
     RequestFilename,
+    FastcgiScriptName,
+    FastcgiPathInfo,
 }
 
 /// What cannot change while the process runs.
@@ -166,6 +168,12 @@ impl BuiltIn {
             Self::DocumentRoot => return out.option(document::document_root(exchange).as_deref()),
             Self::RealpathRoot => return out.option(document::realpath_root(exchange).as_deref()),
             Self::RequestFilename => return out.option(document::request_filename(exchange).as_deref()),
+            Self::FastcgiScriptName => {
+                return out.option(script::script(exchange).as_ref().map(|(name, _)| &**name));
+            }
+            Self::FastcgiPathInfo => {
+                return out.option(script::script(exchange).as_ref().map(|(_, rest)| &**rest));
+            }
         }
         true
     }

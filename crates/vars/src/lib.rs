@@ -91,6 +91,7 @@ mod parse;
 mod request_uri;
 mod scope;
 mod scratch;
+mod script;
 mod shares;
 mod state;
 mod table;
@@ -108,6 +109,7 @@ pub use limited::Limited;
 pub use map::Map;
 pub use names::{Description, describe};
 pub use propylon_exchange::Keep;
+pub use script::Script;
 pub use state::{
     Captures, RefererCheck, args, document, group, limit_rate, set_captures, set_connections_limited,
     set_document, set_get, set_limit_rate, set_named, set_place, set_requests_limited, set_uri, uri,

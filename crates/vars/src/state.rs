@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
-use crate::{Document, Limited};
+use crate::{Document, Limited, Script};
 
 /// Judges a `Referer`, which a request may lack: whether it is a valid one.
 pub type RefererCheck = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
@@ -128,19 +128,22 @@ pub fn set_connections_limited(exchange: &Exchange, limited: Limited) {
     write(exchange, |facts| facts.connections_limited = Some(limited));
 }
 
-/// Where the request's files are from here on, as [`set_document`] has it, and who judges its `Referer` (`$invalid_referer`);
-/// `None`: nowhere, and any is valid. That costs next to nothing for a request that never had either.
+/// Where the request's files are from here on, as [`set_document`] has it, who judges its `Referer` (`$invalid_referer`), and which
+/// script is to run (`$fastcgi_script_name`); `None`: nowhere, any is valid, and the path is the script's name. That costs next to
+/// nothing for a request that never had any of them.
 pub fn set_place(
     exchange: &Exchange,
     document: Option<&Arc<Document>>,
     referers: Option<&Arc<RefererCheck>>,
+    script: Option<&Arc<Script>>,
 ) {
-    let nothing = document.is_none() && referers.is_none();
+    let nothing = document.is_none() && referers.is_none() && script.is_none();
     let state = if nothing { exchange.made_slot::<State>() } else { exchange.slot() };
     let Some(state) = state else { return };
     let mut facts = state.0.lock();
     facts.document = document.cloned();
     facts.referers = referers.cloned();
+    facts.script = script.cloned();
 }
 
 /// Sets one named value.
@@ -165,6 +168,7 @@ pub(crate) struct Facts {
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,
     pub(crate) referers: Option<Arc<RefererCheck>>,
+    pub(crate) script: Option<Arc<Script>>,
 }
 
 /// Which map of which definitions.

@@ -359,7 +359,7 @@ async fn where_it_is_proxied_to() {
     fn check(proxy: Option<(&str, u16)>, expected: &str) {
         let exchange = request("/", &[]);
         if let Some((host, port)) = proxy {
-            let host = ProxyHost { host: host.into(), port, secure: false };
+            let host = ProxyHost { host: host.into(), port, scheme: "http" };
             exchange.set_proxy(Arc::new(host), Bytes::new());
         }
         assert_eq!(value("$proxy_host $proxy_port", &exchange), expected);

@@ -11,6 +11,7 @@ mod compression;
 mod cookie;
 mod error_page;
 mod expires;
+mod fastcgi;
 mod files;
 mod headers;
 mod leaf;
@@ -53,6 +54,7 @@ pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::{Keeper, read_bytes};
 pub(crate) use charset::maps as charset_maps;
+pub(crate) use fastcgi::transport as fastcgi;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
@@ -165,6 +167,16 @@ fn proxied(
 ) -> Result<Location, BuildError> {
     let leaf = leaf::Leaf::new(pass, settings, upstreams);
     let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
+    if pass.value.is_fastcgi() {
+        let params = fastcgi::ParamsLayer::new(settings);
+        let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
+        // The params tell how long the body is: it has to have been read before.
+        let group = buffer.layer(target.layer(params.layer(leaf)));
+        let mut built = rewritten(group, pass, prefix, settings, site, upstreams)?;
+        built.keep = built.keep.and(fastcgi::needs(settings));
+        built.script = Some(fastcgi::script(settings)?);
+        return Ok(built);
+    }
     let headers = headers::request(settings, proxy::host(&pass.value));
     let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
     if upstreams.config.later.has(Keep::REQUEST_BODY) && proxy::replaces_body(settings) {
@@ -266,6 +278,7 @@ where
         reads_path: true,
         pace: Pace::new(settings),
         document: None,
+        script: None,
         referers: None,
         phases: None,
         steps: None,

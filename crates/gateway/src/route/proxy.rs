@@ -91,9 +91,10 @@ impl TargetLayer {
                     .map_err(BuildError::value("this is no URL to proxy to", pass.span))?;
                 To::Static { host: proxy_host(&target), target }
             }
-            config::ProxyPass::Template(url) => {
-                To::Template { url: url.clone(), leaves: Box::new(upstreams.leaves(settings)) }
-            }
+            config::ProxyPass::Template(url) => To::Template {
+                url: url.clone(),
+                leaves: Box::new(upstreams.leaves(pass.value.is_fastcgi(), settings)),
+            },
         };
         let transport = &settings.upstream;
         if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
@@ -375,7 +376,7 @@ pub(crate) fn host(pass: &config::ProxyPass) -> Option<HeaderValue> {
 
 fn proxy_host(target: &ProxyTarget) -> Arc<ProxyHost> {
     let port = target.proxy_port().parse().unwrap_or_default();
-    Arc::new(ProxyHost { host: target.proxy_host().into(), port, secure: target.scheme() == Scheme::Https })
+    Arc::new(ProxyHost { host: target.proxy_host().into(), port, scheme: target.scheme().as_str() })
 }
 
 /// Whether this process may take addresses that the machine does not have.

@@ -38,6 +38,8 @@ impl ProxyTarget {
             (Scheme::Http, rest)
         } else if let Some(rest) = strip_prefix_caseless(url, b"https://") {
             (Scheme::Https, rest)
+        } else if let Some(rest) = strip_prefix_caseless(url, b"fastcgi://") {
+            (Scheme::FastCgi, rest)
         } else {
             return Err(ProxyTargetError::Scheme);
         };
@@ -110,14 +112,26 @@ pub enum Scheme {
     Http,
     /// TLS.
     Https,
+    /// No HTTP at all: what `fastcgi_pass` names, for which the configuration writes this scheme.
+    FastCgi,
 }
 
 impl Scheme {
-    /// 80 or 443.
+    /// 80, 443 or 9000.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
+            Self::FastCgi => 9000,
+        }
+    }
+
+    /// As it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::FastCgi => "fastcgi",
         }
     }
 }

@@ -229,7 +229,9 @@ fn is_secured(location: &config::Location) -> bool {
     match &location.action {
         config::Action::ProxyPass(pass) => match &pass.value {
             config::ProxyPass::Static(target) => target.scheme == config::Scheme::Https,
-            config::ProxyPass::Template(url) => !url.source().starts_with("http://"),
+            config::ProxyPass::Template(url) => {
+                !(url.source().starts_with("http://") || pass.value.is_fastcgi())
+            }
         },
         _ => false,
     }
