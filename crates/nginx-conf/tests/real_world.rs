@@ -63,15 +63,14 @@ fn mastodon() {
     check("mastodon.conf", &[]);
 }
 
-/// PHP is for FastCGI.
 #[test]
 fn wordpress() {
-    check("wordpress.conf", &["fastcgi_param", "fastcgi_intercept_errors", "fastcgi_pass", "fastcgi_param"]);
+    check("wordpress.conf", &[]);
 }
 
 #[test]
 fn nextcloud() {
-    check("nextcloud.conf", &["fastcgi_pass"]);
+    check("nextcloud.conf", &[]);
 }
 
 #[test]

@@ -15,12 +15,14 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 8] = ["match", "internal", "set", "rewrite", "return", "proxy_pass", "try_files", "alias"];
+const OWN: [&str; 9] =
+    ["match", "internal", "set", "rewrite", "return", "proxy_pass", "fastcgi_pass", "try_files", "alias"];
 
 impl Section {
     /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
     /// all keys, and `add_header` is two keys here.
     pub(crate) fn complete(&mut self, outer: &[&Self]) {
+        self.speak_fastcgi(outer);
         for table in WHOLE {
             if self.has(table) {
                 for section in outer.iter().rev() {
@@ -116,7 +118,8 @@ impl Section {
         let mut children = std::mem::take(&mut self.children);
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         for section in &mut conditional {
-            let proxies = self.has(&["proxy_pass"]) && !section.has(&["proxy_pass"]);
+            let passes = |section: &Self| section.has(&["proxy_pass"]) || section.has(&["fastcgi_pass"]);
+            let proxies = passes(self) && !passes(section);
             let mut roots = around.iter().rev().filter(|outer| outer.has(&["root"]) || outer.has(&["alias"]));
             let aliased =
                 !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));
@@ -198,17 +201,6 @@ impl Section {
             Line::Key { path: known, value, .. } if known == path => Some(value),
             _ => None,
         })
-    }
-}
-
-impl Value {
-    /// The text, if it is one.
-    pub(crate) fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::At(value, _) => value.as_text(),
-            _ => None,
-        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("alias", Contexts::LOCATION, ONE, To::Key(&["alias"], As::Path)),
     Row::new("index", LEVELS, SOME, To::List(&["index"], As::Text)),
     Row::new("try_files", SERVER_LOCATION, TWO_OR_MORE, To::List(&["try_files"], As::Text)),
-    Row::new("types", LEVELS, BLOCK, To::By(types, "files.types")),
+    Row::new("types", LEVELS, BLOCK, To::By(types, "files.types")).repeats(),
     Row::new("default_type", LEVELS, ONE, To::Key(&["files", "default_type"], As::Text)),
     Row::new("etag", LEVELS, ONE, To::Key(&["files", "etag"], As::Flag)),
     Row::new("if_modified_since", LEVELS, ONE, To::By(if_modified_since, "files.if_modified_since")),
@@ -30,20 +30,30 @@ pub(crate) const ROWS: &[Row] = &[
 
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
-    let mut types: Vec<(String, Vec<Value>)> = Vec::new();
+    let mut types: Vec<(String, Vec<(String, Value)>)> = Vec::new();
     convert.entries(block, |_, entry| {
-        let values = entry.args().iter().map(|word| Value::text(word.text.clone()).at(&word.place));
+        let values = entry
+            .args()
+            .iter()
+            .map(|word| (word.text.clone(), Value::text(word.text.clone()).at(&word.place)));
         match types.iter_mut().find(|(name, _)| name == entry.name()) {
             Some((_, known)) => known.extend(values),
             None => types.push((entry.name().to_owned(), values.collect())),
         }
         Ok(Done::AsWritten)
     });
-    if types.is_empty() {
-        convert.set(Target::Here, &["files", "types"], Value::Table(Vec::new()), &directive.place);
+    // Several add up, as in nginx: `include mime.types;` and a few more. What comes later counts.
+    const TYPES: &[&str] = &["files", "types"];
+    if types.is_empty() && !convert.frame().section.has(TYPES) {
+        convert.set(Target::Here, TYPES, Value::Table(Vec::new()), &directive.place);
+    } else if !types.is_empty() {
+        convert.section(Target::Here).remove(TYPES);
     }
     for (name, extensions) in types {
-        convert.set(Target::Here, &["files", "types", &name], Value::List(extensions), &directive.place);
+        for (text, extension) in extensions {
+            convert.section(Target::Here).drop_text(TYPES, &text);
+            convert.push(Target::Here, &[TYPES, &[&name]].concat(), extension, &directive.place);
+        }
     }
     Ok(Done::AsWritten)
 }

@@ -276,7 +276,9 @@ pub(crate) fn complete(document: &mut Document) {
     for server in servers {
         server.hoist();
         server.complete(&[&outermost, &*defaults]);
+        server.forget_fastcgi();
     }
+    defaults.forget_fastcgi();
     defaults.forget_half_a_password();
     for upstream in named {
         upstream.complete(&[&outermost]);

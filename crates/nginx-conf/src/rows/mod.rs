@@ -2,6 +2,7 @@
 
 mod charset;
 mod compression;
+mod fastcgi;
 mod files;
 mod geo;
 mod headers;
@@ -38,6 +39,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Rewriting", rewrite::ROWS),
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
+    ("FastCGI", fastcgi::ROWS),
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
     ("Texts", substitute::ROWS),

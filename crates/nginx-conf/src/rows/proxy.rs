@@ -2,7 +2,7 @@
 
 use crate::args::{self, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::Value;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
@@ -130,6 +130,12 @@ fn version(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 }
 
 fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let value = bind_value(directive)?;
+    convert.set(Target::Here, &["upstream", "bind"], value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+pub(super) fn bind_value(directive: &Directive) -> Result<Value, Stop> {
     let mut text = directive.arg(0).to_owned();
     if directive.args().len() == 2 {
         if directive.arg(1) != "transparent" {
@@ -137,35 +143,43 @@ fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         }
         text.push_str(" transparent");
     }
-    convert.set(
-        Target::Here,
-        &["upstream", "bind"],
-        Value::text(text).at(directive.place_of(0)),
-        &directive.place,
-    );
-    Ok(Done::AsWritten)
+    Ok(Value::text(text).at(directive.place_of(0)))
 }
 
 fn buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let ([count, size], outcome) = buffer_values(directive)?;
+    convert.set(Target::Here, &["buffer", "count"], count, &directive.place);
+    convert.set(Target::Here, &["buffer", "size"], size, &directive.place);
+    outcome
+}
+
+/// How many buffers, and how large; and what is to be said of that.
+pub(super) fn buffer_values(directive: &Directive) -> Result<([Value; 2], Outcome), Stop> {
     let number = args::number(directive, 0)?;
     let (size, small) = at_least(directive, 1, 512)?;
     if number < 2 {
-        return Err(invalid(directive, 0, "there must be at least 2 \"proxy_buffers\""));
+        let name = directive.name();
+        return Err(invalid(directive, 0, format!("there must be at least 2 \"{name}\"")));
     }
     let count = Value::number(number).at(directive.place_of(0));
-    convert.set(Target::Here, &["buffer", "count"], count, &directive.place);
-    convert.set(Target::Here, &["buffer", "size"], size, &directive.place);
-    if small { different("a buffer has 512 bytes at least") } else { Ok(Done::AsWritten) }
+    let outcome = if small { different("a buffer has 512 bytes at least") } else { Ok(Done::AsWritten) };
+    Ok(([count, size], outcome))
 }
 
 fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let (size, small) = at_least(directive, 0, 128)?;
+    let (size, outcome) = head_value(directive)?;
     convert.set(Target::Here, &["buffer", "header_size"], size, &directive.place);
-    if small { different("it has 128 bytes at least") } else { Ok(Done::AsWritten) }
+    outcome
+}
+
+/// How large a head may be, and what is to be said of that.
+pub(super) fn head_value(directive: &Directive) -> Result<(Value, Outcome), Stop> {
+    let (size, small) = at_least(directive, 0, 128)?;
+    Ok((size, if small { different("it has 128 bytes at least") } else { Ok(Done::AsWritten) }))
 }
 
 /// A size, and whether it had to be raised.
-fn at_least(directive: &Directive, index: usize, least: u64) -> Result<(Value, bool), crate::convert::Stop> {
+fn at_least(directive: &Directive, index: usize, least: u64) -> Result<(Value, bool), Stop> {
     let text = args::size(directive, index)?;
     let small = propylon_config::size(&text).is_ok_and(|bytes| bytes < least);
     let value = if small { Value::number(least) } else { Value::text(text) };
@@ -173,6 +187,13 @@ fn at_least(directive: &Directive, index: usize, least: u64) -> Result<(Value, b
 }
 
 fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let conditions = conditions(directive)?;
+    convert.set(Target::Here, &["retry", "on"], conditions, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+/// The conditions of `proxy_next_upstream` and its like.
+pub(super) fn conditions(directive: &Directive) -> Result<Value, Stop> {
     const CONDITIONS: [&str; 14] = [
         "error",
         "timeout",
@@ -196,12 +217,11 @@ fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             words.push(Value::text(word).at(directive.place_of(index)));
         }
     }
-    convert.set(Target::Here, &["retry", "on"], Value::List(words), &directive.place);
-    Ok(Done::AsWritten)
+    Ok(Value::List(words))
 }
 
 /// Old protocols are left out: nobody should miss them.
-pub(super) fn modern(directive: &Directive) -> Result<(Vec<Value>, bool), crate::convert::Stop> {
+pub(super) fn modern(directive: &Directive) -> Result<(Vec<Value>, bool), Stop> {
     const ALL: [&str; 6] = ["SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
     let mut words = Vec::new();
     let mut old = false;

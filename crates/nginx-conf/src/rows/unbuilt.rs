@@ -9,7 +9,6 @@ const LEVELS: Contexts = Contexts::LEVELS;
 const ALL: Contexts = Contexts::LEVELS_IF;
 
 const CACHE: &str = "the cache is not built yet";
-const FASTCGI: &str = "FastCGI is not built yet";
 const OTHER: &str =
     "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
 const GRPC: &str = "gRPC is not built yet";
@@ -34,20 +33,11 @@ pub(crate) const ROWS: &[Row] = rows! {
         "proxy_cache_lock_timeout" "proxy_cache_max_range_offset" "proxy_cache_methods" "proxy_cache_min_uses"
         "proxy_cache_purge" "proxy_cache_revalidate" "proxy_cache_use_stale" "proxy_cache_valid" "proxy_no_cache"
         "slice";
-    LEVELS, ANY, refused, FASTCGI: "fastcgi_bind" "fastcgi_buffer_size" "fastcgi_buffering" "fastcgi_buffers"
-        "fastcgi_busy_buffers_size" "fastcgi_cache" "fastcgi_cache_background_update" "fastcgi_cache_bypass"
+    LEVELS, ANY, refused, CACHE: "fastcgi_cache" "fastcgi_cache_background_update" "fastcgi_cache_bypass"
         "fastcgi_cache_convert_head" "fastcgi_cache_key" "fastcgi_cache_lock" "fastcgi_cache_lock_age"
         "fastcgi_cache_lock_timeout" "fastcgi_cache_max_range_offset" "fastcgi_cache_methods"
         "fastcgi_cache_min_uses" "fastcgi_cache_purge" "fastcgi_cache_revalidate" "fastcgi_cache_use_stale"
-        "fastcgi_cache_valid" "fastcgi_catch_stderr" "fastcgi_connect_timeout" "fastcgi_force_ranges"
-        "fastcgi_hide_header" "fastcgi_ignore_client_abort" "fastcgi_ignore_headers" "fastcgi_index"
-        "fastcgi_intercept_errors" "fastcgi_keep_conn" "fastcgi_limit_rate" "fastcgi_max_temp_file_size"
-        "fastcgi_next_upstream" "fastcgi_next_upstream_timeout" "fastcgi_next_upstream_tries" "fastcgi_no_cache"
-        "fastcgi_param" "fastcgi_pass_header" "fastcgi_pass_request_body" "fastcgi_pass_request_headers"
-        "fastcgi_read_timeout" "fastcgi_request_buffering" "fastcgi_send_lowat" "fastcgi_send_timeout"
-        "fastcgi_socket_keepalive" "fastcgi_split_path_info" "fastcgi_store" "fastcgi_store_access"
-        "fastcgi_temp_file_write_size";
-    INNER, ANY, refused, FASTCGI: "fastcgi_pass";
+        "fastcgi_cache_valid" "fastcgi_no_cache";
     INNER, ANY, refused, OTHER: "uwsgi_pass" "scgi_pass" "memcached_pass" "tunnel_pass";
     LEVELS, ANY, refused, OTHER: "uwsgi_param" "scgi_param" "uwsgi_read_timeout" "uwsgi_send_timeout"
         "uwsgi_connect_timeout" "uwsgi_buffering" "uwsgi_buffers" "uwsgi_buffer_size" "uwsgi_request_buffering"
