@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, OpenSSL's own
-# server, a browser and a library that speak WebSocket).
+# server, a browser and a library that speak WebSocket, php-fpm).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,13 +17,17 @@ fi
 missing=()
 command -v curl >/dev/null || missing+=(curl)
 command -v openssl >/dev/null || missing+=(openssl)
+ls /usr/sbin/php-fpm* >/dev/null 2>&1 || missing+=(php-fpm)
 command -v ip >/dev/null || missing+=(iproute2)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)
 if [ ${#missing[@]} -gt 0 ]; then
     sudo=$([ "$(id -u)" = 0 ] || echo sudo)
     $sudo apt-get update -q
+    # Only the programs are wanted: no service is started.
+    echo 'exit 101' | $sudo tee /usr/sbin/policy-rc.d >/dev/null && $sudo chmod +x /usr/sbin/policy-rc.d
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends "${missing[@]}"
+    $sudo rm -f /usr/sbin/policy-rc.d
 fi
 
 run() {
