@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use propylon_tests::{End, Origin, Pair, raw_request};
+use propylon_tests::{End, LIMIT, Origin, Pair, raw_request, until};
 
 const CONF: &str = r#"
 http {
@@ -119,6 +119,6 @@ fn as_nginx_does() {
     assert!(different.is_empty(), "{}", different.join("\n"));
     let missing = "no \"charset_map\" between the charsets \"nobody-knows\" and \"utf-8\"";
     let Pair { gateway, nginx, .. } = &world.pair;
-    assert!(gateway.error_log().contains(missing), "{}", gateway.error_log());
+    until("the log's line", LIMIT, || gateway.error_log().contains(missing).then_some(()));
     assert!(nginx.read("error.log").contains(missing));
 }

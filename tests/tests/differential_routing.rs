@@ -86,16 +86,6 @@ const DELIBERATE: &[Deliberate] = &[
         },
     },
     Deliberate {
-        reason: "a request body is not kept for a second upstream: after X-Accel-Redirect it is empty",
-        applies: |case, theirs, ours| {
-            let lost = |(a, b): (&Upstream, &Upstream)| a.line == b.line && b.body.is_empty();
-            case.has("X-Accel-Redirect")
-                && theirs.status == ours.status
-                && theirs.upstream.len() == ours.upstream.len()
-                && theirs.upstream.iter().zip(&ours.upstream).skip(1).all(lost)
-        },
-    },
-    Deliberate {
         reason: "what no target may hold is escaped where variables made it; nginx sends spaces, #, line feeds and what is no UTF-8",
         applies: |_, theirs, ours| {
             let same = |(a, b): (&Upstream, &Upstream)| {

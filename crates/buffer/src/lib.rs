@@ -30,7 +30,8 @@
 //! - [`Mode::Whole`]: reads the body to its end before the inner service is called. It has a length then, however it came.
 //!   Up to [`memory`](RequestBufferLayer::memory) bytes stay in memory; a larger one is in a file as a whole, which has no name
 //!   and is gone with the last clone, whatever happens to the process. Files are written and read on tokio's blocking threads.
-//! - [`Mode::Stream`]: passes the body on as it comes. It can be sent to another peer as long as nobody has begun to read it.
+//! - [`Mode::Stream`]: passes the body on as it comes. It can be sent to another peer as long as nobody has begun to read
+//!   it, and after that if it came in one piece, which is kept (nginx: a body that came with its head).
 //! - [`max_size`](RequestBufferLayer::max_size): refuses larger bodies, before reading where the length is announced.
 //! - An empty body goes through as it is. Trailers are kept.
 //!

@@ -114,6 +114,23 @@ async fn a_stream_can_be_had_once() {
 }
 
 #[tokio::test]
+async fn a_stream_that_came_in_one_piece_is_kept() {
+    let body = pass(layer().mode(Mode::Stream), Script::new().data("abc")).await.unwrap();
+    let (again, begun) = (body.clone(), body.begun().unwrap());
+    assert_eq!(bytes(body).await.unwrap(), "abc");
+    assert!(!begun.has_begun() && again.can_be_read());
+    assert_eq!(again.size_hint().exact(), Some(3));
+    let third = again.clone();
+    assert_eq!(bytes(again).await.unwrap(), "abc");
+    assert_eq!(bytes(third).await.unwrap(), "abc");
+
+    let layer = layer().mode(Mode::Stream).max_size(2);
+    let body = pass(layer, Script::new().data("abc")).await.unwrap();
+    let again = body.clone();
+    assert!(bytes(body).await.is_err() && !again.can_be_read(), "too large to be kept");
+}
+
+#[tokio::test]
 async fn an_empty_body_goes_through() {
     let body = pass(layer(), Script::new()).await.unwrap();
     assert!(body.is_end_stream() && body.replay().is_none());

@@ -40,7 +40,8 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("true"),
             nginx: "proxy_request_buffering",
             doc: "Whether a request body is read whole before the upstream is contacted, so that it can be sent again; false: \
-                  it is passed on as it comes, and a request whose body has begun is not tried again.",
+                  it is passed on as it comes, and a request whose body has begun is not tried again, unless it came in one \
+                  piece, as a short one does with its head.",
         },
         Key {
             name: "request_memory",

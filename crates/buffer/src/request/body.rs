@@ -28,22 +28,38 @@ enum Kind<B> {
 pub struct Begun(Arc<AtomicBool>);
 
 impl Begun {
-    /// Whether somebody has begun to read it: from then on it is gone for all others.
+    /// Whether somebody has begun to read it, so that it is gone for all others. One that came in one piece is not: it is kept.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.0.load(Relaxed)
     }
 }
 
-/// A body that is passed on as it comes: whoever reads first has it.
+/// A body that is passed on as it comes: whoever reads first has it, and it is kept if the first piece is all of it.
 struct Stream<B> {
     begun: Arc<AtomicBool>,
-    slot: Arc<Mutex<Option<Pin<Box<B>>>>>,
-    /// Once it has begun to be read here.
-    own: Option<Pin<Box<B>>>,
+    slot: Arc<Mutex<Slot<B>>>,
+    own: Own<B>,
     hint: SizeHint,
     read: u64,
     limit: Option<u64>,
+}
+
+/// What is there for whoever reads next.
+enum Slot<B> {
+    Unread(Pin<Box<B>>),
+    /// It came in one piece.
+    Whole(Bytes),
+    Gone,
+}
+
+/// What is read here.
+enum Own<B> {
+    /// Nothing yet.
+    Unopened,
+    Inner(Pin<Box<B>>),
+    /// Nothing any more.
+    Over,
 }
 
 impl<B> RequestBody<B> {
@@ -60,8 +76,8 @@ impl<B> RequestBody<B> {
         B: Body,
     {
         let hint = body.size_hint();
-        let slot = Arc::new(Mutex::new(Some(Box::pin(body))));
-        Self(Kind::Stream(Stream { begun: Arc::default(), slot, own: None, hint, read: 0, limit }))
+        let slot = Arc::new(Mutex::new(Slot::Unread(Box::pin(body))));
+        Self(Kind::Stream(Stream { begun: Arc::default(), slot, own: Own::Unopened, hint, read: 0, limit }))
     }
 
     /// The whole body, if it was kept.
@@ -87,13 +103,15 @@ impl<B> RequestBody<B> {
     pub fn can_be_read(&self) -> bool {
         match &self.0 {
             Kind::Empty | Kind::Whole(_) => true,
-            Kind::Stream(stream) => stream.own.is_none() && stream.slot.lock().is_some(),
+            Kind::Stream(stream) => {
+                matches!(stream.own, Own::Unopened) && !matches!(*stream.slot.lock(), Slot::Gone)
+            }
         }
     }
 }
 
-/// The same body from its beginning. A streamed one can be read as long as nobody has begun to read any of them: see
-/// [`RequestBody::can_be_read`].
+/// The same body from its beginning. A streamed one can be read as long as nobody has begun to read any of them, and after that
+/// if it came in one piece: see [`RequestBody::can_be_read`].
 impl<B> Clone for RequestBody<B> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
@@ -102,7 +120,7 @@ impl<B> Clone for RequestBody<B> {
             Kind::Stream(stream) => Kind::Stream(Stream {
                 begun: Arc::clone(&stream.begun),
                 slot: Arc::clone(&stream.slot),
-                own: None,
+                own: Own::Unopened,
                 hint: stream.hint,
                 read: 0,
                 limit: stream.limit,
@@ -134,7 +152,11 @@ where
         match &self.0 {
             Kind::Empty => true,
             Kind::Whole(replay) => replay.is_end_stream(),
-            Kind::Stream(stream) => stream.own.as_ref().is_some_and(|body| body.is_end_stream()),
+            Kind::Stream(stream) => match &stream.own {
+                Own::Unopened => false,
+                Own::Inner(body) => body.is_end_stream(),
+                Own::Over => true,
+            },
         }
     }
 
@@ -143,8 +165,13 @@ where
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(replay) => replay.size_hint(),
             Kind::Stream(stream) => match &stream.own {
-                Some(body) => body.size_hint(),
-                None => stream.hint,
+                Own::Inner(body) => body.size_hint(),
+                Own::Over => SizeHint::with_exact(0),
+                Own::Unopened if stream.hint.exact().is_some() => stream.hint,
+                Own::Unopened => match &*stream.slot.lock() {
+                    Slot::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+                    _ => stream.hint,
+                },
             },
         }
     }
@@ -156,16 +183,32 @@ where
     B::Error: Into<BoxError>,
 {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.own.is_none() {
-            self.own = self.slot.lock().take();
-            self.begun.store(true, Relaxed);
+        if matches!(self.own, Own::Unopened) {
+            let mut slot = self.slot.lock();
+            match std::mem::replace(&mut *slot, Slot::Gone) {
+                Slot::Unread(body) => {
+                    self.own = Own::Inner(body);
+                    self.begun.store(true, Relaxed);
+                }
+                Slot::Whole(bytes) => {
+                    *slot = Slot::Whole(bytes.clone());
+                    self.own = Own::Over;
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Slot::Gone => return Poll::Ready(Some(Err(Error::Gone.into()))),
+            }
         }
-        let Some(body) = &mut self.own else { return Poll::Ready(Some(Err(Error::Gone.into()))) };
+        let Own::Inner(body) = &mut self.own else { return Poll::Ready(None) };
         let frame = ready!(body.as_mut().poll_frame(cx)).transpose().map_err(Into::into)?;
         if let Some(data) = frame.as_ref().and_then(Frame::data_ref) {
+            let first = self.read == 0;
             self.read += data.len() as u64;
             if let Some(limit) = self.limit.filter(|&limit| self.read > limit) {
                 return Poll::Ready(Some(Err(Error::TooLarge { size: self.read, limit }.into())));
+            }
+            if first && body.is_end_stream() {
+                *self.slot.lock() = Slot::Whole(data.clone());
+                self.begun.store(false, Relaxed);
             }
         }
         Poll::Ready(frame.map(Ok))
