@@ -22,6 +22,19 @@ http {
         location /teapot/ { return 418 "$status"; }
         location /moved/ { return 302 "http://a.test/$status"; }
         location /added/ { return 200 text; add_header X-S "$status $class" always; }
+        location /by-status/ {
+            error_page 403 /by-status/text; error_page 402 =200 /by-status/text; error_page 405 = /by-status/text;
+            error_page 406 =201 /by-status/fails; error_page 407 =200 /by-status/proxied; error_page 409 =202 /by-status/proxied;
+            location /by-status/402 { return 402; }
+            location /by-status/403 { return 403; }
+            location /by-status/405 { return 405; }
+            location /by-status/406 { return 406; }
+            location /by-status/407 { return 407; }
+            location /by-status/409 { return 409; }
+            location /by-status/text { return 200 text; add_header X-Success $status; add_header X-Plain yes; expires epoch; }
+            location /by-status/fails { return 410; add_header X-Plain yes; expires epoch; }
+            location /by-status/proxied { proxy_pass http://@ORIGIN@; add_header X-Plain yes; }
+        }
 
         location /404/ { return 404; }
         location /fixed/ { error_page 404 =410 /said; return 404; }
@@ -99,6 +112,12 @@ fn pages_and_their_status() {
         "",
         "nothing/",
         "nothing-201/",
+        "by-status/402",
+        "by-status/403",
+        "by-status/405",
+        "by-status/406",
+        "by-status/407",
+        "by-status/409",
         "nothing-204/",
         "teapot/",
         "moved/",

@@ -199,6 +199,7 @@ impl Server {
             settings: server.settings.clone(),
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
+            has_pages: has_pages(upstreams.config),
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;
         fallback.referers = route::referer_check(&server.settings, server)?;
@@ -242,6 +243,13 @@ impl Server {
     pub(crate) fn sanitize(&self, headers: &mut HeaderMap, peer: Address) {
         self.edge.apply(headers, peer);
     }
+}
+
+/// Whether an error has a page anywhere: it may be any location.
+fn has_pages(config: &Config) -> bool {
+    let servers = config.servers.iter().map(|server| &server.settings);
+    let mut all = servers.chain(config.locations().map(|location| &location.settings));
+    all.any(|settings| !settings.error_page.pages.is_empty())
 }
 
 /// A server whose locations are being built.

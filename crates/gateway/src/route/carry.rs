@@ -12,10 +12,11 @@ use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Site;
 use crate::page::Own;
 
-/// The layer, if a template asks for it.
-pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
+/// The layer, if a template asks for it, or what goes by the status that the client sees.
+pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CarryLayer> {
     let headers = &settings.headers;
     let asks = headers
         .add
@@ -23,7 +24,9 @@ pub(crate) fn layer(settings: &Settings) -> Option<CarryLayer> {
         .chain(&headers.add_always)
         .flat_map(|field| &field.values)
         .any(|template| template.as_static().is_none());
+    let by_status = !headers.add.is_empty() || settings.expires.is_some();
     (asks
+        || (site.has_pages && by_status)
         || super::charset::asks(settings)
         || super::substitute::asks(settings)
         || super::error_page::asks(settings)

@@ -12,7 +12,7 @@ use propylon_headers::{
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
 };
 
-use super::carry;
+use super::{Site, carry};
 
 /// The layer that writes the head of the request to the upstream. `host` is `$proxy_host` where it is always the same.
 pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> RequestHeadersLayer {
@@ -71,9 +71,16 @@ fn trailers(parts: &request::Parts) -> Option<HeaderValue> {
 }
 
 /// The layer that writes the head of the response to the client.
-pub(crate) fn response(settings: &Settings) -> ResponseHeadersLayer {
+pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer {
     let headers = &settings.headers;
     let mut layer = ResponseHeadersLayer::new();
+    if site.has_pages {
+        // What is added to the page of an error goes by the status that the client sees.
+        layer = layer.status(|parts| {
+            let shown = parts.extensions.get::<Exchange>().and_then(Exchange::answering_with);
+            shown.unwrap_or(parts.status)
+        });
+    }
     for name in &headers.hide {
         layer = layer.hide(name.clone());
     }

@@ -79,6 +79,8 @@ pub(crate) struct Site {
     pub(crate) redirects: Redirects,
     /// The server's first name.
     pub(crate) name: Arc<str>,
+    /// Whether an error has a page anywhere.
+    pub(crate) has_pages: bool,
 }
 
 /// The stack of a `[[server.location]]`, whose match is `matcher`.
@@ -293,8 +295,8 @@ where
     S: Service<Request<Body>, Response = Response<Body>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
-    let response = headers::response(settings); // hide, add_header
-    let route = match carry::layer(settings) {
+    let response = headers::response(settings, site); // hide, add_header
+    let route = match carry::layer(settings, site) {
         None => Route::new(response.layer(group)),
         Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
     };
@@ -318,6 +320,7 @@ impl Site {
             settings: settings.clone(),
             redirects: Redirects::new(settings, &self.name),
             name: self.name.clone(),
+            has_pages: self.has_pages,
         }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Fields {
     /// In the order written.
     added: Vec<Added>,
     expires: Option<Rule>,
+    /// The status that decides what is added.
+    status: fn(&Parts) -> StatusCode,
 }
 
 /// What makes the rule of how long a response may be kept.
@@ -63,6 +65,7 @@ impl Default for Fields {
             passed: Vec::new(),
             added: Vec::new(),
             expires: None,
+            status: |parts| parts.status,
         };
         let accel = ["expires", "redirect", "limit-rate", "buffering", "charset"]
             .into_iter()
@@ -103,6 +106,10 @@ impl Fields {
         self.expires = Some(Rule(Arc::new(rule)));
     }
 
+    pub(super) fn status(&mut self, status: fn(&Parts) -> StatusCode) {
+        self.status = status;
+    }
+
     fn push(&mut self, field: Field<Parts>, when: When) {
         if !names::is_framing(field.name()) {
             let replaces = *field.name() == ETAG || *field.name() == LAST_MODIFIED;
@@ -117,17 +124,18 @@ impl Fields {
 
     pub(super) fn apply(&self, parts: &mut Parts) {
         let mut early = Ready::new();
-        for added in self.added_to(parts.status).filter(|added| !added.field.is_late()) {
+        let status = (self.status)(parts);
+        for added in self.added_to(status).filter(|added| !added.field.is_late()) {
             added.field.evaluate(parts, &mut early);
         }
-        let kept = self.kept(parts);
+        let kept = self.kept(status, parts);
         self.clean(parts.status, &mut parts.headers);
         if let Some([expires, control]) = kept {
             parts.headers.insert(EXPIRES, expires);
             parts.headers.insert(CACHE_CONTROL, control);
         }
         let mut early = early.into_iter().peekable();
-        for added in self.added_to(parts.status) {
+        for added in self.added_to(status) {
             let mut late = Ready::new();
             if added.field.is_late() {
                 added.field.evaluate(parts, &mut late);
@@ -145,8 +153,8 @@ impl Fields {
 
     /// The values of `Expires` and `Cache-Control`, where something is to be said of them.
     #[expect(clippy::disallowed_methods, reason = "wall-clock time for text only: nothing is decided by it")]
-    fn kept(&self, parts: &Parts) -> Option<[HeaderValue; 2]> {
-        let rule = self.expires.as_ref().filter(|_| is_success(parts.status))?;
+    fn kept(&self, status: StatusCode, parts: &Parts) -> Option<[HeaderValue; 2]> {
+        let rule = self.expires.as_ref().filter(|_| is_success(status))?;
         let modified = || httpdate::parse_http_date(parts.headers.get(LAST_MODIFIED)?.to_str().ok()?).ok();
         (rule.0)(parts)?.values(SystemTime::now(), modified())
     }
@@ -280,6 +288,10 @@ mod tests {
         for status in [202, 300, 305, 400, 404, 500, 502] {
             check(&fields, status, &[("x-a", "0")], &["x-a: 0", "x-a: 2"]);
         }
+        fields.status(|_| StatusCode::NOT_FOUND);
+        check(&fields, 200, &[], &["x-a: 2"]);
+        fields.status(|_| StatusCode::OK);
+        check(&fields, 404, &[], &["x-a: 1", "x-a: 2"]);
     }
 
     #[test]

@@ -67,6 +67,14 @@ impl ResponseHeadersLayer {
         self
     }
 
+    /// Goes by another status than the response's own in what is added by status: by the one that whoever takes the response from
+    /// here is to show, if that is known already.
+    #[must_use]
+    pub fn status(mut self, status: fn(&http::response::Parts) -> http::StatusCode) -> Self {
+        Arc::make_mut(&mut self.fields).status(status);
+        self
+    }
+
     /// Says how long responses of those statuses may be kept (nginx: `expires`): `Expires` and `Cache-Control`, in the place of the
     /// upstream's. The rule may depend on the response; none: nothing is said.
     ///
