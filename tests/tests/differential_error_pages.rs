@@ -31,7 +31,7 @@ http {
             location /by-status/406 { return 406; }
             location /by-status/407 { return 407; }
             location /by-status/409 { return 409; }
-            location /by-status/text { return 200 text; add_header X-Success $status; add_header X-Plain yes; expires epoch; }
+            location /by-status/text { return 200 text; add_header X-Success $status; add_header X-Plain yes; expires epoch; add_trailer X-T yes; }
             location /by-status/fails { return 410; add_header X-Plain yes; expires epoch; }
             location /by-status/proxied { proxy_pass http://@ORIGIN@; add_header X-Plain yes; }
         }

@@ -27,6 +27,7 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CarryLayer> {
     let by_status = !headers.add.is_empty() || settings.expires.is_some();
     (asks
         || (site.has_pages && by_status)
+        || !headers.add_trailer.is_empty()
         || super::charset::asks(settings)
         || super::substitute::asks(settings)
         || super::error_page::asks(settings)

@@ -99,7 +99,9 @@ where
         let status = response.status();
         let bodiless =
             status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let success = propylon_headers::is_success(status);
+        // On the page of an error it is the status that the client sees.
+        let shown = this.exchange.as_ref().and_then(Exchange::answering_with).unwrap_or(status);
+        let success = propylon_headers::is_success(shown);
         let any = this.fields.iter().any(|(_, _, always)| success || *always);
         if let Some(exchange) = this.exchange.take().filter(|_| any && !bodiless) {
             response.headers_mut().remove(CONTENT_LENGTH); // chunks carry trailers, a length does not
