@@ -77,11 +77,30 @@ where
         I: AsyncWrite + Unpin,
     {
         loop {
+            // What is there of the body leaves with what is before it.
+            let pending = self.poll_body(cx).map_err(Failure::Body)?.is_pending();
             ready!(self.poll_write(connection, cx)).map_err(|_| Failure::Io)?;
-            let Some(body) = &mut self.body else { return Poll::Ready(Ok(())) };
-            match ready!(body.as_mut().poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    let ended = body.is_end_stream();
+            match &self.body {
+                None => return Poll::Ready(Ok(())),
+                Some(_) if pending => return Poll::Pending,
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Takes of the body what can be written at once. Pending: more is to come, and this is woken then.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, BoxError> {
+        let room = |waiting: &VecDeque<Bytes>| {
+            waiting.len() < SLICES - 2 && waiting.iter().map(Bytes::len).sum::<usize>() < MAX_CONTENT
+        };
+        while let Some(body) = self.body.as_mut().filter(|_| room(&self.waiting)) {
+            let frame = match body.as_mut().poll_frame(cx) {
+                Poll::Pending => return Ok(Poll::Pending),
+                Poll::Ready(frame) => frame.transpose(),
+            };
+            let ended = body.is_end_stream();
+            match frame {
+                Ok(Some(frame)) => {
                     // There are no trailers in FastCGI.
                     if let Ok(data) = frame.into_data() {
                         self.push(data);
@@ -90,13 +109,14 @@ where
                         self.end();
                     }
                 }
-                Some(Err(error)) => {
+                Ok(None) => self.end(),
+                Err(error) => {
                     self.stop();
-                    return Poll::Ready(Err(Failure::Body(error.into())));
+                    return Err(error.into());
                 }
-                None => self.end(),
             }
         }
+        Ok(Poll::Ready(()))
     }
 
     fn push(&mut self, mut data: Bytes) {

@@ -1,8 +1,8 @@
 //! A client and a scripted application, record by record, over a pipe in memory.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
-use std::collections::VecDeque;
-use std::io;
+mod support;
+
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Empty, Full};
 use proptest::prelude::*;
 use propylon_fastcgi::{Body, BoxError, Config, Connection, Error, Keeper, Params, Reason, Stderr, send};
+use support::{Step, script};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 const BEGIN: u8 = 1;
@@ -118,39 +119,6 @@ struct Pool(Arc<Mutex<Option<Connection<DuplexStream>>>>);
 impl Keeper<DuplexStream> for Pool {
     fn give_back(self, connection: Connection<DuplexStream>) {
         *self.0.lock().unwrap() = Some(connection);
-    }
-}
-
-/// A request body that does what it is told.
-struct Script(VecDeque<Step>);
-
-enum Step {
-    Data(Bytes),
-    Trailers,
-    Fail,
-    /// Nothing more comes, ever.
-    Stall,
-}
-
-fn script(steps: impl IntoIterator<Item = Step>) -> Script {
-    Script(steps.into_iter().collect())
-}
-
-impl http_body::Body for Script {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some(step) = self.0.pop_front() else { return Poll::Ready(None) };
-        match step {
-            Step::Data(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
-            Step::Trailers => Poll::Ready(Some(Ok(Frame::trailers(http::HeaderMap::new())))),
-            Step::Fail => Poll::Ready(Some(Err(io::Error::other("client went away")))),
-            Step::Stall => {
-                self.0.push_front(Step::Stall);
-                Poll::Pending
-            }
-        }
     }
 }
 
@@ -529,14 +497,20 @@ async fn a_kept_connection_carries_the_next_request() {
 async fn a_request_body_that_fails_never_looks_complete() {
     for answers in [false, true] {
         let (io, app) = duplex(if answers { 64 } else { 1 << 16 });
-        let request = Request::new(script([Step::Data(vec![b'x'; 100].into()), Step::Fail]));
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let steps = [Step::Data(vec![b'x'; 100].into()), Step::Wait(told), Step::Fail];
+        let request = Request::new(script(steps));
         let app = async {
             let mut app = App(app);
             app.head().await;
             if answers {
                 app.say(out("X: y\n\npart")).await;
+                for _ in 0..10 {
+                    tokio::task::yield_now().await; // the client has read it by then
+                }
             }
-            assert_eq!(app.stdin().await, (vec![vec![b'x'; 100]], false), "its end was sent");
+            tell.send(()).unwrap();
+            assert!(!app.stdin().await.1, "its end was sent");
         };
         let (outcome, ()) = within(async { tokio::join!(fetch(io, request, Config::new()), app) }).await;
         assert_eq!(outcome.error.as_deref(), Some("request body failed while sending request to upstream"));
