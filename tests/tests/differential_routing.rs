@@ -129,7 +129,9 @@ const HYPER: &[Deliberate] = &[
     Deliberate {
         reason: "hyper does not tell with the last chunk that a body is over, so that it is not kept for a second location",
         applies: |case, theirs, ours| {
-            case.has("X-Accel-Redirect") && case.has("chunked") && (theirs.status, ours.status) == (200, 500)
+            let empty = |upstream: &Upstream| upstream.body.is_empty();
+            let lost = (theirs.status, ours.status) == (200, 500) || ours.upstream.last().is_some_and(empty);
+            case.has("X-Accel-Redirect") && case.has("chunked") && lost
         },
     },
     Deliberate {
