@@ -12,7 +12,6 @@ use crate::error::{BuildError, Error};
 use crate::group::{Change, Group, Peer};
 use crate::method::{Method, Times};
 use crate::pick::{Key, Nobody, Picker};
-use crate::queue::Queue;
 use crate::slot::Slot;
 use crate::sticky::{ServedBy, Wanted};
 
@@ -207,7 +206,12 @@ impl<T> Balancer<T> {
         // What becomes free is for those who came before. They would not take a place at a peer that drains, though, and one that
         // has been tried for a request is of no use to it.
         let queue = self.0.group.queue();
-        if queue.is_some_and(Queue::is_busy) && is_first(tried) && !self.drains(wanted) {
+        if let Some(queue) = queue.filter(|queue| queue.is_busy() && is_first(tried) && !self.drains(wanted))
+        {
+            let peers = self.0.group.current();
+            if peers.slots.primary.iter().chain(&peers.slots.backup).any(|slot| slot.is_able(&[])) {
+                queue.nudge();
+            }
             return None;
         }
         match self.try_pick(wanted, key, tried) {

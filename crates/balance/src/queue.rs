@@ -78,6 +78,14 @@ impl Queue {
         Some(Waiting { queue: self, ticket })
     }
 
+    /// There is room of which nobody was told, such as at a peer whose time of failure is over: the first of the line looks.
+    pub(crate) fn nudge(&self) {
+        let mut line = self.line.lock();
+        if line.waiters.values().next().is_some_and(|first| first.offer.is_none()) {
+            line.offer(0, Offer::One);
+        }
+    }
+
     /// A peer has room for one more.
     pub(crate) fn wake(&self) {
         self.offer(Offer::One);

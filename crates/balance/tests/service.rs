@@ -220,6 +220,27 @@ async fn a_free_place_is_for_who_waits_longest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peer_whose_time_is_over_is_found_by_who_comes_next() {
+    let group = GroupBuilder::new("g").queue(9, Duration::from_secs(50)).build();
+    group.set([Server::new("1", "good").max_conns(1), Server::new("2", "bad").max_conns(1)]);
+    let mut service = balance(&group, Method::RoundRobin);
+    let held = ask(&mut service, request()).await.unwrap();
+    ask(&mut service, request()).await.unwrap_err(); // its time of failure begins
+    let come = || {
+        let mut worker = balance(&group, Method::RoundRobin);
+        tokio_test::task::spawn(async move { ask(&mut worker, request()).await })
+    };
+    let mut first = come();
+    assert!(first.poll().is_pending());
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert!(come().poll().is_pending(), "it is not the first");
+    assert!(first.is_woken(), "there is room at the second one");
+    let std::task::Poll::Ready(answer) = first.poll() else { panic!("the first one is served") };
+    assert_eq!(answer.unwrap_err(), "refused");
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_can_go_elsewhere_waits_for_nobody() {
     let group = GroupBuilder::new("g").queue(9, Duration::from_secs(5)).build();
     group.set([Server::new("1", "good").max_conns(1), Server::new("2", "other")]);
