@@ -81,6 +81,7 @@ fn what_is_not_possible_is_refused_and_what_is_wrong_is_told() {
         ("", "proxy_pass http://127.0.0.1;\nhealth_check;", "names no `upstream` block"),
         ("", "proxy_pass http://$host;\nhealth_check;", "names no `upstream` block"),
         ("", "return 204;\nhealth_check;", "names no `upstream` block"),
+        ("", "fastcgi_pass 127.0.0.1:9000;\nhealth_check;", "names no `upstream` block"),
         ("", "proxy_pass http://app;\nhealth_check type=grpc;", "`type` is not built yet"),
         ("", "proxy_pass http://app;\nhealth_check keepalive_time=1m;", "`keepalive_time` is not built yet"),
     ] {
@@ -88,6 +89,7 @@ fn what_is_not_possible_is_refused_and_what_is_wrong_is_told() {
         assert_eq!(verdict, Verdict::Refused, "{location}");
         assert!(note.contains(why), "{location}: {note}");
     }
+    assert_eq!(verdict("", "fastcgi_pass app;\nhealth_check;").0, Verdict::Different);
     let twice =
         "proxy_pass http://app;\nhealth_check;\nlocation /b { proxy_pass http://app; health_check uri=/b; }";
     let refused: Vec<_> = converted("", twice).refused().map(|line| line.note.clone()).collect();

@@ -202,6 +202,26 @@ fn an_alias_is_its_locations_alone() {
 }
 
 #[test]
+fn an_if_beside_fastcgi_pass_keeps_what_is_said_of_fastcgi() {
+    let toml = toml(
+        "fastcgi_send_timeout 7s;
+location / { fastcgi_pass 127.0.0.1:9000; fastcgi_read_timeout 300s; fastcgi_hide_header X-A;\
+         if ($arg_a) { add_header X-A a; } }\n",
+    );
+    for place in ["match = \"/\"", "match = \"@if-1\""] {
+        for line in [
+            "timeout.read = \"300s\"",
+            "timeout.send = \"7s\"",
+            "headers.hide = [\"X-A\"]",
+            "default_params = false",
+        ] {
+            assert!(part(&toml, place).contains(line), "{place} {line}: {toml}");
+        }
+    }
+    assert!(!toml.contains("directives"), "{toml}");
+}
+
+#[test]
 fn limit_except_beside_steps_is_refused_for_they_would_come_first() {
     for (steps, refused) in [("return 200;", 2), ("if ($arg_a) { return 204; }", 2), ("", 0)] {
         let text = format!(

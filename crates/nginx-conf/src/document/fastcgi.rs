@@ -5,6 +5,9 @@ use super::{Line, Section, Value};
 /// The table that what is for FastCGI alone waits in, which is no key of the configuration.
 pub(crate) const FASTCGI: &str = "fastcgi directives";
 
+/// Marks a place whose requests a `fastcgi_pass` elsewhere takes on.
+const GOES: &[&str] = &[FASTCGI, "goes"];
+
 /// What the directives of FastCGI stand for, and what counts where none is written.
 const KEYS: [([&str; 2], Default); 24] = [
     (["timeout", "connect"], Default::Text("60s")),
@@ -58,12 +61,12 @@ impl Section {
     /// A place that asks a FastCGI server has what the directives of FastCGI say, here or around it, and nothing of what those of
     /// `proxy_*` say.
     pub(super) fn speak_fastcgi(&mut self, outer: &[&Self]) {
-        if !self.has(&["fastcgi_pass"]) {
+        if !self.has(&["fastcgi_pass"]) && !self.has(GOES) {
             return;
         }
+        let own = self.clone();
         let lists = LISTS.map(|key| (["headers", key], Default::List(&[])));
         for (key, default) in KEYS.into_iter().chain(lists) {
-            let own = self.clone();
             let levels = || outer.iter().copied().chain([&own]).rev();
             let written = levels().find_map(|level| level.line(&[FASTCGI, key[0], key[1]]));
             if let Some((value, place)) = written {
@@ -72,10 +75,14 @@ impl Section {
                 self.set(&key, default.value(), None);
             }
         }
-        if let Some(place) = self.line(&["fastcgi_pass"]).map(|(_, place)| place.clone()) {
-            // All that is sent is written down.
-            self.set(&["fastcgi", "default_params"], Value::flag(false), place.as_ref());
-        }
+        // All that is sent is written down.
+        let place = self.line(&["fastcgi_pass"]).and_then(|(_, place)| place.clone());
+        self.set(&["fastcgi", "default_params"], Value::flag(false), place.as_ref());
+    }
+
+    /// It has no `fastcgi_pass` of its own, but that of a location will take its requests on.
+    pub(super) fn goes_to_fastcgi(&mut self) {
+        self.set(GOES, Value::flag(true), None);
     }
 
     /// Nothing waits any more, here and inside.

@@ -124,6 +124,9 @@ impl Section {
             let aliased =
                 !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));
             around.iter().rev().for_each(|outer| section.share(outer));
+            if self.has(&["fastcgi_pass"]) && !passes(section) {
+                section.goes_to_fastcgi();
+            }
             if proxies || aliased {
                 // It goes on to proxy, or to where the alias leads: with a root of its own it would send files from there.
                 section.remove(&["root"]);
@@ -168,7 +171,11 @@ impl Section {
             return true;
         }
         self.lines.iter().any(|line| match line {
-            Line::Key { path: known, .. } => known.iter().zip(path).take(2).all(|(a, b)| a == b),
+            Line::Key { path: known, .. } => {
+                // Beneath the table that waits for FastCGI there are the same tables once more.
+                let parts = if path.first() == Some(&super::FASTCGI) { 3 } else { 2 };
+                known.iter().zip(path).take(parts).all(|(a, b)| a == b)
+            }
             Line::Comment(_) => false,
         })
     }

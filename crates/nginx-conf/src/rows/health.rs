@@ -65,7 +65,10 @@ pub(super) fn collect(convert: &mut Convert<'_>, frame: &mut Frame) {
     let Some(place) = frame.place_of("health_check").cloned() else { return };
     let of = match frame.context == Contexts::UPSTREAM {
         true => Whose::Upstream(frame.name.clone()),
-        false => Whose::Target(frame.section.text(&["proxy_pass"]).map(str::to_owned)),
+        false => {
+            let passes = ["proxy_pass", "fastcgi_pass"];
+            Whose::Target(passes.iter().find_map(|key| frame.section.text(&[key])).map(str::to_owned))
+        }
     };
     let names = frame.section.child_keys(&["health_check"]);
     let keys = names.into_iter().filter_map(|name| {
@@ -107,6 +110,9 @@ fn condition(section: &mut Section, entry: &Directive) -> Outcome {
         ("status", words @ [first, ..]) => {
             // One `!` is for all that follow.
             let not = if first.starts_with('!') { "!" } else { "" };
+            if words.iter().skip(1).any(|word| word.starts_with('!')) {
+                return Err(wrong());
+            }
             let mut words = words.iter().map(|word| word.trim_start_matches('!')).enumerate();
             for (index, word) in words.by_ref().filter(|(_, word)| !word.is_empty()) {
                 let value = Value::text(format!("{not}{word}")).at(entry.place_of(index));
@@ -172,7 +178,7 @@ fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: 
     let header = name.map(|name| format!("[upstream.{}]", key(name)));
     let Some(upstream) = header.and_then(|header| convert.document.named_mut(&header)) else {
         return refuse(
-            "the `proxy_pass` beside it names no `upstream` block, whose servers could be checked",
+            "the `proxy_pass` or `fastcgi_pass` beside it names no `upstream` block, whose servers could be checked",
         );
     };
     if upstream.has(&["health_check"]) {
