@@ -246,7 +246,7 @@ fn bodies_reach_php() {
         "d41d8cd98f00b204e9800998ecf8427e",
     );
     for more in ["", "buffer.request = false"] {
-        let (_gateway, listen) = fpm.gateway(&fpm.unix(), more, "");
+        let (_gateway, listen) = fpm.gateway(&fpm.unix(), more, "[defaults.upstream]\nbody = \"HTTP's\"");
         let (one, other) = ((length(&body), all, md5), (chunked.clone(), all, md5));
         for (framed, size, md5) in [one, other, (length("hi"), 2, of_hi), (length(""), 0, of_none)] {
             if !more.is_empty() && framed.starts_with("Transfer") {

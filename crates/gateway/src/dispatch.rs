@@ -19,7 +19,7 @@ use crate::page;
 use crate::phases::Step;
 use crate::reroute::{Earlier, Failed, Reroute, RerouteTarget, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
-use crate::route::{self, Found, Keeper, LimitsSeen};
+use crate::route::{self, Found, Keeper, LimitsSeen, Lost};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
 
@@ -411,11 +411,13 @@ fn left(visit: &mut Visit) -> Body {
     if !visit.body.is_end_stream() {
         return std::mem::take(&mut visit.body); // it was not taken at all
     }
-    match visit.keeper.take().and_then(|keeper| keeper.take()) {
+    let Some(keeper) = visit.keeper.take() else { return Body::empty() }; // there was none
+    match keeper.take() {
         // A page does without it. Who gets the same request once more is not to take it for one without a body.
         Some(left) if left.is_gone() && visit.get => Body::empty(),
         Some(left) => left.body,
-        None => Body::empty(),
+        None if visit.get => Body::empty(),
+        None => Body::new(Lost),
     }
 }
 

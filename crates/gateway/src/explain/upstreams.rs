@@ -38,10 +38,16 @@ pub(super) fn tries(
             .iter()
             .all(|server| !server.resolve && !matches!(server.address.value, Address::Name { .. }))
         {
-            peers = Some(upstream.servers.iter().filter(|server| !server.down).count());
+            peers = Some(upstream.servers.iter().filter(|server| !server.down && !server.drain).count());
         }
-    } else if let ProxyPass::Template(_) = &pass.value {
-        lines.push(format!("peers     {}", candidates(config, settings)));
+    } else {
+        match &pass.value {
+            ProxyPass::Template(_) => lines.push(format!("peers     {}", candidates(config, settings))),
+            ProxyPass::Static(target) => match &target.to {
+                Destination::Address(Address::Name { .. }) | Destination::Upstream(_) => {}
+                Destination::Address(_) => peers = Some(1),
+            },
+        }
     }
     let text = retry(settings, peers, method);
     let retries = !text.starts_with("never");

@@ -155,7 +155,12 @@ where
             request.extensions_mut().insert(params);
             let hears = move |text: &[u8]| {
                 let text = String::from_utf8_lossy(text);
-                let while_what = "while reading response header from upstream";
+                let begun =
+                    exchange.with_tries(|tries| tries.last().is_some_and(|last| last.header().is_some()));
+                let while_what = match begun {
+                    false => "while reading response header from upstream",
+                    true => "while reading upstream",
+                };
                 rescue::report_upstream(
                     &exchange,
                     &format!("FastCGI sent in stderr: \"{text}\" {while_what}"),

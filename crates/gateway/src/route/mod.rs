@@ -52,7 +52,7 @@ use crate::upstreams::{LeafBody, Upstreams};
 pub(crate) use accel::Unsafe;
 pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
-pub(crate) use buffer::{Keeper, read_bytes};
+pub(crate) use buffer::{Keeper, Lost, read_bytes};
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use fastcgi::transport as fastcgi;
 pub(crate) use files::types;

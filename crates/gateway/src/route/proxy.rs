@@ -97,6 +97,7 @@ impl TargetLayer {
             },
         };
         let transport = &settings.upstream;
+        let http = !pass.value.is_fastcgi(); // to FastCGI a method is a param, and its body is the client's
         if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
             may_be_transparent()
                 .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;
@@ -104,8 +105,8 @@ impl TargetLayer {
         Ok(Self(Arc::new(Rule {
             to,
             prefix,
-            method: transport.method.clone(),
-            body: transport.body.clone(),
+            method: http.then(|| transport.method.clone()).flatten(),
+            body: http.then(|| transport.body.clone()).flatten(),
             pass_body: transport.pass_body,
             bind: transport.bind.clone(),
             proxy_protocol: transport.proxy_protocol,

@@ -37,8 +37,13 @@ impl Valid {
     fn build(referers: &Referers, server: &Server) -> Result<Self, BuildError> {
         let (mut builder, mut paths, mut names) = (ServerNames::builder(), Vec::new(), Vec::new());
         let mut add = |name: &ServerName, path: &str| {
-            // The configuration has judged the name; the first of two that are the same counts.
-            let _ = builder.add(paths.len(), name.as_str());
+            // The configuration has judged the name; the first of two that are the same counts, for each half of `.example.com`.
+            let _ = match name.as_str().strip_prefix('.') {
+                Some(bare) => {
+                    builder.add(paths.len(), bare).and(builder.add(paths.len(), &format!("*.{bare}")))
+                }
+                None => builder.add(paths.len(), name.as_str()),
+            };
             paths.push(path.into());
         };
         for (name, path) in &referers.hosts {

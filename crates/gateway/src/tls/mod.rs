@@ -56,12 +56,14 @@ impl Store {
         let secured = config.listeners.iter().filter(|listener| listener.tls);
         let secured: BTreeSet<usize> =
             secured.flat_map(|listener| listener.servers.iter().copied()).collect();
+        let mut seen: Vec<&config::Tls> = Vec::new(); // many share what they have inherited
         for server in secured.into_iter().filter_map(|index| config.servers.get(index)) {
             let tls = &server.tls;
             // A server without certificates is served with those of the default server, as in nginx.
-            if tls.certificates.is_empty() && !tls.reject_handshake {
+            if tls.certificates.is_empty() && !tls.reject_handshake || seen.contains(&tls) {
                 continue;
             }
+            seen.push(tls);
             let sessions = self.sessions(tls);
             let problem = make(
                 &self.serving,
@@ -79,8 +81,13 @@ impl Store {
             }
         }
         let locations = config.locations();
+        let mut seen: Vec<&config::UpstreamTls> = Vec::new();
         for location in locations.filter(|location| is_secured(location)) {
             let tls = &location.settings.upstream.tls;
+            if seen.contains(&tls) {
+                continue;
+            }
+            seen.push(tls);
             let files = upstreams::files(tls);
             let problem = make(&self.securities, tls, files, || Tls::new(tls), |made| made.read(tls));
             if let Some(problem) = problem {

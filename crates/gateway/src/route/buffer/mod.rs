@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use propylon_config::Runtime;
 
-pub(crate) use request::{BufferLayer, Keeper};
+pub(crate) use request::{BufferLayer, Keeper, Lost};
 pub(crate) use response::{KeepLayer, read_bytes};
 
 /// Where temporary files are made.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::Request;
 use http_body::Body as _;
 use parking_lot::Mutex;
@@ -51,6 +52,21 @@ impl Keeper {
     /// The body from its beginning, if a round has left it.
     pub(crate) fn take(&self) -> Option<Left> {
         self.0.lock().take()
+    }
+}
+
+/// A body that was let go of half read: too large, or there was no room for it.
+pub(crate) struct Lost;
+
+impl http_body::Body for Lost {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        Poll::Ready(Some(Err(propylon_buffer::Error::Gone.into())))
     }
 }
 
