@@ -52,7 +52,7 @@
 //! None.
 //!
 //! ## Cost
-//! One allocation an exchange (one more when a request is tried at several peers); a clone is a refcount bump; recording
+//! One allocation an exchange (one more when a request is tried at several peers, and one when something is to be [kept](Keep)); a clone is a refcount bump; recording
 //! is an uncontended lock or an atomic add.
 
 mod address;

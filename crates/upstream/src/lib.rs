@@ -118,7 +118,7 @@
 //!
 //! ## Cost
 //! A request without a body on a kept connection: two allocations of this crate's (the future that sends, the try's record if
-//! there is an exchange), nine in all for a small GET without an exchange; no task switch, no channel, no copy of its fields
+//! there is an exchange); no task switch, no channel, no copy of its fields
 //! in case it has to be sent again. A request body: two more, whatever its size. A target that an [`http::Uri`] cannot hold: three. What
 //! cannot be repeated costs one system call on a kept connection. A pool: one task with a timer, while something is idle; it is
 //! woken by what peers do to idle connections, not by requests, and then looks at all of them. Memory a connection: none while
@@ -128,7 +128,7 @@
 //! request may have to be sent again, and up to 64 KiB of its body, until the response begins. A task a connection. Memory:
 //! 64 KiB a request for what is not read of its response, as much for what is not sent of its body.
 //!
-//! With hyper: four more allocations, among them a copy of the header map of an idempotent request; two task switches; a task a
+//! With hyper: more allocations, among them a copy of the header map of an idempotent request; two task switches; a task a
 //! connection; hyper's read buffer, at most about 400 KiB while a body is read.
 
 mod attempt;

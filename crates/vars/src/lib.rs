@@ -46,7 +46,7 @@
 //! It knows no configuration format, reads no files (a map's `include` is the reader's; `$realpath_root` asks where a
 //! directory really is), and normalises nothing: whoever
 //! routes the request tells the current path and arguments with [`set_uri`], what was captured with
-//! [`set_captures`], and where files are with [`set_document`]. A few variables belong to capabilities that are not built yet; naming one is a fault of its own.
+//! [`set_captures`], and where files are with [`set_place`]. A few variables belong to capabilities that are not built yet; naming one is a fault of its own.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -68,8 +68,8 @@
 //!
 //! ## Cost
 //! A template is a list of segments; a variable is an arm of a `match`, its field name parsed when it was compiled.
-//! Writing one into a buffer allocates nothing for the variables of usual logs. What an exchange remembers (path,
-//! captures, maps, request id) is one allocation when the first of it is set or asked for, behind an uncontended lock that is never
+//! Writing one into a buffer allocates nothing for the variables of usual logs. What an exchange remembers (captures,
+//! maps, request id) is one allocation when the first of it is set or asked for, behind an uncontended lock that is never
 //! held while a variable is evaluated. Time stamps are made at most once a second and thread.
 
 mod builder;
