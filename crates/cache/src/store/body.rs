@@ -1,0 +1,162 @@
+//! A stored body.
+
+use std::fmt;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::task::JoinHandle;
+
+use super::entry::Source;
+use super::error::Error;
+use super::flow::{End, Next, Reader, Written};
+use super::object::Body;
+use super::wakers::Place;
+
+/// The body of an [`Entry`](super::Entry), or a part of it.
+///
+/// From memory it comes without a copy, from a file in pieces that tokio's blocking pool reads and checks. That of a response
+/// which is still coming waits for more; it ends with an error if the response does not arrive whole.
+pub struct EntryBody {
+    at: u64,
+    /// None if nobody knows yet.
+    end: Option<u64>,
+    from: From,
+}
+
+enum From {
+    Nothing,
+    Bytes(Bytes),
+    Pieces(Arc<[(u64, Bytes)]>),
+    Flow(FlowBody),
+}
+
+/// How much of a file is read at once.
+pub(super) const READ: u64 = 256 << 10;
+
+impl EntryBody {
+    pub(super) fn new(source: &Source, at: u64, end: Option<u64>) -> Self {
+        let from = match source {
+            _ if end.is_some_and(|end| at >= end) => From::Nothing,
+            Source::Memory(object) => match &object.body {
+                Body::One(bytes) => {
+                    let end = end.and_then(|end| usize::try_from(end).ok()).unwrap_or(bytes.len());
+                    let at = usize::try_from(at).unwrap_or(usize::MAX).min(end);
+                    From::Bytes(bytes.slice(at..end.min(bytes.len())))
+                }
+                Body::Many(pieces, _) => From::Pieces(Arc::clone(pieces)),
+            },
+            Source::Flow(reader) => {
+                From::Flow(FlowBody { reader: reader.clone(), place: Place::default(), reading: None })
+            }
+        };
+        Self { at, end, from }
+    }
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        Poll::Ready(match &mut self.from {
+            From::Nothing => None,
+            From::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
+            From::Pieces(pieces) => piece_at(pieces, self.at, self.end).map(Ok),
+            From::Flow(flow) => ready!(flow.poll_data(self.at, self.end, cx)),
+        })
+    }
+}
+
+impl HttpBody for EntryBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        let data = ready!(this.poll_data(cx));
+        if let Some(Ok(data)) = &data {
+            this.at += data.len() as u64;
+        }
+        let more = matches!(data, Some(Ok(_))) && this.end.is_none_or(|end| this.at < end);
+        if !more {
+            this.from = From::Nothing;
+        }
+        Poll::Ready(data.map(|data| data.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.from, From::Nothing)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.from, self.end) {
+            (From::Nothing, _) => SizeHint::with_exact(0),
+            (_, Some(end)) => SizeHint::with_exact(end - self.at),
+            (From::Flow(flow), None) if flow.reader.flow().ended() == Some(End::Whole) => {
+                SizeHint::with_exact(flow.reader.flow().written().saturating_sub(self.at))
+            }
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for EntryBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EntryBody").field("at", &self.at).field("end", &self.end).finish_non_exhaustive()
+    }
+}
+
+/// The rest of the piece at `at`, at most up to `end`.
+fn piece_at(pieces: &[(u64, Bytes)], at: u64, end: Option<u64>) -> Option<Bytes> {
+    let index = pieces.partition_point(|(begin, _)| *begin <= at).checked_sub(1)?;
+    let (begin, piece) = pieces.get(index)?;
+    let from = usize::try_from(at - begin).ok()?;
+    let length = end.map_or(usize::MAX, |end| usize::try_from(end - begin).unwrap_or(usize::MAX));
+    piece.get(from..length.min(piece.len())).filter(|part| !part.is_empty()).map(|part| piece.slice_ref(part))
+}
+
+/// A body that is still coming.
+struct FlowBody {
+    reader: Reader,
+    place: Place,
+    /// Reads what is no longer in memory.
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl FlowBody {
+    fn poll_data(
+        &mut self,
+        at: u64,
+        end: Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Error>>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let read = ready!(Pin::new(reading).poll(cx)).unwrap_or_else(|stopped| Err(stopped.into()));
+                self.reading = None;
+                return Poll::Ready(Some(read.map_err(Error::Read)));
+            }
+            match ready!(self.reader.flow().poll_next(at, end, &mut self.place, cx)) {
+                Next::Data(data) => return Poll::Ready(Some(Ok(data))),
+                Next::File(written, length) => {
+                    self.reading = Some(tokio::task::spawn_blocking(move || read(&written, at, length)));
+                }
+                Next::End => return Poll::Ready(None),
+                Next::Aborted => return Poll::Ready(Some(Err(Error::FillAborted))),
+            }
+        }
+    }
+}
+
+impl Drop for FlowBody {
+    fn drop(&mut self) {
+        self.reader.leave(&mut self.place);
+    }
+}
+
+/// Up to `length` bytes of a body that was written to this file just now.
+fn read(written: &Written, at: u64, length: u64) -> io::Result<Bytes> {
+    let mut data = vec![0; usize::try_from(length.min(READ)).unwrap_or(0)];
+    written.file.read_exact_at(&mut data, written.body_at + at)?;
+    Ok(data.into())
+}

@@ -1,0 +1,147 @@
+//! Storing a response while it passes by.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+use super::entry::{Entry, Source};
+use super::flow::{End, Flow, Reader};
+use super::lock::{Guard, Released};
+use super::object::BLOCK;
+use super::shared::Shared;
+
+/// Writes a response's body into the store. Whoever looks its key up meanwhile reads what is there already and waits for the
+/// rest.
+///
+/// [`finish`](Self::finish) stores it. One that is dropped stores nothing, and who reads it gets an error.
+pub struct Fill {
+    shared: Arc<Shared>,
+    flow: Arc<Flow>,
+    /// Where the next bytes of a body in memory go.
+    block: BytesMut,
+    /// What is counted for it in the zone's size.
+    reserved: u64,
+    /// The lock, if nobody can read before the end.
+    guard: Option<Guard>,
+}
+
+/// How much of a body may wait to be written to its file before [`Fill::poll_ready`] makes the writer wait.
+const BEHIND: u64 = 1 << 20;
+
+impl Fill {
+    /// `reserved` bytes are counted for it already.
+    pub(super) fn new(shared: Arc<Shared>, flow: Arc<Flow>, reserved: u64, guard: Option<Guard>) -> Self {
+        let guard = match guard {
+            Some(guard) if flow.shared => {
+                guard.release(Released::Filled);
+                None
+            }
+            guard => guard,
+        };
+        Self { shared, flow, block: BytesMut::new(), reserved, guard }
+    }
+
+    /// Ready when the disk is not too far behind. It is for who would rather be slowed down than hold more in memory; memory
+    /// is always ready.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.flow.poll_room(BEHIND, cx)
+    }
+
+    /// Adds to the body. What cannot be stored is not an error: [`is_wanted`](Self::is_wanted) tells.
+    pub fn write(&mut self, data: &Bytes) {
+        if !self.flow.is_wanted() {
+            return;
+        }
+        let limit = self.shared.object_limit();
+        if self.flow.written() + data.len() as u64 > limit.min(self.flow.length.unwrap_or(u64::MAX)) {
+            self.abandon();
+            return;
+        }
+        self.write_to_memory(data);
+    }
+
+    /// Whether the rest is needed: it is going to be stored, or somebody reads it.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.flow.is_wanted()
+    }
+
+    /// What is written here, for a reader.
+    #[must_use]
+    pub fn entry(&self) -> Entry {
+        Entry {
+            id: self.flow.id,
+            generation: self.flow.generation,
+            soft: false,
+            source: Source::Flow(Reader::new(Arc::clone(&self.flow))),
+        }
+    }
+
+    /// Stores it: all of the body was written. If that is not as much as was announced, nothing is stored.
+    pub fn finish(mut self) {
+        self.flow.end(End::Whole);
+        let whole = self.flow.ended() == Some(End::Whole);
+        let stored = whole && self.shared.store_in_memory(&self.flow);
+        if let Some(guard) = self.guard.take() {
+            guard.release(if stored { Released::Filled } else { Released::Pass });
+        }
+    }
+
+    /// Into blocks of the store's own: a slice of a connection's buffer would keep all of that buffer.
+    fn write_to_memory(&mut self, data: &Bytes) {
+        let needed = self.flow.written() + data.len() as u64;
+        if let Some(more) = needed.checked_sub(self.reserved) {
+            self.reserved = needed;
+            if !self.shared.reserve(more) {
+                self.abandon();
+                return;
+            }
+        }
+        let mut rest: &[u8] = data;
+        while !rest.is_empty() {
+            if self.block.capacity() == 0 {
+                self.block = BytesMut::with_capacity(self.next_block(rest.len()));
+            }
+            let (now, later) = rest.split_at(rest.len().min(self.block.capacity()));
+            self.block.extend_from_slice(now);
+            self.flow.push(self.block.split().freeze());
+            rest = later;
+        }
+    }
+
+    /// Exact if the length is known, else larger from block to block.
+    fn next_block(&self, least: usize) -> usize {
+        let written = self.flow.written();
+        match self.flow.length {
+            Some(length) => usize::try_from(length - written).unwrap_or(BLOCK).min(BLOCK),
+            None => usize::try_from(written).unwrap_or(BLOCK).clamp(4096, BLOCK).max(least.min(BLOCK)),
+        }
+    }
+
+    /// It cannot be stored: it is larger than it said, or than anything may be.
+    fn abandon(&mut self) {
+        self.shared.forget(&self.flow);
+        self.flow.end(End::Aborted);
+        if let Some(guard) = self.guard.take() {
+            guard.pass();
+        }
+    }
+}
+
+impl Drop for Fill {
+    fn drop(&mut self) {
+        if self.flow.ended() != Some(End::Whole) {
+            self.shared.forget(&self.flow);
+            self.flow.end(End::Aborted);
+        }
+        self.shared.release(self.reserved);
+    }
+}
+
+impl fmt::Debug for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fill").field("flow", &self.flow).finish_non_exhaustive()
+    }
+}
