@@ -78,11 +78,11 @@ impl Flags {
 }
 
 impl SameSite {
-    pub(crate) const fn as_str(self) -> &'static str {
+    pub(crate) const fn attribute(self) -> &'static str {
         match self {
-            Self::Strict => "Strict",
-            Self::Lax => "Lax",
-            Self::None => "None",
+            Self::Strict => "SameSite=Strict",
+            Self::Lax => "SameSite=Lax",
+            Self::None => "SameSite=None",
         }
     }
 }

@@ -1,10 +1,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
-use http::header::SET_COOKIE;
 use pin_project_lite::pin_project;
 
 use crate::rules::Rules;
@@ -33,12 +32,10 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx))?;
-        if !response.headers().contains_key(SET_COOKIE) {
-            return Poll::Ready(Ok(response));
+        let mut polled = this.inner.poll(cx);
+        if let Poll::Ready(Ok(response)) = &mut polled {
+            this.rules.apply(response);
         }
-        let (mut parts, body) = response.into_parts();
-        this.rules.apply(&mut parts);
-        Poll::Ready(Ok(Response::from_parts(parts, body)))
+        polled // where it is: a response is large
     }
 }

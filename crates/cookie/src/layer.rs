@@ -4,8 +4,8 @@ use std::sync::Arc;
 use http::response;
 use tower_layer::Layer;
 
-use crate::replace::{replace_domain, replace_path};
-use crate::rules::Rules;
+use crate::replace::{around_domain, around_path};
+use crate::rules::{Change, Choose, Rules};
 use crate::{Cookie, Flags};
 
 /// Puts a [`Cookie`] around a service. Without rules it changes nothing.
@@ -24,11 +24,11 @@ impl CookieLayer {
     /// A `Domain` that is `from`, in any case, becomes `to`. A dot before any of them does not count; the one before the
     /// `Domain` stays.
     #[must_use]
-    pub fn domain(self, from: impl Into<String>, to: impl Into<String>) -> Self {
+    pub fn domain(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
         let (from, to) = (from.into(), to.into());
-        let bare = |name: &str| name.strip_prefix('.').unwrap_or(name).to_owned();
-        let (from, to) = (bare(&from), bare(&to));
-        self.domain_with(move |_, value| replace_domain(value, from.as_bytes(), to.as_bytes()))
+        let bare = |name: &str| name.strip_prefix('.').unwrap_or(name).as_bytes().into();
+        self.rules_mut().domain(Change::Replace { around: around_domain, from: bare(&from), to: bare(&to) });
+        self
     }
 
     /// As [`domain`](Self::domain), by a closure: the head of the response and the `Domain` give the new one; `None` if the
@@ -38,15 +38,16 @@ impl CookieLayer {
         mut self,
         change: impl Fn(&response::Parts, &[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
-        Arc::make_mut(&mut self.rules).domains.push(Arc::new(change));
+        self.rules_mut().domain(Change::Compute(Arc::new(change)));
         self
     }
 
     /// A `Path` that begins with `from` begins with `to` instead.
     #[must_use]
-    pub fn path(self, from: impl Into<String>, to: impl Into<String>) -> Self {
-        let (from, to) = (from.into(), to.into());
-        self.path_with(move |_, value| replace_path(value, from.as_bytes(), to.as_bytes()))
+    pub fn path(mut self, from: impl Into<String>, to: impl Into<String>) -> Self {
+        let (from, to) = (from.into().into_bytes().into(), to.into().into_bytes().into());
+        self.rules_mut().path(Change::Replace { around: around_path, from, to });
+        self
     }
 
     /// As [`path`](Self::path), by a closure.
@@ -55,15 +56,15 @@ impl CookieLayer {
         mut self,
         change: impl Fn(&response::Parts, &[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
-        Arc::make_mut(&mut self.rules).paths.push(Arc::new(change));
+        self.rules_mut().path(Change::Compute(Arc::new(change)));
         self
     }
 
     /// The cookie called `name`, in any case, gets these flags.
     #[must_use]
-    pub fn flags(self, name: impl Into<String>, flags: Flags) -> Self {
-        let name = name.into();
-        self.flags_with(move |_, cookie| cookie.eq_ignore_ascii_case(name.as_bytes()).then_some(flags))
+    pub fn flags(mut self, name: impl Into<String>, flags: Flags) -> Self {
+        self.rules_mut().flags(Choose::Named(name.into().into(), flags));
+        self
     }
 
     /// As [`flags`](Self::flags), by a closure: the head of the response and the name of the cookie give its flags.
@@ -72,8 +73,12 @@ impl CookieLayer {
         mut self,
         choose: impl Fn(&response::Parts, &[u8]) -> Option<Flags> + Send + Sync + 'static,
     ) -> Self {
-        Arc::make_mut(&mut self.rules).flags.push(Arc::new(choose));
+        self.rules_mut().flags(Choose::Compute(Arc::new(choose)));
         self
+    }
+
+    fn rules_mut(&mut self) -> &mut Rules {
+        Arc::make_mut(&mut self.rules)
     }
 }
 

@@ -54,8 +54,8 @@
 //! None of its own. A replacement that cannot stand in a field is not made.
 //!
 //! ## Cost
-//! One lookup for a response without cookies. A line that a rule fits is taken apart without a copy, and written anew: one
-//! allocation.
+//! One look at the names of a response's fields. A line that a rule fits is taken apart without a copy, and written anew: one
+//! allocation. With closures, another for the lines of a response that sets cookies.
 
 mod flags;
 mod future;

@@ -4,64 +4,81 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use crate::Flags;
+use crate::{Flags, SameSite};
 
-/// A line of `Set-Cookie`.
+/// A line of `Set-Cookie`: the cookie itself, and its attributes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Line<'l> {
-    /// The cookie itself, and its attributes.
     parts: SmallVec<[Part<'l>; 8]>,
 }
 
+/// What stands between two semicolons, without the blanks before it.
 #[derive(Debug, PartialEq, Eq)]
-struct Part<'l> {
-    name: Cow<'l, [u8]>,
-    value: Option<Cow<'l, [u8]>>,
+pub(crate) struct Part<'l> {
+    text: &'l [u8],
+    /// How long the name is; a `=` behind it begins the value.
+    name: usize,
+    /// The value in the place of its own.
+    new: Option<Value<'l>>,
+}
+
+/// A value in three pieces.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Value<'l> {
+    pub(crate) before: &'l [u8],
+    pub(crate) to: Cow<'l, [u8]>,
+    pub(crate) behind: &'l [u8],
 }
 
 impl<'l> Line<'l> {
     /// `None` for what sets no cookie.
     pub(crate) fn parse(line: &'l [u8]) -> Option<Self> {
-        let parts: SmallVec<[Part<'l>; 8]> = line.split(|&byte| byte == b';').map(Part::parse).collect();
-        parts.first()?.value.is_some().then_some(Self { parts })
+        let mut parts: SmallVec<[Part<'l>; 8]> = SmallVec::new();
+        let mut rest = line;
+        while let Some((part, others)) = memchr::memchr(b';', rest).and_then(|end| rest.split_at_checked(end))
+        {
+            parts.push(Part::parse(part));
+            rest = others.get(1..).unwrap_or_default();
+        }
+        parts.push(Part::parse(rest));
+        parts.first()?.value()?;
+        Some(Self { parts })
     }
 
     /// The cookie's name.
-    pub(crate) fn cookie(&self) -> &[u8] {
-        self.parts.first().map_or(&[], |cookie| &cookie.name)
+    pub(crate) fn cookie(&self) -> &'l [u8] {
+        self.parts.first().map_or(&[], Part::name)
     }
 
-    /// The values of the attributes called `name`.
-    pub(crate) fn values(&mut self, name: &str) -> impl Iterator<Item = &mut Cow<'l, [u8]>> {
-        let attributes = self.parts.iter_mut().skip(1);
-        attributes.filter(move |part| part.is(name)).filter_map(|part| part.value.as_mut())
+    /// The attributes called `name`.
+    pub(crate) fn attributes(&mut self, name: &str) -> impl Iterator<Item = &mut Part<'l>> {
+        self.parts.iter_mut().skip(1).filter(move |part| part.is(name))
     }
 
     pub(crate) fn flag(&mut self, flags: Flags) {
-        self.set("Secure", flags.secure.map(|on| on.then_some(None)));
-        self.set("HttpOnly", flags.http_only.map(|on| on.then_some(None)));
-        self.set("SameSite", flags.same_site.map(|site| site.map(|site| Some(site.as_str()))));
+        self.set("Secure", flags.secure.map(|on| on.then_some("Secure")));
+        self.set("HttpOnly", flags.http_only.map(|on| on.then_some("HttpOnly")));
+        self.set("SameSite", flags.same_site.map(|site| site.map(SameSite::attribute)));
     }
 
-    /// An attribute that is to be there with a value, or not to be there; `None`: as it is.
-    fn set(&mut self, name: &'static str, wanted: Option<Option<Option<&'static str>>>) {
+    /// An attribute that is to be there as `wanted` says it, or not to be there; `None`: as it is.
+    fn set(&mut self, name: &str, wanted: Option<Option<&'static str>>) {
         match wanted {
             None => {}
             Some(None) => self.remove(name),
-            Some(Some(value)) => {
+            Some(Some(text)) => {
+                let wanted = Part::parse(text.as_bytes());
                 let mut there = false;
-                for part in self.parts.iter_mut().skip(1).filter(|part| part.is(name)) {
-                    // An attribute that says it already keeps its spelling.
-                    let says = |value: &str| {
-                        part.value.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(value.as_bytes()))
-                    };
-                    if let Some(value) = value.filter(|value| !says(value)) {
-                        *part = Part::new(name, Some(value));
+                for part in self.attributes(name) {
+                    // An attribute that says it already keeps its spelling, and a flag has no value that would count.
+                    let says = |value: &[u8]| part.value().is_some_and(|own| own.eq_ignore_ascii_case(value));
+                    if wanted.value().is_some_and(|value| !says(value)) {
+                        *part = Part::parse(text.as_bytes());
                     }
                     there = true;
                 }
                 if !there {
-                    self.parts.push(Part::new(name, value));
+                    self.parts.push(wanted);
                 }
             }
         }
@@ -73,42 +90,56 @@ impl<'l> Line<'l> {
     }
 
     pub(crate) fn write(&self) -> Vec<u8> {
-        let len =
-            self.parts.iter().map(|part| part.name.len() + part.value.as_ref().map_or(0, |v| v.len()) + 3);
-        let mut line = Vec::with_capacity(len.sum());
+        const BETWEEN: &[u8] = b"; ";
+        let between = BETWEEN.len() * self.parts.len().saturating_sub(1);
+        // Not a byte more: a vector that is full becomes `Bytes` as it is.
+        let mut line = Vec::with_capacity(self.parts.iter().map(Part::len).sum::<usize>() + between);
         for part in &self.parts {
             if !line.is_empty() {
-                line.extend_from_slice(b"; ");
+                line.extend_from_slice(BETWEEN);
             }
-            line.extend_from_slice(&part.name);
-            if let Some(value) = &part.value {
-                line.push(b'=');
-                line.extend_from_slice(value);
-            }
+            part.write(&mut line);
         }
         line
     }
 }
 
 impl<'l> Part<'l> {
-    fn new(name: &'static str, value: Option<&'static str>) -> Self {
-        Self { name: name.as_bytes().into(), value: value.map(|value| value.as_bytes().into()) }
-    }
-
     fn parse(text: &'l [u8]) -> Self {
         let text = text.trim_ascii_start();
-        match text.iter().position(|&byte| byte == b'=') {
-            Some(at) => {
-                let (name, rest) = text.split_at(at);
-                Self { name: name.into(), value: Some(rest.get(1..).unwrap_or_default().into()) }
-            }
-            None => Self { name: text.into(), value: None },
-        }
+        let name = text.iter().position(|&byte| byte == b'=').unwrap_or(text.len());
+        Self { text, name, new: None }
+    }
+
+    fn name(&self) -> &'l [u8] {
+        self.text.get(..self.name).unwrap_or_default()
+    }
+
+    /// The value that it came with.
+    pub(crate) fn value(&self) -> Option<&'l [u8]> {
+        self.text.get(self.name + 1..)
+    }
+
+    pub(crate) fn replace(&mut self, value: Value<'l>) {
+        self.new = Some(value);
     }
 
     fn is(&self, name: &str) -> bool {
         // Blanks around a name do not count (RFC 6265 5.2).
-        self.name.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
+        self.name().trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn len(&self) -> usize {
+        let new = |new: &Value<'_>| self.name + 1 + new.before.len() + new.to.len() + new.behind.len();
+        self.new.as_ref().map_or(self.text.len(), new)
+    }
+
+    fn write(&self, line: &mut Vec<u8>) {
+        let Some(new) = &self.new else { return line.extend_from_slice(self.text) };
+        line.extend_from_slice(self.text.get(..=self.name).unwrap_or_default());
+        line.extend_from_slice(new.before);
+        line.extend_from_slice(&new.to);
+        line.extend_from_slice(new.behind);
     }
 }
 
@@ -166,8 +197,19 @@ mod tests {
     #[test]
     fn values_are_found_in_any_case() {
         let mut line = Line::parse(b"path=p; PATH=/a; path; Domain=d").unwrap();
-        let paths: Vec<_> = line.values("path").map(|value| value.to_vec()).collect();
-        assert_eq!(paths, [b"/a".to_vec()]);
+        let paths: Vec<_> = line.attributes("path").filter_map(|part| part.value()).collect();
+        assert_eq!(paths, [b"/a"]);
+    }
+
+    #[test]
+    fn a_line_that_is_written_anew_has_no_room_left() {
+        let mut line = Line::parse(b" a=b;path=/x/y ; Secure;;").unwrap();
+        for part in line.attributes("path") {
+            part.replace(Value { before: b"/", to: b"long/er".into(), behind: b"/y" });
+        }
+        let written = line.write();
+        assert_eq!(written, b"a=b; path=/long/er/y; Secure; ; ");
+        assert_eq!(written.capacity(), written.len());
     }
 
     proptest! {

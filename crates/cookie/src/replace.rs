@@ -11,11 +11,7 @@
 /// ```
 #[must_use]
 pub fn replace_domain(value: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
-    let (dot, domain) = match value.strip_prefix(b".") {
-        Some(domain) => (&b"."[..], domain),
-        None => (&b""[..], value),
-    };
-    domain.eq_ignore_ascii_case(from).then(|| [dot, to].concat())
+    around_domain(value, from).map(|(before, behind)| [before, to, behind].concat())
 }
 
 /// `to` in the place of `from` at the beginning of a path. `None` if the path begins otherwise.
@@ -28,5 +24,17 @@ pub fn replace_domain(value: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
 /// ```
 #[must_use]
 pub fn replace_path(value: &[u8], from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
-    value.strip_prefix(from).map(|rest| [to, rest].concat())
+    around_path(value, from).map(|(before, behind)| [before, to, behind].concat())
+}
+
+/// What stays of a value before and behind what takes the place of the second text; `None` if that does not fit.
+pub(crate) type Around = for<'v> fn(&'v [u8], &[u8]) -> Option<(&'v [u8], &'v [u8])>;
+
+pub(crate) fn around_domain<'v>(value: &'v [u8], from: &[u8]) -> Option<(&'v [u8], &'v [u8])> {
+    let (dot, domain) = value.split_at_checked(usize::from(value.starts_with(b".")))?;
+    domain.eq_ignore_ascii_case(from).then_some((dot, &[]))
+}
+
+pub(crate) fn around_path<'v>(value: &'v [u8], from: &[u8]) -> Option<(&'v [u8], &'v [u8])> {
+    value.strip_prefix(from).map(|rest| (&[][..], rest))
 }

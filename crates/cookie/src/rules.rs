@@ -5,53 +5,143 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{Entry, SET_COOKIE};
-use http::{HeaderValue, response};
+use http::{HeaderMap, HeaderValue, Response, response};
 
 use crate::Flags;
-use crate::line::Line;
-
-type Change = Arc<dyn Fn(&response::Parts, &[u8]) -> Option<Vec<u8>> + Send + Sync>;
-type Choose = Arc<dyn Fn(&response::Parts, &[u8]) -> Option<Flags> + Send + Sync>;
+use crate::line::{Line, Value};
+use crate::replace::Around;
 
 /// The rules of each kind, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Rules {
-    pub(crate) domains: Vec<Change>,
-    pub(crate) paths: Vec<Change>,
-    pub(crate) flags: Vec<Choose>,
+    domains: Vec<Change>,
+    paths: Vec<Change>,
+    flags: Vec<Choose>,
+    /// Whether one of them looks at the head of the response.
+    looks: bool,
 }
 
+/// What becomes of an attribute's value.
+#[derive(Clone)]
+pub(crate) enum Change {
+    /// `to` between what `around` leaves of it, if it fits `from`.
+    Replace {
+        around: Around,
+        from: Box<[u8]>,
+        to: Box<[u8]>,
+    },
+    Compute(Arc<Compute<Vec<u8>>>),
+}
+
+/// Which flags a cookie gets.
+#[derive(Clone)]
+pub(crate) enum Choose {
+    Named(Box<str>, Flags),
+    Compute(Arc<Compute<Flags>>),
+}
+
+/// Computes from the head of a response and a part of its cookie.
+pub(crate) type Compute<T> = dyn Fn(&response::Parts, &[u8]) -> Option<T> + Send + Sync;
+
 impl Rules {
-    pub(crate) fn apply(&self, parts: &mut response::Parts) {
+    pub(crate) fn domain(&mut self, change: Change) {
+        self.looks |= matches!(change, Change::Compute(_));
+        self.domains.push(change);
+    }
+
+    pub(crate) fn path(&mut self, change: Change) {
+        self.looks |= matches!(change, Change::Compute(_));
+        self.paths.push(change);
+    }
+
+    pub(crate) fn flags(&mut self, choose: Choose) {
+        self.looks |= matches!(choose, Choose::Compute(_));
+        self.flags.push(choose);
+    }
+
+    /// Applies the rules to a response that stays where it is.
+    pub(crate) fn apply<B>(&self, response: &mut Response<B>) {
+        if self.looks {
+            self.apply_looking(response);
+        } else {
+            self.apply_in_place(response.headers_mut());
+        }
+    }
+
+    /// One look at the names costs less than a search.
+    fn apply_in_place(&self, headers: &mut HeaderMap) {
+        for (_, line) in headers.iter_mut().filter(|(name, _)| **name == SET_COOKIE) {
+            if let Some(changed) = self.changed(None, line.as_bytes()) {
+                *line = changed;
+            }
+        }
+    }
+
+    fn apply_looking<B>(&self, response: &mut Response<B>) {
+        if !response.headers().contains_key(SET_COOKIE) {
+            return;
+        }
+        let (mut head, ()) = Response::new(()).into_parts();
+        head.status = response.status();
+        head.version = response.version();
+        head.headers = std::mem::take(response.headers_mut());
+        head.extensions = std::mem::take(response.extensions_mut());
         // All are computed before any is replaced: a closure sees the response as it came.
-        let lines = parts.headers.get_all(SET_COOKIE).iter();
-        let changed: Vec<_> = lines.map(|line| self.changed(parts, line.as_bytes())).collect();
-        if let Entry::Occupied(mut lines) = parts.headers.entry(SET_COOKIE) {
+        let lines = head.headers.get_all(SET_COOKIE).iter();
+        let changed: Vec<_> = lines.map(|line| self.changed(Some(&head), line.as_bytes())).collect();
+        if let Entry::Occupied(mut lines) = head.headers.entry(SET_COOKIE) {
             for (line, changed) in lines.iter_mut().zip(changed) {
                 if let Some(changed) = changed {
                     *line = changed;
                 }
             }
         }
+        *response.headers_mut() = head.headers;
+        *response.extensions_mut() = head.extensions;
     }
 
-    /// The line as the client is to see it; `None`: as it is.
-    fn changed(&self, parts: &response::Parts, line: &[u8]) -> Option<HeaderValue> {
+    /// The line as the client is to see it; `None`: as it is. The head may be missing where no rule looks at it.
+    fn changed(&self, head: Option<&response::Parts>, line: &[u8]) -> Option<HeaderValue> {
         let mut line = Line::parse(line)?;
         let mut changed = false;
         for (name, rules) in [("domain", &self.domains), ("path", &self.paths)] {
-            for value in line.values(name) {
-                if let Some(new) = rules.iter().find_map(|rule| rule(parts, value)) {
-                    *value = new.into();
+            for part in line.attributes(name) {
+                let new =
+                    part.value().and_then(|value| rules.iter().find_map(|rule| rule.apply(head, value)));
+                if let Some(new) = new {
+                    part.replace(new);
                     changed = true;
                 }
             }
         }
-        if let Some(flags) = self.flags.iter().find_map(|rule| rule(parts, line.cookie())) {
+        if let Some(flags) = self.flags.iter().find_map(|rule| rule.apply(head, line.cookie())) {
             line.flag(flags);
             changed |= flags != Flags::new();
         }
         changed.then(|| HeaderValue::from_maybe_shared(Bytes::from(line.write())).ok()).flatten()
+    }
+}
+
+impl Change {
+    fn apply<'v>(&'v self, head: Option<&response::Parts>, value: &'v [u8]) -> Option<Value<'v>> {
+        match self {
+            Self::Replace { around, from, to } => {
+                let (before, behind) = around(value, from)?;
+                Some(Value { before, to: (&**to).into(), behind })
+            }
+            Self::Compute(compute) => {
+                Some(Value { before: &[], to: compute(head?, value)?.into(), behind: &[] })
+            }
+        }
+    }
+}
+
+impl Choose {
+    fn apply(&self, head: Option<&response::Parts>, cookie: &[u8]) -> Option<Flags> {
+        match self {
+            Self::Named(name, flags) => cookie.eq_ignore_ascii_case(name.as_bytes()).then_some(*flags),
+            Self::Compute(compute) => compute(head?, cookie),
+        }
     }
 }
 
@@ -61,6 +151,6 @@ impl fmt::Debug for Rules {
             .field("domains", &self.domains.len())
             .field("paths", &self.paths.len())
             .field("flags", &self.flags.len())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

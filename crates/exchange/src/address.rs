@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use http::HeaderValue;
+
 /// The address of one end of a connection: TCP, or a unix socket.
 ///
 /// Prints as nginx's `$remote_addr` does: the bare IP address, or `unix:`.
@@ -29,6 +31,12 @@ impl Address {
     #[must_use]
     pub fn as_ip(&self) -> Option<IpAddr> {
         self.inet.map(|(ip, _)| ip)
+    }
+
+    /// As it prints.
+    pub(crate) fn text(self) -> HeaderValue {
+        // Digits, letters, dots and colons: always a value.
+        HeaderValue::try_from(self.to_string()).unwrap_or(HeaderValue::from_static(""))
     }
 
     /// The port, where there is one and it is known.
@@ -61,6 +69,7 @@ mod tests {
     fn prints_as_remote_addr() {
         fn check(address: Address, expected: &str) {
             assert_eq!(address.to_string(), expected);
+            assert_eq!(address.text(), expected);
         }
         check(Address::unix(), "unix:");
         check(Address::from(SocketAddr::from(([127, 0, 0, 1], 80))), "127.0.0.1");

@@ -1,8 +1,10 @@
 //! What is known of a client connection.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use crate::{Address, clock};
@@ -21,6 +23,7 @@ pub struct Connection {
     pub since: Instant,
     /// The TLS that the client speaks with us, if it does (`$scheme`, `$https`).
     pub tls: Option<Tls>,
+    peer_text: OnceLock<HeaderValue>,
 }
 
 /// What a TLS handshake with a client brought.
@@ -90,7 +93,13 @@ impl Connection {
     /// A plain connection from `peer` to `local`.
     #[must_use]
     pub fn new(id: u64, peer: Address, local: Address) -> Self {
-        Self { id, peer, local, since: clock::now(), tls: None }
+        Self { id, peer, local, since: clock::now(), tls: None, peer_text: OnceLock::new() }
+    }
+
+    /// The client's end as text, which is made when it is asked for first.
+    #[must_use]
+    pub fn peer_text(&self) -> &HeaderValue {
+        self.peer_text.get_or_init(|| self.peer.text())
     }
 
     /// How long it exists (`$connection_time`).

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -23,7 +23,8 @@ struct Inner {
     number: u64,
     started: Instant,
     received: Received,
-    client: OnceLock<Address>,
+    /// In a box, for it is the connection's as a rule.
+    client: OnceLock<Box<(Address, HeaderValue)>>,
     server_name: Option<Arc<str>>,
     user: OnceLock<Bytes>,
     host: Option<Bytes>,
@@ -155,13 +156,19 @@ impl Exchange {
 
     /// The client is really at `address`, says a trusted proxy. Only the first call counts.
     pub fn set_client(&self, address: Address) {
-        let _ = self.0.client.set(address);
+        let _ = self.0.client.set(Box::new((address, address.text())));
     }
 
     /// The client's address (`$remote_addr`): the connection's, or what a trusted proxy said.
     #[must_use]
     pub fn client(&self) -> Address {
-        self.0.client.get().copied().unwrap_or(self.0.connection.peer)
+        self.0.client.get().map_or(self.0.connection.peer, |client| client.0)
+    }
+
+    /// The same as text, which is made once for all exchanges of a connection.
+    #[must_use]
+    pub fn client_text(&self) -> &HeaderValue {
+        self.0.client.get().map_or_else(|| self.0.connection.peer_text(), |client| &client.1)
     }
 
     /// The name of the server that was chosen (`$server_name`): to be told before anybody else has the exchange.

@@ -72,7 +72,7 @@ impl Fields {
     /// The first value of that name.
     #[must_use]
     pub fn value(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.values(name).next()
+        if self.may_have(name.as_str()) { self.values(name).next() } else { None }
     }
 
     /// All values of that name, in order.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER};
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use propylon_exchange::{End, Exchange};
 
 use crate::limited::Limited;
@@ -154,7 +154,7 @@ impl BuiltIn {
             }
             Self::RemoteUser => return remote_user(exchange, out),
             Self::Status => match status(exchange) {
-                Some(status) => out.number(status.as_u16().into()),
+                Some(status) => out.raw(status.as_str().as_bytes()),
                 None => out.raw(b"000"),
             },
             Self::Msec => out.seconds(clock::now()),
@@ -192,6 +192,20 @@ impl BuiltIn {
                 Some(exchange.head().map(|head| head.target.slice_ref(request_uri(&head.target))))
             }
             Self::Text(Text::Scheme) => Some(Some(Bytes::from_static(scheme(exchange)))),
+            _ => None,
+        }
+    }
+
+    /// The value as that of a field, where it is one already.
+    pub(crate) fn field(self, exchange: &Exchange) -> Option<HeaderValue> {
+        match self {
+            Self::Text(Text::Scheme) => Some(if exchange.connection().tls.is_some() { HTTPS } else { HTTP }),
+            Self::Wire(Wire::RemoteAddr) => Some(exchange.client_text().clone()),
+            Self::Wire(Wire::RealipRemoteAddr) => Some(exchange.connection().peer_text().clone()),
+            Self::ProxyAddXForwardedFor => {
+                let came = exchange.head().is_some_and(|head| head.headers.value(&X_FORWARDED_FOR).is_some());
+                (!came).then(|| exchange.client_text().clone())
+            }
             _ => None,
         }
     }
@@ -250,9 +264,9 @@ impl Wire {
                 Some(IpAddr::V6(ip)) => out.text(&ip.octets()),
                 None => out.text(b"unix:"),
             },
-            Self::RealipRemoteAddr => out.address(exchange.connection().peer),
+            Self::RealipRemoteAddr => out.raw(exchange.connection().peer_text().as_bytes()),
             Self::RealipRemotePort => out.port(exchange.connection().peer.port()),
-            Self::RemoteAddr => out.address(exchange.client()),
+            Self::RemoteAddr => out.raw(exchange.client_text().as_bytes()),
             Self::RemotePort => out.port(exchange.client().port()),
             Self::ServerAddr => out.address(exchange.connection().local),
             Self::ServerPort => out.port(exchange.connection().local.port()),
@@ -291,6 +305,9 @@ fn request_port(exchange: &Exchange) -> Option<&[u8]> {
     (!port.is_empty() && port.iter().all(u8::is_ascii_digit)).then_some(port)
 }
 
+const HTTP: HeaderValue = HeaderValue::from_static("http");
+const HTTPS: HeaderValue = HeaderValue::from_static("https");
+
 fn scheme(exchange: &Exchange) -> &'static [u8] {
     if exchange.connection().tls.is_some() { b"https" } else { b"http" }
 }
@@ -328,7 +345,7 @@ fn request_line(exchange: &Exchange, out: &mut Out<'_>) -> bool {
     true
 }
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The lines of the request's `X-Forwarded-For`, and behind them the client's address.
 fn forwarded_for(exchange: &Exchange, out: &mut Out<'_>) {
@@ -338,5 +355,5 @@ fn forwarded_for(exchange: &Exchange, out: &mut Out<'_>) {
             out.text(b", ");
         }
     }
-    out.address(exchange.client());
+    out.raw(exchange.client_text().as_bytes());
 }

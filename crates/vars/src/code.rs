@@ -1,6 +1,7 @@
 //! Compiled template text.
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::out::{Escape, Out};
 use crate::parse::{Piece, pieces};
@@ -83,10 +84,25 @@ impl Code {
             }
             Self::Segments(_) => {}
         }
-        // Written aside and copied once: a buffer that grows would be allocated several times.
+        Bytes::copy_from_slice(&self.aside(scene))
+    }
+
+    /// The value as that of a field; nothing if it is empty or cannot stand in one.
+    pub(crate) fn field(&self, scene: Scene<'_>) -> Option<HeaderValue> {
+        let shared = match self {
+            Self::Static(text) => Some(HeaderValue::from_maybe_shared(text.clone()).ok()),
+            Self::One(variable) => variable.field(scene),
+            Self::Segments(_) => None,
+        };
+        let value = shared.unwrap_or_else(|| HeaderValue::from_bytes(&self.aside(scene)).ok());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// The value, written aside to be copied once: a buffer that grows would be allocated several times.
+    fn aside(&self, scene: Scene<'_>) -> Scratch {
         let mut buffer = Scratch::take();
         self.eval_into(scene, &mut buffer);
-        Bytes::copy_from_slice(&buffer)
+        buffer
     }
 
     pub(crate) fn eval_into(&self, scene: Scene<'_>, buffer: &mut Vec<u8>) {

@@ -1,7 +1,6 @@
 //! Where values are written.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use propylon_exchange::Address;
@@ -56,30 +55,9 @@ impl<'a> Out<'a> {
         self.raw(&[digit(second), b'.', digit(millis / 100), digit(millis / 10), digit(millis)]);
     }
 
+    /// An address, in which nothing is to be escaped.
     pub(crate) fn address(&mut self, address: Address) {
-        match address.as_ip() {
-            Some(IpAddr::V4(ip)) => {
-                self.buffer.reserve("255.255.255.255".len());
-                for (n, octet) in ip.octets().into_iter().enumerate() {
-                    if n > 0 {
-                        self.buffer.push(b'.');
-                    }
-                    if octet > 99 {
-                        self.buffer.push(b'0' + octet / 100);
-                    }
-                    if octet > 9 {
-                        self.buffer.push(b'0' + octet / 10 % 10);
-                    }
-                    self.buffer.push(b'0' + octet % 10);
-                }
-            }
-            Some(IpAddr::V6(ip)) => {
-                let mut text = Text::default();
-                let _ = write!(text, "{ip}");
-                self.text(&text.0);
-            }
-            None => self.text(b"unix:"),
-        }
+        let _ = write!(Raw(self.buffer), "{address}");
     }
 
     /// A port; nothing where there is none, as in nginx.
@@ -95,11 +73,10 @@ fn digit(number: u64) -> u8 {
     b'0' + (number % 10) as u8
 }
 
-/// Room for the longest IPv6 address.
-#[derive(Default)]
-struct Text(smallvec::SmallVec<[u8; 48]>);
+/// A buffer that is written to as it is.
+struct Raw<'a>(&'a mut Vec<u8>);
 
-impl std::fmt::Write for Text {
+impl std::fmt::Write for Raw<'_> {
     fn write_str(&mut self, s: &str) -> std::fmt::Result {
         self.0.extend_from_slice(s.as_bytes());
         Ok(())

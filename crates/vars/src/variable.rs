@@ -1,6 +1,7 @@
 //! What a name in a template stands for, and how its value is found.
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::COOKIE;
 use propylon_exchange::{Exchange, Keep};
 
@@ -121,6 +122,17 @@ impl Variable {
                 true
             }
         }
+    }
+
+    /// The value as that of a field, if it can be had without a copy; nothing where there is none, or it cannot stand in one.
+    pub(crate) fn field(&self, scene: Scene<'_>) -> Option<Option<HeaderValue>> {
+        if let Self::BuiltIn(variable) = self
+            && let Some(value) = variable.field(scene.exchange)
+        {
+            return Some(Some(value));
+        }
+        let value = self.shared(scene)?;
+        Some(value.and_then(|value| HeaderValue::from_maybe_shared(value).ok()))
     }
 
     /// The value, if it can be had without a copy: `Some(None)` says that there is none.

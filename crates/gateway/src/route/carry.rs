@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response, response};
+use http::{HeaderValue, Request, Response, response};
 use propylon_config::{Settings, Template};
 use propylon_exchange::{Exchange, Keep};
 use propylon_stack::{Body, BoxError};
@@ -32,16 +32,26 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CarryLayer> {
         || super::substitute::asks(settings)
         || super::error_page::asks(settings)
         || super::expires::asks(settings))
-    .then_some(CarryLayer)
+    .then_some(CarryLayer(true))
 }
 
 /// The value of a template for a response whose head is this, as things stand; nothing, if no exchange was carried to it.
 pub(super) fn eval(template: &Template, head: &response::Parts) -> Option<Bytes> {
+    Some(template.eval(carried(template, head)?))
+}
+
+/// The same as the value of a field, if it can be one.
+pub(super) fn field(template: &Template, head: &response::Parts) -> Option<HeaderValue> {
+    template.field(carried(template, head)?)
+}
+
+/// The exchange that was carried to a response, told what the template asks for.
+fn carried<'h>(template: &Template, head: &'h response::Parts) -> Option<&'h Exchange> {
     let exchange = head.extensions.get::<Exchange>()?;
     if template.needs().has(Keep::SENT_HEAD) {
         exchange.answering_fields(&head.headers);
     }
-    Some(template.eval(exchange))
+    Some(exchange)
 }
 
 /// What all of these need to be kept.
@@ -49,19 +59,23 @@ pub(super) fn needs<'t>(templates: impl IntoIterator<Item = &'t Template>) -> Ke
     templates.into_iter().fold(Keep::NONE, |keep, template| keep.and(template.needs()))
 }
 
+/// The layer, if it has anything to carry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CarryLayer;
+pub(crate) struct CarryLayer(pub(super) bool);
 
 impl<S> Layer<S> for CarryLayer {
     type Service = Carry<S>;
 
     fn layer(&self, inner: S) -> Carry<S> {
-        Carry(inner)
+        Carry { inner, carries: self.0 }
     }
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Carry<S>(S);
+pub(crate) struct Carry<S> {
+    inner: S,
+    carries: bool,
+}
 
 impl<S, R> Service<Request<Body>> for Carry<S>
 where
@@ -72,12 +86,12 @@ where
     type Future = CarryFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let exchange = request.extensions().get::<Exchange>().cloned();
-        CarryFuture { inner: self.0.call(request), exchange }
+        let exchange = if self.carries { request.extensions().get::<Exchange>().cloned() } else { None };
+        CarryFuture { inner: self.inner.call(request), exchange }
     }
 }
 

@@ -1,11 +1,11 @@
 //! `cookie`: configuration to layer.
 
 use http::response;
-use propylon_config::{CookieFlag, CookieFlags, CookieRule, Settings, cookie_flags};
+use propylon_config::{CookieFlag, CookieFlags, CookieRule, RuleMatch, Settings, cookie_flags};
 use propylon_cookie::{CookieLayer, Flags, SameSite, replace_domain, replace_path};
 use propylon_exchange::Exchange;
 
-use super::rule::{Matcher, Replace};
+use super::rule::{Matcher, Replace, as_str};
 use crate::error::BuildError;
 
 /// The layer, if there are rules.
@@ -16,14 +16,26 @@ pub(super) fn layer(settings: &Settings) -> Result<Option<CookieLayer>, BuildErr
     }
     let mut layer = CookieLayer::new();
     for rule in &cookie.domain {
+        if let Some((from, to)) = Replace::fixed(rule) {
+            layer = layer.domain(from, to);
+            continue;
+        }
         let rule = Replace::new(rule)?;
         layer = layer.domain_with(move |head, value| rule.apply(exchange(head)?, value, domain));
     }
     for rule in &cookie.path {
+        if let Some((from, to)) = Replace::fixed(rule) {
+            layer = layer.path(from, to);
+            continue;
+        }
         let rule = Replace::new(rule)?;
         layer = layer.path_with(move |head, value| rule.apply(exchange(head)?, value, replace_path));
     }
     for rule in &cookie.flags {
+        if let Some((name, flags)) = fixed(rule) {
+            layer = layer.flags(name, flags);
+            continue;
+        }
         let CookieRule { name, flags } = rule.clone();
         let name = name.as_ref().map(Matcher::new).transpose()?;
         layer = layer.flags_with(move |head, cookie| {
@@ -33,6 +45,21 @@ pub(super) fn layer(settings: &Settings) -> Result<Option<CookieLayer>, BuildErr
         });
     }
     Ok(Some(layer))
+}
+
+/// Whether a rule needs the `Exchange`.
+pub(super) fn asks(settings: &Settings) -> bool {
+    let cookie = &settings.cookie;
+    cookie.domain.iter().chain(&cookie.path).any(|rule| Replace::fixed(rule).is_none())
+        || cookie.flags.iter().any(|rule| fixed(rule).is_none())
+}
+
+/// A cookie's name and its flags, where neither has a regex or a variable.
+fn fixed(rule: &CookieRule) -> Option<(&str, Flags)> {
+    match (&rule.name, &rule.flags) {
+        (Some(RuleMatch::Text(name)), CookieFlags::Fixed(flags)) => Some((as_str(name)?, together(flags))),
+        _ => None,
+    }
 }
 
 fn exchange(head: &response::Parts) -> Option<&Exchange> {

@@ -185,10 +185,7 @@ fn request_field(field: &SetHeader) -> Field<request::Parts> {
         Some(value) => Value::fixed(value),
         None => {
             let template = template.clone();
-            Value::computed(move |parts: &request::Parts| {
-                let exchange = parts.extensions.get::<Exchange>()?;
-                HeaderValue::from_maybe_shared(template.eval(exchange)).ok()
-            })
+            Value::computed(move |parts: &request::Parts| template.field(parts.extensions.get::<Exchange>()?))
         }
     });
     Field::list(field.name.clone(), values)
@@ -200,9 +197,7 @@ fn response_field(field: &SetHeader) -> Field<response::Parts> {
         Some(value) => Value::fixed(value),
         None => {
             let template = template.clone();
-            Value::computed(move |parts: &response::Parts| {
-                HeaderValue::from_maybe_shared(carry::eval(&template, parts)?).ok()
-            })
+            Value::computed(move |parts: &response::Parts| carry::field(&template, parts))
         }
     });
     // What looks at the fields that the client gets (`$sent_http_NAME`) sees those before it.

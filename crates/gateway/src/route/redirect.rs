@@ -20,6 +20,9 @@ pub(super) fn layer(
     for rule in &settings.redirect.rules {
         layer = match rule {
             RedirectRule::Default => inverse(layer, pass, prefix),
+            RedirectRule::Rule(rule) if let Some((from, to)) = Replace::fixed(rule) => {
+                layer.replace(from, to)
+            }
             RedirectRule::Rule(rule) => {
                 let rule = Replace::new(rule)?;
                 layer
@@ -30,9 +33,11 @@ pub(super) fn layer(
     Ok(layer)
 }
 
-/// Whether a rule needs the `Exchange`: all but the default, which is known when the layer is built.
+/// Whether a rule needs the `Exchange`: the default is known when the layer is built.
 pub(super) fn asks(settings: &Settings) -> bool {
-    settings.redirect.rules.iter().any(|rule| matches!(rule, RedirectRule::Rule(_)))
+    let asks =
+        |rule: &RedirectRule| matches!(rule, RedirectRule::Rule(rule) if Replace::fixed(rule).is_none());
+    settings.redirect.rules.iter().any(asks)
 }
 
 /// `proxy_pass`'s URI rule, backwards. A URL with variables has no default, as in nginx.

@@ -28,6 +28,12 @@ impl Replace {
         Ok(Self { from: Matcher::new(&rule.from)?, to: rule.to.clone() })
     }
 
+    /// The two texts, where no regex and no variable takes part.
+    pub(super) fn fixed(rule: &Rule) -> Option<(&str, &str)> {
+        let RuleMatch::Text(from) = &rule.from else { return None };
+        Some((as_str(from)?, as_str(&rule.to)?))
+    }
+
     /// What becomes of `text`, if the rule fits: by `plain` where no regex is asked.
     pub(super) fn apply(&self, exchange: &Exchange, text: &[u8], plain: Plain) -> Option<Vec<u8>> {
         match &self.from {
@@ -58,6 +64,11 @@ impl Matcher {
             Self::Regex(pattern) => matches(pattern, exchange, name),
         }
     }
+}
+
+/// The text of a template without variables.
+pub(super) fn as_str(template: &Template) -> Option<&str> {
+    template.as_static().and_then(|text| std::str::from_utf8(text).ok())
 }
 
 /// Whether a regex matches; what it captures is `$1` from here on.

@@ -125,10 +125,8 @@ impl Fields {
 
     fn evaluate_host(&self, parts: &Parts) -> Host {
         if let Some(field) = &self.set_host {
-            let mut values = Ready::new();
-            field.evaluate(parts, &mut values);
             // More than one Host is not HTTP (RFC 9112, 3.2): the first counts.
-            Host::Set(values.into_iter().next().map(|(_, value)| value))
+            Host::Set(field.value(parts))
         } else if let Some(value) = &self.host {
             Host::Set(value.evaluate(parts))
         } else {
@@ -137,11 +135,7 @@ impl Fields {
     }
 
     fn drops_length(&self, parts: &Parts) -> bool {
-        self.set_length.as_ref().is_some_and(|field| {
-            let mut values = Ready::new();
-            field.evaluate(parts, &mut values);
-            values.is_empty()
-        })
+        self.set_length.as_ref().is_some_and(|field| field.value(parts).is_none())
     }
 }
 
