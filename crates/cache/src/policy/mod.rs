@@ -2,3 +2,22 @@
 //! clock, no I/O, no tower.
 
 pub mod date;
+mod directives;
+mod fields;
+pub mod range;
+mod reuse;
+mod rules;
+mod status;
+mod storing;
+mod targeted;
+mod terms;
+pub mod validation;
+pub mod vary;
+
+pub use directives::{Delta, RequestDirectives, ResponseDirectives};
+pub use fields::strip_connection;
+pub use reuse::{Freshness, Reuse};
+pub use rules::{Conditions, Failure, Ignore, Rules, Valid};
+pub use status::{Forward, Handling};
+pub use storing::{Answer, Refusal, Storable, Times, judge};
+pub use terms::Terms;
