@@ -1,4 +1,5 @@
 //! When what is stored is used: RFC 9111 4 and 5.2.1, RFC 5861, and nginx's `use_stale`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use std::time::Duration;
 

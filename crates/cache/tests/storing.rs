@@ -1,4 +1,5 @@
 //! What is stored, and for how long it is fresh: RFC 9111 3 and 4.2, RFC 9213, and nginx's habits.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 use std::time::Duration;
 
@@ -89,13 +90,13 @@ fn the_first_that_is_there_counts() {
 #[test]
 fn what_cannot_be_read_is_stale() {
     let stale = Err(Refusal::Stale);
-    rfc(&[("cache-control", "max-age='60'"), ("expires", TOMORROW)], stale.clone());
+    rfc(&[("cache-control", "max-age='60'"), ("expires", TOMORROW)], stale);
     rfc(&[("cache-control", "max-age=-60"), ("last-modified", YESTERDAY)], Ok(0));
-    rfc(&[("cache-control", "max-age=60, s-maxage=x")], stale.clone());
-    rfc(&[("expires", "0")], stale.clone());
-    rfc(&[("expires", "Wed, 03 Jan 2018 00:00:00 UTC")], stale.clone());
-    rfc(&[("expires", TOMORROW), ("expires", TOMORROW)], stale.clone());
-    rfc(&[("expires", TODAY)], stale.clone());
+    rfc(&[("cache-control", "max-age=60, s-maxage=x")], stale);
+    rfc(&[("expires", "0")], stale);
+    rfc(&[("expires", "Wed, 03 Jan 2018 00:00:00 UTC")], stale);
+    rfc(&[("expires", TOMORROW), ("expires", TOMORROW)], stale);
+    rfc(&[("expires", TODAY)], stale);
     rfc(&[("expires", YESTERDAY), ("date", YESTERDAY)], stale);
 }
 
@@ -190,12 +191,12 @@ fn a_tenth_of_the_age_of_what_has_one() {
     let tenth = Ok(DAY / 10);
     let modified = ("last-modified", YESTERDAY);
     for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
-        check(&Case { status, response: &[modified], ..Case::default() }, tenth.clone());
+        check(&Case { status, response: &[modified], ..Case::default() }, tenth);
     }
     for status in [201, 202, 302, 403, 502, 503, 504, 599] {
         check(&Case { status, response: &[modified], ..Case::default() }, Err(Refusal::NoLifetime));
         let response = &[modified, ("cache-control", "public")][..];
-        check(&Case { status, response, ..Case::default() }, tenth.clone());
+        check(&Case { status, response, ..Case::default() }, tenth);
     }
     rfc(&[("last-modified", TOMORROW)], Err(Refusal::NoLifetime));
     rfc(&[("last-modified", "nonsense")], Err(Refusal::NoLifetime));

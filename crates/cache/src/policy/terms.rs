@@ -23,6 +23,8 @@ const NEVER_STALE: u8 = 2;
 const NOT_STALE: u8 = 4;
 /// An answer to HEAD: there is no body.
 const HEAD: u8 = 8;
+/// There was no answer: an error is remembered.
+const ERROR: u8 = 16;
 
 const VERSION: u8 = 1;
 const NO_WINDOW: u32 = u32::MAX;
@@ -52,6 +54,18 @@ impl Terms {
             stale_if_error = stale_if_error.or(Some(stale_while_revalidate));
         }
         Self { flags, stale_while_revalidate, stale_if_error }
+    }
+
+    /// Those of an error that is remembered.
+    #[must_use]
+    pub const fn of_error() -> Self {
+        Self { flags: ERROR | NEVER_STALE, stale_while_revalidate: 0, stale_if_error: None }
+    }
+
+    /// Whether it is an error that is remembered.
+    #[must_use]
+    pub const fn remembered(self) -> bool {
+        self.flags & ERROR != 0
     }
 
     /// The same, without the need of validation before each use.
@@ -128,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_is_encoded_is_decoded() {
-        for flags in 0..16 {
+        for flags in 0..32 {
             for stale_if_error in [None, Some(0), Some(7)] {
                 let terms = Terms { flags, stale_while_revalidate: 5, stale_if_error };
                 let bytes = terms.encode();

@@ -1,0 +1,265 @@
+//! The bodies of responses: the upstream's, on its way into the store or not, or what the store has.
+
+use std::fmt;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use crate::BoxError;
+use crate::background::{Background, Work};
+use crate::store::{EntryBody, Fill};
+
+pin_project! {
+    /// The body that the client gets.
+    pub struct ResponseBody<R> {
+        #[pin]
+        kind: Kind<R>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<R> {
+        /// The upstream's, as it is.
+        Inner { #[pin] body: R },
+        /// From the store.
+        Stored { body: EntryBody },
+        /// The upstream's, which is being stored, or of which a part is wanted.
+        Copied { body: Box<Copied<R>> },
+        /// None.
+        Empty,
+    }
+}
+
+impl<R> ResponseBody<R> {
+    pub(crate) const fn inner(body: R) -> Self {
+        Self { kind: Kind::Inner { body } }
+    }
+
+    pub(crate) const fn stored(body: EntryBody) -> Self {
+        Self { kind: Kind::Stored { body } }
+    }
+
+    pub(crate) const fn empty() -> Self {
+        Self { kind: Kind::Empty }
+    }
+}
+
+impl<R> ResponseBody<R>
+where
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    /// What comes of `body` goes to `fill` as well; what of it the client does not read goes there in the background.
+    pub(crate) fn copied(
+        body: R,
+        fill: Option<Fill>,
+        part: Option<Range<u64>>,
+        background: Option<Background>,
+    ) -> Self {
+        let mut copied = Copied {
+            inner: Some(Box::pin(body)),
+            fill,
+            window: part.map(|part| Window { skip: part.start, left: part.end - part.start }),
+            background,
+            rest: store_rest::<R>,
+        };
+        if copied.inner.as_ref().is_some_and(|inner| inner.is_end_stream()) {
+            copied.end();
+        }
+        Self { kind: Kind::Copied { body: Box::new(copied) } }
+    }
+}
+
+impl<R> Body for ResponseBody<R>
+where
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project().kind.project() {
+            KindProj::Inner { body } => body.poll_frame(cx).map_err(Into::into),
+            KindProj::Stored { body } => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            KindProj::Copied { body } => body.poll_frame(cx),
+            KindProj::Empty => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Inner { body } => body.is_end_stream(),
+            Kind::Stored { body } => body.is_end_stream(),
+            Kind::Copied { body } => body.is_end_stream(),
+            Kind::Empty => true,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Inner { body } => body.size_hint(),
+            Kind::Stored { body } => body.size_hint(),
+            Kind::Copied { body } => body.size_hint(),
+            Kind::Empty => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<R> fmt::Debug for ResponseBody<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Inner { .. } => "ResponseBody::Inner",
+            Kind::Stored { .. } => "ResponseBody::Stored",
+            Kind::Copied { .. } => "ResponseBody::Copied",
+            Kind::Empty => "ResponseBody::Empty",
+        })
+    }
+}
+
+/// A body of the upstream that is read for two.
+struct Copied<R> {
+    /// None when it is at its end.
+    inner: Option<Pin<Box<R>>>,
+    fill: Option<Fill>,
+    /// The part that the client wants, if not all.
+    window: Option<Window>,
+    background: Option<Background>,
+    /// What is made of what the client does not read.
+    rest: fn(Pin<Box<R>>, Fill) -> Work,
+}
+
+/// A part of a body.
+struct Window {
+    skip: u64,
+    left: u64,
+}
+
+impl<R> Copied<R> {
+    /// The body is whole.
+    fn end(&mut self) {
+        self.inner = None;
+        if let Some(fill) = self.fill.take() {
+            fill.finish();
+        }
+    }
+}
+
+impl<R> Copied<R>
+where
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        loop {
+            if self.window.as_ref().is_some_and(|window| window.left == 0) {
+                return Poll::Ready(None); // what is left is for the store
+            }
+            let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+            if let Some(fill) = &mut self.fill {
+                ready!(fill.poll_ready(cx));
+            }
+            match ready!(inner.as_mut().poll_frame(cx)) {
+                None => {
+                    self.end();
+                    return Poll::Ready(None);
+                }
+                Some(Err(error)) => {
+                    // What came short is not stored: who reads it from the store sees that too.
+                    (self.inner, self.fill) = (None, None);
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+                Some(Ok(frame)) => {
+                    let last = inner.is_end_stream();
+                    if let (Some(fill), Some(data)) = (&mut self.fill, frame.data_ref()) {
+                        fill.write(data);
+                    }
+                    if last {
+                        self.end();
+                    }
+                    match self.wanted(frame) {
+                        Some(frame) => return Poll::Ready(Some(Ok(frame))),
+                        None => continue,
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the client wants of it.
+    fn wanted(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let Some(window) = &mut self.window else { return Some(frame) };
+        let mut data = frame.into_data().ok()?; // a part has no trailers
+        let skip = usize::try_from(window.skip).unwrap_or(usize::MAX).min(data.len());
+        window.skip -= skip as u64;
+        let mut data = data.split_off(skip);
+        data.truncate(usize::try_from(window.left).unwrap_or(usize::MAX));
+        window.left -= data.len() as u64;
+        (!data.is_empty()).then(|| Frame::data(data))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_none() || self.window.as_ref().is_some_and(|window| window.left == 0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.window, &self.inner) {
+            (Some(window), _) => SizeHint::with_exact(window.left),
+            (None, Some(inner)) => inner.size_hint(),
+            (None, None) => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl<R> Drop for Copied<R> {
+    /// The client has left, or wants no more: the store does.
+    fn drop(&mut self) {
+        let (Some(inner), Some(fill)) = (self.inner.take(), self.fill.take()) else { return };
+        if fill.is_wanted()
+            && let Some(place) = self.background.as_ref().and_then(Background::place)
+        {
+            place.run((self.rest)(inner, fill));
+        }
+    }
+}
+
+fn store_rest<R>(mut inner: Pin<Box<R>>, mut fill: Fill) -> Work
+where
+    R: Body<Data = Bytes> + Send + 'static,
+{
+    Box::pin(async move {
+        while fill.is_wanted() {
+            std::future::poll_fn(|cx| fill.poll_ready(cx)).await;
+            match std::future::poll_fn(|cx| inner.as_mut().poll_frame(cx)).await {
+                None => return fill.finish(),
+                Some(Err(_)) => return,
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        fill.write(data);
+                    }
+                    if inner.is_end_stream() {
+                        return fill.finish();
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Reads a body to its end, for the store's sake.
+pub(crate) async fn drain<R>(body: ResponseBody<R>)
+where
+    R: Body<Data = Bytes>,
+    R::Error: Into<BoxError>,
+{
+    let mut body = Box::pin(body);
+    while let Some(Ok(_)) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
+}

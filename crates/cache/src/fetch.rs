@@ -1,0 +1,395 @@
+//! Asking the upstream, and storing what it answers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::answer::{self, Asked, Shown, from_store, shown, tell};
+use crate::asked::Fields;
+use crate::layer::Shared;
+use crate::lookup::Job;
+use crate::policy::{
+    Answer, Failure, Forward, Freshness, Handling, Ignore, Refusal, Storable, Terms, Times, judge,
+    strip_connection, validation, vary,
+};
+use crate::revalidation::{self, Verdict};
+use crate::store::{Entry, Fill, Guard, Meta, Variant};
+use crate::{BoxError, Event, Policy, ResponseBody, Status};
+
+/// A request that is to be sent.
+pub(crate) struct Errand<B> {
+    parts: request::Parts,
+    body: B,
+    job: Job,
+}
+
+/// Why the upstream is asked, and what is made of its answer.
+pub(crate) struct Upstream {
+    pub(crate) status: Status,
+    pub(crate) forward: Forward,
+    /// What is stored, and not good enough.
+    pub(crate) stale: Option<Stale>,
+    /// The lock, if others wait.
+    pub(crate) guard: Option<Guard>,
+    /// Whether the answer is stored.
+    pub(crate) store: bool,
+    /// Whether the request has waited.
+    pub(crate) collapsed: bool,
+}
+
+pub(crate) struct Stale {
+    pub(crate) entry: Entry,
+    pub(crate) freshness: Freshness,
+}
+
+impl<B> Errand<B> {
+    pub(crate) const fn new(parts: request::Parts, body: B, job: Job) -> Self {
+        Self { parts, body, job }
+    }
+}
+
+impl Upstream {
+    pub(crate) const fn new(status: Status, forward: Forward) -> Self {
+        Self { status, forward, stale: None, guard: None, store: true, collapsed: false }
+    }
+}
+
+/// What is remembered of a request while it is under way.
+pub(crate) struct Sent {
+    /// The client's method, and the one that was sent.
+    pub(crate) method: Method,
+    pub(crate) sent: Method,
+    uri: Uri,
+    version: Version,
+    /// The client's fields.
+    pub(crate) headers: HeaderMap,
+    pub(crate) fields: Fields,
+    pub(crate) extensions: Extensions,
+    pub(crate) job: Job,
+    /// The upstream was asked whether what is stored is good.
+    pub(crate) validates: bool,
+}
+
+impl Sent {
+    fn asked(&self) -> Asked<'_> {
+        Asked { method: &self.method, headers: &self.headers, fields: self.fields }
+    }
+
+    /// The request once more, without a question about what is stored.
+    fn again<B: Default>(&self) -> Request<B> {
+        let mut request = Request::new(B::default());
+        *request.method_mut() = self.sent.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.version_mut() = self.version;
+        *request.headers_mut() = self.headers.clone();
+        validation::strip_conditions(request.headers_mut());
+        *request.extensions_mut() = self.extensions.clone();
+        request
+    }
+}
+
+/// Asks the upstream.
+pub(crate) async fn fetch<S, P, B, R>(
+    mut inner: S,
+    shared: Arc<Shared<P>>,
+    errand: Errand<B>,
+    mut upstream: Upstream,
+) -> Result<Response<ResponseBody<R>>, BoxError>
+where
+    S: Service<Request<B>, Response = Response<R>> + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    P: Policy,
+    B: Body + Default + Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let (mut request, mut sent) = shared.prepare(errand, &upstream);
+    loop {
+        let requested = (shared.options.clock)();
+        let result = call(&mut inner, request).await;
+        let times = Times { requested, received: (shared.options.clock)() };
+        let (head, body) = match result {
+            Ok(response) => response.into_parts(),
+            Err(error) => return shared.failed(error, &sent, upstream, times.received),
+        };
+        if let Some(stale) = &upstream.stale {
+            if sent.validates || sent.sent == Method::HEAD {
+                let guard = upstream.guard.take();
+                match revalidation::judge(&shared, &sent, stale, &head, times, guard) {
+                    Verdict::Good(good) => {
+                        return shared.revalidated(&sent, stale, good, &upstream, times.received);
+                    }
+                    Verdict::Other(guard) => upstream.guard = guard,
+                    Verdict::Unrelated(guard) => {
+                        upstream.guard = guard;
+                        // It is about something that is not here: what is here cannot be validated.
+                        request = sent.again();
+                        sent.validates = false;
+                        continue;
+                    }
+                }
+            }
+            let failure = Failure::Status(head.status);
+            if stale.freshness.instead_of(&shared.options.rules, failure, times.received) {
+                return shared.instead(&sent, stale, Some(head.status), times.received);
+            }
+        }
+        let kept = shared.keep(&sent, &mut upstream, &head, &body, times);
+        return Ok(shared.forward(&sent, &upstream, head, body, kept, times.received));
+    }
+}
+
+async fn call<S, B>(inner: &mut S, request: Request<B>) -> Result<S::Response, BoxError>
+where
+    S: Service<Request<B>>,
+    S::Error: Into<BoxError>,
+{
+    std::future::poll_fn(|cx| inner.poll_ready(cx)).await.map_err(Into::into)?;
+    inner.call(request).await.map_err(Into::into)
+}
+
+/// What was made of an answer: where it goes, or why it does not.
+struct Kept {
+    fill: Option<Fill>,
+    ttl: Option<i64>,
+    refused: Option<&'static str>,
+}
+
+impl<P: Policy> Shared<P> {
+    /// The request that is sent.
+    fn prepare<B>(&self, errand: Errand<B>, upstream: &Upstream) -> (Request<B>, Sent) {
+        let Errand { mut parts, body, job } = errand;
+        self.policy.observe(&parts.extensions, Event::Status(upstream.status));
+        let mut sent = Sent {
+            method: parts.method.clone(),
+            sent: parts.method.clone(),
+            uri: parts.uri.clone(),
+            version: parts.version,
+            headers: parts.headers.clone(),
+            fields: job.fields,
+            extensions: self.policy.remember(&parts.extensions),
+            job,
+            validates: false,
+        };
+        if !upstream.store {
+            // Nothing is judged here: conditions and ranges are the upstream's.
+            sent.fields = Fields::default();
+            return (Request::from_parts(parts, body), sent);
+        }
+        validation::strip_conditions(&mut parts.headers);
+        let get_or_head = matches!(parts.method, Method::GET | Method::HEAD);
+        if let Some(stale) = &upstream.stale
+            && self.options.rules.revalidate
+            && get_or_head
+            && !stale.freshness.terms.remembered()
+        {
+            sent.validates = validation::validate(&mut parts.headers, &stale.entry.meta().headers);
+            if sent.validates {
+                self.policy.observe(&parts.extensions, Event::Validating(stale.entry.meta()));
+            }
+        }
+        let converts = self.options.convert_head && self.options.background.is_some();
+        if converts && parts.method == Method::HEAD {
+            parts.method = Method::GET;
+            sent.sent = Method::GET;
+        }
+        (Request::from_parts(parts, body), sent)
+    }
+
+    /// There is no answer.
+    fn failed<R>(
+        &self,
+        error: BoxError,
+        sent: &Sent,
+        upstream: Upstream,
+        now: u64,
+    ) -> Result<Response<ResponseBody<R>>, BoxError> {
+        let failure = self.policy.failure(&error);
+        if let Some(stale) = &upstream.stale {
+            if failure.is_some_and(|failure| stale.freshness.instead_of(&self.options.rules, failure, now)) {
+                return self.instead(sent, stale, None, now);
+            }
+        } else if upstream.store && failure.is_some() {
+            self.remember(&error, sent, upstream.guard, now);
+        }
+        Err(error)
+    }
+
+    /// nginx: its own 502 and 504 are kept as well, if there is a time for them.
+    fn remember(&self, error: &BoxError, sent: &Sent, guard: Option<Guard>, now: u64) {
+        let status = self.policy.status_of(error);
+        let remembered = [StatusCode::BAD_GATEWAY, StatusCode::GATEWAY_TIMEOUT];
+        let Some(status) = status.filter(|status| remembered.contains(status)) else { return };
+        let Some(time) = self.options.rules.valid_for(status).filter(|time| !time.is_zero()) else { return };
+        let mut meta = Meta::new(status);
+        (meta.stored_at, meta.lifetime, meta.terms) = (now, time, Terms::of_error().encode());
+        if let Some(fill) = sent.job.zone.fill(&sent.job.key, meta, Some(0), guard) {
+            fill.finish();
+        }
+    }
+
+    /// The stale answer in the place of none, or of one with this status.
+    fn instead<R>(
+        &self,
+        sent: &Sent,
+        stale: &Stale,
+        answered: Option<StatusCode>,
+        now: u64,
+    ) -> Result<Response<ResponseBody<R>>, BoxError> {
+        self.policy.observe(&sent.extensions, Event::Status(Status::Stale));
+        let handling = Handling {
+            forward_status: answered,
+            ttl: Some(stale.freshness.ttl(now)),
+            detail: answered.is_none().then_some("error"),
+            ..Handling::forwarded(Forward::Stale)
+        };
+        let Stale { entry, freshness } = stale;
+        let status = Status::Stale;
+        Ok(from_store(&self.options, sent.asked(), entry, None, freshness, now, status, handling)?)
+    }
+
+    /// What was stale is good.
+    fn revalidated<R>(
+        &self,
+        sent: &Sent,
+        stale: &Stale,
+        good: revalidation::Good,
+        upstream: &Upstream,
+        now: u64,
+    ) -> Result<Response<ResponseBody<R>>, BoxError> {
+        self.policy.observe(&sent.extensions, Event::Status(Status::Revalidated));
+        let revalidation::Good { headers, freshness, status, updated } = good;
+        let handling = Handling {
+            forward_status: Some(status),
+            ttl: Some(freshness.ttl(now)),
+            stored: updated,
+            collapsed: upstream.collapsed,
+            ..Handling::forwarded(upstream.forward)
+        };
+        let (asked, entry) = (sent.asked(), &stale.entry);
+        let status = Status::Revalidated;
+        Ok(from_store(&self.options, asked, entry, Some(headers), &freshness, now, status, handling)?)
+    }
+
+    /// Stores the answer, if it may be stored.
+    fn keep<R: Body>(
+        &self,
+        sent: &Sent,
+        upstream: &mut Upstream,
+        head: &response::Parts,
+        body: &R,
+        times: Times,
+    ) -> Kept {
+        let guard = upstream.guard.take();
+        if !upstream.store {
+            return Kept { fill: None, ttl: None, refused: None };
+        }
+        let storable = match self.storable(sent, head, times) {
+            Ok(storable) => storable,
+            Err(why) => {
+                if let Some(guard) = guard {
+                    guard.pass();
+                }
+                return Kept { fill: None, ttl: None, refused: Some(why) };
+            }
+        };
+        let mut meta = Meta::new(head.status);
+        meta.version = head.version;
+        meta.headers = stored_fields(&head.headers, &storable.withheld);
+        meta.stored_at = times.received;
+        (meta.initial_age, meta.lifetime) = (storable.initial_age, storable.lifetime);
+        meta.terms = storable.terms.encode();
+        let varies = !self.options.rules.ignore.has(Ignore::VARY);
+        meta.variant = vary::variant(&sent.sent, &sent.headers, &head.headers, varies).map(Variant);
+        meta.tags = self.policy.tags(&head.headers);
+        let ttl = storable.lifetime.saturating_sub(storable.initial_age).as_secs();
+        let length = if sent.sent == Method::HEAD { Some(0) } else { body.size_hint().exact() };
+        let fill = sent.job.zone.fill(&sent.job.key, meta, length, guard);
+        let refused = fill.is_none().then_some("too-large");
+        Kept { fill, ttl: i64::try_from(ttl).ok(), refused }
+    }
+
+    fn storable(&self, sent: &Sent, head: &response::Parts, times: Times) -> Result<Storable, &'static str> {
+        if self.policy.no_store(&sent.extensions, head) {
+            return Err("no-cache");
+        }
+        let answer = Answer {
+            method: &sent.sent,
+            request: &sent.headers,
+            status: head.status,
+            headers: &head.headers,
+            dated_by: &head.headers,
+        };
+        judge(&self.options.rules, answer, times).map_err(Refusal::as_str)
+    }
+
+    /// The upstream's answer, or as much of it as the client wants.
+    fn forward<R>(
+        &self,
+        sent: &Sent,
+        upstream: &Upstream,
+        head: response::Parts,
+        body: R,
+        kept: Kept,
+        now: u64,
+    ) -> Response<ResponseBody<R>>
+    where
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let Kept { fill, ttl, refused } = kept;
+        let upstream_status = head.status;
+        let handling = |shown: StatusCode| Handling {
+            forward_status: (shown != upstream_status).then_some(upstream_status),
+            ttl: ttl.filter(|_| refused.is_none()),
+            stored: fill.is_some(),
+            collapsed: upstream.collapsed,
+            detail: refused,
+            ..Handling::forwarded(upstream.forward)
+        };
+        let length = body.size_hint().exact();
+        let mut response = Response::from_parts(head, ());
+        // Conditions were taken out of what was sent: they are judged here.
+        let shown = shown(sent.asked(), response.status(), response.headers(), length, now);
+        let part = match shown {
+            Shown::Whole if sent.method == sent.sent => None,
+            Shown::Whole => Some(0..0), // a HEAD that was sent as a GET
+            Shown::Part(part, length) => {
+                answer::partial(&mut response, &part, length);
+                Some(part)
+            }
+            Shown::Unsatisfiable(length) => {
+                answer::unsatisfiable(&mut response, length);
+                Some(0..0)
+            }
+            Shown::NotModified => {
+                answer::not_modified(&mut response);
+                Some(0..0)
+            }
+        };
+        let handling = handling(response.status());
+        tell(&self.options, &mut response, upstream.status, handling);
+        let nothing = part.as_ref().is_some_and(std::ops::Range::is_empty);
+        response.map(|()| match (fill, part) {
+            (None, None) => ResponseBody::inner(body),
+            (fill, part) => {
+                let copied = ResponseBody::copied(body, fill, part, self.options.background.clone());
+                if nothing { ResponseBody::empty() } else { copied }
+            }
+        })
+    }
+}
+
+/// The fields that are stored of an answer that has these.
+pub(crate) fn stored_fields(headers: &HeaderMap, withheld: &[http::HeaderName]) -> HeaderMap {
+    let mut stored = headers.clone();
+    strip_connection(&mut stored);
+    for name in withheld {
+        stored.remove(name);
+    }
+    stored
+}

@@ -1,0 +1,240 @@
+//! A request that is not answered at once: what is stored must be opened, waited for or asked for.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body::Body;
+use tokio::time::Instant;
+use tower_service::Service;
+
+use crate::answer::{Asked, freshness, from_store, tell};
+use crate::asked::Fields;
+use crate::background::Background;
+use crate::body::drain;
+use crate::fetch::{Errand, Stale, Upstream, fetch};
+use crate::layer::{Options, Shared};
+use crate::policy::{Forward, Freshness, Handling, RequestDirectives, Reuse, range, vary};
+use crate::store::{Entry, Guard, Key, Locked, Lookup, Released, Waiting, Zone};
+use crate::{BoxError, Event, Policy, ResponseBody, Status};
+
+/// What is known of a request that the cache has to do with.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) zone: Zone,
+    pub(crate) key: Key,
+    pub(crate) fields: Fields,
+    pub(crate) directives: RequestDirectives,
+}
+
+/// How far it has come.
+pub(crate) enum Start {
+    /// It is not to be answered from the store.
+    Bypass,
+    /// It was looked for; `others`: there was something that is not for it.
+    Looked { lookup: Lookup, others: bool },
+}
+
+/// What is to be done.
+enum Found {
+    /// This is the answer.
+    Answer { entry: Entry, freshness: Freshness, status: Status, collapsed: bool },
+    /// This is the answer, and has to be refreshed.
+    Refresh { entry: Entry, freshness: Freshness, guard: Guard },
+    /// The upstream has to be asked.
+    Ask(Upstream),
+    /// The client wants no request to the upstream.
+    Nothing,
+}
+
+/// The stored response that is for a request, and whether there were others.
+#[inline]
+pub(crate) fn look(zone: &Zone, key: &Key, method: &Method, headers: &HeaderMap) -> (Lookup, bool) {
+    let mut others = false;
+    let lookup = zone.lookup(key, |variant| {
+        let chosen = vary::matches(variant.map(|variant| &*variant.0), method, headers);
+        others |= !chosen;
+        chosen
+    });
+    (lookup, others)
+}
+
+/// Answers the request.
+pub(crate) async fn run<S, P, B, R>(
+    inner: S,
+    shared: Arc<Shared<P>>,
+    request: Request<B>,
+    job: Job,
+    start: Start,
+) -> Result<Response<ResponseBody<R>>, BoxError>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    P: Policy,
+    B: Body + Default + Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    let (parts, body) = request.into_parts();
+    let found = match start {
+        Start::Bypass => Found::Ask(Upstream::new(Status::Bypass, Forward::Bypass)),
+        Start::Looked { lookup, others } => {
+            find(&shared.options, &job, &parts.method, &parts.headers, lookup, others).await
+        }
+    };
+    let observe = |status| shared.policy.observe(&parts.extensions, Event::Status(status));
+    let asked = Asked { method: &parts.method, headers: &parts.headers, fields: job.fields };
+    let answer = |entry: &Entry, freshness: &Freshness, status, handling| {
+        observe(status);
+        let now = (shared.options.clock)();
+        Ok(from_store(&shared.options, asked, entry, None, freshness, now, status, handling)?)
+    };
+    let hit = |freshness: &Freshness| Handling::hit(freshness.ttl((shared.options.clock)()));
+    match found {
+        Found::Answer { entry, freshness, status, collapsed } => {
+            answer(&entry, &freshness, status, Handling { collapsed, ..hit(&freshness) })
+        }
+        Found::Refresh { entry, freshness, guard } => {
+            let stale = Some(Stale { entry: entry.clone(), freshness });
+            let upstream =
+                Upstream { stale, guard: Some(guard), ..Upstream::new(Status::Expired, Forward::Stale) };
+            // Only what has no body of its own can be asked for by somebody else.
+            let plain = matches!(parts.method, Method::GET | Method::HEAD);
+            let background =
+                shared.options.background.as_ref().filter(|_| plain && shared.options.background_update);
+            let Some(place) = background.and_then(Background::place) else {
+                return fetch(inner, shared, Errand::new(parts, body, job), upstream).await;
+            };
+            let (mut beside, ()) = Request::new(()).into_parts();
+            beside.method = if freshness.terms.head() { Method::HEAD } else { Method::GET };
+            beside.uri = parts.uri.clone();
+            beside.version = parts.version;
+            beside.headers = parts.headers.clone();
+            beside.extensions = shared.policy.beside(&parts.extensions);
+            let own =
+                Job { fields: Fields::default(), directives: RequestDirectives::default(), ..job.clone() };
+            let refreshed =
+                fetch(inner, Arc::clone(&shared), Errand::new(beside, B::default(), own), upstream);
+            place.run(async move {
+                if let Ok(response) = refreshed.await {
+                    drain(response.into_body()).await;
+                }
+            });
+            answer(&entry, &freshness, Status::Stale, hit(&freshness))
+        }
+        Found::Nothing => {
+            // RFC 9111 5.2.1.7: "Otherwise, it SHOULD respond with a 504 (Gateway Timeout) status code."
+            observe(Status::Miss);
+            let mut response = Response::new(ResponseBody::empty());
+            *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+            let handling =
+                Handling { detail: Some("only-if-cached"), ..Handling::forwarded(Forward::Request) };
+            tell(&shared.options, &mut response, Status::Miss, handling);
+            Ok(response)
+        }
+        Found::Ask(upstream) => fetch(inner, shared, Errand::new(parts, body, job), upstream).await,
+    }
+}
+
+/// Looks until there is an answer, or somebody has to ask for it.
+async fn find(
+    options: &Options,
+    job: &Job,
+    method: &Method,
+    headers: &HeaderMap,
+    mut lookup: Lookup,
+    mut others: bool,
+) -> Found {
+    let age = options.lock.unwrap_or_default().age;
+    let deadline = options.lock.map(|lock| Instant::now() + lock.timeout);
+    let (mut waits, mut collapsed, mut first) = (true, false, true);
+    loop {
+        let entry = match lookup {
+            Lookup::Found(entry) => Some(entry),
+            Lookup::Missing => None,
+            Lookup::Opening(opening) => opening.await,
+        };
+        let known = entry.and_then(|entry| freshness(&entry).map(|freshness| (entry, freshness)));
+        let mut upstream =
+            Upstream::new(Status::Miss, if others { Forward::VaryMiss } else { Forward::UriMiss });
+        upstream.collapsed = collapsed;
+        let mut collapses = true;
+        if let Some((entry, freshness)) = known {
+            let now = (options.clock)();
+            let reuse = freshness.reuse(&options.rules, &job.directives, now);
+            match reuse {
+                Reuse::Fresh => return Found::Answer { entry, freshness, status: Status::Hit, collapsed },
+                Reuse::StaleAccepted => {
+                    return Found::Answer { entry, freshness, status: Status::Stale, collapsed };
+                }
+                Reuse::WhileRevalidating => {
+                    return match job.zone.lock(&job.key, age) {
+                        Locked::Holder(guard) => Found::Refresh { entry, freshness, guard },
+                        Locked::Waiting(_) => {
+                            Found::Answer { entry, freshness, status: Status::Updating, collapsed }
+                        }
+                    };
+                }
+                Reuse::Stale | Reuse::Refused => {}
+            }
+            upstream.status = Status::Expired;
+            upstream.forward = if reuse == Reuse::Refused { Forward::Request } else { Forward::Stale };
+            // What is stale as soon as it is stored is of no use to those who wait for it.
+            collapses = reuse == Reuse::Stale && !freshness.terms.validate() && !freshness.lifetime.is_zero();
+            upstream.stale = Some(Stale { entry, freshness });
+        }
+        if job.directives.only_if_cached {
+            return Found::Nothing;
+        }
+        let rare = first && upstream.stale.is_none() && options.min_uses.get() > 1;
+        if (rare && job.zone.count_use(&job.key) < options.min_uses.get())
+            || is_far(options, job.fields, headers)
+        {
+            return Found::Ask(Upstream { store: false, ..upstream });
+        }
+        first = false;
+        if upstream.stale.is_none() && options.lock.is_none() {
+            return Found::Ask(upstream);
+        }
+        match job.zone.lock(&job.key, age) {
+            Locked::Holder(guard) => return Found::Ask(Upstream { guard: Some(guard), ..upstream }),
+            Locked::Waiting(waiting) => {
+                let Some(deadline) = deadline.filter(|_| waits && collapses) else {
+                    return Found::Ask(upstream);
+                };
+                match wait(waiting, deadline, age).await {
+                    Waited::Free(Released::Filled) => collapsed = true,
+                    Waited::Free(Released::Pass) => waits = false,
+                    Waited::Free(Released::Abandoned) | Waited::Aged => {}
+                    // nginx: "the request will be passed to the proxied server, however, the response will not be cached."
+                    Waited::TimedOut => return Found::Ask(Upstream { store: false, ..upstream }),
+                }
+                (lookup, others) = look(&job.zone, &job.key, method, headers);
+            }
+        }
+    }
+}
+
+/// How a wait ended.
+enum Waited {
+    Free(Released),
+    /// Whoever holds the lock has had it for too long.
+    Aged,
+    TimedOut,
+}
+
+async fn wait(waiting: Waiting, deadline: Instant, age: std::time::Duration) -> Waited {
+    let aged = waiting.since() + age;
+    match tokio::time::timeout_at(deadline.min(aged), waiting).await {
+        Ok(released) => Waited::Free(released),
+        Err(_) if Instant::now() >= deadline => Waited::TimedOut,
+        Err(_) => Waited::Aged,
+    }
+}
+
+/// Whether the request is for a range that is too far from the beginning to ask for all of it: nginx's `max_range_offset`.
+fn is_far(options: &Options, fields: Fields, headers: &HeaderMap) -> bool {
+    let Some(limit) = options.max_range_offset.filter(|_| fields.has(Fields::RANGE)) else { return false };
+    range::offset(headers).is_none_or(|offset| offset >= limit)
+}
