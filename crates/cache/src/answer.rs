@@ -7,6 +7,7 @@ use http::{Method, Response, StatusCode};
 
 use crate::asked::Fields;
 use crate::layer::Options;
+use crate::parts::Parts;
 use crate::policy::range::{self, Selected};
 use crate::policy::{Freshness, Handling, Terms, validation};
 use crate::store::{Entry, Meta};
@@ -64,6 +65,10 @@ pub(crate) fn from_store<R>(
             *response.body_mut() = ResponseBody::stored(entry.range(part.clone()));
             partial(&mut response, &part, length);
         }
+        Shown::Parts(ranges, length) => {
+            let parts = Parts::new(&mut response, entry, &ranges, length);
+            *response.body_mut() = ResponseBody::parts(parts);
+        }
         Shown::Whole if asked.method == Method::HEAD => {
             if let Some(length) = length.filter(|_| !freshness.terms.head()) {
                 response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
@@ -81,6 +86,8 @@ pub(crate) enum Shown {
     Whole,
     /// These bytes, of so many.
     Part(Range<u64>, u64),
+    /// These ranges, of so many bytes.
+    Parts(Vec<Range<u64>>, u64),
     /// None of so many bytes.
     Unsatisfiable(u64),
     /// He has it already.
@@ -105,6 +112,7 @@ pub(crate) fn shown(
         return match range::select(asked.method, asked.headers, status, headers, length) {
             Selected::Whole => Shown::Whole,
             Selected::Part(part) => Shown::Part(part, length),
+            Selected::Parts(ranges) => Shown::Parts(ranges, length),
             Selected::Unsatisfiable => Shown::Unsatisfiable(length),
         };
     }

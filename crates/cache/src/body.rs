@@ -11,6 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::BoxError;
 use crate::background::{Background, Work};
+use crate::parts::Parts;
 use crate::store::{EntryBody, Fill};
 
 pin_project! {
@@ -30,18 +31,44 @@ pin_project! {
         Stored { body: EntryBody },
         /// The upstream's, which is being stored, or of which a part is wanted.
         Copied { body: Box<Copied<R>> },
+        /// Several parts of what the store has.
+        Parts { body: Box<Parts> },
         /// None.
         Empty,
     }
 }
 
 impl<R> ResponseBody<R> {
+    /// All that is left, if that is in memory in one piece. Then nothing is left.
+    pub fn take_bytes(&mut self) -> Option<Bytes> {
+        match &mut self.kind {
+            Kind::Stored { body } => body.take_bytes(),
+            Kind::Empty => Some(Bytes::new()),
+            Kind::Inner { .. } | Kind::Copied { .. } | Kind::Parts { .. } => None,
+        }
+    }
+
+    /// The body of the service inside, if nothing is done with it here.
+    ///
+    /// # Errors
+    /// This body, if it is another.
+    pub fn into_inner(self) -> Result<R, Self> {
+        match self.kind {
+            Kind::Inner { body } => Ok(body),
+            kind => Err(Self { kind }),
+        }
+    }
+
     pub(crate) const fn inner(body: R) -> Self {
         Self { kind: Kind::Inner { body } }
     }
 
     pub(crate) const fn stored(body: EntryBody) -> Self {
         Self { kind: Kind::Stored { body } }
+    }
+
+    pub(crate) fn parts(parts: Parts) -> Self {
+        Self { kind: Kind::Parts { body: Box::new(parts) } }
     }
 
     pub(crate) const fn empty() -> Self {
@@ -91,6 +118,7 @@ where
             KindProj::Inner { body } => body.poll_frame(cx).map_err(Into::into),
             KindProj::Stored { body } => Pin::new(body).poll_frame(cx).map_err(Into::into),
             KindProj::Copied { body } => body.poll_frame(cx),
+            KindProj::Parts { body } => body.poll_frame(cx).map_err(Into::into),
             KindProj::Empty => Poll::Ready(None),
         }
     }
@@ -100,6 +128,7 @@ where
             Kind::Inner { body } => body.is_end_stream(),
             Kind::Stored { body } => body.is_end_stream(),
             Kind::Copied { body } => body.is_end_stream(),
+            Kind::Parts { body } => body.is_end_stream(),
             Kind::Empty => true,
         }
     }
@@ -109,6 +138,7 @@ where
             Kind::Inner { body } => body.size_hint(),
             Kind::Stored { body } => body.size_hint(),
             Kind::Copied { body } => body.size_hint(),
+            Kind::Parts { body } => body.size_hint(),
             Kind::Empty => SizeHint::with_exact(0),
         }
     }
@@ -120,6 +150,7 @@ impl<R> fmt::Debug for ResponseBody<R> {
             Kind::Inner { .. } => "ResponseBody::Inner",
             Kind::Stored { .. } => "ResponseBody::Stored",
             Kind::Copied { .. } => "ResponseBody::Copied",
+            Kind::Parts { .. } => "ResponseBody::Parts",
             Kind::Empty => "ResponseBody::Empty",
         })
     }

@@ -357,6 +357,7 @@ impl<P: Policy> Shared<P> {
         let shown = shown(sent.asked(), response.status(), response.headers(), length, now);
         let part = match shown {
             Shown::Whole if sent.method == sent.sent => None,
+            Shown::Parts(..) => None,   // all of it, which is always right
             Shown::Whole => Some(0..0), // a HEAD that was sent as a GET
             Shown::Part(part, length) => {
                 answer::partial(&mut response, &part, length);

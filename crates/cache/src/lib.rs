@@ -57,7 +57,7 @@
 //! - It makes no keys but the simple one of [`ByUri`]. What can change an answer must be in the key: the host, and whatever
 //!   somebody trusts of a request beside its URI. A GET with a body, and an `Upgrade`, go past it.
 //! - It does not store parts (206), unless the key tells ranges apart ([`Rules::partial`](policy::Rules::partial)), nor
-//!   trailers. Several ranges at once are answered with all of it, as RFC 9110 allows.
+//!   trailers.
 //! - A slow client slows what is stored of its response, and whoever reads that: put a buffer outside.
 //! - It does not remove the fields of a connection from what it passes on, only from what it stores.
 //!
@@ -111,6 +111,7 @@ mod invalidation;
 mod layer;
 mod lookup;
 mod outcome;
+mod parts;
 pub mod policy;
 mod revalidation;
 mod service;

@@ -92,6 +92,13 @@ async fn ranges_of_what_is_stored() {
         reply.status(status).is(Status::Hit, body).has("content-range", told);
         reply.has("content-length", &body.len().to_string());
     }
+    let several = bench.get_with("/", &[("range", "bytes=0-1,3-")]).await;
+    several.status(206).has("content-range", "");
+    let (kind, body) = (several.headers["content-type"].to_str().unwrap(), several.body.as_deref().unwrap());
+    let boundary = kind.strip_prefix("multipart/byteranges; boundary=").unwrap();
+    several.has("content-length", &body.len().to_string());
+    let part = |range, text| format!("\r\n--{boundary}\r\nContent-Range: bytes {range}/5\r\n\r\n{text}");
+    assert_eq!(body, format!("{}{}\r\n--{boundary}--\r\n", part("0-1", "he"), part("3-4", "lo")));
     let reply = bench.get_with("/", &[("range", "bytes=0-1"), ("if-range", "\"x\"")]).await;
     reply.status(200).is(Status::Hit, "hello");
     assert_eq!(bench.asked().len(), 1);

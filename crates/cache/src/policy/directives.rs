@@ -219,34 +219,34 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(lines: &[&'static str], expected: ResponseDirectives) {
+    fn check(lines: &[&'static str], expected: &ResponseDirectives) {
         let found = ResponseDirectives::parse(&map("cache-control", lines), &header::CACHE_CONTROL);
-        assert_eq!(found, expected, "{lines:?}");
+        assert_eq!(found, *expected, "{lines:?}");
     }
 
     #[test]
     fn of_responses() {
         let none = ResponseDirectives::default;
         let max_age = |max_age| ResponseDirectives { max_age, ..none() };
-        check(&[], none());
-        check(&["max-age=60"], max_age(Delta::Seconds(60)));
-        check(&["MaX-aGe=60"], max_age(Delta::Seconds(60)));
-        check(&["max-age=\"60\""], max_age(Delta::Seconds(60)));
-        check(&["max-age=003600"], max_age(Delta::Seconds(3600)));
-        check(&["max-age=99999999999"], max_age(Delta::Seconds(u32::MAX)));
-        check(&["max-age='60'"], max_age(Delta::Invalid));
-        check(&["max-age=-60"], max_age(Delta::Invalid));
-        check(&["max-age=60.0"], max_age(Delta::Invalid));
-        check(&["max-age="], max_age(Delta::Invalid));
-        check(&["max-age"], max_age(Delta::Invalid));
-        check(&["max-age =60"], max_age(Delta::Invalid));
-        check(&["max-age= 60"], max_age(Delta::Invalid));
-        check(&["max-age=60, max-age=1"], max_age(Delta::Seconds(60)));
-        check(&["foo=\"max-age=60\", bar=\"a, no-store\""], none());
-        check(&["foo", "x-max-age=60"], none());
+        check(&[], &none());
+        check(&["max-age=60"], &max_age(Delta::Seconds(60)));
+        check(&["MaX-aGe=60"], &max_age(Delta::Seconds(60)));
+        check(&["max-age=\"60\""], &max_age(Delta::Seconds(60)));
+        check(&["max-age=003600"], &max_age(Delta::Seconds(3600)));
+        check(&["max-age=99999999999"], &max_age(Delta::Seconds(u32::MAX)));
+        check(&["max-age='60'"], &max_age(Delta::Invalid));
+        check(&["max-age=-60"], &max_age(Delta::Invalid));
+        check(&["max-age=60.0"], &max_age(Delta::Invalid));
+        check(&["max-age="], &max_age(Delta::Invalid));
+        check(&["max-age"], &max_age(Delta::Invalid));
+        check(&["max-age =60"], &max_age(Delta::Invalid));
+        check(&["max-age= 60"], &max_age(Delta::Invalid));
+        check(&["max-age=60, max-age=1"], &max_age(Delta::Seconds(60)));
+        check(&["foo=\"max-age=60\", bar=\"a, no-store\""], &none());
+        check(&["foo", "x-max-age=60"], &none());
         check(
             &["s-maxage=1, stale-while-revalidate=2", "STALE-IF-ERROR=3,,public"],
-            ResponseDirectives {
+            &ResponseDirectives {
                 s_maxage: Delta::Seconds(1),
                 stale_while_revalidate: Delta::Seconds(2),
                 stale_if_error: Delta::Seconds(3),
@@ -256,7 +256,7 @@ mod tests {
         );
         check(
             &["No-CaChE, no-store, private, must-revalidate, proxy-revalidate, must-understand"],
-            ResponseDirectives {
+            &ResponseDirectives {
                 no_cache: true,
                 no_store: true,
                 private: true,
@@ -267,11 +267,11 @@ mod tests {
             },
         );
         let withheld = SmallVec::from_iter([HeaderName::from_static("a"), HeaderName::from_static("b")]);
-        check(&["no-cache=\"a, B\""], ResponseDirectives { withheld: withheld.clone(), ..none() });
-        check(&["private=\"a\", no-cache=b"], ResponseDirectives { withheld, ..none() });
+        check(&["no-cache=\"a, B\""], &ResponseDirectives { withheld: withheld.clone(), ..none() });
+        check(&["private=\"a\", no-cache=b"], &ResponseDirectives { withheld, ..none() });
         check(
             &["no-cache=\"\", private=\"(\""],
-            ResponseDirectives { no_cache: true, private: true, ..none() },
+            &ResponseDirectives { no_cache: true, private: true, ..none() },
         );
     }
 

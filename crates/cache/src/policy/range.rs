@@ -16,12 +16,19 @@ pub enum Selected {
     Whole,
     /// These bytes: 206.
     Part(Range<u64>),
+    /// Several ranges, each as it was asked for: 206 in several parts.
+    Parts(Vec<Range<u64>>),
     /// There are no such bytes: 416.
     Unsatisfiable,
 }
 
-/// What a request asks for of a stored answer that is `length` bytes long. Several ranges are answered with all of it, which
-/// RFC 9110 14.2 allows.
+/// How many ranges are answered one by one. RFC 9110 14.2: "A server that supports range requests MAY ignore or reject a Range
+/// header field that contains an invalid ranges-specifier [...], that includes more than two overlapping ranges or a set of
+/// many small ranges".
+const RANGES: usize = 16;
+
+/// What a request asks for of a stored answer that is `length` bytes long. Ranges that are more than all of it together, or
+/// very many, are answered with all of it.
 #[must_use]
 pub fn select(
     method: &Method,
@@ -51,26 +58,44 @@ pub fn offset(request: &HeaderMap) -> Option<u64> {
     position(first.get(..dash)?)
 }
 
-/// None: it cannot be read, or has several ranges.
+/// None: it cannot be read, or asks for too much.
 fn parse(value: &[u8], length: u64) -> Option<Selected> {
-    let mut ranges = Members(ranges(value)?);
-    let (range, None) = (ranges.next()?, ranges.next()) else { return None };
+    let mut parts = Vec::new();
+    let mut any = false;
+    for (count, range) in Members(ranges(value)?).enumerate() {
+        if count >= RANGES {
+            return None;
+        }
+        any = true;
+        parts.extend(Some(part(range, length)?).filter(|part| part.start < part.end));
+    }
+    if !any {
+        return None;
+    }
+    let sum: u64 = parts.iter().map(|part| part.end - part.start).sum();
+    match parts.as_slice() {
+        [] => Some(Selected::Unsatisfiable),
+        [one] => Some(Selected::Part(one.clone())),
+        _ if sum > length => None,
+        _ => Some(Selected::Parts(parts)),
+    }
+}
+
+/// What one range selects, perhaps nothing. None: it cannot be read.
+fn part(range: &[u8], length: u64) -> Option<Range<u64>> {
     let dash = range.iter().position(|byte| *byte == b'-')?;
     let (first, last) = (range.get(..dash)?, range.get(dash + 1..)?);
-    let part = match (first.is_empty(), last.is_empty()) {
-        (true, true) => return None,
+    match (first.is_empty(), last.is_empty()) {
+        (true, true) => None,
         // "the last N bytes"
-        (true, false) => length.saturating_sub(position(last)?)..length,
-        (false, true) => position(first)?..length,
+        (true, false) => Some(length.saturating_sub(position(last)?)..length),
+        (false, true) => Some(position(first)?..length),
         (false, false) => {
             let (first, last) = (position(first)?, position(last)?);
-            if last < first {
-                return None; // "an int-range is invalid if the last-pos value is present and less than first-pos"
-            }
-            first..length.min(last.saturating_add(1))
+            // "An int-range is invalid if the last-pos value is present and less than first-pos."
+            (last >= first).then(|| first..length.min(last.saturating_add(1)))
         }
-    };
-    Some(if part.start < part.end { Selected::Part(part) } else { Selected::Unsatisfiable })
+    }
 }
 
 /// What is behind `bytes=`.
@@ -125,7 +150,14 @@ mod tests {
         check("bytes=0-99999999999999999999999", &part(0..10));
         check("BYTES=0-0", &part(0..1));
         check("bytes=9-9", &part(9..10));
-        for range in ["bytes=10-", "bytes=10-12", "bytes=-0"] {
+        check("bytes=0-1, 3-4,", &Selected::Parts(vec![0..2, 3..5]));
+        check("bytes=-1,0-0", &Selected::Parts(vec![9..10, 0..1]));
+        check("bytes=1-2,20-", &part(1..3));
+        let many = |n| format!("bytes={}", vec!["0-0"; n].join(","));
+        check(&many(10), &Selected::Parts(vec![0..1; 10]));
+        check(&many(11), &Selected::Whole);
+        check(&many(17).replace("0-0", "11-"), &Selected::Whole);
+        for range in ["bytes=10-", "bytes=10-12", "bytes=-0", "bytes=10-,11-"] {
             check(range, &Selected::Unsatisfiable);
         }
         for range in [
@@ -136,7 +168,7 @@ mod tests {
             "bytes=2-1",
             "bytes=a-b",
             "lines=0-1",
-            "bytes=0-1,3-4",
+            "bytes=0-1,x",
             "bytes=0-1x",
         ] {
             check(range, &Selected::Whole);

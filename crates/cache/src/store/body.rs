@@ -57,6 +57,18 @@ impl EntryBody {
         Self { at, end, from }
     }
 
+    /// All that is left, if it is in memory in one piece. Then nothing is left.
+    pub fn take_bytes(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.from, From::Nothing) {
+            From::Nothing => Some(Bytes::new()),
+            From::Bytes(bytes) => Some(bytes),
+            other => {
+                self.from = other;
+                None
+            }
+        }
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         Poll::Ready(match &mut self.from {
             From::Nothing => None,
