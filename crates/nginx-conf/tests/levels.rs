@@ -222,6 +222,36 @@ location / { fastcgi_pass 127.0.0.1:9000; fastcgi_read_timeout 300s; fastcgi_hid
 }
 
 #[test]
+fn a_proxy_pass_inside_of_a_fastcgi_pass_has_what_is_said_of_proxies() {
+    let toml = toml(
+        "proxy_read_timeout 9s; proxy_redirect off;
+location /a { fastcgi_pass 127.0.0.1:9000; fastcgi_read_timeout 300s; fastcgi_send_timeout 7s; fastcgi_hide_header X-A;\
+         proxy_connect_timeout 5s; fastcgi_intercept_errors on; fastcgi_request_buffering off;
+         location /a/b { proxy_pass http://127.0.0.1:81; proxy_intercept_errors on; location /a/b/c { proxy_pass http://127.0.0.1:82; } }
+         location /a/d { location /a/d/e { proxy_pass http://127.0.0.1:83; } location /a/d/f { fastcgi_pass 127.0.0.1:9001; } } }
+"
+    );
+    for (place, is) in [("/a", "300s"), ("/a/b", "9s"), ("/a/d/e", "9s")] {
+        let line = format!("timeout.read = \"{is}\"");
+        assert!(part(&toml, &format!("match = \"{place}\"")).contains(&line), "{place} {line}: {toml}");
+    }
+    let inner = part(&toml, "match = \"/a/d/e\"");
+    for line in [
+        "timeout.send = \"60s\"",
+        "timeout.connect = \"5s\"",
+        "headers.hide = []",
+        "error_page.intercept = false",
+        "buffer.request = true",
+        "redirect.rules = []",
+    ] {
+        assert!(inner.contains(line), "{line}: {toml}");
+    }
+    assert!(part(&toml, "match = \"/a/b\"").contains("error_page.intercept = true"), "{toml}");
+    let innermost = part(&toml, "match = \"/a/b/c\"");
+    assert!(!innermost.contains("timeout"), "it inherits: {toml}");
+}
+
+#[test]
 fn limit_except_beside_steps_is_refused_for_they_would_come_first() {
     for (steps, refused) in [("return 200;", 2), ("if ($arg_a) { return 204; }", 2), ("", 0)] {
         let text = format!(

@@ -34,11 +34,17 @@ const KEYS: [([&str; 2], Default); 24] = [
     (["cookie", "domain"], Default::List(&[])),
     (["cookie", "path"], Default::List(&[])),
     (["cookie", "flags"], Default::List(&[])),
-    (["redirect", "rules"], Default::List(&[])),
+    (REDIRECTS, Default::List(&[])),
 ];
+
+const REDIRECTS: [&str; 2] = ["redirect", "rules"];
 
 /// Lists of names, which are empty by default.
 const LISTS: [&str; 3] = ["hide", "pass", "ignore"];
+
+fn keys() -> impl Iterator<Item = ([&'static str; 2], Default)> {
+    KEYS.into_iter().chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
+}
 
 #[derive(Clone, Copy)]
 enum Default {
@@ -58,15 +64,21 @@ impl Default {
 }
 
 impl Section {
+    /// What is one key here, and directives of FastCGI and of `proxy_*` there: a place has what those of what it speaks say. Nothing
+    /// around it has been written so yet.
+    pub(super) fn speak(&mut self, outer: &[&Self]) {
+        if self.asks_fastcgi() {
+            self.speak_fastcgi(outer);
+        } else if self.has(&["proxy_pass"]) {
+            self.speak_http(outer);
+        }
+    }
+
     /// A place that asks a FastCGI server has what the directives of FastCGI say, here or around it, and nothing of what those of
     /// `proxy_*` say.
-    pub(super) fn speak_fastcgi(&mut self, outer: &[&Self]) {
-        if !self.has(&["fastcgi_pass"]) && !self.has(GOES) {
-            return;
-        }
+    fn speak_fastcgi(&mut self, outer: &[&Self]) {
         let own = self.clone();
-        let lists = LISTS.map(|key| (["headers", key], Default::List(&[])));
-        for (key, default) in KEYS.into_iter().chain(lists) {
+        for (key, default) in keys() {
             let levels = || outer.iter().copied().chain([&own]).rev();
             let written = levels().find_map(|level| level.line(&[FASTCGI, key[0], key[1]]));
             if let Some((value, place)) = written {
@@ -78,6 +90,30 @@ impl Section {
         // All that is sent is written down.
         let place = self.line(&["fastcgi_pass"]).and_then(|(_, place)| place.clone());
         self.set(&["fastcgi", "default_params"], Value::flag(false), place.as_ref());
+    }
+
+    /// A place that asks an HTTP server inside of one that asks a FastCGI server has nothing of what counts there.
+    fn speak_http(&mut self, outer: &[&Self]) {
+        let mut around = outer.iter().rev();
+        let asks = around.find(|level| level.has(&["proxy_pass"]) || level.asks_fastcgi());
+        if !asks.is_some_and(|level| level.asks_fastcgi()) {
+            return;
+        }
+        for (key, default) in keys() {
+            let changed = |level: &&Self| level.has(&key) || level.has(&[FASTCGI, key[0], key[1]]);
+            if self.has(&key) || !outer.iter().any(changed) {
+                continue;
+            }
+            match outer.iter().rev().find_map(|level| level.line(&key)) {
+                Some((value, place)) => self.set(&key, value.clone(), place.as_ref()),
+                None if key == REDIRECTS => self.set(&key, Value::List(vec![Value::text("default")]), None),
+                None => self.set(&key, default.value(), None),
+            }
+        }
+    }
+
+    fn asks_fastcgi(&self) -> bool {
+        self.has(&["fastcgi_pass"]) || self.has(GOES)
     }
 
     /// It has no `fastcgi_pass` of its own, but that of a location will take its requests on.

@@ -22,7 +22,6 @@ impl Section {
     /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
     /// all keys, and `add_header` is two keys here.
     pub(crate) fn complete(&mut self, outer: &[&Self]) {
-        self.speak_fastcgi(outer);
         for table in WHOLE {
             if self.has(table) {
                 for section in outer.iter().rev() {
@@ -42,9 +41,10 @@ impl Section {
             }
         }
         let mut children = std::mem::take(&mut self.children);
-        let outer: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
-        children.iter_mut().for_each(|child| child.complete(&outer));
+        let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
+        children.iter_mut().for_each(|child| child.complete(&around));
         self.children = children;
+        self.speak(outer);
         self.forget_half_a_password();
     }
 
