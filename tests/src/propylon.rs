@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use crate::{Process, fill};
+use crate::{LIMIT, Process, Signal, fill, until};
 
 const CONFIG: &str = "propylon.toml";
 const PID_FILE: &str = "propylon.pid";
@@ -48,6 +48,16 @@ impl Propylon {
     /// Replaces the text of the configuration file; a SIGHUP makes it read.
     pub fn rewrite(&self, toml: &str) {
         fs::write(self.path(CONFIG), complete(toml, self.dir())).expect("a file in the test's directory");
+    }
+
+    /// Replaces the text of the configuration file, has it read, and waits until what was in force before is gone. The text logs
+    /// to `error.log` at level `info`.
+    pub fn reload(&self, toml: &str) {
+        let gone = || self.error_log().matches("exited with code 0").count();
+        let before = gone();
+        self.rewrite(toml);
+        self.signal(Signal::HUP);
+        until("the reload", LIMIT, || (gone() > before).then_some(()));
     }
 
     /// What it wrote to its error log: stderr, or `error.log` in its directory.

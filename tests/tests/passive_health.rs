@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use propylon_testkit::dns::DnsServer;
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_tests::{BlackHole, LIMIT, Propylon, Refusing, Signal, address, raw_request, until};
+use propylon_tests::{BlackHole, LIMIT, Propylon, Refusing, address, raw_request, until};
 
 fn answering(text: &'static str) -> RawPeer {
     RawPeer::tcp(move |_| {
@@ -38,15 +38,6 @@ const HEAD: &str = "[runtime]\nworkers = 1\n[error_log]\npath = \"@DIR@/error.lo
     [defaults.timeout]\nread = \"300ms\"\nconnect = \"300ms\"\n\
     [defaults.retry]\nbudget = false\non = [\"error\", \"timeout\", \"invalid_header\"]\n";
 
-fn reload(gateway: &Propylon, text: &str) {
-    let before = gateway.error_log().matches("exited with code 0").count();
-    gateway.rewrite(text);
-    gateway.signal(Signal::HUP);
-    until("the reload", LIMIT, || {
-        (gateway.error_log().matches("exited with code 0").count() > before).then_some(())
-    });
-}
-
 /// Three peers, the bad one in each place: nobody sees it, and it is asked as often as it may be.
 #[test]
 fn a_bad_peer_in_every_place() {
@@ -60,20 +51,24 @@ fn a_bad_peer_in_every_place() {
     ];
     let mut text = String::from(HEAD);
     let mut locations = String::new();
-    let all = bad.iter().map(|(name, peer)| (*name, peer.addr()));
-    let names: Vec<&str> = all.clone().map(|(name, _)| name).chain(["refused", "unanswered"]).collect();
-    for (name, at) in all.chain([("refused", refusing.address()), ("unanswered", hole.address())]) {
+    let unheard = [("refused", refusing.address()), ("unanswered", hole.address())];
+    let all: Vec<_> = bad.iter().map(|(name, peer)| (*name, peer.addr())).chain(unheard).collect();
+    for &(name, at) in &all {
         for place in 0..3 {
             let mut at_all = vec![good[0].addr(), good[1].addr()];
             at_all.insert(place, at);
-            text.push_str(&format!("[upstream.{name}{place}]\nserver = [{}]\n", servers(&at_all, "")));
+            text.push_str(&format!(
+                "[upstream.{name}{place}]\nserver = [{}]\n",
+                servers(&at_all, ", fail_timeout = \"1h\"")
+            ));
             locations.push_str(&format!(
                 "[[server.location]]\nmatch = \"/{name}{place}/\"\nproxy_pass = \"http://{name}{place}\"\n"
             ));
         }
     }
-    let _gateway = Propylon::start(&format!("{text}[[server]]\nlisten = [\"{listen}\"]\n{locations}"));
-    for name in names {
+    let gateway = Propylon::start(&format!("{text}[[server]]\nlisten = [\"{listen}\"]\n{locations}"));
+    let mut requests = 0;
+    for (name, at) in all {
         let peer = bad.iter().find(|(known, _)| *known == name).map(|(_, peer)| peer);
         for place in 0..3 {
             let before = peer.map_or(0, RawPeer::accepted);
@@ -81,8 +76,13 @@ fn a_bad_peer_in_every_place() {
                 let (status, text) = ask(listen, &format!("/{name}{place}/"));
                 assert_eq!(status, 200, "{name} at {place}, request {n}: {text}");
             }
-            let asked = peer.map_or(1, RawPeer::accepted) - before;
-            assert_eq!(asked, 1, "{name} at {place}: one failure is enough");
+            requests += 6;
+            let lines = gateway.lines("access.log", requests);
+            let tries = lines[requests - 6..].iter().flat_map(|line| line.split(['[', ']', ',', ' ']));
+            let tried = tries.filter(|word| *word == at.to_string()).count();
+            assert_eq!(tried, 1, "{name} at {place}: one failure is enough: {lines:?}");
+            let asked = peer.map_or(before + 1, RawPeer::accepted) - before;
+            assert_eq!(asked, 1, "{name} at {place}: the log tells the truth");
         }
     }
 }
@@ -155,7 +155,7 @@ fn marks_live_over_a_reload() {
     four();
     assert_eq!(bad.accepted(), 1);
     for more in ["", "keepalive = 7", "method = \"least_conn\""] {
-        reload(&gateway, &text(more));
+        gateway.reload(&text(more));
         four();
         assert_eq!(bad.accepted(), 1, "with {more:?} it is still left alone");
     }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_tests::{LIMIT, Propylon, RawResponse, Signal, address, raw_request, until};
+use propylon_tests::{Propylon, RawResponse, address, raw_request};
 
 /// A peer that answers with its number, and begins the session `s` and its number when it is asked for `/login`.
 fn numbered(n: usize) -> RawPeer {
@@ -40,13 +40,6 @@ fn get(listen: SocketAddr, target: &str, cookie: &str) -> RawResponse {
 /// Who answers such requests, one after the other.
 fn who(listen: SocketAddr, target: &str, cookie: &str, times: usize) -> String {
     (0..times).map(|_| get(listen, target, cookie).text().chars().last().unwrap()).collect()
-}
-
-fn reload(gateway: &Propylon, text: &str) {
-    gateway.rewrite(text);
-    let before = gateway.error_log().matches("reloaded").count();
-    gateway.signal(Signal::HUP);
-    until("the reload", LIMIT, || (gateway.error_log().matches("reloaded").count() > before).then_some(()));
 }
 
 fn peers() -> [RawPeer; 3] {
@@ -101,11 +94,11 @@ fn a_route_leads_there_until_its_server_is_gone() {
         assert!((3..=5).contains(&turns.matches(peer).count()), "who is not bound goes round: {turns}");
     }
     let draining = [", route = \"a\"", ", route = \"b\", drain = true", ", route = \"c\", down = true"];
-    reload(&gateway, &toml(listen, &all, draining, sticky, "retry.on = [\"error\"]"));
+    gateway.reload(&toml(listen, &all, draining, sticky, "retry.on = [\"error\"]"));
     assert_eq!(who(listen, "/?route=b", "", 3), "222", "it drains: who had it stays");
     assert_eq!(who(listen, "/", "", 3), "111", "nobody else comes");
     assert_eq!(who(listen, "/?route=c", "", 3), "111", "it is down");
-    reload(&gateway, &text);
+    gateway.reload(&text);
     let [first, second, third] = all;
     drop(second);
     let answers = who(listen, "/?route=b", "", 4);
@@ -124,11 +117,11 @@ fn sessions_are_learnt_and_live_over_a_reload() {
     for (session, expected) in [("s1", "111"), ("s2", "222"), ("s3", "333")] {
         assert_eq!(who(listen, "/", &format!("sid={session}"), 3), expected);
     }
-    reload(&gateway, &text("keepalive = 7"));
+    gateway.reload(&text("keepalive = 7"));
     assert_eq!(who(listen, "/", "sid=s3", 3), "333");
-    reload(&gateway, &toml(listen, &peers, [""; 3], "", ""));
+    gateway.reload(&toml(listen, &peers, [""; 3], "", ""));
     // It was given turns that others had to wait for: now they come first.
     assert_ne!(who(listen, "/", "sid=s3", 3), "333", "it is off");
-    reload(&gateway, &text(""));
+    gateway.reload(&text(""));
     assert_ne!(who(listen, "/", "sid=s3", 3), "333", "and was forgotten");
 }
