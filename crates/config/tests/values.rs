@@ -342,3 +342,15 @@ fn what_only_pcre_reads_is_left_to_the_router() {
         propylon_config::parse(&text, "x.toml").unwrap_or_else(|report| panic!("{report}"));
     }
 }
+
+#[test]
+fn a_default_that_is_written_down_changes_no_upstream() {
+    let upstream = |more: &str| {
+        let text = format!(
+            "[upstream.a]\nserver = [{{ address = \"127.0.0.1:81\" }}]\n{more}\n[[server]]\nreturn = [204]\n"
+        );
+        propylon_config::parse(&text, "test.toml").unwrap().config.upstreams["a"].clone()
+    };
+    assert_eq!(upstream(""), upstream("method = \"round_robin\"\nkeepalive_requests = 1000"));
+    assert_ne!(upstream(""), upstream("method = \"least_conn\""));
+}

@@ -18,6 +18,7 @@ use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::resolver::Resolver;
 use crate::source::{Span, Spanned};
+use settings::Written;
 use tables::{METHOD, QUEUE, SERVER, UPSTREAM};
 
 pub use health::{BodyMatch, HeaderMatch, HealthCheck, ValueMatch};
@@ -52,8 +53,7 @@ pub struct Upstream {
     pub keepalive_timeout: Duration,
     /// Requests under way on one connection at once, with HTTP/2.
     pub max_streams: NonZeroU32,
-    /// The keys that were written, and where.
-    written: Vec<(&'static str, Span)>,
+    written: Written,
     /// Where it is written.
     pub span: Span,
 }
@@ -234,11 +234,7 @@ fn group(
             .and_then(NonZeroU32::new)
             .unwrap_or(NonZeroU32::MIN),
         servers: servers?,
-        written: UPSTREAM
-            .keys
-            .iter()
-            .filter_map(|key| Some((key.name, cx.span(table.get_key_value(key.name)?.0.span()))))
-            .collect(),
+        written: Written::of(cx, table),
         span,
     };
     check_backups(cx, &upstream, table);

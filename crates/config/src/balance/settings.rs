@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use propylon_vars::Template;
+use toml::de::DeTable;
 
 use super::tables::UPSTREAM;
 use super::{
@@ -10,7 +11,8 @@ use super::{
 };
 use crate::dump::resolver_keys;
 use crate::effective::{Level, Origin, Setting};
-use crate::reader::quote;
+use crate::reader::{Context, quote};
+use crate::source::Span;
 
 impl Upstream {
     /// All keys but `server`, in the order of the reference page.
@@ -26,7 +28,7 @@ impl Upstream {
     pub fn settings(&self) -> Vec<Setting> {
         let keys = UPSTREAM.keys.iter().filter(|key| key.name != "server");
         keys.map(|key| {
-            let written = self.written.iter().find(|(name, _)| *name == key.name);
+            let written = self.written.0.iter().find(|(name, _)| *name == key.name);
             Setting {
                 key: key.name.into(),
                 value: self.value(key.name).into(),
@@ -61,6 +63,23 @@ impl Upstream {
             "max_streams" => self.max_streams.to_string(),
             _ => String::new(),
         }
+    }
+}
+
+/// The keys that were written, and where. Any two are equal: a default that is written down changes nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Written(Vec<(&'static str, Span)>);
+
+impl Written {
+    pub(super) fn of(cx: &Context, table: &DeTable<'_>) -> Self {
+        let place = |key: &'static str| Some((key, cx.span(table.get_key_value(key)?.0.span())));
+        Self(UPSTREAM.keys.iter().filter_map(|key| place(key.name)).collect())
+    }
+}
+
+impl PartialEq for Written {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 
