@@ -107,12 +107,13 @@ impl<T> Balancer<T> {
     /// It takes the place of `old`: if both choose by the same method, the turns go on where they are.
     #[must_use]
     pub fn successor_of(self, old: &Self) -> Self {
-        let known = old.0.picker.lock().clone();
-        {
-            let mut picker = self.0.picker.lock();
-            if picker.method() == known.method() {
-                *picker = known;
-            }
+        let method = self.0.picker.lock().method();
+        let known = {
+            let picker = old.0.picker.lock();
+            (picker.method() == method).then(|| picker.clone())
+        };
+        if let Some(known) = known {
+            *self.0.picker.lock() = known;
         }
         self
     }

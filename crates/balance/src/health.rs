@@ -105,9 +105,10 @@ impl HealthCheck {
             group.require_checks(!self.persistent);
         }
         let mut changes = group.changes();
+        changes.mark_changed(); // nobody has looked yet
         let rhythm = Arc::new(Rhythm { check: self, group, probe });
         let mut running: HashMap<u32, JoinSet<()>> = HashMap::new();
-        loop {
+        while changes.changed().await.is_ok() {
             let peers = rhythm.group.peers();
             let asked: Vec<u32> = peers.iter().filter(|peer| !peer.server.down).map(|peer| peer.id).collect();
             running.retain(|id, _| asked.contains(id)); // dropping one ends it
@@ -117,9 +118,6 @@ impl HealthCheck {
                     task.spawn(Arc::clone(&rhythm).beat(id));
                     task
                 });
-            }
-            if changes.changed().await.is_err() {
-                return; // the group is gone
             }
         }
     }

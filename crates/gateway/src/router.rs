@@ -111,10 +111,11 @@ pub(crate) struct Redirects {
 impl Router {
     /// Builds the stacks of every location of `config`.
     pub(crate) fn build(config: &Config, upstreams: &mut Upstreams<'_>) -> Result<Self, BuildError> {
+        let has_pages = has_pages(config);
         let servers = config
             .servers
             .iter()
-            .map(|server| Server::build(server, upstreams).map(Arc::new))
+            .map(|server| Server::build(server, has_pages, upstreams).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let listeners = config
             .listeners
@@ -188,7 +189,11 @@ impl Listener {
 }
 
 impl Server {
-    fn build(server: &config::Server, upstreams: &mut Upstreams<'_>) -> Result<Self, BuildError> {
+    fn build(
+        server: &config::Server,
+        has_pages: bool,
+        upstreams: &mut Upstreams<'_>,
+    ) -> Result<Self, BuildError> {
         let name = server.names.first().map(|name| name.value.as_str()).unwrap_or_default();
         // `.example.com` is called `example.com`, as in nginx.
         let name: Arc<str> = name.strip_prefix('.').unwrap_or(name).into();
@@ -199,7 +204,7 @@ impl Server {
             settings: server.settings.clone(),
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
-            has_pages: has_pages(upstreams.config),
+            has_pages,
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;
         fallback.referers = route::referer_check(&server.settings, server)?;
