@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    RANGE, TRANSFER_ENCODING,
+    LOCATION, RANGE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body::Body as _;
@@ -385,6 +385,10 @@ fn go_round(visit: &mut Visit, reroute: Reroute) -> Option<Box<str>> {
     if let Some(failed) = reroute.error {
         visit.failed = Some(failed);
         visit.exchange.showing(failed.shown);
+        if reroute.keep.contains_key(LOCATION) {
+            // Until its page has a status, `$status` is that of the gateway's own redirect (nginx).
+            visit.exchange.answering(failed.status);
+        }
     }
     if shows_error(visit) {
         // What the client knows or wants a part of is not the page of an error.
