@@ -43,6 +43,8 @@ http {
         location /own-text/ { error_page 404 = /teapot/; return 404; }
         location /args/ { error_page 404 /said?of=$status; return 404; }
         location /away/ { error_page 404 http://b.test/$status; return 404; }
+        location /moved-proxied/ { error_page 302 = /to-origin/; return 302 http://a.test/; }
+        location /moved-proxied-200/ { error_page 302 =200 /to-origin/; return 302 http://a.test/$uri; }
         location /away-301/ { error_page 404 =301 http://b.test/$status; return 404; }
         location /chain/ { error_page 404 /chain/403; return 404; }
         location = /chain/403 { return 403; add_header X-S $status always; }
@@ -135,6 +137,8 @@ fn pages_and_their_status() {
         "named/",
         "moved-page/",
         "moved-own/",
+        "moved-proxied/",
+        "moved-proxied-200/",
         "proxied-page/",
         "proxied-own/",
         "gone/",
@@ -168,4 +172,34 @@ fn pages_and_their_status() {
             ));
         }
     }
+}
+
+/// nginx's gzip asks for the status that the client sees, and so does ours.
+#[test]
+fn pages_are_compressed_by_the_status_that_is_shown() {
+    let text = "a page that is long enough to be worth it";
+    let origin = Origin::start();
+    let conf = format!(
+        "http {{ access_log off; gzip on; gzip_types text/plain; server {{ listen @LISTEN@; \
+         location = /page {{ return 200 \"{text}\"; }} location = /fails {{ return 410; }} \
+         location = /404 {{ error_page 404 /page; return 404; }} location = /410 {{ error_page 410 /page; return 410; }} \
+         location = /410-200 {{ error_page 410 =200 /page; return 410; }} location = /410-own {{ error_page 410 = /page; return 410; }} \
+         location = /404-410 {{ error_page 404 =410 /page; return 404; }} location = /410-403 {{ error_page 410 =403 /page; return 410; }} \
+         location = /404-fails {{ error_page 404 /fails; return 404; }} \
+         location = /proxied {{ proxy_pass http://@ORIGIN@; proxy_intercept_errors on; error_page 500 /page; }} }} }}"
+    );
+    let pair = Pair::start(&conf, &[("ORIGIN", &*origin.address().to_string())]);
+    let mut coded = Vec::new();
+    for path in ["page", "404", "410", "410-200", "410-own", "404-410", "410-403", "404-fails", "proxied"] {
+        let request = format!(
+            "GET /{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAccept-Encoding: gzip\r\nX-Do: status=500 size=3\r\n\r\n"
+        );
+        let [ours, theirs] = pair.at.map(|at| {
+            let answer = raw_request(at, request.as_bytes()).unwrap();
+            (answer.status, answer.head.field("content-encoding"))
+        });
+        assert_eq!(ours, theirs, "{path}: left is propylon, right is nginx");
+        coded.extend(ours.1.map(|_| path));
+    }
+    assert_eq!(coded, ["page", "404", "410-200", "410-own", "410-403"]);
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts;
+use http::{StatusCode, response};
 use tower_layer::Layer;
 
 use crate::rules::Rules;
@@ -40,6 +41,7 @@ impl CompressionLayer {
             vary: true,
             proxied: Proxied::OFF,
             http_1_0: false,
+            status: |parts| parts.status,
         };
         Self { rules: Arc::new(rules), exclude: None }
     }
@@ -83,6 +85,14 @@ impl CompressionLayer {
     #[must_use]
     pub fn http_1_0(mut self, on: bool) -> Self {
         self.rules().http_1_0 = on;
+        self
+    }
+
+    /// Goes by another status than the response's own: by the one that whoever takes the response from here is to show, if that is
+    /// known already.
+    #[must_use]
+    pub fn status(mut self, status: fn(&response::Parts) -> StatusCode) -> Self {
+        self.rules().status = status;
         self
     }
 

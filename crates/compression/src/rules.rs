@@ -18,6 +18,8 @@ pub(crate) struct Rules {
     pub(crate) vary: bool,
     pub(crate) proxied: Proxied,
     pub(crate) http_1_0: bool,
+    /// The status that decides.
+    pub(crate) status: fn(&response::Parts) -> StatusCode,
 }
 
 /// What is known of a request when its response comes.
@@ -46,7 +48,7 @@ impl Rules {
     fn eligible(&self, asked: Asked, response: &response::Parts, length: Option<u64>) -> bool {
         let headers = &response.headers;
         let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        matches!(response.status, StatusCode::OK | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
+        matches!((self.status)(response), StatusCode::OK | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
             && !asked.head
             && !headers.contains_key(CONTENT_ENCODING)
             && !headers.contains_key(CONTENT_RANGE)

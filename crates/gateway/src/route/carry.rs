@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, response};
+use http::{HeaderValue, Request, Response, StatusCode, response};
 use propylon_config::{Settings, Template};
 use propylon_exchange::{Exchange, Keep};
 use propylon_stack::{Body, BoxError};
@@ -24,7 +24,8 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CarryLayer> {
         .chain(&headers.add_always)
         .flat_map(|field| &field.values)
         .any(|template| template.as_static().is_none());
-    let by_status = !headers.add.is_empty() || settings.expires.is_some();
+    let by_status =
+        !headers.add.is_empty() || settings.expires.is_some() || !settings.compression.codings.is_empty();
     (asks
         || (site.has_pages && by_status)
         || !headers.add_trailer.is_empty()
@@ -52,6 +53,12 @@ fn carried<'h>(template: &Template, head: &'h response::Parts) -> Option<&'h Exc
         exchange.answering_fields(&head.headers);
     }
     Some(exchange)
+}
+
+/// The status that the client is to see of this response, as far as that is known.
+pub(super) fn shown(head: &response::Parts) -> StatusCode {
+    let shown = head.extensions.get::<Exchange>().and_then(Exchange::answering_with);
+    shown.unwrap_or(head.status)
 }
 
 /// What all of these need to be kept.

@@ -5,8 +5,10 @@ use http::request::Parts;
 use propylon_compression::{Coding, CompressionLayer, Proxied};
 use propylon_config::{self as config, Settings};
 
+use super::{Site, carry};
+
 /// The layer, if anything is compressed.
-pub(crate) fn layer(settings: &Settings) -> Option<CompressionLayer> {
+pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer> {
     let compression = &settings.compression;
     if compression.codings.is_empty() {
         return None;
@@ -23,6 +25,8 @@ pub(crate) fn layer(settings: &Settings) -> Option<CompressionLayer> {
         .vary(compression.vary)
         .proxied(compression.proxied.iter().fold(Proxied::OFF, |all, name| all.or(proxied(name))))
         .http_1_0(compression.http_1_0);
+    // The page of an error is compressed by the status that the client sees.
+    let layer = if site.has_pages { layer.status(carry::shown) } else { layer };
     let disabled: Vec<_> = compression.disabled().collect();
     if disabled.is_empty() {
         return Some(layer);

@@ -76,10 +76,7 @@ pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer
     let mut layer = ResponseHeadersLayer::new();
     if site.has_pages {
         // What is added to the page of an error goes by the status that the client sees.
-        layer = layer.status(|parts| {
-            let shown = parts.extensions.get::<Exchange>().and_then(Exchange::answering_with);
-            shown.unwrap_or(parts.status)
-        });
+        layer = layer.status(carry::shown);
     }
     for name in &headers.hide {
         layer = layer.hide(name.clone());

@@ -305,7 +305,7 @@ where
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     let route = route.layer_opt(substitute::layer(settings)); // in the words of whoever wrote them
     let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
-    let route = route.layer_opt(compression::layer(settings)); // as the client gets it, fields that are added and all
+    let route = route.layer_opt(compression::layer(settings, site)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced
 }
 
