@@ -18,9 +18,15 @@ pub(crate) struct Part<'l> {
     text: &'l [u8],
     /// How long the name is; a `=` behind it begins the value.
     name: usize,
+    is: Name,
     /// The value in the place of its own.
     new: Option<Value<'l>>,
 }
+
+/// A name without regard to its case and the blanks around it (RFC 6265 5.2), if it has no more than eight letters, which those that
+/// rules are for have not: one word, so that a comparison is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Name(u64);
 
 /// A value in three pieces.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,19 +56,19 @@ impl<'l> Line<'l> {
         self.parts.first().map_or(&[], Part::name)
     }
 
-    /// The attributes called `name`.
-    pub(crate) fn attributes(&mut self, name: &str) -> impl Iterator<Item = &mut Part<'l>> {
-        self.parts.iter_mut().skip(1).filter(move |part| part.is(name))
+    /// The attributes of that name.
+    pub(crate) fn attributes(&mut self, name: Name) -> impl Iterator<Item = &mut Part<'l>> {
+        self.parts.iter_mut().skip(1).filter(move |part| part.is == name)
     }
 
     pub(crate) fn flag(&mut self, flags: Flags) {
-        self.set("Secure", flags.secure.map(|on| on.then_some("Secure")));
-        self.set("HttpOnly", flags.http_only.map(|on| on.then_some("HttpOnly")));
-        self.set("SameSite", flags.same_site.map(|site| site.map(SameSite::attribute)));
+        self.set(Name::SECURE, flags.secure.map(|on| on.then_some("Secure")));
+        self.set(Name::HTTP_ONLY, flags.http_only.map(|on| on.then_some("HttpOnly")));
+        self.set(Name::SAME_SITE, flags.same_site.map(|site| site.map(SameSite::attribute)));
     }
 
     /// An attribute that is to be there as `wanted` says it, or not to be there; `None`: as it is.
-    fn set(&mut self, name: &str, wanted: Option<Option<&'static str>>) {
+    fn set(&mut self, name: Name, wanted: Option<Option<&'static str>>) {
         match wanted {
             None => {}
             Some(None) => self.remove(name),
@@ -84,9 +90,9 @@ impl<'l> Line<'l> {
         }
     }
 
-    fn remove(&mut self, name: &str) {
+    fn remove(&mut self, name: Name) {
         let mut first = true;
-        self.parts.retain(|part| std::mem::take(&mut first) || !part.is(name));
+        self.parts.retain(|part| std::mem::take(&mut first) || part.is != name);
     }
 
     pub(crate) fn write(&self) -> Vec<u8> {
@@ -108,7 +114,7 @@ impl<'l> Part<'l> {
     fn parse(text: &'l [u8]) -> Self {
         let text = text.trim_ascii_start();
         let name = text.iter().position(|&byte| byte == b'=').unwrap_or(text.len());
-        Self { text, name, new: None }
+        Self { text, name, is: Name::of(text.get(..name).unwrap_or_default()), new: None }
     }
 
     fn name(&self) -> &'l [u8] {
@@ -124,11 +130,6 @@ impl<'l> Part<'l> {
         self.new = Some(value);
     }
 
-    fn is(&self, name: &str) -> bool {
-        // Blanks around a name do not count (RFC 6265 5.2).
-        self.name().trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
-    }
-
     fn len(&self) -> usize {
         let new = |new: &Value<'_>| self.name + 1 + new.before.len() + new.to.len() + new.behind.len();
         self.new.as_ref().map_or(self.text.len(), new)
@@ -140,6 +141,31 @@ impl<'l> Part<'l> {
         line.extend_from_slice(new.before);
         line.extend_from_slice(&new.to);
         line.extend_from_slice(new.behind);
+    }
+}
+
+impl Name {
+    pub(crate) const DOMAIN: Self = Self::known(*b"domain  ");
+    pub(crate) const PATH: Self = Self::known(*b"path    ");
+    const SECURE: Self = Self::known(*b"secure  ");
+    const HTTP_ONLY: Self = Self::known(*b"httponly");
+    const SAME_SITE: Self = Self::known(*b"samesite");
+
+    const fn known(lower: [u8; 8]) -> Self {
+        Self(u64::from_le_bytes(lower))
+    }
+
+    /// None of the above if it is another.
+    fn of(name: &[u8]) -> Self {
+        /// In each byte what tells an upper-case letter from a lower-case one; no other byte becomes a letter by it.
+        const CASE: u64 = u64::from_le_bytes([b' '; 8]);
+        let mut word = [b' '; 8];
+        let name = name.trim_ascii_end();
+        match word.get_mut(..name.len()) {
+            Some(start) => start.copy_from_slice(name),
+            None => return Self(0),
+        }
+        Self(u64::from_le_bytes(word) | CASE)
     }
 }
 
@@ -197,14 +223,33 @@ mod tests {
     #[test]
     fn values_are_found_in_any_case() {
         let mut line = Line::parse(b"path=p; PATH=/a; path; Domain=d").unwrap();
-        let paths: Vec<_> = line.attributes("path").filter_map(|part| part.value()).collect();
+        let paths: Vec<_> = line.attributes(Name::PATH).filter_map(|part| part.value()).collect();
         assert_eq!(paths, [b"/a"]);
+    }
+
+    #[test]
+    fn names_are_known_in_any_case_and_by_all_their_letters() {
+        fn check(name: &[u8], expected: bool) {
+            assert_eq!(Name::of(name) == Name::PATH, expected, "{name:?}");
+        }
+        for name in ["path", "PATH", "pAtH", "Path ", "path     \t"] {
+            check(name.as_bytes(), true);
+        }
+        for name in
+            ["", "p", "pat", "paths", "path.", "path path", "path    .", "domain", "p\x01th", "pa\x14h"]
+        {
+            check(name.as_bytes(), false);
+        }
+        // Whatever stands in the place of a letter, it is that letter.
+        for byte in 0..=u8::MAX {
+            check(&[b'p', b'a', byte, b'h'], byte.eq_ignore_ascii_case(&b't'));
+        }
     }
 
     #[test]
     fn a_line_that_is_written_anew_has_no_room_left() {
         let mut line = Line::parse(b" a=b;path=/x/y ; Secure;;").unwrap();
-        for part in line.attributes("path") {
+        for part in line.attributes(Name::PATH) {
             part.replace(Value { before: b"/", to: b"long/er".into(), behind: b"/y" });
         }
         let written = line.write();

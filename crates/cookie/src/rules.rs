@@ -8,7 +8,7 @@ use http::header::{Entry, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, response};
 
 use crate::Flags;
-use crate::line::{Line, Value};
+use crate::line::{Line, Name, Value};
 use crate::replace::Around;
 
 /// The rules of each kind, in order.
@@ -104,7 +104,7 @@ impl Rules {
     fn changed(&self, head: Option<&response::Parts>, line: &[u8]) -> Option<HeaderValue> {
         let mut line = Line::parse(line)?;
         let mut changed = false;
-        for (name, rules) in [("domain", &self.domains), ("path", &self.paths)] {
+        for (name, rules) in [(Name::DOMAIN, &self.domains), (Name::PATH, &self.paths)] {
             for part in line.attributes(name) {
                 let new =
                     part.value().and_then(|value| rules.iter().find_map(|rule| rule.apply(head, value)));

@@ -112,6 +112,7 @@ mod names;
 pub mod proto;
 mod received;
 mod target;
+mod unwanted;
 
 pub use error::{BodyError, EncodeError, HeadError, HeadErrorKind};
 pub use fields::{FieldOrder, HeaderCase, Names, Reason, ReasonError, Spelling};
@@ -121,6 +122,7 @@ pub use marks::Marks;
 pub use proto::{RequestHead, ResponseHead};
 pub use received::{ReceivedRequest, ReceivedResponse};
 pub use target::{Target, TargetForm};
+pub use unwanted::Unwanted;
 
 pub mod client;
 mod io;

@@ -30,6 +30,11 @@ pub(crate) fn find_spelled(name: &[u8]) -> Option<(&'static Known, bool)> {
     (difference.others == 0).then_some((known, difference.all == 0))
 }
 
+/// Whether two names are the same, of which the second has letters, digits and `-` alone, and two of them at least.
+pub(crate) fn is_same(name: &[u8], plain: &[u8]) -> bool {
+    compare(name, plain).is_some_and(|difference| difference.others == 0)
+}
+
 /// Whether a name is written like this by who is told nothing else.
 pub(crate) fn is_usual(name: &[u8]) -> bool {
     find_spelled(name).map_or_else(|| is_title(name), |(_, usual)| usual)

@@ -11,10 +11,11 @@
 mod support;
 
 use bytes::BytesMut;
-use http::{Method, Version};
+use http::{HeaderName, Method, Version};
 use propylon_h1::proto::{Decoder, Event, RawFields, RequestParser, ResponseParser};
 use propylon_h1::{
     BodyKind, HeadErrorKind, Limits, Marks, Reason, ReceivedRequest, ReceivedResponse, Target, TargetForm,
+    Unwanted,
 };
 use support::{head, response_head, shared};
 
@@ -218,14 +219,15 @@ fn decoders_are_final() {
 
 #[test]
 fn what_nobody_wants_is_judged_and_left_out() {
-    let unwanted = Marks::DATE | Marks::SERVER | Marks::CONNECTION | Marks::KEEP_ALIVE;
+    let unwanted = Unwanted::from(Marks::DATE | Marks::SERVER | Marks::CONNECTION | Marks::KEEP_ALIVE)
+        .names(["via", "x-internal", "content-length"].map(HeaderName::from_static));
     let names = |fields: &str| {
         let raw = format!("HTTP/1.1 {fields}\r\n\r\n");
         let parsed = ResponseParser::new().parse_without(
             &mut BytesMut::from(raw.as_str()),
             &Method::GET,
             &Limits::default(),
-            unwanted,
+            &unwanted,
         );
         let head = parsed.unwrap().unwrap();
         let names = head.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>().join(" ");
@@ -248,16 +250,26 @@ fn what_nobody_wants_is_judged_and_left_out() {
             false,
         ),
         (
-            "101 Go\r\nServer: s\r\nConnection: upgrade\r\nUpgrade: x".to_owned(),
-            "server connection upgrade",
+            format!("200 OK\r\nX-INTERNAL: 1\r\nvia: 1\r\nX-A: 1\r\nVia:2\r\n{end}"),
+            "x-a content-length",
+            true,
+            false,
+        ),
+        (
+            "101 Go\r\nServer: s\r\nConnection: upgrade\r\nVia: 1\r\nUpgrade: x".to_owned(),
+            "server connection via upgrade",
             false,
             false,
         ),
     ] {
         assert_eq!(names(&fields), (listed.to_owned(), keep_alive, date), "{fields}");
     }
-    let bad = "HTTP/1.1 200 OK\r\nDate: \0\r\n\r\n";
-    let parsed =
-        ResponseParser::new().parse_without(&mut bad.into(), &Method::GET, &Limits::default(), unwanted);
-    assert_eq!(parsed.unwrap_err().kind(), HeadErrorKind::FieldValue);
+    for bad in ["Date: \0", "Via: \0", "X-Internal: a\rb", "Via : a"] {
+        let bad = format!("HTTP/1.1 200 OK\r\n{bad}\r\n\r\n");
+        let mut buf = BytesMut::from(bad.as_str());
+        let parsed =
+            ResponseParser::new().parse_without(&mut buf, &Method::GET, &Limits::default(), &unwanted);
+        let expected = if bad.contains(" :") { HeadErrorKind::FieldName } else { HeadErrorKind::FieldValue };
+        assert_eq!(parsed.unwrap_err().kind(), expected, "{bad:?}");
+    }
 }

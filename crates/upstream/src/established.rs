@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version};
 use propylon_exchange::{Exchange, Keep};
-use propylon_h1::Marks;
+use propylon_h1::Unwanted;
 use propylon_h1::server::Interim;
 use tower_service::Service;
 
@@ -86,7 +86,7 @@ where
         };
         let listener = request.extensions_mut().remove::<Interim>();
         let kept = request.extensions().get::<Exchange>().is_some_and(|it| it.keeps(Keep::UPSTREAM_HEAD));
-        let without = if kept { Marks::NONE } else { ready.route.transport.without };
+        let without = if kept { Unwanted::NONE } else { ready.route.transport.without.clone() };
         let framing = match prepare(&mut request, &ready.route.transport) {
             Ok(framing) => framing,
             Err(error) => return Sending::failed(error),
@@ -114,7 +114,7 @@ impl Ready {
         request: Request<T>,
         body: Outgoing,
         listener: Option<Interim>,
-        without: Marks,
+        without: Unwanted,
     ) -> Sending {
         let progress = body.progress();
         self.lease.begin();

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use propylon_h1::client::{self, Config, Counters, Progress, Unsent, Upgraded};
 use propylon_h1::server::Interim;
 use propylon_h1::{
-    BodyError, EncodeError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, ResponseHead,
+    BodyError, EncodeError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, ResponseHead, Unwanted,
 };
 
 use crate::connect::Socket;
@@ -112,7 +112,7 @@ impl Connection {
         request: Request<T>,
         body: Outgoing,
         listener: Option<Interim>,
-        without: Marks,
+        without: Unwanted,
     ) -> Sending {
         let Free { connection, kept, repeatable } = free;
         let tunnel = request.method() == Method::CONNECT;
@@ -133,7 +133,7 @@ impl Connection {
                     return Err(Failure::unsent(Outbound::Plain(request)));
                 };
                 let (head, body) = request.into_parts();
-                return self.begin(free, Request::from_parts(head, ()), body, listener, Marks::NONE).await;
+                return self.begin(free, Request::from_parts(head, ()), body, listener, Unwanted::NONE).await;
             }
             Outbound::Encoded(request) => request,
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use propylon_fastcgi::Config as FastCgi;
-use propylon_h1::Marks;
+use propylon_h1::Unwanted;
 
 use crate::secure::Secure;
 
@@ -46,7 +46,7 @@ pub struct Transport {
     pub(crate) special: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
-    pub(crate) without: Marks,
+    pub(crate) without: Unwanted,
     pub(crate) fastcgi: Option<Arc<FastCgi>>,
     engine: Engine,
     pub(crate) fingerprint: Fingerprint,
@@ -84,7 +84,7 @@ impl Transport {
             special: false,
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
-            without: Marks::NONE,
+            without: Unwanted::NONE,
             fastcgi: None,
             engine: Engine::H1,
             fingerprint: Fingerprint {
@@ -147,8 +147,8 @@ impl Transport {
     /// `Connection` has no need to remove them then. For responses whose fields the [`Exchange`](propylon_exchange::Exchange)
     /// [keeps](propylon_exchange::Keep::UPSTREAM_HEAD), all of them are there; with [`Engine::Hyper`] always. Default none.
     #[must_use]
-    pub fn without(mut self, fields: Marks) -> Self {
-        self.without = fields;
+    pub fn without(mut self, fields: impl Into<Unwanted>) -> Self {
+        self.without = fields.into();
         self
     }
 

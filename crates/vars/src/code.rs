@@ -87,15 +87,14 @@ impl Code {
         Bytes::copy_from_slice(&self.aside(scene))
     }
 
-    /// The value as that of a field; nothing if it is empty or cannot stand in one.
+    /// The value as that of a field; nothing if it cannot stand in one.
     pub(crate) fn field(&self, scene: Scene<'_>) -> Option<HeaderValue> {
         let shared = match self {
             Self::Static(text) => Some(HeaderValue::from_maybe_shared(text.clone()).ok()),
             Self::One(variable) => variable.field(scene),
             Self::Segments(_) => None,
         };
-        let value = shared.unwrap_or_else(|| HeaderValue::from_bytes(&self.aside(scene)).ok());
-        value.filter(|value| !value.is_empty())
+        shared.unwrap_or_else(|| HeaderValue::from_bytes(&self.aside(scene)).ok())
     }
 
     /// The value, written aside to be copied once: a buffer that grows would be allocated several times.

@@ -94,7 +94,8 @@ impl Template {
         self.0.code.eval(self.scene(exchange))
     }
 
-    /// The value as that of a field: nothing if it is empty, or has what cannot stand in one (a line break).
+    /// The value as that of a field: nothing if it has what cannot stand in one (a line break). That of a variable without a value is
+    /// empty, or nothing.
     ///
     /// Costs no copy where [`eval`](Self::eval) costs none, and none for the client's address and the scheme.
     #[must_use]

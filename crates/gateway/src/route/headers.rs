@@ -6,7 +6,7 @@ use http::header::{
 use http::{request, response};
 use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template, UpstreamVersion};
 use propylon_exchange::{Address, Exchange, Keep};
-use propylon_h1::Marks;
+use propylon_h1::{Marks, Unwanted};
 use propylon_headers::{
     ClientAddr, Element, Field, Node, RequestHeadersLayer, ResponseHeadersLayer, SanitizeLayer, Trusted,
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
@@ -97,12 +97,17 @@ pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer
 }
 
 /// Fields of an upstream's responses that nothing here looks at and the client does not get: they need not be there at all.
-pub(crate) fn unwanted(settings: &Settings) -> Marks {
-    let passed = |name| settings.headers.pass.contains(&name);
-    [(DATE, Marks::DATE), (SERVER, Marks::SERVER)]
+pub(crate) fn unwanted(settings: &Settings) -> Unwanted {
+    let passed = |name: &HeaderName| settings.headers.pass.contains(name);
+    let marks = [(DATE, Marks::DATE), (SERVER, Marks::SERVER)]
         .into_iter()
-        .filter(|(name, _)| !passed(name.clone()))
-        .fold(Marks::CONNECTION | Marks::KEEP_ALIVE, |all, (_, mark)| all | mark)
+        .filter(|(name, _)| !passed(name))
+        .fold(Marks::CONNECTION | Marks::KEEP_ALIVE, |all, (_, mark)| all | mark);
+    // Of what begins like these, only the orders of X-Accel mean anything to a layer; other names may.
+    let unread =
+        |name: &HeaderName| name.as_str().starts_with("x-") && !name.as_str().starts_with("x-accel-");
+    let hidden = settings.headers.hide.iter().filter(|name| unread(name) && !passed(name));
+    Unwanted::from(marks).names(hidden.cloned())
 }
 
 /// What the templates need to be kept.

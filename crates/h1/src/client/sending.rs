@@ -15,7 +15,7 @@ use super::error::{BoxError, Error, Failure, Progress};
 use super::request::{Unsent, Written};
 use super::upload::Upload;
 use super::{Connection, Keeper};
-use crate::{EncodeError, Marks, ResponseHead};
+use crate::{EncodeError, ResponseHead, Unwanted};
 
 /// How many interim responses a request may have.
 const MOST_INTERIM: u32 = 8;
@@ -35,7 +35,7 @@ struct Active<I, B, K> {
     keeper: Option<K>,
     request: Option<Written<B>>,
     /// What does not go into the response's map of fields.
-    without: Marks,
+    without: Unwanted,
     begun: bool,
     told: bool,
     interim: u32,
@@ -62,7 +62,7 @@ impl<I, B, K> Sending<I, B, K> {
             connection: Some(connection),
             keeper: Some(keeper),
             request: Some(request),
-            without: Marks::NONE,
+            without: Unwanted::NONE,
             told: false,
             interim: 0,
             sent,
@@ -70,13 +70,12 @@ impl<I, B, K> Sending<I, B, K> {
         }))
     }
 
-    /// Leaves fields with one of these marks out of the map of the response's fields: who forwards it does not pass them on, and
-    /// has no need to remove them. [`ReceivedResponse`](crate::ReceivedResponse) still has them. See
+    /// Leaves these out of the map of the response's fields: who forwards it does not pass them on, and has no need to remove them. [`ReceivedResponse`](crate::ReceivedResponse) still has them. See
     /// [`parse_without`](crate::proto::ResponseParser::parse_without).
     #[inline]
-    pub fn without(mut self, marks: Marks) -> Self {
+    pub fn without(mut self, fields: impl Into<Unwanted>) -> Self {
         if let State::Active(active) = &mut self.0 {
-            active.without = marks;
+            active.without = fields.into();
         }
         self
     }
@@ -161,8 +160,12 @@ where
         loop {
             if !wire.input.is_empty() {
                 let method = &request.method;
-                match wire.parser.parse_without(wire.input.bytes(), method, &wire.config.limits, self.without)
-                {
+                match wire.parser.parse_without(
+                    wire.input.bytes(),
+                    method,
+                    &wire.config.limits,
+                    &self.without,
+                ) {
                     Ok(Some(head)) if head.is_interim() => {
                         self.interim += 1;
                         if self.interim > MOST_INTERIM {

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use super::decode::take;
 use super::section::Section;
 use crate::names::classify;
-use crate::{BodyError, Limits, Marks};
+use crate::{BodyError, Limits, Marks, Unwanted};
 
 /// Reads chunked framing (RFC 9112 7.1), strictly: CRLF alone ends lines, nothing but extensions stands behind a size.
 #[derive(Debug, Clone, Default)]
@@ -143,7 +143,7 @@ fn hex(byte: u8) -> Option<u64> {
 }
 
 fn trailers(raw: &Bytes) -> Result<Option<HeaderMap>, BodyError> {
-    let mut fields = Section::parse(raw, 0, Marks::NONE).map_err(|_| BodyError::Trailer)?.headers;
+    let mut fields = Section::parse(raw, 0, &Unwanted::NONE).map_err(|_| BodyError::Trailer)?.headers;
     let unfit: Vec<_> =
         fields.keys().filter(|name| classify(name).any(Marks::NOT_IN_TRAILERS)).cloned().collect();
     for name in unfit {

@@ -6,7 +6,7 @@ use super::scan::{Scan, Scanner, content, scan_whole};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Spelling, Target,
-    maps,
+    Unwanted, maps,
 };
 
 /// The head of a request.
@@ -276,7 +276,7 @@ fn head(raw: &Bytes, found: &Found) -> Result<RequestHead, HeadErrorKind> {
     let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
     let target = raw.slice(line.method_end + 1..line.target_end);
     let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
-    let section = Section::parse(raw, line.end, Marks::NONE)?;
+    let section = Section::parse(raw, line.end, &Unwanted::NONE)?;
     let version = line.version;
     if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
         return Err(HeadErrorKind::EncodingInHttp10);

@@ -5,7 +5,7 @@ use super::scan::{Scan, Scanner, content, scan_whole};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
-    maps,
+    Unwanted, maps,
 };
 
 /// The head of a response.
@@ -112,11 +112,11 @@ impl ResponseParser {
         method: &Method,
         limits: &Limits,
     ) -> Result<Option<ResponseHead>, HeadError> {
-        self.parse_without(buf, method, limits, Marks::NONE)
+        self.parse_without(buf, method, limits, &Unwanted::NONE)
     }
 
-    /// The same without the fields that have one of these marks, which nobody is going to look at: they are judged and marked, and
-    /// do not go into the map. Only a `Connection` that names fields does, and all fields of a 101.
+    /// The same without these fields, which nobody is going to look at: they are judged and marked, and do not go into the map. Only a
+    /// `Connection` that names fields does, and all fields of a 101.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -125,7 +125,7 @@ impl ResponseParser {
         buf: &mut BytesMut,
         method: &Method,
         limits: &Limits,
-        without: Marks,
+        without: &Unwanted,
     ) -> Result<Option<ResponseHead>, HeadError> {
         let found = match self.whole(buf, limits) {
             Some(found) => found,
@@ -252,9 +252,10 @@ fn head(
     raw: &Bytes,
     line: StatusLine,
     method: &Method,
-    without: Marks,
+    without: &Unwanted,
 ) -> Result<ResponseHead, HeadErrorKind> {
-    let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { Marks::NONE } else { without };
+    let all = Unwanted::NONE;
+    let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { &all } else { without };
     let section = Section::parse(raw, line.end, without)?;
     let (chunked, content_length) = (section.chunked()?, section.content_length()?);
     let body = body(line.status, method, chunked, content_length);

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
 use super::scan::{control, position};
-use crate::{ConnectionOptions, HeadErrorKind, Marks, maps, names};
+use crate::{ConnectionOptions, HeadErrorKind, Marks, Unwanted, maps, names};
 
 /// A header section, and what of it concerns framing and the connection.
 #[derive(Debug, Default)]
@@ -15,9 +15,9 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Reads the lines of `raw` from `start` to the empty one, with which it ends. Fields with one of the marks of `without` are judged
-    /// and marked, and do not go into the map; a `Connection` that names fields does.
-    pub(super) fn parse(raw: &Bytes, start: usize, without: Marks) -> Result<Self, HeadErrorKind> {
+    /// Reads the lines of `raw` from `start` to the empty one, with which it ends. Those of `without` are judged and
+    /// marked, and do not go into the map; a `Connection` that names fields does.
+    pub(super) fn parse(raw: &Bytes, start: usize, without: &Unwanted) -> Result<Self, HeadErrorKind> {
         let mut section = Self { headers: maps::take(), ..Self::default() };
         // With room for what those add who pass it on: a map that grows is hashed anew.
         section.headers.try_reserve(USUAL).map_err(|_| HeadErrorKind::TooManyFields)?;
@@ -30,9 +30,17 @@ impl Section {
 
     /// Reads the first of `lines`: the others.
     #[inline]
-    fn line<'a>(&mut self, raw: &Bytes, lines: &'a [u8], without: Marks) -> Result<&'a [u8], HeadErrorKind> {
+    fn line<'a>(
+        &mut self,
+        raw: &Bytes,
+        lines: &'a [u8],
+        without: &Unwanted,
+    ) -> Result<&'a [u8], HeadErrorKind> {
         // A colon of a later line makes no name: there is a line end in it.
         let (spelled, rest) = split_at_colon(lines).ok_or_else(|| name_error(lines))?;
+        if without.has_name(spelled) {
+            return split_at_end(rest).map(|(_, others)| others).ok_or(HeadErrorKind::FieldValue);
+        }
         let (name, mark) = match names::find_spelled(spelled) {
             Some((known, usual)) => {
                 if !usual {
@@ -52,7 +60,7 @@ impl Section {
         if !mark.is_empty() {
             self.note(mark, value, content);
             let names = mark == Marks::CONNECTION && self.marks.contains(Marks::NOMINATED);
-            if without.any(mark) && !names {
+            if without.marks.any(mark) && !names {
                 return Ok(others);
             }
         }
