@@ -92,6 +92,12 @@ impl<P> Field<P> {
         self.values.iter().find_map(|value| value.evaluate(parts))
     }
 
+    /// With the last of its values alone.
+    pub(crate) fn last(mut self) -> Self {
+        self.values = self.values.pop().into_iter().collect();
+        self
+    }
+
     pub(crate) fn bit(&self) -> Fingerprint {
         self.bit
     }

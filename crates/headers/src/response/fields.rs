@@ -113,6 +113,8 @@ impl Fields {
     fn push(&mut self, field: Field<Parts>, when: When) {
         if !names::is_framing(field.name()) {
             let replaces = *field.name() == ETAG || *field.name() == LAST_MODIFIED;
+            // There is one of each: what is said last counts, as in nginx.
+            let field = if replaces { field.last() } else { field };
             self.added.push(Added { field, when, replaces });
         }
     }
@@ -292,6 +294,19 @@ mod tests {
         check(&fields, 200, &[], &["x-a: 2"]);
         fields.status(|_| StatusCode::OK);
         check(&fields, 404, &[], &["x-a: 1", "x-a: 2"]);
+    }
+
+    #[test]
+    fn of_several_validators_the_last_counts() {
+        let list = |values: &[&'static str]| {
+            let values = values.iter().map(|value| crate::Value::fixed(HeaderValue::from_static(value)));
+            Field::list(ETAG, values.collect::<Vec<_>>())
+        };
+        for (values, expected) in [(&["\"b\"", "\"c\""], &["etag: \"c\""][..]), (&["\"b\"", ""], &[])] {
+            let mut fields = Fields::default();
+            fields.add(list(values));
+            check(&fields, 200, &[("etag", "\"a\"")], expected);
+        }
     }
 
     #[test]
