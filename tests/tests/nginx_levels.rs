@@ -44,6 +44,21 @@ http {
             location /limited/inner/ { proxy_pass http://@ORIGIN@; }
         }
         location /asked/ { limit_except GET POST { auth_basic methods; } proxy_pass http://@ORIGIN@; }
+        location /stepped/ {
+            set $who own;
+            limit_except GET { deny all; }
+            if ($arg_a) { return 202 a; }
+            proxy_set_header X-Who $who;
+            proxy_pass http://@ORIGIN@;
+            location /stepped/inner/ { proxy_pass http://@ORIGIN@; }
+        }
+        location /elsewhere/ { return 202 own; limit_except GET { proxy_pass http://@ORIGIN@; auth_basic others; } }
+        location /rewritten/ {
+            set $who own; rewrite ^/rewritten/(.*) /free/$1 last;
+            proxy_set_header X-Who "limited $who";
+            limit_except POST { proxy_pass http://@ORIGIN@; }
+        }
+        location /nothing/ { limit_except POST { } proxy_pass http://@ORIGIN@; }
         location /closed/ {
             auth_basic closed;
             proxy_pass http://@ORIGIN@;
@@ -72,13 +87,14 @@ fn ask(at: SocketAddr, method: &str, target: &str, password: &str) -> String {
     let fields: Vec<String> = fields.filter(|_| answer.status != 404).collect();
     // What the origin saw, or the proxy's own words; of pages of errors the status is enough.
     let text = answer.text();
-    let seen: Vec<&str> = text
+    let mut seen: Vec<&str> = text
         .lines()
         .filter(|line| {
             !line.to_ascii_lowercase().starts_with("host:")
                 && !line.to_ascii_lowercase().starts_with("connection:")
         })
         .collect();
+    seen.sort_unstable(); // the order in which fields are sent on is each one's own
     let text = if answer.status >= 300 { String::new() } else { seen.join("\n") };
     format!("{} {fields:?} {text}", answer.status)
 }
@@ -139,6 +155,12 @@ fn the_same_answers_as_nginx() {
         "/limited/x",
         "/limited/inner/x",
         "/asked/x",
+        "/stepped/x",
+        "/stepped/x?a=1",
+        "/stepped/inner/x",
+        "/elsewhere/x",
+        "/rewritten/x",
+        "/nothing/x",
         "/closed/x",
         "/closed/open/x",
         "/closed/others/x",

@@ -106,6 +106,14 @@ impl Section {
         self.lines.iter().any(|line| matches!(line, Line::Key { .. }))
     }
 
+    /// Whether all of its keys are in this table.
+    pub(crate) fn is_all_in(&self, table: &str) -> bool {
+        self.lines.iter().all(|line| match line {
+            Line::Key { path, .. } => path.first().is_some_and(|first| first == table),
+            Line::Comment(_) => true,
+        })
+    }
+
     /// The comments between its keys.
     pub(crate) fn comments(&self) -> impl Iterator<Item = &String> {
         self.lines.iter().flat_map(|line| match line {

@@ -252,14 +252,31 @@ location /a { fastcgi_pass 127.0.0.1:9000; fastcgi_read_timeout 300s; fastcgi_se
 }
 
 #[test]
-fn limit_except_beside_steps_is_refused_for_they_would_come_first() {
-    for (steps, refused) in [("return 200;", 2), ("if ($arg_a) { return 204; }", 2), ("", 0)] {
-        let text = format!(
-            "events {{ }}\nhttp {{ server {{ location / {{ limit_except GET {{ deny all; }} {steps} }} }} }}\n"
-        );
-        let converted = convert(&text, "nginx.conf").unwrap();
-        assert_eq!(converted.count(Verdict::Refused), refused, "{}", converted.report());
+fn limit_except_beside_steps_or_with_an_action_is_the_first_step() {
+    const STEP: &str = "{ if = \"$request_method !~ ^(?:GET|HEAD)$\", then = [\"break\"], use = \"@if-1\" }";
+    for (location, steps) in [
+        ("limit_except GET { deny all; } return 200;", "{ return = [200] }"),
+        ("return 200; limit_except GET { deny all; }", "{ return = [200] }"),
+        (
+            "set $a 1; set $b 2; limit_except GET { deny all; }",
+            "{ set = [\"a\", \"1\"] }, { set = [\"b\", \"2\"] }",
+        ),
+        (
+            "limit_except GET { proxy_pass http://127.0.0.1:81; deny all; } proxy_pass http://127.0.0.1:82;",
+            "",
+        ),
+    ] {
+        let toml = toml(&format!("location /a/ {{ {location} }}\n"));
+        let comma = if steps.is_empty() { "" } else { ", " };
+        let expected = format!("rewrite = [{STEP}{comma}{steps}]");
+        assert!(part(&toml, "match = \"/a/\"").contains(&expected), "{expected}\n{toml}");
+        let used = part(&toml, "match = \"@if-1\"");
+        assert!(used.contains("access.rules = [\"deny all\"]"), "{toml}");
+        assert_eq!(used.contains("proxy_pass = \"http://127.0.0.1:81\""), location.contains("81"), "{toml}");
+        assert!(!toml.contains("limit_except"), "{toml}");
     }
+    let toml = toml("location /a/ { limit_except POST { # nobody\n } proxy_pass http://127.0.0.1:82; }\n");
+    assert!(toml.contains("# nobody") && !toml.contains("@if") && !toml.contains("limit_except"), "{toml}");
 }
 
 /// nginx takes all of it for the name of a request's field, which none has: what was meant would be lost.

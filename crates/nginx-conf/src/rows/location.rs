@@ -35,7 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
         crate::row::BLOCK_SOME,
         To::By(limit_except, "access.limit_except"),
     )
-    .note("Refused with more in it than `allow`, `deny` and `auth_basic`, and beside steps (`return`, `rewrite`, `if`, `set`, `break`)."),
+    .note("With more in it than `allow`, `deny` and `auth_basic`, or beside steps, it is a step that uses a location of its own."),
     Row::new("valid_referers", SERVER_LOCATION, SOME, To::By(referers, "valid_referers")).repeats(),
     Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
@@ -172,30 +172,32 @@ const METHODS: [&str; 14] = [
 
 fn limit_except(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
-    if convert.frame().steps {
-        // nginx takes none of them for these methods: converted as it stands, `return` would let them in.
-        return refuse(
-            "its location has steps (`return`, `rewrite`, `if`, `set`, `break`), which nginx leaves out for these methods; give them a location of their own",
-        );
-    }
     let mut methods = Vec::new();
     for index in 0..directive.args().len() {
         let known = METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(directive.arg(index)));
         let Some(known) = known else {
             return Err(invalid(directive, index, format!("invalid method \"{}\"", directive.arg(index))));
         };
-        methods.push(Value::text(known).at(directive.place_of(index)));
+        methods.push(known);
     }
     let above = convert.take_pending();
-    let frame = convert.inside(Frame::new(Contexts::LIMIT_EXCEPT, Section::default(), ""), block);
-    let inside: Vec<String> = frame.section.comments().cloned().collect();
-    convert.keep_pending(above.into_iter().chain(inside));
-    let to = ["access", "limit_except"];
-    let keys = frame.section.moved(&["access"], &to);
-    if keys.iter().any(|(path, ..)| !path.iter().zip(to).all(|(a, b)| a == b)) {
-        return refuse("only `allow`, `deny` and `auth_basic` are converted in it");
+    let section = Section::of("[[server.location]]", &directive.place, &[], None);
+    let name = convert.frame().name.clone();
+    let section = convert.inside(Frame::new(Contexts::LIMIT_EXCEPT, section, name), block).section;
+    // nginx takes none of the location's steps for these methods.
+    if convert.frame().steps || !section.is_all_in("access") {
+        convert.keep_pending(above);
+        return super::rewrite::instead(convert, directive, methods, section);
     }
-    convert.set(Target::Here, &["access", "limit_except", "methods"], Value::List(methods), &directive.place);
+    convert.keep_pending(above.into_iter().chain(section.comments().cloned()));
+    let keys = section.moved(&["access"], &["access", "limit_except"]);
+    if keys.is_empty() {
+        return Ok(Done::AsWritten); // they have what all have
+    }
+    let methods =
+        methods.iter().zip(0..).map(|(name, index)| Value::text(*name).at(directive.place_of(index)));
+    let methods = Value::List(methods.collect());
+    convert.set(Target::Here, &["access", "limit_except", "methods"], methods, &directive.place);
     for (path, value, place) in keys {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         convert.set(Target::Here, &path, value, &place.unwrap_or_else(|| directive.place.clone()));

@@ -101,6 +101,36 @@ fn condition(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     push(convert, directive, Value::table(step))
 }
 
+/// `limit_except` as the first step: other methods than these are served by a location with what stands in it, and take no other step.
+pub(super) fn instead(
+    convert: &mut Convert<'_>,
+    directive: &Directive,
+    mut methods: Vec<&'static str>,
+    mut section: Section,
+) -> Outcome {
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    let name = convert.number_if();
+    section.begin(&["match"], Value::text(name.clone()));
+    let condition = format!("$request_method !~ ^(?:{})$", methods.join("|"));
+    let step = Value::table([
+        ("if", Value::text(condition).at(&directive.place)),
+        ("then", Value::List(vec![Value::text("break")])),
+        ("use", Value::text(name)),
+    ]);
+    let here = convert.section(Target::Here);
+    here.conditional(section);
+    let mut steps = vec![step];
+    match here.take(&["rewrite"]) {
+        Some(Value::List(others)) => steps.extend(others),
+        // A `return` that stands before it comes behind it all the same.
+        _ => steps.extend(here.take(&["return"]).map(|answer| Value::table([("return", answer)]))),
+    }
+    convert.set(Target::Here, &["rewrite"], Value::List(steps), &directive.place);
+    Ok(Done::AsWritten)
+}
+
 /// What stands between the parentheses, its right side in quotes where it needs them.
 fn written(directive: &Directive) -> Result<String, Stop> {
     let mut words: Vec<&str> = (0..directive.args().len()).map(|index| directive.arg(index)).collect();
