@@ -33,8 +33,34 @@ pub struct Files {
     pub symlinks: Symlinks,
     /// From which directory on they are looked at.
     pub symlinks_from: Option<Template>,
+    /// How directories without an index file are listed; none: they are not.
+    pub autoindex: Option<Autoindex>,
     /// Whether the error log tells of files that are not there.
     pub log_not_found: bool,
+}
+
+/// How directories are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Autoindex {
+    /// The form of the list.
+    pub format: AutoindexFormat,
+    /// Whether pages tell sizes to the byte.
+    pub exact_size: bool,
+    /// Whether pages tell times in the local time zone.
+    pub local_time: bool,
+}
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoindexFormat {
+    /// A page.
+    Html,
+    /// JSON.
+    Json,
+    /// JSON as the argument of a function.
+    Jsonp,
+    /// XML.
+    Xml,
 }
 
 /// Where files are.
@@ -210,6 +236,35 @@ pub(crate) const TABLE: Table = Table {
             doc: "The directory whose own path is not looked at for links: \"$document_root\".",
         },
         Key {
+            name: "autoindex",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "autoindex",
+            doc: "Whether a directory without an index file is listed; else the answer is 403. Names that begin with a dot are left out, and \
+                  a directory with more than 100,000 others is 500.",
+        },
+        Key {
+            name: "autoindex_format",
+            kind: Kind::Choice { built: &["html", "json", "jsonp", "xml"], unbuilt: &[] },
+            need: Need::Default("\"html\""),
+            nginx: "autoindex_format",
+            doc: "The form of lists. \"jsonp\": JSON as the argument of the function that the request's argument `callback` names.",
+        },
+        Key {
+            name: "autoindex_exact_size",
+            kind: Kind::Bool,
+            need: Need::Default("true"),
+            nginx: "autoindex_exact_size",
+            doc: "Whether lists in HTML tell sizes to the byte, rather than in K, M and G.",
+        },
+        Key {
+            name: "autoindex_local_time",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "autoindex_localtime",
+            doc: "Whether lists in HTML tell times in the local time zone, rather than UTC.",
+        },
+        Key {
             name: "log_not_found",
             kind: Kind::Bool,
             need: Need::Default("true"),
@@ -248,9 +303,25 @@ impl Files {
                 _ => Symlinks::Follow,
             },
             symlinks_from: scope.template("symlinks_from"),
+            autoindex: autoindex(scope),
             log_not_found: scope.bool("log_not_found"),
         }
     }
+}
+
+fn autoindex(scope: &mut Scope<'_>) -> Option<Autoindex> {
+    let format = scope.text("autoindex_format");
+    let autoindex = Autoindex {
+        format: match format.as_deref().map(AsRef::as_ref) {
+            Some("json") => AutoindexFormat::Json,
+            Some("jsonp") => AutoindexFormat::Jsonp,
+            Some("xml") => AutoindexFormat::Xml,
+            _ => AutoindexFormat::Html,
+        },
+        exact_size: scope.bool("autoindex_exact_size"),
+        local_time: scope.bool("autoindex_local_time"),
+    };
+    scope.bool("autoindex").then_some(autoindex)
 }
 
 /// The names of index files.

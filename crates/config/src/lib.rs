@@ -129,7 +129,10 @@ pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::expires::{Expires, ExpiresRule};
 pub use crate::fastcgi::{FastCgi, Param};
-pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks, TryFile, TryFiles, TryLast};
+pub use crate::files::{
+    Autoindex, AutoindexFormat, Files, IfModifiedSince, Precompressed, Root, Symlinks, TryFile, TryFiles,
+    TryLast,
+};
 pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
 pub use crate::json_schema::schema;
 pub use crate::limit::{Amount, ConnectionLimit, HeadLimit, Limit, Over, RequestLimit};

@@ -216,4 +216,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 /// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] = &["cache", "autoindex"];
+pub(crate) const UNBUILT: &[&str] = &["cache"];

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     NotDirectory,
     /// A directory that has no index file.
     NoIndex,
+    /// A directory with more in it than a list may have.
+    TooMany,
     /// A device, a socket or the like.
     NotRegular,
     /// The path leaves its root.
@@ -58,7 +60,7 @@ impl Failure {
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Kind::NoIndex => StatusCode::FORBIDDEN,
-            Kind::NotDirectory => StatusCode::INTERNAL_SERVER_ERROR,
+            Kind::NotDirectory | Kind::TooMany => StatusCode::INTERNAL_SERVER_ERROR,
             Kind::NotRegular | Kind::Climbs | Kind::Nul => StatusCode::NOT_FOUND,
         }
     }
@@ -87,6 +89,7 @@ impl fmt::Display for Failure {
             Kind::Index(errno) => write!(f, "\"{path}\" is not found ({})", Text(errno)),
             Kind::NotDirectory => write!(f, "\"{path}\" is not a directory"),
             Kind::NoIndex => write!(f, "directory index of \"{path}\" is forbidden"),
+            Kind::TooMany => write!(f, "\"{path}\" has too many files for a list"),
             Kind::NotRegular => write!(f, "\"{path}\" is not a regular file"),
             Kind::Climbs => write!(f, "\"{path}\" leaves its root"),
             Kind::Nul => write!(f, "\"{path}\" has a NUL in it"),
@@ -130,6 +133,7 @@ mod tests {
         check(Kind::Index(Errno::ACCESS), 403, "\"/a\" is forbidden (13: Permission denied)");
         check(Kind::Index(Errno::NOENT), 404, "\"/a\" is not found (2: No such file or directory)");
         check(Kind::NoIndex, 403, "directory index of \"/a\" is forbidden");
+        check(Kind::TooMany, 500, "\"/a\" has too many files for a list");
         check(Kind::NotRegular, 404, "\"/a\" is not a regular file");
         check(Kind::Climbs, 404, "\"/a\" leaves its root");
     }

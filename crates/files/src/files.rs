@@ -8,10 +8,11 @@ use http::{Method, Request, Response, StatusCode};
 use crate::coding::Coding;
 use crate::conditions::IfModifiedSince;
 use crate::job::{self, Job};
+use crate::list::List;
 use crate::look::{self, Candidate, First, Index};
 use crate::open::{Patience, Symlinks};
 use crate::types::Types;
-use crate::{Body, Failure};
+use crate::{Body, Failure, Listing};
 
 /// How files are answered with. A clone is a refcount bump.
 #[derive(Clone, Debug)]
@@ -129,6 +130,23 @@ impl Files {
     ) -> impl Future<Output = Option<Index>> + Send + use<> {
         let options = self.options.clone();
         now_or_then(move |patience| look::index(&directory, &candidates, &options.symlinks, patience))
+    }
+
+    /// Answers a request with what is in `directory`. `uri`: the request's path, decoded; `args`: its arguments.
+    ///
+    /// Errors are responses without a body; what lies behind a 403, 404 or 500 is in the extension [`Failure`].
+    pub fn list<B>(
+        &self,
+        request: &Request<B>,
+        listing: Listing,
+        Target { path, uri, args }: Target,
+    ) -> impl Future<Output = Response<Body>> + Send + use<B> {
+        let method = request.method().clone();
+        let list = List { options: self.options.clone(), listing, method, directory: path, uri, args };
+        async move {
+            let answer = tokio::task::spawn_blocking(move || list.answer()).await;
+            answer.unwrap_or_else(|_| job::bare(StatusCode::INTERNAL_SERVER_ERROR))
+        }
     }
 
     /// Looks which of these is the first that is there.

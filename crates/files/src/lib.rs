@@ -34,10 +34,11 @@
 //!   them.
 //! - [`Symlinks`]: followed, refused, or followed only to what belongs to the link's owner, from a directory on. The path
 //!   is opened step by step, so that nothing can be exchanged while it is looked at.
+//! - [`Listing`]: a directory without an index file is listed, as a page, JSON, JSONP or XML.
 //! - Never leaves the root: a `..` or a NUL in what a request adds to it is 404 ([`climbs`] for those who use [`Files`]).
 //!
 //! ## What it does not
-//! It lists no directories, compresses nothing itself, and has no pages for errors: an error is a status without a body, with
+//! It compresses nothing itself and has no pages for errors: an error is a status without a body, with
 //! the extension [`Failure`] that says why in nginx's words.
 //!
 //! It is not a layer around tower-http's `ServeDir`: that answers 416 to several ranges where nginx sends
@@ -52,13 +53,16 @@
 //! | `types`, `default_type` | [`Types`] |
 //! | `etag`, `if_modified_since`, `max_ranges` | [`Files::etag`], [`Files::if_modified_since`], [`Files::max_ranges`] |
 //! | `disable_symlinks` | [`Files::symlinks`] |
+//! | `autoindex`, `autoindex_format`, `autoindex_exact_size`, `autoindex_localtime` | [`Listing`] |
 //! | `gzip_static` | [`Files::precompressed`] |
 //! | `open() … failed (2: …)` in the error log | [`Failure`]'s text |
 //!
 //! Differences, all on purpose, and all RFC 9110's: `Range` counts for GET alone (14.2); dates are ignored beside entity
 //! tags (13.1.3, 13.1.4), and so are those that are none; a 405 has `Allow` (15.5.6); `Vary` is there wherever a compressed
 //! file could have been chosen. A compressed file can be asked for in ranges. A path that climbs out of an `alias` without a
-//! slash is 404.
+//! slash is 404. A list has a length, also for `HEAD`; names are cut and padded by characters whatever the charset, times of day are those
+//! of the file's own season, links that are not followed are no files in it, and a directory with more names than
+//! [`max_entries`](Listing::max_entries) is 500.
 //!
 //! ## Errors
 //! The service has none. A body fails when its file cannot be read on, or became shorter: what was sent is not the whole.
@@ -67,7 +71,8 @@
 //! What the kernel has in memory is opened and read at once (`openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`):
 //! no other thread takes part. What it has not goes to tokio's blocking pool in one piece of work: open, look, decide, read the
 //! beginning. A file of up to 64 KiB is then in memory; of a larger one at most 128 KiB are at a time. A response allocates
-//! its fields and its buffer; types and settings are shared.
+//! its fields and its buffer; types and settings are shared. A list is made on the blocking pool, whole, with a look at every file in it: some
+//! 200 bytes of memory a name.
 
 mod body;
 mod coding;
@@ -75,6 +80,8 @@ mod conditions;
 mod failure;
 mod files;
 mod job;
+mod list;
+mod listing;
 mod look;
 mod open;
 mod ranges;
@@ -86,6 +93,7 @@ pub use coding::Coding;
 pub use conditions::IfModifiedSince;
 pub use failure::Failure;
 pub use files::{Files, Target};
+pub use listing::{ListFormat, Listing};
 pub use look::{Candidate, First, Index};
 pub use open::{Symlinks, climbs};
 pub use serve::ServeFiles;

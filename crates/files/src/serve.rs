@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use tower_service::Service;
 
 use crate::failure::Kind;
 use crate::look::Index;
-use crate::{Body, Failure, Files, Target, climbs};
+use crate::{Body, Failure, Files, Listing, Target, climbs};
 
 /// A service that answers with the files of a directory. A path that ends in a slash is answered with the directory's index
 /// file.
@@ -20,6 +20,7 @@ use crate::{Body, Failure, Files, Target, climbs};
 pub struct ServeFiles {
     root: Arc<Path>,
     index: Arc<[String]>,
+    listing: Option<Listing>,
     files: Files,
 }
 
@@ -27,7 +28,12 @@ impl ServeFiles {
     /// Serves what is under `root`; index files are called `index.html`.
     #[must_use]
     pub fn new(root: impl AsRef<Path>) -> Self {
-        Self { root: root.as_ref().into(), index: ["index.html".to_owned()].into(), files: Files::new() }
+        Self {
+            root: root.as_ref().into(),
+            index: ["index.html".to_owned()].into(),
+            listing: None,
+            files: Files::new(),
+        }
     }
 
     /// The names of index files, the best first.
@@ -38,6 +44,13 @@ impl ServeFiles {
         I::Item: Into<String>,
     {
         self.index = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Lists directories without an index file for GET and HEAD. Default: they are 403.
+    #[must_use]
+    pub fn list(mut self, listing: Listing) -> Self {
+        self.listing = Some(listing);
         self
     }
 
@@ -93,20 +106,31 @@ impl ServeFiles {
             Ok(file) => file,
             Err(failure) => return failure.into(),
         };
+        let args = uri.query().map(|args| Bytes::copy_from_slice(args.as_bytes()));
         let file = if path.ends_with(b"/") {
             let candidates: Vec<PathBuf> = self.index.iter().map(|name| file.join(name)).collect();
-            match self.files.index(file, candidates.clone()).await {
+            match self.files.index(file.clone(), candidates.clone()).await {
                 Some(Index::Found(at)) => {
                     path.extend(self.index.get(at).into_iter().flat_map(|name| name.bytes()));
                     candidates.get(at).cloned().unwrap_or_default()
                 }
-                Some(Index::Failed(failure)) => return failure.into(),
+                Some(Index::Failed(failure)) => {
+                    let lists =
+                        failure.is_no_index() && matches!(*request.method(), Method::GET | Method::HEAD);
+                    return match self.listing.filter(|_| lists) {
+                        Some(listing) => {
+                            self.files
+                                .list(request, listing, Target { path: file, uri: path.into(), args })
+                                .await
+                        }
+                        None => failure.into(),
+                    };
+                }
                 None => return crate::job::bare(StatusCode::INTERNAL_SERVER_ERROR),
             }
         } else {
             file
         };
-        let args = uri.query().map(|args| Bytes::copy_from_slice(args.as_bytes()));
         self.files.respond(request, Target { path: file, uri: path.into(), args }).await
     }
 }

@@ -13,7 +13,9 @@ use http::header::{ACCEPT_RANGES, LAST_MODIFIED, LOCATION};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use propylon_config::{self as config, Settings, Template};
 use propylon_exchange::Exchange;
-use propylon_files::{Coding, Failure, Files, IfModifiedSince, Index, Symlinks, Target, Types, climbs};
+use propylon_files::{
+    Coding, Failure, Files, IfModifiedSince, Index, ListFormat, Listing, Symlinks, Target, Types, climbs,
+};
 use propylon_stack::{Body, BoxError};
 use propylon_vars::{Document, FileName};
 use tower_service::Service;
@@ -115,6 +117,16 @@ pub(crate) fn path(exchange: &Exchange, name: &FileName) -> Option<PathBuf> {
     Some(Path::new(OsStr::from_bytes(&name.path)).to_owned())
 }
 
+fn listing(settings: config::Autoindex) -> Listing {
+    let format = match settings.format {
+        config::AutoindexFormat::Html => ListFormat::Html,
+        config::AutoindexFormat::Json => ListFormat::Json,
+        config::AutoindexFormat::Jsonp => ListFormat::Jsonp,
+        config::AutoindexFormat::Xml => ListFormat::Xml,
+    };
+    Listing::new(format).exact_size(settings.exact_size).local_time(settings.local_time)
+}
+
 /// A leaf that answers with files.
 #[derive(Clone)]
 pub(crate) struct Leaf(Arc<Inner>);
@@ -122,6 +134,7 @@ pub(crate) struct Leaf(Arc<Inner>);
 struct Inner {
     rules: Rules,
     index: Vec<Template>,
+    listing: Option<Listing>,
     face: Face,
     redirects: Redirects,
 }
@@ -131,6 +144,7 @@ impl Leaf {
         Self(Arc::new(Inner {
             rules: Rules::new(&settings.files, site.types.clone()),
             index: settings.files.index.clone(),
+            listing: settings.files.autoindex.map(listing),
             face: site.face.clone(),
             redirects: site.redirects.clone(),
         }))
@@ -175,7 +189,7 @@ impl Inner {
         let uri = path.decoded();
         let readable = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
         if uri.ends_with(b"/") && readable {
-            return self.index(&exchange, &document, &path).await;
+            return self.index(&request, &exchange, &document, &path).await;
         }
         let name = document.file(&exchange, uri);
         let Some(file) = self::path(&exchange, &name) else {
@@ -196,8 +210,14 @@ impl Inner {
         self.finish(&exchange, response)
     }
 
-    /// A directory: another round with its index file.
-    async fn index(&self, exchange: &Exchange, document: &Document, path: &routing::Path) -> Response<Body> {
+    /// A directory: another round with its index file, or else its list.
+    async fn index(
+        &self,
+        request: &Request<()>,
+        exchange: &Exchange,
+        document: &Document,
+        path: &routing::Path,
+    ) -> Response<Body> {
         let uri = path.decoded();
         let directory = document.file(exchange, uri);
         let (mut names, mut candidates, mut elsewhere) = (Vec::new(), Vec::new(), None);
@@ -220,13 +240,24 @@ impl Inner {
         let found = if candidates.is_empty() && elsewhere.is_some() {
             None
         } else {
-            self.rules.files(exchange).index(place, candidates).await
+            self.rules.files(exchange).index(place.clone(), candidates).await
         };
         let to = match found {
             Some(Index::Found(at)) => names.get(at).map(|name| Bytes::from([&**uri, &**name].concat())),
             Some(Index::Failed(failure)) => match elsewhere.filter(|_| failure.is_no_index()) {
                 Some(path) => Some(path),
-                None => return self.finish(exchange, failure.into()),
+                None => {
+                    let lists = failure.is_no_index() && *request.method() != Method::POST;
+                    let response = match self.listing.filter(|_| lists) {
+                        Some(listing) => {
+                            let directory =
+                                Target { path: place, uri: uri.clone(), args: path.args().cloned() };
+                            self.rules.files(exchange).list(request, listing, directory).await
+                        }
+                        None => failure.into(),
+                    };
+                    return self.finish(exchange, response);
+                }
             },
             None => elsewhere,
         };

@@ -2,7 +2,7 @@
 
 use crate::args::{self, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Target, different};
 use crate::document::Value;
 use crate::row::{As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::Directive;
@@ -24,8 +24,10 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
     Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed"))
         .note("`Vary` is sent whatever `gzip_vary` says, and parts of compressed files are to be had."),
-    Row::new("autoindex", LEVELS, ONE, To::By(autoindex, ""))
-        .note("`on` is refused: lists of directories are not built."),
+    Row::new("autoindex", LEVELS, ONE, To::Key(&["files", "autoindex"], As::Flag)),
+    Row::new("autoindex_format", LEVELS, ONE, To::By(autoindex_format, "files.autoindex_format")),
+    Row::new("autoindex_exact_size", LEVELS, ONE, To::Key(&["files", "autoindex_exact_size"], As::Flag)),
+    Row::new("autoindex_localtime", LEVELS, ONE, To::Key(&["files", "autoindex_local_time"], As::Flag)),
 ];
 
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -101,9 +103,8 @@ fn gzip_static(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     }
 }
 
-fn autoindex(_: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    if args::flag(directive, 0)? {
-        return refuse("lists of directories are not built");
-    }
+fn autoindex_format(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let word = args::one_of(directive, 0, &["html", "json", "jsonp", "xml"])?;
+    convert.set(Target::Here, &["files", "autoindex_format"], Value::text(word), &directive.place);
     Ok(Done::AsWritten)
 }

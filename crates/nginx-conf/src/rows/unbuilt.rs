@@ -72,7 +72,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
-        "userid_service" "autoindex_exact_size" "autoindex_format" "autoindex_localtime"
+        "userid_service"
         "random_index" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
         "early_hints" "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";
