@@ -317,10 +317,10 @@ async fn a_validated_entry_has_a_new_head_and_the_old_body() {
     let zone = Zone::memory(Limits::default());
     store(&zone, "a", meta(1), "text");
     store(&zone, "a", Meta { variant: variant("x"), ..meta(2) }, "varied");
+    zone.purge(&Purge::All, Strength::Soft).await;
     let Lookup::Found(entry) = zone.lookup(&Key::new("a"), |variant| variant.is_none()) else {
         panic!("it is there")
     };
-    zone.purge(&Purge::All, Strength::Soft).await;
     let mut new = meta(3);
     new.headers.insert("x-new", "1".parse().unwrap());
     zone.update(&entry, new, None);
@@ -329,6 +329,11 @@ async fn a_validated_entry_has_a_new_head_and_the_old_body() {
     assert_eq!((entry.meta().stored_at, entry.meta().headers.len()), (3, 1));
     assert_eq!(entry.bytes().unwrap(), "text");
     assert_eq!(zone.stats().keys, 2);
+
+    // What was purged since it was looked up stays purged.
+    zone.purge(&Purge::All, Strength::Soft).await;
+    zone.update(&entry, meta(4), None);
+    assert!(find(&zone, "a").unwrap().is_purged());
 
     // What is gone is not brought back.
     zone.purge(&Purge::All, Strength::Hard).await;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+use super::disk::Opened;
 use super::entry::Source;
 use super::error::Error;
 use super::flow::{End, Next, Reader, Written};
@@ -33,6 +34,7 @@ enum From {
     Bytes(Bytes),
     Pieces(Arc<[(u64, Bytes)]>),
     Flow(FlowBody),
+    File(FileBody),
 }
 
 /// How much of a file is read at once.
@@ -53,6 +55,7 @@ impl EntryBody {
             Source::Flow(reader) => {
                 From::Flow(FlowBody { reader: reader.clone(), place: Place::default(), reading: None })
             }
+            Source::File(opened) => From::File(FileBody { opened: Arc::clone(opened), reading: None }),
         };
         Self { at, end, from }
     }
@@ -75,6 +78,9 @@ impl EntryBody {
             From::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
             From::Pieces(pieces) => piece_at(pieces, self.at, self.end).map(Ok),
             From::Flow(flow) => ready!(flow.poll_data(self.at, self.end, cx)),
+            From::File(file) => {
+                Some(ready!(file.poll_data(self.at, self.end.unwrap_or(file.opened.len()), cx)))
+            }
         })
     }
 }
@@ -163,6 +169,28 @@ impl FlowBody {
 impl Drop for FlowBody {
     fn drop(&mut self) {
         self.reader.leave(&mut self.place);
+    }
+}
+
+/// A body in a file.
+struct FileBody {
+    opened: Arc<Opened>,
+    reading: Option<JoinHandle<Result<Bytes, Error>>>,
+}
+
+impl FileBody {
+    fn poll_data(&mut self, at: u64, end: u64, cx: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
+        if let Some(first) = self.opened.first(at, end) {
+            return Poll::Ready(Ok(first));
+        }
+        let opened = &self.opened;
+        let reading = self.reading.get_or_insert_with(|| {
+            let opened = Arc::clone(opened);
+            tokio::task::spawn_blocking(move || opened.read(at, end))
+        });
+        let read = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        Poll::Ready(read.unwrap_or_else(|stopped| Err(Error::Read(stopped.into()))))
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::body::EntryBody;
+use super::disk::Opened;
 use super::flow::{End, Reader};
 use super::key::{Id, Key};
 use super::meta::Meta;
@@ -25,6 +26,7 @@ pub struct Entry {
 pub(super) enum Source {
     Memory(Arc<Object>),
     Flow(Reader),
+    File(Arc<Opened>),
 }
 
 impl Entry {
@@ -34,6 +36,7 @@ impl Entry {
         match &self.source {
             Source::Memory(object) => &object.key,
             Source::Flow(reader) => &reader.flow().key,
+            Source::File(opened) => &opened.key,
         }
     }
 
@@ -43,6 +46,7 @@ impl Entry {
         match &self.source {
             Source::Memory(object) => &object.meta,
             Source::Flow(reader) => &reader.flow().meta,
+            Source::File(opened) => &opened.meta,
         }
     }
 
@@ -67,6 +71,7 @@ impl Entry {
                 let flow = reader.flow();
                 flow.length.or_else(|| (flow.ended() == Some(End::Whole)).then(|| flow.written()))
             }
+            Source::File(opened) => Some(opened.len()),
         }
     }
 
@@ -76,7 +81,7 @@ impl Entry {
         self.len() == Some(0)
     }
 
-    /// The whole body, if it is in memory in one piece.
+    /// The whole body, if it is in memory in one piece: in the zone's, or because it came with the head that was read.
     #[must_use]
     pub fn bytes(&self) -> Option<Bytes> {
         match &self.source {
@@ -84,6 +89,7 @@ impl Entry {
                 Body::One(bytes) => Some(bytes.clone()),
                 Body::Many(..) => None,
             },
+            Source::File(opened) => opened.bytes().cloned(),
             Source::Flow(_) => None,
         }
     }

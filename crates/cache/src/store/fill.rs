@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
+use super::disk::Writer;
 use super::entry::{Entry, Source};
 use super::flow::{End, Flow, Reader};
 use super::lock::{Guard, Released};
@@ -29,6 +30,9 @@ pub struct Fill {
 
 /// How much of a body may wait to be written to its file before [`Fill::poll_ready`] makes the writer wait.
 const BEHIND: u64 = 1 << 20;
+
+/// How much of it may wait if the writer does not: with more it is not stored.
+const TOO_FAR_BEHIND: u64 = 8 << 20;
 
 impl Fill {
     /// `reserved` bytes are counted for it already.
@@ -59,7 +63,13 @@ impl Fill {
             self.abandon();
             return;
         }
-        self.write_to_memory(data);
+        if self.shared.disk.is_none() {
+            self.write_to_memory(data);
+        } else if self.flow.push(data.clone()) > TOO_FAR_BEHIND {
+            self.shared.forget(&self.flow);
+            self.flow.lose();
+        }
+        Writer::kick(&self.flow);
     }
 
     /// Whether the rest is needed: it is going to be stored, or somebody reads it.
@@ -83,6 +93,14 @@ impl Fill {
     pub fn finish(mut self) {
         self.flow.end(End::Whole);
         let whole = self.flow.ended() == Some(End::Whole);
+        if self.shared.disk.is_some() {
+            Writer::kick(&self.flow);
+            if let Some(guard) = self.guard.take() {
+                guard.release(if whole { Released::Filled } else { Released::Abandoned });
+            }
+            return;
+        }
+        self.shared.release(std::mem::take(&mut self.reserved)); // it is counted with its head now
         let stored = whole && self.shared.store_in_memory(&self.flow);
         if let Some(guard) = self.guard.take() {
             guard.release(if stored { Released::Filled } else { Released::Pass });
@@ -135,6 +153,7 @@ impl Drop for Fill {
         if self.flow.ended() != Some(End::Whole) {
             self.shared.forget(&self.flow);
             self.flow.end(End::Aborted);
+            Writer::kick(&self.flow);
         }
         self.shared.release(self.reserved);
     }

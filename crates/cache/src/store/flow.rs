@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::disk::Writer;
 use super::key::{Id, Key};
 use super::meta::Meta;
 use super::wakers::{Place, Wakers, wake};
@@ -48,7 +49,10 @@ struct State {
     lost: bool,
     readers: usize,
     wakers: Wakers,
+    /// Who waits until there is less to be written.
     writer: Option<Waker>,
+    /// What writes the file, while it has nothing to do.
+    idle: Option<Box<Writer>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +88,7 @@ pub(super) enum Task {
 }
 
 /// How much of a lost response is kept for those who read it.
-const LOST_LIMIT: u64 = 4 << 20;
+const LOST_LIMIT: u64 = 8 << 20;
 
 impl Flow {
     pub(super) fn new(
@@ -158,6 +162,11 @@ impl Flow {
         self.state.lock().end
     }
 
+    /// Whether others may read it.
+    pub(super) fn is_open(&self) -> bool {
+        self.shared || self.ended() == Some(End::Whole)
+    }
+
     pub(super) fn written(&self) -> u64 {
         self.state.lock().written
     }
@@ -171,7 +180,7 @@ impl Flow {
     /// Waits until less than `limit` bytes wait to be written.
     pub(super) fn poll_room(&self, limit: u64, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.state.lock();
-        if state.lost || state.end.is_some() || state.held() < limit {
+        if state.lost || !state.is_wanted() || state.end.is_some() || state.held() < limit {
             return Poll::Ready(());
         }
         state.writer = Some(cx.waker().clone());
@@ -218,13 +227,36 @@ impl Flow {
     /// For the one who writes the file: what to do, if at least `enough` bytes are there or no more will come.
     pub(super) fn task(&self, enough: u64) -> Task {
         let state = self.state.lock();
+        if state.has_no_task(enough) {
+            return Task::Nothing;
+        }
         match state.end {
             Some(End::Aborted) => Task::Abort,
             _ if state.lost || !state.is_wanted() => Task::Abort,
-            None if state.held() < enough => Task::Nothing,
             Some(End::Whole) if state.pieces.is_empty() => Task::Finish,
             _ => Task::Write(state.pieces.iter().map(|(_, piece)| piece.clone()).collect()),
         }
+    }
+
+    /// Puts the writer away, unless there is something to do.
+    pub(super) fn park(&self, writer: Box<Writer>, enough: u64) -> Option<Box<Writer>> {
+        let mut state = self.state.lock();
+        if state.has_no_task(enough) {
+            state.idle = Some(writer);
+            return None;
+        }
+        Some(writer)
+    }
+
+    /// Has this writer write the file.
+    pub(super) fn set_writer(&self, writer: Writer) {
+        self.state.lock().idle = Some(Box::new(writer));
+    }
+
+    /// The writer, if he is idle and there is something to do.
+    pub(super) fn take_writer(&self, enough: u64) -> Option<Box<Writer>> {
+        let mut state = self.state.lock();
+        if state.has_no_task(enough) { None } else { state.idle.take() }
     }
 
     /// The first so many pieces are in `file`.
@@ -248,6 +280,10 @@ impl Flow {
 impl State {
     fn held(&self) -> u64 {
         self.written - self.start
+    }
+
+    fn has_no_task(&self, enough: u64) -> bool {
+        self.end.is_none() && !self.lost && self.is_wanted() && self.held() < enough
     }
 
     fn is_wanted(&self) -> bool {

@@ -1,8 +1,7 @@
 //! Where responses are kept.
 
-#![allow(dead_code, reason = "parts are for the zones on disk, which come next")]
-
 mod body;
+mod disk;
 mod entry;
 mod error;
 mod fill;
@@ -15,6 +14,7 @@ mod manager;
 mod meta;
 mod object;
 mod purge;
+mod records;
 mod shared;
 mod stats;
 mod uses;
@@ -22,6 +22,7 @@ mod wakers;
 mod zone;
 
 pub use body::EntryBody;
+pub use disk::Directory;
 pub use entry::Entry;
 pub use error::{Error, OpenError};
 pub use fill::Fill;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::index::{Index, Record};
+use super::index::Record;
 use super::key::Key;
 use super::shared::{Holding, Shared};
 
@@ -29,42 +29,47 @@ pub enum Strength {
 }
 
 impl Shared {
-    /// Purges what the index has. Tells how many responses that were.
-    pub(super) fn purge(&self, what: &Purge, strength: Strength) -> u64 {
+    /// Purges what the index knows to be meant, and shows the records of files among that. Tells how many responses it was.
+    pub(super) fn purge_index(
+        &self,
+        what: &Purge,
+        strength: Strength,
+        mut file: impl FnMut(&Record<Holding>),
+    ) -> u64 {
         let tag = if let Purge::Tag(tag) = what { self.tag(tag) } else { 0 };
-        let matches = |record: &Record<Holding>| match what {
-            Purge::Key(key) => record.holding.key() == key,
-            Purge::Prefix(prefix) => record.holding.key().as_bytes().starts_with(prefix),
+        let meant = |record: &Record<Holding>| match what {
+            Purge::Key(key) => record.holding.key().is_none_or(|other| other == key),
+            Purge::Prefix(prefix) => {
+                record.holding.key().is_some_and(|key| key.as_bytes().starts_with(prefix))
+            }
             Purge::Tag(_) => record.tags.contains(&tag),
             Purge::All => true,
         };
-        let mut count = 0;
-        let mut purge = |index: &mut Index<Holding>, found: Vec<u32>| {
-            count += found.len() as u64;
-            match strength {
-                Strength::Hard => found.into_iter().filter_map(|at| index.remove(at)).collect(),
-                Strength::Soft => {
-                    for at in found {
-                        if let Some(record) = index.get_mut(at) {
-                            record.soft = true;
-                        }
-                    }
-                    Vec::new()
-                }
-            }
-        };
         let one = if let Purge::Key(key) = what { Some(self.id(key)) } else { None };
         let shards = one.map_or(self.shards(), |id| std::slice::from_ref(self.shard(id)));
+        let mut count = 0;
         for shard in shards {
             let mut index = shard.index();
-            let found = match one {
-                Some(id) => index.chain(id).filter(|(_, record)| matches(record)).map(|(at, _)| at).collect(),
-                None => index.all().filter(|(_, record)| matches(record)).map(|(at, _)| at).collect(),
+            let found: Vec<_> = match one {
+                Some(id) => index.chain(id).filter(|(_, record)| meant(record)).map(|(at, _)| at).collect(),
+                None => index.all().filter(|(_, record)| meant(record)).map(|(at, _)| at).collect(),
             };
-            let removed = purge(&mut index, found);
+            count += found.len() as u64;
+            let mut removed = Vec::new();
+            for at in found {
+                if let Some(record) = index.get_mut(at) {
+                    record.soft = true;
+                    if matches!(record.holding, Holding::Disk(_)) {
+                        file(record);
+                    }
+                }
+                if strength == Strength::Hard {
+                    removed.extend(index.remove(at));
+                }
+            }
             shard.note_oldest(&index);
             drop(index);
-            self.discard(removed);
+            self.forsake(removed);
         }
         count
     }

@@ -1,5 +1,6 @@
 //! What all clones of a zone share: the shards of its index, its size, and what is thrown out when there is no room.
 
+use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +9,20 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
+use super::disk::{Disk, Name};
 use super::flow::Flow;
 use super::index::{Index, Record};
 use super::key::{Id, Key};
 use super::limits::Limits;
 use super::lock::Locks;
-use super::meta::{Meta, Variant};
-use super::object::{Body, Object};
+use super::meta::Meta;
+use super::object::Object;
 use super::stats::Counters;
 use super::uses::Uses;
 
 pub(super) struct Shared {
+    /// None if all is in memory.
+    pub(super) disk: Option<Disk>,
     shards: Box<[Shard]>,
     limits: RwLock<Limits>,
     /// What all that is stored, or is being stored in memory, counts for.
@@ -37,6 +41,9 @@ pub(super) struct Shard {
     oldest: AtomicU64,
     pub(super) locks: Arc<Locks>,
     pub(super) uses: Mutex<Uses>,
+    /// Held while a file gets or loses its name, or is changed, on the blocking pool: so that what is done to a file and what
+    /// the index says of it go together.
+    pub(super) files: Mutex<()>,
 }
 
 /// Where a record's response is.
@@ -44,6 +51,8 @@ pub(super) struct Shard {
 pub(super) enum Holding {
     Flow(Arc<Flow>),
     Memory(Arc<Object>),
+    /// In a file; and its head, while the file still has an older one.
+    Disk(Option<Arc<Meta>>),
 }
 
 const NEVER: u64 = u64::MAX;
@@ -52,16 +61,14 @@ const NEVER: u64 = u64::MAX;
 const KEYS_PER_SHARD: usize = 1024;
 const SHARDS: usize = 64;
 
-/// At most so many responses under one key.
-const VARIANTS: usize = 32;
-
 /// What a zone in memory holds if nothing else is said.
 const MEMORY: u64 = 64 << 20;
 
 impl Shared {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, disk: Option<Disk>) -> Self {
         let shards = (limits.keys.get() / KEYS_PER_SHARD).clamp(1, SHARDS).next_power_of_two();
         Self {
+            disk,
             shards: (0..shards).map(|_| Shard::new()).collect(),
             limits: RwLock::new(limits),
             bytes: AtomicU64::new(0),
@@ -80,14 +87,20 @@ impl Shared {
         *self.limits.write() = limits;
     }
 
+    /// How many records a shard may have.
+    pub(super) fn keys(&self) -> usize {
+        self.limits().keys.get().div_ceil(self.shards.len())
+    }
+
     /// The largest body that is stored.
     pub(super) fn object_limit(&self) -> u64 {
         let limits = self.limits();
-        limits.max_object.min(self.size_limit(&limits))
+        let most = if self.disk.is_some() { u64::MAX } else { limits.max_object };
+        most.min(self.size_limit(&limits))
     }
 
     fn size_limit(&self, limits: &Limits) -> u64 {
-        limits.max_size.unwrap_or(MEMORY)
+        limits.max_size.unwrap_or(if self.disk.is_some() { u64::MAX } else { MEMORY })
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -100,7 +113,8 @@ impl Shared {
     }
 
     pub(super) fn id(&self, key: &Key) -> Id {
-        xxh3_128_with_seed(key.as_bytes(), self.seed)
+        // A file's name is the same after a restart, and nobody can make one that is another's.
+        if self.disk.is_some() { key.md5() } else { xxh3_128_with_seed(key.as_bytes(), self.seed) }
     }
 
     pub(super) fn tag(&self, tag: &[u8]) -> u64 {
@@ -123,97 +137,14 @@ impl Shared {
         &self.shards
     }
 
-    /// Lets those who look its key up read what is being stored.
-    pub(super) fn announce(&self, flow: &Arc<Flow>) {
-        let record = self.record(flow.id, flow.generation, &flow.meta, Holding::Flow(Arc::clone(flow)));
-        let keys = self.limits().keys.get().div_ceil(self.shards.len());
-        let mut out = Vec::new();
-        {
-            let shard = self.shard(flow.id);
-            let mut index = shard.index();
-            index.insert(record, false);
-            let variants = index.chain(flow.id).count();
-            if variants > VARIANTS {
-                let last = index.chain(flow.id).filter(|(_, record)| !record.holding.is_flow()).last();
-                let last = last.map(|(at, _)| at);
-                out.extend(last.and_then(|at| index.remove(at)));
-            }
-            while index.len() > keys {
-                let Some((at, _)) = index.oldest() else { break };
-                out.extend(index.remove(at));
-            }
-            shard.note_oldest(&index);
-        }
-        self.counters.evicted.fetch_add(out.len() as u64, Ordering::Relaxed);
-        self.discard(out);
-    }
-
-    /// Takes away what was announced and is not going to be stored.
-    pub(super) fn forget(&self, flow: &Flow) {
-        let mut index = self.shard(flow.id).index();
-        if let Some(at) = index.find(flow.id, |record| record.generation == flow.generation)
-            && index.get(at).is_some_and(|record| record.holding.is_flow())
-        {
-            index.remove(at);
-        }
-    }
-
-    /// Keeps a whole body in memory. False if it was purged meanwhile.
-    pub(super) fn store_in_memory(&self, flow: &Flow) -> bool {
-        let body = Body::new(flow.pieces(), flow.length.is_some());
-        let object = Object { key: flow.key.clone(), meta: flow.meta.as_ref().clone(), body };
-        let size = object.weight();
-        self.settle(flow.id, flow.generation, Holding::Memory(Arc::new(object)), size)
-    }
-
-    /// A response is whole: it takes the place of the one with the same variant. False if it was purged meanwhile.
-    pub(super) fn settle(&self, id: Id, generation: u64, holding: Holding, size: u64) -> bool {
-        let now = self.now();
-        let mut out = Vec::new();
-        {
-            let shard = self.shard(id);
-            let mut index = shard.index();
-            let Some(at) = index.find(id, |record| record.generation == generation) else { return false };
-            let Some(record) = index.get_mut(at) else { return false };
-            record.holding = holding;
-            record.size = size;
-            record.used = now;
-            let variant = record.variant.clone();
-            index.list(at);
-            self.bytes.fetch_add(size, Ordering::Relaxed);
-            let replaced = |other: &Record<Holding>| {
-                other.generation != generation && other.variant == variant && !other.holding.is_flow()
-            };
-            while let Some(at) = index.find(id, replaced) {
-                out.extend(index.remove(at));
-            }
-            shard.note_oldest(&index);
-        }
-        self.discard(out);
-        self.counters.stored.fetch_add(1, Ordering::Relaxed);
-        self.reserve(0);
-        true
-    }
-
-    /// Another object in the place of one that is still there.
-    pub(super) fn replace(&self, id: Id, generation: u64, object: Object) {
-        let size = object.weight();
-        let object = Arc::new(object);
-        let mut fresh = self.record(id, generation, &object.meta, Holding::Memory(Arc::clone(&object)));
-        let shard = self.shard(id);
-        let mut index = shard.index();
-        let old = index.find(id, |record| record.generation == generation && !record.holding.is_flow());
-        let Some(old) = old.and_then(|at| index.remove(at)) else { return };
-        fresh.size = size;
-        self.bytes.fetch_add(size, Ordering::Relaxed);
-        self.release(old.size);
-        index.insert(fresh, true);
-        shard.note_oldest(&index);
+    /// Counts so many bytes more.
+    pub(super) fn grow(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Counts so many bytes more, and makes room for them. False if there is none.
     pub(super) fn reserve(&self, more: u64) -> bool {
-        self.bytes.fetch_add(more, Ordering::Relaxed);
+        self.grow(more);
         let limit = self.size_limit(&self.limits());
         while self.bytes() > limit {
             if !self.evict() {
@@ -229,7 +160,7 @@ impl Shared {
     }
 
     /// Throws out what was not used for the longest time. False if nothing can be thrown out.
-    fn evict(&self) -> bool {
+    pub(super) fn evict(&self) -> bool {
         let Some((shard, used)) = self.oldest().filter(|(_, used)| *used != NEVER) else { return false };
         let evicted = shard.remove_oldest(used);
         self.counters.evicted.fetch_add(evicted.iter().len() as u64, Ordering::Relaxed);
@@ -256,34 +187,31 @@ impl Shared {
         times.min_by_key(|(_, used)| *used)
     }
 
-    /// Gives back what records held that are out of the index.
+    /// Gives back what records held that are out of the index, and has their files removed.
     pub(super) fn discard(&self, records: impl IntoIterator<Item = Record<Holding>>) {
         for record in records {
-            match record.holding {
-                Holding::Flow(flow) => flow.doom(),
-                Holding::Memory(_) => self.release(record.size),
+            if let (Holding::Disk(_), Some(disk)) = (&record.holding, &self.disk) {
+                disk.throw_away(Name::of(&record));
             }
+            self.forsake(Some(record));
         }
     }
 
-    fn record(&self, id: Id, generation: u64, meta: &Meta, holding: Holding) -> Record<Holding> {
-        Record {
-            id,
-            generation,
-            stored_at: meta.stored_at,
-            used: self.now(),
-            size: 0,
-            soft: false,
-            variant: meta.variant.as_ref().map(own),
-            tags: meta.tags.iter().map(|tag| self.tag(tag)).collect(),
-            holding,
+    /// Gives back what records held that are out of the index. Their files are the caller's business.
+    pub(super) fn forsake(&self, records: impl IntoIterator<Item = Record<Holding>>) {
+        for record in records {
+            match record.holding {
+                Holding::Flow(flow) => flow.doom(),
+                Holding::Memory(_) | Holding::Disk(_) => self.release(record.size),
+            }
         }
     }
 }
 
-/// A variant in memory of its own, not a slice of a larger buffer.
-fn own(variant: &Variant) -> Variant {
-    Variant(bytes::Bytes::copy_from_slice(&variant.0))
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("disk", &self.disk).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl Shard {
@@ -293,6 +221,7 @@ impl Shard {
             oldest: AtomicU64::new(NEVER),
             locks: Arc::default(),
             uses: Mutex::new(Uses::new()),
+            files: Mutex::new(()),
         }
     }
 
@@ -318,10 +247,12 @@ impl Shard {
 }
 
 impl Holding {
-    pub(super) fn key(&self) -> &Key {
+    /// None if only the file knows it.
+    pub(super) fn key(&self) -> Option<&Key> {
         match self {
-            Self::Flow(flow) => &flow.key,
-            Self::Memory(object) => &object.key,
+            Self::Flow(flow) => Some(&flow.key),
+            Self::Memory(object) => Some(&object.key),
+            Self::Disk(_) => None,
         }
     }
 

@@ -22,6 +22,16 @@ pub struct Stats {
     pub expired: u64,
     /// Responses that were purged.
     pub purged: u64,
+    /// Responses that could not be written.
+    pub failed: u64,
+    /// Files that were there at the start, or were found later, and are used.
+    pub loaded: u64,
+    /// Files that were not whole, and were removed.
+    pub damaged: u64,
+    /// Files that are somebody else's.
+    pub foreign: u64,
+    /// What is there at the start is still being looked at.
+    pub loading: bool,
 }
 
 /// Counted where it happens.
@@ -31,4 +41,8 @@ pub(super) struct Counters {
     pub(super) evicted: AtomicU64,
     pub(super) expired: AtomicU64,
     pub(super) purged: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) loaded: AtomicU64,
+    pub(super) damaged: AtomicU64,
+    pub(super) foreign: AtomicU64,
 }

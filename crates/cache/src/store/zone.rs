@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::disk::{self, Directory, Disk, Name};
 use super::entry::{Entry, Source};
+use super::error::OpenError;
 use super::fill::Fill;
 use super::flow::{Flow, Reader};
 use super::key::Key;
@@ -26,7 +28,7 @@ use super::stats::Stats;
 /// A store of responses that many services, on many threads, use together. A clone is the same zone.
 #[derive(Clone)]
 pub struct Zone {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What a look-up found.
@@ -49,7 +51,15 @@ impl Zone {
     /// A zone in memory.
     #[must_use]
     pub fn memory(limits: Limits) -> Self {
-        Self { shared: Arc::new(Shared::new(limits)) }
+        Self { shared: Arc::new(Shared::new(limits, None)) }
+    }
+
+    /// A zone on disk. What is in the directory already is used: [`manage`](Self::manage) reads it.
+    ///
+    /// # Errors
+    /// The directory cannot be made or written, or its levels are not nginx's. This asks the disk, so it is not for tasks.
+    pub fn disk(directory: Directory, limits: Limits) -> Result<Self, OpenError> {
+        Ok(Self { shared: Arc::new(Shared::new(limits, Some(Disk::new(directory)?))) })
     }
 
     /// Other limits for what is there. What is too much goes as soon as something is stored, or the manager comes by.
@@ -60,24 +70,41 @@ impl Zone {
     /// The newest response under `key` whose variant is `chosen`; those that do not vary are asked for with None. Counts as
     /// use.
     pub fn lookup(&self, key: &Key, mut chosen: impl FnMut(Option<&Variant>) -> bool) -> Lookup {
-        let id = self.shared.id(key);
-        let now = self.shared.now();
-        let mut index = self.shared.shard(id).index();
+        let shared = &self.shared;
+        let id = shared.id(key);
+        let now = shared.now();
+        let mut index = shared.shard(id).index();
         let wanted = |holding: &Holding| match holding {
             Holding::Memory(object) => object.key == *key,
-            Holding::Flow(flow) => flow.shared && flow.key == *key,
+            Holding::Flow(flow) => flow.key == *key && flow.is_open(),
+            Holding::Disk(_) => true, // the file has the key
         };
         let found = index.find(id, |record| wanted(&record.holding) && chosen(record.variant.as_ref()));
-        let Some(record) = found.and_then(|at| index.get(at)) else { return Lookup::Missing };
+        let Some((at, record)) = found.and_then(|at| Some((at, index.get(at)?))) else {
+            drop(index);
+            // What was there at the start may not be in the index yet. nginx looks, too.
+            let look = shared.disk.as_ref().is_some_and(Disk::is_cold) && chosen(None);
+            return if look { self.open(key, Name { id, variant: None }, None) } else { Lookup::Missing };
+        };
+        let (generation, soft) = (record.generation, record.soft);
         let source = match &record.holding {
             Holding::Memory(object) => Source::Memory(Arc::clone(object)),
             Holding::Flow(flow) => Source::Flow(Reader::new(Arc::clone(flow))),
+            Holding::Disk(_) => {
+                let name = Name::of(record);
+                index.touch(at, now);
+                drop(index);
+                return self.open(key, name, Some(generation));
+            }
         };
-        let entry = Entry { id, generation: record.generation, soft: record.soft, source };
-        if let Some(at) = found {
-            index.touch(at, now);
-        }
-        Lookup::Found(entry)
+        index.touch(at, now);
+        Lookup::Found(Entry { id, generation, soft, source })
+    }
+
+    fn open(&self, key: &Key, name: Name, generation: Option<u64>) -> Lookup {
+        let (shared, key) = (Arc::clone(&self.shared), key.clone());
+        let open = move || disk::open(&shared, &key, name, generation);
+        Lookup::Opening(Opening(tokio::task::spawn_blocking(open)))
     }
 
     /// Begins to store a response, in place of the one with the same variant. `length` is that of its body, if it is known.
@@ -86,31 +113,89 @@ impl Zone {
     /// it is too large: then whoever waits goes on without it.
     #[must_use]
     pub fn fill(&self, key: &Key, meta: Meta, length: Option<u64>, guard: Option<Guard>) -> Option<Fill> {
-        let shared = &self.shared;
-        let least = length.unwrap_or(0);
-        if least > shared.object_limit() || !shared.reserve(least) {
+        // One that turns out too large for the memory would be cut for those who read it already.
+        let shared = length.is_some() || self.shared.disk.is_some();
+        self.fill_as(key, meta, length, guard, shared)
+    }
+
+    /// The same, but nobody reads it before it is whole, and then the lock is freed: nginx's way.
+    #[must_use]
+    pub fn fill_alone(
+        &self,
+        key: &Key,
+        meta: Meta,
+        length: Option<u64>,
+        guard: Option<Guard>,
+    ) -> Option<Fill> {
+        self.fill_as(key, meta, length, guard, false)
+    }
+
+    fn fill_as(
+        &self,
+        key: &Key,
+        meta: Meta,
+        length: Option<u64>,
+        guard: Option<Guard>,
+        shared: bool,
+    ) -> Option<Fill> {
+        let Some((flow, reserved)) = self.begin(key, meta, length, shared) else {
             if let Some(guard) = guard {
                 guard.pass();
             }
-            shared.release(if least > shared.object_limit() { 0 } else { least });
+            return None;
+        };
+        Some(Fill::new(Arc::clone(&self.shared), flow, reserved, guard))
+    }
+
+    /// What is stored is announced, and the memory for it is counted if its size is known.
+    fn begin(&self, key: &Key, meta: Meta, length: Option<u64>, open: bool) -> Option<(Arc<Flow>, u64)> {
+        let shared = &self.shared;
+        let least = length.unwrap_or(0);
+        if least > shared.object_limit() {
             return None;
         }
-        let known = length.is_some();
-        let flow = Flow::new(key.clone(), shared.id(key), shared.generation(), meta, length, known);
-        let flow = Arc::new(flow);
+        let (id, generation) = (shared.id(key), shared.generation());
+        if let Some(disk) = &shared.disk {
+            let flow = Flow::new(key.clone(), id, generation, meta, length, open);
+            if disk.is_paused(shared.now()) {
+                return None;
+            }
+            flow.set_writer(shared.writer(&flow)?);
+            let flow = Arc::new(flow);
+            shared.announce(&flow);
+            return Some((flow, 0));
+        }
+        if !shared.reserve(least) {
+            shared.release(least);
+            return None;
+        }
+        let flow = Arc::new(Flow::new(key.clone(), id, generation, meta, length, open));
         shared.announce(&flow);
-        Some(Fill::new(Arc::clone(shared), flow, least, guard))
+        Some((flow, least))
     }
 
     /// Gives a stored response another head: what a 304 made of it. The lock is freed when that is done.
     pub fn update(&self, entry: &Entry, meta: Meta, guard: Option<Guard>) {
-        if let Source::Memory(object) = &entry.source {
-            let body = object.body.clone();
-            let object = Object { key: object.key.clone(), meta, body };
-            self.shared.replace(entry.id, entry.generation, object);
-        }
-        if let Some(guard) = guard {
-            guard.release(Released::Filled);
+        let release = |guard: Option<Guard>| {
+            if let Some(guard) = guard {
+                guard.release(Released::Filled);
+            }
+        };
+        match &entry.source {
+            Source::Memory(object) => {
+                let object = Object { key: object.key.clone(), meta, body: object.body.clone() };
+                self.shared.replace(entry.id, entry.generation, object, entry.soft);
+                release(guard);
+            }
+            Source::File(opened) => {
+                // The next look-up has the new head already, whenever it is in the file.
+                if self.shared.refresh(entry.id, entry.generation, meta, entry.soft) {
+                    let (shared, opened) = (Arc::clone(&self.shared), Arc::clone(opened));
+                    tokio::task::spawn_blocking(move || shared.update_file(&opened));
+                }
+                release(guard);
+            }
+            Source::Flow(_) => release(guard), // it is newer than any 304
         }
     }
 
@@ -126,14 +211,20 @@ impl Zone {
     pub fn count_use(&self, key: &Key) -> u32 {
         let id = self.shared.id(key);
         let limits = self.shared.limits();
-        let keys = limits.keys.get().div_ceil(self.shared.shards().len());
+        let keys = self.shared.keys();
         let inactive = u64::try_from(limits.inactive.as_millis()).unwrap_or(u64::MAX);
         self.shared.shard(id).uses.lock().count(id, self.shared.now(), keys, inactive)
     }
 
     /// Purges what is stored, and what is on its way. Tells how many responses that were.
     pub async fn purge(&self, what: &Purge, strength: Strength) -> u64 {
-        let purged = self.shared.purge(what, strength);
+        let purged = if self.shared.disk.is_some() {
+            let (shared, what) = (Arc::clone(&self.shared), what.clone());
+            let purge = move || shared.purge_files(&what, strength);
+            tokio::task::spawn_blocking(purge).await.unwrap_or(0)
+        } else {
+            self.shared.purge_index(what, strength, |_| {})
+        };
         self.shared.counters.purged.fetch_add(purged, Ordering::Relaxed);
         purged
     }
@@ -158,6 +249,11 @@ impl Zone {
             evicted: counters.evicted.load(Ordering::Relaxed),
             expired: counters.expired.load(Ordering::Relaxed),
             purged: counters.purged.load(Ordering::Relaxed),
+            failed: counters.failed.load(Ordering::Relaxed),
+            loaded: counters.loaded.load(Ordering::Relaxed),
+            damaged: counters.damaged.load(Ordering::Relaxed),
+            foreign: counters.foreign.load(Ordering::Relaxed),
+            loading: self.shared.disk.as_ref().is_some_and(Disk::is_cold),
         }
     }
 }
