@@ -61,6 +61,7 @@ pub(crate) fn from_store<R>(
     match shown(asked, meta.status, response.headers(), length, now) {
         Shown::NotModified => not_modified(&mut response),
         Shown::Unsatisfiable(length) => unsatisfiable(&mut response, length),
+        Shown::Forbidden => forbidden(&mut response),
         Shown::Part(part, length) => {
             *response.body_mut() = ResponseBody::stored(entry.range(part.clone()));
             partial(&mut response, &part, length);
@@ -92,6 +93,8 @@ pub(crate) enum Shown {
     Unsatisfiable(u64),
     /// He has it already.
     NotModified,
+    /// He wants it only if it were another one.
+    Forbidden,
 }
 
 /// What a client gets to see of this, of which `length` bytes are known to be there.
@@ -103,6 +106,9 @@ pub(crate) fn shown(
     now: u64,
 ) -> Shown {
     let fields = asked.fields;
+    if fields.has(Fields::PRECONDITION) && validation::forbids(asked.headers, status, headers, now) {
+        return Shown::Forbidden;
+    }
     if fields.has(Fields::CONDITION) && validation::client_has(asked.headers, status, headers, now) {
         return Shown::NotModified;
     }
@@ -122,6 +128,13 @@ pub(crate) fn shown(
 pub(crate) fn not_modified<B>(response: &mut Response<B>) {
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     validation::strip_representation(response.headers_mut());
+}
+
+/// RFC 9110 15.5.13
+pub(crate) fn forbidden<B>(response: &mut Response<B>) {
+    *response.status_mut() = StatusCode::PRECONDITION_FAILED;
+    validation::strip_representation(response.headers_mut());
+    response.headers_mut().insert(header::CONTENT_LENGTH, 0.into());
 }
 
 /// RFC 9110 15.3.7: "a Content-Range header field, describing what range is included".

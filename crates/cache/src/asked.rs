@@ -13,9 +13,10 @@ impl Fields {
     pub(crate) const RANGE: Self = Self(2);
     /// Cache-Control, Pragma
     pub(crate) const DIRECTIVES: Self = Self(4);
-    /// If-Match, If-Unmodified-Since, Upgrade: what a cache cannot answer. RFC 9111 4.3.2: "the If-Match and
-    /// If-Unmodified-Since conditional header fields are not applicable to a cache".
-    pub(crate) const PAST: Self = Self(8);
+    /// If-Match, If-Unmodified-Since
+    pub(crate) const PRECONDITION: Self = Self(8);
+    /// Upgrade
+    pub(crate) const UPGRADE: Self = Self(16);
 
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut found = 0;
@@ -24,7 +25,8 @@ impl Fields {
                 "if-none-match" | "if-modified-since" => Self::CONDITION.0,
                 "range" => Self::RANGE.0,
                 "cache-control" | "pragma" => Self::DIRECTIVES.0,
-                "if-match" | "if-unmodified-since" | "upgrade" => Self::PAST.0,
+                "if-match" | "if-unmodified-since" => Self::PRECONDITION.0,
+                "upgrade" => Self::UPGRADE.0,
                 _ => 0,
             };
         }
@@ -50,9 +52,9 @@ mod tests {
             ("range", Fields::RANGE),
             ("cache-control", Fields::DIRECTIVES),
             ("pragma", Fields::DIRECTIVES),
-            ("if-match", Fields::PAST),
-            ("if-unmodified-since", Fields::PAST),
-            ("upgrade", Fields::PAST),
+            ("if-match", Fields::PRECONDITION),
+            ("if-unmodified-since", Fields::PRECONDITION),
+            ("upgrade", Fields::UPGRADE),
             ("accept", Fields::default()),
         ] {
             let headers =

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
+use http::{
+    Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header, request, response,
+};
 use http_body::Body;
 use tower_service::Service;
 
@@ -12,7 +14,7 @@ use crate::asked::Fields;
 use crate::layer::Shared;
 use crate::lookup::Job;
 use crate::policy::{
-    Answer, Failure, Forward, Freshness, Handling, Ignore, Refusal, Storable, Terms, Times, judge,
+    Answer, Failure, Forward, Freshness, Handling, Ignore, Refusal, Storable, Terms, Times, date, judge,
     strip_connection, validation, vary,
 };
 use crate::revalidation::{self, Verdict};
@@ -135,6 +137,9 @@ where
             }
             let failure = Failure::Status(head.status);
             if stale.freshness.instead_of(&shared.options.rules, failure, times.received) {
+                if let Some(guard) = upstream.guard {
+                    guard.pass();
+                }
                 return shared.instead(&sent, stale, Some(head.status), times.received);
             }
         }
@@ -211,6 +216,10 @@ impl<P: Policy> Shared<P> {
         let failure = self.policy.failure(&error);
         if let Some(stale) = &upstream.stale {
             if failure.is_some_and(|failure| stale.freshness.instead_of(&self.options.rules, failure, now)) {
+                // Whoever waits would only hear the same, one after the other.
+                if let Some(guard) = upstream.guard {
+                    guard.pass();
+                }
                 return self.instead(sent, stale, None, now);
             }
         } else if upstream.store && failure.is_some() {
@@ -300,6 +309,10 @@ impl<P: Policy> Shared<P> {
         let mut meta = Meta::new(head.status);
         meta.version = head.version;
         meta.headers = stored_fields(&head.headers, &storable.withheld);
+        // RFC 9110 6.6.1: "A recipient with a clock that receives a response message without a Date header field MUST record the
+        // time it was received and append a corresponding Date header field [...] if it is cached".
+        let date = i64::try_from(times.received / 1000).unwrap_or(0);
+        meta.headers.entry(header::DATE).or_insert_with(|| date::format(date));
         meta.stored_at = times.received;
         (meta.initial_age, meta.lifetime) = (storable.initial_age, storable.lifetime);
         meta.terms = storable.terms.encode();
@@ -365,6 +378,10 @@ impl<P: Policy> Shared<P> {
             }
             Shown::Unsatisfiable(length) => {
                 answer::unsatisfiable(&mut response, length);
+                Some(0..0)
+            }
+            Shown::Forbidden => {
+                answer::forbidden(&mut response);
                 Some(0..0)
             }
             Shown::NotModified => {

@@ -71,11 +71,13 @@ impl<P: Policy> Shared<P> {
         let fields = Fields::of(&request.headers);
         let stored_anyway = self.options.methods.contains(&request.method);
         if !(stored_anyway || matches!(request.method, Method::GET | Method::HEAD)) {
-            let past = !rules.invalidate || fields.has(Fields::PAST) || is_safe(&request.method);
+            let past = !rules.invalidate || is_safe(&request.method);
             return if past { Seen::Past(Past::Method) } else { Seen::Unsafe };
         }
         // What its key does not tell apart must not choose the answer of others: a body of a GET.
-        if fields.has(Fields::PAST) || !(empty || stored_anyway) {
+        let foreign =
+            fields.has(Fields::UPGRADE) || (fields.has(Fields::PRECONDITION) && !rules.preconditions);
+        if foreign || !(empty || stored_anyway) {
             return Seen::Past(Past::Request);
         }
         let Some((zone, key)) = self.policy.find(request) else { return Seen::Past(Past::Policy) };

@@ -6,7 +6,7 @@ mod support;
 use http::Method;
 use propylon_cache::Status;
 use propylon_cache::policy::Rules;
-use support::{Bench, seconds};
+use support::{Bench, seconds, settle};
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
 
@@ -18,6 +18,7 @@ async fn what_is_stored_is_answered_at_once() {
     bench.says(200, &fields, "hello");
     let miss = bench.get("/").await;
     miss.is(Status::Miss, "hello").has("cache-status", "test; fwd=uri-miss; ttl=60; stored").has("age", "");
+    miss.has("date", "");
     for (age, ttl) in [(0, 60), (59, 1)] {
         seconds(age).await;
         let hit = bench.get("/").await;
@@ -26,6 +27,7 @@ async fn what_is_stored_is_answered_at_once() {
             .has("x-a", "1 | 2")
             .has("set-cookie", "a=b");
         hit.has("cache-status", &format!("test; hit; ttl={ttl}")).has("x-hop", "").has("connection", "");
+        hit.has("date", "Tue, 02 Jan 2018 00:00:00 GMT");
     }
     assert_eq!(bench.asked().len(), 1);
     assert_eq!(*bench.told.lock().unwrap(), [Status::Miss, Status::Hit, Status::Hit]);
@@ -200,6 +202,19 @@ async fn what_clients_want() {
     bench.get_with("/", &[("cache-control", "no-cache, no-store")]).await.is(Status::Hit, "hello");
 }
 
+/// nginx judges these by what it has; RFC 9111 4.3.2 leaves them to the origin.
+#[tokio::test(start_paused = true)]
+async fn nginx_judges_other_conditions_too() {
+    let bench = Bench::nginx();
+    let bad = [("if-match", "\"b\"")];
+    bench.says(200, &[FRESH, ("etag", "\"a\"")], "hello");
+    bench.get_with("/", &bad).await.status(412).is(Status::Miss, "");
+    settle().await;
+    bench.get_with("/", &bad).await.status(412).is(Status::Hit, "");
+    bench.get_with("/", &[("if-match", "\"a\"")]).await.status(200).is(Status::Hit, "hello");
+    assert!(!bench.asked()[0].headers.contains_key("if-match"));
+}
+
 /// What the key does not tell apart must not choose what others get.
 #[tokio::test(start_paused = true)]
 async fn what_goes_past() {
@@ -307,7 +322,7 @@ async fn unsafe_requests_remove_what_they_change() {
     ] {
         fill(&bench).await;
         bench.says(status, fields, "");
-        bench.send(method.clone(), "/", &[]).await.status(status);
+        bench.send(method.clone(), "/", &[("if-match", "*")]).await.status(status);
         assert_eq!(gone(&bench).await, expected, "{method} {status}");
     }
     let bench = Bench::nginx();

@@ -148,6 +148,7 @@ fn stale_instead_of_an_error() {
     check(&off, "stale-if-error=10", 110, Failure::Error, true);
     check(&off, "stale-while-revalidate=10", 110, Failure::Error, true);
     check(&off, "stale-if-error=10", 120, Failure::Error, false);
+    check(&off, "stale-if-error=10", 110, status(500), false);
     let [_, some] = rules(Conditions::ERROR | Conditions::HTTP_404);
     check(&some, "must-revalidate", 1_000, Failure::Error, true);
     check(&some, "stale-if-error=10", 1_000, Failure::Error, true);

@@ -1,5 +1,7 @@
 //! HTTP dates, RFC 9110 5.6.7, and nothing else that looks like a date.
 
+use http::HeaderValue;
+
 /// The time that `text` names, in seconds since 1970: an IMF-fixdate, or one of the two obsolete forms. None for anything
 /// else, which RFC 9111 5.3 makes the past.
 ///
@@ -146,12 +148,35 @@ fn days(year: i64, month: i64, day: i64) -> Option<i64> {
 
 /// The year that a time is in.
 fn year_of(seconds: i64) -> i64 {
-    let days = seconds.div_euclid(86_400) + 719_468;
+    civil(seconds.div_euclid(86_400)).0
+}
+
+/// Year, month and day of the month of a day since 1970-01-01.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let days = day + 719_468;
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year + year / 4 - year / 100);
-    year + era * 400 + i64::from(day_of_year >= 306)
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let month = (from_march + 2) % 12 + 1;
+    (year + era * 400 + i64::from(month <= 2), month, of_year - (153 * from_march + 2) / 5 + 1)
+}
+
+/// The IMF-fixdate of a time in seconds since 1970.
+#[must_use]
+pub fn format(seconds: i64) -> HeaderValue {
+    let (day, time) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, of_month) = civil(day);
+    let name = |names: &'static [u8], index: i64| {
+        let at = usize::try_from(index * 3).unwrap_or(0);
+        names.get(at..at + 3).and_then(|name| str::from_utf8(name).ok()).unwrap_or_default()
+    };
+    let weekday = name(b"SunMonTueWedThuFriSat", (day + 4).rem_euclid(7));
+    let month = name(MONTHS, month - 1);
+    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
+    let text = format!("{weekday}, {of_month:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT");
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
@@ -241,6 +266,16 @@ mod tests {
         check("Friday, 01-Jan-26 00:00:00 GMT", Some(of(2026)));
         check("Friday, 01-Jan-00 00:00:00 GMT", Some(of(2000)));
         assert_eq!(parse(b"Friday, 01-Jan-01 00:00:00 GMT", of(1999)), Some(of(2001)));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        assert_eq!(format(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(format(-1), "Wed, 31 Dec 1969 23:59:59 GMT");
+        for day in (-200_000..200_000).step_by(37) {
+            let time = day * 86_400 + 12_345;
+            assert_eq!(parse(format(time).as_bytes(), NOW), Some(time));
+        }
     }
 
     #[test]

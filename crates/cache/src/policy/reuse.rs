@@ -103,7 +103,9 @@ impl Freshness {
             // A client had it validated, or it was: it is good for everybody else.
             return failure.is_error() && rules.use_stale.include(failure);
         }
-        match self.terms.on_error(self.stale(now)).filter(|_| failure.is_error()) {
+        // nginx asks it only where there is no answer at all.
+        let asks = if rules.guard { failure.is_error() } else { !matches!(failure, Failure::Status(_)) };
+        match self.terms.on_error(self.stale(now)).filter(|_| asks) {
             Some(true) => true,
             // The window is over. Where origins have the last word, that is it.
             Some(false) if rules.guard => false,

@@ -30,6 +30,9 @@ pub struct Rules {
     pub revalidate: bool,
     /// A 304 updates the stored fields (RFC 9111 3.2). Else only how long they are fresh.
     pub update_fields: bool,
+    /// `If-Match` and `If-Unmodified-Since` are judged by what is stored. RFC 9111 4.3.2 leaves them to the origin: such
+    /// requests go past the cache.
+    pub preconditions: bool,
     /// Answers of 206 are stored: for keys that tell ranges apart.
     pub partial: bool,
     /// The key tells apart who asks with different `Authorization`.
@@ -58,6 +61,7 @@ impl Rules {
             unfresh: true,
             revalidate: true,
             update_fields: true,
+            preconditions: false,
             partial: false,
             authorization_in_key: false,
             targeted: vec![HeaderName::from_static("cdn-cache-control")],
@@ -80,6 +84,7 @@ impl Rules {
             unfresh: false,
             revalidate: false,
             update_fields: false,
+            preconditions: true,
             partial: true,
             authorization_in_key: false,
             targeted: Vec::new(),

@@ -6,9 +6,37 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use super::date;
 use super::fields::members;
 
+/// Whether a condition of the client forbids the answer: 412. For where it is judged by what is stored, as in nginx.
+///
+/// RFC 9110 13.2.2: If-Match, compared strongly, or else If-Unmodified-Since.
+#[must_use]
+pub fn forbids(request: &HeaderMap, status: StatusCode, stored: &HeaderMap, now: u64) -> bool {
+    if status != StatusCode::OK {
+        return false;
+    }
+    if request.contains_key(header::IF_MATCH) {
+        let ours = stored.get(header::ETAG).filter(|ours| !is_weak(ours));
+        return !members(request.get_all(header::IF_MATCH))
+            .any(|tag| tag == b"*" || ours.is_some_and(|ours| ours.as_bytes() == tag));
+    }
+    let Some(since) = request.get(header::IF_UNMODIFIED_SINCE) else { return false };
+    let now = i64::try_from(now / 1000).unwrap_or(i64::MAX);
+    let time = |value: &HeaderValue| date::parse(value.as_bytes(), now);
+    // "A recipient MUST ignore the If-Unmodified-Since header field if the received field value is not a valid HTTP-date".
+    let Some(since) = time(since) else { return false };
+    stored.get(header::LAST_MODIFIED).and_then(time).is_none_or(|modified| modified > since)
+}
+
 /// Takes a client's conditions and ranges out of a request whose answer is to be stored: they are judged here then.
 pub fn strip_conditions(request: &mut HeaderMap) {
-    for name in [header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::RANGE, header::IF_RANGE] {
+    for name in [
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+        header::IF_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+        header::RANGE,
+        header::IF_RANGE,
+    ] {
         request.remove(name);
     }
 }
@@ -254,6 +282,28 @@ mod tests {
         check(&[("if-modified-since", "Sun, 06 Nov 1994 08:49:36 GMT")], tag, false);
         check(&[("if-modified-since", "never")], tag, false);
         check(&[("if-modified-since", OLD)], &[], false);
+    }
+
+    #[test]
+    fn clients_that_want_another_one_are_told_so() {
+        let stored = map(&[("etag", "\"a\""), ("last-modified", OLD)]);
+        for (request, expected) in [
+            (&[][..], false),
+            (&[("if-match", "\"a\"")], false),
+            (&[("if-match", "\"x\", \"a\"")], false),
+            (&[("if-match", "*")], false),
+            (&[("if-match", "\"b\"")], true),
+            (&[("if-match", "W/\"a\"")], true),
+            (&[("if-match", "\"b\""), ("if-unmodified-since", OLD)], true),
+            (&[("if-unmodified-since", OLD)], false),
+            (&[("if-unmodified-since", "Sun, 06 Nov 1994 08:49:36 GMT")], true),
+            (&[("if-unmodified-since", "nonsense")], false),
+        ] {
+            assert_eq!(forbids(&map(request), StatusCode::OK, &stored, NOW), expected, "{request:?}");
+            assert!(!forbids(&map(request), StatusCode::NOT_FOUND, &stored, NOW));
+        }
+        assert!(forbids(&map(&[("if-unmodified-since", OLD)]), StatusCode::OK, &map(&[]), NOW));
+        assert!(forbids(&map(&[("if-match", "W/\"a\"")]), StatusCode::OK, &map(&[("etag", "W/\"a\"")]), NOW));
     }
 
     #[test]
