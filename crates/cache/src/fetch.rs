@@ -190,6 +190,7 @@ impl<P: Policy> Shared<P> {
         if let Some(stale) = &upstream.stale
             && self.options.rules.revalidate
             && get_or_head
+            && (self.options.rules.update_fields || is_validated_by_nginx(stale.entry.meta().status))
             && !stale.freshness.terms.remembered()
         {
             sent.validates = validation::validate(&mut parts.headers, &stale.entry.meta().headers);
@@ -400,6 +401,11 @@ impl<P: Policy> Shared<P> {
             }
         })
     }
+}
+
+/// nginx keeps no validators of other answers.
+fn is_validated_by_nginx(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT)
 }
 
 /// The fields that are stored of an answer that has these.

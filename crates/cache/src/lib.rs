@@ -55,7 +55,8 @@
 //! ## What it does not
 //!
 //! - It makes no keys but the simple one of [`ByUri`]. What can change an answer must be in the key: the host, and whatever
-//!   somebody trusts of a request beside its URI. A GET with a body, and an `Upgrade`, go past it.
+//!   somebody trusts of a request beside its URI. A GET with a body, an `Upgrade`, `If-Match` and
+//!   `If-Unmodified-Since` go past it ([`Rules::preconditions`](policy::Rules::preconditions)).
 //! - It does not store parts (206), unless the key tells ranges apart ([`Rules::partial`](policy::Rules::partial)), nor
 //!   trailers.
 //! - A slow client slows what is stored of its response, and whoever reads that: put a buffer outside.

@@ -148,7 +148,7 @@ async fn find(
 ) -> Found {
     let age = options.lock.unwrap_or_default().age;
     let deadline = options.lock.map(|lock| Instant::now() + lock.timeout);
-    let (mut waits, mut collapsed, mut first) = (true, false, true);
+    let (mut waits, mut collapsed, mut first, mut sure) = (true, false, true, false);
     loop {
         let entry = match lookup {
             Lookup::Found(entry) => Some(entry),
@@ -198,7 +198,20 @@ async fn find(
             return Found::Ask(upstream);
         }
         match job.zone.lock(&job.key, age) {
-            Locked::Holder(guard) => return Found::Ask(Upstream { guard: Some(guard), ..upstream }),
+            Locked::Holder(guard) => {
+                // Somebody may have stored it, and given the lock back, since it was looked for.
+                let again = look(&job.zone, &job.key, method, headers);
+                let stored = match &again.0 {
+                    Lookup::Found(entry) => freshness(entry).is_some_and(|it| it.is_fresh((options.clock)())),
+                    Lookup::Opening(_) => upstream.stale.is_none(),
+                    Lookup::Missing => false,
+                };
+                if !stored || sure || upstream.forward == Forward::Request {
+                    return Found::Ask(Upstream { guard: Some(guard), ..upstream });
+                }
+                sure = true;
+                (lookup, others) = again;
+            }
             Locked::Waiting(waiting) => {
                 let Some(deadline) = deadline.filter(|_| waits && collapses) else {
                     return Found::Ask(upstream);

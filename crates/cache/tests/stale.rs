@@ -178,6 +178,13 @@ async fn as_nginx_does_it() {
     bench.get("/").await.is(Status::Revalidated, "hello");
     seconds(59).await;
     bench.get("/").await.is(Status::Hit, "hello");
+
+    bench.says(201, &[FRESH, TAG], "hello");
+    bench.get("/201").await.is(Status::Miss, "hello");
+    seconds(60).await;
+    bench.says(201, &[FRESH], "newer");
+    bench.get("/201").await.is(Status::Expired, "newer");
+    assert!(!bench.asked().pop().unwrap().headers.contains_key("if-none-match"));
 }
 
 /// RFC 9111 4.2.4, RFC 5861 4.

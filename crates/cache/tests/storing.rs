@@ -241,9 +241,11 @@ fn as_nginx_does_it() {
         check(&[("x-accel-expires", "60"), ("cache-control", "no-cache, max-age=5")], Ok(60));
         check(&[("x-accel-expires", "0"), ("cache-control", "max-age=5")], Err(Refusal::NoStore));
         check(&[("x-accel-expires", "@1514851260")], Ok(60));
-        check(&[("x-accel-expires", "@1"), ("cache-control", "max-age=5")], Err(Refusal::NoStore));
+        check(&[("x-accel-expires", "60"), ("age", "100")], Ok(60));
         check(&[("x-accel-expires", "x"), ("cache-control", "max-age=5")], Ok(5));
     }
+    rfc(&[("x-accel-expires", "@1"), ("cache-control", "max-age=5")], Err(Refusal::Stale));
+    nginx(&[("x-accel-expires", "@1"), ("cache-control", "max-age=5")], Ok(0));
     let fresh = ("cache-control", "max-age=60");
     nginx(&[fresh], Ok(60));
     nginx(&[fresh, ("set-cookie", "a=b")], Err(Refusal::SetCookie));

@@ -28,7 +28,8 @@ pub struct Rules {
     pub unfresh: bool,
     /// What is stale is validated, rather than asked for anew.
     pub revalidate: bool,
-    /// A 304 updates the stored fields (RFC 9111 3.2). Else only how long they are fresh.
+    /// A 304 updates the stored fields (RFC 9111 3.2). Else only how long they are fresh, and only answers of 200 and 206 are
+    /// validated: as in nginx.
     pub update_fields: bool,
     /// `If-Match` and `If-Unmodified-Since` are judged by what is stored. RFC 9111 4.3.2 leaves them to the origin: such
     /// requests go past the cache.

@@ -111,8 +111,8 @@ pub fn judge(rules: &Rules, answer: Answer<'_>, times: Times) -> Result<Storable
         return Err(Refusal::Vary);
     }
     let said = Said::new(rules, headers);
-    let accel = if listens(Ignore::ACCEL_EXPIRES) { accel_expires(headers, times) } else { None };
-    if accel == Some(Duration::ZERO) {
+    let accel = if listens(Ignore::ACCEL_EXPIRES) { accel_expires(headers) } else { None };
+    if accel == Some(Accel::Never) {
         return Err(Refusal::NoStore);
     }
     // What is said to this cache alone goes before what is said to all, as in nginx.
@@ -127,7 +127,8 @@ pub fn judge(rules: &Rules, answer: Answer<'_>, times: Times) -> Result<Storable
     }
     let date = date_of(rules, dated_by, times);
     let initial_age = initial_age(dated_by, date, times);
-    let lifetime = match accel.or_else(|| said.lifetime(rules, headers, date, times)) {
+    let told = accel.and_then(|accel| accel.time(times)).map(|time| initial_age.saturating_add(time));
+    let lifetime = match told.or_else(|| said.lifetime(rules, headers, date, times)) {
         Some(lifetime) => lifetime,
         // It says that it must be validated: how long it is fresh does not matter.
         None if terms.validate() => Duration::ZERO,
@@ -139,7 +140,8 @@ pub fn judge(rules: &Rules, answer: Answer<'_>, times: Times) -> Result<Storable
             }
         },
     };
-    let usable = lifetime > initial_age && !terms.validate();
+    // nginx stores even what X-Accel-Expires says was stale long ago.
+    let usable = lifetime > initial_age && !terms.validate() || (accel.is_some() && !rules.unfresh);
     if !usable && !(rules.unfresh && (has_validator(headers) || terms.has_window())) {
         return Err(Refusal::Stale);
     }
@@ -228,14 +230,40 @@ impl Said {
     }
 }
 
-/// nginx's `X-Accel-Expires`: seconds, or a time since 1970 behind an `@`. None: it is not there or no number.
-fn accel_expires(headers: &HeaderMap, times: Times) -> Option<Duration> {
+/// nginx's `X-Accel-Expires`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accel {
+    /// 0: it is not stored.
+    Never,
+    /// So many seconds from now on.
+    For(u32),
+    /// Until then, in seconds since 1970.
+    Until(u32),
+}
+
+impl Accel {
+    /// For how long from now on.
+    fn time(self, times: Times) -> Option<Duration> {
+        match self {
+            Self::Never => None,
+            Self::For(seconds) => Some(Duration::from_secs(seconds.into())),
+            Self::Until(at) => {
+                Some(Duration::from_millis((u64::from(at) * 1000).saturating_sub(times.received)))
+            }
+        }
+    }
+}
+
+/// None: it is not there or no number.
+fn accel_expires(headers: &HeaderMap) -> Option<Accel> {
     let value = headers.get("x-accel-expires")?.as_bytes();
-    let Some(at) = value.strip_prefix(b"@") else {
-        return delta_seconds(value).map(|seconds| Duration::from_secs(seconds.into()));
-    };
-    let at = u64::from(delta_seconds(at)?) * 1000;
-    Some(Duration::from_millis(at.saturating_sub(times.received)))
+    if let Some(at) = value.strip_prefix(b"@") {
+        return delta_seconds(at).filter(|at| *at > 0).map(Accel::Until);
+    }
+    Some(match delta_seconds(value)? {
+        0 => Accel::Never,
+        seconds => Accel::For(seconds),
+    })
 }
 
 /// RFC 9110 6.6.1: a response without a `Date` is dated by who receives it.
