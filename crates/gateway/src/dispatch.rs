@@ -1,25 +1,24 @@
 //! Which server and location answer a request, and how often it goes round before they do.
 
+mod again;
+
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    LOCATION, RANGE, TRANSFER_ENCODING,
-};
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
-use propylon_h1::Target;
-use propylon_stack::Body;
+use propylon_stack::{Body, RouteFuture};
 
 use crate::client::{ClientEnd, Closed};
 use crate::page;
 use crate::phases::Step;
-use crate::reroute::{Earlier, Failed, Reroute, RerouteTarget, merge, unkeep};
+use crate::reroute::{Earlier, Failed, Reroute, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
-use crate::route::{self, Found, Keeper, LimitsSeen, Lost};
+use crate::route::{self, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
 
@@ -30,13 +29,9 @@ pub(crate) const MAX_REROUTES: u8 = 10;
 pub(crate) struct Visit {
     server: Arc<Server>,
     path: Path,
-    /// The head for the round that begins.
-    parts: Option<request::Parts>,
-    /// The client's body, before a round takes it.
-    body: Body,
-    /// Whether it never had one.
+    /// Whether it never had a body.
     bodiless: bool,
-    /// Where the round that takes it leaves it for those that follow.
+    /// Where the round that takes the body leaves it for those that follow.
     keeper: Option<Keeper>,
     /// Whether it is a GET by now, whatever the client sent.
     get: bool,
@@ -51,6 +46,31 @@ pub(crate) struct Visit {
     failed: Option<Failed>,
     /// Whether something but the location may have said how fast the response goes.
     paced: bool,
+    /// In a box, for most requests go round once.
+    more: Option<Box<More>>,
+}
+
+/// What rounds leave to those that follow.
+#[derive(Default)]
+struct More {
+    /// The client's body, if nobody has taken it.
+    body: Body,
+    /// The named location that is next.
+    named: Option<Box<str>>,
+    /// The answer of the location that was chosen last.
+    answer: Option<Found>,
+    /// Fields that the final response has as well.
+    kept: HeaderMap,
+}
+
+/// How a round goes on.
+pub(crate) enum Next {
+    /// The request is with the location's stack.
+    Sent(RouteFuture),
+    /// The location's phases come first.
+    Phases(Box<Request<Body>>),
+    /// There is another one; with the request, if nobody has had it.
+    Again(Box<Reroute>, Option<Box<Request<Body>>>),
 }
 
 /// What the last location leaves to the edge.
@@ -76,8 +96,6 @@ impl Visit {
     pub(crate) fn new(
         server: Arc<Server>,
         path: Path,
-        parts: request::Parts,
-        body: Body,
         exchange: Exchange,
         upgrade: Option<ClientEnd>,
         refused: Option<StatusCode>,
@@ -86,9 +104,7 @@ impl Visit {
             paced: server.sets_rate,
             server,
             path,
-            parts: Some(parts),
-            bodiless: body.is_end_stream(),
-            body,
+            bodiless: true,
             keeper: None,
             get: false,
             exchange,
@@ -96,7 +112,14 @@ impl Visit {
             refused,
             changes: 0,
             failed: None,
+            more: None,
         }
+    }
+
+    /// The first round. `served` becomes what the location leaves.
+    pub(crate) fn enter(&mut self, served: &mut Served, request: Request<Body>) -> Next {
+        self.bodiless = request.body().is_end_stream();
+        begin(self, served, request)
     }
 
     /// Whose request it is.
@@ -111,96 +134,106 @@ impl Visit {
     }
 }
 
-/// Sends a request through the location that it belongs to, and round again for as long as responses say so. `served`
-/// becomes what the location leaves.
-pub(crate) async fn dispatch(visit: &mut Visit, served: &mut Served) -> Result<Response<Body>, Closed> {
-    let mut named: Option<Box<str>> = None;
-    let mut kept = HeaderMap::new();
-    let mut answer = None;
-    loop {
-        if !visit.path.decoded().is_empty() {
-            propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
+/// Begins a round: sends the request through the location that it belongs to, if nothing has to be waited for before.
+fn begin(visit: &mut Visit, served: &mut Served, request: Request<Body>) -> Next {
+    if !visit.path.decoded().is_empty() {
+        propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
+    }
+    let more = visit.more.as_deref_mut();
+    let (answer, named) = more.map_or((None, None), |more| (more.answer.take(), more.named.take()));
+    let found = match (answer, visit.refused.take()) {
+        (Some(found), _) => Some(found), // the location is in there already
+        (None, Some(status)) => {
+            served.location = enter(visit, visit.server.fallback.clone());
+            Some(Found::page(status))
         }
-        let (location, found) = match (answer.take(), visit.refused.take()) {
-            (Some((location, found)), _) => (location, Some(found)), // it is in there already
-            (None, Some(status)) => (enter(visit, visit.server.fallback.clone()), Some(Found::page(status))),
-            (None, None) => choose(visit, named.as_deref().map(|name| (name, &served.location))),
-        };
-        served.location = location.clone();
-        let step = match (&location.phases, found) {
-            (_, Some(found)) => Step::Answer(found),
-            (None, None) => Step::Go,
-            // Boxed, so that requests that have none carry nothing for them.
-            (Some(phases), None) => {
-                let method = visit.parts.as_ref().map_or_else(Method::default, |parts| parts.method.clone());
-                Box::pin(phases.run(&visit.exchange, &method, &mut visit.path, &mut served.limits)).await
+        (None, None) => {
+            let (location, found) = choose(visit, named.as_deref().map(|name| (name, &served.location)));
+            served.location = location;
+            found
+        }
+    };
+    if found.is_none() && served.location.phases.is_some() {
+        return Next::Phases(Box::new(request));
+    }
+    Next::Sent(send(visit, &served.location, request, found))
+}
+
+/// The rounds of a request that one does not do for, or that has to wait before it is sent.
+pub(crate) async fn rounds(
+    visit: &mut Visit,
+    served: &mut Served,
+    mut next: Next,
+) -> Result<Response<Body>, Closed> {
+    loop {
+        next = match next {
+            Next::Phases(request) => match pass(visit, served, request.method()).await {
+                Step::Go => Next::Sent(send(visit, &served.location, *request, None)),
+                Step::Answer(found) => Next::Sent(send(visit, &served.location, *request, Some(found))),
+                Step::Reroute(reroute) => Next::Again(reroute, Some(request)),
+            },
+            Next::Sent(sent) => {
+                let mut response = sent.await.map_err(|_| Closed)?;
+                match ended(visit, served, &mut response) {
+                    None => return Ok(response),
+                    Some(reroute) => Next::Again(reroute, None),
+                }
             }
+            Next::Again(reroute, untaken) => match again::again(visit, served, *reroute, untaken) {
+                ControlFlow::Continue(request) => begin(visit, served, request),
+                ControlFlow::Break(response) => return Ok(response),
+            },
         };
-        let result = match step {
-            Step::Go => location.route.send(request(visit, &location, None, &kept)).await,
-            Step::Answer(found) => location.found.send(request(visit, &location, Some(found), &kept)).await,
-            Step::Reroute(reroute) => {
-                let mut response = Response::new(Body::empty());
-                response.extensions_mut().insert(*reroute);
-                Ok(response)
-            }
-        };
-        let Ok(mut response) = result else { return Err(Closed) };
-        let extensions = response.extensions_mut();
+    }
+}
+
+/// The location's phases.
+async fn pass(visit: &mut Visit, served: &mut Served, method: &Method) -> Step {
+    match &served.location.phases {
+        Some(phases) => phases.run(&visit.exchange, method, &mut visit.path, &mut served.limits).await,
+        None => Step::Go,
+    }
+}
+
+/// A round's response is there. It becomes the client's, unless it is an order to go round again.
+pub(crate) fn ended(
+    visit: &mut Visit,
+    served: &mut Served,
+    response: &mut Response<Body>,
+) -> Option<Box<Reroute>> {
+    let extensions = response.extensions_mut();
+    let mut own = false;
+    if !extensions.is_empty() {
         if let Some(route::Said(rate)) = extensions.remove() {
             // The upstream's word holds for the request, wherever it goes from here.
             propylon_vars::set_limit_rate(&visit.exchange, rate.map_or(0, |rate| rate.per_second().get()));
             visit.paced = true;
         }
-        let Some(reroute) = extensions.remove::<Reroute>() else {
-            let own = extensions.remove::<page::Own>().is_some();
-            let status = response.status();
-            served.closes |= own && page::closes(status);
-            *response.status_mut() = match visit.failed.and_then(|failed| failed.shown) {
-                Some(shown) if !own && status != StatusCode::SWITCHING_PROTOCOLS => shown,
-                _ => page::shown(status),
-            };
-            if (visit.paced || location.pace.is_some()) && status != StatusCode::SWITCHING_PROTOCOLS {
-                response = response.map(|body| route::paced(body, location.pace.as_deref(), &visit.exchange));
-            }
-            route::complete(&mut response, &location.redirects, &visit.exchange);
-            if own {
-                unkeep(&mut kept);
-            } else if response.status() == StatusCode::NO_CONTENT {
-                kept.remove(CONTENT_TYPE);
-            }
-            merge(response.headers_mut(), kept);
-            return Ok(response);
-        };
-        if visit.changes >= MAX_REROUTES {
-            tracing::error!(
-                target: "propylon_gateway",
-                client = %visit.exchange.client(),
-                server = &*visit.server.name,
-                "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
-            );
-            let mut response = page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.face);
-            merge(&mut kept, reroute.keep);
-            unkeep(&mut kept);
-            merge(response.headers_mut(), kept);
-            return Ok(response);
+        if let Some(reroute) = extensions.remove::<Reroute>() {
+            return Some(Box::new(reroute));
         }
-        visit.changes += 1;
-        visit.exchange.rerouted();
-        served.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
-        if let RerouteTarget::Answer(found) = &reroute.target {
-            answer = Some((location, found.clone()));
-        }
-        if reroute.error.is_some() {
-            kept.remove(CONTENT_TYPE);
-        }
-        let kept_now = reroute.keep.clone();
-        named = go_round(visit, reroute);
-        if kept_now.contains_key(CONTENT_TYPE) {
-            kept.remove(CONTENT_TYPE); // the last order's counts
-        }
-        merge(&mut kept, kept_now);
+        own = extensions.remove::<page::Own>().is_some();
     }
+    let (location, status) = (&served.location, response.status());
+    served.closes |= own && page::closes(status);
+    *response.status_mut() = match visit.failed.and_then(|failed| failed.shown) {
+        Some(shown) if !own && status != StatusCode::SWITCHING_PROTOCOLS => shown,
+        _ => page::shown(status),
+    };
+    if (visit.paced || location.pace.is_some()) && status != StatusCode::SWITCHING_PROTOCOLS {
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = route::paced(body, location.pace.as_deref(), &visit.exchange);
+    }
+    route::complete(response, &location.redirects, &visit.exchange);
+    if let Some(mut more) = visit.more.take() {
+        if own {
+            unkeep(&mut more.kept);
+        } else if response.status() == StatusCode::NO_CONTENT {
+            more.kept.remove(CONTENT_TYPE);
+        }
+        merge(response.headers_mut(), more.kept);
+    }
+    None
 }
 
 /// nginx's phases: the server's steps, the search for a location, and the location's steps, which may begin it anew. The
@@ -316,16 +349,17 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     Found::redirect(StatusCode::MOVED_PERMANENTLY, location.redirects.absolute(&visit.exchange, to))
 }
 
-/// The request of one round, with the client's body: as long as nobody has read it, and after that if somebody has kept it whole.
-fn request(visit: &mut Visit, location: &Location, found: Option<Found>, kept: &HeaderMap) -> Request<Body> {
-    // Nobody reads it for an answer that is found already.
-    let body = if found.is_some() { Body::empty() } else { std::mem::take(&mut visit.body) };
-    visit.keeper = (!body.is_end_stream()).then(Keeper::default);
-    let mut request = match visit.parts.take() {
-        // The engine's own extensions are in it: the handle for interim responses, which later rounds have no use for.
-        Some(parts) => Request::from_parts(parts, body),
-        None => Request::new(body),
-    };
+/// Sends a request through a location. Nobody reads the body for an answer that is found already: it is kept for who may.
+fn send(
+    visit: &mut Visit,
+    location: &Location,
+    mut request: Request<Body>,
+    found: Option<Found>,
+) -> RouteFuture {
+    if found.is_some() && !request.body().is_end_stream() {
+        visit.more.get_or_insert_default().body = std::mem::take(request.body_mut());
+    }
+    visit.keeper = (!request.body().is_end_stream()).then(Keeper::default);
     let extensions = request.extensions_mut();
     extensions.insert(visit.exchange.clone());
     if location.reads_path || !visit.is_as_sent() {
@@ -337,102 +371,20 @@ fn request(visit: &mut Visit, location: &Location, found: Option<Found>, kept: &
     if let Some(client) = &visit.upgrade {
         extensions.insert(client.clone());
     }
-    if let Some(found) = found {
-        extensions.insert(found);
-    }
     if visit.failed.is_some_and(|failed| !failed.recursive) {
         extensions.insert(Handled);
     }
-    let (media_type, shows_error) = (kept.get(CONTENT_TYPE).cloned(), shows_error(visit));
+    let media_type = visit.more.as_ref().and_then(|more| more.kept.get(CONTENT_TYPE)).cloned();
+    let shows_error = shows_error(visit);
     if media_type.is_some() || shows_error {
         extensions.insert(Earlier { media_type, shows_error });
     }
-    request
-}
-
-/// The client's head as it came, for another round: the one before has taken it.
-fn client_head(visit: &Visit) -> request::Parts {
-    let (mut parts, ()) = Request::new(()).into_parts();
-    if let Some(head) = visit.exchange.head() {
-        parts.method = head.method.clone();
-        parts.version = head.version;
-        parts.headers = head.headers.map().clone();
-        if let Some(target) = Target::new(&head.method, head.target.clone()) {
-            parts.uri = target.uri();
+    match found {
+        None => location.route.send(request),
+        Some(found) => {
+            extensions.insert(found);
+            location.found.send(request)
         }
-    }
-    parts
-}
-
-/// Rebuilds the request for its next round; returns the named location that it goes to, if it goes to one.
-fn go_round(visit: &mut Visit, reroute: Reroute) -> Option<Box<str>> {
-    if reroute.get
-        && matches!(reroute.target, RerouteTarget::Path(..))
-        && visit.exchange.head().is_none_or(|head| head.method != Method::HEAD)
-    {
-        visit.get = true;
-        propylon_vars::set_get(&visit.exchange);
-    }
-    // A round that ended before its request was made has left the head as it is, with what the engine put beside it.
-    let mut parts = visit.parts.take().unwrap_or_else(|| client_head(visit));
-    if visit.get {
-        parts.method = Method::GET;
-    }
-    visit.body = left(visit);
-    if !visit.bodiless {
-        frame(&mut parts.headers, &visit.body);
-    }
-    if let Some(failed) = reroute.error {
-        visit.failed = Some(failed);
-        visit.exchange.showing(failed.shown);
-        if reroute.keep.contains_key(LOCATION) {
-            // Until its page has a status, `$status` is that of the gateway's own redirect (nginx).
-            visit.exchange.answering(failed.status);
-        }
-    }
-    if shows_error(visit) {
-        // What the client knows or wants a part of is not the page of an error.
-        for name in [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, IF_RANGE, RANGE] {
-            parts.headers.remove(name);
-        }
-    }
-    visit.parts = Some(parts);
-    match reroute.target {
-        RerouteTarget::Named(name) => {
-            visit.path = visit.path.clone().named();
-            Some(name)
-        }
-        RerouteTarget::Path(uri, args) => {
-            visit.path = visit.path.clone().redirected(uri, args);
-            None
-        }
-        RerouteTarget::Answer(_) => None,
-    }
-}
-
-/// What the round that is over has left of the client's body.
-fn left(visit: &mut Visit) -> Body {
-    if !visit.body.is_end_stream() {
-        return std::mem::take(&mut visit.body); // it was not taken at all
-    }
-    let Some(keeper) = visit.keeper.take() else { return Body::empty() }; // there was none
-    match keeper.take() {
-        // A page does without it. Who gets the same request once more is not to take it for one without a body.
-        Some(left) if left.is_gone() && visit.get => Body::empty(),
-        Some(left) => left.body,
-        None if visit.get => Body::empty(),
-        None => Body::new(Lost),
-    }
-}
-
-/// Has the head say how long the body is that goes along, which may have come in chunks.
-fn frame(headers: &mut HeaderMap, body: &Body) {
-    let Some(length) = body.size_hint().exact() else { return };
-    let chunked = headers.remove(TRANSFER_ENCODING).is_some();
-    if length == 0 {
-        headers.remove(CONTENT_LENGTH);
-    } else if chunked || !headers.contains_key(CONTENT_LENGTH) {
-        headers.insert(CONTENT_LENGTH, length.into());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod response;
+mod serving;
 mod tunnel;
 
 use std::future::Future;
@@ -15,7 +16,7 @@ use propylon_h1::server::Context;
 use propylon_stack::Body;
 
 use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody};
-use crate::dispatch::{self, Served, Visit};
+use crate::dispatch::{Served, Visit};
 use crate::page;
 use crate::route::Switching;
 use crate::router::{self, Listener, Server};
@@ -24,6 +25,8 @@ use crate::worker::{Place, Worker};
 
 pub(crate) use check::Checked;
 pub(crate) use response::ResponseBody;
+
+use serving::Serving;
 
 /// The status of a plain request where TLS is spoken, as error pages know it.
 const PLAIN_ON_TLS: Option<StatusCode> = nginx_s(497);
@@ -68,21 +71,7 @@ impl client::Service for Edge {
         context: Option<Context>,
     ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
         // Before there is a future: what is only needed to begin with is not kept for as long as the request lasts.
-        let mut opened = open(&self, client, request, context);
-        async move {
-            let response = match &mut opened {
-                Ok(opened) => dispatch::dispatch(&mut opened.visit, &mut opened.guard.served).await,
-                Err(Closed) => return Err(Closed),
-            };
-            let Opened { visit, guard } = opened?;
-            match response {
-                Ok(response) => Ok(finish(response, visit.server(), guard, &self.worker)),
-                Err(Closed) => {
-                    guard.closes();
-                    Err(Closed)
-                }
-            }
-        }
+        self.serve(client, request, context).unwrap_or_else(Serving::closed)
     }
 
     fn rejected(
@@ -126,60 +115,63 @@ impl client::Service for Edge {
     }
 }
 
-/// A request that was looked at, with its record.
-struct Opened {
-    visit: Visit,
-    guard: Guard,
+impl Edge {
+    /// Looks at a request, opens its record, and sends it on its way. `None`: nobody is there to serve it.
+    fn serve(
+        self,
+        client: Arc<Client>,
+        request: Request<Received>,
+        context: Option<Context>,
+    ) -> Option<Serving> {
+        let (number, began) = client.request_begins();
+        let listener = self.current()?;
+        let (mut parts, body) = request.into_parts();
+        if let Some(interim) = context.as_ref().and_then(Context::interim) {
+            parts.extensions.insert(interim);
+        }
+        let received = context.map(Context::into_received);
+        let mut checked = check::check(&listener, &mut parts, received, &client.connection);
+        let mut exchange =
+            Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
+        exchange.set_server_name(checked.server.name.clone());
+        if let Some(host) = checked.host.take() {
+            exchange.set_host(host);
+        }
+        exchange.keep(checked.server.fallback.keep);
+        if let Some(captures) = &checked.captures {
+            propylon_vars::set_captures(&exchange, router::captures(captures));
+        }
+        let exact = matches!(body, Received::H1(_));
+        let mut guard = Guard::new(client, exchange, &checked, exact);
+
+        let (exchange, server) = (&guard.exchange, checked.server);
+        let (path, refused) = match checked.path {
+            Ok(path) => (path, None),
+            Err(status) => (refused(exchange, &server, status), Some(status)),
+        };
+        let body = if refused.is_some() || body.is_empty() {
+            Body::empty()
+        } else {
+            let timeout = server.settings.timeout.client_body;
+            Body::new(RequestBody::new(body, guard.client.clone(), exchange.clone(), timeout))
+        };
+        let upgrade = checked.upgrade.filter(|_| refused.is_none());
+        let mut visit = Visit::new(server, path, exchange.clone(), upgrade, refused);
+        let next = visit.enter(&mut guard.served, Request::from_parts(parts, body));
+        Some(Serving::new(next, visit, guard, self.worker))
+    }
 }
 
-fn open(
-    edge: &Edge,
-    client: Arc<Client>,
-    request: Request<Received>,
-    context: Option<Context>,
-) -> Result<Opened, Closed> {
-    let (number, began) = client.request_begins();
-    let Some(listener) = edge.current() else { return Err(Closed) };
-    let (mut parts, body) = request.into_parts();
-    if let Some(interim) = context.as_ref().and_then(Context::interim) {
-        parts.extensions.insert(interim);
-    }
-    let received = context.map(Context::into_received);
-    let mut checked = check::check(&listener, &mut parts, received, &client.connection);
-    let mut exchange = Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
-    exchange.set_server_name(checked.server.name.clone());
-    if let Some(host) = checked.host.take() {
-        exchange.set_host(host);
-    }
-    exchange.keep(checked.server.fallback.keep);
-    let exact = matches!(body, Received::H1(_));
-    let guard = Guard::new(client.clone(), exchange.clone(), &checked, exact);
-    if let Some(captures) = &checked.captures {
-        propylon_vars::set_captures(&exchange, router::captures(captures));
-    }
-
-    let server = checked.server;
-    let (path, refused) = match checked.path {
-        Ok(path) => (path, None),
-        Err(status) => {
-            tracing::info!(
-                target: "propylon_gateway",
-                client = %exchange.client(),
-                server = &*server.name,
-                request = %String::from_utf8_lossy(&exchange.request_line()),
-                "client sent an invalid request: {status}"
-            );
-            (check::readable(&exchange, &server).unwrap_or_else(Path::unreadable), Some(status))
-        }
-    };
-    let body = if refused.is_some() || body.is_empty() {
-        Body::empty()
-    } else {
-        let timeout = server.settings.timeout.client_body;
-        Body::new(RequestBody::new(body, client, exchange.clone(), timeout))
-    };
-    let upgrade = checked.upgrade.filter(|_| refused.is_none());
-    Ok(Opened { visit: Visit::new(server, path, parts, body, exchange, upgrade, refused), guard })
+/// A request was refused: what can be read of its path.
+fn refused(exchange: &Exchange, server: &Server, status: StatusCode) -> Path {
+    tracing::info!(
+        target: "propylon_gateway",
+        client = %exchange.client(),
+        server = &*server.name,
+        request = %String::from_utf8_lossy(&exchange.request_line()),
+        "client sent an invalid request: {status}"
+    );
+    check::readable(exchange, server).unwrap_or_else(Path::unreadable)
 }
 
 /// The client's head as it came. The request that goes on is rewritten; this is not.
