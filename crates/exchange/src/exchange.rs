@@ -296,6 +296,13 @@ impl Exchange {
         }
     }
 
+    /// The newest try has failed, or is given up: see [`Try::failed`].
+    pub fn last_try_failed(&self, status: StatusCode) {
+        if let Some(record) = self.0.late.lock().tries.last_mut() {
+            record.status = Some(status);
+        }
+    }
+
     /// Looks at the tries, oldest first. `read` must not call back into the exchange.
     pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord]) -> T) -> T {
         read(&self.0.late.lock().tries)

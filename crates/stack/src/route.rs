@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
+use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -36,7 +37,7 @@ impl Route {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Arc::new(Seam(service)))
+        Self(Arc::new(Seam { turn: Mutex::new(service.clone()), service }))
     }
 
     /// Puts `layer` around the route.
@@ -110,7 +111,12 @@ impl fmt::Debug for Route {
     }
 }
 
-struct Seam<S>(S);
+struct Seam<S> {
+    service: S,
+    /// A clone for who comes first: calls return at once, so that it is free but for another thread's call at that very moment,
+    /// and a call costs no clone of its own.
+    turn: Mutex<S>,
+}
 
 impl<S, B> Erased for Seam<S>
 where
@@ -121,15 +127,26 @@ where
     B::Error: Into<BoxError>,
 {
     fn call(&self, request: Request<Body>) -> RouteFuture {
-        let mut service = self.0.clone();
-        // Nearly always ready at once: then the request moves straight into its future.
-        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => {
-                Box::pin(SeamFuture::<S, S::Future>::Called { future: service.call(request) })
-            }
-            Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error.into()))),
-            Poll::Pending => Box::pin(SeamFuture::Waiting { service, request: Some(request) }),
+        match self.turn.try_lock() {
+            Some(mut service) => call(&mut *service, request),
+            None => call(&mut self.service.clone(), request),
         }
+    }
+}
+
+fn call<S, B>(service: &mut S, request: Request<Body>) -> RouteFuture
+where
+    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    // Nearly always ready at once: then the request moves straight into its future.
+    match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => Box::pin(SeamFuture::<S, S::Future>::Called { future: service.call(request) }),
+        Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error.into()))),
+        Poll::Pending => Box::pin(SeamFuture::Waiting { service: service.clone(), request: Some(request) }),
     }
 }
 

@@ -17,7 +17,6 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        limits: Limits,
         connect: bool,
         watch: Option<Watch>,
     }
@@ -25,8 +24,8 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     /// `connect`: whether the request's method is CONNECT; `watch`: `None` if nothing is limited.
-    pub(crate) const fn new(inner: F, limits: Limits, connect: bool, watch: Option<Watch>) -> Self {
-        Self { inner, limits, connect, watch }
+    pub(crate) const fn new(inner: F, connect: bool, watch: Option<Watch>) -> Self {
+        Self { inner, connect, watch }
     }
 }
 
@@ -45,7 +44,7 @@ where
             let watch = this.watch.take();
             return Poll::Ready(match result {
                 Ok(response) if opens_tunnel(response.status(), *this.connect) => {
-                    Ok(hand_over(response, *this.limits))
+                    Ok(hand_over(response, watch.map_or(Limits::new(), |watch| watch.limits())))
                 }
                 Ok(response) => Ok(limit(response, watch)),
                 Err(error) => Err(error.into()),

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use tower_layer::Layer;
 
-use crate::{Limits, Timeout, timer::Timers};
+use crate::{Limits, Timeout, watch::Timers};
 
 /// Puts a [`Timeout`] around a service.
 ///

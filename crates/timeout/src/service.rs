@@ -10,8 +10,9 @@ use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::{
-    BoxError, Limits, RequestBody, ResponseBody, ResponseFuture, progress::Progress, timer::Timers,
-    watch::Watch,
+    BoxError, Limits, RequestBody, ResponseBody, ResponseFuture,
+    progress::Progress,
+    watch::{Timers, Watch},
 };
 
 /// A service whose exchanges may not stand still for longer than the [`Limits`]. Made by
@@ -74,8 +75,8 @@ where
         // Without a body the head is all there is to take, and without a limit nobody asks.
         let progress =
             (limited && !request.body().is_end_stream()).then(|| Arc::new(Progress::new(Instant::now())));
-        let watch = limited.then(|| Watch::new(limits, progress.clone(), self.timers.clone()));
+        let watch = limited.then(|| Watch::new(limits, progress.clone(), &self.timers));
         let request = request.map(|body| RequestBody::new(body, progress));
-        ResponseFuture::new(self.inner.call(request), limits, connect, watch)
+        ResponseFuture::new(self.inner.call(request), connect, watch)
     }
 }

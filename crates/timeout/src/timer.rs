@@ -2,7 +2,6 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,25 +16,17 @@ use crate::deadline::Deadline;
 /// The resolution of tokio's timer: looking more often finds nothing new.
 const RESOLUTION: Duration = Duration::from_millis(1);
 
-/// Timers kept for later exchanges; more are dropped.
-const MAX_IDLE: usize = 256;
-
 /// A timer that is armed at the first wait, and armed again only when it has fired.
 ///
 /// A deadline may move while the timer sleeps, but never to less than one shortest limit from the moment when it moves.
 /// So it is enough never to sleep longer than that: what moved in the meantime is seen in time, and nobody has to be
 /// woken or to touch the timer wheel because of progress.
-#[derive(Debug)]
-pub(crate) struct Timer {
-    alarm: Option<Alarm>,
-    timers: Arc<Timers>,
-}
-
-/// Timers between two exchanges. They stay armed: the next exchange finds one that fires early enough, and so does not
-/// touch the timer wheel at all. In the meantime one fires at most once, and wakes a task that has no use for it.
 #[derive(Debug, Default)]
-pub(crate) struct Timers {
-    idle: Mutex<Vec<Alarm>>,
+pub(crate) struct Timer {
+    /// Whether it has been armed for the exchange at hand.
+    armed: bool,
+    /// It may be that of an exchange before.
+    alarm: Option<Alarm>,
 }
 
 #[derive(Debug)]
@@ -46,10 +37,6 @@ struct Alarm {
 }
 
 impl Timer {
-    pub(crate) const fn new(timers: Arc<Timers>) -> Self {
-        Self { alarm: None, timers }
-    }
-
     /// Ready when `deadline` gives one that has come. It is asked only when the timer is armed: at the first poll of
     /// all, for a wait that began at `since`, and when the timer has fired.
     pub(crate) fn poll(
@@ -59,9 +46,10 @@ impl Timer {
         shortest: Duration,
         deadline: impl Fn() -> Option<Deadline>,
     ) -> Poll<Deadline> {
-        let alarm =
-            self.alarm.get_or_insert_with(|| self.timers.not_after(next_look(since, shortest, deadline())));
-        let sleep = &mut alarm.sleep;
+        if !self.armed {
+            self.arm(next_look(since, shortest, deadline()));
+        }
+        let Some(Alarm { sleep, .. }) = &mut self.alarm else { return Poll::Pending };
         while sleep.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let deadline = deadline();
@@ -72,42 +60,24 @@ impl Timer {
         }
         Poll::Pending
     }
-}
 
-impl Drop for Timer {
-    fn drop(&mut self) {
-        if let Some(alarm) = self.alarm.take() {
-            self.timers.keep(alarm);
-        }
+    /// The exchange is over. The alarm stays as it is, for the next one.
+    pub(crate) fn rest(&mut self) {
+        self.armed = false;
     }
-}
 
-impl Timers {
-    /// A timer that fires at `look`, or sooner.
-    fn not_after(&self, look: Instant) -> Alarm {
+    /// It fires at `look`, or sooner.
+    fn arm(&mut self, look: Instant) {
         let runtime = Handle::current().id();
-        match self.idle().filter(|alarm| alarm.runtime == runtime) {
-            Some(mut alarm) => {
+        match &mut self.alarm {
+            Some(alarm) if alarm.runtime == runtime => {
                 if alarm.sleep.deadline() > look {
                     alarm.sleep.as_mut().reset(look);
                 }
-                alarm
             }
-            None => Alarm { runtime, sleep: Box::pin(sleep_until(look)) },
+            alarm => *alarm = Some(Alarm { runtime, sleep: Box::pin(sleep_until(look)) }),
         }
-    }
-
-    /// Nobody waits for the lock: then there is none to be had.
-    fn idle(&self) -> Option<Alarm> {
-        self.idle.try_lock().ok()?.pop()
-    }
-
-    fn keep(&self, alarm: Alarm) {
-        if let Ok(mut idle) = self.idle.try_lock()
-            && idle.len() < MAX_IDLE
-        {
-            idle.push(alarm);
-        }
+        self.armed = true;
     }
 }
 
@@ -120,30 +90,22 @@ fn next_look(now: Instant, shortest: Duration, deadline: Option<Deadline>) -> In
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use tokio::{
         runtime::{Builder, Runtime},
         time::Instant,
     };
 
-    use super::{MAX_IDLE, Timer, Timers};
+    use super::Timer;
 
     fn paused() -> Runtime {
         Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
     }
 
-    fn idle(timers: &Timers) -> usize {
-        timers.idle.lock().unwrap().len()
-    }
-
-    /// A timer that has an alarm.
-    fn armed(timers: &Arc<Timers>, seconds: u64) -> Timer {
-        let look = Instant::now() + Duration::from_secs(seconds);
-        Timer { alarm: Some(timers.not_after(look)), timers: timers.clone() }
-    }
-
-    fn fires(timer: &Timer) -> Instant {
+    fn arm(timer: &mut Timer, seconds: u64) -> Instant {
+        timer.rest();
+        timer.arm(Instant::now() + Duration::from_secs(seconds));
         timer.alarm.as_ref().unwrap().sleep.deadline()
     }
 
@@ -151,44 +113,25 @@ mod tests {
     fn a_timer_is_used_again_and_only_ever_armed_for_sooner() {
         let runtime = paused();
         let _inside = runtime.enter();
-        let timers = Arc::new(Timers::default());
+        let mut timer = Timer::default();
         let now = Instant::now();
-        drop(armed(&timers, 60));
-        assert_eq!(idle(&timers), 1);
-
-        let later = armed(&timers, 70);
-        assert_eq!(idle(&timers), 0);
-        assert!(fires(&later) < now + Duration::from_secs(65), "armed anew without need");
-        drop(later);
-
-        let sooner = armed(&timers, 5);
-        assert_eq!(idle(&timers), 0);
-        assert!(fires(&sooner) < now + Duration::from_secs(10), "would come late");
+        arm(&mut timer, 60);
+        assert!(arm(&mut timer, 70) < now + Duration::from_secs(65), "armed anew without need");
+        assert!(arm(&mut timer, 5) < now + Duration::from_secs(10), "would come late");
     }
 
     #[test]
     fn the_timer_of_another_runtime_is_not_used() {
-        let timers = Arc::new(Timers::default());
+        let mut timer = Timer::default();
         let first = paused();
         let inside = first.enter();
-        drop(armed(&timers, 60));
+        arm(&mut timer, 60);
         drop(inside);
         drop(first);
 
         let second = paused();
         let _inside = second.enter();
-        let timer = armed(&timers, 70);
+        arm(&mut timer, 70);
         assert_eq!(timer.alarm.as_ref().unwrap().runtime, second.handle().id());
-        assert_eq!(idle(&timers), 0);
-    }
-
-    #[test]
-    fn only_so_many_are_kept() {
-        let runtime = paused();
-        let _inside = runtime.enter();
-        let timers = Arc::new(Timers::default());
-        let all: Vec<_> = (0..MAX_IDLE + 10).map(|_| armed(&timers, 60)).collect();
-        drop(all);
-        assert_eq!(idle(&timers), MAX_IDLE);
     }
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use propylon_exchange::Try;
 
 use crate::attempt::Attempt;
 use crate::connection::Incoming;
@@ -26,7 +27,7 @@ enum State {
     /// All of it is here, and the connection is not.
     Whole {
         data: Bytes,
-        attempt: Option<Arc<Attempt>>,
+        record: Option<Try>,
         /// How much of the wire it was.
         length: u64,
     },
@@ -42,7 +43,7 @@ struct Streaming {
     lease: Option<Lease>,
     reusable: bool,
     progress: Option<Arc<Progress>>,
-    attempt: Option<Arc<Attempt>>,
+    attempt: Option<Attempt>,
     /// Bytes of the heads, until somebody begins to read.
     heads: Option<u64>,
     /// Whether something was passed on since this last waited.
@@ -57,17 +58,17 @@ impl Body {
         lease: Lease,
         reusable: bool,
         progress: Option<Arc<Progress>>,
-        attempt: Option<Arc<Attempt>>,
+        attempt: Option<Attempt>,
         heads: Option<u64>,
     ) -> Self {
         if let Some(heads) = heads
             && let Some(data) = incoming.take_bytes()
         {
-            let length = attempt.as_ref().map_or(0, |attempt| attempt.arrived(heads));
+            let (record, length) = attempt.map_or((None, 0), |attempt| attempt.arrived(heads));
             if reusable && is_sent(progress.as_ref()) {
                 lease.give_back();
             }
-            return Self(State::Whole { data, attempt, length });
+            return Self(State::Whole { data, record, length });
         }
         let lease = Some(lease);
         let (passed, held) = (true, None);
@@ -92,10 +93,10 @@ impl Body {
             return None;
         }
         match std::mem::replace(&mut self.0, State::Over) {
-            State::Whole { data, attempt, length } => {
+            State::Whole { data, record, length } => {
                 // From here on it is a response that was received (nginx counts none of one that it does not pass on).
-                if let Some(attempt) = attempt {
-                    attempt.received(length);
+                if let Some(record) = record {
+                    record.received(length);
                 }
                 Some(data)
             }
@@ -112,7 +113,7 @@ fn is_sent(progress: Option<&Arc<Progress>>) -> bool {
 impl Streaming {
     /// Somebody reads: from here on it is a response that was received (nginx counts none of one that it does not pass on).
     fn begin(&mut self) {
-        if let (Some(heads), Some(attempt)) = (self.heads.take(), &self.attempt) {
+        if let (Some(heads), Some(attempt)) = (self.heads.take(), &mut self.attempt) {
             attempt.body_began(heads);
         }
     }
@@ -137,7 +138,7 @@ impl Streaming {
 
     fn end(&mut self, clean: bool) {
         let Some(lease) = self.lease.take() else { return };
-        if let Some(attempt) = &self.attempt {
+        if let Some(attempt) = &mut self.attempt {
             attempt.finished();
         }
         if clean && self.reusable && is_sent(self.progress.as_ref()) {

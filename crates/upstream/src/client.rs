@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use propylon_exchange::Exchange;
 use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
@@ -71,8 +72,10 @@ impl<L> Client<L> {
         L: Layer<Established> + Clone,
         L::Service: Service<Request<B>>,
     {
-        let opened = Way::open(peer, &self.route, request.extensions());
-        ResponseFuture::new(opened, &self.layer, request, self.route.failure_status)
+        let exchange = request.extensions().get::<Exchange>();
+        let (opened, exchange) =
+            (Way::open(peer, &self.route, exchange, request.extensions()), exchange.cloned());
+        ResponseFuture::new(opened, exchange, &self.layer, request, self.route.failure_status)
     }
 }
 

@@ -12,7 +12,6 @@ use propylon_h1::Unwanted;
 use propylon_h1::server::Interim;
 use tower_service::Service;
 
-use crate::attempt::Attempt;
 use crate::client::Route;
 use crate::connection::{Answer, Connection, Failure, Incoming, Outbound};
 use crate::open::Way;
@@ -54,15 +53,11 @@ impl Established {
         Self::new(Ready { lease, kept: true, way, route })
     }
 
-    fn new(ready: Ready) -> Self {
-        if let Some(attempt) = &ready.way.attempt {
+    fn new(mut ready: Ready) -> Self {
+        if let Some(attempt) = &mut ready.way.attempt {
             attempt.connected(ready.lease.connection.traffic());
         }
         Self { connection: Some(ready) }
-    }
-
-    pub(crate) fn attempt(&self) -> Option<Arc<Attempt>> {
-        self.connection.as_ref().and_then(|ready| ready.way.attempt.clone())
     }
 }
 
@@ -192,11 +187,11 @@ impl Ready {
 
     /// `arrived`: the peer may have got the request, and this is the status that stands for what became of it.
     async fn replace(&mut self, arrived: Option<StatusCode>) -> Result<(), Error> {
-        if let (Some(status), Some(attempt)) = (arrived, &self.way.attempt) {
-            attempt.next(status, self.way.peer()); // a try of its own in the record, as in nginx
+        if let Some(status) = arrived {
+            self.way.again(status); // a try of its own in the record, as in nginx
         }
         self.lease = self.way.dial(&self.route).await?;
-        if let Some(attempt) = &self.way.attempt {
+        if let Some(attempt) = &mut self.way.attempt {
             attempt.connected(self.lease.connection.traffic());
         }
         Ok(())

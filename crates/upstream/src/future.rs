@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
+use propylon_exchange::Exchange;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::attempt::Attempt;
 use crate::open::{Opened, Opening};
 use crate::{BoxError, Error, Established};
 
@@ -23,7 +22,8 @@ pin_project! {
     {
         #[pin]
         state: State<L, B, L::Service, <L::Service as Service<Request<B>>>::Future>,
-        attempt: Option<Arc<Attempt>>,
+        // Where the try is on record.
+        exchange: Option<Exchange>,
         failure_status: fn(&BoxError) -> Option<StatusCode>,
     }
 }
@@ -47,6 +47,7 @@ where
     #[inline]
     pub(crate) fn new(
         opened: Opened,
+        exchange: Option<Exchange>,
         layer: &L,
         request: Request<B>,
         failure_status: fn(&BoxError) -> Option<StatusCode>,
@@ -54,10 +55,8 @@ where
     where
         L: Clone,
     {
-        let mut attempt = None;
         let state = match opened {
             Opened::Now(established) => {
-                attempt = established.attempt();
                 let mut service = layer.layer(established);
                 // Nearly always ready at once: then the request moves straight into its future.
                 match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
@@ -69,12 +68,12 @@ where
                 State::Opening { opening, layer: layer.clone(), request: Some(Box::new(request)) }
             }
         };
-        Self { state, attempt, failure_status }
+        Self { state, exchange, failure_status }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
         let failure_status = |_: &BoxError| Some(StatusCode::BAD_GATEWAY);
-        Self { state: State::Failed { error: Some(error) }, attempt: None, failure_status }
+        Self { state: State::Failed { error: Some(error) }, exchange: None, failure_status }
     }
 }
 
@@ -96,7 +95,6 @@ where
                 StateProj::Opening { opening, layer, request } => {
                     // A failure to connect is on record already.
                     let established = ready!(opening.as_mut().poll(cx))?;
-                    *this.attempt = established.attempt();
                     let rest = request.take().map(|request| Box::new((layer.layer(established), *request)));
                     this.state.set(State::Ready { rest });
                 }
@@ -113,10 +111,10 @@ where
                 StateProj::Sending { future } => break ready!(future.poll(cx)).map_err(Into::into),
             }
         };
-        if let (Err(error), Some(attempt)) = (&result, this.attempt.take())
+        if let (Err(error), Some(exchange)) = (&result, this.exchange.take())
             && let Some(status) = (this.failure_status)(error)
         {
-            attempt.failed(status);
+            exchange.last_try_failed(status);
         }
         Poll::Ready(result)
     }

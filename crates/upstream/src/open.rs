@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::Extensions;
+use http::{Extensions, StatusCode};
 use propylon_exchange::Exchange;
 
 use crate::attempt::Attempt;
@@ -17,7 +17,7 @@ use crate::{Error, Established, HttpVersion, Peer, http2};
 pub(crate) struct Way {
     peer: Peer,
     special: Option<Arc<Special>>,
-    pub(crate) attempt: Option<Arc<Attempt>>,
+    pub(crate) attempt: Option<Attempt>,
 }
 
 /// What it takes to have a connection.
@@ -31,8 +31,13 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Established, Error>
 
 impl Way {
     /// A kept connection at once, or else a new one.
-    pub(crate) fn open(peer: Peer, route: &Arc<Route>, extensions: &Extensions) -> Opened {
-        let attempt = Attempt::open(extensions.get::<Exchange>(), &peer);
+    pub(crate) fn open(
+        peer: Peer,
+        route: &Arc<Route>,
+        exchange: Option<&Exchange>,
+        extensions: &Extensions,
+    ) -> Opened {
+        let attempt = Attempt::open(exchange, &peer);
         let special = Special::of(&route.transport, extensions);
         let way = Self { peer, special, attempt };
         match way.kept(route) {
@@ -69,7 +74,10 @@ impl Way {
     }
 
     /// The peer of the try under way.
-    pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+    /// What was sent has failed with that status, and is sent again.
+    pub(crate) fn again(&mut self, status: StatusCode) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.next(status, &self.peer);
+        }
     }
 }

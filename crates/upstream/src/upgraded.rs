@@ -43,7 +43,7 @@ impl fmt::Debug for Switched {
 pub struct Upgraded {
     socket: Socket,
     read: Bytes,
-    attempt: Option<Arc<Attempt>>,
+    attempt: Option<Attempt>,
     sent: u64,
     received: u64,
 }
@@ -54,7 +54,7 @@ impl Upgraded {
     }
 
     /// Records what passes as this try's.
-    pub(crate) fn recorded(mut self, attempt: Option<Arc<Attempt>>) -> Self {
+    pub(crate) fn recorded(mut self, attempt: Option<Attempt>) -> Self {
         self.attempt = attempt;
         self
     }
@@ -67,7 +67,7 @@ impl Upgraded {
 
 impl Drop for Upgraded {
     fn drop(&mut self) {
-        if let Some(attempt) = &self.attempt {
+        if let Some(attempt) = &mut self.attempt {
             attempt.tunnelled(self.sent, self.received);
         }
     }
