@@ -79,6 +79,11 @@ impl Place {
     pub(crate) fn listener(&self) -> Option<Arc<Listener>> {
         self.listener.load_full()
     }
+
+    /// The same for a short look.
+    pub(crate) fn look(&self) -> arc_swap::Guard<Option<Arc<Listener>>> {
+        self.listener.load()
+    }
 }
 
 impl Worker {

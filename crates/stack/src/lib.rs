@@ -30,6 +30,7 @@
 //! - [`Route`]: a cheap clone over `Arc<dyn …>` whose call takes `&self` and any `Body<Data = Bytes>`. It is always ready:
 //!   it calls the static group beneath it, a clone if another thread is calling it too, and awaits that group's readiness
 //!   inside the call.
+//!   [`Route::plain`] is for groups whose answers are the stack's own already: these stay where they are.
 //! - [`Body`]: one opaque type with fast paths for what needs no box (nothing, whole bytes, hyper's incoming body);
 //!   [`Body::new`] recognises a `Body` and boxes nothing twice. [`Body::try_clone`] gives what can be sent again.
 //!

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
@@ -17,7 +18,9 @@ use tower_service::Service;
 use crate::{Body, BoxError};
 
 /// The future of a [`Route`]'s response.
-pub type RouteFuture = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
+pub type RouteFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+type Answer = Result<Response<Body>, BoxError>;
 
 /// A service with its type erased; a clone is a refcount bump.
 #[derive(Clone)]
@@ -37,7 +40,29 @@ impl Route {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Arc::new(Seam { turn: Mutex::new(service.clone()), service }))
+        Self::erase::<S, Erasing>(service)
+    }
+
+    /// [`new`](Self::new) for a service that answers with the stack's own types: its answers do not move.
+    pub fn plain<S>(service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send,
+    {
+        Self::erase::<S, AsTheyAre>(service)
+    }
+
+    fn erase<S, A>(service: S) -> Self
+    where
+        S: Service<Request<Body>> + Clone + Send + Sync + 'static,
+        S::Future: Send,
+        A: Answers<S::Response, S::Error> + 'static,
+    {
+        Self(Arc::new(Seam::<S, A> { turn: Mutex::new(service.clone()), service, answers: PhantomData }))
     }
 
     /// Puts `layer` around the route.
@@ -111,84 +136,120 @@ impl fmt::Debug for Route {
     }
 }
 
-struct Seam<S> {
+struct Seam<S, A> {
     service: S,
     /// A clone for who comes first: calls return at once, so that it is free but for another thread's call at that very moment,
     /// and a call costs no clone of its own.
     turn: Mutex<S>,
+    answers: PhantomData<fn() -> A>,
 }
 
-impl<S, B> Erased for Seam<S>
+/// How what a service answers becomes what a route does.
+trait Answers<R, E> {
+    fn answer(result: Result<R, E>) -> Answer;
+}
+
+/// It is that already, and stays where it is.
+struct AsTheyAre;
+
+impl Answers<Response<Body>, BoxError> for AsTheyAre {
+    #[inline]
+    fn answer(result: Answer) -> Answer {
+        result
+    }
+}
+
+/// It is made of it.
+struct Erasing;
+
+impl<B, E> Answers<Response<B>, E> for Erasing
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
+    E: Into<BoxError>,
+{
+    fn answer(result: Result<Response<B>, E>) -> Answer {
+        result.map(|response| response.map(Body::new)).map_err(Into::into)
+    }
+}
+
+impl<S, A> Erased for Seam<S, A>
+where
+    S: Service<Request<Body>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    A: Answers<S::Response, S::Error> + 'static,
 {
     fn call(&self, request: Request<Body>) -> RouteFuture {
         match self.turn.try_lock() {
-            Some(mut service) => call(&mut *service, request),
-            None => call(&mut self.service.clone(), request),
+            Some(mut service) => call::<S, A>(&mut service, request),
+            None => call::<S, A>(&mut self.service.clone(), request),
         }
     }
 }
 
-fn call<S, B>(service: &mut S, request: Request<Body>) -> RouteFuture
+fn call<S, A>(service: &mut S, request: Request<Body>) -> RouteFuture
 where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
+    S: Service<Request<Body>> + Clone + Send + 'static,
     S::Future: Send,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    A: Answers<S::Response, S::Error> + 'static,
 {
     // Nearly always ready at once: then the request moves straight into its future.
-    match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(())) => Box::pin(SeamFuture::<S, S::Future>::Called { future: service.call(request) }),
-        Poll::Ready(Err(error)) => Box::pin(std::future::ready(Err(error.into()))),
-        Poll::Pending => Box::pin(SeamFuture::Waiting { service: service.clone(), request: Some(request) }),
+    let waits = match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => {
+            let state = State::Called { future: service.call(request), over: false };
+            return Box::pin(SeamFuture::<S, S::Future, A> { state, answers: PhantomData });
+        }
+        Poll::Ready(Err(error)) => return Box::pin(std::future::ready(A::answer(Err(error)))),
+        Poll::Pending => State::Waiting { service: service.clone(), request: Some(request) },
+    };
+    Box::pin(SeamFuture::<S, S::Future, A> { state: waits, answers: PhantomData })
+}
+
+pin_project! {
+    struct SeamFuture<S, F, A> {
+        #[pin]
+        state: State<S, F>,
+        answers: PhantomData<fn() -> A>,
     }
 }
 
 pin_project! {
     #[project = Project]
-    enum SeamFuture<S, F> {
+    enum State<S, F> {
         // The group has not said yet that it is ready.
         Waiting { service: S, request: Option<Request<Body>> },
-        Called { #[pin] future: F },
-        Done,
+        // It is not dropped when it is over: what it gave would have to be moved out of the way.
+        Called { #[pin] future: F, over: bool },
     }
 }
 
-impl<S, B> Future for SeamFuture<S, S::Future>
+impl<S, A> Future for SeamFuture<S, S::Future, A>
 where
-    S: Service<Request<Body>, Response = Response<B>>,
-    S::Error: Into<BoxError>,
-    B: HttpBody<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    S: Service<Request<Body>>,
+    A: Answers<S::Response, S::Error>,
 {
-    type Output = Result<Response<Body>, BoxError>;
+    type Output = Answer;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let mut state = self.project().state;
         loop {
-            let next = match self.as_mut().project() {
+            let next = match state.as_mut().project() {
                 Project::Waiting { service, request } => {
-                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
+                    if let Err(error) = ready!(service.poll_ready(cx)) {
+                        return Poll::Ready(A::answer(Err(error)));
+                    }
                     request.take().map(|request| service.call(request))
                 }
-                Project::Called { future } => {
-                    let result = ready!(future.poll(cx));
-                    self.set(Self::Done);
-                    return Poll::Ready(match result {
-                        Ok(response) => Ok(response.map(Body::new)),
-                        Err(error) => Err(error.into()),
-                    });
-                }
                 // Polled after its end: pending for ever is the documented freedom of a future, and no panic.
-                Project::Done => return Poll::Pending,
+                Project::Called { over: true, .. } => return Poll::Pending,
+                Project::Called { future, over } => {
+                    let polled = future.poll(cx);
+                    *over = polled.is_ready();
+                    return polled.map(A::answer);
+                }
             };
             let Some(future) = next else { return Poll::Pending };
-            self.set(Self::Called { future });
+            state.set(State::Called { future, over: false });
         }
     }
 }

@@ -123,14 +123,16 @@ impl Edge {
         request: Request<Received>,
         context: Option<Context>,
     ) -> Option<Serving> {
+        let Self { worker, place } = self;
         let (number, began) = client.request_begins();
-        let listener = self.current()?;
+        let listener = place.look();
+        let listener = listener.as_ref()?;
         let (mut parts, body) = request.into_parts();
         if let Some(interim) = context.as_ref().and_then(Context::interim) {
             parts.extensions.insert(interim);
         }
         let received = context.map(Context::into_received);
-        let mut checked = check::check(&listener, &mut parts, received, &client.connection);
+        let mut checked = check::check(listener, &mut parts, received, &client.connection);
         let mut exchange =
             Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
         exchange.set_server_name(checked.server.name.clone());
@@ -158,7 +160,7 @@ impl Edge {
         let upgrade = checked.upgrade.filter(|_| refused.is_none());
         let mut visit = Visit::new(server, path, exchange.clone(), upgrade, refused);
         let next = visit.enter(&mut guard.served, Request::from_parts(parts, body));
-        Some(Serving::new(next, visit, guard, self.worker))
+        Some(Serving::new(next, visit, guard, worker))
     }
 }
 
@@ -195,10 +197,17 @@ fn finish(
     mut guard: Guard,
     worker: &Worker,
 ) -> Response<ResponseBody> {
-    let chunked = frame(&mut response, &guard.exchange);
+    // One look at the names costs less than a search for each.
+    let (mut named, mut sized) = (false, false);
+    for name in response.headers().keys() {
+        named |= *name == SERVER;
+        sized |= *name == CONTENT_LENGTH;
+    }
+    let chunked = !sized && frame(&mut response, &guard.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
-    let headers = response.headers_mut();
-    headers.entry(SERVER).or_insert_with(|| guard.served.location.token.clone());
+    if !named {
+        response.headers_mut().insert(SERVER, guard.served.location.token.clone());
+    }
     let status = response.status();
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
     if switches {
@@ -216,15 +225,15 @@ fn finish(
     response.map(|body| ResponseBody::new(body, guard, chunked))
 }
 
-/// Writes the framing that the engine would choose: logs show it (`$sent_http_content_length`), so it has to be there.
-/// Returns whether the body goes out in chunks.
+/// Writes the framing that the engine would choose, where there is no length: logs show it (`$sent_http_content_length`), so it
+/// has to be there. Returns whether the body goes out in chunks.
 fn frame(response: &mut Response<Body>, exchange: &Exchange) -> bool {
     let status = response.status();
     let head = exchange.head();
     let bodiless = status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
         || head.is_some_and(|head| head.method == Method::HEAD);
-    if bodiless || response.headers().contains_key(CONTENT_LENGTH) {
+    if bodiless {
         return false;
     }
     match http_body::Body::size_hint(response.body()).exact() {

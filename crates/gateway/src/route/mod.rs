@@ -298,8 +298,8 @@ where
 {
     let response = headers::response(settings, site); // hide, add_header
     let route = match carry::layer(settings, site) {
-        None => Route::new(response.layer(group)),
-        Some(carry) => Route::new(response.layer(carry.layer(group))), // add_header asks for variables
+        None => Route::plain(response.layer(group)),
+        Some(carry) => Route::plain(response.layer(carry.layer(group))), // add_header asks for variables
     };
     let route = route.layer_opt(spelling::layer(settings)); // the names of what was added
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
