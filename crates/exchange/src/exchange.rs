@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::late::Late;
-use crate::{Address, Connection, End, Head, Keep, ProxyHost, Try, TryRecord, clock};
+use crate::{Address, Connection, End, Head, Keep, ProxyHost, clock};
 
 /// Facts about one exchange: a cheap handle that every layer may record into and every reader may look at.
 #[derive(Clone)]
@@ -264,7 +264,10 @@ impl Exchange {
 
     /// Asks that these facts be kept.
     pub fn keep(&self, what: Keep) {
-        self.0.keep.fetch_or(what.0, Relaxed);
+        // Mostly nothing new: a look is cheaper.
+        if !self.keeps(what) {
+            self.0.keep.fetch_or(what.0, Relaxed);
+        }
     }
 
     /// Whether these facts are to be kept.
@@ -273,39 +276,9 @@ impl Exchange {
         Keep(self.0.keep.load(Relaxed)).has(what)
     }
 
-    /// The next try had to wait so long for a free peer (`$upstream_queue_time`).
-    pub fn queued(&self, time: Duration) {
-        self.0.late.lock().queued = Some(time);
-    }
-
-    /// A try at `peer` begins.
-    #[must_use]
-    pub fn open_try(&self, peer: Arc<str>) -> Try {
-        let mut record = TryRecord::new(peer, self.reroutes(), clock::now());
-        let mut late = self.0.late.lock();
-        record.queued = late.queued.take();
-        late.tries.push(record);
-        let index = late.tries.len() - 1;
-        drop(late);
-        Try::new(self.clone(), index)
-    }
-
-    pub(crate) fn write_try(&self, index: usize, write: impl FnOnce(&mut TryRecord)) {
-        if let Some(record) = self.0.late.lock().tries.get_mut(index) {
-            write(record);
-        }
-    }
-
-    /// The newest try has failed, or is given up: see [`Try::failed`].
-    pub fn last_try_failed(&self, status: StatusCode) {
-        if let Some(record) = self.0.late.lock().tries.last_mut() {
-            record.status = Some(status);
-        }
-    }
-
-    /// Looks at the tries, oldest first. `read` must not call back into the exchange.
-    pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord]) -> T) -> T {
-        read(&self.0.late.lock().tries)
+    /// What is known only as it goes on.
+    pub(crate) fn late(&self) -> MutexGuard<'_, Late> {
+        self.0.late.lock()
     }
 
     /// The upstream's response head: recorded if it is to be [kept](Keep::UPSTREAM_HEAD).

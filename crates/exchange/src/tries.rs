@@ -1,6 +1,7 @@
 //! One try of a request at one peer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::StatusCode;
@@ -71,6 +72,43 @@ impl TryRecord {
             bytes_sent: 0,
         }
     }
+
+    fn finish(&mut self) {
+        if self.finished.is_none() {
+            self.finished = Some(clock::now());
+        }
+    }
+}
+
+impl Exchange {
+    /// The next try had to wait so long for a free peer (`$upstream_queue_time`).
+    pub fn queued(&self, time: Duration) {
+        self.late().queued = Some(time);
+    }
+
+    /// A try at `peer` begins.
+    #[must_use]
+    pub fn open_try(&self, peer: Arc<str>) -> Try {
+        let mut record = TryRecord::new(peer, self.reroutes(), clock::now());
+        let mut late = self.late();
+        record.queued = late.queued.take();
+        late.tries.push(record);
+        let index = late.tries.len() - 1;
+        drop(late);
+        Try { exchange: self.clone(), index, finished: AtomicBool::new(false) }
+    }
+
+    /// The newest try has failed, or is given up: see [`Try::failed`].
+    pub fn last_try_failed(&self, status: StatusCode) {
+        if let Some(record) = self.late().tries.last_mut() {
+            record.status = Some(status);
+        }
+    }
+
+    /// Looks at the tries, oldest first. `read` must not call back into the exchange.
+    pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord]) -> T) -> T {
+        read(&self.late().tries)
+    }
 }
 
 /// A try that runs: the handle by which a leaf fills in its record. Dropping it closes the record.
@@ -78,13 +116,11 @@ impl TryRecord {
 pub struct Try {
     exchange: Exchange,
     index: usize,
+    /// Whether the time was taken.
+    finished: AtomicBool,
 }
 
 impl Try {
-    pub(crate) fn new(exchange: Exchange, index: usize) -> Self {
-        Self { exchange, index }
-    }
-
     /// The exchange that the try belongs to.
     #[must_use]
     pub fn exchange(&self) -> &Exchange {
@@ -124,15 +160,25 @@ impl Try {
 
     /// The response has been read to its end: the time is taken now, whatever the client still waits for.
     pub fn finished(&self) {
+        if !self.finished.load(Relaxed) {
+            self.finished.store(true, Relaxed);
+            self.record(TryRecord::finish);
+        }
+    }
+
+    /// [`carried`](Self::carried) and [`finished`](Self::finished) at once.
+    pub fn over(&self, sent: u64, received: u64) {
+        self.finished.store(true, Relaxed);
         self.record(|r| {
-            if r.finished.is_none() {
-                r.finished = Some(clock::now());
-            }
+            (r.bytes_sent, r.bytes_received) = (sent, received);
+            r.finish();
         });
     }
 
     fn record(&self, write: impl FnOnce(&mut TryRecord)) {
-        self.exchange.write_try(self.index, write);
+        if let Some(record) = self.exchange.late().tries.get_mut(self.index) {
+            write(record);
+        }
     }
 }
 

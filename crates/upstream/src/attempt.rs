@@ -85,18 +85,17 @@ impl Attempt {
         self.settle();
         // Also if it was settled before.
         if let Some(record) = &self.record {
-            record.carried(self.sent, self.received);
-            record.finished();
+            record.over(self.sent, self.received);
         }
     }
 
     /// All of the response is here. Gives the record, which is over, and how much of the wire the body was.
     pub(crate) fn arrived(mut self, heads: u64) -> (Option<Try>, u64) {
         let before = self.received;
-        self.settle();
+        self.count();
         let record = self.record.take();
         if let Some(record) = &record {
-            record.finished();
+            record.over(self.sent, self.received);
         }
         (record, (self.received - before).saturating_sub(heads))
     }
@@ -110,15 +109,21 @@ impl Attempt {
 
     /// Takes what the connection has carried for this try.
     fn settle(&mut self) {
-        let Some((traffic, sent, received)) = self.traffic.take() else { return };
-        let received = traffic.received() - received;
-        self.sent += traffic.sent() - sent;
-        self.received += received;
+        let Some(received) = self.count() else { return };
         let Some(record) = &self.record else { return };
         if let Some(heads) = self.heads {
             record.received(received.saturating_sub(heads));
         }
         record.carried(self.sent, self.received);
+    }
+
+    /// Counts what the connection has carried; gives what was received.
+    fn count(&mut self) -> Option<u64> {
+        let (traffic, sent, received) = self.traffic.take()?;
+        let received = traffic.received() - received;
+        self.sent += traffic.sent() - sent;
+        self.received += received;
+        Some(received)
     }
 }
 
