@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
-use propylon_stack::{Body, RouteFuture};
+use propylon_stack::{Body, Route, RouteFuture};
 
 use crate::client::{ClientEnd, Closed};
 use crate::page;
@@ -117,9 +117,12 @@ impl Visit {
     }
 
     /// The first round. `served` becomes what the location leaves.
-    pub(crate) fn enter(&mut self, served: &mut Served, request: Request<Body>) -> Next {
+    pub(crate) fn enter(&mut self, served: &mut Served, mut request: Request<Body>) -> Next {
         self.bodiless = request.body().is_end_stream();
-        begin(self, served, request)
+        match begin(self, served, &mut request) {
+            Some(route) => Next::Sent(route.send(request)),
+            None => Next::Phases(Box::new(request)),
+        }
     }
 
     /// Whose request it is.
@@ -134,8 +137,9 @@ impl Visit {
     }
 }
 
-/// Begins a round: sends the request through the location that it belongs to, if nothing has to be waited for before.
-fn begin(visit: &mut Visit, served: &mut Served, request: Request<Body>) -> Next {
+/// Begins a round: chooses the location, and furnishes the request for its stack, which is to have it then. `None`: the location's
+/// phases come before.
+fn begin<'a>(visit: &mut Visit, served: &'a mut Served, request: &mut Request<Body>) -> Option<&'a Route> {
     if !visit.path.decoded().is_empty() {
         propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
     }
@@ -154,9 +158,9 @@ fn begin(visit: &mut Visit, served: &mut Served, request: Request<Body>) -> Next
         }
     };
     if found.is_none() && served.location.phases.is_some() {
-        return Next::Phases(Box::new(request));
+        return None;
     }
-    Next::Sent(send(visit, &served.location, request, found))
+    Some(furnish(visit, &served.location, request, found))
 }
 
 /// The rounds of a request that one does not do for, or that has to wait before it is sent.
@@ -167,11 +171,17 @@ pub(crate) async fn rounds(
 ) -> Result<Response<Body>, Closed> {
     loop {
         next = match next {
-            Next::Phases(request) => match pass(visit, served, request.method()).await {
-                Step::Go => Next::Sent(send(visit, &served.location, *request, None)),
-                Step::Answer(found) => Next::Sent(send(visit, &served.location, *request, Some(found))),
-                Step::Reroute(reroute) => Next::Again(reroute, Some(request)),
-            },
+            Next::Phases(mut request) => {
+                let found = match pass(visit, served, request.method()).await {
+                    Step::Go => None,
+                    Step::Answer(found) => Some(found),
+                    Step::Reroute(reroute) => {
+                        next = Next::Again(reroute, Some(request));
+                        continue;
+                    }
+                };
+                Next::Sent(furnish(visit, &served.location, &mut request, found).send(*request))
+            }
             Next::Sent(sent) => {
                 let mut response = sent.await.map_err(|_| Closed)?;
                 match ended(visit, served, &mut response) {
@@ -180,7 +190,10 @@ pub(crate) async fn rounds(
                 }
             }
             Next::Again(reroute, untaken) => match again::again(visit, served, *reroute, untaken) {
-                ControlFlow::Continue(request) => begin(visit, served, request),
+                ControlFlow::Continue(mut request) => match begin(visit, served, &mut request) {
+                    Some(route) => Next::Sent(route.send(request)),
+                    None => Next::Phases(Box::new(request)),
+                },
                 ControlFlow::Break(response) => return Ok(response),
             },
         };
@@ -349,13 +362,14 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     Found::redirect(StatusCode::MOVED_PERMANENTLY, location.redirects.absolute(&visit.exchange, to))
 }
 
-/// Sends a request through a location. Nobody reads the body for an answer that is found already: it is kept for who may.
-fn send(
+/// Puts into a request what the stack of a location asks for. Nobody reads the body for an answer that is found already: it is kept
+/// for who may.
+fn furnish<'a>(
     visit: &mut Visit,
-    location: &Location,
-    mut request: Request<Body>,
+    location: &'a Location,
+    request: &mut Request<Body>,
     found: Option<Found>,
-) -> RouteFuture {
+) -> &'a Route {
     if found.is_some() && !request.body().is_end_stream() {
         visit.more.get_or_insert_default().body = std::mem::take(request.body_mut());
     }
@@ -380,10 +394,10 @@ fn send(
         extensions.insert(Earlier { media_type, shows_error });
     }
     match found {
-        None => location.route.send(request),
+        None => &location.route,
         Some(found) => {
             extensions.insert(found);
-            location.found.send(request)
+            &location.found
         }
     }
 }

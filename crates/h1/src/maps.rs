@@ -1,15 +1,18 @@
-//! Maps of fields, recycled by the thread: no allocation a message, a bounded number of them.
+//! Maps of fields and of extensions, recycled by the thread: no allocation a message, a bounded number of them.
 
 use std::cell::RefCell;
 
-use http::HeaderMap;
+use http::{Extensions, HeaderMap};
 
 /// How many maps a thread keeps, and how many fields one of them may have room for.
 const KEPT: usize = 64;
 const LARGEST: usize = 96;
+/// How many extensions there may have been where their room is kept.
+const MOST: usize = 16;
 
 thread_local! {
     static MAPS: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+    static EXTENSIONS: RefCell<Vec<Extensions>> = const { RefCell::new(Vec::new()) };
 }
 
 /// An empty map, with room for some fields as a rule.
@@ -42,6 +45,29 @@ pub(crate) fn give(mut map: HeaderMap) {
     });
 }
 
+/// No extensions, with room for some as a rule.
+pub(crate) fn take_extensions() -> Extensions {
+    let kept = EXTENSIONS.try_with(|kept| kept.try_borrow_mut().ok()?.pop());
+    kept.ok().flatten().unwrap_or_default()
+}
+
+/// Keeps the room of `extensions`. What is in them is lost.
+pub(crate) fn give_extensions(mut extensions: Extensions) {
+    // Those that never held anything have no room.
+    if extensions.is_empty() || extensions.len() > MOST {
+        return;
+    }
+    extensions.clear();
+    // A thread that ends keeps nothing.
+    let _ = EXTENSIONS.try_with(|kept| {
+        if let Ok(mut kept) = kept.try_borrow_mut()
+            && kept.len() < KEPT
+        {
+            kept.push(extensions);
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use http::{HeaderValue, header};
@@ -56,6 +82,19 @@ mod tests {
         }
         give(map);
         assert_eq!(MAPS.with_borrow(Vec::len), 0);
+    }
+
+    #[test]
+    fn extensions_come_back_empty_and_their_number_is_bounded() {
+        for _ in 0..2 * KEPT {
+            let mut extensions = Extensions::new();
+            extensions.insert("of another request");
+            give_extensions(extensions);
+        }
+        give_extensions(Extensions::new());
+        assert_eq!(EXTENSIONS.with_borrow(Vec::len), KEPT);
+        assert!((0..KEPT).all(|_| take_extensions().is_empty()));
+        assert_eq!(EXTENSIONS.with_borrow(Vec::len), 0);
     }
 
     #[test]

@@ -147,6 +147,10 @@ struct Seam<S, A> {
 /// How what a service answers becomes what a route does.
 trait Answers<R, E> {
     fn answer(result: Result<R, E>) -> Answer;
+
+    fn polled(polled: Poll<Result<R, E>>) -> Poll<Answer> {
+        polled.map(Self::answer)
+    }
 }
 
 /// It is that already, and stays where it is.
@@ -156,6 +160,11 @@ impl Answers<Response<Body>, BoxError> for AsTheyAre {
     #[inline]
     fn answer(result: Answer) -> Answer {
         result
+    }
+
+    #[inline]
+    fn polled(polled: Poll<Answer>) -> Poll<Answer> {
+        polled
     }
 }
 
@@ -232,24 +241,29 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
         let mut state = self.project().state;
-        loop {
-            let next = match state.as_mut().project() {
-                Project::Waiting { service, request } => {
-                    if let Err(error) = ready!(service.poll_ready(cx)) {
-                        return Poll::Ready(A::answer(Err(error)));
-                    }
-                    request.take().map(|request| service.call(request))
-                }
-                // Polled after its end: pending for ever is the documented freedom of a future, and no panic.
-                Project::Called { over: true, .. } => return Poll::Pending,
-                Project::Called { future, over } => {
-                    let polled = future.poll(cx);
-                    *over = polled.is_ready();
-                    return polled.map(A::answer);
-                }
-            };
-            let Some(future) = next else { return Poll::Pending };
+        if let Project::Waiting { service, request } = state.as_mut().project() {
+            if let Err(error) = ready!(service.poll_ready(cx)) {
+                return Poll::Ready(A::answer(Err(error)));
+            }
+            let Some(request) = request.take() else { return Poll::Pending };
+            let future = service.call(request);
             state.set(State::Called { future, over: false });
         }
+        match state.project() {
+            Project::Called { future, over: over @ false } => poll_called::<A, _, _, _>(future, over, cx),
+            // Polled after its end: pending for ever is the documented freedom of a future, and no panic.
+            Project::Called { .. } | Project::Waiting { .. } => Poll::Pending,
+        }
     }
+}
+
+/// A function with one result, which is made where it goes.
+fn poll_called<A, F, R, E>(future: Pin<&mut F>, over: &mut bool, cx: &mut Context<'_>) -> Poll<Answer>
+where
+    F: Future<Output = Result<R, E>>,
+    A: Answers<R, E>,
+{
+    let polled = A::polled(future.poll(cx));
+    *over = polled.is_ready();
+    polled
 }

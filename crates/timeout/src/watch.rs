@@ -40,6 +40,7 @@ struct Wait {
 /// touch the timer wheel at all. In the meantime one fires at most once, and wakes a task that has no use for it.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
+    #[expect(clippy::vec_box, reason = "they move into watches and back as they are")]
     idle: Mutex<Vec<Box<Wait>>>,
 }
 

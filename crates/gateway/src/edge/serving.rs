@@ -17,6 +17,7 @@ type Answer = Result<Response<ResponseBody>, Closed>;
 /// The future of one request. Nearly all of them have one round, for which this is all there is.
 pub(super) struct Serving(State);
 
+#[expect(clippy::large_enum_variant, reason = "nearly every request is the large one")]
 enum State {
     Round { sent: RouteFuture, visit: Visit, guard: Option<Guard>, worker: Arc<Worker> },
     Rounds(Pin<Box<dyn Future<Output = Answer> + Send>>),

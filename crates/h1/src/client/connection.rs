@@ -205,7 +205,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         K: Keeper<I>,
     {
         let written = Written::encode(&request, body, &mut self.wire.output);
-        maps::give(request.into_parts().0.headers);
+        let head = request.into_parts().0;
+        maps::give(head.headers);
+        maps::give_extensions(head.extensions);
         Sending::new(self, written, keeper)
     }
 

@@ -59,6 +59,7 @@ impl RequestHead {
         *request.uri_mut() = self.target.uri();
         *request.version_mut() = self.version;
         maps::put(request.headers_mut(), self.headers);
+        *request.extensions_mut() = maps::take_extensions();
         if self.marks.contains(Marks::SPELLED) {
             request.extensions_mut().insert(Spelling::of(self.raw.clone()));
         }
