@@ -1,5 +1,7 @@
 //! The handle itself.
 
+mod beside;
+
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -38,6 +40,7 @@ struct Inner {
 }
 
 /// What was received of the request: a head, or something that was refused before it was one.
+#[derive(Clone)]
 enum Received {
     Head(Head),
     Rejected { line: Bytes, bytes: u64 },
@@ -403,19 +406,6 @@ impl Exchange {
     #[must_use]
     pub fn end(&self) -> Option<End> {
         self.0.late.lock().ended.map(|(end, _)| end)
-    }
-
-    /// The one slot for the crate that evaluates variables: made on first use, kept to the end.
-    ///
-    /// A second type that asks gets `None`: the slot belongs to the first.
-    pub fn slot<T: Any + Send + Sync + Default>(&self) -> Option<&T> {
-        self.0.slot.get_or_init(|| Box::<T>::default()).downcast_ref()
-    }
-
-    /// What is in the [slot](Self::slot), if anybody has used it yet.
-    #[must_use]
-    pub fn made_slot<T: Any>(&self) -> Option<&T> {
-        self.0.slot.get()?.downcast_ref()
     }
 }
 

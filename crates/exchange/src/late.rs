@@ -42,6 +42,8 @@ pub(crate) struct Late {
     pub(crate) proxy: Option<(Arc<ProxyHost>, Bytes)>,
     pub(crate) uri: Option<Bytes>,
     pub(crate) args: Option<Bytes>,
+    /// What a cache had to do with it.
+    pub(crate) cached: Option<&'static str>,
     pub(crate) answering: Option<StatusCode>,
     pub(crate) showing: Option<StatusCode>,
     pub(crate) status: Option<StatusCode>,
@@ -54,6 +56,9 @@ pub(crate) struct Late {
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) request_body: Option<Bytes>,
+    /// Of the stored response that is asked about.
+    pub(crate) last_modified: Option<Bytes>,
+    pub(crate) etag: Option<Bytes>,
     pub(crate) upstream_headers: Option<HeaderMap>,
     pub(crate) upstream_trailers: Option<HeaderMap>,
     pub(crate) answering_fields: Option<HeaderMap>,

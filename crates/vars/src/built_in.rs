@@ -29,6 +29,8 @@ pub(crate) enum BuiltIn {
     Upstream(Column),
     UpstreamLastAddr,
     UpstreamCacheStatus,
+    UpstreamCacheLastModified,
+    UpstreamCacheEtag,
     ConnectionTime,
     ContentType,
     Args,
@@ -119,8 +121,9 @@ impl BuiltIn {
                 return exchange
                     .with_tries(|tries| out.option(tries.last().map(|last| last.peer.as_bytes())));
             }
-            // There is no cache yet: no response came through one.
-            Self::UpstreamCacheStatus => return false,
+            Self::UpstreamCacheStatus => return out.option(exchange.cache_status().map(str::as_bytes)),
+            Self::UpstreamCacheLastModified => return out.option(exchange.cached_last_modified().as_deref()),
+            Self::UpstreamCacheEtag => return out.option(exchange.cached_etag().as_deref()),
             Self::ConnectionTime => out.seconds(exchange.connection().age()),
             Self::ContentType => return content_type(exchange, out),
             Self::Args => return out.option(exchange.args().as_deref()),

@@ -112,6 +112,6 @@ pub use propylon_exchange::Keep;
 pub use script::Script;
 pub use state::{
     Captures, RefererCheck, args, document, group, limit_rate, set_captures, set_connections_limited,
-    set_document, set_get, set_limit_rate, set_named, set_place, set_requests_limited, set_uri, uri,
+    set_document, set_get, set_limit_rate, set_named, set_place, set_requests_limited, set_uri, share, uri,
 };
 pub use template::{Context, Template};

@@ -217,6 +217,8 @@ const TABLE: &[Description] = &[
     single_entry("upstream_addr", BuiltIn::Upstream(Column::Address), "the peers that were tried"),
     single_entry("upstream_bytes_received", BuiltIn::Upstream(Column::BytesReceived), "bytes received from each"),
     single_entry("upstream_bytes_sent", BuiltIn::Upstream(Column::BytesSent), "bytes sent to each"),
+    single_entry("upstream_cache_etag", BuiltIn::UpstreamCacheEtag, "the entity tag of the stored response that the upstream is asked about"),
+    single_entry("upstream_cache_last_modified", BuiltIn::UpstreamCacheLastModified, "when that was last modified"),
     single_entry("upstream_cache_status", BuiltIn::UpstreamCacheStatus, "how the cache took part"),
     single_entry("upstream_connect_time", BuiltIn::Upstream(Column::ConnectTime), "time to connect to each, TLS included"),
     family_entry("upstream_cookie_NAME", Family::UpstreamCookie, "the cookie NAME that the last response sets"),

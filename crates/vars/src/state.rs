@@ -152,11 +152,17 @@ pub fn set_named(exchange: &Exchange, name: &str, value: Bytes) {
     write(exchange, |facts| facts.set_named(name, value));
 }
 
+/// What is known of a request goes for what is [done beside it](Exchange::beside), too.
+pub fn share(from: &Exchange, to: &Exchange) {
+    let Some(facts) = read(from, |facts| Some(facts.clone())) else { return };
+    write(to, |own| *own = facts);
+}
+
 /// The slot's type. The lock is held for a look or a write, never while a variable is evaluated.
 #[derive(Default)]
 struct State(Mutex<Facts>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Facts {
     groups: SmallVec<[Option<Bytes>; 2]>,
     named: Vec<(Box<str>, Bytes)>,

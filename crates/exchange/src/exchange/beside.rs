@@ -1,0 +1,86 @@
+//! What is done beside a request, what caches have to do with it, and what variables remember of it.
+
+use std::any::Any;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU8, AtomicU64};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{Exchange, Inner, Received};
+use crate::late::Late;
+use crate::{Head, clock};
+
+impl Exchange {
+    /// An exchange of its own for what is done beside this one in the name of the same request, and of which its client hears
+    /// nothing: as if its head were what `change` makes of it. What the slot holds does not come along.
+    #[must_use]
+    pub fn beside(&self, change: impl FnOnce(&mut Head)) -> Self {
+        let Inner { connection, number, received, client, server_name, user, host, .. } = &*self.0;
+        let mut received = received.clone();
+        if let Received::Head(head) = &mut received {
+            change(head);
+        }
+        let late = self.0.late.lock();
+        Self(Arc::new(Inner {
+            connection: connection.clone(),
+            number: *number,
+            started: clock::now(),
+            received,
+            client: client.clone(),
+            server_name: server_name.clone(),
+            user: user.clone(),
+            host: host.clone(),
+            body_received: AtomicU64::new(0),
+            body_sent: AtomicU64::new(0),
+            bytes_sent: AtomicU64::new(0),
+            reroutes: AtomicU8::new(0),
+            keep: AtomicU8::new(self.0.keep.load(Relaxed)),
+            late: Mutex::new(Late { uri: late.uri.clone(), args: late.args.clone(), ..Late::default() }),
+            slot: OnceLock::new(),
+        }))
+    }
+
+    /// What a cache had to do with the request as things stand, in nginx's words (`$upstream_cache_status`): `MISS`, `HIT` …
+    pub fn cached(&self, status: &'static str) {
+        self.0.late.lock().cached = Some(status);
+    }
+
+    /// What a cache had to do with the request, if one had.
+    #[must_use]
+    pub fn cache_status(&self) -> Option<&'static str> {
+        self.0.late.lock().cached
+    }
+
+    /// The upstream is asked whether a stored response with these validators is still good
+    /// (`$upstream_cache_last_modified`, `$upstream_cache_etag`).
+    pub fn revalidating(&self, last_modified: Option<Bytes>, etag: Option<Bytes>) {
+        self.0.late.lock().keep(|kept| (kept.last_modified, kept.etag) = (last_modified, etag));
+    }
+
+    /// When the stored response was last modified that the upstream is asked about.
+    #[must_use]
+    pub fn cached_last_modified(&self) -> Option<Bytes> {
+        self.0.late.lock().kept(|kept| kept.last_modified.clone())
+    }
+
+    /// The entity tag of the stored response that the upstream is asked about.
+    #[must_use]
+    pub fn cached_etag(&self) -> Option<Bytes> {
+        self.0.late.lock().kept(|kept| kept.etag.clone())
+    }
+
+    /// The one slot for the crate that evaluates variables: made on first use, kept to the end.
+    ///
+    /// A second type that asks gets `None`: the slot belongs to the first.
+    pub fn slot<T: Any + Send + Sync + Default>(&self) -> Option<&T> {
+        self.0.slot.get_or_init(|| Box::<T>::default()).downcast_ref()
+    }
+
+    /// What is in the [slot](Self::slot), if anybody has used it yet.
+    #[must_use]
+    pub fn made_slot<T: Any>(&self) -> Option<&T> {
+        self.0.slot.get()?.downcast_ref()
+    }
+}
