@@ -186,7 +186,8 @@ fn limit_except(
     Some(LimitExcept { methods, rules, basic })
 }
 
-fn method(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Method> {
+/// The name of a method.
+pub(crate) fn method(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Method> {
     let method = Method::from_bytes(text.as_bytes()).ok();
     if method.is_none() {
         let message = format!("`{}` is no method", text.escape_debug());

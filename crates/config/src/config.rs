@@ -7,6 +7,7 @@ use propylon_vars::{Definitions, Keep};
 use toml::de::DeTable;
 
 use crate::balance::{self, Upstream};
+use crate::cache_zone::{self, CacheZone};
 use crate::charset::{self, CharsetMap};
 use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
@@ -60,6 +61,8 @@ pub struct Config {
     pub upstreams: IndexMap<Box<str>, Arc<Upstream>>,
     /// What is counted for each key, by name.
     pub limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
+    /// Where responses are kept, by name.
+    pub cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
     /// Each distinct address that any server listens at, in the order of the file.
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
@@ -121,6 +124,10 @@ pub(crate) static TABLE: Table = Table {
                 "What is counted for each client, or for any other key, by name.",
             )
         },
+        Key {
+            nginx: "proxy_cache_path, fastcgi_cache_path",
+            ..top("cache_zone", cache_zone::KIND, "Where responses are kept, by name.")
+        },
         Key { nginx: "upstream", ..top("upstream", balance::KIND, "Groups of servers by name.") },
         Key {
             nginx: "http",
@@ -131,7 +138,7 @@ pub(crate) static TABLE: Table = Table {
             ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
         },
     ],
-    unbuilt: &["admin", "cache_zone", "acme"],
+    unbuilt: &["admin", "acme"],
 };
 
 const fn top(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -243,6 +250,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     balance::read(cx, table("upstream"));
     balance::check_resolver(cx, &resolver);
     limit_zone::read(cx, table("limit_zone"));
+    cache_zone::read(cx, table("cache_zone"));
     let mut process = Effective::process();
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =
@@ -272,6 +280,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         formats: std::mem::take(&mut cx.formats),
         upstreams: std::mem::take(&mut cx.upstreams),
         limit_zones: std::mem::take(&mut cx.limit_zones),
+        cache_zones: std::mem::take(&mut cx.cache_zones),
         listeners,
         servers,
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::balance::{Upstream, UpstreamServer};
+use crate::cache_zone::CacheZone;
 use crate::config::Config;
 use crate::effective::Effective;
 use crate::limit_zone::LimitZone;
@@ -29,6 +30,7 @@ impl Config {
         settings(&mut text, source, &self.process);
         resolver(&mut text, &self.resolver);
         self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
+        self.cache_zones.values().for_each(|zone| cache_zone(&mut text, source, zone));
         self.upstreams.values().for_each(|upstream| group(&mut text, source, upstream));
         for server in &self.servers {
             // Writing to a String cannot fail.
@@ -87,6 +89,14 @@ fn limit_zone(text: &mut String, source: &Source, zone: &LimitZone) {
     );
     if let Some(rate) = zone.rate {
         let _ = writeln!(text, "rate = \"{}r/{}\"", rate.requests, if rate.minute { "m" } else { "s" });
+    }
+}
+
+fn cache_zone(text: &mut String, source: &Source, zone: &CacheZone) {
+    let _ = writeln!(text, "\n[cache_zone.{}] # {}", quote(&zone.name), source.line_of(zone.span));
+    for setting in zone.settings() {
+        let hidden = if setting.value.is_empty() { "# " } else { "" };
+        let _ = writeln!(text, "{hidden}{}", setting.line(source));
     }
 }
 

@@ -1,8 +1,8 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access, access_log, buffer, charset, compression, cookie, error_log, error_page, fastcgi, files, headers,
-    limit, redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
+    access, access_log, buffer, cache, charset, compression, cookie, error_log, error_page, fastcgi, files,
+    headers, limit, redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -25,7 +25,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 17] = [
+const TABLES: [&Table; 18] = [
     &tls::TABLE,
     &files::TABLE,
     &access::TABLE,
@@ -34,6 +34,7 @@ const TABLES: [&Table; 17] = [
     &timeout::TABLE,
     &limit::TABLE,
     &buffer::TABLE,
+    &cache::TABLE,
     &substitute::TABLE,
     &charset::TABLE,
     &compression::TABLE,
@@ -72,6 +73,11 @@ impl Effective {
     /// The process, nothing written yet.
     pub(crate) const fn process() -> Self {
         Self { own: None, tables: &PROCESS, written: Vec::new() }
+    }
+
+    /// What stands alone in these tables, nothing written yet.
+    pub(crate) const fn of(tables: &'static [&'static Table]) -> Self {
+        Self { own: None, tables, written: Vec::new() }
     }
 
     /// The table of the level itself.

@@ -236,7 +236,8 @@ pub(crate) const TABLE: Table = Table {
     unbuilt: &[],
 };
 
-fn proxy_status(cx: &mut Context, value: &Value<'_>) -> Option<Option<Box<str>>> {
+/// What the gateway calls itself in a field; `Some(None)`: nowhere.
+pub(crate) fn own_name(cx: &mut Context, value: &Value<'_>) -> Option<Option<Box<str>>> {
     let Some(name) = value.get_ref().as_str() else {
         return Some(value.get_ref().as_bool()?.then(|| "propylon".into()));
     };
@@ -272,7 +273,7 @@ impl Headers {
             real_ip_recursive: scope.bool("real_ip_recursive"),
             underscores: scope.bool("underscores"),
             ignore_invalid: scope.bool("ignore_invalid"),
-            proxy_status: scope.read("proxy_status", proxy_status).flatten(),
+            proxy_status: scope.read("proxy_status", own_name).flatten(),
         }
     }
 }

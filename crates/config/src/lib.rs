@@ -59,6 +59,8 @@ mod access_log;
 mod address;
 mod balance;
 mod buffer;
+mod cache;
+mod cache_zone;
 mod charset;
 mod compression;
 mod condition;
@@ -119,6 +121,8 @@ pub use crate::balance::{
     StickyLearn, Upstream, UpstreamServer, ValueMatch,
 };
 pub use crate::buffer::Buffers;
+pub use crate::cache::{Cache, Habits, Purge, PurgeAllow, PurgeRequests, Purged, Valid, ZoneName};
+pub use crate::cache_zone::{CacheZone, Pace};
 pub use crate::charset::{Charset, CharsetMap, CharsetValues};
 pub use crate::compression::{Coding, Compression};
 pub use crate::condition::{Condition, Test};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::cache::{self, Purge};
 use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files::{self, TryFiles};
@@ -46,6 +47,8 @@ pub enum Action {
     ProxyPass(Spanned<ProxyPass>),
     /// An answer is given.
     Return(Spanned<Return>),
+    /// What is kept is removed.
+    Purge(Box<Purge>),
     /// Files are sent.
     Files,
     /// Nothing is written: 404.
@@ -90,6 +93,7 @@ pub(crate) static TABLE: Table = Table {
             doc: "[code], [code, \"text\"], [code, \"URL\"] for 301, 302, 303, 307 and 308, or [\"URL\"] for 302; 444 \
                   closes the connection.",
         },
+        cache::ACTION_KEY,
         Key {
             name: "internal",
             kind: Kind::Bool,
@@ -124,6 +128,7 @@ pub(crate) static TABLE: Table = Table {
         settings::TIMEOUT,
         settings::LIMIT,
         settings::BUFFER,
+        settings::CACHE,
         settings::SUBSTITUTE,
         settings::CHARSET,
         settings::COMPRESSION,
@@ -137,7 +142,7 @@ pub(crate) static TABLE: Table = Table {
     unbuilt: settings::UNBUILT,
 };
 
-const ACTIONS: [&str; 3] = ["proxy_pass", "fastcgi_pass", "return"];
+const ACTIONS: [&str; 4] = ["proxy_pass", "fastcgi_pass", "return", "purge"];
 
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
@@ -152,6 +157,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
     let pass = pass.or(scope.read("fastcgi_pass", proxy_pass::read_fastcgi));
     let answer = scope.read("return", respond::read);
+    let purge = scope.read("purge", cache::read_action);
     let alias = files::alias(&mut scope);
     let try_files = scope.read("try_files", files::try_files);
     if let Some(matcher) = &matcher {
@@ -173,11 +179,12 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     if let Some(pass) = &pass {
         warn_unverified(cx, pass, &settings);
     }
-    let action = match (pass, answer) {
-        (Some(pass), _) => Action::ProxyPass(pass),
-        (None, Some(answer)) => Action::Return(answer),
-        (None, None) if settings.files.root.is_some() => Action::Files,
-        (None, None) => Action::NotFound,
+    let action = match (pass, answer, purge) {
+        (Some(pass), ..) => Action::ProxyPass(pass),
+        (None, Some(answer), _) => Action::Return(answer),
+        (None, None, Some(purge)) => Action::Purge(Box::new(purge)),
+        (None, None, None) if settings.files.root.is_some() => Action::Files,
+        (None, None, None) => Action::NotFound,
     };
     Some(Location {
         matcher: matcher?,
@@ -261,7 +268,8 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
             let named = table.get("match").and_then(|text| text.get_ref().as_str());
             if !unbuilt && !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
-                let label = "expected `proxy_pass`, `fastcgi_pass`, `return`, `root` or `alias` in it";
+                let label =
+                    "expected `proxy_pass`, `fastcgi_pass`, `return`, `purge`, `root` or `alias` in it";
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());
             }
         }

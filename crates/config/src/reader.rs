@@ -11,6 +11,7 @@ use propylon_vars::{Definitions, Keep, Template, TemplateError};
 use toml::de::{DeTable, DeValue};
 
 use crate::balance::Upstream;
+use crate::cache_zone::CacheZone;
 use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
 use crate::key::{Need, Table};
@@ -37,6 +38,7 @@ pub(crate) struct Context {
     pub(crate) upstreams: IndexMap<Box<str>, Arc<Upstream>>,
     pub(crate) charset_maps: Vec<CharsetMap>,
     pub(crate) limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
+    pub(crate) cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
@@ -54,6 +56,7 @@ impl Context {
             upstreams: IndexMap::new(),
             charset_maps: Vec::new(),
             limit_zones: IndexMap::new(),
+            cache_zones: IndexMap::new(),
             broken: Vec::new(),
             templates: HashMap::new(),
             later: Keep::NONE,

@@ -89,6 +89,7 @@ macro_rules! both_levels {
             settings::TIMEOUT,
             settings::LIMIT,
             settings::BUFFER,
+            settings::CACHE,
             settings::SUBSTITUTE,
             settings::CHARSET,
             settings::COMPRESSION,

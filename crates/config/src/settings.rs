@@ -3,6 +3,7 @@
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
 use crate::buffer::{self, Buffers};
+use crate::cache::{self, Cache};
 use crate::charset::{self, Charset};
 use crate::compression::{self, Compression};
 use crate::cookie::{self, Cookies};
@@ -54,6 +55,8 @@ pub struct Settings {
     pub limit: Limit,
     /// The table `buffer`.
     pub buffer: Buffers,
+    /// The table `cache`.
+    pub cache: Cache,
     /// The table `substitute`.
     pub substitute: Substitute,
     /// The table `charset`.
@@ -104,6 +107,8 @@ impl Settings {
         let limit = Limit::read(&mut { limit });
         let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
         let buffer = Buffers::read(&mut { buffer });
+        let cache = Scope::inherited(cx, &cache::TABLE, below(levels, "cache"), found);
+        let cache = Cache::read(&mut { cache });
         let substitute = Scope::inherited(cx, &substitute::TABLE, below(levels, "substitute"), found);
         let substitute = Substitute::read(&mut { substitute });
         let charset = Scope::inherited(cx, &charset::TABLE, below(levels, "charset"), found);
@@ -136,6 +141,7 @@ impl Settings {
             timeout,
             limit,
             buffer,
+            cache,
             substitute,
             charset,
             compression,
@@ -194,6 +200,8 @@ pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "
 pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
 pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+pub(crate) const CACHE: Key =
+    table("cache", Kind::Table(&cache::TABLE), "Which responses are kept, and answer later requests.");
 pub(crate) const SUBSTITUTE: Key =
     table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
 pub(crate) const CHARSET: Key =
@@ -216,4 +224,4 @@ const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 /// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] = &["cache"];
+pub(crate) const UNBUILT: &[&str] = &[];

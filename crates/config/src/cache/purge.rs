@@ -1,0 +1,207 @@
+//! What removes what is kept: `cache.purge`, and the action `purge` of a location.
+
+use std::sync::Arc;
+
+use http::Method;
+use propylon_vars::Template;
+use toml::de::DeValue;
+
+use super::templates;
+use crate::access;
+use crate::cache_zone::{self, CacheZone};
+use crate::headers::{self, Peer};
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+
+/// Which requests remove what they name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PurgeRequests {
+    /// Those with one of these methods.
+    pub methods: Vec<Method>,
+    /// Those for which one of these is neither empty nor 0.
+    pub when: Vec<Template>,
+    /// Whether what they name is only marked as not fresh.
+    pub soft: bool,
+    /// Whose they may be.
+    pub allow: PurgeAllow,
+}
+
+/// Who may remove what is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PurgeAllow {
+    /// Who comes from one of these addresses; none: anybody.
+    pub addresses: Option<Vec<Peer>>,
+    /// Who shows this as `Authorization: Bearer`.
+    pub token: Option<Box<str>>,
+}
+
+/// The action `purge`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Purge {
+    /// Where it is kept.
+    pub zone: Arc<CacheZone>,
+    /// What is removed.
+    pub what: Purged,
+    /// Whether it is only marked as not fresh.
+    pub soft: bool,
+    /// Who may do so.
+    pub allow: PurgeAllow,
+}
+
+/// What a purge removes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purged {
+    /// The response with this key, or, if it ends in `*`, those whose key begins so.
+    Key(Template),
+    /// Those that have one of these tags.
+    Tags(Template),
+}
+
+const TEMPLATES: Kind = Kind::List(&Kind::Template);
+const METHODS: Kind = Kind::List(&Kind::Text { hint: "a method such as \"PURGE\"" });
+const ADDRESSES: Kind =
+    Kind::List(&Kind::Text { hint: "a network such as \"10.0.0.0/8\", an address, \"unix:\" or \"all\"" });
+const LOCAL: &str = "[\"127.0.0.0/8\", \"::1\", \"unix:\"]";
+const ZONE: Kind = Kind::Text { hint: "the NAME of a `[cache_zone.NAME]`" };
+
+const ALLOW: Key = Key {
+    name: "allow",
+    kind: ADDRESSES,
+    need: Need::Default(LOCAL),
+    nginx: "",
+    doc: "The addresses that it may come from; \"all\": any, for whoever gets as far as this location. Others get 403.",
+};
+const TOKEN: Key = Key {
+    name: "token",
+    kind: Kind::Text { hint: "a secret" },
+    need: Need::Optional,
+    nginx: "",
+    doc: "Who sends this as `Authorization: Bearer TOKEN` may do so from anywhere.",
+};
+const SOFT: Key = Key {
+    name: "soft",
+    kind: Kind::Bool,
+    need: Need::Default("false"),
+    nginx: "",
+    doc: "Whether what is named is not removed, but no longer fresh: it is asked for again, and serves meanwhile where `cache.use_stale` \
+          allows it.",
+};
+
+pub(super) const PURGE: Table = Table {
+    name: "cache.purge",
+    doc: "Requests that remove what they would be answered with: 204, or 404 where nothing was kept. A key that ends in `*` removes \
+          all whose key begins so.",
+    keys: &[
+        Key {
+            name: "methods",
+            kind: METHODS,
+            need: Need::Default("[\"PURGE\"]"),
+            nginx: "",
+            doc: "Those with one of these methods, whose key is that of a GET.",
+        },
+        Key {
+            name: "when",
+            kind: TEMPLATES,
+            need: Need::Default("[]"),
+            nginx: "proxy_cache_purge, fastcgi_cache_purge",
+            doc: "Those for which one of these is neither empty nor 0.",
+        },
+        SOFT,
+        ALLOW,
+        TOKEN,
+    ],
+    unbuilt: &[],
+};
+
+const ACTION: Table = Table {
+    name: "location.purge",
+    doc: "Removes what is kept: 204, or 404 where nothing was.",
+    keys: &[
+        Key {
+            name: "zone",
+            kind: ZONE,
+            need: Need::Required,
+            nginx: "proxy_cache_purge",
+            doc: "The `[cache_zone.NAME]`.",
+        },
+        Key {
+            name: "key",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "proxy_cache_purge",
+            doc: "The key; one that ends in `*` stands for all that begin so.",
+        },
+        Key {
+            name: "tags",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "",
+            doc: "In the place of `key`: tags, between them blanks or commas, that responses had in `Cache-Tag` or `Surrogate-Key`.",
+        },
+        SOFT,
+        ALLOW,
+        TOKEN,
+    ],
+    unbuilt: &[],
+};
+
+/// The key of a location.
+pub(crate) const ACTION_KEY: Key = Key {
+    name: "purge",
+    kind: Kind::Table(&ACTION),
+    need: Need::Optional,
+    nginx: "proxy_cache_purge",
+    doc: "What requests remove from a cache: { zone = \"main\", key = \"$1\" }.",
+};
+
+/// `Some(None)`: none.
+#[expect(clippy::option_option, reason = "an error was reported, or there are none, or some")]
+pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Option<PurgeRequests>> {
+    let table = match value.get_ref() {
+        DeValue::Boolean(false) => return Some(None),
+        other => other.as_table(),
+    };
+    let mut scope = Scope::alone(cx, &PURGE, table);
+    let methods = scope.list("methods", access::method)?;
+    let when = templates(&mut scope, "when");
+    Some(Some(PurgeRequests { methods, when, soft: scope.bool("soft"), allow: allow(&mut scope) }))
+}
+
+fn allow(scope: &mut Scope<'_>) -> PurgeAllow {
+    let mut all = false;
+    let addresses = scope.list("allow", |cx, text, span| match text {
+        "all" => {
+            all = true;
+            None
+        }
+        text => headers::peer(cx, text, span),
+    });
+    let token = scope.text("token");
+    if let Some(token) = &token
+        && token.is_empty()
+    {
+        let diagnostic = Diagnostic::error(token.span, "this token is empty: everybody has it");
+        scope.cx.push(diagnostic.label("expected a secret"));
+    }
+    PurgeAllow {
+        addresses: (!all).then(|| addresses.unwrap_or_default()),
+        token: token.map(|token| token.value),
+    }
+}
+
+/// Reads the action of a location.
+pub(crate) fn read_action(cx: &mut Context, value: &Value<'_>) -> Option<Purge> {
+    let table = value.get_ref().as_table()?;
+    let mut scope = Scope::alone(cx, &ACTION, Some(table));
+    let name = scope.text("zone");
+    let (key, tags) = (scope.template("key"), scope.template("tags"));
+    let (soft, allow) = (scope.bool("soft"), allow(&mut scope));
+    let written = |name| table.contains_key(name);
+    if written("key") == written("tags") {
+        let diagnostic = Diagnostic::at(value.span(), "it is not said what is to be removed");
+        scope.cx.push(diagnostic.label("expected `key` or `tags`"));
+    }
+    let zone = cache_zone::find(scope.cx, &name?)?;
+    Some(Purge { zone, what: key.map(Purged::Key).or(tags.map(Purged::Tags))?, soft, allow })
+}

@@ -1,0 +1,284 @@
+//! The tables `cache_zone.NAME`: where responses are kept.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use crate::effective::{Effective, Setting};
+use crate::key::{Key, Kind, Need, PATH, Table};
+use crate::nearest::nearest;
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+use crate::shape;
+use crate::source::{Span, Spanned};
+
+/// Where responses are kept.
+#[derive(Clone, Debug)]
+pub struct CacheZone {
+    /// Its name.
+    pub name: Box<str>,
+    /// The directory; none: they are kept in memory.
+    pub path: Option<PathBuf>,
+    /// How many characters each directory's name has, the outermost first.
+    pub levels: Vec<u8>,
+    /// How much memory keys may take, in bytes.
+    pub keys: u64,
+    /// How much all responses may take, in bytes; none: as much as there is room for, or in memory [`CacheZone::IN_MEMORY`].
+    pub max_size: Option<u64>,
+    /// How much room is to stay free on the disk, in bytes.
+    pub min_free: u64,
+    /// After how long without use a response goes.
+    pub inactive: Duration,
+    /// How much is removed at a time.
+    pub manager: Pace,
+    /// How much of the directory is read at a time when the process starts.
+    pub loader: Pace,
+    /// Where it is written.
+    pub span: Span,
+    effective: Effective,
+}
+
+impl PartialEq for CacheZone {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            path,
+            levels,
+            keys,
+            max_size,
+            min_free,
+            inactive,
+            manager,
+            loader,
+            span: _,
+            effective: _,
+        } = self;
+        (name, path, levels, keys, max_size)
+            == (&other.name, &other.path, &other.levels, &other.keys, &other.max_size)
+            && (min_free, inactive, manager, loader)
+                == (&other.min_free, &other.inactive, &other.manager, &other.loader)
+    }
+}
+
+/// How work that goes on beside the requests is parted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// So many files at once,
+    pub files: u32,
+    /// for so long at most,
+    pub threshold: Duration,
+    /// and then this pause.
+    pub sleep: Duration,
+}
+
+/// The smallest zone that nginx takes: two pages.
+const LEAST: u64 = 8 << 10;
+
+const FILES: Kind = Kind::Integer { min: 1, max: 1_000_000 };
+const MOMENT: Kind = Kind::Duration { zero: false };
+
+pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
+
+const TABLE: Table = Table {
+    name: "cache_zone.NAME",
+    doc: "Where responses are kept, for all workers together; `cache.zone` names it. What is kept in memory survives a reload while \
+          the zone keeps its name; what is kept in a directory survives a restart, too.",
+    keys: &[
+        Key {
+            name: "path",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "proxy_cache_path, fastcgi_cache_path",
+            doc: "The directory, which is made if it is not there. Not set: responses are kept in memory, until the process ends.",
+        },
+        Key {
+            name: "levels",
+            kind: Kind::List(&Kind::Integer { min: 1, max: 2 }),
+            need: Need::Default("[1, 2]"),
+            nginx: "proxy_cache_path levels=",
+            doc: "How many characters the names of the directories inside have, three at most: [1, 2] is 16 with 256 each. []: none.",
+        },
+        Key {
+            name: "keys",
+            kind: Kind::Size,
+            need: Need::Default("\"10m\""),
+            nginx: "proxy_cache_path keys_zone=",
+            doc: "How much memory keys may take, 8k or more: 1m is some 8,000. The one that was used least recently goes.",
+        },
+        Key {
+            name: "max_size",
+            kind: Kind::Size,
+            need: Need::Optional,
+            nginx: "proxy_cache_path max_size=",
+            doc: "How much all responses may take; those that were used least recently go. Not set: in a directory as much as there \
+                  is room for, in memory 64m.",
+        },
+        Key {
+            name: "min_free",
+            kind: Kind::Size,
+            need: Need::Default("0"),
+            nginx: "proxy_cache_path min_free=",
+            doc: "How much room is to stay free on the directory's disk.",
+        },
+        Key {
+            name: "inactive",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"10m\""),
+            nginx: "proxy_cache_path inactive=",
+            doc: "After how long without use a response goes, fresh or not.",
+        },
+        Key {
+            name: "manager_files",
+            kind: FILES,
+            need: Need::Default("100"),
+            nginx: "proxy_cache_path manager_files=",
+            doc: "How many responses are removed at a time.",
+        },
+        Key {
+            name: "manager_threshold",
+            kind: MOMENT,
+            need: Need::Default("\"200ms\""),
+            nginx: "proxy_cache_path manager_threshold=",
+            doc: "How long that may take.",
+        },
+        Key {
+            name: "manager_sleep",
+            kind: MOMENT,
+            need: Need::Default("\"50ms\""),
+            nginx: "proxy_cache_path manager_sleep=",
+            doc: "The pause after that.",
+        },
+        Key {
+            name: "loader_files",
+            kind: FILES,
+            need: Need::Default("100"),
+            nginx: "proxy_cache_path loader_files=",
+            doc: "How many files are looked at at a time when the process has started.",
+        },
+        Key {
+            name: "loader_threshold",
+            kind: MOMENT,
+            need: Need::Default("\"200ms\""),
+            nginx: "proxy_cache_path loader_threshold=",
+            doc: "How long that may take.",
+        },
+        Key {
+            name: "loader_sleep",
+            kind: MOMENT,
+            need: Need::Default("\"50ms\""),
+            nginx: "proxy_cache_path loader_sleep=",
+            doc: "The pause after that.",
+        },
+    ],
+    unbuilt: &["redis"],
+};
+
+const TABLES: [&Table; 1] = [&TABLE];
+
+impl CacheZone {
+    /// What a zone in memory may take where nothing is said.
+    pub const IN_MEMORY: u64 = 64 << 20;
+
+    /// All keys, with where each value comes from.
+    pub(crate) fn settings(&self) -> impl Iterator<Item = Setting> {
+        self.effective.iter().map(|setting| {
+            let key = setting.key.strip_prefix("cache_zone.NAME.").unwrap_or(&setting.key);
+            Setting { key: key.into(), ..setting }
+        })
+    }
+}
+
+/// Reads all zones.
+pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
+    for (name, value) in table.into_iter().flatten() {
+        let written = name.get_ref().as_ref();
+        match zone(cx, written, cx.span(name.span()), value) {
+            Some(zone) => {
+                same_path(cx, &zone);
+                drop(cx.cache_zones.insert(written.into(), Arc::new(zone)));
+            }
+            None => cx.broken.push(written.into()),
+        }
+    }
+}
+
+fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<CacheZone> {
+    let table = value.get_ref().as_table()?;
+    if matches!(name, "off" | "") {
+        let diagnostic = Diagnostic::error(span, format!("a zone cannot be called `{name}`"));
+        cx.push(diagnostic.label("`cache.zone = \"off\"` is none"));
+    }
+    let mut effective = Effective::of(&TABLES);
+    let mut scope = Scope::process(cx, &TABLE, Some(table), &mut effective);
+    let keys = scope.size_if_set("keys").unwrap_or_default();
+    if keys < LEAST
+        && let Some(written) = table.get("keys")
+    {
+        let diagnostic = Diagnostic::at(written.span(), "this zone is too small");
+        scope.cx.push(diagnostic.label("expected \"8k\" or more"));
+    }
+    let levels = scope.read("levels", |cx, value| {
+        let levels: Vec<u8> = value.get_ref().as_array()?.iter().filter_map(level).collect();
+        if levels.len() > 3 {
+            let diagnostic = Diagnostic::at(value.span(), "these are too many levels");
+            cx.push(diagnostic.label("expected three at most"));
+        }
+        Some(levels)
+    });
+    let path = scope.text("path");
+    if path.as_ref().is_some_and(|path| path.is_empty()) {
+        let diagnostic =
+            Diagnostic::error(path.as_ref().map_or(span, |path| path.span), "no directory has no name");
+        scope.cx.push(diagnostic.label("expected a path, or no `path` to keep responses in memory"));
+    }
+    let mut pace = |files, threshold, sleep| Pace {
+        files: scope.integer(files).and_then(|files| u32::try_from(files).ok()).unwrap_or(100),
+        threshold: scope.duration(threshold),
+        sleep: scope.duration(sleep),
+    };
+    let manager = pace("manager_files", "manager_threshold", "manager_sleep");
+    let loader = pace("loader_files", "loader_threshold", "loader_sleep");
+    Some(CacheZone {
+        name: name.into(),
+        path: path.map(|path| PathBuf::from(&**path)),
+        levels: levels?,
+        keys,
+        max_size: scope.size_if_set("max_size"),
+        min_free: scope.size_if_set("min_free").unwrap_or_default(),
+        inactive: scope.duration("inactive"),
+        manager,
+        loader,
+        span,
+        effective,
+    })
+}
+
+fn level(value: &Value<'_>) -> Option<u8> {
+    shape::integer(value.get_ref()).and_then(|level| u8::try_from(level).ok())
+}
+
+/// Two zones in one directory would remove each other's files.
+fn same_path(cx: &mut Context, zone: &CacheZone) {
+    let Some(path) = &zone.path else { return };
+    let other = cx.cache_zones.values().find(|other| other.path.as_ref() == Some(path)).cloned();
+    if let Some(other) = other {
+        let message = format!("the zones `{}` and `{}` have the same directory", other.name, zone.name);
+        let diagnostic = Diagnostic::error(zone.span, message).label("expected another `path`");
+        cx.push(diagnostic.related(other.span, "the other zone"));
+    }
+}
+
+/// The zone with this name.
+pub(crate) fn find(cx: &mut Context, name: &Spanned<Box<str>>) -> Option<Arc<CacheZone>> {
+    let zone = cx.cache_zones.get(&name.value).cloned();
+    if zone.is_none() && !cx.broken.contains(&name.value) {
+        let near = nearest(name, cx.cache_zones.keys().map(AsRef::as_ref));
+        let help = near.map(|name| format!("did you mean \"{name}\"?"));
+        let message = format!("there is no zone `{}`", name.escape_debug());
+        let label = "expected the NAME of a `[cache_zone.NAME]`";
+        cx.push(Diagnostic::error(name.span, message).label(label).maybe_help(help));
+    }
+    zone
+}
