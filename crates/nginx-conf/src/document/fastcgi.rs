@@ -9,7 +9,7 @@ pub(crate) const FASTCGI: &str = "fastcgi directives";
 const GOES: &[&str] = &[FASTCGI, "goes"];
 
 /// What the directives of FastCGI stand for, and what counts where none is written.
-const KEYS: [([&str; 2], Default); 24] = [
+const KEYS: [([&str; 2], Default); 41] = [
     (["timeout", "connect"], Default::Text("60s")),
     (["timeout", "send"], Default::Text("60s")),
     (["timeout", "read"], Default::Text("60s")),
@@ -21,6 +21,23 @@ const KEYS: [([&str; 2], Default); 24] = [
     (["buffer", "busy_size"], Default::Text("32k")),
     (["buffer", "max_temp_file_size"], Default::Text("1g")),
     (["buffer", "temp_file_write_size"], Default::Text("64k")),
+    (["cache", "zone"], Default::Text("off")),
+    (["cache", "mode"], Default::Text("nginx")),
+    (["cache", "key"], Default::Text("$scheme$proxy_host$request_uri")),
+    (["cache", "valid"], Default::Raw("{}")),
+    (["cache", "methods"], Default::List(&["GET", "HEAD"])),
+    (["cache", "min_uses"], Default::Raw("1")),
+    (["cache", "bypass"], Default::List(&[])),
+    (["cache", "no_cache"], Default::List(&[])),
+    (["cache", "use_stale"], Default::List(&["off"])),
+    (["cache", "lock"], Default::Raw("false")),
+    (["cache", "lock_timeout"], Default::Text("5s")),
+    (["cache", "lock_age"], Default::Text("5s")),
+    (["cache", "background_update"], Default::Raw("false")),
+    (["cache", "revalidate"], Default::Raw("false")),
+    (["cache", "convert_head"], Default::Raw("true")),
+    (["cache", "max_range_offset"], Default::Raw("9223372036854775807")), // as far as a range can be
+    (["cache", "purge"], Default::Raw("false")),
     (["retry", "on"], Default::List(&["error", "timeout"])),
     (["retry", "tries"], Default::Raw("0")),
     (["retry", "timeout"], Default::Text("0")),

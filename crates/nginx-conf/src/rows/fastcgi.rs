@@ -42,7 +42,7 @@ pub(crate) const ROWS: &[Row] = &[
     like("fastcgi_busy_buffers_size", "buffer.busy_size"),
     like("fastcgi_max_temp_file_size", "buffer.max_temp_file_size"),
     like("fastcgi_temp_file_write_size", "buffer.temp_file_write_size"),
-    Row::new("fastcgi_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")),
+    Row::new("fastcgi_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")).repeats(),
     like("fastcgi_next_upstream_tries", "retry.tries"),
     like("fastcgi_next_upstream_timeout", "retry.timeout"),
     like("fastcgi_socket_keepalive", "upstream.socket_keepalive"),
@@ -53,7 +53,7 @@ pub(crate) const ROWS: &[Row] = &[
     like("fastcgi_limit_rate", "limit.upstream_rate"),
     Row::new("fastcgi_hide_header", LEVELS, ONE, To::By(fields, "headers.hide")).repeats(),
     Row::new("fastcgi_pass_header", LEVELS, ONE, To::By(fields, "headers.pass")).repeats(),
-    Row::new("fastcgi_ignore_headers", LEVELS, SOME, To::By(fields, "headers.ignore")),
+    Row::new("fastcgi_ignore_headers", LEVELS, SOME, To::By(fields, "headers.ignore")).repeats(),
     Row::refused("fastcgi_store", LEVELS, ONE, NOT_PLUS),
     Row::refused("fastcgi_store_access", LEVELS, SOME, NOT_PLUS),
     Row::refused("fastcgi_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
@@ -126,9 +126,7 @@ fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 }
 
 fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let conditions = proxy::conditions(directive)?;
-    set(convert, directive, ["retry", "on"], conditions);
-    Ok(Done::AsWritten)
+    proxy::add_conditions(convert, directive, &[FASTCGI, "retry", "on"])
 }
 
 fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_pass_header", LEVELS, ONE, To::Item(&["headers", "pass"], As::Text)).repeats(),
     Row::new("proxy_pass_trailers", LEVELS, ONE, To::Key(&["headers", "pass_trailers"], As::Flag))
         .note("`TE: trailers` is sent by itself."),
-    Row::new("proxy_ignore_headers", LEVELS, SOME, To::List(&["headers", "ignore"], As::Text)),
+    Row::new("proxy_ignore_headers", LEVELS, SOME, To::By(ignore, "headers.ignore")).repeats(),
     Row::new("set_real_ip_from", LEVELS, ONE, To::By(real_ip_from, "headers.real_ip_from")).repeats(),
     Row::new("real_ip_header", LEVELS, ONE, To::Key(&["headers", "real_ip_header"], As::Text)),
     Row::new("real_ip_recursive", LEVELS, ONE, To::Key(&["headers", "real_ip_recursive"], As::Flag)),
@@ -66,6 +66,14 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) 
         true => Ok(Done::AsWritten),
         false => different("the line break at the end is left out"),
     }
+}
+
+fn ignore(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    for index in 0..directive.args().len() {
+        let name = convert.value(directive, index, As::Text)?;
+        convert.push(Target::Here, &["headers", "ignore"], name, &directive.place);
+    }
+    Ok(Done::AsWritten)
 }
 
 fn expires(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod cache;
 mod charset;
 mod compression;
 mod fastcgi;
@@ -40,6 +41,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("FastCGI", fastcgi::ROWS),
+    ("Caches", cache::ROWS),
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
     ("Texts", substitute::ROWS),

@@ -35,7 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
         ONE,
         To::Key(&["buffer", "temp_file_write_size"], As::Size),
     ),
-    Row::new("proxy_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")),
+    Row::new("proxy_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")).repeats(),
     Row::new("proxy_next_upstream_tries", LEVELS, ONE, To::Key(&["retry", "tries"], As::Number)),
     Row::new("proxy_next_upstream_timeout", LEVELS, ONE, To::Key(&["retry", "timeout"], As::Time)),
     Row::new("proxy_ssl_verify", LEVELS, ONE, To::Key(&["upstream", "tls", "verify"], As::Flag)),
@@ -187,13 +187,21 @@ fn at_least(directive: &Directive, index: usize, least: u64) -> Result<(Value, b
 }
 
 fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let conditions = conditions(directive)?;
-    convert.set(Target::Here, &["retry", "on"], conditions, &directive.place);
+    add_conditions(convert, directive, &["retry", "on"])
+}
+
+/// The conditions of `proxy_next_upstream` and its like: those of several add up.
+pub(super) fn add_conditions(convert: &mut Convert<'_>, directive: &Directive, path: &[&str]) -> Outcome {
+    let mut all = match convert.section(Target::Here).take(path) {
+        Some(Value::List(all)) => all,
+        _ => Vec::new(),
+    };
+    all.extend(conditions(directive)?);
+    convert.set(Target::Here, path, Value::List(all), &directive.place);
     Ok(Done::AsWritten)
 }
 
-/// The conditions of `proxy_next_upstream` and its like.
-pub(super) fn conditions(directive: &Directive) -> Result<Value, Stop> {
+fn conditions(directive: &Directive) -> Result<Vec<Value>, Stop> {
     const CONDITIONS: [&str; 14] = [
         "error",
         "timeout",
@@ -217,7 +225,7 @@ pub(super) fn conditions(directive: &Directive) -> Result<Value, Stop> {
             words.push(Value::text(word).at(directive.place_of(index)));
         }
     }
-    Ok(Value::List(words))
+    Ok(words)
 }
 
 /// Old protocols are left out: nobody should miss them.

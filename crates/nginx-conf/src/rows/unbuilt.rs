@@ -8,7 +8,6 @@ const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
 const ALL: Contexts = Contexts::LEVELS_IF;
 
-const CACHE: &str = "the cache is not built yet";
 const OTHER: &str =
     "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
 const GRPC: &str = "gRPC is not built yet";
@@ -27,17 +26,7 @@ macro_rules! rows {
 }
 
 pub(crate) const ROWS: &[Row] = rows! {
-    HTTP, ANY, refused, CACHE: "proxy_cache_path" "fastcgi_cache_path" "uwsgi_cache_path" "scgi_cache_path";
-    LEVELS, ANY, refused, CACHE: "proxy_cache" "proxy_cache_background_update" "proxy_cache_bypass"
-        "proxy_cache_convert_head" "proxy_cache_key" "proxy_cache_lock" "proxy_cache_lock_age"
-        "proxy_cache_lock_timeout" "proxy_cache_max_range_offset" "proxy_cache_methods" "proxy_cache_min_uses"
-        "proxy_cache_purge" "proxy_cache_revalidate" "proxy_cache_use_stale" "proxy_cache_valid" "proxy_no_cache"
-        "slice";
-    LEVELS, ANY, refused, CACHE: "fastcgi_cache" "fastcgi_cache_background_update" "fastcgi_cache_bypass"
-        "fastcgi_cache_convert_head" "fastcgi_cache_key" "fastcgi_cache_lock" "fastcgi_cache_lock_age"
-        "fastcgi_cache_lock_timeout" "fastcgi_cache_max_range_offset" "fastcgi_cache_methods"
-        "fastcgi_cache_min_uses" "fastcgi_cache_purge" "fastcgi_cache_revalidate" "fastcgi_cache_use_stale"
-        "fastcgi_cache_valid" "fastcgi_no_cache";
+    HTTP, ANY, refused, OTHER: "uwsgi_cache_path" "scgi_cache_path";
     INNER, ANY, refused, OTHER: "uwsgi_pass" "scgi_pass" "memcached_pass" "tunnel_pass";
     LEVELS, ANY, refused, OTHER: "uwsgi_param" "scgi_param" "uwsgi_read_timeout" "uwsgi_send_timeout"
         "uwsgi_connect_timeout" "uwsgi_buffering" "uwsgi_buffers" "uwsgi_buffer_size" "uwsgi_request_buffering"

@@ -1,0 +1,265 @@
+//! `proxy_cache*` and `fastcgi_cache*`: which responses are kept, and where.
+
+use crate::args::{self, invalid};
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
+use crate::document::{FASTCGI, Section, Value, key};
+use crate::lexer::Word;
+use crate::row::{As, ONE, Row, SOME, TWO_OR_MORE, To};
+use crate::tree::Directive;
+
+const HTTP: Contexts = Contexts::HTTP;
+const LEVELS: Contexts = Contexts::LEVELS;
+const ZONE: &str =
+    "a response's file is written beside the place where it will be: `use_temp_path` has no meaning.";
+const PURGE: &str = "nginx has it for money, with conditions; the form with a zone and a key is that of a module of others: the location \
+                     answers, and removes what has that key.";
+const SLICE: &str = "responses are kept whole";
+
+macro_rules! rows {
+    ($($proxy:literal $fastcgi:literal $args:ident $key:literal $(, $more:ident $($note:ident)?)?;)*) => {
+        &[
+            Row::new("proxy_cache_path", HTTP, TWO_OR_MORE, To::By(zone, "cache_zone")).repeats().note(ZONE),
+            Row::new("fastcgi_cache_path", HTTP, TWO_OR_MORE, To::By(zone, "cache_zone")).repeats().note(ZONE),
+            $(
+                Row::new($proxy, LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
+                Row::new($fastcgi, LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
+            )*
+            Row::refused("slice", LEVELS, ONE, SLICE),
+        ]
+    };
+}
+
+pub(crate) const ROWS: &[Row] = rows! {
+    "proxy_cache" "fastcgi_cache" ONE "cache.zone";
+    "proxy_cache_key" "fastcgi_cache_key" ONE "cache.key";
+    "proxy_cache_valid" "fastcgi_cache_valid" SOME "cache.valid", repeats;
+    "proxy_cache_methods" "fastcgi_cache_methods" SOME "cache.methods", repeats;
+    "proxy_cache_min_uses" "fastcgi_cache_min_uses" ONE "cache.min_uses";
+    "proxy_cache_bypass" "fastcgi_cache_bypass" SOME "cache.bypass", repeats;
+    "proxy_no_cache" "fastcgi_no_cache" SOME "cache.no_cache", repeats;
+    "proxy_cache_use_stale" "fastcgi_cache_use_stale" SOME "cache.use_stale", repeats;
+    "proxy_cache_lock" "fastcgi_cache_lock" ONE "cache.lock";
+    "proxy_cache_lock_timeout" "fastcgi_cache_lock_timeout" ONE "cache.lock_timeout";
+    "proxy_cache_lock_age" "fastcgi_cache_lock_age" ONE "cache.lock_age";
+    "proxy_cache_background_update" "fastcgi_cache_background_update" ONE "cache.background_update";
+    "proxy_cache_revalidate" "fastcgi_cache_revalidate" ONE "cache.revalidate";
+    "proxy_cache_convert_head" "fastcgi_cache_convert_head" ONE "cache.convert_head";
+    "proxy_cache_max_range_offset" "fastcgi_cache_max_range_offset" ONE "cache.max_range_offset";
+    "proxy_cache_purge" "fastcgi_cache_purge" SOME "cache.purge, purge", note PURGE;
+};
+
+/// What a directive is about, and whether it is of FastCGI.
+fn parts(directive: &Directive) -> (&str, bool) {
+    let name = directive.name();
+    match name.strip_prefix("fastcgi_") {
+        Some(rest) => (rest, true),
+        None => (name.trim_start_matches("proxy_"), false),
+    }
+}
+
+/// The path of a key of the table: that of FastCGI waits for a place that speaks it.
+fn path(key: &str, fastcgi: bool) -> Vec<&str> {
+    if fastcgi { vec![FASTCGI, "cache", key] } else { vec!["cache", key] }
+}
+
+fn setting(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let (name, fastcgi) = parts(directive);
+    let (key, value) = match name {
+        "cache" => return named(convert, directive, fastcgi),
+        "cache_valid" => return valid(convert, directive, fastcgi),
+        "cache_purge" => return purge(convert, directive, fastcgi),
+        "cache_bypass" => return conditions(convert, directive, "bypass", fastcgi),
+        "no_cache" => return conditions(convert, directive, "no_cache", fastcgi),
+        "cache_methods" => return words(convert, directive, "methods", &["GET", "HEAD", "POST"], fastcgi),
+        "cache_use_stale" => return words(convert, directive, "use_stale", &STALE, fastcgi),
+        "cache_key" => ("key", convert.value(directive, 0, As::Text)?),
+        "cache_min_uses" => {
+            ("min_uses", Value::number(args::number(directive, 0)?.max(1)).at(directive.place_of(0)))
+        }
+        "cache_lock" => ("lock", convert.value(directive, 0, As::Flag)?),
+        "cache_lock_timeout" => ("lock_timeout", convert.value(directive, 0, As::Time)?),
+        "cache_lock_age" => ("lock_age", convert.value(directive, 0, As::Time)?),
+        "cache_background_update" => ("background_update", convert.value(directive, 0, As::Flag)?),
+        "cache_revalidate" => ("revalidate", convert.value(directive, 0, As::Flag)?),
+        "cache_convert_head" => ("convert_head", convert.value(directive, 0, As::Flag)?),
+        _ => ("max_range_offset", convert.value(directive, 0, As::Size)?),
+    };
+    convert.set(Target::Here, &path(key, fastcgi), value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+const STALE: [&str; 12] = [
+    "error",
+    "timeout",
+    "invalid_header",
+    "updating",
+    "http_500",
+    "http_502",
+    "http_503",
+    "http_504",
+    "http_403",
+    "http_404",
+    "http_429",
+    "off",
+];
+
+fn words(
+    convert: &mut Convert<'_>,
+    directive: &Directive,
+    key: &str,
+    known: &[&'static str],
+    fastcgi: bool,
+) -> Outcome {
+    for index in 0..directive.args().len() {
+        let word = Value::text(args::one_of(directive, index, known)?).at(directive.place_of(index));
+        convert.push(Target::Here, &path(key, fastcgi), word, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+fn named(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
+    let zone = convert.value(directive, 0, As::Text)?;
+    convert.set(Target::Here, &path("zone", fastcgi), zone, &directive.place);
+    convert.set(Target::Here, &path("mode", fastcgi), Value::text("nginx"), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn conditions(convert: &mut Convert<'_>, directive: &Directive, key: &str, fastcgi: bool) -> Outcome {
+    for index in 0..directive.args().len() {
+        let value = convert.value(directive, index, As::Text)?;
+        convert.push(Target::Here, &path(key, fastcgi), value, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
+
+fn valid(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
+    let (codes, last) = (directive.args().len() - 1, directive.args().len() - 1);
+    let Some(time) = args::duration(directive.arg(last)) else {
+        return Err(invalid(directive, last, format!("invalid time value \"{}\"", directive.arg(last))));
+    };
+    for index in 0..codes {
+        let text = directive.arg(index);
+        if text != "any" && !args::digits(text).is_some_and(|code| (100..=599).contains(&code)) {
+            return Err(invalid(directive, index, format!("invalid status \"{text}\"")));
+        }
+    }
+    let rule = match codes {
+        0 => "200 301 302".to_owned(),
+        _ => directive.args().iter().take(codes).map(|word| &*word.text).collect::<Vec<_>>().join(" "),
+    };
+    let path = path("valid", fastcgi);
+    let mut rules = match convert.section(Target::Here).take(&path) {
+        Some(Value::Table(rules)) => rules,
+        _ => Vec::new(),
+    };
+    // The first one that has the status counts.
+    if !rules.iter().any(|(known, _)| *known == rule) {
+        rules.push((rule, Value::text(time).at(directive.place_of(last))));
+    }
+    convert.set(Target::Here, &path, Value::Table(rules), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn purge(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
+    let all = || Value::List(vec![Value::text("all")]);
+    let zone = directive.arg(0);
+    if directive.args().len() == 2 && !zone.contains('$') && directive.arg(1).contains('$') {
+        if convert.frame().context != Contexts::LOCATION {
+            return refuse("with a zone and a key it is what a location does: write it in one");
+        }
+        let zone = Value::text(zone).at(directive.place_of(0));
+        let key = Value::text(directive.arg(1)).at(directive.place_of(1));
+        let purge = Value::table([("zone", zone), ("key", key), ("allow", all())]);
+        convert.set(Target::Here, &["purge"], purge, &directive.place);
+        return different("whoever gets as far as this location may purge: `allow` and `deny` say who");
+    }
+    let when: Result<Vec<Value>, Stop> =
+        (0..directive.args().len()).map(|index| convert.value(directive, index, As::Text)).collect();
+    let methods = Value::List(Vec::new());
+    let purge = Value::table([("methods", methods), ("when", Value::List(when?)), ("allow", all())]);
+    convert.set(Target::Here, &path("purge", fastcgi), purge, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let mut found = None;
+    let mut levels = Value::List(Vec::new());
+    let mut keys: Vec<(&str, Value)> = Vec::new();
+    let mut purger = false;
+    for (index, word) in directive.args().iter().enumerate().skip(1) {
+        let (name, text) = word.text.split_once('=').unwrap_or((&word.text, ""));
+        let wrong = |what: &str| invalid(directive, index, format!("invalid {what} \"{}\"", word.text));
+        let time = || args::duration(text).map(Value::text);
+        let size = || propylon_config::size(text).ok().map(|_| Value::text(text));
+        let number = || args::digits(text).filter(|number| *number > 0).map(Value::number);
+        let (known, value) = match name {
+            "levels" => {
+                levels = self::levels(text).ok_or_else(|| wrong("\"levels\""))?.at(&word.place);
+                continue;
+            }
+            "keys_zone" => {
+                let (zone, size) = text.split_once(':').ok_or_else(|| wrong("keys zone size"))?;
+                let bytes = propylon_config::size(size).map_err(|_| wrong("keys zone size"))?;
+                if bytes < 8 << 10 {
+                    return Err(invalid(
+                        directive,
+                        index,
+                        format!("keys zone \"{}\" is too small", word.text),
+                    ));
+                }
+                found = Some((index, word, zone));
+                ("keys", Some(Value::text(size)))
+            }
+            "use_temp_path" if matches!(text, "on" | "off") => continue,
+            "purger" | "purger_files" | "purger_sleep" | "purger_threshold" => {
+                purger = true;
+                continue;
+            }
+            "inactive" => ("inactive", time()),
+            "max_size" => ("max_size", size()),
+            "min_free" => ("min_free", size()),
+            "manager_files" => ("manager_files", number()),
+            "manager_sleep" => ("manager_sleep", time()),
+            "manager_threshold" => ("manager_threshold", time()),
+            "loader_files" => ("loader_files", number()),
+            "loader_sleep" => ("loader_sleep", time()),
+            "loader_threshold" => ("loader_threshold", time()),
+            _ => return Err(wrong("parameter")),
+        };
+        keys.push((known, value.ok_or_else(|| wrong(&format!("{known} value")))?.at(&word.place)));
+    }
+    let Some((index, word, name)) = found.filter(|(.., name)| !name.is_empty()) else {
+        return Err(invalid(
+            directive,
+            0,
+            format!("\"{}\" must have \"keys_zone\" parameter", directive.name()),
+        ));
+    };
+    if convert.frame().collected("caches").iter().any(|known| known.text == name) {
+        return Err(invalid(directive, index, format!("duplicate zone \"{name}\"")));
+    }
+    convert.frame_mut().collect("caches", &[Word { text: name.to_owned(), place: word.place.clone() }]);
+    let above = convert.take_pending();
+    let header = format!("[cache_zone.{}]", key(name));
+    let mut section = Section::of(header, &directive.place, &above, directive.beside.as_ref());
+    let place = directive.place_of(0);
+    section.set(&["path"], convert.value(directive, 0, As::Path)?, Some(place));
+    section.set(&["levels"], levels, Some(&directive.place));
+    for (known, value) in keys {
+        section.set(&[known], value, Some(&directive.place));
+    }
+    convert.document.named.push(section);
+    if purger {
+        different("what a purge names goes at once: there is no purger")
+    } else {
+        Ok(Done::AsWritten)
+    }
+}
+
+/// `1:2`
+fn levels(text: &str) -> Option<Value> {
+    let levels: Vec<&str> = text.split(':').collect();
+    let fits = levels.len() <= 3 && levels.iter().all(|level| matches!(*level, "1" | "2"));
+    fits.then(|| Value::List(levels.into_iter().map(|level| Value::Raw(level.to_owned())).collect()))
+}
