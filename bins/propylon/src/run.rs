@@ -115,7 +115,7 @@ impl Running {
         let patience = config.runtime.shutdown_timeout;
         let mut start = Start::new(sinks.clone()).strict(args.strict).sockets(sockets);
         if let Some(identity) = user::identity(&config.runtime)? {
-            start = start.in_each_worker(move || identity.assume());
+            start = start.owner(identity.user, identity.group).in_each_worker(move || identity.assume());
         }
         let gateway = Gateway::start(config, start).await?;
         match pid_file.map(PidFile::write).transpose() {

@@ -13,8 +13,8 @@ use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 /// Who workers are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    user: u32,
-    group: u32,
+    pub(crate) user: u32,
+    pub(crate) group: u32,
     groups: Vec<u32>,
 }
 

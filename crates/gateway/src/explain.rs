@@ -11,6 +11,7 @@ use crate::routing::{
     self, Found, Host, LocationMatch, Locations, Path, ProxyTarget, ServerNames, Slashes, request_target,
 };
 
+mod cache;
 mod steps;
 mod upstreams;
 
@@ -109,6 +110,8 @@ fn explain_server(
                         explain_location(lines, source, location, &path)?;
                         if let Action::ProxyPass(pass) = &location.action {
                             upstreams::tries(lines, config, pass, &location.settings, method);
+                            let looked_up = cache::lookup(&location.settings, source, method);
+                            lines.extend(looked_up.map(|text| format!("cache     {text}")));
                             lines.push(format!("response  {}", response(&location.settings)));
                         }
                     }
@@ -251,6 +254,7 @@ fn explain_location(
 ) -> Result<(), ExplainError> {
     match &location.action {
         Action::Files => lines.push(files(location, path)),
+        Action::Purge(purge) => lines.push(format!("answer    {}", cache::purge(purge, source))),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
         Action::Return(answer) => lines.push(format!("answer    return, {}", source.line_of(answer.span))),
         Action::ProxyPass(pass) => match &pass.value {

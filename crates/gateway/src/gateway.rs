@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use propylon_access_log::{Sinks, Trouble};
 use propylon_config::{Config, Workers};
+use tokio_util::task::TaskTracker;
 
 use crate::error::StartError;
 use crate::given::Given;
@@ -42,9 +43,9 @@ impl Gateway {
     /// # Errors
     /// When an address can't be listened on, a log can't be opened, or a thread can't be had. Nothing is left running.
     pub async fn start(config: Config, start: Start) -> Result<Self, StartError> {
-        let Start { sinks, strict, sockets, in_worker } = start;
+        let Start { sinks, strict, sockets, in_worker, owner } = start;
         let config = Arc::new(config);
-        let runtime = Arc::new(Runtime::new(sinks));
+        let runtime = Arc::new(Runtime::new(sinks).owned_by(owner));
         // Kept until the workers have built theirs: the logs that it has opened are open for them, who may not have the right.
         let (tested, probes) = validate(&config, &runtime, strict).await?;
         let count = match config.runtime.workers {
@@ -83,6 +84,7 @@ impl Gateway {
         }
         drop(tested);
         gateway.listeners.keep_paths(false);
+        gateway.runtime.caches.put_to_use(&config);
         gateway.runtime.names.follow();
         gateway.runtime.names.check(&probes);
         Ok(gateway)
@@ -111,6 +113,7 @@ impl Gateway {
         self.runtime.names.check(&probes);
         self.runtime.tls.forget(&config);
         self.runtime.zones.forget(&config);
+        self.runtime.caches.put_to_use(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
         self.config = config;
         Ok(retired)
@@ -230,7 +233,9 @@ async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Resu
 /// names. Returns the faults.
 async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, Vec<String>), StartError> {
     let mut faults = runtime.tls.refresh(config)?;
-    let router = Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new()))?;
+    runtime.caches.open(config, runtime.owner)?;
+    let router =
+        Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;
     let probes = Probes::build(config, runtime)?;
     let unresolved = runtime.names.resolve().await.into_iter();
     faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));

@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::client::{ClientBodyError, Closed};
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
-use crate::route::{TargetError, Unsafe};
+use crate::route::{NoZone, TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
 pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
@@ -27,6 +27,12 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
                 ClientBodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
                 ClientBodyError::Left(_) | ClientBodyError::Malformed(_) => StatusCode::BAD_REQUEST,
             };
+        }
+        if let Some(propylon_cache::Error::Remembered(status)) = error.downcast_ref() {
+            return *status;
+        }
+        if error.is::<NoZone>() {
+            return StatusCode::INTERNAL_SERVER_ERROR;
         }
         if error.is::<Unsafe>() {
             return StatusCode::NOT_FOUND;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use propylon_access_log::Sinks;
 
+use crate::caches::{Caches, Owner};
 use crate::names::Names;
 use crate::tls::Store;
 use crate::zones::Zones;
@@ -18,6 +19,10 @@ pub(crate) struct Runtime {
     pub(crate) tls: Store,
     /// What limits count.
     pub(crate) zones: Zones,
+    /// What caches keep.
+    pub(crate) caches: Caches,
+    /// Whose their directories are.
+    pub(crate) owner: Option<Owner>,
     /// The number of the next client connection.
     connections: AtomicU64,
 }
@@ -29,8 +34,16 @@ impl Runtime {
             names: Names::default(),
             tls: Store::default(),
             zones: Zones::default(),
+            caches: Caches::default(),
+            owner: None,
             connections: AtomicU64::new(0),
         }
+    }
+
+    /// Directories that are made are this user's.
+    pub(crate) fn owned_by(mut self, owner: Option<Owner>) -> Self {
+        self.owner = owner;
+        self
     }
 
     /// A number for a new client connection, unique in the process.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use propylon_access_log::Sinks;
 
+use crate::caches::Owner;
 use crate::given::Given;
 
 /// What a gateway starts with, besides its configuration.
@@ -21,6 +22,7 @@ pub struct Start {
     pub(crate) strict: bool,
     pub(crate) sockets: Vec<Given>,
     pub(crate) in_worker: Option<InWorker>,
+    pub(crate) owner: Option<Owner>,
 }
 
 /// What each worker's thread does first.
@@ -38,7 +40,7 @@ impl std::fmt::Debug for Start {
 impl Start {
     /// Logs go to `sinks`, which the caller may share with a log of its own.
     pub fn new(sinks: Sinks) -> Self {
-        Self { sinks, strict: false, sockets: Vec::new(), in_worker: None }
+        Self { sinks, strict: false, sockets: Vec::new(), in_worker: None, owner: None }
     }
 
     /// Makes a name that does not resolve an error, as in nginx; else it disables what needs it. Default: false.
@@ -51,6 +53,13 @@ impl Start {
     /// nothing.
     pub fn in_each_worker(mut self, first: impl Fn() -> io::Result<()> + Send + Sync + 'static) -> Self {
         self.in_worker = Some(Arc::new(first));
+        self
+    }
+
+    /// Whose the directories of caches are, by the numbers of user and group: workers that have given up rights have to write
+    /// there. Default: whoever made them.
+    pub fn owner(mut self, user: u32, group: u32) -> Self {
+        self.owner = Some(Owner { user, group });
         self
     }
 

@@ -14,6 +14,7 @@ use propylon_stack::Body;
 use propylon_timeout::TimeoutLayer;
 use propylon_upstream::{Client, Engine, HttpVersion, Keepalive, Peer, Pool, Transport};
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 
 use crate::error::BuildError;
@@ -98,6 +99,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) config: &'a Config,
     /// How many passwords the worker checks at once.
     pub(crate) password_turns: Arc<Semaphore>,
+    /// Where the worker runs what outlives a request.
+    pub(crate) tasks: TaskTracker,
     /// What the locations that are built hold.
     pub(crate) generation: Generation,
     old: &'a Kept,
@@ -105,9 +108,15 @@ pub(crate) struct Upstreams<'a> {
 }
 
 impl<'a> Upstreams<'a> {
-    pub(crate) fn new(runtime: &'a Arc<Runtime>, config: &'a Config, old: &'a Kept) -> Self {
+    pub(crate) fn new(
+        runtime: &'a Arc<Runtime>,
+        config: &'a Config,
+        old: &'a Kept,
+        tasks: &TaskTracker,
+    ) -> Self {
         let password_turns = Arc::new(Semaphore::new(PASSWORDS_AT_ONCE));
-        Self { runtime, config, password_turns, generation: Generation::new(), old, new: Kept::new() }
+        let (tasks, generation) = (tasks.clone(), Generation::new());
+        Self { runtime, config, password_turns, tasks, generation, old, new: Kept::new() }
     }
 
     /// What was built.

@@ -218,6 +218,8 @@ impl Handle {
 /// What a worker is while it waits for commands.
 struct Control {
     runtime: Arc<Runtime>,
+    /// Connections, and what outlives requests.
+    tasks: TaskTracker,
     worker: Option<Arc<Worker>>,
     upstreams: Kept,
     built: Option<(Router, Kept, Option<Duration>)>,
@@ -229,6 +231,7 @@ struct Control {
 async fn run(runtime: Arc<Runtime>, mut inbox: mpsc::Receiver<Command>) {
     let mut control = Control {
         runtime,
+        tasks: TaskTracker::new(),
         worker: None,
         upstreams: Kept::new(),
         built: None,
@@ -264,7 +267,7 @@ async fn stopped(inbox: &mut mpsc::Receiver<Command>) {
 
 impl Control {
     fn build(&mut self, config: &Config) -> Result<(), BuildError> {
-        let mut upstreams = Upstreams::new(&self.runtime, config, &self.upstreams);
+        let mut upstreams = Upstreams::new(&self.runtime, config, &self.upstreams, &self.tasks);
         let router = Router::build(config, &mut upstreams)?;
         self.built = Some((router, upstreams.into_kept(), config.runtime.reload_timeout));
         Ok(())
@@ -294,7 +297,7 @@ impl Control {
                     places: Mutex::default(),
                     clients: Clients::default(),
                     ticker: Ticker::new(),
-                    connections: TaskTracker::new(),
+                    connections: self.tasks.clone(),
                     drain: CancellationToken::new(),
                     outdated: ArcSwap::default(),
                 });

@@ -49,8 +49,31 @@ pub(crate) fn layer(settings: &Settings) -> AccelLayer {
         redirect: obeys("x-accel-redirect"),
         limit_rate: obeys("x-accel-limit-rate"),
         charset: super::charset::obeys(settings),
-        trailers: settings.headers.pass_trailers || settings.upstream.http_version == UpstreamVersion::Http2,
+        trailers: trailers(settings),
     })
+}
+
+/// Whether trailers go on.
+pub(super) fn trailers(settings: &Settings) -> bool {
+    settings.headers.pass_trailers || settings.upstream.http_version == UpstreamVersion::Http2
+}
+
+/// The body of a response as it comes from an upstream, or from what stands in the place of one.
+pub(super) trait Arriving {
+    /// The same for what follows.
+    fn arrive(self, trailers: bool) -> Body;
+}
+
+impl Arriving for LeafBody {
+    fn arrive(self, trailers: bool) -> Body {
+        upstreams::body(self, trailers)
+    }
+}
+
+impl Arriving for Body {
+    fn arrive(self, _: bool) -> Body {
+        self
+    }
 }
 
 /// Which orders are obeyed.
@@ -81,9 +104,10 @@ pub(crate) struct Accel<S> {
     obeys: Obeys,
 }
 
-impl<S> Service<Request<Body>> for Accel<S>
+impl<S, B> Service<Request<Body>> for Accel<S>
 where
-    S: Service<Request<Body>, Response = Response<LeafBody>, Error = BoxError>,
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
+    B: Arriving,
 {
     type Response = Response<Body>;
     type Error = BoxError;
@@ -106,9 +130,10 @@ pin_project_lite::pin_project! {
     }
 }
 
-impl<F> Future for AccelFuture<F>
+impl<F, B> Future for AccelFuture<F>
 where
-    F: Future<Output = Result<Response<LeafBody>, BoxError>>,
+    F: Future<Output = Result<Response<B>, BoxError>>,
+    B: Arriving,
 {
     type Output = Result<Response<Body>, BoxError>;
 
@@ -116,7 +141,7 @@ where
         let this = self.project();
         Poll::Ready(match ready!(this.inner.poll(cx)) {
             Ok(response) if ordered(&response) => this.obeys.follow(response),
-            Ok(response) => Ok(response.map(|body| upstreams::body(body, this.obeys.trailers))),
+            Ok(response) => Ok(response.map(|body| body.arrive(this.obeys.trailers))),
             Err(error) => Err(error),
         })
     }
@@ -124,19 +149,19 @@ where
 
 /// Whether there is an order: one look at the names costs less than a search for each. A switch to another protocol is nobody's
 /// to redirect.
-fn ordered(response: &Response<LeafBody>) -> bool {
+fn ordered<B>(response: &Response<B>) -> bool {
     let is_order = |name: &HeaderName| name.as_str().starts_with("x-accel-");
     response.status() != StatusCode::SWITCHING_PROTOCOLS && response.headers().keys().any(is_order)
 }
 
 impl Obeys {
-    fn follow(self, response: Response<LeafBody>) -> Result<Response<Body>, BoxError> {
+    fn follow(self, response: Response<impl Arriving>) -> Result<Response<Body>, BoxError> {
         let headers = response.headers();
         let rate = if self.limit_rate { propylon_limit::accel(headers) } else { None };
         let mut response = match headers.get(X_ACCEL_REDIRECT) {
             // What is not passed on is not read.
             Some(order) if self.redirect => obey(&Bytes::copy_from_slice(order.as_bytes()), headers)?,
-            _ => response.map(|body| upstreams::body(body, self.trailers)),
+            _ => response.map(|body| body.arrive(self.trailers)),
         };
         if self.charset {
             super::charset::note(&mut response);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{COOKIE, HeaderName};
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body::Body as _;
 use propylon_config::{Settings, Template};
 use propylon_exchange::{Exchange, Keep};
@@ -81,6 +81,10 @@ impl Rule {
         for (name, template, if_not_empty) in &self.params {
             value.clear();
             template.eval_into(exchange, &mut value);
+            // HEAD that has become GET, so that the response can be kept: that is what is asked.
+            if value == b"HEAD" && &**name == "REQUEST_METHOD" && request.method() == Method::GET {
+                value = b"GET".to_vec();
+            }
             // The body has been read since: how long it is may be known now (nginx does the same).
             if value.is_empty()
                 && &**name == "CONTENT_LENGTH"

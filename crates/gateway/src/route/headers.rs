@@ -12,7 +12,7 @@ use propylon_headers::{
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
 };
 
-use super::{Site, carry};
+use super::{Site, cache, carry};
 
 /// The layer that writes the head of the request to the upstream. `host` is `$proxy_host` where it is always the same.
 pub(crate) fn request(settings: &Settings, host: Option<HeaderValue>) -> RequestHeadersLayer {
@@ -84,6 +84,9 @@ pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer
     for name in &headers.pass {
         layer = layer.pass(name);
     }
+    if cache::tells_dates(settings) {
+        layer = layer.pass(&DATE);
+    }
     if let Some(expires) = settings.expires.clone() {
         layer = layer.expires(move |parts| super::expires::rule(&expires, parts));
     }
@@ -98,7 +101,9 @@ pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer
 
 /// Fields of an upstream's responses that nothing here looks at and the client does not get: they need not be there at all.
 pub(crate) fn unwanted(settings: &Settings) -> Unwanted {
-    let passed = |name: &HeaderName| settings.headers.pass.contains(name);
+    let passed = |name: &HeaderName| {
+        settings.headers.pass.contains(name) || (*name == DATE && cache::tells_dates(settings))
+    };
     let marks = [(DATE, Marks::DATE), (SERVER, Marks::SERVER)]
         .into_iter()
         .filter(|(name, _)| !passed(name))
@@ -223,7 +228,7 @@ fn element(parts: &request::Parts) -> Option<Element<'static>> {
     })
 }
 
-fn trusted(peers: &[Peer]) -> Trusted {
+pub(super) fn trusted(peers: &[Peer]) -> Trusted {
     let networks = peers.iter().filter_map(|peer| match peer {
         Peer::Net(net) => Some(*net),
         Peer::Unix => None,
@@ -231,7 +236,7 @@ fn trusted(peers: &[Peer]) -> Trusted {
     networks.collect::<Trusted>().unix(peers.iter().any(|peer| matches!(peer, Peer::Unix)))
 }
 
-fn client_addr(address: Address) -> ClientAddr {
+pub(super) fn client_addr(address: Address) -> ClientAddr {
     match address.as_ip() {
         Some(ip) => ClientAddr::ip(ip, address.port()),
         None => ClientAddr::unix(),

@@ -5,6 +5,7 @@ mod access;
 mod access_log;
 mod balance;
 mod buffer;
+mod cache;
 mod carry;
 mod charset;
 mod compression;
@@ -17,6 +18,7 @@ mod headers;
 mod leaf;
 mod limit;
 mod proxy;
+mod purge;
 mod redirect;
 mod referers;
 mod respond;
@@ -49,10 +51,14 @@ use crate::router::{Location, Redirects};
 use crate::routing::LocationMatch;
 use crate::upstreams::{LeafBody, Upstreams};
 
+use accel::Arriving;
+use cache::Kept;
+
 pub(crate) use accel::Unsafe;
 pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::{Keeper, Lost, read_bytes};
+pub(crate) use cache::NoZone;
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use fastcgi::transport as fastcgi;
 pub(crate) use files::types;
@@ -96,6 +102,9 @@ pub(crate) fn location(
     let mut built = match &location.action {
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
+        Action::Purge(purge) => {
+            finish(purge::Leaf::new(purge, site, upstreams)?, false, settings, site, upstreams)?
+        }
         Action::Files => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
@@ -174,7 +183,7 @@ fn proxied(
         let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
         // The params tell how long the body is: it has to have been read before.
         let group = buffer.layer(target.layer(params.layer(leaf)));
-        let mut built = rewritten(group, pass, prefix, settings, site, upstreams)?;
+        let mut built = kept(group, &target, pass, prefix, settings, site, upstreams)?;
         built.keep = built.keep.and(fastcgi::needs(settings));
         built.script = Some(fastcgi::script(settings)?);
         return Ok(built);
@@ -184,17 +193,18 @@ fn proxied(
     if upstreams.config.later.has(Keep::REQUEST_BODY) && proxy::replaces_body(settings) {
         // Who makes another request of the body has to have read it: outermost.
         let group = buffer.layer(target.layer(headers.layer(leaf)));
-        return rewritten(group, pass, prefix, settings, site, upstreams);
+        return kept(group, &target, pass, prefix, settings, site, upstreams);
     }
     let group = buffer.layer(leaf); // so that a try can be replayed
     let group = headers.layer(group); // what is set is what is sent
     let group = target.layer(group); // $proxy_host, for what is set
-    rewritten(group, pass, prefix, settings, site, upstreams)
+    kept(group, &target, pass, prefix, settings, site, upstreams)
 }
 
-/// The same, from where the request is complete.
-fn rewritten<S>(
+/// The same, from where what upstreams send may be kept: as it comes, before anything of ours is in it.
+fn kept<S>(
     group: S,
+    target: &proxy::TargetLayer,
     pass: &Spanned<config::ProxyPass>,
     prefix: &str,
     settings: &Arc<Settings>,
@@ -209,6 +219,26 @@ where
         + 'static,
     S::Future: Send,
 {
+    match cache::kept(group, target, settings, site, upstreams)? {
+        Kept::No(group) => rewritten(group, pass, prefix, settings, site, upstreams),
+        Kept::Yes(route) => rewritten(route, pass, prefix, settings, site, upstreams),
+    }
+}
+
+/// The same, from where the request is complete.
+fn rewritten<S, B>(
+    group: S,
+    pass: &Spanned<config::ProxyPass>,
+    prefix: &str,
+    settings: &Arc<Settings>,
+    site: &Site,
+    upstreams: &Upstreams<'_>,
+) -> Result<Location, BuildError>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Arriving + 'static,
+{
     let redirects = redirect::layer(settings, &pass.value, prefix)?;
     let cookies = cookie::layer(settings)?;
     let asks = cookie::asks(settings) || redirect::asks(settings);
@@ -222,19 +252,16 @@ where
 }
 
 /// The same, from the response of an upstream on.
-fn answered<S>(
+fn answered<S, B>(
     group: S,
     settings: &Arc<Settings>,
     site: &Site,
     upstreams: &Upstreams<'_>,
 ) -> Result<Location, BuildError>
 where
-    S: Service<Request<Body>, Response = Response<LeafBody>, Error = BoxError>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
+    B: Arriving + 'static,
 {
     let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
     let group = buffer::KeepLayer::new(settings, &upstreams.config.runtime).layer(group); // a slow client holds no connection
@@ -273,6 +300,7 @@ where
             .and(limit::needs(settings))
             .and(expires::needs(settings))
             .and(error_page::needs(settings))
+            .and(cache::needs(settings))
             .and(upstreams.config.later), // whoever shows it, in whatever location
         logs,
         token: site.face.token.clone(),

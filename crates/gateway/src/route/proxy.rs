@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
+use http::{Extensions, HeaderValue, Method, Request, StatusCode, Uri};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, ProxyHost};
 use propylon_h1::Names;
@@ -125,6 +125,24 @@ impl TargetLayer {
 pub(crate) fn replaces_body(settings: &Settings) -> bool {
     let shown = settings.headers.set.iter().flat_map(|field| &field.values).any(Template::shows_request_body);
     shown || settings.upstream.body.is_some() || !settings.upstream.pass_body
+}
+
+impl TargetLayer {
+    /// Tells where a request would go, for who has to know before it goes there; whether that is anywhere.
+    pub(super) fn announce(&self, exchange: &Exchange, extensions: &Extensions) -> bool {
+        let tell = |host: Arc<ProxyHost>, target: &ProxyTarget, part: UriPart<'_>| {
+            let bytes = destination(extensions, Some(exchange), target, part, self.0.prefix);
+            exchange.set_proxy(host, bytes);
+        };
+        match &self.0.to {
+            To::Static { host, target } => tell(host.clone(), target, target.static_part()),
+            To::Template { url, .. } => match ProxyTarget::parse(&url.eval(exchange)) {
+                Ok(target) => tell(proxy_host(&target), &target, target.expanded_part()),
+                Err(_) => return false, // told of when it is to go there
+            },
+        }
+        true
+    }
 }
 
 impl<S> Layer<S> for TargetLayer {
@@ -340,13 +358,7 @@ fn aim(
         rule.source(request);
     }
     let exchange = request.extensions().get::<Exchange>();
-    let head = exchange.and_then(Exchange::head);
-    let bytes = match (request.extensions().get::<Path>(), head) {
-        (Some(path), _) => request_target(path, rule.prefix, part),
-        // Nobody has said that it is another than the client's.
-        (None, Some(head)) => head.target.clone(),
-        (None, None) => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
-    };
+    let bytes = destination(request.extensions(), exchange, target, part, rule.prefix);
     let other = (!says(request.uri(), &bytes)).then(|| Target(bytes.clone()));
     if let Some(exchange) = exchange {
         exchange.set_proxy(host.clone(), bytes);
@@ -355,6 +367,22 @@ fn aim(
         None => {}
         Some(Ok(uri)) => *request.uri_mut() = uri,
         Some(Err(target)) => drop(request.extensions_mut().insert(target)),
+    }
+}
+
+/// The target that a request has where it goes.
+fn destination(
+    extensions: &Extensions,
+    exchange: Option<&Exchange>,
+    target: &ProxyTarget,
+    part: UriPart<'_>,
+    prefix: usize,
+) -> Bytes {
+    match (extensions.get::<Path>(), exchange.and_then(Exchange::head)) {
+        (Some(path), _) => request_target(path, prefix, part),
+        // Nobody has said that it is another than the client's.
+        (None, Some(head)) => head.target.clone(),
+        (None, None) => target.uri().cloned().unwrap_or(Bytes::from_static(b"/")),
     }
 }
 

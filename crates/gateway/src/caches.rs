@@ -1,0 +1,121 @@
+//! The zones of caches: shared by the workers, kept over reloads for as long as they are in the same place.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use propylon_cache::store::{Directory, Limits, Pace, Zone};
+use propylon_config::{CacheZone, Config};
+use tokio::task::JoinHandle;
+
+use crate::error::BuildError;
+
+/// All zones.
+#[derive(Default)]
+pub(crate) struct Caches {
+    known: Mutex<Vec<Known>>,
+}
+
+/// A zone, and as which it was made.
+struct Known {
+    config: Arc<CacheZone>,
+    zone: Zone,
+    work: Option<Work>,
+}
+
+/// What a zone does beside the requests, for as long as it is used.
+struct Work(JoinHandle<()>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whose directories are: the workers', where they are not who started the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user: u32,
+    pub(crate) group: u32,
+}
+
+impl Caches {
+    /// Opens the zones of a configuration that are not open yet.
+    pub(crate) fn open(&self, config: &Config, owner: Option<Owner>) -> Result<(), BuildError> {
+        for wanted in config.cache_zones.values() {
+            if self.zone(wanted).is_some() {
+                continue;
+            }
+            let zone = match &wanted.path {
+                None => Zone::memory(limits(wanted)),
+                Some(path) => open(path, wanted, owner)
+                    .map_err(BuildError::value("its directory cannot be used", wanted.span))?,
+            };
+            self.known.lock().push(Known { config: wanted.clone(), zone, work: None });
+        }
+        Ok(())
+    }
+
+    /// The zone that the configuration has.
+    pub(crate) fn zone(&self, wanted: &CacheZone) -> Option<Zone> {
+        let known = self.known.lock();
+        known.iter().find(|known| same(&known.config, wanted)).map(|known| known.zone.clone())
+    }
+
+    /// This configuration is in force: its zones have their limits and begin their work, others are forgotten.
+    pub(crate) fn put_to_use(&self, config: &Config) {
+        let mut all = self.known.lock();
+        all.retain_mut(|known| {
+            let Some(now) = config.cache_zones.get(&known.config.name).filter(|now| same(&known.config, now))
+            else {
+                return false;
+            };
+            if *known.config != **now {
+                known.zone.set_limits(limits(now));
+            }
+            known.config = now.clone();
+            if known.work.is_none() {
+                let zone = known.zone.clone();
+                known.work = Some(Work(tokio::spawn(async move { zone.manage().await })));
+            }
+            true
+        });
+    }
+}
+
+/// What is kept is of use as long as it is in the same place.
+fn same(one: &CacheZone, other: &CacheZone) -> bool {
+    (&one.name, &one.path, &one.levels) == (&other.name, &other.path, &other.levels)
+}
+
+fn open(path: &Path, wanted: &CacheZone, owner: Option<Owner>) -> io::Result<Zone> {
+    std::fs::create_dir_all(path)?;
+    if let Some(Owner { user, group }) = owner
+        && std::fs::metadata(path)?.uid() != user
+    {
+        chown(path, Some(user), Some(group))?;
+    }
+    let levels: Vec<usize> = wanted.levels.iter().map(|&level| level.into()).collect();
+    let directory = Directory::new(path).levels(levels);
+    Zone::disk(directory, limits(wanted)).map_err(io::Error::other)
+}
+
+fn limits(zone: &CacheZone) -> Limits {
+    let pace = |pace: propylon_config::Pace| Pace {
+        files: usize::try_from(pace.files)
+            .ok()
+            .and_then(std::num::NonZeroUsize::new)
+            .unwrap_or(Pace::default().files),
+        threshold: pace.threshold,
+        sleep: pace.sleep,
+    };
+    let in_memory = zone.path.is_none().then_some(CacheZone::IN_MEMORY);
+    Limits::with_keys_zone(zone.keys)
+        .max_size(zone.max_size.or(in_memory))
+        .min_free(zone.min_free)
+        .inactive(zone.inactive)
+        .manager(pace(zone.manager))
+        .loader(pace(zone.loader))
+}

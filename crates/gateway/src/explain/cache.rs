@@ -1,0 +1,60 @@
+//! What the cache has to do with a request.
+
+use http::Method;
+use propylon_config::{Cache, CacheZone, Purge, Purged, Settings, Source, ZoneName};
+
+/// Whether a request is looked up, and where; nothing if there is no cache.
+pub(super) fn lookup(settings: &Settings, source: &Source, method: &str) -> Option<String> {
+    let cache = &settings.cache;
+    let zone = match cache.zone.as_ref()? {
+        ZoneName::Fixed(zone) => named(zone, source),
+        ZoneName::Template(name) => format!("the zone that {} names", name.source()),
+    };
+    let purges = cache.purge.as_ref().is_some_and(|purge| purge.methods.iter().any(|known| known == method));
+    if purges {
+        return Some(format!("{method} removes what {zone} has under {}", key(cache)));
+    }
+    if !cache.methods.iter().any(|known| known == method) {
+        let changes = cache.habits.invalidate && !matches!(method, "OPTIONS" | "TRACE");
+        let removes = if changes { "; if it succeeds, what is kept of its target goes" } else { "" };
+        return Some(format!("{method} is not looked up{removes}"));
+    }
+    let unless = |what: &str, templates: &[propylon_config::Template]| {
+        let texts: Vec<&str> = templates.iter().map(|template| template.source()).collect();
+        if texts.is_empty() {
+            String::new()
+        } else {
+            format!("; {what} if any of {} is set", texts.join(" "))
+        }
+    };
+    let head = if method == Method::HEAD.as_str() && cache.convert_head { "; asked for as GET" } else { "" };
+    Some(format!(
+        "{zone}, under {}{head}{}{}",
+        key(cache),
+        unless("not answered from it", &cache.bypass),
+        unless("not kept", &cache.no_cache)
+    ))
+}
+
+/// What the action `purge` does.
+pub(super) fn purge(purge: &Purge, source: &Source) -> String {
+    let zone = named(&purge.zone, source);
+    let how = if purge.soft { "marks as not fresh" } else { "removes" };
+    match &purge.what {
+        Purged::Key(key) => format!("{how} what {zone} has under {}", key.source()),
+        Purged::Tags(tags) => format!("{how} what {zone} has with the tags {}", tags.source()),
+    }
+}
+
+fn key(cache: &Cache) -> &str {
+    let usual = if cache.habits.nginx { "upstream and target" } else { "host, upstream and target" };
+    cache.key.as_ref().map_or(usual, |key| key.source())
+}
+
+fn named(zone: &CacheZone, source: &Source) -> String {
+    let place = match &zone.path {
+        Some(path) => path.display().to_string(),
+        None => "in memory".to_owned(),
+    };
+    format!("zone \"{}\" ({place}), {}", zone.name, source.line_of(zone.span))
+}

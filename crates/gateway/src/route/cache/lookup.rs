@@ -1,0 +1,135 @@
+//! What requests are looked up by: a zone and a key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{Method, request};
+use propylon_cache::store::Zone;
+use propylon_config::{CacheZone, Settings, ZoneName};
+use propylon_exchange::{Exchange, Head};
+use propylon_vars::Template;
+
+use crate::error::BuildError;
+use crate::route::proxy::TargetLayer;
+use crate::upstreams::Upstreams;
+
+/// What the requests of a location are looked up by.
+#[derive(Clone)]
+pub(in crate::route) struct Lookup(Arc<Inner>);
+
+struct Inner {
+    zone: Zones,
+    key: Option<Template>,
+    target: TargetLayer,
+    /// Whether the key tells where requests go, which is not known yet.
+    announces: bool,
+    /// Whether a key that nobody wrote is nginx's.
+    nginx: bool,
+}
+
+enum Zones {
+    Fixed(Zone),
+    Named { name: Template, all: HashMap<Box<[u8]>, Zone> },
+}
+
+impl Lookup {
+    pub(super) fn new(
+        name: &ZoneName,
+        settings: &Settings,
+        target: &TargetLayer,
+        upstreams: &Upstreams<'_>,
+    ) -> Result<Self, BuildError> {
+        let zone = match name {
+            ZoneName::Fixed(config) => Zones::Fixed(zone(config, upstreams)?),
+            ZoneName::Template(name) => {
+                let all = upstreams.config.cache_zones.iter();
+                let all = all.map(|(name, config)| Ok((name.as_bytes().into(), zone(config, upstreams)?)));
+                Zones::Named { name: name.clone(), all: all.collect::<Result<_, BuildError>>()? }
+            }
+        };
+        let key = settings.cache.key.clone();
+        let announces = key.as_ref().is_none_or(|key| key.source().contains("proxy_"));
+        let nginx = settings.cache.habits.nginx;
+        Ok(Self(Arc::new(Inner { zone, key, target: target.clone(), announces, nginx })))
+    }
+
+    /// The zone and the key of a request; none: it has nothing to do with the cache.
+    pub(in crate::route) fn find(&self, request: &request::Parts) -> Option<(Zone, Bytes)> {
+        let inner = &*self.0;
+        let exchange = request.extensions.get::<Exchange>()?;
+        // What a DELETE or a PURGE names is what a GET gets.
+        let get = request.method == Method::GET && !exchange.head().is_some_and(|head| is_get(&head.method));
+        let get = get.then(|| beside(exchange, |head| head.method = Method::GET));
+        let exchange = get.as_ref().unwrap_or(exchange);
+        let zone = match &inner.zone {
+            Zones::Fixed(zone) => zone.clone(),
+            Zones::Named { name, all } => all.get(&*name.eval(exchange))?.clone(),
+        };
+        if inner.announces && !inner.target.announce(exchange, &request.extensions) {
+            return None;
+        }
+        let key = match &inner.key {
+            Some(key) => key.eval(exchange),
+            None => usual(exchange, inner.nginx)?,
+        };
+        Some((zone, key))
+    }
+}
+
+/// nginx's key is what the upstream is asked. Which host the client asks for may matter to the upstream as well.
+fn usual(exchange: &Exchange, nginx: bool) -> Option<Bytes> {
+    let (proxy, target) = (exchange.proxy()?, exchange.proxy_target()?);
+    let mut key = Vec::with_capacity(proxy.host.len() + target.len() + 64);
+    if !nginx {
+        key.extend_from_slice(if exchange.connection().tls.is_some() { b"https://" } else { b"http://" });
+        // They differ where the target has a host of its own.
+        let field = exchange.head().and_then(|head| head.headers.value(&HOST)).unwrap_or_default();
+        for host in [exchange.host().map(|host| &**host).unwrap_or_default(), field] {
+            key.extend(host.iter().map(u8::to_ascii_lowercase));
+            key.push(b' ');
+        }
+    }
+    for part in [proxy.scheme.as_bytes(), b"://", proxy.host.as_bytes(), &target] {
+        key.extend_from_slice(part);
+    }
+    Some(key.into())
+}
+
+/// Variables name a zone that there is not.
+#[derive(Debug, thiserror::Error)]
+#[error("cache \"{0}\" not found")]
+pub(crate) struct NoZone(String);
+
+impl Lookup {
+    /// nginx: 500, unless it is "off".
+    pub(super) fn missing(&self, exchange: &Exchange) -> Option<NoZone> {
+        let Zones::Named { name, all } = &self.0.zone else { return None };
+        let name = name.eval(exchange);
+        let known = matches!(&*name, b"" | b"off") || all.contains_key(&*name);
+        (!known).then(|| NoZone(String::from_utf8_lossy(&name).into_owned()))
+    }
+}
+
+fn is_get(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// An exchange for what is done beside a request.
+pub(super) fn beside(exchange: &Exchange, change: impl FnOnce(&mut Head)) -> Exchange {
+    let beside = exchange.beside(change);
+    propylon_vars::share(exchange, &beside);
+    beside
+}
+
+/// The zone of the configuration, which was opened before anything was built.
+pub(in crate::route) fn zone(config: &CacheZone, upstreams: &Upstreams<'_>) -> Result<Zone, BuildError> {
+    let missing = || std::io::Error::other("it was not opened");
+    upstreams
+        .runtime
+        .caches
+        .zone(config)
+        .ok_or_else(missing)
+        .map_err(BuildError::value("this zone", config.span))
+}

@@ -1,0 +1,207 @@
+//! What removes what is kept: `cache.purge`, and the action `purge`.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::{self, BoxFuture, Either};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request, Response, StatusCode, request};
+use propylon_cache::store::{Key, Purge, Strength, Zone};
+use propylon_config::{self as config, Purged};
+use propylon_exchange::Exchange;
+use propylon_headers::Trusted;
+use propylon_stack::{Body, BoxError};
+use propylon_vars::Template;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::cache::{Lookup, holds};
+use super::headers::{client_addr, trusted};
+use super::{Keeper, Site};
+use crate::error::BuildError;
+use crate::page::{self, Face};
+use crate::rescue;
+use crate::upstreams::Upstreams;
+
+/// Answers the requests of a location that remove what they would be answered with.
+#[derive(Clone)]
+pub(super) struct PurgeLayer(Arc<Rule>);
+
+struct Rule {
+    lookup: Lookup,
+    methods: Vec<http::Method>,
+    when: Vec<Template>,
+    how: How,
+}
+
+impl PurgeLayer {
+    pub(super) fn new(config: &config::PurgeRequests, lookup: Lookup, site: &Site) -> Self {
+        let how = How::new(&config.allow, config.soft, site);
+        Self(Arc::new(Rule { lookup, methods: config.methods.clone(), when: config.when.clone(), how }))
+    }
+}
+
+impl<S> Layer<S> for PurgeLayer {
+    type Service = Purging<S>;
+
+    fn layer(&self, inner: S) -> Purging<S> {
+        Purging { inner, rule: self.0.clone() }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Purging<S> {
+    inner: S,
+    rule: Arc<Rule>,
+}
+
+impl<S> Service<Request<Body>> for Purging<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Either<S::Future, Answering>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let exchange = request.extensions().get::<Exchange>();
+        let rule = &*self.rule;
+        let ordered = exchange
+            .filter(|exchange| rule.methods.contains(request.method()) || holds(&rule.when, exchange));
+        let Some(exchange) = ordered.cloned() else { return Either::Left(self.inner.call(request)) };
+        Keeper::give_back(&mut request);
+        let (mut parts, _) = request.into_parts();
+        parts.method = http::Method::GET;
+        let what = rule.lookup.find(&parts).map(|(zone, key)| (zone, vec![named(&key)]));
+        Either::Right(rule.how.answer(&parts, &exchange, what))
+    }
+}
+
+type Answering = BoxFuture<'static, Result<Response<Body>, BoxError>>;
+
+/// The action `purge`.
+#[derive(Clone)]
+pub(super) struct Leaf(Arc<Action>);
+
+struct Action {
+    zone: Zone,
+    what: Purged,
+    how: How,
+}
+
+impl Leaf {
+    pub(super) fn new(
+        config: &config::Purge,
+        site: &Site,
+        upstreams: &Upstreams<'_>,
+    ) -> Result<Self, BuildError> {
+        let zone = super::cache::zone(&config.zone, upstreams)?;
+        let how = How::new(&config.allow, config.soft, site);
+        Ok(Self(Arc::new(Action { zone, what: config.what.clone(), how })))
+    }
+}
+
+impl Service<Request<Body>> for Leaf {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Answering {
+        Keeper::give_back(&mut request);
+        let (parts, _) = request.into_parts();
+        let action = &*self.0;
+        let Some(exchange) = parts.extensions.get::<Exchange>() else {
+            return Box::pin(future::ready(Ok(page::error(StatusCode::FORBIDDEN, &action.how.face))));
+        };
+        let what = match &action.what {
+            Purged::Key(key) => vec![named(&key.eval(exchange))],
+            Purged::Tags(tags) => {
+                let tags = tags.eval(exchange);
+                let words = tags.split(|byte| byte.is_ascii_whitespace() || *byte == b',');
+                let words = words.filter(|word| !word.is_empty());
+                words.map(|tag| Purge::Tag(tags.slice_ref(tag))).collect()
+            }
+        };
+        action.how.answer(&parts, exchange, Some((action.zone.clone(), what)))
+    }
+}
+
+/// nginx: a key that ends in `*` stands for all that begin so.
+fn named(key: &bytes::Bytes) -> Purge {
+    match key.strip_suffix(b"*") {
+        Some(prefix) => Purge::Prefix(key.slice_ref(prefix)),
+        None => Purge::Key(Key::new(key.clone())),
+    }
+}
+
+/// Who may, and what becomes of it.
+struct How {
+    addresses: Option<Trusted>,
+    token: Option<Box<str>>,
+    strength: Strength,
+    face: Face,
+}
+
+impl How {
+    fn new(allow: &config::PurgeAllow, soft: bool, site: &Site) -> Self {
+        Self {
+            addresses: allow.addresses.as_deref().map(trusted),
+            token: allow.token.clone(),
+            strength: if soft { Strength::Soft } else { Strength::Hard },
+            face: site.face.clone(),
+        }
+    }
+
+    fn admits(&self, request: &request::Parts, exchange: &Exchange) -> bool {
+        let client = client_addr(exchange.client());
+        self.addresses.as_ref().is_none_or(|addresses| addresses.contains(&client))
+            || self.token.as_deref().is_some_and(|token| shows(request, token.as_bytes()))
+    }
+
+    /// 204, or 404 where nothing was kept.
+    fn answer(
+        &self,
+        request: &request::Parts,
+        exchange: &Exchange,
+        what: Option<(Zone, Vec<Purge>)>,
+    ) -> Answering {
+        if !self.admits(request, exchange) {
+            rescue::report_text(exchange, "purge is not allowed from here");
+            return Box::pin(future::ready(Ok(page::error(StatusCode::FORBIDDEN, &self.face))));
+        }
+        let (strength, face) = (self.strength, self.face.clone());
+        Box::pin(async move {
+            let mut purged = 0;
+            if let Some((zone, all)) = what {
+                for what in &all {
+                    purged += zone.purge(what, strength).await;
+                }
+            }
+            if purged == 0 {
+                return Ok(page::error(StatusCode::NOT_FOUND, &face));
+            }
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            Ok(response)
+        })
+    }
+}
+
+/// Whether a request shows this token. How long that takes tells nothing of where they differ.
+fn shows(request: &request::Parts, token: &[u8]) -> bool {
+    let shown = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let shown = shown.and_then(|shown| {
+        let (scheme, shown) = shown.split_at_checked("Bearer ".len())?;
+        scheme.eq_ignore_ascii_case(b"Bearer ").then_some(shown)
+    });
+    let differences = |shown: &[u8]| shown.iter().zip(token).fold(0, |all, (one, other)| all | (one ^ other));
+    shown.is_some_and(|shown| shown.len() == token.len() && differences(shown) == 0)
+}
