@@ -100,7 +100,7 @@ impl Entry {
         EntryBody::new(&self.source, 0, self.len())
     }
 
-    /// A part of the body. What lies behind its end is not there.
+    /// A part of the body. What lies behind its end is not there; while the length is not known, that shows at the end only.
     #[must_use]
     pub fn range(&self, range: Range<u64>) -> EntryBody {
         let end = range.end.min(self.len().unwrap_or(u64::MAX));

@@ -292,9 +292,9 @@ impl State {
 
     fn abort(&mut self) {
         self.end = Some(End::Aborted);
-        // What was not read by now is part of nothing.
+        // What nobody has read by now is part of nothing; only what is in the file is still there.
         self.pieces.clear();
-        self.start = self.written;
+        self.written = self.start;
     }
 }
 

@@ -63,6 +63,7 @@ pub(in crate::store) fn open(
     generation: Option<u64>,
 ) -> Option<Entry> {
     let disk = shared.disk.as_ref()?;
+    let before = generation.and_then(|generation| shared.pending(name.id, generation)?.0);
     let file = match File::open(disk.path(name)) {
         Ok(file) => file,
         Err(error) => {
@@ -83,14 +84,16 @@ pub(in crate::store) fn open(
         return None; // another key with the same hash
     }
     let layout = start.layout;
+    let before = before.filter(|_| generation == Some(layout.nonce));
     if generation.is_some_and(|generation| generation != layout.nonce) {
         // Somebody else put it there, or it was replaced since the look-up: then the index knows.
         shared.drop_record(name.id, generation);
     }
     let soft = match generation {
         Some(_) => {
+            // A head that was on its way before the file was read may have come into it since.
             let (meta, soft) = shared.pending(name.id, layout.nonce)?;
-            if let Some(meta) = meta {
+            if let Some(meta) = meta.or(before) {
                 start.head.meta = meta.as_ref().clone();
             }
             soft
