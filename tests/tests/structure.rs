@@ -169,12 +169,46 @@ fn files_fit_in_a_head() {
 fn every_crate_has_the_workspaces_lints_and_metadata() {
     for package in members() {
         let manifest = fs::read_to_string(&package.manifest_path).unwrap();
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{}: [lints] workspace = true", package.name);
+        if short(&package.name) == "h1" {
+            assert!(
+                manifest.contains(&lints_but_unsafe()),
+                "{}: the workspace's lints, `unsafe` denied",
+                package.name
+            );
+        } else {
+            assert!(
+                manifest.contains("[lints]\nworkspace = true"),
+                "{}: [lints] workspace = true",
+                package.name
+            );
+        }
         assert!(package.description.is_some(), "{} has no description", package.name);
         assert_eq!(package.license.as_deref(), Some("MIT OR Apache-2.0"), "{}", package.name);
         let directory = package.manifest_path.parent().unwrap().file_name().unwrap();
         assert_eq!(short(&package.name), directory, "the directory has the crate's name");
     }
+}
+
+/// The lints of the workspace for a crate with a module that is let have `unsafe`.
+fn lints_but_unsafe() -> String {
+    let manifest = fs::read_to_string(workspace().join("Cargo.toml")).unwrap();
+    let (_, lints) = manifest.split_once("[workspace.lints.rust]").unwrap();
+    let (lints, _) = lints.split_once("\n# ").unwrap();
+    let lints = format!("[lints.rust]{}", lints.trim_end());
+    lints
+        .replace("[workspace.lints.", "[lints.")
+        .replace("unsafe_code = \"forbid\"", "unsafe_code = \"deny\"")
+}
+
+/// One module of one crate has `unsafe`, and says why.
+#[test]
+fn unsafe_is_where_it_is_proved() {
+    let source = |package: &Package| package.manifest_path.parent().unwrap().join("src");
+    let sources = members().flat_map(|package| files(source(package).as_std_path(), "rs"));
+    let allows = |path: &PathBuf| fs::read_to_string(path).unwrap().contains("(unsafe_code,");
+    let found: Vec<_> = sources.filter(allows).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].ends_with("crates/h1/src/proto/trusted.rs"));
 }
 
 /// In the README, which its users see first, and in the crate's documentation.

@@ -42,11 +42,14 @@ pub(crate) fn is_usual(name: &[u8]) -> bool {
 
 /// Whether the letters that begin a word are large ones, and no others.
 pub(crate) fn is_title(name: &[u8]) -> bool {
-    let mut begins = true;
-    name.iter().all(|byte| {
-        let first = std::mem::replace(&mut begins, *byte == b'-');
-        if first { !byte.is_ascii_lowercase() } else { !byte.is_ascii_uppercase() }
-    })
+    let mut before = b'-';
+    name.iter().all(|letter| is_title_letter(std::mem::replace(&mut before, *letter), *letter))
+}
+
+/// Whether a letter is large if one that begins a word, which is behind a `-`, and small if not.
+#[inline]
+pub(crate) fn is_title_letter(before: u8, letter: u8) -> bool {
+    if before == b'-' { !letter.is_ascii_lowercase() } else { !letter.is_ascii_uppercase() }
 }
 
 /// The mark of a field's name, [`Marks::NONE`] for most.

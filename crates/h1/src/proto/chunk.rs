@@ -2,6 +2,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 
 use super::decode::take;
+use super::lines::Lines;
 use super::section::Section;
 use crate::names::classify;
 use crate::{BodyError, Limits, Marks, Unwanted};
@@ -143,7 +144,9 @@ fn hex(byte: u8) -> Option<u64> {
 }
 
 fn trailers(raw: &Bytes) -> Result<Option<HeaderMap>, BodyError> {
-    let mut fields = Section::parse(raw, 0, &Unwanted::NONE).map_err(|_| BodyError::Trailer)?.headers;
+    let mut fields = Section::parse(raw, 0, &mut Lines::default(), &Unwanted::NONE)
+        .map_err(|_| BodyError::Trailer)?
+        .headers;
     let unfit: Vec<_> =
         fields.keys().filter(|name| classify(name).any(Marks::NOT_IN_TRAILERS)).cloned().collect();
     for name in unfit {

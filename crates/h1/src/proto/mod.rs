@@ -4,11 +4,13 @@ mod chunk;
 mod decode;
 mod encode;
 mod encoder;
+mod lines;
 mod raw;
 mod request;
 mod response;
 mod scan;
 mod section;
+mod trusted;
 mod write;
 
 pub use decode::{Decoder, Event};

@@ -2,7 +2,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Version};
 
 use super::is_method_byte;
-use super::scan::{Scan, Scanner, content, scan_whole};
+use super::lines::Lines;
+use super::scan::{Scan, Scanner, content};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Spelling, Target,
@@ -88,6 +89,8 @@ pub struct RequestParser {
     /// Empty lines before the head: how many, and their bytes.
     empty: (u8, usize),
     line: Option<RequestLine>,
+    /// Those of a head that came as a whole.
+    lines: Lines,
 }
 
 /// Empty lines that are let pass before a request line: some clients send one behind a body (RFC 9112 2.2).
@@ -106,7 +109,7 @@ impl RequestParser {
     /// # Errors
     /// See [`HeadErrorKind`]. Nothing after an error can be trusted: answer and close.
     pub fn parse(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<RequestHead>, HeadError> {
-        self.find(buf, limits)?.map(|found| Self::take(buf, &found)).transpose()
+        self.find(buf, limits)?.map(|found| self.take(buf, &found)).transpose()
     }
 
     /// The first half of [`parse`](Self::parse): whether a head is complete.
@@ -120,11 +123,11 @@ impl RequestParser {
 
     /// The request line of a head that came as a whole, as nearly all do, and its end, if there is nothing wrong with it so far.
     #[inline]
-    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(RequestLine, usize)> {
+    fn whole(&mut self, buf: &[u8], limits: &Limits) -> Option<(RequestLine, usize)> {
         if !self.scanner.is_fresh() || self.empty.0 > 0 {
             return None;
         }
-        let (first, end) = scan_whole(buf, limits)?;
+        let (first, end) = self.lines.find_whole(buf, limits)?;
         let line = content(buf.get(..first)?);
         let method_end = line.iter().position(|byte| !is_method_byte(*byte))?;
         if method_end == 0 || line.get(method_end) != Some(&b' ') {
@@ -154,10 +157,11 @@ impl RequestParser {
 
     /// The second half: takes the head that was found.
     #[inline]
-    pub(crate) fn take(buf: &mut BytesMut, found: &Found) -> Result<RequestHead, HeadError> {
+    pub(crate) fn take(&mut self, buf: &mut BytesMut, found: &Found) -> Result<RequestHead, HeadError> {
         let raw = buf.split_to(found.end.min(buf.len())).freeze();
-        head(&raw, found).map_err(|kind| HeadError::new(kind, found.line.content(&raw)))
+        head(&raw, found, &mut self.lines).map_err(|kind| HeadError::new(kind, found.line.content(&raw)))
     }
+
     /// Whether nothing of a head has come, empty lines aside: a connection that is closed now, or waits too long, is no error.
     #[must_use]
     pub fn is_idle(&self, buf: &BytesMut) -> bool {
@@ -271,13 +275,13 @@ impl RequestLine {
 }
 
 #[inline]
-fn head(raw: &Bytes, found: &Found) -> Result<RequestHead, HeadErrorKind> {
+fn head(raw: &Bytes, found: &Found, lines: &mut Lines) -> Result<RequestHead, HeadErrorKind> {
     let line = found.line;
     let method = raw.get(..line.method_end).unwrap_or_default();
     let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
     let target = raw.slice(line.method_end + 1..line.target_end);
     let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
-    let section = Section::parse(raw, line.end, &Unwanted::NONE)?;
+    let section = Section::parse(raw, line.end, lines, &Unwanted::NONE)?;
     let version = line.version;
     if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
         return Err(HeadErrorKind::EncodingInHttp10);

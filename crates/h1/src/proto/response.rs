@@ -1,7 +1,8 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 
-use super::scan::{Scan, Scanner, content, scan_whole};
+use super::lines::Lines;
+use super::scan::{Scan, Scanner, content};
 use super::section::Section;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
@@ -92,6 +93,8 @@ impl ResponseHead {
 pub struct ResponseParser {
     scanner: Scanner,
     line: Option<StatusLine>,
+    /// Those of a head that came as a whole.
+    lines: Lines,
 }
 
 impl ResponseParser {
@@ -136,7 +139,7 @@ impl ResponseParser {
         };
         let (line, end) = found;
         let raw = buf.split_to(end.min(buf.len())).freeze();
-        match head(&raw, line, method, without) {
+        match head(&raw, line, &mut self.lines, method, without) {
             Ok(head) => Ok(Some(head)),
             Err(kind) => Err(HeadError::new(kind, raw.slice(..line.len))),
         }
@@ -144,11 +147,11 @@ impl ResponseParser {
 
     /// The status line of a head that came as a whole, as nearly all do, and its end, if there is nothing wrong with it so far.
     #[inline]
-    fn whole(&self, buf: &[u8], limits: &Limits) -> Option<(StatusLine, usize)> {
+    fn whole(&mut self, buf: &[u8], limits: &Limits) -> Option<(StatusLine, usize)> {
         if !self.scanner.is_fresh() {
             return None;
         }
-        let (first, end) = scan_whole(buf, limits)?;
+        let (first, end) = self.lines.find_whole(buf, limits)?;
         Some((StatusLine::parse(content(buf.get(..first)?), first)?, end))
     }
 
@@ -251,12 +254,13 @@ impl StatusLine {
 fn head(
     raw: &Bytes,
     line: StatusLine,
+    lines: &mut Lines,
     method: &Method,
     without: &Unwanted,
 ) -> Result<ResponseHead, HeadErrorKind> {
     let all = Unwanted::NONE;
     let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { &all } else { without };
-    let section = Section::parse(raw, line.end, without)?;
+    let section = Section::parse(raw, line.end, lines, without)?;
     let (chunked, content_length) = (section.chunked()?, section.content_length()?);
     let body = body(line.status, method, chunked, content_length);
     let in_order = match body {

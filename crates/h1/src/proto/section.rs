@@ -1,11 +1,12 @@
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Version};
+use http::{HeaderMap, HeaderName, Version};
 
-use super::scan::{control, position};
+use super::lines::{Line, Lines};
+use super::trusted;
 use crate::{ConnectionOptions, HeadErrorKind, Marks, Unwanted, maps, names};
 
 /// A header section, and what of it concerns framing and the connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Section {
     pub(super) headers: HeaderMap,
     pub(super) marks: Marks,
@@ -15,31 +16,59 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Reads the lines of `raw` from `start` to the empty one, with which it ends. Those of `without` are judged and
-    /// marked, and do not go into the map; a `Connection` that names fields does.
-    pub(super) fn parse(raw: &Bytes, start: usize, without: &Unwanted) -> Result<Self, HeadErrorKind> {
-        let mut section = Self { headers: maps::take(), ..Self::default() };
+    /// Reads the lines of `raw` from `start` to the empty one, with which it ends. `lines` are those that are known already, from `start`
+    /// on, if any. Those of `without` are judged and marked, and do not go into the map; a `Connection` that names fields does.
+    pub(super) fn parse(
+        raw: &Bytes,
+        mut start: usize,
+        lines: &mut Lines,
+        without: &Unwanted,
+    ) -> Result<Self, HeadErrorKind> {
+        let mut section = Self {
+            headers: maps::take(),
+            marks: Marks::NONE,
+            connection: ConnectionOptions::default(),
+            length: None,
+            encoding: None,
+        };
         // With room for what those add who pass it on: a map that grows is hashed anew.
         section.headers.try_reserve(USUAL).map_err(|_| HeadErrorKind::TooManyFields)?;
-        let mut lines = raw.get(start..).unwrap_or_default();
-        while !matches!(lines, b"\r\n" | b"\n" | b"") {
-            lines = section.line(raw, lines, without)?;
+        loop {
+            for line in lines.found() {
+                // Those before `start` are none of the section: the first line of the head.
+                if line.end() >= start {
+                    section.line(raw, start, *line, without)?;
+                    start = line.end() + 1;
+                }
+            }
+            if lines.are_all() {
+                return Ok(section);
+            }
+            lines.find(raw, start);
+            if lines.count() == 0 {
+                return if lines.are_all() { Ok(section) } else { Err(HeadErrorKind::HeadTooLarge) };
+            }
         }
-        Ok(section)
     }
 
-    /// Reads the first of `lines`: the others.
+    /// Reads one line of `raw`, which begins at `start`.
     #[inline]
-    fn line<'a>(
+    fn line(
         &mut self,
         raw: &Bytes,
-        lines: &'a [u8],
+        start: usize,
+        line: Line,
         without: &Unwanted,
-    ) -> Result<&'a [u8], HeadErrorKind> {
-        // A colon of a later line makes no name: there is a line end in it.
-        let (spelled, rest) = split_at_colon(lines).ok_or_else(|| name_error(lines))?;
+    ) -> Result<(), HeadErrorKind> {
+        let text = raw.get(start..line.end()).unwrap_or_default();
+        let (spelled, content) = line
+            .colon()
+            .checked_sub(start)
+            .and_then(|colon| split_around(text, colon))
+            .ok_or_else(|| name_error(text))?;
+        let content = content.strip_suffix(b"\r").unwrap_or(content);
         if without.has_name(spelled) {
-            return split_at_end(rest).map(|(_, others)| others).ok_or(HeadErrorKind::FieldValue);
+            return judge(content);
         }
         let (name, mark) = match names::find_spelled(spelled) {
             Some((known, usual)) => {
@@ -50,32 +79,29 @@ impl Section {
             }
             None => {
                 self.marks |= spelling(spelled);
-                (Err(HeaderName::from_bytes(spelled).map_err(|_| name_error(lines))?), Marks::NONE)
+                (Err(HeaderName::from_bytes(spelled).map_err(|_| name_error(text))?), Marks::NONE)
             }
         };
-        // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
-        let (content, others) = split_at_end(rest).ok_or(HeadErrorKind::FieldValue)?;
-        // Optional whitespace around a value is blanks and tabs (RFC 9110 5.6.3).
-        let value = trim(content, |byte| byte == b' ' || byte == b'\t');
+        let value = trim(content);
         if !mark.is_empty() {
             self.note(mark, value, content);
             let names = mark == Marks::CONNECTION && self.marks.contains(Marks::NOMINATED);
             if without.marks.any(mark) && !names {
-                return Ok(others);
+                return judge(value);
             }
         }
-        let value = HeaderValue::from_maybe_shared(raw.slice_ref(value));
-        let value = value.map_err(|_| HeadErrorKind::FieldValue)?;
+        // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
+        let value = trusted::value(raw.slice_ref(value)).map_err(|_| HeadErrorKind::FieldValue)?;
         let name = name.cloned().unwrap_or_else(|unknown| unknown);
         self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
-        Ok(others)
+        Ok(())
     }
 
     /// `content` is what stands behind the colon. There may be a tab around the value, but not every reader takes it for whitespace, nginx
     /// does not: one that overlooks `Transfer-Encoding:\tchunked` finds another end of the message. So nothing that frames may have one.
     fn note(&mut self, mark: Marks, value: &[u8], content: &[u8]) {
         let repeated = self.marks.contains(mark);
-        let doubt = || repeated || trim(content, |byte| byte == b' ').len() > value.len();
+        let doubt = || repeated || trim_of(content, |byte| byte == b' ').len() > value.len();
         self.marks |= mark;
         match mark {
             Marks::HOST if repeated => self.marks |= Marks::HOST_REPEATED,
@@ -143,27 +169,31 @@ impl Section {
 /// How many fields a head has, and is given on its way, as a rule.
 const USUAL: usize = 12;
 
-/// What stands before the first colon, and what behind it.
+/// What is judged alone: refuses controls other than tab.
 #[inline]
-fn split_at_colon(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    match line.split_at_checked(position(line, b':')?)? {
-        (name, [_, rest @ ..]) => Some((name, rest)),
-        _ => None,
+fn judge(value: &[u8]) -> Result<(), HeadErrorKind> {
+    if trusted::is_value(value) { Ok(()) } else { Err(HeadErrorKind::FieldValue) }
+}
+
+/// What stands before the colon, and what behind it.
+#[inline]
+fn split_around(line: &[u8], colon: usize) -> Option<(&[u8], &[u8])> {
+    let (name, [_, rest @ ..]) = line.split_at_checked(colon)? else { return None };
+    Some((name, rest))
+}
+
+/// Without the whitespace around it, which is blanks and tabs (RFC 9110 5.6.3): as a rule there is one blank before it.
+#[inline]
+fn trim(content: &[u8]) -> &[u8] {
+    let text = content.strip_prefix(b" ").unwrap_or(content);
+    match text {
+        [first, .., last] if *first > b' ' && *last > b' ' => text,
+        _ => trim_of(text, |byte| byte == b' ' || byte == b'\t'),
     }
 }
 
-/// What stands before the end of the line, if there is no other control before it, and what behind.
-#[inline]
-fn split_at_end(rest: &[u8]) -> Option<(&[u8], &[u8])> {
-    match rest.split_at_checked(control(rest)?)? {
-        (content, [b'\r', b'\n', others @ ..] | [b'\n', others @ ..]) => Some((content, others)),
-        _ => None,
-    }
-}
-
-/// Without the blanks around it.
-#[inline]
-fn trim(mut text: &[u8], is_blank: impl Fn(u8) -> bool) -> &[u8] {
+/// Without what is a blank around it.
+fn trim_of(mut text: &[u8], is_blank: impl Fn(u8) -> bool) -> &[u8] {
     while let [first, rest @ ..] = text
         && is_blank(*first)
     {
@@ -177,17 +207,25 @@ fn trim(mut text: &[u8], is_blank: impl Fn(u8) -> bool) -> &[u8] {
     text
 }
 
-/// How a name that is no usual one is spelled.
+/// How a name that is no usual one is spelled. Sixteen letters at a time, which the compiler looks at all at once.
 fn spelling(name: &[u8]) -> Marks {
-    let mut marks = if names::is_title(name) { Marks::NONE } else { Marks::SPELLED };
-    for byte in name {
-        if *byte == b'_' {
-            marks |= Marks::UNDERSCORE;
-        } else if !byte.is_ascii_alphanumeric() && *byte != b'-' {
-            marks |= Marks::UNUSUAL_NAME;
+    let (mut usual, mut underscore, mut unusual) = (true, false, false);
+    // What is behind the name is as a digit is: nothing to any of the three.
+    let (mut block, mut before) = ([b'0'; 16], [b'-'; 16]);
+    for letters in name.chunks(block.len()) {
+        block = [b'0'; 16];
+        block.iter_mut().zip(letters).for_each(|(place, letter)| *place = *letter);
+        before.iter_mut().skip(1).zip(&block).for_each(|(place, letter)| *place = *letter);
+        for (letter, before) in block.iter().zip(&before) {
+            usual &= names::is_title_letter(*before, *letter);
+            underscore |= *letter == b'_';
+            unusual |= !letter.is_ascii_alphanumeric() & (*letter != b'-') & (*letter != b'_');
         }
+        let [.., last] = block;
+        before = [last; 16];
     }
-    marks
+    let mark = |is, mark| if is { mark } else { Marks::NONE };
+    mark(!usual, Marks::SPELLED) | mark(underscore, Marks::UNDERSCORE) | mark(unusual, Marks::UNUSUAL_NAME)
 }
 
 fn name_error(line: &[u8]) -> HeadErrorKind {

@@ -182,7 +182,7 @@ where
     O: Observer,
     D: Deadlines,
 {
-    let head = match RequestParser::take(wire.input.bytes(), &found) {
+    let head = match wire.parser.take(wire.input.bytes(), &found) {
         Ok(head) => head,
         Err(error) => return reject(wire, observer, &error, found.len() as u64).await,
     };
