@@ -10,22 +10,22 @@ pub(crate) struct Known {
     pub(crate) name: HeaderName,
     /// As its RFC spells it.
     title: &'static str,
-    /// As it begins a line: the same with the colon and a blank.
+    /// As it begins a line: the end of the one before, the same, the colon and a blank.
     pub(crate) line: &'static str,
     pub(crate) mark: Marks,
 }
 
-/// What is known of a name, in whatever case it is spelled.
+/// What is known of a name.
 #[inline]
-pub(crate) fn find(name: &[u8]) -> Option<&'static Known> {
-    find_spelled(name).map(|(known, _)| known)
+pub(crate) fn find(name: &HeaderName) -> Option<&'static Known> {
+    // Most are compared by their number.
+    in_its_place(name.as_str().as_bytes()).filter(|known| known.name == *name)
 }
 
-/// The same, and whether it is spelled as it is [written](Known::line).
+/// What is known of a name, in whatever case it is spelled; and whether it is spelled as it is [written](Known::line).
 #[inline]
 pub(crate) fn find_spelled(name: &[u8]) -> Option<(&'static Known, bool)> {
-    let slot = SLOTS.get(slot(name)?)?;
-    let known = KNOWN.get(usize::from(*slot))?;
+    let known = in_its_place(name)?;
     let difference = compare(name, known.title.as_bytes())?;
     (difference.others == 0).then_some((known, difference.all == 0))
 }
@@ -55,7 +55,13 @@ pub(crate) fn is_title_letter(before: u8, letter: u8) -> bool {
 /// The mark of a field's name, [`Marks::NONE`] for most.
 #[inline]
 pub(crate) fn classify(name: &HeaderName) -> Marks {
-    find(name.as_str().as_bytes()).map_or(Marks::NONE, |known| known.mark)
+    find(name).map_or(Marks::NONE, |known| known.mark)
+}
+
+/// The only one that it can be.
+#[inline]
+fn in_its_place(name: &[u8]) -> Option<&'static Known> {
+    KNOWN.get(usize::from(*SLOTS.get(slot(name)?)?))
 }
 
 const BITS: u32 = 9;
@@ -153,7 +159,7 @@ macro_rules! known {
         static KNOWN: [Known; LOWER.len()] = [$(Known {
             name: HeaderName::from_static($lower),
             title: $title,
-            line: concat!($title, ": "),
+            line: concat!("\r\n", $title, ": "),
             mark: Marks::$mark,
         },)*];
     };
@@ -272,7 +278,8 @@ mod tests {
                 assert_eq!(found, Some((known.name.clone(), spelled == known.title)), "{spelled}");
             }
             assert_eq!(known.title.to_ascii_lowercase(), lower);
-            assert_eq!(known.line, format!("{}: ", known.title));
+            assert_eq!(known.line, format!("\r\n{}: ", known.title));
+            assert!(find(&known.name).is_some_and(|found| std::ptr::eq(found, known)));
             // Any other byte in any place makes it another name.
             for at in 0..lower.len() {
                 for byte in 0..=u8::MAX {
@@ -286,7 +293,8 @@ mod tests {
             }
         }
         for unknown in ["", "a", "hos", "hostt", "x-custom", "x_forwarded_for"] {
-            assert!(find(unknown.as_bytes()).is_none(), "{unknown}");
+            assert!(find_spelled(unknown.as_bytes()).is_none(), "{unknown}");
+            assert!(unknown.parse().is_ok_and(|name| find(&name).is_none()) || unknown.is_empty());
         }
     }
 

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
 /// A request target, exactly as it was received (RFC 9112 3.2).
@@ -20,6 +21,8 @@ pub struct Target {
     form: TargetForm,
     /// Where the authority begins and where it ends: 0 and 0 if there is none.
     authority: (usize, usize),
+    /// Whether there is a `#` in it.
+    hash: bool,
 }
 
 /// The four forms of a target.
@@ -42,7 +45,10 @@ impl Target {
     /// userinfo.
     #[must_use]
     pub fn new(method: &Method, bytes: Bytes) -> Option<Self> {
-        if bytes.iter().fold(false, |bad, byte| bad | (*byte <= b' ') | (*byte == 0x7F)) {
+        let (bad, hash) = bytes.iter().fold((false, false), |(bad, hash), byte| {
+            (bad | (*byte <= b' ') | (*byte == 0x7F), hash | (*byte == b'#'))
+        });
+        if bad {
             return None;
         }
         let (form, authority) = if *method == Method::CONNECT {
@@ -54,7 +60,7 @@ impl Target {
         } else {
             (TargetForm::Absolute, absolute_authority(&bytes)?)
         };
-        Some(Self { bytes, form, authority })
+        Some(Self { bytes, form, authority, hash })
     }
 
     /// The exact bytes.
@@ -99,10 +105,15 @@ impl Target {
     /// `Uri` cannot hold, is `/`.
     #[must_use]
     pub fn uri(&self) -> Uri {
-        if memchr::memchr(b'#', &self.bytes).is_none()
-            && let Ok(uri) = Uri::from_maybe_shared(self.bytes.clone())
-        {
-            return uri;
+        if !self.hash {
+            let bytes = self.bytes.clone();
+            let uri = match self.form {
+                TargetForm::Origin => PathAndQuery::from_maybe_shared(bytes).map(Uri::from),
+                _ => Uri::from_maybe_shared(bytes),
+            };
+            if let Ok(uri) = uri {
+                return uri;
+            }
         }
         let (head, tail) = self.bytes.split_at_checked(self.authority.1).unwrap_or_default();
         let mut text = Vec::with_capacity(self.bytes.len() + 32);

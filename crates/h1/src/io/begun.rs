@@ -25,6 +25,10 @@ pub(crate) enum Stop {
 
 /// Takes what is there of a body out of `buffer`.
 pub(crate) fn begin(decoder: &mut Decoder, buffer: &mut BytesMut, limits: &Limits) -> Begun {
+    // As most are.
+    if let Some(data) = decoder.decode_whole(buffer) {
+        return Begun { data, stop: Stop::End };
+    }
     let mut data = Bytes::new();
     let mut joined = BytesMut::new();
     let stop = loop {

@@ -92,6 +92,14 @@ impl Decoder {
         }
     }
 
+    /// All of a body whose length is known, if it is in `buf`.
+    pub(crate) fn decode_whole(&mut self, buf: &mut BytesMut) -> Option<Bytes> {
+        let State::Length(left) = self.state else { return None };
+        let len = usize::try_from(left).ok().filter(|len| *len <= buf.len())?;
+        self.state = State::End;
+        Some(buf.split_to(len).freeze())
+    }
+
     /// The peer closed: in order for a body that ends so, which is then complete, and for one that has ended.
     ///
     /// # Errors

@@ -2,7 +2,7 @@ use bytes::{BufMut, BytesMut};
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
 use super::encoder::Encoder;
-use super::write::{Given, Own, fields, put_field, status_line};
+use super::write::{END, Given, Own, fields, put_field, status_line};
 use crate::names::classify;
 use crate::{BodySize, EncodeError, HeaderCase, Marks};
 
@@ -88,6 +88,15 @@ pub struct Sent {
 /// assert_eq!(wire, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 /// ```
 pub fn encode_response(head: &ResponseToSend<'_>, dst: &mut BytesMut) -> Sent {
+    encode_response_dated(head, || head.date.cloned(), dst)
+}
+
+/// The same with the date of `date`, which is not asked where there is a `Date`.
+pub(crate) fn encode_response_dated(
+    head: &ResponseToSend<'_>,
+    date: impl FnOnce() -> Option<HeaderValue>,
+    dst: &mut BytesMut,
+) -> Sent {
     status_line(head.status, head.extensions, dst);
     // The connection of these is not HTTP's any more, and an interim response says nothing of it.
     let tunnel = is_tunnel(head.status, head.method);
@@ -96,7 +105,7 @@ pub fn encode_response(head: &ResponseToSend<'_>, dst: &mut BytesMut) -> Sent {
         own.upgrade = sent.upgrade;
         own.close = !sent.keep_alive && !tunnel;
         own.keep_alive = sent.keep_alive && head.version == Version::HTTP_10;
-        own.date = head.date.filter(|_| !given.marks.contains(Marks::DATE));
+        own.date = if given.marks.contains(Marks::DATE) { None } else { date() };
         (own, sent)
     })
 }
@@ -105,7 +114,7 @@ fn is_tunnel(status: StatusCode, method: &Method) -> bool {
     status.is_informational() || (*method == Method::CONNECT && status.is_success())
 }
 
-fn response_framing<'a>(head: &ResponseToSend<'_>, given: &Given) -> (Own<'a>, Sent) {
+fn response_framing(head: &ResponseToSend<'_>, given: &Given) -> (Own, Sent) {
     let keep_alive = head.keep_alive && !given.close;
     let upgrade = given.marks.contains(Marks::UPGRADE);
     let own = Own::default();
@@ -145,7 +154,7 @@ fn response_framing<'a>(head: &ResponseToSend<'_>, given: &Given) -> (Own<'a>, S
 /// # Errors
 /// `Target` if it cannot stand in a request line, `LengthRequired` for a body of unknown size in HTTP/1.0; `dst` is as before.
 pub fn encode_request(head: &RequestToSend<'_>, dst: &mut BytesMut) -> Result<Sent, EncodeError> {
-    if head.target.is_empty() || head.target.iter().any(|byte| *byte <= b' ' || *byte == 0x7F) {
+    if head.target.is_empty() || has_blank_or_control(head.target) {
         return Err(EncodeError::Target);
     }
     let start = dst.len();
@@ -153,7 +162,7 @@ pub fn encode_request(head: &RequestToSend<'_>, dst: &mut BytesMut) -> Result<Se
     dst.put_slice(head.method.as_str().as_bytes());
     dst.put_u8(b' ');
     dst.put_slice(head.target);
-    dst.put_slice(if head.version == Version::HTTP_10 { b" HTTP/1.0\r\n" } else { b" HTTP/1.1\r\n" });
+    dst.put_slice(if head.version == Version::HTTP_10 { b" HTTP/1.0" } else { b" HTTP/1.1" });
     let sent = fields(head.headers, head.extensions, Marks::HOST, dst, |given| {
         let (mut own, encoder) = match request_framing(head, given) {
             Ok(framing) => framing,
@@ -173,7 +182,12 @@ pub fn encode_request(head: &RequestToSend<'_>, dst: &mut BytesMut) -> Result<Se
     sent
 }
 
-fn request_framing<'a>(head: &RequestToSend<'_>, given: &Given) -> Result<(Own<'a>, Encoder), EncodeError> {
+/// Looks at all of it, many bytes at a time.
+fn has_blank_or_control(target: &[u8]) -> bool {
+    target.iter().fold(false, |found, byte| found | (*byte <= b' ') | (*byte == 0x7F))
+}
+
+fn request_framing(head: &RequestToSend<'_>, given: &Given) -> Result<(Own, Encoder), EncodeError> {
     let own = Own::default();
     if *head.method == Method::CONNECT {
         return Ok((own, Encoder::empty()));
@@ -210,6 +224,6 @@ pub fn encode_interim(
             put_field(name, case, value, dst);
         }
     }
-    dst.put_slice(b"\r\n");
+    dst.put_slice(END);
     Ok(())
 }

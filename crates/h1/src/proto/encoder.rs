@@ -1,7 +1,7 @@
 use bytes::{BufMut, BytesMut};
 use http::HeaderMap;
 
-use super::write::put_field;
+use super::write::{END, put_field};
 use crate::names::classify;
 use crate::{EncodeError, HeaderCase, Marks};
 
@@ -92,13 +92,13 @@ impl Encoder {
         match self.0 {
             Framing::Length(left) if left > 0 => Err(EncodeError::BodyTooShort),
             Framing::Chunked => {
-                dst.put_slice(b"0\r\n");
+                dst.put_u8(b'0');
                 for (name, value) in trailers.into_iter().flatten() {
                     if !classify(name).any(Marks::NOT_IN_TRAILERS) {
                         put_field(name, HeaderCase::Title, value, dst);
                     }
                 }
-                dst.put_slice(b"\r\n");
+                dst.put_slice(END);
                 Ok(())
             }
             Framing::Empty | Framing::Length(_) | Framing::UntilClose => Ok(()),

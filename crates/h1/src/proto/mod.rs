@@ -14,6 +14,7 @@ mod trusted;
 mod write;
 
 pub use decode::{Decoder, Event};
+pub(crate) use encode::encode_response_dated;
 pub use encode::{
     CONTINUE, RequestToSend, ResponseToSend, Sent, encode_interim, encode_request, encode_response,
 };

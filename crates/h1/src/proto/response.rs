@@ -4,6 +4,7 @@ use http::{HeaderMap, Method, Response, StatusCode, Version};
 use super::lines::Lines;
 use super::scan::{Scan, Scanner, content};
 use super::section::Section;
+use super::trusted::is_value;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
     Unwanted, maps,
@@ -224,6 +225,9 @@ struct StatusLine {
 impl StatusLine {
     /// The blank behind the status may be missing where there is no phrase, as many origins have it.
     fn parse(line: &[u8], end: usize) -> Option<Self> {
+        if line == b"HTTP/1.1 200 OK" {
+            return Some(Self { version: Version::HTTP_11, status: StatusCode::OK, len: line.len(), end });
+        }
         let rest = line.strip_prefix(b"HTTP/1.")?;
         let (minor, rest) = rest.split_first()?;
         let version = match minor {
@@ -235,8 +239,7 @@ impl StatusLine {
         // Three digits, and none of 000 to 099.
         let status = StatusCode::from_bytes(status).ok()?;
         matches!(rest.first(), None | Some(b' ')).then_some(())?;
-        let control = |byte: &u8| (*byte < b' ' && *byte != b'\t') || *byte == 0x7F;
-        (!rest.iter().any(control)).then_some(Self { version, status, len: line.len(), end })
+        is_value(rest).then_some(Self { version, status, len: line.len(), end })
     }
 
     fn reason(self, raw: &Bytes) -> Option<Reason> {

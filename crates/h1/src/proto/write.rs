@@ -32,7 +32,7 @@ impl Given {
 
 /// The engine's own fields.
 #[derive(Debug, Default)]
-pub(super) struct Own<'a> {
+pub(super) struct Own {
     pub(super) length: Option<u64>,
     pub(super) chunked: bool,
     /// The options, in the order in which they are written.
@@ -40,10 +40,10 @@ pub(super) struct Own<'a> {
     pub(super) keep_alive: bool,
     pub(super) upgrade: bool,
     pub(super) te: bool,
-    pub(super) date: Option<&'a HeaderValue>,
+    pub(super) date: Option<HeaderValue>,
 }
 
-/// The lines that [`Own`] begins, in its order.
+/// How the lines of [`Own`] begin, in its order.
 struct Lines {
     date: &'static [u8],
     length: &'static [u8],
@@ -52,20 +52,20 @@ struct Lines {
 }
 
 const TITLE: Lines = Lines {
-    date: b"Date: ",
-    length: b"Content-Length: ",
-    encoding: b"Transfer-Encoding: ",
-    connection: b"Connection: ",
+    date: b"\r\nDate: ",
+    length: b"\r\nContent-Length: ",
+    encoding: b"\r\nTransfer-Encoding: ",
+    connection: b"\r\nConnection: ",
 };
 
 const LOWER: Lines = Lines {
-    date: b"date: ",
-    length: b"content-length: ",
-    encoding: b"transfer-encoding: ",
-    connection: b"connection: ",
+    date: b"\r\ndate: ",
+    length: b"\r\ncontent-length: ",
+    encoding: b"\r\ntransfer-encoding: ",
+    connection: b"\r\nconnection: ",
 };
 
-impl Own<'_> {
+impl Own {
     #[inline]
     fn write(&self, case: HeaderCase, dst: &mut BytesMut) {
         match case {
@@ -76,9 +76,9 @@ impl Own<'_> {
 
     #[inline]
     fn write_lines(&self, lines: &Lines, dst: &mut BytesMut) {
-        if let Some(date) = self.date {
+        if let Some(date) = &self.date {
             dst.put_slice(lines.date);
-            put_value(date, dst);
+            dst.put_slice(date.as_bytes());
         }
         if let Some(length) = self.length {
             dst.put_slice(lines.length);
@@ -86,7 +86,7 @@ impl Own<'_> {
         }
         if self.chunked {
             dst.put_slice(lines.encoding);
-            dst.put_slice(b"chunked\r\n");
+            dst.put_slice(b"chunked");
         }
         if self.has_options() {
             dst.put_slice(lines.connection);
@@ -95,7 +95,7 @@ impl Own<'_> {
     }
 
     fn put(&self, name: &HeaderName, case: HeaderCase, dst: &mut BytesMut) {
-        put_name(name, names::find(name.as_str().as_bytes()), case, dst);
+        put_name(name, names::find(name), case, dst);
         self.put_value(name, dst);
     }
 
@@ -118,12 +118,9 @@ impl Own<'_> {
 
     fn put_value(&self, name: &HeaderName, dst: &mut BytesMut) {
         match *name {
-            header::DATE => {
-                dst.put_slice(self.date.map_or(b"", HeaderValue::as_bytes));
-                dst.put_slice(b"\r\n");
-            }
+            header::DATE => dst.put_slice(self.date.as_ref().map_or(b"", HeaderValue::as_bytes)),
             header::CONTENT_LENGTH => put_length(self.length.unwrap_or_default(), dst),
-            header::TRANSFER_ENCODING => dst.put_slice(b"chunked\r\n"),
+            header::TRANSFER_ENCODING => dst.put_slice(b"chunked"),
             _ => self.put_options(dst),
         }
     }
@@ -141,18 +138,20 @@ impl Own<'_> {
             dst.put_slice(option.as_bytes());
             first = false;
         }
-        dst.put_slice(b"\r\n");
     }
 }
 
-/// Writes the fields of a head, and the empty line: `first` before all others, unless there is an order; `decide` says
+/// What ends a head: each line begins with the end of the one before.
+pub(super) const END: &[u8] = b"\r\n\r\n";
+
+/// Writes the fields of a head, and its end: `first` before all others, unless there is an order; `decide` says
 /// what of its own the engine adds.
-pub(super) fn fields<'a, R>(
+pub(super) fn fields<R>(
     headers: &HeaderMap,
     extensions: &Extensions,
     first: Marks,
     dst: &mut BytesMut,
-    decide: impl FnOnce(&Given) -> (Own<'a>, R),
+    decide: impl FnOnce(&Given) -> (Own, R),
 ) -> R {
     let case = extensions.get::<HeaderCase>().copied().unwrap_or_default();
     dst.reserve(48 * headers.len() + 128);
@@ -172,7 +171,7 @@ pub(super) fn fields<'a, R>(
         }
         let mut speller = extensions.get::<Spelling>().map(Spelling::speller);
         for (name, value) in headers {
-            let known = names::find(name.as_str().as_bytes());
+            let known = names::find(name);
             let mark = known.map_or(Marks::NONE, |known| known.mark);
             if !mark.is_empty() {
                 given.note(mark, value);
@@ -181,38 +180,33 @@ pub(super) fn fields<'a, R>(
                 }
             }
             match speller.as_mut().filter(|_| mark.is_empty()).and_then(|speller| speller.find(name)) {
-                Some(spelled) => {
-                    dst.put_slice(spelled);
-                    dst.put_slice(b": ");
-                }
+                Some(spelled) => put_name_as(spelled, dst),
                 None => put_name(name, known, case, dst),
             }
-            put_value(value, dst);
+            dst.put_slice(value.as_bytes());
         }
         let (own, result) = decide(&given);
         own.write(case, dst);
         result
     };
-    dst.put_slice(b"\r\n");
+    dst.put_slice(END);
     result
 }
 
 /// The nth entry of a name stands for its nth value; what has no entry follows.
-fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own<'_>, dst: &mut BytesMut) {
+fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own, dst: &mut BytesMut) {
     for (at, (name, written)) in order.entries.iter().enumerate() {
         let earlier = order.entries.iter().take(at).filter(|(other, _)| other == name).count();
         if own.has(name) {
             if earlier == 0 {
-                dst.put_slice(written);
-                dst.put_slice(b": ");
+                put_name_as(written, dst);
                 own.put_value(name, dst);
             }
         } else if !OWN.any(classify(name))
             && let Some(value) = headers.get_all(name).iter().nth(earlier)
         {
-            dst.put_slice(written);
-            dst.put_slice(b": ");
-            put_value(value, dst);
+            put_name_as(written, dst);
+            dst.put_slice(value.as_bytes());
         }
     }
     let listed = |name: &HeaderName| order.entries.iter().filter(|(other, _)| other == name).count();
@@ -229,22 +223,15 @@ fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own<
 }
 
 pub(super) fn put_field(name: &HeaderName, case: HeaderCase, value: &HeaderValue, dst: &mut BytesMut) {
-    put_name(name, names::find(name.as_str().as_bytes()), case, dst);
-    put_value(value, dst);
-}
-
-#[inline]
-fn put_value(value: &HeaderValue, dst: &mut BytesMut) {
+    put_name(name, names::find(name), case, dst);
     dst.put_slice(value.as_bytes());
-    dst.put_slice(b"\r\n");
 }
 
 fn put_length(length: u64, dst: &mut BytesMut) {
     dst.put_slice(itoa::Buffer::new().format(length).as_bytes());
-    dst.put_slice(b"\r\n");
 }
 
-/// The name with its colon and a blank.
+/// The end of the line before, the name, its colon and a blank.
 #[inline]
 fn put_name(name: &HeaderName, known: Option<&Known>, case: HeaderCase, dst: &mut BytesMut) {
     match known {
@@ -253,7 +240,15 @@ fn put_name(name: &HeaderName, known: Option<&Known>, case: HeaderCase, dst: &mu
     }
 }
 
+/// The same of a name that is spelled in its own way.
+fn put_name_as(spelled: &[u8], dst: &mut BytesMut) {
+    dst.put_slice(b"\r\n");
+    dst.put_slice(spelled);
+    dst.put_slice(b": ");
+}
+
 fn put_name_in(case: HeaderCase, name: &HeaderName, dst: &mut BytesMut) {
+    dst.put_slice(b"\r\n");
     let start = dst.len();
     dst.put_slice(name.as_str().as_bytes());
     if case == HeaderCase::Title {
@@ -268,10 +263,11 @@ fn put_name_in(case: HeaderCase, name: &HeaderName, dst: &mut BytesMut) {
     dst.put_slice(b": ");
 }
 
+/// Without its end.
 pub(super) fn status_line(status: StatusCode, extensions: &Extensions, dst: &mut BytesMut) {
     let reason = extensions.get::<Reason>();
     if status == StatusCode::OK && reason.is_none() {
-        return dst.put_slice(b"HTTP/1.1 200 OK\r\n");
+        return dst.put_slice(b"HTTP/1.1 200 OK");
     }
     dst.put_slice(b"HTTP/1.1 ");
     dst.put_slice(status.as_str().as_bytes());
@@ -280,5 +276,4 @@ pub(super) fn status_line(status: StatusCode, extensions: &Extensions, dst: &mut
         Some(reason) => dst.put_slice(reason.as_bytes()),
         None => dst.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
     }
-    dst.put_slice(b"\r\n");
 }

@@ -15,7 +15,7 @@ use super::reading::Wire;
 use super::{Deadlines, SendBuffer, date};
 use crate::BodySize;
 use crate::io::ENOUGH;
-use crate::proto::{Encoder, ResponseToSend, Sent, encode_response};
+use crate::proto::{Encoder, ResponseToSend, Sent, encode_response_dated};
 
 /// How far a response's body has got.
 pub(super) struct Outgoing {
@@ -76,7 +76,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
             && !self.shared.is_draining();
         let body = response.body();
         let size = if body.is_end_stream() { BodySize::Known(0) } else { body.size_hint().into() };
-        let date = self.config.date.then(date::now);
         let head = ResponseToSend {
             status: response.status(),
             headers: response.headers(),
@@ -85,9 +84,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
             method: &exchange.method,
             version: exchange.version,
             keep_alive,
-            date: date.as_ref(),
+            date: None,
         };
-        let sent = encode_response(&head, output.buffer());
+        let sent = encode_response_dated(&head, || self.config.date.then(date::now), output.buffer());
         exchange.sent_head = output.sent() + output.pending() as u64 - exchange.sent_before;
         let outgoing =
             Outgoing { encoder: sent.encoder, state: State::Open, enough: enough(response).max(1) };
