@@ -16,14 +16,19 @@ use crate::{Marks, names};
 #[derive(Clone, Debug, Default)]
 pub struct Unwanted {
     pub(crate) marks: Marks,
-    names: Option<Arc<[Box<[u8]>]>>,
-    /// The [bits](bit) of all names.
+    names: Option<Arc<Names>>,
+}
+
+#[derive(Debug)]
+struct Names {
+    list: Vec<Box<[u8]>>,
+    /// The [bits](bit) of all of them.
     bits: u64,
 }
 
 impl Unwanted {
     /// Nothing: all fields go into the map.
-    pub const NONE: Self = Self { marks: Marks::NONE, names: None, bits: 0 };
+    pub const NONE: Self = Self { marks: Marks::NONE, names: None };
 
     /// These names too. One that is of consequence, so that it has a [mark](Marks), stays wanted; so does one that has more than
     /// letters, digits and `-`, or is one letter.
@@ -35,20 +40,23 @@ impl Unwanted {
             name.len() > 1 && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
         };
         let names = names.into_iter().filter(|name| names::classify(name).is_empty() && may_go(name));
-        let names: Arc<[Box<[u8]>]> = names.map(|name| name.as_str().as_bytes().into()).collect();
-        self.bits = names.iter().fold(0, |bits, name| bits | bit(name));
-        self.names = Some(names).filter(|names| !names.is_empty());
+        let list: Vec<Box<[u8]>> = names.map(|name| name.as_str().as_bytes().into()).collect();
+        let bits = list.iter().fold(0, |bits, name| bits | bit(name));
+        self.names = (!list.is_empty()).then(|| Arc::new(Names { list, bits }));
         self
     }
 
     /// Whether a name is one of them, in whatever case it is spelled.
     #[inline]
     pub(crate) fn has_name(&self, spelled: &[u8]) -> bool {
-        self.bits != 0 && self.bits & bit(spelled) != 0 && self.find(spelled)
+        self.names.as_deref().is_some_and(|names| names.has(spelled))
     }
+}
 
-    fn find(&self, spelled: &[u8]) -> bool {
-        self.names.iter().flat_map(|names| &**names).any(|name| names::is_same(spelled, name))
+impl Names {
+    #[inline(never)] // where there are none, that is all that each field costs
+    fn has(&self, spelled: &[u8]) -> bool {
+        self.bits & bit(spelled) != 0 && self.list.iter().any(|name| names::is_same(spelled, name))
     }
 }
 

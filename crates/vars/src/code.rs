@@ -14,75 +14,83 @@ use crate::{Context, TemplateError, TemplateErrorKind};
 #[derive(Debug)]
 pub(crate) enum Code {
     Static(Bytes),
-    One(Variable),
-    Segments(Box<[Segment]>),
+    One(Step),
+    Steps {
+        steps: Box<[Step]>,
+        /// The text behind them.
+        end: Box<[u8]>,
+    },
 }
 
+/// A variable, and the text before it.
 #[derive(Debug)]
-pub(crate) enum Segment {
-    Text(Box<[u8]>),
-    Variable(Variable),
+pub(crate) struct Step {
+    text: Box<[u8]>,
+    variable: Variable,
 }
 
 impl Code {
-    /// Compiles `text`, and appends to `errors` all that is wrong with it.
+    /// Compiles `source`, and appends to `errors` all that is wrong with it.
     pub(crate) fn compile(
-        text: &str,
+        source: &str,
         context: Context,
         scope: &Scope,
         errors: &mut Vec<TemplateError>,
     ) -> Self {
-        let mut segments = Vec::new();
-        for piece in pieces(text) {
-            let segment = piece.and_then(|(piece, range)| {
+        let (mut steps, mut text) = (Vec::new(), Vec::new());
+        for piece in pieces(source) {
+            let variable = piece.and_then(|(piece, range)| {
                 match piece {
-                    Piece::Text(text) => Ok(Segment::Text(text.as_bytes().into())),
+                    Piece::Text(more) => {
+                        text.extend_from_slice(more.as_bytes());
+                        Ok(None)
+                    }
                     Piece::Capture(number) if context == Context::Request => {
-                        Ok(Segment::Variable(Variable::Group(number)))
+                        Ok(Some(Variable::Group(number)))
                     }
                     Piece::Capture(_) => Err(TemplateErrorKind::NoCaptures),
-                    Piece::Name(name) => scope.resolve(&name.to_ascii_lowercase()).map(Segment::Variable),
+                    Piece::Name(name) => scope.resolve(&name.to_ascii_lowercase()).map(Some),
                 }
                 .map_err(|kind| TemplateError::new(range, kind))
             });
-            match segment {
-                Ok(segment) => segments.push(segment),
+            match variable {
+                Ok(None) => {}
+                Ok(Some(variable)) => steps.push(Step { text: std::mem::take(&mut text).into(), variable }),
                 Err(error) => errors.push(error),
             }
         }
-        match segments.pop() {
-            None => Self::Static(Bytes::new()),
-            Some(Segment::Text(text)) if segments.is_empty() => Self::Static(Bytes::from(text)),
-            Some(Segment::Variable(variable)) if segments.is_empty() => Self::One(variable),
+        match steps.pop() {
+            None => Self::Static(text.into()),
+            Some(one) if steps.is_empty() && one.text.is_empty() && text.is_empty() => Self::One(one),
             Some(last) => {
-                segments.push(last);
-                Self::Segments(segments.into())
+                steps.push(last);
+                Self::Steps { steps: steps.into(), end: text.into() }
             }
         }
     }
 
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
-        let (one, segments) = match self {
-            Self::Static(_) => (None, &[][..]),
-            Self::One(variable) => (Some(variable), &[][..]),
-            Self::Segments(segments) => (None, &segments[..]),
-        };
-        one.into_iter().chain(segments.iter().filter_map(|segment| match segment {
-            Segment::Variable(variable) => Some(variable),
-            Segment::Text(_) => None,
-        }))
+        self.steps().0.iter().map(|step| &step.variable)
+    }
+
+    fn steps(&self) -> (&[Step], &[u8]) {
+        match self {
+            Self::Static(text) => (&[], text),
+            Self::One(step) => (std::slice::from_ref(step), &[]),
+            Self::Steps { steps, end } => (steps, end),
+        }
     }
 
     /// The value. Static text, and one variable that is kept as `Bytes`, are shared; all else is written.
     pub(crate) fn eval(&self, scene: Scene<'_>) -> Bytes {
         match self {
             Self::Static(text) => return text.clone(),
-            Self::One(variable) => {
-                if let Some(value) = variable.shared(scene) {
+            Self::One(step) => {
+                if let Some(value) = step.variable.shared(scene) {
                     return value.unwrap_or_default();
                 }
             }
-            Self::Segments(_) => {}
+            Self::Steps { .. } => {}
         }
         Bytes::copy_from_slice(&self.aside(scene))
     }
@@ -91,8 +99,8 @@ impl Code {
     pub(crate) fn field(&self, scene: Scene<'_>) -> Option<HeaderValue> {
         let shared = match self {
             Self::Static(text) => Some(HeaderValue::from_maybe_shared(text.clone()).ok()),
-            Self::One(variable) => variable.field(scene),
-            Self::Segments(_) => None,
+            Self::One(step) => step.variable.field(scene),
+            Self::Steps { .. } => None,
         };
         shared.unwrap_or_else(|| HeaderValue::from_bytes(&self.aside(scene)).ok())
     }
@@ -113,22 +121,13 @@ impl Code {
     }
 
     fn write(&self, scene: Scene<'_>, missing: &[u8], out: &mut Out<'_>) {
-        let variable = |variable: &Variable, out: &mut Out<'_>| {
+        let (steps, end) = self.steps();
+        for Step { text, variable } in steps {
+            out.raw(text);
             if !variable.write(scene, out) {
                 out.raw(missing);
             }
-        };
-        match self {
-            Self::Static(text) => out.raw(text),
-            Self::One(one) => variable(one, out),
-            Self::Segments(segments) => {
-                for segment in segments {
-                    match segment {
-                        Segment::Text(text) => out.raw(text),
-                        Segment::Variable(one) => variable(one, out),
-                    }
-                }
-            }
         }
+        out.raw(end);
     }
 }

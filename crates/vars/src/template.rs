@@ -68,7 +68,7 @@ impl Template {
     pub fn as_static(&self) -> Option<&Bytes> {
         match &self.0.code {
             Code::Static(text) => Some(text),
-            Code::One(_) | Code::Segments(_) => None,
+            Code::One(_) | Code::Steps { .. } => None,
         }
     }
 

@@ -85,6 +85,7 @@ impl Variable {
     }
 
     /// Writes the value; says whether there is one.
+    #[inline(always)] // a line of a log has ten of them, and this is called in one place
     pub(crate) fn write(&self, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
         let Scene { exchange, definitions } = scene;
         match self {
