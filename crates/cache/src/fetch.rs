@@ -322,7 +322,13 @@ impl<P: Policy> Shared<P> {
         meta.tags = self.policy.tags(&head.headers);
         let ttl = storable.lifetime.saturating_sub(storable.initial_age).as_secs();
         let length = if sent.sent == Method::HEAD { Some(0) } else { body.size_hint().exact() };
-        let fill = sent.job.zone.fill(&sent.job.key, meta, length, guard);
+        let Job { zone, key, .. } = &sent.job;
+        let whole = self.options.rules.whole;
+        let fill = if whole {
+            zone.fill_alone(key, meta, length, guard)
+        } else {
+            zone.fill(key, meta, length, guard)
+        };
         let refused = fill.is_none().then_some("too-large");
         Kept { fill, ttl: i64::try_from(ttl).ok(), refused }
     }

@@ -6,7 +6,7 @@ mod support;
 use std::future::Future;
 use std::time::Duration;
 
-use propylon_cache::policy::Failure;
+use propylon_cache::policy::{Failure, Rules};
 use propylon_cache::{Lock, Status};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
@@ -62,6 +62,26 @@ async fn the_others_read_while_it_comes() {
     gate.open();
     first.await.unwrap().is(Status::Miss, "hello");
     second.await.unwrap().is(Status::Hit, "hello");
+}
+
+/// nginx: whoever waits for a lock waits until all is stored, and goes on by himself if that takes too long.
+#[tokio::test(start_paused = true)]
+async fn nginx_waits_for_all_of_it() {
+    let lock = Lock { timeout: Duration::from_secs(5), age: Duration::from_secs(100) };
+    let bench = Bench::with(|layer| layer.rules(Rules::nginx()).lock(Some(lock)));
+    let gate = Gate::new();
+    bench.says_body(&[FRESH], Script::new().data("hel").wait(&gate).data("lo").exact());
+    let first = bench.call(support::ask(http::Method::GET, "/", &[])).await.unwrap();
+    let first = tokio::spawn(Reply::read(first));
+    let mut all = spawn(&bench, 1).await;
+    assert_eq!(bench.asked().len(), 1);
+    bench.says(200, &[FRESH], "quick");
+    seconds(5).await;
+    all.remove(0).await.unwrap().is(Status::Miss, "quick").has("cache-status", "test; fwd=uri-miss");
+    let mut all = spawn(&bench, 1).await;
+    gate.open();
+    first.await.unwrap().is(Status::Miss, "hello");
+    all.remove(0).await.unwrap().is(Status::Hit, "hello");
 }
 
 /// What cannot be stored is asked for by all at once, not by one after the other.

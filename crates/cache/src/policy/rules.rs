@@ -34,6 +34,8 @@ pub struct Rules {
     /// `If-Match` and `If-Unmodified-Since` are judged by what is stored. RFC 9111 4.3.2 leaves them to the origin: such
     /// requests go past the cache.
     pub preconditions: bool,
+    /// Others read an answer only when all of it is stored, and wait until then. Else they read it while it comes.
+    pub whole: bool,
     /// Answers of 206 are stored: for keys that tell ranges apart.
     pub partial: bool,
     /// The key tells apart who asks with different `Authorization`.
@@ -63,6 +65,7 @@ impl Rules {
             revalidate: true,
             update_fields: true,
             preconditions: false,
+            whole: false,
             partial: false,
             authorization_in_key: false,
             targeted: vec![HeaderName::from_static("cdn-cache-control")],
@@ -86,6 +89,7 @@ impl Rules {
             revalidate: false,
             update_fields: false,
             preconditions: true,
+            whole: true,
             partial: true,
             authorization_in_key: false,
             targeted: Vec::new(),
