@@ -201,7 +201,7 @@ async fn one_validates_for_all() {
 #[tokio::test(start_paused = true)]
 async fn each_validates_what_is_never_fresh() {
     let bench = Bench::new();
-    bench.says(200, &[("cache-control", "no-cache"), ("etag", "\"a\"")], "hello");
+    bench.says(200, &[("cache-control", "no-cache, max-age=60"), ("etag", "\"a\"")], "hello");
     bench.get("/").await.is(Status::Miss, "hello");
     let gate = Gate::new();
     for _ in 0..3 {
