@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::HOST;
 use http::{HeaderMap, Method, StatusCode, request, response};
-use propylon_exchange::{Address, Connection, End, Exchange, Head};
+use propylon_exchange::{Address, Connection, End, Exchange, Head, Place};
 use tokio::time::Instant;
 
 use crate::AccessLogs;
@@ -88,12 +88,10 @@ fn begin(parts: &mut request::Parts, client: Option<Address>) -> Exchange {
         version: parts.version,
         headers: parts.headers.clone().into(),
     };
-    let mut exchange = Exchange::new(connection, 1, Instant::now(), head);
+    let place = Place { server_name: None, host: host(parts) };
+    let exchange = Exchange::placed(place, connection, 1, Instant::now(), head);
     if let Some(client) = client {
         exchange.set_client(client);
-    }
-    if let Some(host) = host(parts) {
-        exchange.set_host(host);
     }
     parts.extensions.insert(exchange.clone());
     exchange

@@ -20,6 +20,15 @@ use crate::{Address, Connection, End, Head, Keep, ProxyHost, clock};
 #[derive(Clone)]
 pub struct Exchange(Arc<Inner>);
 
+/// Where a request goes, as far as that is known before anybody has its exchange.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// The name of the server that was chosen (`$server_name`).
+    pub server_name: Option<Arc<str>>,
+    /// The host that the request is for, lower-case and without port (`$host`).
+    pub host: Option<Bytes>,
+}
+
 struct Inner {
     connection: Arc<Connection>,
     number: u64,
@@ -27,9 +36,8 @@ struct Inner {
     received: Received,
     /// In a box, for it is the connection's as a rule.
     client: OnceLock<Box<(Address, HeaderValue)>>,
-    server_name: Option<Arc<str>>,
+    place: Place,
     user: OnceLock<Bytes>,
-    host: Option<Bytes>,
     body_received: AtomicU64,
     body_sent: AtomicU64,
     bytes_sent: AtomicU64,
@@ -50,32 +58,50 @@ impl Exchange {
     /// An exchange that begins with a request head: the `number`th of its connection, begun at `started`.
     #[must_use]
     pub fn new(connection: Arc<Connection>, number: u64, started: Instant, head: Head) -> Self {
-        Self::begin(connection, number, started, Received::Head(head))
+        Self::placed(Place::default(), connection, number, started, head)
+    }
+
+    /// The same for a request of which it is known where it goes.
+    #[must_use]
+    pub fn placed(
+        place: Place,
+        connection: Arc<Connection>,
+        number: u64,
+        started: Instant,
+        head: Head,
+    ) -> Self {
+        Self::begin(place, connection, number, started, Received::Head(head))
     }
 
     /// An exchange whose request was refused before it had a head. `line` is what came of its first line and `bytes`
     /// how much came in all.
     #[must_use]
     pub fn rejected(
+        place: Place,
         connection: Arc<Connection>,
         number: u64,
         started: Instant,
         line: Bytes,
         bytes: u64,
     ) -> Self {
-        Self::begin(connection, number, started, Received::Rejected { line, bytes })
+        Self::begin(place, connection, number, started, Received::Rejected { line, bytes })
     }
 
-    fn begin(connection: Arc<Connection>, number: u64, started: Instant, received: Received) -> Self {
+    fn begin(
+        place: Place,
+        connection: Arc<Connection>,
+        number: u64,
+        started: Instant,
+        received: Received,
+    ) -> Self {
         Self(Arc::new(Inner {
             connection,
             number,
             started,
             received,
             client: OnceLock::new(),
-            server_name: None,
+            place,
             user: OnceLock::new(),
-            host: None,
             body_received: AtomicU64::new(0),
             body_sent: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),
@@ -174,31 +200,16 @@ impl Exchange {
         self.0.client.get().map_or_else(|| self.0.connection.peer_text(), |client| &client.1)
     }
 
-    /// The name of the server that was chosen (`$server_name`): to be told before anybody else has the exchange.
-    pub fn set_server_name(&mut self, name: Arc<str>) {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.server_name = Some(name);
-        }
-    }
-
-    /// The name of the server that was chosen, once it is.
+    /// The name of the server that was chosen (`$server_name`), if that is known.
     #[must_use]
     pub fn server_name(&self) -> Option<&Arc<str>> {
-        self.0.server_name.as_ref()
+        self.0.place.server_name.as_ref()
     }
 
-    /// The host that the request is for, lower-case and without port (`$host`): to be told before anybody else has the
-    /// exchange.
-    pub fn set_host(&mut self, host: Bytes) {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.host = Some(host);
-        }
-    }
-
-    /// The host that the request is for, once it is known.
+    /// The host that the request is for, lower-case and without port (`$host`), if that is known.
     #[must_use]
     pub fn host(&self) -> Option<&Bytes> {
-        self.0.host.as_ref()
+        self.0.place.host.as_ref()
     }
 
     /// The user that authenticated (`$remote_user`). Only the first call counts.

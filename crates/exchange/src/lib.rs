@@ -67,7 +67,7 @@ mod tries;
 
 pub use address::Address;
 pub use connection::{ClientCertificate, Connection, Refused, Tls};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Place};
 pub use fields::Fields;
 pub use head::Head;
 pub use keep::Keep;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep};
+use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep, Place};
 use tokio::time::{Instant, advance};
 
 fn exchange() -> Exchange {
@@ -96,6 +96,7 @@ fn lengths_count_head_and_body() {
     exchange.body_received(2);
     assert_eq!(exchange.request_length(), 42);
     let rejected = Exchange::rejected(
+        Place { server_name: Some("a server".into()), host: None },
         Arc::new(Connection::new(1, Address::unix(), Address::unix())),
         1,
         Instant::now(),
@@ -105,6 +106,7 @@ fn lengths_count_head_and_body() {
     assert_eq!(rejected.request_line(), "GET /\u{1}");
     assert_eq!(rejected.request_length(), 9);
     assert!(rejected.head().is_none());
+    assert_eq!((rejected.server_name().map(|name| &**name), rejected.host()), (Some("a server"), None));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use propylon_exchange::{Connection, Exchange, Head};
+use propylon_exchange::{Connection, Exchange, Head, Place};
 use propylon_vars::{Context, Definitions, Map, Template, set_uri};
 use tokio::time::Instant;
 
@@ -37,8 +37,8 @@ fn exchange() -> Exchange {
     let peer = SocketAddr::from(([192, 0, 2, 1], 50_000));
     let local = SocketAddr::from(([198, 51, 100, 9], 80));
     let connection = Arc::new(Connection::new(1234, peer.into(), local.into()));
-    let mut exchange = Exchange::new(connection, 7, Instant::now(), head);
-    exchange.set_host("www.example.com".into());
+    let place = Place { server_name: None, host: Some("www.example.com".into()) };
+    let exchange = Exchange::placed(place, connection, 7, Instant::now(), head);
     set_uri(&exchange, "/products/view".into(), Some("id=1234&lang=en".into()));
     let attempt = exchange.open_try("10.0.0.1:8080".into());
     attempt.connected();

@@ -15,7 +15,7 @@ use crate::{Template, state};
 /// use propylon_vars::{Document, Template};
 /// # use propylon_exchange::{Address, Connection, Exchange, Head};
 /// # let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
-/// # let exchange = Exchange::rejected(connection, 1, tokio::time::Instant::now(), "".into(), 0);
+/// # let exchange = Exchange::rejected(Default::default(), connection, 1, tokio::time::Instant::now(), "".into(), 0);
 ///
 /// let root = Document::root(Template::literal("/srv/www"));
 /// assert_eq!(root.file(&exchange, b"/img/a.png").path, "/srv/www/img/a.png");

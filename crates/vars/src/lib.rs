@@ -8,7 +8,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use http::{HeaderMap, Method, Version};
-//! use propylon_exchange::{Address, Connection, Exchange, Head};
+//! use propylon_exchange::{Address, Connection, Exchange, Head, Place};
 //! use propylon_vars::{Context, Definitions, Map};
 //! use tokio::time::Instant;
 //!
@@ -26,8 +26,8 @@
 //!     bytes: 50,
 //! };
 //! let connection = Arc::new(Connection::new(1, Address::unix(), Address::unix()));
-//! let mut exchange = Exchange::new(connection, 1, Instant::now(), head);
-//! exchange.set_host("www.example.com".into());
+//! let place = Place { host: Some("www.example.com".into()), ..Place::default() };
+//! let exchange = Exchange::placed(place, connection, 1, Instant::now(), head);
 //! propylon_vars::set_uri(&exchange, "/a b".into(), Some("c=d".into()));
 //!
 //! assert_eq!(template.eval(&exchange), "examples: GET /a b?c=d");

@@ -3,9 +3,9 @@
 mod support;
 
 use bytes::Bytes;
-use propylon_exchange::Keep;
+use propylon_exchange::{Keep, Place};
 use propylon_vars::{Captures, Context, Definitions, Map, Template, set_captures, set_uri};
-use support::request;
+use support::{connection, placed, request};
 
 #[expect(clippy::unwrap_used, reason = "a test's own text")]
 fn template(text: &str) -> Template {
@@ -22,12 +22,12 @@ async fn static_text_is_not_copied() {
 
 #[tokio::test]
 async fn a_single_variable_that_is_bytes_is_not_copied() {
-    let mut exchange = request("/target?a=1", &[]);
     let (uri, args) = (Bytes::from("/path".to_owned()), Bytes::from("a=1&b=2".to_owned()));
     let host = Bytes::from("host".to_owned());
     let group = Bytes::from("group".to_owned());
+    let place = Place { server_name: None, host: Some(host.clone()) };
+    let exchange = placed(place, connection(), "/target?a=1", &[]);
     set_uri(&exchange, uri.clone(), Some(args.clone()));
-    exchange.set_host(host.clone());
     set_captures(&exchange, Captures::new().group(Some(group.clone())));
     let check = |text: &str, shared: &[u8]| {
         let value = template(text).eval(&exchange);

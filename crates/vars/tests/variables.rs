@@ -8,12 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 use propylon_exchange::{
-    Address, ClientCertificate, Connection, End, Exchange, Head, Keep, ProxyHost, Refused, Tls,
+    Address, ClientCertificate, Connection, End, Exchange, Head, Keep, Place, ProxyHost, Refused, Tls,
 };
 use propylon_vars::{
     Context, Definitions, Limited, set_connections_limited, set_limit_rate, set_requests_limited, set_uri,
 };
-use support::{connection, headers, ip, logged, on, request};
+use support::{connection, headers, ip, logged, on, placed, request};
 use tokio::time::Instant;
 
 fn value(template: &str, exchange: &Exchange) -> String {
@@ -172,12 +172,14 @@ async fn forwarded_for() {
 
 #[tokio::test]
 async fn the_host_is_told_or_the_servers_name() {
-    let mut exchange = request("/", &[("host", "A:80")]);
-    assert_eq!(value("$host|$server_name", &exchange), "|");
-    exchange.set_server_name("sn.example".into());
-    assert_eq!(value("$host|$server_name", &exchange), "sn.example|sn.example");
-    exchange.set_host("a".into());
-    assert_eq!(value("$host|$server_name", &exchange), "a|sn.example");
+    let check = |server_name: Option<&str>, host: Option<&'static str>, expected: &str| {
+        let place = Place { server_name: server_name.map(Into::into), host: host.map(Into::into) };
+        let exchange = placed(place, connection(), "/", &[("host", "A:80")]);
+        assert_eq!(value("$host|$server_name", &exchange), expected);
+    };
+    check(None, None, "|");
+    check(Some("sn.example"), None, "sn.example|sn.example");
+    check(Some("sn.example"), Some("a"), "a|sn.example");
 }
 
 #[tokio::test]
@@ -302,8 +304,8 @@ async fn a_client_that_left() {
 #[tokio::test]
 async fn a_request_that_never_had_a_head() {
     let connection = Arc::new(connection());
-    let mut exchange = Exchange::rejected(connection.clone(), 1, Instant::now(), "FOO".into(), 7);
-    exchange.set_server_name("sn".into());
+    let place = Place { server_name: Some("sn".into()), host: None };
+    let exchange = Exchange::rejected(place, connection.clone(), 1, Instant::now(), "FOO".into(), 7);
     assert_eq!(
         value("$request|$request_method|$request_uri|$server_protocol|$http_x|$cookie_x|$host", &exchange),
         "FOO|-|-|-|-|-|sn"
@@ -312,7 +314,7 @@ async fn a_request_that_never_had_a_head() {
         value("$request_length $remote_addr $proxy_add_x_forwarded_for", &exchange),
         "7 192.0.2.1 192.0.2.1"
     );
-    let exchange = Exchange::rejected(connection, 1, Instant::now(), Bytes::new(), 0);
+    let exchange = Exchange::rejected(Place::default(), connection, 1, Instant::now(), Bytes::new(), 0);
     assert_eq!(value("$request", &exchange), "-");
 }
 

@@ -17,7 +17,7 @@ impl Exchange {
     /// nothing: as if its head were what `change` makes of it. What the slot holds does not come along.
     #[must_use]
     pub fn beside(&self, change: impl FnOnce(&mut Head)) -> Self {
-        let Inner { connection, number, received, client, server_name, user, host, .. } = &*self.0;
+        let Inner { connection, number, received, client, place, user, .. } = &*self.0;
         let mut received = received.clone();
         if let Received::Head(head) = &mut received {
             change(head);
@@ -29,9 +29,8 @@ impl Exchange {
             started: clock::now(),
             received,
             client: client.clone(),
-            server_name: server_name.clone(),
+            place: place.clone(),
             user: user.clone(),
-            host: host.clone(),
             body_received: AtomicU64::new(0),
             body_sent: AtomicU64::new(0),
             bytes_sent: AtomicU64::new(0),

@@ -85,8 +85,8 @@ impl client::Service for Edge {
         let listener = self.current()?;
         let server = listener.default_server();
         let (number, began) = client.request_begins();
-        let mut exchange = Exchange::rejected(client.connection.clone(), number, began, line, bytes);
-        exchange.set_server_name(server.name.clone());
+        let place = propylon_exchange::Place { server_name: Some(server.name.clone()), host: None };
+        let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
         let page = if matches!(why, Rejected::PlainOnTls) { PLAIN_ON_TLS.unwrap_or(status) } else { status };
         let answer = why.is_heard().then(|| page::closing(page, &server.face));
@@ -133,12 +133,12 @@ impl Edge {
         }
         let received = context.map(Context::into_received);
         let mut checked = check::check(listener, &mut parts, received, &client.connection);
-        let mut exchange =
-            Exchange::new(client.connection.clone(), number, began, head(&parts, &mut checked));
-        exchange.set_server_name(checked.server.name.clone());
-        if let Some(host) = checked.host.take() {
-            exchange.set_host(host);
-        }
+        let to = propylon_exchange::Place {
+            server_name: Some(checked.server.name.clone()),
+            host: checked.host.take(),
+        };
+        let head = head(&parts, &mut checked);
+        let exchange = Exchange::placed(to, client.connection.clone(), number, began, head);
         exchange.keep(checked.server.fallback.keep);
         if let Some(captures) = &checked.captures {
             propylon_vars::set_captures(&exchange, router::captures(captures));

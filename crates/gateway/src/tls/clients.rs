@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use propylon_config::{self as config, Template, VerifyClient};
-use propylon_exchange::{Connection, Exchange};
+use propylon_exchange::{Connection, Exchange, Place};
 use propylon_tls::{Acceptor, BuildError, Identity, Sessions};
 use tokio::time::Instant;
 
@@ -124,7 +124,8 @@ impl Late {
         connection.tls =
             Some(propylon_exchange::Tls { server_name: name.map(Into::into), ..Default::default() });
         // There is no request yet: what variables may tell is of the connection.
-        let exchange = Exchange::rejected(Arc::new(connection), 0, Instant::now(), Bytes::new(), 0);
+        let exchange =
+            Exchange::rejected(Place::default(), Arc::new(connection), 0, Instant::now(), Bytes::new(), 0);
         let names =
             self.certificates.iter().map(|one| (one.certificate.eval(&exchange), one.key.eval(&exchange)));
         names.collect()

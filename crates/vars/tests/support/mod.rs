@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, Version};
-use propylon_exchange::{Address, Connection, Exchange, Head};
+use propylon_exchange::{Address, Connection, Exchange, Head, Place};
 use propylon_vars::{Context, Definitions};
 use tokio::time::Instant;
 
@@ -23,6 +23,16 @@ pub(crate) fn request(target: &'static str, fields: &[(&str, &str)]) -> Exchange
 
 /// `GET target` with these fields, as the third request of a connection.
 pub(crate) fn on(connection: Connection, target: &'static str, fields: &[(&str, &str)]) -> Exchange {
+    placed(Place::default(), connection, target, fields)
+}
+
+/// The same for a request of which it is known where it goes.
+pub(crate) fn placed(
+    place: Place,
+    connection: Connection,
+    target: &'static str,
+    fields: &[(&str, &str)],
+) -> Exchange {
     let headers = headers(fields);
     let head = Head {
         method: Method::GET,
@@ -31,7 +41,7 @@ pub(crate) fn on(connection: Connection, target: &'static str, fields: &[(&str, 
         headers: headers.into(),
         bytes: 100,
     };
-    Exchange::new(Arc::new(connection), 3, Instant::now(), head)
+    Exchange::placed(place, Arc::new(connection), 3, Instant::now(), head)
 }
 
 /// Fields, with as many lines as there are.
