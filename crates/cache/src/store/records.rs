@@ -92,7 +92,11 @@ impl Shared {
         let (id, size) = (record.id, record.size);
         let shard = self.shard(id);
         let mut index = shard.index();
-        let known = |other: &Record<Holding>| other.variant == record.variant && !other.holding.is_flow();
+        // The same generation: its file has its name, and its record is about to say so.
+        let known = |other: &Record<Holding>| {
+            other.generation == record.generation
+                || (other.variant == record.variant && !other.holding.is_flow())
+        };
         if index.find(id, known).is_some() || index.insert(record, true).is_none() {
             return false;
         }
