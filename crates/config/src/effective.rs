@@ -2,7 +2,7 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, buffer, cache, charset, compression, cookie, error_log, error_page, fastcgi, files,
-    headers, limit, redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
+    headers, http2, limit, redirect, retry, rewrite, runtime, substitute, timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -27,6 +27,7 @@ pub struct Effective {
 /// What servers have, beyond what locations have, stands first.
 const TABLES: [&Table; 18] = [
     &tls::TABLE,
+    &http2::TABLE,
     &files::TABLE,
     &access::TABLE,
     &error_page::TABLE,
@@ -61,7 +62,7 @@ pub(crate) struct Written {
 impl Effective {
     /// A location, nothing written yet.
     pub(crate) const fn level(own: &'static Table) -> Self {
-        let [_, locations @ ..] = &TABLES;
+        let [_, _, locations @ ..] = &TABLES;
         Self { own: Some(own), tables: locations, written: Vec::new() }
     }
 

@@ -75,6 +75,7 @@ mod fastcgi;
 mod files;
 mod group_names;
 mod headers;
+mod http2;
 mod json_schema;
 mod key;
 mod limit;
@@ -138,6 +139,7 @@ pub use crate::files::{
     TryLast,
 };
 pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
+pub use crate::http2::Http2;
 pub use crate::json_schema::schema;
 pub use crate::limit::{Amount, ConnectionLimit, HeadLimit, Limit, Over, RequestLimit};
 pub use crate::limit_zone::{LimitZone, RequestRate};

@@ -23,6 +23,8 @@ pub struct Listen {
     pub default_server: bool,
     /// `tls`
     pub tls: bool,
+    /// `http2`
+    pub http2: bool,
     /// `reuseport`
     pub reuseport: bool,
     /// `backlog=`
@@ -60,6 +62,8 @@ pub struct Listener {
     pub servers: Vec<usize>,
     /// Whether any of them says `tls`: then connections are TLS.
     pub tls: bool,
+    /// Whether any of them says `http2`: then clients may speak it.
+    pub http2: bool,
     /// Whether any of them says `reuseport`.
     pub reuseport: bool,
     /// The length of the queue of connections; `None`: the system's.
@@ -70,9 +74,8 @@ pub struct Listener {
     pub span: Span,
 }
 
-const OPTIONS: [&str; 5] = ["default_server", "tls", "reuseport", "backlog=", "ipv6only="];
-const UNBUILT: [&str; 12] = [
-    "http2",
+const OPTIONS: [&str; 6] = ["default_server", "tls", "http2", "reuseport", "backlog=", "ipv6only="];
+const UNBUILT: [&str; 11] = [
     "http3",
     "quic",
     "proxy_protocol",
@@ -108,6 +111,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         text: text.into(),
         default_server: false,
         tls: false,
+        http2: false,
         reuseport: false,
         backlog: None,
         ipv6only: None,
@@ -162,6 +166,7 @@ impl Listen {
         match (name, value) {
             ("default_server", None) => self.default_server = true,
             ("tls", None) => self.tls = true,
+            ("http2", None) => self.http2 = true,
             ("ssl", None) => {
                 return Some(Diagnostic::at(place, "`ssl` is called `tls` here").label("expected `tls`"));
             }
@@ -230,6 +235,7 @@ struct Merge<'l> {
     servers: Vec<usize>,
     default: Option<(usize, Span)>,
     tls: bool,
+    http2: bool,
     reuseport: bool,
     backlog: Option<(u32, Span)>,
     ipv6only: Option<(bool, Span)>,
@@ -242,6 +248,7 @@ impl<'l> Merge<'l> {
             servers: vec![index],
             default: listen.default_server.then_some((index, listen.span)),
             tls: listen.tls,
+            http2: listen.http2,
             reuseport: listen.reuseport,
             backlog: listen.backlog.map(|backlog| (backlog, listen.span)),
             ipv6only: listen.ipv6only.map(|only| (only, listen.span)),
@@ -275,6 +282,7 @@ impl<'l> Merge<'l> {
             }
         }
         self.tls |= listen.tls;
+        self.http2 |= listen.http2;
         self.reuseport |= listen.reuseport;
         conflict(&mut self.backlog, listen.backlog, listen.span, |first| {
             error(
@@ -302,6 +310,7 @@ impl<'l> Merge<'l> {
                 .unwrap_or_default(),
             servers: self.servers,
             tls: self.tls,
+            http2: self.http2,
             reuseport: self.reuseport,
             backlog: self.backlog.map(|(backlog, _)| backlog),
             ipv6only: self.ipv6only.is_none_or(|(only, _)| only),

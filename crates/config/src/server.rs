@@ -8,6 +8,7 @@ use toml::de::DeTable;
 use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files::{self, TryFiles};
+use crate::http2::{self, Http2};
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
 use crate::location::{self, Location};
@@ -40,6 +41,8 @@ pub struct Server {
     pub try_files: Option<TryFiles>,
     /// TLS towards clients.
     pub tls: Tls,
+    /// HTTP/2 with clients.
+    pub http2: Http2,
     /// What applies where no location matches.
     pub settings: Arc<Settings>,
     /// The locations, in the order of the file.
@@ -82,6 +85,13 @@ macro_rules! both_levels {
                 nginx: "",
                 doc: "TLS towards clients.",
             },
+            Key {
+                name: "http2",
+                kind: Kind::Table(&http2::TABLE),
+                need: Need::Optional,
+                nginx: "",
+                doc: "HTTP/2 with clients.",
+            },
             files::FILES,
             settings::ACCESS,
         settings::ERROR_PAGE,
@@ -122,7 +132,7 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Default("[\"80\"]"),
             nginx: "listen",
             doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, tls, \
-                  reuseport, backlog=N, ipv6only=on|off.",
+                  http2 (over TLS by ALPN, else by prior knowledge; beside HTTP/1.1), reuseport, backlog=N, ipv6only=on|off.",
         },
         Key {
             name: "name",
@@ -171,6 +181,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
     let tls = Tls::read(&mut { tls });
     check_tls(cx, &listens, &tls);
+    let http2 = Http2::read(cx, &levels, &mut effective);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
     let locations = location::read_all(cx, &levels, table);
     check_used(cx, &rewrite, &locations);
@@ -190,6 +201,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         respond,
         try_files,
         tls,
+        http2,
         settings,
         locations,
         span: cx.span(value.span()),

@@ -57,7 +57,7 @@ async fn accept(
         greeting.refuse().await?;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "no server for this name"));
     };
-    match serving.acceptor(connection, name.as_deref()).await {
+    match serving.acceptor(connection, name.as_deref(), listener.engine.http2.spoken).await {
         Ok(acceptor) => greeting.accept(&acceptor).await,
         Err(error) => {
             tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");

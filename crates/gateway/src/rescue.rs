@@ -13,7 +13,7 @@ use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::client::{ClientBodyError, Closed};
+use crate::client::{self, ClientBodyError, Closed};
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
 use crate::route::{NoZone, TargetError, Unsafe};
@@ -26,6 +26,7 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
             return match error {
                 ClientBodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
                 ClientBodyError::Left(_) | ClientBodyError::Malformed(_) => StatusCode::BAD_REQUEST,
+                ClientBodyError::Reset(_) => client::closed_request(),
             };
         }
         if let Some(propylon_cache::Error::Remembered(status)) = error.downcast_ref() {
@@ -74,7 +75,8 @@ pub(crate) fn try_status(error: &BoxError) -> Option<StatusCode> {
 
 /// Whether an error means that nobody is left to be answered.
 fn client_left(error: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(error.downcast_ref(), Some(ClientBodyError::Left(_))) || error.source().is_some_and(client_left)
+    matches!(error.downcast_ref(), Some(ClientBodyError::Left(_) | ClientBodyError::Reset(_)))
+        || error.source().is_some_and(client_left)
 }
 
 /// Says in the error log why a try failed that another one follows.

@@ -161,7 +161,8 @@ impl Listener {
             size: most.size.max(head.size),
             fields: most.fields.max(head.fields),
         });
-        let engine = Arc::new(Engine::new(config.runtime.http1, &default.settings, head));
+        let written = config.servers.get(listener.default_server).ok_or(BuildError::NoServer)?;
+        let engine = Arc::new(Engine::new(config.runtime.http1, listener.http2, written, head));
         Ok(Self { names: names.build(), servers: here, default, tls: listener.tls, engine })
     }
 

@@ -115,6 +115,8 @@ pub(crate) struct Convert<'a> {
     /// How many `if` blocks have become locations.
     ifs: usize,
     pub(crate) checks: Checks,
+    /// The servers, by number, that leave it to `http` whether they speak HTTP/2.
+    pub(crate) http2_left: Vec<usize>,
 }
 
 impl<'a> Convert<'a> {
@@ -131,6 +133,7 @@ impl<'a> Convert<'a> {
             wrote: false,
             ifs: 0,
             checks: Checks::default(),
+            http2_left: Vec::new(),
         }
     }
 

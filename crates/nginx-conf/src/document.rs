@@ -206,7 +206,7 @@ impl Section {
         self.lines.retain(|line| !matches!(line, Line::Key { path: known, .. } if known == path));
     }
 
-    fn value_mut(&mut self, path: &[&str]) -> Option<&mut Value> {
+    pub(crate) fn value_mut(&mut self, path: &[&str]) -> Option<&mut Value> {
         self.lines.iter_mut().find_map(|line| match line {
             Line::Key { path: known, value, .. } if known == path => Some(value),
             _ => None,

@@ -165,7 +165,7 @@ pub struct Frame {
     pub payload: Vec<u8>,
 }
 
-/// The frames of one connection, on the server's side.
+/// The frames of one connection: on the server's side, or on the [client's](Self::connect).
 pub struct Frames {
     socket: TcpStream,
     begun: bool,
@@ -174,6 +174,18 @@ pub struct Frames {
 impl Frames {
     fn new(socket: TcpStream) -> Self {
         Self { socket, begun: false }
+    }
+
+    /// A client that has said its preface and SETTINGS.
+    ///
+    /// # Errors
+    /// If there is nobody.
+    pub async fn connect(to: SocketAddr, settings: &[(u16, u32)]) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(to).await?;
+        socket.write_all(PREFACE).await?;
+        let mut frames = Self { socket, begun: true };
+        frames.settings(settings).await?;
+        Ok(frames)
     }
 
     /// Sends SETTINGS: what a server begins with.

@@ -79,6 +79,14 @@ impl Acceptor {
         config.cert_resolver = Identities::load(config.crypto_provider(), identities)?;
         Ok(Self { config: Arc::new(config), clients: self.clients.clone() })
     }
+
+    /// The same with other protocols above TLS (ALPN), the preferred one first. Sessions of one are resumed by the other.
+    #[must_use]
+    pub fn with_alpn<S: Into<Vec<u8>>>(&self, protocols: impl IntoIterator<Item = S>) -> Self {
+        let mut config = ServerConfig::clone(&self.config);
+        config.alpn_protocols = protocols.into_iter().map(Into::into).collect();
+        Self { config: Arc::new(config), clients: self.clients.clone() }
+    }
 }
 
 impl AcceptorBuilder {

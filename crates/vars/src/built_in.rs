@@ -86,6 +86,7 @@ pub(crate) enum Count {
 pub(crate) enum Text {
     ContentLength,
     Host,
+    Http2,
     Https,
     RequestCompletion,
     RequestMethod,
@@ -247,6 +248,7 @@ impl Text {
         match self {
             Self::ContentLength => field(&CONTENT_LENGTH),
             Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
+            Self::Http2 => Some(http2(exchange)),
             Self::Https => Some(if exchange.connection().tls.is_some() { b"on" } else { b"" }),
             Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
             Self::RequestMethod if state::is_get(exchange) => Some(b"GET"),
@@ -310,6 +312,19 @@ fn request_port(exchange: &Exchange) -> Option<&[u8]> {
 
 const HTTP: HeaderValue = HeaderValue::from_static("http");
 const HTTPS: HeaderValue = HeaderValue::from_static("https");
+
+fn http2(exchange: &Exchange) -> &'static [u8] {
+    match exchange.head() {
+        Some(head) if head.version == http::Version::HTTP_2 => {
+            if exchange.connection().tls.is_some() {
+                b"h2"
+            } else {
+                b"h2c"
+            }
+        }
+        _ => b"",
+    }
+}
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {
     if exchange.connection().tls.is_some() { b"https" } else { b"http" }

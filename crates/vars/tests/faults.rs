@@ -37,7 +37,7 @@ fn faults_of_templates() {
         "a variable that this version has",
     );
     check("$1", 0..2, "`$1` to `$9` have no meaning here", "a variable's name, or a named capture");
-    check("$http_", 0..6, "unknown variable `$http_`", "a known variable; the nearest is `$https`");
+    check("$http_", 0..6, "unknown variable `$http_`", "a known variable; the nearest is `$http2`");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use propylon_h1::BodyError;
 use propylon_h1::server::RequestBodyError;
 use propylon_stack::BoxError;
 
-use super::Client;
+use super::{Client, http2};
 
 /// Why a client's request body did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub(crate) enum ClientBodyError {
     /// The client left before its end.
     #[error("client prematurely closed connection")]
     Left(#[source] BoxError),
+    /// The client has taken back its request.
+    #[error("client reset stream")]
+    Reset(#[source] BoxError),
     /// Its framing is wrong.
     #[error("client sent a malformed request body")]
     Malformed(#[source] BoxError),
@@ -37,6 +40,8 @@ pub(crate) enum Received {
     H1(propylon_h1::server::RequestBody),
     /// Timed here.
     Hyper(Incoming),
+    /// Timed by its stream.
+    Http2(http2::RequestBody),
 }
 
 impl Received {
@@ -45,6 +50,7 @@ impl Received {
         match self {
             Self::H1(body) => body.is_end_stream(),
             Self::Hyper(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
         }
     }
 }
@@ -90,12 +96,14 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
+        let timeout = self.timeout;
         let frame = match &mut self.inner {
             Received::H1(body) => Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(h1_error))),
             Received::Hyper(body) => {
                 let frame = Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(hyper_error)));
                 self.timed(frame, cx)
             }
+            Received::Http2(body) => body.poll_timed(cx, timeout),
         };
         match ready!(frame) {
             Some(Ok(frame)) => {
@@ -116,6 +124,7 @@ impl Body for RequestBody {
         match &self.inner {
             Received::H1(body) => body.size_hint(),
             Received::Hyper(body) => body.size_hint(),
+            Received::Http2(body) => body.size_hint(),
         }
     }
 }
@@ -146,7 +155,9 @@ fn left(error: &hyper::Error) -> bool {
 
 impl Drop for RequestBody {
     fn drop(&mut self) {
-        // Nobody waits for the next piece any more.
-        self.client.body.disarm();
+        // Nobody waits for the next piece any more. That of a stream sees to it by itself.
+        if !matches!(self.inner, Received::Http2(_)) {
+            self.client.body.disarm();
+        }
     }
 }

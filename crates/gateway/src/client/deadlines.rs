@@ -34,6 +34,16 @@ impl Deadline {
         self.at.store(millis(self.epoch.elapsed().saturating_add(after)), Relaxed);
     }
 
+    /// The deadline is `after` from now, unless it is earlier.
+    pub(crate) fn arm_no_later(&self, after: Duration) {
+        self.at.fetch_min(millis(self.epoch.elapsed().saturating_add(after)), Relaxed);
+    }
+
+    /// The deadline is that of `other`, unless it is earlier.
+    pub(crate) fn no_later_than(&self, other: &Self) {
+        self.at.fetch_min(other.at.load(Relaxed), Relaxed);
+    }
+
     /// There is no deadline.
     pub(crate) fn disarm(&self) {
         self.at.store(NEVER, Relaxed);

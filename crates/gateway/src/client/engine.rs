@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use propylon_config::{HeadLimit, Http1, Settings};
+use propylon_config::{self as config, HeadLimit, Http1, Settings};
 use propylon_h1::server::Config;
 
 /// How the engine of a listener is set up.
@@ -17,6 +17,39 @@ pub(crate) struct Engine {
     pub(crate) keepalive: Option<Duration>,
     /// The same for our own engine.
     pub(crate) h1: Arc<Config>,
+    pub(crate) http2: Http2,
+}
+
+/// How HTTP/2 is spoken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Http2 {
+    /// Whether it is at all.
+    pub(crate) spoken: bool,
+    /// How many requests may be in flight.
+    pub(crate) max_concurrent_streams: u32,
+    /// How much of a body may come before any of it is read.
+    pub(crate) body_preread_size: u32,
+    /// How much of a response goes into one frame.
+    pub(crate) chunk_size: usize,
+    /// How much fields may take where the engine stops to take them in, as it counts: the edge says more, and earlier.
+    pub(crate) header_list_size: u32,
+    /// Requests on one connection.
+    pub(crate) requests: u64,
+}
+
+impl Http2 {
+    fn new(spoken: bool, server: &config::Server, head: HeadLimit) -> Self {
+        // RFC 9113 6.5.2: 32 bytes more for each field.
+        let list = head.size.saturating_add(head.fields.saturating_mul(32)).saturating_mul(2);
+        Self {
+            spoken,
+            max_concurrent_streams: server.http2.max_concurrent_streams,
+            body_preread_size: server.http2.body_preread_size,
+            chunk_size: server.http2.chunk_size,
+            header_list_size: u32::try_from(list).unwrap_or(u32::MAX),
+            requests: server.keepalive_requests,
+        }
+    }
 }
 
 /// How long a client may take.
@@ -29,8 +62,9 @@ pub(crate) struct Timeouts {
 }
 
 impl Engine {
-    /// `settings`: of the default server; `head`: what the most generous of the servers allows.
-    pub(crate) fn new(http1: Http1, settings: &Settings, head: HeadLimit) -> Self {
+    /// `server`: the default server; `head`: what the most generous of the servers allows.
+    pub(crate) fn new(http1: Http1, http2: bool, server: &config::Server, head: HeadLimit) -> Self {
+        let settings: &Settings = &server.settings;
         let timeout = &settings.timeout;
         let mut h1 = Config::new();
         h1.limits.first_line = head.line;
@@ -47,6 +81,7 @@ impl Engine {
             head,
             keepalive: timeout.keepalive,
             h1: Arc::new(h1),
+            http2: Http2::new(http2, server, head),
         }
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod deadlines;
 mod engine;
 mod h1;
+pub(crate) mod http2;
 mod hyper;
 mod io;
 mod service;
@@ -43,11 +44,17 @@ pub(crate) async fn serve<S: Service>(
     ticker: &Ticker,
     drain: CancellationToken,
 ) {
-    match service.engine().map(|engine| engine.http1) {
-        Some(Http1::H1) => h1::serve(stream, client, service, ticker, drain).await,
+    let Some(engine) = service.engine() else { return }; // a reload took the listener away
+    // In a box, as below.
+    if engine.http2.spoken && Box::pin(http2::is_spoken(&stream, &client, &engine)).await {
+        return Box::pin(http2::serve(stream, client, service, drain)).await;
+    }
+    let http1 = engine.http1;
+    drop(engine);
+    match http1 {
+        Http1::H1 => h1::serve(stream, client, service, ticker, drain).await,
         // In a box: connections of the other engine have no room for it.
-        Some(Http1::Hyper) => Box::pin(hyper::serve(stream, client, service, drain)).await,
-        None => {} // a reload took the listener away
+        Http1::Hyper => Box::pin(hyper::serve(stream, client, service, drain)).await,
     }
 }
 
@@ -173,6 +180,11 @@ impl Client {
         (self.requests.fetch_add(1, Relaxed) + 1, began)
     }
 
+    /// A stream has brought the head of a request. Returns its number and when it began.
+    pub(crate) fn stream_begins(&self) -> (u64, Instant) {
+        (self.requests.fetch_add(1, Relaxed) + 1, clock::now())
+    }
+
     /// The engine that finishes what is in flight when the worker drains.
     fn drained_by(&self, handle: Handle) {
         let _ = self.handle.set(handle); // a connection has one engine
@@ -294,6 +306,11 @@ pub(crate) fn status_of_left(exchange: &Exchange) -> StatusCode {
     if announced.is_some_and(|announced| exchange.request_length() < announced) {
         return StatusCode::BAD_REQUEST;
     }
+    closed_request()
+}
+
+/// What the log says of a client that is not there any more (nginx: 499).
+pub(crate) fn closed_request() -> StatusCode {
     StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 

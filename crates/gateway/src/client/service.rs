@@ -9,7 +9,7 @@ use http_body::Body;
 use propylon_h1::server::Context;
 use propylon_stack::BoxError;
 
-use super::{Client, Engine, Received};
+use super::{Client, Engine, Received, http2};
 
 /// What serves a client's requests.
 pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
@@ -33,6 +33,9 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
         line: Bytes,
         bytes: u64,
     ) -> Option<Response<Bytes>>;
+
+    /// HTTP/2's engine has refused a stream by itself, with this status or as good as that: its log line is to be written.
+    fn refused(&self, client: &Arc<Client>, status: StatusCode, stream: &http2::Stream);
 
     /// How the engine is set up; none if nobody listens there any more.
     fn engine(&self) -> Option<Arc<Engine>>;

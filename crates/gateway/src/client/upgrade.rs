@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 use propylon_h1::server::{OnUpgrade, Upgraded};
 use tokio::sync::oneshot;
 
+use super::http2::Key;
+
 /// The client's end of a request that asks for another protocol, as an extension of the request: whoever takes it has it.
 #[derive(Clone)]
 pub(crate) struct ClientEnd(Arc<Mutex<Option<HandOver>>>);
@@ -16,6 +18,8 @@ pub(crate) struct ClientEnd(Arc<Mutex<Option<HandOver>>>);
 pub(crate) enum HandOver {
     H1(OnUpgrade),
     Hyper(oneshot::Receiver<Upgraded>),
+    /// And what the upstream has to answer to the key that it was given.
+    Http2(oneshot::Receiver<Upgraded>, Key),
 }
 
 impl ClientEnd {
@@ -34,7 +38,15 @@ impl HandOver {
     pub(crate) async fn stream(self) -> Option<Upgraded> {
         match self {
             Self::H1(on_upgrade) => on_upgrade.await.ok(),
-            Self::Hyper(receiver) => receiver.await.ok(),
+            Self::Hyper(receiver) | Self::Http2(receiver, _) => receiver.await.ok(),
+        }
+    }
+
+    /// Whether the upstream has answered as the client's protocol wants it; what is of no use to the client is removed.
+    pub(crate) fn accepts(&self, headers: &mut HeaderMap) -> bool {
+        match self {
+            Self::H1(_) | Self::Hyper(_) => true, // the client judges
+            Self::Http2(_, key) => key.take_answer(headers),
         }
     }
 }

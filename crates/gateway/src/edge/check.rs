@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use h2::ext::Protocol;
 use http::header::{
     AUTHORIZATION, CONTENT_RANGE, EXPECT, HOST, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, request};
 use propylon_config::VerifyClient;
 use propylon_exchange::{Address, Connection, Exchange, Refused, Tls};
 use propylon_h1::{Marks, ReceivedRequest};
@@ -50,7 +51,8 @@ pub(crate) fn check(
             (target.as_bytes().clone(), raw.len() as u64, marks, Some(raw))
         }
         None => {
-            let target = raw_target(&parts.uri);
+            let target =
+                if parts.version == Version::HTTP_2 { path_of(&parts.uri) } else { raw_target(&parts.uri) };
             let bytes = head_length(parts, &target);
             let upgrade = if parts.headers.contains_key(UPGRADE) { Marks::UPGRADE } else { Marks::NONE };
             (target, bytes, upgrade | Marks::TRANSFER_ENCODING | Marks::EXPECT, None) // to be looked for
@@ -100,14 +102,21 @@ fn judge(
     }
     once(&parts.headers)?;
     let hosts = parts.headers.get_all(HOST).iter();
-    let head = Head::parse(
-        parts.version,
-        parts.method.as_str().as_bytes(),
-        &checked.target,
-        hosts.map(|host| shared(host.as_bytes(), checked.raw.as_ref())),
-        listener.default_server().slashes,
-    )
-    .map_err(|error| error.status())?;
+    let hosts = hosts.map(|host| shared(host.as_bytes(), checked.raw.as_ref()));
+    let (method, slashes) = (parts.method.as_str().as_bytes(), listener.default_server().slashes);
+    let head = if parts.version == Version::HTTP_2 {
+        if parts.extensions.get::<Protocol>().is_some() {
+            return Err(StatusCode::NOT_IMPLEMENTED); // RFC 9220 3: a protocol that is not known
+        }
+        if parts.method == Method::CONNECT {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        let authority = parts.uri.authority().map(|host| Bytes::copy_from_slice(host.as_str().as_bytes()));
+        Head::of_h2(method, &checked.target, authority.as_ref(), hosts, slashes)
+    } else {
+        Head::parse(parts.version, method, &checked.target, hosts, slashes)
+    };
+    let head = head.map_err(|error| error.status())?;
     let name = head.host.map(Host::into_name);
     // HTTP/1.0 without a Host is looked up by the empty name, as nginx does.
     if let Some((server, captures)) = listener.find(name.as_ref().unwrap_or(&Bytes::new())) {
@@ -182,6 +191,15 @@ fn expectation(parts: &request::Parts) -> Result<(), StatusCode> {
         return Err(StatusCode::EXPECTATION_FAILED);
     }
     Ok(())
+}
+
+/// `:path`; of a CONNECT, `:authority`.
+fn path_of(uri: &Uri) -> Bytes {
+    match (uri.path_and_query(), uri.authority()) {
+        (Some(path), _) => Bytes::copy_from_slice(path.as_str().as_bytes()),
+        (None, Some(authority)) => Bytes::copy_from_slice(authority.as_str().as_bytes()),
+        (None, None) => Bytes::from_static(b"*"),
+    }
 }
 
 /// The request-target as it came, as far as `http::Uri` keeps it.

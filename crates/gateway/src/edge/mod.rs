@@ -9,13 +9,13 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
 use propylon_exchange::{End, Exchange, Fields, Head};
-use propylon_h1::server::Context;
+use propylon_h1::server::{Context, Interim};
 use propylon_stack::Body;
 
-use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody};
+use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody, http2};
 use crate::dispatch::{Served, Visit};
 use crate::page;
 use crate::route::Switching;
@@ -110,6 +110,24 @@ impl client::Service for Edge {
         answer
     }
 
+    fn refused(&self, client: &Arc<Client>, status: StatusCode, stream: &http2::Stream) {
+        let Some(listener) = self.current() else { return };
+        let server = listener.default_server();
+        let (number, began) = client.stream_begins();
+        let place = propylon_exchange::Place { server_name: Some(server.name.clone()), host: None };
+        let (line, bytes) = (Bytes::new(), stream.head_bytes());
+        let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
+        exchange.keep(server.fallback.keep);
+        exchange.responded(status, &HeaderMap::new());
+        tracing::info!(
+            target: "propylon_gateway",
+            client = %exchange.client(),
+            server = &*server.name,
+            "client sent a malformed request: {status}"
+        );
+        stream.settle(exchange, server.fallback.clone());
+    }
+
     fn engine(&self) -> Option<Arc<Engine>> {
         Some(self.current()?.engine.clone())
     }
@@ -124,10 +142,17 @@ impl Edge {
         context: Option<Context>,
     ) -> Option<Serving> {
         let Self { worker, place } = self;
-        let (number, began) = client.request_begins();
+        let (mut parts, body) = request.into_parts();
+        let ((number, began), teller) = match &body {
+            Received::H1(_) => (client.request_begins(), Teller::Engine),
+            Received::Hyper(_) => (client.request_begins(), Teller::Body),
+            Received::Http2(body) => {
+                parts.extensions.insert(Interim::by(body.stream().clone()));
+                (client.stream_begins(), Teller::Stream(body.stream().clone()))
+            }
+        };
         let listener = place.look();
         let listener = listener.as_ref()?;
-        let (mut parts, body) = request.into_parts();
         if let Some(interim) = context.as_ref().and_then(Context::interim) {
             parts.extensions.insert(interim);
         }
@@ -137,14 +162,16 @@ impl Edge {
             server_name: Some(checked.server.name.clone()),
             host: checked.host.take(),
         };
+        if let Teller::Stream(stream) = &teller {
+            checked.bytes = stream.head_bytes();
+        }
         let head = head(&parts, &mut checked);
         let exchange = Exchange::placed(to, client.connection.clone(), number, began, head);
         exchange.keep(checked.server.fallback.keep);
         if let Some(captures) = &checked.captures {
             propylon_vars::set_captures(&exchange, router::captures(captures));
         }
-        let exact = matches!(body, Received::H1(_));
-        let mut guard = Guard::new(client, exchange, &checked, exact);
+        let mut guard = Guard::new(client, exchange, &checked, teller);
 
         let (exchange, server) = (&guard.exchange, checked.server);
         let (path, refused) = match checked.path {
@@ -197,6 +224,11 @@ fn finish(
     mut guard: Guard,
     worker: &Worker,
 ) -> Response<ResponseBody> {
+    let http2 = matches!(guard.teller, Teller::Stream(_));
+    if http2 && response.status().is_success() && asks_for_tunnel(&guard.exchange) {
+        // To the client it would be a tunnel, and to nobody else.
+        response = page::error(StatusCode::BAD_GATEWAY, &server.face);
+    }
     // One look at the names costs less than a search for each.
     let (mut named, mut sized) = (false, false);
     for name in response.headers().keys() {
@@ -210,19 +242,26 @@ fn finish(
     }
     let status = response.status();
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
-    if switches {
-        // The connection is not HTTP's any more.
+    if switches || http2 {
+        // The connection is not HTTP's any more; or it is for all its streams that its engine says when it ends.
     } else if guard.client.requests() >= server.keepalive_requests
         || server.settings.timeout.keepalive.is_none()
         || guard.served.closes
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    guard.exchange.responded(status, response.headers());
+    // HTTP/2 knows no 101 (RFC 8441 5).
+    let shown = if switches && http2 { StatusCode::OK } else { status };
+    guard.exchange.responded(shown, response.headers());
     if switches && let Some(ends) = response.extensions_mut().remove::<Switching>().and_then(|it| it.take()) {
         worker.run(tunnel::run(ends, guard.switches()));
     }
     response.map(|body| ResponseBody::new(body, guard, chunked))
+}
+
+/// Whether a request of HTTP/2 asks for its stream to become a WebSocket (RFC 8441): only then it has `Upgrade`.
+fn asks_for_tunnel(exchange: &Exchange) -> bool {
+    exchange.head().is_some_and(|head| head.headers.value(&UPGRADE).is_some())
 }
 
 /// Writes the framing that the engine would choose, where there is no length: logs show it (`$sent_http_content_length`), so it
@@ -259,27 +298,30 @@ pub(crate) struct Guard {
 }
 
 /// Who tells how an exchange ended, and what the kernel took of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Teller {
     /// The engine.
     Engine,
     /// The response's body, as near as can be told from there.
     Body,
+    /// The stream, when its last frame has left.
+    Stream(Arc<http2::Stream>),
     /// The tunnel that the connection has become.
     Tunnel,
 }
 
 impl Guard {
-    fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, exact: bool) -> Self {
-        let teller = if exact { Teller::Engine } else { Teller::Body };
+    fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, teller: Teller) -> Self {
         Self { client, exchange, served: Served::by(checked.server.fallback.clone()), teller }
     }
 
     /// The connection becomes a tunnel's, which writes the log line.
     fn switches(&mut self) -> tunnel::Line {
-        self.teller = Teller::Tunnel;
+        let stream = match std::mem::replace(&mut self.teller, Teller::Tunnel) {
+            Teller::Stream(stream) => Some(stream),
+            _ => None,
+        };
         let (exchange, location) = (self.exchange.clone(), self.served.location.clone());
-        tunnel::Line::new(exchange, location, self.client.clone(), self.served.limits.take())
+        tunnel::Line::new(exchange, location, self.client.clone(), stream, self.served.limits.take())
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).
@@ -295,11 +337,15 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.teller == Teller::Tunnel {
-            return;
+        match &self.teller {
+            Teller::Tunnel => return,
+            Teller::Stream(stream) => {
+                return stream.settle(self.exchange.clone(), self.served.location.clone());
+            }
+            Teller::Engine | Teller::Body => {}
         }
         // An engine that knows the true end tells it later. Only the first end counts: this is the one of a client that left.
-        if self.teller == Teller::Body && self.exchange.end().is_none() {
+        if matches!(self.teller, Teller::Body) && self.exchange.end().is_none() {
             if self.exchange.status().is_none() {
                 self.exchange.responded(client::status_of_left(&self.exchange), &HeaderMap::new());
             }

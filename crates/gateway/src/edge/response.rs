@@ -35,7 +35,7 @@ impl ResponseBody {
     }
 
     fn complete(&self) {
-        if self.guard.teller != Teller::Body {
+        if !matches!(self.guard.teller, Teller::Body) {
             return; // it has been handed over: whether it arrives, the engine will tell
         }
         if self.chunked && self.guard.exchange.end().is_none() {

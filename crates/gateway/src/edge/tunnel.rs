@@ -7,7 +7,7 @@ use propylon_exchange::{End, Exchange};
 use propylon_stack::Body;
 use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
 
-use crate::client::{Client, Stream};
+use crate::client::{Client, Stream, http2};
 use crate::rescue;
 use crate::route::{Ends, LimitsSeen};
 use crate::router::Location;
@@ -27,10 +27,15 @@ pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
     let (client, upstream) = running.tunnel.into_inner();
     drop(upstream);
     // What was cut is not to look like what has ended.
-    if matches!(&ended, Ended::Upstream(error) if error.kind() == io::ErrorKind::ConnectionReset)
-        && let Ok(parts) = client.downcast::<Stream>()
-    {
-        parts.io.reset();
+    if matches!(&ended, Ended::Upstream(error) if error.kind() == io::ErrorKind::ConnectionReset) {
+        match client.downcast::<Stream>() {
+            Ok(parts) => parts.io.reset(),
+            Err(client) => {
+                if let Ok(parts) = client.downcast::<http2::Pipe>() {
+                    parts.io.reset();
+                }
+            }
+        }
     }
 }
 
@@ -46,6 +51,8 @@ pub(super) struct Line {
     exchange: Exchange,
     location: Arc<Location>,
     client: Arc<Client>,
+    /// What the client's end is a stream of, if it is no connection.
+    stream: Option<Arc<http2::Stream>>,
     counts: Arc<Counts>,
     /// The places that limits have given it.
     _limits: Option<Box<LimitsSeen>>,
@@ -56,9 +63,10 @@ impl Line {
         exchange: Exchange,
         location: Arc<Location>,
         client: Arc<Client>,
+        stream: Option<Arc<http2::Stream>>,
         limits: Option<Box<LimitsSeen>>,
     ) -> Self {
-        Self { exchange, location, client, counts: Arc::default(), _limits: limits }
+        Self { exchange, location, client, stream, counts: Arc::default(), _limits: limits }
     }
 
     fn report(&self, ended: &Ended) {
@@ -81,7 +89,11 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         let tunnelled = self.counts.to_client();
-        self.exchange.set_sent(self.client.switching_head() + tunnelled, tunnelled);
+        let head = match &self.stream {
+            Some(stream) => stream.sent_heads(),
+            None => self.client.switching_head(),
+        };
+        self.exchange.set_sent(head + tunnelled, tunnelled);
         self.exchange.ended(End::ClientClosed); // unless it has ended otherwise
         self.location.logs.write(&self.exchange);
     }

@@ -68,12 +68,20 @@ impl Policy<Body> for Join {
         let (Some(client), Some(upstream)) = (client.take(), upstream) else {
             return Err(Error::NotAsked.into());
         };
+        if !client.accepts(&mut parts.headers) {
+            return Err(WrongAnswer.into());
+        }
         let timeout = parts.extensions.remove::<propylon_timeout::Limits>().unwrap_or_default();
         let limits = Limits::new().read(timeout.read).send(timeout.send).client_send(self.client_send);
         parts.extensions.insert(Switching::new(Ends { client, upstream, limits, place: body }));
         Ok(Response::from_parts(parts, Body::empty()))
     }
 }
+
+/// The upstream has not understood that it is to speak another protocol.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("upstream sent no valid Sec-WebSocket-Accept")]
+struct WrongAnswer;
 
 /// The two ends of a response of 101, as its extension.
 #[derive(Clone)]

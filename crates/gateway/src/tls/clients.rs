@@ -13,6 +13,11 @@ use tokio::time::Instant;
 
 use super::kept::Kept;
 use super::{path, report_no_good};
+use crate::client::http2;
+
+/// The protocols of clients, by their names above TLS (ALPN).
+const HTTP1: [&str; 2] = ["http/1.1", "http/1.0"];
+const HTTP2: [&str; 3] = [http2::ALPN, "http/1.1", "http/1.0"];
 
 /// How one server speaks TLS: what its files hold now.
 pub(crate) struct Serving {
@@ -20,6 +25,8 @@ pub(crate) struct Serving {
     pub(crate) rejects: bool,
     /// `None`: its files are no good.
     acceptor: ArcSwapOption<Acceptor>,
+    /// The same where HTTP/2 may be spoken.
+    http2: ArcSwapOption<Acceptor>,
     /// Certificates that are known only when a client is there.
     late: Option<Arc<Late>>,
 }
@@ -62,7 +69,12 @@ impl Serving {
                 certificates,
             })
         });
-        Self { rejects: tls.reject_handshake, acceptor: ArcSwapOption::empty(), late }
+        Self {
+            rejects: tls.reject_handshake,
+            acceptor: ArcSwapOption::empty(),
+            http2: ArcSwapOption::empty(),
+            late,
+        }
     }
 
     /// Reads its files.
@@ -75,7 +87,7 @@ impl Serving {
             .session_timeout(tls.session_timeout)
             .ask_clients(tls.verify_client != VerifyClient::Off)
             .verify_depth(tls.verify_depth)
-            .alpn(["http/1.1", "http/1.0"]);
+            .alpn(HTTP1);
         if let Some(ciphers) = &tls.ciphers {
             builder = builder.ciphers(&*ciphers.value);
         }
@@ -93,26 +105,38 @@ impl Serving {
                 builder = builder.identity_of(one);
             }
         }
-        self.acceptor.store(Some(Arc::new(builder.build(sessions)?)));
+        let acceptor = builder.build(sessions)?;
+        self.http2.store(Some(Arc::new(acceptor.with_alpn(HTTP2))));
+        self.acceptor.store(Some(Arc::new(acceptor)));
         if let Some(late) = &self.late {
             late.kept.clear();
         }
         Ok(())
     }
 
-    /// How a client is served that asked for this name.
-    pub(crate) async fn acceptor(&self, connection: &Connection, name: Option<&str>) -> io::Result<Acceptor> {
-        let Some(acceptor) = self.acceptor.load_full() else {
+    /// How a client is served that asked for this name, where HTTP/2 may be spoken or not.
+    pub(crate) async fn acceptor(
+        &self,
+        connection: &Connection,
+        name: Option<&str>,
+        http2: bool,
+    ) -> io::Result<Acceptor> {
+        let acceptor = if http2 { &self.http2 } else { &self.acceptor };
+        let Some(acceptor) = acceptor.load_full() else {
             return Err(io::Error::other("its certificate could not be loaded"));
         };
         let Some(late) = &self.late else { return Ok(Acceptor::clone(&acceptor)) };
         let names = late.names(connection, name);
+        // What is kept is for both.
+        let protocols =
+            |acceptor: Acceptor| if http2 { acceptor.with_alpn(HTTP2) } else { acceptor.with_alpn(HTTP1) };
         if let Some(known) = late.kept.get(&names, Instant::now()) {
-            return Ok(known);
+            return Ok(protocols(known));
         }
         let late = Arc::clone(late);
         let read = tokio::task::spawn_blocking(move || late.read(&names, &acceptor)).await;
         read.map_err(io::Error::other)?
+            .map(protocols)
             .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
     }
 }

@@ -10,7 +10,8 @@ thread_local! {
 }
 
 /// The value of `Date` (RFC 9110 6.6.1).
-pub(super) fn now() -> HeaderValue {
+#[must_use]
+pub fn now() -> HeaderValue {
     #[expect(
         clippy::disallowed_methods,
         reason = "Date tells the time of day, which a paused clock does not have"

@@ -14,9 +14,26 @@ const MOST: u32 = 8;
 
 /// Sends interim (1xx) responses to one request. It never blocks; a clone sends to the same request.
 #[derive(Clone)]
-pub struct Interim {
-    shared: Arc<Shared>,
-    number: u64,
+pub struct Interim(Way);
+
+#[derive(Clone)]
+enum Way {
+    /// A connection of this crate.
+    Connection {
+        shared: Arc<Shared>,
+        number: u64,
+    },
+    Other(Arc<dyn SendInterim>),
+}
+
+/// Sends interim responses to one request of another protocol.
+pub trait SendInterim: Send + Sync {
+    /// Sends an interim response without waiting.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is sent then.
+    fn send_interim(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), InterimRefused>;
 }
 
 /// Why an interim response was not sent.
@@ -36,7 +53,13 @@ pub enum InterimRefused {
 
 impl Interim {
     pub(super) fn new(shared: Arc<Shared>, number: u64) -> Self {
-        Self { shared, number }
+        Self(Way::Connection { shared, number })
+    }
+
+    /// Interim responses to a request that did not come by this crate's connection.
+    #[must_use]
+    pub fn by(way: Arc<dyn SendInterim>) -> Self {
+        Self(Way::Other(way))
     }
 
     /// Sends an interim response, at once or with what is sent next. At most eight for one request.
@@ -45,12 +68,16 @@ impl Interim {
     ///
     /// Nothing is sent then: see [`InterimRefused`].
     pub fn send(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), InterimRefused> {
-        self.shared.say(|said| {
-            if self.shared.open.load(Ordering::Acquire) != self.number {
+        let (shared, number) = match &self.0 {
+            Way::Connection { shared, number } => (shared, *number),
+            Way::Other(way) => return way.send_interim(status, headers),
+        };
+        shared.say(|said| {
+            if shared.open.load(Ordering::Acquire) != number {
                 return Err(InterimRefused::Late);
             }
-            if said.number != self.number {
-                said.number = self.number;
+            if said.number != number {
+                said.number = number;
                 said.count = 0;
                 said.bytes.clear();
             }
@@ -67,6 +94,6 @@ impl Interim {
 
 impl fmt::Debug for Interim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interim").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Interim").finish_non_exhaustive()
     }
 }

@@ -58,6 +58,18 @@ impl Value {
         Self::At(Box::new(self), place.clone())
     }
 
+    /// Appends a word to a text that has it not.
+    pub(crate) fn add_word(&mut self, word: &str) {
+        match self {
+            Self::Text(text) if !text.split(' ').any(|known| known == word) => {
+                text.push(' ');
+                text.push_str(word);
+            }
+            Self::At(value, _) => value.add_word(word),
+            _ => {}
+        }
+    }
+
     /// The text, if it is one.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {

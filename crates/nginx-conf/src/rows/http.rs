@@ -1,6 +1,6 @@
 //! `http`, `server`, and what clients' connections are like.
 
-use super::listen;
+use super::{http2, listen};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
 use crate::document::{Document, Section, Value};
@@ -38,17 +38,28 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("client_body_in_file_only", LEVELS, ONE, To::By(in_file_only, "buffer.request_in_file_only")),
     Row::new("underscores_in_headers", SERVERS, ONE, To::Key(&["headers", "underscores"], As::Flag)),
     Row::new("ignore_invalid_headers", SERVERS, ONE, To::Key(&["headers", "ignore_invalid"], As::Flag)),
-    Row::nothing("http2", SERVERS, ONE, "clients are served by HTTP/1.1: HTTP/2 is not built"),
-    Row::nothing("http2_max_concurrent_streams", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_body_preread_size", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_chunk_size", LEVELS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_idle_timeout", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_max_field_size", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_max_header_size", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_max_requests", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_recv_timeout", SERVERS, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_recv_buffer_size", HTTP, ONE, "HTTP/2 is not built"),
-    Row::nothing("http2_push_preload", LEVELS, ONE, "nginx has given up server push as well"),
+    Row::new("http2", SERVERS, ONE, To::By(http2::http2, "server.listen"))
+        .note("It is an option of the address here: all servers that share it speak HTTP/2 if one does."),
+    Row::new(
+        "http2_max_concurrent_streams",
+        SERVERS,
+        ONE,
+        To::Key(&["http2", "max_concurrent_streams"], As::Number),
+    ),
+    Row::new("http2_body_preread_size", SERVERS, ONE, To::Key(&["http2", "body_preread_size"], As::Size)),
+    Row::new("http2_chunk_size", LEVELS, ONE, To::By(http2::chunk_size, "http2.chunk_size"))
+        .note("In a location it does not count: the server's does."),
+    Row::nothing("http2_max_requests", SERVERS, ONE, http2::OBSOLETE_REQUESTS),
+    Row::nothing("http2_idle_timeout", SERVERS, ONE, http2::OBSOLETE_IDLE),
+    Row::nothing("http2_recv_timeout", SERVERS, ONE, http2::OBSOLETE_RECV),
+    Row::nothing("http2_max_field_size", SERVERS, ONE, http2::OBSOLETE_HEADS),
+    Row::nothing("http2_max_header_size", SERVERS, ONE, http2::OBSOLETE_HEADS),
+    Row::nothing("http2_recv_buffer_size", HTTP, ONE, "each connection reads into a buffer of its own"),
+    Row::nothing("http2_pool_size", SERVERS, ONE, POOL),
+    Row::nothing("http2_streams_index_size", SERVERS, ONE, HASH),
+    Row::nothing("http2_max_concurrent_pushes", SERVERS, ONE, http2::PUSH),
+    Row::nothing("http2_push", LEVELS, ONE, http2::PUSH),
+    Row::nothing("http2_push_preload", LEVELS, ONE, http2::PUSH),
     Row::nothing("http3", SERVERS, ONE, "HTTP/3 is not built"),
     Row::nothing("http3_hq", SERVERS, ONE, "HTTP/3 is not built"),
     Row::nothing("http3_max_concurrent_streams", SERVERS, ONE, "HTTP/3 is not built"),
@@ -137,6 +148,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     let above = convert.take_pending();
     let section = Section::of("[defaults]", &directive.place, &above, directive.beside.as_ref());
     let frame = convert.inside(Frame::new(HTTP, section, ""), block);
+    let speaks_http2 = http2::said(&frame).unwrap_or_default();
     super::health::finish(convert);
     let mut section = super::tls::finish(frame, convert)?;
     section.set(&["error_page", "style"], Value::text("nginx"), None);
@@ -158,6 +170,11 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
         section.push(&["access_log"], super::log::combined(), None);
         section.beside(" nginx's default");
     }
+    for server in std::mem::take(&mut convert.http2_left).into_iter().filter(|_| speaks_http2) {
+        if let Some(server) = convert.document.servers.get_mut(server) {
+            http2::speak(server);
+        }
+    }
     convert.document.defaults = section;
     Ok(Done::AsWritten)
 }
@@ -167,7 +184,13 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let above = convert.take_pending();
     let section = Section::of("[[server]]", &directive.place, &above, directive.beside.as_ref());
     let frame = convert.inside(Frame::new(SERVER, section, ""), block);
-    let section = super::tls::finish(frame, convert)?;
+    let said = http2::said(&frame);
+    let mut section = super::tls::finish(frame, convert)?;
+    match said {
+        Some(true) => http2::speak(&mut section),
+        Some(false) => {}
+        None => convert.http2_left.push(convert.document.servers.len()),
+    }
     convert.document.servers.push(section);
     Ok(Done::AsWritten)
 }

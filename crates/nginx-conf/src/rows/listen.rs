@@ -113,7 +113,10 @@ fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), St
                 return Err(invalid(directive, index, format!("invalid ipv6only flags \"{value}\"")));
             }
             ("bind", None) => {}
-            ("http2" | "spdy", None) => notes.push("clients are served by HTTP/1.1: HTTP/2 is not built"),
+            ("http2", None) => options.push("http2".to_owned()),
+            ("spdy", None) => {
+                notes.push("SPDY is no more: clients speak HTTP/2 if `http2` says so, else HTTP/1.1")
+            }
             ("so_keepalive", Some(value)) => {
                 let times = value.split(':').all(|part| part.is_empty() || duration(part).is_some());
                 if value != "on" && value != "off" && !times {

@@ -9,6 +9,7 @@ mod geo;
 mod headers;
 mod health;
 mod http;
+mod http2;
 mod limits;
 mod listen;
 mod location;
