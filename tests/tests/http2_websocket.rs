@@ -16,6 +16,9 @@ use sha1::{Digest, Sha1};
 mod http2_support;
 use http2_support::{connect, gateway, proxies, text};
 
+/// What an upstream answers, given the right answer to its key.
+type Answer = fn(&str) -> String;
+
 /// An upstream that answers one opening, and gives its stream.
 fn upstream(
     answer: impl FnOnce(&str) -> String + Send + 'static,
@@ -125,7 +128,7 @@ async fn a_tunnel_carries_bytes_both_ways_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_websocket_is_no_tunnel() {
-    let cases: [(fn(&str) -> String, u16, &str); 4] = [
+    let cases: [(Answer, u16, &str); 4] = [
         (|_| switching("c29tZXRoaW5nIGVsc2U="), 502, ""),
         (|_| "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi".to_owned(), 502, ""),
         (|_| "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno".to_owned(), 403, "no"),
