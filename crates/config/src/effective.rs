@@ -25,7 +25,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 18] = [
+const TABLES: [&Table; 19] = [
     &tls::TABLE,
     &http2::TABLE,
     &files::TABLE,
