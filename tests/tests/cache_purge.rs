@@ -169,13 +169,24 @@ http {{
     server {{
         listen {at};
         location / {{
-            proxy_pass http://{};
+            proxy_pass http://{0};
             proxy_cache cache_zone;
             proxy_cache_key $uri;
             proxy_cache_valid 1h;
             proxy_cache_purge $purges;
         }}
         location ~ /purge(/.*) {{ proxy_cache_purge cache_zone $1; }}
+        location /from/ {{
+            proxy_pass http://{0};
+            proxy_cache cache_zone;
+            proxy_cache_key $uri;
+            proxy_cache_valid 1h;
+            proxy_cache_purge PURGE from 127.0.0.1;
+            location /from/elsewhere/ {{
+                proxy_pass http://{0};
+                proxy_cache_purge PURGE from 10.0.0.0/8;
+            }}
+        }}
     }}
 }}",
         origin.address()
@@ -188,4 +199,10 @@ http {{
     gateway.is("GET /purge/a", "", "204");
     gateway.is("GET /purge/a", "", "404");
     gateway.is("GET /a", "", "200 MISS");
+    for (path, purged, then) in [("/from/a", "204", "200 MISS"), ("/from/elsewhere/a", "403", "200 HIT")] {
+        gateway.is(&format!("GET {path}"), "", "200 MISS");
+        gateway.is(&format!("GET {path}"), "", "200 HIT");
+        gateway.is(&format!("PURGE {path}"), "", purged);
+        gateway.is(&format!("GET {path}"), "", then);
+    }
 }

@@ -52,6 +52,8 @@ http {
             proxy_pass http://@ORIGIN@;
             location /stepped/inner/ { proxy_pass http://@ORIGIN@; }
         }
+        location ~ ^/r/(.*) { limit_except GET POST { deny all; } return 202 "captured $1"; }
+        location ~ ^/r1/(.*) { limit_except POST { deny all; } set $one $1; return 202 "captured $one"; }
         location /elsewhere/ { return 202 own; limit_except GET { proxy_pass http://@ORIGIN@; auth_basic others; } }
         location /rewritten/ {
             set $who own; rewrite ^/rewritten/(.*) /free/$1 last;
@@ -158,6 +160,8 @@ fn the_same_answers_as_nginx() {
         "/stepped/x",
         "/stepped/x?a=1",
         "/stepped/inner/x",
+        "/r/x",
+        "/r1/x",
         "/elsewhere/x",
         "/rewritten/x",
         "/nothing/x",

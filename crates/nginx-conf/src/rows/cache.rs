@@ -12,8 +12,8 @@ const HTTP: Contexts = Contexts::HTTP;
 const LEVELS: Contexts = Contexts::LEVELS;
 const ZONE: &str =
     "a response's file is written beside the place where it will be: `use_temp_path` has no meaning.";
-const PURGE: &str = "nginx has it for money, with conditions; the form with a zone and a key is that of a module of others: the location \
-                     answers, and removes what has that key.";
+const PURGE: &str = "nginx has it for money, with conditions; two forms are those of a module of others: with a zone and a key the location \
+                     answers, and removes what has that key; `PURGE from 127.0.0.1` names a method and who may use it.";
 const SLICE: &str = "responses are kept whole";
 
 macro_rules! rows {
@@ -172,14 +172,47 @@ fn purge(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Out
         let key = Value::text(directive.arg(1)).at(directive.place_of(1));
         let purge = Value::table([("zone", zone), ("key", key), ("allow", all())]);
         convert.set(Target::Here, &["purge"], purge, &directive.place);
-        return different("whoever gets as far as this location may purge: `allow` and `deny` say who");
+        return different(ANYBODY);
     }
-    let when: Result<Vec<Value>, Stop> =
-        (0..directive.args().len()).map(|index| convert.value(directive, index, As::Text)).collect();
-    let methods = Value::List(Vec::new());
-    let purge = Value::table([("methods", methods), ("when", Value::List(when?)), ("allow", all())]);
+    let words: Vec<&str> = directive.args().iter().map(|word| &*word.text).collect();
+    let text = |index: usize| Value::text(directive.arg(index)).at(directive.place_of(index));
+    let (methods, when, allow, done) = match words.as_slice() {
+        ["off"] => {
+            convert.set(Target::Here, &path("purge", fastcgi), Value::flag(false), &directive.place);
+            return Ok(Done::AsWritten);
+        }
+        [method] if is_method(method) => {
+            (vec![purges(directive)], Vec::new(), all(), different(format!("{ANSWER}; {ANYBODY}")))
+        }
+        [method, "from", _, ..] if is_method(method) => {
+            let allow = Value::List((2..words.len()).map(text).collect());
+            (vec![purges(directive)], Vec::new(), allow, different(ANSWER))
+        }
+        words if words.iter().all(|word| word.contains('$')) => {
+            let when: Result<Vec<Value>, Stop> =
+                (0..words.len()).map(|index| convert.value(directive, index, As::Text)).collect();
+            (Vec::new(), when?, all(), Ok(Done::AsWritten))
+        }
+        _ => return refuse("a text without variables would make every request a purge"),
+    };
+    let purge =
+        Value::table([("methods", Value::List(methods)), ("when", Value::List(when)), ("allow", allow)]);
     convert.set(Target::Here, &path("purge", fastcgi), purge, &directive.place);
-    Ok(Done::AsWritten)
+    done
+}
+
+const ANSWER: &str = "a purge is answered with 204 and no page, or with 404 where nothing was kept";
+const ANYBODY: &str = "whoever gets as far as this location may purge: `allow` and `deny` say who";
+
+/// The word of the third-party form: `on` or a method, which `1` is not.
+fn is_method(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+}
+
+fn purges(directive: &Directive) -> Value {
+    let method = directive.arg(0);
+    Value::text(if method == "on" { "PURGE" } else { method }).at(directive.place_of(0))
 }
 
 fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -101,7 +101,8 @@ fn condition(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     push(convert, directive, Value::table(step))
 }
 
-/// `limit_except` as the first step: other methods than these are served by a location with what stands in it, and take no other step.
+/// `limit_except` as the first steps: other methods than these are served by a location with what stands in it, and take no
+/// other step.
 pub(super) fn instead(
     convert: &mut Convert<'_>,
     directive: &Directive,
@@ -113,15 +114,30 @@ pub(super) fn instead(
     }
     let name = convert.number_if();
     section.begin(&["match"], Value::text(name.clone()));
-    let condition = format!("$request_method !~ ^(?:{})$", methods.join("|"));
-    let step = Value::table([
+    let mut steps = Vec::new();
+    let condition = match methods.as_slice() {
+        [method] => format!("$request_method != {method}"),
+        methods => {
+            // A regex would say it in one step, and take the place of the captures of the location's.
+            let variable = name.replace("@if-", "limit_except_");
+            let set = |value: &str| {
+                Value::table([("set", Value::List(vec![Value::text(variable.as_str()), Value::text(value)]))])
+            };
+            steps.push(set("1"));
+            steps.extend(methods.iter().map(|method| {
+                let condition = Value::text(format!("$request_method = {method}")).at(&directive.place);
+                Value::table([("if", condition), ("then", Value::List(vec![set("0")]))])
+            }));
+            format!("${variable}")
+        }
+    };
+    steps.push(Value::table([
         ("if", Value::text(condition).at(&directive.place)),
         ("then", Value::List(vec![Value::text("break")])),
         ("use", Value::text(name)),
-    ]);
+    ]));
     let here = convert.section(Target::Here);
     here.conditional(section);
-    let mut steps = vec![step];
     match here.take(&["rewrite"]) {
         Some(Value::List(others)) => steps.extend(others),
         // A `return` that stands before it comes behind it all the same.
