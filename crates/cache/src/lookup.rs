@@ -1,6 +1,7 @@
 //! A request that is not answered at once: what is stored must be opened, waited for or asked for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -147,7 +148,7 @@ async fn find(
     mut others: bool,
 ) -> Found {
     let age = options.lock.unwrap_or_default().age;
-    let deadline = options.lock.map(|lock| Instant::now() + lock.timeout);
+    let deadline = options.lock.map(|lock| after(Instant::now(), lock.timeout));
     let (mut waits, mut collapsed, mut first, mut sure) = (true, false, true, false);
     loop {
         let entry = match lookup {
@@ -237,13 +238,19 @@ enum Waited {
     TimedOut,
 }
 
-async fn wait(waiting: Waiting, deadline: Instant, age: std::time::Duration) -> Waited {
-    let aged = waiting.since() + age;
+async fn wait(waiting: Waiting, deadline: Instant, age: Duration) -> Waited {
+    let aged = after(waiting.since(), age);
     match tokio::time::timeout_at(deadline.min(aged), waiting).await {
         Ok(released) => Waited::Free(released),
         Err(_) if Instant::now() >= deadline => Waited::TimedOut,
         Err(_) => Waited::Aged,
     }
+}
+
+/// Some time later; what is too late for the clock is in some years.
+fn after(instant: Instant, duration: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    instant.checked_add(duration.min(YEARS)).unwrap_or(instant)
 }
 
 /// Whether the request is for a range that is too far from the beginning to ask for all of it: nginx's `max_range_offset`.

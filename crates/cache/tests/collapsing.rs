@@ -84,6 +84,21 @@ async fn nginx_waits_for_all_of_it() {
     all.remove(0).await.unwrap().is(Status::Hit, "hello");
 }
 
+/// For ever is a time that can be waited, too.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_ever_waits() {
+    let lock = Lock { timeout: Duration::MAX, age: Duration::MAX };
+    let bench = Bench::with(|layer| layer.lock(Some(lock)));
+    let gate = Gate::new();
+    bench.acts(gated(&gate, act(200, &[FRESH], Script::new().data("hello").exact())));
+    let mut all = spawn(&bench, 2).await;
+    seconds(50).await;
+    assert_eq!(bench.asked().len(), 1);
+    gate.open();
+    all.remove(1).await.unwrap().is(Status::Hit, "hello");
+    all.remove(0).await.unwrap().is(Status::Miss, "hello");
+}
+
 /// What cannot be stored is asked for by all at once, not by one after the other.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_stored_is_not_waited_for() {

@@ -12,11 +12,12 @@ mod on_disk;
 
 use std::fs;
 
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use propylon_cache::store::Error;
+use propylon_cache::store::{Error, Meta, Variant};
 use tempfile::TempDir;
 
-use on_disk::{find, load, meta, open, path_of, store, text, the_file, until};
+use on_disk::{files, find, find_variant, load, meta, open, path_of, store, text, the_file, until};
 
 /// Whatever moment a crash cuts a file at, it is not served: neither by who comes before it is loaded, nor after.
 #[tokio::test]
@@ -161,6 +162,36 @@ async fn what_is_somebody_else_s_is_neither_served_nor_removed() {
         load(&open(&directory)).await;
         assert!(path.exists(), "{other}");
     }
+}
+
+/// As if a client had found two variants whose files have one name.
+#[tokio::test]
+async fn the_file_of_another_variant_is_a_miss() {
+    let directory = TempDir::new().unwrap();
+    let zone = open(&directory);
+    let varied =
+        |text: &'static str| Meta { variant: Some(Variant(Bytes::from_static(text.as_bytes()))), ..meta(1) };
+    store(&zone, "a", varied("mine"), b"mine").await;
+    let mine = the_file(&directory);
+    store(&zone, "a", varied("yours"), b"yours").await;
+    let yours = files(directory.path()).into_iter().find(|file| *file != mine).unwrap();
+    store(&zone, "a", meta(1), b"plain").await;
+    let plain = path_of(&directory, "a");
+    for (other, variant) in [(&mine, Some("mine")), (&plain, None)] {
+        fs::copy(&yours, other).unwrap();
+        assert!(find_variant(&zone, "a", variant).await.is_none(), "{variant:?}");
+        assert!(find_variant(&zone, "a", variant).await.is_none(), "{variant:?}");
+        assert_eq!(find_variant(&zone, "a", Some("yours")).await.unwrap().bytes().unwrap(), "yours");
+    }
+    assert_eq!((zone.stats().keys, zone.stats().bytes), (1, 4096));
+
+    let zone = open(&directory);
+    assert!(find(&zone, "a").await.is_none(), "nothing is loaded yet");
+    load(&zone).await;
+    assert_eq!(zone.stats().keys, 1);
+    assert!(find(&zone, "a").await.is_none());
+    assert!(find_variant(&zone, "a", Some("mine")).await.is_none());
+    assert_eq!(find_variant(&zone, "a", Some("yours")).await.unwrap().bytes().unwrap(), "yours");
 }
 
 #[tokio::test]

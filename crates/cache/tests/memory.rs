@@ -177,6 +177,25 @@ async fn a_fill_that_stops_stores_nothing_and_cuts_its_readers() {
     }
 }
 
+/// Who waited asks one after the other for what was cut short, or purged: not all at once.
+#[tokio::test]
+async fn who_waits_for_what_is_not_whole_takes_the_lock() {
+    for (body, purged) in [("one", false), ("onetwo", true)] {
+        let zone = Zone::memory(Limits::default());
+        let key = Key::new("a");
+        let mut fill = zone.fill_alone(&key, meta(1), Some(6), Some(guard(&zone, &key))).unwrap();
+        let Locked::Waiting(waiting) = zone.lock(&key, AGE) else { panic!("it is held") };
+        let _reader = fill.entry();
+        fill.write(&Bytes::from_static(body.as_bytes()));
+        if purged {
+            zone.purge(&Purge::All, Strength::Hard).await;
+        }
+        fill.finish();
+        assert_eq!(waiting.await, Released::Abandoned, "{body}");
+        assert!(matches!(zone.lock(&key, AGE), Locked::Holder(_)));
+    }
+}
+
 /// Nobody reads what may turn out too large to be kept: he would be cut.
 #[tokio::test]
 async fn a_body_of_unknown_length_is_shared_when_it_is_whole() {
@@ -255,6 +274,22 @@ async fn running_fills_count() {
     assert!(!unknown.is_wanted());
     drop((first, unknown));
     assert_eq!((zone.stats().bytes, zone.stats().keys), (0, 0));
+}
+
+/// A byte at a time takes many times its bytes, until all are joined.
+#[tokio::test]
+async fn small_pieces_count_for_what_they_take() {
+    let zone = Zone::memory(limits(100_000).max_size(Some(100_000)));
+    for pieces in [1000, 2000] {
+        let mut fill = zone.fill(&Key::new("a"), meta(1), Some(pieces), None).unwrap();
+        for _ in 0..pieces {
+            fill.write(&Bytes::from_static(b"x"));
+        }
+        assert_eq!(fill.is_wanted(), pieces == 1000);
+        assert!(zone.stats().bytes > 60_000, "{:?}", zone.stats());
+        fill.finish();
+        assert!(zone.stats().bytes < 3000, "{:?}", zone.stats());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,8 @@ pub struct Fill {
     block: BytesMut,
     /// What is counted for it in the zone's size.
     reserved: u64,
+    /// What small pieces of a body in memory take beside their bytes.
+    overhead: u64,
     /// The lock, if nobody can read before the end.
     guard: Option<Guard>,
 }
@@ -33,6 +35,12 @@ const BEHIND: u64 = 1 << 20;
 
 /// How much of it may wait if the writer does not: with more it is not stored.
 const TOO_FAR_BEHIND: u64 = 8 << 20;
+
+/// A piece with fewer bytes takes [`OVERHEAD`] more until all are joined at the end.
+const SMALL: usize = 1 << 10;
+
+/// What a piece takes in a [`Flow`].
+const OVERHEAD: u64 = 64;
 
 impl Fill {
     /// `reserved` bytes are counted for it already.
@@ -44,7 +52,7 @@ impl Fill {
             }
             guard => guard,
         };
-        Self { shared, flow, block: BytesMut::new(), reserved, guard }
+        Self { shared, flow, block: BytesMut::new(), reserved, overhead: 0, guard }
     }
 
     /// Ready when the disk is not too far behind. It is for who would rather be slowed down than hold more in memory; memory
@@ -103,13 +111,17 @@ impl Fill {
         self.shared.release(std::mem::take(&mut self.reserved)); // it is counted with its head now
         let stored = whole && self.shared.store_in_memory(&self.flow);
         if let Some(guard) = self.guard.take() {
-            guard.release(if stored { Released::Filled } else { Released::Pass });
+            // It was cut short, or purged: the next one may have more luck.
+            guard.release(if stored { Released::Filled } else { Released::Abandoned });
         }
     }
 
     /// Into blocks of the store's own: a slice of a connection's buffer would keep all of that buffer.
     fn write_to_memory(&mut self, data: &Bytes) {
-        let needed = self.flow.written() + data.len() as u64;
+        if (1..SMALL).contains(&data.len()) {
+            self.overhead += OVERHEAD;
+        }
+        let needed = self.flow.written() + data.len() as u64 + self.overhead;
         if let Some(more) = needed.checked_sub(self.reserved) {
             self.reserved = needed;
             if !self.shared.reserve(more) {

@@ -62,6 +62,7 @@ impl Shared {
     }
 
     /// A response is whole: it takes the place of the one with the same variant. False if it was purged meanwhile.
+    #[must_use = "what was purged is not to be kept"]
     pub(super) fn settle(&self, id: Id, generation: u64, holding: Holding, size: u64) -> bool {
         let now = self.now();
         let shard = self.shard(id);

@@ -26,7 +26,7 @@ pub(super) const PROLOGUE: usize = 64;
 pub(super) const MAX_ROOM: u64 = 256 << 10;
 
 const MAGIC: [u8; 8] = *b"propylon";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SLOT: usize = 24;
 const SUM: u64 = 8;
 const SOFT: u32 = 1;

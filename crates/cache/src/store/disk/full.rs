@@ -23,7 +23,7 @@ async fn read(mut body: EntryBody) -> Result<usize, Error> {
     Ok(length)
 }
 
-async fn until(mut done: impl FnMut() -> bool) {
+pub(super) async fn until(mut done: impl FnMut() -> bool) {
     for _ in 0..2_000_000 {
         if done() {
             return;
@@ -49,11 +49,11 @@ async fn is_there(zone: &Zone, key: &Key) -> bool {
 }
 
 /// The only thing in it is what this process left there.
-fn is_empty(directory: &TempDir) -> bool {
+pub(super) fn is_empty(directory: &TempDir) -> bool {
     std::fs::read_dir(directory.path()).unwrap().next().is_none()
 }
 
-fn open() -> (TempDir, Zone, Key) {
+pub(super) fn open() -> (TempDir, Zone, Key) {
     let directory = TempDir::new().unwrap();
     let zone = Zone::disk(Directory::new(directory.path()), Limits::default()).unwrap();
     (directory, zone, Key::new("a"))

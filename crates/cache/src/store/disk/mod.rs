@@ -6,6 +6,8 @@ mod full;
 mod loader;
 mod names;
 mod purge;
+#[cfg(test)]
+mod races;
 mod reader;
 mod writer;
 
@@ -16,7 +18,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use loader::Loader;
 pub(super) use names::Name;
@@ -25,7 +26,7 @@ pub(super) use writer::Writer;
 
 use super::error::OpenError;
 use super::flow::Flow;
-use super::key::Id;
+use super::key::{Id, md5};
 use super::meta::Variant;
 use super::purge::{Purge, Strength};
 use super::shared::{Holding, Shared};
@@ -76,6 +77,8 @@ pub(super) struct Disk {
     paused: AtomicU64,
     #[cfg(test)]
     pub(super) free: AtomicU64,
+    #[cfg(test)]
+    moment: races::Moment,
 }
 
 /// How long nothing is stored after an error, in milliseconds.
@@ -104,6 +107,8 @@ impl Disk {
             paused: AtomicU64::new(0),
             #[cfg(test)]
             free: AtomicU64::new(u64::MAX),
+            #[cfg(test)]
+            moment: races::Moment::default(),
         })
     }
 
@@ -164,9 +169,10 @@ fn block(length: u64) -> u64 {
     length.next_multiple_of(4096)
 }
 
-/// What the name of a response's file says of its variant.
+/// What the name of a response's file says of its variant: the first half of its MD5. A variant is what a client wrote, and
+/// he must not be able to choose one whose file is another's.
 pub(super) fn variant_hash(variant: Option<&Variant>) -> Option<u64> {
-    variant.map(|variant| xxh3_64(&variant.0))
+    variant.map(|variant| (md5(&variant.0) >> 64) as u64)
 }
 
 impl Shared {

@@ -107,6 +107,7 @@ impl Levels {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::meta::Variant;
 
     const ID: Id = 0xb7f5_4b2d_f777_3722_d382_f480_9d65_029c;
 
@@ -122,6 +123,14 @@ mod tests {
         check(&[2, 2, 1], "/data/nginx/cache/9c/02/5");
         check(&[], "/data/nginx/cache");
         assert_eq!(Name { id: ID, variant: None }.file(), "b7f54b2df7773722d382f4809d65029c");
+    }
+
+    /// `echo -n gzip | md5sum`
+    #[test]
+    fn a_variant_is_named_by_half_of_its_md5() {
+        let variant = variant_hash(Some(&Variant(b"gzip"[..].into())));
+        assert_eq!(Name { id: ID, variant }.file(), "b7f54b2df7773722d382f4809d65029c.749cadba7b2ed8d4");
+        assert_eq!(variant_hash(None), None);
     }
 
     #[test]

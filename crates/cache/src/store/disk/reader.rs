@@ -84,10 +84,10 @@ pub(in crate::store) fn open(
         return None; // another key with the same hash
     }
     let layout = start.layout;
-    let before = before.filter(|_| generation == Some(layout.nonce));
     if generation.is_some_and(|generation| generation != layout.nonce) {
-        // Somebody else put it there, or it was replaced since the look-up: then the index knows.
+        // It was replaced since the look-up, or it is another variant's: whoever looks again finds what the index knows.
         shared.drop_record(name.id, generation);
+        return None;
     }
     let soft = match generation {
         Some(_) => {
@@ -141,6 +141,7 @@ impl Start {
         Ok(Self { layout, slot, head, read })
     }
 
+    /// Whether it is where it belongs. What does not vary is never taken for what does, nor the other way round.
     fn is_named(&self, name: Name) -> bool {
         name == Name { id: md5(&self.head.key), variant: variant_hash(self.head.meta.variant.as_ref()) }
     }
@@ -282,13 +283,28 @@ impl Shared {
             Some(super::Strength::Soft) => true,
             None => start.head.soft,
         };
+        #[cfg(test)]
+        disk.moment.come();
         let mut record = self.record(name.id, start.layout.nonce, &start.head.meta, Holding::Disk(None));
         record.size = block(start.layout.file_len());
         record.soft = soft;
-        if self.add(record) {
-            self.counters.loaded.fetch_add(1, Ordering::Relaxed);
+        if !self.add(record) {
+            return Some(soft);
         }
-        Some(soft)
+        self.counters.loaded.fetch_add(1, Ordering::Relaxed);
+        // A purge in between has not seen the record, but has left its rule.
+        match disk.verdict(&start.head.key, &start.head.meta) {
+            Some(super::Strength::Hard) => {
+                self.drop_record(name.id, Some(start.layout.nonce));
+                self.remove_file(disk, name);
+                None
+            }
+            Some(super::Strength::Soft) => {
+                self.purge_record(name.id, start.layout.nonce, super::Strength::Soft);
+                Some(true)
+            }
+            None => Some(soft),
+        }
     }
 
     /// For the loader: takes this file into the index, or removes it if it is no good.
@@ -332,7 +348,7 @@ impl Shared {
         let slot = start.layout.encode_slot(start.head.sequence.wrapping_add(1), soft, &head);
         let other = 1 - start.slot;
         slot.len() as u64 <= start.layout.room
-            && variant_hash(meta.variant.as_ref()) == name.variant
+            && meta.variant == start.head.meta.variant
             && file.write_all_at(&slot, start.layout.slot_at(other)).is_ok()
     }
 }

@@ -135,7 +135,15 @@ impl Writer {
         let Some((temporary, _)) = self.open.take() else { return Ok(()) };
         temporary.keep(self.disk()?, self.name, self.layout.nonce)?;
         let size = block(self.layout.file_len());
-        shared.settle(self.name.id, self.layout.nonce, Holding::Disk(None), size);
+        #[cfg(test)]
+        self.disk()?.moment.come();
+        if !shared.settle(self.name.id, self.layout.nonce, Holding::Disk(None), size) {
+            // Purged a moment ago, by one who knew of no file.
+            let _ = fs::remove_file(self.disk()?.path(self.name));
+        } else if !soft && shared.is_soft(self.name.id, self.layout.nonce) == Some(true) {
+            let slot = self.layout.encode_slot(2, true, &self.head);
+            let _ = written.file.write_all_at(&slot, self.layout.slot_at(1));
+        }
         Ok(())
     }
 
