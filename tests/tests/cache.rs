@@ -315,6 +315,38 @@ fn zones_outlive_configurations() {
     });
 }
 
+/// A directory's store is that of the directory, whatever the zone is called.
+#[test]
+fn a_zone_may_get_another_name() {
+    let (origin, at) = (Origin::start(), address());
+    let text = config("disk", at, origin.address());
+    let gateway = Gateway { gateway: Propylon::start(&text), at };
+    gateway.is("GET /a", &format!("{FRESH}|X-Reply: X-Number: 1"), 200, "MISS", "1");
+    let other = text.replace("cache_zone.disk", "cache_zone.files").replace("\"disk\"", "\"files\"");
+    gateway.gateway.reload(&other);
+    gateway.is("GET /a", "Cache-Control: only-if-cached", 200, "HIT", "1");
+    assert_eq!(origin.heads(), 1);
+}
+
+/// A field that clients do not get means to the cache what it means, and is kept.
+#[test]
+fn fields_that_are_hidden_are_looked_at() {
+    let (origin, at) = (Origin::start(), address());
+    let hides = "[defaults.headers]\nhide = [\"X-Cache-Control\"]\n";
+    let text = config("memory", at, origin.address())
+        .replace("[defaults.headers]\n", hides)
+        .replace("[defaults.cache]\n", "[defaults.cache]\ntargeted = [\"X-Cache-Control\"]\n");
+    let gateway = Gateway { gateway: Propylon::start(&text), at };
+    let fields = "X-Reply: X-Cache-Control: max-age=60|X-Reply: Cache-Control: no-store|X-Reply: X-Number: 1";
+    for cache in ["MISS", "HIT"] {
+        let answer = gateway.is("GET /a", fields, 200, cache, "1");
+        assert_eq!(answer.head.field("x-cache-control"), None, "{cache}: {:?}", answer.head);
+        let server = answer.head.field("server").unwrap_or_default();
+        assert!(server.starts_with("propylon"), "{cache}: {:?}", answer.head);
+    }
+    assert_eq!(origin.heads(), 1);
+}
+
 #[test]
 fn files_outlive_the_process() {
     let (origin, at) = (Origin::start(), address());

@@ -84,7 +84,7 @@ pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
 const TABLE: Table = Table {
     name: "cache_zone.NAME",
     doc: "Where responses are kept, for all workers together; `cache.zone` names it. What is kept in memory survives a reload while \
-          the zone keeps its name; what is kept in a directory survives a restart, too.",
+          the zone keeps its name; what is kept in a directory survives a restart, too, whatever the zone is called.",
     keys: &[
         Key {
             name: "path",
@@ -98,7 +98,8 @@ const TABLE: Table = Table {
             kind: Kind::List(&Kind::Integer { min: 1, max: 2 }),
             need: Need::Default("[1, 2]"),
             nginx: "proxy_cache_path levels=",
-            doc: "How many characters the names of the directories inside have, three at most: [1, 2] is 16 with 256 each. []: none.",
+            doc: "How many characters the names of the directories inside have, three at most: [1, 2] is 16 with 256 each. []: none. \
+                  Empty the directory when you change this: what is in the old places is neither found nor removed.",
         },
         Key {
             name: "keys",

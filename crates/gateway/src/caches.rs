@@ -68,8 +68,7 @@ impl Caches {
     pub(crate) fn put_to_use(&self, config: &Config) {
         let mut all = self.known.lock();
         all.retain_mut(|known| {
-            let Some(now) = config.cache_zones.get(&known.config.name).filter(|now| same(&known.config, now))
-            else {
+            let Some(now) = config.cache_zones.values().find(|now| same(&known.config, now)) else {
                 return false;
             };
             if *known.config != **now {
@@ -85,9 +84,13 @@ impl Caches {
     }
 }
 
-/// What is kept is of use as long as it is in the same place.
+/// What is kept is of use as long as it is in the same place, and two stores in one directory would remove each other's files. A
+/// zone in memory has no other place than its name.
 fn same(one: &CacheZone, other: &CacheZone) -> bool {
-    (&one.name, &one.path, &one.levels) == (&other.name, &other.path, &other.levels)
+    match (&one.path, &other.path) {
+        (None, None) => one.name == other.name,
+        (one_path, other_path) => (one_path, &one.levels) == (other_path, &other.levels),
+    }
 }
 
 fn open(path: &Path, wanted: &CacheZone, owner: Option<Owner>) -> io::Result<Zone> {
@@ -118,4 +121,30 @@ fn limits(zone: &CacheZone) -> Limits {
         .inactive(zone.inactive)
         .manager(pace(zone.manager))
         .loader(pace(zone.loader))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(one: &str, other: &str, expected: bool) {
+        let zone = |text: &str| {
+            let loaded =
+                propylon_config::parse(&format!("[cache_zone.{text}\n[[server]]\nreturn = [204]\n"), "");
+            loaded.unwrap().config.cache_zones.values().next().unwrap().clone()
+        };
+        let (one, other) = (zone(one), zone(other));
+        assert_eq!((same(&one, &other), same(&other, &one)), (expected, expected));
+    }
+
+    #[test]
+    fn a_zone_is_where_it_is() {
+        check("a]", "a]\nkeys = \"1m\"", true);
+        check("a]", "b]", false);
+        check("a]\npath = \"/x\"", "b]\npath = \"/x\"\nkeys = \"1m\"", true);
+        check("a]\npath = \"/x\"", "a]\npath = \"/y\"", false);
+        check("a]\npath = \"/x\"", "a]\npath = \"/x\"\nlevels = [1]", false);
+        check("a]\npath = \"/x\"", "a]", false);
+    }
 }

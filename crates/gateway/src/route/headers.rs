@@ -99,15 +99,18 @@ pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer
     layer
 }
 
-/// Fields of an upstream's responses that nothing here looks at and the client does not get: they need not be there at all.
+/// Fields of an upstream's responses that nothing here looks at and the client does not get: they need not be there at all. A cache
+/// looks at any, and keeps them for other locations.
 pub(crate) fn unwanted(settings: &Settings) -> Unwanted {
-    let passed = |name: &HeaderName| {
-        settings.headers.pass.contains(name) || (*name == DATE && cache::tells_dates(settings))
-    };
+    let hop_by_hop = Marks::CONNECTION | Marks::KEEP_ALIVE;
+    if settings.cache.zone.is_some() {
+        return Unwanted::from(hop_by_hop);
+    }
+    let passed = |name: &HeaderName| settings.headers.pass.contains(name);
     let marks = [(DATE, Marks::DATE), (SERVER, Marks::SERVER)]
         .into_iter()
         .filter(|(name, _)| !passed(name))
-        .fold(Marks::CONNECTION | Marks::KEEP_ALIVE, |all, (_, mark)| all | mark);
+        .fold(hop_by_hop, |all, (_, mark)| all | mark);
     // Of what begins like these, only the orders of X-Accel mean anything to a layer; other names may.
     let unread =
         |name: &HeaderName| name.as_str().starts_with("x-") && !name.as_str().starts_with("x-accel-");
