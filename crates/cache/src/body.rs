@@ -285,12 +285,10 @@ where
     })
 }
 
-/// Reads a body to its end, for the store's sake.
-pub(crate) async fn drain<R>(body: ResponseBody<R>)
-where
-    R: Body<Data = Bytes>,
-    R::Error: Into<BoxError>,
-{
-    let mut body = Box::pin(body);
-    while let Some(Ok(_)) = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await {}
+/// Reads what is being stored of a body. All else of it is nobody's: it is let go of.
+pub(crate) async fn store<R>(body: ResponseBody<R>) {
+    let Kind::Copied { body: mut copied } = body.kind else { return };
+    if let (Some(inner), Some(fill)) = (copied.inner.take(), copied.fill.take()) {
+        (copied.rest)(inner, fill).await;
+    }
 }

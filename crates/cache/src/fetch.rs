@@ -215,15 +215,18 @@ impl<P: Policy> Shared<P> {
         now: u64,
     ) -> Result<Response<ResponseBody<R>>, BoxError> {
         let failure = self.policy.failure(&error);
-        if let Some(stale) = &upstream.stale {
-            if failure.is_some_and(|failure| stale.freshness.instead_of(&self.options.rules, failure, now)) {
-                // Whoever waits would only hear the same, one after the other.
-                if let Some(guard) = upstream.guard {
-                    guard.pass();
-                }
-                return self.instead(sent, stale, None, now);
+        if let Some(stale) = &upstream.stale
+            && failure.is_some_and(|failure| stale.freshness.instead_of(&self.options.rules, failure, now))
+        {
+            // Whoever waits would only hear the same, one after the other.
+            if let Some(guard) = upstream.guard {
+                guard.pass();
             }
-        } else if upstream.store && failure.is_some() {
+            return self.instead(sent, stale, None, now);
+        }
+        // An error takes the place of an older one, but not of an answer.
+        let replaceable = upstream.stale.as_ref().is_none_or(|stale| stale.freshness.terms.remembered());
+        if upstream.store && failure.is_some() && replaceable {
             self.remember(&error, sent, upstream.guard, now);
         }
         Err(error)

@@ -12,7 +12,7 @@ use tower_service::Service;
 use crate::answer::{Asked, freshness, from_store, tell};
 use crate::asked::Fields;
 use crate::background::Background;
-use crate::body::drain;
+use crate::body::store;
 use crate::fetch::{Errand, Stale, Upstream, fetch};
 use crate::layer::{Options, Shared};
 use crate::policy::{Forward, Freshness, Handling, RequestDirectives, Reuse, range, vary};
@@ -119,7 +119,7 @@ where
                 fetch(inner, Arc::clone(&shared), Errand::new(beside, B::default(), own), upstream);
             place.run(async move {
                 if let Ok(response) = refreshed.await {
-                    drain(response.into_body()).await;
+                    store(response.into_body()).await;
                 }
             });
             answer(&entry, &freshness, Status::Stale, hit(&freshness))
@@ -189,9 +189,7 @@ async fn find(
             return Found::Nothing;
         }
         let rare = first && upstream.stale.is_none() && options.min_uses.get() > 1;
-        if (rare && job.zone.count_use(&job.key) < options.min_uses.get())
-            || is_far(options, job.fields, headers)
-        {
+        if (rare && job.zone.count_use(&job.key) < options.min_uses.get()) || is_far(options, job, headers) {
             return Found::Ask(Upstream { store: false, ..upstream });
         }
         first = false;
@@ -200,16 +198,19 @@ async fn find(
         }
         match job.zone.lock(&job.key, age) {
             Locked::Holder(guard) => {
-                // Somebody may have stored it, and given the lock back, since it was looked for.
-                let again = look(&job.zone, &job.key, method, headers);
-                let stored = match &again.0 {
+                // Somebody may have stored it, and given the lock back, since it was looked for. On disk, to look is to open
+                // a file: most often the one that is known to be stale.
+                let reopens = upstream.stale.is_some() && job.zone.is_on_disk();
+                let looks = !(sure || reopens || upstream.forward == Forward::Request);
+                let again = looks.then(|| look(&job.zone, &job.key, method, headers));
+                let again = again.filter(|(lookup, _)| match lookup {
                     Lookup::Found(entry) => freshness(entry).is_some_and(|it| it.is_fresh((options.clock)())),
-                    Lookup::Opening(_) => upstream.stale.is_none(),
+                    Lookup::Opening(_) => true,
                     Lookup::Missing => false,
-                };
-                if !stored || sure || upstream.forward == Forward::Request {
+                });
+                let Some(again) = again else {
                     return Found::Ask(Upstream { guard: Some(guard), ..upstream });
-                }
+                };
                 sure = true;
                 (lookup, others) = again;
             }
@@ -253,8 +254,13 @@ fn after(instant: Instant, duration: Duration) -> Instant {
     instant.checked_add(duration.min(YEARS)).unwrap_or(instant)
 }
 
-/// Whether the request is for a range that is too far from the beginning to ask for all of it: nginx's `max_range_offset`.
-fn is_far(options: &Options, fields: Fields, headers: &HeaderMap) -> bool {
-    let Some(limit) = options.max_range_offset.filter(|_| fields.has(Fields::RANGE)) else { return false };
-    range::offset(headers).is_none_or(|offset| offset >= limit)
+/// Whether the request is for a range that is too far from the beginning to ask for all of it: nginx's `max_range_offset`, or
+/// behind all that the zone would store.
+fn is_far(options: &Options, job: &Job, headers: &HeaderMap) -> bool {
+    if !job.fields.has(Fields::RANGE) {
+        return false;
+    }
+    let offset = range::offset(headers);
+    options.max_range_offset.is_some_and(|limit| offset.is_none_or(|offset| offset >= limit))
+        || offset.is_some_and(|offset| offset >= job.zone.object_limit())
 }

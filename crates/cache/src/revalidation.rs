@@ -5,8 +5,8 @@ use http::{HeaderMap, Method, StatusCode, header, response};
 use crate::Policy;
 use crate::fetch::{Sent, Stale, stored_fields};
 use crate::layer::Shared;
-use crate::policy::{self, Answer, Freshness, Times, strip_connection, validation};
-use crate::store::{Guard, Meta};
+use crate::policy::{self, Answer, Freshness, Ignore, Times, strip_connection, validation, vary};
+use crate::store::{Guard, Meta, Variant};
 
 /// What the upstream's answer means for the stored one.
 pub(crate) enum Verdict {
@@ -101,8 +101,16 @@ fn update<P: Policy>(
             Freshness { stored_at: times.received, initial_age: Default::default(), ..stale.freshness };
         return Good { headers: headers(&[]), freshness, status: head.status, updated: false };
     };
+    // A `Vary` that is new says for whom it is from now on. Without one that stays as it was: the stored one may be withheld.
+    let variant = if rules.update_fields && fresh.contains_key(header::VARY) {
+        let varies = !rules.ignore.has(Ignore::VARY);
+        vary::variant(&method, &sent.headers, &merged, varies).map(Variant)
+    } else {
+        stored.variant.clone()
+    };
     let meta = Meta {
         headers: headers(&storable.withheld),
+        variant,
         stored_at: times.received,
         initial_age: storable.initial_age,
         lifetime: storable.lifetime,

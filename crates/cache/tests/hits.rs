@@ -6,6 +6,7 @@ mod support;
 use http::Method;
 use propylon_cache::Status;
 use propylon_cache::policy::Rules;
+use propylon_cache::store::{Limits, Zone};
 use support::{Bench, seconds, settle};
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
@@ -125,6 +126,14 @@ async fn a_range_of_what_is_not_stored() {
     }
     bench.says(200, &[FRESH], "hello");
     bench.get("/far").await.is(Status::Miss, "hello");
+
+    // What has a byte there is too large for the zone.
+    let bench = Bench::in_zone(Zone::memory(Limits::default().max_object(3)), |layer| layer);
+    for (range, sent) in [("bytes=2-", false), ("bytes=-1", false), ("bytes=3-", true)] {
+        bench.says(200, &[FRESH], "hello");
+        bench.get_with("/", &[("range", range)]).await;
+        assert_eq!(bench.asked()[0].headers.contains_key("range"), sent, "{range}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

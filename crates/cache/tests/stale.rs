@@ -115,6 +115,39 @@ async fn a_304_may_forbid_to_keep_it() {
     }
 }
 
+/// For whom it is from then on.
+#[tokio::test(start_paused = true)]
+async fn a_304_may_change_vary() {
+    for (new, others) in [(&[FRESH, ("vary", "X")][..], false), (&[FRESH], true)] {
+        let bench = Bench::new();
+        bench.says(200, &[FRESH, TAG], "hello");
+        bench.get("/").await.is(Status::Miss, "hello");
+        seconds(60).await;
+        bench.says(304, new, "");
+        bench.get_with("/", &[("x", "1")]).await.is(Status::Revalidated, "hello");
+        bench.get_with("/", &[("x", "1")]).await.is(Status::Hit, "hello");
+        if !others {
+            bench.says(200, &[FRESH], "other");
+        }
+        let reply = bench.get_with("/", &[("x", "2")]).await;
+        if others {
+            reply.is(Status::Hit, "hello")
+        } else {
+            reply.is(Status::Miss, "other")
+        };
+    }
+
+    // It need not be stored to be true.
+    let bench = Bench::new();
+    bench.says(200, &[FRESH, ("cache-control", "private=\"vary\""), TAG, ("vary", "X")], "one");
+    bench.get_with("/", &[("x", "1")]).await.is(Status::Miss, "one");
+    seconds(60).await;
+    bench.says(304, &[FRESH], "");
+    bench.get_with("/", &[("x", "1")]).await.is(Status::Revalidated, "one");
+    bench.says(200, &[FRESH], "two");
+    bench.get_with("/", &[("x", "2")]).await.is(Status::Miss, "two");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_must_be_validated_each_time() {
     let bench = Bench::new();
@@ -274,6 +307,22 @@ async fn stale_while_it_is_refreshed() {
     assert_eq!(bench.asked().len(), 3);
 }
 
+/// What a refresh brings that is not stored is not read.
+#[tokio::test(start_paused = true)]
+async fn a_refresh_reads_only_what_is_stored() {
+    let window = ("cache-control", "max-age=60, stale-while-revalidate=30");
+    let bench = Bench::new();
+    bench.says(200, &[window], "one");
+    bench.get("/").await.is(Status::Miss, "one");
+    seconds(60).await;
+    let endless = propylon_testkit::body::Script::new().data("t").wait(&propylon_testkit::gate::Gate::new());
+    let watch = endless.watch();
+    bench.says_body(&[("cache-control", "no-store")], endless);
+    bench.get("/").await.is(Status::Stale, "one");
+    settle().await;
+    assert!(watch.dropped_early());
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_background_the_first_client_waits() {
     let window = ("cache-control", "max-age=60, stale-while-revalidate=30");
@@ -330,6 +379,13 @@ async fn an_error_is_remembered() {
     let valid = Valid { status: None, time: Duration::from_secs(10) };
     for rules in [Rules::nginx(), Rules::rfc()] {
         let bench = Bench::rules(Rules { valid: vec![valid], ..rules.clone() });
+        bench.breaks(Failure::Error);
+        bench.call(ask(Method::GET, "/", &[])).await.unwrap_err();
+        seconds(9).await;
+        let error = bench.call(ask(Method::GET, "/", &[])).await.unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&Error::Remembered(StatusCode::BAD_GATEWAY)));
+        // And so is the next one, in its place.
+        seconds(1).await;
         bench.breaks(Failure::Error);
         bench.call(ask(Method::GET, "/", &[])).await.unwrap_err();
         seconds(9).await;

@@ -141,6 +141,11 @@ fn who_may_keep_it() {
     for star in ["*, *", ", *", "Foo, *", "*, foo"] {
         rfc(&[fresh, ("vary", star)], Err(Refusal::Vary));
     }
+    for malformed in ["Accept Encoding", "Cookie;Origin", "Foo, B/r", "\"Foo, Bar\""] {
+        rfc(&[fresh, ("vary", malformed)], Err(Refusal::Vary));
+        nginx(&[fresh, ("vary", malformed)], Err(Refusal::Vary));
+    }
+    rfc(&[fresh, ("vary", ", Foo,, bar ,")], Ok(60));
     rfc(&[fresh, ("vary", ""), ("vary", "*")], Err(Refusal::Vary));
     rfc(&[fresh, ("set-cookie", "a=b")], Ok(60));
     rfc(&[], Err(Refusal::NoLifetime));

@@ -62,7 +62,7 @@ pub enum Refusal {
     Status,
     /// An answer to somebody who authenticated, which does not say that others may have it.
     Authorization,
-    /// `Vary: *`.
+    /// `Vary: *`, or a `Vary` that does not name fields.
     Vary,
     /// It sets a cookie.
     SetCookie,
@@ -106,8 +106,10 @@ pub fn judge(rules: &Rules, answer: Answer<'_>, times: Times) -> Result<Storable
     if listens(Ignore::SET_COOKIE) && !rules.set_cookie && headers.contains_key(header::SET_COOKIE) {
         return Err(Refusal::SetCookie);
     }
-    // RFC 9111 4.1: "A stored response with a Vary header field value containing a member "*" always fails to match."
-    if listens(Ignore::VARY) && members(headers.get_all(header::VARY)).any(|name| name == b"*") {
+    // RFC 9111 4.1: "A stored response with a Vary header field value containing a member "*" always fails to match." What is
+    // no name of a field does not tell for whom it is, so it is not for others either.
+    let unknown = |name: &[u8]| name == b"*" || HeaderName::from_bytes(name).is_err();
+    if listens(Ignore::VARY) && members(headers.get_all(header::VARY)).any(unknown) {
         return Err(Refusal::Vary);
     }
     let said = Said::new(rules, headers);

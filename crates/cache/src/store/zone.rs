@@ -206,6 +206,16 @@ impl Zone {
         self.shared.shard(id).locks.lock(id, age)
     }
 
+    /// The largest body that is stored.
+    pub(crate) fn object_limit(&self) -> u64 {
+        self.shared.object_limit()
+    }
+
+    /// Whether what is stored is in files.
+    pub(crate) fn is_on_disk(&self) -> bool {
+        self.shared.disk.is_some()
+    }
+
     /// Counts a request for what is not stored, and tells how many there were lately, with this one.
     #[must_use]
     pub fn count_use(&self, key: &Key) -> u32 {

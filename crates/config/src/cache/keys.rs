@@ -91,7 +91,10 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_cache_lock, fastcgi_cache_lock",
-            doc: "Whether of several requests for what is not kept one goes to the upstream, and the others wait for its response.",
+            doc: "Whether of several requests for what is not kept one goes to the upstream, and the others wait for its response. \
+                  In mode \"rfc\" they have it while it comes, unless `buffer.response` is false: then, as in nginx, when all \
+                  of it is there, for it comes as fast as the first client takes it. So it does, and all who have it with that \
+                  client are as slow, with X-Accel-Buffering: no, and behind `buffer.max_temp_file_size`.",
         },
         Key {
             name: "lock_timeout",

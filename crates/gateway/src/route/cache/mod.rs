@@ -102,6 +102,10 @@ fn rules(settings: &Settings) -> Rules {
         request_directives: habits.request_directives,
         heuristic: habits.heuristic,
         invalidate: habits.invalidate,
+        // Without a buffer around it a response comes as fast as the client that asked for it first takes it: nobody else
+        // is to depend on that one. What is not buffered for another reason (`X-Accel-Buffering: no`, or more than
+        // `buffer.max_temp_file_size`) is known too late for this.
+        whole: base.whole || !settings.buffer.response,
         guard: habits.guard_stale,
         revalidate: settings.cache.revalidate,
         update_fields: habits.update_fields,
