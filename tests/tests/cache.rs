@@ -421,7 +421,7 @@ fn explained() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.toml");
     let text = "[cache_zone.main]\n[[server]]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://127.0.0.1:1\"\n\
-        cache = { zone = \"main\", key = \"$uri\", bypass = [\"$arg_a\"], purge = true }\n\
+        cache = { zone = \"main\", key = \"$uri\", bypass = [\"$arg_a\"], purge = { when = [\"$arg_p\"] } }\n\
         [[server.location]]\nmatch = \"/purge/\"\npurge = { zone = \"main\", tags = \"$arg_tags\" }\n";
     std::fs::write(&path, text).unwrap();
     let explain = |method: &str, url: &str| {
@@ -433,10 +433,16 @@ fn explained() {
         (
             "GET",
             "/a",
-            "cache     zone \"main\" (in memory), line 1, under $uri; not answered from it if any of $arg_a is set",
+            "cache     zone \"main\" (in memory), line 1, under $uri; not answered from it if any of $arg_a is set; \
+             instead removes what is kept if any of $arg_p is set",
         ),
         ("PURGE", "/a", "cache     PURGE removes what zone \"main\" (in memory), line 1 has under $uri"),
-        ("POST", "/a", "cache     POST is not looked up; if it succeeds, what is kept of its target goes"),
+        (
+            "POST",
+            "/a",
+            "cache     POST is not looked up; if it succeeds, what is kept of its target goes; instead removes \
+            what is kept if any of $arg_p is set",
+        ),
         (
             "GET",
             "/purge/",

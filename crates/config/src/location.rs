@@ -139,7 +139,7 @@ pub(crate) static TABLE: Table = Table {
         settings::UPSTREAM,
         settings::ACCESS_LOG,
     ],
-    unbuilt: settings::UNBUILT,
+    unbuilt: &[],
 };
 
 const ACTIONS: [&str; 4] = ["proxy_pass", "fastcgi_pass", "return", "purge"];
@@ -262,11 +262,10 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
     let written: Vec<_> = table.iter().filter(|(key, _)| ACTIONS.contains(&key.get_ref().as_ref())).collect();
     match written.as_slice() {
         [] => {
-            let unbuilt = table.keys().any(|key| settings::UNBUILT.contains(&key.get_ref().as_ref()));
             let steps = table.contains_key("rewrite") || table.contains_key("location");
             // A named one may be there for its settings.
             let named = table.get("match").and_then(|text| text.get_ref().as_str());
-            if !unbuilt && !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
+            if !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
                 let label =
                     "expected `proxy_pass`, `fastcgi_pass`, `return`, `purge`, `root` or `alias` in it";

@@ -113,12 +113,8 @@ macro_rules! both_levels {
     };
 }
 
-pub(crate) const DEFAULTS: Table = Table {
-    name: "defaults",
-    doc: "What every server inherits.",
-    keys: both_levels![],
-    unbuilt: settings::UNBUILT,
-};
+pub(crate) const DEFAULTS: Table =
+    Table { name: "defaults", doc: "What every server inherits.", keys: both_levels![], unbuilt: &[] };
 
 pub(crate) static TABLE: Table = Table {
     name: "server",
@@ -160,7 +156,7 @@ pub(crate) static TABLE: Table = Table {
             doc: "What happens to requests for some paths.",
         },
     ],
-    unbuilt: settings::UNBUILT,
+    unbuilt: &[],
 };
 
 /// Reads a server; `outer` is `[defaults]`.

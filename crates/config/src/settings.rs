@@ -222,6 +222,3 @@ pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line
 const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, kind, need: Need::Optional, nginx: "", doc }
 }
-
-/// Capabilities that are not built yet, which any level may name.
-pub(crate) const UNBUILT: &[&str] = &[];

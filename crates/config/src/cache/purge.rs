@@ -70,7 +70,8 @@ const ALLOW: Key = Key {
     kind: ADDRESSES,
     need: Need::Default(LOCAL),
     nginx: "",
-    doc: "The addresses that it may come from; \"all\": any, for whoever gets as far as this location. Others get 403.",
+    doc: "The addresses that it may come from; \"all\": any, for whoever gets as far as this location. Others get 403. \
+          Behind a proxy on this machine everybody comes from this machine: set `headers.real_ip_from`, or `allow = []` and a `token`.",
 };
 const TOKEN: Key = Key {
     name: "token",

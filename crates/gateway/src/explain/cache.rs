@@ -14,11 +14,6 @@ pub(super) fn lookup(settings: &Settings, source: &Source, method: &str) -> Opti
     if purges {
         return Some(format!("{method} removes what {zone} has under {}", key(cache)));
     }
-    if !cache.methods.iter().any(|known| known == method) {
-        let changes = cache.habits.invalidate && !matches!(method, "OPTIONS" | "TRACE");
-        let removes = if changes { "; if it succeeds, what is kept of its target goes" } else { "" };
-        return Some(format!("{method} is not looked up{removes}"));
-    }
     let unless = |what: &str, templates: &[propylon_config::Template]| {
         let texts: Vec<&str> = templates.iter().map(|template| template.source()).collect();
         if texts.is_empty() {
@@ -27,9 +22,16 @@ pub(super) fn lookup(settings: &Settings, source: &Source, method: &str) -> Opti
             format!("; {what} if any of {} is set", texts.join(" "))
         }
     };
+    let when = cache.purge.as_ref().map_or(&[][..], |purge| &purge.when);
+    let when = unless("instead removes what is kept", when);
+    if !cache.methods.iter().any(|known| known == method) {
+        let changes = cache.habits.invalidate && !matches!(method, "OPTIONS" | "TRACE");
+        let removes = if changes { "; if it succeeds, what is kept of its target goes" } else { "" };
+        return Some(format!("{method} is not looked up{removes}{when}"));
+    }
     let head = if method == Method::HEAD.as_str() && cache.convert_head { "; asked for as GET" } else { "" };
     Some(format!(
-        "{zone}, under {}{head}{}{}",
+        "{zone}, under {}{head}{}{}{when}",
         key(cache),
         unless("not answered from it", &cache.bypass),
         unless("not kept", &cache.no_cache)
