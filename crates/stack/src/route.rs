@@ -209,7 +209,11 @@ where
             return Box::pin(SeamFuture::<S, S::Future, A> { state, answers: PhantomData });
         }
         Poll::Ready(Err(error)) => return Box::pin(std::future::ready(A::answer(Err(error)))),
-        Poll::Pending => State::Waiting { service: service.clone(), request: Some(request) },
+        // The one that was asked waits: what it has registered for, a place in a line perhaps, is its own.
+        Poll::Pending => {
+            let fresh = service.clone();
+            State::Waiting { service: std::mem::replace(service, fresh), request: Some(request) }
+        }
     };
     Box::pin(SeamFuture::<S, S::Future, A> { state: waits, answers: PhantomData })
 }

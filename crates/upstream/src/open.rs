@@ -73,7 +73,6 @@ impl Way {
         dialled
     }
 
-    /// The peer of the try under way.
     /// What was sent has failed with that status, and is sent again.
     pub(crate) fn again(&mut self, status: StatusCode) {
         if let Some(attempt) = &mut self.attempt {

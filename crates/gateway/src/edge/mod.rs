@@ -172,6 +172,11 @@ impl Edge {
             propylon_vars::set_captures(&exchange, router::captures(captures));
         }
         let mut guard = Guard::new(client, exchange, &checked, teller);
+        if let Teller::Stream(stream) = &guard.teller
+            && stream.is_over()
+        {
+            return None; // taken back before anybody has looked at it: there is but its log line, which the guard sees to
+        }
 
         let (exchange, server) = (&guard.exchange, checked.server);
         let (path, refused) = match checked.path {

@@ -62,13 +62,18 @@ impl Lines {
         if bytes.len() > limits.first_line.min(limits.header_line).min(limits.head) {
             return None;
         }
-        let end = self.find(bytes, 0)?;
+        let end = self.look(bytes, 0, true)?;
         let first = self.found().first()?.end() + 1;
         (self.count - 1 <= limits.fields).then_some((first, end))
     }
 
-    /// Looks for the lines that begin at `start`, and for the empty one: what is behind that.
-    pub(super) fn find(&mut self, bytes: &[u8], start: usize) -> Option<usize> {
+    /// Looks for the lines that begin at `start`, as many as there is room for, and for the empty one behind them.
+    pub(super) fn find(&mut self, bytes: &[u8], start: usize) {
+        self.look(bytes, start, false);
+    }
+
+    /// The same; `all`: lines that there is no room for are counted. What is behind the empty line, if that was found.
+    fn look(&mut self, bytes: &[u8], start: usize, all: bool) -> Option<usize> {
         (self.count, self.complete) = (0, false);
         let bytes = bytes.get(..LARGEST).unwrap_or(bytes);
         let mut at = u32::try_from(start).ok()?;
@@ -90,6 +95,9 @@ impl Lines {
                 }
                 let own = colons & !(u32::MAX << feed);
                 self.push(Line { colon: if colon == 0 { first(own, at) } else { colon }, end });
+                if !all && self.count == ROOM {
+                    return None; // the others are looked for when these have been read: each byte is looked at once
+                }
                 (begin, colon) = (end + 1, 0);
                 feeds &= feeds - 1;
                 colons ^= own;
@@ -168,11 +176,25 @@ mod tests {
             }
             let (expected, end) = expected(&bytes, start);
             let mut found = Lines::default();
-            prop_assert_eq!(found.find(&bytes, start), end);
+            prop_assert_eq!(found.look(&bytes, start, true), end);
             prop_assert_eq!(found.count(), expected.len());
             prop_assert_eq!(found.are_all(), end.is_some() && expected.len() <= ROOM);
-            let found: Vec<_> = found.found().iter().map(|line| (line.colon(), line.end())).collect();
-            prop_assert_eq!(&found[..], &expected[..expected.len().min(ROOM)]);
+            let places: Vec<_> = found.found().iter().map(|line| (line.colon(), line.end())).collect();
+            prop_assert_eq!(&places[..], &expected[..expected.len().min(ROOM)]);
+
+            // In rounds, as many at a time as there is room for.
+            let (mut places, mut start) = (Vec::new(), start);
+            loop {
+                found.find(&bytes, start);
+                prop_assert!(found.count() <= ROOM);
+                places.extend(found.found().iter().map(|line| (line.colon(), line.end())));
+                match found.found().last() {
+                    Some(last) if !found.are_all() && found.count() == ROOM => start = last.end() + 1,
+                    _ => break,
+                }
+            }
+            prop_assert_eq!(places, expected);
+            prop_assert_eq!(found.are_all(), end.is_some());
         }
     }
 }

@@ -51,7 +51,7 @@ fn is_plain_byte(byte: &u8) -> bool {
 }
 
 /// Which of sixteen bytes are line feeds, and which are colons: a bit each, the lowest for the first.
-#[cfg(target_feature = "sse2")]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 #[inline]
 pub(super) fn feeds_and_colons(block: &[u8; 16]) -> (u32, u32) {
     // SAFETY: it has to have SSE2, which is part of what this is compiled for: see the condition above.
@@ -59,14 +59,14 @@ pub(super) fn feeds_and_colons(block: &[u8; 16]) -> (u32, u32) {
 }
 
 /// Which of sixteen bytes are line feeds, and which are colons: a bit each, the lowest for the first.
-#[cfg(not(target_feature = "sse2"))]
+#[cfg(not(all(target_arch = "x86_64", target_feature = "sse2")))]
 #[inline]
 pub(super) fn feeds_and_colons(block: &[u8; 16]) -> (u32, u32) {
     (words::those_that_are(b'\n', block), words::those_that_are(b':', block))
 }
 
 /// Half of what eight bytes at a time take.
-#[cfg(target_feature = "sse2")]
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod sse2 {
     use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
 
@@ -86,7 +86,7 @@ mod sse2 {
 }
 
 /// For all other processors.
-#[cfg(any(test, not(target_feature = "sse2")))]
+#[cfg(any(test, not(all(target_arch = "x86_64", target_feature = "sse2"))))]
 mod words {
     pub(super) fn those_that_are(byte: u8, block: &[u8; 16]) -> u32 {
         let (words, _) = block.as_chunks::<8>();

@@ -103,7 +103,7 @@ impl Stream {
     }
 
     /// Whether it has ended already.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.state.lock().fate.is_some()
     }
 
