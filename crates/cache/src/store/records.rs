@@ -145,8 +145,7 @@ impl Shared {
         shard.note_oldest(&index);
         drop(index);
         if !same {
-            let removed = self.purge_record(id, generation, Strength::Hard);
-            debug_assert!(removed, "nobody else had it");
+            self.purge_record(id, generation, Strength::Hard); // if nobody else was quicker
         }
         true
     }
