@@ -477,6 +477,26 @@ fn a_key_that_nobody_wrote_has_the_host() {
     assert_eq!(ask("HEAD /a", "a.test"), "HIT");
 }
 
+/// Where a request goes is known to the key, also by way of a map.
+#[test]
+fn a_key_may_name_the_upstream_by_way_of_a_map() {
+    let (one, other, at) = (Origin::start(), Origin::start(), address());
+    let text = format!(
+        "[cache_zone.a]\n[map.to]\nkey = \"$proxy_host\"\ndefault = \"$proxy_host\"\n\
+         [defaults.cache]\nzone = \"a\"\nvalid = \"1h\"\nkey = \"$to\"\n\
+         [defaults.headers]\nadd_always = {{ X-Status = \"$upstream_cache_status\" }}\n[[server]]\nlisten = [\"{at}\"]\n\
+         [[server.location]]\nmatch = \"/one/\"\nproxy_pass = \"http://{}\"\n\
+         [[server.location]]\nmatch = \"/other/\"\nproxy_pass = \"http://{}\"\n",
+        one.address(),
+        other.address()
+    );
+    let gateway = Gateway { gateway: Propylon::start(&text), at };
+    gateway.is("GET /one/", "X-Reply: X-Number: 1", 200, "MISS", "1");
+    gateway.is("GET /other/", "X-Reply: X-Number: 2", 200, "MISS", "2");
+    gateway.is("GET /one/a", "", 200, "HIT", "1");
+    gateway.is("GET /other/a", "", 200, "HIT", "2");
+}
+
 /// What caches are known to disagree about: which responses answer the next request.
 #[test]
 fn which_responses_are_used_again() {

@@ -13,6 +13,8 @@ impl Keep {
     pub const SENT_HEAD: Self = Self(2);
     /// The body of the request, if it is short enough to be kept in memory (`$request_body`).
     pub const REQUEST_BODY: Self = Self(4);
+    /// Where the request goes (`$proxy_host`), which is always kept once it is known: who asks before has to tell first.
+    pub const PROXY: Self = Self(8);
 
     /// Both of these.
     #[must_use]

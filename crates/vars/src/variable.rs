@@ -77,6 +77,7 @@ impl Variable {
         match self {
             Self::SentHeader(_) => Keep::SENT_HEAD,
             Self::BuiltIn(BuiltIn::RequestBody) => Keep::REQUEST_BODY,
+            Self::BuiltIn(BuiltIn::ProxyHost | BuiltIn::ProxyPort) => Keep::PROXY,
             Self::UpstreamHeader(_) | Self::UpstreamTrailer(_) | Self::UpstreamCookie(_) => {
                 Keep::UPSTREAM_HEAD
             }

@@ -81,6 +81,7 @@ fn needs_follow_maps() {
         .map(Map::new("outer", "$inner").default("$none"))
         .map(Map::new("inner", "").value("~x", "$sent_http_x"))
         .map(Map::new("none", "$host"))
+        .map(Map::new("to", "$proxy_host"))
         .build()
         .unwrap();
     let check = |text: &str, expected: Keep| {
@@ -91,6 +92,8 @@ fn needs_follow_maps() {
     check("$upstream_http_etag", Keep::UPSTREAM_HEAD);
     check("$upstream_cookie_a", Keep::UPSTREAM_HEAD);
     check("$upstream_trailer_a", Keep::UPSTREAM_HEAD);
+    check("$proxy_port", Keep::PROXY);
+    check("$to", Keep::PROXY);
     check("$inner", Keep::SENT_HEAD);
     check("$outer", Keep::SENT_HEAD);
     check("$outer$upstream_http_x", Keep::SENT_HEAD.and(Keep::UPSTREAM_HEAD));

@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response, StatusCode, request};
 use propylon_cache::store::{Key, Purge, Strength, Zone};
 use propylon_config::{self as config, Purged};
-use propylon_exchange::Exchange;
+use propylon_exchange::{Exchange, Keep};
 use propylon_headers::Trusted;
 use propylon_stack::{Body, BoxError};
 use propylon_vars::Template;
@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::cache::{Lookup, holds};
 use super::headers::{client_addr, trusted};
-use super::{Keeper, Site};
+use super::{Keeper, Site, carry};
 use crate::error::BuildError;
 use crate::page::{self, Face};
 use crate::rescue;
@@ -31,13 +31,17 @@ struct Rule {
     lookup: Lookup,
     methods: Vec<http::Method>,
     when: Vec<Template>,
+    /// Whether `when` asks where requests go.
+    announces: bool,
     how: How,
 }
 
 impl PurgeLayer {
     pub(super) fn new(config: &config::PurgeRequests, lookup: Lookup, site: &Site) -> Self {
         let how = How::new(&config.allow, config.soft, site);
-        Self(Arc::new(Rule { lookup, methods: config.methods.clone(), when: config.when.clone(), how }))
+        let (methods, when) = (config.methods.clone(), config.when.clone());
+        let announces = carry::needs(&when).has(Keep::PROXY);
+        Self(Arc::new(Rule { lookup, methods, when, announces, how }))
     }
 }
 
@@ -70,6 +74,11 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let exchange = request.extensions().get::<Exchange>();
         let rule = &*self.rule;
+        if let Some(exchange) = exchange
+            && rule.announces
+        {
+            rule.lookup.announce(exchange, request.extensions());
+        }
         let ordered = exchange
             .filter(|exchange| rule.methods.contains(request.method()) || holds(&rule.when, exchange));
         let Some(exchange) = ordered.cloned() else { return Either::Left(self.inner.call(request)) };

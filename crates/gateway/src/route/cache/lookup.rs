@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{Method, request};
+use http::{Extensions, Method, request};
 use propylon_cache::store::Zone;
 use propylon_config::{CacheZone, Settings, ZoneName};
-use propylon_exchange::{Exchange, Head};
+use propylon_exchange::{Exchange, Head, Keep};
 use propylon_vars::Template;
 
 use crate::error::BuildError;
@@ -23,7 +23,7 @@ struct Inner {
     zone: Zones,
     key: Option<Template>,
     target: TargetLayer,
-    /// Whether the key tells where requests go, which is not known yet.
+    /// Whether the key or a condition tells where requests go, which is not known yet.
     announces: bool,
     /// Whether a key that nobody wrote is nginx's.
     nginx: bool,
@@ -50,7 +50,7 @@ impl Lookup {
             }
         };
         let key = settings.cache.key.clone();
-        let announces = key.as_ref().is_none_or(|key| key.source().contains("proxy_"));
+        let announces = key.is_none() || super::needs(settings).has(Keep::PROXY);
         let nginx = settings.cache.habits.nginx;
         Ok(Self(Arc::new(Inner { zone, key, target: target.clone(), announces, nginx })))
     }
@@ -63,18 +63,23 @@ impl Lookup {
         let get = request.method == Method::GET && !exchange.head().is_some_and(|head| is_get(&head.method));
         let get = get.then(|| beside(exchange, |head| head.method = Method::GET));
         let exchange = get.as_ref().unwrap_or(exchange);
+        if inner.announces && !self.announce(exchange, &request.extensions) {
+            return None;
+        }
         let zone = match &inner.zone {
             Zones::Fixed(zone) => zone.clone(),
             Zones::Named { name, all } => all.get(&*name.eval(exchange))?.clone(),
         };
-        if inner.announces && !inner.target.announce(exchange, &request.extensions) {
-            return None;
-        }
         let key = match &inner.key {
             Some(key) => key.eval(exchange),
             None => usual(exchange, inner.nginx)?,
         };
         Some((zone, key))
+    }
+
+    /// Tells where the request would go, for templates that are evaluated before it is looked up.
+    pub(in crate::route) fn announce(&self, exchange: &Exchange, extensions: &Extensions) -> bool {
+        self.0.target.announce(exchange, extensions)
     }
 }
 
@@ -104,8 +109,11 @@ pub(crate) struct NoZone(String);
 
 impl Lookup {
     /// nginx: 500, unless it is "off".
-    pub(super) fn missing(&self, exchange: &Exchange) -> Option<NoZone> {
+    pub(super) fn missing(&self, exchange: &Exchange, extensions: &Extensions) -> Option<NoZone> {
         let Zones::Named { name, all } = &self.0.zone else { return None };
+        if name.needs().has(Keep::PROXY) {
+            self.announce(exchange, extensions);
+        }
         let name = name.eval(exchange);
         let known = matches!(&*name, b"" | b"off") || all.contains_key(&*name);
         (!known).then(|| NoZone(String::from_utf8_lossy(&name).into_owned()))

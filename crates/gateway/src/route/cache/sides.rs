@@ -65,7 +65,7 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exchange = request.extensions().get::<Exchange>();
         if let Some((lookup, exchange)) = self.named.as_ref().zip(exchange)
-            && let Some(missing) = lookup.missing(exchange)
+            && let Some(missing) = lookup.missing(exchange, request.extensions())
         {
             return Either::Right(ready(Err(missing.into())));
         }
