@@ -154,9 +154,9 @@ fn what_is_stale_is_validated() {
             "{:?}",
             answer.head
         );
-        // A file is changed beside the response.
+        // A file is changed beside the response; one that was just being written is validated once more.
         until("the change", LIMIT, || {
-            let answer = gateway.ask("GET /a", "X-Do: close");
+            let answer = gateway.ask("GET /a", new);
             (answer.head.field("x-status").as_deref() == Some("HIT")).then_some(())
         });
         gateway.is("GET /a", "X-Do: close", 200, "HIT", "2");
