@@ -122,7 +122,9 @@ pub use crate::balance::{
     StickyLearn, Upstream, UpstreamServer, ValueMatch,
 };
 pub use crate::buffer::Buffers;
-pub use crate::cache::{Cache, Habits, Purge, PurgeAllow, PurgeRequests, Purged, Valid, ZoneName};
+pub use crate::cache::{
+    CACHE_STALE, Cache, Habits, Purge, PurgeAllow, PurgeRequests, Purged, Valid, ZoneName,
+};
 pub use crate::cache_zone::{CacheZone, Pace};
 pub use crate::charset::{Charset, CharsetMap, CharsetValues};
 pub use crate::compression::{Coding, Compression};

@@ -21,3 +21,19 @@ pub use rules::{Conditions, Failure, Ignore, Rules, Valid};
 pub use status::{Forward, Handling};
 pub use storing::{Answer, Refusal, Storable, Times, judge};
 pub use terms::Terms;
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    /// Fields, of which one may stand several times.
+    pub(super) fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        fields
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            })
+    }
+}

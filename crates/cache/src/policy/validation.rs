@@ -154,15 +154,8 @@ fn opaque(tag: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::map;
     use super::*;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in fields {
-            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        map
-    }
 
     /// 2026-11-26
     const NOW: u64 = 1_795_651_200_000;

@@ -99,17 +99,8 @@ fn weight(part: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
+    use super::super::tests::map;
     use super::*;
-
-    fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut map = HeaderMap::new();
-        for (name, value) in fields {
-            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        map
-    }
 
     /// Whether what was stored for a GET with the fields of `first` answers one with those of `second`.
     #[track_caller]

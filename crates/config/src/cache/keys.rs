@@ -3,7 +3,8 @@
 use super::purge;
 use crate::key::{Key, Kind, Need, Table};
 
-pub(super) const STALE: &[&str] = &[
+/// What `cache.use_stale` may list, which is what nginx knows as well.
+pub const CACHE_STALE: &[&str] = &[
     "error",
     "timeout",
     "invalid_header",
@@ -78,7 +79,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "use_stale",
-            kind: Kind::List(&Kind::Choice { built: STALE, unbuilt: &[] }),
+            kind: Kind::List(&Kind::Choice { built: CACHE_STALE, unbuilt: &[] }),
             need: Need::Optional,
             nginx: "proxy_cache_use_stale, fastcgi_cache_use_stale",
             doc: "When a response that is no longer fresh serves all the same: the upstream fails with this, or \"updating\": another \

@@ -18,7 +18,7 @@ use crate::report::Diagnostic;
 use crate::source::Spanned;
 use crate::units;
 
-use keys::STALE;
+pub use keys::CACHE_STALE;
 pub(crate) use keys::TABLE;
 pub(crate) use purge::{ACTION_KEY, read_action};
 pub use purge::{Purge, PurgeAllow, PurgeRequests, Purged};
@@ -112,7 +112,7 @@ impl Cache {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         let nginx = scope.text("mode").is_some_and(|mode| &*mode.value == "nginx");
         let use_stale =
-            scope.list("use_stale", |_, text, _| STALE.iter().copied().find(|known| *known == text));
+            scope.list("use_stale", |_, text, _| CACHE_STALE.iter().copied().find(|known| *known == text));
         let default = || if nginx { Vec::new() } else { STALE_BY_DEFAULT.to_vec() };
         let mut use_stale = use_stale.unwrap_or_else(default);
         if use_stale.contains(&"off") {

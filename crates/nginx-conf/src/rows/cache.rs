@@ -72,7 +72,9 @@ fn setting(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         "cache_bypass" => return conditions(convert, directive, "bypass", fastcgi),
         "no_cache" => return conditions(convert, directive, "no_cache", fastcgi),
         "cache_methods" => return words(convert, directive, "methods", &["GET", "HEAD", "POST"], fastcgi),
-        "cache_use_stale" => return words(convert, directive, "use_stale", &STALE, fastcgi),
+        "cache_use_stale" => {
+            return words(convert, directive, "use_stale", propylon_config::CACHE_STALE, fastcgi);
+        }
         "cache_key" => ("key", convert.value(directive, 0, As::Text)?),
         "cache_min_uses" => {
             ("min_uses", Value::number(args::number(directive, 0)?.max(1)).at(directive.place_of(0)))
@@ -88,21 +90,6 @@ fn setting(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.set(Target::Here, &path(key, fastcgi), value, &directive.place);
     Ok(Done::AsWritten)
 }
-
-const STALE: [&str; 12] = [
-    "error",
-    "timeout",
-    "invalid_header",
-    "updating",
-    "http_500",
-    "http_502",
-    "http_503",
-    "http_504",
-    "http_403",
-    "http_404",
-    "http_429",
-    "off",
-];
 
 fn words(
     convert: &mut Convert<'_>,
