@@ -1,0 +1,46 @@
+//! Release builds are optimised by a profile (`pgo/README.md`): cargo is told so, and the compiler can read it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use propylon_tests::{lossy, workspace};
+
+fn wrapper() -> PathBuf {
+    let cargo = fs::read_to_string(workspace().join(".cargo/config.toml")).unwrap();
+    let line = cargo.lines().find(|line| line.starts_with("rustc-wrapper")).expect("no wrapper");
+    workspace().join(line.split('"').nth(1).unwrap())
+}
+
+/// What the compiler is given of what cargo says.
+fn given(arguments: &[&str]) -> String {
+    let output = Command::new(wrapper()).arg("echo").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", lossy(&output.stderr));
+    lossy(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn only_release_builds_have_the_profile() {
+    let dev = ["--crate-name", "a", "-C", "opt-level=1", "src/lib.rs"];
+    assert_eq!(given(&dev), dev.join(" "));
+    let release = ["--crate-name", "a", "-C", "opt-level=3", "-C", "lto", "src/lib.rs"];
+    let given = given(&release);
+    assert!(given.starts_with(&release.join(" ")), "{given}");
+    assert!(given.contains("-Cprofile-use="), "{given}");
+}
+
+#[test]
+fn the_compiler_reads_the_profile() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("a.rs");
+    fs::write(&source, "pub fn a() {}").unwrap();
+    let output = Command::new(wrapper())
+        .args(["rustc", "--crate-type", "lib", "-C", "opt-level=3"])
+        .args(["--out-dir".as_ref(), directory.path().as_os_str(), source.as_os_str()])
+        .current_dir(workspace()) // whose toolchain it is
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", lossy(&output.stderr));
+    assert!(directory.path().join("liba.rlib").exists());
+}
