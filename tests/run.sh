@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, OpenSSL's own
-# server, a browser and a library that speak WebSocket, php-fpm, h2load).
+# server, a browser and a library that speak WebSocket, php-fpm, h2load, haproxy).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,6 +16,7 @@ fi
 
 missing=()
 command -v curl >/dev/null || missing+=(curl)
+[ -x /usr/sbin/haproxy ] || missing+=(haproxy)
 command -v h2load >/dev/null || missing+=(nghttp2-client)
 command -v openssl >/dev/null || missing+=(openssl)
 ls /usr/sbin/php-fpm* >/dev/null 2>&1 || missing+=(php-fpm)

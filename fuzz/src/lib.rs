@@ -15,6 +15,9 @@ mod h1;
 #[path = "../../crates/nginx-conf/tests/fuzz/targets.rs"]
 mod nginx_conf;
 
+#[path = "../../crates/proxy-protocol/tests/fuzz/targets.rs"]
+mod proxy_protocol;
+
 #[path = "../../crates/vars/tests/fuzz/targets.rs"]
 mod vars;
 
@@ -56,6 +59,10 @@ pub fn server_connection(data: &[u8]) {
 
 pub fn nginx_conf(data: &[u8]) {
     nginx_conf::nginx_conf(data);
+}
+
+pub fn proxy_header(data: &[u8]) {
+    proxy_protocol::proxy_header(data);
 }
 
 pub fn template(data: &[u8]) {

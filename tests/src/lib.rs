@@ -30,6 +30,7 @@
 mod address;
 mod client;
 mod control;
+mod haproxy;
 mod head;
 mod listener;
 mod nginx;
@@ -48,6 +49,7 @@ mod wait;
 pub use address::{BlackHole, Refusing, address, addresses};
 pub use client::{Client, End, RawResponse, raw_request};
 pub use control::Control;
+pub use haproxy::Haproxy;
 pub use head::Head;
 pub use listener::Listener;
 pub use nginx::Nginx;

@@ -21,6 +21,7 @@ use propylon_tests::{check, lossy, workspace};
 const DAG: &[(&str, &[&str])] = &[
     ("exchange", &[]),
     ("pattern", &[]),
+    ("proxy-protocol", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
@@ -42,7 +43,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("fastcgi", &[]),
     ("cache", &["exchange"]),
     ("resolver", &[]),
-    ("vars", &["exchange", "pattern"]),
+    ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),
     ("access-log", &["exchange", "vars"]),
     ("config", &["vars", "pattern"]),
@@ -58,10 +59,11 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 12] = [
+const NO_LAYERS: [&str; 13] = [
     "exchange",
     "stack",
     "pattern",
+    "proxy-protocol",
     "vars",
     "h1",
     "testkit",

@@ -12,7 +12,6 @@ use crate::key::{Key, Kind, Need, Table};
 use crate::nearest::nearest;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
-use crate::shape::not_built;
 
 /// Fields to the upstream and to the client, and who the client is.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +41,8 @@ pub struct Headers {
     pub trusted: Option<Vec<Peer>>,
     /// Peers that may name the client's real address.
     pub real_ip_from: Vec<Peer>,
-    /// The field that names it.
-    pub real_ip_header: HeaderName,
+    /// Where they name it.
+    pub real_ip_header: RealIpHeader,
     /// Whether trusted addresses inside that field are skipped too.
     pub real_ip_recursive: bool,
     /// Whether request fields with underscores are kept.
@@ -52,6 +51,15 @@ pub struct Headers {
     pub ignore_invalid: bool,
     /// What the gateway calls itself in `Proxy-Status`; none: the field is not sent.
     pub proxy_status: Option<Box<str>>,
+}
+
+/// Where a trusted peer names the client's real address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RealIpHeader {
+    /// In a field of the request.
+    Field(HeaderName),
+    /// In the connection's header of the PROXY protocol.
+    ProxyProtocol,
 }
 
 /// One field with its values.
@@ -198,10 +206,10 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "real_ip_header",
-            kind: Kind::Text { hint: "a header name" },
+            kind: Kind::Text { hint: "a header name, or \"proxy_protocol\"" },
             need: Need::Default("\"X-Real-IP\""),
             nginx: "real_ip_header",
-            doc: "The request field that names it.",
+            doc: "The request field that names it; \"proxy_protocol\": the header that the connection began with, see `listen`.",
         },
         Key {
             name: "real_ip_recursive",
@@ -363,14 +371,13 @@ pub(crate) fn peer(cx: &mut Context, text: &str, span: Range<usize>) -> Option<P
     Some(Peer::Net(net.trunc()))
 }
 
-fn real_ip_header(scope: &mut Scope<'_>) -> HeaderName {
+fn real_ip_header(scope: &mut Scope<'_>) -> RealIpHeader {
     let name = scope.read("real_ip_header", |cx, value| {
         let text = value.get_ref().as_str()?;
         if text == "proxy_protocol" {
-            cx.push(not_built(text, value.span()));
-            return None;
+            return Some(RealIpHeader::ProxyProtocol);
         }
-        cx.header_name(text, value.span())
+        cx.header_name(text, value.span()).map(RealIpHeader::Field)
     });
-    name.unwrap_or(HeaderName::from_static("x-real-ip"))
+    name.unwrap_or(RealIpHeader::Field(HeaderName::from_static("x-real-ip")))
 }

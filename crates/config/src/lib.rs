@@ -140,7 +140,7 @@ pub use crate::files::{
     Autoindex, AutoindexFormat, Files, IfModifiedSince, Precompressed, Root, Symlinks, TryFile, TryFiles,
     TryLast,
 };
-pub use crate::headers::{Forwarded, Headers, Peer, SetHeader};
+pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;
 pub use crate::json_schema::schema;
 pub use crate::limit::{Amount, ConnectionLimit, HeadLimit, Limit, Over, RequestLimit};

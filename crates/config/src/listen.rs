@@ -25,6 +25,8 @@ pub struct Listen {
     pub tls: bool,
     /// `http2`
     pub http2: bool,
+    /// `proxy_protocol`
+    pub proxy_protocol: bool,
     /// `reuseport`
     pub reuseport: bool,
     /// `backlog=`
@@ -64,6 +66,8 @@ pub struct Listener {
     pub tls: bool,
     /// Whether any of them says `http2`: then clients may speak it.
     pub http2: bool,
+    /// Whether any of them says `proxy_protocol`: then connections begin with its header.
+    pub proxy_protocol: bool,
     /// Whether any of them says `reuseport`.
     pub reuseport: bool,
     /// The length of the queue of connections; `None`: the system's.
@@ -74,11 +78,11 @@ pub struct Listener {
     pub span: Span,
 }
 
-const OPTIONS: [&str; 6] = ["default_server", "tls", "http2", "reuseport", "backlog=", "ipv6only="];
-const UNBUILT: [&str; 11] = [
+const OPTIONS: [&str; 7] =
+    ["default_server", "tls", "http2", "proxy_protocol", "reuseport", "backlog=", "ipv6only="];
+const UNBUILT: [&str; 10] = [
     "http3",
     "quic",
-    "proxy_protocol",
     "bind",
     "setfib=",
     "fastopen=",
@@ -112,6 +116,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         default_server: false,
         tls: false,
         http2: false,
+        proxy_protocol: false,
         reuseport: false,
         backlog: None,
         ipv6only: None,
@@ -167,6 +172,7 @@ impl Listen {
             ("default_server", None) => self.default_server = true,
             ("tls", None) => self.tls = true,
             ("http2", None) => self.http2 = true,
+            ("proxy_protocol", None) => self.proxy_protocol = true,
             ("ssl", None) => {
                 return Some(Diagnostic::at(place, "`ssl` is called `tls` here").label("expected `tls`"));
             }
@@ -236,6 +242,7 @@ struct Merge<'l> {
     default: Option<(usize, Span)>,
     tls: bool,
     http2: bool,
+    proxy_protocol: bool,
     reuseport: bool,
     backlog: Option<(u32, Span)>,
     ipv6only: Option<(bool, Span)>,
@@ -249,6 +256,7 @@ impl<'l> Merge<'l> {
             default: listen.default_server.then_some((index, listen.span)),
             tls: listen.tls,
             http2: listen.http2,
+            proxy_protocol: listen.proxy_protocol,
             reuseport: listen.reuseport,
             backlog: listen.backlog.map(|backlog| (backlog, listen.span)),
             ipv6only: listen.ipv6only.map(|only| (only, listen.span)),
@@ -283,6 +291,7 @@ impl<'l> Merge<'l> {
         }
         self.tls |= listen.tls;
         self.http2 |= listen.http2;
+        self.proxy_protocol |= listen.proxy_protocol;
         self.reuseport |= listen.reuseport;
         conflict(&mut self.backlog, listen.backlog, listen.span, |first| {
             error(
@@ -311,6 +320,7 @@ impl<'l> Merge<'l> {
             servers: self.servers,
             tls: self.tls,
             http2: self.http2,
+            proxy_protocol: self.proxy_protocol,
             reuseport: self.reuseport,
             backlog: self.backlog.map(|(backlog, _)| backlog),
             ipv6only: self.ipv6only.is_none_or(|(only, _)| only),

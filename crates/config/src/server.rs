@@ -128,7 +128,7 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Default("[\"80\"]"),
             nginx: "listen",
             doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, tls, \
-                  http2 (over TLS by ALPN, else by prior knowledge; beside HTTP/1.1), reuseport, backlog=N, ipv6only=on|off.",
+                  http2 (over TLS by ALPN, else by prior knowledge; beside HTTP/1.1), proxy_protocol (connections begin with its header, version 1 or 2), reuseport, backlog=N, ipv6only=on|off.",
         },
         Key {
             name: "name",

@@ -12,11 +12,11 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 use propylon_config::{
     Action, Address, Amount, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
-    LogLevel, LogTarget, Peer, ProxyPass, Purged, RequestRate, Return, ServerName, SyslogServer, Target,
-    UpstreamVersion, Valid, Workers, ZoneName,
+    LogLevel, LogTarget, Peer, ProxyPass, Purged, RealIpHeader, RequestRate, Return, ServerName,
+    SyslogServer, Target, UpstreamVersion, Valid, Workers, ZoneName,
 };
 
 fn everything() -> Config {
@@ -130,6 +130,7 @@ fn listeners_and_names() {
     assert!(config.listeners[1].reuseport);
     assert!(!config.listeners[1].ipv6only);
     assert_eq!(config.listeners[3].servers, [1]);
+    assert!(config.listeners[3].proxy_protocol && !config.listeners[0].proxy_protocol);
     let names: Vec<&str> = config.servers[0].names.iter().map(|name| name.as_str()).collect();
     let expected = [
         "example.com",
@@ -189,10 +190,10 @@ fn headers() {
     let net = |text: &str| Peer::Net(text.parse().expect("a network"));
     assert_eq!(headers.trusted, Some(vec![net("10.0.0.0/8"), Peer::Unix, net("::1/128")]));
     assert_eq!(headers.real_ip_from, [net("192.0.2.1/32"), net("2001:db8::/32"), Peer::Unix]);
-    assert_eq!(headers.real_ip_header, "x-forwarded-for");
+    assert_eq!(headers.real_ip_header, RealIpHeader::Field(HeaderName::from_static("x-forwarded-for")));
     assert!(headers.real_ip_recursive && headers.underscores && !headers.ignore_invalid);
     let defaults = &config.servers[1].settings.headers;
-    assert_eq!(defaults.real_ip_header, "x-real-ip");
+    assert_eq!(defaults.real_ip_header, RealIpHeader::Field(HeaderName::from_static("x-real-ip")));
     assert!(!defaults.real_ip_recursive && !defaults.underscores && defaults.ignore_invalid);
 }
 

@@ -1,6 +1,7 @@
 //! What is known of a client connection.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -23,7 +24,20 @@ pub struct Connection {
     pub since: Instant,
     /// The TLS that the client speaks with us, if it does (`$scheme`, `$https`).
     pub tls: Option<Tls>,
+    /// What the client's proxy told of it before anything else (`$proxy_protocol_*`).
+    pub proxy_protocol: Option<Box<ProxyProtocol>>,
     peer_text: OnceLock<HeaderValue>,
+}
+
+/// What a header of the PROXY protocol told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyProtocol {
+    /// The client's end of its own connection (`$proxy_protocol_addr`, `$proxy_protocol_port`).
+    pub client: SocketAddr,
+    /// The end that it connected to (`$proxy_protocol_server_addr`, `$proxy_protocol_server_port`).
+    pub server: SocketAddr,
+    /// The TLVs of version 2, as they came (`$proxy_protocol_tlv_NAME`).
+    pub tlvs: Box<[u8]>,
 }
 
 /// What a TLS handshake with a client brought.
@@ -93,7 +107,7 @@ impl Connection {
     /// A plain connection from `peer` to `local`.
     #[must_use]
     pub fn new(id: u64, peer: Address, local: Address) -> Self {
-        Self { id, peer, local, since: clock::now(), tls: None, peer_text: OnceLock::new() }
+        Self { id, peer, local, since: clock::now(), tls: None, proxy_protocol: None, peer_text: OnceLock::new() }
     }
 
     /// The client's end as text, which is made when it is asked for first.

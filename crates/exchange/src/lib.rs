@@ -66,7 +66,7 @@ mod late;
 mod tries;
 
 pub use address::Address;
-pub use connection::{ClientCertificate, Connection, Refused, Tls};
+pub use connection::{ClientCertificate, Connection, ProxyProtocol, Refused, Tls};
 pub use exchange::{Exchange, Place};
 pub use fields::Fields;
 pub use head::Head;

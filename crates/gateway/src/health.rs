@@ -13,10 +13,10 @@ use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
 use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme, Settings, Span};
 use propylon_pattern::Pattern;
+use propylon_proxy_protocol::{v1, v2};
 use propylon_stack::Body;
 use propylon_upstream::{
     Bind, Client, Greeting, Keepalive, Params, Peer, PeerAddress, Pool, ServerName, Target, Transport,
-    proxy_protocol,
 };
 use tower_service::Service;
 
@@ -154,9 +154,9 @@ impl Probe {
             || (&*upstream.name).into(),
             |name| String::from_utf8_lossy(name).into_owned().into(),
         );
-        let greeting = user.and_then(|(_, settings)| settings.upstream.proxy_protocol).map(|version| {
-            Greeting(if version == 1 { proxy_protocol::v1(None) } else { proxy_protocol::v2(None) })
-        });
+        let greeting = user
+            .and_then(|(_, settings)| settings.upstream.proxy_protocol)
+            .map(|version| Greeting(if version == 1 { v1(None) } else { v2(None) }));
         // An address with variables is a request's, too.
         let bind = user.and_then(|(_, settings)| settings.upstream.bind.as_ref()).and_then(|bind| {
             Some(Bind { address: local(bind.address.as_static()?)?, transparent: bind.transparent })

@@ -68,6 +68,7 @@ mod listener;
 mod names;
 mod page;
 mod phases;
+mod proxy_protocol;
 mod proxy_status;
 mod reroute;
 mod rescue;

@@ -38,6 +38,8 @@ pub(crate) struct Listener {
     default: Arc<Server>,
     /// Whether its clients speak TLS.
     pub(crate) tls: bool,
+    /// Whether their connections begin with a header of the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     /// How its connections are served: as the default server says.
     pub(crate) engine: Arc<Engine>,
 }
@@ -163,7 +165,14 @@ impl Listener {
         });
         let written = config.servers.get(listener.default_server).ok_or(BuildError::NoServer)?;
         let engine = Arc::new(Engine::new(config.runtime.http1, listener.http2, written, head));
-        Ok(Self { names: names.build(), servers: here, default, tls: listener.tls, engine })
+        Ok(Self {
+            names: names.build(),
+            servers: here,
+            default,
+            tls: listener.tls,
+            proxy_protocol: listener.proxy_protocol,
+            engine,
+        })
     }
 
     pub(crate) fn default_server(&self) -> &Arc<Server> {

@@ -21,6 +21,7 @@ use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
 use crate::handshake;
 use crate::listener::Accepting;
+use crate::proxy_protocol;
 use crate::retired::Retired;
 use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
@@ -365,7 +366,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                     tracing::warn!(target: "propylon_gateway", "accepting on {address} again");
                 }
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
-                let listener = place.listener().filter(|listener| listener.tls);
+                let listener = place.listener().filter(|listener| listener.tls || listener.proxy_protocol);
                 let (edge, serving) = (edge.clone(), worker.clone());
                 match listener {
                     None => {
@@ -375,7 +376,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                         });
                     }
                     Some(listener) => {
-                        worker.connections.spawn(serve_tls(stream, connection, listener, edge, serving));
+                        worker.connections.spawn(serve_greeted(stream, connection, listener, edge, serving));
                     }
                 }
             }
@@ -394,17 +395,28 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
     }
 }
 
-/// Serves a connection where TLS is spoken.
-async fn serve_tls(
+/// Serves a connection that begins with something else than requests: the PROXY protocol, TLS, or both.
+async fn serve_greeted(
     stream: Stream,
-    connection: Connection,
+    mut connection: Connection,
     listener: Arc<Listener>,
     edge: Edge,
     worker: Arc<Worker>,
 ) {
+    let shaking = async {
+        let limit = listener.default_server().settings.timeout.client_header;
+        if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, limit).await {
+            return Err(None);
+        }
+        if listener.tls {
+            handshake::shake(stream, connection, &listener).await
+        } else {
+            Ok((stream, connection))
+        }
+    };
     let shaken = tokio::select! {
         () = worker.drain.cancelled() => return, // nothing was asked yet
-        shaken = handshake::shake(stream, connection, &listener) => shaken,
+        shaken = shaking => shaken,
     };
     drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     match shaken {

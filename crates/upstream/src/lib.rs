@@ -149,7 +149,6 @@ mod open;
 mod outgoing;
 mod peer;
 mod pool;
-pub mod proxy_protocol;
 mod secure;
 mod special;
 mod target;

@@ -21,7 +21,7 @@ pub struct Bind {
 }
 
 /// A request extension: bytes that are sent first on a new connection, before any TLS, if [`Transport::special`] says that
-/// requests may have some. See [`proxy_protocol`](crate::proxy_protocol).
+/// requests may have some, such as a header of the PROXY protocol (the crate `propylon-proxy-protocol`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting(pub Bytes);
 

@@ -10,6 +10,7 @@ use propylon_exchange::{End, Exchange};
 use crate::limited::Limited;
 use crate::out::Out;
 use crate::request_uri::{authority, request_uri};
+use crate::proxied::Proxied;
 use crate::tls::Tls;
 use crate::tries::Column;
 use crate::{clock, credentials, document, script, state};
@@ -24,6 +25,7 @@ pub(crate) enum BuiltIn {
     Count(Count),
     Text(Text),
     Wire(Wire),
+    Proxied(Proxied),
     Tls(Tls),
     /// A list over the tries at upstream peers.
     Upstream(Column),
@@ -116,6 +118,7 @@ impl BuiltIn {
             Self::Count(count) => out.number(count.value(exchange)),
             Self::Text(text) => return out.option(text.value(exchange)),
             Self::Wire(wire) => wire.write(exchange, out),
+            Self::Proxied(proxied) => return proxied.write(exchange, out),
             Self::Tls(tls) => return tls.write(exchange, out),
             Self::Upstream(column) => return exchange.with_tries(|tries| column.write(tries, out)),
             Self::UpstreamLastAddr => {

@@ -88,6 +88,7 @@ mod names;
 mod networks;
 mod out;
 mod parse;
+mod proxied;
 mod request_uri;
 mod scope;
 mod scratch;

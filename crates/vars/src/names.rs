@@ -1,6 +1,7 @@
 //! The names that are built in: one table for lookups, hints and the reference page.
 
 use crate::built_in::{BuiltIn, Constant, Count, Text, Wire};
+use crate::proxied::Proxied;
 use crate::tls::{Client, Tls};
 use crate::tries::Column;
 use crate::variable::Family;
@@ -153,11 +154,11 @@ const TABLE: &[Description] = &[
     single_entry("proxy_add_x_forwarded_for", BuiltIn::ProxyAddXForwardedFor, "the request's X-Forwarded-For with the client's address appended"),
     single_entry("proxy_host", BuiltIn::ProxyHost, "host and port as proxy_pass has them"),
     single_entry("proxy_port", BuiltIn::ProxyPort, "the port that proxy_pass has, or its scheme's"),
-    later("proxy_protocol_addr", "the client's address that the PROXY protocol told"),
-    later("proxy_protocol_port", "the client's port that the PROXY protocol told"),
-    later("proxy_protocol_server_addr", "the server's address that the PROXY protocol told"),
-    later("proxy_protocol_server_port", "the server's port that the PROXY protocol told"),
-    later("proxy_protocol_tlv_NAME", "the TLV NAME that the PROXY protocol told"),
+    single_entry("proxy_protocol_addr", BuiltIn::Proxied(Proxied::Addr), "the client's address that the PROXY protocol told"),
+    single_entry("proxy_protocol_port", BuiltIn::Proxied(Proxied::Port), "the client's port that the PROXY protocol told"),
+    single_entry("proxy_protocol_server_addr", BuiltIn::Proxied(Proxied::ServerAddr), "the server's address that the PROXY protocol told"),
+    single_entry("proxy_protocol_server_port", BuiltIn::Proxied(Proxied::ServerPort), "the server's port that the PROXY protocol told"),
+    family_entry("proxy_protocol_tlv_NAME", Family::ProxyProtocolTlv, "the TLV NAME that the PROXY protocol told: `alpn`, `authority`, `unique_id`, `ssl`, `netns`, `ssl_verify`, `ssl_version`, `ssl_cn`, `ssl_cipher`, `ssl_sig_alg`, `ssl_key_alg`, or a number as `0xee`"),
     single_entry("query_string", BuiltIn::Args, "the same as $args"),
     single_entry("realip_remote_addr", BuiltIn::Wire(Wire::RealipRemoteAddr), "the address that the connection came from"),
     single_entry("realip_remote_port", BuiltIn::Wire(Wire::RealipRemotePort), "the port that the connection came from"),

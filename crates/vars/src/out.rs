@@ -1,6 +1,7 @@
 //! Where values are written.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use propylon_exchange::Address;
@@ -58,6 +59,11 @@ impl<'a> Out<'a> {
     /// An address, in which nothing is to be escaped.
     pub(crate) fn address(&mut self, address: Address) {
         let _ = write!(Raw(self.buffer), "{address}");
+    }
+
+    /// An IP address as it came, in which nothing is to be escaped.
+    pub(crate) fn ip(&mut self, ip: IpAddr) {
+        let _ = write!(Raw(self.buffer), "{ip}");
     }
 
     /// A port; nothing where there is none, as in nginx.

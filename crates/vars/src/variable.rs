@@ -4,12 +4,13 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::header::COOKIE;
 use propylon_exchange::{Exchange, Keep};
+use propylon_proxy_protocol::TlvName;
 
 use crate::built_in::BuiltIn;
 use crate::definitions::Inner;
 use crate::fields::Field;
 use crate::out::Out;
-use crate::{fields, state};
+use crate::{fields, proxied, state};
 
 /// What a name in a template stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,7 @@ pub(crate) enum Variable {
     UpstreamHeader(Field),
     UpstreamTrailer(Field),
     UpstreamCookie(Box<str>),
+    ProxyProtocolTlv(TlvName),
     /// `$1` to `$9`.
     Group(u8),
     Named(Box<str>),
@@ -42,6 +44,7 @@ pub(crate) enum Family {
     UpstreamHeader,
     UpstreamTrailer,
     UpstreamCookie,
+    ProxyProtocolTlv,
 }
 
 impl Family {
@@ -59,6 +62,7 @@ impl Family {
             Self::SentHeader => Variable::SentHeader(Field::new(name)?),
             Self::SentTrailer => Variable::SentTrailer(Field::new(name)?),
             Self::UpstreamHeader => Variable::UpstreamHeader(Field::new(name)?),
+            Self::ProxyProtocolTlv => Variable::ProxyProtocolTlv(TlvName::parse(name)?),
             Self::UpstreamTrailer => Variable::UpstreamTrailer(Field::new(name)?),
         })
     }
@@ -115,6 +119,7 @@ impl Variable {
             Self::UpstreamCookie(name) => exchange
                 .with_upstream_headers(|headers| out.option(fields::set_cookie(headers, name)))
                 .unwrap_or(false),
+            Self::ProxyProtocolTlv(name) => proxied::tlv(*name, exchange, out),
             Self::Argument(_) | Self::Group(_) | Self::Named(_) => match self.shared(scene) {
                 Some(value) => out.option(value.as_deref()),
                 None => false,

@@ -3,6 +3,7 @@
 mod body;
 mod deadlines;
 mod engine;
+mod glance;
 mod h1;
 pub(crate) mod http2;
 mod hyper;

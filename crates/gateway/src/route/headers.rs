@@ -4,7 +4,7 @@ use http::header::{
     CONNECTION, DATE, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, SERVER, TE, UPGRADE,
 };
 use http::{request, response};
-use propylon_config::{Forwarded, Peer, SetHeader, Settings, Template, UpstreamVersion};
+use propylon_config::{Forwarded, Peer, RealIpHeader, SetHeader, Settings, Template, UpstreamVersion};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_h1::{Marks, Unwanted};
 use propylon_headers::{
@@ -159,7 +159,7 @@ impl Edge {
 #[derive(Clone, Debug)]
 pub(crate) struct RealIp {
     trusted: Trusted,
-    header: HeaderName,
+    header: RealIpHeader,
     recursive: bool,
 }
 
@@ -176,11 +176,18 @@ pub(crate) fn real_ip(settings: &Settings) -> Option<RealIp> {
 impl RealIp {
     /// The client's address as a trusted peer gives it.
     pub(crate) fn address(&self, exchange: &Exchange) -> Option<Address> {
-        let lines: smallvec::SmallVec<[&[u8]; 4]> = exchange.head()?.headers.values(&self.header).collect();
         let peer = client_addr(exchange.connection().peer);
-        let found = if self.header == FORWARDED {
+        let header = match &self.header {
+            RealIpHeader::Field(header) => header,
+            RealIpHeader::ProxyProtocol => {
+                let told = exchange.connection().proxy_protocol.as_ref()?;
+                return self.trusted.contains(&peer).then(|| Address::from(told.client));
+            }
+        };
+        let lines: smallvec::SmallVec<[&[u8]; 4]> = exchange.head()?.headers.values(header).collect();
+        let found = if *header == FORWARDED {
             real_address_forwarded(&peer, lines, &self.trusted, self.recursive)
-        } else if self.header == X_FORWARDED_FOR {
+        } else if *header == X_FORWARDED_FOR {
             real_address(&peer, lines, &self.trusted, self.recursive)
         } else {
             real_address(&peer, lines.first().copied(), &self.trusted, self.recursive)

@@ -12,8 +12,9 @@ use http::{Extensions, HeaderValue, Method, Request, StatusCode, Uri};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, ProxyHost};
 use propylon_h1::Names;
+use propylon_proxy_protocol::{v1, v2};
 use propylon_stack::{Body, BoxError};
-use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target, proxy_protocol};
+use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -238,7 +239,7 @@ impl Rule {
                 Some(SocketAddr::new(address.as_ip()?, address.port().unwrap_or(0)))
             };
             let ends = end(exchange.client()).zip(end(exchange.connection().local));
-            let header = if version == 1 { proxy_protocol::v1(ends) } else { proxy_protocol::v2(ends) };
+            let header = if version == 1 { v1(ends) } else { v2(ends) };
             request.extensions_mut().insert(Greeting(header));
         }
     }

@@ -114,6 +114,7 @@ fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), St
             }
             ("bind", None) => {}
             ("http2", None) => options.push("http2".to_owned()),
+            ("proxy_protocol", None) => options.push("proxy_protocol".to_owned()),
             ("spdy", None) => {
                 notes.push("SPDY is no more: clients speak HTTP/2 if `http2` says so, else HTTP/1.1")
             }
@@ -141,7 +142,6 @@ fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), St
                 notes.push(SOCKET);
             }
             ("accept_filter", Some(_)) | ("deferred" | "multipath", None) => notes.push(SOCKET),
-            ("proxy_protocol", None) => return refuse("the PROXY protocol from clients is not built yet"),
             ("quic", None) => return refuse("HTTP/3 is not built; clients use TCP if it is left out"),
             _ => return Err(unknown()),
         }

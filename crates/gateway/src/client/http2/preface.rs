@@ -1,10 +1,7 @@
 //! Whether a client that has just come speaks HTTP/2.
 
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use rustix::net::{RecvFlags, recv};
-use tokio::io::Interest;
 use tokio::time::Instant;
 
 use super::ALPN;
@@ -35,13 +32,7 @@ pub(crate) async fn is_spoken(stream: &Stream, client: &Client, engine: &Engine)
 async fn begins_with_preface(stream: &Stream) -> bool {
     loop {
         let mut first = [0; PREFACE.len()];
-        let mut peek = |fd: BorrowedFd<'_>| Ok(recv(fd, &mut first[..], RecvFlags::PEEK)?.0);
-        let peeked = match stream {
-            Stream::Tcp(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await,
-            Stream::Unix(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await,
-            Stream::Tls(_) => return false,
-        };
-        let Ok(known) = peeked else { return false };
+        let Ok(known) = stream.peek(&mut first).await else { return false };
         match first.get(..known) {
             Some(first) if !first.is_empty() && PREFACE.starts_with(first) => {}
             _ => return false,

@@ -1,16 +1,11 @@
-//! The PROXY protocol's header, which tells a peer who the client is: bytes for a [`Greeting`](crate::Greeting).
-//!
-//! ```
-//! use propylon_upstream::proxy_protocol::v1;
-//!
-//! let (client, ours) = ("192.0.2.1:5000".parse()?, "198.51.100.1:80".parse()?);
-//! assert_eq!(v1(Some((client, ours))), "PROXY TCP4 192.0.2.1 198.51.100.1 5000 80\r\n");
-//! # Ok::<(), std::net::AddrParseError>(())
-//! ```
+//! Headers to be sent first on a connection.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bytes::{BufMut, Bytes, BytesMut};
+
+/// What version 2 begins with.
+pub(crate) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Version 1: a line of text. `ends`: the client's address and the one that it connected to; `None`: it has none.
 #[must_use]
@@ -26,7 +21,6 @@ pub fn v1(ends: Option<(SocketAddr, SocketAddr)>) -> Bytes {
 /// Version 2: binary. `ends` as for [`v1`].
 #[must_use]
 pub fn v2(ends: Option<(SocketAddr, SocketAddr)>) -> Bytes {
-    const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
     const PROXY: u8 = 0x21;
     let mut header = BytesMut::from(SIGNATURE);
     header.put_u8(PROXY);
