@@ -107,7 +107,15 @@ impl Connection {
     /// A plain connection from `peer` to `local`.
     #[must_use]
     pub fn new(id: u64, peer: Address, local: Address) -> Self {
-        Self { id, peer, local, since: clock::now(), tls: None, proxy_protocol: None, peer_text: OnceLock::new() }
+        Self {
+            id,
+            peer,
+            local,
+            since: clock::now(),
+            tls: None,
+            proxy_protocol: None,
+            peer_text: OnceLock::new(),
+        }
     }
 
     /// The client's end as text, which is made when it is asked for first.

@@ -17,7 +17,7 @@
 //! ## What it does
 //! - Reads a header from the beginning of what has come ([`parse`]), and says as early as it can be known that there is none.
 //! - Checks what it reads: addresses of the family that is named, one space between two words, no line of more than 107 bytes, no
-//!   header of more than [`MAX`], a checksum that is right if there is one.
+//!   header of more than [`MAX`].
 //! - Finds values of version 2 that go beyond addresses ([`Tlvs`], [`TlvName`]).
 //! - Writes headers of both versions ([`v1`], [`v2`]).
 //!
@@ -34,7 +34,7 @@
 //! | `$proxy_protocol_tlv_NAME` | [`TlvName`], [`Tlvs::value`] |
 //!
 //! Differences: nginx wants the whole header in one read, takes any text of letters and dots as an address of version 1, and
-//! commands that nobody knows; it verifies no checksum.
+//! commands that nobody knows. As in nginx, a checksum (CRC32c) is a value like any other.
 //!
 //! ## Errors
 //! [`Error`]: the connection has to be closed.
@@ -42,7 +42,6 @@
 //! ## Cost
 //! Reading allocates nothing; a header that comes in pieces is looked at from its beginning with each. Writing is one allocation.
 
-mod checksum;
 mod read;
 mod tlv;
 mod write;

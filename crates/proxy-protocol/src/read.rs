@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::checksum::crc32c;
-use crate::tlv::{CRC32C, Tlvs};
+use crate::tlv::Tlvs;
 use crate::write::SIGNATURE;
 
 /// The longest header that is taken (nginx: the same where TLS follows, `client_header_buffer_size` where not).
@@ -40,9 +39,6 @@ pub enum Error {
     /// It is longer than [`MAX`].
     #[error("header is too large")]
     TooLarge,
-    /// What came is not what was sent.
-    #[error("wrong checksum of the header")]
-    Checksum,
 }
 
 /// Reads the header at the beginning of `bytes`, and says how long it is. `None`: more of it has to come.
@@ -121,12 +117,7 @@ fn binary(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, Error> {
         _ => return Ok(Some((Header { ends: None, tlvs: Tlvs::default() }, length))),
     };
     let (ends, tlvs) = told.ok_or(Error::Broken)?;
-    let header = Header { ends: Some(ends), tlvs: Tlvs::new(tlvs) };
-    if is_whole(bytes.get(..length).unwrap_or_default(), header.tlvs) {
-        Ok(Some((header, length)))
-    } else {
-        Err(Error::Checksum)
-    }
+    Ok(Some((Header { ends: Some(ends), tlvs: Tlvs::new(tlvs) }, length)))
 }
 
 /// Two addresses of `N` bytes and two ports, and what is behind them.
@@ -140,14 +131,4 @@ where
     let (to, rest) = rest.split_first_chunk()?;
     let end = |ip: &[u8; N], port: &[u8; 2]| SocketAddr::new((*ip).into(), u16::from_be_bytes(*port));
     Some(((end(source, from), end(destination, to)), rest))
-}
-
-/// Whether the checksum of these bytes, which end with `tlvs`, is right, if they have one: that of all, with zeros in its place.
-fn is_whole(bytes: &[u8], tlvs: Tlvs<'_>) -> bool {
-    let Some((before, sum)) = tlvs.locate(CRC32C) else { return true };
-    let Ok(expected) = <[u8; 4]>::try_from(sum) else { return false };
-    let start = bytes.len() - tlvs.as_bytes().len() + before;
-    let zeroed = bytes.iter().enumerate();
-    let zeroed = zeroed.map(|(at, byte)| if (start..start + sum.len()).contains(&at) { 0 } else { *byte });
-    crc32c(zeroed) == u32::from_be_bytes(expected)
 }

@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-/// The type of the header's checksum.
-pub(crate) const CRC32C: u8 = 0x03;
-
 /// The type whose value tells of the client's TLS, and holds TLVs of its own.
 const SSL: u8 = 0x20;
 
@@ -44,17 +41,12 @@ impl<'a> Tlvs<'a> {
     /// The first value of this type.
     #[must_use]
     pub fn find(self, wanted: u8) -> Option<&'a [u8]> {
-        self.locate(wanted).map(|(_, value)| value)
-    }
-
-    /// The same, and how many bytes are before it.
-    pub(crate) fn locate(self, wanted: u8) -> Option<(usize, &'a [u8])> {
         let mut rest = self.0;
         loop {
             let (&[kind, high, low], after) = rest.split_first_chunk()?;
             let (value, behind) = after.split_at_checked(u16::from_be_bytes([high, low]).into())?;
             if kind == wanted {
-                return Some((self.0.len() - after.len(), value));
+                return Some(value);
             }
             rest = behind;
         }

@@ -9,8 +9,8 @@ use propylon_exchange::{End, Exchange};
 
 use crate::limited::Limited;
 use crate::out::Out;
-use crate::request_uri::{authority, request_uri};
 use crate::proxied::Proxied;
+use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::tries::Column;
 use crate::{clock, credentials, document, script, state};
