@@ -68,7 +68,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         (prefix.len().saturating_sub(1)..=prefix.len() + 1).find_map(|len| {
             let (start, rest) = name.split_at_checked(len)?;
             let far = distance(start, prefix);
-            (start.ends_with('_') && far <= limit.min(2) && !rest.is_empty()).then_some((far, prefix, rest))
+            (start.ends_with('_') && (1..=limit.min(2)).contains(&far) && !rest.is_empty())
+                .then_some((far, prefix, rest))
         })
     });
     of_family.min_by_key(|(far, _, _)| *far).map(|(_, prefix, rest)| format!("{prefix}{rest}").into())

@@ -25,7 +25,8 @@ fn text() -> impl Strategy<Value = String> {
 /// A template of built variables.
 fn template() -> impl Strategy<Value = String> {
     let names: Vec<_> = describe().iter().filter(|entry| entry.built()).map(|entry| entry.name).collect();
-    let name = prop::sample::select(names).prop_map(|name| format!("${{{}}}", name.replace("NAME", "x")));
+    let name = prop::sample::select(names)
+        .prop_map(|name| format!("${{{}}}", name.replace("tlv_NAME", "tlv_alpn").replace("NAME", "x")));
     prop::collection::vec(prop_oneof![name, "[a-z -]{0,5}"], 0..6).prop_map(|pieces| pieces.concat())
 }
 

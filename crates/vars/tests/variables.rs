@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 use propylon_exchange::{
-    Address, ClientCertificate, Connection, End, Exchange, Head, Keep, Place, ProxyHost, Refused, Tls,
+    Address, ClientCertificate, Connection, End, Exchange, Head, Keep, Place, ProxyHost, ProxyProtocol,
+    Refused, Tls,
 };
 use propylon_vars::{
     Context, Definitions, Limited, set_connections_limited, set_limit_rate, set_requests_limited, set_uri,
@@ -206,6 +207,25 @@ async fn addresses_as_bytes() {
     check(ip("1.2.3.4"), &[1, 2, 3, 4]);
     check(ip("::1"), &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     check(Address::unix(), b"unix:");
+}
+
+#[tokio::test]
+async fn behind_a_proxy_that_tells() {
+    const ALL: &str =
+        "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_addr $proxy_protocol_server_port";
+    const TLVS: &str = "$proxy_protocol_tlv_alpn $proxy_protocol_tlv_0xAE $proxy_protocol_tlv_ssl_verify";
+    let mut connection = connection();
+    let plain = on(connection.clone(), "/", &[]);
+    assert_eq!(value(&format!("{ALL} {TLVS}"), &plain), "- - - - - - -");
+    connection.proxy_protocol = Some(Box::new(ProxyProtocol {
+        client: "[::ffff:192.0.2.7]:0".parse().unwrap(),
+        server: "198.51.100.1:443".parse().unwrap(),
+        tlvs: (*b"\x01\0\x02h2\xae\0\x01x").into(),
+    }));
+    let told = on(connection, "/", &[]);
+    assert_eq!(value(ALL, &told), "::ffff:192.0.2.7  198.51.100.1 443");
+    assert_eq!(value(TLVS, &told), "h2 x -");
+    assert_eq!(value("$remote_addr $realip_remote_addr", &told), "192.0.2.1 192.0.2.1");
 }
 
 #[tokio::test]
