@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::{Client, Rejected, Service, Stream};
 use crate::edge::Edge;
+use crate::proxy_protocol;
 use crate::router::Listener;
 
 /// What a TLS client says first.
@@ -19,8 +20,21 @@ const HANDSHAKE: u8 = 22;
 /// How much of a plain request is read, to be able to say what it was.
 const GLANCE: usize = 1024;
 
+/// Hears what is said before any request: by a proxy in front, and then of TLS. `None`: the connection is over.
+pub(crate) async fn begin(
+    stream: Stream,
+    mut connection: Connection,
+    listener: &Arc<Listener>,
+) -> Result<(Stream, Connection), Option<(Stream, Connection)>> {
+    let limit = listener.default_server().settings.timeout.client_header;
+    if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, limit).await {
+        return Err(None);
+    }
+    if listener.tls { shake(stream, connection, listener).await } else { Ok((stream, connection)) }
+}
+
 /// Makes TLS of a connection; `None`: it is over.
-pub(crate) async fn shake(
+async fn shake(
     stream: Stream,
     mut connection: Connection,
     listener: &Arc<Listener>,

@@ -21,7 +21,6 @@ use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
 use crate::handshake;
 use crate::listener::Accepting;
-use crate::proxy_protocol;
 use crate::retired::Retired;
 use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
@@ -398,25 +397,14 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
 /// Serves a connection that begins with something else than requests: the PROXY protocol, TLS, or both.
 async fn serve_greeted(
     stream: Stream,
-    mut connection: Connection,
+    connection: Connection,
     listener: Arc<Listener>,
     edge: Edge,
     worker: Arc<Worker>,
 ) {
-    let shaking = async {
-        let limit = listener.default_server().settings.timeout.client_header;
-        if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, limit).await {
-            return Err(None);
-        }
-        if listener.tls {
-            handshake::shake(stream, connection, &listener).await
-        } else {
-            Ok((stream, connection))
-        }
-    };
     let shaken = tokio::select! {
         () = worker.drain.cancelled() => return, // nothing was asked yet
-        shaken = shaking => shaken,
+        shaken = handshake::begin(stream, connection, &listener) => shaken,
     };
     drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     match shaken {
