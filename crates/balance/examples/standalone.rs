@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -12,7 +13,7 @@ use hyper::{client, server, service::service_fn};
 use hyper_util::rt::TokioIo;
 use propylon_balance::{Balance, Balancer, Dispatch, Group, GroupBuilder, Method, Server};
 use tokio::net::{TcpListener, TcpStream};
-use tower::{Service, ServiceExt, util::BoxService};
+use tower::{Service, ServiceExt};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -31,15 +32,13 @@ impl From<propylon_balance::Error> for Failed {
 }
 
 impl Dispatch<SocketAddr, Empty<Bytes>> for Connect {
-    type Service = BoxService<Request<Empty<Bytes>>, Response<Incoming>, Failed>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Failed>> + Send>>;
     type Body = Incoming;
     type Error = Failed;
 
-    fn service(&self, peer: &SocketAddr) -> Self::Service {
+    fn send(&self, peer: &SocketAddr, request: Request<Empty<Bytes>>) -> Self::Future {
         let peer = *peer;
-        BoxService::new(tower::service_fn(
-            move |request| async move { get(peer, request).await.map_err(Failed) },
-        ))
+        Box::pin(async move { get(peer, request).await.map_err(Failed) })
     }
 }
 

@@ -152,12 +152,12 @@ impl<T> Balancer<T> {
         tried: Option<&Tried>,
     ) -> Result<Picked<T>, Nobody> {
         let wanted = wanted.map(|wanted| &*wanted.0).unwrap_or_default();
-        let peers = self.0.group.current();
         let peer = {
             let mut picker = self.0.picker.lock();
+            picker.follow(&self.0.group);
             match tried {
-                Some(tried) => picker.pick(&peers, wanted, key, &tried.0.lock()),
-                None => picker.pick(&peers, wanted, key, &[]),
+                Some(tried) => picker.pick(wanted, key, &tried.0.lock()),
+                None => picker.pick(wanted, key, &[]),
             }?
         };
         if let Some(tried) = tried {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 
 use arc_swap::ArcSwap;
 use smallvec::SmallVec;
@@ -29,6 +29,10 @@ pub struct Group<T>(Arc<Shared<T>>);
 struct Shared<T> {
     name: Arc<str>,
     peers: ArcSwap<Peers<T>>,
+    /// How often they were set: who has seen them needs not look again.
+    version: AtomicU64,
+    /// How many of them are in service at all.
+    tries: AtomicUsize,
     clock: Clock,
     next_id: AtomicU32,
     queue: Option<Arc<Queue>>,
@@ -134,7 +138,10 @@ impl<T> Group<T> {
             let called = server.session_name();
             list.push(Arc::new(Peer { server, state, id, clock: self.0.clock, called }));
         }
-        self.0.peers.store(Arc::new(Peers::new(primary, backup)));
+        let peers = Peers::new(primary, backup);
+        self.0.tries.store(peers.tries(), Relaxed);
+        self.0.peers.store(Arc::new(peers));
+        self.0.version.fetch_add(1, Release);
         self.0.changes.send_replace(());
         if let Some(queue) = &self.0.queue {
             queue.wake_all();
@@ -155,7 +162,12 @@ impl<T> Group<T> {
     /// How many peers are in service at all: as many can be tried for one request.
     #[must_use]
     pub fn tries(&self) -> usize {
-        self.current().tries()
+        self.0.tries.load(Relaxed)
+    }
+
+    /// Another number as soon as there are other peers.
+    pub(crate) fn version(&self) -> u64 {
+        self.0.version.load(Acquire)
     }
 
     pub(crate) fn queue(&self) -> Option<&Queue> {
@@ -250,6 +262,8 @@ impl GroupBuilder {
         Group(Arc::new(Shared {
             name: self.name,
             peers: ArcSwap::from_pointee(Peers::new(Vec::new(), Vec::new())),
+            version: AtomicU64::new(0),
+            tries: AtomicUsize::new(0),
             clock: old.map_or_else(Clock::start, |old| old.0.clock),
             next_id: AtomicU32::new(old.map_or(0, |old| old.0.next_id.load(Relaxed))),
             queue,

@@ -2,26 +2,26 @@
 //! its passive health, limits on requests at the same time, a queue, and slow starts.
 //!
 //! A [`Group`] is what all workers share: the peers, their marks and counts. A [`Balancer`] is one worker's: whose turn it
-//! is. [`Balance`] is the tower service: it picks, and sends through whatever service the [`Dispatch`] makes for that peer.
+//! is. [`Balance`] is the tower service: it picks, and sends to that peer as the [`Dispatch`] does.
 //!
 //! ## Example
 //! ```
 //! use std::convert::Infallible;
 //! use http::{Request, Response};
 //! use propylon_balance::{Balance, Balancer, Dispatch, Error, Group, Method, Server};
-//! use tower::{Service, ServiceExt, service_fn, util::BoxService};
+//! use std::future::{Ready, ready};
+//! use tower::{Service, ServiceExt};
 //!
 //! #[derive(Clone)]
 //! struct ByName;
 //!
 //! impl Dispatch<&'static str, String> for ByName {
-//!     type Service = BoxService<Request<String>, Response<String>, Error>;
+//!     type Future = Ready<Result<Response<String>, Error>>;
 //!     type Body = String;
 //!     type Error = Error;
 //!
-//!     fn service(&self, peer: &&'static str) -> Self::Service {
-//!         let peer = *peer; // here, to connect to it
-//!         BoxService::new(service_fn(move |_| async move { Ok(Response::new(format!("I am {peer}"))) }))
+//!     fn send(&self, peer: &&'static str, _: Request<String>) -> Self::Future {
+//!         ready(Ok(Response::new(format!("I am {peer}")))) // here, to connect to it
 //!     }
 //! }
 //!

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::group::{Peer, Peers};
+use crate::group::{Group, Peer, Peers};
 use crate::load::{Burden, Load, by_conns, by_header, by_last_byte};
 use crate::method::{Better, Method};
 use crate::ring::Ring;
@@ -26,11 +26,22 @@ pub enum Key<'a> {
     Bytes(&'a [u8]),
 }
 
-/// What one worker remembers for choosing: whose turn it is, and the ring.
+/// One worker's choice: the peers as it knows them, and what it remembers of them.
 #[derive(Debug)]
 pub(crate) struct Picker<T> {
-    method: Method,
     peers: Arc<Peers<T>>,
+    /// Which ones these are, of their group's.
+    version: u64,
+    turns: Turns,
+}
+
+/// Of no group.
+const NEVER: u64 = u64::MAX;
+
+/// What is remembered for choosing: whose turn it is, and the ring.
+#[derive(Debug)]
+struct Turns {
+    method: Method,
     primary: Vec<Credit>,
     backup: Vec<Credit>,
     ring: Ring,
@@ -50,11 +61,17 @@ pub(crate) enum Nobody {
     Lives,
 }
 
+/// For another group, whose peers may be the same.
 impl<T> Clone for Picker<T> {
+    fn clone(&self) -> Self {
+        Self { peers: Arc::clone(&self.peers), version: NEVER, turns: self.turns.clone() }
+    }
+}
+
+impl Clone for Turns {
     fn clone(&self) -> Self {
         Self {
             method: self.method,
-            peers: Arc::clone(&self.peers),
             primary: self.primary.clone(),
             backup: self.backup.clone(),
             ring: self.ring.clone(),
@@ -67,29 +84,83 @@ impl<T> Clone for Picker<T> {
 
 impl<T> Picker<T> {
     pub(crate) fn method(&self) -> Method {
-        self.method
+        self.turns.method
     }
 
     pub(crate) fn new(method: Method, random: fastrand::Rng) -> Self {
-        let peers = Arc::new(Peers::new(Vec::new(), Vec::new()));
-        Self {
+        let turns = Turns {
             method,
-            peers,
             primary: Vec::new(),
             backup: Vec::new(),
             ring: Ring::default(),
             texts: Vec::new(),
             equals: Vec::new(),
             random,
+        };
+        Self { peers: Arc::new(Peers::new(Vec::new(), Vec::new())), version: NEVER, turns }
+    }
+
+    /// The peers of `group`, always the same one, may be others than they were.
+    pub(crate) fn follow(&mut self, group: &Group<T>) {
+        let version = group.version();
+        if version != self.version {
+            self.update(group.peers());
+            self.version = version; // what has come since is seen the next time
         }
     }
 
-    /// The peers may have changed since.
-    fn update(&mut self, peers: &Arc<Peers<T>>) {
-        if Arc::ptr_eq(&self.peers, peers) {
-            return;
+    #[cold]
+    fn update(&mut self, peers: Arc<Peers<T>>) {
+        self.turns.update(&self.peers, &peers);
+        self.peers = peers;
+    }
+
+    /// The peer for a request that was not sent to any of `tried` yet, with one of its places taken.
+    pub(crate) fn pick(
+        &mut self,
+        wanted: &[u8],
+        key: Key<'_>,
+        tried: &[u32],
+    ) -> Result<Arc<Peer<T>>, Nobody> {
+        let Self { peers, turns, .. } = self;
+        loop {
+            let chosen = if peers.is_single() {
+                peers.primary.first().zip(peers.slots.primary.first()).and_then(|(peer, slot)| {
+                    let able = !peer.server.down
+                        && (!slot.drains() || *peer.called.as_bytes() == *wanted)
+                        && slot.state.is_healthy()
+                        && !tried.contains(&slot.id)
+                        && !slot.is_full();
+                    able.then_some(peer)
+                })
+            } else {
+                turns.choose(peers, wanted, key, tried)
+            };
+            let Some(chosen) = chosen else { return Err(nobody(peers, tried)) };
+            // Another worker may have taken the last place meanwhile.
+            if chosen.state.begin(chosen.server.max_conns) {
+                chosen.state.chosen(chosen.limits(), chosen.clock);
+                return Ok(Arc::clone(chosen));
+            }
         }
-        let old = std::mem::replace(&mut self.peers, Arc::clone(peers));
+    }
+
+    /// A failure costs a share of the weight (nginx: `effective_weight`).
+    pub(crate) fn failed(&mut self, peer: &Peer<T>) {
+        let index = |list: &[Arc<Peer<T>>]| list.iter().position(|known| known.id == peer.id);
+        let credit = match index(&self.peers.primary) {
+            Some(index) => self.turns.primary.get_mut(index),
+            None => index(&self.peers.backup).and_then(|index| self.turns.backup.get_mut(index)),
+        };
+        if let Some(credit) = credit {
+            credit.failed(peer.server.max_fails);
+        }
+    }
+}
+
+impl Turns {
+    /// What is remembered of those that stay is kept.
+    fn update<T>(&mut self, old: &Peers<T>, peers: &Peers<T>) {
         self.primary = credits(&old.primary, &self.primary, &peers.primary);
         self.backup = credits(&old.backup, &self.backup, &peers.backup);
         if self.method == Method::Consistent {
@@ -107,38 +178,7 @@ impl<T> Picker<T> {
         }
     }
 
-    /// The peer for a request that was not sent to any of `tried` yet, with one of its places taken.
-    pub(crate) fn pick(
-        &mut self,
-        peers: &Arc<Peers<T>>,
-        wanted: &[u8],
-        key: Key<'_>,
-        tried: &[u32],
-    ) -> Result<Arc<Peer<T>>, Nobody> {
-        self.update(peers);
-        loop {
-            let chosen = if peers.is_single() {
-                peers.primary.first().zip(peers.slots.primary.first()).and_then(|(peer, slot)| {
-                    let able = !peer.server.down
-                        && (!slot.drains() || *peer.called.as_bytes() == *wanted)
-                        && slot.state.is_healthy()
-                        && !tried.contains(&slot.id)
-                        && !slot.is_full();
-                    able.then_some(peer)
-                })
-            } else {
-                self.choose(peers, wanted, key, tried)
-            };
-            let Some(chosen) = chosen else { return Err(nobody(peers, tried)) };
-            // Another worker may have taken the last place meanwhile.
-            if chosen.state.begin(chosen.server.max_conns) {
-                chosen.state.chosen(chosen.limits(), chosen.clock);
-                return Ok(Arc::clone(chosen));
-            }
-        }
-    }
-
-    fn choose<'p>(
+    fn choose<'p, T>(
         &mut self,
         peers: &'p Peers<T>,
         wanted: &[u8],
@@ -179,7 +219,7 @@ impl<T> Picker<T> {
     }
 
     /// The peer that the request is bound to, if it can serve.
-    fn bound(&mut self, peers: &Peers<T>, wanted: &[u8], tried: &[u32]) -> Option<usize> {
+    fn bound<T>(&mut self, peers: &Peers<T>, wanted: &[u8], tried: &[u32]) -> Option<usize> {
         let slots = &peers.slots.primary;
         let can = |index: &usize| slots.get(*index).is_some_and(|slot| slot.may_stay(tried));
         let index = peers.called(wanted).iter().copied().find(can)?;
@@ -191,7 +231,7 @@ impl<T> Picker<T> {
         Some(index)
     }
 
-    fn on_ring(&mut self, peers: &Peers<T>, key: &[u8], tried: &[u32]) -> Option<usize> {
+    fn on_ring<T>(&mut self, peers: &Peers<T>, key: &[u8], tried: &[u32]) -> Option<usize> {
         let Self { ring, texts, primary, .. } = self;
         ring.walk(key).take(MAX_TRIES + 1).find_map(|text| {
             let same = texts.get(text as usize)?;
@@ -201,14 +241,14 @@ impl<T> Picker<T> {
         })
     }
 
-    fn better_of_two(&mut self, peers: &Peers<T>, tried: &[u32], load: Load) -> Option<usize> {
+    fn better_of_two<T>(&mut self, peers: &Peers<T>, tried: &[u32], load: Load) -> Option<usize> {
         let now = now(&peers.slots.primary, load);
         let burden = |slot: &Slot| Burden::of(slot, load, now);
         self.by_chance(peers, tried, |a, b| burden(b).compare(burden(a)).is_lt())
     }
 
     /// One by chance; with `second`, of two whether the second one is the better.
-    fn by_chance(
+    fn by_chance<T>(
         &mut self,
         peers: &Peers<T>,
         tried: &[u32],
@@ -233,18 +273,6 @@ impl<T> Picker<T> {
             return Some(if second(a, b) { index } else { one });
         }
         None // the turn decides, as in nginx
-    }
-
-    /// A failure costs a share of the weight (nginx: `effective_weight`).
-    pub(crate) fn failed(&mut self, peer: &Peer<T>) {
-        let index = |list: &[Arc<Peer<T>>]| list.iter().position(|known| known.id == peer.id);
-        let credit = match index(&self.peers.primary) {
-            Some(index) => self.primary.get_mut(index),
-            None => index(&self.peers.backup).and_then(|index| self.backup.get_mut(index)),
-        };
-        if let Some(credit) = credit {
-            credit.failed(peer.server.max_fails);
-        }
     }
 }
 

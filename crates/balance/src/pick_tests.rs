@@ -1,5 +1,4 @@
 use super::*;
-use crate::group::Group;
 use crate::server::Server;
 
 fn group(servers: &[(&str, u32)]) -> Group<()> {
@@ -19,7 +18,8 @@ impl Pick {
     }
 
     fn pick(&mut self, key: Key<'_>) -> Result<Arc<Peer<()>>, Nobody> {
-        self.picker.pick(&self.group.peers(), b"", key, &[])
+        self.picker.follow(&self.group);
+        self.picker.pick(b"", key, &[])
     }
 
     /// The name of the peer for `key`, which is free again at once.
@@ -32,7 +32,8 @@ impl Pick {
     /// All peers in the order in which they are tried.
     fn order(&mut self, key: Key<'_>) -> String {
         let (mut tried, mut names) = (Vec::new(), Vec::new());
-        while let Ok(peer) = self.picker.pick(&self.group.peers(), b"", key, &tried) {
+        self.picker.follow(&self.group);
+        while let Ok(peer) = self.picker.pick(b"", key, &tried) {
             peer.state.end();
             tried.push(peer.id);
             names.push(peer.server.name.to_string());
@@ -89,7 +90,7 @@ async fn max_conns() {
     assert_eq!(names, "abb");
     assert_eq!(pick.pick(Key::None).unwrap_err(), Nobody::Full);
     let all: Vec<u32> = pick.group.peers().iter().map(|peer| peer.id).collect();
-    assert_eq!(pick.picker.pick(&pick.group.peers(), b"", Key::None, &all).unwrap_err(), Nobody::Lives);
+    assert_eq!(pick.picker.pick(b"", Key::None, &all).unwrap_err(), Nobody::Lives);
 }
 
 #[tokio::test]

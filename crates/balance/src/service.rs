@@ -1,12 +1,12 @@
 //! The tower service.
 
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response};
 use tower_service::Service;
 
-use crate::balancer::{Balancer, Picked, Tried};
+use crate::balancer::{Balancer, Tried};
 use crate::body::ResponseBody;
 use crate::error::Error;
 use crate::future::ResponseFuture;
@@ -29,15 +29,15 @@ pub enum Outcome {
 
 /// How requests get to the peers: what a [`Balance`] cannot know.
 pub trait Dispatch<T, B> {
-    /// What sends to one peer. A clone of refcounts is what it should cost to make one.
-    type Service: Service<Request<B>, Response = Response<Self::Body>, Error = Self::Error>;
+    /// What comes of a request.
+    type Future: Future<Output = Result<Response<Self::Body>, Self::Error>>;
     /// The body of a response.
     type Body;
     /// Why a try failed; must take this crate's [`Error`].
     type Error: From<Error>;
 
-    /// The service for a peer.
-    fn service(&self, peer: &T) -> Self::Service;
+    /// Sends a request to a peer. Whatever has to be waited for, readiness too, the future awaits.
+    fn send(&self, peer: &T, request: Request<B>) -> Self::Future;
 
     /// Calls `pick` with what binds the request to a peer. Default: nothing does.
     fn with_key<R>(&self, request: &Request<B>, pick: impl FnOnce(Key<'_>) -> R) -> R {
@@ -115,7 +115,8 @@ where
         match picked {
             Some(Ok(mut picked)) => {
                 picked.tells = self.sticky;
-                begin(self.dispatch.clone(), picked, request)
+                let future = self.dispatch.send(picked.peer().server().payload(), request);
+                ResponseFuture::sending(self.dispatch.clone(), picked, future)
             }
             Some(Err(error)) => ResponseFuture::failed(error),
             None => {
@@ -133,24 +134,6 @@ where
                 ResponseFuture::waiting(self.dispatch.clone(), wait, request)
             }
         }
-    }
-}
-
-/// The peer is chosen: off it goes.
-#[inline]
-pub(crate) fn begin<T, D, B>(dispatch: D, picked: Picked<T>, request: Request<B>) -> ResponseFuture<T, D, B>
-where
-    D: Dispatch<T, B>,
-{
-    let mut service = dispatch.service(picked.peer().server().payload());
-    // Nearly always ready at once: then the request moves straight into its future.
-    match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(())) => {
-            let future = service.call(request);
-            ResponseFuture::sending(dispatch, picked, future)
-        }
-        Poll::Ready(Err(error)) => ResponseFuture::refused(&dispatch, picked, error),
-        Poll::Pending => ResponseFuture::ready(dispatch, picked, service, request),
     }
 }
 

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
 pub(crate) struct State {
-    /// Requests under way.
-    conns: AtomicU32,
+    /// Requests under way, and all that were sent to it: one word, for both change together.
+    load: AtomicU64,
     /// Failures that count.
     fails: AtomicU32,
     /// When it became available again, for `slow_start`; 0: it always was.
@@ -40,8 +40,6 @@ pub(crate) struct State {
     streak: AtomicU32,
     /// Whether it has been reported as unavailable.
     reported: AtomicBool,
-    /// Requests that were sent to it, for whoever wants to know.
-    requests: AtomicU64,
     failures: AtomicU64,
     cut: AtomicU64,
     /// What happened to it, for whoever wants to know.
@@ -65,6 +63,17 @@ pub struct History {
     pub unavailable: u64,
     /// How often active checks have made it unhealthy.
     pub unhealthy: u64,
+}
+
+/// How many bits of a load are the requests under way: more than there can be connections. The other 40 last for a year of 30,000
+/// requests a second.
+const UNDER_WAY: u32 = 24;
+
+/// Another request, which is under way.
+const ONE_MORE: u64 = (1 << UNDER_WAY) + 1;
+
+fn under_way(load: u64) -> u32 {
+    u32::try_from(load & ((1 << UNDER_WAY) - 1)).unwrap_or(u32::MAX)
 }
 
 /// What makes a peer fail, and for how long.
@@ -101,11 +110,11 @@ fn millis(time: Duration) -> u64 {
 
 impl State {
     pub(crate) fn conns(&self) -> u32 {
-        self.conns.load(Relaxed)
+        under_way(self.load.load(Relaxed))
     }
 
     pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Relaxed)
+        self.load.load(Relaxed) >> UNDER_WAY
     }
 
     pub(crate) fn failures(&self) -> u64 {
@@ -193,7 +202,6 @@ impl State {
 
     /// It was chosen. A peer whose time of unavailability is over is tried: whether it lives is decided by this request.
     pub(crate) fn chosen(&self, limits: Limits, clock: Clock) {
-        self.requests.fetch_add(1, Relaxed);
         if self.fails.load(Relaxed) == 0 {
             return;
         }
@@ -234,14 +242,15 @@ impl State {
     /// Takes one of `max` places; 0: any number. Exact, whoever else takes one at the same time.
     pub(crate) fn begin(&self, max: u32) -> bool {
         if max == 0 {
-            self.conns.fetch_add(1, Relaxed);
+            self.load.fetch_add(ONE_MORE, Relaxed);
             return true;
         }
-        self.conns.fetch_update(Relaxed, Relaxed, |conns| (conns < max).then_some(conns + 1)).is_ok()
+        let free = |load| (under_way(load) < max).then_some(load + ONE_MORE);
+        self.load.fetch_update(Relaxed, Relaxed, free).is_ok()
     }
 
     pub(crate) fn end(&self) {
-        self.conns.fetch_sub(1, Relaxed);
+        self.load.fetch_sub(1, Relaxed);
     }
 
     /// The part of its weight that it has, in 1/256, while it starts slowly.
@@ -353,6 +362,7 @@ mod tests {
         state.end();
         assert!(state.begin(2));
         assert!(state.begin(0), "no limit");
+        assert_eq!((state.conns(), state.requests()), (3, 4));
     }
 
     #[tokio::test(start_paused = true)]

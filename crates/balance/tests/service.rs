@@ -6,6 +6,7 @@
     reason = "a test; bodies are limited"
 )]
 
+use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use propylon_balance::{
     Server, Tried,
 };
 use propylon_testkit::body::Script;
-use tower::{Service, ServiceExt, service_fn, util::BoxService};
+use tower::{Service, ServiceExt};
 
 type Peer = &'static str;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -26,19 +27,16 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 struct Scripted;
 
 impl Dispatch<Peer, ()> for Scripted {
-    type Service = BoxService<Request<()>, Response<Script>, BoxError>;
+    type Future = Ready<Result<Response<Script>, BoxError>>;
     type Body = Script;
     type Error = BoxError;
 
-    fn service(&self, peer: &Peer) -> Self::Service {
-        let peer = *peer;
-        BoxService::new(service_fn(move |_| async move {
-            match peer {
-                "bad" => Err("refused".into()),
-                "cut" => Ok(Response::new(Script::new().data("x").error("cut"))),
-                name => Ok(Response::new(Script::new().data(name))),
-            }
-        }))
+    fn send(&self, peer: &Peer, _: Request<()>) -> Self::Future {
+        ready(match *peer {
+            "bad" => Err("refused".into()),
+            "cut" => Ok(Response::new(Script::new().data("x").error("cut"))),
+            name => Ok(Response::new(Script::new().data(name))),
+        })
     }
 
     fn with_key<R>(&self, request: &Request<()>, pick: impl FnOnce(Key<'_>) -> R) -> R {
@@ -108,12 +106,12 @@ async fn a_response_that_is_cut_is_counted_and_no_failure() {
 struct Open;
 
 impl Dispatch<Peer, ()> for Open {
-    type Service = BoxService<Request<()>, Response<Script>, BoxError>;
+    type Future = Ready<Result<Response<Script>, BoxError>>;
     type Body = Script;
     type Error = BoxError;
 
-    fn service(&self, peer: &Peer) -> Self::Service {
-        Scripted.service(peer)
+    fn send(&self, peer: &Peer, request: Request<()>) -> Self::Future {
+        Scripted.send(peer, request)
     }
 
     fn outcome(&self, _: Result<&Response<Script>, &BoxError>) -> Outcome {

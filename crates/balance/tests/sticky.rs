@@ -1,6 +1,7 @@
 //! Clients come back to the peer that they had.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,7 @@ use propylon_balance::{
     Balance, Balancer, Better, Binding, ByCookie, ByRoute, Cookie, Dispatch, Error, Group, Key, Learning,
     Method, Outcome, ResponseBody, Server, Session, Sessions, StickyLayer, Tried, Wanted,
 };
-use tower::util::BoxService;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceExt};
 
 type Body = ResponseBody<&'static str, Full<Bytes>>;
 
@@ -21,24 +21,21 @@ type Body = ResponseBody<&'static str, Full<Bytes>>;
 struct ByName;
 
 impl Dispatch<&'static str, ()> for ByName {
-    type Service = BoxService<Request<()>, Response<Full<Bytes>>, Error>;
+    type Future = Ready<Result<Response<Full<Bytes>>, Error>>;
     type Body = Full<Bytes>;
     type Error = Error;
 
-    fn service(&self, peer: &&'static str) -> Self::Service {
-        let name = *peer;
-        BoxService::new(service_fn(move |request: Request<()>| async move {
-            let mut response = Response::new(Full::from(name));
-            match request.uri().path() {
-                "/quiet" => {}
-                "/fail" => {
-                    *response.status_mut() = StatusCode::BAD_GATEWAY;
-                    response.headers_mut().insert("session", "of-a-failure".parse().unwrap());
-                }
-                _ => drop(response.headers_mut().insert("session", format!("of-{name}").parse().unwrap())),
+    fn send(&self, name: &&'static str, request: Request<()>) -> Self::Future {
+        let mut response = Response::new(Full::from(*name));
+        match request.uri().path() {
+            "/quiet" => {}
+            "/fail" => {
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+                response.headers_mut().insert("session", "of-a-failure".parse().unwrap());
             }
-            Ok(response)
-        }))
+            _ => drop(response.headers_mut().insert("session", format!("of-{name}").parse().unwrap())),
+        }
+        ready(Ok(response))
     }
 
     fn outcome(&self, result: Result<&Response<Full<Bytes>>, &Error>) -> Outcome {

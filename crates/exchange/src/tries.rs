@@ -89,7 +89,18 @@ impl Exchange {
     /// A try at `peer` begins.
     #[must_use]
     pub fn open_try(&self, peer: Arc<str>) -> Try {
+        self.open(TryRecord::new(peer, self.reroutes(), clock::now()))
+    }
+
+    /// A try at `peer` begins on a kept connection: [`open_try`](Self::open_try) and [`Try::connected`] at once.
+    #[must_use]
+    pub fn open_connected_try(&self, peer: Arc<str>) -> Try {
         let mut record = TryRecord::new(peer, self.reroutes(), clock::now());
+        record.connected = Some(record.started);
+        self.open(record)
+    }
+
+    fn open(&self, mut record: TryRecord) -> Try {
         let mut late = self.late();
         record.queued = late.queued.take();
         late.tries.push(record);
@@ -164,6 +175,18 @@ impl Try {
             self.finished.store(true, Relaxed);
             self.record(TryRecord::finish);
         }
+    }
+
+    /// All of the response is here: [`head_received`](Self::head_received), [`carried`](Self::carried) and
+    /// [`finished`](Self::finished) at once.
+    pub fn answered(&self, status: StatusCode, sent: u64, received: u64) {
+        self.finished.store(true, Relaxed);
+        self.record(|r| {
+            r.status = Some(status);
+            (r.bytes_sent, r.bytes_received) = (sent, received);
+            r.head_received = Some(clock::now());
+            r.finish();
+        });
     }
 
     /// [`carried`](Self::carried) and [`finished`](Self::finished) at once.

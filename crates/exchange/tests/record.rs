@@ -51,6 +51,24 @@ async fn a_dropped_try_is_closed_with_its_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quick_try_has_all_its_facts() {
+    let exchange = exchange();
+    let quick = exchange.open_connected_try("a".into());
+    advance(Duration::from_millis(4)).await;
+    quick.answered(StatusCode::OK, 7, 9);
+    advance(Duration::from_millis(4)).await;
+    quick.received(3);
+    drop(quick);
+    exchange.with_tries(|tries| {
+        let [quick] = tries else { panic!("one try, not {}", tries.len()) };
+        assert_eq!((quick.status, quick.connect()), (Some(StatusCode::OK), Some(Duration::ZERO)));
+        assert_eq!((quick.bytes_sent, quick.bytes_received, quick.length), (7, 9, 3));
+        let four = Some(Duration::from_millis(4));
+        assert_eq!((quick.header(), quick.response()), (four, four));
+    });
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_first_end_counts() {
     let exchange = exchange();
     advance(Duration::from_millis(8)).await;

@@ -277,7 +277,12 @@ where
 }
 
 /// What the client gets in the place of an error.
-fn rescue(error: BoxError, exchange: Option<&Exchange>, face: &Face) -> Result<Response<Body>, BoxError> {
+#[cold]
+pub(crate) fn rescue(
+    error: BoxError,
+    exchange: Option<&Exchange>,
+    face: &Face,
+) -> Result<Response<Body>, BoxError> {
     if error.is::<Closed>() {
         return Err(error);
     }

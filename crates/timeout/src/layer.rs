@@ -1,26 +1,24 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use tower_layer::Layer;
 
-use crate::{Limits, Timeout, watch::Timers};
+use crate::{Limits, Timeout};
 
 /// Puts a [`Timeout`] around a service.
 ///
-/// It keeps the timers of finished exchanges for the services that it makes; a layer for each worker thread keeps that
-/// free of contention. Nothing is limited until a limit is set: [`send`](Self::send), [`read`](Self::read).
+/// Nothing is limited until a limit is set: [`send`](Self::send), [`read`](Self::read).
 ///
 /// ```
-/// use std::{sync::Arc, time::Duration};
+/// use std::time::Duration;
 /// use propylon_timeout::TimeoutLayer;
 ///
 /// let nginx_like = TimeoutLayer::new().send(Duration::from_secs(60)).read(Duration::from_secs(60));
-/// let reads_only = nginx_like.clone().send(None);
+/// let reads_only = nginx_like.send(None);
 /// # let _ = reads_only;
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct TimeoutLayer {
     limits: Limits,
-    timers: Arc<Timers>,
 }
 
 impl TimeoutLayer {
@@ -56,6 +54,6 @@ impl<S> Layer<S> for TimeoutLayer {
     type Service = Timeout<S>;
 
     fn layer(&self, inner: S) -> Timeout<S> {
-        Timeout::with_timers(inner, self.limits, self.timers.clone())
+        Timeout::new(inner, self.limits)
     }
 }

@@ -86,7 +86,7 @@
 //! - A wait: one clock read when it begins, and one boxed tokio timer for the whole exchange, from its first wait on.
 //!   Progress does not touch it. It fires at most once in each span of the shortest limit, looks whether a deadline has
 //!   come, and is armed anew if not.
-//! - The layer keeps up to 256 timers of finished exchanges, armed as they are, for later exchanges on the same runtime:
+//! - A thread keeps up to 1024 timers of finished exchanges, armed as they are, for later exchanges on the same runtime:
 //!   with equal limits a busy service touches the timer wheel once in a span, not once in an exchange. A head that is
 //!   waited for once costs about 500 instructions more than one that is there at once.
 //! - Nothing is buffered. Outside of a tokio runtime with time enabled, the first wait under a limit panics.

@@ -9,31 +9,20 @@ use http_body::Body;
 use tokio::time::Instant;
 use tower_service::Service;
 
-use crate::{
-    BoxError, Limits, RequestBody, ResponseBody, ResponseFuture,
-    progress::Progress,
-    watch::{Timers, Watch},
-};
+use crate::{BoxError, Limits, RequestBody, ResponseBody, ResponseFuture, progress::Progress, watch::Watch};
 
 /// A service whose exchanges may not stand still for longer than the [`Limits`]. Made by
 /// [`TimeoutLayer`](crate::TimeoutLayer).
-///
-/// A clone shares its timers: they are best cloned for one thread.
 #[derive(Clone, Debug)]
 pub struct Timeout<S> {
     inner: S,
     limits: Limits,
-    timers: Arc<Timers>,
 }
 
 impl<S> Timeout<S> {
     /// Limits the exchanges of `inner`.
-    pub fn new(inner: S, limits: Limits) -> Self {
-        Self::with_timers(inner, limits, Arc::default())
-    }
-
-    pub(crate) const fn with_timers(inner: S, limits: Limits, timers: Arc<Timers>) -> Self {
-        Self { inner, limits, timers }
+    pub const fn new(inner: S, limits: Limits) -> Self {
+        Self { inner, limits }
     }
 
     /// The service inside.
@@ -75,7 +64,7 @@ where
         // Without a body the head is all there is to take, and without a limit nobody asks.
         let progress =
             (limited && !request.body().is_end_stream()).then(|| Arc::new(Progress::new(Instant::now())));
-        let watch = limited.then(|| Watch::new(limits, progress.clone(), &self.timers));
+        let watch = limited.then(|| Watch::new(limits, progress.clone()));
         let request = request.map(|body| RequestBody::new(body, progress));
         ResponseFuture::new(self.inner.call(request), connect, watch)
     }

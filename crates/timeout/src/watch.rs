@@ -1,5 +1,6 @@
 use std::{
-    sync::{Arc, Mutex},
+    cell::RefCell,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -12,8 +13,16 @@ use crate::{
     timer::Timer,
 };
 
-/// Waits kept for later exchanges; more are dropped.
-const MAX_IDLE: usize = 256;
+/// Waits that a thread keeps for later exchanges; more are dropped.
+const MAX_IDLE: usize = 1024;
+
+thread_local! {
+    /// Waits between two exchanges: no lock, and no handle to where they go. Their timers stay armed: the next exchange finds one
+    /// that fires early enough, and so does not touch the timer wheel at all. In the meantime one fires at most once, and wakes a
+    /// task that has no use for it.
+    #[expect(clippy::vec_box, reason = "they move into watches and back as they are")]
+    static IDLE: RefCell<Vec<Box<Wait>>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The response's side of an exchange: what it waits for, since when, and the timer that ends the wait.
 ///
@@ -23,7 +32,6 @@ const MAX_IDLE: usize = 256;
 pub(crate) struct Watch {
     /// Always there: only dropping takes it.
     wait: Option<Box<Wait>>,
-    timers: Arc<Timers>,
 }
 
 #[derive(Debug, Default)]
@@ -36,22 +44,14 @@ struct Wait {
     timer: Timer,
 }
 
-/// Waits between two exchanges. Their timers stay armed: the next exchange finds one that fires early enough, and so does not
-/// touch the timer wheel at all. In the meantime one fires at most once, and wakes a task that has no use for it.
-#[derive(Debug, Default)]
-pub(crate) struct Timers {
-    #[expect(clippy::vec_box, reason = "they move into watches and back as they are")]
-    idle: Mutex<Vec<Box<Wait>>>,
-}
-
 type Rule = fn(Limits, Request, Instant) -> Option<Deadline>;
 
 impl Watch {
-    pub(crate) fn new(limits: Limits, progress: Option<Arc<Progress>>, timers: &Arc<Timers>) -> Self {
-        let mut wait = timers.take();
+    pub(crate) fn new(limits: Limits, progress: Option<Arc<Progress>>) -> Self {
+        let mut wait = Wait::take();
         wait.limits = limits;
         wait.progress = progress;
-        Self { wait: Some(wait), timers: Arc::clone(timers) }
+        Self { wait: Some(wait) }
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -96,7 +96,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(mut wait) = self.wait.take() {
             wait.rest();
-            self.timers.keep(wait);
+            wait.keep();
         }
     }
 }
@@ -107,20 +107,20 @@ impl Wait {
         (self.progress, self.since) = (None, None);
         self.timer.rest();
     }
-}
 
-impl Timers {
-    /// Nobody waits for the lock: then there is none to be had.
-    fn take(&self) -> Box<Wait> {
-        self.idle.try_lock().ok().and_then(|mut idle| idle.pop()).unwrap_or_default()
+    /// One that this thread has kept, or a new one.
+    fn take() -> Box<Self> {
+        IDLE.try_with(|idle| idle.borrow_mut().pop()).ok().flatten().unwrap_or_default()
     }
 
-    fn keep(&self, wait: Box<Wait>) {
-        if let Ok(mut idle) = self.idle.try_lock()
-            && idle.len() < MAX_IDLE
-        {
-            idle.push(wait);
-        }
+    /// For a later exchange, unless the thread is at its end.
+    fn keep(self: Box<Self>) {
+        let _ = IDLE.try_with(|idle| {
+            let mut idle = idle.borrow_mut();
+            if idle.len() < MAX_IDLE {
+                idle.push(self);
+            }
+        });
     }
 }
 
@@ -128,30 +128,35 @@ impl Timers {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use super::{MAX_IDLE, Timers, Watch};
+    use super::{IDLE, MAX_IDLE, Watch};
     use crate::{Limits, progress::Progress};
 
-    fn idle(timers: &Timers) -> usize {
-        timers.idle.lock().unwrap().len()
+    /// What another test may have left on this thread is gone.
+    fn clear() {
+        IDLE.with_borrow_mut(Vec::clear);
+    }
+
+    fn idle() -> usize {
+        IDLE.with_borrow(Vec::len)
     }
 
     #[test]
     fn what_an_exchange_leaves_is_used_again_and_says_nothing_of_it() {
-        let timers = Arc::new(Timers::default());
+        clear();
         let limits = Limits::new().read(Duration::from_secs(1));
         let progress = Arc::new(Progress::new(tokio::time::Instant::now()));
-        drop(Watch::new(limits, Some(progress.clone()), &timers));
-        assert_eq!((idle(&timers), Arc::strong_count(&progress)), (1, 1));
-        let next = Watch::new(Limits::new(), None, &timers);
-        assert_eq!((idle(&timers), next.limits()), (0, Limits::new()));
+        drop(Watch::new(limits, Some(progress.clone())));
+        assert_eq!((idle(), Arc::strong_count(&progress)), (1, 1));
+        let next = Watch::new(Limits::new(), None);
+        assert_eq!((idle(), next.limits()), (0, Limits::new()));
         assert!(next.wait.as_ref().is_some_and(|wait| wait.progress.is_none() && wait.since.is_none()));
     }
 
     #[test]
     fn only_so_many_are_kept() {
-        let timers = Arc::new(Timers::default());
-        let all: Vec<_> = (0..MAX_IDLE + 10).map(|_| Watch::new(Limits::new(), None, &timers)).collect();
+        clear();
+        let all: Vec<_> = (0..MAX_IDLE + 10).map(|_| Watch::new(Limits::new(), None)).collect();
         drop(all);
-        assert_eq!(idle(&timers), MAX_IDLE);
+        assert_eq!(idle(), MAX_IDLE);
     }
 }

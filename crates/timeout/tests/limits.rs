@@ -72,7 +72,7 @@ async fn the_limits_of_a_request_replace_both() {
 async fn a_limit_of_zero_fails_at_the_first_wait() {
     let zero = TimeoutLayer::new().send(Duration::ZERO).read(Duration::ZERO);
     let start = Instant::now();
-    let error = support::send(zero.clone(), Script::new(), |_| pending()).await.unwrap_err();
+    let error = support::send(zero, Script::new(), |_| pending()).await.unwrap_err();
     assert_eq!(cause(&error), Error::HeadTimeout(Duration::ZERO));
     assert_eq!(start.elapsed(), Duration::ZERO);
 

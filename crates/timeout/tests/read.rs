@@ -102,7 +102,7 @@ async fn a_timer_of_an_earlier_exchange_comes_neither_early_nor_late() {
     let layer = both();
     for own in [READ * 3, READ, READ / 7] {
         // Leaves a timer behind, armed for the limits of this layer or for longer ones.
-        let mut service = service(layer.clone(), |_| async {
+        let mut service = service(layer, |_| async {
             sleep(seconds(1) / 2).await;
             Ok(Response::new(Script::new().wait(&Gate::new())))
         });

@@ -1,10 +1,11 @@
 //! The tries of one request, as the exchange records them.
 
 use http::{HeaderMap, StatusCode};
-use propylon_exchange::{Exchange, Try};
+use propylon_exchange::{Exchange, Keep, Try};
 
 use crate::Peer;
 use crate::connection::Traffic;
+use crate::pool::Lease;
 
 /// The try that runs, with the bytes of its connections so far.
 #[derive(Debug)]
@@ -20,25 +21,30 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn open(exchange: Option<&Exchange>, peer: &Peer) -> Option<Self> {
-        exchange.map(|exchange| Self::of(exchange, peer))
-    }
-
-    fn of(exchange: &Exchange, peer: &Peer) -> Self {
+    /// A connection is still to be had.
+    pub(crate) fn open(exchange: &Exchange, peer: &Peer) -> Self {
         let record = Some(exchange.open_try(peer.name().clone()));
         Self { record, sent: 0, received: 0, traffic: None, heads: None }
+    }
+
+    /// There is a connection: one that was kept.
+    pub(crate) fn connected(exchange: &Exchange, lease: &Lease) -> Self {
+        let record = Some(exchange.open_connected_try(lease.key.peer.name().clone()));
+        let traffic = lease.connection.traffic();
+        let (sent, received) = (traffic.sent(), traffic.received());
+        Self { record, sent: 0, received: 0, traffic: Some((traffic, sent, received)), heads: None }
     }
 
     /// What was sent has failed with that status, and is sent again: a try of its own.
     pub(crate) fn next(&mut self, status: StatusCode, peer: &Peer) {
         let Some(record) = &self.record else { return };
         record.failed(status);
-        let next = Self::of(record.exchange(), peer);
+        let next = Self::open(record.exchange(), peer);
         *self = next;
     }
 
-    /// There is a connection; what it carries from here on is the try's.
-    pub(crate) fn connected(&mut self, traffic: Traffic) {
+    /// There is a connection now; what it carries from here on is the try's.
+    pub(crate) fn has(&mut self, traffic: Traffic) {
         if let Some(record) = &self.record {
             record.connected();
         }
@@ -89,15 +95,25 @@ impl Attempt {
         }
     }
 
-    /// All of the response is here. Gives the record, which is over, and how much of the wire the body was.
-    pub(crate) fn arrived(mut self, heads: u64) -> (Option<Try>, u64) {
-        let before = self.received;
-        self.count();
+    /// All of the response is here, of which the heads were this long. Gives the record, which is over, and how much of the wire
+    /// the body was.
+    pub(crate) fn arrived(
+        mut self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        heads: u64,
+    ) -> (Option<Try>, u64) {
+        let received = self.count().unwrap_or_default();
         let record = self.record.take();
         if let Some(record) = &record {
-            record.over(self.sent, self.received);
+            record.answered(status, self.sent, self.received);
+            record.exchange().upstream_responded(headers);
         }
-        (record, (self.received - before).saturating_sub(heads))
+        (record, received.saturating_sub(heads))
+    }
+
+    pub(crate) fn keeps(&self, what: Keep) -> bool {
+        self.record.as_ref().is_some_and(|record| record.exchange().keeps(what))
     }
 
     pub(crate) fn finished(&mut self) {

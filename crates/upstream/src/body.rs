@@ -1,7 +1,7 @@
 //! The response body.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use propylon_exchange::Try;
 use crate::attempt::Attempt;
 use crate::connection::Incoming;
 use crate::outgoing::Progress;
-use crate::pool::Lease;
+use crate::pool::{Inner, Lease, Pool};
 use crate::{BoxError, Error};
 
 /// The body of a peer's response.
@@ -41,6 +41,8 @@ struct Streaming {
     incoming: Incoming,
     /// The connection, until the body has ended.
     lease: Option<Lease>,
+    /// Where it goes then, if that is still there.
+    pool: Weak<Inner>,
     reusable: bool,
     progress: Option<Arc<Progress>>,
     attempt: Option<Attempt>,
@@ -53,26 +55,24 @@ struct Streaming {
 }
 
 impl Body {
-    pub(crate) fn new(
-        mut incoming: Incoming,
+    /// All of it is here, and was so much of the wire.
+    pub(crate) fn whole(data: Bytes, record: Option<Try>, length: u64) -> Self {
+        Self(State::Whole { data, record, length })
+    }
+
+    /// It is to be read from the connection.
+    pub(crate) fn streaming(
+        incoming: Incoming,
         lease: Lease,
+        pool: &Pool,
         reusable: bool,
         progress: Option<Arc<Progress>>,
         attempt: Option<Attempt>,
         heads: Option<u64>,
     ) -> Self {
-        if let Some(heads) = heads
-            && let Some(data) = incoming.take_bytes()
-        {
-            let (record, length) = attempt.map_or((None, 0), |attempt| attempt.arrived(heads));
-            if reusable && is_sent(progress.as_ref()) {
-                lease.give_back();
-            }
-            return Self(State::Whole { data, record, length });
-        }
-        let lease = Some(lease);
+        let (lease, pool) = (Some(lease), pool.weak());
         let (passed, held) = (true, None);
-        let mut body = Streaming { incoming, lease, reusable, progress, attempt, heads, passed, held };
+        let mut body = Streaming { incoming, lease, pool, reusable, progress, attempt, heads, passed, held };
         if http_body::Body::is_end_stream(&body.incoming) {
             body.end(true);
             return Self(State::Over);
@@ -106,7 +106,7 @@ impl Body {
 }
 
 /// Whether the peer has the whole request: one that answers before it has read it may never read the rest.
-fn is_sent(progress: Option<&Arc<Progress>>) -> bool {
+pub(crate) fn is_sent(progress: Option<&Arc<Progress>>) -> bool {
     progress.is_none_or(|progress| progress.complete())
 }
 
@@ -141,8 +141,12 @@ impl Streaming {
         if let Some(attempt) = &mut self.attempt {
             attempt.finished();
         }
-        if clean && self.reusable && is_sent(self.progress.as_ref()) {
-            lease.give_back();
+        if clean
+            && self.reusable
+            && is_sent(self.progress.as_ref())
+            && let Some(pool) = Pool::of(&self.pool)
+        {
+            lease.give_back(&pool);
         }
     }
 

@@ -10,7 +10,7 @@ use tower_layer::{Identity, Layer};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
-use crate::open::Way;
+use crate::open::open;
 use crate::{BoxError, Error, Established, Peer, Pool, Transport};
 
 /// The leaf: sends each request to the [`Peer`] in its extensions, on a kept connection or a new one.
@@ -58,7 +58,6 @@ impl<L> Client<L> {
 
     /// A service that sends to `peer`, whatever is in the request's extensions.
     #[must_use]
-    #[inline]
     pub fn to(&self, peer: Peer) -> ToPeer<L>
     where
         L: Clone,
@@ -66,15 +65,15 @@ impl<L> Client<L> {
         ToPeer { client: self.clone(), peer }
     }
 
+    /// Sends a request to `peer`, whatever is in its extensions: what a service of [`to`](Self::to) does, without one being made.
     #[inline]
-    pub(crate) fn send<B>(&self, peer: Peer, request: Request<B>) -> ResponseFuture<L, B>
+    pub fn send<B>(&self, peer: &Peer, request: Request<B>) -> ResponseFuture<L, B>
     where
         L: Layer<Established> + Clone,
         L::Service: Service<Request<B>>,
     {
         let exchange = request.extensions().get::<Exchange>();
-        let (opened, exchange) =
-            (Way::open(peer, &self.route, exchange, request.extensions()), exchange.cloned());
+        let (opened, exchange) = (open(peer, &self.route, exchange, request.extensions()), exchange.cloned());
         ResponseFuture::new(opened, exchange, &self.layer, request, self.route.failure_status)
     }
 }
@@ -96,7 +95,7 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match request.extensions_mut().remove::<Peer>() {
-            Some(peer) => self.send(peer, request),
+            Some(peer) => self.send(&peer, request),
             None => ResponseFuture::failed(Error::NoPeer),
         }
     }
@@ -126,7 +125,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.client.send(self.peer.clone(), request)
+        self.client.send(&self.peer, request)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Outbound {
 pub(crate) struct Answer {
     pub(crate) parts: response::Parts,
     pub(crate) incoming: Incoming,
-    /// Bytes of all heads, if the engine tells.
+    /// Bytes of its head, and of what the engine counts besides; if it tells.
     pub(crate) heads: Option<u64>,
     /// The stream, if the peer has switched to another protocol.
     pub(crate) upgraded: Option<Upgraded>,
@@ -84,7 +84,7 @@ impl Connection {
     }
 
     /// Whether another request may be sent. Who waits in [`poll_idle`](Self::poll_idle) may not be woken after this.
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&mut self) -> State {
         match self {
             Self::H1(connection) => connection.state(),
             Self::Hyper(connection) => connection.state(),
@@ -94,7 +94,7 @@ impl Connection {
     }
 
     /// Ready when an idle connection is of no more use. Wakes only if nobody else tells.
-    pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::H1(connection) => connection.poll_idle(cx),
             Self::FastCgi(connection) => connection.poll_idle(cx),
@@ -110,6 +110,11 @@ impl Connection {
             Self::Hyper(connection) => connection.has_ended(),
             Self::Http2(slot) => slot.has_ended(),
         }
+    }
+
+    /// Bytes of the interim heads of the request under way, if its engine leaves them to be counted.
+    pub(crate) fn interim(&self) -> u64 {
+        if let Self::H1(connection) = self { connection.interim() } else { 0 }
     }
 
     pub(crate) fn traffic(&self) -> Traffic {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, Version};
-use propylon_exchange::{Exchange, Keep};
+use http::{Request, Response, StatusCode, Version, response};
+use propylon_exchange::Keep;
 use propylon_h1::Unwanted;
 use propylon_h1::server::Interim;
 use tower_service::Service;
 
+use crate::attempt::Attempt;
+use crate::body::is_sent;
 use crate::client::Route;
 use crate::connection::{Answer, Connection, Failure, Incoming, Outbound};
-use crate::open::Way;
+use crate::open::dial;
 use crate::outgoing::{Outgoing, Progress, prepare};
 use crate::pool::Lease;
 use crate::{Body, BoxError, Error, Switched, h1, head};
@@ -40,24 +42,17 @@ const RESENDS: u32 = 3;
 struct Ready {
     lease: Lease,
     kept: bool,
-    way: Way,
+    attempt: Option<Attempt>,
     route: Arc<Route>,
 }
 
 impl Established {
-    pub(crate) fn fresh(lease: Lease, way: Way, route: Arc<Route>) -> Self {
-        Self::new(Ready { lease, kept: false, way, route })
+    pub(crate) fn fresh(lease: Lease, attempt: Option<Attempt>, route: Arc<Route>) -> Self {
+        Self { connection: Some(Ready { lease, kept: false, attempt, route }) }
     }
 
-    pub(crate) fn kept(lease: Lease, way: Way, route: Arc<Route>) -> Self {
-        Self::new(Ready { lease, kept: true, way, route })
-    }
-
-    fn new(mut ready: Ready) -> Self {
-        if let Some(attempt) = &mut ready.way.attempt {
-            attempt.connected(ready.lease.connection.traffic());
-        }
-        Self { connection: Some(ready) }
+    pub(crate) fn kept(lease: Lease, attempt: Option<Attempt>, route: Arc<Route>) -> Self {
+        Self { connection: Some(Ready { lease, kept: true, attempt, route }) }
     }
 }
 
@@ -80,7 +75,7 @@ where
             return Sending::failed(Error::Closed { sent: false });
         };
         let listener = request.extensions_mut().remove::<Interim>();
-        let kept = request.extensions().get::<Exchange>().is_some_and(|it| it.keeps(Keep::UPSTREAM_HEAD));
+        let kept = ready.attempt.as_ref().is_some_and(|attempt| attempt.keeps(Keep::UPSTREAM_HEAD));
         let without = if kept { Unwanted::NONE } else { ready.route.transport.without.clone() };
         let framing = match prepare(&mut request, &ready.route.transport) {
             Ok(framing) => framing,
@@ -113,7 +108,7 @@ impl Ready {
     ) -> Sending {
         let progress = body.progress();
         self.lease.begin();
-        let connection = match &self.lease.connection {
+        let connection = match &mut self.lease.connection {
             Connection::H1(connection) => connection,
             Connection::Hyper(_) | Connection::Http2(_) | Connection::FastCgi(_) => {
                 let closes = head::closes(request.headers());
@@ -161,17 +156,15 @@ impl Ready {
         self.finish(answer, sent)
     }
 
-    fn finish(self, answer: Result<Answer, Failure>, sent: Sent) -> Result<Response<Body>, BoxError> {
+    fn finish(mut self, answer: Result<Answer, Failure>, sent: Sent) -> Result<Response<Body>, BoxError> {
         let Sent { progress, closes, .. } = sent;
-        let Answer { mut parts, incoming, heads, upgraded } = answer.map_err(|failure| {
-            let cause = progress.as_ref().and_then(|progress| progress.take_error());
-            cause.map_or(failure.error, |source| Error::RequestBody { source })
-        })?;
-        if let Some(attempt) = &self.way.attempt {
-            attempt.responded(parts.status, &parts.headers);
-        }
+        let Answer { mut parts, mut incoming, heads, upgraded } = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return Err(why(failure, progress)),
+        };
         if let Some(upgraded) = upgraded {
-            parts.extensions.insert(Switched::new(upgraded.recorded(self.way.attempt)));
+            let switched = Switched::new(upgraded.recorded(self.responded(&parts)));
+            parts.extensions.insert(switched);
             return Ok(Response::from_parts(parts, Body::none()));
         }
         // A peer that speaks HTTP/1.0 may keep the connection, but nginx does not believe it, and neither do we. All else the
@@ -181,21 +174,47 @@ impl Ready {
             Incoming::Http2(_) | Incoming::FastCgi(_) => true, // it comes back if it can be used
             Incoming::Hyper(_) => !closes && head::keeps_alive(&parts),
         };
-        let body = Body::new(incoming, self.lease, reusable, progress, self.way.attempt, heads);
+        let heads = heads.map(|heads| heads + self.lease.connection.interim());
+        let body = match heads.and_then(|heads| Some((heads, incoming.take_bytes()?))) {
+            Some((heads, data)) => {
+                let arrived = |attempt: Attempt| attempt.arrived(parts.status, &parts.headers, heads);
+                let (record, length) = self.attempt.map_or((None, 0), arrived);
+                if reusable && is_sent(progress.as_ref()) {
+                    self.lease.give_back(&self.route.pool);
+                }
+                Body::whole(data, record, length)
+            }
+            None => {
+                let attempt = self.responded(&parts);
+                Body::streaming(incoming, self.lease, &self.route.pool, reusable, progress, attempt, heads)
+            }
+        };
         Ok(Response::from_parts(parts, body))
+    }
+
+    /// The attempt has its head; its body is still to come.
+    fn responded(&mut self, parts: &response::Parts) -> Option<Attempt> {
+        let attempt = self.attempt.take()?;
+        attempt.responded(parts.status, &parts.headers);
+        Some(attempt)
     }
 
     /// `arrived`: the peer may have got the request, and this is the status that stands for what became of it.
     async fn replace(&mut self, arrived: Option<StatusCode>) -> Result<(), Error> {
-        if let Some(status) = arrived {
-            self.way.again(status); // a try of its own in the record, as in nginx
+        let key = Arc::clone(&self.lease.key);
+        if let (Some(status), Some(attempt)) = (arrived, &mut self.attempt) {
+            attempt.next(status, &key.peer); // a try of its own in the record, as in nginx
         }
-        self.lease = self.way.dial(&self.route).await?;
-        if let Some(attempt) = &mut self.way.attempt {
-            attempt.connected(self.lease.connection.traffic());
-        }
+        self.lease = dial(&self.route, &key.peer, key.special.as_ref(), self.attempt.as_mut()).await?;
         Ok(())
     }
+}
+
+/// Why there is no response: the request's own body, perhaps.
+#[cold]
+fn why(failure: Failure, progress: Option<Arc<Progress>>) -> BoxError {
+    let cause = progress.and_then(|progress| progress.take_error());
+    cause.map_or(failure.error, |source| Error::RequestBody { source }).into()
 }
 
 /// The response future of [`Established`]. Dropping it closes the connection.

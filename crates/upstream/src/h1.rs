@@ -28,12 +28,14 @@ pub(crate) type Encoded = Unsent<Outgoing>;
 /// An established connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
+    /// While nothing is under way on it; else it is with whoever sends or reads, or has come back to its place.
+    idle: Option<client::Connection<Socket>>,
     place: Arc<Place>,
     counters: Arc<Counters>,
 }
 
-/// Where the connection is while nothing is under way on it; else it is with whoever sends or reads.
-#[derive(Debug)]
+/// Where the connection comes back to.
+#[derive(Debug, Default)]
 struct Place {
     connection: Mutex<Option<client::Connection<Socket>>>,
     /// Bytes of the interim heads of the exchange under way.
@@ -74,21 +76,31 @@ impl Connection {
             .readable(Socket::poll_readable)
             .quiet(Socket::is_quiet);
         let counters = Arc::clone(connection.counters());
-        let place = Place { connection: Mutex::new(Some(connection)), interim: AtomicU64::new(0) };
-        Self { place: Arc::new(place), counters }
+        Self { idle: Some(connection), place: Arc::default(), counters }
     }
 
     /// The engine looks again before it sends: that may be a while.
-    pub(crate) fn state(&self) -> State {
-        let mut connection = self.place.connection.lock();
-        let reusable = connection.as_mut().is_some_and(client::Connection::is_reusable);
+    pub(crate) fn state(&mut self) -> State {
+        let reusable = self.idle().is_some_and(client::Connection::is_reusable);
         if reusable { State::Ready } else { State::Dead }
     }
 
     /// Ready when the peer has closed it or said something unasked, and when it did not come back.
-    pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut connection = self.place.connection.lock();
-        connection.as_mut().map_or(Poll::Ready(()), |connection| connection.poll_idle(cx))
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.idle().map_or(Poll::Ready(()), |connection| connection.poll_idle(cx))
+    }
+
+    /// The connection, if nothing is under way on it.
+    fn idle(&mut self) -> Option<&mut client::Connection<Socket>> {
+        if self.idle.is_none() {
+            self.idle = self.place.connection.lock().take();
+        }
+        self.idle.as_mut()
+    }
+
+    /// Bytes of the interim heads of the request under way.
+    pub(crate) fn interim(&self) -> u64 {
+        self.place.interim.load(Relaxed)
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
@@ -96,7 +108,7 @@ impl Connection {
     }
 
     /// The connection for a request that was not sent before, if it is of any use.
-    pub(crate) fn free(&self, method: &Method, body: &Outgoing, kept: bool) -> Option<Free> {
+    pub(crate) fn free(&mut self, method: &Method, body: &Outgoing, kept: bool) -> Option<Free> {
         let connection = self.take()?;
         let repeatable = may_repeat(method, body);
         // What cannot be repeated is worth a look at the socket before it is sent.
@@ -118,11 +130,11 @@ impl Connection {
         let tunnel = request.method() == Method::CONNECT;
         let keeper = Keeper { place: Arc::clone(&self.place), listener };
         let inner = connection.send_with(request, body, keeper).without(without);
-        Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable }
+        Sending { inner, tunnel, kept, repeatable }
     }
 
     pub(crate) async fn send(
-        &self,
+        &mut self,
         request: Outbound,
         kept: bool,
         listener: Option<Interim>,
@@ -143,12 +155,13 @@ impl Connection {
         let tunnel = *request.method() == Method::CONNECT;
         let keeper = Keeper { place: Arc::clone(&self.place), listener };
         let inner = connection.resend(request, keeper);
-        Sending { inner, place: Arc::clone(&self.place), tunnel, kept, repeatable: false }.await
+        Sending { inner, tunnel, kept, repeatable: false }.await
     }
 
-    fn take(&self) -> Option<client::Connection<Socket>> {
+    fn take(&mut self) -> Option<client::Connection<Socket>> {
         self.place.interim.store(0, Relaxed);
-        self.place.connection.lock().take()
+        self.idle()?;
+        self.idle.take()
     }
 }
 
@@ -162,7 +175,6 @@ pub(crate) struct Free {
 /// A request on its way, and then its answer.
 pub(crate) struct Sending {
     inner: client::Sending<Socket, Outgoing, Keeper>,
-    place: Arc<Place>,
     tunnel: bool,
     kept: bool,
     /// Whether it does no harm if the peer gets it twice.
@@ -189,8 +201,7 @@ impl Future for Sending {
                     (Some(body), None)
                 };
                 let incoming = connection::Incoming::H1(Incoming { body, encoded });
-                let heads = Some(head + self.place.interim.load(Relaxed));
-                return Poll::Ready(Ok(Answer { parts, incoming, heads, upgraded }));
+                return Poll::Ready(Ok(Answer { parts, incoming, heads: Some(head), upgraded }));
             }
             Err(failure) => failure,
         };

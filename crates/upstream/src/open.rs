@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{Extensions, StatusCode};
+use http::Extensions;
 use propylon_exchange::Exchange;
 
 use crate::attempt::Attempt;
@@ -12,15 +12,7 @@ use crate::pool::Lease;
 use crate::special::Special;
 use crate::{Error, Established, HttpVersion, Peer, http2};
 
-/// Where a request goes.
-#[derive(Debug)]
-pub(crate) struct Way {
-    peer: Peer,
-    special: Option<Arc<Special>>,
-    pub(crate) attempt: Option<Attempt>,
-}
-
-/// What it takes to have a connection.
+/// A connection, or what it takes to have one.
 pub(crate) enum Opened {
     Now(Established),
     Later(Opening),
@@ -29,54 +21,61 @@ pub(crate) enum Opened {
 /// Connecting: the one slow path, boxed when it is taken.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Established, Error>> + Send>>;
 
-impl Way {
-    /// A kept connection at once, or else a new one.
-    pub(crate) fn open(
-        peer: Peer,
-        route: &Arc<Route>,
-        exchange: Option<&Exchange>,
-        extensions: &Extensions,
-    ) -> Opened {
-        let attempt = Attempt::open(exchange, &peer);
-        let special = Special::of(&route.transport, extensions);
-        let way = Self { peer, special, attempt };
-        match way.kept(route) {
-            Some(lease) => Opened::Now(Established::kept(lease, way, Arc::clone(route))),
-            None => Opened::Later(Box::pin(way.connect(Arc::clone(route)))),
+/// A kept connection at once, or else a new one.
+pub(crate) fn open(
+    peer: &Peer,
+    route: &Arc<Route>,
+    exchange: Option<&Exchange>,
+    extensions: &Extensions,
+) -> Opened {
+    let special = Special::of(&route.transport, extensions);
+    match kept(route, peer, special.as_ref()) {
+        Some(lease) => {
+            let attempt = exchange.map(|exchange| Attempt::connected(exchange, &lease));
+            Opened::Now(Established::kept(lease, attempt, Arc::clone(route)))
+        }
+        None => {
+            let attempt = exchange.map(|exchange| Attempt::open(exchange, peer));
+            Opened::Later(Box::pin(connect(Arc::clone(route), peer.clone(), special, attempt)))
         }
     }
+}
 
-    fn kept(&self, route: &Route) -> Option<Lease> {
-        let (pool, transport) = (&route.pool, &route.transport);
-        if transport.http_version == HttpVersion::Http2 {
-            return http2::share(pool, &self.peer, transport, self.special.as_ref());
-        }
-        pool.take(&self.peer, transport, self.special.as_ref())
+fn kept(route: &Route, peer: &Peer, special: Option<&Arc<Special>>) -> Option<Lease> {
+    let (pool, transport) = (&route.pool, &route.transport);
+    if transport.http_version == HttpVersion::Http2 {
+        return http2::share(pool, peer, transport, special);
     }
+    pool.take(peer, transport, special)
+}
 
-    async fn connect(self, route: Arc<Route>) -> Result<Established, Error> {
-        let lease = self.dial(&route).await?;
-        Ok(Established::fresh(lease, self, route))
-    }
+async fn connect(
+    route: Arc<Route>,
+    peer: Peer,
+    special: Option<Arc<Special>>,
+    mut attempt: Option<Attempt>,
+) -> Result<Established, Error> {
+    let lease = dial(&route, &peer, special.as_ref(), attempt.as_mut()).await?;
+    Ok(Established::fresh(lease, attempt, route))
+}
 
-    /// A new connection: the first, or one in the place of a dead one.
-    pub(crate) async fn dial(&self, route: &Route) -> Result<Lease, Error> {
-        let (pool, transport, special) = (&route.pool, &route.transport, self.special.as_ref());
-        let dialled = if transport.http_version == HttpVersion::Http2 {
-            Box::pin(http2::connect(pool, &self.peer, transport, special)).await
-        } else {
-            pool.connect(&self.peer, transport, special).await
-        };
-        if let (Err(error), Some(attempt)) = (&dialled, &self.attempt) {
-            attempt.failed(error.status());
-        }
-        dialled
+/// A new connection: the first, or one in the place of a dead one. That, or why there is none, is the attempt's to record.
+pub(crate) async fn dial(
+    route: &Route,
+    peer: &Peer,
+    special: Option<&Arc<Special>>,
+    attempt: Option<&mut Attempt>,
+) -> Result<Lease, Error> {
+    let (pool, transport) = (&route.pool, &route.transport);
+    let dialled = if transport.http_version == HttpVersion::Http2 {
+        Box::pin(http2::connect(pool, peer, transport, special)).await
+    } else {
+        pool.connect(peer, transport, special).await
+    };
+    match (&dialled, attempt) {
+        (Ok(lease), Some(attempt)) => attempt.has(lease.connection.traffic()),
+        (Err(error), Some(attempt)) => attempt.failed(error.status()),
+        (_, None) => {}
     }
-
-    /// What was sent has failed with that status, and is sent again.
-    pub(crate) fn again(&mut self, status: StatusCode) {
-        if let Some(attempt) = &mut self.attempt {
-            attempt.next(status, &self.peer);
-        }
-    }
+    dialled
 }

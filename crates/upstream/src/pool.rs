@@ -19,7 +19,7 @@ use crate::idle::Idle;
 use crate::special::Special;
 use crate::task::Task;
 use crate::transport::{Fingerprint, Transport};
-use crate::{Error, Peer, PeerAddress};
+use crate::{Error, Peer};
 
 /// The least time between two sweeps: many connections expire at once, at the price of closing some a little late.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -145,7 +145,7 @@ pub(crate) struct Inner {
 
 #[derive(Debug)]
 struct Kept {
-    idle: Idle<Arc<Key>, Lease>,
+    idle: Idle<Lease>,
     keeper: Option<Task>,
     /// What wakes it.
     waker: Option<Waker>,
@@ -154,22 +154,14 @@ struct Kept {
 /// Connections with the same key are interchangeable.
 #[derive(Debug)]
 pub(crate) struct Key {
-    address: PeerAddress,
+    pub(crate) peer: Peer,
     fingerprint: Fingerprint,
-    special: Option<Arc<Special>>,
+    pub(crate) special: Option<Arc<Special>>,
 }
 
 impl Key {
     pub(crate) fn new(peer: &Peer, transport: &Transport, special: Option<&Arc<Special>>) -> Self {
-        Self {
-            address: peer.address().clone(),
-            fingerprint: transport.fingerprint,
-            special: special.cloned(),
-        }
-    }
-
-    pub(crate) fn address(&self) -> &PeerAddress {
-        &self.address
+        Self { peer: peer.clone(), fingerprint: transport.fingerprint, special: special.cloned() }
     }
 
     pub(crate) fn settings(&self) -> Fingerprint {
@@ -181,9 +173,7 @@ impl Key {
     }
 
     pub(crate) fn is(&self, peer: &Peer, transport: &Transport, special: Option<&Arc<Special>>) -> bool {
-        self.address == *peer.address()
-            && self.fingerprint == transport.fingerprint
-            && self.special.as_ref() == special
+        self.peer == *peer && self.fingerprint == transport.fingerprint && self.special.as_ref() == special
     }
 }
 
@@ -194,10 +184,9 @@ pub(crate) struct Lease(Box<Leased>);
 #[derive(Debug)]
 pub(crate) struct Leased {
     pub(crate) connection: Connection,
-    key: Arc<Key>,
+    pub(crate) key: Arc<Key>,
     opened: Instant,
     requests: u64,
-    pool: Weak<Inner>,
 }
 
 impl Pool {
@@ -238,7 +227,7 @@ impl Pool {
         if kept.idle.is_empty() {
             return None;
         }
-        let is = |key: &Arc<Key>| key.is(peer, transport, special);
+        let is = |lease: &Lease| lease.key.is(peer, transport, special);
         kept.idle.take(clock::now(), is, |lease| lease.connection.state())
     }
 
@@ -252,7 +241,7 @@ impl Pool {
         let socket = connect(peer, transport, special.map(|special| &**special)).await?;
         let connection = Connection::open(socket, transport.fingerprint, self.forgetting()).await?;
         let key = Arc::new(Key::new(peer, transport, special));
-        Ok(Lease::new(connection, key, clock::now(), 0, Arc::downgrade(&self.0)))
+        Ok(Lease::new(connection, key, clock::now(), 0))
     }
 
     /// What makes the pool forget the connections that have ended.
@@ -293,14 +282,8 @@ impl DerefMut for Lease {
 }
 
 impl Lease {
-    pub(crate) fn new(
-        connection: Connection,
-        key: Arc<Key>,
-        opened: Instant,
-        requests: u64,
-        pool: Weak<Inner>,
-    ) -> Self {
-        Self(Box::new(Leased { connection, key, opened, requests, pool }))
+    pub(crate) fn new(connection: Connection, key: Arc<Key>, opened: Instant, requests: u64) -> Self {
+        Self(Box::new(Leased { connection, key, opened, requests }))
     }
 
     /// The connection, and how many requests it has had.
@@ -313,27 +296,26 @@ impl Lease {
         self.requests += 1;
     }
 
-    /// Keeps the connection for the next request, if the pool wants it.
-    pub(crate) fn give_back(self) {
+    /// Keeps the connection for the next request, if the pool wants it: the one that it is of.
+    pub(crate) fn give_back(mut self, pool: &Pool) {
         if matches!(&self.connection, Connection::Http2(slot) if !slot.is_parked()) {
             return; // it goes back by itself, when the last request on it is over
         }
-        let Some(pool) = self.pool.upgrade() else { return };
         let now = clock::now();
-        let limits = &pool.keepalive;
+        let limits = &pool.0.keepalive;
         if limits.wears(self.requests, self.opened, now) || limits.timeout.is_zero() {
             return;
         }
-        let mut kept = pool.kept.lock();
+        let mut kept = pool.0.kept.lock();
         // The pool's task is told from here on, without having run.
         let mut cx = Context::from_waker(kept.waker.as_ref().unwrap_or(Waker::noop()));
         if self.connection.poll_idle(&mut cx).is_ready() {
             return;
         }
-        let evicted = kept.idle.put(now, Arc::clone(&self.key), self);
+        let evicted = kept.idle.put(now, self);
         if kept.keeper.is_none() {
             let at = kept.idle.next_expiry();
-            kept.keeper = Some(Task::spawn(keep(Arc::downgrade(&pool), at)));
+            kept.keeper = Some(Task::spawn(keep(pool.weak(), at)));
         }
         drop(kept);
         drop(evicted);

@@ -1,18 +1,12 @@
 //! `X-Accel-Redirect`: an upstream's order to answer with another location; `X-Accel-Limit-Rate`: how fast.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, EXPIRES, HeaderName, SET_COOKIE,
 };
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use propylon_config::{Settings, UpstreamVersion};
 use propylon_stack::{Body, BoxError};
-use tower_layer::Layer;
-use tower_service::Service;
 
 use super::Found;
 use super::limit::Said;
@@ -42,17 +36,6 @@ impl Unsafe {
 const KEPT: [HeaderName; 6] =
     [CONTENT_TYPE, SET_COOKIE, CONTENT_DISPOSITION, CACHE_CONTROL, EXPIRES, ACCEPT_RANGES];
 
-/// The layer; what is ignored is not looked at.
-pub(crate) fn layer(settings: &Settings) -> AccelLayer {
-    let obeys = |name: &str| !settings.headers.ignore.iter().any(|ignored| ignored == name);
-    AccelLayer(Obeys {
-        redirect: obeys("x-accel-redirect"),
-        limit_rate: obeys("x-accel-limit-rate"),
-        charset: super::charset::obeys(settings),
-        trailers: trailers(settings),
-    })
-}
-
 /// Whether trailers go on.
 pub(super) fn trailers(settings: &Settings) -> bool {
     settings.headers.pass_trailers || settings.upstream.http_version == UpstreamVersion::Http2
@@ -78,73 +61,13 @@ impl Arriving for Body {
 
 /// Which orders are obeyed.
 #[derive(Clone, Copy, Debug)]
-struct Obeys {
+pub(crate) struct Obeys {
     redirect: bool,
     limit_rate: bool,
     /// Looked at only where charsets are.
     charset: bool,
     /// Whether trailers go on.
     trailers: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct AccelLayer(Obeys);
-
-impl<S> Layer<S> for AccelLayer {
-    type Service = Accel<S>;
-
-    fn layer(&self, inner: S) -> Accel<S> {
-        Accel { inner, obeys: self.0 }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Accel<S> {
-    inner: S,
-    obeys: Obeys,
-}
-
-impl<S, B> Service<Request<Body>> for Accel<S>
-where
-    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
-    B: Arriving,
-{
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = AccelFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        AccelFuture { inner: self.inner.call(request), obeys: self.obeys }
-    }
-}
-
-pin_project_lite::pin_project! {
-    pub(crate) struct AccelFuture<F> {
-        #[pin]
-        inner: F,
-        obeys: Obeys,
-    }
-}
-
-impl<F, B> Future for AccelFuture<F>
-where
-    F: Future<Output = Result<Response<B>, BoxError>>,
-    B: Arriving,
-{
-    type Output = Result<Response<Body>, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        Poll::Ready(match ready!(this.inner.poll(cx)) {
-            Ok(response) if ordered(&response) => this.obeys.follow(response),
-            Ok(response) => Ok(response.map(|body| body.arrive(this.obeys.trailers))),
-            Err(error) => Err(error),
-        })
-    }
 }
 
 /// Whether there is an order: one look at the names costs less than a search for each. A switch to another protocol is nobody's
@@ -155,6 +78,26 @@ fn ordered<B>(response: &Response<B>) -> bool {
 }
 
 impl Obeys {
+    /// What is ignored is not looked at.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let obeys = |name: &str| !settings.headers.ignore.iter().any(|ignored| ignored == name);
+        Self {
+            redirect: obeys("x-accel-redirect"),
+            limit_rate: obeys("x-accel-limit-rate"),
+            charset: super::charset::obeys(settings),
+            trailers: trailers(settings),
+        }
+    }
+
+    /// What becomes of a response, by its orders.
+    pub(super) fn apply(self, response: Response<impl Arriving>) -> Result<Response<Body>, BoxError> {
+        if ordered(&response) {
+            return self.follow(response);
+        }
+        Ok(response.map(|body| body.arrive(self.trailers)))
+    }
+
+    #[cold]
     fn follow(self, response: Response<impl Arriving>) -> Result<Response<Body>, BoxError> {
         let headers = response.headers();
         let rate = if self.limit_rate { propylon_limit::accel(headers) } else { None };

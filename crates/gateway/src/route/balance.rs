@@ -50,13 +50,13 @@ impl ToPeer {
 }
 
 impl Dispatch<Peer, Body> for ToPeer {
-    type Service = propylon_upstream::ToPeer<TimeoutLayer>;
+    type Future = propylon_upstream::ResponseFuture<TimeoutLayer, Body>;
     type Body = propylon_timeout::ResponseBody<propylon_upstream::Body>;
     type Error = BoxError;
 
     #[inline]
-    fn service(&self, peer: &Peer) -> Self::Service {
-        self.0.client.to(peer.clone())
+    fn send(&self, peer: &Peer, request: Request<Body>) -> Self::Future {
+        self.0.client.send(peer, request)
     }
 
     fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {

@@ -3,6 +3,7 @@
 mod accel;
 mod access;
 mod access_log;
+mod answer;
 mod balance;
 mod buffer;
 mod cache;
@@ -263,14 +264,15 @@ where
     S::Future: Send,
     B: Arriving + 'static,
 {
-    let group = accel::layer(settings).layer(group); // X-Accel-* are orders: obeyed before they are hidden
-    let group = buffer::KeepLayer::new(settings, &upstreams.config.runtime).layer(group); // a slow client holds no connection
-    let rescue = RescueLayer::new(site.face.clone()); // from here on errors are responses, and are shaped as such
+    let face = || site.face.clone();
+    // Its orders are obeyed, it is kept, and errors are responses from here on.
+    let answer = |face| answer::AnswerLayer::new(settings, &upstreams.config.runtime, face);
     match tunnel::layer(settings) {
-        None => finish(rescue.layer(group), true, settings, site, upstreams),
-        // Joins the two sides of a 101, which is nobody's to change.
+        None => finish(answer(Some(face())).layer(group), true, settings, site, upstreams),
+        // Joins the two sides of a 101, which is nobody's to change; what goes wrong with that is an error too.
         Some(tunnel) => {
-            finish(rescue.layer(Route::new(tunnel.layer(group))), true, settings, site, upstreams)
+            let group = Route::new(tunnel.layer(answer(None).layer(group)));
+            finish(RescueLayer::new(face()).layer(group), true, settings, site, upstreams)
         }
     }
 }

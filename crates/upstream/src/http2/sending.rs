@@ -55,7 +55,7 @@ impl Sending {
         if parts.method == Method::CONNECT {
             return Err(refuse(Error::InvalidTarget));
         }
-        let head = head::request(&parts, key.is_secure(), key.address()).map_err(refuse)?;
+        let head = head::request(&parts, key.is_secure(), key.peer.address()).map_err(refuse)?;
         let size = head::request_size(&head);
         let empty = body.is_empty();
         let sent = slot.shared.status.wire.sent();

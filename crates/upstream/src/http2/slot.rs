@@ -32,9 +32,9 @@ impl Slot {
     }
 
     pub(super) fn into_lease(self) -> Lease {
-        let Shared { key, opened, pool, .. } = &*self.shared;
-        let (key, opened, pool) = (Arc::clone(key), *opened, pool.clone());
-        Lease::new(Connection::Http2(self), key, opened, 0, pool)
+        let Shared { key, opened, .. } = &*self.shared;
+        let (key, opened) = (Arc::clone(key), *opened);
+        Lease::new(Connection::Http2(self), key, opened, 0)
     }
 
     /// The connection of one that was in the pool.
@@ -107,9 +107,8 @@ impl Drop for Slot {
                 began: None,
                 parked: true,
             };
-            let Shared { key, opened, pool, .. } = &*self.shared;
-            let (key, opened, pool) = (Arc::clone(key), *opened, pool.clone());
-            Lease::new(Connection::Http2(parked), key, opened, requests, pool).give_back();
+            let Shared { key, opened, .. } = &*self.shared;
+            Lease::new(Connection::Http2(parked), Arc::clone(key), *opened, requests).give_back(&pool);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use propylon_config::Runtime;
 
 pub(crate) use request::{BufferLayer, Keeper, Lost};
-pub(crate) use response::{KeepLayer, read_bytes};
+pub(crate) use response::{Keeping, read_bytes};
 
 /// Where temporary files are made.
 fn directory(runtime: &Runtime) -> PathBuf {
