@@ -88,7 +88,7 @@ fn begin(parts: &mut request::Parts, client: Option<Address>) -> Exchange {
         version: parts.version,
         headers: parts.headers.clone().into(),
     };
-    let place = Place { server_name: None, host: host(parts) };
+    let place = Place { host: host(parts), ..Default::default() };
     let exchange = Exchange::placed(place, connection, 1, Instant::now(), head);
     if let Some(client) = client {
         exchange.set_client(client);

@@ -4,7 +4,7 @@ mod beside;
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -13,21 +13,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use crate::facts::{Count, Moment, Status};
 use crate::late::Late;
-use crate::{Address, Connection, End, Head, Keep, ProxyHost, clock};
+use crate::tries::Progress;
+use crate::{Address, Connection, End, Head, Keep, Place, ProxyHost, Uri, clock};
 
 /// Facts about one exchange: a cheap handle that every layer may record into and every reader may look at.
 #[derive(Clone)]
 pub struct Exchange(Arc<Inner>);
-
-/// Where a request goes, as far as that is known before anybody has its exchange.
-#[derive(Clone, Debug, Default)]
-pub struct Place {
-    /// The name of the server that was chosen (`$server_name`).
-    pub server_name: Option<Arc<str>>,
-    /// The host that the request is for, lower-case and without port (`$host`).
-    pub host: Option<Bytes>,
-}
 
 struct Inner {
     connection: Arc<Connection>,
@@ -38,11 +31,16 @@ struct Inner {
     client: OnceLock<Box<(Address, HeaderValue)>>,
     place: Place,
     user: OnceLock<Bytes>,
-    body_received: AtomicU64,
-    body_sent: AtomicU64,
-    bytes_sent: AtomicU64,
+    body_received: Count,
+    body_sent: Count,
+    bytes_sent: Count,
+    status: Status,
+    /// How it ended, [as a number](End::number); 0: it has not.
+    end: AtomicU8,
+    ended: Moment,
     reroutes: AtomicU8,
     keep: AtomicU8,
+    first_try: Progress,
     late: Mutex<Late>,
     slot: OnceLock<Box<dyn Any + Send + Sync>>,
 }
@@ -88,12 +86,13 @@ impl Exchange {
     }
 
     fn begin(
-        place: Place,
+        mut place: Place,
         connection: Arc<Connection>,
         number: u64,
         started: Instant,
         received: Received,
     ) -> Self {
+        let uri = std::mem::take(&mut place.uri);
         Self(Arc::new(Inner {
             connection,
             number,
@@ -102,12 +101,16 @@ impl Exchange {
             client: OnceLock::new(),
             place,
             user: OnceLock::new(),
-            body_received: AtomicU64::new(0),
-            body_sent: AtomicU64::new(0),
-            bytes_sent: AtomicU64::new(0),
+            body_received: Count::default(),
+            body_sent: Count::default(),
+            bytes_sent: Count::default(),
+            status: Status::default(),
+            end: AtomicU8::new(0),
+            ended: Moment::default(),
             reroutes: AtomicU8::new(0),
             keep: AtomicU8::new(0),
-            late: Mutex::default(),
+            first_try: Progress::default(),
+            late: Mutex::new(Late::at(uri)),
             slot: OnceLock::new(),
         }))
     }
@@ -133,8 +136,8 @@ impl Exchange {
     /// How long the exchange took, or has taken so far (`$request_time`).
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        let ended = self.0.late.lock().ended;
-        ended.map_or_else(clock::now, |(_, at)| at).saturating_duration_since(self.0.started)
+        let ended = self.0.ended.get(self.0.started);
+        ended.unwrap_or_else(clock::now).saturating_duration_since(self.0.started)
     }
 
     /// The request's head, unless it was refused before it was one.
@@ -162,7 +165,7 @@ impl Exchange {
             Received::Head(head) => head.bytes,
             Received::Rejected { bytes, .. } => *bytes,
         };
-        head + self.0.body_received.load(Relaxed)
+        head + self.0.body_received.get()
     }
 
     /// All of the request's body is this: recorded if it is to be [kept](Keep::REQUEST_BODY).
@@ -180,7 +183,7 @@ impl Exchange {
 
     /// `n` more bytes of request body came.
     pub fn body_received(&self, n: u64) {
-        self.0.body_received.fetch_add(n, Relaxed);
+        self.0.body_received.add(n);
     }
 
     /// The client is really at `address`, says a trusted proxy. Only the first call counts.
@@ -226,21 +229,26 @@ impl Exchange {
     /// The request is now for this path, decoded and normalised (`$uri`), with these arguments (`$args`): to be told when its
     /// target has been read, and again after each rewrite or internal redirect.
     pub fn set_uri(&self, uri: Bytes, args: Option<Bytes>) {
-        let mut late = self.0.late.lock();
-        late.uri = Some(uri);
-        late.args = args;
+        self.0.late.lock().uri = Uri::Path(uri, args);
     }
 
     /// The path that the request is for now, once that is known.
     #[must_use]
     pub fn uri(&self) -> Option<Bytes> {
-        self.0.late.lock().uri.clone()
+        match &self.0.late.lock().uri {
+            Uri::Unknown => None,
+            Uri::Target => self.head().map(|head| head.target.clone()),
+            Uri::Path(path, _) => Some(path.clone()),
+        }
     }
 
     /// The arguments that the request has now.
     #[must_use]
     pub fn args(&self) -> Option<Bytes> {
-        self.0.late.lock().args.clone()
+        match &self.0.late.lock().uri {
+            Uri::Path(_, args) => args.clone(),
+            Uri::Unknown | Uri::Target => None,
+        }
     }
 
     /// Where the request is proxied to, and with which target.
@@ -288,6 +296,11 @@ impl Exchange {
     #[must_use]
     pub fn keeps(&self, what: Keep) -> bool {
         Keep(self.0.keep.load(Relaxed)).has(what)
+    }
+
+    /// What became of the first try, if there was one.
+    pub(crate) fn first_try(&self) -> &Progress {
+        &self.0.first_try
     }
 
     /// What is known only as it goes on.
@@ -347,25 +360,24 @@ impl Exchange {
 
     /// The client is being sent this head.
     pub fn responded(&self, status: StatusCode, headers: &HeaderMap) {
-        let mut late = self.0.late.lock();
-        late.status = Some(status);
+        self.0.status.set(status);
         if self.keeps(Keep::SENT_HEAD) {
-            late.keep(|kept| kept.sent_headers = Some(headers.clone()));
+            self.0.late.lock().keep(|kept| kept.sent_headers = Some(headers.clone()));
         }
     }
 
     /// The status that the client was sent, once it was (`$status`).
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.late.lock().status
+        self.0.status.get()
     }
 
     /// Looks at the fields sent to the client, or before that at those that it is to be sent [as things
     /// stand](Self::answering_fields), if they were [kept](Keep::SENT_HEAD). `read` must not call back
     /// into the exchange.
     pub fn with_sent_headers<T>(&self, read: impl FnOnce(&HeaderMap) -> T) -> Option<T> {
+        let sent = self.status().is_some();
         let late = self.0.late.lock();
-        let sent = late.status.is_some();
         let headers =
             late.kept(|kept| if sent { &kept.sent_headers } else { &kept.answering_fields }.as_ref());
         headers.map(read)
@@ -383,40 +395,40 @@ impl Exchange {
 
     /// `n` more bytes of response body were handed to the client's connection.
     pub fn body_sent(&self, n: u64) {
-        self.0.body_sent.fetch_add(n, Relaxed);
+        self.0.body_sent.add(n);
     }
 
     /// Bytes of response body sent to the client (`$body_bytes_sent`).
     #[must_use]
     pub fn body_bytes_sent(&self) -> u64 {
-        self.0.body_sent.load(Relaxed)
+        self.0.body_sent.get()
     }
 
     /// The client's connection has taken this many bytes for the response, and so many of them for its body with its
     /// framing: what counts, in the place of what was handed over.
     pub fn set_sent(&self, all: u64, body: u64) {
-        self.0.bytes_sent.store(all, Relaxed);
-        self.0.body_sent.store(body, Relaxed);
+        self.0.bytes_sent.set(all);
+        self.0.body_sent.set(body);
     }
 
     /// Bytes sent to the client (`$bytes_sent`).
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.0.bytes_sent.load(Relaxed)
+        self.0.bytes_sent.get()
     }
 
     /// The exchange is over. Only the first call counts.
     pub fn ended(&self, end: End) {
-        let ended = &mut self.0.late.lock().ended;
-        if ended.is_none() {
-            *ended = Some((end, clock::now()));
+        if self.0.end.load(Relaxed) == 0 {
+            self.0.ended.set(self.0.started, clock::now());
+            self.0.end.store(end.number(), Relaxed);
         }
     }
 
     /// How the exchange ended, once it has.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        self.0.late.lock().ended.map(|(end, _)| end)
+        End::numbered(self.0.end.load(Relaxed))
     }
 }
 

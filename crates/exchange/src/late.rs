@@ -6,9 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
-use tokio::time::Instant;
 
-use crate::TryRecord;
+use crate::Uri;
+use crate::tries::{Opened, Progress};
 
 /// Where a request is proxied to, as the configuration names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,21 +33,35 @@ pub enum End {
     Truncated,
 }
 
+impl End {
+    /// Not 0.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Complete => 1,
+            Self::ClientClosed => 2,
+            Self::Truncated => 3,
+        }
+    }
+
+    pub(crate) fn numbered(number: u8) -> Option<Self> {
+        [Self::Complete, Self::ClientClosed, Self::Truncated].into_iter().find(|end| end.number() == number)
+    }
+}
+
 /// What is known only as the exchange goes on.
 #[derive(Default)]
 pub(crate) struct Late {
-    pub(crate) tries: SmallVec<[TryRecord; 1]>,
+    pub(crate) tries: SmallVec<[Opened; 1]>,
+    /// What became of them, but for the first, which the exchange itself has.
+    pub(crate) progress: Vec<Progress>,
     /// What the next try waited for its peer.
     pub(crate) queued: Option<Duration>,
     pub(crate) proxy: Option<(Arc<ProxyHost>, Bytes)>,
-    pub(crate) uri: Option<Bytes>,
-    pub(crate) args: Option<Bytes>,
+    pub(crate) uri: Uri,
     /// What a cache had to do with it.
     pub(crate) cached: Option<&'static str>,
     pub(crate) answering: Option<StatusCode>,
     pub(crate) showing: Option<StatusCode>,
-    pub(crate) status: Option<StatusCode>,
-    pub(crate) ended: Option<(End, Instant)>,
     /// In a box, for most exchanges keep nothing.
     pub(crate) kept: Option<Box<Kept>>,
 }
@@ -67,6 +81,10 @@ pub(crate) struct Kept {
 }
 
 impl Late {
+    pub(crate) fn at(uri: Uri) -> Self {
+        Self { uri, ..Self::default() }
+    }
+
     pub(crate) fn keep(&mut self, keep: impl FnOnce(&mut Kept)) {
         keep(self.kept.get_or_insert_default());
     }

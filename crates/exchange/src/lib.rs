@@ -53,23 +53,26 @@
 //!
 //! ## Cost
 //! One allocation an exchange (one more when a request is tried at several peers, and one when something is to be [kept](Keep)); a clone is a refcount bump; recording
-//! is an uncontended lock or an atomic add.
+//! is a store where it is a number (times, counts, statuses, all of the first try), and else an uncontended lock.
 
 mod address;
 pub mod clock;
 mod connection;
 mod exchange;
+mod facts;
 mod fields;
 mod head;
 mod keep;
 mod late;
+mod place;
 mod tries;
 
 pub use address::Address;
 pub use connection::{ClientCertificate, Connection, ProxyProtocol, Refused, Tls};
-pub use exchange::{Exchange, Place};
+pub use exchange::Exchange;
 pub use fields::Fields;
 pub use head::Head;
 pub use keep::Keep;
 pub use late::{End, ProxyHost};
+pub use place::{Place, Uri};
 pub use tries::{Try, TryRecord};

@@ -1,12 +1,13 @@
 //! One try of a request at one peer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use http::StatusCode;
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use crate::facts::{Count, Moment, Status};
 use crate::{Exchange, clock};
 
 /// What is known of one try of a request at one peer. Durations count from the try's [start](Self::started).
@@ -56,26 +57,44 @@ impl TryRecord {
     fn until(&self, at: Option<Instant>) -> Option<Duration> {
         Some(at?.saturating_duration_since(self.started))
     }
+}
 
-    pub(crate) fn new(peer: Arc<str>, reroutes: u8, started: Instant) -> Self {
-        Self {
-            peer,
-            reroutes,
-            started,
-            queued: None,
-            connected: None,
-            head_received: None,
-            finished: None,
-            status: None,
-            length: 0,
-            bytes_received: 0,
-            bytes_sent: 0,
-        }
-    }
+/// What is known of a try when it begins.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    peer: Arc<str>,
+    reroutes: u8,
+    queued: Option<Duration>,
+}
 
-    fn finish(&mut self) {
-        if self.finished.is_none() {
-            self.finished = Some(clock::now());
+/// What becomes known of a try as it goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    started: Moment,
+    connected: Moment,
+    head_received: Moment,
+    finished: Moment,
+    status: Status,
+    length: Count,
+    bytes_received: Count,
+    bytes_sent: Count,
+}
+
+impl Progress {
+    /// `began`: when the exchange did.
+    fn record(&self, opened: &Opened, began: Instant) -> TryRecord {
+        TryRecord {
+            peer: opened.peer.clone(),
+            reroutes: opened.reroutes,
+            started: self.started.get(began).unwrap_or(began),
+            queued: opened.queued,
+            connected: self.connected.get(began),
+            head_received: self.head_received.get(began),
+            finished: self.finished.get(began),
+            status: self.status.get(),
+            length: self.length.get(),
+            bytes_received: self.bytes_received.get(),
+            bytes_sent: self.bytes_sent.get(),
         }
     }
 }
@@ -89,36 +108,45 @@ impl Exchange {
     /// A try at `peer` begins.
     #[must_use]
     pub fn open_try(&self, peer: Arc<str>) -> Try {
-        self.open(TryRecord::new(peer, self.reroutes(), clock::now()))
+        let reroutes = self.reroutes();
+        let index = {
+            let late = &mut *self.late();
+            late.tries.push(Opened { peer, reroutes, queued: late.queued.take() });
+            if late.tries.len() > 1 {
+                late.progress.push(Progress::default());
+            }
+            late.tries.len() - 1
+        };
+        let opened = Try { exchange: self.clone(), index };
+        opened.progress(|progress, began| progress.started.set(began, clock::now()));
+        opened
     }
 
     /// A try at `peer` begins on a kept connection: [`open_try`](Self::open_try) and [`Try::connected`] at once.
     #[must_use]
     pub fn open_connected_try(&self, peer: Arc<str>) -> Try {
-        let mut record = TryRecord::new(peer, self.reroutes(), clock::now());
-        record.connected = Some(record.started);
-        self.open(record)
-    }
-
-    fn open(&self, mut record: TryRecord) -> Try {
-        let mut late = self.late();
-        record.queued = late.queued.take();
-        late.tries.push(record);
-        let index = late.tries.len() - 1;
-        drop(late);
-        Try { exchange: self.clone(), index, finished: AtomicBool::new(false) }
+        let opened = self.open_try(peer);
+        opened.connected();
+        opened
     }
 
     /// The newest try has failed, or is given up: see [`Try::failed`].
     pub fn last_try_failed(&self, status: StatusCode) {
-        if let Some(record) = self.late().tries.last_mut() {
-            record.status = Some(status);
+        let late = self.late();
+        if !late.tries.is_empty() {
+            late.progress.last().unwrap_or(self.first_try()).status.set(status);
         }
     }
 
-    /// Looks at the tries, oldest first. `read` must not call back into the exchange.
+    /// Looks at the tries, oldest first.
     pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord]) -> T) -> T {
-        read(&self.late().tries)
+        let late = self.late();
+        let progress = std::iter::once(self.first_try()).chain(&late.progress);
+        let records = late.tries.iter().zip(progress);
+        let records: SmallVec<[_; 2]> =
+            records.map(|(opened, progress)| progress.record(opened, self.started())).collect();
+        drop(late);
+        read(&records)
     }
 }
 
@@ -127,8 +155,6 @@ impl Exchange {
 pub struct Try {
     exchange: Exchange,
     index: usize,
-    /// Whether the time was taken.
-    finished: AtomicBool,
 }
 
 impl Try {
@@ -140,67 +166,66 @@ impl Try {
 
     /// There is a connection: a new one, or a kept one.
     pub fn connected(&self) {
-        self.record(|r| r.connected = Some(clock::now()));
+        self.progress(|progress, began| progress.connected.set(began, clock::now()));
     }
 
     /// The response head is there.
     pub fn head_received(&self, status: StatusCode) {
-        self.record(|r| {
-            r.head_received = Some(clock::now());
-            r.status = Some(status);
+        self.progress(|progress, began| {
+            progress.head_received.set(began, clock::now());
+            progress.status.set(status);
         });
     }
 
     /// It failed before a response head was there; `status` is what stands for the failure in logs (502, 504).
     pub fn failed(&self, status: StatusCode) {
-        self.record(|r| r.status = Some(status));
+        self.progress(|progress, _| progress.status.set(status));
     }
 
     /// `n` more bytes of response body were received.
     pub fn received(&self, n: u64) {
-        self.record(|r| r.length += n);
+        self.progress(|progress, _| progress.length.add(n));
     }
 
     /// The connection has carried this many bytes each way for this try, heads included.
     pub fn carried(&self, sent: u64, received: u64) {
-        self.record(|r| {
-            r.bytes_sent = sent;
-            r.bytes_received = received;
+        self.progress(|progress, _| {
+            progress.bytes_sent.set(sent);
+            progress.bytes_received.set(received);
         });
     }
 
     /// The response has been read to its end: the time is taken now, whatever the client still waits for.
     pub fn finished(&self) {
-        if !self.finished.load(Relaxed) {
-            self.finished.store(true, Relaxed);
-            self.record(TryRecord::finish);
-        }
+        self.progress(|progress, began| {
+            if !progress.finished.has_come() {
+                progress.finished.set(began, clock::now());
+            }
+        });
     }
 
-    /// All of the response is here: [`head_received`](Self::head_received), [`carried`](Self::carried) and
-    /// [`finished`](Self::finished) at once.
+    /// All of the response is here: [`head_received`](Self::head_received) and [`over`](Self::over) at once.
     pub fn answered(&self, status: StatusCode, sent: u64, received: u64) {
-        self.finished.store(true, Relaxed);
-        self.record(|r| {
-            r.status = Some(status);
-            (r.bytes_sent, r.bytes_received) = (sent, received);
-            r.head_received = Some(clock::now());
-            r.finish();
-        });
+        self.head_received(status);
+        self.over(sent, received);
     }
 
     /// [`carried`](Self::carried) and [`finished`](Self::finished) at once.
     pub fn over(&self, sent: u64, received: u64) {
-        self.finished.store(true, Relaxed);
-        self.record(|r| {
-            (r.bytes_sent, r.bytes_received) = (sent, received);
-            r.finish();
-        });
+        self.carried(sent, received);
+        self.finished();
     }
 
-    fn record(&self, write: impl FnOnce(&mut TryRecord)) {
-        if let Some(record) = self.exchange.late().tries.get_mut(self.index) {
-            write(record);
+    /// Has `write` fill in the record; it is told when the exchange began.
+    fn progress(&self, write: impl FnOnce(&Progress, Instant)) {
+        let began = self.exchange.started();
+        match self.index.checked_sub(1) {
+            None => write(self.exchange.first_try(), began), // of nearly every request the only one
+            Some(later) => {
+                if let Some(progress) = self.exchange.late().progress.get(later) {
+                    write(progress, began);
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
-use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep, Place};
+use propylon_exchange::{Address, Connection, End, Exchange, Head, Keep, Place, Uri};
 use tokio::time::{Instant, advance};
 
 fn exchange() -> Exchange {
@@ -114,7 +114,7 @@ fn lengths_count_head_and_body() {
     exchange.body_received(2);
     assert_eq!(exchange.request_length(), 42);
     let rejected = Exchange::rejected(
-        Place { server_name: Some("a server".into()), host: None },
+        Place { server_name: Some("a server".into()), ..Default::default() },
         Arc::new(Connection::new(1, Address::unix(), Address::unix())),
         1,
         Instant::now(),
@@ -132,4 +132,58 @@ fn the_slot_belongs_to_its_first_type() {
     let exchange = exchange();
     assert_eq!(exchange.slot::<u32>(), Some(&0));
     assert_eq!(exchange.slot::<String>(), None);
+}
+
+#[test]
+fn the_target_is_the_path_until_another_is_told() {
+    let connection = Arc::new(Connection::new(7, Address::unix(), Address::unix()));
+    let head = Head {
+        method: Method::GET,
+        target: "/a".into(),
+        version: Version::HTTP_11,
+        headers: HeaderMap::new().into(),
+        bytes: 40,
+    };
+    let place = Place { uri: Uri::Target, ..Place::default() };
+    let exchange = Exchange::placed(place, connection, 3, Instant::now(), head);
+    assert_eq!((exchange.uri(), exchange.args()), (Some("/a".into()), None));
+    // What is done beside it is for the same path, whatever head it has.
+    let beside = exchange.beside(|head| head.target = "/other".into());
+    exchange.set_uri("/b".into(), Some("c".into()));
+    assert_eq!((exchange.uri(), exchange.args()), (Some("/b".into()), Some("c".into())));
+    assert_eq!((beside.uri(), beside.args()), (Some("/a".into()), None));
+    assert_eq!((beside.status(), beside.end()), (None, None));
+}
+
+#[test]
+fn every_end_is_told_as_it_was() {
+    for end in [End::Complete, End::ClientClosed, End::Truncated] {
+        let exchange = exchange();
+        assert_eq!(exchange.end(), None);
+        exchange.ended(end);
+        assert_eq!(exchange.end(), Some(end));
+    }
+}
+
+#[test]
+fn tries_are_told_apart_however_late_they_end() {
+    let exchange = exchange();
+    let tries: Vec<_> = ["a", "b", "c"].map(|peer| exchange.open_try(peer.into())).into();
+    for (n, attempt) in (1..).zip(&tries) {
+        attempt.received(n);
+        attempt.carried(10 * n, 100 * n);
+    }
+    exchange.last_try_failed(StatusCode::BAD_GATEWAY);
+    tries[0].head_received(StatusCode::OK);
+    drop(tries);
+    exchange.with_tries(|tries| {
+        let told = tries.iter().map(|t| (&*t.peer, t.length, t.bytes_sent, t.bytes_received, t.status));
+        let expected = [
+            ("a", 1, 10, 100, Some(StatusCode::OK)),
+            ("b", 2, 20, 200, None),
+            ("c", 3, 30, 300, Some(StatusCode::BAD_GATEWAY)),
+        ];
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+        assert!(tries.iter().all(|t| t.response().is_some()));
+    });
 }

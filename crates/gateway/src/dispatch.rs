@@ -14,6 +14,7 @@ use propylon_exchange::Exchange;
 use propylon_stack::{Body, Route, RouteFuture};
 
 use crate::client::{ClientEnd, Closed};
+use crate::edge;
 use crate::page;
 use crate::phases::Step;
 use crate::reroute::{Earlier, Failed, Reroute, merge, unkeep};
@@ -28,6 +29,13 @@ pub(crate) const MAX_REROUTES: u8 = 10;
 /// A request on its way through the gateway.
 pub(crate) struct Visit {
     server: Arc<Server>,
+    /// The location that it is in, whose logs and `Server` field count; before there is one, what stands in for it.
+    location: Option<Arc<Location>>,
+    pub(crate) exchange: Exchange,
+    /// Whether the connection ends with the response.
+    pub(crate) closes: bool,
+    /// What limits have seen of it, and the places that it holds until it is over.
+    pub(crate) limits: Option<Box<LimitsSeen>>,
     path: Path,
     /// Whether it never had a body.
     bodiless: bool,
@@ -35,7 +43,6 @@ pub(crate) struct Visit {
     keeper: Option<Keeper>,
     /// Whether it is a GET by now, whatever the client sent.
     get: bool,
-    exchange: Exchange,
     /// The client's end, if the request asks for another protocol.
     upgrade: Option<ClientEnd>,
     /// What was wrong with the request before it came here.
@@ -73,22 +80,6 @@ pub(crate) enum Next {
     Again(Box<Reroute>, Option<Box<Request<Body>>>),
 }
 
-/// What the last location leaves to the edge.
-pub(crate) struct Served {
-    /// The location, whose logs and `Server` field count; before there is one, what stands in for it.
-    pub(crate) location: Arc<Location>,
-    /// Whether the connection ends with the response.
-    pub(crate) closes: bool,
-    /// What limits have seen of the request, and the places that it holds until it is over.
-    pub(crate) limits: Option<Box<LimitsSeen>>,
-}
-
-impl Served {
-    pub(crate) fn by(location: Arc<Location>) -> Self {
-        Self { location, closes: false, limits: None }
-    }
-}
-
 /// The location that a round is in, and the answer, if dispatch has one of its own: in the name of the location.
 type Round = (Arc<Location>, Option<Found>);
 
@@ -103,11 +94,14 @@ impl Visit {
         Self {
             paced: server.sets_rate,
             server,
+            location: None,
+            exchange,
+            closes: false,
+            limits: None,
             path,
             bodiless: true,
             keeper: None,
             get: false,
-            exchange,
             upgrade,
             refused,
             changes: 0,
@@ -116,18 +110,51 @@ impl Visit {
         }
     }
 
-    /// The first round. `served` becomes what the location leaves.
-    pub(crate) fn enter(&mut self, served: &mut Served, mut request: Request<Body>) -> Next {
+    /// The first round.
+    pub(crate) fn enter(&mut self, mut request: Request<Body>) -> Next {
         self.bodiless = request.body().is_end_stream();
-        match begin(self, served, &mut request) {
+        match begin(self, &mut request) {
             Some(route) => Next::Sent(route.send(request)),
             None => Next::Phases(Box::new(request)),
+        }
+    }
+
+    /// The request is refused: what can be read of its path is what its page may ask for.
+    pub(crate) fn refuse(&mut self, status: StatusCode) {
+        let (exchange, server) = (&self.exchange, &self.server);
+        tracing::info!(
+            target: "propylon_gateway",
+            client = %exchange.client(),
+            server = &*server.name,
+            request = %String::from_utf8_lossy(&exchange.request_line()),
+            "client sent an invalid request: {status}"
+        );
+        if let Some(path) = edge::readable(exchange, server) {
+            self.path = path;
+            self.tell_uri();
         }
     }
 
     /// Whose request it is.
     pub(crate) fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Where it is by now.
+    pub(crate) fn location(&self) -> &Arc<Location> {
+        self.location.as_ref().unwrap_or(&self.server.fallback)
+    }
+
+    /// The response is the client's: what only another round would need goes.
+    pub(crate) fn leave(&mut self) {
+        (self.keeper, self.upgrade) = (None, None);
+    }
+
+    /// The request is for the path that it has by now.
+    fn tell_uri(&self) {
+        if !self.path.decoded().is_empty() {
+            propylon_vars::set_uri(&self.exchange, self.path.decoded().clone(), self.path.args().cloned());
+        }
     }
 
     /// Whether the target, byte for byte, is what the request goes on with if nothing is to take its place.
@@ -139,40 +166,33 @@ impl Visit {
 
 /// Begins a round: chooses the location, and furnishes the request for its stack, which is to have it then. `None`: the location's
 /// phases come before.
-fn begin<'a>(visit: &mut Visit, served: &'a mut Served, request: &mut Request<Body>) -> Option<&'a Route> {
-    if !visit.path.decoded().is_empty() {
-        propylon_vars::set_uri(&visit.exchange, visit.path.decoded().clone(), visit.path.args().cloned());
-    }
+fn begin<'a>(visit: &'a mut Visit, request: &mut Request<Body>) -> Option<&'a Route> {
     let more = visit.more.as_deref_mut();
     let (answer, named) = more.map_or((None, None), |more| (more.answer.take(), more.named.take()));
     let found = match (answer, visit.refused.take()) {
         (Some(found), _) => Some(found), // the location is in there already
         (None, Some(status)) => {
-            served.location = enter(visit, visit.server.fallback.clone());
+            visit.location = Some(enter(visit, visit.server.fallback.clone()));
             Some(Found::page(status))
         }
         (None, None) => {
-            let (location, found) = choose(visit, named.as_deref().map(|name| (name, &served.location)));
-            served.location = location;
+            let (location, found) = choose(visit, named.as_deref());
+            visit.location = Some(location);
             found
         }
     };
-    if found.is_none() && served.location.phases.is_some() {
+    if found.is_none() && visit.location().phases.is_some() {
         return None;
     }
-    Some(furnish(visit, &served.location, request, found))
+    Some(furnish(visit, request, found))
 }
 
 /// The rounds of a request that one does not do for, or that has to wait before it is sent.
-pub(crate) async fn rounds(
-    visit: &mut Visit,
-    served: &mut Served,
-    mut next: Next,
-) -> Result<Response<Body>, Closed> {
+pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response<Body>, Closed> {
     loop {
         next = match next {
             Next::Phases(mut request) => {
-                let found = match pass(visit, served, request.method()).await {
+                let found = match pass(visit, request.method()).await {
                     Step::Go => None,
                     Step::Answer(found) => Some(found),
                     Step::Reroute(reroute) => {
@@ -180,20 +200,23 @@ pub(crate) async fn rounds(
                         continue;
                     }
                 };
-                Next::Sent(furnish(visit, &served.location, &mut request, found).send(*request))
+                Next::Sent(furnish(visit, &mut request, found).send(*request))
             }
             Next::Sent(sent) => {
                 let mut response = sent.await.map_err(|_| Closed)?;
-                match ended(visit, served, &mut response) {
+                match ended(visit, &mut response) {
                     None => return Ok(response),
                     Some(reroute) => Next::Again(reroute, None),
                 }
             }
-            Next::Again(reroute, untaken) => match again::again(visit, served, *reroute, untaken) {
-                ControlFlow::Continue(mut request) => match begin(visit, served, &mut request) {
-                    Some(route) => Next::Sent(route.send(request)),
-                    None => Next::Phases(Box::new(request)),
-                },
+            Next::Again(reroute, untaken) => match again::again(visit, *reroute, untaken) {
+                ControlFlow::Continue(mut request) => {
+                    visit.tell_uri();
+                    match begin(visit, &mut request) {
+                        Some(route) => Next::Sent(route.send(request)),
+                        None => Next::Phases(Box::new(request)),
+                    }
+                }
                 ControlFlow::Break(response) => return Ok(response),
             },
         };
@@ -201,19 +224,16 @@ pub(crate) async fn rounds(
 }
 
 /// The location's phases.
-async fn pass(visit: &mut Visit, served: &mut Served, method: &Method) -> Step {
-    match &served.location.phases {
-        Some(phases) => phases.run(&visit.exchange, method, &mut visit.path, &mut served.limits).await,
+async fn pass(visit: &mut Visit, method: &Method) -> Step {
+    let location = visit.location.as_ref().unwrap_or(&visit.server.fallback);
+    match &location.phases {
+        Some(phases) => phases.run(&visit.exchange, method, &mut visit.path, &mut visit.limits).await,
         None => Step::Go,
     }
 }
 
 /// A round's response is there. It becomes the client's, unless it is an order to go round again.
-pub(crate) fn ended(
-    visit: &mut Visit,
-    served: &mut Served,
-    response: &mut Response<Body>,
-) -> Option<Box<Reroute>> {
+pub(crate) fn ended(visit: &mut Visit, response: &mut Response<Body>) -> Option<Box<Reroute>> {
     let extensions = response.extensions_mut();
     let mut own = false;
     if !extensions.is_empty() {
@@ -227,12 +247,13 @@ pub(crate) fn ended(
         }
         own = extensions.remove::<page::Own>().is_some();
     }
-    let (location, status) = (&served.location, response.status());
-    served.closes |= own && page::closes(status);
+    let status = response.status();
+    visit.closes |= own && page::closes(status);
     *response.status_mut() = match visit.failed.and_then(|failed| failed.shown) {
         Some(shown) if !own && status != StatusCode::SWITCHING_PROTOCOLS => shown,
         _ => page::shown(status),
     };
+    let location = visit.location.as_ref().unwrap_or(&visit.server.fallback);
     if (visit.paced || location.pace.is_some()) && status != StatusCode::SWITCHING_PROTOCOLS {
         let body = std::mem::take(response.body_mut());
         *response.body_mut() = route::paced(body, location.pace.as_deref(), &visit.exchange);
@@ -251,24 +272,23 @@ pub(crate) fn ended(
 
 /// nginx's phases: the server's steps, the search for a location, and the location's steps, which may begin it anew. The
 /// request has entered the location that is returned. `named`: the name of a location, and who named it.
-fn choose(visit: &mut Visit, mut named: Option<(&str, &Arc<Location>)>) -> Round {
+fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
     // Those of the server come before any location, also for an internal redirect.
-    let server = visit.server.clone();
     if named.is_none() {
-        if let Some(steps) = &server.steps {
+        if let Some(steps) = &visit.server.steps {
             // What they ask for is the server's: its files, its client's address.
-            let fallback = enter(visit, server.fallback.clone());
+            let fallback = enter(visit, visit.server.fallback.clone());
             if let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path) {
                 return answered(visit, fallback, answer);
             }
         }
-        if let Some(respond) = &server.respond {
+        if let Some(respond) = &visit.server.respond {
             return (enter(visit, respond.clone()), None);
         }
     }
     loop {
         let (location, found) = match named.take() {
-            Some((name, from)) => find_named(visit, name, from),
+            Some(name) => find_named(visit, name),
             None => find(visit),
         };
         let location = enter(visit, location);
@@ -287,12 +307,12 @@ fn choose(visit: &mut Visit, mut named: Option<(&str, &Arc<Location>)>) -> Round
                 tracing::error!(
                     target: "propylon_gateway",
                     client = %visit.exchange.client(),
-                    server = &*server.name,
+                    server = &*visit.server.name,
                     "rewrite or internal redirection cycle while processing \"{}\"",
                     String::from_utf8_lossy(visit.path.decoded())
                 );
                 let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
-                return (enter(visit, server.fallback.clone()), Some(found));
+                return (enter(visit, visit.server.fallback.clone()), Some(found));
             }
         }
     }
@@ -320,7 +340,7 @@ fn find(visit: &Visit) -> Round {
     match server.locations.find(visit.path.decoded()) {
         None => (server.fallback.clone(), None),
         Some(routing::Found::Location { index, captures }) => {
-            let location = server.location(index);
+            let location = server.location(index).clone();
             if location.internal && !visit.path.is_internal() {
                 return (location, Some(Found::page(StatusCode::NOT_FOUND)));
             }
@@ -331,7 +351,7 @@ fn find(visit: &Visit) -> Round {
         }
         Some(routing::Found::Redirect { location, index }) => {
             let to = routing::redirect_to(&location, visit.path.args());
-            let location = server.location(index);
+            let location = server.location(index).clone();
             if location.internal && !visit.path.is_internal() {
                 return (location, Some(Found::page(StatusCode::NOT_FOUND)));
             }
@@ -341,10 +361,10 @@ fn find(visit: &Visit) -> Round {
     }
 }
 
-/// If there is none, that is an error of the location that named it (nginx).
-fn find_named(visit: &Visit, name: &str, from: &Arc<Location>) -> Round {
+/// If there is none, that is an error of the location that named it, which the request is still in (nginx).
+fn find_named(visit: &Visit, name: &str) -> Round {
     match visit.server.locations.named(name) {
-        Some(index) => (visit.server.location(index), None),
+        Some(index) => (visit.server.location(index).clone(), None),
         None => {
             tracing::error!(
                 target: "propylon_gateway",
@@ -352,7 +372,7 @@ fn find_named(visit: &Visit, name: &str, from: &Arc<Location>) -> Round {
                 server = &*visit.server.name,
                 "could not find named location \"{name}\""
             );
-            (from.clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
+            (visit.location().clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     }
 }
@@ -364,16 +384,13 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
 
 /// Puts into a request what the stack of a location asks for. Nobody reads the body for an answer that is found already: it is kept
 /// for who may.
-fn furnish<'a>(
-    visit: &mut Visit,
-    location: &'a Location,
-    request: &mut Request<Body>,
-    found: Option<Found>,
-) -> &'a Route {
+fn furnish<'a>(visit: &'a mut Visit, request: &mut Request<Body>, found: Option<Found>) -> &'a Route {
     if found.is_some() && !request.body().is_end_stream() {
         visit.more.get_or_insert_default().body = std::mem::take(request.body_mut());
     }
     visit.keeper = (!request.body().is_end_stream()).then(Keeper::default);
+    let visit = &*visit;
+    let location = visit.location();
     let extensions = request.extensions_mut();
     extensions.insert(visit.exchange.clone());
     if location.reads_path || !visit.is_as_sent() {

@@ -196,7 +196,7 @@ fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, 
         }
     }
     let host = uri.host().unwrap_or_default();
-    let host = Host::parse(&Bytes::copy_from_slice(host.as_bytes())).map(|host| host.name().clone());
+    let host = Host::parse(Bytes::copy_from_slice(host.as_bytes())).map(|host| host.name().clone());
     let found = host.ok().and_then(|host| names.build().find(&host)).map(|named| named.server);
     let why = match found {
         Some(index) => {

@@ -36,6 +36,8 @@ pub(crate) struct Listener {
     names: ServerNames,
     servers: Vec<Arc<Server>>,
     default: Arc<Server>,
+    /// Whether it takes a name to know which server is meant, or what the name's regex captures.
+    has_names: bool,
     /// Whether its clients speak TLS.
     pub(crate) tls: bool,
     /// Whether their connections begin with a header of the PROXY protocol.
@@ -165,8 +167,10 @@ impl Listener {
         });
         let written = config.servers.get(listener.default_server).ok_or(BuildError::NoServer)?;
         let engine = Arc::new(Engine::new(config.runtime.http1, listener.http2, written, head));
+        let names = names.build();
         Ok(Self {
-            names: names.build(),
+            has_names: here.len() > 1 || names.has_regexes(),
+            names,
             servers: here,
             default,
             tls: listener.tls,
@@ -186,15 +190,20 @@ impl Listener {
     }
 
     /// The server that a client asked for when it began to speak TLS.
-    pub(crate) fn asked_for(&self, name: Option<&str>) -> Option<Arc<Server>> {
+    pub(crate) fn asked_for(&self, name: Option<&str>) -> Option<&Arc<Server>> {
         let (server, _) = self.find(&Bytes::copy_from_slice(name?.as_bytes()))?;
         Some(server)
     }
 
+    /// Whether there is anything to [find](Self::find) but the default server.
+    pub(crate) fn has_names(&self) -> bool {
+        self.has_names
+    }
+
     /// The server with this name, and what its regex captured; `None`: the default server.
-    pub(crate) fn find(&self, host: &Bytes) -> Option<(Arc<Server>, Option<Captures>)> {
+    pub(crate) fn find(&self, host: &Bytes) -> Option<(&Arc<Server>, Option<Captures>)> {
         let found = self.names.find(host)?;
-        Some((self.servers.get(found.server)?.clone(), found.captures))
+        Some((self.servers.get(found.server)?, found.captures))
     }
 }
 
@@ -250,8 +259,8 @@ impl Server {
     }
 
     /// The location with this index; the builder gave out the indices.
-    pub(crate) fn location(&self, index: usize) -> Arc<Location> {
-        self.routes.get(index).unwrap_or(&self.fallback).clone()
+    pub(crate) fn location(&self, index: usize) -> &Arc<Location> {
+        self.routes.get(index).unwrap_or(&self.fallback)
     }
 
     /// Removes the client's fields that this server does not accept.

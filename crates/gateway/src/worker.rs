@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use parking_lot::Mutex;
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
 use propylon_config::{Config, ListenAddress};
 use propylon_exchange::{Address, Connection};
 use propylon_h1::server::Ticker;
@@ -71,18 +71,19 @@ pub(crate) struct Worker {
 /// A listening address. Its connections look here for each request, which costs less than a search in the router.
 pub(crate) struct Place {
     address: ListenAddress,
-    listener: ArcSwapOption<Listener>,
+    /// Only this worker's thread looks here: a lock that nobody waits for is the cheapest way.
+    listener: Mutex<Option<Arc<Listener>>>,
 }
 
 impl Place {
     /// The listener as the configuration in force has it; none if a reload took it away while clients were connected.
     pub(crate) fn listener(&self) -> Option<Arc<Listener>> {
-        self.listener.load_full()
+        self.listener.lock().clone()
     }
 
-    /// The same for a short look.
-    pub(crate) fn look(&self) -> arc_swap::Guard<Option<Arc<Listener>>> {
-        self.listener.load()
+    /// The same for a look during which nobody else may look.
+    pub(crate) fn look(&self) -> MutexGuard<'_, Option<Arc<Listener>>> {
+        self.listener.lock()
     }
 }
 
@@ -94,7 +95,7 @@ impl Worker {
             return known.clone();
         }
         let listener = self.router.load().listener(address);
-        let place = Arc::new(Place { address: address.clone(), listener: ArcSwapOption::new(listener) });
+        let place = Arc::new(Place { address: address.clone(), listener: Mutex::new(listener) });
         places.push(place.clone());
         place
     }
@@ -105,7 +106,7 @@ impl Worker {
         let mut places = self.places.lock();
         places.retain(|place| Arc::strong_count(place) > 1);
         for place in &*places {
-            place.listener.store(router.listener(&place.address));
+            *place.listener.lock() = router.listener(&place.address);
         }
         self.router.swap(router)
     }
@@ -137,8 +138,8 @@ impl Worker {
     }
 
     /// A client connection, from now on watched.
-    fn client(&self, connection: Connection) -> Arc<Client> {
-        let client = Arc::new(Client::new(connection, self.epoch));
+    fn client(self: &Arc<Self>, connection: Connection) -> Arc<Client> {
+        let client = Arc::new(Client::new(connection, self.clone(), self.epoch));
         self.clients.add(&client);
         client
     }
@@ -351,7 +352,7 @@ impl Control {
 /// Accepts connections until told not to.
 async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>, enough: CancellationToken) {
     let place = worker.place(&address);
-    let edge = Edge::new(worker.clone(), place.clone());
+    let edge = Edge::new(place.clone());
     let mut failing = false;
     loop {
         let accepted = tokio::select! {

@@ -65,6 +65,12 @@ impl Target {
 
     /// The exact bytes.
     #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The same, borrowed.
+    #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
         &self.bytes
     }

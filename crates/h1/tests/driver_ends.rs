@@ -17,7 +17,7 @@ use bytes::Bytes;
 use driver_support::*;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use propylon_h1::server::{Connection, End, RequestBodyError, Ticker};
+use propylon_h1::server::{Connection, End, Observer, Outcome, RequestBodyError, Ticker};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -33,6 +33,33 @@ impl Drop for Tell {
     fn drop(&mut self) {
         self.0.open();
     }
+}
+
+#[tokio::test]
+async fn a_body_is_there_until_its_end_was_told() {
+    struct Looks(Gate, std::sync::Mutex<Vec<(End, bool)>>);
+    impl Observer for Looks {
+        fn finished(&self, outcome: &Outcome) {
+            self.1.lock().unwrap().push((outcome.end, self.0.is_open()));
+        }
+    }
+
+    let dropped = Gate::new();
+    let looks = Looks(dropped.clone(), std::sync::Mutex::default());
+    let service = Fun(|_, _| {
+        let tell = Tell(dropped.clone());
+        let hello = Full::from("hello").map_frame(move |frame| {
+            let _ = &tell;
+            frame
+        });
+        async move { Ok(Response::new(body(hello))) }
+    });
+    let (mut client, server) = tokio::io::duplex(1024);
+    say(&mut client, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    client.shutdown().await.unwrap();
+    Connection::new(server, service, &looks).run().await;
+    assert!(dropped.is_open());
+    assert_eq!(looks.1.into_inner().unwrap(), [(End::Complete, false)]);
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ fn exchange() -> Exchange {
     let peer = SocketAddr::from(([192, 0, 2, 1], 50_000));
     let local = SocketAddr::from(([198, 51, 100, 9], 80));
     let connection = Arc::new(Connection::new(1234, peer.into(), local.into()));
-    let place = Place { server_name: None, host: Some("www.example.com".into()) };
+    let place = Place { host: Some("www.example.com".into()), ..Default::default() };
     let exchange = Exchange::placed(place, connection, 7, Instant::now(), head);
     set_uri(&exchange, "/products/view".into(), Some("id=1234&lang=en".into()));
     let attempt = exchange.open_try("10.0.0.1:8080".into());

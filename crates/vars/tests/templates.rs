@@ -25,7 +25,7 @@ async fn a_single_variable_that_is_bytes_is_not_copied() {
     let (uri, args) = (Bytes::from("/path".to_owned()), Bytes::from("a=1&b=2".to_owned()));
     let host = Bytes::from("host".to_owned());
     let group = Bytes::from("group".to_owned());
-    let place = Place { server_name: None, host: Some(host.clone()) };
+    let place = Place { host: Some(host.clone()), ..Default::default() };
     let exchange = placed(place, connection(), "/target?a=1", &[]);
     set_uri(&exchange, uri.clone(), Some(args.clone()));
     set_captures(&exchange, Captures::new().group(Some(group.clone())));

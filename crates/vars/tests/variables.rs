@@ -174,7 +174,11 @@ async fn forwarded_for() {
 #[tokio::test]
 async fn the_host_is_told_or_the_servers_name() {
     let check = |server_name: Option<&str>, host: Option<&'static str>, expected: &str| {
-        let place = Place { server_name: server_name.map(Into::into), host: host.map(Into::into) };
+        let place = Place {
+            server_name: server_name.map(Into::into),
+            host: host.map(Into::into),
+            ..Default::default()
+        };
         let exchange = placed(place, connection(), "/", &[("host", "A:80")]);
         assert_eq!(value("$host|$server_name", &exchange), expected);
     };
@@ -324,7 +328,7 @@ async fn a_client_that_left() {
 #[tokio::test]
 async fn a_request_that_never_had_a_head() {
     let connection = Arc::new(connection());
-    let place = Place { server_name: Some("sn".into()), host: None };
+    let place = Place { server_name: Some("sn".into()), ..Default::default() };
     let exchange = Exchange::rejected(place, connection.clone(), 1, Instant::now(), "FOO".into(), 7);
     assert_eq!(
         value("$request|$request_method|$request_uri|$server_protocol|$http_x|$cookie_x|$host", &exchange),

@@ -1,16 +1,18 @@
 //! What is done beside a request, what caches have to do with it, and what variables remember of it.
 
 use std::any::Any;
+use std::sync::atomic::AtomicU8;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{Exchange, Inner, Received};
+use crate::facts::{Count, Moment, Status};
 use crate::late::Late;
-use crate::{Head, clock};
+use crate::tries::Progress;
+use crate::{Head, Uri, clock};
 
 impl Exchange {
     /// An exchange of its own for what is done beside this one in the name of the same request, and of which its client hears
@@ -22,7 +24,11 @@ impl Exchange {
         if let Received::Head(head) = &mut received {
             change(head);
         }
-        let late = self.0.late.lock();
+        let mut uri = self.0.late.lock().uri.clone();
+        if uri == Uri::Target {
+            // That of this head, whatever becomes of the other.
+            uri = self.head().map_or(Uri::Unknown, |head| Uri::Path(head.target.clone(), None));
+        }
         Self(Arc::new(Inner {
             connection: connection.clone(),
             number: *number,
@@ -31,12 +37,16 @@ impl Exchange {
             client: client.clone(),
             place: place.clone(),
             user: user.clone(),
-            body_received: AtomicU64::new(0),
-            body_sent: AtomicU64::new(0),
-            bytes_sent: AtomicU64::new(0),
+            body_received: Count::default(),
+            body_sent: Count::default(),
+            bytes_sent: Count::default(),
+            status: Status::default(),
+            end: AtomicU8::new(0),
+            ended: Moment::default(),
             reroutes: AtomicU8::new(0),
             keep: AtomicU8::new(self.0.keep.load(Relaxed)),
-            late: Mutex::new(Late { uri: late.uri.clone(), args: late.args.clone(), ..Late::default() }),
+            first_try: Progress::default(),
+            late: Mutex::new(Late::at(uri)),
             slot: OnceLock::new(),
         }))
     }

@@ -61,7 +61,8 @@ impl<S: Service> server::Service for Served<S> {
         if let Some(on_upgrade) = context.on_upgrade() {
             request.extensions_mut().insert(ClientEnd::new(HandOver::H1(on_upgrade)));
         }
-        self.service.clone().call(self.client.clone(), request.map(Received::H1), Some(context))
+        let (head, body) = request.into_parts();
+        self.service.call(&self.client, head, Received::H1(body), Some(context))
     }
 }
 

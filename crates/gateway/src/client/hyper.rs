@@ -58,7 +58,8 @@ pub(crate) async fn serve<S: Service>(
                 *taker.lock() = Some(sender);
                 request.extensions_mut().insert(ClientEnd::new(HandOver::Hyper(receiver)));
             }
-            Box::pin(service.clone().call(client.clone(), request.map(Received::Hyper), None))
+            let (head, body) = request.into_parts();
+            Box::pin(service.call(&client, head, Received::Hyper(body), None))
         }
     });
     let mut http = Builder::new()

@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 
 use propylon_tls::ServerStream;
@@ -58,7 +57,7 @@ impl Io {
     }
 
     fn count(&self, n: usize) {
-        self.client.written.fetch_add(n as u64, Relaxed);
+        self.client.sent_raw(n as u64);
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) use upgrade::{ClientEnd, HandOver};
 use io::Io;
 
 use crate::router::Location;
+use crate::worker::Worker;
 
 /// Serves a client's requests until the connection is over, with the engine that the configuration asks for.
 pub(crate) async fn serve<S: Service>(
@@ -71,14 +72,15 @@ pub(crate) enum Phase {
     Busy,
 }
 
-/// One client connection.
+/// One client connection. It is its worker's alone, so its numbers have one writer, and none of them is read and written in one.
 pub(crate) struct Client {
     pub(crate) connection: Arc<Connection>,
+    pub(crate) worker: Arc<Worker>,
     /// When the worker's time began: deadlines are milliseconds since then.
     epoch: Instant,
     phase: AtomicU8,
     requests: AtomicU64,
-    /// Requests that have begun and whose response is not over.
+    /// Requests that have begun and whose response is not over, where the engine does not tell.
     in_flight: AtomicU64,
     /// When the first byte of the current request came.
     head_began: AtomicU64,
@@ -99,8 +101,9 @@ pub(crate) struct Client {
     /// Whether the driver is polling the engine.
     polling: AtomicBool,
     finished: Mutex<Finished>,
-    /// What the kernel had taken of the response that made the connection another protocol's.
-    switching_head: AtomicU64,
+    /// Whether there is an exchange in `finished`.
+    waiting: AtomicBool,
+    told: Told,
     /// Has our own engine finish what is in flight.
     handle: OnceLock<Handle>,
 }
@@ -113,10 +116,23 @@ struct Finished {
     exchanges: SmallVec<[(Exchange, Arc<Location>); 1]>,
 }
 
+/// What our own engine has told of the response that was the last to end.
+#[derive(Default)]
+struct Told {
+    /// Which request's; 0: none's.
+    request: AtomicU64,
+    /// What the kernel has taken of it in all, and so much of that for its head.
+    sent: AtomicU64,
+    sent_head: AtomicU64,
+    /// 0: complete; 1: cut; 2: the client left.
+    end: AtomicU8,
+}
+
 impl Client {
-    pub(crate) fn new(connection: Connection, epoch: Instant) -> Self {
+    pub(crate) fn new(connection: Connection, worker: Arc<Worker>, epoch: Instant) -> Self {
         Self {
             connection: Arc::new(connection),
+            worker,
             epoch,
             phase: AtomicU8::new(Phase::Idle as u8),
             requests: AtomicU64::new(0),
@@ -131,7 +147,8 @@ impl Client {
             body_waker: AtomicWaker::new(),
             polling: AtomicBool::new(false),
             finished: Mutex::default(),
-            switching_head: AtomicU64::new(0),
+            waiting: AtomicBool::new(false),
+            told: Told::default(),
             handle: OnceLock::new(),
         }
     }
@@ -162,7 +179,7 @@ impl Client {
                 }
             }
             Phase::Head => {
-                self.head_bytes.fetch_add(n, Relaxed);
+                add(&self.head_bytes, n);
             }
             Phase::Busy => {}
         }
@@ -177,13 +194,20 @@ impl Client {
         };
         self.phase.store(Phase::Busy as u8, Relaxed);
         self.reading.disarm();
-        self.in_flight.fetch_add(1, Relaxed);
-        (self.requests.fetch_add(1, Relaxed) + 1, began)
+        add(&self.requests, 1);
+        (self.requests(), began)
+    }
+
+    /// The same of an engine that does not tell when a response is over.
+    pub(crate) fn request_takes_off(&self) -> (u64, Instant) {
+        add(&self.in_flight, 1);
+        self.request_begins()
     }
 
     /// A stream has brought the head of a request. Returns its number and when it began.
     pub(crate) fn stream_begins(&self) -> (u64, Instant) {
-        (self.requests.fetch_add(1, Relaxed) + 1, clock::now())
+        add(&self.requests, 1);
+        (self.requests(), clock::now())
     }
 
     /// The engine that finishes what is in flight when the worker drains.
@@ -199,21 +223,41 @@ impl Client {
         }
     }
 
-    /// The engine knows how the exchange ended, and what the kernel took of it.
+    /// Our own engine knows how the exchange ended, and what the kernel took of it.
     fn finishes(&self, sent: u64, sent_head: u64, end: End) {
         self.phase.store(Phase::Idle as u8, Relaxed);
-        let exchanges = std::mem::take(&mut self.finished.lock().exchanges);
-        if exchanges.is_empty() {
-            self.switching_head.store(sent, Relaxed); // its exchange goes on: whoever has that has the connection
+        self.told.tell(self.requests(), sent, sent_head, end);
+        if self.waiting.load(Relaxed) {
+            self.write_waiting();
         }
-        for (exchange, location) in exchanges {
-            if exchange.status().is_none() {
-                exchange.responded(status_of_left(&exchange), &HeaderMap::new());
-            }
-            exchange.set_sent(sent, sent.saturating_sub(sent_head));
-            exchange.ended(end);
-            location.logs.write(&exchange);
+    }
+
+    /// The lines of exchanges that were over before the engine told how.
+    #[cold]
+    fn write_waiting(&self) {
+        for (exchange, location) in self.take_finished(&mut self.finished.lock()) {
+            self.told.write(&exchange, &location);
         }
+    }
+
+    /// The response was given up, or the engine has told how it ended: then its log line can be written. Else that waits.
+    pub(crate) fn response_ends(&self, exchange: &Exchange, location: &Arc<Location>) {
+        self.body.disarm();
+        if self.told.request.load(Relaxed) == exchange.number() {
+            self.told.write(exchange, location);
+        } else {
+            self.wait(exchange.clone(), location.clone());
+        }
+    }
+
+    fn wait(&self, exchange: Exchange, location: Arc<Location>) {
+        self.finished.lock().exchanges.push((exchange, location));
+        self.waiting.store(true, Relaxed);
+    }
+
+    fn take_finished(&self, finished: &mut Finished) -> SmallVec<[(Exchange, Arc<Location>); 1]> {
+        self.waiting.store(false, Relaxed);
+        std::mem::take(&mut finished.exchanges)
     }
 
     /// Runs `poll`, the driver's look at the engine.
@@ -226,13 +270,13 @@ impl Client {
 
     /// Bytes of the response that made the connection another protocol's.
     pub(crate) fn switching_head(&self) -> u64 {
-        self.switching_head.load(Relaxed)
+        self.told.sent.load(Relaxed)
     }
 
     /// The engine has ended, and its connection is another protocol's.
     fn switched(&self) {
         let sent = self.written.load(Relaxed).saturating_sub(self.finished.lock().mark);
-        self.switching_head.store(sent, Relaxed);
+        self.told.sent.store(sent, Relaxed);
     }
 
     /// Bytes of the current request's head so far.
@@ -242,7 +286,7 @@ impl Client {
 
     /// Bytes that are written past the engine.
     pub(crate) fn sent_raw(&self, n: u64) {
-        self.written.fetch_add(n, Relaxed);
+        add(&self.written, n);
     }
 
     /// How many requests the connection has had.
@@ -252,9 +296,9 @@ impl Client {
 
     /// The exchange's last byte was handed to the connection, or its response was given up.
     pub(crate) fn request_ends(&self, exchange: Exchange, location: Arc<Location>) {
-        self.in_flight.fetch_sub(1, Relaxed);
-        self.finished.lock().exchanges.push((exchange, location));
+        self.wait(exchange, location);
         self.body.disarm();
+        self.in_flight.store(self.in_flight.load(Relaxed).saturating_sub(1), Relaxed);
         // Within the driver's own poll the driver looks anyway, right after it.
         if !self.polling.load(Relaxed) {
             self.waker.wake();
@@ -270,7 +314,7 @@ impl Client {
         let written = self.written.load(Relaxed);
         let sent = written.saturating_sub(finished.mark);
         finished.mark = written;
-        let exchanges = std::mem::take(&mut finished.exchanges);
+        let exchanges = self.take_finished(&mut finished);
         drop(finished);
         // Several at once were pipelined; what is not body is the last one's head, as near as can be told from here.
         let bodies: u64 = exchanges.iter().map(|(exchange, _)| exchange.body_bytes_sent()).sum();
@@ -296,6 +340,44 @@ impl Client {
         // 584 years of nanoseconds fit.
         u64::try_from(clock::now().saturating_duration_since(self.epoch).as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+impl Told {
+    fn tell(&self, request: u64, sent: u64, sent_head: u64, end: End) {
+        self.request.store(request, Relaxed);
+        self.sent.store(sent, Relaxed);
+        self.sent_head.store(sent_head, Relaxed);
+        let end = match end {
+            End::Complete => 0,
+            End::Truncated => 1,
+            _ => 2,
+        };
+        self.end.store(end, Relaxed);
+    }
+
+    fn end(&self) -> End {
+        match self.end.load(Relaxed) {
+            0 => End::Complete,
+            1 => End::Truncated,
+            _ => End::ClientClosed,
+        }
+    }
+
+    /// Writes the log line of the exchange whose response this was.
+    fn write(&self, exchange: &Exchange, location: &Location) {
+        if exchange.status().is_none() {
+            exchange.responded(status_of_left(exchange), &HeaderMap::new());
+        }
+        let (sent, sent_head) = (self.sent.load(Relaxed), self.sent_head.load(Relaxed));
+        exchange.set_sent(sent, sent.saturating_sub(sent_head));
+        exchange.ended(self.end());
+        location.logs.write(exchange);
+    }
+}
+
+/// Adds to a number that has one writer.
+fn add(number: &AtomicU64, n: u64) {
+    number.store(number.load(Relaxed).wrapping_add(n), Relaxed);
 }
 
 /// What the log says of a client that left before it was answered: 400 in the middle of its body, else 499, as in nginx.

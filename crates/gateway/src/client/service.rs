@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode, request};
 use http_body::Body;
 use propylon_h1::server::Context;
 use propylon_stack::BoxError;
@@ -15,14 +15,17 @@ use super::{Client, Engine, Received, http2};
 pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
     /// The body of its responses.
     type Body: Body<Data = Bytes, Error = BoxError> + Send + 'static;
+    /// Serves one request.
+    type Future: Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
 
     /// Serves one request; `context` is what our own engine tells besides. `Err` closes the connection without an answer.
     fn call(
-        self,
-        client: Arc<Client>,
-        request: Request<Received>,
+        &self,
+        client: &Arc<Client>,
+        head: request::Parts,
+        body: Received,
         context: Option<Context>,
-    ) -> impl Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
+    ) -> Self::Future;
 
     /// A head was refused, of which `bytes` had come, and `line` of its first line: what to answer with, if there is
     /// somebody to answer. Its log line is written when the answer has left.

@@ -11,7 +11,7 @@ use http_body::Body as _;
 use propylon_h1::Target;
 use propylon_stack::Body;
 
-use super::{MAX_REROUTES, Served, Visit, shows_error};
+use super::{MAX_REROUTES, Visit, shows_error};
 use crate::page;
 use crate::reroute::{Reroute, RerouteTarget, merge, unkeep};
 use crate::route::Lost;
@@ -19,7 +19,6 @@ use crate::route::Lost;
 /// The request of another round, or the answer if there were too many. `untaken`: the last one's, if nobody has had it.
 pub(super) fn again(
     visit: &mut Visit,
-    served: &mut Served,
     reroute: Reroute,
     untaken: Option<Box<Request<Body>>>,
 ) -> ControlFlow<Response<Body>, Request<Body>> {
@@ -39,7 +38,7 @@ pub(super) fn again(
     }
     visit.changes += 1;
     visit.exchange.rerouted();
-    served.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
+    visit.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
     let Reroute { target, keep, get, error } = reroute;
     if let Some(failed) = error {
         visit.failed = Some(failed);

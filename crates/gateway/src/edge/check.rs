@@ -19,17 +19,19 @@ use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Host, Path, Target};
 
 /// A request that was looked at.
-pub(crate) struct Checked {
+pub(crate) struct Checked<'a> {
     /// The server that answers it, be it with an error.
-    pub(crate) server: Arc<Server>,
+    pub(crate) server: &'a Arc<Server>,
     /// The host that the request is for; none for HTTP/1.0 without one.
     pub(crate) host: Option<Bytes>,
     /// The request-target as it came.
     pub(crate) target: Bytes,
     /// How many bytes the head took.
     pub(crate) bytes: u64,
-    /// Where it goes, or the status that refuses it.
-    pub(crate) path: Result<Path, StatusCode>,
+    /// Where it goes, unless it is refused.
+    pub(crate) path: Option<Path>,
+    /// The status that refuses it.
+    pub(crate) refused: Option<StatusCode>,
     /// The client's end, if the request asks for another protocol.
     pub(crate) upgrade: Option<ClientEnd>,
     /// The head, if none of its fields was removed.
@@ -39,16 +41,17 @@ pub(crate) struct Checked {
 }
 
 /// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
-pub(crate) fn check(
-    listener: &Listener,
+pub(crate) fn check<'a>(
+    listener: &'a Listener,
     parts: &mut request::Parts,
     received: Option<ReceivedRequest>,
     connection: &Connection,
-) -> Checked {
+) -> Checked<'a> {
     // Our own engine shows the head as it came; of hyper's it is made up again.
     let (target, bytes, marks, raw) = match received {
         Some(ReceivedRequest { target, marks, raw, .. }) => {
-            (target.as_bytes().clone(), raw.len() as u64, marks, Some(raw))
+            let bytes = raw.len() as u64;
+            (target.into_bytes(), bytes, marks, Some(raw))
         }
         None => {
             let target =
@@ -61,16 +64,17 @@ pub(crate) fn check(
     let asked = marks.contains(Marks::UPGRADE);
     let upgrade = if asked { parts.extensions.remove::<ClientEnd>() } else { None };
     let mut checked = Checked {
-        server: listener.default_server().clone(),
+        server: listener.default_server(),
         host: None,
         target,
         bytes,
-        path: Err(StatusCode::BAD_REQUEST),
+        path: None,
+        refused: None,
         upgrade: None,
         raw,
         captures: None,
     };
-    checked.path = judge(listener, parts, marks, connection, &mut checked);
+    checked.refused = judge(listener, parts, marks, connection, &mut checked).err();
     let fields = parts.headers.len();
     if asked && upgrade.is_none() {
         // Of HTTP/1.0, or not named by Connection: it goes no further than here (RFC 9110 7.8).
@@ -85,24 +89,29 @@ pub(crate) fn check(
 /// The path of a request that was refused for something else.
 pub(crate) fn readable(exchange: &Exchange, server: &Server) -> Option<Path> {
     let head = exchange.head()?;
-    Target::parse(head.method.as_str().as_bytes(), &head.target).ok()?;
+    Target::parse(head.method.as_str().as_bytes(), head.target.clone()).ok()?;
     Path::parse(head.target.clone(), server.slashes).ok()
 }
 
-fn judge(
-    listener: &Listener,
+fn judge<'a>(
+    listener: &'a Listener,
     parts: &request::Parts,
     marks: Marks,
     connection: &Connection,
-    checked: &mut Checked,
-) -> Result<Path, StatusCode> {
+    checked: &mut Checked<'a>,
+) -> Result<(), StatusCode> {
     let (tls, peer) = (connection.tls.as_ref(), connection.peer);
     if marks.contains(Marks::TRANSFER_ENCODING) {
         framing(&parts.headers)?;
     }
-    once(&parts.headers)?;
-    let hosts = parts.headers.get_all(HOST).iter();
-    let hosts = hosts.map(|host| shared(host.as_bytes(), checked.raw.as_ref()));
+    // No name stands twice where there are as many names as lines.
+    let twice = parts.headers.len() != parts.headers.keys_len();
+    if twice {
+        once(&parts.headers)?;
+    }
+    let host = parts.headers.get(HOST).map(|host| shared(host.as_bytes(), checked.raw.as_ref()));
+    let again = if twice { parts.headers.get_all(HOST).iter().nth(1) } else { None };
+    let hosts = host.into_iter().chain(again.map(|_| Bytes::new())); // how many there are is all that counts then
     let (method, slashes) = (parts.method.as_str().as_bytes(), listener.default_server().slashes);
     let head = if parts.version == Version::HTTP_2 {
         if parts.extensions.get::<Protocol>().is_some() {
@@ -112,26 +121,31 @@ fn judge(
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
         let authority = parts.uri.authority().map(|host| Bytes::copy_from_slice(host.as_str().as_bytes()));
-        Head::of_h2(method, &checked.target, authority.as_ref(), hosts, slashes)
+        Head::of_h2(method, checked.target.clone(), authority, hosts, slashes)
     } else {
-        Head::parse(parts.version, method, &checked.target, hosts, slashes)
+        Head::parse(parts.version, method, checked.target.clone(), hosts, slashes)
     };
-    let head = head.map_err(|error| error.status())?;
-    let name = head.host.map(Host::into_name);
-    // HTTP/1.0 without a Host is looked up by the empty name, as nginx does.
-    if let Some((server, captures)) = listener.find(name.as_ref().unwrap_or(&Bytes::new())) {
-        checked.server = server;
-        checked.captures = captures;
+    let Head { path, host } = match head {
+        Ok(head) => head,
+        Err(error) => return Err(error.status()),
+    };
+    checked.path = Some(path);
+    checked.host = host.map(Host::into_name);
+    if listener.has_names() {
+        // HTTP/1.0 without a Host is looked up by the empty name, as nginx does.
+        if let Some((server, captures)) = listener.find(checked.host.as_ref().unwrap_or(&Bytes::new())) {
+            checked.server = server;
+            checked.captures = captures;
+        }
     }
-    checked.host = name;
     sizes(parts, checked)?;
     if marks.contains(Marks::EXPECT) {
         expectation(parts)?;
     }
     if let Some(tls) = tls.filter(|_| checked.server.clients.verify != VerifyClient::Off) {
-        verified(listener, tls, &checked.server, checked.host.as_ref(), peer)?;
+        verified(listener, tls, checked.server, checked.host.as_ref(), peer)?;
     }
-    Ok(head.path)
+    Ok(())
 }
 
 /// The bytes of a value: without a copy, if they are a part of `raw`.
@@ -233,7 +247,7 @@ fn head_length(parts: &request::Parts, target: &Bytes) -> u64 {
 
 /// What the server's head may take (nginx's `large_client_header_buffers` and `max_headers`). The engine has let pass what
 /// the most generous server here allows.
-fn sizes(parts: &request::Parts, checked: &Checked) -> Result<(), StatusCode> {
+fn sizes(parts: &request::Parts, checked: &Checked<'_>) -> Result<(), StatusCode> {
     let limit = &checked.server.settings.limit.head;
     if checked.target.len() + parts.method.as_str().len() + " HTTP/1.1\r\n".len() + 1 > limit.line {
         return Err(StatusCode::URI_TOO_LONG);
@@ -265,10 +279,6 @@ const SINGLE: [HeaderName; 8] = [
 ];
 
 fn once(headers: &HeaderMap) -> Result<(), StatusCode> {
-    // No name stands twice where there are as many names as lines.
-    if headers.len() == headers.keys_len() {
-        return Ok(());
-    }
     let repeated = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
     if SINGLE.iter().any(repeated) { Err(StatusCode::BAD_REQUEST) } else { Ok(()) }
 }

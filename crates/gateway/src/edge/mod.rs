@@ -5,25 +5,24 @@ mod response;
 mod serving;
 mod tunnel;
 
-use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
-use propylon_exchange::{End, Exchange, Fields, Head};
+use propylon_exchange::{End, Exchange, Fields, Head, Uri};
 use propylon_h1::server::{Context, Interim};
 use propylon_stack::Body;
 
-use crate::client::{self, Client, Closed, Engine, Received, Rejected, RequestBody, http2};
-use crate::dispatch::{Served, Visit};
+use crate::client::{self, Client, Engine, Received, Rejected, RequestBody, http2};
+use crate::dispatch::Visit;
 use crate::page;
 use crate::route::Switching;
-use crate::router::{self, Listener, Server};
+use crate::router::{self, Listener};
 use crate::routing::Path;
-use crate::worker::{Place, Worker};
+use crate::worker::Place;
 
-pub(crate) use check::Checked;
+pub(crate) use check::{Checked, readable};
 pub(crate) use response::ResponseBody;
 
 use serving::Serving;
@@ -47,13 +46,12 @@ const fn nginx_s(code: u16) -> Option<StatusCode> {
 /// What serves the requests that one listener's connections bring to one worker.
 #[derive(Clone)]
 pub(crate) struct Edge {
-    worker: Arc<Worker>,
     place: Arc<Place>,
 }
 
 impl Edge {
-    pub(crate) fn new(worker: Arc<Worker>, place: Arc<Place>) -> Self {
-        Self { worker, place }
+    pub(crate) fn new(place: Arc<Place>) -> Self {
+        Self { place }
     }
 
     fn current(&self) -> Option<Arc<Listener>> {
@@ -63,15 +61,17 @@ impl Edge {
 
 impl client::Service for Edge {
     type Body = ResponseBody;
+    type Future = Serving;
 
     fn call(
-        self,
-        client: Arc<Client>,
-        request: Request<Received>,
+        &self,
+        client: &Arc<Client>,
+        head: request::Parts,
+        body: Received,
         context: Option<Context>,
-    ) -> impl Future<Output = Result<Response<ResponseBody>, Closed>> + Send + 'static {
+    ) -> Serving {
         // Before there is a future: what is only needed to begin with is not kept for as long as the request lasts.
-        self.serve(client, request, context).unwrap_or_else(Serving::closed)
+        self.serve(client, head, body, context).unwrap_or_else(Serving::closed)
     }
 
     fn rejected(
@@ -85,7 +85,7 @@ impl client::Service for Edge {
         let listener = self.current()?;
         let server = listener.default_server();
         let (number, began) = client.request_begins();
-        let place = propylon_exchange::Place { server_name: Some(server.name.clone()), host: None };
+        let place = propylon_exchange::Place { server_name: Some(server.name.clone()), ..Default::default() };
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
         let page = if matches!(why, Rejected::PlainOnTls) { PLAIN_ON_TLS.unwrap_or(status) } else { status };
@@ -106,7 +106,7 @@ impl client::Service for Edge {
             server = &*server.name,
             "{why}: {status}"
         );
-        client.request_ends(exchange, server.fallback.clone());
+        client.response_ends(&exchange, &server.fallback);
         answer
     }
 
@@ -114,7 +114,7 @@ impl client::Service for Edge {
         let Some(listener) = self.current() else { return };
         let server = listener.default_server();
         let (number, began) = client.stream_begins();
-        let place = propylon_exchange::Place { server_name: Some(server.name.clone()), host: None };
+        let place = propylon_exchange::Place { server_name: Some(server.name.clone()), ..Default::default() };
         let (line, bytes) = (Bytes::new(), stream.head_bytes());
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
@@ -136,80 +136,77 @@ impl client::Service for Edge {
 impl Edge {
     /// Looks at a request, opens its record, and sends it on its way. `None`: nobody is there to serve it.
     fn serve(
-        self,
-        client: Arc<Client>,
-        request: Request<Received>,
+        &self,
+        client: &Arc<Client>,
+        mut parts: request::Parts,
+        body: Received,
         context: Option<Context>,
     ) -> Option<Serving> {
-        let Self { worker, place } = self;
-        let (mut parts, body) = request.into_parts();
         let ((number, began), teller) = match &body {
             Received::H1(_) => (client.request_begins(), Teller::Engine),
-            Received::Hyper(_) => (client.request_begins(), Teller::Body),
+            Received::Hyper(_) => (client.request_takes_off(), Teller::Body),
             Received::Http2(body) => {
                 parts.extensions.insert(Interim::by(body.stream().clone()));
                 (client.stream_begins(), Teller::Stream(body.stream().clone()))
             }
         };
-        let listener = place.look();
-        let listener = listener.as_ref()?;
-        if let Some(interim) = context.as_ref().and_then(Context::interim) {
+        let (interim, received) = context.map(Context::into_parts).unzip();
+        if let Some(interim) = interim.flatten() {
             parts.extensions.insert(interim);
         }
-        let received = context.map(Context::into_received);
-        let mut checked = check::check(listener, &mut parts, received, &client.connection);
-        let to = propylon_exchange::Place {
-            server_name: Some(checked.server.name.clone()),
-            host: checked.host.take(),
-        };
+        let looking = self.place.look();
+        let mut checked = check::check(looking.as_ref()?, &mut parts, received, &client.connection);
         if let Teller::Stream(stream) = &teller {
             checked.bytes = stream.head_bytes();
         }
-        let head = head(&parts, &mut checked);
-        let exchange = Exchange::placed(to, client.connection.clone(), number, began, head);
+        let refused = checked.refused;
+        let path = checked.path.take().unwrap_or_else(Path::unreadable); // what can be read of it is found out below
+        let exchange = Exchange::placed(
+            propylon_exchange::Place {
+                server_name: Some(checked.server.name.clone()),
+                host: checked.host.take(),
+                uri: uri(&path, &checked.target),
+            },
+            client.connection.clone(),
+            number,
+            began,
+            head(&parts, &mut checked),
+        );
         exchange.keep(checked.server.fallback.keep);
         if let Some(captures) = &checked.captures {
             propylon_vars::set_captures(&exchange, router::captures(captures));
         }
-        let mut guard = Guard::new(client, exchange, &checked, teller);
-        if let Teller::Stream(stream) = &guard.teller
-            && stream.is_over()
-        {
-            return None; // taken back before anybody has looked at it: there is but its log line, which the guard sees to
-        }
-
-        let (exchange, server) = (&guard.exchange, checked.server);
-        let (path, refused) = match checked.path {
-            Ok(path) => (path, None),
-            Err(status) => (refused(exchange, &server, status), Some(status)),
-        };
-        let body = if refused.is_some() || body.is_empty() {
-            Body::empty()
-        } else {
-            let timeout = server.settings.timeout.client_body;
-            Body::new(RequestBody::new(body, guard.client.clone(), exchange.clone(), timeout))
-        };
         let upgrade = checked.upgrade.filter(|_| refused.is_none());
-        let mut visit = Visit::new(server, path, exchange.clone(), upgrade, refused);
-        let next = visit.enter(&mut guard.served, Request::from_parts(parts, body));
-        Some(Serving::new(next, visit, guard, worker))
+        let visit = Visit::new(checked.server.clone(), path, exchange, upgrade, refused);
+        drop(looking);
+        let mut guard = Box::new(Guard { client: client.clone(), visit, teller });
+        if guard.is_taken_back() {
+            return None; // before anybody has looked at it: there is but its log line, which the guard sees to
+        }
+        if let Some(status) = refused {
+            guard.visit.refuse(status);
+        }
+        let body =
+            if refused.is_some() || body.is_empty() { Body::empty() } else { guard.request_body(body) };
+        let next = guard.visit.enter(Request::from_parts(parts, body));
+        Some(Serving::new(next, guard))
     }
 }
 
-/// A request was refused: what can be read of its path.
-fn refused(exchange: &Exchange, server: &Server, status: StatusCode) -> Path {
-    tracing::info!(
-        target: "propylon_gateway",
-        client = %exchange.client(),
-        server = &*server.name,
-        request = %String::from_utf8_lossy(&exchange.request_line()),
-        "client sent an invalid request: {status}"
-    );
-    check::readable(exchange, server).unwrap_or_else(Path::unreadable)
+/// What `$uri` and `$args` are to begin with.
+fn uri(path: &Path, target: &Bytes) -> Uri {
+    if path.decoded().is_empty() {
+        return Uri::Unknown;
+    }
+    // The length tells the target from a URL that has the path in it.
+    if path.is_plain() && path.decoded().len() == target.len() {
+        return Uri::Target;
+    }
+    Uri::Path(path.decoded().clone(), path.args().cloned())
 }
 
 /// The client's head as it came. The request that goes on is rewritten; this is not.
-fn head(parts: &request::Parts, checked: &mut Checked) -> Head {
+fn head(parts: &request::Parts, checked: &mut Checked<'_>) -> Head {
     Head {
         method: parts.method.clone(),
         target: std::mem::take(&mut checked.target),
@@ -223,16 +220,13 @@ fn head(parts: &request::Parts, checked: &mut Checked) -> Head {
 }
 
 /// What every response gets on its way out.
-fn finish(
-    mut response: Response<Body>,
-    server: &Server,
-    mut guard: Guard,
-    worker: &Worker,
-) -> Response<ResponseBody> {
-    let http2 = matches!(guard.teller, Teller::Stream(_));
-    if http2 && response.status().is_success() && asks_for_tunnel(&guard.exchange) {
+fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<ResponseBody> {
+    let Guard { client, visit, teller } = &mut *guard;
+    visit.leave();
+    let http2 = matches!(teller, Teller::Stream(_));
+    if http2 && response.status().is_success() && asks_for_tunnel(&visit.exchange) {
         // To the client it would be a tunnel, and to nobody else.
-        response = page::error(StatusCode::BAD_GATEWAY, &server.face);
+        response = page::error(StatusCode::BAD_GATEWAY, &visit.server().face);
     }
     // One look at the names costs less than a search for each.
     let (mut named, mut sized) = (false, false);
@@ -240,26 +234,27 @@ fn finish(
         named |= *name == SERVER;
         sized |= *name == CONTENT_LENGTH;
     }
-    let chunked = !sized && frame(&mut response, &guard.exchange);
+    let chunked = !sized && frame(&mut response, &visit.exchange);
     *response.version_mut() = Version::HTTP_11; // the upstream's says nothing about this connection
     if !named {
-        response.headers_mut().insert(SERVER, guard.served.location.token.clone());
+        response.headers_mut().append(SERVER, visit.location().token.clone()); // there is none
     }
     let status = response.status();
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
     if switches || http2 {
         // The connection is not HTTP's any more; or it is for all its streams that its engine says when it ends.
-    } else if guard.client.requests() >= server.keepalive_requests
-        || server.settings.timeout.keepalive.is_none()
-        || guard.served.closes
+    } else if client.requests() >= visit.server().keepalive_requests
+        || visit.server().settings.timeout.keepalive.is_none()
+        || visit.closes
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     // HTTP/2 knows no 101 (RFC 8441 5).
     let shown = if switches && http2 { StatusCode::OK } else { status };
-    guard.exchange.responded(shown, response.headers());
+    visit.exchange.responded(shown, response.headers());
     if switches && let Some(ends) = response.extensions_mut().remove::<Switching>().and_then(|it| it.take()) {
-        worker.run(tunnel::run(ends, guard.switches()));
+        let line = guard.switches();
+        guard.client.worker.run(tunnel::run(ends, line));
     }
     response.map(|body| ResponseBody::new(body, guard, chunked))
 }
@@ -296,9 +291,7 @@ fn frame(response: &mut Response<Body>, exchange: &Exchange) -> bool {
 /// Sees to it that an exchange has an end and a log line, whatever becomes of the futures that serve it.
 pub(crate) struct Guard {
     client: Arc<Client>,
-    exchange: Exchange,
-    /// What the location that serves the request leaves, or the server until there is one.
-    served: Served,
+    visit: Visit,
     teller: Teller,
 }
 
@@ -315,8 +308,19 @@ enum Teller {
 }
 
 impl Guard {
-    fn new(client: Arc<Client>, exchange: Exchange, checked: &Checked, teller: Teller) -> Self {
-        Self { client, exchange, served: Served::by(checked.server.fallback.clone()), teller }
+    fn exchange(&self) -> &Exchange {
+        &self.visit.exchange
+    }
+
+    /// Whether the client has taken its request back.
+    fn is_taken_back(&self) -> bool {
+        matches!(&self.teller, Teller::Stream(stream) if stream.is_over())
+    }
+
+    /// The request's body, as it is counted.
+    fn request_body(&self, body: Received) -> Body {
+        let timeout = self.visit.server().settings.timeout.client_body;
+        Body::new(RequestBody::new(body, self.client.clone(), self.exchange().clone(), timeout))
     }
 
     /// The connection becomes a tunnel's, which writes the log line.
@@ -325,37 +329,44 @@ impl Guard {
             Teller::Stream(stream) => Some(stream),
             _ => None,
         };
-        let (exchange, location) = (self.exchange.clone(), self.served.location.clone());
-        tunnel::Line::new(exchange, location, self.client.clone(), stream, self.served.limits.take())
+        let (exchange, location) = (self.exchange().clone(), self.visit.location().clone());
+        tunnel::Line::new(exchange, location, self.client.clone(), stream, self.visit.limits.take())
     }
 
     /// The connection is closed without an answer because the configuration says so (nginx's 444).
     fn closes(&self) {
-        if self.exchange.status().is_none()
+        let exchange = self.exchange();
+        if exchange.status().is_none()
             && let Ok(status) = StatusCode::from_u16(444)
         {
-            self.exchange.responded(status, &HeaderMap::new());
+            exchange.responded(status, &HeaderMap::new());
         }
-        self.exchange.ended(End::Complete);
+        exchange.ended(End::Complete);
+    }
+
+    /// The response is over, as far as can be told here: only the first end counts, so this is the one of a client that left.
+    fn ends(&self) {
+        let exchange = self.exchange();
+        if exchange.end().is_none() {
+            if exchange.status().is_none() {
+                exchange.responded(client::status_of_left(exchange), &HeaderMap::new());
+            }
+            exchange.ended(End::ClientClosed);
+        }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        let (exchange, location) = (self.exchange(), self.visit.location());
         match &self.teller {
-            Teller::Tunnel => return,
-            Teller::Stream(stream) => {
-                return stream.settle(self.exchange.clone(), self.served.location.clone());
+            Teller::Engine => self.client.response_ends(exchange, location),
+            Teller::Body => {
+                self.ends();
+                self.client.request_ends(exchange.clone(), location.clone());
             }
-            Teller::Engine | Teller::Body => {}
+            Teller::Stream(stream) => stream.settle(exchange.clone(), location.clone()),
+            Teller::Tunnel => {}
         }
-        // An engine that knows the true end tells it later. Only the first end counts: this is the one of a client that left.
-        if matches!(self.teller, Teller::Body) && self.exchange.end().is_none() {
-            if self.exchange.status().is_none() {
-                self.exchange.responded(client::status_of_left(&self.exchange), &HeaderMap::new());
-            }
-            self.exchange.ended(End::ClientClosed);
-        }
-        self.client.request_ends(self.exchange.clone(), self.served.location.clone());
     }
 }

@@ -13,7 +13,7 @@ use super::{Guard, Teller};
 /// A response body on its way to the client.
 pub(crate) struct ResponseBody {
     inner: Body,
-    guard: Guard,
+    guard: Box<Guard>,
     /// Whether each frame goes out as a chunk: as in nginx, the framing counts as body.
     chunked: bool,
 }
@@ -22,7 +22,7 @@ pub(crate) struct ResponseBody {
 const LAST_CHUNK: u64 = "0\r\n\r\n".len() as u64;
 
 impl ResponseBody {
-    pub(crate) fn new(inner: Body, guard: Guard, chunked: bool) -> Self {
+    pub(crate) fn new(inner: Body, guard: Box<Guard>, chunked: bool) -> Self {
         Self { inner, guard, chunked }
     }
 
@@ -31,17 +31,17 @@ impl ResponseBody {
             (false, _) | (true, 0) => 0,
             (true, length) => u64::from(length.ilog2() / 4 + 1) + "\r\n\r\n".len() as u64,
         };
-        self.guard.exchange.body_sent(data.len() as u64 + framing);
+        self.guard.exchange().body_sent(data.len() as u64 + framing);
     }
 
     fn complete(&self) {
         if !matches!(self.guard.teller, Teller::Body) {
             return; // it has been handed over: whether it arrives, the engine will tell
         }
-        if self.chunked && self.guard.exchange.end().is_none() {
-            self.guard.exchange.body_sent(LAST_CHUNK);
+        if self.chunked && self.guard.exchange().end().is_none() {
+            self.guard.exchange().body_sent(LAST_CHUNK);
         }
-        self.guard.exchange.ended(End::Complete);
+        self.guard.exchange().ended(End::Complete);
     }
 }
 
@@ -54,7 +54,7 @@ impl HttpBody for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let exchange = &self.guard.exchange;
+        let exchange = self.guard.exchange();
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
@@ -86,7 +86,7 @@ impl HttpBody for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         // A response without a body is never polled; one to HEAD is dropped before it is.
-        let head_only = self.guard.exchange.head().is_some_and(|head| head.method == http::Method::HEAD);
+        let head_only = self.guard.exchange().head().is_some_and(|head| head.method == http::Method::HEAD);
         if self.inner.is_end_stream() || head_only {
             self.complete();
         }

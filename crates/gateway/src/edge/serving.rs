@@ -1,7 +1,6 @@
 //! A request on its way, until its response goes to the engine.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::Response;
@@ -9,26 +8,24 @@ use propylon_stack::RouteFuture;
 
 use super::{Guard, ResponseBody, finish};
 use crate::client::Closed;
-use crate::dispatch::{self, Next, Visit};
-use crate::worker::Worker;
+use crate::dispatch::{self, Next};
 
 type Answer = Result<Response<ResponseBody>, Closed>;
 
 /// The future of one request. Nearly all of them have one round, for which this is all there is.
-pub(super) struct Serving(State);
+pub(crate) struct Serving(State);
 
-#[expect(clippy::large_enum_variant, reason = "nearly every request is the large one")]
 enum State {
-    Round { sent: RouteFuture, visit: Visit, guard: Option<Guard>, worker: Arc<Worker> },
+    Round { sent: RouteFuture, guard: Option<Box<Guard>> },
     Rounds(Pin<Box<dyn Future<Output = Answer> + Send>>),
     Closed,
 }
 
 impl Serving {
-    pub(super) fn new(next: Next, visit: Visit, guard: Guard, worker: Arc<Worker>) -> Self {
+    pub(super) fn new(next: Next, guard: Box<Guard>) -> Self {
         match next {
-            Next::Sent(sent) => Self(State::Round { sent, visit, guard: Some(guard), worker }),
-            next => Self(State::Rounds(Box::pin(rounds(next, visit, guard, worker)))),
+            Next::Sent(sent) => Self(State::Round { sent, guard: Some(guard) }),
+            next => Self(State::Rounds(Box::pin(rounds(next, guard)))),
         }
     }
 
@@ -43,8 +40,8 @@ impl Future for Serving {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
         loop {
-            let (reroute, guard) = match &mut self.0 {
-                State::Round { sent, visit, guard, worker } => {
+            match &mut self.0 {
+                State::Round { sent, guard } => {
                     let result = ready!(sent.as_mut().poll(cx));
                     // Taken once: nobody polls a future that has given its answer.
                     let Some(mut guard) = guard.take() else { return Poll::Ready(Err(Closed)) };
@@ -52,25 +49,23 @@ impl Future for Serving {
                         guard.closes();
                         return Poll::Ready(Err(Closed));
                     };
-                    match dispatch::ended(visit, &mut guard.served, &mut response) {
-                        None => return Poll::Ready(Ok(finish(response, visit.server(), guard, worker))),
-                        Some(reroute) => (reroute, guard),
+                    match dispatch::ended(&mut guard.visit, &mut response) {
+                        None => return Poll::Ready(Ok(finish(response, guard))),
+                        Some(reroute) => {
+                            self.0 = State::Rounds(Box::pin(rounds(Next::Again(reroute, None), guard)));
+                        }
                     }
                 }
                 State::Rounds(rounds) => return rounds.as_mut().poll(cx),
                 State::Closed => return Poll::Ready(Err(Closed)),
-            };
-            if let State::Round { visit, worker, .. } = std::mem::replace(&mut self.0, State::Closed) {
-                let next = Next::Again(reroute, None);
-                self.0 = State::Rounds(Box::pin(rounds(next, visit, guard, worker)));
             }
         }
     }
 }
 
-async fn rounds(next: Next, mut visit: Visit, mut guard: Guard, worker: Arc<Worker>) -> Answer {
-    match dispatch::rounds(&mut visit, &mut guard.served, next).await {
-        Ok(response) => Ok(finish(response, visit.server(), guard, &worker)),
+async fn rounds(next: Next, mut guard: Box<Guard>) -> Answer {
+    match dispatch::rounds(&mut guard.visit, next).await {
+        Ok(response) => Ok(finish(response, guard)),
         Err(Closed) => {
             guard.closes();
             Err(Closed)

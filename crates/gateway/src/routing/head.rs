@@ -25,7 +25,7 @@ impl Head {
     pub fn parse(
         version: Version,
         method: &[u8],
-        target: &Bytes,
+        target: Bytes,
         hosts: impl IntoIterator<Item = Bytes>,
         slashes: Slashes,
     ) -> Result<Self, HeadError> {
@@ -36,7 +36,7 @@ impl Head {
             Target::Asterisk => return Err(HeadError::Target(TargetError::Asterisk)),
         };
         let path = Path::parse(raw, slashes)?;
-        let host = request_host(version, authority.as_ref(), hosts)?;
+        let host = request_host(version, authority, hosts)?;
         refuse_loops(method)?;
         Ok(Self { path, host })
     }
@@ -48,8 +48,8 @@ impl Head {
     /// See [`HeadError`].
     pub fn of_h2(
         method: &[u8],
-        path: &Bytes,
-        authority: Option<&Bytes>,
+        path: Bytes,
+        authority: Option<Bytes>,
         hosts: impl IntoIterator<Item = Bytes>,
         slashes: Slashes,
     ) -> Result<Self, HeadError> {
@@ -111,7 +111,7 @@ mod tests {
         let (method, target) = (words.next().unwrap(), Bytes::from(words.next().unwrap()));
         let version = if words.next() == Some("1.0") { Version::HTTP_10 } else { Version::HTTP_11 };
         let hosts = hosts.iter().map(|&host| Bytes::from(host));
-        let head = Head::parse(version, method.as_bytes(), &target, hosts, Slashes::Merge);
+        let head = Head::parse(version, method.as_bytes(), target, hosts, Slashes::Merge);
         let found = head.as_ref().map_err(|error| error.status().as_u16()).map(|head| {
             let host = head.host.as_ref().map(|host| std::str::from_utf8(host.name()).unwrap());
             (std::str::from_utf8(head.path.decoded()).unwrap(), host)
@@ -146,13 +146,7 @@ mod tests {
     #[test]
     fn http2() {
         let parse = |method: &'static str, path: &'static str, authority: Option<&'static str>| {
-            Head::of_h2(
-                method.as_bytes(),
-                &path.into(),
-                authority.map(Bytes::from).as_ref(),
-                [],
-                Slashes::Merge,
-            )
+            Head::of_h2(method.as_bytes(), path.into(), authority.map(Bytes::from), [], Slashes::Merge)
         };
         assert_eq!(parse("GET", "/a%20b", Some("H:1")).unwrap().path.decoded(), "/a b");
         assert_eq!(parse("GET", "/", None), Err(HostError::Missing.into()));

@@ -9,7 +9,7 @@ use http::{StatusCode, Version};
 /// use bytes::Bytes;
 /// use propylon_gateway::routing::Host;
 ///
-/// let host = Host::parse(&Bytes::from_static(b"WWW.Example.com.:8080"))?;
+/// let host = Host::parse(Bytes::from_static(b"WWW.Example.com.:8080"))?;
 /// assert_eq!(host.name(), "www.example.com");
 /// assert_eq!(host.port(), Some(8080));
 /// # Ok::<(), propylon_gateway::routing::HostError>(())
@@ -28,8 +28,8 @@ impl Host {
     /// # Errors
     ///
     /// See [`HostError`].
-    pub fn parse(text: &Bytes) -> Result<Self, HostError> {
-        let (name, port) = split_port(text)?;
+    pub fn parse(mut text: Bytes) -> Result<Self, HostError> {
+        let (name, port) = split_port(&text)?;
         let (name, upper) = if name.first() == Some(&b'[') {
             check_literal(name)?;
             (name, name.iter().any(u8::is_ascii_uppercase))
@@ -40,8 +40,14 @@ impl Host {
         if name.is_empty() {
             return Err(HostError::Empty);
         }
-        let name = if upper { Bytes::from(name.to_ascii_lowercase()) } else { text.slice_ref(name) };
-        Ok(Self { name, port: port.map(parse_port).transpose()?.flatten() })
+        let port = port.map(parse_port).transpose()?.flatten();
+        let name = if upper {
+            Bytes::from(name.to_ascii_lowercase())
+        } else {
+            text.truncate(name.len());
+            text
+        };
+        Ok(Self { name, port })
     }
 
     /// Lower case, without the port and without a final dot; an IPv6 literal keeps its brackets. `$host`, and the key
@@ -72,7 +78,7 @@ impl Host {
 /// differs from `:authority` (RFC 9113 section 8.3.1).
 pub fn request_host(
     version: Version,
-    authority: Option<&Bytes>,
+    authority: Option<Bytes>,
     hosts: impl IntoIterator<Item = Bytes>,
 ) -> Result<Option<Host>, HostError> {
     let mut hosts = hosts.into_iter();
@@ -80,19 +86,22 @@ pub fn request_host(
     if hosts.next().is_some() {
         return Err(HostError::Duplicate);
     }
-    let from_authority = authority.map(Host::parse).transpose()?;
-    let from_field = field.as_ref().map(Host::parse).transpose()?;
-    if version >= Version::HTTP_2 {
-        if authority.is_some() && field.is_some() && authority != field.as_ref() {
-            return Err(HostError::Contradiction);
-        }
-        if authority.is_none() && field.is_none() {
-            return Err(HostError::Missing);
-        }
-    } else if version >= Version::HTTP_11 && field.is_none() {
-        return Err(HostError::Missing);
+    match (authority, field) {
+        (None, Some(field)) => Host::parse(field).map(Some),
+        (None, None) if version >= Version::HTTP_11 => Err(HostError::Missing),
+        (None, None) => Ok(None),
+        (Some(authority), field) => with_authority(version, authority, field).map(Some),
     }
-    Ok(from_authority.or(from_field))
+}
+
+fn with_authority(version: Version, authority: Bytes, field: Option<Bytes>) -> Result<Host, HostError> {
+    let differs = field.as_ref().is_some_and(|field| *field != authority);
+    let host = Host::parse(authority)?;
+    match field.map(Host::parse).transpose()? {
+        None if version == Version::HTTP_11 => Err(HostError::Missing),
+        _ if version >= Version::HTTP_2 && differs => Err(HostError::Contradiction),
+        _ => Ok(host),
+    }
 }
 
 /// Why a host is refused. Each is a 400.
@@ -238,7 +247,7 @@ mod tests {
     #[track_caller]
     fn check(text: &'static [u8], expected: Result<(&'static str, Option<u16>), HostError>) {
         let expected = expected.map(|(name, port)| Host { name: name.into(), port });
-        assert_eq!(Host::parse(&Bytes::from_static(text)), expected, "{}", text.escape_ascii());
+        assert_eq!(Host::parse(Bytes::from_static(text)), expected, "{}", text.escape_ascii());
     }
 
     #[test]
@@ -311,8 +320,7 @@ mod tests {
         hosts: &[&'static str],
         expected: Result<Option<&'static str>, HostError>,
     ) {
-        let host =
-            request_host(version, authority.map(Bytes::from).as_ref(), hosts.iter().map(|&host| host.into()));
+        let host = request_host(version, authority.map(Bytes::from), hosts.iter().map(|&host| host.into()));
         assert_eq!(host.map(|host| host.map(|host| host.name)), expected.map(|name| name.map(Bytes::from)));
     }
 
@@ -341,7 +349,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_parsed_name_is_safe_to_print(text in proptest::collection::vec(any::<u8>(), 0..24)) {
-            if let Ok(host) = Host::parse(&Bytes::from(text)) {
+            if let Ok(host) = Host::parse(Bytes::from(text)) {
                 prop_assert!(!host.name().is_empty());
                 let safe = |byte: &u8| {
                     byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"/?#@,\\\"".contains(byte)

@@ -14,7 +14,7 @@
 //! let head = Head::parse(
 //!     Version::HTTP_11,
 //!     b"GET",
-//!     &Bytes::from_static(b"/name/../name//te%20st?a=1"),
+//!     Bytes::from_static(b"/name/../name//te%20st?a=1"),
 //!     [Bytes::from_static(b"Example.com:8080")],
 //!     Slashes::Merge,
 //! )?;

@@ -61,6 +61,11 @@ impl ServerNames {
             .or_else(|| self.find_regex(host))
     }
 
+    /// Whether some name is a regex.
+    pub(crate) fn has_regexes(&self) -> bool {
+        !self.regexes.is_empty()
+    }
+
     fn find_regex(&self, host: &Bytes) -> Option<Named> {
         self.regexes.iter().find_map(|(pattern, server)| {
             let captures = pattern.find(host)?;

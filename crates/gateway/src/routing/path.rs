@@ -6,7 +6,7 @@ use super::escape::is_control_or_space;
 
 /// The path of a request as one decision for everyone: what the client sent, and what it means.
 ///
-/// A clone is three reference counts and no copy. A path that needs no decoding shares the memory of the request line.
+/// A clone is up to three reference counts and no copy. A path that needs no decoding shares the memory of the request line.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -20,7 +20,8 @@ use super::escape::is_control_or_space;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    raw: Bytes,
+    /// What the client sent; none: what is `decoded`, which most paths are.
+    raw: Option<Bytes>,
     decoded: Bytes,
     args: Option<Bytes>,
     quoted: bool,
@@ -50,34 +51,40 @@ impl Path {
             _ => return Err(PathError::NotAbsolute),
         };
         let end = memchr2(b'?', b'#', &raw).unwrap_or(raw.len());
-        let args = args_after(&raw, end);
-        let written = raw.slice(..end);
+        let (raw, decoded) =
+            if end == raw.len() { (None, raw) } else { (Some(raw.clone()), raw.slice(..end)) };
         let mut path = Self {
+            args: raw.as_ref().and_then(|raw| args_after(raw, end)),
             quoted: false,
-            plus: has(&written, |byte| byte == b'+'),
+            plus: has(&decoded, |byte| byte == b'+'),
             raw_is_current: !pathless,
             in_location: true,
             internal: false,
-            decoded: written,
             raw,
-            args,
+            decoded,
         };
         if pathless {
-            path.decoded = Bytes::from_static(b"/");
+            path.decode(Bytes::from_static(b"/"));
         } else if !is_plain(&path.decoded) {
             let mut normaliser = Normaliser::new(path.decoded.len(), slashes);
             normaliser.read(&path.decoded)?;
             path.quoted = normaliser.quoted;
-            path.decoded = Bytes::from(normaliser.out);
+            path.decode(Bytes::from(normaliser.out));
         }
         Ok(path)
+    }
+
+    /// It means this, whatever the client sent.
+    fn decode(&mut self, decoded: Bytes) {
+        let before = std::mem::replace(&mut self.decoded, decoded);
+        self.raw.get_or_insert(before);
     }
 
     /// The path of a request whose own cannot be read.
     #[must_use]
     pub(crate) const fn unreadable() -> Self {
         Self {
-            raw: Bytes::new(),
+            raw: None,
             decoded: Bytes::new(),
             args: None,
             quoted: false,
@@ -90,7 +97,12 @@ impl Path {
 
     /// What the client sent, with arguments and fragment: `$request_uri`. No transition changes it.
     pub fn raw(&self) -> &Bytes {
-        &self.raw
+        self.raw.as_ref().unwrap_or(&self.decoded)
+    }
+
+    /// Whether it is its own normal form, without arguments: as the client sent it.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.raw.is_none()
     }
 
     /// The path that rules are matched against, without arguments: `$uri`.
@@ -122,7 +134,7 @@ impl Path {
     #[must_use]
     pub fn rewritten(mut self, uri: Bytes, args: Option<Bytes>) -> Self {
         self.internal = true;
-        self.decoded = uri;
+        self.decode(uri);
         self.with_args(args)
     }
 
@@ -159,7 +171,7 @@ impl Path {
     /// After a file of `try_files` was found: the URI is its path, in this location.
     #[must_use]
     pub fn tried(mut self, uri: Bytes) -> Self {
-        self.decoded = uri;
+        self.decode(uri);
         self.quoted = true;
         self
     }

@@ -8,7 +8,7 @@ use memchr::memchr2;
 /// use bytes::Bytes;
 /// use propylon_gateway::routing::Target;
 ///
-/// let target = Target::parse(b"GET", &Bytes::from_static(b"http://example.com:8080/a?b"))?;
+/// let target = Target::parse(b"GET", Bytes::from_static(b"http://example.com:8080/a?b"))?;
 /// let expected =
 ///     Target::Absolute { authority: Bytes::from_static(b"example.com:8080"), path: Bytes::from_static(b"/a?b") };
 /// assert_eq!(target, expected);
@@ -38,23 +38,23 @@ impl Target {
     /// # Errors
     ///
     /// Whatever nginx answers with 400 before it looks at the path: see [`TargetError`].
-    pub fn parse(method: &[u8], target: &Bytes) -> Result<Self, TargetError> {
+    pub fn parse(method: &[u8], target: Bytes) -> Result<Self, TargetError> {
         if method.is_empty() || !method.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'_' | b'-')) {
             return Err(TargetError::Method);
         }
         if method == b"CONNECT" {
-            return if is_connect_authority(target) {
-                Ok(Self::Authority(target.clone()))
+            return if is_connect_authority(&target) {
+                Ok(Self::Authority(target))
             } else {
                 Err(TargetError::Form)
             };
         }
         match target.first() {
-            Some(b'/') => Ok(Self::Origin(target.clone())),
+            Some(b'/') => Ok(Self::Origin(target)),
             Some(b'*') if target.len() > 1 => Err(TargetError::Form),
             Some(b'*') if method == b"OPTIONS" => Ok(Self::Asterisk),
             Some(b'*') => Err(TargetError::Asterisk),
-            _ => absolute(target),
+            _ => absolute(&target),
         }
     }
 }
@@ -145,7 +145,7 @@ mod tests {
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "the tables read better")]
     fn check(method: &str, target: &'static [u8], expected: Result<Target, TargetError>) {
-        let found = Target::parse(method.as_bytes(), &Bytes::from_static(target));
+        let found = Target::parse(method.as_bytes(), Bytes::from_static(target));
         assert_eq!(found, expected, "{method} {}", target.escape_ascii());
     }
 

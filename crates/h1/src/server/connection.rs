@@ -209,18 +209,21 @@ where
     let Some(Ok(response)) = answer else { return flight.cut(wire, End::Unanswered) };
     let status = response.status();
     let (outgoing, sent) = wire.begin_response(exchange, &response);
-    let (end, shows) = send(wire, exchange, outgoing, pin!(into_body(response))).await;
+    // The body goes when it has been told how its exchange ended: who waits for that has it as long.
+    let mut body = pin!(Some(into_body(response)));
+    let Some(sending) = body.as_mut().as_pin_mut() else { return After::Drop(End::Aborted) }; // it is there
+    let (end, shows) = send(wire, exchange, outgoing, sending).await;
+    flight.finish(wire.output.sent(), end);
+    body.set(None);
     let keep_alive = sent.keep_alive;
+    let exchange = &mut flight.exchange;
     if end == End::Truncated && shows {
         let linger = exchange.incoming.is_some() || exchange.broken || !wire.input.is_empty();
-        flight.finish(wire.output.sent(), end);
         return After::Cut { linger };
     }
     if end != End::Complete {
-        return flight.cut(wire, end);
+        return After::Drop(end);
     }
-    flight.finish(wire.output.sent(), end);
-    let exchange = &mut flight.exchange;
     if switches(&exchange.method, status) {
         // What is left of a body is not the other protocol's.
         let clean = exchange.upgrade && exchange.incoming.is_none() && !exchange.broken;

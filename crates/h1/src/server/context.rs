@@ -36,6 +36,13 @@ impl Context {
         self.received
     }
 
+    /// [`interim`](Self::interim) and [`into_received`](Self::into_received) at once.
+    #[must_use]
+    pub fn into_parts(self) -> (Option<Interim>, ReceivedRequest) {
+        let Self { shared, number, interim, received, .. } = self;
+        (interim.then(|| Interim::new(shared, number)), received)
+    }
+
     /// Sends interim responses. `None` to a client of HTTP/1.0, which knows none.
     #[must_use]
     pub fn interim(&self) -> Option<Interim> {

@@ -42,9 +42,8 @@ pub(super) async fn serve<S: Service>(
         }
     };
     let body = RequestBody::new(receive, stream.clone(), shared.clone(), asked.length, asked.go_on);
-    let request = Request::from_parts(parts, Received::Http2(body));
     let response = {
-        let mut call = pin!(service.call(shared.client.clone(), request, None));
+        let mut call = pin!(service.call(&shared.client, parts, Received::Http2(body), None));
         if stream.is_over() {
             return; // taken back before anybody has looked at it: there is but its log line
         }

@@ -1,0 +1,62 @@
+//! Facts that are numbers.
+//!
+//! They are stored, never read, changed and stored in one: an exchange is recorded by one task at a time, and a locked instruction
+//! costs more than all the rest of a fact. Whoever reads on another thread sees what was recorded last, or a moment before.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+/// A sum.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, n: u64) {
+        self.set(self.get().wrapping_add(n));
+    }
+
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A status, once there is one.
+#[derive(Debug, Default)]
+pub(crate) struct Status(AtomicU16);
+
+impl Status {
+    pub(crate) fn set(&self, status: StatusCode) {
+        self.0.store(status.as_u16(), Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Option<StatusCode> {
+        StatusCode::from_u16(self.0.load(Relaxed)).ok() // 0 is none
+    }
+}
+
+/// A point in time, once it has come: nanoseconds from the beginning of the exchange, and one more.
+#[derive(Debug, Default)]
+pub(crate) struct Moment(AtomicU64);
+
+impl Moment {
+    pub(crate) fn set(&self, began: Instant, at: Instant) {
+        let nanos = at.saturating_duration_since(began).as_nanos();
+        // 584 years of nanoseconds fit.
+        self.0.store(u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1, Relaxed);
+    }
+
+    pub(crate) fn has_come(&self) -> bool {
+        self.0.load(Relaxed) != 0
+    }
+
+    pub(crate) fn get(&self, began: Instant) -> Option<Instant> {
+        Some(began + Duration::from_nanos(self.0.load(Relaxed).checked_sub(1)?))
+    }
+}
