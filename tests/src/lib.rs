@@ -30,6 +30,7 @@
 mod address;
 mod client;
 mod control;
+mod grpc;
 mod haproxy;
 mod head;
 mod listener;
@@ -49,6 +50,7 @@ mod wait;
 pub use address::{BlackHole, Refusing, address, addresses};
 pub use client::{Client, End, RawResponse, raw_request};
 pub use control::Control;
+pub use grpc::{GrpcServer, grpc_call, grpc_calls};
 pub use haproxy::Haproxy;
 pub use head::Head;
 pub use listener::Listener;

@@ -96,6 +96,12 @@ impl Effective {
         self.written.retain(|written| written.table != own || written.key != key);
     }
 
+    /// A key that has this value because of what is written at `span` of this level.
+    pub(crate) fn imply(&mut self, table: &'static str, key: &'static str, value: &str, span: Span) {
+        self.written.retain(|written| written.table != table || written.key != key);
+        self.push(Written { table, key, value: value.into(), level: Level::Location, span });
+    }
+
     /// The keys in the order of the reference page.
     pub fn iter(&self) -> impl Iterator<Item = Setting> {
         self.own.into_iter().chain(self.tables.iter().copied()).flat_map(|table| self.table(table))

@@ -74,6 +74,7 @@ mod expires;
 mod fastcgi;
 mod files;
 mod group_names;
+mod grpc;
 mod headers;
 mod http2;
 mod json_schema;

@@ -8,9 +8,10 @@ use crate::cache::{self, Purge};
 use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files::{self, TryFiles};
+use crate::grpc;
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
-use crate::proxy_pass::{self, ProxyPass, Scheme};
+use crate::proxy_pass::{self, ProxyPass};
 use crate::reader::{Context, Levels, Scope, Value};
 use crate::referers;
 use crate::report::Diagnostic;
@@ -43,7 +44,7 @@ pub struct Location {
 /// What a location does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Requests are passed on, over HTTP or FastCGI: the scheme tells.
+    /// Requests are passed on, over HTTP, FastCGI or gRPC: the scheme tells.
     ProxyPass(Spanned<ProxyPass>),
     /// An answer is given.
     Return(Spanned<Return>),
@@ -57,7 +58,7 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass` or `return`; without one it \
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass` or `return`; without one it \
           sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
@@ -84,6 +85,17 @@ pub(crate) static TABLE: Table = Table {
             nginx: "fastcgi_pass",
             doc: "The FastCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked \
                   stands in the table `fastcgi`.",
+        },
+        Key {
+            name: "grpc_pass",
+            kind: Kind::Url { hint: proxy_pass::GRPC },
+            need: Need::Optional,
+            nginx: "grpc_pass",
+            doc: "The gRPC server that requests are passed to: `grpc://` or `grpcs://` and an upstream's name, `host:port` or \
+                  `unix:/path.sock`. It implies `upstream.http_version = \"2\"`, `headers.pass_trailers = true`, `buffer.request = false`, \
+                  `buffer.response = false` and `redirect.rules = []`, whatever is inherited; method and body are the client's. To a request whose \
+                  Content-Type is application/grpc the gateway's own errors are 200 with `grpc-status` and `grpc-message`, unless \
+                  `error_page` has another answer.",
         },
         Key {
             name: "return",
@@ -142,7 +154,7 @@ pub(crate) static TABLE: Table = Table {
     unbuilt: &[],
 };
 
-const ACTIONS: [&str; 4] = ["proxy_pass", "fastcgi_pass", "return", "purge"];
+const ACTIONS: [&str; 5] = ["proxy_pass", "fastcgi_pass", "grpc_pass", "return", "purge"];
 
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
@@ -156,6 +168,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let rewrite = rewrite::read(&mut scope);
     let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
     let pass = pass.or(scope.read("fastcgi_pass", proxy_pass::read_fastcgi));
+    let pass = pass.or(scope.read("grpc_pass", proxy_pass::read_grpc));
     let answer = scope.read("return", respond::read);
     let purge = scope.read("purge", cache::read_action);
     let alias = files::alias(&mut scope);
@@ -169,6 +182,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     if alias.is_some() {
         settings.files.root = alias;
         settings.effective.forget("root");
+    }
+    if let Some(pass) = pass.as_ref().filter(|pass| pass.value.is_grpc()) {
+        grpc::imply(cx, &mut settings, table, pass.span);
     }
     check_actions(cx, table, value, settings.files.root.is_some());
     let settings = Arc::new(settings);
@@ -230,11 +246,7 @@ fn check_inner(cx: &mut Context, outer: &Spanned<LocationMatch>, inner: &[Locati
 
 /// Warns of TLS to an upstream that may be anybody.
 fn warn_unverified(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Settings) {
-    let https = match &pass.value {
-        ProxyPass::Static(target) => target.scheme == Scheme::Https,
-        ProxyPass::Template(url) => url.source().starts_with("https://"),
-    };
-    if https && !settings.upstream.tls.verify {
+    if pass.value.is_secure() && !settings.upstream.tls.verify {
         cx.push(
             Diagnostic::warning(pass.span, "the upstream's certificate is not verified")
                 .label("whoever answers there is believed")
@@ -267,8 +279,7 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
             let named = table.get("match").and_then(|text| text.get_ref().as_str());
             if !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
-                let label =
-                    "expected `proxy_pass`, `fastcgi_pass`, `return`, `purge`, `root` or `alias` in it";
+                let label = "expected `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge`, `root` or `alias` in it";
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());
             }
         }

@@ -66,6 +66,10 @@ pub enum Scheme {
     Https,
     /// FastCGI (`fastcgi_pass`): the URL's text begins with `fastcgi://`, which nobody writes.
     FastCgi,
+    /// gRPC in clear text (`grpc_pass`).
+    Grpc,
+    /// gRPC over TLS.
+    Grpcs,
 }
 
 impl Scheme {
@@ -73,18 +77,24 @@ impl Scheme {
     #[must_use]
     pub fn port(self) -> u16 {
         match self {
-            Self::Http => 80,
-            Self::Https => 443,
+            Self::Http | Self::Grpc => 80,
+            Self::Https | Self::Grpcs => 443,
             Self::FastCgi => 9000,
         }
     }
 
-    /// How long `http://` is, which `fastcgi_pass` does not have.
-    const fn prefix(self) -> usize {
+    /// Whether TLS is spoken.
+    #[must_use]
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
+
+    /// What is expected after `grpc_pass` and the like.
+    const fn expected(self, otherwise: &'static str) -> &'static str {
         match self {
-            Self::Http => "http://".len(),
-            Self::Https => "https://".len(),
-            Self::FastCgi => 0,
+            Self::FastCgi => FASTCGI,
+            Self::Grpc | Self::Grpcs => GRPC,
+            Self::Http | Self::Https => otherwise,
         }
     }
 }
@@ -104,6 +114,12 @@ pub(crate) const URL: &str =
 pub(crate) const FASTCGI: &str =
     "an upstream's name, an address with a port such as \"127.0.0.1:9000\", or \"unix:/path.sock\"";
 
+pub(crate) const GRPC: &str = "`grpc://` or `grpcs://`, and an upstream's name, an address with a port such as \"127.0.0.1:50051\", \
+     or \"unix:/path.sock\"";
+
+const GRPC_SCHEME: &str = "grpc://";
+const GRPCS_SCHEME: &str = "grpcs://";
+
 /// The scheme of what `fastcgi_pass` names.
 const FASTCGI_SCHEME: &str = "fastcgi://";
 
@@ -116,26 +132,78 @@ impl ProxyPass {
             Self::Template(url) => url.source().starts_with(FASTCGI_SCHEME),
         }
     }
+
+    /// Whether a gRPC server is meant.
+    #[must_use]
+    pub fn is_grpc(&self) -> bool {
+        match self {
+            Self::Static(target) => matches!(target.scheme, Scheme::Grpc | Scheme::Grpcs),
+            Self::Template(url) => {
+                [GRPC_SCHEME, GRPCS_SCHEME].iter().any(|scheme| url.source().starts_with(scheme))
+            }
+        }
+    }
+
+    /// Whether TLS is spoken for certain.
+    pub(crate) fn is_secure(&self) -> bool {
+        match self {
+            Self::Static(target) => target.scheme.is_secure(),
+            Self::Template(url) => {
+                ["https://", GRPCS_SCHEME].iter().any(|scheme| url.source().starts_with(scheme))
+            }
+        }
+    }
+}
+
+/// Reads the value of `grpc_pass` of a location. As in nginx, `grpc://` may be left out.
+pub(crate) fn read_grpc(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
+    let text = value.get_ref().as_str()?;
+    let (scheme, prefix) = match text {
+        _ if starts_with(text, GRPCS_SCHEME) => (Scheme::Grpcs, GRPCS_SCHEME),
+        _ => (Scheme::Grpc, GRPC_SCHEME),
+    };
+    let start = if starts_with(text, prefix) { prefix.len() } else { 0 };
+    let wrong = ["a gRPC server has another scheme", "a gRPC server has no URI"];
+    read_server(cx, value, scheme, prefix, start, wrong)
+}
+
+fn starts_with(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
 /// Reads the value of `fastcgi_pass` of a location.
 pub(crate) fn read_fastcgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
+    let wrong = ["a FastCGI server has no scheme", "a FastCGI server has no URI"];
+    read_server(cx, value, Scheme::FastCgi, FASTCGI_SCHEME, 0, wrong)
+}
+
+/// Reads a server that has no URI; what begins at `start` is behind its scheme, `prefix`. `wrong`: what is said of another scheme, and
+/// of a URI.
+fn read_server(
+    cx: &mut Context,
+    value: &Value<'_>,
+    scheme: Scheme,
+    prefix: &str,
+    start: usize,
+    [other_scheme, uri]: [&str; 2],
+) -> Option<Spanned<ProxyPass>> {
     let text = value.get_ref().as_str()?;
+    let bare = text.get(start..).unwrap_or_default();
     let span = value.span();
     let wrong = |cx: &mut Context, message: &str| {
-        cx.push(Diagnostic::at(span.clone(), message).label(format!("expected {FASTCGI}")));
+        cx.push(Diagnostic::at(span.clone(), message).label(format!("expected {}", scheme.expected(URL))));
     };
-    let with_scheme = || format!("{FASTCGI_SCHEME}{text}");
-    let pass = if text.contains("://") {
-        wrong(cx, "a FastCGI server has no scheme");
+    let with_scheme = || format!("{prefix}{bare}");
+    let pass = if bare.contains("://") {
+        wrong(cx, other_scheme);
         return None;
     } else if text.contains('$') {
         cx.template(text, &span)?; // errors where they are
         ProxyPass::Template(cx.template(&with_scheme(), &span)?)
     } else {
-        let target = read_static(cx, text, &span, Scheme::FastCgi, None)?;
+        let target = read_static(cx, text, &span, scheme, start, None)?;
         if target.uri.is_some() {
-            wrong(cx, "a FastCGI server has no URI");
+            wrong(cx, uri);
             return None;
         }
         let named = matches!(target.to, Destination::Upstream(_) | Destination::Address(Address::Unix(_)));
@@ -168,8 +236,9 @@ pub(crate) fn read(
         }
         ProxyPass::Template(cx.template(text, &span)?)
     } else if https || lower.starts_with("http://") {
-        let scheme = if https { Scheme::Https } else { Scheme::Http };
-        ProxyPass::Static(Box::new(read_static(cx, text, &span, scheme, matcher)?))
+        let (scheme, start) =
+            if https { (Scheme::Https, "https://".len()) } else { (Scheme::Http, "http://".len()) };
+        ProxyPass::Static(Box::new(read_static(cx, text, &span, scheme, start, matcher)?))
     } else {
         wrong_scheme(cx, text, &span);
         return None;
@@ -191,13 +260,14 @@ fn read_static(
     text: &str,
     span: &Range<usize>,
     scheme: Scheme,
+    start: usize,
     matcher: Option<&LocationMatch>,
 ) -> Option<Target> {
-    let parts = match split(text, scheme) {
+    let parts = match split(text, scheme, start) {
         Ok(parts) => parts,
         Err(problem) => {
             let place = cx.inside(span, text, problem.range);
-            let expected = if scheme == Scheme::FastCgi { FASTCGI } else { problem.expected };
+            let expected = scheme.expected(problem.expected);
             cx.push(Diagnostic::at(place, problem.message).label(format!("expected {expected}")));
             return None;
         }
@@ -215,7 +285,7 @@ fn read_static(
     }
     let to = match &parts.address {
         Address::Unix(_) => Destination::Address(parts.address),
-        other => destination(cx, text, span, scheme, &parts, other)?,
+        other => destination(cx, text, span, start, &parts, other)?,
     };
     Some(Target {
         scheme,
@@ -235,8 +305,7 @@ struct Parts<'t> {
     address: Address,
 }
 
-fn split(text: &str, scheme: Scheme) -> Result<Parts<'_>, Problem> {
-    let start = scheme.prefix();
+fn split(text: &str, scheme: Scheme, start: usize) -> Result<Parts<'_>, Problem> {
     if let Some(at) = text.find(|c: char| c.is_ascii_control() || c == ' ') {
         return Err(Problem::new(at..at + 1, "a URL cannot hold blanks or control characters", URL));
     }
@@ -262,11 +331,10 @@ fn destination(
     cx: &mut Context,
     text: &str,
     span: &Range<usize>,
-    scheme: Scheme,
+    start: usize,
     parts: &Parts<'_>,
     address: &Address,
 ) -> Option<Destination> {
-    let start = scheme.prefix();
     let place = |cx: &Context| cx.inside(span, text, start..start + parts.host.len());
     let upstream = cx.upstreams.keys().find(|name| name.eq_ignore_ascii_case(parts.host)).cloned();
     if let Some(name) = upstream {

@@ -405,3 +405,21 @@ fn a_default_that_is_written_down_changes_no_upstream() {
     assert_eq!(upstream(""), upstream("method = \"round_robin\"\nkeepalive_requests = 1000"));
     assert_ne!(upstream(""), upstream("method = \"least_conn\""));
 }
+
+#[test]
+fn grpc_is_http_2_both_ways() {
+    let config = everything();
+    let location = config.locations().find(|location| location.matcher.value.to_string() == "/test.Echo/");
+    let location = location.expect("the location with grpc_pass");
+    let Action::ProxyPass(pass) = &location.action else { panic!("{:?}", location.action) };
+    assert!(pass.value.is_grpc() && !pass.value.is_fastcgi());
+    let settings = &location.settings;
+    assert_eq!(settings.upstream.http_version, UpstreamVersion::Http2);
+    assert!(settings.headers.pass_trailers && !settings.buffer.request && !settings.buffer.response);
+    assert!(settings.redirect.rules.is_empty() && !settings.upstream.websocket);
+    let told = settings.effective.find("buffer.request").expect("a key").to_string();
+    assert!(
+        told.starts_with("buffer.request = false # line ") && told.ends_with(", [[server.location]]"),
+        "{told}"
+    );
+}

@@ -122,13 +122,15 @@ fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, 
                 let scheme = match url {
                     _ if pass.value.is_fastcgi() => Scheme::FastCgi,
                     _ if url.starts_with("https://") => Scheme::Https,
+                    _ if url.starts_with("grpcs://") => Scheme::Grpcs,
+                    _ if pass.value.is_grpc() => Scheme::Grpc,
                     _ => Scheme::Http,
                 };
                 match fixed_host(url) {
                     Some(host) if host.eq_ignore_ascii_case(name) => (0, scheme),
                     Some(_) => return None,
                     // One that may name any: better with TLS than in plain text where TLS is spoken.
-                    None => (if scheme == Scheme::Https { 1 } else { 2 }, scheme),
+                    None => (if scheme.is_secure() { 1 } else { 2 }, scheme),
                 }
             }
         };
@@ -146,7 +148,7 @@ impl Probe {
         runtime: &Runtime,
     ) -> Result<Self, BuildError> {
         let user = user(upstream, config);
-        let secured = user.filter(|(scheme, _)| *scheme == Scheme::Https);
+        let secured = user.filter(|(scheme, _)| scheme.is_secure());
         let secure = secured.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
         // A name with variables is a request's, and there is none.
         let name = secured.and_then(|(_, settings)| settings.upstream.tls.name.as_ref()?.as_static());

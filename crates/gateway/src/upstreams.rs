@@ -45,7 +45,9 @@ impl Speaks {
     pub(crate) fn to(scheme: config::Scheme, http1: Http1) -> Self {
         match scheme {
             config::Scheme::FastCgi => Self::FastCgi,
-            config::Scheme::Http | config::Scheme::Https => Self::Http(http1),
+            config::Scheme::Http | config::Scheme::Https | config::Scheme::Grpc | config::Scheme::Grpcs => {
+                Self::Http(http1)
+            }
         }
     }
 }
@@ -126,10 +128,8 @@ impl<'a> Upstreams<'a> {
 
     /// The leaf for a static `proxy_pass`.
     pub(crate) fn leaf(&mut self, target: &config::Target, settings: &Settings) -> Leaf {
-        let secure = match target.scheme {
-            config::Scheme::Http | config::Scheme::FastCgi => None,
-            config::Scheme::Https => self.runtime.tls.security(&settings.upstream.tls),
-        };
+        let secure =
+            target.scheme.is_secure().then(|| self.runtime.tls.security(&settings.upstream.tls)).flatten();
         let upstream = match &target.to {
             Destination::Upstream(name) => match self.config.upstreams.get(name) {
                 Some(upstream) => self.named(upstream),

@@ -7,11 +7,11 @@ use crate::place::Place;
 pub(crate) use crate::quote::key;
 use crate::quote::{plain, quote};
 
-mod fastcgi;
 mod inherit;
+mod speaks;
 mod value;
 
-pub(crate) use fastcgi::FASTCGI;
+pub(crate) use speaks::{FASTCGI, GRPC};
 pub(crate) use value::Value;
 
 #[derive(Clone, Debug)]

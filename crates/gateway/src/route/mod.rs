@@ -15,6 +15,7 @@ mod error_page;
 mod expires;
 mod fastcgi;
 mod files;
+mod grpc;
 mod headers;
 mod leaf;
 mod limit;
@@ -101,6 +102,9 @@ pub(crate) fn location(
     let site = &site.with(settings);
     let prefix = redirect::prefix(&location.matcher.value);
     let mut built = match &location.action {
+        Action::ProxyPass(pass) if pass.value.is_grpc() => {
+            grpc::speaks(proxied(pass, prefix, settings, site, upstreams)?)
+        }
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
         Action::Purge(purge) => {

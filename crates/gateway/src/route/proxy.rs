@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::leaf::Chosen;
 use super::{Keeper, spelling};
 use crate::error::BuildError;
-use crate::routing::{Address, Path, ProxyTarget, Scheme, UriPart, request_target};
+use crate::routing::{Address, Path, ProxyTarget, UriPart, request_target};
 use crate::tls::whom;
 use crate::upstreams::{self, Leaves, Upstreams};
 
@@ -98,7 +98,8 @@ impl TargetLayer {
             },
         };
         let transport = &settings.upstream;
-        let http = !pass.value.is_fastcgi(); // to FastCGI a method is a param, and its body is the client's
+        // To FastCGI a method is a param, and its body is the client's; as in nginx, so are both to gRPC.
+        let http = !pass.value.is_fastcgi() && !pass.value.is_grpc();
         if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
             may_be_transparent()
                 .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;
@@ -317,7 +318,7 @@ where
 
 /// The leaf for a target: the upstream with that name, a host that is written elsewhere, or the addresses of that host.
 async fn find(leaves: &Leaves, target: &ProxyTarget) -> Result<upstreams::Leaf, BoxError> {
-    let tls = target.scheme() == Scheme::Https;
+    let tls = target.scheme().is_secure();
     let peers = match target.address() {
         Address::Unix(path) => vec![Peer::unix(&**path)],
         Address::Host { host, port, port_written } => {
@@ -346,7 +347,7 @@ fn aim(
     part: UriPart<'_>,
     rule: &Rule,
 ) {
-    if target.scheme() == Scheme::Https {
+    if target.scheme().is_secure() {
         let name = rule.server_name(request, target);
         request.extensions_mut().insert(name);
         let exchange = request.extensions().get::<Exchange>();

@@ -40,6 +40,9 @@ impl ProxyTarget {
             (Scheme::Https, rest)
         } else if let Some(rest) = strip_prefix_caseless(url, b"fastcgi://") {
             (Scheme::FastCgi, rest)
+        } else if let Some((scheme, rest)) = grpc(url) {
+            // `grpc_pass` may have a variable that names the scheme: the one before it is the configuration's then.
+            grpc(rest).unwrap_or((scheme, rest))
         } else {
             return Err(ProxyTargetError::Scheme);
         };
@@ -114,16 +117,25 @@ pub enum Scheme {
     Https,
     /// No HTTP at all: what `fastcgi_pass` names, for which the configuration writes this scheme.
     FastCgi,
+    /// What `grpc_pass` names, plain.
+    Grpc,
+    /// The same over TLS.
+    Grpcs,
 }
 
 impl Scheme {
     /// 80, 443 or 9000.
     pub fn default_port(self) -> u16 {
         match self {
-            Self::Http => 80,
-            Self::Https => 443,
+            Self::Http | Self::Grpc => 80,
+            Self::Https | Self::Grpcs => 443,
             Self::FastCgi => 9000,
         }
+    }
+
+    /// Whether TLS is spoken.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
     }
 
     /// As it stands in a URL.
@@ -132,6 +144,8 @@ impl Scheme {
             Self::Http => "http",
             Self::Https => "https",
             Self::FastCgi => "fastcgi",
+            Self::Grpc => "grpc",
+            Self::Grpcs => "grpcs",
         }
     }
 }
@@ -177,6 +191,11 @@ pub enum ProxyTargetError {
     /// A socket path longer than the 107 bytes that the system takes.
     #[error("too long path in the unix domain socket")]
     LongSocketPath,
+}
+
+fn grpc(url: &[u8]) -> Option<(Scheme, &[u8])> {
+    let plain = strip_prefix_caseless(url, b"grpc://").map(|rest| (Scheme::Grpc, rest));
+    plain.or_else(|| strip_prefix_caseless(url, b"grpcs://").map(|rest| (Scheme::Grpcs, rest)))
 }
 
 fn unix(url: &Bytes, scheme: Scheme, rest: &[u8]) -> Result<ProxyTarget, ProxyTargetError> {

@@ -235,7 +235,7 @@ fn out_of_date(identity: &Identity) -> Option<String> {
 fn is_secured(location: &config::Location) -> bool {
     match &location.action {
         config::Action::ProxyPass(pass) => match &pass.value {
-            config::ProxyPass::Static(target) => target.scheme == config::Scheme::Https,
+            config::ProxyPass::Static(target) => target.scheme.is_secure(),
             config::ProxyPass::Template(url) => {
                 !(url.source().starts_with("http://") || pass.value.is_fastcgi())
             }

@@ -15,8 +15,18 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 9] =
-    ["match", "internal", "set", "rewrite", "return", "proxy_pass", "fastcgi_pass", "try_files", "alias"];
+const OWN: [&str; 10] = [
+    "match",
+    "internal",
+    "set",
+    "rewrite",
+    "return",
+    "proxy_pass",
+    "fastcgi_pass",
+    "grpc_pass",
+    "try_files",
+    "alias",
+];
 
 impl Section {
     /// Writes what nginx inherits directive by directive and a table does not: of some tables an inner level replaces
@@ -118,14 +128,13 @@ impl Section {
         let mut children = std::mem::take(&mut self.children);
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         for section in &mut conditional {
-            let passes = |section: &Self| section.has(&["proxy_pass"]) || section.has(&["fastcgi_pass"]);
-            let proxies = passes(self) && !passes(section);
+            let proxies = self.passes() && !section.passes();
             let mut roots = around.iter().rev().filter(|outer| outer.has(&["root"]) || outer.has(&["alias"]));
             let aliased =
                 !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));
             around.iter().rev().for_each(|outer| section.share(outer));
-            if self.has(&["fastcgi_pass"]) && !passes(section) {
-                section.goes_to_fastcgi();
+            if proxies {
+                section.goes_on_to(self);
             }
             if proxies || aliased {
                 // It goes on to proxy, or to where the alias leads: with a root of its own it would send files from there.
@@ -172,8 +181,8 @@ impl Section {
         }
         self.lines.iter().any(|line| match line {
             Line::Key { path: known, .. } => {
-                // Beneath the table that waits for FastCGI there are the same tables once more.
-                let parts = if path.first() == Some(&super::FASTCGI) { 3 } else { 2 };
+                // Beneath a table that waits there are the same tables once more.
+                let parts = if path.first().is_some_and(|first| super::speaks::waits(first)) { 3 } else { 2 };
                 known.iter().zip(path).take(parts).all(|(a, b)| a == b)
             }
             Line::Comment(_) => false,

@@ -3,7 +3,7 @@
 use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
-use crate::document::Value;
+use crate::document::{GRPC, Value};
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
 
@@ -32,7 +32,12 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    field(convert, directive, "set")
+    field(convert, directive, &["headers", "set"])
+}
+
+/// The same for gRPC.
+pub(super) fn set_grpc(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    field(convert, directive, &[GRPC, "headers", "set"])
 }
 
 fn add(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -49,19 +54,19 @@ fn added(convert: &mut Convert<'_>, directive: &Directive, some: &'static str, a
         "always" => all,
         other => return Err(invalid(directive, 2, format!("invalid parameter \"{other}\""))),
     };
-    field(convert, directive, key)
+    field(convert, directive, &["headers", key])
 }
 
-fn field(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) -> Outcome {
+fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Outcome {
     let name = directive.arg(0);
     // The same field in another case is the same field: it is repeated under the name that came first.
-    let known = convert.frame().section.child_keys(&["headers", table]);
+    let known = convert.frame().section.child_keys(table);
     let name =
         known.into_iter().find(|known| known.eq_ignore_ascii_case(name)).unwrap_or_else(|| name.to_owned());
     // A line break at the end shows nowhere; one inside would be a field of its own.
     let text = directive.arg(1).trim_end_matches(['\r', '\n']);
     let value = Value::text(text).at(directive.place_of(1));
-    convert.add(Target::Here, &["headers", table, &name], value, &directive.place);
+    convert.add(Target::Here, &[table, &[&*name]].concat(), value, &directive.place);
     match text == directive.arg(1) {
         true => Ok(Done::AsWritten),
         false => different("the line break at the end is left out"),

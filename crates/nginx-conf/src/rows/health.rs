@@ -66,7 +66,7 @@ pub(super) fn collect(convert: &mut Convert<'_>, frame: &mut Frame) {
     let of = match frame.context == Contexts::UPSTREAM {
         true => Whose::Upstream(frame.name.clone()),
         false => {
-            let passes = ["proxy_pass", "fastcgi_pass"];
+            let passes = ["proxy_pass", "fastcgi_pass", "grpc_pass"];
             Whose::Target(passes.iter().find_map(|key| frame.section.text(&[key])).map(str::to_owned))
         }
     };
@@ -178,7 +178,7 @@ fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: 
     let header = name.map(|name| format!("[upstream.{}]", key(name)));
     let Some(upstream) = header.and_then(|header| convert.document.named_mut(&header)) else {
         return refuse(
-            "the `proxy_pass` or `fastcgi_pass` beside it names no `upstream` block, whose servers could be checked",
+            "the `proxy_pass`, `fastcgi_pass` or `grpc_pass` beside it names no `upstream` block, whose servers could be checked",
         );
     };
     if upstream.has(&["health_check"]) {

@@ -299,9 +299,9 @@ pub(crate) fn complete(document: &mut Document) {
     for server in servers {
         server.hoist();
         server.complete(&[&outermost, &*defaults]);
-        server.forget_fastcgi();
+        server.forget_tongues();
     }
-    defaults.forget_fastcgi();
+    defaults.forget_tongues();
     defaults.forget_half_a_password();
     for upstream in named {
         upstream.complete(&[&outermost]);

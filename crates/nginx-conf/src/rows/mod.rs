@@ -6,6 +6,7 @@ mod compression;
 mod fastcgi;
 mod files;
 mod geo;
+mod grpc;
 mod headers;
 mod health;
 mod http;
@@ -42,6 +43,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("FastCGI", fastcgi::ROWS),
+    ("gRPC", grpc::ROWS),
     ("Caches", cache::ROWS),
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),

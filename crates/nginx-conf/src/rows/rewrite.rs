@@ -26,7 +26,7 @@ fn returns(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return different(UNREACHED);
     }
     // It is a step where something comes before it, or another answer behind it.
-    if ["rewrite", "proxy_pass", "fastcgi_pass"].iter().any(|key| section.has(&[key])) {
+    if ["rewrite", "proxy_pass", "fastcgi_pass", "grpc_pass"].iter().any(|key| section.has(&[key])) {
         let step = Value::table([("return", Value::List(items))]);
         return push(convert, directive, step);
     }

@@ -8,9 +8,7 @@ const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
 const ALL: Contexts = Contexts::LEVELS_IF;
 
-const OTHER: &str =
-    "only HTTP and FastCGI upstreams are planned; put a gateway of this protocol before the application";
-const GRPC: &str = "gRPC is not built yet";
+const OTHER: &str = "only HTTP, FastCGI and gRPC upstreams are planned; put a gateway of this protocol before the application";
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str = "of what changes the bodies of responses, `sub_filter` and `charset` are built";
@@ -41,14 +39,6 @@ pub(crate) const ROWS: &[Row] = rows! {
         "memcached_read_timeout" "memcached_send_timeout" "memcached_next_upstream" "memcached_gzip_flag"
         "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
         "tunnel_next_upstream_timeout" "tunnel_next_upstream_tries" "tunnel_bind" "tunnel_buffer_size";
-    INNER, ANY, refused, GRPC: "grpc_pass";
-    LEVELS, ANY, refused, GRPC: "grpc_bind" "grpc_buffer_size" "grpc_connect_timeout" "grpc_hide_header"
-        "grpc_ignore_headers" "grpc_intercept_errors" "grpc_next_upstream" "grpc_next_upstream_timeout"
-        "grpc_next_upstream_tries" "grpc_pass_header" "grpc_read_timeout" "grpc_send_timeout" "grpc_set_header"
-        "grpc_socket_keepalive" "grpc_ssl_certificate" "grpc_ssl_certificate_key" "grpc_ssl_ciphers"
-        "grpc_ssl_conf_command" "grpc_ssl_crl" "grpc_ssl_name" "grpc_ssl_password_file" "grpc_ssl_protocols"
-        "grpc_ssl_server_name" "grpc_ssl_session_reuse" "grpc_ssl_trusted_certificate" "grpc_ssl_verify"
-        "grpc_ssl_verify_depth";
     LEVELS, ANY, nothing, GUNZIP: "gunzip" "gunzip_buffers";
     LEVELS, ANY, nothing, CODING: "brotli" "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";

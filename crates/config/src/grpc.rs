@@ -1,0 +1,57 @@
+//! `grpc_pass`: what gRPC needs of how a location passes requests on.
+
+use toml::de::DeTable;
+
+use crate::reader::Context;
+use crate::report::Diagnostic;
+use crate::settings::Settings;
+use crate::source::Span;
+use crate::upstream::UpstreamVersion;
+
+/// Changes the settings of a location that has `grpc_pass` to what gRPC is: HTTP/2, both ways at once, with fields behind the body.
+/// `own`: the location's own table, whose word counts.
+pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>, pass: Span) {
+    let written = |table: &str, key: &str| {
+        let (_, value) = own.get(table)?.get_ref().as_table()?.get_key_value(key)?;
+        Some(value)
+    };
+    if let Some(version) = written("upstream", "http_version")
+        && version.get_ref().as_str() != Some("2")
+    {
+        let diagnostic = Diagnostic::at(version.span(), "gRPC is spoken over HTTP/2");
+        cx.push(
+            diagnostic.label("expected \"2\", which `grpc_pass` implies").related(pass, "the `grpc_pass`"),
+        );
+    }
+    if let Some(websocket) = written("upstream", "websocket")
+        && websocket.get_ref().as_bool() == Some(true)
+    {
+        let diagnostic = Diagnostic::at(websocket.span(), "gRPC has no WebSocket");
+        cx.push(diagnostic.label("expected `false`").related(pass, "the `grpc_pass`"));
+    }
+    let mut imply = |table: &'static str, key: &'static str, value: &str| {
+        let implied = written(table, key).is_none();
+        if implied {
+            settings.effective.imply(table, key, value, pass);
+        }
+        implied
+    };
+    if imply("upstream", "http_version", "\"2\"") {
+        settings.upstream.http_version = UpstreamVersion::Http2;
+    }
+    if imply("upstream", "websocket", "false") {
+        settings.upstream.websocket = false;
+    }
+    if imply("headers", "pass_trailers", "true") {
+        settings.headers.pass_trailers = true;
+    }
+    if imply("buffer", "request", "false") {
+        settings.buffer.request = false;
+    }
+    if imply("buffer", "response", "false") {
+        settings.buffer.response = false;
+    }
+    if imply("redirect", "rules", "[]") {
+        settings.redirect.rules.clear();
+    }
+}

@@ -1,0 +1,249 @@
+//! FastCGI and gRPC have directives of their own for what is one key here, whatever is spoken: a location gets those of what it speaks.
+
+use super::{Line, Section, Value};
+use crate::place::Place;
+
+/// The table that what is for FastCGI alone waits in, which is no key of the configuration.
+pub(crate) const FASTCGI: &str = "fastcgi directives";
+
+/// The same for gRPC.
+pub(crate) const GRPC: &str = "grpc directives";
+
+/// Marks a place whose requests the action of a location elsewhere takes on, in the table of what that speaks.
+const GOES: &str = "goes";
+
+/// The actions, and where what they speak has its directives.
+const TONGUES: [(&str, &str); 2] = [("fastcgi_pass", FASTCGI), ("grpc_pass", GRPC)];
+
+/// What the directives of FastCGI stand for, and what counts where none is written.
+const KEYS: [([&str; 2], Default); 41] = [
+    (["timeout", "connect"], Default::Text("60s")),
+    (["timeout", "send"], Default::Text("60s")),
+    (["timeout", "read"], Default::Text("60s")),
+    (["buffer", "request"], Default::Raw("true")),
+    (["buffer", "response"], Default::Raw("true")),
+    (["buffer", "header_size"], Default::Text("4k")),
+    (["buffer", "count"], Default::Raw("8")),
+    (["buffer", "size"], Default::Text("16k")),
+    (["buffer", "busy_size"], Default::Text("32k")),
+    (["buffer", "max_temp_file_size"], Default::Text("1g")),
+    (["buffer", "temp_file_write_size"], Default::Text("64k")),
+    (["cache", "zone"], Default::Text("off")),
+    (["cache", "mode"], Default::Text("nginx")),
+    (["cache", "key"], Default::Text("$scheme$proxy_host$request_uri")),
+    (["cache", "valid"], Default::Raw("{}")),
+    (["cache", "methods"], Default::List(&["GET", "HEAD"])),
+    (["cache", "min_uses"], Default::Raw("1")),
+    (["cache", "bypass"], Default::List(&[])),
+    (["cache", "no_cache"], Default::List(&[])),
+    (["cache", "use_stale"], Default::List(&["off"])),
+    (["cache", "lock"], Default::Raw("false")),
+    (["cache", "lock_timeout"], Default::Text("5s")),
+    (["cache", "lock_age"], Default::Text("5s")),
+    (["cache", "background_update"], Default::Raw("false")),
+    (["cache", "revalidate"], Default::Raw("false")),
+    (["cache", "convert_head"], Default::Raw("true")),
+    (["cache", "max_range_offset"], Default::Raw("9223372036854775807")), // as far as a range can be
+    (["cache", "purge"], Default::Raw("false")),
+    (["retry", "on"], Default::List(&["error", "timeout"])),
+    (["retry", "tries"], Default::Raw("0")),
+    (["retry", "timeout"], Default::Text("0")),
+    (["upstream", "socket_keepalive"], Default::Raw("false")),
+    (["upstream", "bind"], Default::Text("off")),
+    (["upstream", "pass_headers"], Default::Raw("true")),
+    (["upstream", "pass_body"], Default::Raw("true")),
+    (["error_page", "intercept"], Default::Raw("false")),
+    (["limit", "upstream_rate"], Default::Text("off")),
+    // FastCGI has none of these.
+    (["cookie", "domain"], Default::List(&[])),
+    (["cookie", "path"], Default::List(&[])),
+    (["cookie", "flags"], Default::List(&[])),
+    (REDIRECTS, Default::List(&[])),
+];
+
+const REDIRECTS: [&str; 2] = ["redirect", "rules"];
+
+/// Lists of names, which are empty by default.
+const LISTS: [&str; 3] = ["hide", "pass", "ignore"];
+
+/// The same for gRPC; what it has no directives for counts as it does where nobody says anything.
+const GRPC_KEYS: [([&str; 2], Default); 21] = [
+    (["timeout", "connect"], Default::Text("60s")),
+    (["timeout", "send"], Default::Text("60s")),
+    (["timeout", "read"], Default::Text("60s")),
+    (["buffer", "request"], Default::Raw("false")),
+    (["buffer", "response"], Default::Raw("false")),
+    (["buffer", "header_size"], Default::Text("4k")),
+    (["cache", "zone"], Default::Text("off")),
+    (["retry", "on"], Default::List(&["error", "timeout"])),
+    (["retry", "tries"], Default::Raw("0")),
+    (["retry", "timeout"], Default::Text("0")),
+    (["upstream", "http_version"], Default::Text("2")),
+    (["upstream", "socket_keepalive"], Default::Raw("false")),
+    (["upstream", "bind"], Default::Text("off")),
+    (["upstream", "pass_headers"], Default::Raw("true")),
+    (["upstream", "pass_body"], Default::Raw("true")),
+    (["error_page", "intercept"], Default::Raw("false")),
+    (["limit", "upstream_rate"], Default::Text("off")),
+    (["cookie", "domain"], Default::List(&[])),
+    (["cookie", "path"], Default::List(&[])),
+    (["cookie", "flags"], Default::List(&[])),
+    (REDIRECTS, Default::List(&[])),
+];
+
+/// Tables whose keys are not known: an inner level replaces the first one as a whole, and of the second one key by key.
+const FIELDS: [&str; 2] = ["headers", "set"];
+const TLS: [&str; 2] = ["upstream", "tls"];
+
+fn keys(tongue: &str) -> impl Iterator<Item = ([&'static str; 2], Default)> {
+    let keys: &[_] = if tongue == GRPC { &GRPC_KEYS } else { &KEYS };
+    keys.iter().copied().chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
+}
+
+#[derive(Clone, Copy)]
+enum Default {
+    Raw(&'static str),
+    Text(&'static str),
+    List(&'static [&'static str]),
+}
+
+impl Default {
+    fn value(self) -> Value {
+        match self {
+            Self::Raw(text) => Value::Raw(text.to_owned()),
+            Self::Text(text) => Value::text(text),
+            Self::List(items) => Value::List(items.iter().map(|item| Value::text(*item)).collect()),
+        }
+    }
+}
+
+impl Section {
+    /// What is one key here, and directives of FastCGI, gRPC and of `proxy_*` there: a place has what those of what it speaks say.
+    /// Nothing around it has been written so yet.
+    pub(super) fn speak(&mut self, outer: &[&Self]) {
+        match self.tongue() {
+            Some(tongue) => self.speak_own(tongue, outer),
+            None if self.has(&["proxy_pass"]) => self.speak_http(outer),
+            None => {}
+        }
+    }
+
+    /// A place that asks a FastCGI or gRPC server has what the directives of that say, here or around it, and nothing of what those
+    /// of `proxy_*` say.
+    fn speak_own(&mut self, tongue: &str, outer: &[&Self]) {
+        let own = self.clone();
+        let levels = || outer.iter().copied().chain([&own]).rev();
+        for (key, default) in keys(tongue) {
+            let written = levels().find_map(|level| level.line(&[tongue, key[0], key[1]]));
+            if let Some((value, place)) = written {
+                self.set(&key, value.clone(), place.as_ref());
+            } else if levels().any(|level| level.has(&key)) {
+                self.set(&key, default.value(), None);
+            }
+        }
+        if tongue == GRPC {
+            self.replace_tables(&[GRPC], outer, &own);
+        } else {
+            // All that is sent is written down.
+            let place = self.line(&["fastcgi_pass"]).and_then(|(_, place)| place.clone());
+            self.set(&["fastcgi", "default_params"], Value::flag(false), place.as_ref());
+        }
+    }
+
+    /// A place that asks an HTTP server inside of one that asks another has nothing of what counts there.
+    fn speak_http(&mut self, outer: &[&Self]) {
+        let mut around = outer.iter().rev();
+        let asks = around.find(|level| level.has(&["proxy_pass"]) || level.tongue().is_some());
+        let Some(tongue) = asks.and_then(|level| level.tongue()) else { return };
+        for (key, default) in keys(tongue) {
+            let changed = |level: &&Self| level.has(&key) || level.has(&[tongue, key[0], key[1]]);
+            if self.has(&key) || !outer.iter().any(changed) {
+                continue;
+            }
+            match outer.iter().rev().find_map(|level| level.line(&key)) {
+                Some((value, place)) => self.set(&key, value.clone(), place.as_ref()),
+                None if key == REDIRECTS => self.set(&key, Value::List(vec![Value::text("default")]), None),
+                None if key == ["upstream", "http_version"] => self.set(&key, Value::text("1.1"), None),
+                None => self.set(&key, default.value(), None),
+            }
+        }
+        if tongue == GRPC {
+            let own = self.clone();
+            self.replace_tables(&[], outer, &own);
+        }
+    }
+
+    /// The tables whose keys are not known, as what waits beneath `prefix` says, here or around it.
+    fn replace_tables(&mut self, prefix: &[&str], outer: &[&Self], own: &Self) {
+        let levels = || outer.iter().copied().chain([own]).rev();
+        for table in [FIELDS, TLS] {
+            let waiting = [prefix, &table].concat();
+            let some = levels().any(|level| level.has(&table) || level.has(&[GRPC, table[0], table[1]]));
+            self.remove_all(&table);
+            let mut found: Vec<(String, Value, Option<Place>)> = Vec::new();
+            for level in levels().filter(|level| level.has(&waiting)) {
+                let missing = level
+                    .beneath(&waiting)
+                    .filter(|(name, ..)| found.iter().all(|(known, ..)| known != name));
+                let missing: Vec<_> = missing.collect();
+                found.extend(missing);
+                if table == FIELDS {
+                    break;
+                }
+            }
+            if found.is_empty() && some {
+                self.set(&table, Value::Table(Vec::new()), None);
+            }
+            for (name, value, place) in found {
+                self.set(&[table[0], table[1], &name], value, place.as_ref());
+            }
+        }
+    }
+
+    /// What stands right beneath this path.
+    fn beneath(&self, path: &[&str]) -> impl Iterator<Item = (String, Value, Option<Place>)> {
+        self.lines.iter().filter_map(move |line| match line {
+            Line::Key { path: known, value, place, .. } => match known.split_at_checked(path.len())? {
+                (start, [name]) if start == path => Some((name.clone(), value.clone(), place.clone())),
+                _ => None,
+            },
+            Line::Comment(_) => None,
+        })
+    }
+
+    /// What it speaks, if that is not HTTP: where the directives of that wait.
+    fn tongue(&self) -> Option<&'static str> {
+        let asks = |(action, table): &&(&str, &'static str)| self.has(&[action]) || self.has(&[table, GOES]);
+        TONGUES.iter().find(asks).map(|(_, table)| *table)
+    }
+
+    /// Whether it passes requests on.
+    pub(super) fn passes(&self) -> bool {
+        self.has(&["proxy_pass"]) || TONGUES.iter().any(|(action, _)| self.has(&[action]))
+    }
+
+    /// It has no action of its own, but that of `location` will take its requests on.
+    pub(super) fn goes_on_to(&mut self, location: &Self) {
+        if let Some((_, table)) = TONGUES.iter().find(|(action, _)| location.has(&[action])) {
+            self.set(&[table, GOES], Value::flag(true), None);
+        }
+    }
+
+    /// Nothing waits any more, here and inside.
+    pub(crate) fn forget_tongues(&mut self) {
+        TONGUES.iter().for_each(|(_, table)| self.remove_all(&[table]));
+        self.children.iter_mut().for_each(Self::forget_tongues);
+    }
+
+    fn line(&self, path: &[&str]) -> Option<(&Value, &Option<Place>)> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Key { path: known, value, place, .. } if known == path => Some((value, place)),
+            _ => None,
+        })
+    }
+}
+
+/// Whether this is a table where directives wait.
+pub(super) fn waits(table: &str) -> bool {
+    TONGUES.iter().any(|(_, known)| *known == table)
+}
