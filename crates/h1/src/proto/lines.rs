@@ -18,10 +18,13 @@ pub(super) struct Lines {
     complete: bool,
 }
 
+/// No colon: further on than any can be.
+const NONE: u32 = u32::MAX;
+
 /// One line of a head, which begins behind the one before.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Line {
-    /// Where its first colon is; 0 if there is none.
+    /// Where its first colon is, or [`NONE`].
     colon: u32,
     /// Where its line feed is.
     end: u32,
@@ -78,7 +81,7 @@ impl Lines {
         let bytes = bytes.get(..LARGEST).unwrap_or(bytes);
         let mut at = u32::try_from(start).ok()?;
         // Where the line begins, and its first colon once that is found.
-        let (mut begin, mut colon) = (at, 0);
+        let (mut begin, mut colon) = (at, NONE);
         loop {
             let rest = bytes.get(at as usize..)?;
             let (mut feeds, mut colons) = match rest.first_chunk() {
@@ -94,15 +97,15 @@ impl Lines {
                     return Some(end as usize + 1);
                 }
                 let own = colons & !(u32::MAX << feed);
-                self.push(Line { colon: if colon == 0 { first(own, at) } else { colon }, end });
+                self.push(Line { colon: if colon == NONE { first(own, at) } else { colon }, end });
                 if !all && self.count == ROOM {
                     return None; // the others are looked for when these have been read: each byte is looked at once
                 }
-                (begin, colon) = (end + 1, 0);
+                (begin, colon) = (end + 1, NONE);
                 feeds &= feeds - 1;
                 colons ^= own;
             }
-            if colon == 0 {
+            if colon == NONE {
                 colon = first(colons, at);
             }
             at = at.checked_add(16)?;
@@ -125,10 +128,10 @@ fn padded(rest: &[u8]) -> [u8; 16] {
     block
 }
 
-/// Where the first of the bytes is that are marked in sixteen that begin at `at`; 0 if none is.
+/// Where the first of the bytes is that are marked in sixteen that begin at `at`; [`NONE`] if none is.
 #[inline]
 fn first(marks: u32, at: u32) -> u32 {
-    if marks == 0 { 0 } else { at + marks.trailing_zeros() }
+    if marks == 0 { NONE } else { at + marks.trailing_zeros() }
 }
 
 /// Whether there is nothing before the line feed but the CR that belongs to it.
@@ -154,9 +157,16 @@ mod tests {
                 return (lines, Some(end + 1));
             }
             let colon = bytes[begin..end].iter().position(|byte| *byte == b':');
-            lines.push((colon.map_or(0, |at| begin + at), end));
+            lines.push((colon.map_or(NONE as usize, |at| begin + at), end));
             begin = end + 1;
         }
+    }
+
+    #[test]
+    fn the_first_byte_of_all_may_be_a_colon() {
+        let mut found = Lines::default();
+        found.find(b":aaaaaaaaaaaaaaaaaaaaa:\n\n", 0);
+        assert_eq!(found.found().iter().map(|line| line.colon()).collect::<Vec<_>>(), [0]);
     }
 
     fn byte() -> impl Strategy<Value = u8> {
