@@ -40,13 +40,13 @@ impl<'l> Line<'l> {
     /// `None` for what sets no cookie.
     pub(crate) fn parse(line: &'l [u8]) -> Option<Self> {
         let mut parts: SmallVec<[Part<'l>; 8]> = SmallVec::new();
-        let mut rest = line;
-        while let Some((part, others)) = memchr::memchr(b';', rest).and_then(|end| rest.split_at_checked(end))
-        {
+        let mut rest = Some(line);
+        while let Some(text) = rest {
+            let end = memchr::memchr(b';', text).unwrap_or(text.len());
+            let (part, others) = text.split_at_checked(end)?;
             parts.push(Part::parse(part));
-            rest = others.get(1..).unwrap_or_default();
+            rest = others.get(1..);
         }
-        parts.push(Part::parse(rest));
         parts.first()?.value()?;
         Some(Self { parts })
     }

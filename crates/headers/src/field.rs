@@ -7,6 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
 
 use crate::fingerprint::Fingerprint;
+use crate::names;
 
 /// Computes a value, or none, from a message's parts.
 pub(crate) type Compute<P> = Arc<dyn Fn(&P) -> Option<HeaderValue> + Send + Sync>;
@@ -59,7 +60,7 @@ impl<P> Field<P> {
     #[must_use]
     pub fn list(name: HeaderName, values: impl IntoIterator<Item = Value<P>>) -> Self {
         let bit = Fingerprint::name(name.as_str());
-        Self { name, bit, values: values.into_iter().collect(), late: false }
+        Self { name: names::constant(name), bit, values: values.into_iter().collect(), late: false }
     }
 
     /// A field that is not sent.

@@ -23,6 +23,20 @@ pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connecti
 /// `Proxy`: a field that CGI turns into the environment's `HTTP_PROXY` ("httpoxy").
 pub(crate) const PROXY: HeaderName = HeaderName::from_static("proxy");
 
+/// Names that are set nearly everywhere.
+const USUAL: [HeaderName; 5] = [
+    X_FORWARDED_FOR,
+    X_FORWARDED_PROTO,
+    X_FORWARDED_HOST,
+    X_REAL_IP,
+    HeaderName::from_static("x-request-id"),
+];
+
+/// The same name as a constant, if it is one of those: to clone it counts no handle, as it does where the name was read from a file.
+pub(crate) fn constant(name: HeaderName) -> HeaderName {
+    USUAL.into_iter().find(|usual| *usual == name).unwrap_or(name)
+}
+
 /// What the names of the `X-Forwarded-*` family begin with.
 const X_FORWARDED_PREFIX: &str = "x-forwarded-";
 

@@ -78,12 +78,9 @@ impl Fields {
 
     pub(super) fn apply(&self, parts: &mut Parts) {
         // Every closure sees the request as it came: `Upgrade = "$http_upgrade"`, `X-Forwarded-For` appended to.
-        let mut ready = Ready::new();
         let host = self.evaluate_host(parts);
         let drop_length = self.drops_length(parts);
-        for field in &self.set {
-            field.evaluate(parts, &mut ready);
-        }
+        let set = (!self.set.is_empty()).then(|| self.evaluate(parts));
 
         let headers = &mut parts.headers;
         if self.pass_client {
@@ -95,9 +92,17 @@ impl Fields {
             headers.remove(CONTENT_LENGTH);
         }
         host.write(headers);
-        for (name, value) in ready.drain(..) {
-            headers.append(name, value);
+        if let Some(set) = set {
+            append(headers, set);
         }
+    }
+
+    fn evaluate(&self, parts: &Parts) -> Ready<'_> {
+        let mut ready = Ready::new();
+        for field in &self.set {
+            field.evaluate(parts, &mut ready);
+        }
+        ready
     }
 
     /// Removes the client's connection fields, and what `set` is about to write, so that it goes in the order written.
@@ -139,6 +144,12 @@ impl Fields {
     }
 }
 
+fn append(headers: &mut HeaderMap, mut ready: Ready<'_>) {
+    for (name, value) in ready.drain(..) {
+        headers.append(name, value);
+    }
+}
+
 enum Host {
     Client,
     Set(Option<http::HeaderValue>),
@@ -149,8 +160,17 @@ impl Host {
         match self {
             Self::Client => {}
             Self::Set(None) => drop(headers.remove(HOST)),
-            Self::Set(Some(value)) => drop(headers.insert(HOST, value)),
+            Self::Set(Some(value)) => set_host(headers, value),
         }
+    }
+}
+
+fn set_host(headers: &mut HeaderMap, value: http::HeaderValue) {
+    // As a rule there is one: that takes less than to insert it.
+    let single = headers.len() == headers.keys_len();
+    match headers.get_mut(HOST).filter(|_| single) {
+        Some(host) => *host = value,
+        None => drop(headers.insert(HOST, value)),
     }
 }
 
