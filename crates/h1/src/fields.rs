@@ -6,7 +6,7 @@ use http::HeaderName;
 use crate::names;
 use crate::proto::RawFields;
 
-/// Extension of a message to send: how header names are written. Not set: [`HeaderCase::Title`].
+/// How header names are written: see [`Spelling::in_case`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeaderCase {
@@ -17,7 +17,7 @@ pub enum HeaderCase {
     Lower,
 }
 
-/// Extension of a message to send: the order and the spelling of its fields.
+/// The order and the spelling of the fields of a message to send: see [`Spelling::in_order`].
 ///
 /// Values come from the `HeaderMap`, so that what layers change is what is sent: the nth entry of a name stands for its
 /// nth value, an entry without a value writes nothing, values without an entry follow in [`HeaderCase`]. Fields of the
@@ -59,13 +59,15 @@ impl FieldOrder {
 }
 
 /// Extension of a message to send: how names are spelled that are not written as usual, for those of its fields that are still
-/// there. It leaves their order alone, and fields of framing and the connection, `Date` and `Server`.
+/// there. It leaves alone fields of framing and the connection, `Date` and `Server`, and the order unless it has [one](Self::in_order).
 ///
 /// Parsers give it to heads that have such names, so that a proxy passes on `x-lower` and `X-UPPER` as they came.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Spelling {
     raw: Bytes,
     names: Option<Names>,
+    pub(crate) case: HeaderCase,
+    pub(crate) order: Option<FieldOrder>,
 }
 
 /// Names with a spelling of their own. A clone is the same.
@@ -88,7 +90,21 @@ impl Spelling {
     /// As a received head has them (`RequestHead::raw`, `ResponseHead::raw`).
     #[must_use]
     pub fn of(raw: Bytes) -> Self {
-        Self { raw, names: None }
+        Self { raw, ..Self::default() }
+    }
+
+    /// The same, and all other names are written like this.
+    #[must_use]
+    pub fn in_case(mut self, case: HeaderCase) -> Self {
+        self.case = case;
+        self
+    }
+
+    /// The same, and the fields have this order, which spells them too.
+    #[must_use]
+    pub fn in_order(mut self, order: FieldOrder) -> Self {
+        self.order = Some(order);
+        self
     }
 
     /// The same, and these names before all others.

@@ -44,7 +44,7 @@
 //! - Keeps what `http` has no place for: the exact target ([`Target`]), the bytes of the head with order and spelling of its
 //!   fields ([`ReceivedRequest`]), the reason phrase ([`Reason`]), and marks of the fields that concern the connection
 //!   ([`Marks`]).
-//! - Writes heads in the case and order that is asked for ([`HeaderCase`], [`FieldOrder`]), frames bodies, and decides what
+//! - Writes heads in the case and order that is asked for ([`Spelling`]), frames bodies, and decides what
 //!   becomes of the connection. No CR and no LF gets out but its own.
 //! - Serves connections (`server::Connection`): any tower service, or a `server::Service` called through `&self`, on any tokio
 //!   stream; one future a connection, nothing spawned. Pipelining, `100 Continue` when the body is wanted, interim responses,

@@ -18,6 +18,12 @@ use http::{Method, Uri};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     bytes: Bytes,
+    shape: Shape,
+}
+
+/// What there is to know of a target besides its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Shape {
     form: TargetForm,
     /// Where the authority begins and where it ends: 0 and 0 if there is none.
     authority: (usize, usize),
@@ -45,22 +51,14 @@ impl Target {
     /// userinfo.
     #[must_use]
     pub fn new(method: &Method, bytes: Bytes) -> Option<Self> {
-        let (bad, hash) = bytes.iter().fold((false, false), |(bad, hash), byte| {
-            (bad | (*byte <= b' ') | (*byte == 0x7F), hash | (*byte == b'#'))
-        });
-        if bad {
-            return None;
-        }
-        let (form, authority) = if *method == Method::CONNECT {
-            (TargetForm::Authority, (0, connect_authority(&bytes)?))
-        } else if bytes.first() == Some(&b'/') {
-            (TargetForm::Origin, (0, 0))
-        } else if bytes.as_ref() == b"*" {
-            (*method == Method::OPTIONS).then_some((TargetForm::Asterisk, (0, 0)))?
-        } else {
-            (TargetForm::Absolute, absolute_authority(&bytes)?)
-        };
-        Some(Self { bytes, form, authority, hash })
+        let shape = Shape::of(method, &bytes)?;
+        Some(Self { bytes, shape })
+    }
+
+    /// These bytes, which have been looked at.
+    #[inline]
+    pub(crate) fn shaped(bytes: Bytes, shape: Shape) -> Self {
+        Self { bytes, shape }
     }
 
     /// The exact bytes.
@@ -78,13 +76,13 @@ impl Target {
     /// Its form.
     #[must_use]
     pub fn form(&self) -> TargetForm {
-        self.form
+        self.shape.form
     }
 
     /// `host[:port]` of absolute and authority form.
     #[must_use]
     pub fn authority(&self) -> Option<Bytes> {
-        let (start, end) = self.authority;
+        let (start, end) = self.shape.authority;
         (end > start).then(|| self.bytes.slice(start..end))
     }
 
@@ -92,11 +90,11 @@ impl Target {
     /// authority form, `*` in asterisk form.
     #[must_use]
     pub fn path_and_query(&self) -> Bytes {
-        match self.form {
+        match self.shape.form {
             TargetForm::Origin | TargetForm::Asterisk => self.bytes.clone(),
             TargetForm::Authority => Bytes::new(),
             TargetForm::Absolute => {
-                let rest = self.bytes.slice(self.authority.1..);
+                let rest = self.bytes.slice(self.shape.authority.1..);
                 match rest.first() {
                     None => Bytes::from_static(b"/"),
                     Some(b'/') => rest,
@@ -111,17 +109,20 @@ impl Target {
     /// `Uri` cannot hold, is `/`.
     #[must_use]
     pub fn uri(&self) -> Uri {
-        if !self.hash {
-            let bytes = self.bytes.clone();
-            let uri = match self.form {
-                TargetForm::Origin => PathAndQuery::from_maybe_shared(bytes).map(Uri::from),
-                _ => Uri::from_maybe_shared(bytes),
-            };
-            if let Ok(uri) = uri {
-                return uri;
-            }
+        if self.shape.hash {
+            return self.encoded();
         }
-        let (head, tail) = self.bytes.split_at_checked(self.authority.1).unwrap_or_default();
+        let bytes = self.bytes.clone();
+        let uri = match self.shape.form {
+            TargetForm::Origin => PathAndQuery::from_maybe_shared(bytes).map(Uri::from),
+            _ => Uri::from_maybe_shared(bytes),
+        };
+        uri.unwrap_or_else(|_| self.encoded())
+    }
+
+    #[cold]
+    fn encoded(&self) -> Uri {
+        let (head, tail) = self.bytes.split_at_checked(self.shape.authority.1).unwrap_or_default();
         let mut text = Vec::with_capacity(self.bytes.len() + 32);
         text.extend_from_slice(head);
         percent_encode(tail, &mut text);
@@ -131,6 +132,28 @@ impl Target {
         let mut text = Vec::with_capacity(self.bytes.len() + 32);
         percent_encode(&self.path_and_query(), &mut text);
         Uri::from_maybe_shared(Bytes::from(text)).unwrap_or_else(|_| Uri::from_static("/"))
+    }
+}
+
+impl Shape {
+    /// That of a target: see [`Target::new`].
+    pub(crate) fn of(method: &Method, bytes: &[u8]) -> Option<Self> {
+        let (bad, hash) = bytes.iter().fold((false, false), |(bad, hash), byte| {
+            (bad | (*byte <= b' ') | (*byte == 0x7F), hash | (*byte == b'#'))
+        });
+        if bad {
+            return None;
+        }
+        let (form, authority) = if *method == Method::CONNECT {
+            (TargetForm::Authority, (0, connect_authority(bytes)?))
+        } else if bytes.first() == Some(&b'/') {
+            (TargetForm::Origin, (0, 0))
+        } else if bytes == b"*" {
+            (*method == Method::OPTIONS).then_some((TargetForm::Asterisk, (0, 0)))?
+        } else {
+            (TargetForm::Absolute, absolute_authority(bytes)?)
+        };
+        Some(Self { form, authority, hash })
     }
 }
 

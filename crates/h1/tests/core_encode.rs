@@ -260,7 +260,7 @@ fn with_extensions(fields: &[&str], extensions: &Extensions) -> String {
 fn reason_case_and_order() {
     let mut extensions = Extensions::new();
     extensions.insert(Reason::new("Fine \u{E9}").unwrap());
-    extensions.insert(HeaderCase::Lower);
+    extensions.insert(Spelling::default().in_case(HeaderCase::Lower));
     assert_eq!(
         with_extensions(&["x-a:b"], &extensions),
         "HTTP/1.1 200 Fine \u{E9}|x-a: b|content-length: 3|connection: close"
@@ -274,7 +274,7 @@ fn reason_case_and_order() {
         .then("A")
         .then("B")
         .then("not a token\r\n");
-    extensions.insert(order);
+    extensions.insert(Spelling::default().in_order(order));
     assert_eq!(
         with_extensions(&["a:1", "b:2", "b:3", "b:4", "c:5", "transfer-encoding:x"], &extensions),
         "HTTP/1.1 200 OK|CONTENT-length: 3|b: 2|A: 1|B: 3|B: 4|C: 5|Connection: close"
@@ -286,7 +286,7 @@ fn order_of_a_received_head_is_written_again() {
     let raw = "GET /a HTTP/1.1\r\nhOST: x\r\nX-b: 1\r\na: 2\r\nX-B: 3\r\nCONTENT-LENGTH: 4\r\n\r\n";
     let received = head(raw);
     let mut extensions = Extensions::new();
-    extensions.insert(FieldOrder::of(&received.raw));
+    extensions.insert(Spelling::default().in_order(FieldOrder::of(&received.raw)));
     let mut wire = BytesMut::new();
     let again = RequestToSend {
         method: &received.method,

@@ -72,22 +72,38 @@ impl<I, K: Keeper<I>> Body<I, K> {
         if kind == BodyKind::Tunnel {
             return Self { state: State::Tunnel(connection), received };
         }
-        let wire = &mut *connection.wire;
-        let mut decoder = Decoder::new(kind);
-        let Begun { data, stop } = begin(&mut decoder, wire.input.bytes(), &wire.config.limits);
         let keeper = reusable.then_some(keeper);
-        let trailers = match stop {
-            Stop::End => None,
-            Stop::Trailers(trailers) => Some(Box::new(trailers)),
-            Stop::More | Stop::Error(_) => {
-                let then = if let Stop::Error(error) = stop { Some(Err(error)) } else { None };
-                let streaming = Streaming { connection, keeper, decoder, data, then, upload };
-                return Self { state: State::Streaming(Box::new(streaming)), received };
-            }
-        };
-        end(connection, keeper, upload.is_none());
-        Self { state: State::Here { data, trailers }, received }
+        let mut decoder = Decoder::new(kind);
+        // As most are.
+        if let Some(data) = decoder.decode_whole(connection.wire.input.bytes()) {
+            end(connection, keeper, upload.is_none());
+            return Self { state: State::Here { data, trailers: None }, received };
+        }
+        let state = begun(connection, keeper, decoder, upload);
+        Self { state, received }
     }
+}
+
+/// What there is of a body that is not known to be here.
+#[inline(never)]
+fn begun<I, K: Keeper<I>>(
+    mut connection: Connection<I>,
+    keeper: Option<K>,
+    mut decoder: Decoder,
+    upload: Option<Upload<AnyBody>>,
+) -> State<I, K> {
+    let wire = &mut *connection.wire;
+    let Begun { data, stop } = begin(&mut decoder, wire.input.bytes(), &wire.config.limits);
+    let trailers = match stop {
+        Stop::End => None,
+        Stop::Trailers(trailers) => Some(Box::new(trailers)),
+        Stop::More | Stop::Error(_) => {
+            let then = if let Stop::Error(error) = stop { Some(Err(error)) } else { None };
+            return State::Streaming(Box::new(Streaming { connection, keeper, decoder, data, then, upload }));
+        }
+    };
+    end(connection, keeper, upload.is_none());
+    State::Here { data, trailers }
 }
 
 /// The response has come to its end: the connection goes back, if it is in no doubt.

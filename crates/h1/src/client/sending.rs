@@ -6,34 +6,32 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body::Body as HttpBody;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::Body;
+use super::connection::Wire;
 use super::error::{BoxError, Error, Failure, Progress};
 use super::request::{Unsent, Written};
 use super::upload::Upload;
 use super::{Connection, Keeper};
-use crate::{EncodeError, ResponseHead, Unwanted};
+use crate::proto::is_interim;
+use crate::{EncodeError, ResponseHead, Unwanted, maps};
 
 /// How many interim responses a request may have.
 const MOST_INTERIM: u32 = 8;
 
 /// Sends a request and waits for the head of its response. Dropping it closes the connection.
+///
+/// It is not moved at its end, but three things are taken out of it.
 #[must_use = "nothing is sent until it is polled"]
-pub struct Sending<I, B, K>(State<I, B, K>);
-
-enum State<I, B, K> {
-    Active(Active<I, B, K>),
-    Refused(Option<(EncodeError, K)>),
-}
-
-/// A request on its way. It is not moved at its end, but three things are taken out of it.
-struct Active<I, B, K> {
+pub struct Sending<I, B, K> {
     connection: Option<Connection<I>>,
     keeper: Option<K>,
     request: Option<Written<B>>,
+    /// Why there is no request.
+    refused: Option<EncodeError>,
     /// What does not go into the response's map of fields.
     without: Unwanted,
     begun: bool,
@@ -51,32 +49,31 @@ impl<I, B, K> Sending<I, B, K> {
         request: Result<Written<B>, EncodeError>,
         keeper: K,
     ) -> Self {
-        let request = match request {
-            Ok(request) => request,
-            Err(error) => return Self(State::Refused(Some((error, keeper)))),
-        };
         let wire = &*connection.wire;
         let (sent, received) = (wire.output.sent(), wire.input.received());
-        Self(State::Active(Active {
+        let (request, refused) = match request {
+            Ok(request) => (Some(request), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self {
             begun: wire.requests == 0,
             connection: Some(connection),
             keeper: Some(keeper),
-            request: Some(request),
+            request,
+            refused,
             without: Unwanted::NONE,
             told: false,
             interim: 0,
             sent,
             received,
-        }))
+        }
     }
 
     /// Leaves these out of the map of the response's fields: who forwards it does not pass them on, and has no need to remove them. [`ReceivedResponse`](crate::ReceivedResponse) still has them. See
     /// [`parse_without`](crate::proto::ResponseParser::parse_without).
     #[inline]
     pub fn without(mut self, fields: impl Into<Unwanted>) -> Self {
-        if let State::Active(active) = &mut self.0 {
-            active.without = fields.into();
-        }
+        self.without = fields.into();
         self
     }
 }
@@ -90,47 +87,56 @@ where
     type Output = Result<Response<Body<I, K>>, Failure<B, K>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let active = match &mut self.0 {
-            State::Active(active) => active,
-            State::Refused(refused) => {
-                let Some((error, keeper)) = refused.take() else { return Poll::Pending };
-                let (error, progress) = (Error::Request(error), Progress::Nothing);
-                return Poll::Ready(Err(Failure { error, progress, unsent: None, keeper }));
-            }
-        };
-        let mut head = None;
-        let polled = ready!(active.poll_head(&mut head, cx));
-        let (Some(connection), Some(keeper), Some(request)) =
-            (active.connection.take(), active.keeper.take(), &mut active.request)
+        if self.request.is_none() {
+            return self.refuse().map_or(Poll::Pending, |failure| Poll::Ready(Err(failure)));
+        }
+        let polled = ready!(self.poll_head(cx));
+        let this = &mut *self;
+        let (Some(mut connection), Some(keeper), Some(request)) =
+            (this.connection.take(), this.keeper.take(), &mut this.request)
         else {
             return Poll::Pending;
         };
-        match (polled, head) {
-            (Ok(()), Some(head)) => {
-                let upload = (!active.told).then(|| request.upload.take());
-                let reusable = request.keep_alive && head.keep_alive;
-                Poll::Ready(Ok(respond(connection, keeper, upload, reusable, head)))
-            }
-            (polled, _) => {
-                let error = polled.err().unwrap_or(Error::Closed);
-                Poll::Ready(Err(active.fail(connection, keeper, error)))
-            }
+        if let Err(error) = polled {
+            return Poll::Ready(Err(this.fail(connection, keeper, error)));
         }
+        // Made where it goes, step by step: a head is large, and much of the work would be to move it.
+        let wire = &mut *connection.wire;
+        let (raw, mut headers) = (wire.parser.cut(wire.input.bytes()), maps::take());
+        let judged = match wire.parser.judge(&raw, &request.method, &this.without, &mut headers) {
+            Ok(judged) => judged,
+            Err(kind) => {
+                let error = Error::Head(wire.parser.refused(kind, &raw));
+                return Poll::Ready(Err(this.fail(connection, keeper, error)));
+            }
+        };
+        let head = wire.parser.head(&judged, raw, headers);
+        // Not before the whole request is there either: its rest would be the other protocol's (RFC 9110 7.8).
+        if head.status == StatusCode::SWITCHING_PROTOCOLS && !(request.upgrade && this.told) {
+            return Poll::Ready(Err(this.fail(connection, keeper, Error::UnexpectedUpgrade)));
+        }
+        let upload = (!this.told).then(|| request.upload.take());
+        let reusable = request.keep_alive && head.keep_alive;
+        Poll::Ready(Ok(respond(connection, keeper, upload, reusable, head)))
     }
 }
 
-impl<I, B, K> Active<I, B, K>
+impl<I, B, K> Sending<I, B, K>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     K: Keeper<I>,
 {
-    /// Sends, and reads the head of the response meanwhile: to `response`, where it stays.
-    fn poll_head(
-        &mut self,
-        response: &mut Option<ResponseHead>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
+    /// There was nothing to send.
+    #[cold]
+    fn refuse(&mut self) -> Option<Failure<B, K>> {
+        self.connection = None;
+        let (error, keeper) = (Error::Request(self.refused.take()?), self.keeper.take()?);
+        Some(Failure { error, progress: Progress::Nothing, unsent: None, keeper })
+    }
+
+    /// Sends, and reads the head of the response meanwhile. It is left where it came.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let (Some(connection), Some(keeper), Some(request)) =
             (&mut self.connection, &mut self.keeper, &mut self.request)
         else {
@@ -159,32 +165,12 @@ where
         }
         loop {
             if !wire.input.is_empty() {
-                let method = &request.method;
-                match wire.parser.parse_without(
-                    wire.input.bytes(),
-                    method,
-                    &wire.config.limits,
-                    &self.without,
-                ) {
-                    Ok(Some(head)) if head.is_interim() => {
-                        self.interim += 1;
-                        if self.interim > MOST_INTERIM {
-                            return Poll::Ready(Err(Error::TooManyInterim));
-                        }
-                        keeper.interim(head);
+                match wire.parser.find(wire.input.bytes(), &wire.config.limits) {
+                    Ok(Some(status)) if is_interim(status) => {
+                        interim(wire, keeper, &request.method, &self.without, &mut self.interim)?;
                         continue;
                     }
-                    // Nor before the whole request is there: its rest would be the other protocol's (RFC 9110 7.8).
-                    Ok(Some(head))
-                        if head.status == StatusCode::SWITCHING_PROTOCOLS
-                            && !(request.upgrade && self.told) =>
-                    {
-                        return Poll::Ready(Err(Error::UnexpectedUpgrade));
-                    }
-                    Ok(head @ Some(_)) => {
-                        *response = head;
-                        return Poll::Ready(Ok(()));
-                    }
+                    Ok(Some(_)) => return Poll::Ready(Ok(())),
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(Error::Head(error))),
                 }
@@ -201,6 +187,7 @@ where
         }
     }
 
+    #[cold]
     fn fail(&mut self, mut connection: Connection<I>, keeper: K, error: Error) -> Failure<B, K> {
         let wire = &mut *connection.wire;
         let progress = if wire.input.received() > self.received && !matches!(error, Error::Unasked) {
@@ -216,6 +203,24 @@ where
         let unsent = written.map(|written| Unsent { output: std::mem::take(&mut wire.output), written });
         Failure { error, progress, unsent, keeper }
     }
+}
+
+/// Takes an interim response, the next of `count`, and gives it to whoever wants to hear of it.
+#[cold]
+fn interim<I, K: Keeper<I>>(
+    wire: &mut Wire<I>,
+    keeper: &mut K,
+    method: &Method,
+    without: &Unwanted,
+    count: &mut u32,
+) -> Result<(), Error> {
+    let head = wire.parser.take(wire.input.bytes(), method, without).map_err(Error::Head)?;
+    *count += 1;
+    if *count > MOST_INTERIM {
+        return Err(Error::TooManyInterim);
+    }
+    keeper.interim(head);
+    Ok(())
 }
 
 fn respond<I, B, K>(

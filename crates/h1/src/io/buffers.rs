@@ -1,4 +1,6 @@
 //! Buffers recycled by the thread: no lock, no allocation a message, a bounded number of them.
+//!
+//! None of it is inlined: it is called from many places, and code has to be fetched.
 
 use std::cell::RefCell;
 
@@ -42,6 +44,7 @@ impl Kept {
 }
 
 /// An empty buffer with room for `size` bytes.
+#[inline(never)]
 pub(crate) fn take(size: usize) -> BytesMut {
     let kept = KEPT.try_with(|kept| {
         let mut kept = kept.try_borrow_mut().ok()?;
@@ -59,6 +62,7 @@ pub(crate) fn take(size: usize) -> BytesMut {
 }
 
 /// Keeps `buffer` for the next who reads. What is in it is lost.
+#[inline(never)]
 pub(crate) fn give(mut buffer: BytesMut, size: usize) {
     buffer.clear();
     // A thread that ends keeps nothing.
@@ -73,12 +77,14 @@ pub(crate) fn give(mut buffer: BytesMut, size: usize) {
 }
 
 /// An empty buffer to write into.
+#[inline(never)]
 pub(crate) fn take_write() -> BytesMut {
     let kept = KEPT.try_with(|kept| kept.try_borrow_mut().ok()?.write.pop());
     kept.ok().flatten().unwrap_or_else(|| BytesMut::with_capacity(START))
 }
 
 /// Keeps `buffer` for the next who writes.
+#[inline(never)]
 pub(crate) fn give_write(mut buffer: BytesMut) {
     if buffer.capacity() == 0 || buffer.capacity() > WRITE_LARGEST {
         return;

@@ -69,6 +69,7 @@ impl Input {
     /// Reads once: how many bytes came, 0 at the end, which stays the end. Who waits then should [`release`](Self::release) the
     /// buffer, unless a message that is being served shares it anyhow. Where nothing is expected, none is got before the stream is
     /// `readable`, if that can be asked.
+    #[inline(never)] // one for all places where there is something to read
     pub(crate) fn poll_fill<I: AsyncRead + Unpin>(
         &mut self,
         io: &mut I,

@@ -50,6 +50,7 @@ impl Output {
     }
 
     /// Sends `data` after all that is here.
+    #[inline(never)]
     pub(crate) fn push(&mut self, data: Bytes) {
         if self.pending() + data.len() <= COALESCE {
             self.buffer().extend_from_slice(&data);
@@ -92,6 +93,7 @@ impl Output {
     }
 
     /// Drops what is here, and the buffer.
+    #[inline(never)]
     pub(crate) fn clear(&mut self) {
         self.queue = VecDeque::new();
         (self.at, self.queued, self.shared) = (0, 0, 0);
@@ -112,6 +114,7 @@ impl Output {
     }
 
     /// Writes until nothing is left. One call of the kernel if it takes all. `Pending` after progress as well as without.
+    #[inline(never)]
     pub(crate) fn poll_write<I: AsyncWrite + Unpin>(
         &mut self,
         io: &mut I,
@@ -122,10 +125,7 @@ impl Output {
                 let bytes = self.buffer.get(self.at..).unwrap_or_default();
                 ready!(Pin::new(&mut *io).poll_write(cx, bytes))?
             } else {
-                let mut slices = [IoSlice::new(&[]); SLICES];
-                let filled = self.slices(&mut slices);
-                let slices = slices.get(..filled).unwrap_or_default();
-                ready!(Pin::new(&mut *io).poll_write_vectored(cx, slices))?
+                ready!(self.poll_write_queue(io, cx))?
             };
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -133,6 +133,18 @@ impl Output {
             self.advance(n);
         }
         Pin::new(io).poll_flush(cx)
+    }
+
+    /// Writes once what is in several places.
+    #[inline(never)] // it has room for many slices on the stack
+    fn poll_write_queue<I: AsyncWrite + Unpin>(
+        &self,
+        io: &mut I,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.slices(&mut slices);
+        Pin::new(io).poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
     }
 
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
@@ -155,8 +167,17 @@ impl Output {
         filled
     }
 
-    fn advance(&mut self, mut n: usize) {
+    #[inline]
+    fn advance(&mut self, n: usize) {
         self.sent += n as u64;
+        if self.queue.is_empty() {
+            self.at += n;
+        } else {
+            self.advance_queue(n);
+        }
+    }
+
+    fn advance_queue(&mut self, mut n: usize) {
         while n > 0 {
             match self.queue.front_mut() {
                 Some(Chunk::Shared(data)) if data.len() > n => {

@@ -144,9 +144,9 @@ fn hex(byte: u8) -> Option<u64> {
 }
 
 fn trailers(raw: &Bytes) -> Result<Option<HeaderMap>, BodyError> {
-    let mut fields = Section::parse(raw, 0, &mut Lines::default(), &Unwanted::NONE)
-        .map_err(|_| BodyError::Trailer)?
-        .headers;
+    let mut fields = HeaderMap::new();
+    Section::parse(raw, 0, &mut Lines::default(), &Unwanted::NONE, &mut fields)
+        .map_err(|_| BodyError::Trailer)?;
     let unfit: Vec<_> =
         fields.keys().filter(|name| classify(name).any(Marks::NOT_IN_TRAILERS)).cloned().collect();
     for name in unfit {

@@ -93,6 +93,7 @@ impl Decoder {
     }
 
     /// All of a body whose length is known, if it is in `buf`.
+    #[inline]
     pub(crate) fn decode_whole(&mut self, buf: &mut BytesMut) -> Option<Bytes> {
         let State::Length(left) = self.state else { return None };
         let len = usize::try_from(left).ok().filter(|len| *len <= buf.len())?;

@@ -1,10 +1,10 @@
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
 use super::encoder::Encoder;
-use super::write::{END, Given, Own, fields, put_field, status_line};
+use super::write::{END, Fields, Given, Own, put, put_field, status_line};
 use crate::names::classify;
-use crate::{BodySize, EncodeError, HeaderCase, Marks};
+use crate::{BodySize, EncodeError, HeaderCase, Marks, Spelling};
 
 /// The interim response that a client waits for before it sends its body.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -17,7 +17,7 @@ pub struct ResponseToSend<'a> {
     /// Its fields. `Content-Length`, `Transfer-Encoding` and `Connection` are not written but read: a length counts
     /// where `body` is unknown and where there is none (HEAD, 304), `close` closes.
     pub headers: &'a HeaderMap,
-    /// [`Reason`](crate::Reason), [`HeaderCase`] and [`FieldOrder`](crate::FieldOrder) are read.
+    /// [`Reason`](crate::Reason) and [`Spelling`] are read.
     pub extensions: &'a Extensions,
     /// Its body's size.
     pub body: BodySize,
@@ -43,7 +43,7 @@ pub struct RequestToSend<'a> {
     /// Its fields, `Host` among them, which is written first. `Content-Length`, `Transfer-Encoding` and `Connection` are
     /// not written but read: a length counts where `body` is unknown, `close` closes.
     pub headers: &'a HeaderMap,
-    /// [`HeaderCase`] and [`FieldOrder`](crate::FieldOrder) are read.
+    /// [`Spelling`] is read.
     pub extensions: &'a Extensions,
     /// Its body's size.
     pub body: BodySize,
@@ -88,33 +88,37 @@ pub struct Sent {
 /// assert_eq!(wire, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
 /// ```
 pub fn encode_response(head: &ResponseToSend<'_>, dst: &mut BytesMut) -> Sent {
-    encode_response_dated(head, || head.date.cloned(), dst)
+    encode_response_dated(head, head.date.map(HeaderValue::as_bytes), dst)
 }
 
-/// The same with the date of `date`, which is not asked where there is a `Date`.
+/// The same with this date.
 pub(crate) fn encode_response_dated(
     head: &ResponseToSend<'_>,
-    date: impl FnOnce() -> Option<HeaderValue>,
+    date: Option<&[u8]>,
     dst: &mut BytesMut,
 ) -> Sent {
     status_line(head.status, head.extensions, dst);
+    let fields = Fields::write(head.headers, head.extensions, false, dst);
+    let given = &fields.given;
+    let (framing, sent) = response_framing(head, given);
     // The connection of these is not HTTP's any more, and an interim response says nothing of it.
     let tunnel = is_tunnel(head.status, head.method);
-    fields(head.headers, head.extensions, Marks::NONE, dst, |given| {
-        let (mut own, sent) = response_framing(head, given);
-        own.upgrade = sent.upgrade;
-        own.close = !sent.keep_alive && !tunnel;
-        own.keep_alive = sent.keep_alive && head.version == Version::HTTP_10;
-        own.date = if given.marks.contains(Marks::DATE) { None } else { date() };
-        (own, sent)
-    })
+    let own = Own {
+        upgrade: sent.upgrade,
+        close: !sent.keep_alive && !tunnel,
+        keep_alive: sent.keep_alive && head.version == Version::HTTP_10,
+        date: date.filter(|_| !given.marks.contains(Marks::DATE)),
+        ..framing
+    };
+    fields.end(&own, dst);
+    sent
 }
 
 fn is_tunnel(status: StatusCode, method: &Method) -> bool {
     status.is_informational() || (*method == Method::CONNECT && status.is_success())
 }
 
-fn response_framing(head: &ResponseToSend<'_>, given: &Given) -> (Own, Sent) {
+fn response_framing(head: &ResponseToSend<'_>, given: &Given) -> (Own<'static>, Sent) {
     let keep_alive = head.keep_alive && !given.close;
     let upgrade = given.marks.contains(Marks::UPGRADE);
     let own = Own::default();
@@ -159,27 +163,29 @@ pub fn encode_request(head: &RequestToSend<'_>, dst: &mut BytesMut) -> Result<Se
     }
     let start = dst.len();
     dst.reserve(head.target.len() + 32);
-    dst.put_slice(head.method.as_str().as_bytes());
-    dst.put_u8(b' ');
-    dst.put_slice(head.target);
-    dst.put_slice(if head.version == Version::HTTP_10 { b" HTTP/1.0" } else { b" HTTP/1.1" });
-    let sent = fields(head.headers, head.extensions, Marks::HOST, dst, |given| {
-        let (mut own, encoder) = match request_framing(head, given) {
-            Ok(framing) => framing,
-            Err(error) => return (Own::default(), Err(error)),
-        };
-        let keep_alive = head.keep_alive && !given.close;
-        own.close = !keep_alive;
-        own.keep_alive = keep_alive && head.version == Version::HTTP_10;
-        own.upgrade = given.marks.contains(Marks::UPGRADE);
-        let upgrade = own.upgrade;
-        own.te = given.marks.contains(Marks::TE);
-        (own, Ok(Sent { encoder, keep_alive, upgrade }))
-    });
-    if sent.is_err() {
-        dst.truncate(start);
-    }
-    sent
+    put(head.method.as_str().as_bytes(), dst);
+    put(b" ", dst);
+    put(head.target, dst);
+    put(if head.version == Version::HTTP_10 { b" HTTP/1.0" } else { b" HTTP/1.1" }, dst);
+    let fields = Fields::write(head.headers, head.extensions, true, dst);
+    let given = &fields.given;
+    let (framing, encoder) = match request_framing(head, given) {
+        Ok(framing) => framing,
+        Err(error) => {
+            dst.truncate(start);
+            return Err(error);
+        }
+    };
+    let (keep_alive, upgrade) = (head.keep_alive && !given.close, given.marks.contains(Marks::UPGRADE));
+    let own = Own {
+        close: !keep_alive,
+        keep_alive: keep_alive && head.version == Version::HTTP_10,
+        upgrade,
+        te: given.marks.contains(Marks::TE),
+        ..framing
+    };
+    fields.end(&own, dst);
+    Ok(Sent { encoder, keep_alive, upgrade })
 }
 
 /// Looks at all of it, many bytes at a time.
@@ -187,7 +193,7 @@ fn has_blank_or_control(target: &[u8]) -> bool {
     target.iter().fold(false, |found, byte| found | (*byte <= b' ') | (*byte == 0x7F))
 }
 
-fn request_framing(head: &RequestToSend<'_>, given: &Given) -> Result<(Own, Encoder), EncodeError> {
+fn request_framing(head: &RequestToSend<'_>, given: &Given) -> Result<(Own<'static>, Encoder), EncodeError> {
     let own = Own::default();
     if *head.method == Method::CONNECT {
         return Ok((own, Encoder::empty()));
@@ -218,12 +224,12 @@ pub fn encode_interim(
         return Err(EncodeError::NotInterim);
     }
     status_line(status, extensions, dst);
-    let case = extensions.get::<HeaderCase>().copied().unwrap_or_default();
+    let case = extensions.get().map_or(HeaderCase::Title, |spelling: &Spelling| spelling.case);
     for (name, value) in headers {
         if !classify(name).any(Marks::HOP_BY_HOP | Marks::CONTENT_LENGTH) && *name != header::DATE {
             put_field(name, case, value, dst);
         }
     }
-    dst.put_slice(END);
+    put(END, dst);
     Ok(())
 }

@@ -20,8 +20,9 @@ pub use encode::{
 };
 pub use encoder::Encoder;
 pub use raw::RawFields;
-pub(crate) use request::Found;
+pub(crate) use request::Judged;
 pub use request::{RequestHead, RequestParser};
+pub(crate) use response::is_interim;
 pub use response::{ResponseHead, ResponseParser};
 
 /// nginx's set, smaller than RFC 9110's token: every registered method is within.

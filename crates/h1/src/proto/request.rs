@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Version};
 
@@ -5,6 +7,7 @@ use super::is_method_byte;
 use super::lines::Lines;
 use super::scan::{Scan, Scanner, content};
 use super::section::Section;
+use crate::target::Shape;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, ReceivedRequest, Spelling, Target,
     Unwanted, maps,
@@ -49,22 +52,23 @@ impl RequestHead {
 
     /// The request, and beside it what it has no place for.
     pub fn split<B>(self, body: B) -> (Request<B>, ReceivedRequest) {
-        self.give(body, |request, received| (request, received))
-    }
-
-    /// Gives them to `taker`.
-    #[inline]
-    pub(crate) fn give<B, R>(self, body: B, taker: impl FnOnce(Request<B>, ReceivedRequest) -> R) -> R {
         let mut request = Request::new(body);
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.target.uri();
-        *request.version_mut() = self.version;
         maps::put(request.headers_mut(), self.headers);
-        *request.extensions_mut() = maps::take_extensions();
-        if self.marks.contains(Marks::SPELLED) {
-            request.extensions_mut().insert(Spelling::of(self.raw.clone()));
-        }
-        taker(request, ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw })
+        let received = ReceivedRequest { target: self.target, marks: self.marks, raw: self.raw };
+        fill(&mut request, self.method, self.version, &received);
+        (request, received)
+    }
+}
+
+/// Gives a new request all but its fields and its body.
+#[inline]
+fn fill<B>(request: &mut Request<B>, method: Method, version: Version, received: &ReceivedRequest) {
+    maps::put(request.method_mut(), method);
+    maps::put(request.uri_mut(), received.target.uri());
+    *request.version_mut() = version;
+    maps::put(request.extensions_mut(), maps::take_extensions());
+    if received.marks.contains(Marks::SPELLED) {
+        request.extensions_mut().insert(Spelling::of(received.raw.clone()));
     }
 }
 
@@ -91,6 +95,8 @@ pub struct RequestParser {
     line: Option<RequestLine>,
     /// Those of a head that came as a whole.
     lines: Lines,
+    /// The head that is complete and has not been taken.
+    found: Found,
 }
 
 /// Empty lines that are let pass before a request line: some clients send one behind a body (RFC 9112 2.2).
@@ -109,14 +115,23 @@ impl RequestParser {
     /// # Errors
     /// See [`HeadErrorKind`]. Nothing after an error can be trusted: answer and close.
     pub fn parse(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<RequestHead>, HeadError> {
-        self.find(buf, limits)?.map(|found| self.take(buf, &found)).transpose()
+        if !self.find(buf, limits)? {
+            return Ok(None);
+        }
+        let (raw, mut headers) = (self.cut(buf), maps::take());
+        match self.judge(&raw, &mut headers) {
+            Ok(judged) => Ok(Some(self.head(judged, raw, headers))),
+            Err(kind) => Err(self.refused(kind, &raw)),
+        }
     }
 
-    /// The first half of [`parse`](Self::parse): whether a head is complete.
+    /// The first step of [`parse`](Self::parse): whether a head is complete, which is to be [`cut`](Self::cut) off then. Of its parts nothing
+    /// is given back that would only be moved: heads are what takes most moves.
     #[inline]
-    pub(crate) fn find(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<Found>, HeadError> {
+    pub(crate) fn find(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<bool, HeadError> {
         if let Some((line, end)) = self.whole(buf, limits) {
-            return Ok(Some(Found { line, end, skipped: 0 }));
+            self.found = Found { line, end, skipped: 0 };
+            return Ok(true);
         }
         self.find_in_pieces(buf, limits)
     }
@@ -136,30 +151,98 @@ impl RequestParser {
         Some((RequestLine::parse(line, first, method_end).ok()?, end))
     }
 
-    fn find_in_pieces(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<Option<Found>, HeadError> {
+    #[cold]
+    fn find_in_pieces(&mut self, buf: &mut BytesMut, limits: &Limits) -> Result<bool, HeadError> {
         let line = match self.line {
             Some(line) => line,
             None => {
                 let line = self.first_line(buf, limits).map_err(|kind| self.error(kind, buf, limits))?;
-                let Some(line) = line else { return Ok(None) };
+                let Some(line) = line else { return Ok(false) };
                 *self.line.insert(line)
             }
         };
         match self.scanner.scan(buf, limits) {
             Ok(Scan::Complete(end)) => {
                 let skipped = std::mem::take(self).empty.1;
-                Ok(Some(Found { line, end, skipped }))
+                self.found = Found { line, end, skipped };
+                Ok(true)
             }
-            Ok(_) => Ok(None),
+            Ok(_) => Ok(false),
             Err(kind) => Err(self.error(kind, buf, limits)),
         }
     }
 
-    /// The second half: takes the head that was found.
+    /// The second step: takes the bytes of the head that was found.
     #[inline]
-    pub(crate) fn take(&mut self, buf: &mut BytesMut, found: &Found) -> Result<RequestHead, HeadError> {
-        let raw = buf.split_to(found.end.min(buf.len())).freeze();
-        head(&raw, found, &mut self.lines).map_err(|kind| HeadError::new(kind, found.line.content(&raw)))
+    pub(crate) fn cut(&self, buf: &mut BytesMut) -> Bytes {
+        buf.split_to(self.found.end.min(buf.len())).freeze()
+    }
+
+    /// The third step: judges it, and gives its fields to `headers`.
+    #[inline(never)] // so that it is here and in no other place
+    pub(crate) fn judge(&mut self, raw: &Bytes, headers: &mut HeaderMap) -> Result<Judged, HeadErrorKind> {
+        let line = self.found.line;
+        let method = raw.get(..line.method_end).unwrap_or_default();
+        let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
+        let target = raw.get(line.target()).and_then(|target| Shape::of(&method, target));
+        let target = target.ok_or(HeadErrorKind::Target)?;
+        let section = Section::parse(raw, line.end, &mut self.lines, &Unwanted::NONE, headers)?;
+        if line.version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
+            return Err(HeadErrorKind::EncodingInHttp10);
+        }
+        let body = if section.chunked()? {
+            BodyKind::Chunked
+        } else {
+            match section.content_length()? {
+                None | Some(0) => BodyKind::Empty,
+                Some(length) => BodyKind::Length(length),
+            }
+        };
+        if method == Method::CONNECT && body != BodyKind::Empty {
+            return Err(HeadErrorKind::ConnectWithBody);
+        }
+        let expect_continue = body != BodyKind::Empty && section.expects_continue(line.version);
+        let Section { marks, connection, .. } = section;
+        let keep_alive = connection.persist(line.version);
+        let (version, head_len) = (line.version, self.head_len());
+        Ok(Judged { method, target, version, marks, body, connection, keep_alive, expect_continue, head_len })
+    }
+
+    /// The last step: puts together what was judged.
+    fn head(&self, judged: Judged, raw: Bytes, headers: HeaderMap) -> RequestHead {
+        RequestHead {
+            method: judged.method,
+            target: Target::shaped(raw.slice(self.found.line.target()), judged.target),
+            version: judged.version,
+            headers,
+            marks: judged.marks,
+            body: judged.body,
+            connection: judged.connection,
+            keep_alive: judged.keep_alive,
+            expect_continue: judged.expect_continue,
+            raw,
+            head_len: judged.head_len,
+        }
+    }
+
+    /// Or, where its fields are in `request` already: gives it the rest, and gives back what it has no place for.
+    #[inline]
+    pub(crate) fn fill<B>(&self, judged: Judged, raw: Bytes, request: &mut Request<B>) -> ReceivedRequest {
+        let target = Target::shaped(raw.slice(self.found.line.target()), judged.target);
+        let received = ReceivedRequest { target, marks: judged.marks, raw };
+        fill(request, judged.method, judged.version, &received);
+        received
+    }
+
+    /// Or says what is wrong with it.
+    #[cold]
+    pub(crate) fn refused(&self, kind: HeadErrorKind, raw: &Bytes) -> HeadError {
+        HeadError::new(kind, raw.slice_ref(content(raw.get(..self.found.line.end).unwrap_or_default())))
+    }
+
+    /// How many bytes the head that was found took, empty lines before it included.
+    pub(crate) fn head_len(&self) -> usize {
+        self.found.end + self.found.skipped
     }
 
     /// Whether nothing of a head has come, empty lines aside: a connection that is closed now, or waits too long, is no error.
@@ -221,27 +304,33 @@ impl RequestParser {
     }
 }
 
-/// A complete head that is still in the buffer.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Found {
+/// What a head says, but for its fields.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) method: Method,
+    target: Shape,
+    pub(crate) version: Version,
+    pub(crate) marks: Marks,
+    pub(crate) body: BodyKind,
+    pub(crate) connection: ConnectionOptions,
+    pub(crate) keep_alive: bool,
+    pub(crate) expect_continue: bool,
+    pub(crate) head_len: usize,
+}
+
+/// A complete head: how long it is, and how long the empty lines before it were.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
     line: RequestLine,
     end: usize,
     skipped: usize,
 }
 
-impl Found {
-    /// How many bytes it took, empty lines before it included.
-    pub(crate) fn len(&self) -> usize {
-        self.end + self.skipped
-    }
-}
-
 /// Where the parts of a request line are: the target begins one behind the method.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct RequestLine {
     method_end: usize,
     target_end: usize,
-    len: usize,
     /// Behind its LF.
     end: usize,
     version: Version,
@@ -266,48 +355,10 @@ impl RequestLine {
             },
             _ => return Err(HeadErrorKind::Version),
         };
-        Ok(Self { method_end, target_end, len: line.len(), end, version })
+        Ok(Self { method_end, target_end, end, version })
     }
 
-    fn content(self, raw: &Bytes) -> Bytes {
-        raw.slice(..self.len.min(raw.len()))
+    fn target(&self) -> Range<usize> {
+        self.method_end + 1..self.target_end
     }
-}
-
-#[inline]
-fn head(raw: &Bytes, found: &Found, lines: &mut Lines) -> Result<RequestHead, HeadErrorKind> {
-    let line = found.line;
-    let method = raw.get(..line.method_end).unwrap_or_default();
-    let method = Method::from_bytes(method).map_err(|_| HeadErrorKind::Method)?;
-    let target = raw.slice(line.method_end + 1..line.target_end);
-    let target = Target::new(&method, target).ok_or(HeadErrorKind::Target)?;
-    let section = Section::parse(raw, line.end, lines, &Unwanted::NONE)?;
-    let version = line.version;
-    if version == Version::HTTP_10 && section.marks.contains(Marks::TRANSFER_ENCODING) {
-        return Err(HeadErrorKind::EncodingInHttp10);
-    }
-    let body = if section.chunked()? {
-        BodyKind::Chunked
-    } else {
-        match section.content_length()? {
-            None | Some(0) => BodyKind::Empty,
-            Some(length) => BodyKind::Length(length),
-        }
-    };
-    if method == Method::CONNECT && body != BodyKind::Empty {
-        return Err(HeadErrorKind::ConnectWithBody);
-    }
-    Ok(RequestHead {
-        method,
-        target,
-        version,
-        marks: section.marks,
-        body,
-        connection: section.connection,
-        keep_alive: section.connection.persist(version),
-        expect_continue: body != BodyKind::Empty && section.expects_continue(version),
-        headers: section.headers,
-        raw: raw.clone(),
-        head_len: found.len(),
-    })
 }

@@ -42,7 +42,7 @@ impl ResponseHead {
     /// 1xx other than 101: the response is still to come.
     #[must_use]
     pub fn is_interim(&self) -> bool {
-        self.status.is_informational() && self.status != StatusCode::SWITCHING_PROTOCOLS
+        is_interim(self.status)
     }
 
     /// The response for a caller, with [`ReceivedResponse`] as its extension, and [`Reason`] and [`Spelling`] where they are not the
@@ -96,6 +96,8 @@ pub struct ResponseParser {
     line: Option<StatusLine>,
     /// Those of a head that came as a whole.
     lines: Lines,
+    /// The head that is complete and has not been taken.
+    found: Found,
 }
 
 impl ResponseParser {
@@ -131,19 +133,88 @@ impl ResponseParser {
         limits: &Limits,
         without: &Unwanted,
     ) -> Result<Option<ResponseHead>, HeadError> {
-        let found = match self.whole(buf, limits) {
-            Some(found) => found,
-            None => match self.find_in_pieces(buf, limits)? {
-                Some(found) => found,
-                None => return Ok(None),
-            },
-        };
-        let (line, end) = found;
-        let raw = buf.split_to(end.min(buf.len())).freeze();
-        match head(&raw, line, &mut self.lines, method, without) {
-            Ok(head) => Ok(Some(head)),
-            Err(kind) => Err(HeadError::new(kind, raw.slice(..line.len))),
+        match self.find(buf, limits)? {
+            Some(_) => self.take(buf, method, without).map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// The first step: whether a head is complete, and its status.
+    #[inline]
+    pub(crate) fn find(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<StatusCode>, HeadError> {
+        let Some((line, end)) = self.whole(buf, limits) else { return self.find_in_pieces(buf, limits) };
+        self.found = Found { line, end };
+        Ok(Some(line.status))
+    }
+
+    /// All other steps at once.
+    pub(crate) fn take(
+        &mut self,
+        buf: &mut BytesMut,
+        method: &Method,
+        without: &Unwanted,
+    ) -> Result<ResponseHead, HeadError> {
+        let (raw, mut headers) = (self.cut(buf), maps::take());
+        match self.judge(&raw, method, without, &mut headers) {
+            Ok(judged) => Ok(self.head(&judged, raw, headers)),
+            Err(kind) => Err(self.refused(kind, &raw)),
+        }
+    }
+
+    /// The second step: takes the bytes of the head that was found.
+    #[inline]
+    pub(crate) fn cut(&self, buf: &mut BytesMut) -> Bytes {
+        buf.split_to(self.found.end.min(buf.len())).freeze()
+    }
+
+    /// The third step: judges it, and gives its fields to `headers`.
+    #[inline(never)] // so that it is here and in no other place
+    pub(crate) fn judge(
+        &mut self,
+        raw: &Bytes,
+        method: &Method,
+        without: &Unwanted,
+        headers: &mut HeaderMap,
+    ) -> Result<Judged, HeadErrorKind> {
+        let line = self.found.line;
+        let all = Unwanted::NONE;
+        let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { &all } else { without };
+        let section = Section::parse(raw, line.end, &mut self.lines, without, headers)?;
+        let (chunked, content_length) = (section.chunked()?, section.content_length()?);
+        let body = body(line.status, method, chunked, content_length);
+        let in_order = match body {
+            BodyKind::UntilClose | BodyKind::Tunnel => false,
+            // RFC 9112 6.1: framing in doubt, usable once.
+            _ => !(section.marks.contains(Marks::TRANSFER_ENCODING) && line.version == Version::HTTP_10),
+        };
+        let Section { marks, connection, .. } = section;
+        let keep_alive = in_order && connection.persist(line.version);
+        Ok(Judged { marks, body, content_length, connection, keep_alive })
+    }
+
+    /// The last step: puts together what was judged.
+    #[inline]
+    pub(crate) fn head(&self, judged: &Judged, raw: Bytes, headers: HeaderMap) -> ResponseHead {
+        let line = self.found.line;
+        ResponseHead {
+            status: line.status,
+            reason: if line.is_usual { None } else { line.reason(&raw) },
+            version: line.version,
+            headers,
+            marks: judged.marks,
+            body: judged.body,
+            content_length: judged.content_length,
+            connection: judged.connection,
+            keep_alive: judged.keep_alive,
+            head_len: raw.len(),
+            raw,
+        }
+    }
+
+    /// Or says what is wrong with it.
+    #[cold]
+    pub(crate) fn refused(&self, kind: HeadErrorKind, raw: &Bytes) -> HeadError {
+        HeadError::new(kind, raw.slice_ref(content(raw.get(..self.found.line.end).unwrap_or_default())))
     }
 
     /// The status line of a head that came as a whole, as nearly all do, and its end, if there is nothing wrong with it so far.
@@ -156,11 +227,8 @@ impl ResponseParser {
         Some((StatusLine::parse(content(buf.get(..first)?), first)?, end))
     }
 
-    fn find_in_pieces(
-        &mut self,
-        buf: &[u8],
-        limits: &Limits,
-    ) -> Result<Option<(StatusLine, usize)>, HeadError> {
+    #[cold]
+    fn find_in_pieces(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<StatusCode>, HeadError> {
         let line = match self.line {
             Some(line) => line,
             None => {
@@ -171,8 +239,8 @@ impl ResponseParser {
         };
         match self.scanner.scan(buf, limits) {
             Ok(Scan::Complete(end)) => {
-                *self = Self::default();
-                Ok(Some((line, end)))
+                *self = Self { found: Found { line, end }, ..Self::default() };
+                Ok(Some(line.status))
             }
             Ok(_) => Ok(None),
             Err(kind) => Err(error(kind, buf, limits)),
@@ -213,11 +281,29 @@ fn error(kind: HeadErrorKind, buf: &[u8], limits: &Limits) -> HeadError {
     HeadError::new(kind, Bytes::copy_from_slice(line.get(..limits.first_line).unwrap_or(line)))
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What a head says, but for its first line and its fields.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    marks: Marks,
+    pub(crate) body: BodyKind,
+    content_length: Option<u64>,
+    connection: ConnectionOptions,
+    pub(crate) keep_alive: bool,
+}
+
+/// A complete head, and how long it is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    line: StatusLine,
+    end: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
 struct StatusLine {
     version: Version,
     status: StatusCode,
-    len: usize,
+    /// Whether its phrase is that of its status.
+    is_usual: bool,
     /// Behind its LF.
     end: usize,
 }
@@ -226,7 +312,7 @@ impl StatusLine {
     /// The blank behind the status may be missing where there is no phrase, as many origins have it.
     fn parse(line: &[u8], end: usize) -> Option<Self> {
         if line == b"HTTP/1.1 200 OK" {
-            return Some(Self { version: Version::HTTP_11, status: StatusCode::OK, len: line.len(), end });
+            return Some(Self { version: Version::HTTP_11, status: StatusCode::OK, is_usual: true, end });
         }
         let rest = line.strip_prefix(b"HTTP/1.")?;
         let (minor, rest) = rest.split_first()?;
@@ -239,51 +325,22 @@ impl StatusLine {
         // Three digits, and none of 000 to 099.
         let status = StatusCode::from_bytes(status).ok()?;
         matches!(rest.first(), None | Some(b' ')).then_some(())?;
-        is_value(rest).then_some(Self { version, status, len: line.len(), end })
+        let phrase = rest.get(1..).unwrap_or_default();
+        let is_usual = phrase == status.canonical_reason().unwrap_or_default().as_bytes();
+        is_value(rest).then_some(Self { version, status, is_usual, end })
     }
 
+    #[cold]
     fn reason(self, raw: &Bytes) -> Option<Reason> {
         const PHRASE: usize = "HTTP/1.1 200 ".len();
-        let phrase = raw.get(PHRASE..self.len).unwrap_or_default();
-        let usual = self.status.canonical_reason().unwrap_or_default();
-        if phrase == usual.as_bytes() {
-            return None;
-        }
-        Reason::new(raw.slice(PHRASE.min(self.len)..self.len)).ok()
+        let line = content(raw.get(..self.end).unwrap_or_default());
+        Reason::new(raw.slice_ref(line.get(PHRASE..).unwrap_or_default())).ok()
     }
 }
 
-#[inline]
-fn head(
-    raw: &Bytes,
-    line: StatusLine,
-    lines: &mut Lines,
-    method: &Method,
-    without: &Unwanted,
-) -> Result<ResponseHead, HeadErrorKind> {
-    let all = Unwanted::NONE;
-    let without = if line.status == StatusCode::SWITCHING_PROTOCOLS { &all } else { without };
-    let section = Section::parse(raw, line.end, lines, without)?;
-    let (chunked, content_length) = (section.chunked()?, section.content_length()?);
-    let body = body(line.status, method, chunked, content_length);
-    let in_order = match body {
-        BodyKind::UntilClose | BodyKind::Tunnel => false,
-        // RFC 9112 6.1: framing in doubt, usable once.
-        _ => !(section.marks.contains(Marks::TRANSFER_ENCODING) && line.version == Version::HTTP_10),
-    };
-    Ok(ResponseHead {
-        status: line.status,
-        reason: line.reason(raw),
-        version: line.version,
-        marks: section.marks,
-        body,
-        content_length,
-        connection: section.connection,
-        keep_alive: in_order && section.connection.persist(line.version),
-        headers: section.headers,
-        raw: raw.clone(),
-        head_len: raw.len(),
-    })
+/// 1xx other than 101.
+pub(crate) fn is_interim(status: StatusCode) -> bool {
+    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 /// RFC 9112 6.3, in its order.

@@ -3,12 +3,11 @@ use http::{HeaderMap, HeaderName, Version};
 
 use super::lines::{Line, Lines};
 use super::trusted;
-use crate::{ConnectionOptions, HeadErrorKind, Marks, Unwanted, maps, names};
+use crate::{ConnectionOptions, HeadErrorKind, Marks, Unwanted, names};
 
-/// A header section, and what of it concerns framing and the connection.
+/// What of a header section concerns framing and the connection. Its fields are elsewhere.
 #[derive(Debug)]
 pub(super) struct Section {
-    pub(super) headers: HeaderMap,
     pub(super) marks: Marks,
     pub(super) connection: ConnectionOptions,
     length: Option<Result<u64, HeadErrorKind>>,
@@ -16,28 +15,27 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Reads the lines of `raw` from `start` to the empty one, with which it ends. `lines` are those that are known already, from `start`
-    /// on, if any. Those of `without` are judged and marked, and do not go into the map; a `Connection` that names fields does.
+    /// Reads the lines of `raw` from `start` to the empty one, with which it ends, into `headers`. `lines` are those that are known already,
+    /// from `start` on, if any. Those of `without` are judged and marked, and do not go into the map; a `Connection` that names fields does.
+    #[inline(never)] // one for requests and responses
     pub(super) fn parse(
         raw: &Bytes,
         mut start: usize,
         lines: &mut Lines,
         without: &Unwanted,
+        headers: &mut HeaderMap,
     ) -> Result<Self, HeadErrorKind> {
         let mut section = Self {
-            headers: maps::take(),
             marks: Marks::NONE,
             connection: ConnectionOptions::default(),
             length: None,
             encoding: None,
         };
-        // With room for what those add who pass it on: a map that grows is hashed anew.
-        section.headers.try_reserve(USUAL).map_err(|_| HeadErrorKind::TooManyFields)?;
         loop {
             for line in lines.found() {
                 // Those before `start` are none of the section: the first line of the head.
                 if line.end() >= start {
-                    section.line(raw, start, *line, without)?;
+                    section.line(raw, start, *line, without, headers)?;
                     start = line.end() + 1;
                 }
             }
@@ -59,6 +57,7 @@ impl Section {
         start: usize,
         line: Line,
         without: &Unwanted,
+        headers: &mut HeaderMap,
     ) -> Result<(), HeadErrorKind> {
         let text = raw.get(start..line.end()).unwrap_or_default();
         let (spelled, content) = line
@@ -93,7 +92,7 @@ impl Section {
         // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
         let value = trusted::value(raw.slice_ref(value)).map_err(|_| HeadErrorKind::FieldValue)?;
         let name = name.cloned().unwrap_or_else(|unknown| unknown);
-        self.headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
+        headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
         Ok(())
     }
 
@@ -165,9 +164,6 @@ impl Section {
             && !self.marks.contains(Marks::EXPECT_UNKNOWN)
     }
 }
-
-/// How many fields a head has, and is given on its way, as a rule.
-const USUAL: usize = 12;
 
 /// What is judged alone: refuses controls other than tab.
 #[inline]

@@ -24,7 +24,7 @@ pub(super) fn is_value(bytes: &[u8]) -> bool {
 }
 
 /// Whether all of it is blanks and visible ASCII.
-#[inline]
+#[inline(never)]
 fn is_plain(bytes: &[u8]) -> bool {
     if let Some(last) = bytes.last_chunk::<16>() {
         let (blocks, _) = bytes.as_chunks::<16>();

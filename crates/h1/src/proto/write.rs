@@ -1,4 +1,4 @@
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::section::content_length;
@@ -32,7 +32,7 @@ impl Given {
 
 /// The engine's own fields.
 #[derive(Debug, Default)]
-pub(super) struct Own {
+pub(super) struct Own<'a> {
     pub(super) length: Option<u64>,
     pub(super) chunked: bool,
     /// The options, in the order in which they are written.
@@ -40,7 +40,7 @@ pub(super) struct Own {
     pub(super) keep_alive: bool,
     pub(super) upgrade: bool,
     pub(super) te: bool,
-    pub(super) date: Option<HeaderValue>,
+    pub(super) date: Option<&'a [u8]>,
 }
 
 /// How the lines of [`Own`] begin, in its order.
@@ -51,45 +51,40 @@ struct Lines {
     connection: &'static [u8],
 }
 
-const TITLE: Lines = Lines {
+static TITLE: Lines = Lines {
     date: b"\r\nDate: ",
     length: b"\r\nContent-Length: ",
     encoding: b"\r\nTransfer-Encoding: ",
     connection: b"\r\nConnection: ",
 };
 
-const LOWER: Lines = Lines {
+static LOWER: Lines = Lines {
     date: b"\r\ndate: ",
     length: b"\r\ncontent-length: ",
     encoding: b"\r\ntransfer-encoding: ",
     connection: b"\r\nconnection: ",
 };
 
-impl Own {
-    #[inline]
+impl Own<'_> {
     fn write(&self, case: HeaderCase, dst: &mut BytesMut) {
-        match case {
-            HeaderCase::Title => self.write_lines(&TITLE, dst),
-            HeaderCase::Lower => self.write_lines(&LOWER, dst),
-        }
-    }
-
-    #[inline]
-    fn write_lines(&self, lines: &Lines, dst: &mut BytesMut) {
-        if let Some(date) = &self.date {
-            dst.put_slice(lines.date);
-            dst.put_slice(date.as_bytes());
+        let lines = match case {
+            HeaderCase::Title => &TITLE,
+            HeaderCase::Lower => &LOWER,
+        };
+        if let Some(date) = self.date {
+            put(lines.date, dst);
+            put(date, dst);
         }
         if let Some(length) = self.length {
-            dst.put_slice(lines.length);
+            put(lines.length, dst);
             put_length(length, dst);
         }
         if self.chunked {
-            dst.put_slice(lines.encoding);
-            dst.put_slice(b"chunked");
+            put(lines.encoding, dst);
+            put(b"chunked", dst);
         }
         if self.has_options() {
-            dst.put_slice(lines.connection);
+            put(lines.connection, dst);
             self.put_options(dst);
         }
     }
@@ -118,9 +113,9 @@ impl Own {
 
     fn put_value(&self, name: &HeaderName, dst: &mut BytesMut) {
         match *name {
-            header::DATE => dst.put_slice(self.date.as_ref().map_or(b"", HeaderValue::as_bytes)),
+            header::DATE => put(self.date.unwrap_or_default(), dst),
             header::CONTENT_LENGTH => put_length(self.length.unwrap_or_default(), dst),
-            header::TRANSFER_ENCODING => dst.put_slice(b"chunked"),
+            header::TRANSFER_ENCODING => put(b"chunked", dst),
             _ => self.put_options(dst),
         }
     }
@@ -134,8 +129,8 @@ impl Own {
         ];
         let mut first = true;
         for (_, option) in options.iter().filter(|(on, _)| *on) {
-            dst.put_slice(if first { b"" } else { b", " });
-            dst.put_slice(option.as_bytes());
+            put(if first { b"" } else { b", " }, dst);
+            put(option.as_bytes(), dst);
             first = false;
         }
     }
@@ -144,38 +139,55 @@ impl Own {
 /// What ends a head: each line begins with the end of the one before.
 pub(super) const END: &[u8] = b"\r\n\r\n";
 
-/// Writes the fields of a head, and its end: `first` before all others, unless there is an order; `decide` says
-/// what of its own the engine adds.
-pub(super) fn fields<R>(
-    headers: &HeaderMap,
-    extensions: &Extensions,
-    first: Marks,
-    dst: &mut BytesMut,
-    decide: impl FnOnce(&Given) -> (Own, R),
-) -> R {
-    let case = extensions.get::<HeaderCase>().copied().unwrap_or_default();
-    dst.reserve(48 * headers.len() + 128);
-    let mut given = Given::default();
-    let result = if let Some(order) = extensions.get::<FieldOrder>() {
-        for (name, value) in headers {
-            given.note(classify(name), value);
+/// Appends `text`. It is all over the place where heads are written, so it is one function: code has to be fetched.
+#[inline(never)]
+pub(super) fn put(text: &[u8], dst: &mut BytesMut) {
+    dst.extend_from_slice(text);
+}
+
+/// The fields of a head, written but for what the engine adds.
+pub(super) struct Fields<'a> {
+    headers: &'a HeaderMap,
+    case: HeaderCase,
+    /// Where there is one, nothing is written yet.
+    order: Option<&'a FieldOrder>,
+    pub(super) given: Given,
+}
+
+impl<'a> Fields<'a> {
+    /// Writes the fields of a head, `Host` before all others if it shall be; unless there is an order, which has to know what the engine
+    /// adds.
+    #[inline(never)] // one for requests and responses
+    pub(super) fn write(
+        headers: &'a HeaderMap,
+        extensions: &'a Extensions,
+        host_first: bool,
+        dst: &mut BytesMut,
+    ) -> Self {
+        dst.reserve(48 * headers.len() + 128);
+        let mut given = Given::default();
+        let spelling = extensions.get::<Spelling>();
+        let case = spelling.map_or(HeaderCase::Title, |spelling| spelling.case);
+        let order = spelling.and_then(|spelling| spelling.order.as_ref());
+        if order.is_some() {
+            for (name, value) in headers {
+                given.note(classify(name), value);
+            }
+            return Self { headers, case, order, given };
         }
-        let (own, result) = decide(&given);
-        ordered(headers, order, case, &own, dst);
-        result
-    } else {
-        // Nearly always it is the first anyway.
-        let moved = if headers.keys().next() == Some(&header::HOST) { Marks::NONE } else { first };
-        if moved == Marks::HOST {
-            headers.get_all(header::HOST).iter().for_each(|value| put_field(&header::HOST, case, value, dst));
-        }
-        let mut speller = extensions.get::<Spelling>().map(Spelling::speller);
-        for (name, value) in headers {
+        let mut speller = spelling.map(Spelling::speller);
+        let mut moved = false;
+        for (at, (name, value)) in headers.iter().enumerate() {
             let known = names::find(name);
             let mark = known.map_or(Marks::NONE, |known| known.mark);
+            // Nearly always it is the first anyway.
+            if at == 0 && host_first && mark != Marks::HOST {
+                put_hosts(headers, case, dst);
+                moved = true;
+            }
             if !mark.is_empty() {
                 given.note(mark, value);
-                if OWN.any(mark) || mark == moved {
+                if OWN.any(mark) || (moved && mark == Marks::HOST) {
                     continue;
                 }
             }
@@ -183,18 +195,25 @@ pub(super) fn fields<R>(
                 Some(spelled) => put_name_as(spelled, dst),
                 None => put_name(name, known, case, dst),
             }
-            dst.put_slice(value.as_bytes());
+            put(value.as_bytes(), dst);
         }
-        let (own, result) = decide(&given);
-        own.write(case, dst);
-        result
-    };
-    dst.put_slice(END);
-    result
+        Self { headers, case, order, given }
+    }
+
+    /// Writes what the engine adds, and the end of the head.
+    #[inline(never)]
+    pub(super) fn end(&self, own: &Own<'_>, dst: &mut BytesMut) {
+        match self.order {
+            Some(order) => ordered(self.headers, order, self.case, own, dst),
+            None => own.write(self.case, dst),
+        }
+        put(END, dst);
+    }
 }
 
 /// The nth entry of a name stands for its nth value; what has no entry follows.
-fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own, dst: &mut BytesMut) {
+#[cold]
+fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own<'_>, dst: &mut BytesMut) {
     for (at, (name, written)) in order.entries.iter().enumerate() {
         let earlier = order.entries.iter().take(at).filter(|(other, _)| other == name).count();
         if own.has(name) {
@@ -206,7 +225,7 @@ fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own,
             && let Some(value) = headers.get_all(name).iter().nth(earlier)
         {
             put_name_as(written, dst);
-            dst.put_slice(value.as_bytes());
+            put(value.as_bytes(), dst);
         }
     }
     let listed = |name: &HeaderName| order.entries.iter().filter(|(other, _)| other == name).count();
@@ -222,35 +241,42 @@ fn ordered(headers: &HeaderMap, order: &FieldOrder, case: HeaderCase, own: &Own,
     }
 }
 
+#[cold]
+fn put_hosts(headers: &HeaderMap, case: HeaderCase, dst: &mut BytesMut) {
+    headers.get_all(header::HOST).iter().for_each(|value| put_field(&header::HOST, case, value, dst));
+}
+
 pub(super) fn put_field(name: &HeaderName, case: HeaderCase, value: &HeaderValue, dst: &mut BytesMut) {
     put_name(name, names::find(name), case, dst);
-    dst.put_slice(value.as_bytes());
+    put(value.as_bytes(), dst);
 }
 
 fn put_length(length: u64, dst: &mut BytesMut) {
-    dst.put_slice(itoa::Buffer::new().format(length).as_bytes());
+    put(itoa::Buffer::new().format(length).as_bytes(), dst);
 }
 
 /// The end of the line before, the name, its colon and a blank.
 #[inline]
 fn put_name(name: &HeaderName, known: Option<&Known>, case: HeaderCase, dst: &mut BytesMut) {
     match known {
-        Some(known) if case == HeaderCase::Title => dst.put_slice(known.line.as_bytes()),
+        Some(known) if case == HeaderCase::Title => put(known.line.as_bytes(), dst),
         _ => put_name_in(case, name, dst),
     }
 }
 
 /// The same of a name that is spelled in its own way.
+#[cold]
 fn put_name_as(spelled: &[u8], dst: &mut BytesMut) {
-    dst.put_slice(b"\r\n");
-    dst.put_slice(spelled);
-    dst.put_slice(b": ");
+    put(b"\r\n", dst);
+    put(spelled, dst);
+    put(b": ", dst);
 }
 
+#[inline(never)]
 fn put_name_in(case: HeaderCase, name: &HeaderName, dst: &mut BytesMut) {
-    dst.put_slice(b"\r\n");
+    put(b"\r\n", dst);
     let start = dst.len();
-    dst.put_slice(name.as_str().as_bytes());
+    put(name.as_str().as_bytes(), dst);
     if case == HeaderCase::Title {
         let mut upper = true;
         for byte in dst.iter_mut().skip(start) {
@@ -260,20 +286,18 @@ fn put_name_in(case: HeaderCase, name: &HeaderName, dst: &mut BytesMut) {
             upper = *byte == b'-';
         }
     }
-    dst.put_slice(b": ");
+    put(b": ", dst);
 }
 
 /// Without its end.
 pub(super) fn status_line(status: StatusCode, extensions: &Extensions, dst: &mut BytesMut) {
     let reason = extensions.get::<Reason>();
     if status == StatusCode::OK && reason.is_none() {
-        return dst.put_slice(b"HTTP/1.1 200 OK");
+        return put(b"HTTP/1.1 200 OK", dst);
     }
-    dst.put_slice(b"HTTP/1.1 ");
-    dst.put_slice(status.as_str().as_bytes());
-    dst.put_u8(b' ');
-    match reason {
-        Some(reason) => dst.put_slice(reason.as_bytes()),
-        None => dst.put_slice(status.canonical_reason().unwrap_or_default().as_bytes()),
-    }
+    put(b"HTTP/1.1 ", dst);
+    put(status.as_str().as_bytes(), dst);
+    put(b" ", dst);
+    let usual = || status.canonical_reason().unwrap_or_default().as_bytes();
+    put(reason.map_or_else(usual, Reason::as_bytes), dst);
 }

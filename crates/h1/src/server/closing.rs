@@ -18,7 +18,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         dropped: &mut u64,
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
-        self.register(cx);
         let Some(incoming) = &mut exchange.incoming else { return Poll::Ready(!exchange.broken) };
         incoming.slot.close();
         while *dropped <= self.config.drain {

@@ -2,14 +2,12 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use bytes::Bytes;
-use http::{Method, Response, StatusCode, Version};
-use http_body::Body;
+use http::{Method, Request, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
@@ -17,13 +15,12 @@ use super::exchange::Exchange;
 use super::handle::Shared;
 use super::observer::End;
 use super::reading::{Next, Wire};
-use super::sending::Outgoing;
 use super::{
     Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
 };
 use crate::io::{Input, Output};
-use crate::proto::{Found, RequestParser};
-use crate::{HeadError, maps};
+use crate::proto::RequestParser;
+use crate::{BodyKind, HeadError, maps};
 
 /// A client's connection, served by one future until it is over: nothing is spawned.
 ///
@@ -54,6 +51,8 @@ pub struct Closed<I> {
 /// What follows an exchange.
 enum After {
     Next,
+    /// Nothing yet: its head is refused, of which so many bytes came.
+    Refused(Box<(HeadError, u64)>),
     Close {
         linger: bool,
     },
@@ -80,7 +79,6 @@ impl<I, S, O> Connection<I, S, O> {
             shared: Arc::<Shared>::default(),
             requests: 0,
             writing: false,
-            driver: None,
             readable: None,
         };
         Self { wire, service, observer }
@@ -97,21 +95,8 @@ impl<I, S, O, D> Connection<I, S, O, D> {
 
     /// Has its deadlines watched by `deadlines`, instead of a timer of its own.
     pub fn deadlines<E: Deadlines>(self, deadlines: E) -> Connection<I, S, O, E> {
-        let Wire { io, input, output, parser, config, shared, requests, writing, driver, readable, .. } =
-            self.wire;
-        let wire = Wire {
-            io,
-            input,
-            output,
-            parser,
-            config,
-            deadlines,
-            shared,
-            requests,
-            writing,
-            driver,
-            readable,
-        };
+        let Wire { io, input, output, parser, config, shared, requests, writing, readable, .. } = self.wire;
+        let wire = Wire { io, input, output, parser, config, deadlines, shared, requests, writing, readable };
         Connection { wire, service: self.service, observer: self.observer }
     }
 
@@ -139,23 +124,15 @@ where
     /// Serves until the connection is over.
     pub async fn run(self) -> Closed<I> {
         let Self { mut wire, service, observer } = self;
-        wire.deadlines.arm(Wait::Read, wire.config.timeouts.head);
-        let after = loop {
-            let after = match poll_fn(|cx| wire.poll_head(&observer, cx)).await {
-                // In a box, so that an idle connection has no room for a request.
-                Next::Head(found) => {
-                    let room = Box::new_uninit(); // first: the future is made in its place
-                    Box::into_pin(Box::write(room, serve(&mut wire, &service, &observer, found))).await
-                }
-                Next::Rejected(error, came) => Box::pin(reject(&mut wire, &observer, &error, came)).await,
-                Next::Closed => After::Close { linger: false },
-            };
-            if !matches!(after, After::Next) {
-                break after;
-            }
-            // Between two requests nothing is held.
-            wire.input.rest();
-            wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
+        let after = {
+            let shared = Arc::clone(&wire.shared);
+            let mut driver = None;
+            let mut serving = pin!(serve_all(&mut wire, &service, &observer));
+            poll_fn(|cx| {
+                shared.is_driven_by(&mut driver, cx.waker());
+                serving.as_mut().poll(cx)
+            })
+            .await
         };
         if let After::Close { linger } | After::Cut { linger } = after {
             wire.close(linger).await;
@@ -169,55 +146,101 @@ where
             }
             After::Drop(end) => Closed { io: Some(io), cut: Some(end), shows: false, requests },
             After::Cut { .. } => Closed { io: Some(io), cut: Some(End::Truncated), shows: true, requests },
-            After::Next | After::Close { .. } => Closed { io: Some(io), cut: None, shows: false, requests },
+            After::Next | After::Refused(_) | After::Close { .. } => {
+                Closed { io: Some(io), cut: None, shows: false, requests }
+            }
         }
     }
 }
 
-/// Serves one request.
-async fn serve<I, S, O, D>(wire: &mut Wire<I, D>, service: &S, observer: &O, found: Found) -> After
+/// Serves one request after the other, until something else is to be done.
+async fn serve_all<I, S, O, D>(wire: &mut Wire<I, D>, service: &S, observer: &O) -> After
 where
     I: AsyncRead + AsyncWrite + Send + Unpin,
     S: Service,
     O: Observer,
     D: Deadlines,
 {
-    let head = match wire.parser.take(wire.input.bytes(), &found) {
-        Ok(head) => head,
-        Err(error) => return reject(wire, observer, &error, found.len() as u64).await,
+    wire.deadlines.arm(Wait::Read, wire.config.timeouts.head);
+    loop {
+        let mut after = match poll_fn(|cx| wire.poll_head(observer, cx)).await {
+            // In a box, so that an idle connection has no room for a request.
+            Next::Head => {
+                let room = Box::new_uninit(); // first: the future is made in its place
+                Box::into_pin(Box::write(room, serve(wire, service, observer))).await
+            }
+            Next::Refused(refused) => After::Refused(refused),
+            Next::Closed => After::Close { linger: false },
+        };
+        if let After::Refused(refused) = after {
+            after = Box::pin(reject(wire, observer, &refused.0, refused.1)).await;
+        }
+        if !matches!(after, After::Next) {
+            return after;
+        }
+        // Between two requests nothing is held.
+        wire.input.rest();
+        wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
+    }
+}
+
+/// Serves the request whose head was found.
+async fn serve<I, S, O, D>(wire: &mut Wire<I, D>, service: &S, observer: &O) -> After
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin,
+    S: Service,
+    O: Observer,
+    D: Deadlines,
+{
+    // Made where it is needed, step by step: a request is large, and much of the work would be to move it.
+    let mut request = Request::new(RequestBody::empty());
+    maps::put(request.headers_mut(), maps::take());
+    let raw = wire.parser.cut(wire.input.bytes());
+    let judged = match wire.parser.judge(&raw, request.headers_mut()) {
+        Ok(judged) => judged,
+        Err(kind) => {
+            let (error, bytes) = (wire.parser.refused(kind, &raw), wire.parser.head_len() as u64);
+            return After::Refused(Box::new((error, bytes)));
+        }
     };
     wire.requests += 1;
-    let mut flight = Flight::new(observer, Exchange::new(wire.requests, &head, wire.output.sent()));
+    let mut flight = Flight::new(observer, Exchange::new(wire.requests, &judged, wire.output.sent()));
     let exchange = &mut flight.exchange;
-    let body = exchange.request_body(head.body, wire.input.bytes(), &wire.config.limits, &wire.shared);
+    if judged.body != BodyKind::Empty {
+        *request.body_mut() =
+            exchange.request_body(judged.body, wire.input.bytes(), &wire.config.limits, &wire.shared);
+    }
     wire.shared.open.store(exchange.number, Ordering::Release);
-    let context = |received| Context {
-        shared: Arc::clone(&wire.shared),
-        number: exchange.number,
-        interim: exchange.version >= Version::HTTP_11,
-        upgrade: exchange.upgrade,
-        received,
-    };
     let mut answer = None;
     let answered = {
-        let mut future = pin!(head.give(body, |request, received| service.call(request, context(received))));
+        let context = Context {
+            shared: Arc::clone(&wire.shared),
+            number: exchange.number,
+            interim: exchange.version >= Version::HTTP_11,
+            upgrade: exchange.upgrade,
+            received: wire.parser.fill(judged, raw, &mut request),
+        };
+        let mut future = pin!(service.call(request, context));
         poll_fn(|cx| wire.poll_serving(exchange, future.as_mut(), &mut answer, cx)).await
     };
     if let Err(end) = answered {
         return flight.cut(wire, end);
     }
-    let Some(Ok(response)) = answer else { return flight.cut(wire, End::Unanswered) };
+    let Some(Ok(response)) = &answer else { return flight.cut(wire, End::Unanswered) };
     let status = response.status();
-    let (outgoing, sent) = wire.begin_response(exchange, &response);
-    // The body goes when it has been told how its exchange ended: who waits for that has it as long.
-    let mut body = pin!(Some(into_body(response)));
-    let Some(sending) = body.as_mut().as_pin_mut() else { return After::Drop(End::Aborted) }; // it is there
-    let (end, shows) = send(wire, exchange, outgoing, sending).await;
-    flight.finish(wire.output.sent(), end);
-    body.set(None);
-    let keep_alive = sent.keep_alive;
+    let (mut outgoing, keep_alive) = wire.begin_response(exchange, response);
+    // Taken out of where it is, and moved no more than it has to be.
+    let Some(Ok(response)) = answer else { return flight.cut(wire, End::Unanswered) };
+    let end = {
+        // It goes when it has been told how its exchange ended: who waits for that has it as long.
+        let mut body = pin!(into_body(response));
+        let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
+        flight.finish(wire.output.sent(), end);
+        end
+    };
+    wire.output.clear();
     let exchange = &mut flight.exchange;
-    if end == End::Truncated && shows {
+    if end == End::Truncated && outgoing.shows_a_cut() {
         let linger = exchange.incoming.is_some() || exchange.broken || !wire.input.is_empty();
         return After::Cut { linger };
     }
@@ -238,23 +261,6 @@ where
         return After::Next;
     }
     After::Close { linger: true }
-}
-
-/// Sends a response: how that ended, and whether its framing shows if it is cut.
-async fn send<I, B, D>(
-    wire: &mut Wire<I, D>,
-    exchange: &mut Exchange,
-    mut outgoing: Outgoing,
-    mut body: Pin<&mut B>,
-) -> (End, bool)
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-    B: Body<Data = Bytes>,
-    D: Deadlines,
-{
-    let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
-    wire.output.clear();
-    (end, outgoing.shows_a_cut())
 }
 
 /// The body of a response whose head has been written.
@@ -279,8 +285,13 @@ where
         return flight.cut(wire, End::Unanswered);
     };
     let response = answer.map(RequestBody::full);
-    let (outgoing, _) = wire.begin_response(&mut flight.exchange, &response);
-    let (end, _) = send(wire, &mut flight.exchange, outgoing, pin!(into_body(response))).await;
+    let (mut outgoing, _) = wire.begin_response(&mut flight.exchange, &response);
+    let end = {
+        let mut body = pin!(into_body(response));
+        let exchange = &mut flight.exchange;
+        poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await
+    };
+    wire.output.clear();
     if end != End::Complete {
         return flight.cut(wire, end);
     }
@@ -336,6 +347,7 @@ impl<I, S, O, D> fmt::Debug for Connection<I, S, O, D> {
 mod tests {
     use std::task::{Context as Cx, Waker};
 
+    use bytes::Bytes;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -344,7 +356,7 @@ mod tests {
     fn look<I: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<I, OneTimer>) -> (bool, bool) {
         let polled = wire.poll_head(&(), &mut Cx::from_waker(Waker::noop()));
         let held = wire.input.holds_buffer() || wire.output.holds_buffer();
-        (matches!(polled, Poll::Ready(Next::Head(_))), held)
+        (matches!(polled, Poll::Ready(Next::Head)), held)
     }
 
     #[tokio::test]
@@ -369,8 +381,8 @@ mod tests {
         client.write_all(b"GET / HT").await.unwrap();
         assert_eq!(look(&mut wire), (false, true));
         client.write_all(b"TP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
-        let Next::Head(head) = poll_fn(|cx| wire.poll_head(&(), cx)).await else { panic!() };
-        assert!(matches!(serve(&mut wire, &Hello, &(), head).await, After::Next));
+        let Next::Head = poll_fn(|cx| wire.poll_head(&(), cx)).await else { panic!() };
+        assert!(matches!(serve(&mut wire, &Hello, &()).await, After::Next));
         wire.input.rest();
         assert_eq!(look(&mut wire), (false, false));
         let mut some = [0; 15];

@@ -10,7 +10,7 @@ use super::body::{Piece, RequestBody, Slot};
 use super::handle::Shared;
 use super::observer::End;
 use crate::io::{Begun, Stop, begin};
-use crate::proto::{Decoder, RequestHead};
+use crate::proto::{Decoder, Judged};
 use crate::{BodyKind, Limits, Marks};
 
 /// One request and its response.
@@ -50,7 +50,7 @@ pub(super) struct Incoming {
 }
 
 impl Exchange {
-    pub(super) fn new(number: u64, head: &RequestHead, sent_before: u64) -> Self {
+    pub(super) fn new(number: u64, head: &Judged, sent_before: u64) -> Self {
         // RFC 9110 7.8: HTTP/1.0 has no upgrade.
         let upgrade = head.version >= Version::HTTP_11
             && head.connection.upgrade

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::Upgraded;
+use crate::io::Output;
 
 /// Speaks to a running connection. A clone is the same handle.
 #[derive(Clone)]
@@ -69,8 +70,13 @@ impl Shared {
         }
     }
 
-    pub(super) fn driven_by(&self, waker: &Waker) {
-        *self.driver.lock() = Some(waker.clone());
+    /// Wakes the task of `waker` from now on. `driver`: who was woken before.
+    #[inline]
+    pub(super) fn is_driven_by(&self, driver: &mut Option<Waker>, waker: &Waker) {
+        if !driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+            *driver = Some(waker.clone());
+            *self.driver.lock() = Some(waker.clone());
+        }
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -85,19 +91,22 @@ impl Shared {
         Ok(said)
     }
 
-    /// Moves what was said during request `number` to `output`. Whether there was anything.
-    pub(super) fn take_said(&self, number: u64, output: impl FnOnce(&[u8])) -> bool {
-        if !self.news.load(Ordering::Acquire) {
-            return false;
+    /// Moves what was said during request `number` to `output`.
+    #[inline]
+    pub(super) fn take_said(&self, number: u64, output: &mut Output) {
+        if self.news.load(Ordering::Acquire) {
+            self.take_news(number, output);
         }
+    }
+
+    #[cold]
+    fn take_news(&self, number: u64, output: &mut Output) {
         let mut said = self.said.lock();
         self.news.store(false, Ordering::Release);
-        let current = said.number == number;
-        if current {
-            output(&said.bytes);
+        if said.number == number {
+            output.buffer().extend_from_slice(&said.bytes);
         }
         said.bytes = BytesMut::new();
-        current
     }
 
     pub(super) fn await_upgrade(&self, number: u64) -> oneshot::Receiver<Upgraded> {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -12,7 +12,7 @@ use super::handle::Shared;
 use super::{Config, Deadlines, Observer, Wait};
 use crate::HeadError;
 use crate::io::{Input, Output, Readable};
-use crate::proto::{CONTINUE, Event, Found, RequestParser};
+use crate::proto::{CONTINUE, Event, RequestParser};
 
 /// The stream with all that belongs to it rather than to a request.
 pub(super) struct Wire<I, D> {
@@ -27,31 +27,21 @@ pub(super) struct Wire<I, D> {
     pub(super) requests: u64,
     /// Whether the write deadline is armed.
     pub(super) writing: bool,
-    /// Whom `shared` wakes.
-    pub(super) driver: Option<Waker>,
     /// Tells without a buffer whether there is anything to read.
     pub(super) readable: Option<Readable<I>>,
 }
 
 /// What came instead of silence.
 pub(super) enum Next {
-    /// A head, which may be refused yet.
-    Head(Found),
-    /// With how many bytes of it came.
-    Rejected(HeadError, u64),
+    /// A head, which the parser has found, and which may be refused yet.
+    Head,
+    /// A head that is refused, of which so many bytes came.
+    Refused(Box<(HeadError, u64)>),
     /// Nothing: the connection is over.
     Closed,
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
-    /// Lets `shared` wake this task.
-    pub(super) fn register(&mut self, cx: &Context<'_>) {
-        if !self.driver.as_ref().is_some_and(|driver| driver.will_wake(cx.waker())) {
-            self.driver = Some(cx.waker().clone());
-            self.shared.driven_by(cx.waker());
-        }
-    }
-
     /// Reads once: see [`Input::poll_fill`].
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.input.poll_fill(&mut self.io, self.readable, cx)
@@ -59,17 +49,16 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
 
     /// Waits for the next request head.
     pub(super) fn poll_head<O: Observer>(&mut self, observer: &O, cx: &mut Context<'_>) -> Poll<Next> {
-        self.register(cx);
         loop {
             let came = self.input.len();
             if came > 0 {
                 match self.parser.find(self.input.bytes(), &self.config.limits) {
-                    Ok(Some(found)) => {
+                    Ok(true) => {
                         self.deadlines.disarm(Wait::Read);
-                        return Poll::Ready(Next::Head(found));
+                        return Poll::Ready(Next::Head);
                     }
-                    Ok(None) => {}
-                    Err(error) => return Poll::Ready(Next::Rejected(error, came as u64)),
+                    Ok(false) => {}
+                    Err(error) => return Poll::Ready(Next::Refused(Box::new((error, came as u64)))),
                 }
             }
             let idle = self.parser.is_idle(self.input.bytes());
@@ -100,8 +89,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         }
     }
 
+    #[cold]
     fn given_up(&self, error: Option<HeadError>) -> Next {
-        error.map_or(Next::Closed, |error| Next::Rejected(error, self.input.len() as u64))
+        error.map_or(Next::Closed, |error| Next::Refused(Box::new((error, self.input.len() as u64))))
     }
 
     fn head_begins<O: Observer>(&mut self, observer: &O) {

@@ -15,7 +15,7 @@ use super::reading::Wire;
 use super::{Deadlines, SendBuffer, date};
 use crate::BodySize;
 use crate::io::ENOUGH;
-use crate::proto::{Encoder, ResponseToSend, Sent, encode_response_dated};
+use crate::proto::{Encoder, ResponseToSend, encode_response_dated};
 
 /// How far a response's body has got.
 pub(super) struct Outgoing {
@@ -57,15 +57,15 @@ fn enough<B: Body>(response: &Response<B>) -> usize {
 }
 
 impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
-    /// Writes the final head to the output.
+    /// Writes the final head to the output. Also says whether the connection stays open.
     pub(super) fn begin_response<B: Body>(
         &mut self,
         exchange: &mut Exchange,
         response: &Response<B>,
-    ) -> (Outgoing, Sent) {
+    ) -> (Outgoing, bool) {
         let output = &mut self.output;
         self.shared.open.store(0, Ordering::Release);
-        self.shared.take_said(exchange.number, |said| output.buffer().extend_from_slice(said));
+        self.shared.take_said(exchange.number, output);
         exchange.answered = true;
         // A client that was never told to go on may send its body or not.
         let unasked = exchange.expects && exchange.incoming.is_some();
@@ -86,11 +86,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
             keep_alive,
             date: None,
         };
-        let sent = encode_response_dated(&head, || self.config.date.then(date::now), output.buffer());
+        let date = self.config.date.then(date::text);
+        let sent = encode_response_dated(&head, date.as_ref().map(date::Text::as_slice), output.buffer());
         exchange.sent_head = output.sent() + output.pending() as u64 - exchange.sent_before;
         let outgoing =
             Outgoing { encoder: sent.encoder, state: State::Open, enough: enough(response).max(1) };
-        (outgoing, sent)
+        (outgoing, sent.keep_alive)
     }
 
     /// Sends the body; ready when the kernel has all of the message, or never will.
@@ -101,7 +102,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         mut body: Pin<&mut B>,
         cx: &mut Context<'_>,
     ) -> Poll<End> {
-        self.register(cx);
         loop {
             let waits = self.poll_pull(outgoing, body.as_mut(), cx).is_pending();
             let flushed = self.poll_flush(cx);

@@ -21,7 +21,6 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         answer: &mut Option<F::Output>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), End>> {
-        self.register(cx);
         loop {
             if let Poll::Ready(response) = future.as_mut().poll(cx) {
                 *answer = Some(response);
@@ -43,8 +42,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), End>> {
         if !exchange.answered {
-            let output = &mut self.output;
-            self.shared.take_said(exchange.number, |said| output.buffer().extend_from_slice(said));
+            self.shared.take_said(exchange.number, &mut self.output);
             if self.output.pending() > 0
                 && let Poll::Ready(Err(end)) = self.poll_flush(cx)
             {
