@@ -41,6 +41,11 @@ pub trait Deadlines: Send {
 
     /// Ready once it has waited for too long; until then the task is woken when that may be. Armed or not.
     fn poll_passed(&mut self, wait: Wait, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// The second that it is, since 1970, if that is known without a look at the clock.
+    fn second(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Deadlines kept by one tokio timer, made when it is first needed and moved lazily: arming is a look at the clock. Who has

@@ -86,7 +86,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
             keep_alive,
             date: None,
         };
-        let date = self.config.date.then(date::text);
+        let second = || self.deadlines.second().unwrap_or_else(date::second);
+        let date = self.config.date.then(|| date::text(second()));
         let sent = encode_response_dated(&head, date.as_ref().map(date::Text::as_slice), output.buffer());
         exchange.sent_head = output.sent() + output.pending() as u64 - exchange.sent_before;
         let outgoing =
