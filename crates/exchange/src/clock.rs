@@ -18,6 +18,7 @@ thread_local! {
 
 /// The time; within [`hold`] that of the first look.
 #[must_use]
+#[inline(never)] // it is asked for in many places: what is one function is fetched once
 pub fn now() -> Instant {
     HAND.with(|hand| match hand.get() {
         Hand::Moves => Instant::now(),

@@ -9,6 +9,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::time::Instant;
 
+use crate::clock;
+
 /// A sum.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -46,8 +48,10 @@ impl Status {
 pub(crate) struct Moment(AtomicU64);
 
 impl Moment {
-    pub(crate) fn set(&self, began: Instant, at: Instant) {
-        let nanos = at.saturating_duration_since(began).as_nanos();
+    /// It has come now. `began`: when the exchange did.
+    #[inline(never)] // wherever something is recorded: what is one function is fetched once
+    pub(crate) fn come(&self, began: Instant) {
+        let nanos = clock::now().saturating_duration_since(began).as_nanos();
         // 584 years of nanoseconds fit.
         self.0.store(u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1, Relaxed);
     }

@@ -7,8 +7,8 @@ use http::StatusCode;
 use smallvec::SmallVec;
 use tokio::time::Instant;
 
+use crate::Exchange;
 use crate::facts::{Count, Moment, Status};
-use crate::{Exchange, clock};
 
 /// What is known of one try of a request at one peer. Durations count from the try's [start](Self::started).
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ impl Exchange {
             late.tries.len() - 1
         };
         let opened = Try { exchange: self.clone(), index };
-        opened.progress(|progress, began| progress.started.set(began, clock::now()));
+        opened.progress(|progress, began| progress.started.come(began));
         opened
     }
 
@@ -166,13 +166,13 @@ impl Try {
 
     /// There is a connection: a new one, or a kept one.
     pub fn connected(&self) {
-        self.progress(|progress, began| progress.connected.set(began, clock::now()));
+        self.progress(|progress, began| progress.connected.come(began));
     }
 
     /// The response head is there.
     pub fn head_received(&self, status: StatusCode) {
         self.progress(|progress, began| {
-            progress.head_received.set(began, clock::now());
+            progress.head_received.come(began);
             progress.status.set(status);
         });
     }
@@ -199,7 +199,7 @@ impl Try {
     pub fn finished(&self) {
         self.progress(|progress, began| {
             if !progress.finished.has_come() {
-                progress.finished.set(began, clock::now());
+                progress.finished.come(began);
             }
         });
     }

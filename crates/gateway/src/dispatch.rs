@@ -86,7 +86,7 @@ type Round = (Arc<Location>, Option<Found>);
 impl Visit {
     pub(crate) fn new(
         server: Arc<Server>,
-        path: Path,
+        path: Option<Path>,
         exchange: Exchange,
         upgrade: Option<ClientEnd>,
         refused: Option<StatusCode>,
@@ -98,7 +98,7 @@ impl Visit {
             exchange,
             closes: false,
             limits: None,
-            path,
+            path: path.unwrap_or_else(Path::unreadable),
             bodiless: true,
             keeper: None,
             get: false,

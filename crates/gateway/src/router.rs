@@ -264,7 +264,7 @@ impl Server {
     }
 
     /// Removes the client's fields that this server does not accept.
-    pub(crate) fn sanitize(&self, headers: &mut HeaderMap, peer: Address) {
+    pub(crate) fn sanitize(&self, headers: &mut HeaderMap, peer: &Address) {
         self.edge.apply(headers, peer);
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct Checked<'a> {
 }
 
 /// Looks at a request's head, chooses its server, and removes the fields that the server does not accept.
+#[inline(never)] // what it returns is large: made where it is to be
 pub(crate) fn check<'a>(
     listener: &'a Listener,
     parts: &mut request::Parts,
@@ -81,7 +82,7 @@ pub(crate) fn check<'a>(
         parts.headers.remove(UPGRADE);
     }
     checked.upgrade = upgrade;
-    checked.server.sanitize(&mut parts.headers, connection.peer);
+    checked.server.sanitize(&mut parts.headers, &connection.peer);
     checked.raw = checked.raw.filter(|_| parts.headers.len() == fields);
     checked
 }
@@ -100,7 +101,6 @@ fn judge<'a>(
     connection: &Connection,
     checked: &mut Checked<'a>,
 ) -> Result<(), StatusCode> {
-    let (tls, peer) = (connection.tls.as_ref(), connection.peer);
     if marks.contains(Marks::TRANSFER_ENCODING) {
         framing(&parts.headers)?;
     }
@@ -142,8 +142,10 @@ fn judge<'a>(
     if marks.contains(Marks::EXPECT) {
         expectation(parts)?;
     }
-    if let Some(tls) = tls.filter(|_| checked.server.clients.verify != VerifyClient::Off) {
-        verified(listener, tls, checked.server, checked.host.as_ref(), peer)?;
+    if checked.server.clients.verify != VerifyClient::Off
+        && let Some(tls) = &connection.tls
+    {
+        verified(listener, tls, checked.server, checked.host.as_ref(), connection.peer)?;
     }
     Ok(())
 }

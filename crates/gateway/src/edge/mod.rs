@@ -150,22 +150,26 @@ impl Edge {
                 (client.stream_begins(), Teller::Stream(body.stream().clone()))
             }
         };
-        let (interim, received) = context.map(Context::into_parts).unzip();
-        if let Some(interim) = interim.flatten() {
-            parts.extensions.insert(interim);
-        }
+        let received = match context {
+            None => None,
+            Some(context) => {
+                let (interim, received) = context.into_parts();
+                if let Some(interim) = interim {
+                    parts.extensions.insert(interim);
+                }
+                Some(received)
+            }
+        };
         let looking = self.place.look();
         let mut checked = check::check(looking.as_ref()?, &mut parts, received, &client.connection);
         if let Teller::Stream(stream) = &teller {
             checked.bytes = stream.head_bytes();
         }
-        let refused = checked.refused;
-        let path = checked.path.take().unwrap_or_else(Path::unreadable); // what can be read of it is found out below
         let exchange = Exchange::placed(
             propylon_exchange::Place {
                 server_name: Some(checked.server.name.clone()),
                 host: checked.host.take(),
-                uri: uri(&path, &checked.target),
+                uri: uri(checked.path.as_ref(), &checked.target),
             },
             client.connection.clone(),
             number,
@@ -176,10 +180,11 @@ impl Edge {
         if let Some(captures) = &checked.captures {
             propylon_vars::set_captures(&exchange, router::captures(captures));
         }
-        let upgrade = checked.upgrade.filter(|_| refused.is_none());
-        let visit = Visit::new(checked.server.clone(), path, exchange, upgrade, refused);
-        drop(looking);
+        let Checked { server, path, refused, upgrade, .. } = checked;
+        let upgrade = upgrade.filter(|_| refused.is_none());
+        let visit = Visit::new(server.clone(), path, exchange, upgrade, refused);
         let mut guard = Box::new(Guard { client: client.clone(), visit, teller });
+        drop(looking);
         if guard.is_taken_back() {
             return None; // before anybody has looked at it: there is but its log line, which the guard sees to
         }
@@ -194,10 +199,8 @@ impl Edge {
 }
 
 /// What `$uri` and `$args` are to begin with.
-fn uri(path: &Path, target: &Bytes) -> Uri {
-    if path.decoded().is_empty() {
-        return Uri::Unknown;
-    }
+fn uri(path: Option<&Path>, target: &Bytes) -> Uri {
+    let Some(path) = path else { return Uri::Unknown };
     // The length tells the target from a URL that has the path in it.
     if path.is_plain() && path.decoded().len() == target.len() {
         return Uri::Target;

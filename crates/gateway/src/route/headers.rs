@@ -147,10 +147,10 @@ impl Edge {
     }
 
     /// Removes the fields whose names are not accepted, and the claims of a peer that is not trusted.
-    pub(crate) fn apply(&self, headers: &mut HeaderMap, peer: Address) {
+    pub(crate) fn apply(&self, headers: &mut HeaderMap, peer: &Address) {
         self.sanitize.apply(headers);
         if let Some(trusted) = &self.trusted {
-            strip_untrusted(headers, &client_addr(peer), trusted);
+            strip_untrusted(headers, &client_addr(*peer), trusted);
         }
     }
 }
