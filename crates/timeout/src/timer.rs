@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -47,18 +47,32 @@ impl Timer {
         deadline: impl Fn() -> Option<Deadline>,
     ) -> Poll<Deadline> {
         if !self.armed {
-            self.arm(next_look(since, shortest, deadline()));
+            // No deadline is sooner: each of them is a limit after `since`, or later.
+            self.arm(since.checked_add(shortest).unwrap_or_else(|| tomorrow(since)));
         }
         let Some(Alarm { sleep, .. }) = &mut self.alarm else { return Poll::Pending };
-        while sleep.as_mut().poll(cx).is_ready() {
+        ready!(sleep.as_mut().poll(cx));
+        self.look(cx, shortest, deadline)
+    }
+
+    /// It has fired, which is seldom.
+    #[cold]
+    fn look(
+        &mut self,
+        cx: &mut Context<'_>,
+        shortest: Duration,
+        deadline: impl Fn() -> Option<Deadline>,
+    ) -> Poll<Deadline> {
+        let Some(Alarm { sleep, .. }) = &mut self.alarm else { return Poll::Pending };
+        loop {
             let now = Instant::now();
             let deadline = deadline();
             if let Some(come) = deadline.filter(|deadline| deadline.at <= now) {
                 return Poll::Ready(come);
             }
             sleep.as_mut().reset(next_look(now, shortest, deadline));
+            ready!(sleep.as_mut().poll(cx));
         }
-        Poll::Pending
     }
 
     /// The exchange is over. The alarm stays as it is, for the next one.
@@ -84,8 +98,13 @@ impl Timer {
 fn next_look(now: Instant, shortest: Duration, deadline: Option<Deadline>) -> Instant {
     let look = now.checked_add(shortest.max(RESOLUTION));
     let times = deadline.map(|deadline| deadline.at).into_iter().chain(look);
-    // Neither: all limits lie beyond the clock. Tomorrow will do.
-    times.min().unwrap_or_else(|| now + Duration::from_secs(86_400))
+    // Neither: all limits lie beyond the clock.
+    times.min().unwrap_or_else(|| tomorrow(now))
+}
+
+/// That will do.
+fn tomorrow(now: Instant) -> Instant {
+    now + Duration::from_secs(86_400)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ enum State {
 
 #[derive(Debug)]
 struct Streaming {
-    incoming: Incoming,
+    incoming: Box<Incoming>,
     /// The connection, until the body has ended.
     lease: Option<Lease>,
     /// Where it goes then, if that is still there.
@@ -62,7 +62,7 @@ impl Body {
 
     /// It is to be read from the connection.
     pub(crate) fn streaming(
-        incoming: Incoming,
+        incoming: Box<Incoming>,
         lease: Lease,
         pool: &Pool,
         reusable: bool,
@@ -73,7 +73,7 @@ impl Body {
         let (lease, pool) = (Some(lease), pool.weak());
         let (passed, held) = (true, None);
         let mut body = Streaming { incoming, lease, pool, reusable, progress, attempt, heads, passed, held };
-        if http_body::Body::is_end_stream(&body.incoming) {
+        if http_body::Body::is_end_stream(&*body.incoming) {
             body.end(true);
             return Self(State::Over);
         }
@@ -123,7 +123,7 @@ impl Streaming {
         if let Some(error) = self.held.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        match http_body::Body::poll_frame(Pin::new(&mut self.incoming), cx) {
+        match http_body::Body::poll_frame(Pin::new(&mut *self.incoming), cx) {
             Poll::Ready(Some(Err(error))) if self.passed => {
                 self.held = Some(error);
                 cx.waker().wake_by_ref();
@@ -154,7 +154,7 @@ impl Streaming {
         let Some(attempt) = &self.attempt else { return };
         if let Some(data) = frame.data_ref() {
             // The other engines count by themselves.
-            if let Incoming::Hyper(_) | Incoming::FastCgi(_) = self.incoming {
+            if let Incoming::Hyper(_) | Incoming::FastCgi(_) = *self.incoming {
                 attempt.received(data.len() as u64);
             }
         } else if let Some(trailers) = frame.trailers_ref() {
@@ -170,7 +170,7 @@ impl Streaming {
         Poll::Ready(match ready!(self.poll_incoming(cx)) {
             Some(Ok(frame)) => {
                 self.note(&frame);
-                if http_body::Body::is_end_stream(&self.incoming) {
+                if http_body::Body::is_end_stream(&*self.incoming) {
                     self.end(true);
                 }
                 Some(Ok(frame))

@@ -39,11 +39,29 @@ pub(crate) enum Outbound {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) parts: response::Parts,
-    pub(crate) incoming: Incoming,
+    pub(crate) content: Content,
     /// Bytes of its head, and of what the engine counts besides; if it tells.
     pub(crate) heads: Option<u64>,
-    /// The stream, if the peer has switched to another protocol.
-    pub(crate) upgraded: Option<Upgraded>,
+}
+
+/// What comes behind a head. What is not usual is boxed, so that all else is small.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// All of it came with its head, and the head said how much it is.
+    Whole(Bytes),
+    Streaming(Box<Incoming>),
+    /// The peer has switched to another protocol.
+    Switched(Box<Upgraded>),
+}
+
+impl Content {
+    pub(crate) fn streaming(incoming: Incoming) -> Self {
+        Self::Streaming(Box::new(incoming))
+    }
+
+    pub(crate) fn switched(upgraded: Upgraded) -> Self {
+        Self::Switched(Box::new(upgraded))
+    }
 }
 
 /// A request that brought no response.
@@ -183,17 +201,6 @@ pub(crate) enum Incoming {
     Hyper(http1::Incoming),
     Http2(Box<http2::Incoming>),
     FastCgi(Box<fastcgi::Incoming>),
-}
-
-impl Incoming {
-    /// All of it, if it came with its head, and the head said how much it is.
-    pub(crate) fn take_bytes(&mut self) -> Option<Bytes> {
-        match self {
-            Self::H1(incoming) => incoming.take_bytes(),
-            Self::Hyper(_) | Self::FastCgi(_) => None,
-            Self::Http2(incoming) => incoming.take_bytes(),
-        }
-    }
 }
 
 impl Body for Incoming {

@@ -15,11 +15,11 @@ use tower_service::Service;
 use crate::attempt::Attempt;
 use crate::body::is_sent;
 use crate::client::Route;
-use crate::connection::{Answer, Connection, Failure, Incoming, Outbound};
+use crate::connection::{Answer, Connection, Content, Failure, Outbound};
 use crate::open::dial;
 use crate::outgoing::{Outgoing, Progress, prepare};
 use crate::pool::Lease;
-use crate::{Body, BoxError, Error, Switched, h1, head};
+use crate::{Body, BoxError, Error, Switched, Upgraded, h1, head};
 
 /// A connection to a peer that is there, for one request: what the layer of a [`Client`](crate::Client) wraps.
 ///
@@ -31,7 +31,8 @@ use crate::{Body, BoxError, Error, Switched, h1, head};
 /// the connect timeout.
 #[derive(Debug)]
 pub struct Established {
-    connection: Option<Ready>,
+    /// Boxed: it moves often.
+    connection: Option<Box<Ready>>,
 }
 
 /// How often a request is sent again that the peer of a connection of HTTP/2 refuses: a peer that goes away may be a few.
@@ -48,11 +49,11 @@ struct Ready {
 
 impl Established {
     pub(crate) fn fresh(lease: Lease, attempt: Option<Attempt>, route: Arc<Route>) -> Self {
-        Self { connection: Some(Ready { lease, kept: false, attempt, route }) }
+        Self { connection: Some(Box::new(Ready { lease, kept: false, attempt, route })) }
     }
 
     pub(crate) fn kept(lease: Lease, attempt: Option<Attempt>, route: Arc<Route>) -> Self {
-        Self { connection: Some(Ready { lease, kept: true, attempt, route }) }
+        Self { connection: Some(Box::new(Ready { lease, kept: true, attempt, route })) }
     }
 }
 
@@ -100,7 +101,7 @@ struct Sent {
 impl Ready {
     /// Sends `request` with `body` in the place of its own.
     fn send<T>(
-        mut self,
+        mut self: Box<Self>,
         request: Request<T>,
         body: Outgoing,
         listener: Option<Interim>,
@@ -128,7 +129,7 @@ impl Ready {
         Sending(State::Quick(Box::write(room, Quick { answer, rest: Some((self, sent)) })))
     }
 
-    async fn slow(mut self, request: Outbound, sent: Sent) -> Result<Response<Body>, BoxError> {
+    async fn slow(mut self: Box<Self>, request: Outbound, sent: Sent) -> Result<Response<Body>, BoxError> {
         let answer = self.lease.connection.send(request, self.kept, sent.listener.clone()).await;
         self.settle(answer, sent).await
     }
@@ -136,7 +137,7 @@ impl Ready {
     /// Sends it again as long as that does no harm: once more if the connection was a kept one that turned out dead, over HTTP/2
     /// also what the peer provably did nothing with.
     async fn settle(
-        mut self,
+        mut self: Box<Self>,
         mut answer: Result<Answer, Failure>,
         sent: Sent,
     ) -> Result<Response<Body>, BoxError> {
@@ -156,37 +157,43 @@ impl Ready {
         self.finish(answer, sent)
     }
 
-    fn finish(mut self, answer: Result<Answer, Failure>, sent: Sent) -> Result<Response<Body>, BoxError> {
+    #[expect(clippy::boxed_local, reason = "it is in its box already, and large")]
+    fn finish(
+        mut self: Box<Self>,
+        answer: Result<Answer, Failure>,
+        sent: Sent,
+    ) -> Result<Response<Body>, BoxError> {
         let Sent { progress, closes, .. } = sent;
-        let Answer { mut parts, mut incoming, heads, upgraded } = match answer {
+        let Answer { parts, content, heads } = match answer {
             Ok(answer) => answer,
             Err(failure) => return Err(why(failure, progress)),
         };
-        if let Some(upgraded) = upgraded {
-            let switched = Switched::new(upgraded.recorded(self.responded(&parts)));
-            parts.extensions.insert(switched);
-            return Ok(Response::from_parts(parts, Body::none()));
-        }
         // A peer that speaks HTTP/1.0 may keep the connection, but nginx does not believe it, and neither do we. All else the
         // own engine has judged.
-        let reusable = match incoming {
-            Incoming::H1(_) => parts.version == Version::HTTP_11,
-            Incoming::Http2(_) | Incoming::FastCgi(_) => true, // it comes back if it can be used
-            Incoming::Hyper(_) => !closes && head::keeps_alive(&parts),
+        let reusable = match self.lease.connection {
+            Connection::H1(_) => parts.version == Version::HTTP_11,
+            Connection::Http2(_) | Connection::FastCgi(_) => true, // it comes back if it can be used
+            Connection::Hyper(_) => !closes && head::keeps_alive(&parts),
         };
         let heads = heads.map(|heads| heads + self.lease.connection.interim());
-        let body = match heads.and_then(|heads| Some((heads, incoming.take_bytes()?))) {
-            Some((heads, data)) => {
+        let body = match content {
+            Content::Whole(data) => {
+                let Self { lease, attempt, route, .. } = *self;
+                let heads = heads.unwrap_or_default();
                 let arrived = |attempt: Attempt| attempt.arrived(parts.status, &parts.headers, heads);
-                let (record, length) = self.attempt.map_or((None, 0), arrived);
+                let (record, length) = attempt.map_or((None, 0), arrived);
                 if reusable && is_sent(progress.as_ref()) {
-                    self.lease.give_back(&self.route.pool);
+                    lease.give_back(&route.pool);
                 }
                 Body::whole(data, record, length)
             }
-            None => {
+            Content::Streaming(incoming) => {
                 let attempt = self.responded(&parts);
                 Body::streaming(incoming, self.lease, &self.route.pool, reusable, progress, attempt, heads)
+            }
+            Content::Switched(upgraded) => {
+                let attempt = self.responded(&parts);
+                return Ok(switched(parts, upgraded.recorded(attempt)));
             }
         };
         Ok(Response::from_parts(parts, body))
@@ -210,6 +217,12 @@ impl Ready {
     }
 }
 
+#[cold]
+fn switched(mut parts: response::Parts, upgraded: Upgraded) -> Response<Body> {
+    parts.extensions.insert(Switched::new(upgraded));
+    Response::from_parts(parts, Body::none())
+}
+
 /// Why there is no response: the request's own body, perhaps.
 #[cold]
 fn why(failure: Failure, progress: Option<Arc<Progress>>) -> BoxError {
@@ -231,7 +244,7 @@ enum State {
 struct Quick {
     answer: h1::Sending,
     /// Until there is an answer.
-    rest: Option<(Ready, Sent)>,
+    rest: Option<(Box<Ready>, Sent)>,
 }
 
 impl Sending {

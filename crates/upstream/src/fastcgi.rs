@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use propylon_fastcgi::{self as fastcgi, Config, Counters, Params, Reason, Stderr};
 
 use crate::connect::Socket;
-use crate::connection::{self, Answer, Failure, Outbound};
+use crate::connection::{self, Answer, Content, Failure, Outbound};
 use crate::idle::State;
 use crate::outgoing::Outgoing;
 use crate::{Error, HeadFault, http1};
@@ -77,8 +77,8 @@ impl Connection {
                         parts.extensions.insert(reason);
                     }
                 }
-                let incoming = connection::Incoming::FastCgi(Box::new(body));
-                Ok(Answer { parts, incoming, heads: None, upgraded: None })
+                let content = Content::streaming(connection::Incoming::FastCgi(Box::new(body)));
+                Ok(Answer { parts, content, heads: None })
             }
             Err(failure) => {
                 let sent = match failure {

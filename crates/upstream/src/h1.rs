@@ -16,7 +16,7 @@ use propylon_h1::{
 };
 
 use crate::connect::Socket;
-use crate::connection::{self, Answer, Failure, Outbound};
+use crate::connection::{self, Answer, Content, Failure, Outbound};
 use crate::idle::State;
 use crate::outgoing::{Outgoing, may_repeat};
 use crate::transport::Fingerprint;
@@ -192,16 +192,12 @@ impl Future for Sending {
                     Ok(judged) => judged,
                     Err(fault) => return Poll::Ready(Err(Failure::fatal(Error::InvalidHead(fault)))),
                 };
-                let (body, upgraded) = if parts.status == StatusCode::SWITCHING_PROTOCOLS {
-                    match body.into_upgraded() {
-                        Ok(Upgraded { io, read, .. }) => (None, Some(crate::Upgraded::new(io, read))),
-                        Err(body) => (Some(body), None),
-                    }
+                let content = if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+                    take_over(body, encoded)
                 } else {
-                    (Some(body), None)
+                    content(body, encoded)
                 };
-                let incoming = connection::Incoming::H1(Incoming { body, encoded });
-                return Poll::Ready(Ok(Answer { parts, incoming, heads: Some(head), upgraded }));
+                return Poll::Ready(Ok(Answer { parts, content, heads: Some(head) }));
             }
             Err(failure) => failure,
         };
@@ -213,6 +209,22 @@ impl Future for Sending {
         let again = failure.unsent.filter(|_| self.kept && harmless).map(Outbound::Encoded);
         let arrived = failure.progress != Progress::Nothing;
         Poll::Ready(Err(Failure { error: head_error(failure.error, arrived), again, arrived }))
+    }
+}
+
+fn content(body: client::Body<Socket, Keeper>, encoded: bool) -> Content {
+    let body = if encoded { Err(body) } else { body.into_bytes() };
+    match body {
+        Ok(bytes) => Content::Whole(bytes),
+        Err(body) => Content::streaming(connection::Incoming::H1(Incoming { body, encoded })),
+    }
+}
+
+#[cold]
+fn take_over(body: client::Body<Socket, Keeper>, encoded: bool) -> Content {
+    match body.into_upgraded() {
+        Ok(Upgraded { io, read, .. }) => Content::switched(crate::Upgraded::new(io, read)),
+        Err(body) => content(body, encoded),
     }
 }
 
@@ -246,25 +258,8 @@ fn judge(
 /// A response body as the engine reads it.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    /// Until its bytes are taken.
-    body: Option<client::Body<Socket, Keeper>>,
+    body: client::Body<Socket, Keeper>,
     encoded: bool,
-}
-
-impl Incoming {
-    /// All of it, if it came with its head, and the head said how much it is.
-    pub(crate) fn take_bytes(&mut self) -> Option<Bytes> {
-        if self.encoded {
-            return None;
-        }
-        match self.body.take()?.into_bytes() {
-            Ok(bytes) => Some(bytes),
-            Err(body) => {
-                self.body = Some(body);
-                None
-            }
-        }
-    }
 }
 
 impl Body for Incoming {
@@ -275,21 +270,16 @@ impl Body for Incoming {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        Pin::new(body).poll_frame(cx).map_err(body_error)
+        Pin::new(&mut self.body).poll_frame(cx).map_err(body_error)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(Body::is_end_stream)
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         // The peer announced no length, and trailers may follow: that all of it is here already changes nothing.
-        match &self.body {
-            Some(_) if self.encoded => SizeHint::default(),
-            Some(body) => body.size_hint(),
-            None => SizeHint::with_exact(0),
-        }
+        if self.encoded { SizeHint::default() } else { self.body.size_hint() }
     }
 }
 

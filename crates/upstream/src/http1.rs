@@ -15,7 +15,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 
 use crate::connect::Socket;
-use crate::connection::{self, Answer, Failure, Outbound};
+use crate::connection::{self, Answer, Content, Failure, Outbound};
 use crate::idle::State;
 use crate::outgoing::{Outgoing, copy_head, may_repeat};
 use crate::task::Task;
@@ -90,7 +90,7 @@ impl Connection {
 
         match self.sender.try_send_request(request).await {
             Ok(response) => {
-                let (mut parts, mut body) = response.into_parts();
+                let (mut parts, body) = response.into_parts();
                 let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
                 let judged = if self.wire.flooded() {
                     Err(HeadFault::TooManyInterim)
@@ -100,16 +100,15 @@ impl Connection {
                     head::check(&mut parts)
                 };
                 judged.map_err(|fault| Failure::fatal(Error::InvalidHead(fault)))?;
-                let upgraded = if switches {
+                let content = if switches {
                     let mut response = Response::from_parts(parts, body);
                     let upgraded = take_over(&mut response).await;
-                    (parts, body) = response.into_parts();
-                    Some(upgraded.map_err(Failure::fatal)?)
+                    (parts, _) = response.into_parts();
+                    Content::switched(upgraded.map_err(Failure::fatal)?)
                 } else {
-                    None
+                    Content::streaming(connection::Incoming::Hyper(Incoming(body)))
                 };
-                let incoming = connection::Incoming::Hyper(Incoming(body));
-                Ok(Answer { parts, incoming, heads: None, upgraded })
+                Ok(Answer { parts, content, heads: None })
             }
             Err(mut refused) => {
                 let unsent = refused.take_message();

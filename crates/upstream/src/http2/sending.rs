@@ -16,7 +16,7 @@ use super::incoming::Incoming;
 use super::shared::{Counters, Status};
 use super::slot::Slot;
 use super::upload::{Stopped, Upload};
-use crate::connection::{self, Answer, Failure, Outbound};
+use crate::connection::{self, Answer, Content, Failure, Outbound};
 use crate::error::REFUSED_STREAM;
 use crate::head::{MAX_INTERIM, pass_interim};
 use crate::outgoing::Outgoing;
@@ -119,13 +119,16 @@ impl Sending {
             || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let length = head::length(&parts.headers);
         let (upload, counters) = (self.upload.take(), Arc::clone(&self.counters));
-        let incoming = if bodiless {
+        let mut incoming = if bodiless {
             Incoming::none(upload, counters)
         } else {
             Incoming::new(stream, upload, length, counters)
         };
-        let incoming = connection::Incoming::Http2(Box::new(incoming));
-        Ok(Answer { parts, incoming, heads: Some(size as u64), upgraded: None })
+        let content = match incoming.take_bytes() {
+            Some(bytes) => Content::Whole(bytes),
+            None => Content::streaming(connection::Incoming::Http2(Box::new(incoming))),
+        };
+        Ok(Answer { parts, content, heads: Some(size as u64) })
     }
 
     fn failure(&mut self, error: h2::Error) -> Failure {
