@@ -2,6 +2,7 @@
 
 use toml::de::DeTable;
 
+use crate::effective::{Effective, Level, Origin};
 use crate::reader::Context;
 use crate::report::Diagnostic;
 use crate::settings::Settings;
@@ -29,29 +30,52 @@ pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>
         let diagnostic = Diagnostic::at(websocket.span(), "gRPC has no WebSocket");
         cx.push(diagnostic.label("expected `false`").related(pass, "the `grpc_pass`"));
     }
-    let mut imply = |table: &'static str, key: &'static str, value: &str| {
-        let implied = written(table, key).is_none();
-        if implied {
-            settings.effective.imply(table, key, value, pass);
+    settings.speak_grpc(pass, |_, table, key| written(table, key).is_some());
+}
+
+impl Settings {
+    /// The same for requests that the `grpc_pass` of another location passes on: what is written for them counts.
+    #[must_use]
+    pub fn over_grpc(&self, pass: Span) -> Self {
+        let mut settings = self.clone();
+        settings.speak_grpc(pass, |effective, table, key| {
+            let path = format!("{table}.{key}");
+            let written = effective
+                .find(&path)
+                .is_some_and(|setting| matches!(setting.origin, Origin::Set { level: Level::Location, .. }));
+            written && table == "buffer"
+        });
+        settings
+    }
+
+    /// What gRPC implies, but for what `stays`.
+    fn speak_grpc(&mut self, pass: Span, stays: impl Fn(&Effective, &str, &str) -> bool) {
+        let settings = self;
+        let effective = &mut settings.effective;
+        let mut imply = |table: &'static str, key: &'static str, value: &str| {
+            let implied = !stays(effective, table, key);
+            if implied {
+                effective.imply(table, key, value, pass);
+            }
+            implied
+        };
+        if imply("upstream", "http_version", "\"2\"") {
+            settings.upstream.http_version = UpstreamVersion::Http2;
         }
-        implied
-    };
-    if imply("upstream", "http_version", "\"2\"") {
-        settings.upstream.http_version = UpstreamVersion::Http2;
-    }
-    if imply("upstream", "websocket", "false") {
-        settings.upstream.websocket = false;
-    }
-    if imply("headers", "pass_trailers", "true") {
-        settings.headers.pass_trailers = true;
-    }
-    if imply("buffer", "request", "false") {
-        settings.buffer.request = false;
-    }
-    if imply("buffer", "response", "false") {
-        settings.buffer.response = false;
-    }
-    if imply("redirect", "rules", "[]") {
-        settings.redirect.rules.clear();
+        if imply("upstream", "websocket", "false") {
+            settings.upstream.websocket = false;
+        }
+        if imply("headers", "pass_trailers", "true") {
+            settings.headers.pass_trailers = true;
+        }
+        if imply("buffer", "request", "false") {
+            settings.buffer.request = false;
+        }
+        if imply("buffer", "response", "false") {
+            settings.buffer.response = false;
+        }
+        if imply("redirect", "rules", "[]") {
+            settings.redirect.rules.clear();
+        }
     }
 }

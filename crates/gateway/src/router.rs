@@ -330,8 +330,13 @@ impl Build<'_, '_> {
             matcher: location.matcher.clone(),
             internal: location.internal,
             rewrite: Vec::new(),
+            settings: match &action {
+                config::Action::ProxyPass(pass) if !own && pass.value.is_grpc() => {
+                    Arc::new(named.settings.over_grpc(pass.span))
+                }
+                _ => named.settings.clone(),
+            },
             action,
-            settings: named.settings.clone(),
             locations: Vec::new(),
             span: named.span,
         };
