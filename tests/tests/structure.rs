@@ -49,7 +49,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),
     ("gateway", &["*"]),
-    ("admin", &["gateway"]),
+    ("admin", &["config", "gateway"]),
     ("propylon", &["config", "nginx-conf", "gateway", "admin"]),
     ("testkit", &[]),
     ("tests", &["*"]),

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use propylon_admin::{Admin, Orders};
 use propylon_config::{Config, ErrorLogTarget};
 use propylon_gateway::log::{Sinks, Target};
 use propylon_gateway::{Gateway, Given, Start};
@@ -94,6 +95,8 @@ fn fail(args: &args::Run, text: &str) {
 /// A process that serves.
 struct Running {
     gateway: Gateway,
+    admin: Admin,
+    orders: Orders,
     sinks: Sinks,
     errors: ErrorLog,
     signals: Signals,
@@ -118,8 +121,10 @@ impl Running {
             start = start.owner(identity.user, identity.group).in_each_worker(move || identity.assume());
         }
         let gateway = Gateway::start(config, start).await?;
-        match pid_file.map(PidFile::write).transpose() {
-            Ok(pid_file) => Ok(Self { gateway, sinks, errors, signals, pid_file }),
+        let (mut admin, orders) = Admin::new(gateway.insight());
+        let begun = serve(&mut admin, &gateway).and_then(|()| pid_file.map(PidFile::write).transpose());
+        match begun {
+            Ok(pid_file) => Ok(Self { gateway, admin, orders, sinks, errors, signals, pid_file }),
             Err(error) => {
                 gateway.drain(patience).await; // clients may be connected already
                 Err(error)
@@ -129,14 +134,15 @@ impl Running {
 
     /// Until a signal ends it.
     async fn serve(self, args: &args::Run, executable: Option<Executable>, predecessor: Option<Predecessor>) {
-        let Self { mut gateway, sinks, errors, mut signals, pid_file } = self;
+        let Self { mut gateway, mut admin, mut orders, sinks, errors, mut signals, pid_file } = self;
         // Not started by systemd: nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         tracing::info!("propylon {} runs with {} workers", env!("CARGO_PKG_VERSION"), gateway.workers());
         let mut upgrade = Upgrade::new(executable, predecessor, pid_file);
         loop {
-            let told = tokio::select! {
-                told = signals.next() => told,
+            let (told, order) = tokio::select! {
+                told = signals.next() => (told, None),
+                order = orders.next() => (Told::Reload, Some(order)),
                 news = upgrade.news() => {
                     upgrade.heard(news);
                     continue;
@@ -145,13 +151,20 @@ impl Running {
             // Each of these may close sockets.
             gateway.keep_paths(upgrade.is_shared());
             match told {
-                Told::Reload => reload(args, &mut gateway, &sinks, &errors).await,
+                Told::Reload => {
+                    let outcome = reload(args, &mut gateway, &mut admin, (&sinks, &errors)).await;
+                    admin.reloaded(outcome.as_ref().map(|&()| ()).map_err(String::as_str));
+                    if let Some(order) = order {
+                        order.done(outcome);
+                    }
+                }
                 Told::Reopen => gateway.reopen_logs(),
                 Told::Upgrade => upgrade.start(&gateway),
                 Told::Drain => {
                     let deadline = gateway.config().runtime.shutdown_timeout;
                     upgrade.say_goodbye();
                     tracing::info!("draining for at most {deadline:?}");
+                    drop(admin); // who comes after this process may listen there already
                     return gateway.drain(deadline).await;
                 }
                 Told::Stop => {
@@ -164,39 +177,59 @@ impl Running {
 }
 
 /// Tests the file, then puts it to use; what is wrong with it goes to the error log, and the old one stays.
-async fn reload(args: &args::Run, gateway: &mut Gateway, sinks: &Sinks, errors: &ErrorLog) {
+///
+/// # Errors
+/// What is wrong with it.
+async fn reload(
+    args: &args::Run,
+    gateway: &mut Gateway,
+    admin: &mut Admin,
+    logs: (&Sinks, &ErrorLog),
+) -> Result<(), String> {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
-    let read = match args.source.read(false) {
-        Ok(read) => read,
-        Err(text) => {
-            tracing::error!("the configuration is not reloaded:\n{text}");
-            return;
-        }
-    };
+    let outcome = try_reload(args, gateway, admin, logs).await;
+    if let Err(text) = &outcome {
+        tracing::error!("the configuration is not reloaded: {text}");
+    }
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    outcome.map_err(|text| text.trim().to_owned())
+}
+
+async fn try_reload(
+    args: &args::Run,
+    gateway: &mut Gateway,
+    admin: &mut Admin,
+    (sinks, errors): (&Sinks, &ErrorLog),
+) -> Result<(), String> {
+    let read = args.source.read(false).map_err(|text| format!("\n{text}"))?;
     if !read.warnings.is_empty() {
         tracing::warn!("{}", read.warnings);
     }
     let target = error_target(args, &read.config);
     let level = read.config.error_log.level;
-    match gateway.reload(read.config.clone()).await {
-        Ok(before) => {
-            if let Err(error) = errors.change(sinks, &target, level) {
-                tracing::error!("the error log stays where it was: {error:#}");
-            }
-            tracing::info!("reloaded {}", args.source.name());
-            // What supervisors of nginx wait for: the last request that the configuration before has served is over.
-            tokio::spawn(async move {
-                before.ended().await;
-                tracing::info!("worker process {} exited with code 0", std::process::id());
-            });
-        }
-        Err(error) => {
-            let text = read.start_error(&error, false);
-            let text = text.unwrap_or_else(|| format!("{:#}", anyhow::Error::from(error)));
-            tracing::error!("the configuration is not reloaded: {text}");
-        }
+    let before = gateway.reload(read.config.clone()).await.map_err(|error| {
+        let text = read.start_error(&error, false);
+        text.unwrap_or_else(|| format!("{:#}", anyhow::Error::from(error)))
+    })?;
+    if let Err(error) = errors.change(sinks, &target, level) {
+        tracing::error!("the error log stays where it was: {error:#}");
     }
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    if let Err(error) = serve(admin, gateway) {
+        tracing::error!("{error:#}");
+    }
+    tracing::info!("reloaded {}", args.source.name());
+    // What supervisors of nginx wait for: the last request that the configuration before has served is over.
+    tokio::spawn(async move {
+        before.ended().await;
+        tracing::info!("worker process {} exited with code 0", std::process::id());
+    });
+    Ok(())
+}
+
+/// Answers operators where the configuration in force says.
+fn serve(admin: &mut Admin, gateway: &Gateway) -> anyhow::Result<()> {
+    let sockets = gateway.admin_sockets().context("the sockets of [admin] cannot be had")?;
+    admin.serve(gateway.config().admin.as_ref(), sockets).context("[admin] cannot be served")
 }
 
 fn error_target(args: &args::Run, config: &Config) -> Target {

@@ -100,6 +100,12 @@ impl Sinks {
         errors
     }
 
+    /// Those that are open.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Sink>> {
+        self.0.open.lock().values().filter_map(Weak::upgrade).collect()
+    }
+
     /// Waits until every line accepted before this call is written. Blocks; meant for the end of the process.
     ///
     /// # Errors

@@ -95,6 +95,7 @@ mod ring;
 mod server;
 mod service;
 mod slot;
+mod standing;
 mod state;
 mod sticky;
 mod weighted;
@@ -109,6 +110,7 @@ pub use method::{Better, Method};
 pub use pick::Key;
 pub use server::Server;
 pub use service::{Balance, Dispatch, Outcome};
+pub use standing::Standing;
 pub use state::History;
 pub use sticky::{
     Binding, ByCookie, ByRoute, Cookie, Learner, Learning, Memory, SameSite, ServedBy, Session, Sessions,

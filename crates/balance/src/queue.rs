@@ -56,6 +56,16 @@ impl Queue {
         self.size == size && self.timeout == timeout
     }
 
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(SeqCst)
+    }
+
+    /// How many may.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
     /// Whether somebody waits who would take any place: then none is free, or it is that one's.
     pub(crate) fn is_busy(&self) -> bool {
         self.easy.load(SeqCst) > 0

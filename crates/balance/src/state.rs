@@ -140,6 +140,11 @@ impl State {
         !self.unhealthy.load(Relaxed)
     }
 
+    /// Whether active checks have come to a verdict.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.judged.load(Relaxed)
+    }
+
     /// A probe is over. Gives the verdict once there are enough of a kind, one after the other.
     pub(crate) fn was_checked(&self, well: bool, passes: u32, fails: u32) -> Option<bool> {
         self.probed.store(true, Relaxed);

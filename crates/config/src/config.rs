@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use propylon_vars::{Definitions, Keep};
 use toml::de::DeTable;
 
+use crate::admin::{self, Admin};
 use crate::balance::{self, Upstream};
 use crate::cache_zone::{self, CacheZone};
 use crate::charset::{self, CharsetMap};
@@ -46,6 +47,8 @@ pub struct Config {
     pub error_log: ErrorLog,
     /// Both as text, with where each value comes from.
     pub process: Effective,
+    /// Where operators look at the process, and act on it.
+    pub admin: Option<Admin>,
     /// The compiled maps, and the names of regex groups.
     pub definitions: Definitions,
     /// What templates show that was known earlier, in whatever location that was: the head of an upstream's response
@@ -97,6 +100,7 @@ pub(crate) static TABLE: Table = Table {
     keys: &[
         top("runtime", Kind::Table(&runtime::TABLE), "The process."),
         top("error_log", Kind::Table(&error_log::TABLE), "Where the gateway reports trouble."),
+        top("admin", Kind::Table(&admin::TABLE), "Where operators look at the process, and act on it."),
         Key {
             nginx: "log_format",
             ..top("log_format", log_format::KIND, "Lines of the access log by name: a template, or a table.")
@@ -138,7 +142,7 @@ pub(crate) static TABLE: Table = Table {
             ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
         },
     ],
-    unbuilt: &["admin", "acme"],
+    unbuilt: &["acme"],
 };
 
 const fn top(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -265,6 +269,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         servers.filter_map(|value| server::read(cx, &levels, value)).map(Arc::new).collect();
     let listeners = listen::merge(cx, servers.iter().map(|server| server.listens.as_slice()));
     server::conflicts(cx, &servers);
+    let admin = admin::read(cx, table("admin"), &listeners);
     if servers.is_empty() && !cx.report.has_errors() {
         cx.push(Diagnostic::whole("there is no [[server]]: nothing would be served").softened());
     }
@@ -273,6 +278,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         runtime,
         error_log,
         process,
+        admin,
         resolver,
         definitions: cx.definitions.clone(),
         charset_maps: std::mem::take(&mut cx.charset_maps),

@@ -28,6 +28,9 @@ impl Config {
         let mut text = format!("# {}: the effective configuration\n", self.source.name());
         let source = &self.source;
         settings(&mut text, source, &self.process);
+        if let Some(admin) = &self.admin {
+            settings(&mut text, source, &admin.effective);
+        }
         resolver(&mut text, &self.resolver);
         self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
         self.cache_zones.values().for_each(|zone| cache_zone(&mut text, source, zone));

@@ -57,6 +57,7 @@
 mod access;
 mod access_log;
 mod address;
+mod admin;
 mod balance;
 mod buffer;
 mod cache;
@@ -118,6 +119,7 @@ pub use propylon_vars::Template;
 pub use crate::access::{Access, AccessRule, BasicAuth, LimitExcept};
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};
 pub use crate::address::Address;
+pub use crate::admin::Admin;
 pub use crate::balance::{
     Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
     StickyLearn, Upstream, UpstreamServer, ValueMatch,

@@ -78,6 +78,24 @@ pub struct Listener {
     pub span: Span,
 }
 
+impl Listener {
+    /// An address of no server.
+    pub(crate) const fn alone(address: ListenAddress, span: Span) -> Self {
+        Self {
+            address,
+            default_server: 0,
+            servers: Vec::new(),
+            tls: false,
+            http2: false,
+            proxy_protocol: false,
+            reuseport: false,
+            backlog: None,
+            ipv6only: true,
+            span,
+        }
+    }
+}
+
 const OPTIONS: [&str; 7] =
     ["default_server", "tls", "http2", "proxy_protocol", "reuseport", "backlog=", "ipv6only="];
 const UNBUILT: [&str; 10] = [
@@ -141,7 +159,8 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn address(word: &str) -> Result<ListenAddress, address::Problem> {
+/// The address that a word names.
+pub(crate) fn address(word: &str) -> Result<ListenAddress, address::Problem> {
     let problem = |message| address::Problem::new(0..word.len(), message, ADDRESS);
     if let Some(path) = word.strip_prefix("unix:") {
         return if path.is_empty() {

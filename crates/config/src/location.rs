@@ -50,6 +50,8 @@ pub enum Action {
     Return(Spanned<Return>),
     /// What is kept is removed.
     Purge(Box<Purge>),
+    /// How many connections there are is told.
+    StubStatus,
     /// Files are sent.
     Files,
     /// Nothing is written: 404.
@@ -107,6 +109,13 @@ pub(crate) static TABLE: Table = Table {
         },
         cache::ACTION_KEY,
         Key {
+            name: "stub_status",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "stub_status",
+            doc: "Whether the answer is how many connections and requests there are, in nginx's words; `[admin]` tells more.",
+        },
+        Key {
             name: "internal",
             kind: Kind::Bool,
             need: Need::Default("false"),
@@ -154,7 +163,7 @@ pub(crate) static TABLE: Table = Table {
     unbuilt: &[],
 };
 
-const ACTIONS: [&str; 5] = ["proxy_pass", "fastcgi_pass", "grpc_pass", "return", "purge"];
+const ACTIONS: [&str; 6] = ["proxy_pass", "fastcgi_pass", "grpc_pass", "return", "purge", "stub_status"];
 
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
@@ -171,6 +180,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let pass = pass.or(scope.read("grpc_pass", proxy_pass::read_grpc));
     let answer = scope.read("return", respond::read);
     let purge = scope.read("purge", cache::read_action);
+    let stub_status = scope.bool("stub_status");
     let alias = files::alias(&mut scope);
     let try_files = scope.read("try_files", files::try_files);
     if let Some(matcher) = &matcher {
@@ -199,6 +209,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         (Some(pass), ..) => Action::ProxyPass(pass),
         (None, Some(answer), _) => Action::Return(answer),
         (None, None, Some(purge)) => Action::Purge(Box::new(purge)),
+        (None, None, None) if stub_status => Action::StubStatus,
         (None, None, None) if settings.files.root.is_some() => Action::Files,
         (None, None, None) => Action::NotFound,
     };
@@ -271,7 +282,11 @@ fn check_alias(cx: &mut Context, table: &DeTable<'_>, matcher: &LocationMatch) {
 }
 
 fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files: bool) {
-    let written: Vec<_> = table.iter().filter(|(key, _)| ACTIONS.contains(&key.get_ref().as_ref())).collect();
+    let off = |value: &Value<'_>| value.get_ref().as_bool() == Some(false);
+    let is_action =
+        |key: &str, value: &Value<'_>| ACTIONS.contains(&key) && !(key == "stub_status" && off(value));
+    let written: Vec<_> =
+        table.iter().filter(|(key, value)| is_action(key.get_ref().as_ref(), value)).collect();
     match written.as_slice() {
         [] => {
             let steps = table.contains_key("rewrite") || table.contains_key("location");

@@ -243,6 +243,9 @@ pub(crate) fn ended(visit: &mut Visit, response: &mut Response<Body>) -> Option<
             visit.paced = true;
         }
         if let Some(reroute) = extensions.remove::<Reroute>() {
+            if let Some(tally) = &served.location.tally {
+                tally.leave(&visit.exchange);
+            }
             return Some(Box::new(reroute));
         }
         own = extensions.remove::<page::Own>().is_some();

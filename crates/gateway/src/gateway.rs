@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::error::StartError;
 use crate::given::Given;
 use crate::health::Probes;
+use crate::insight::Insight;
 use crate::listener::Listeners;
 use crate::names::Definition;
 use crate::retired::Retired;
@@ -30,6 +31,7 @@ const FLUSH: Duration = Duration::from_secs(5);
 pub struct Gateway {
     runtime: Arc<Runtime>,
     listeners: Listeners,
+    insight: Insight,
     workers: Vec<worker::Handle>,
     config: Arc<Config>,
     strict: bool,
@@ -57,6 +59,7 @@ impl Gateway {
         let mut listeners = Listeners::with(sockets);
         listeners.keep_paths(given);
         listeners.open(&config.listeners, count.get(), config.runtime.reuseport)?;
+        listeners.open(admins(&config), 1, false)?;
         listeners.report_spare();
         let needed = count.get().max(listeners.most());
         if needed > count.get() {
@@ -75,8 +78,17 @@ impl Gateway {
             async move { runtime.names.keep_resolving().await }
         });
         let rereading = Rereading::start(&runtime, &config);
-        let mut gateway =
-            Self { runtime, listeners, workers, config: config.clone(), strict, resolving, rereading };
+        let insight = Insight::new(runtime.clone(), config.clone(), workers.len());
+        let mut gateway = Self {
+            runtime,
+            listeners,
+            insight,
+            workers,
+            config: config.clone(),
+            strict,
+            resolving,
+            rereading,
+        };
         if let Err(error) = gateway.put_to_use(&config).await {
             // Some worker may have accepted connections already.
             gateway.drain(config.runtime.shutdown_timeout).await;
@@ -104,9 +116,10 @@ impl Gateway {
             tracing::warn!(target: "propylon_gateway", "runtime.workers and runtime.reuseport change with the next start only");
         }
         self.listeners.open(&config.listeners, self.workers.len(), self.config.runtime.reuseport)?;
+        self.listeners.open(admins(&config), 1, false)?;
         let retired = self.put_to_use(&config).await?;
         drop(tested);
-        self.listeners.close_others(&config.listeners);
+        self.listeners.close_others(|address| listens_at(&config, address));
         self.runtime.names.forget(|known| has(&config, known));
         self.runtime.names.forget_resolvers(|known| asks(&config, known));
         self.runtime.names.follow();
@@ -115,6 +128,8 @@ impl Gateway {
         self.runtime.zones.forget(&config);
         self.runtime.caches.put_to_use(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
+        self.insight.reloaded(config.clone());
+        self.runtime.ledgers.forget(&config);
         self.config = config;
         Ok(retired)
     }
@@ -128,6 +143,23 @@ impl Gateway {
         let sinks = Sinks::spawn(report_trouble).map_err(StartError::Worker)?;
         let runtime = Arc::new(Runtime::new(sinks));
         build_once(config, &runtime).await.map(|(_, faults)| faults)
+    }
+
+    /// What it tells of itself, and what can be done to it meanwhile.
+    #[must_use]
+    pub fn insight(&self) -> Insight {
+        self.insight.clone()
+    }
+
+    /// The listening sockets of `[admin]` once more, for whoever answers there: the gateway itself accepts nothing from them.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn admin_sockets(&self) -> std::io::Result<Vec<Given>> {
+        let all = self.listeners.duplicates()?;
+        let is_admin =
+            |given: &Given| admins(&self.config).iter().any(|listener| given.is_for(&listener.address));
+        Ok(all.into_iter().filter(is_admin).collect())
     }
 
     /// Every listening socket once more, for another process that takes over: for its [`Start::sockets`].
@@ -218,6 +250,15 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// Where operators look at the process.
+fn admins(config: &Config) -> &[propylon_config::Listener] {
+    config.admin.as_ref().map(|admin| &*admin.listeners).unwrap_or_default()
+}
+
+fn listens_at(config: &Config, address: &propylon_config::ListenAddress) -> bool {
+    config.listeners.iter().chain(admins(config)).any(|listener| listener.address == *address)
+}
+
 /// What one build of a configuration gives: the stacks, and what asks peers whether they are well.
 type Tested = (Router, Probes);
 
@@ -270,7 +311,7 @@ impl Drop for Rereading {
 }
 
 /// Whether a configuration has this upstream.
-fn has(config: &Config, wanted: &Definition) -> bool {
+pub(crate) fn has(config: &Config, wanted: &Definition) -> bool {
     match wanted {
         Definition::Named { upstream, .. } => config
             .upstreams

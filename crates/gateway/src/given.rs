@@ -91,6 +91,12 @@ impl Given {
     }
 }
 
+impl From<Given> for OwnedFd {
+    fn from(given: Given) -> Self {
+        given.socket.into()
+    }
+}
+
 impl AsFd for Given {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

@@ -9,8 +9,10 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use propylon_config::{self as config, ListenAddress};
+use propylon_exchange::Address;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use crate::client::Stream;
 use crate::error::StartError;
 use crate::given::Given;
 
@@ -87,10 +89,9 @@ impl Listeners {
         });
     }
 
-    /// Closes what `wanted` does not name any more.
-    pub(crate) fn close_others(&mut self, wanted: &[config::Listener]) {
-        let gone =
-            self.open.extract_if(|address, _| wanted.iter().all(|listener| listener.address != *address));
+    /// Closes what is not `wanted` any more.
+    pub(crate) fn close_others(&mut self, wanted: impl Fn(&ListenAddress) -> bool) {
+        let gone = self.open.extract_if(|address, _| !wanted(address));
         for (address, open) in gone {
             if open.lent {
                 let given = |socket| Given { socket, address: address.clone(), lent: true };
@@ -225,6 +226,23 @@ impl Accepting {
             }
         }
     }
+
+    /// The next connection: its stream, and the addresses of the client's end and of ours.
+    pub(crate) async fn accept(&self) -> io::Result<(Stream, Address, Address)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                // Small answers go out at once. It fails only on a connection that is gone: the first read says so too.
+                let _ = stream.set_nodelay(true);
+                let local = stream.local_addr()?;
+                Ok((Stream::Tcp(stream), peer.into(), local.into()))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Stream::Unix(stream), Address::unix(), Address::unix()))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -270,7 +288,7 @@ mod tests {
         assert_eq!(listeners.spare.len(), 1);
         listeners.open(&wanted, 1, true).unwrap();
         assert_eq!((listeners.most(), listeners.spare.len()), (1, 0));
-        listeners.close_others(&[]);
+        listeners.close_others(|_| false);
         assert_eq!((listeners.most(), listeners.spare.len()), (0, 1));
     }
 

@@ -8,14 +8,22 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use propylon_balance::{Group, GroupBuilder, Server, Sessions};
+use propylon_balance::{Group, GroupBuilder, Sessions};
 use propylon_config::{self as config, Address, UpstreamServer};
-use propylon_resolver::{Endpoint, Question, Resolver};
+use propylon_resolver::{Endpoint, Resolver};
 use propylon_upstream::Peer;
 use tokio::task::AbortHandle;
 
+mod called;
+mod peers;
+mod said;
+
 use crate::health::Probes;
 use crate::upstreams::report_change;
+
+use called::Called;
+use peers::{literal, peers, plain, question};
+use said::Said;
 
 /// How long the start waits for names.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -66,25 +74,6 @@ impl Definition {
     }
 }
 
-/// A server with nginx's defaults.
-fn plain(address: &Address) -> UpstreamServer {
-    UpstreamServer {
-        address: config::Spanned::new(address.clone(), config::Span::default()),
-        written: address.to_string().into(),
-        weight: 1,
-        max_conns: 0,
-        max_fails: 1,
-        fail_timeout: Duration::from_secs(10),
-        slow_start: Duration::ZERO,
-        backup: false,
-        down: false,
-        drain: false,
-        route: None,
-        resolve: false,
-        service: None,
-    }
-}
-
 /// The peers of every upstream, shared by all workers and kept over reloads.
 #[derive(Default)]
 pub(crate) struct Names {
@@ -93,12 +82,17 @@ pub(crate) struct Names {
     resolvers: Mutex<Vec<(config::Resolver, Resolver)>>,
     /// Sessions that were learnt, by the upstream's name.
     sessions: Mutex<HashMap<Box<str>, Sessions>>,
+    /// What operators say of peers.
+    said: Arc<Said>,
 }
 
 struct Entry {
     definition: Definition,
     resolver: Option<Resolver>,
     group: Group<Peer>,
+    /// What its peers are called.
+    called: Mutex<Called>,
+    said: Arc<Said>,
     /// What each server stands for; `None`: its name has not resolved yet.
     found: Mutex<Vec<(UpstreamServer, Option<Vec<Endpoint>>)>>,
     /// Whether the error log knows that a name is missing.
@@ -154,9 +148,9 @@ impl Names {
             std::mem::discriminant(&entry.definition) == std::mem::discriminant(definition)
                 && entry.definition.name() == name
         };
-        let group = match entries.iter().rfind(same) {
-            Some(old) => builder.successor_of(&old.group),
-            None => builder.build(),
+        let (group, called) = match entries.iter().rfind(same) {
+            Some(old) => (builder.successor_of(&old.group), old.called.lock().clone()),
+            None => (builder.build(), Called::default()),
         };
         let found = definition.servers().into_iter().map(|server| {
             let known = literal(&server.address);
@@ -166,6 +160,8 @@ impl Names {
             definition: definition.clone(),
             resolver,
             group: group.clone(),
+            called: Mutex::new(called),
+            said: Arc::clone(&self.said),
             found: Mutex::new(found.collect()),
             reported: AtomicBool::new(false),
             following: Mutex::default(),
@@ -236,6 +232,7 @@ impl Names {
                 .any(|(known, sticky)| known == name && matches!(sticky, config::Sticky::Learn(_)))
         };
         self.sessions.lock().retain(|name, _| learns(name));
+        self.said.retain(|upstream, server| entries.iter().any(|entry| entry.has(upstream, server)));
     }
 
     /// Forgets resolvers that no configuration asks for any more.
@@ -256,9 +253,13 @@ impl Entry {
 
     /// Makes peers of what is known.
     fn publish(&self) {
-        let servers: Vec<_> =
-            self.found.lock().iter().flat_map(|(server, found)| peers(server, found.as_deref())).collect();
-        self.group.set(servers);
+        let (found, mut called) = (self.found.lock(), self.called.lock());
+        let mut turn = called.turn();
+        let servers = found.iter().flat_map(|(server, found)| {
+            let peers = peers(server, found.as_deref(), &mut turn);
+            peers.into_iter().map(|peer| self.said.heed(self.group.name(), server, peer)).collect::<Vec<_>>()
+        });
+        self.group.set(servers.collect::<Vec<_>>());
     }
 
     fn found(&self, server: &UpstreamServer, endpoints: &[Endpoint]) {
@@ -348,63 +349,6 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.following.lock().iter().chain(&*self.checking.lock()).for_each(AbortHandle::abort);
     }
-}
-
-/// What a resolver is asked for a server that is followed.
-fn question(server: &UpstreamServer) -> Option<Question> {
-    let Address::Name { host, .. } = &server.address.value else { return None };
-    match &server.service {
-        Some(service) => Some(Question::service(service, host)),
-        None => server.resolve.then(|| Question::host(host)),
-    }
-}
-
-/// What a server without a name stands for; its address is in the server.
-fn literal(address: &Address) -> Option<Vec<Endpoint>> {
-    match address {
-        Address::Socket(address) => Some(vec![Endpoint::from(address.ip())]),
-        Address::Unix(_) => Some(Vec::new()),
-        Address::Name { .. } => None,
-    }
-}
-
-/// The peers that a server stands for.
-fn peers(server: &UpstreamServer, found: Option<&[Endpoint]>) -> Vec<Server<Peer>> {
-    let settings = |peer: Peer| {
-        let new = Server::new(Arc::clone(peer.name()), peer);
-        let new = match &server.route {
-            Some(route) => new.route(&**route),
-            None => new,
-        };
-        new.written(&*server.written)
-            .weight(server.weight)
-            .max_conns(server.max_conns)
-            .max_fails(server.max_fails)
-            .fail_timeout(server.fail_timeout)
-            .slow_start(server.slow_start)
-            .backup(server.backup)
-            .down(server.down)
-            .drain(server.drain)
-    };
-    let port = match &server.address.value {
-        Address::Unix(path) => return vec![settings(Peer::unix(path))],
-        Address::Socket(address) => return vec![settings(Peer::from(*address))],
-        Address::Name { port, .. } => *port,
-    };
-    let endpoints = found.unwrap_or_default();
-    let preferred = endpoints.iter().map(|endpoint| endpoint.priority).min().unwrap_or_default();
-    let peer = |endpoint: &Endpoint| {
-        let peer =
-            settings(Peer::from(std::net::SocketAddr::new(endpoint.ip, endpoint.port.unwrap_or(port))));
-        match endpoint.port {
-            None => peer,
-            // A service's records have weights and priorities of their own.
-            Some(_) => peer
-                .weight(u32::from(endpoint.weight.max(1)))
-                .backup(server.backup || endpoint.priority > preferred),
-        }
-    };
-    endpoints.iter().map(peer).collect()
 }
 
 #[cfg(test)]

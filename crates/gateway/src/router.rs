@@ -21,6 +21,7 @@ use crate::retired::Generation;
 use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, Pace, RealIp};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
+use crate::tally::{self, Tally};
 use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
 
@@ -82,6 +83,8 @@ pub(crate) struct Location {
     /// The `Server` field of responses.
     pub(crate) token: HeaderValue,
     pub(crate) logs: AccessLogs,
+    /// What its exchanges are counted in, where somebody may ask.
+    pub(crate) tally: Option<Box<Tally>>,
     pub(crate) keep: Keep,
     pub(crate) internal: bool,
     /// Whether its action asks for the request's `Path` although that is as the client sent it.
@@ -224,6 +227,7 @@ impl Server {
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
             has_pages,
+            lane: upstreams.counted().map(|ledger| ledger.server(&tally::label(server))),
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;
         fallback.referers = route::referer_check(&server.settings, server)?;
@@ -351,6 +355,14 @@ impl Build<'_, '_> {
 }
 
 impl Location {
+    /// An exchange of its is over: it is counted, and its log lines are written.
+    pub(crate) fn ended(&self, exchange: &Exchange) {
+        if let Some(tally) = &self.tally {
+            tally.count(exchange);
+        }
+        self.logs.write(exchange);
+    }
+
     /// The request is this location's from here on.
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);

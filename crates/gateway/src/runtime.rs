@@ -6,6 +6,7 @@ use propylon_access_log::Sinks;
 
 use crate::caches::{Caches, Owner};
 use crate::names::Names;
+use crate::tally::Ledgers;
 use crate::tls::Store;
 use crate::zones::Zones;
 
@@ -21,6 +22,8 @@ pub(crate) struct Runtime {
     pub(crate) zones: Zones,
     /// What caches keep.
     pub(crate) caches: Caches,
+    /// What the workers count.
+    pub(crate) ledgers: Ledgers,
     /// Whose their directories are.
     pub(crate) owner: Option<Owner>,
     /// The number of the next client connection.
@@ -35,6 +38,7 @@ impl Runtime {
             tls: Store::default(),
             zones: Zones::default(),
             caches: Caches::default(),
+            ledgers: Ledgers::default(),
             owner: None,
             connections: AtomicU64::new(0),
         }

@@ -23,6 +23,7 @@ use crate::rescue;
 use crate::retired::Generation;
 use crate::route::{Bond, Bound, NextPeer, ToPeer, Trailerless, read_bytes, unwanted};
 use crate::runtime::Runtime;
+use crate::tally::Ledger;
 use crate::tls::Security;
 
 /// A leaf: one upstream's peers as its method chooses them, over this worker's connections, with a route's transport, timeouts
@@ -105,6 +106,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) tasks: TaskTracker,
     /// What the locations that are built hold.
     pub(crate) generation: Generation,
+    /// What the worker counts in; none for a router that serves nobody.
+    ledger: Option<&'a Arc<Ledger>>,
     old: &'a Kept,
     new: Kept,
 }
@@ -118,7 +121,18 @@ impl<'a> Upstreams<'a> {
     ) -> Self {
         let password_turns = Arc::new(Semaphore::new(PASSWORDS_AT_ONCE));
         let (tasks, generation) = (tasks.clone(), Generation::new());
-        Self { runtime, config, password_turns, tasks, generation, old, new: Kept::new() }
+        Self { runtime, config, password_turns, tasks, generation, ledger: None, old, new: Kept::new() }
+    }
+
+    /// What is served is counted there.
+    pub(crate) fn counted_in(mut self, ledger: &'a Arc<Ledger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// Where requests are counted, if anybody may ask.
+    pub(crate) fn counted(&self) -> Option<&'a Arc<Ledger>> {
+        self.ledger.filter(|_| self.config.admin.is_some())
     }
 
     /// What was built.

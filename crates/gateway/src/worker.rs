@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use propylon_config::{Config, ListenAddress};
-use propylon_exchange::{Address, Connection};
+use propylon_exchange::Connection;
 use propylon_h1::server::Ticker;
 use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::client::{self, Client, Clients, Stream};
+use crate::client::{self, Client, Stream};
 use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
 use crate::handshake;
@@ -25,6 +25,7 @@ use crate::retired::Retired;
 use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
 use crate::start::InWorker;
+use crate::tally::{Ledger, Open};
 use crate::upstreams::{Kept, Upstreams};
 
 /// How long accepting pauses when the process or the machine has no descriptors left.
@@ -59,7 +60,7 @@ pub(crate) struct Worker {
     router: ArcSwap<Router>,
     /// Those that accept, or have connections.
     places: Mutex<Vec<Arc<Place>>>,
-    clients: Clients,
+    ledger: Arc<Ledger>,
     /// The deadlines of connections on our own engine.
     ticker: Ticker,
     connections: TaskTracker,
@@ -138,9 +139,9 @@ impl Worker {
     }
 
     /// A client connection, from now on watched.
-    fn client(self: &Arc<Self>, connection: Connection) -> Arc<Client> {
-        let client = Arc::new(Client::new(connection, self.clone(), self.epoch));
-        self.clients.add(&client);
+    fn client(self: &Arc<Self>, connection: Connection, open: Open) -> Arc<Client> {
+        let client = Arc::new(Client::new(connection, self.clone(), open, self.epoch));
+        self.ledger.clients.add(&client);
         client
     }
 }
@@ -219,6 +220,7 @@ impl Handle {
 /// What a worker is while it waits for commands.
 struct Control {
     runtime: Arc<Runtime>,
+    ledger: Arc<Ledger>,
     /// Connections, and what outlives requests.
     tasks: TaskTracker,
     worker: Option<Arc<Worker>>,
@@ -231,6 +233,7 @@ struct Control {
 
 async fn run(runtime: Arc<Runtime>, mut inbox: mpsc::Receiver<Command>) {
     let mut control = Control {
+        ledger: runtime.ledgers.open(),
         runtime,
         tasks: TaskTracker::new(),
         worker: None,
@@ -268,7 +271,8 @@ async fn stopped(inbox: &mut mpsc::Receiver<Command>) {
 
 impl Control {
     fn build(&mut self, config: &Config) -> Result<(), BuildError> {
-        let mut upstreams = Upstreams::new(&self.runtime, config, &self.upstreams, &self.tasks);
+        let upstreams = Upstreams::new(&self.runtime, config, &self.upstreams, &self.tasks);
+        let mut upstreams = upstreams.counted_in(&self.ledger);
         let router = Router::build(config, &mut upstreams)?;
         self.built = Some((router, upstreams.into_kept(), config.runtime.reload_timeout));
         Ok(())
@@ -296,7 +300,7 @@ impl Control {
                     epoch: Instant::now(),
                     router: ArcSwap::from_pointee(router),
                     places: Mutex::default(),
-                    clients: Clients::default(),
+                    ledger: self.ledger.clone(),
                     ticker: Ticker::new(),
                     connections: self.tasks.clone(),
                     drain: CancellationToken::new(),
@@ -304,7 +308,7 @@ impl Control {
                 });
                 tokio::spawn({
                     let worker = worker.clone();
-                    async move { worker.clients.watch().await }
+                    async move { worker.ledger.clients.watch().await }
                 });
                 tokio::spawn({
                     let worker = worker.clone();
@@ -343,7 +347,7 @@ impl Control {
         self.accepting.drain().for_each(|(_, token)| token.cancel());
         let Some(worker) = &self.worker else { return };
         worker.drain.cancel();
-        worker.clients.drain();
+        worker.ledger.clients.drain();
         worker.connections.close();
         worker.connections.wait().await;
     }
@@ -358,7 +362,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
         let accepted = tokio::select! {
             biased;
             () = enough.cancelled() => return,
-            accepted = accept_one(&listener) => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer, local)) => {
@@ -366,17 +370,24 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                     tracing::warn!(target: "propylon_gateway", "accepting on {address} again");
                 }
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
+                let open = Open::new(&worker.ledger);
                 let listener = place.listener().filter(|listener| listener.tls || listener.proxy_protocol);
                 let (edge, serving) = (edge.clone(), worker.clone());
                 match listener {
                     None => {
-                        let client = serving.client(connection);
+                        let client = serving.client(connection, open);
                         worker.connections.spawn(async move {
                             client::serve(stream, client, edge, &serving.ticker, serving.drain.clone()).await;
                         });
                     }
                     Some(listener) => {
-                        worker.connections.spawn(serve_greeted(stream, connection, listener, edge, serving));
+                        worker.connections.spawn(serve_greeted(
+                            stream,
+                            (connection, open),
+                            listener,
+                            edge,
+                            serving,
+                        ));
                     }
                 }
             }
@@ -398,7 +409,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
 /// Serves a connection that begins with something else than requests: the PROXY protocol, TLS, or both.
 async fn serve_greeted(
     stream: Stream,
-    connection: Connection,
+    (connection, open): (Connection, Open),
     listener: Arc<Listener>,
     edge: Edge,
     worker: Arc<Worker>,
@@ -407,32 +418,21 @@ async fn serve_greeted(
         () = worker.drain.cancelled() => return, // nothing was asked yet
         shaken = handshake::begin(stream, connection, &listener) => shaken,
     };
+    let secured = listener.tls;
     drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     match shaken {
         Ok((stream, connection)) => {
-            let client = worker.client(connection);
+            if let Some(tls) = &connection.tls {
+                open.ledger().shook_hands(tls.resumed);
+            }
+            let client = worker.client(connection, open);
             client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
         }
         Err(Some((stream, connection))) => {
-            handshake::refuse_plain(stream, &worker.client(connection), &edge).await;
+            handshake::refuse_plain(stream, &worker.client(connection, open), &edge).await;
         }
+        Err(None) if secured => open.ledger().handshakes_failed.add(1),
         Err(None) => {}
-    }
-}
-
-async fn accept_one(listener: &Accepting) -> io::Result<(Stream, Address, Address)> {
-    match listener {
-        Accepting::Tcp(listener) => {
-            let (stream, peer) = listener.accept().await?;
-            // Small answers go out at once. It fails only on a connection that is gone: the first read says so too.
-            let _ = stream.set_nodelay(true);
-            let local = stream.local_addr()?;
-            Ok((Stream::Tcp(stream), peer.into(), local.into()))
-        }
-        Accepting::Unix(listener) => {
-            let (stream, _) = listener.accept().await?;
-            Ok((Stream::Unix(stream), Address::unix(), Address::unix()))
-        }
     }
 }
 

@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use propylon_config::{Config, LimitZone};
 use propylon_limit::{ConnectionZone, RequestRate, RequestZone};
 
+use crate::insight;
+
 /// Zones, and as which they were made.
 type Known<T> = Mutex<Vec<(Arc<LimitZone>, T)>>;
 
@@ -31,6 +33,17 @@ impl Zones {
     /// The zone of requests at once that the configuration has.
     pub(crate) fn connections(&self, zone: &Arc<LimitZone>) -> ConnectionZone {
         find(&self.connections, zone, || ConnectionZone::new(bytes(zone)))
+    }
+
+    /// Those that are in use.
+    pub(crate) fn known(&self) -> Vec<insight::LimitZone> {
+        let told = |name: &str, kind, keys| insight::LimitZone { name: name.into(), kind, keys: keys as u64 };
+        let requests = self.requests.lock();
+        let requests = requests.iter().map(|(zone, table)| told(&zone.name, "requests", table.len()));
+        let connections = self.connections.lock();
+        let connections =
+            connections.iter().map(|(zone, table)| told(&zone.name, "connections", table.len()));
+        requests.chain(connections).collect()
     }
 
     /// Forgets what is not of this configuration.

@@ -59,6 +59,7 @@ pub(crate) enum As {
 }
 
 pub(crate) const NONE: Args = Args { least: 0, most: 0, block: false };
+pub(crate) const NONE_OR_ONE: Args = Args { least: 0, most: 1, block: false };
 pub(crate) const ONE: Args = Args { least: 1, most: 1, block: false };
 pub(crate) const TWO: Args = Args { least: 2, most: 2, block: false };
 pub(crate) const ONE_OR_TWO: Args = Args { least: 1, most: 2, block: false };

@@ -49,6 +49,12 @@ impl Peer {
         Self(Arc::new(Named { name, address: PeerAddress::Unix(path.into()) }))
     }
 
+    /// The same peer under another name, or under another copy of its name.
+    #[must_use]
+    pub fn called(&self, name: impl Into<Arc<str>>) -> Self {
+        Self(Arc::new(Named { name: name.into(), address: self.0.address.clone() }))
+    }
+
     /// The name that logs print: `10.0.0.1:80`, `unix:/run/app.sock`.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {

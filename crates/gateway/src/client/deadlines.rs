@@ -82,6 +82,13 @@ impl Clients {
         }
     }
 
+    /// Looks at each.
+    pub(crate) fn each(&self, mut look: impl FnMut(&Client)) {
+        for client in self.all.lock().iter().filter_map(Weak::upgrade) {
+            look(&client);
+        }
+    }
+
     /// Wakes every connection one of whose deadlines has passed, for as long as the worker lives.
     pub(crate) async fn watch(&self) {
         let mut ticks = tokio::time::interval(TICK);

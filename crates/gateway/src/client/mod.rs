@@ -36,6 +36,7 @@ pub(crate) use upgrade::{ClientEnd, HandOver};
 use io::Io;
 
 use crate::router::Location;
+use crate::tally::Open;
 use crate::worker::Worker;
 
 /// Serves a client's requests until the connection is over, with the engine that the configuration asks for.
@@ -76,6 +77,8 @@ pub(crate) enum Phase {
 pub(crate) struct Client {
     pub(crate) connection: Arc<Connection>,
     pub(crate) worker: Arc<Worker>,
+    /// That it is open is counted.
+    open: Open,
     /// When the worker's time began: deadlines are milliseconds since then.
     epoch: Instant,
     phase: AtomicU8,
@@ -129,10 +132,11 @@ struct Told {
 }
 
 impl Client {
-    pub(crate) fn new(connection: Connection, worker: Arc<Worker>, epoch: Instant) -> Self {
+    pub(crate) fn new(connection: Connection, worker: Arc<Worker>, open: Open, epoch: Instant) -> Self {
         Self {
             connection: Arc::new(connection),
             worker,
+            open,
             epoch,
             phase: AtomicU8::new(Phase::Idle as u8),
             requests: AtomicU64::new(0),
@@ -159,6 +163,11 @@ impl Client {
             1 => Phase::Head,
             _ => Phase::Busy,
         }
+    }
+
+    /// The connection, which is not one request's at a time, is in this phase.
+    fn enters(&self, phase: Phase) {
+        self.phase.store(phase as u8, Relaxed);
     }
 
     /// The first byte of a head came.
@@ -322,7 +331,7 @@ impl Client {
         for (exchange, location) in exchanges {
             let body = exchange.body_bytes_sent();
             exchange.set_sent(body + heads, body);
-            location.logs.write(&exchange);
+            location.ended(&exchange);
         }
     }
 
@@ -371,7 +380,7 @@ impl Told {
         let (sent, sent_head) = (self.sent.load(Relaxed), self.sent_head.load(Relaxed));
         exchange.set_sent(sent, sent.saturating_sub(sent_head));
         exchange.ended(self.end());
-        location.logs.write(exchange);
+        location.ended(exchange);
     }
 }
 
@@ -400,5 +409,6 @@ pub(crate) fn closed_request() -> StatusCode {
 impl Drop for Client {
     fn drop(&mut self) {
         self.settle();
+        self.open.had(self.requests());
     }
 }

@@ -95,6 +95,6 @@ impl Drop for Line {
         };
         self.exchange.set_sent(head + tunnelled, tunnelled);
         self.exchange.ended(End::ClientClosed); // unless it has ended otherwise
-        self.location.logs.write(&self.exchange);
+        self.location.ended(&self.exchange);
     }
 }

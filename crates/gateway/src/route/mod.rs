@@ -28,6 +28,7 @@ mod retry;
 mod rule;
 mod spelling;
 mod sticky;
+mod stub_status;
 mod substitute;
 mod trailerless;
 mod trailers;
@@ -51,6 +52,7 @@ use crate::phases::Phases;
 use crate::rescue::RescueLayer;
 use crate::router::{Location, Redirects};
 use crate::routing::LocationMatch;
+use crate::tally::{ServerLane, Tally};
 use crate::upstreams::{LeafBody, Upstreams};
 
 use accel::Arriving;
@@ -89,6 +91,8 @@ pub(crate) struct Site {
     pub(crate) name: Arc<str>,
     /// Whether an error has a page anywhere.
     pub(crate) has_pages: bool,
+    /// What its exchanges are counted in, where somebody may ask.
+    pub(crate) lane: Option<Arc<ServerLane>>,
 }
 
 /// The stack of a `[[server.location]]`, whose match is `matcher`.
@@ -109,6 +113,10 @@ pub(crate) fn location(
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
         Action::Purge(purge) => {
             finish(purge::Leaf::new(purge, site, upstreams)?, false, settings, site, upstreams)?
+        }
+        Action::StubStatus => {
+            let leaf = stub_status::Leaf::new(site, upstreams);
+            finish(leaf, false, settings, site, upstreams)?
         }
         Action::Files => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
@@ -309,6 +317,7 @@ where
             .and(cache::needs(settings))
             .and(upstreams.config.later), // whoever shows it, in whatever location
         logs,
+        tally: Tally::new(site.lane.as_ref(), settings, upstreams),
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
         internal: false,
@@ -356,6 +365,7 @@ impl Site {
             redirects: Redirects::new(settings, &self.name),
             name: self.name.clone(),
             has_pages: self.has_pages,
+            lane: self.lane.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
 use crate::document::{Section, Value};
-use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, ONE, Row, SOME, TWO_OR_MORE, To};
+use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, NONE_OR_ONE, ONE, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::{Block, Body, Directive};
 
 const LEVELS: Contexts = Contexts::LEVELS;
@@ -14,6 +14,7 @@ const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
+    Row::new("stub_status", SERVER_LOCATION, NONE_OR_ONE, To::By(stub_status, "stub_status")),
     Row::new("internal", Contexts::LOCATION, NONE, To::By(internal, "internal")),
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
     Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
@@ -88,6 +89,15 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let mut frame = convert.inside(frame, block);
     super::health::collect(convert, &mut frame);
     convert.frame_mut().section.child(frame.section);
+    Ok(Done::AsWritten)
+}
+
+/// Versions of nginx before 1.7.5 wanted an argument, whatever it said.
+fn stub_status(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if convert.frame().context != Contexts::LOCATION {
+        return refuse("the answer of a whole server is not built; put it into `location / {}`");
+    }
+    convert.set(Target::Here, &["stub_status"], Value::flag(true), &directive.place);
     Ok(Done::AsWritten)
 }
 

@@ -15,6 +15,8 @@ const BODY: &str = "of what changes the bodies of responses, `sub_filter` and `c
 const REQUEST: &str = "subrequests are not built";
 const DAV: &str = "writing files is not built";
 const NEVER: &str = "it is not built";
+const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
+const ZONES: &str = "`[admin]` counts by the servers' names";
 const VARIABLE: &str = "this kind of variable is not built yet";
 
 macro_rules! rows {
@@ -53,9 +55,12 @@ pub(crate) const ROWS: &[Row] = rows! {
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
         "userid_service"
         "random_index" "auth_delay" "auth_jwt" "perl" "js_content" "js_header_filter"
-        "early_hints" "js_body_filter" "js_set" "js_import" "status_zone" "api" "limit_proxy" "modern_browser" "ancient_browser";
-    LOCATION, NONE, refused, NEVER: "empty_gif" "stub_status" "flv" "mp4" "status";
+        "early_hints" "js_body_filter" "js_set" "js_import" "limit_proxy" "modern_browser" "ancient_browser";
+    LOCATION, NONE, refused, NEVER: "empty_gif" "flv" "mp4";
+    SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
+    SERVER_LOCATION, ANY, nothing, ZONES: "status_zone";
     HTTP, ANY, refused, VARIABLE: "geoip_country" "geoip_city" "geoip_org" "geoip_proxy" "geoip_proxy_recursive";
 };
 
+const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
 const INNER: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);

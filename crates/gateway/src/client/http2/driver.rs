@@ -20,7 +20,7 @@ use super::frames::Frames;
 use super::nudge::Nudge;
 use super::shared::Unseen;
 use super::{Io, Shared, Stream, exchange};
-use crate::client::{self, Client, Engine, Service};
+use crate::client::{self, Client, Engine, Phase, Service};
 
 /// How long a connection that is being closed may take to say so, and is read from (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
@@ -268,6 +268,8 @@ where
         if waits != self.waits {
             self.waits = waits;
             let engine = &self.shared.engine;
+            let rests = matches!(waits, Waits::Idle(_) | Waits::Goodbye);
+            self.shared.client.enters(if rests { Phase::Idle } else { Phase::Busy });
             match waits {
                 Waits::Midway(_) => reading.arm(engine.timeouts.header),
                 Waits::Idle(_) => reading.arm(engine.keepalive.unwrap_or_default()),

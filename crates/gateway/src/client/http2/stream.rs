@@ -166,7 +166,7 @@ impl Stream {
             Fate::Cut => End::Truncated,
             Fate::Left => End::ClientClosed,
         });
-        location.logs.write(exchange);
+        location.ended(exchange);
     }
 }
 

@@ -1,0 +1,84 @@
+//! Caches, and what is removed from them.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use propylon_gateway::insight::{Cache, Purged};
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Shared, order};
+use crate::error::Refusal;
+
+pub(super) async fn caches(State(app): Shared) -> Json<Value> {
+    let all = app.insight.caches();
+    Json(all.iter().map(|cache| (cache.name.to_string(), one(cache))).collect::<Map<_, _>>().into())
+}
+
+pub(super) async fn cache(State(app): Shared, Path(zone): Path<String>) -> Answer {
+    let all = app.insight.caches();
+    let found = all.iter().find(|cache| *cache.name == *zone);
+    found.map(|cache| Json(one(cache))).ok_or_else(|| Refusal::missing("cache"))
+}
+
+pub(super) async fn purge(State(app): Shared, Path(zone): Path<String>, body: Bytes) -> Answer {
+    let order = order(&body, &["key", "prefix", "tags", "all", "soft"])?;
+    let soft = match order.get("soft") {
+        None => false,
+        Some(soft) => soft.as_bool().ok_or_else(|| Refusal::bad("`soft` is true or false"))?,
+    };
+    let what = what(&order)?;
+    let purged = app.insight.purge(&zone, &what, soft).await.ok_or_else(|| Refusal::missing("cache"))?;
+    tracing::warn!(target: "propylon_admin", "the API: {purged} responses of cache \"{zone}\" are purged");
+    Ok(Json(json!({ "purged": purged })))
+}
+
+/// What is to be removed: said in one way.
+fn what(order: &Map<String, Value>) -> Result<Purged, Refusal> {
+    let mut said =
+        ["key", "prefix", "tags", "all"].into_iter().filter_map(|name| Some((name, order.get(name)?)));
+    let one = || Refusal::bad("expected one of `key`, `prefix`, `tags` and `all`");
+    let (Some((name, value)), None) = (said.next(), said.next()) else { return Err(one()) };
+    let text = |value: &Value| {
+        let text = value.as_str().filter(|text| !text.is_empty());
+        text.map(str::to_owned).ok_or_else(|| Refusal::bad(format!("`{name}` holds text that is not empty")))
+    };
+    match (name, value) {
+        ("key", value) => Ok(Purged::Key(text(value)?)),
+        ("prefix", value) => Ok(Purged::Prefix(text(value)?)),
+        ("tags", Value::Array(tags)) if !tags.is_empty() => {
+            Ok(Purged::Tags(tags.iter().map(text).collect::<Result<_, _>>()?))
+        }
+        ("tags", _) => Err(Refusal::bad("`tags` is a list of texts")),
+        (_, Value::Bool(true)) => Ok(Purged::All),
+        _ => Err(Refusal::bad("`all` is true, or is not there")),
+    }
+}
+
+fn one(cache: &Cache) -> Value {
+    let outcomes: Map<String, Value> = cache
+        .outcomes
+        .iter()
+        .map(|outcome| {
+            let name = outcome.name.to_ascii_lowercase();
+            (name, json!({ "responses": outcome.responses, "bytes": outcome.bytes }))
+        })
+        .collect();
+    let stats = &cache.stats;
+    json!({
+        "path": cache.path.as_ref().map(|path| path.display().to_string()),
+        "size": stats.bytes,
+        "max_size": stats.max_size,
+        "entries": stats.keys,
+        "max_entries": stats.max_keys,
+        "loading": stats.loading,
+        "stored": stats.stored,
+        "evicted": stats.evicted,
+        "expired": stats.expired,
+        "purged": stats.purged,
+        "store_failures": stats.failed,
+        "loaded_files": stats.loaded,
+        "damaged_files": stats.damaged,
+        "foreign_files": stats.foreign,
+        "outcomes": outcomes,
+    })
+}

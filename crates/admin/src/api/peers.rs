@@ -1,0 +1,137 @@
+//! Upstreams, their peers, and what operators make of those.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use propylon_gateway::insight::{Change, Peer, PeerState, Unknown, Upstream};
+use serde_json::{Map, Value, json};
+
+use super::state::average;
+use super::{Answer, Shared, order, responses};
+use crate::app::App;
+use crate::error::Refusal;
+
+pub(super) async fn upstreams(State(app): Shared) -> Json<Value> {
+    let all = app.insight.upstreams();
+    Json(all.iter().map(|upstream| (upstream.name.clone(), one(upstream))).collect::<Map<_, _>>().into())
+}
+
+pub(super) async fn upstream(State(app): Shared, Path(name): Path<String>) -> Answer {
+    Ok(Json(one(&find(&app, &name)?)))
+}
+
+pub(super) async fn peers(State(app): Shared, Path(name): Path<String>) -> Answer {
+    Ok(Json(find(&app, &name)?.peers.iter().map(of_peer).collect()))
+}
+
+pub(super) async fn peer(State(app): Shared, Path((upstream, peer)): Path<(String, String)>) -> Answer {
+    Ok(Json(of_peer(&find_peer(&app, &upstream, &peer)?)))
+}
+
+pub(super) async fn change(
+    State(app): Shared,
+    Path((upstream, peer)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    let found = find_peer(&app, &upstream, &peer)?;
+    let order = order(&body, &["state", "weight"])?;
+    if order.is_empty() {
+        return Err(Refusal::bad("nothing is said; expected `state`, `weight` or both"));
+    }
+    let state = order.get("state").map(state).transpose()?;
+    let weight = order.get("weight").map(weight).transpose()?;
+    let change = |before: Change| Change {
+        state: state.unwrap_or(before.state),
+        weight: weight.unwrap_or(before.weight),
+    };
+    app.insight.change_peer(&upstream, found.id, change).map_err(|unknown| {
+        Refusal::missing(match unknown {
+            Unknown::Upstream => "upstream",
+            Unknown::Peer => "peer",
+        })
+    })?;
+    let now = find_peer(&app, &upstream, &found.id.to_string())?;
+    tracing::warn!(
+        target: "propylon_admin",
+        "the API: upstream server \"{}\" of upstream \"{upstream}\" is {}, weight {}",
+        now.address, now.standing.as_str(), now.weight
+    );
+    Ok(Json(of_peer(&now)))
+}
+
+/// `null`: as the configuration says.
+fn state(value: &Value) -> Result<Option<PeerState>, Refusal> {
+    let known = [PeerState::Up, PeerState::Drain, PeerState::Down];
+    match value {
+        Value::Null => Some(None),
+        Value::String(text) => known.into_iter().find(|state| state.as_str() == text).map(Some),
+        _ => None,
+    }
+    .ok_or_else(|| {
+        Refusal::bad("`state` is \"up\", \"drain\", \"down\", or null for what the configuration says")
+    })
+}
+
+fn weight(value: &Value) -> Result<Option<u32>, Refusal> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let weight = value.as_u64().filter(|weight| (1..=65_535).contains(weight));
+    let weight = weight.and_then(|weight| u32::try_from(weight).ok());
+    weight.map(Some).ok_or_else(|| {
+        Refusal::bad("`weight` is a whole number from 1 to 65535, or null for what the configuration says")
+    })
+}
+
+fn find(app: &App, name: &str) -> Result<Upstream, Refusal> {
+    let found = app.insight.upstreams().into_iter().find(|upstream| upstream.name == name);
+    found.ok_or_else(|| Refusal::missing("upstream"))
+}
+
+/// By its number, or by its address.
+fn find_peer(app: &App, upstream: &str, wanted: &str) -> Result<Peer, Refusal> {
+    let number = wanted.parse::<u32>().ok();
+    let all = find(app, upstream)?.peers.into_iter();
+    let mut found = all.filter(|peer| Some(peer.id) == number || peer.address == wanted);
+    found.next().ok_or_else(|| Refusal::missing("peer"))
+}
+
+fn one(upstream: &Upstream) -> Value {
+    let queue = upstream.queue.map(|(waiting, size)| json!({ "waiting": waiting, "size": size }));
+    json!({
+        "named": upstream.is_named,
+        "queue": queue,
+        "peers": upstream.peers.iter().map(of_peer).collect::<Vec<_>>(),
+    })
+}
+
+fn of_peer(peer: &Peer) -> Value {
+    let set = json!({ "state": peer.set.state.map(PeerState::as_str), "weight": peer.set.weight });
+    json!({
+        "id": peer.id,
+        "address": peer.address,
+        "server": peer.server,
+        "backup": peer.backup,
+        "weight": peer.weight,
+        "max_conns": (peer.max_conns > 0).then_some(peer.max_conns),
+        "state": peer.standing.as_str(),
+        "set": if peer.set.is_nothing() { Value::Null } else { set },
+        "active": peer.active,
+        "requests": peer.requests,
+        "responses": responses(peer.responses),
+        "received": peer.received,
+        "sent": peer.sent,
+        "failures": peer.failures,
+        "unavailable": peer.history.unavailable,
+        "cut_responses": peer.history.cut,
+        "health_checks": {
+            "checks": peer.history.checks,
+            "failures": peer.history.failed_checks,
+            "unhealthy": peer.history.unhealthy,
+            "healthy": peer.healthy,
+        },
+        "connect_time_ms": average(peer.connects.1, peer.connects.0),
+        "header_time_ms": average(peer.headers.1, peer.headers.0),
+        "response_time_ms": average(peer.response_nanos, peer.headers.0),
+    })
+}

@@ -1,0 +1,152 @@
+//! What whoever looks at a group is told of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::group::{Group, Peer};
+use crate::server::Server;
+
+/// Whether a peer is sent requests, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is sent requests.
+    Up,
+    /// It serves only requests that are bound to it already.
+    Draining,
+    /// It is out of service.
+    Down,
+    /// It has failed too often lately (nginx Plus: `unavail`).
+    Unavailable,
+    /// Active checks have not come to a verdict yet, and until then it gets nothing (nginx Plus: `checking`).
+    Checking,
+    /// Active checks keep it out.
+    Unhealthy,
+}
+
+impl Standing {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Up, Self::Draining, Self::Down, Self::Unavailable, Self::Checking, Self::Unhealthy];
+
+    /// As a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Draining => "draining",
+            Self::Down => "down",
+            Self::Unavailable => "unavailable",
+            Self::Checking => "checking",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+impl<T> Peer<T> {
+    /// A number that is its own in the group, and stays the same for as long as what is known of it does.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Whether it is sent requests, and if not, why.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match () {
+            () if self.server.down => Standing::Down,
+            () if !self.state.is_healthy() && !self.state.is_judged() => Standing::Checking,
+            () if !self.state.is_healthy() => Standing::Unhealthy,
+            () if self.state.is_failing(self.limits(), self.clock) => Standing::Unavailable,
+            () if self.server.drain => Standing::Draining,
+            () => Standing::Up,
+        }
+    }
+
+    /// Whether an active check has probed it since it is here, and what came of the last verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Option<bool> {
+        self.state.is_judged().then(|| self.state.is_healthy())
+    }
+}
+
+impl<T> Group<T> {
+    /// How many requests wait for a place at a peer, and how many may; none: there is no queue.
+    #[must_use]
+    pub fn waiting(&self) -> Option<(usize, usize)> {
+        self.queue().map(|queue| (queue.waiting(), queue.size()))
+    }
+}
+
+impl<T> Server<T> {
+    /// How it is written in the configuration.
+    #[must_use]
+    pub fn text(&self) -> &Arc<str> {
+        &self.written
+    }
+
+    /// Its share of the requests.
+    #[must_use]
+    pub fn share(&self) -> u32 {
+        self.weight
+    }
+
+    /// How many requests it serves at the same time; 0: any number.
+    #[must_use]
+    pub fn places(&self) -> u32 {
+        self.max_conns
+    }
+
+    /// How many failures within the time of [`patience`](Self::patience) make it unavailable.
+    #[must_use]
+    pub fn failures_allowed(&self) -> u32 {
+        self.max_fails
+    }
+
+    /// Within what time failures are counted.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.fail_timeout
+    }
+
+    /// Whether it is out of service.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down
+    }
+
+    /// Whether it serves only requests that are bound to it already.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_tells_why_it_gets_nothing() {
+        let group = Group::new("g");
+        let server = |name: &str| Server::new(name, ()).max_fails(1);
+        group.set([server("a"), server("b").down(true), server("c").drain(true).weight(3)]);
+        let standings = || group.peers().iter().map(|peer| peer.standing()).collect::<Vec<_>>();
+        assert_eq!(standings(), [Standing::Up, Standing::Down, Standing::Draining]);
+        let peer = |at: usize| Arc::clone(group.peers().iter().nth(at).unwrap());
+        assert_eq!((peer(0).verdict(), peer(2).server().share()), (None, 3));
+        group.set_healthy(&peer(0), false);
+        assert_eq!((standings()[0], peer(0).verdict()), (Standing::Unhealthy, Some(false)));
+        group.set_healthy(&peer(0), true);
+        peer(0).state.failed(peer(0).limits(), peer(0).clock);
+        assert_eq!(standings()[0], Standing::Unavailable);
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert_eq!(standings()[0], Standing::Up);
+        group.require_checks(true);
+        assert_eq!(standings(), [Standing::Checking, Standing::Down, Standing::Checking]);
+        let ids = || group.peers().iter().map(|peer| peer.id()).collect::<Vec<_>>();
+        let before = ids();
+        group.set([server("c"), server("a")]);
+        assert_eq!(ids(), [before[2], before[0]], "whoever is the same has the same number");
+    }
+}

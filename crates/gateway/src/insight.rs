@@ -1,0 +1,182 @@
+//! What a running gateway tells of itself, and what can be done to it meanwhile: for whoever shows that to operators.
+//!
+//! Everything is read where it is counted at the moment of the question: nothing here costs anything while nobody asks.
+
+mod caches;
+mod peers;
+mod servers;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use arc_swap::ArcSwap;
+use propylon_config::Config;
+
+use crate::runtime::Runtime;
+use crate::tally::Ledgers;
+
+pub use caches::{Cache, Outcome, Purged};
+pub use peers::{Change, History, Peer, PeerState, Standing, Unknown, Upstream};
+pub use propylon_cache::store::Stats;
+pub use servers::{Duration as Time, Server};
+
+/// A handle of a running gateway: what it tells of itself. A clone is the same handle, and it may outlive the gateway.
+///
+/// ```
+/// # use propylon_gateway::{Gateway, Start, log::Sinks};
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let text = "[runtime]\nworkers = 1\n[[server]]\nlisten = [\"unix:/tmp/propylon-doc-insight.sock\"]\nreturn = [204]\n";
+/// # let config = propylon_config::parse(text, "example.toml")?.config;
+/// let gateway = Gateway::start(config, Start::new(Sinks::spawn(propylon_gateway::report_trouble)?)).await?;
+/// let insight = gateway.insight();
+/// assert_eq!((insight.generation(), insight.connections().active), (1, 0));
+/// # gateway.stop().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Insight(Arc<Inner>);
+
+struct Inner {
+    runtime: Arc<Runtime>,
+    config: ArcSwap<Config>,
+    /// How many configurations have been put to use.
+    generation: AtomicU64,
+    workers: usize,
+}
+
+/// The connections of clients, and their requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connections {
+    /// Those that were accepted.
+    pub accepted: u64,
+    /// Those that are open.
+    pub active: u64,
+    /// Those of which a part of a request's head has come.
+    pub reading: u64,
+    /// Those whose request is being served, or that shake hands.
+    pub writing: u64,
+    /// Those that wait for a request.
+    pub waiting: u64,
+    /// Requests so far, those under way too.
+    pub requests: u64,
+    /// Handshakes of TLS that succeeded.
+    pub handshakes: u64,
+    /// Those that did not.
+    pub handshakes_failed: u64,
+    /// Those that went on with an earlier session.
+    pub handshakes_resumed: u64,
+}
+
+/// An open log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Log {
+    /// Where its lines go.
+    pub target: String,
+    /// Lines that were dropped.
+    pub dropped: u64,
+    /// Writes that failed.
+    pub errors: u64,
+}
+
+/// The keys of a limit's zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitZone {
+    /// Its name.
+    pub name: Box<str>,
+    /// What it counts: `requests` or `connections`.
+    pub kind: &'static str,
+    /// How many keys are known.
+    pub keys: u64,
+}
+
+impl Insight {
+    pub(crate) fn new(runtime: Arc<Runtime>, config: Arc<Config>, workers: usize) -> Self {
+        let (config, generation) = (ArcSwap::new(config), AtomicU64::new(1));
+        Self(Arc::new(Inner { runtime, config, generation, workers }))
+    }
+
+    /// Another configuration is in force.
+    pub(crate) fn reloaded(&self, config: Arc<Config>) {
+        self.0.config.store(config);
+        self.0.generation.fetch_add(1, Relaxed);
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> Arc<Config> {
+        self.0.config.load_full()
+    }
+
+    /// Which configuration since the start is in force, from 1.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation.load(Relaxed)
+    }
+
+    /// How many workers there are.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.0.workers
+    }
+
+    /// The connections of clients. Looks at each of them.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        Connections::of(&self.0.runtime.ledgers)
+    }
+
+    /// The open logs, the error log among them, by their targets.
+    #[must_use]
+    pub fn logs(&self) -> Vec<Log> {
+        let sinks = self.0.runtime.sinks.all();
+        let log = |sink: &Arc<propylon_access_log::Sink>| Log {
+            target: sink.target().to_string(),
+            dropped: sink.dropped(),
+            errors: sink.errors(),
+        };
+        let mut logs: Vec<Log> = sinks.iter().map(log).collect();
+        logs.sort_by(|one, other| one.target.cmp(&other.target));
+        logs
+    }
+
+    /// The zones of limits.
+    #[must_use]
+    pub fn limits(&self) -> Vec<LimitZone> {
+        self.0.runtime.zones.known()
+    }
+
+    fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+}
+
+impl Connections {
+    pub(crate) fn of(ledgers: &Ledgers) -> Self {
+        let mut all = Self { requests: ledgers.requests(), ..Self::default() };
+        for ledger in ledgers.all() {
+            let closed = ledger.closed.read(); // before those that were accepted: they are never fewer
+            let accepted = ledger.accepted.read();
+            let phases = ledger.phases();
+            let active = accepted.saturating_sub(closed);
+            all.accepted += accepted;
+            all.active += active;
+            all.reading += phases.reading;
+            all.waiting += phases.idle;
+            all.writing += active.saturating_sub(phases.reading + phases.idle);
+            all.handshakes += ledger.handshakes.read();
+            all.handshakes_failed += ledger.handshakes_failed.read();
+            all.handshakes_resumed += ledger.handshakes_resumed.read();
+        }
+        all
+    }
+}
+
+impl std::fmt::Debug for Insight {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Insight").field("generation", &self.generation()).finish_non_exhaustive()
+    }
+}

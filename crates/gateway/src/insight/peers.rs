@@ -1,0 +1,194 @@
+//! What peers have done, and what operators make of them.
+
+use std::sync::Arc;
+
+use propylon_balance::Group;
+use propylon_upstream::Peer as Address;
+
+pub use propylon_balance::{History, Standing};
+
+use super::Insight;
+use crate::tally::PeerLane;
+
+/// A group of servers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Upstream {
+    /// The name of its `[upstream.NAME]`, or the address that a `proxy_pass` names.
+    pub name: String,
+    /// Whether the configuration has an `[upstream.NAME]` for it.
+    pub is_named: bool,
+    /// How many requests wait for a place at a peer, and how many may.
+    pub queue: Option<(usize, usize)>,
+    /// Its peers, backups last.
+    pub peers: Vec<Peer>,
+}
+
+/// One peer, and what it has done: answers, bytes and times since requests are counted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Peer {
+    /// Its number in the group, which stays the same for as long as it is the same peer.
+    pub id: u32,
+    /// Its address.
+    pub address: String,
+    /// As the configuration writes it.
+    pub server: String,
+    /// Whether it serves only when none of the others can.
+    pub backup: bool,
+    /// Its weight.
+    pub weight: u32,
+    /// How many requests it serves at the same time; 0: any number.
+    pub max_conns: u32,
+    /// Whether it is sent requests, and if not, why.
+    pub standing: Standing,
+    /// Whether active checks have found it well; none: there was no verdict.
+    pub healthy: Option<bool>,
+    /// What an operator has said of it.
+    pub set: Change,
+    /// Requests under way.
+    pub active: u32,
+    /// Requests so far.
+    pub requests: u64,
+    /// Requests that failed.
+    pub failures: u64,
+    /// What happened to it.
+    pub history: History,
+    /// Its answers by class: `responses[2]` those with a status from 200 to 299; `responses[0]` tries without an answer.
+    pub responses: [u64; 6],
+    /// Bytes that came from it.
+    pub received: u64,
+    /// Bytes that were sent to it.
+    pub sent: u64,
+    /// How often there was a connection, and how long that took in all, in nanoseconds.
+    pub connects: (u64, u64),
+    /// How many answers there were, and how long their heads took.
+    pub headers: (u64, u64),
+    /// How long the same answers took to their ends.
+    pub response_nanos: u64,
+}
+
+/// What an operator says of a peer. It holds until he takes it back, or the configuration says something else of the server than
+/// it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Whether it is sent requests; none: as the configuration says.
+    pub state: Option<PeerState>,
+    /// Its weight; none: as the configuration says.
+    pub weight: Option<u32>,
+}
+
+impl Change {
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// Whether a peer is sent requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// It is.
+    Up,
+    /// Only those that are bound to it already.
+    Drain,
+    /// It is not.
+    Down,
+}
+
+impl PeerState {
+    /// As a word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Drain => "drain",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// There is nothing with that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// No such upstream.
+    Upstream,
+    /// No such peer.
+    Peer,
+}
+
+impl Insight {
+    /// The upstreams in the order of the configuration, then the addresses that a `proxy_pass` names.
+    #[must_use]
+    pub fn upstreams(&self) -> Vec<Upstream> {
+        let ledgers = self.runtime().ledgers.all();
+        let upstream = |(name, is_named, group): (String, bool, Group<Address>)| {
+            let peers = group.peers();
+            let peers = peers.iter().map(|peer| {
+                let mut told = Peer::new(peer);
+                told.set = self.runtime().names.said_of(&name, peer);
+                let lanes =
+                    ledgers.iter().filter_map(|ledger| ledger.known_peer(peer.server().payload().name()));
+                lanes.for_each(|lane| told.add(&lane));
+                told
+            });
+            let peers = peers.collect();
+            Upstream { queue: group.waiting(), is_named, peers, name: name.clone() }
+        };
+        self.runtime().names.groups(&self.config()).into_iter().map(upstream).collect()
+    }
+
+    /// Says something of a peer, from now on.
+    ///
+    /// # Errors
+    /// When there is no such upstream or peer.
+    pub fn change_peer(
+        &self,
+        upstream: &str,
+        peer: u32,
+        change: impl FnOnce(Change) -> Change,
+    ) -> Result<(), Unknown> {
+        self.runtime().names.say_of(&self.config(), upstream, peer, change)
+    }
+}
+
+impl Peer {
+    fn new(peer: &Arc<propylon_balance::Peer<Address>>) -> Self {
+        let server = peer.server();
+        Self {
+            id: peer.id(),
+            address: server.name().to_string(),
+            server: server.text().to_string(),
+            backup: server.is_backup(),
+            weight: server.share(),
+            max_conns: server.places(),
+            standing: peer.standing(),
+            healthy: peer.verdict().filter(|_| peer.history().checks > 0),
+            set: Change::default(),
+            active: peer.active(),
+            requests: peer.requests(),
+            failures: peer.failures(),
+            history: peer.history(),
+            responses: [0; 6],
+            received: 0,
+            sent: 0,
+            connects: (0, 0),
+            headers: (0, 0),
+            response_nanos: 0,
+        }
+    }
+
+    fn add(&mut self, lane: &PeerLane) {
+        for (sum, counter) in self.responses.iter_mut().zip(&lane.responses) {
+            *sum += counter.read();
+        }
+        self.received += lane.received.read();
+        self.sent += lane.sent.read();
+        self.connects.0 += lane.connects.read();
+        self.connects.1 += lane.connect_nanos.read();
+        self.headers.0 += lane.headers.read();
+        self.headers.1 += lane.header_nanos.read();
+        self.response_nanos += lane.response_nanos.read();
+    }
+}

@@ -1,0 +1,158 @@
+//! What one worker has counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use propylon_exchange::TryRecord;
+
+use super::{Counter, PeerLane, ServerLane, Shared, ZoneLane};
+use crate::client::{Clients, Phase};
+
+/// From how many peers on those are looked for that nobody has any more.
+const MANY: usize = 1024;
+
+/// What one worker has counted. Its locks are taken by others only when somebody looks.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// The worker's connections.
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) accepted: Counter,
+    pub(crate) closed: Shared,
+    /// Requests of connections that are closed.
+    requests: Shared,
+    pub(crate) handshakes: Counter,
+    pub(crate) handshakes_failed: Counter,
+    pub(crate) handshakes_resumed: Counter,
+    servers: Mutex<HashMap<Box<str>, Arc<ServerLane>>>,
+    zones: Mutex<HashMap<Box<str>, Arc<ZoneLane>>>,
+    peers: Mutex<Peers>,
+}
+
+#[derive(Default)]
+struct Peers {
+    /// By where in memory their names are: each peer has its own.
+    by_name: HashMap<usize, Arc<PeerLane>, foldhash::fast::RandomState>,
+    /// When there are so many, it is looked which of them are of use.
+    many: usize,
+}
+
+/// How many connections are in which phase.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Phases {
+    pub(crate) idle: u64,
+    pub(crate) reading: u64,
+}
+
+impl Ledger {
+    /// Requests so far, those under way too. A connection that ends meanwhile may be missed.
+    pub(super) fn requests(&self) -> u64 {
+        let closed = self.requests.read();
+        let mut open = 0;
+        self.clients.each(|client| open += client.requests());
+        closed + open
+    }
+
+    /// A handshake of TLS has succeeded.
+    pub(crate) fn shook_hands(&self, resumed: bool) {
+        self.handshakes.add(1);
+        self.handshakes_resumed.add(resumed.into());
+    }
+
+    /// How many connections do what.
+    pub(crate) fn phases(&self) -> Phases {
+        let mut phases = Phases::default();
+        self.clients.each(|client| match client.phase() {
+            Phase::Idle => phases.idle += 1,
+            Phase::Head => phases.reading += 1,
+            Phase::Busy => {}
+        });
+        phases
+    }
+
+    /// The lane of the servers that are called so.
+    pub(crate) fn server(&self, label: &str) -> Arc<ServerLane> {
+        Arc::clone(self.servers.lock().entry(label.into()).or_default())
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn known_server(&self, label: &str) -> Option<Arc<ServerLane>> {
+        self.servers.lock().get(label).cloned()
+    }
+
+    /// The lane of the zone with this name.
+    pub(crate) fn zone(&self, name: &str) -> Arc<ZoneLane> {
+        Arc::clone(self.zones.lock().entry(name.into()).or_default())
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn known_zone(&self, name: &str) -> Option<Arc<ZoneLane>> {
+        self.zones.lock().get(name).cloned()
+    }
+
+    /// The lane of the peer whose name this very text is, if it was tried.
+    pub(crate) fn known_peer(&self, name: &Arc<str>) -> Option<Arc<PeerLane>> {
+        self.peers.lock().by_name.get(&place(name)).cloned()
+    }
+
+    /// Forgets servers and zones that a configuration does not have any more.
+    pub(crate) fn forget(&self, server: impl Fn(&str) -> bool, zone: impl Fn(&str) -> bool) {
+        self.servers.lock().retain(|label, lane| server(label) || Arc::strong_count(lane) > 1);
+        self.zones.lock().retain(|name, lane| zone(name) || Arc::strong_count(lane) > 1);
+    }
+
+    /// The tries of an exchange are over.
+    pub(super) fn count_tries(&self, tries: &[TryRecord]) {
+        let mut peers = self.peers.lock();
+        for record in tries {
+            match peers.by_name.get(&place(&record.peer)) {
+                Some(lane) => lane.count(record),
+                None => peers.begin(&record.peer).count(record),
+            }
+        }
+    }
+}
+
+impl Peers {
+    #[cold]
+    fn begin(&mut self, name: &Arc<str>) -> Arc<PeerLane> {
+        if self.by_name.len() >= self.many.max(MANY) {
+            self.by_name.retain(|_, lane| Arc::strong_count(&lane.name) > 1);
+            self.many = self.by_name.len() * 2;
+        }
+        let lane = Arc::new(PeerLane::new(Arc::clone(name)));
+        self.by_name.insert(place(name), Arc::clone(&lane));
+        lane
+    }
+}
+
+fn place(name: &Arc<str>) -> usize {
+    name.as_ptr().addr()
+}
+
+/// An open connection of a client: it is closed when this drops.
+pub(crate) struct Open(Arc<Ledger>);
+
+impl Open {
+    /// One was accepted.
+    pub(crate) fn new(ledger: &Arc<Ledger>) -> Self {
+        ledger.accepted.add(1);
+        Self(Arc::clone(ledger))
+    }
+
+    /// It had so many requests in all.
+    pub(crate) fn had(&self, requests: u64) {
+        self.0.requests.add(requests);
+    }
+
+    /// What it is counted in.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.0
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed.add(1);
+    }
+}

@@ -1,0 +1,158 @@
+//! What workers count, for whoever looks: numbers that one worker alone writes and that are added up when somebody asks.
+//!
+//! To count is a load and a store, no locked instruction; requests are counted only where the configuration has an `[admin]`.
+//! Connections always are: there may be an `[admin]` with the next reload, and then those that are open count.
+
+mod lanes;
+mod ledger;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use parking_lot::Mutex;
+use propylon_config::{self as config, Settings, ZoneName};
+use propylon_exchange::Exchange;
+use propylon_vars::Template;
+
+use crate::upstreams::Upstreams;
+
+pub(crate) use lanes::{BOUNDS, OUTCOMES, PeerLane, ServerLane, ZoneLane};
+pub(crate) use ledger::{Ledger, Open};
+
+/// A number that one thread counts, and any may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number that any thread may count: what looks at a connection may be the last to hold it.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(AtomicU64);
+
+impl Shared {
+    pub(crate) fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// What all workers have counted.
+#[derive(Default)]
+pub(crate) struct Ledgers {
+    all: Mutex<Vec<Arc<Ledger>>>,
+    /// The most requests that anybody was told of: a connection that ends in between is missed once.
+    requests: AtomicU64,
+}
+
+impl Ledgers {
+    /// A worker's own.
+    pub(crate) fn open(&self) -> Arc<Ledger> {
+        let ledger = Arc::<Ledger>::default();
+        self.all.lock().push(Arc::clone(&ledger));
+        ledger
+    }
+
+    /// Those of all workers.
+    pub(crate) fn all(&self) -> Vec<Arc<Ledger>> {
+        self.all.lock().clone()
+    }
+
+    /// Forgets servers and zones that a configuration does not have any more.
+    pub(crate) fn forget(&self, config: &config::Config) {
+        let labels: Vec<String> = config.servers.iter().map(|server| label(server)).collect();
+        for ledger in self.all() {
+            ledger.forget(
+                |name| labels.iter().any(|label| label == name),
+                |name| config.cache_zones.contains_key(name),
+            );
+        }
+    }
+
+    /// Requests so far, those under way too.
+    pub(crate) fn requests(&self) -> u64 {
+        let now = self.all().iter().map(|ledger| ledger.requests()).sum();
+        self.requests.fetch_max(now, Relaxed).max(now)
+    }
+}
+
+/// What a location's exchanges are counted in.
+pub(crate) struct Tally {
+    ledger: Arc<Ledger>,
+    server: Arc<ServerLane>,
+    zone: Option<Zones>,
+}
+
+enum Zones {
+    Fixed(Arc<ZoneLane>),
+    Named(Template, HashMap<Box<str>, Arc<ZoneLane>>),
+}
+
+impl Tally {
+    /// That of a place in the server with this lane; none where nobody counts.
+    pub(crate) fn new(
+        server: Option<&Arc<ServerLane>>,
+        settings: &Settings,
+        upstreams: &Upstreams<'_>,
+    ) -> Option<Box<Self>> {
+        let (server, ledger) = (Arc::clone(server?), Arc::clone(upstreams.counted()?));
+        let zone = settings.cache.zone.as_ref().map(|zone| match zone {
+            ZoneName::Fixed(zone) => Zones::Fixed(ledger.zone(&zone.name)),
+            ZoneName::Template(name) => {
+                let all = upstreams.config.cache_zones.keys();
+                Zones::Named(name.clone(), all.map(|name| (name.clone(), ledger.zone(name))).collect())
+            }
+        });
+        Some(Box::new(Self { ledger, server, zone }))
+    }
+
+    /// An exchange is over.
+    pub(crate) fn count(&self, exchange: &Exchange) {
+        self.server.count(exchange);
+        exchange.with_tries(|tries| {
+            if !tries.is_empty() {
+                self.ledger.count_tries(tries);
+            }
+        });
+        self.leave(exchange);
+    }
+
+    /// The request goes on elsewhere: what a cache had to do with it here is not known there.
+    pub(crate) fn leave(&self, exchange: &Exchange) {
+        let Some(zone) = &self.zone else { return };
+        let Some(cached) = exchange.cache_status() else { return };
+        let bytes = exchange.body_bytes_sent();
+        match zone {
+            Zones::Fixed(lane) => lane.count(cached, bytes),
+            Zones::Named(name, all) => {
+                let name = name.eval(exchange);
+                let lane = std::str::from_utf8(&name).ok().and_then(|name| all.get(name));
+                if let Some(lane) = lane {
+                    lane.count(cached, bytes);
+                }
+            }
+        }
+    }
+}
+
+/// What a server is called where it is counted: by its first name, or else by its first address. Servers that are called the same
+/// are counted together.
+pub(crate) fn label(server: &config::Server) -> String {
+    let name = server.names.first().map(|name| name.value.as_str()).unwrap_or_default();
+    match (name, server.listens.first()) {
+        ("" | "_", Some(listen)) => listen.address.to_string(),
+        (name, _) => name.to_owned(),
+    }
+}
