@@ -9,8 +9,8 @@ use serde_json::Value;
 
 /// What the API has answered.
 #[derive(Debug)]
-pub struct Asked {
-    pub status: u16,
+pub(crate) struct Asked {
+    pub(crate) status: u16,
     answer: RawResponse,
 }
 
@@ -21,18 +21,18 @@ impl From<RawResponse> for Asked {
 }
 
 impl Asked {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.answer.body)
             .unwrap_or_else(|error| panic!("{error}: {}", self.answer.text()))
     }
 
-    pub fn field(&self, name: &str) -> Option<String> {
+    pub(crate) fn field(&self, name: &str) -> Option<String> {
         self.answer.head.field(name)
     }
 }
 
 /// Asks the API for something.
-pub fn ask(admin: SocketAddr, method: &str, path: &str, body: &str) -> Asked {
+pub(crate) fn ask(admin: SocketAddr, method: &str, path: &str, body: &str) -> Asked {
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\nContent-Type: application/json\r\n\
@@ -42,7 +42,7 @@ pub fn ask(admin: SocketAddr, method: &str, path: &str, body: &str) -> Asked {
 }
 
 /// What the API has at a path.
-pub fn get(admin: SocketAddr, path: &str) -> Value {
+pub(crate) fn get(admin: SocketAddr, path: &str) -> Value {
     let asked = ask(admin, "GET", path, "");
     assert_eq!(asked.status, 200, "{path}: {asked:?}");
     assert_eq!(asked.field("content-type").as_deref(), Some("application/json"));
@@ -50,14 +50,14 @@ pub fn get(admin: SocketAddr, path: &str) -> Value {
 }
 
 /// Sends the gateway a request on a connection of its own: status and body.
-pub fn send(listen: SocketAddr, host: &str, path: &str) -> (u16, String) {
+pub(crate) fn send(listen: SocketAddr, host: &str, path: &str) -> (u16, String) {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     let answer = raw_request(listen, request.as_bytes()).unwrap();
     (answer.status, answer.text())
 }
 
 /// A peer that answers everything with this text, but says 500 where a path has `ill` in it.
-pub fn peer(text: &'static str) -> RawPeer {
+pub(crate) fn peer(text: &'static str) -> RawPeer {
     RawPeer::tcp(move |_| {
         let answer = move |request: &bytes::Bytes| {
             let status = if request.starts_with(b"GET /ill") { 500 } else { 200 };
@@ -68,7 +68,7 @@ pub fn peer(text: &'static str) -> RawPeer {
 }
 
 /// Whether two values have the same keys all the way down. Of lists the first items are compared; null may be anything.
-pub fn same_shape(one: &Value, other: &Value) -> bool {
+pub(crate) fn same_shape(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Null, _) | (_, Value::Null) => true,
         (Value::Object(one), Value::Object(other)) => {
@@ -84,13 +84,13 @@ pub fn same_shape(one: &Value, other: &Value) -> bool {
 }
 
 /// What `/metrics` says, checked as Prometheus reads it.
-pub struct Metrics {
+pub(crate) struct Metrics {
     samples: BTreeMap<String, f64>,
     families: BTreeMap<String, String>,
 }
 
 impl Metrics {
-    pub fn of(admin: SocketAddr) -> Self {
+    pub(crate) fn of(admin: SocketAddr) -> Self {
         let asked = ask(admin, "GET", "/metrics", "");
         assert_eq!(asked.field("content-type").as_deref(), Some("text/plain; version=0.0.4; charset=utf-8"));
         Self::read(&asked.answer.text())
@@ -155,11 +155,11 @@ impl Metrics {
     }
 
     #[track_caller]
-    pub fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         *self.samples.get(series).unwrap_or_else(|| panic!("no {series} in {:#?}", self.samples))
     }
 
-    pub fn families(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn families(&self) -> impl Iterator<Item = &String> {
         self.families.keys()
     }
 }

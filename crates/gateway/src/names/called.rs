@@ -27,7 +27,7 @@ impl Called {
 
 impl Turn<'_> {
     /// The same peer with the text that it is called by. Two with the same address are two.
-    pub(super) fn call(&mut self, peer: Peer) -> Peer {
+    pub(super) fn call(&mut self, peer: &Peer) -> Peer {
         let free = self.all.iter().skip(self.given).position(|name| name == peer.name());
         let at = match free {
             Some(at) => self.given + at,
@@ -39,7 +39,7 @@ impl Turn<'_> {
         self.all.swap(self.given, at);
         let name = self.all.get(self.given).map(Arc::clone);
         self.given += 1;
-        name.map_or(peer.clone(), |name| peer.called(name))
+        name.map_or_else(|| peer.clone(), |name| peer.called(name))
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
         let mut called = Called::default();
         let mut round = |names: &[&str]| {
             let mut turn = called.turn();
-            names.iter().map(|name| turn.call(Peer::unix(name)).name().clone()).collect::<Vec<_>>()
+            names.iter().map(|name| turn.call(&Peer::unix(name)).name().clone()).collect::<Vec<_>>()
         };
         let first = round(&["a", "b", "a"]);
         assert_eq!(first.iter().map(|name| &**name).collect::<Vec<_>>(), ["unix:a", "unix:b", "unix:a"]);

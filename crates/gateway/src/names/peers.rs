@@ -54,7 +54,7 @@ pub(super) fn peers(
     called: &mut Turn<'_>,
 ) -> Vec<Server<Peer>> {
     let mut settings = |peer: Peer| {
-        let peer = called.call(peer);
+        let peer = called.call(&peer);
         let new = Server::new(Arc::clone(peer.name()), peer);
         let new = match &server.route {
             Some(route) => new.route(&**route),

@@ -49,7 +49,8 @@ impl Ledger {
     pub(super) fn requests(&self) -> u64 {
         let closed = self.requests.read();
         let mut open = 0;
-        self.clients.each(|client| open += client.requests());
+        // As in nginx, one has begun with its first byte.
+        self.clients.each(|client| open += client.requests() + u64::from(client.phase() == Phase::Head));
         closed + open
     }
 
