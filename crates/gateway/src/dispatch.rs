@@ -243,7 +243,8 @@ pub(crate) fn ended(visit: &mut Visit, response: &mut Response<Body>) -> Option<
             visit.paced = true;
         }
         if let Some(reroute) = extensions.remove::<Reroute>() {
-            if let Some(tally) = &served.location.tally {
+            let left = visit.location.as_ref().unwrap_or(&visit.server.fallback);
+            if let Some(tally) = &left.tally {
                 tally.leave(&visit.exchange);
             }
             return Some(Box::new(reroute));
