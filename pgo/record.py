@@ -2,6 +2,7 @@
 """Records propylon.profdata: an instrumented binary serves what operators have it serve, and is loaded. README.md tells more."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -50,9 +51,9 @@ def tool():
 
 def build():
     """The instrumented binary."""
-    flags = ["env", "RUSTC_WRAPPER=", f"RUSTFLAGS=-Cprofile-generate={RAW}"]
     cargo = ["cargo", "build", "--release", "--locked", "-p", "propylon", "--target-dir", TARGET]
-    subprocess.run([*flags, *cargo], cwd=WORKSPACE, check=True)
+    flags = {"CARGO_ENCODED_RUSTFLAGS": f"-Cprofile-generate={RAW}"}
+    subprocess.run(cargo, cwd=WORKSPACE, env={**os.environ, **flags}, check=True)
     return str(TARGET / "release" / "propylon")
 
 

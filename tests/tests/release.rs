@@ -15,7 +15,8 @@ fn wrapper() -> PathBuf {
 
 /// What the compiler is given of what cargo says.
 fn given(arguments: &[&str]) -> String {
-    let output = Command::new(wrapper()).arg("echo").args(arguments).output().unwrap();
+    let package = [("CARGO_PKG_NAME", "a"), ("CARGO_PKG_VERSION", "1.0.0")];
+    let output = Command::new(wrapper()).arg("echo").args(arguments).envs(package).output().unwrap();
     assert!(output.status.success(), "{}", lossy(&output.stderr));
     lossy(&output.stdout).trim().to_owned()
 }
@@ -28,6 +29,16 @@ fn only_release_builds_have_the_profile() {
     let given = given(&release);
     assert!(given.starts_with(&release.join(" ")), "{given}");
     assert!(given.contains("-Cprofile-use="), "{given}");
+}
+
+/// What cargo calls a crate changes with its dependencies, and would change the names of all its functions.
+#[test]
+fn the_profile_fits_whatever_a_crate_depends_on() {
+    let given = |metadata| given(&["--crate-name", "a", "-C", "opt-level=3", "-C", metadata, "a b.rs"]);
+    assert_eq!(given("metadata=1234"), given("metadata=5678"));
+    assert!(given("metadata=1234").contains("-C metadata=a-1.0.0 a b.rs"), "{}", given("metadata=1234"));
+    let recorded = ["-C", "opt-level=3", "-C", "metadata=1234", "-Cprofile-generate=raw"];
+    assert!(self::given(&recorded).ends_with("-C metadata=a-1.0.0 -Cprofile-generate=raw"));
 }
 
 #[test]

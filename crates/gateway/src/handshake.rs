@@ -2,12 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use propylon_exchange::{ClientCertificate, Connection, Refused, Tls};
 use propylon_tls::{Greeting, Handshake, ServerStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Client, Rejected, Service, Stream};
 use crate::edge::Edge;
@@ -20,17 +20,18 @@ const HANDSHAKE: u8 = 22;
 /// How much of a plain request is read, to be able to say what it was.
 const GLANCE: usize = 1024;
 
-/// Hears what is said before any request: by a proxy in front, and then of TLS. `None`: the connection is over.
+/// Hears what is said before any request, for all of which there is one limit: by a proxy in front, and then of TLS. `None`: the
+/// connection is over.
 pub(crate) async fn begin(
     stream: Stream,
     mut connection: Connection,
     listener: &Arc<Listener>,
 ) -> Result<(Stream, Connection), Option<(Stream, Connection)>> {
-    let limit = listener.default_server().settings.timeout.client_header;
-    if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, limit).await {
+    let deadline = Instant::now() + listener.default_server().settings.timeout.client_header;
+    if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, deadline).await {
         return Err(None);
     }
-    if listener.tls { shake(stream, connection, listener).await } else { Ok((stream, connection)) }
+    if listener.tls { shake(stream, connection, listener, deadline).await } else { Ok((stream, connection)) }
 }
 
 /// Makes TLS of a connection; `None`: it is over.
@@ -38,12 +39,12 @@ async fn shake(
     stream: Stream,
     mut connection: Connection,
     listener: &Arc<Listener>,
+    deadline: Instant,
 ) -> Result<(Stream, Connection), Option<(Stream, Connection)>> {
-    let limit = listener.default_server().settings.timeout.client_header;
-    if is_plain(&stream, limit).await {
+    if is_plain(&stream, deadline).await {
         return Err(Some((stream, connection)));
     }
-    match tokio::time::timeout(limit, accept(stream, &connection, listener)).await {
+    match timeout_at(deadline, accept(stream, &connection, listener)).await {
         Ok(Ok((stream, handshake))) => {
             connection.tls = Some(facts(handshake));
             Ok((Stream::Tls(Box::new(stream)), connection))
@@ -117,10 +118,9 @@ fn facts(handshake: Handshake) -> Tls {
 }
 
 /// Whether the client speaks, and not TLS.
-async fn is_plain(stream: &Stream, limit: Duration) -> bool {
-    let Stream::Tcp(stream) = stream else { return false };
+async fn is_plain(stream: &Stream, deadline: Instant) -> bool {
     let mut first = [0];
-    let peeked = tokio::time::timeout(limit, stream.peek(&mut first)).await;
+    let peeked = timeout_at(deadline, stream.peek(&mut first)).await;
     matches!(peeked, Ok(Ok(1))) && first != [HANDSHAKE]
 }
 

@@ -1,10 +1,10 @@
 //! The beginning of a client's connection where the PROXY protocol is spoken.
 
 use std::io;
-use std::time::Duration;
 
 use propylon_exchange::{Connection, ProxyProtocol};
 use propylon_proxy_protocol::{Error, Header, parse};
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::Stream;
 
@@ -16,9 +16,9 @@ const SHOWN: usize = 107;
 
 /// Reads the header, of which the connection has what it tells from then on. Not a byte behind it is read. Says whether the
 /// connection goes on.
-pub(crate) async fn begin(stream: &Stream, connection: &mut Connection, limit: Duration) -> bool {
+pub(crate) async fn begin(stream: &Stream, connection: &mut Connection, deadline: Instant) -> bool {
     let mut received = Vec::new();
-    let failure = match tokio::time::timeout(limit, read(stream, &mut received)).await {
+    let failure = match timeout_at(deadline, read(stream, &mut received)).await {
         Ok(Ok(told)) => {
             connection.proxy_protocol = told.map(Box::new);
             return true;

@@ -414,10 +414,8 @@ async fn serve_greeted(
     edge: Edge,
     worker: Arc<Worker>,
 ) {
-    let shaken = tokio::select! {
-        () = worker.drain.cancelled() => return, // nothing was asked yet
-        shaken = handshake::begin(stream, connection, &listener) => shaken,
-    };
+    // Also while the worker drains: who has just been accepted may have asked already, and is owed an answer, as in nginx.
+    let shaken = handshake::begin(stream, connection, &listener).await;
     let secured = listener.tls;
     drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     match shaken {
