@@ -72,6 +72,10 @@ where
                     let mut result = ready!(future.poll(cx));
                     let Some(mut picked) = picked.take() else { return Poll::Pending };
                     finish(dispatch, &mut picked, &result);
+                    if result.is_err() {
+                        // What a limit has cut short ends before its place is free.
+                        state.set(State::Nobody { error: None });
+                    }
                     if let (Ok(response), Some(served)) = (&mut result, picked.name_for_sessions()) {
                         response.extensions_mut().insert(served);
                     }
@@ -83,9 +87,10 @@ where
                     if rest.is_none() {
                         return Poll::Pending;
                     }
-                    let (picked, time) = ready!(wait.as_mut().poll(cx))?;
+                    let waited = ready!(wait.as_mut().poll(cx));
+                    // Gone before an error is told, for nobody polls that wait again.
                     let Some(rest) = rest.take() else { return Poll::Pending };
-                    let (dispatch, request) = *rest;
+                    let ((picked, time), (dispatch, request)) = (waited?, *rest);
                     dispatch.waited(&request, time);
                     let future = dispatch.send(picked.peer().server().payload(), request);
                     state.set(State::Sending { dispatch, picked: Some(picked), future });

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::watch;
 
@@ -29,6 +30,8 @@ pub struct Group<T>(Arc<Shared<T>>);
 struct Shared<T> {
     name: Arc<str>,
     peers: ArcSwap<Peers<T>>,
+    /// Held by who changes the peers and what is said of them, so that the two agree.
+    changing: Mutex<()>,
     /// How often they were set: who has seen them needs not look again.
     version: AtomicU64,
     /// How many of them are in service at all.
@@ -107,8 +110,9 @@ impl<T> Group<T> {
     }
 
     /// Replaces the servers. What is known of a server is kept if its name and text stay the same; requests under way go
-    /// on.
+    /// on. One call at a time: `servers` must not call it again.
     pub fn set(&self, servers: impl IntoIterator<Item = Server<T>>) {
+        let _changing = self.0.changing.lock();
         let old = self.0.peers.load_full();
         let before: Vec<_> = self.0.before.iter().flat_map(|peers| peers.iter()).collect();
         let same = |server: &Server<T>, taken: &[u32]| {
@@ -187,6 +191,7 @@ impl<T> Group<T> {
 
     /// From now on nothing is sent to a peer that has not been found well by a check; with `anew`, by one from now on.
     pub(crate) fn require_checks(&self, anew: bool) {
+        let _changing = self.0.changing.lock();
         self.0.mandatory.store(true, Relaxed);
         self.current().iter().for_each(|peer| peer.state.require_check(anew));
     }
@@ -262,6 +267,7 @@ impl GroupBuilder {
         Group(Arc::new(Shared {
             name: self.name,
             peers: ArcSwap::from_pointee(Peers::new(Vec::new(), Vec::new())),
+            changing: Mutex::default(),
             version: AtomicU64::new(0),
             tries: AtomicUsize::new(0),
             clock: old.map_or_else(Clock::start, |old| old.0.clock),

@@ -270,6 +270,68 @@ async fn the_wait_has_an_end() {
     assert!(ask(&mut service, request()).await.is_ok(), "who gave up is no more in the queue");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_place_may_be_polled_again() {
+    let group = GroupBuilder::new("g").queue(0, Duration::from_secs(5)).build();
+    group.set([Server::new("1", "good").max_conns(1)]);
+    let mut service = balance(&group, Method::RoundRobin);
+    let _held = ask(&mut service, request()).await.unwrap();
+    let (mut second, kept) = (request(), Arc::new(()));
+    second.extensions_mut().insert(Arc::clone(&kept));
+    let mut refused = tokio_test::task::spawn(service.call(second));
+    let std::task::Poll::Ready(Err(error)) = refused.poll() else { panic!("the queue is full") };
+    assert_eq!(error.to_string(), Error::QueueFull { group: "g".into() }.to_string());
+    assert_eq!(Arc::strong_count(&kept), 1, "the request is gone");
+    assert!(refused.poll().is_pending(), "and nothing more comes");
+}
+
+/// A limit cuts short what is sent: it fails while something goes on inside it.
+#[derive(Clone)]
+struct CutShort(Group<Peer>, Arc<Mutex<Option<u32>>>);
+
+/// Says when it drops how many requests are under way.
+struct Under(CutShort);
+
+impl Drop for Under {
+    fn drop(&mut self) {
+        let CutShort(group, ended) = &self.0;
+        *ended.lock().unwrap() = group.peers().iter().next().map(|peer| peer.active());
+    }
+}
+
+impl Future for Under {
+    type Output = Result<Response<Script>, BoxError>;
+
+    fn poll(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<Self::Output> {
+        std::task::Poll::Ready(Err("timed out".into()))
+    }
+}
+
+impl Dispatch<Peer, ()> for CutShort {
+    type Future = Under;
+    type Body = Script;
+    type Error = BoxError;
+
+    fn send(&self, _: &Peer, _: Request<()>) -> Under {
+        Under(self.clone())
+    }
+}
+
+#[tokio::test]
+async fn what_is_cut_short_ends_before_its_place_is_free() {
+    let group = Group::new("g");
+    group.set([Server::new("1", "good").max_conns(1)]);
+    let ended = Arc::new(Mutex::new(None));
+    let balancer = Balancer::new(group.clone(), Method::RoundRobin).unwrap();
+    let mut service = Balance::new(balancer, CutShort(group.clone(), Arc::clone(&ended)));
+    let mut sent = tokio_test::task::spawn(service.call(request()));
+    assert!(matches!(sent.poll(), std::task::Poll::Ready(Err(_))));
+    assert_eq!(group.peers().iter().next().unwrap().active(), 0);
+    let ended = *ended.lock().unwrap();
+    assert_eq!(ended, Some(1), "it held its place to its end");
+    assert!(sent.poll().is_pending());
+}
+
 #[tokio::test]
 async fn methods_without_backups_refuse_them() {
     let group = Group::new("g");

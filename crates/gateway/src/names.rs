@@ -251,7 +251,7 @@ impl Entry {
             .collect()
     }
 
-    /// Makes peers of what is known.
+    /// Makes peers of what is known: locked to the end, so that nobody sets older ones after newer ones.
     fn publish(&self) {
         let (found, mut called) = (self.found.lock(), self.called.lock());
         let mut turn = called.turn();
