@@ -29,8 +29,17 @@ struct Inner {
     received: Received,
     /// In a box, for it is the connection's as a rule.
     client: OnceLock<Box<(Address, HeaderValue)>>,
-    place: Place,
+    server_name: Option<Arc<str>>,
+    host: Option<Bytes>,
     user: OnceLock<Bytes>,
+    facts: Facts,
+    late: Mutex<Late>,
+    slot: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+/// What is recorded as it goes on, and costs no lock.
+#[derive(Default)]
+struct Facts {
     body_received: Count,
     body_sent: Count,
     bytes_sent: Count,
@@ -41,8 +50,6 @@ struct Inner {
     reroutes: AtomicU8,
     keep: AtomicU8,
     first_try: Progress,
-    late: Mutex<Late>,
-    slot: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
 /// What was received of the request: a head, or something that was refused before it was one.
@@ -86,30 +93,23 @@ impl Exchange {
     }
 
     fn begin(
-        mut place: Place,
+        place: Place,
         connection: Arc<Connection>,
         number: u64,
         started: Instant,
         received: Received,
     ) -> Self {
-        let uri = std::mem::take(&mut place.uri);
+        let Place { server_name, host, uri } = place;
         Self(Arc::new(Inner {
             connection,
             number,
             started,
             received,
             client: OnceLock::new(),
-            place,
+            server_name,
+            host,
             user: OnceLock::new(),
-            body_received: Count::default(),
-            body_sent: Count::default(),
-            bytes_sent: Count::default(),
-            status: Status::default(),
-            end: AtomicU8::new(0),
-            ended: Moment::default(),
-            reroutes: AtomicU8::new(0),
-            keep: AtomicU8::new(0),
-            first_try: Progress::default(),
+            facts: Facts::default(),
             late: Mutex::new(Late::at(uri)),
             slot: OnceLock::new(),
         }))
@@ -136,7 +136,7 @@ impl Exchange {
     /// How long the exchange took, or has taken so far (`$request_time`).
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        let ended = self.0.ended.get(self.0.started);
+        let ended = self.0.facts.ended.get(self.0.started);
         ended.unwrap_or_else(clock::now).saturating_duration_since(self.0.started)
     }
 
@@ -165,7 +165,7 @@ impl Exchange {
             Received::Head(head) => head.bytes,
             Received::Rejected { bytes, .. } => *bytes,
         };
-        head + self.0.body_received.get()
+        head + self.0.facts.body_received.get()
     }
 
     /// All of the request's body is this: recorded if it is to be [kept](Keep::REQUEST_BODY).
@@ -183,7 +183,7 @@ impl Exchange {
 
     /// `n` more bytes of request body came.
     pub fn body_received(&self, n: u64) {
-        self.0.body_received.add(n);
+        self.0.facts.body_received.add(n);
     }
 
     /// The client is really at `address`, says a trusted proxy. Only the first call counts.
@@ -206,13 +206,13 @@ impl Exchange {
     /// The name of the server that was chosen (`$server_name`), if that is known.
     #[must_use]
     pub fn server_name(&self) -> Option<&Arc<str>> {
-        self.0.place.server_name.as_ref()
+        self.0.server_name.as_ref()
     }
 
     /// The host that the request is for, lower-case and without port (`$host`), if that is known.
     #[must_use]
     pub fn host(&self) -> Option<&Bytes> {
-        self.0.place.host.as_ref()
+        self.0.host.as_ref()
     }
 
     /// The user that authenticated (`$remote_user`). Only the first call counts.
@@ -275,32 +275,32 @@ impl Exchange {
         (late.proxy, late.answering) = (None, None);
         drop(late);
         // Saturates: whoever counts redirects stops long before.
-        let _ = self.0.reroutes.fetch_update(Relaxed, Relaxed, |n| n.checked_add(1));
+        let _ = self.0.facts.reroutes.fetch_update(Relaxed, Relaxed, |n| n.checked_add(1));
     }
 
     /// How often the request went round again.
     #[must_use]
     pub fn reroutes(&self) -> u8 {
-        self.0.reroutes.load(Relaxed)
+        self.0.facts.reroutes.load(Relaxed)
     }
 
     /// Asks that these facts be kept.
     pub fn keep(&self, what: Keep) {
         // Mostly nothing new: a look is cheaper.
         if !self.keeps(what) {
-            self.0.keep.fetch_or(what.0, Relaxed);
+            self.0.facts.keep.fetch_or(what.0, Relaxed);
         }
     }
 
     /// Whether these facts are to be kept.
     #[must_use]
     pub fn keeps(&self, what: Keep) -> bool {
-        Keep(self.0.keep.load(Relaxed)).has(what)
+        Keep(self.0.facts.keep.load(Relaxed)).has(what)
     }
 
     /// What became of the first try, if there was one.
     pub(crate) fn first_try(&self) -> &Progress {
-        &self.0.first_try
+        &self.0.facts.first_try
     }
 
     /// What is known only as it goes on.
@@ -360,7 +360,7 @@ impl Exchange {
 
     /// The client is being sent this head.
     pub fn responded(&self, status: StatusCode, headers: &HeaderMap) {
-        self.0.status.set(status);
+        self.0.facts.status.set(status);
         if self.keeps(Keep::SENT_HEAD) {
             self.0.late.lock().keep(|kept| kept.sent_headers = Some(headers.clone()));
         }
@@ -369,7 +369,7 @@ impl Exchange {
     /// The status that the client was sent, once it was (`$status`).
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.status.get()
+        self.0.facts.status.get()
     }
 
     /// Looks at the fields sent to the client, or before that at those that it is to be sent [as things
@@ -395,40 +395,40 @@ impl Exchange {
 
     /// `n` more bytes of response body were handed to the client's connection.
     pub fn body_sent(&self, n: u64) {
-        self.0.body_sent.add(n);
+        self.0.facts.body_sent.add(n);
     }
 
     /// Bytes of response body sent to the client (`$body_bytes_sent`).
     #[must_use]
     pub fn body_bytes_sent(&self) -> u64 {
-        self.0.body_sent.get()
+        self.0.facts.body_sent.get()
     }
 
     /// The client's connection has taken this many bytes for the response, and so many of them for its body with its
     /// framing: what counts, in the place of what was handed over.
     pub fn set_sent(&self, all: u64, body: u64) {
-        self.0.bytes_sent.set(all);
-        self.0.body_sent.set(body);
+        self.0.facts.bytes_sent.set(all);
+        self.0.facts.body_sent.set(body);
     }
 
     /// Bytes sent to the client (`$bytes_sent`).
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.0.bytes_sent.get()
+        self.0.facts.bytes_sent.get()
     }
 
     /// The exchange is over. Only the first call counts.
     pub fn ended(&self, end: End) {
-        if self.0.end.load(Relaxed) == 0 {
-            self.0.ended.come(self.0.started);
-            self.0.end.store(end.number(), Relaxed);
+        if self.0.facts.end.load(Relaxed) == 0 {
+            self.0.facts.ended.come(self.0.started);
+            self.0.facts.end.store(end.number(), Relaxed);
         }
     }
 
     /// How the exchange ended, once it has.
     #[must_use]
     pub fn end(&self) -> Option<End> {
-        End::numbered(self.0.end.load(Relaxed))
+        End::numbered(self.0.facts.end.load(Relaxed))
     }
 }
 

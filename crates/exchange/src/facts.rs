@@ -1,7 +1,7 @@
 //! Facts that are numbers.
 //!
-//! They are stored, never read, changed and stored in one: an exchange is recorded by one task at a time, and a locked instruction
-//! costs more than all the rest of a fact. Whoever reads on another thread sees what was recorded last, or a moment before.
+//! They are read, changed and stored, not in one instruction: each has one writer at a time, and a locked instruction costs more
+//! than all the rest of a fact. Whoever reads on another thread sees what was recorded last, or a moment before.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -54,6 +54,11 @@ impl Moment {
         let nanos = clock::now().saturating_duration_since(began).as_nanos();
         // 584 years of nanoseconds fit.
         self.0.store(u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1, Relaxed);
+    }
+
+    /// It has come when `other` did.
+    pub(crate) fn come_with(&self, other: &Self) {
+        self.0.store(other.0.load(Relaxed), Relaxed);
     }
 
     pub(crate) fn has_come(&self) -> bool {

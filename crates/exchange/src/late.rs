@@ -34,8 +34,9 @@ pub enum End {
 }
 
 impl End {
-    /// Not 0.
-    pub(crate) fn number(self) -> u8 {
+    /// A number that stands for it. Not 0.
+    #[must_use]
+    pub fn number(self) -> u8 {
         match self {
             Self::Complete => 1,
             Self::ClientClosed => 2,
@@ -43,7 +44,9 @@ impl End {
         }
     }
 
-    pub(crate) fn numbered(number: u8) -> Option<Self> {
+    /// What the [number](Self::number) stands for.
+    #[must_use]
+    pub fn numbered(number: u8) -> Option<Self> {
         [Self::Complete, Self::ClientClosed, Self::Truncated].into_iter().find(|end| end.number() == number)
     }
 }

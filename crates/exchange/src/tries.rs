@@ -13,9 +13,9 @@ use crate::facts::{Count, Moment, Status};
 /// What is known of one try of a request at one peer. Durations count from the try's [start](Self::started).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct TryRecord {
+pub struct TryRecord<'a> {
     /// The peer as the configuration or the resolver names it: `10.0.0.1:80`, `unix:/run/app.sock` (`$upstream_addr`).
-    pub peer: Arc<str>,
+    pub peer: &'a Arc<str>,
     /// How many internal redirects went before it: logs separate such groups by ` : `.
     pub reroutes: u8,
     /// When it began.
@@ -35,7 +35,7 @@ pub struct TryRecord {
     pub bytes_sent: u64,
 }
 
-impl TryRecord {
+impl TryRecord<'_> {
     /// How long it took to have a connection, TLS included; zero for a kept one (`$upstream_connect_time`).
     #[must_use]
     pub fn connect(&self) -> Option<Duration> {
@@ -82,9 +82,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// `began`: when the exchange did.
-    fn record(&self, opened: &Opened, began: Instant) -> TryRecord {
+    fn record<'a>(&self, opened: &'a Opened, began: Instant) -> TryRecord<'a> {
         TryRecord {
-            peer: opened.peer.clone(),
+            peer: &opened.peer,
             reroutes: opened.reroutes,
             started: self.started.get(began).unwrap_or(began),
             queued: opened.queued,
@@ -126,7 +126,7 @@ impl Exchange {
     #[must_use]
     pub fn open_connected_try(&self, peer: Arc<str>) -> Try {
         let opened = self.open_try(peer);
-        opened.connected();
+        opened.progress(|progress, _| progress.connected.come_with(&progress.started));
         opened
     }
 
@@ -138,14 +138,13 @@ impl Exchange {
         }
     }
 
-    /// Looks at the tries, oldest first.
-    pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord]) -> T) -> T {
+    /// Looks at the tries, oldest first. `read` must not call back into the exchange.
+    pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord<'_>]) -> T) -> T {
         let late = self.late();
         let progress = std::iter::once(self.first_try()).chain(&late.progress);
         let records = late.tries.iter().zip(progress);
         let records: SmallVec<[_; 2]> =
             records.map(|(opened, progress)| progress.record(opened, self.started())).collect();
-        drop(late);
         read(&records)
     }
 }

@@ -177,7 +177,7 @@ fn tries_are_told_apart_however_late_they_end() {
     tries[0].head_received(StatusCode::OK);
     drop(tries);
     exchange.with_tries(|tries| {
-        let told = tries.iter().map(|t| (&*t.peer, t.length, t.bytes_sent, t.bytes_received, t.status));
+        let told = tries.iter().map(|t| (&**t.peer, t.length, t.bytes_sent, t.bytes_received, t.status));
         let expected = [
             ("a", 1, 10, 100, Some(StatusCode::OK)),
             ("b", 2, 20, 200, None),

@@ -18,7 +18,6 @@ use propylon_stack::Body;
 use propylon_upstream::{
     Bind, Client, Greeting, Keepalive, Params, Peer, PeerAddress, Pool, ServerName, Target, Transport,
 };
-use tower_service::Service;
 
 use crate::error::BuildError;
 use crate::route::local;
@@ -241,7 +240,7 @@ impl Probe {
         if let Some(params) = self.0.params.clone() {
             request.extensions_mut().insert(params);
         }
-        let answer = self.0.client.to(peer.clone()).call(request).await.map_err(|error| error.to_string())?;
+        let answer = self.0.client.send(peer, request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         let within =
             |ranges: &[(u16, u16)]| ranges.iter().any(|&(first, last)| (first..=last).contains(&status));

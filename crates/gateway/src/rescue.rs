@@ -182,7 +182,7 @@ fn upstream(exchange: &Exchange) -> Option<String> {
 
 /// The peer that was tried last.
 fn last_peer(exchange: &Exchange) -> Option<Arc<str>> {
-    exchange.with_tries(|tries| tries.last().map(|last| last.peer.clone()))
+    exchange.with_tries(|tries| tries.last().map(|last| Arc::clone(last.peer)))
 }
 
 /// What went wrong, in the words that operators of nginx look for.

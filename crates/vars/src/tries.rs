@@ -23,8 +23,8 @@ pub(crate) enum Column {
 impl Column {
     /// One entry a try, `, ` between two, ` : ` where the request went round inside the gateway; says whether there is a
     /// try at all.
-    pub(crate) fn write(self, tries: &[TryRecord], out: &mut Out<'_>) -> bool {
-        let mut before: Option<&TryRecord> = None;
+    pub(crate) fn write(self, tries: &[TryRecord<'_>], out: &mut Out<'_>) -> bool {
+        let mut before: Option<&TryRecord<'_>> = None;
         for record in tries {
             if let Some(before) = before {
                 out.text(if before.reroutes == record.reroutes { b", " } else { b" : " });
@@ -35,7 +35,7 @@ impl Column {
         before.is_some()
     }
 
-    fn entry(self, record: &TryRecord, out: &mut Out<'_>) {
+    fn entry(self, record: &TryRecord<'_>, out: &mut Out<'_>) {
         let time = |time: Option<Duration>, out: &mut Out<'_>| match time {
             Some(time) => out.seconds(time),
             None => out.text(b"-"),

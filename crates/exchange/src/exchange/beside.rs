@@ -8,10 +8,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{Exchange, Inner, Received};
-use crate::facts::{Count, Moment, Status};
+use super::{Exchange, Facts, Inner, Received};
 use crate::late::Late;
-use crate::tries::Progress;
 use crate::{Head, Uri, clock};
 
 impl Exchange {
@@ -19,7 +17,7 @@ impl Exchange {
     /// nothing: as if its head were what `change` makes of it. What the slot holds does not come along.
     #[must_use]
     pub fn beside(&self, change: impl FnOnce(&mut Head)) -> Self {
-        let Inner { connection, number, received, client, place, user, .. } = &*self.0;
+        let Inner { connection, number, received, client, server_name, host, user, .. } = &*self.0;
         let mut received = received.clone();
         if let Received::Head(head) = &mut received {
             change(head);
@@ -35,17 +33,10 @@ impl Exchange {
             started: clock::now(),
             received,
             client: client.clone(),
-            place: place.clone(),
+            server_name: server_name.clone(),
+            host: host.clone(),
             user: user.clone(),
-            body_received: Count::default(),
-            body_sent: Count::default(),
-            bytes_sent: Count::default(),
-            status: Status::default(),
-            end: AtomicU8::new(0),
-            ended: Moment::default(),
-            reroutes: AtomicU8::new(0),
-            keep: AtomicU8::new(self.0.keep.load(Relaxed)),
-            first_try: Progress::default(),
+            facts: Facts { keep: AtomicU8::new(self.0.facts.keep.load(Relaxed)), ..Facts::default() },
             late: Mutex::new(Late::at(uri)),
             slot: OnceLock::new(),
         }))

@@ -127,7 +127,7 @@ struct Told {
     /// What the kernel has taken of it in all, and so much of that for its head.
     sent: AtomicU64,
     sent_head: AtomicU64,
-    /// 0: complete; 1: cut; 2: the client left.
+    /// As [a number](End::number).
     end: AtomicU8,
 }
 
@@ -244,7 +244,9 @@ impl Client {
     /// The lines of exchanges that were over before the engine told how.
     #[cold]
     fn write_waiting(&self) {
-        for (exchange, location) in self.take_finished(&mut self.finished.lock()) {
+        // Not locked while they are written.
+        let exchanges = self.take_finished(&mut self.finished.lock());
+        for (exchange, location) in exchanges {
             self.told.write(&exchange, &location);
         }
     }
@@ -277,15 +279,15 @@ impl Client {
         polled
     }
 
-    /// Bytes of the response that made the connection another protocol's.
-    pub(crate) fn switching_head(&self) -> u64 {
-        self.told.sent.load(Relaxed)
+    /// Bytes of the response, this request's, that made the connection another protocol's: none until the engine has told.
+    pub(crate) fn switching_head(&self, request: u64) -> u64 {
+        if self.told.request.load(Relaxed) == request { self.told.sent.load(Relaxed) } else { 0 }
     }
 
     /// The engine has ended, and its connection is another protocol's.
     fn switched(&self) {
         let sent = self.written.load(Relaxed).saturating_sub(self.finished.lock().mark);
-        self.told.sent.store(sent, Relaxed);
+        self.told.tell(self.requests(), sent, sent, End::Complete);
     }
 
     /// Bytes of the current request's head so far.
@@ -356,20 +358,7 @@ impl Told {
         self.request.store(request, Relaxed);
         self.sent.store(sent, Relaxed);
         self.sent_head.store(sent_head, Relaxed);
-        let end = match end {
-            End::Complete => 0,
-            End::Truncated => 1,
-            _ => 2,
-        };
-        self.end.store(end, Relaxed);
-    }
-
-    fn end(&self) -> End {
-        match self.end.load(Relaxed) {
-            0 => End::Complete,
-            1 => End::Truncated,
-            _ => End::ClientClosed,
-        }
+        self.end.store(end.number(), Relaxed);
     }
 
     /// Writes the log line of the exchange whose response this was.
@@ -379,7 +368,7 @@ impl Told {
         }
         let (sent, sent_head) = (self.sent.load(Relaxed), self.sent_head.load(Relaxed));
         exchange.set_sent(sent, sent.saturating_sub(sent_head));
-        exchange.ended(self.end());
+        exchange.ended(End::numbered(self.end.load(Relaxed)).unwrap_or(End::ClientClosed));
         location.ended(exchange);
     }
 }

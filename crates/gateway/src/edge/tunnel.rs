@@ -91,7 +91,7 @@ impl Drop for Line {
         let tunnelled = self.counts.to_client();
         let head = match &self.stream {
             Some(stream) => stream.sent_heads(),
-            None => self.client.switching_head(),
+            None => self.client.switching_head(self.exchange.number()),
         };
         self.exchange.set_sent(head + tunnelled, tunnelled);
         self.exchange.ended(End::ClientClosed); // unless it has ended otherwise

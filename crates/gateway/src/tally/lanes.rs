@@ -84,7 +84,7 @@ impl PeerLane {
         }
     }
 
-    pub(super) fn count(&self, record: &TryRecord) {
+    pub(super) fn count(&self, record: &TryRecord<'_>) {
         let header = record.header();
         // What stands for a failure in logs was no answer.
         add(&self.responses, class(record.status.filter(|_| header.is_some())), 1);

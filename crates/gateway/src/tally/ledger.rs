@@ -103,12 +103,12 @@ impl Ledger {
     }
 
     /// The tries of an exchange are over.
-    pub(super) fn count_tries(&self, tries: &[TryRecord]) {
+    pub(super) fn count_tries(&self, tries: &[TryRecord<'_>]) {
         let mut peers = self.peers.lock();
         for record in tries {
-            match peers.by_name.get(&place(&record.peer)) {
+            match peers.by_name.get(&place(record.peer)) {
                 Some(lane) => lane.count(record),
-                None => peers.begin(&record.peer).count(record),
+                None => peers.begin(record.peer).count(record),
             }
         }
     }

@@ -30,13 +30,7 @@ impl Context {
         &self.received
     }
 
-    /// The exact target, and the raw head.
-    #[must_use]
-    pub fn into_received(self) -> ReceivedRequest {
-        self.received
-    }
-
-    /// [`interim`](Self::interim) and [`into_received`](Self::into_received) at once.
+    /// [`interim`](Self::interim) and [`received`](Self::received) at once.
     #[must_use]
     pub fn into_parts(self) -> (Option<Interim>, ReceivedRequest) {
         let Self { shared, number, interim, received, .. } = self;

@@ -23,7 +23,7 @@ async fn a_try_from_its_start_to_its_true_end() {
         request.extensions_mut().insert(exchange.clone());
         let response = fixture.send(request).await.unwrap();
         exchange.with_tries(|tries| {
-            assert_eq!(&*tries[0].peer, fixture.raw.addr().to_string());
+            assert_eq!(&**tries[0].peer, fixture.raw.addr().to_string());
             assert!(tries[0].connect().is_some() && tries[0].header().is_some());
             assert_eq!(tries[0].status, Some(StatusCode::OK));
             // One that came whole with its head is done with the connection already.
