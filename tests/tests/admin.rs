@@ -10,6 +10,8 @@
 
 mod admin_support;
 
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -250,6 +252,25 @@ fn caches_tell_what_they_keep_and_are_purged() {
     assert_eq!(metrics.value("propylon_cache_entries{cache=\"main\"}"), 0.0);
 }
 
+/// What a cache had to do with a request is counted where it had, once.
+#[test]
+fn an_error_page_is_no_second_miss() {
+    let (listen, admin, gone) = (address(), address(), Refusing::new());
+    let _gateway = Propylon::start(&format!(
+        "[runtime]\nworkers = 1\n[admin]\nlisten = \"{admin}\"\n[cache_zone.main]\n\
+         [[server]]\nlisten = [\"{listen}\"]\ncache = {{ zone = \"main\", key = \"$uri\" }}\nerror_page = {{ pages = [{{ codes = [502], uri = \"/sorry\" }}] }}\n\
+         [[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{}\"\n\
+         [[server.location]]\nmatch = \"= /sorry\"\nreturn = [200, \"sorry\"]\n",
+        gone.address()
+    ));
+    assert_eq!(send(listen, "a", "/"), (502, "sorry".into()));
+    until("the log line", LIMIT, || {
+        (get(admin, "/api/v1/servers")[listen.to_string()]["requests"] == 1).then_some(())
+    });
+    let miss = get(admin, "/api/v1/caches/main")["outcomes"]["miss"].clone();
+    assert_eq!(miss["responses"], 1, "{miss}");
+}
+
 #[test]
 fn the_api_reloads_and_tells_why_not() {
     let (listen, admin, moved) = (address(), address(), address());
@@ -271,7 +292,12 @@ fn the_api_reloads_and_tells_why_not() {
     assert!(refused.status == 422 && why.contains("999 is no status that can be returned"), "{why}");
     let reloads = get(admin, "/api/v1/status")["reloads"].clone();
     assert_eq!((&reloads["succeeded"], &reloads["failed"]), (&json!(1), &json!(1)));
-    assert_eq!((&reloads["last"]["successful"], &reloads["last"]["error"]), (&json!(false), &json!(why)));
+    let first = why.lines().map(str::trim).find(|line| !line.is_empty()).unwrap();
+    assert!(
+        first.len() < why.len() && why.contains("return = [999]"),
+        "whoever ordered it has it all: {why}"
+    );
+    assert_eq!((&reloads["last"]["successful"], &reloads["last"]["error"]), (&json!(false), &json!(first)));
     assert_eq!(Metrics::of(admin).value("propylon_last_reload_successful"), 0.0);
     // A second address comes, on a unix socket a third; the first one goes, its connection at the end of the answer.
     let three = format!("[\"{admin}\", \"{moved}\", \"unix:@DIR@/admin.sock\"]");
@@ -286,6 +312,7 @@ fn the_api_reloads_and_tells_why_not() {
             .unwrap()
     };
     assert_eq!(over_unix().status, 200);
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     gateway.rewrite(&config(&format!("\"{moved}\""), 204));
     assert_eq!(reload(admin).json(), json!({ "generation": 4 }));
     until("the first address is closed", LIMIT, || Client::connect(admin).is_err().then_some(()));
@@ -362,12 +389,26 @@ fn who_may_not_is_told_why_in_json() {
 fn many_idle_connections_do_not_stop_the_gateway() {
     let (listen, admin) = (address(), address());
     let _gateway = Propylon::start(&format!(
-        "[admin]\nlisten = \"{admin}\"\n[[server]]\nlisten = [\"{listen}\"]\nreturn = [204]\n"
+        "[admin]\nlisten = \"{admin}\"\nallow = [\"127.0.0.1\"]\n[[server]]\nlisten = [\"{listen}\"]\nreturn = [204]\n"
     ));
-    let idle: Vec<Client> = (0..100).map(|_| Client::connect(admin).unwrap()).collect();
+    let stranger = || {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&std::net::SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+        socket.connect(&admin.into()).unwrap();
+        std::net::TcpStream::from(socket)
+    };
+    let told = {
+        let mut stranger = stranger();
+        stranger.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut told = String::new();
+        stranger.read_to_string(&mut told).unwrap();
+        told
+    };
+    assert!(told.starts_with("HTTP/1.1 403 ") && told.contains("cache-control: no-store"), "{told}");
+    let idle: Vec<_> = (0..100).map(|_| stranger()).collect();
     assert_eq!(send(listen, "a", "/").0, 204);
-    drop(idle);
     assert_eq!(get(admin, "/api/v1/connections")["accepted"], 1);
+    drop(idle);
 }
 
 /// A new binary has the socket of the old one.

@@ -19,7 +19,7 @@ pub(crate) struct Reloads {
 #[derive(Clone, Debug)]
 pub(crate) struct Last {
     pub(crate) at: Timestamp,
-    /// Why the configuration before stayed.
+    /// Why the configuration before stayed, in one line: anybody may read it, and the whole report shows what the file has there.
     pub(crate) error: Option<String>,
 }
 
@@ -47,7 +47,10 @@ impl Reloading {
             Ok(()) => so_far.succeeded += 1,
             Err(_) => so_far.failed += 1,
         }
-        so_far.last = Some(Last { at: Timestamp::now(), error: outcome.err().map(str::to_owned) });
+        let first =
+            |report: &str| report.lines().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned);
+        let error = outcome.err().map(|report| first(report).unwrap_or_default());
+        so_far.last = Some(Last { at: Timestamp::now(), error });
     }
 
     /// Has the configuration read again, and waits until it is in force.

@@ -32,8 +32,10 @@ use crate::guard::{From, Guard};
 use crate::page::Policy;
 use crate::reloads::{Orders, Reloading};
 
-/// How many connections are served at a time; others wait.
+/// How many connections are served at a time of those whom `allow` lets in, and how many of others, who may have a token: these
+/// take no place from those.
 const CONNECTIONS: usize = 64;
+const STRANGERS: usize = 8;
 
 /// How long the head of a request may take, and a connection without one.
 const HEAD: Duration = Duration::from_secs(30);
@@ -65,6 +67,7 @@ struct Shared {
     /// Who may ask; none: nobody.
     guard: ArcSwapOption<Guard>,
     places: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -79,6 +82,7 @@ impl Admin {
             app,
             guard: ArcSwapOption::empty(),
             places: Arc::new(Semaphore::new(CONNECTIONS)),
+            strangers: Arc::new(Semaphore::new(STRANGERS)),
         };
         (Self { shared: Arc::new(shared), listening: Vec::new() }, orders)
     }
@@ -97,11 +101,10 @@ impl Admin {
             }
             stays
         });
-        for socket in sockets {
+        // An address may have several sockets.
+        let known: Vec<ListenAddress> = self.listening.iter().map(|(address, _)| address.clone()).collect();
+        for socket in sockets.into_iter().filter(|socket| !known.contains(socket.address())) {
             let address = socket.address().clone();
-            if self.listening.iter().any(|(known, _)| *known == address) {
-                continue;
-            }
             let listener = Listener::new(&address, socket.into())?;
             let ending = CancellationToken::new();
             tokio::spawn(accept(listener, self.shared.clone(), ending.clone()));
@@ -134,23 +137,37 @@ impl Listener {
             ListenAddress::Unix(_) => UnixListener::from_std(socket.into()).map(Self::Unix),
         }
     }
+
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer.ip()))
+            }
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+        }
+    }
 }
 
-/// Accepts for as long as it is wanted.
+/// Accepts for as long as it is wanted. Who comes when there is no place is turned away at once.
 async fn accept(listener: Listener, shared: Arc<Shared>, ending: CancellationToken) {
-    while let Some((place, accepted)) = ending.run_until_cancelled(next(&listener, &shared.places)).await {
-        let (shared, ending) = (shared.clone(), ending.clone());
-        match accepted {
-            Ok(Accepted::Tcp(stream, peer)) => {
-                drop(tokio::spawn(serve(stream, From::Ip(peer), shared, ending, place)));
-            }
-            Ok(Accepted::Unix(stream)) => {
-                drop(tokio::spawn(serve(stream, From::Unix, shared, ending, place)));
-            }
+    while let Some(accepted) = ending.run_until_cancelled(listener.accept()).await {
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::error!(target: "propylon_admin", "accept() failed: {error}");
                 tokio::time::sleep(PAUSE).await;
+                continue;
             }
+        };
+        let from = accepted.from();
+        let Some(place) = shared.place(from) else {
+            tracing::info!(target: "propylon_admin", ?from, "the API has too many connections: this one is closed");
+            continue;
+        };
+        let (shared, ending) = (shared.clone(), ending.clone());
+        match accepted {
+            Accepted::Tcp(stream, _) => drop(tokio::spawn(serve(stream, from, shared, ending, place))),
+            Accepted::Unix(stream) => drop(tokio::spawn(serve(stream, from, shared, ending, place))),
         }
     }
 }
@@ -160,19 +177,22 @@ enum Accepted {
     Unix(tokio::net::UnixStream),
 }
 
-/// The next connection, once there is a place for it.
-async fn next(
-    listener: &Listener,
-    places: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, io::Result<Accepted>) {
-    let place = places.clone().acquire_owned().await.ok(); // they are never closed
-    let accepted = match listener {
-        Listener::Tcp(listener) => {
-            listener.accept().await.map(|(stream, peer)| Accepted::Tcp(stream, peer.ip()))
+impl Accepted {
+    fn from(&self) -> From {
+        match self {
+            Self::Tcp(_, peer) => From::Ip(*peer),
+            Self::Unix(_) => From::Unix,
         }
-        Listener::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
-    };
-    (place, accepted)
+    }
+}
+
+impl Shared {
+    /// A place for a connection from there, if there is one.
+    fn place(&self, from: From) -> Option<OwnedSemaphorePermit> {
+        let expected = self.guard.load().as_deref().is_some_and(|guard| guard.allows(from));
+        let places = if expected { &self.places } else { &self.strangers };
+        places.clone().try_acquire_owned().ok()
+    }
 }
 
 /// Serves one connection.
@@ -181,12 +201,13 @@ async fn serve<I>(
     from: From,
     shared: Arc<Shared>,
     ending: CancellationToken,
-    _place: Option<OwnedSemaphorePermit>,
+    _place: OwnedSemaphorePermit,
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     let layer = middleware::from_fn_with_state((shared.clone(), from), admit);
-    let service = TowerToHyperService::new(shared.router.clone().layer(layer));
+    let router = shared.router.clone().layer(layer).layer(middleware::map_response(api::furnish));
+    let service = TowerToHyperService::new(router);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(LONGEST);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));

@@ -63,6 +63,8 @@ pub(crate) struct Late {
     pub(crate) uri: Uri,
     /// What a cache had to do with it.
     pub(crate) cached: Option<&'static str>,
+    /// Whether nobody has counted that yet.
+    pub(crate) cached_anew: bool,
     pub(crate) answering: Option<StatusCode>,
     pub(crate) showing: Option<StatusCode>,
     /// In a box, for most exchanges keep nothing.

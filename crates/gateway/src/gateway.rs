@@ -12,7 +12,7 @@ use crate::error::StartError;
 use crate::given::Given;
 use crate::health::Probes;
 use crate::insight::Insight;
-use crate::listener::Listeners;
+use crate::listener::{ANYBODY, Listeners, OWNER};
 use crate::names::Definition;
 use crate::retired::Retired;
 use crate::router::Router;
@@ -58,8 +58,8 @@ impl Gateway {
         let given = !sockets.is_empty();
         let mut listeners = Listeners::with(sockets);
         listeners.keep_paths(given);
-        listeners.open(&config.listeners, count.get(), config.runtime.reuseport)?;
-        listeners.open(admins(&config), 1, false)?;
+        listeners.open(&config.listeners, count.get(), config.runtime.reuseport, ANYBODY)?;
+        listeners.open(admins(&config), 1, false, OWNER)?;
         listeners.report_spare();
         let needed = count.get().max(listeners.most());
         if needed > count.get() {
@@ -115,8 +115,9 @@ impl Gateway {
         {
             tracing::warn!(target: "propylon_gateway", "runtime.workers and runtime.reuseport change with the next start only");
         }
-        self.listeners.open(&config.listeners, self.workers.len(), self.config.runtime.reuseport)?;
-        self.listeners.open(admins(&config), 1, false)?;
+        let reuseport = self.config.runtime.reuseport;
+        self.listeners.open(&config.listeners, self.workers.len(), reuseport, ANYBODY)?;
+        self.listeners.open(admins(&config), 1, false, OWNER)?;
         let retired = self.put_to_use(&config).await?;
         drop(tested);
         self.listeners.close_others(|address| listens_at(&config, address));

@@ -20,29 +20,38 @@ const HANDSHAKE: u8 = 22;
 /// How much of a plain request is read, to be able to say what it was.
 const GLANCE: usize = 1024;
 
-/// Hears what is said before any request, for all of which there is one limit: by a proxy in front, and then of TLS. `None`: the
-/// connection is over.
+/// What has become of a connection that is not to be served.
+pub(crate) enum Unserved {
+    /// It is over, before anybody spoke of TLS.
+    Over,
+    /// It is over, for the handshake of TLS has failed.
+    Failed,
+    /// Its client speaks plainly where TLS is spoken.
+    Plain(Stream, Connection),
+}
+
+/// Hears what is said before any request, for all of which there is one limit: by a proxy in front, and then of TLS.
 pub(crate) async fn begin(
     stream: Stream,
     mut connection: Connection,
     listener: &Arc<Listener>,
-) -> Result<(Stream, Connection), Option<(Stream, Connection)>> {
+) -> Result<(Stream, Connection), Unserved> {
     let deadline = Instant::now() + listener.default_server().settings.timeout.client_header;
     if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, deadline).await {
-        return Err(None);
+        return Err(Unserved::Over);
     }
     if listener.tls { shake(stream, connection, listener, deadline).await } else { Ok((stream, connection)) }
 }
 
-/// Makes TLS of a connection; `None`: it is over.
+/// Makes TLS of a connection.
 async fn shake(
     stream: Stream,
     mut connection: Connection,
     listener: &Arc<Listener>,
     deadline: Instant,
-) -> Result<(Stream, Connection), Option<(Stream, Connection)>> {
+) -> Result<(Stream, Connection), Unserved> {
     if is_plain(&stream, deadline).await {
-        return Err(Some((stream, connection)));
+        return Err(Unserved::Plain(stream, connection));
     }
     match timeout_at(deadline, accept(stream, &connection, listener)).await {
         Ok(Ok((stream, handshake))) => {
@@ -51,11 +60,11 @@ async fn shake(
         }
         Ok(Err(error)) => {
             tracing::info!(target: "propylon_gateway", client = %connection.peer, "SSL_do_handshake() failed ({error}) while SSL handshaking");
-            Err(None)
+            Err(Unserved::Failed)
         }
         Err(_) => {
             tracing::info!(target: "propylon_gateway", client = %connection.peer, "client timed out (110: Connection timed out) while SSL handshaking");
-            Err(None)
+            Err(Unserved::Failed)
         }
     }
 }

@@ -123,7 +123,7 @@ impl Insight {
         self.0.workers
     }
 
-    /// The connections of clients. Looks at each of them.
+    /// The connections of clients. Looks at each of them: it costs by connection.
     #[must_use]
     pub fn connections(&self) -> Connections {
         Connections::of(&self.0.runtime.ledgers)
@@ -143,10 +143,10 @@ impl Insight {
         logs
     }
 
-    /// The zones of limits.
+    /// The zones of limits that the configuration in force has.
     #[must_use]
     pub fn limits(&self) -> Vec<LimitZone> {
-        self.0.runtime.zones.known()
+        self.0.runtime.zones.known(&self.config())
     }
 
     fn runtime(&self) -> &Runtime {
@@ -156,21 +156,23 @@ impl Insight {
 
 impl Connections {
     pub(crate) fn of(ledgers: &Ledgers) -> Self {
-        let mut all = Self { requests: ledgers.requests(), ..Self::default() };
+        let mut all = Self::default();
         for ledger in ledgers.all() {
             let closed = ledger.closed.read(); // before those that were accepted: they are never fewer
             let accepted = ledger.accepted.read();
-            let phases = ledger.phases();
+            let look = ledger.look();
             let active = accepted.saturating_sub(closed);
             all.accepted += accepted;
             all.active += active;
-            all.reading += phases.reading;
-            all.waiting += phases.idle;
-            all.writing += active.saturating_sub(phases.reading + phases.idle);
+            all.requests += look.requests;
+            all.reading += look.reading;
+            all.waiting += look.idle;
+            all.writing += active.saturating_sub(look.reading + look.idle);
             all.handshakes += ledger.handshakes.read();
             all.handshakes_failed += ledger.handshakes_failed.read();
             all.handshakes_resumed += ledger.handshakes_resumed.read();
         }
+        all.requests = ledgers.requests(all.requests);
         all
     }
 }

@@ -19,6 +19,10 @@ use crate::given::Given;
 /// How many connections may wait to be accepted where `backlog=` does not say (nginx: 511).
 const BACKLOG: u32 = 511;
 
+/// Who may connect to a unix socket: as in nginx anybody whom its directory lets in, or the user alone who started the process.
+pub(crate) const ANYBODY: u32 = 0o666;
+pub(crate) const OWNER: u32 = 0o600;
+
 /// The sockets of the process, by address: one a worker where the port is shared by the kernel, else one for all.
 ///
 /// Each socket of an address has a queue of its own, into which the kernel puts connections for as long as any process
@@ -48,18 +52,19 @@ impl Listeners {
         Self { open: HashMap::new(), spare: given, keep_paths: false }
     }
 
-    /// Opens what `wanted` names and is not open. On error nothing has changed.
+    /// Opens what `wanted` names and is not open, unix sockets with this mode. On error nothing has changed.
     pub(crate) fn open(
         &mut self,
         wanted: &[config::Listener],
         workers: usize,
         reuseport: bool,
+        mode: u32,
     ) -> Result<(), StartError> {
         let is_given = |address: &ListenAddress| self.spare.iter().any(|given| given.is_for(address));
         let missing = || wanted.iter().filter(|listener| !self.open.contains_key(&listener.address));
         let mut fresh = Vec::new();
         for listener in missing().filter(|listener| !is_given(&listener.address)) {
-            let sockets = open(listener, workers, reuseport)
+            let sockets = open(listener, workers, reuseport, mode)
                 .map_err(|source| StartError::Listen { address: listener.address.clone(), source })?;
             fresh.push((listener.address.clone(), Open { sockets, lent: false }));
         }
@@ -143,15 +148,15 @@ impl Drop for Listeners {
     }
 }
 
-fn open(listener: &config::Listener, workers: usize, reuseport: bool) -> io::Result<Vec<Socket>> {
+fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32) -> io::Result<Vec<Socket>> {
     let backlog = i32::try_from(listener.backlog.unwrap_or(BACKLOG)).unwrap_or(i32::MAX);
     match &listener.address {
         ListenAddress::Unix(path) => {
             remove_stale(path)?;
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
             socket.bind(&SockAddr::unix(path)?)?;
-            // As nginx: who may connect is decided by the directory.
-            std::fs::set_permissions(path, Permissions::from_mode(0o666))?;
+            // Nobody can connect before it listens.
+            std::fs::set_permissions(path, Permissions::from_mode(mode))?;
             socket.listen(backlog)?;
             socket.set_nonblocking(true)?;
             Ok(vec![socket])
@@ -259,7 +264,7 @@ mod tests {
     fn listeners(count: usize) -> Listeners {
         let (sockets, wanted) = given(count);
         let mut listeners = Listeners::with(sockets);
-        listeners.open(&wanted, 1, true).unwrap();
+        listeners.open(&wanted, 1, true, ANYBODY).unwrap();
         listeners
     }
 
@@ -283,10 +288,10 @@ mod tests {
         let (mut sockets, wanted) = given(2);
         sockets[0].lent = true;
         let mut listeners = Listeners::with(sockets);
-        listeners.open(&[], 1, true).unwrap();
+        listeners.open(&[], 1, true, ANYBODY).unwrap();
         listeners.report_spare();
         assert_eq!(listeners.spare.len(), 1);
-        listeners.open(&wanted, 1, true).unwrap();
+        listeners.open(&wanted, 1, true, ANYBODY).unwrap();
         assert_eq!((listeners.most(), listeners.spare.len()), (1, 0));
         listeners.close_others(|_| false);
         assert_eq!((listeners.most(), listeners.spare.len()), (0, 1));
@@ -298,7 +303,7 @@ mod tests {
         let taken = given(1);
         wanted.extend(taken.1.clone());
         let mut listeners = Listeners::with(sockets);
-        assert!(listeners.open(&wanted, 1, false).is_err());
+        assert!(listeners.open(&wanted, 1, false, ANYBODY).is_err());
         assert_eq!((listeners.most(), listeners.spare.len()), (0, 1));
     }
 }

@@ -232,7 +232,11 @@ impl Names {
                 .any(|(known, sticky)| known == name && matches!(sticky, config::Sticky::Learn(_)))
         };
         self.sessions.lock().retain(|name, _| learns(name));
-        self.said.retain(|upstream, server| entries.iter().any(|entry| entry.has(upstream, server)));
+        // First, for what was said is looked at while an entry is held that publishes its peers.
+        let known: Vec<_> = entries.iter().map(|entry| (entry.definition.name(), entry.servers())).collect();
+        self.said.retain(|upstream, server| {
+            known.iter().any(|(name, servers)| name == upstream && servers.contains(server))
+        });
     }
 
     /// Forgets resolvers that no configuration asks for any more.

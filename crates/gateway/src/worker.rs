@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::client::{self, Client, Stream};
 use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
-use crate::handshake;
+use crate::handshake::{self, Unserved};
 use crate::listener::Accepting;
 use crate::retired::Retired;
 use crate::router::{Listener, Router};
@@ -416,7 +416,6 @@ async fn serve_greeted(
 ) {
     // Also while the worker drains: who has just been accepted may have asked already, and is owed an answer, as in nginx.
     let shaken = handshake::begin(stream, connection, &listener).await;
-    let secured = listener.tls;
     drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     match shaken {
         Ok((stream, connection)) => {
@@ -426,11 +425,11 @@ async fn serve_greeted(
             let client = worker.client(connection, open);
             client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
         }
-        Err(Some((stream, connection))) => {
+        Err(Unserved::Plain(stream, connection)) => {
             handshake::refuse_plain(stream, &worker.client(connection, open), &edge).await;
         }
-        Err(None) if secured => open.ledger().handshakes_failed.add(1),
-        Err(None) => {}
+        Err(Unserved::Failed) => open.ledger().handshakes_failed.add(1),
+        Err(Unserved::Over) => {}
     }
 }
 

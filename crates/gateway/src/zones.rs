@@ -35,14 +35,15 @@ impl Zones {
         find(&self.connections, zone, || ConnectionZone::new(bytes(zone)))
     }
 
-    /// Those that are in use.
-    pub(crate) fn known(&self) -> Vec<insight::LimitZone> {
+    /// Those that this configuration has.
+    pub(crate) fn known(&self, config: &Config) -> Vec<insight::LimitZone> {
         let told = |name: &str, kind, keys| insight::LimitZone { name: name.into(), kind, keys: keys as u64 };
         let requests = self.requests.lock();
-        let requests = requests.iter().map(|(zone, table)| told(&zone.name, "requests", table.len()));
+        let requests = requests.iter().filter(|(zone, _)| is_of(zone, config, true));
+        let requests = requests.map(|(zone, table)| told(&zone.name, "requests", table.len()));
         let connections = self.connections.lock();
-        let connections =
-            connections.iter().map(|(zone, table)| told(&zone.name, "connections", table.len()));
+        let connections = connections.iter().filter(|(zone, _)| is_of(zone, config, false));
+        let connections = connections.map(|(zone, table)| told(&zone.name, "connections", table.len()));
         requests.chain(connections).collect()
     }
 
@@ -70,11 +71,13 @@ fn find<T: Clone>(zones: &Known<T>, wanted: &Arc<LimitZone>, make: impl FnOnce()
 }
 
 fn retain<T>(zones: &Known<T>, config: &Config, by_rate: bool) {
-    let used = |known: &LimitZone| {
-        let now = config.limit_zones.get(&known.name);
-        now.is_some_and(|now| counts_as(known, now) && now.rate.is_some() == by_rate)
-    };
-    zones.lock().retain(|(known, _)| used(known));
+    zones.lock().retain(|(known, _)| is_of(known, config, by_rate));
+}
+
+/// Whether the configuration has this zone.
+fn is_of(known: &LimitZone, config: &Config, by_rate: bool) -> bool {
+    let now = config.limit_zones.get(&known.name);
+    now.is_some_and(|now| counts_as(known, now) && now.rate.is_some() == by_rate)
 }
 
 fn counts_as(one: &LimitZone, other: &LimitZone) -> bool {
@@ -101,6 +104,7 @@ mod tests {
         assert!(zones.requests(&refused.limit_zones["one"]).is_some());
         assert!(zones.requests(&used.limit_zones["one"]).is_some());
         assert_eq!(sizes(), [1, 2], "what was not put to use has taken no place");
+        assert_eq!(zones.known(&used).len(), 1, "nor is it told of");
         zones.forget(&used);
         assert_eq!(sizes(), [1]);
         let _ = zones.connections(&other.limit_zones["one"]);

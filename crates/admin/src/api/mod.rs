@@ -26,7 +26,7 @@ type Shared = State<Arc<App>>;
 /// What handlers give.
 type Answer = Result<Json<Value>, Refusal>;
 
-/// Everything, without the question who may.
+/// Everything, without the question who may, and what every response [has](furnish).
 pub(crate) fn router(app: Arc<App>) -> Router {
     let v1 = Router::new()
         .route("/", get(index))
@@ -53,12 +53,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .nest("/api/v1/", v1)
         .fallback(missing)
         .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::map_response(furnish))
         .with_state(app)
 }
 
 /// What every response has: it is of this moment, it is what it says, and no page elsewhere shows or reads it.
-async fn furnish(mut response: Response) -> Response {
+pub(crate) async fn furnish(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let fields = [
         (CACHE_CONTROL, "no-store"),

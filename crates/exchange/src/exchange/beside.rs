@@ -44,7 +44,15 @@ impl Exchange {
 
     /// What a cache had to do with the request as things stand, in nginx's words (`$upstream_cache_status`): `MISS`, `HIT` …
     pub fn cached(&self, status: &'static str) {
-        self.0.late.lock().cached = Some(status);
+        let mut late = self.0.late.lock();
+        (late.cached, late.cached_anew) = (Some(status), true);
+    }
+
+    /// What a cache had to do with the request, for whoever counts that: told once each time that a cache had to do with it.
+    #[must_use]
+    pub fn take_cache_outcome(&self) -> Option<&'static str> {
+        let mut late = self.0.late.lock();
+        if std::mem::take(&mut late.cached_anew) { late.cached } else { None }
     }
 
     /// What a cache had to do with the request, if one had.

@@ -82,11 +82,11 @@ impl Clients {
         }
     }
 
-    /// Looks at each.
-    pub(crate) fn each(&self, mut look: impl FnMut(&Client)) {
-        for client in self.all.lock().iter().filter_map(Weak::upgrade) {
-            look(&client);
-        }
+    /// Looks at each. From any thread: whoever accepts does not wait while they are looked at, nor for what is left to be done for
+    /// one that has ended meanwhile.
+    pub(crate) fn each(&self, look: impl FnMut(&Arc<Client>)) {
+        let all: Vec<_> = self.all.lock().iter().filter_map(Weak::upgrade).collect();
+        all.iter().for_each(look);
     }
 
     /// Wakes every connection one of whose deadlines has passed, for as long as the worker lives.

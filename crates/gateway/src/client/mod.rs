@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// The connection, which is not one request's at a time, is in this phase.
-    fn enters(&self, phase: Phase) {
+    pub(crate) fn enters(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
     }
 

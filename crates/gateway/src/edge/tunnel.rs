@@ -7,7 +7,7 @@ use propylon_exchange::{End, Exchange};
 use propylon_stack::Body;
 use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
 
-use crate::client::{Client, Stream, http2};
+use crate::client::{Client, Phase, Stream, http2};
 use crate::rescue;
 use crate::route::{Ends, LimitsSeen};
 use crate::router::Location;
@@ -20,6 +20,9 @@ pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
         drop(upstream); // its bytes are counted before the line is written
         return;
     };
+    if line.stream.is_none() {
+        line.client.enters(Phase::Busy); // the engine has let it rest: for it the response was the end
+    }
     let mut running = Running { tunnel: Tunnel::new(client, upstream).limits(limits), _place: place };
     line.counts = running.tunnel.counts();
     let ended = (&mut running.tunnel).await;

@@ -67,7 +67,13 @@ impl Insight {
             let name = label(server);
             let addresses = server.listens.iter().map(|listen| listen.address.to_string());
             match all.iter_mut().find(|known| known.name == name) {
-                Some(known) => known.addresses.extend(addresses),
+                Some(known) => {
+                    for address in addresses {
+                        if !known.addresses.contains(&address) {
+                            known.addresses.push(address);
+                        }
+                    }
+                }
                 None => {
                     let parts = BOUNDS.iter().map(|&bound| (bound, 0)).collect();
                     let times = Duration { parts, ..Duration::default() };
@@ -81,9 +87,6 @@ impl Insight {
                     server.add(&lane);
                 }
             }
-        }
-        for server in &mut all {
-            server.addresses.dedup();
         }
         all
     }

@@ -107,9 +107,9 @@ impl Names {
 }
 
 impl Entry {
-    /// Whether it is the upstream with this name, and has this server.
-    pub(super) fn has(&self, upstream: &str, server: &UpstreamServer) -> bool {
-        self.definition.name() == upstream && self.found.lock().iter().any(|(known, _)| known == server)
+    /// Its servers.
+    pub(super) fn servers(&self) -> Vec<UpstreamServer> {
+        self.found.lock().iter().map(|(server, _)| server.clone()).collect()
     }
 
     /// The server that a peer is of.

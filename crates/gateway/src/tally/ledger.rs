@@ -37,38 +37,39 @@ struct Peers {
     many: usize,
 }
 
-/// How many connections are in which phase.
+/// What a look at each connection has found.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Phases {
+pub(crate) struct Look {
+    /// Requests so far, those under way too. A connection that ends meanwhile may be missed.
+    pub(crate) requests: u64,
+    /// Connections that wait for a request.
     pub(crate) idle: u64,
+    /// Connections of which a part of a request's head has come.
     pub(crate) reading: u64,
 }
 
 impl Ledger {
-    /// Requests so far, those under way too. A connection that ends meanwhile may be missed.
-    pub(super) fn requests(&self) -> u64 {
-        let closed = self.requests.read();
-        let mut open = 0;
-        // As in nginx, one has begun with its first byte.
-        self.clients.each(|client| open += client.requests() + u64::from(client.phase() == Phase::Head));
-        closed + open
+    /// Looks at each connection.
+    pub(crate) fn look(&self) -> Look {
+        let mut look = Look { requests: self.requests.read(), ..Look::default() };
+        self.clients.each(|client| {
+            look.requests += client.requests();
+            match client.phase() {
+                Phase::Idle => look.idle += 1,
+                Phase::Head => {
+                    look.reading += 1;
+                    look.requests += 1; // as in nginx, one has begun with its first byte
+                }
+                Phase::Busy => {}
+            }
+        });
+        look
     }
 
     /// A handshake of TLS has succeeded.
     pub(crate) fn shook_hands(&self, resumed: bool) {
         self.handshakes.add(1);
         self.handshakes_resumed.add(resumed.into());
-    }
-
-    /// How many connections do what.
-    pub(crate) fn phases(&self) -> Phases {
-        let mut phases = Phases::default();
-        self.clients.each(|client| match client.phase() {
-            Phase::Idle => phases.idle += 1,
-            Phase::Head => phases.reading += 1,
-            Phase::Busy => {}
-        });
-        phases
     }
 
     /// The lane of the servers that are called so.

@@ -1,6 +1,7 @@
 //! What workers count, for whoever looks: numbers that one worker alone writes and that are added up when somebody asks.
 //!
-//! To count is a load and a store, no locked instruction; requests are counted only where the configuration has an `[admin]`.
+//! To count is a load and a store for each number, and a lock or two for a request, which nobody else wants unless somebody looks: its
+//! tries' and, if there were any, that of the worker's peers. Requests are counted only where the configuration has an `[admin]`.
 //! Connections always are: there may be an `[admin]` with the next reload, and then those that are open count.
 
 mod lanes;
@@ -81,9 +82,8 @@ impl Ledgers {
         }
     }
 
-    /// Requests so far, those under way too.
-    pub(crate) fn requests(&self) -> u64 {
-        let now = self.all().iter().map(|ledger| ledger.requests()).sum();
+    /// Requests so far, of which so many are known now: never fewer than before.
+    pub(crate) fn requests(&self, now: u64) -> u64 {
         self.requests.fetch_max(now, Relaxed).max(now)
     }
 }
@@ -129,10 +129,10 @@ impl Tally {
         self.leave(exchange);
     }
 
-    /// The request goes on elsewhere: what a cache had to do with it here is not known there.
+    /// The request goes on elsewhere, or is over: what a cache had to do with it here is counted once, and here.
     pub(crate) fn leave(&self, exchange: &Exchange) {
         let Some(zone) = &self.zone else { return };
-        let Some(cached) = exchange.cache_status() else { return };
+        let Some(cached) = exchange.take_cache_outcome() else { return };
         let bytes = exchange.body_bytes_sent();
         match zone {
             Zones::Fixed(lane) => lane.count(cached, bytes),
