@@ -438,11 +438,19 @@ fn stub_status_is_nginxs() {
     let origin = RawPeer::tcp(move |_| {
         Plan::new().read_request().wait(&held).write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     });
+    let held = gate.clone();
+    let switching = RawPeer::tcp(move |_| {
+        let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n";
+        Plan::new().read_request().write(head).wait(&held)
+    });
     let conf = |listen| {
         format!(
             "http {{ access_log off; server {{ listen {listen};
-             location / {{ proxy_pass http://{}; }} location /stub {{ stub_status; }} location /old {{ stub_status on; }} }} }}\n",
-            origin.addr()
+             location / {{ proxy_pass http://{}; }}
+             location /tunnel {{ proxy_pass http://{}; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
+             proxy_set_header Connection upgrade; }} location /stub {{ stub_status; }} location /old {{ stub_status on; }} }} }}\n",
+            origin.addr(),
+            switching.addr()
         )
     };
     let scenario = |listen| {
@@ -466,7 +474,10 @@ fn stub_status_is_nginxs() {
         reading.send(b"GET / HTTP/1.0\r\n").unwrap();
         let mut writing = Client::connect(listen).unwrap();
         writing.send(b"GET / HTTP/1.0\r\n\r\n").unwrap();
-        let wanted = "Reading: 1 Writing: 2 Waiting: 1 ";
+        let mut tunnel = Client::connect(listen).unwrap();
+        tunnel.send(b"GET /tunnel HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n").unwrap();
+        assert_eq!(tunnel.response(true).unwrap().status, 101);
+        let wanted = "Reading: 1 Writing: 3 Waiting: 1 ";
         let mut last =
             until(wanted, LIMIT, || Some(stub("GET", "/stub")).filter(|answer| answer.2[3] == wanted));
         last.2.remove(2); // how often it took is in there
@@ -480,7 +491,7 @@ fn stub_status_is_nginxs() {
     let found = scenario(ours);
     let _nginx = Nginx::start(&conf(theirs));
     assert_eq!(found, scenario(theirs));
-    assert_eq!((&*found[3].2[0], found[3].3), ("Active connections: 4 ", Some(3)), "{found:?}");
+    assert_eq!((&*found[3].2[0], found[3].3), ("Active connections: 5 ", Some(4)), "{found:?}");
     gate.open();
 }
 
