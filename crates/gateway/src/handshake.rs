@@ -27,7 +27,7 @@ pub(crate) enum Unserved {
     /// It is over, for the handshake of TLS has failed.
     Failed,
     /// Its client speaks plainly where TLS is spoken.
-    Plain(Stream, Connection),
+    Plain(Box<(Stream, Connection)>),
 }
 
 /// Hears what is said before any request, for all of which there is one limit: by a proxy in front, and then of TLS.
@@ -51,7 +51,7 @@ async fn shake(
     deadline: Instant,
 ) -> Result<(Stream, Connection), Unserved> {
     if is_plain(&stream, deadline).await {
-        return Err(Unserved::Plain(stream, connection));
+        return Err(Unserved::Plain(Box::new((stream, connection))));
     }
     match timeout_at(deadline, accept(stream, &connection, listener)).await {
         Ok(Ok((stream, handshake))) => {

@@ -425,7 +425,8 @@ async fn serve_greeted(
             let client = worker.client(connection, open);
             client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
         }
-        Err(Unserved::Plain(stream, connection)) => {
+        Err(Unserved::Plain(plain)) => {
+            let (stream, connection) = *plain;
             handshake::refuse_plain(stream, &worker.client(connection, open), &edge).await;
         }
         Err(Unserved::Failed) => open.ledger().handshakes_failed.add(1),
