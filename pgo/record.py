@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORKSPACE = HERE.parent
@@ -72,7 +73,9 @@ def training(binary):
     with proxies.workplace("pgo") as directory, contextlib.ExitStack() as stack:
         furnish(pathlib.Path(directory))
         php = need("php-fpm8.2", "php-fpm")
-        stack.enter_context(running([php, "-R", "-F", "-y", "php.conf"], directory))
+        stack.enter_context(running([php, "-R", "-F", "-p", directory, "-y", "php.conf"], directory))
+        while not pathlib.Path(directory, "php.sock").exists():
+            time.sleep(0.05)
         stack.enter_context(serving(binary, directory, "train.toml", 18201))
         here = pathlib.Path(directory)
         for path in ("/1k", "/app", "/1m"):
