@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::source::Span;
 use crate::upstream::UpstreamVersion;
 
-/// Changes the settings of a location that has `grpc_pass` to what gRPC is: HTTP/2, both ways at once, with fields behind the body.
+/// Changes the settings of a location that has `grpc_pass` to what gRPC is: HTTP/2, both ways at once, and nothing is kept.
 /// `own`: the location's own table, whose word counts.
 pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>, pass: Span) {
     let written = |table: &str, key: &str| {
@@ -39,11 +39,10 @@ impl Settings {
     pub fn over_grpc(&self, pass: Span) -> Self {
         let mut settings = self.clone();
         settings.speak_grpc(pass, |effective, table, key| {
-            let path = format!("{table}.{key}");
-            let written = effective
-                .find(&path)
-                .is_some_and(|setting| matches!(setting.origin, Origin::Set { level: Level::Location, .. }));
-            written && table == "buffer"
+            table == "buffer" && {
+                let setting = effective.find(&format!("{table}.{key}"));
+                setting.is_some_and(|it| matches!(it.origin, Origin::Set { level: Level::Location, .. }))
+            }
         });
         settings
     }
@@ -65,9 +64,6 @@ impl Settings {
         if imply("upstream", "websocket", "false") {
             settings.upstream.websocket = false;
         }
-        if imply("headers", "pass_trailers", "true") {
-            settings.headers.pass_trailers = true;
-        }
         if imply("buffer", "request", "false") {
             settings.buffer.request = false;
         }
@@ -76,6 +72,10 @@ impl Settings {
         }
         if imply("redirect", "rules", "[]") {
             settings.redirect.rules.clear();
+        }
+        // All calls are POST, and what is asked for is in the body, which is part of no key.
+        if imply("cache", "zone", "\"off\"") {
+            settings.cache.zone = None;
         }
     }
 }

@@ -94,8 +94,8 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Optional,
             nginx: "grpc_pass",
             doc: "The gRPC server that requests are passed to: `grpc://` or `grpcs://` and an upstream's name, `host:port` or \
-                  `unix:/path.sock`. It implies `upstream.http_version = \"2\"`, `headers.pass_trailers = true`, `buffer.request = false`, \
-                  `buffer.response = false` and `redirect.rules = []`, whatever is inherited; method and body are the client's. To a request whose \
+                  `unix:/path.sock`. It implies `upstream.http_version = \"2\"`, `buffer.request = false`, `buffer.response = false`, \
+                  `redirect.rules = []` and `cache.zone = \"off\"`, whatever is inherited; method and body are the client's. To a request whose \
                   Content-Type is application/grpc the gateway's own errors are 200 with `grpc-status` and `grpc-message`, unless \
                   `error_page` has another answer.",
         },

@@ -415,11 +415,26 @@ fn grpc_is_http_2_both_ways() {
     assert!(pass.value.is_grpc() && !pass.value.is_fastcgi());
     let settings = &location.settings;
     assert_eq!(settings.upstream.http_version, UpstreamVersion::Http2);
-    assert!(settings.headers.pass_trailers && !settings.buffer.request && !settings.buffer.response);
+    assert!(!settings.buffer.request && !settings.buffer.response);
     assert!(settings.redirect.rules.is_empty() && !settings.upstream.websocket);
     let told = settings.effective.find("buffer.request").expect("a key").to_string();
     assert!(
         told.starts_with("buffer.request = false # line ") && told.ends_with(", [[server.location]]"),
         "{told}"
     );
+}
+
+#[test]
+fn grpc_keeps_nothing_unless_it_is_told_to() {
+    let zone = |own: &str| {
+        let text = format!(
+            "[cache_zone.z]\npath = \"/tmp/z\"\n[[server]]\ncache.zone = \"z\"\n[[server.location]]\nmatch = \"/\"\n\
+             grpc_pass = \"127.0.0.1:1\"\n{own}\n"
+        );
+        let loaded = propylon_config::parse(&text, "x.toml").unwrap_or_else(|report| panic!("{report}"));
+        let settings = loaded.config.locations().next().unwrap().settings.clone();
+        (settings.cache.zone.is_some(), settings.effective.find("cache.zone").unwrap().value.to_string())
+    };
+    assert_eq!(zone(""), (false, "\"off\"".to_owned()));
+    assert_eq!(zone("cache.zone = \"z\""), (true, "\"z\"".to_owned()));
 }

@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, Method, Uri};
 
 /// How many maps a thread keeps, and how many fields one of them has room for: as many at least as a head has, and is given on its way,
 /// as a rule, for a map that grows is hashed anew.
@@ -32,8 +32,41 @@ pub(crate) fn take() -> HeaderMap {
 }
 
 /// Puts `value` into the place of one that holds nothing, which would only cost time to drop.
-pub(crate) fn put<T>(place: &mut T, value: T) {
-    std::mem::forget(std::mem::replace(place, value));
+pub(crate) fn put<T: Hollow>(place: &mut T, value: T) {
+    let hollow = std::mem::replace(place, value);
+    debug_assert!(hollow.is_hollow(), "it would leak");
+    std::mem::forget(hollow);
+}
+
+/// What may hold nothing: no memory that would have to be freed.
+pub(crate) trait Hollow {
+    fn is_hollow(&self) -> bool;
+}
+
+impl Hollow for HeaderMap {
+    fn is_hollow(&self) -> bool {
+        self.capacity() == 0
+    }
+}
+
+impl Hollow for Extensions {
+    /// Their room cannot be seen; what they hold can.
+    fn is_hollow(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Hollow for Method {
+    fn is_hollow(&self) -> bool {
+        *self == Self::GET
+    }
+}
+
+impl Hollow for Uri {
+    /// `/`, as a new request has it, is no memory of its own.
+    fn is_hollow(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Keeps `map` for the next who needs one. What is in it is lost.

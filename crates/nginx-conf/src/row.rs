@@ -2,6 +2,7 @@
 
 use crate::context::Contexts;
 use crate::convert::{Convert, Outcome};
+use crate::document::waits;
 use crate::tree::Directive;
 use crate::verdict::Verdict;
 
@@ -140,7 +141,11 @@ impl To {
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Nothing => String::new(),
-            Self::Key(path, _) | Self::List(path, _) | Self::Item(path, _) => path.join("."),
+            Self::Key(path, _) | Self::List(path, _) | Self::Item(path, _) => match path {
+                // Where it waits is nothing for people.
+                [table, key @ ..] if waits(table) => key.join("."),
+                _ => path.join("."),
+            },
             Self::Runtime(key, _) => format!("runtime.{key}"),
             Self::By(_, key) => (*key).to_owned(),
         }

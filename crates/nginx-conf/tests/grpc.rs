@@ -82,3 +82,52 @@ fn an_if_beside_grpc_pass_keeps_what_is_said_of_grpc() {
         assert!(used.contains(&line), "{line}:\n{toml}");
     }
 }
+
+#[test]
+fn grpc_inside_of_fastcgi_has_nothing_of_it() {
+    let toml = toml(
+        "fastcgi_cache_path /tmp/z keys_zone=z:1m; proxy_buffers 4 8k;
+         server { listen 127.0.0.1:8080;
+            location / { fastcgi_pass 127.0.0.1:1; fastcgi_read_timeout 300s; fastcgi_cache z; fastcgi_cache_key k;
+                fastcgi_hide_header X-F; fastcgi_buffers 8 64k; fastcgi_busy_buffers_size 128k;
+                location /g { grpc_pass 127.0.0.1:2; grpc_send_timeout 7s; } } }",
+    );
+    let inner = location(&toml, "/g");
+    for line in [
+        "timeout.read = \"60s\"",
+        "timeout.send = \"7s\"",
+        "cache.zone = \"off\"",
+        "headers.hide = []",
+        "buffer.size = \"16k\"",
+        "buffer.busy_size = \"32k\"",
+    ] {
+        assert!(inner.contains(&line), "{line}:\n{toml}");
+    }
+}
+
+#[test]
+fn fastcgi_inside_of_grpc_has_nothing_of_it() {
+    let toml = toml(
+        "proxy_http_version 1.1; fastcgi_send_timeout 9s;
+         server { listen 127.0.0.1:8080;
+            location / { grpc_pass grpcs://127.0.0.1:1; grpc_read_timeout 300s; grpc_send_timeout 300s; grpc_set_header X-From grpc;
+                grpc_ssl_name g; grpc_request_buffering off; grpc_pass_header X-G;
+                location ~ ^/p { fastcgi_pass 127.0.0.1:2; location ~ /a { proxy_pass http://127.0.0.1:3; } } } }",
+    );
+    let inner = location(&toml, "~ ^/p");
+    for line in [
+        "timeout.read = \"60s\"",
+        "timeout.send = \"9s\"",
+        "headers.set = {}",
+        "headers.pass = []",
+        "upstream.tls = {}",
+        "upstream.http_version = \"1.1\"",
+        "buffer.request = true",
+    ] {
+        assert!(inner.contains(&line), "{line}:\n{toml}");
+    }
+    let http = location(&toml, "~ /a");
+    for line in ["timeout.send = \"60s\"", "timeout.read = \"60s\"", "buffer.request = true"] {
+        assert!(http.contains(&line), "{line}:\n{toml}");
+    }
+}

@@ -37,8 +37,8 @@ struct Alarm {
 }
 
 impl Timer {
-    /// Ready when `deadline` gives one that has come. It is asked only when the timer is armed: at the first poll of
-    /// all, for a wait that began at `since`, and when the timer has fired.
+    /// Ready when `deadline` gives one that has come. It is asked only when the timer has fired: the first alarm counts from
+    /// `since`, when the wait began.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,

@@ -20,7 +20,8 @@ const TICK: u64 = 100;
 const NEVER: u64 = u64::MAX;
 
 /// A coarse clock, and the deadlines of many connections. A clone is the same ticker. It also spares each response a look at the time of
-/// day for its `Date`, which is as old as the last tick then.
+/// day for its `Date`, which is as old as the last tick then: a tenth of a second as a rule. After a pause of the whole process (a
+/// suspended machine, a stopped container) what is answered before the first tick has the second from before the pause.
 ///
 /// Arming a deadline is two loads and a store. A deadline passes 0.1 to 0.2 s late, never early. One tick looks at 16 bytes a
 /// connection, and touches the connection itself only when its next deadline is near.

@@ -182,7 +182,7 @@ impl Section {
         self.lines.iter().any(|line| match line {
             Line::Key { path: known, .. } => {
                 // Beneath a table that waits there are the same tables once more.
-                let parts = if path.first().is_some_and(|first| super::speaks::waits(first)) { 3 } else { 2 };
+                let parts = if path.first().is_some_and(|first| super::waits(first)) { 3 } else { 2 };
                 known.iter().zip(path).take(parts).all(|(a, b)| a == b)
             }
             Line::Comment(_) => false,

@@ -15,20 +15,38 @@ const GOES: &str = "goes";
 /// The actions, and where what they speak has its directives.
 const TONGUES: [(&str, &str); 2] = [("fastcgi_pass", FASTCGI), ("grpc_pass", GRPC)];
 
-/// What the directives of FastCGI stand for, and what counts where none is written.
-const KEYS: [([&str; 2], Default); 41] = [
+/// What the directives of FastCGI and those of gRPC stand for, and what counts where none is written.
+const COMMON: [([&str; 2], Default); 18] = [
     (["timeout", "connect"], Default::Text("60s")),
     (["timeout", "send"], Default::Text("60s")),
     (["timeout", "read"], Default::Text("60s")),
+    (["buffer", "header_size"], Default::Text("4k")),
+    (["cache", "zone"], Default::Text("off")),
+    (["retry", "on"], Default::List(&["error", "timeout"])),
+    (["retry", "tries"], Default::Raw("0")),
+    (["retry", "timeout"], Default::Text("0")),
+    (["upstream", "socket_keepalive"], Default::Raw("false")),
+    (["upstream", "bind"], Default::Text("off")),
+    (["upstream", "pass_headers"], Default::Raw("true")),
+    (["upstream", "pass_body"], Default::Raw("true")),
+    (["error_page", "intercept"], Default::Raw("false")),
+    (["limit", "upstream_rate"], Default::Text("off")),
+    // Neither has any of these.
+    (["cookie", "domain"], Default::List(&[])),
+    (["cookie", "path"], Default::List(&[])),
+    (["cookie", "flags"], Default::List(&[])),
+    (REDIRECTS, Default::List(&[])),
+];
+
+/// Those of FastCGI alone.
+const FASTCGI_KEYS: [([&str; 2], Default); 23] = [
     (["buffer", "request"], Default::Raw("true")),
     (["buffer", "response"], Default::Raw("true")),
-    (["buffer", "header_size"], Default::Text("4k")),
     (["buffer", "count"], Default::Raw("8")),
     (["buffer", "size"], Default::Text("16k")),
     (["buffer", "busy_size"], Default::Text("32k")),
     (["buffer", "max_temp_file_size"], Default::Text("1g")),
     (["buffer", "temp_file_write_size"], Default::Text("64k")),
-    (["cache", "zone"], Default::Text("off")),
     (["cache", "mode"], Default::Text("nginx")),
     (["cache", "key"], Default::Text("$scheme$proxy_host$request_uri")),
     (["cache", "valid"], Default::Raw("{}")),
@@ -45,59 +63,34 @@ const KEYS: [([&str; 2], Default); 41] = [
     (["cache", "convert_head"], Default::Raw("true")),
     (["cache", "max_range_offset"], Default::Raw("9223372036854775807")), // as far as a range can be
     (["cache", "purge"], Default::Raw("false")),
-    (["retry", "on"], Default::List(&["error", "timeout"])),
-    (["retry", "tries"], Default::Raw("0")),
-    (["retry", "timeout"], Default::Text("0")),
-    (["upstream", "socket_keepalive"], Default::Raw("false")),
-    (["upstream", "bind"], Default::Text("off")),
-    (["upstream", "pass_headers"], Default::Raw("true")),
-    (["upstream", "pass_body"], Default::Raw("true")),
-    (["error_page", "intercept"], Default::Raw("false")),
-    (["limit", "upstream_rate"], Default::Text("off")),
-    // FastCGI has none of these.
-    (["cookie", "domain"], Default::List(&[])),
-    (["cookie", "path"], Default::List(&[])),
-    (["cookie", "flags"], Default::List(&[])),
-    (REDIRECTS, Default::List(&[])),
+];
+
+/// Those of gRPC alone; what it has no directives for counts as it does where nobody says anything.
+const GRPC_KEYS: [([&str; 2], Default); 3] = [
+    (["buffer", "request"], Default::Raw("false")),
+    (["buffer", "response"], Default::Raw("false")),
+    (HTTP_VERSION, Default::Text("2")),
 ];
 
 const REDIRECTS: [&str; 2] = ["redirect", "rules"];
+const HTTP_VERSION: [&str; 2] = ["upstream", "http_version"];
 
 /// Lists of names, which are empty by default.
 const LISTS: [&str; 3] = ["hide", "pass", "ignore"];
-
-/// The same for gRPC; what it has no directives for counts as it does where nobody says anything.
-const GRPC_KEYS: [([&str; 2], Default); 21] = [
-    (["timeout", "connect"], Default::Text("60s")),
-    (["timeout", "send"], Default::Text("60s")),
-    (["timeout", "read"], Default::Text("60s")),
-    (["buffer", "request"], Default::Raw("false")),
-    (["buffer", "response"], Default::Raw("false")),
-    (["buffer", "header_size"], Default::Text("4k")),
-    (["cache", "zone"], Default::Text("off")),
-    (["retry", "on"], Default::List(&["error", "timeout"])),
-    (["retry", "tries"], Default::Raw("0")),
-    (["retry", "timeout"], Default::Text("0")),
-    (["upstream", "http_version"], Default::Text("2")),
-    (["upstream", "socket_keepalive"], Default::Raw("false")),
-    (["upstream", "bind"], Default::Text("off")),
-    (["upstream", "pass_headers"], Default::Raw("true")),
-    (["upstream", "pass_body"], Default::Raw("true")),
-    (["error_page", "intercept"], Default::Raw("false")),
-    (["limit", "upstream_rate"], Default::Text("off")),
-    (["cookie", "domain"], Default::List(&[])),
-    (["cookie", "path"], Default::List(&[])),
-    (["cookie", "flags"], Default::List(&[])),
-    (REDIRECTS, Default::List(&[])),
-];
 
 /// Tables whose keys are not known: an inner level replaces the first one as a whole, and of the second one key by key.
 const FIELDS: [&str; 2] = ["headers", "set"];
 const TLS: [&str; 2] = ["upstream", "tls"];
 
 fn keys(tongue: &str) -> impl Iterator<Item = ([&'static str; 2], Default)> {
-    let keys: &[_] = if tongue == GRPC { &GRPC_KEYS } else { &KEYS };
-    keys.iter().copied().chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
+    let own: &[_] = if tongue == GRPC { &GRPC_KEYS } else { &FASTCGI_KEYS };
+    COMMON.iter().chain(own).copied().chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
+}
+
+/// What places that speak these may write, and what counts where HTTP is spoken.
+fn written_by(tongues: &[&str]) -> impl Iterator<Item = ([&'static str; 2], Default)> {
+    let all = keys(FASTCGI).chain([(HTTP_VERSION, Default::Text("1.1"))]);
+    all.filter(|(key, _)| tongues.iter().any(|tongue| keys(tongue).any(|(known, _)| known == *key)))
 }
 
 #[derive(Clone, Copy)]
@@ -129,21 +122,32 @@ impl Section {
     }
 
     /// A place that asks a FastCGI or gRPC server has what the directives of that say, here or around it, and nothing of what those
-    /// of `proxy_*` say.
+    /// of `proxy_*` say, nor of what those around it that speak otherwise will write.
     fn speak_own(&mut self, tongue: &str, outer: &[&Self]) {
         let own = self.clone();
         let levels = || outer.iter().copied().chain([&own]).rev();
+        let others: Vec<_> =
+            outer.iter().filter_map(|level| level.tongue()).filter(|other| *other != tongue).collect();
+        let changed = |key: &[&str; 2]| levels().any(|level| level.has(key) || level.awaits(&others, key));
         for (key, default) in keys(tongue) {
             let written = levels().find_map(|level| level.line(&[tongue, key[0], key[1]]));
             if let Some((value, place)) = written {
                 self.set(&key, value.clone(), place.as_ref());
-            } else if levels().any(|level| level.has(&key)) {
+            } else if changed(&key) {
                 self.set(&key, default.value(), None);
             }
+        }
+        // What it has no directives for. Without a zone, nothing else of a cache counts.
+        let foreign = |key: &[&str; 2]| key[0] != "cache" && keys(tongue).all(|(known, _)| known != *key);
+        for (key, default) in written_by(&others).filter(|(key, _)| foreign(key) && changed(key)) {
+            self.set(&key, default.value(), None);
         }
         if tongue == GRPC {
             self.replace_tables(&[GRPC], outer, &own);
         } else {
+            if others.contains(&GRPC) {
+                self.replace_tables(&[], outer, &own);
+            }
             // All that is sent is written down.
             let place = self.line(&["fastcgi_pass"]).and_then(|(_, place)| place.clone());
             self.set(&["fastcgi", "default_params"], Value::flag(false), place.as_ref());
@@ -154,23 +158,30 @@ impl Section {
     fn speak_http(&mut self, outer: &[&Self]) {
         let mut around = outer.iter().rev();
         let asks = around.find(|level| level.has(&["proxy_pass"]) || level.tongue().is_some());
-        let Some(tongue) = asks.and_then(|level| level.tongue()) else { return };
-        for (key, default) in keys(tongue) {
-            let changed = |level: &&Self| level.has(&key) || level.has(&[tongue, key[0], key[1]]);
+        if asks.is_none_or(|level| level.tongue().is_none()) {
+            return;
+        }
+        let others: Vec<_> = outer.iter().filter_map(|level| level.tongue()).collect();
+        for (key, default) in written_by(&others) {
+            let changed = |level: &&Self| level.has(&key) || level.awaits(&others, &key);
             if self.has(&key) || !outer.iter().any(changed) {
                 continue;
             }
             match outer.iter().rev().find_map(|level| level.line(&key)) {
                 Some((value, place)) => self.set(&key, value.clone(), place.as_ref()),
                 None if key == REDIRECTS => self.set(&key, Value::List(vec![Value::text("default")]), None),
-                None if key == ["upstream", "http_version"] => self.set(&key, Value::text("1.1"), None),
                 None => self.set(&key, default.value(), None),
             }
         }
-        if tongue == GRPC {
+        if others.contains(&GRPC) {
             let own = self.clone();
             self.replace_tables(&[], outer, &own);
         }
+    }
+
+    /// Whether something waits here that one of these tongues will make this key of.
+    fn awaits(&self, tongues: &[&str], key: &[&str; 2]) -> bool {
+        tongues.iter().any(|tongue| self.has(&[tongue, key[0], key[1]]))
     }
 
     /// The tables whose keys are not known, as what waits beneath `prefix` says, here or around it.
@@ -244,6 +255,6 @@ impl Section {
 }
 
 /// Whether this is a table where directives wait.
-pub(super) fn waits(table: &str) -> bool {
+pub(crate) fn waits(table: &str) -> bool {
     TONGUES.iter().any(|(_, known)| *known == table)
 }

@@ -10,9 +10,9 @@ use crate::tree::Directive;
 const LEVELS: Contexts = Contexts::LEVELS;
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
 
-/// A directive that is like that of `proxy_*`, and its key.
-const fn like(name: &'static str, key: &'static str) -> Row {
-    Row::new(name, LEVELS, ONE, To::By(mirrored, key))
+/// A directive that is like that of `proxy_*`, its key in the table of what is for gRPC alone, and how its argument is read.
+const fn like(name: &'static str, key: &'static [&'static str], how: As) -> Row {
+    Row::new(name, LEVELS, ONE, To::Key(key, how))
 }
 
 pub(crate) const ROWS: &[Row] = &[
@@ -24,28 +24,28 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("grpc_hide_header", LEVELS, ONE, To::By(fields, "headers.hide")).repeats(),
     Row::new("grpc_pass_header", LEVELS, ONE, To::By(fields, "headers.pass")).repeats(),
     Row::new("grpc_ignore_headers", LEVELS, SOME, To::By(fields, "headers.ignore")).repeats(),
-    like("grpc_connect_timeout", "timeout.connect"),
-    like("grpc_send_timeout", "timeout.send"),
-    like("grpc_read_timeout", "timeout.read"),
+    like("grpc_connect_timeout", &[GRPC, "timeout", "connect"], As::Time),
+    like("grpc_send_timeout", &[GRPC, "timeout", "send"], As::Time),
+    like("grpc_read_timeout", &[GRPC, "timeout", "read"], As::Time),
     Row::new("grpc_buffer_size", LEVELS, ONE, To::By(buffer_size, "buffer.header_size")),
-    like("grpc_request_buffering", "buffer.request"),
+    like("grpc_request_buffering", &[GRPC, "buffer", "request"], As::Flag),
     Row::new("grpc_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")).repeats(),
-    like("grpc_next_upstream_tries", "retry.tries"),
-    like("grpc_next_upstream_timeout", "retry.timeout"),
-    like("grpc_socket_keepalive", "upstream.socket_keepalive"),
+    like("grpc_next_upstream_tries", &[GRPC, "retry", "tries"], As::Number),
+    like("grpc_next_upstream_timeout", &[GRPC, "retry", "timeout"], As::Time),
+    like("grpc_socket_keepalive", &[GRPC, "upstream", "socket_keepalive"], As::Flag),
     Row::new("grpc_bind", LEVELS, ONE_OR_TWO, To::By(bind, "upstream.bind")),
-    like("grpc_intercept_errors", "error_page.intercept"),
-    like("grpc_ssl_verify", "upstream.tls.verify"),
-    like("grpc_ssl_trusted_certificate", "upstream.tls.trusted_certificate"),
-    like("grpc_ssl_verify_depth", "upstream.tls.verify_depth"),
-    like("grpc_ssl_crl", "upstream.tls.crl"),
-    like("grpc_ssl_server_name", "upstream.tls.server_name"),
-    like("grpc_ssl_name", "upstream.tls.name"),
-    like("grpc_ssl_certificate", "upstream.tls.certificate"),
-    like("grpc_ssl_certificate_key", "upstream.tls.key"),
-    like("grpc_ssl_password_file", "upstream.tls.password_file"),
-    like("grpc_ssl_session_reuse", "upstream.tls.session_reuse"),
-    like("grpc_ssl_ciphers", "upstream.tls.ciphers"),
+    like("grpc_intercept_errors", &[GRPC, "error_page", "intercept"], As::Flag),
+    like("grpc_ssl_verify", &[GRPC, "upstream", "tls", "verify"], As::Flag),
+    like("grpc_ssl_trusted_certificate", &[GRPC, "upstream", "tls", "trusted_certificate"], As::ConfPath),
+    like("grpc_ssl_verify_depth", &[GRPC, "upstream", "tls", "verify_depth"], As::Number),
+    like("grpc_ssl_crl", &[GRPC, "upstream", "tls", "crl"], As::ConfPath),
+    like("grpc_ssl_server_name", &[GRPC, "upstream", "tls", "server_name"], As::Flag),
+    like("grpc_ssl_name", &[GRPC, "upstream", "tls", "name"], As::Text),
+    like("grpc_ssl_certificate", &[GRPC, "upstream", "tls", "certificate"], As::ConfPath),
+    like("grpc_ssl_certificate_key", &[GRPC, "upstream", "tls", "key"], As::ConfPath),
+    like("grpc_ssl_password_file", &[GRPC, "upstream", "tls", "password_file"], As::ConfPath),
+    like("grpc_ssl_session_reuse", &[GRPC, "upstream", "tls", "session_reuse"], As::Flag),
+    like("grpc_ssl_ciphers", &[GRPC, "upstream", "tls", "ciphers"], As::Text),
     Row::new("grpc_ssl_protocols", LEVELS, SOME, To::By(protocols, "upstream.tls.protocols")),
     Row::new(
         "grpc_ssl_certificate_cache",
@@ -74,35 +74,6 @@ fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 /// The key of a directive, in the table of what is for gRPC alone: a place where others are used has them apart.
 fn set(convert: &mut Convert<'_>, directive: &Directive, key: &[&'static str], value: Value) {
     convert.set(Target::Here, &[&[GRPC], key].concat(), value, &directive.place);
-}
-
-fn mirrored(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    const TLS: [&str; 2] = ["upstream", "tls"];
-    let tls = |key| [TLS[0], TLS[1], key].to_vec();
-    let (key, how) = match directive.name().trim_start_matches("grpc_") {
-        "connect_timeout" => (vec!["timeout", "connect"], As::Time),
-        "send_timeout" => (vec!["timeout", "send"], As::Time),
-        "read_timeout" => (vec!["timeout", "read"], As::Time),
-        "request_buffering" => (vec!["buffer", "request"], As::Flag),
-        "next_upstream_tries" => (vec!["retry", "tries"], As::Number),
-        "next_upstream_timeout" => (vec!["retry", "timeout"], As::Time),
-        "socket_keepalive" => (vec!["upstream", "socket_keepalive"], As::Flag),
-        "intercept_errors" => (vec!["error_page", "intercept"], As::Flag),
-        "ssl_verify" => (tls("verify"), As::Flag),
-        "ssl_trusted_certificate" => (tls("trusted_certificate"), As::ConfPath),
-        "ssl_verify_depth" => (tls("verify_depth"), As::Number),
-        "ssl_crl" => (tls("crl"), As::ConfPath),
-        "ssl_server_name" => (tls("server_name"), As::Flag),
-        "ssl_name" => (tls("name"), As::Text),
-        "ssl_certificate" => (tls("certificate"), As::ConfPath),
-        "ssl_certificate_key" => (tls("key"), As::ConfPath),
-        "ssl_password_file" => (tls("password_file"), As::ConfPath),
-        "ssl_session_reuse" => (tls("session_reuse"), As::Flag),
-        _ => (tls("ciphers"), As::Text),
-    };
-    let value = convert.value(directive, 0, how)?;
-    set(convert, directive, &key, value);
-    Ok(Done::AsWritten)
 }
 
 fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
