@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
@@ -101,6 +101,7 @@ fn translate(mut response: Response<Body>) -> Response<Body> {
     *response.body_mut() = Body::empty();
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
+    headers.remove(CONTENT_ENCODING); // of the page that was its body
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(STATUS, HeaderValue::from_static(code(status)));
     // Letters, digits and blanks: nothing that would have to be escaped.
@@ -137,6 +138,22 @@ mod tests {
         check("application/grpc-web", false);
         check("application/grp", false);
         check("application/json", false);
+    }
+
+    #[test]
+    fn nothing_is_said_of_the_body_that_is_gone() {
+        let mut response = Response::new(Body::from("compressed"));
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("10"));
+        headers.insert("x-added", HeaderValue::from_static("a"));
+        let response = translate(response);
+        let headers = response.headers();
+        assert!(!headers.contains_key(CONTENT_ENCODING) && !headers.contains_key(CONTENT_LENGTH));
+        assert_eq!(headers["x-added"], "a");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(headers[STATUS], "12");
     }
 
     #[test]
