@@ -39,7 +39,7 @@ class Counts:
         return difference
 
 
-def run(scenario, proxy, requests):
+def run(scenario, proxy, requests, options=(), read=None):
     """Runs a proxy under callgrind, makes so many requests, and reads what it counted. The origin must be there."""
     with proxies.workplace(proxy.name) as directory:
         valgrind = [
@@ -48,6 +48,7 @@ def run(scenario, proxy, requests):
             "--callgrind-out-file=callgrind.out",
             "--compress-pos=no",
             "--demangle=no",  # names that differ only in their types stay apart
+            *options,
         ]
         proxies.must_be_free(proxies.PORTS)
         with running([*valgrind, *proxy.argv(directory, one_process=True)], directory) as process:
@@ -58,7 +59,7 @@ def run(scenario, proxy, requests):
         if not counted.exists():
             raise RuntimeError(f"{proxy.name} under valgrind ended with {process.returncode}:\n{output(directory)}")
         with open(counted) as file:
-            return parse(file)
+            return (read or parse)(file)
 
 
 def per_request(scenario, proxy):

@@ -15,7 +15,7 @@ sys.path.insert(0, str(WORKSPACE / "bench"))
 
 import proxies  # noqa: E402
 import scenarios  # noqa: E402
-from processes import alone, need, onto, running, wait_until_open  # noqa: E402
+from processes import alone, need, onto, output, running, wait_until_open  # noqa: E402
 
 PROFILE = HERE / "propylon.profdata"
 TARGET = WORKSPACE / "target" / "pgo"
@@ -72,9 +72,10 @@ def training(binary):
     """The routes of train.toml."""
     with proxies.workplace("pgo") as directory, contextlib.ExitStack() as stack:
         furnish(pathlib.Path(directory))
-        php = need("php-fpm8.2", "php-fpm")
-        stack.enter_context(running([php, "-R", "-F", "-p", directory, "-y", "php.conf"], directory))
+        php = stack.enter_context(running([fpm(), "-R", "-F", "-p", directory, "-y", "php.conf"], directory))
         while not pathlib.Path(directory, "php.sock").exists():
+            if php.poll() is not None:
+                raise RuntimeError(f"php-fpm ended with {php.returncode}:\n{output(directory)}")
             time.sleep(0.05)
         stack.enter_context(serving(binary, directory, "train.toml", 18201))
         here = pathlib.Path(directory)
@@ -113,16 +114,18 @@ def furnish(directory):
     subprocess.run([need("openssl", "openssl"), "req", *subject, *files], check=True, capture_output=True)
 
 
+def fpm():
+    """php-fpm, whatever its version."""
+    found = sorted(pathlib.Path("/usr/sbin").glob("php-fpm*"))
+    return str(found[-1]) if found else need("php-fpm", "php-fpm")
+
+
+@contextlib.contextmanager
 def serving(binary, directory, config, port):
     """The instrumented binary; it writes its counts when it ends."""
-
-    @contextlib.contextmanager
-    def run():
-        with running([binary, "run", "--config", config], directory, core=0) as process:
-            wait_until_open(port, process, directory)
-            yield
-
-    return run()
+    with running([binary, "run", "--config", config], directory, core=0) as process:
+        wait_until_open(port, process, directory)
+        yield
 
 
 def wrk(url, clients, *options):
