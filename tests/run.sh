@@ -5,16 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if ! command -v nginx >/dev/null && ! [ -x /usr/sbin/nginx ]; then
-    sudo=$([ "$(id -u)" = 0 ] || echo sudo)
-    $sudo apt-get update -q
-    # Only the program is wanted: the service is not started.
-    echo 'exit 101' | $sudo tee /usr/sbin/policy-rc.d >/dev/null && $sudo chmod +x /usr/sbin/policy-rc.d
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends nginx
-    $sudo rm -f /usr/sbin/policy-rc.d
-fi
-
 missing=()
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
 command -v h2load >/dev/null || missing+=(nghttp2-client)
@@ -27,10 +19,17 @@ command -v ip >/dev/null || missing+=(iproute2)
 if [ ${#missing[@]} -gt 0 ]; then
     sudo=$([ "$(id -u)" = 0 ] || echo sudo)
     $sudo apt-get update -q
-    # Only the programs are wanted: no service is started.
-    echo 'exit 101' | $sudo tee /usr/sbin/policy-rc.d >/dev/null && $sudo chmod +x /usr/sbin/policy-rc.d
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends "${missing[@]}"
-    $sudo rm -f /usr/sbin/policy-rc.d
+    # Only the programs are wanted: no service is started. A policy of the machine's own stays.
+    policy=/usr/sbin/policy-rc.d
+    if [ -e $policy ]; then
+        policy=
+    else
+        echo 'exit 101' | $sudo tee $policy >/dev/null && $sudo chmod +x $policy
+    fi
+    installed=0
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q --no-install-recommends "${missing[@]}" || installed=$?
+    [ -z "$policy" ] || $sudo rm -f "$policy"
+    [ "$installed" = 0 ] || exit "$installed"
 fi
 
 run() {
