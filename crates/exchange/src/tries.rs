@@ -138,6 +138,12 @@ impl Exchange {
         }
     }
 
+    /// The peer that was tried last.
+    #[must_use]
+    pub fn last_peer(&self) -> Option<Arc<str>> {
+        self.late().tries.last().map(|last| Arc::clone(&last.peer))
+    }
+
     /// Looks at the tries, oldest first. `read` must not call back into the exchange.
     pub fn with_tries<T>(&self, read: impl FnOnce(&[TryRecord<'_>]) -> T) -> T {
         let late = self.late();

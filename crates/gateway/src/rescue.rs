@@ -173,16 +173,11 @@ fn write(exchange: &Exchange, harmless: bool, text: &str) {
 
 /// Where the request went last, as nginx prints it; none: nowhere yet.
 fn upstream(exchange: &Exchange) -> Option<String> {
-    let peer = last_peer(exchange)?;
+    let peer = exchange.last_peer()?;
     let target = exchange.proxy_target().unwrap_or_default();
     let scheme = exchange.proxy().map_or("http", |proxy| proxy.scheme);
     let colon = if peer.starts_with("unix:") { ":" } else { "" };
     Some(format!("{scheme}://{peer}{colon}{}", String::from_utf8_lossy(&target)))
-}
-
-/// The peer that was tried last.
-fn last_peer(exchange: &Exchange) -> Option<Arc<str>> {
-    exchange.with_tries(|tries| tries.last().map(|last| Arc::clone(last.peer)))
 }
 
 /// What went wrong, in the words that operators of nginx look for.
@@ -301,7 +296,7 @@ pub(crate) fn rescue(
     };
     let mut response = page::error(status(&*error), face);
     if let Some(name) = &face.proxy_status {
-        let peer = exchange.and_then(last_peer);
+        let peer = exchange.and_then(Exchange::last_peer);
         let field = proxy_status::field(name, &*error, peer.as_deref(), &describe(&*error));
         response.headers_mut().extend(field.map(|field| (PROXY_STATUS, field)));
     }

@@ -23,24 +23,28 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// A connection is still to be had.
     pub(crate) fn open(exchange: &Exchange, peer: &Peer) -> Self {
-        let record = Some(exchange.open_try(peer.name().clone()));
-        Self { record, sent: 0, received: 0, traffic: None, heads: None }
+        Self::new(exchange.open_try(peer.name().clone()))
     }
 
-    /// There is a connection: one that was kept.
-    pub(crate) fn connected(exchange: &Exchange, lease: &Lease) -> Self {
-        let record = Some(exchange.open_connected_try(lease.key.peer.name().clone()));
+    fn new(record: Try) -> Self {
+        Self { record: Some(record), sent: 0, received: 0, traffic: None, heads: None }
+    }
+
+    /// There is a connection: one that was kept, perhaps for another peer of the same address.
+    pub(crate) fn connected(exchange: &Exchange, peer: &Peer, lease: &Lease) -> Self {
+        let record = Some(exchange.open_connected_try(peer.name().clone()));
         let traffic = lease.connection.traffic();
         let (sent, received) = (traffic.sent(), traffic.received());
         Self { record, sent: 0, received: 0, traffic: Some((traffic, sent, received)), heads: None }
     }
 
-    /// What was sent has failed with that status, and is sent again: a try of its own.
-    pub(crate) fn next(&mut self, status: StatusCode, peer: &Peer) {
+    /// What was sent has failed with that status, and is sent again to the same peer: a try of its own.
+    pub(crate) fn next(&mut self, status: StatusCode) {
         let Some(record) = &self.record else { return };
         record.failed(status);
-        let next = Self::open(record.exchange(), peer);
-        *self = next;
+        let exchange = record.exchange();
+        let Some(peer) = exchange.last_peer() else { return };
+        *self = Self::new(exchange.open_try(peer));
     }
 
     /// There is a connection now; what it carries from here on is the try's.

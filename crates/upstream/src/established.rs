@@ -210,7 +210,7 @@ impl Ready {
     async fn replace(&mut self, arrived: Option<StatusCode>) -> Result<(), Error> {
         let key = Arc::clone(&self.lease.key);
         if let (Some(status), Some(attempt)) = (arrived, &mut self.attempt) {
-            attempt.next(status, &key.peer); // a try of its own in the record, as in nginx
+            attempt.next(status); // a try of its own in the record, as in nginx
         }
         self.lease = dial(&self.route, &key.peer, key.special.as_ref(), self.attempt.as_mut()).await?;
         Ok(())

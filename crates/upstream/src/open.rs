@@ -31,7 +31,7 @@ pub(crate) fn open(
     let special = Special::of(&route.transport, extensions);
     match kept(route, peer, special.as_ref()) {
         Some(lease) => {
-            let attempt = exchange.map(|exchange| Attempt::connected(exchange, &lease));
+            let attempt = exchange.map(|exchange| Attempt::connected(exchange, peer, &lease));
             Opened::Now(Established::kept(lease, attempt, Arc::clone(route)))
         }
         None => {

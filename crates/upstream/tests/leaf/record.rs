@@ -1,5 +1,6 @@
 //! What the exchange is told.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -11,7 +12,7 @@ use propylon_upstream::{Body, BoxError, Client, Engine, Established, Keepalive, 
 use tower::{Layer, Service, ServiceExt};
 
 use crate::ENGINE;
-use crate::support::{Fixture, OK, exchange, get, read, transport, tries};
+use crate::support::{Fixture, OK, answering, exchange, get, read, send, transport, tries};
 
 #[tokio::test]
 async fn a_try_from_its_start_to_its_true_end() {
@@ -43,6 +44,31 @@ async fn a_try_from_its_start_to_its_true_end() {
         drop(body);
     }
     assert_eq!(fixture.raw.accepted(), 1);
+}
+
+/// A kept connection serves all peers of its address, whoever had it opened: two servers of an upstream may share one.
+#[tokio::test]
+async fn a_try_is_that_of_the_peer_that_was_asked_for() {
+    // The last request comes on the kept connection, is read, and has to be sent again.
+    let fixture = Fixture::new(|connection| match connection {
+        0 => Plan::new().answer(|_| OK).answer(|_| OK).read_request().close(),
+        _ => answering(OK),
+    });
+    let first = fixture.peer.clone();
+    let second = first.called(&**first.name());
+    assert!(first == second && !Arc::ptr_eq(first.name(), second.name()));
+    for (peer, tried) in [(&first, 1), (&second, 1), (&second, 2)] {
+        let exchange = exchange();
+        let mut request = get("/");
+        request.extensions_mut().insert(exchange.clone());
+        assert_eq!(read(send(&fixture.client, peer, request).await.unwrap()).await.unwrap(), "ok");
+        exchange.with_tries(|tries| {
+            assert_eq!(tries.len(), tried);
+            assert!(tries.iter().all(|it| Arc::ptr_eq(it.peer, peer.name())), "{tried}");
+        });
+        fixture.idle(1).await;
+    }
+    assert_eq!(fixture.raw.accepted(), 2);
 }
 
 /// nginx counts a response's body as it came, its framing included.
