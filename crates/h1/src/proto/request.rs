@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Request, Version};
 
 use super::is_method_byte;
 use super::lines::Lines;
-use super::scan::{Scan, Scanner, content};
+use super::scan::{Scan, Scanner, content, failed, refused};
 use super::section::Section;
 use crate::target::Shape;
 use crate::{
@@ -156,7 +156,7 @@ impl RequestParser {
         let line = match self.line {
             Some(line) => line,
             None => {
-                let line = self.first_line(buf, limits).map_err(|kind| self.error(kind, buf, limits))?;
+                let line = self.first_line(buf, limits).map_err(|kind| failed(kind, buf, limits))?;
                 let Some(line) = line else { return Ok(false) };
                 *self.line.insert(line)
             }
@@ -168,7 +168,7 @@ impl RequestParser {
                 Ok(true)
             }
             Ok(_) => Ok(false),
-            Err(kind) => Err(self.error(kind, buf, limits)),
+            Err(kind) => Err(failed(kind, buf, limits)),
         }
     }
 
@@ -235,9 +235,8 @@ impl RequestParser {
     }
 
     /// Or says what is wrong with it.
-    #[cold]
     pub(crate) fn refused(&self, kind: HeadErrorKind, raw: &Bytes) -> HeadError {
-        HeadError::new(kind, raw.slice_ref(content(raw.get(..self.found.line.end).unwrap_or_default())))
+        refused(kind, raw, self.found.line.end)
     }
 
     /// How many bytes the head that was found took, empty lines before it included.
@@ -254,13 +253,13 @@ impl RequestParser {
     /// The peer closed: `None` if that is in order.
     #[must_use]
     pub fn eof(&self, buf: &BytesMut) -> Option<HeadError> {
-        (!self.is_idle(buf)).then(|| self.error(HeadErrorKind::Truncated, buf, &Limits::default()))
+        (!self.is_idle(buf)).then(|| failed(HeadErrorKind::Truncated, buf, &Limits::default()))
     }
 
     /// Time is up: `None` if nothing of a head has come.
     #[must_use]
     pub fn timed_out(&self, buf: &BytesMut) -> Option<HeadError> {
-        (!self.is_idle(buf)).then(|| self.error(HeadErrorKind::TimedOut, buf, &Limits::default()))
+        (!self.is_idle(buf)).then(|| failed(HeadErrorKind::TimedOut, buf, &Limits::default()))
     }
 
     fn first_line(
@@ -295,12 +294,6 @@ impl RequestParser {
             }
             _ => Ok(None),
         }
-    }
-
-    fn error(&self, kind: HeadErrorKind, buf: &BytesMut, limits: &Limits) -> HeadError {
-        let end = memchr::memchr(b'\n', buf).map_or(buf.len(), |at| at + 1);
-        let line = content(buf.get(..end).unwrap_or_default());
-        HeadError::new(kind, Bytes::copy_from_slice(line.get(..limits.first_line).unwrap_or(line)))
     }
 }
 

@@ -2,7 +2,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 
 use super::lines::Lines;
-use super::scan::{Scan, Scanner, content};
+use super::scan::{Scan, Scanner, content, failed, refused};
 use super::section::Section;
 use super::trusted::is_value;
 use crate::{
@@ -212,9 +212,8 @@ impl ResponseParser {
     }
 
     /// Or says what is wrong with it.
-    #[cold]
     pub(crate) fn refused(&self, kind: HeadErrorKind, raw: &Bytes) -> HeadError {
-        HeadError::new(kind, raw.slice_ref(content(raw.get(..self.found.line.end).unwrap_or_default())))
+        refused(kind, raw, self.found.line.end)
     }
 
     /// The status line of a head that came as a whole, as nearly all do, and its end, if there is nothing wrong with it so far.
@@ -232,7 +231,7 @@ impl ResponseParser {
         let line = match self.line {
             Some(line) => line,
             None => {
-                let line = self.first_line(buf, limits).map_err(|kind| error(kind, buf, limits))?;
+                let line = self.first_line(buf, limits).map_err(|kind| failed(kind, buf, limits))?;
                 let Some(line) = line else { return Ok(None) };
                 *self.line.insert(line)
             }
@@ -243,14 +242,14 @@ impl ResponseParser {
                 Ok(Some(line.status))
             }
             Ok(_) => Ok(None),
-            Err(kind) => Err(error(kind, buf, limits)),
+            Err(kind) => Err(failed(kind, buf, limits)),
         }
     }
 
     /// The peer closed before the head was complete.
     #[must_use]
     pub fn eof(&self, buf: &BytesMut) -> HeadError {
-        error(HeadErrorKind::Truncated, buf, &Limits::default())
+        failed(HeadErrorKind::Truncated, buf, &Limits::default())
     }
 
     /// Whether no byte of a head has come.
@@ -273,12 +272,6 @@ impl ResponseParser {
             _ => Ok(None),
         }
     }
-}
-
-fn error(kind: HeadErrorKind, buf: &[u8], limits: &Limits) -> HeadError {
-    let end = memchr::memchr(b'\n', buf).map_or(buf.len(), |at| at + 1);
-    let line = content(buf.get(..end).unwrap_or_default());
-    HeadError::new(kind, Bytes::copy_from_slice(line.get(..limits.first_line).unwrap_or(line)))
 }
 
 /// What a head says, but for its first line and its fields.

@@ -1,6 +1,7 @@
+use bytes::Bytes;
 use memchr::memchr;
 
-use crate::{HeadErrorKind, Limits};
+use crate::{HeadError, HeadErrorKind, Limits};
 
 /// Finds the lines of a head that may come in pieces: every byte is looked at once, and limits are judged at the byte
 /// that passes them, so that a verdict does not depend on how the head was cut.
@@ -89,4 +90,16 @@ fn is_empty_line(buf: &[u8], start: usize, end: usize) -> bool {
 pub(super) fn content(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// What is wrong with a head that came, whose first line ends there.
+#[cold]
+pub(super) fn refused(kind: HeadErrorKind, raw: &Bytes, line_end: usize) -> HeadError {
+    HeadError::new(kind, raw.slice_ref(content(raw.get(..line_end).unwrap_or_default())))
+}
+
+/// What is wrong with a head of which so much has come.
+pub(super) fn failed(kind: HeadErrorKind, buf: &[u8], limits: &Limits) -> HeadError {
+    let line = content(buf.get(..memchr(b'\n', buf).map_or(buf.len(), |at| at + 1)).unwrap_or_default());
+    HeadError::new(kind, Bytes::copy_from_slice(line.get(..limits.first_line).unwrap_or(line)))
 }
