@@ -11,20 +11,24 @@ use tokio::time::Instant;
 
 use crate::clock;
 
-/// A sum.
+/// A number that has one writer at a time, and that any thread may read: to count is a load and a store.
 #[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
+pub struct Count(AtomicU64);
 
 impl Count {
-    pub(crate) fn add(&self, n: u64) {
+    /// Adds `n`. What another thread adds at the same time may be lost.
+    pub fn add(&self, n: u64) {
         self.set(self.get().wrapping_add(n));
     }
 
-    pub(crate) fn set(&self, n: u64) {
+    /// It is `n` from here on.
+    pub fn set(&self, n: u64) {
         self.0.store(n, Relaxed);
     }
 
-    pub(crate) fn get(&self) -> u64 {
+    /// What it is now, or was a moment before.
+    #[must_use]
+    pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }

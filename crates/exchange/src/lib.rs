@@ -52,8 +52,9 @@
 //! None.
 //!
 //! ## Cost
-//! One allocation an exchange (one more when a request is tried at several peers, and one when something is to be [kept](Keep)); a clone is a refcount bump; recording
-//! is a store where it is a number (times, counts, statuses, all of the first try), and else an uncontended lock.
+//! One allocation an exchange (two more when a request is tried a second time, and one when something is to be [kept](Keep)); a clone
+//! is a refcount bump; recording is a store where it is a number (times, counts, statuses, all of the first try), and else an
+//! uncontended lock.
 
 mod address;
 pub mod clock;
@@ -70,6 +71,7 @@ mod tries;
 pub use address::Address;
 pub use connection::{ClientCertificate, Connection, ProxyProtocol, Refused, Tls};
 pub use exchange::Exchange;
+pub use facts::Count;
 pub use fields::Fields;
 pub use head::Head;
 pub use keep::Keep;

@@ -209,12 +209,6 @@ impl Try {
         });
     }
 
-    /// All of the response is here: [`head_received`](Self::head_received) and [`over`](Self::over) at once.
-    pub fn answered(&self, status: StatusCode, sent: u64, received: u64) {
-        self.head_received(status);
-        self.over(sent, received);
-    }
-
     /// [`carried`](Self::carried) and [`finished`](Self::finished) at once.
     pub fn over(&self, sent: u64, received: u64) {
         self.carried(sent, received);

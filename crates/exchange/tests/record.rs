@@ -55,7 +55,8 @@ async fn a_quick_try_has_all_its_facts() {
     let exchange = exchange();
     let quick = exchange.open_connected_try("a".into());
     advance(Duration::from_millis(4)).await;
-    quick.answered(StatusCode::OK, 7, 9);
+    quick.head_received(StatusCode::OK);
+    quick.over(7, 9);
     advance(Duration::from_millis(4)).await;
     quick.received(3);
     drop(quick);

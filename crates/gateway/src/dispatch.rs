@@ -243,8 +243,7 @@ pub(crate) fn ended(visit: &mut Visit, response: &mut Response<Body>) -> Option<
             visit.paced = true;
         }
         if let Some(reroute) = extensions.remove::<Reroute>() {
-            let left = visit.location.as_ref().unwrap_or(&visit.server.fallback);
-            if let Some(tally) = &left.tally {
+            if let Some(tally) = &visit.location().tally {
                 tally.leave(&visit.exchange);
             }
             return Some(Box::new(reroute));
@@ -257,7 +256,7 @@ pub(crate) fn ended(visit: &mut Visit, response: &mut Response<Body>) -> Option<
         Some(shown) if !own && status != StatusCode::SWITCHING_PROTOCOLS => shown,
         _ => page::shown(status),
     };
-    let location = visit.location.as_ref().unwrap_or(&visit.server.fallback);
+    let location = visit.location();
     if (visit.paced || location.pace.is_some()) && status != StatusCode::SWITCHING_PROTOCOLS {
         let body = std::mem::take(response.body_mut());
         *response.body_mut() = route::paced(body, location.pace.as_deref(), &visit.exchange);

@@ -152,4 +152,5 @@ pub(crate) async fn refuse_plain(mut stream: Stream, client: &Arc<Client>, edge:
     // A client that is gone needs no answer.
     let _ = stream.write_all(&bytes).await;
     let _ = stream.shutdown().await;
+    client.settle();
 }

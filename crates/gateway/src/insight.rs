@@ -158,8 +158,8 @@ impl Connections {
     pub(crate) fn of(ledgers: &Ledgers) -> Self {
         let mut all = Self::default();
         for ledger in ledgers.all() {
-            let closed = ledger.closed.read(); // before those that were accepted: they are never fewer
-            let accepted = ledger.accepted.read();
+            let closed = ledger.closed.get(); // before those that were accepted: they are never fewer
+            let accepted = ledger.accepted.get();
             let look = ledger.look();
             let active = accepted.saturating_sub(closed);
             all.accepted += accepted;
@@ -168,9 +168,9 @@ impl Connections {
             all.reading += look.reading;
             all.waiting += look.idle;
             all.writing += active.saturating_sub(look.reading + look.idle);
-            all.handshakes += ledger.handshakes.read();
-            all.handshakes_failed += ledger.handshakes_failed.read();
-            all.handshakes_resumed += ledger.handshakes_resumed.read();
+            all.handshakes += ledger.handshakes.get();
+            all.handshakes_failed += ledger.handshakes_failed.get();
+            all.handshakes_resumed += ledger.handshakes_resumed.get();
         }
         all.requests = ledgers.requests(all.requests);
         all

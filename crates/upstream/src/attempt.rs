@@ -108,10 +108,10 @@ impl Attempt {
         heads: u64,
     ) -> (Option<Try>, u64) {
         let received = self.count().unwrap_or_default();
+        self.responded(status, headers);
         let record = self.record.take();
         if let Some(record) = &record {
-            record.answered(status, self.sent, self.received);
-            record.exchange().upstream_responded(headers);
+            record.over(self.sent, self.received);
         }
         (record, received.saturating_sub(heads))
     }

@@ -101,6 +101,7 @@ pub(crate) async fn serve<S: Service>(
     // Nobody waits unless the response was a 101: the request and its future are gone.
     if let Some(taker) = taker.lock().take().filter(|taker| why.is_none() && !taker.is_closed()) {
         client.switched();
+        client.settle();
         let _ = taker.send(Upgraded::new(stream, parts.read_buf)); // else it is closed
         return;
     }

@@ -20,7 +20,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use propylon_config::Http1;
-use propylon_exchange::{Connection, End, Exchange, clock};
+use propylon_exchange::{Connection, Count, End, Exchange, clock};
 use propylon_h1::server::{Handle, Ticker};
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -82,15 +82,15 @@ pub(crate) struct Client {
     /// When the worker's time began: deadlines are milliseconds since then.
     epoch: Instant,
     phase: AtomicU8,
-    requests: AtomicU64,
+    requests: Count,
     /// Requests that have begun and whose response is not over, where the engine does not tell.
-    in_flight: AtomicU64,
+    in_flight: Count,
     /// When the first byte of the current request came.
     head_began: AtomicU64,
     /// Bytes the kernel has taken from us.
-    written: AtomicU64,
+    written: Count,
     /// Bytes of head that came while the connection was in [`Phase::Head`].
-    head_bytes: AtomicU64,
+    head_bytes: Count,
     /// The idle or head deadline.
     pub(crate) reading: Deadline,
     /// The deadline of the next piece of request body.
@@ -139,11 +139,11 @@ impl Client {
             open,
             epoch,
             phase: AtomicU8::new(Phase::Idle as u8),
-            requests: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
+            requests: Count::default(),
+            in_flight: Count::default(),
             head_began: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-            head_bytes: AtomicU64::new(0),
+            written: Count::default(),
+            head_bytes: Count::default(),
             reading: Deadline::new(epoch),
             body: Deadline::new(epoch),
             writing: Deadline::new(epoch),
@@ -181,15 +181,13 @@ impl Client {
         match self.phase() {
             Phase::Idle => {
                 self.head_begins();
-                self.head_bytes.store(n, Relaxed);
+                self.head_bytes.set(n);
                 // A new connection has had its head deadline since it was accepted, as in nginx.
-                if self.requests.load(Relaxed) > 0 {
+                if self.requests() > 0 {
                     self.reading.arm(head_timeout);
                 }
             }
-            Phase::Head => {
-                add(&self.head_bytes, n);
-            }
+            Phase::Head => self.head_bytes.add(n),
             Phase::Busy => {}
         }
     }
@@ -203,19 +201,19 @@ impl Client {
         };
         self.phase.store(Phase::Busy as u8, Relaxed);
         self.reading.disarm();
-        add(&self.requests, 1);
+        self.requests.add(1);
         (self.requests(), began)
     }
 
     /// The same of an engine that does not tell when a response is over.
     pub(crate) fn request_takes_off(&self) -> (u64, Instant) {
-        add(&self.in_flight, 1);
+        self.in_flight.add(1);
         self.request_begins()
     }
 
     /// A stream has brought the head of a request. Returns its number and when it began.
     pub(crate) fn stream_begins(&self) -> (u64, Instant) {
-        add(&self.requests, 1);
+        self.requests.add(1);
         (self.requests(), clock::now())
     }
 
@@ -286,43 +284,44 @@ impl Client {
 
     /// The engine has ended, and its connection is another protocol's.
     fn switched(&self) {
-        let sent = self.written.load(Relaxed).saturating_sub(self.finished.lock().mark);
+        let sent = self.written.get().saturating_sub(self.finished.lock().mark);
         self.told.tell(self.requests(), sent, sent, End::Complete);
     }
 
     /// Bytes of the current request's head so far.
     pub(crate) fn head_bytes(&self) -> u64 {
-        self.head_bytes.load(Relaxed)
+        self.head_bytes.get()
     }
 
     /// Bytes that are written past the engine.
     pub(crate) fn sent_raw(&self, n: u64) {
-        add(&self.written, n);
+        self.written.add(n);
     }
 
     /// How many requests the connection has had.
     pub(crate) fn requests(&self) -> u64 {
-        self.requests.load(Relaxed)
+        self.requests.get()
     }
 
     /// The exchange's last byte was handed to the connection, or its response was given up.
     pub(crate) fn request_ends(&self, exchange: Exchange, location: Arc<Location>) {
         self.wait(exchange, location);
         self.body.disarm();
-        self.in_flight.store(self.in_flight.load(Relaxed).saturating_sub(1), Relaxed);
+        self.in_flight.set(self.in_flight.get().saturating_sub(1));
         // Within the driver's own poll the driver looks anyway, right after it.
         if !self.polling.load(Relaxed) {
             self.waker.wake();
         }
     }
 
-    /// Writes the log lines of the exchanges that are over; called when nothing of them is left to be sent.
-    fn settle(&self) {
+    /// Writes the log lines of the exchanges that are over; called when nothing of them is left to be sent, at the latest when the
+    /// connection is no longer served: whoever looks at it may be the last to hold it, on another thread.
+    pub(crate) fn settle(&self) {
         let mut finished = self.finished.lock();
         if finished.exchanges.is_empty() {
             return;
         }
-        let written = self.written.load(Relaxed);
+        let written = self.written.get();
         let sent = written.saturating_sub(finished.mark);
         finished.mark = written;
         let exchanges = self.take_finished(&mut finished);
@@ -340,7 +339,7 @@ impl Client {
     /// The engine has nothing left to write: exchanges that are over are settled, and the connection rests until its
     /// next request.
     fn rest_if_settled(&self, keepalive: Duration) {
-        if self.phase() == Phase::Busy && self.in_flight.load(Relaxed) == 0 {
+        if self.phase() == Phase::Busy && self.in_flight.get() == 0 {
             self.settle();
             self.phase.store(Phase::Idle as u8, Relaxed);
             self.reading.arm(keepalive);
@@ -363,9 +362,7 @@ impl Told {
 
     /// Writes the log line of the exchange whose response this was.
     fn write(&self, exchange: &Exchange, location: &Location) {
-        if exchange.status().is_none() {
-            exchange.responded(status_of_left(exchange), &HeaderMap::new());
-        }
+        answers_left(exchange);
         let (sent, sent_head) = (self.sent.load(Relaxed), self.sent_head.load(Relaxed));
         exchange.set_sent(sent, sent.saturating_sub(sent_head));
         exchange.ended(End::numbered(self.end.load(Relaxed)).unwrap_or(End::ClientClosed));
@@ -373,13 +370,15 @@ impl Told {
     }
 }
 
-/// Adds to a number that has one writer.
-fn add(number: &AtomicU64, n: u64) {
-    number.store(number.load(Relaxed).wrapping_add(n), Relaxed);
+/// If nobody has answered, the client left before it: the status is what the log says of that.
+pub(crate) fn answers_left(exchange: &Exchange) {
+    if exchange.status().is_none() {
+        exchange.responded(status_of_left(exchange), &HeaderMap::new());
+    }
 }
 
-/// What the log says of a client that left before it was answered: 400 in the middle of its body, else 499, as in nginx.
-pub(crate) fn status_of_left(exchange: &Exchange) -> StatusCode {
+/// 400 for a client that left in the middle of its body, else 499, as in nginx.
+fn status_of_left(exchange: &Exchange) -> StatusCode {
     let announced = exchange.head().and_then(|head| {
         let length = std::str::from_utf8(head.headers.value(&CONTENT_LENGTH)?).ok()?.parse::<u64>().ok()?;
         Some(head.bytes + length)
@@ -397,7 +396,7 @@ pub(crate) fn closed_request() -> StatusCode {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.settle();
+        self.settle(); // what a task has left that was dropped
         self.open.had(self.requests());
     }
 }

@@ -351,9 +351,7 @@ impl Guard {
     fn ends(&self) {
         let exchange = self.exchange();
         if exchange.end().is_none() {
-            if exchange.status().is_none() {
-                exchange.responded(client::status_of_left(exchange), &HeaderMap::new());
-            }
+            client::answers_left(exchange);
             exchange.ended(End::ClientClosed);
         }
     }

@@ -58,8 +58,8 @@ impl Insight {
             for lane in ledgers.iter().filter_map(|ledger| ledger.known_zone(&zone.name)) {
                 for ((outcome, responses), bytes) in outcomes.iter_mut().zip(&lane.responses).zip(&lane.bytes)
                 {
-                    outcome.responses += responses.read();
-                    outcome.bytes += bytes.read();
+                    outcome.responses += responses.get();
+                    outcome.bytes += bytes.get();
                 }
             }
             Some(Cache { name: zone.name.clone(), path: zone.path.clone(), stats, outcomes })

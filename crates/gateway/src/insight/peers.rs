@@ -181,14 +181,14 @@ impl Peer {
 
     fn add(&mut self, lane: &PeerLane) {
         for (sum, counter) in self.responses.iter_mut().zip(&lane.responses) {
-            *sum += counter.read();
+            *sum += counter.get();
         }
-        self.received += lane.received.read();
-        self.sent += lane.sent.read();
-        self.connects.0 += lane.connects.read();
-        self.connects.1 += lane.connect_nanos.read();
-        self.headers.0 += lane.headers.read();
-        self.headers.1 += lane.header_nanos.read();
-        self.response_nanos += lane.response_nanos.read();
+        self.received += lane.received.get();
+        self.sent += lane.sent.get();
+        self.connects.0 += lane.connects.get();
+        self.connects.1 += lane.connect_nanos.get();
+        self.headers.0 += lane.headers.get();
+        self.headers.1 += lane.header_nanos.get();
+        self.response_nanos += lane.response_nanos.get();
     }
 }

@@ -1,5 +1,7 @@
 //! What servers have done.
 
+use propylon_exchange::Count;
+
 use super::Insight;
 use crate::tally::{BOUNDS, ServerLane, label};
 
@@ -43,17 +45,17 @@ impl Server {
 
     fn add(&mut self, lane: &ServerLane) {
         for (sum, counter) in self.responses.iter_mut().zip(&lane.responses) {
-            *sum += counter.read();
+            *sum += counter.get();
         }
-        self.received += lane.received.read();
-        self.sent += lane.sent.read();
-        self.times.nanos += lane.nanos.read();
+        self.received += lane.received.get();
+        self.sent += lane.sent.get();
+        self.times.nanos += lane.nanos.get();
         let mut up_to = 0;
         for (part, counter) in self.times.parts.iter_mut().zip(&lane.times) {
-            up_to += counter.read();
+            up_to += counter.get();
             part.1 += up_to;
         }
-        self.times.count += up_to + lane.times.last().map_or(0, crate::tally::Counter::read);
+        self.times.count += up_to + lane.times.last().map_or(0, Count::get);
     }
 }
 

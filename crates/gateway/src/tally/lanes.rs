@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use propylon_exchange::{Exchange, TryRecord};
-
-use super::Counter;
+use propylon_exchange::{Count, Exchange, TryRecord};
 
 /// Up to which time each part of the distribution of request times goes, in microseconds; what takes longer is in one more part.
 pub(crate) const BOUNDS: [u64; 12] = [
@@ -30,12 +28,12 @@ fn nanos(time: Duration) -> u64 {
 #[derive(Debug, Default)]
 pub(crate) struct ServerLane {
     /// By class of status.
-    pub(crate) responses: [Counter; 6],
-    pub(crate) received: Counter,
-    pub(crate) sent: Counter,
+    pub(crate) responses: [Count; 6],
+    pub(crate) received: Count,
+    pub(crate) sent: Count,
     /// By how long they took: see [`BOUNDS`].
-    pub(crate) times: [Counter; BOUNDS.len() + 1],
-    pub(crate) nanos: Counter,
+    pub(crate) times: [Count; BOUNDS.len() + 1],
+    pub(crate) nanos: Count,
 }
 
 impl ServerLane {
@@ -56,17 +54,17 @@ pub(crate) struct PeerLane {
     /// The name by which tries call the peer. As long as it is held here no other has its place in memory.
     pub(super) name: Arc<str>,
     /// By class of status; 0: no response came.
-    pub(crate) responses: [Counter; 6],
-    pub(crate) received: Counter,
-    pub(crate) sent: Counter,
+    pub(crate) responses: [Count; 6],
+    pub(crate) received: Count,
+    pub(crate) sent: Count,
     /// The sum of the times to the heads that came, and how many did.
-    pub(crate) header_nanos: Counter,
-    pub(crate) headers: Counter,
+    pub(crate) header_nanos: Count,
+    pub(crate) headers: Count,
     /// The sum of the times to the ends of responses.
-    pub(crate) response_nanos: Counter,
+    pub(crate) response_nanos: Count,
     /// The sum of the times to connections, and how many were opened or had.
-    pub(crate) connect_nanos: Counter,
-    pub(crate) connects: Counter,
+    pub(crate) connect_nanos: Count,
+    pub(crate) connects: Count,
 }
 
 impl PeerLane {
@@ -74,13 +72,13 @@ impl PeerLane {
         Self {
             name,
             responses: Default::default(),
-            received: Counter::default(),
-            sent: Counter::default(),
-            header_nanos: Counter::default(),
-            headers: Counter::default(),
-            response_nanos: Counter::default(),
-            connect_nanos: Counter::default(),
-            connects: Counter::default(),
+            received: Count::default(),
+            sent: Count::default(),
+            header_nanos: Count::default(),
+            headers: Count::default(),
+            response_nanos: Count::default(),
+            connect_nanos: Count::default(),
+            connects: Count::default(),
         }
     }
 
@@ -110,8 +108,8 @@ pub(crate) const OUTCOMES: [&str; 7] =
 #[derive(Debug, Default)]
 pub(crate) struct ZoneLane {
     /// In the order of [`OUTCOMES`].
-    pub(crate) responses: [Counter; OUTCOMES.len()],
-    pub(crate) bytes: [Counter; OUTCOMES.len()],
+    pub(crate) responses: [Count; OUTCOMES.len()],
+    pub(crate) bytes: [Count; OUTCOMES.len()],
 }
 
 impl ZoneLane {
@@ -123,7 +121,7 @@ impl ZoneLane {
     }
 }
 
-fn add(counters: &[Counter], at: usize, n: u64) {
+fn add(counters: &[Count], at: usize, n: u64) {
     if let Some(counter) = counters.get(at) {
         counter.add(n);
     }

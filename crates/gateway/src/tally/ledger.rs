@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use propylon_exchange::TryRecord;
+use propylon_exchange::{Count, TryRecord};
 
-use super::{Counter, PeerLane, ServerLane, Shared, ZoneLane};
+use super::{PeerLane, ServerLane, Shared, ZoneLane};
 use crate::client::{Clients, Phase};
 
 /// From how many peers on those are looked for that nobody has any more.
@@ -17,13 +17,13 @@ const MANY: usize = 1024;
 pub(crate) struct Ledger {
     /// The worker's connections.
     pub(crate) clients: Arc<Clients>,
-    pub(crate) accepted: Counter,
+    pub(crate) accepted: Count,
     pub(crate) closed: Shared,
     /// Requests of connections that are closed.
     requests: Shared,
-    pub(crate) handshakes: Counter,
-    pub(crate) handshakes_failed: Counter,
-    pub(crate) handshakes_resumed: Counter,
+    pub(crate) handshakes: Count,
+    pub(crate) handshakes_failed: Count,
+    pub(crate) handshakes_resumed: Count,
     servers: Mutex<HashMap<Box<str>, Arc<ServerLane>>>,
     zones: Mutex<HashMap<Box<str>, Arc<ZoneLane>>>,
     peers: Mutex<Peers>,
@@ -51,7 +51,7 @@ pub(crate) struct Look {
 impl Ledger {
     /// Looks at each connection.
     pub(crate) fn look(&self) -> Look {
-        let mut look = Look { requests: self.requests.read(), ..Look::default() };
+        let mut look = Look { requests: self.requests.get(), ..Look::default() };
         self.clients.each(|client| {
             look.requests += client.requests();
             match client.phase() {

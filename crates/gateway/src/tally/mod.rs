@@ -22,20 +22,6 @@ use crate::upstreams::Upstreams;
 pub(crate) use lanes::{BOUNDS, OUTCOMES, PeerLane, ServerLane, ZoneLane};
 pub(crate) use ledger::{Ledger, Open};
 
-/// A number that one thread counts, and any may read.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, n: u64) {
-        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
-    }
-
-    pub(crate) fn read(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
-
 /// A number that any thread may count: what looks at a connection may be the last to hold it.
 #[derive(Debug, Default)]
 pub(crate) struct Shared(AtomicU64);
@@ -45,7 +31,7 @@ impl Shared {
         self.0.fetch_add(n, Relaxed);
     }
 
-    pub(crate) fn read(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
