@@ -294,3 +294,25 @@ fn a_comparison_without_blanks_is_refused() {
     assert!(converted.report().contains("put blanks around the operator"), "{}", converted.report());
     assert_eq!(converted.count(Verdict::Refused), 2, "{}", converted.report());
 }
+
+#[test]
+fn stub_status_is_an_action_like_another() {
+    let toml = toml(
+        "location /passed { stub_status; if ($arg_a) { proxy_pass http://127.0.0.1:81; } }
+        location /returned { stub_status; return 204; }
+        location /set { stub_status; root /srv; if ($arg_a) { add_header X-A a; } }
+        location /never { return 204; stub_status; }\n",
+    );
+    let passed = part(&toml, "match = \"/passed\"");
+    assert!(passed.contains("stub_status = true") && passed.contains("use = \"@if-1\""), "{toml}");
+    let passes = part(&toml, "match = \"@if-1\"");
+    assert!(passes.contains("proxy_pass = ") && !passes.contains("stub_status"), "{toml}");
+    assert_eq!(
+        part(&toml, "match = \"/returned\""),
+        "stub_status = true\nrewrite = [{ return = [204] }]",
+        "{toml}"
+    );
+    // It goes on to the location's action: with a root it would send files.
+    assert_eq!(part(&toml, "match = \"@if-2\""), "headers.add.X-A = \"a\"", "{toml}");
+    assert_eq!(part(&toml, "match = \"/never\""), "return = [204]", "{toml}");
+}

@@ -15,7 +15,7 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 10] = [
+const OWN: [&str; 11] = [
     "match",
     "internal",
     "set",
@@ -24,6 +24,7 @@ const OWN: [&str; 10] = [
     "proxy_pass",
     "fastcgi_pass",
     "grpc_pass",
+    "stub_status",
     "try_files",
     "alias",
 ];
@@ -128,16 +129,16 @@ impl Section {
         let mut children = std::mem::take(&mut self.children);
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         for section in &mut conditional {
-            let proxies = self.passes() && !section.passes();
+            let goes_on = (self.passes() || self.has(&["stub_status"])) && !section.passes();
             let mut roots = around.iter().rev().filter(|outer| outer.has(&["root"]) || outer.has(&["alias"]));
             let aliased =
                 !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));
             around.iter().rev().for_each(|outer| section.share(outer));
-            if proxies {
+            if goes_on {
                 section.goes_on_to(self);
             }
-            if proxies || aliased {
-                // It goes on to proxy, or to where the alias leads: with a root of its own it would send files from there.
+            if goes_on || aliased {
+                // It goes on to the location's action, or to where the alias leads: with a root of its own it would send files from there.
                 section.remove(&["root"]);
             }
         }

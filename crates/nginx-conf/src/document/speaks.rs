@@ -12,7 +12,10 @@ pub(crate) const GRPC: &str = "grpc directives";
 /// Marks a place whose requests the action of a location elsewhere takes on, in the table of what that speaks.
 const GOES: &str = "goes";
 
-/// The actions, and where what they speak has its directives.
+/// The actions that pass requests on.
+pub(crate) const PASSES: [&str; 3] = ["proxy_pass", "fastcgi_pass", "grpc_pass"];
+
+/// Those of them that speak something else than HTTP, and where what they speak has its directives.
 const TONGUES: [(&str, &str); 2] = [("fastcgi_pass", FASTCGI), ("grpc_pass", GRPC)];
 
 /// What the directives of FastCGI and those of gRPC stand for, and what counts where none is written.
@@ -230,7 +233,7 @@ impl Section {
 
     /// Whether it passes requests on.
     pub(super) fn passes(&self) -> bool {
-        self.has(&["proxy_pass"]) || TONGUES.iter().any(|(action, _)| self.has(&[action]))
+        PASSES.iter().any(|action| self.has(&[action]))
     }
 
     /// It has no action of its own, but that of `location` will take its requests on.

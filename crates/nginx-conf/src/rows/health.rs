@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::args::{duration, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
-use crate::document::{Section, Value, key};
+use crate::document::{PASSES, Section, Value, key};
 use crate::place::{Place, Problem};
 use crate::tree::Directive;
 use crate::verdict::Verdict;
@@ -65,10 +65,7 @@ pub(super) fn collect(convert: &mut Convert<'_>, frame: &mut Frame) {
     let Some(place) = frame.place_of("health_check").cloned() else { return };
     let of = match frame.context == Contexts::UPSTREAM {
         true => Whose::Upstream(frame.name.clone()),
-        false => {
-            let passes = ["proxy_pass", "fastcgi_pass", "grpc_pass"];
-            Whose::Target(passes.iter().find_map(|key| frame.section.text(&[key])).map(str::to_owned))
-        }
+        false => Whose::Target(PASSES.iter().find_map(|key| frame.section.text(&[key])).map(str::to_owned)),
     };
     let names = frame.section.child_keys(&["health_check"]);
     let keys = names.into_iter().filter_map(|name| {

@@ -3,7 +3,7 @@
 use super::respond;
 use crate::args::invalid;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, refuse};
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
 use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, NONE_OR_ONE, ONE, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::{Block, Body, Directive};
@@ -96,6 +96,9 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 fn stub_status(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if convert.frame().context != Contexts::LOCATION {
         return refuse("the answer of a whole server is not built; put it into `location / {}`");
+    }
+    if convert.frame().section.has(&["return"]) {
+        return different("it is never reached: `return` answers first");
     }
     convert.set(Target::Here, &["stub_status"], Value::flag(true), &directive.place);
     Ok(Done::AsWritten)

@@ -4,7 +4,7 @@ use super::respond;
 use crate::args::{invalid, one_of};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
-use crate::document::{Section, Value};
+use crate::document::{PASSES, Section, Value};
 use crate::place::Problem;
 use crate::row::{BLOCK_SOME, NONE, ONE_OR_TWO, Row, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
@@ -26,7 +26,7 @@ fn returns(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return different(UNREACHED);
     }
     // It is a step where something comes before it, or another answer behind it.
-    if ["rewrite", "proxy_pass", "fastcgi_pass", "grpc_pass"].iter().any(|key| section.has(&[key])) {
+    if PASSES.iter().chain(&["rewrite", "stub_status"]).any(|key| section.has(&[key])) {
         let step = Value::table([("return", Value::List(items))]);
         return push(convert, directive, step);
     }
