@@ -40,9 +40,11 @@ impl ProxyTarget {
             (Scheme::Https, rest)
         } else if let Some(rest) = strip_prefix_caseless(url, b"fastcgi://") {
             (Scheme::FastCgi, rest)
-        } else if let Some((scheme, rest)) = grpc(url) {
-            // `grpc_pass` may have a variable that names the scheme: the one before it is the configuration's then.
-            grpc(rest).unwrap_or((scheme, rest))
+        } else if let Some(rest) = strip_prefix_caseless(url, b"grpcs://") {
+            // Nothing behind it is a scheme: TLS that is asked for is not taken back by what a variable holds.
+            (Scheme::Grpcs, rest)
+        } else if let Some(rest) = strip_prefix_caseless(url, b"grpc://") {
+            behind_grpc(rest)
         } else {
             return Err(ProxyTargetError::Scheme);
         };
@@ -193,9 +195,12 @@ pub enum ProxyTargetError {
     LongSocketPath,
 }
 
-fn grpc(url: &[u8]) -> Option<(Scheme, &[u8])> {
-    let plain = strip_prefix_caseless(url, b"grpc://").map(|rest| (Scheme::Grpc, rest));
-    plain.or_else(|| strip_prefix_caseless(url, b"grpcs://").map(|rest| (Scheme::Grpcs, rest)))
+/// `grpc_pass` may have a variable that names the scheme: the `grpc://` before it is the configuration's then.
+fn behind_grpc(rest: &[u8]) -> (Scheme, &[u8]) {
+    match strip_prefix_caseless(rest, b"grpcs://") {
+        Some(rest) => (Scheme::Grpcs, rest),
+        None => (Scheme::Grpc, strip_prefix_caseless(rest, b"grpc://").unwrap_or(rest)),
+    }
 }
 
 fn unix(url: &Bytes, scheme: Scheme, rest: &[u8]) -> Result<ProxyTarget, ProxyTargetError> {
@@ -323,6 +328,23 @@ mod tests {
         let long = format!("http://unix:/{}", "a".repeat(107));
         assert_eq!(ProxyTarget::parse(&long.clone().into()), Err(ProxyTargetError::LongSocketPath));
         assert!(ProxyTarget::parse(&Bytes::from(long).slice(..119)).is_ok());
+    }
+
+    /// TLS that the configuration asks for is not taken away by what a variable holds.
+    #[test]
+    fn a_scheme_behind_grpc() {
+        for (url, expected) in [
+            ("grpc://h:1", Ok(Scheme::Grpc)),
+            ("grpcs://h:1", Ok(Scheme::Grpcs)),
+            ("grpc://grpc://h:1", Ok(Scheme::Grpc)),
+            ("grpc://GRPCS://h:1", Ok(Scheme::Grpcs)),
+            ("grpc://http://h:1", Err(ProxyTargetError::Port)),
+            ("grpcs://grpc://h:1", Err(ProxyTargetError::Port)),
+            ("grpcs://grpcs://h:1", Err(ProxyTargetError::Port)),
+        ] {
+            let found = ProxyTarget::parse(&Bytes::from_static(url.as_bytes()));
+            assert_eq!(found.map(|target| target.scheme()), expected, "{url}");
+        }
     }
 
     #[test]
