@@ -60,8 +60,8 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass` or `return`; without one it \
-          sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge` or \
+          `stub_status`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
             name: "match",
@@ -281,6 +281,11 @@ fn check_alias(cx: &mut Context, table: &DeTable<'_>, matcher: &LocationMatch) {
     }
 }
 
+/// The actions, for people.
+fn actions() -> String {
+    ACTIONS.map(|name| format!("`{name}`")).join(", ")
+}
+
 fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files: bool) {
     let off = |value: &Value<'_>| value.get_ref().as_bool() == Some(false);
     let is_action =
@@ -294,14 +299,14 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
             let named = table.get("match").and_then(|text| text.get_ref().as_str());
             if !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
-                let label = "expected `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge`, `root` or `alias` in it";
+                let label = format!("expected {}, `root` or `alias` in it", actions());
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());
             }
         }
         [(first, _), rest @ ..] => {
             for (key, _) in rest {
                 let diagnostic = Diagnostic::at(key.span(), "this location has two actions")
-                    .label(format!("expected one of {}", ACTIONS.map(|name| format!("`{name}`")).join(", ")))
+                    .label(format!("expected one of {}", actions()))
                     .related(cx.span(first.span()), "the first one");
                 cx.push(diagnostic);
             }

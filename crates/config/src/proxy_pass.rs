@@ -123,35 +123,42 @@ const GRPCS_SCHEME: &str = "grpcs://";
 /// The scheme of what `fastcgi_pass` names.
 const FASTCGI_SCHEME: &str = "fastcgi://";
 
+const SCHEMES: [(Scheme, &str); 5] = [
+    (Scheme::Http, "http://"),
+    (Scheme::Https, "https://"),
+    (Scheme::FastCgi, FASTCGI_SCHEME),
+    (Scheme::Grpc, GRPC_SCHEME),
+    (Scheme::Grpcs, GRPCS_SCHEME),
+];
+
 impl ProxyPass {
+    /// The scheme as it is written; none where a variable gives it. Behind [`Scheme::Grpc`] a variable may still ask for TLS.
+    #[must_use]
+    pub fn scheme(&self) -> Option<Scheme> {
+        match self {
+            Self::Static(target) => Some(target.scheme),
+            Self::Template(url) => {
+                let mut schemes = SCHEMES.iter();
+                schemes.find(|(_, text)| starts_with(url.source(), text)).map(|(scheme, _)| *scheme)
+            }
+        }
+    }
+
     /// Whether a FastCGI server is meant.
     #[must_use]
     pub fn is_fastcgi(&self) -> bool {
-        match self {
-            Self::Static(target) => target.scheme == Scheme::FastCgi,
-            Self::Template(url) => url.source().starts_with(FASTCGI_SCHEME),
-        }
+        self.scheme() == Some(Scheme::FastCgi)
     }
 
     /// Whether a gRPC server is meant.
     #[must_use]
     pub fn is_grpc(&self) -> bool {
-        match self {
-            Self::Static(target) => matches!(target.scheme, Scheme::Grpc | Scheme::Grpcs),
-            Self::Template(url) => {
-                [GRPC_SCHEME, GRPCS_SCHEME].iter().any(|scheme| url.source().starts_with(scheme))
-            }
-        }
+        matches!(self.scheme(), Some(Scheme::Grpc | Scheme::Grpcs))
     }
 
     /// Whether TLS is spoken for certain.
     pub(crate) fn is_secure(&self) -> bool {
-        match self {
-            Self::Static(target) => target.scheme.is_secure(),
-            Self::Template(url) => {
-                ["https://", GRPCS_SCHEME].iter().any(|scheme| url.source().starts_with(scheme))
-            }
-        }
+        self.scheme().is_some_and(Scheme::is_secure)
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 use propylon_config::{
     Action, Address, Amount, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
-    LogLevel, LogTarget, Peer, ProxyPass, Purged, RealIpHeader, RequestRate, Return, ServerName,
+    LogLevel, LogTarget, Peer, ProxyPass, Purged, RealIpHeader, RequestRate, Return, Scheme, ServerName,
     SyslogServer, Target, UpstreamVersion, Valid, Workers, ZoneName,
 };
 
@@ -404,6 +404,23 @@ fn a_default_that_is_written_down_changes_no_upstream() {
     };
     assert_eq!(upstream(""), upstream("method = \"round_robin\"\nkeepalive_requests = 1000"));
     assert_ne!(upstream(""), upstream("method = \"least_conn\""));
+}
+
+#[test]
+fn the_scheme_of_a_url_with_variables() {
+    for (pass, expected) in [
+        ("proxy_pass = \"HTTP://$host\"", Some(Scheme::Http)),
+        ("proxy_pass = \"HTTPS://$host\"", Some(Scheme::Https)),
+        ("proxy_pass = \"$arg_a\"", None),
+        ("fastcgi_pass = \"$arg_a\"", Some(Scheme::FastCgi)),
+        ("grpc_pass = \"$arg_a\"", Some(Scheme::Grpc)),
+        ("grpc_pass = \"GRPCS://$arg_a\"", Some(Scheme::Grpcs)),
+    ] {
+        let text = format!("[[server]]\n[[server.location]]\nmatch = \"/\"\n{pass}\n");
+        let config = propylon_config::parse(&text, "test.toml").unwrap().config;
+        let Action::ProxyPass(found) = &config.servers[0].locations[0].action else { panic!("{pass}") };
+        assert_eq!(found.value.scheme(), expected, "{pass}");
+    }
 }
 
 #[test]

@@ -117,15 +117,8 @@ fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, 
             }
             ProxyPass::Static(_) => return None,
             ProxyPass::Template(url) => {
-                let url = url.source();
-                let scheme = match url {
-                    _ if pass.value.is_fastcgi() => Scheme::FastCgi,
-                    _ if url.starts_with("https://") => Scheme::Https,
-                    _ if url.starts_with("grpcs://") => Scheme::Grpcs,
-                    _ if pass.value.is_grpc() => Scheme::Grpc,
-                    _ => Scheme::Http,
-                };
-                match fixed_host(url) {
+                let scheme = pass.value.scheme().unwrap_or(Scheme::Http);
+                match fixed_host(url.source()) {
                     Some(host) if host.eq_ignore_ascii_case(name) => (0, scheme),
                     Some(_) => return None,
                     // One that may name any: better with TLS than in plain text where TLS is spoken.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use propylon_config::{self as config, Config, UpstreamTls};
+use propylon_config::{self as config, Config, Scheme, UpstreamTls};
 use propylon_tls::{BuildError as TlsError, Identity, Sessions};
 
 use crate::error::BuildError;
@@ -234,11 +234,10 @@ fn out_of_date(identity: &Identity) -> Option<String> {
 /// Whether a location may need TLS towards its upstream.
 fn is_secured(location: &config::Location) -> bool {
     match &location.action {
-        config::Action::ProxyPass(pass) => match &pass.value {
-            config::ProxyPass::Static(target) => target.scheme.is_secure(),
-            config::ProxyPass::Template(url) => {
-                !(url.source().starts_with("http://") || pass.value.is_fastcgi())
-            }
+        config::Action::ProxyPass(pass) => match pass.value.scheme() {
+            Some(Scheme::Grpc) => matches!(pass.value, config::ProxyPass::Template(_)),
+            Some(scheme) => scheme.is_secure(),
+            None => true,
         },
         _ => false,
     }
