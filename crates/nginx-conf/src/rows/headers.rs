@@ -1,9 +1,10 @@
 //! Header fields in both directions, and who the client is.
 
+use super::proxy::path;
 use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
-use crate::document::{GRPC, Value};
+use crate::document::Value;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;
 
@@ -31,13 +32,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("real_ip_recursive", LEVELS, ONE, To::Key(&["headers", "real_ip_recursive"], As::Flag)),
 ];
 
-fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    field(convert, directive, &["headers", "set"])
-}
-
-/// The same for gRPC.
-pub(super) fn set_grpc(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    field(convert, directive, &[GRPC, "headers", "set"])
+pub(super) fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    field(convert, directive, &path(directive, &["headers", "set"]))
 }
 
 fn add(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -73,10 +69,10 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
     }
 }
 
-fn ignore(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn ignore(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     for index in 0..directive.args().len() {
         let name = convert.value(directive, index, As::Text)?;
-        convert.push(Target::Here, &["headers", "ignore"], name, &directive.place);
+        convert.push(Target::Here, &path(directive, &["headers", "ignore"]), name, &directive.place);
     }
     Ok(Done::AsWritten)
 }

@@ -1,5 +1,6 @@
 //! `limit_rate`, `limit_req`, `limit_conn`: how much is allowed.
 
+use super::proxy::path;
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target};
@@ -28,7 +29,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("limit_conn_log_level", LEVELS, ONE, To::By(log_level, "limit.connections_log_level")),
 ];
 
-fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let text = directive.arg(0);
     let key = match directive.name() {
         "limit_rate" => "rate",
@@ -40,7 +41,7 @@ fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         _ if text.contains('$') => Value::text(text).at(directive.place_of(0)),
         _ => convert.value(directive, 0, As::Size)?,
     };
-    convert.set(Target::Here, &["limit", key], value, &directive.place);
+    convert.set(Target::Here, &path(directive, &["limit", key]), value, &directive.place);
     Ok(Done::AsWritten)
 }
 

@@ -1,9 +1,9 @@
-//! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails.
+//! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails. `fastcgi_*` and `grpc_*` use it too.
 
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
-use crate::document::Value;
+use crate::document::{FASTCGI, GRPC, Value};
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
@@ -102,6 +102,35 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("proxy_force_ranges", LEVELS, ONE, NOT_PLUS),
 ];
 
+/// A directive whose one argument is the value of a key.
+pub(super) const fn like(name: &'static str, key: &'static [&'static str], how: As) -> Row {
+    Row::new(name, LEVELS, ONE, To::Key(key, how))
+}
+
+/// The path of a key: what is said of FastCGI or gRPC servers waits for a place that asks one.
+pub(super) fn path(directive: &Directive, key: &[&'static str]) -> Vec<&'static str> {
+    let waits: &[_] = match directive.name() {
+        name if name.starts_with("fastcgi_") => &[FASTCGI],
+        name if name.starts_with("grpc_") => &[GRPC],
+        _ => &[],
+    };
+    [waits, key].concat()
+}
+
+fn set(convert: &mut Convert<'_>, directive: &Directive, key: &[&'static str], value: Value) {
+    convert.set(Target::Here, &path(directive, key), value, &directive.place);
+}
+
+/// `fastcgi_pass` and `grpc_pass`.
+pub(super) fn pass_to_server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if convert.frame().section.has(&["return"]) {
+        return different("it is never reached: `return` answers first");
+    }
+    let value = Value::text(directive.arg(0)).at(directive.place_of(0));
+    convert.set(Target::Here, &[directive.name()], value, &directive.place);
+    Ok(Done::AsWritten)
+}
+
 fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let url = directive.arg(0);
     let (url, note) = match url {
@@ -129,13 +158,7 @@ fn version(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
-fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let value = bind_value(directive)?;
-    convert.set(Target::Here, &["upstream", "bind"], value, &directive.place);
-    Ok(Done::AsWritten)
-}
-
-pub(super) fn bind_value(directive: &Directive) -> Result<Value, Stop> {
+pub(super) fn bind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let mut text = directive.arg(0).to_owned();
     if directive.args().len() == 2 {
         if directive.arg(1) != "transparent" {
@@ -143,18 +166,11 @@ pub(super) fn bind_value(directive: &Directive) -> Result<Value, Stop> {
         }
         text.push_str(" transparent");
     }
-    Ok(Value::text(text).at(directive.place_of(0)))
+    set(convert, directive, &["upstream", "bind"], Value::text(text).at(directive.place_of(0)));
+    Ok(Done::AsWritten)
 }
 
-fn buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let ([count, size], outcome) = buffer_values(directive)?;
-    convert.set(Target::Here, &["buffer", "count"], count, &directive.place);
-    convert.set(Target::Here, &["buffer", "size"], size, &directive.place);
-    outcome
-}
-
-/// How many buffers, and how large; and what is to be said of that.
-pub(super) fn buffer_values(directive: &Directive) -> Result<([Value; 2], Outcome), Stop> {
+pub(super) fn buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let number = args::number(directive, 0)?;
     let (size, small) = at_least(directive, 1, 512)?;
     if number < 2 {
@@ -162,20 +178,15 @@ pub(super) fn buffer_values(directive: &Directive) -> Result<([Value; 2], Outcom
         return Err(invalid(directive, 0, format!("there must be at least 2 \"{name}\"")));
     }
     let count = Value::number(number).at(directive.place_of(0));
-    let outcome = if small { different("a buffer has 512 bytes at least") } else { Ok(Done::AsWritten) };
-    Ok(([count, size], outcome))
+    set(convert, directive, &["buffer", "count"], count);
+    set(convert, directive, &["buffer", "size"], size);
+    if small { different("a buffer has 512 bytes at least") } else { Ok(Done::AsWritten) }
 }
 
-fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let (size, outcome) = head_value(directive)?;
-    convert.set(Target::Here, &["buffer", "header_size"], size, &directive.place);
-    outcome
-}
-
-/// How large a head may be, and what is to be said of that.
-pub(super) fn head_value(directive: &Directive) -> Result<(Value, Outcome), Stop> {
+pub(super) fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (size, small) = at_least(directive, 0, 128)?;
-    Ok((size, if small { different("it has 128 bytes at least") } else { Ok(Done::AsWritten) }))
+    set(convert, directive, &["buffer", "header_size"], size);
+    if small { different("it has 128 bytes at least") } else { Ok(Done::AsWritten) }
 }
 
 /// A size, and whether it had to be raised.
@@ -186,18 +197,15 @@ fn at_least(directive: &Directive, index: usize, least: u64) -> Result<(Value, b
     Ok((value.at(directive.place_of(index)), small))
 }
 
-fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    add_conditions(convert, directive, &["retry", "on"])
-}
-
-/// The conditions of `proxy_next_upstream` and its like: those of several add up.
-pub(super) fn add_conditions(convert: &mut Convert<'_>, directive: &Directive, path: &[&str]) -> Outcome {
-    let mut all = match convert.section(Target::Here).take(path) {
+/// The conditions of several add up.
+pub(super) fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let path = path(directive, &["retry", "on"]);
+    let mut all = match convert.section(Target::Here).take(&path) {
         Some(Value::List(all)) => all,
         _ => Vec::new(),
     };
     all.extend(conditions(directive)?);
-    convert.set(Target::Here, path, Value::List(all), &directive.place);
+    convert.set(Target::Here, &path, Value::List(all), &directive.place);
     Ok(Done::AsWritten)
 }
 
@@ -244,15 +252,15 @@ pub(super) fn modern(directive: &Directive) -> Result<(Vec<Value>, bool), Stop> 
     Ok((words, old))
 }
 
-fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    super::tls::cache(convert, directive, &["upstream", "tls", "certificate_cache"])
+pub(super) fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    super::tls::cache(convert, directive, &path(directive, &["upstream", "tls", "certificate_cache"]))
 }
 
-fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (words, old) = modern(directive)?;
     if words.is_empty() {
         return refuse("TLS before 1.2 is not built: write TLSv1.2 or TLSv1.3");
     }
-    convert.set(Target::Here, &["upstream", "tls", "protocols"], Value::List(words), &directive.place);
+    set(convert, directive, &["upstream", "tls", "protocols"], Value::List(words));
     if old { different("TLS before 1.2 is not spoken") } else { Ok(Done::AsWritten) }
 }

@@ -204,7 +204,7 @@ fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
 }
 
 /// `off`, or `max=N [inactive=time] [valid=time]`.
-pub(super) fn cache(convert: &mut Convert<'_>, directive: &Directive, path: &[&'static str]) -> Outcome {
+pub(super) fn cache(convert: &mut Convert<'_>, directive: &Directive, path: &[&str]) -> Outcome {
     if directive.arg(0) == "off" {
         convert.set(Target::Here, path, Value::flag(false), &directive.place);
         return Ok(Done::AsWritten);
