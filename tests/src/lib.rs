@@ -30,6 +30,7 @@
 mod address;
 mod client;
 mod control;
+mod curl;
 mod grpc;
 mod haproxy;
 mod head;
@@ -50,6 +51,7 @@ mod wait;
 pub use address::{BlackHole, Refusing, address, addresses};
 pub use client::{Client, End, RawResponse, raw_request};
 pub use control::Control;
+pub use curl::curl;
 pub use grpc::{GrpcServer, grpc_call, grpc_calls};
 pub use haproxy::Haproxy;
 pub use head::Head;

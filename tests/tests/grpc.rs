@@ -187,6 +187,7 @@ fn what_stands_in_variables() {
             format!(
                 "set = {{ to = \"{origin}\", whole = \"grpc://{origin}\", wrong = \"http://{other}\" }}\n"
             ),
+            passes("/test.Echo/Clear", "grpcs://$whole", ""),
             passes("/test.Echo/Who", "grpc://$to", "headers.set = { x-who = \"$host\" }"),
             passes("/test.Echo/Wrong", "$wrong", ""),
             passes("/", "$whole", ""),
@@ -195,7 +196,9 @@ fn what_stands_in_variables() {
     );
     assert_eq!(grpc_call(listen, "Unary"), "OK b'hello'");
     assert_eq!(grpc_call(listen, "Who"), format!("OK b'{}'", listen.ip()));
-    assert!(grpc_call(listen, "Wrong").starts_with("UN"));
+    assert_eq!(grpc_call(listen, "Wrong"), "UNKNOWN '500 Internal Server Error' []");
+    // TLS that the configuration asks for is not taken back by what a variable holds.
+    assert_eq!(grpc_call(listen, "Clear"), "UNKNOWN '500 Internal Server Error' []");
 }
 
 #[test]

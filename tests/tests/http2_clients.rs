@@ -7,7 +7,7 @@ use std::process::Command;
 use http::Request;
 use propylon_testkit::certificates::{Authority, file};
 use propylon_testkit::http2::kind;
-use propylon_tests::{Nginx, address, addresses, lossy, raw_request};
+use propylon_tests::{Nginx, address, addresses, curl, lossy, raw_request};
 use tokio::net::TcpStream;
 
 mod http2_support;
@@ -18,14 +18,6 @@ const TELLS: &str = "$server_protocol $request_method $scheme $host $request_uri
 
 fn returns(path: &str, text: &str) -> String {
     format!("[[server.location]]\nmatch = \"{path}\"\nreturn = [200, \"{text}\"]\n")
-}
-
-/// What curl says of one request.
-fn curl(arguments: &[&str]) -> String {
-    let output = Command::new("curl").args(["-sS", "--max-time", "20"]).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("curl: {error}: apt-get install curl"));
-    assert!(output.status.success(), "{arguments:?}: {}", lossy(&output.stderr));
-    lossy(&output.stdout)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,11 +3,10 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use propylon_testkit::certificates::{Authority, file};
 use propylon_tests::{
-    Client, Haproxy, LIMIT, Pair, Propylon, Signal, Stream, address, addresses, lossy, raw_request, until,
+    Client, Haproxy, LIMIT, Pair, Propylon, Signal, Stream, address, addresses, curl, raw_request, until,
 };
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -138,15 +137,13 @@ fn headers_come_in_pieces() {
             );
         }
     }
-    for (beginning, why) in [
-        (&b"PROXY TCP4 192.0."[..], "client closed connection while reading PROXY protocol"),
-        (b"", "client closed connection while reading PROXY protocol"),
-    ] {
+    let closed = "client closed connection while reading PROXY protocol";
+    for (count, beginning) in [(1, &b"PROXY TCP4 192.0."[..]), (2, b"")] {
         let mut stream = Stream::connect(listen).unwrap();
         stream.send(beginning).unwrap();
         stream.shutdown(std::net::Shutdown::Write);
         assert!(stream.head().unwrap().is_none());
-        logs(&gateway, why);
+        until(closed, LIMIT, || (gateway.error_log().matches(closed).count() == count).then_some(()));
     }
 }
 
@@ -172,14 +169,6 @@ fn a_header_has_its_time_and_its_size() {
 /// The error log, which another thread writes, comes to have this in it.
 fn logs(gateway: &Propylon, text: &str) {
     until(text, LIMIT, || gateway.error_log().contains(text).then_some(()));
-}
-
-/// What curl says of one request.
-fn curl(arguments: &[&str]) -> String {
-    let output = Command::new("curl").args(["-sS", "--max-time", "20"]).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("curl: {error}: apt-get install curl"));
-    assert!(output.status.success(), "{arguments:?}: {}", lossy(&output.stderr));
-    lossy(&output.stdout)
 }
 
 /// A directory with a certificate for `a.test`, and the line that names it.
