@@ -313,6 +313,6 @@ fn stub_status_is_an_action_like_another() {
         "{toml}"
     );
     // It goes on to the location's action: with a root it would send files.
-    assert_eq!(part(&toml, "match = \"@if-2\""), "headers.add.X-A = \"a\"", "{toml}");
+    assert_eq!(part(&toml, "match = \"@if-2\"").trim_end(), "headers.add.X-A = \"a\"", "{toml}");
     assert_eq!(part(&toml, "match = \"/never\""), "return = [204]", "{toml}");
 }
