@@ -50,14 +50,29 @@ impl Propylon {
         fs::write(self.path(CONFIG), complete(toml, self.dir())).expect("a file in the test's directory");
     }
 
-    /// Replaces the text of the configuration file, has it read, and waits until what was in force before is gone. The text logs
-    /// to `error.log` at level `info`.
-    pub fn reload(&self, toml: &str) {
-        let gone = || self.error_log().matches("exited with code 0").count();
-        let before = gone();
+    /// Replaces the text of the configuration file, has it read, and waits until it is in force. The text logs to `error.log` at
+    /// level `info`.
+    ///
+    /// Lines of the log come late, but in order. Those of a reload that the API was asked for may come after its answer: they say
+    /// that it was the API, and are not waited for.
+    pub fn put_to_use(&self, toml: &str) {
+        let own = format!("#{}: reloaded ", self.id());
+        let reloaded = || self.error_log().matches(&own).count();
+        let before = reloaded();
         self.rewrite(toml);
         self.signal(Signal::HUP);
-        until("the reload", LIMIT, || (gone() > before).then_some(()));
+        until("the reload", LIMIT, || (reloaded() > before).then_some(()));
+    }
+
+    /// The same, and waits until what was in force before is gone: no request is under way that only the test ends.
+    pub fn reload(&self, toml: &str) {
+        self.put_to_use(toml);
+        // Its own line is there: so are those of all reloads before, and each has an end.
+        until("the end of what was before", LIMIT, || {
+            let log = self.error_log();
+            let count = |text: &str| log.matches(text).count();
+            (count("exited with code 0") >= count(": reloaded ")).then_some(())
+        });
     }
 
     /// What it wrote to its error log: stderr, or `error.log` in its directory.

@@ -263,10 +263,9 @@ impl Gateway {
 
     /// Reloads with another generation and waits until it answers.
     fn reload(&self, generation: usize) {
-        self.rewrite(generation);
-        self.propylon.signal(Signal::HUP);
+        self.propylon.put_to_use(&config(&self.origin, self.listen, generation));
         until("the new configuration", LIMIT, || {
-            // Each worker changes on its own; what counts is that none is behind.
+            // The reload before may have been another one's, whose line was late.
             (0..8).all(|_| self.generation() == generation.to_string()).then_some(())
         });
     }

@@ -152,7 +152,8 @@ impl Running {
             gateway.keep_paths(upgrade.is_shared());
             match told {
                 Told::Reload => {
-                    let outcome = reload(args, &mut gateway, &mut admin, (&sinks, &errors)).await;
+                    let by = if order.is_some() { "the API: " } else { "" };
+                    let outcome = reload(args, &mut gateway, &mut admin, (&sinks, &errors), by).await;
                     admin.reloaded(outcome.as_ref().map(|&()| ()).map_err(String::as_str));
                     if let Some(order) = order {
                         order.done(outcome);
@@ -176,7 +177,8 @@ impl Running {
     }
 }
 
-/// Tests the file, then puts it to use; what is wrong with it goes to the error log, and the old one stays.
+/// Tests the file, then puts it to use; what is wrong with it goes to the error log, and the old one stays. Lines say whose order
+/// it was: `by` comes before them.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -185,11 +187,12 @@ async fn reload(
     gateway: &mut Gateway,
     admin: &mut Admin,
     logs: (&Sinks, &ErrorLog),
+    by: &str,
 ) -> Result<(), String> {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Reloading]);
-    let outcome = try_reload(args, gateway, admin, logs).await;
+    let outcome = try_reload(args, gateway, admin, logs, by).await;
     if let Err(text) = &outcome {
-        tracing::error!("the configuration is not reloaded: {text}");
+        tracing::error!("{by}the configuration is not reloaded: {text}");
     }
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     outcome.map_err(|text| text.trim().to_owned())
@@ -200,6 +203,7 @@ async fn try_reload(
     gateway: &mut Gateway,
     admin: &mut Admin,
     (sinks, errors): (&Sinks, &ErrorLog),
+    by: &str,
 ) -> Result<(), String> {
     let read = args.source.read(false).map_err(|text| format!("\n{text}"))?;
     if !read.warnings.is_empty() {
@@ -217,7 +221,7 @@ async fn try_reload(
     if let Err(error) = serve(admin, gateway) {
         tracing::error!("{error:#}");
     }
-    tracing::info!("reloaded {}", args.source.name());
+    tracing::info!("{by}reloaded {}", args.source.name());
     // What supervisors of nginx wait for: the last request that the configuration before has served is over.
     tokio::spawn(async move {
         before.ended().await;

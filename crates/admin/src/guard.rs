@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, request};
 use propylon_config::{Admin, Peer};
+use propylon_gateway::shows;
 
 use crate::error::Refusal;
 
@@ -125,16 +125,6 @@ fn check_origin(headers: &HeaderMap, authority: &str) -> Result<(), Refusal> {
         }
     }
     Ok(())
-}
-
-/// Whether a request shows this token. How long that takes tells nothing of where they differ.
-fn shows(headers: &HeaderMap, token: &[u8]) -> bool {
-    let shown = headers.get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
-    let shown = shown.and_then(|shown| {
-        let (scheme, shown) = shown.split_at_checked("Bearer ".len())?;
-        scheme.eq_ignore_ascii_case(b"Bearer ").then_some(shown)
-    });
-    shown.is_some_and(|shown| verify_slices_are_equal(shown, token).is_ok())
 }
 
 #[cfg(test)]

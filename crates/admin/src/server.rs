@@ -18,8 +18,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use propylon_config::{self as config, ListenAddress};
-use propylon_gateway::Given;
 use propylon_gateway::insight::Insight;
+use propylon_gateway::{AcceptFailures, Given};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -46,9 +46,6 @@ const BODY: Duration = Duration::from_secs(10);
 /// How long a connection goes on at most, and then to its end.
 const LIFETIME: Duration = Duration::from_secs(300);
 const GOODBYE: Duration = Duration::from_secs(10);
-
-/// How long accepting pauses when the process has no descriptors left.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// How long an order may be.
 const LONGEST: usize = 64 << 10;
@@ -107,7 +104,7 @@ impl Admin {
             let address = socket.address().clone();
             let listener = Listener::new(&address, socket.into())?;
             let ending = CancellationToken::new();
-            tokio::spawn(accept(listener, self.shared.clone(), ending.clone()));
+            tokio::spawn(accept(listener, address.clone(), self.shared.clone(), ending.clone()));
             self.listening.push((address, ending));
         }
         Ok(())
@@ -149,16 +146,17 @@ impl Listener {
 }
 
 /// Accepts for as long as it is wanted. Who comes when there is no place is turned away at once.
-async fn accept(listener: Listener, shared: Arc<Shared>, ending: CancellationToken) {
+async fn accept(listener: Listener, address: ListenAddress, shared: Arc<Shared>, ending: CancellationToken) {
+    let mut failures = AcceptFailures::at(address);
     while let Some(accepted) = ending.run_until_cancelled(listener.accept()).await {
         let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::error!(target: "propylon_admin", "accept() failed: {error}");
-                tokio::time::sleep(PAUSE).await;
+                failures.pause(&error).await;
                 continue;
             }
         };
+        failures.over();
         let from = accepted.from();
         let Some(place) = shared.place(from) else {
             tracing::info!(target: "propylon_admin", ?from, "the API has too many connections: this one is closed");

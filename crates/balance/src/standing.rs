@@ -1,7 +1,6 @@
 //! What whoever looks at a group is told of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::group::{Group, Peer};
 use crate::server::Server;
@@ -63,10 +62,10 @@ impl<T> Peer<T> {
         }
     }
 
-    /// Whether an active check has probed it since it is here, and what came of the last verdict.
+    /// The last verdict of active checks; none: they have not probed it, or not come to one.
     #[must_use]
     pub fn verdict(&self) -> Option<bool> {
-        self.state.is_judged().then(|| self.state.is_healthy())
+        (self.state.is_probed() && self.state.is_judged()).then(|| self.state.is_healthy())
     }
 }
 
@@ -96,34 +95,12 @@ impl<T> Server<T> {
     pub fn places(&self) -> u32 {
         self.max_conns
     }
-
-    /// How many failures within the time of [`patience`](Self::patience) make it unavailable.
-    #[must_use]
-    pub fn failures_allowed(&self) -> u32 {
-        self.max_fails
-    }
-
-    /// Within what time failures are counted.
-    #[must_use]
-    pub fn patience(&self) -> Duration {
-        self.fail_timeout
-    }
-
-    /// Whether it is out of service.
-    #[must_use]
-    pub fn is_down(&self) -> bool {
-        self.down
-    }
-
-    /// Whether it serves only requests that are bound to it already.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.drain
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -136,14 +113,18 @@ mod tests {
         let peer = |at: usize| Arc::clone(group.peers().iter().nth(at).unwrap());
         assert_eq!((peer(0).verdict(), peer(2).server().share()), (None, 3));
         group.set_healthy(&peer(0), false);
-        assert_eq!((standings()[0], peer(0).verdict()), (Standing::Unhealthy, Some(false)));
+        assert_eq!((standings()[0], peer(0).verdict()), (Standing::Unhealthy, None), "nobody has probed it");
+        assert_eq!(peer(0).state.was_checked(false, 1, 1), Some(false));
+        assert_eq!(peer(0).verdict(), Some(false));
         group.set_healthy(&peer(0), true);
+        assert_eq!(peer(0).verdict(), Some(true));
         peer(0).state.failed(peer(0).limits(), peer(0).clock);
         assert_eq!(standings()[0], Standing::Unavailable);
         tokio::time::advance(Duration::from_secs(11)).await;
         assert_eq!(standings()[0], Standing::Up);
         group.require_checks(true);
         assert_eq!(standings(), [Standing::Checking, Standing::Down, Standing::Checking]);
+        assert_eq!(peer(0).verdict(), None, "that was before");
         let ids = || group.peers().iter().map(|peer| peer.id()).collect::<Vec<_>>();
         let before = ids();
         group.set([server("c"), server("a")]);

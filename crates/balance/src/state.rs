@@ -140,6 +140,11 @@ impl State {
         !self.unhealthy.load(Relaxed)
     }
 
+    /// Whether an active check has probed it.
+    pub(crate) fn is_probed(&self) -> bool {
+        self.probed.load(Relaxed)
+    }
+
     /// Whether active checks have come to a verdict.
     pub(crate) fn is_judged(&self) -> bool {
         self.judged.load(Relaxed)

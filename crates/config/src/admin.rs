@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::cache::{self, PurgeAllow};
 use crate::effective::Effective;
-use crate::headers::{self, Peer};
+use crate::headers::Peer;
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, ListenAddress, Listener};
 use crate::reader::{Context, Scope, Value};
@@ -77,20 +78,8 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, servers: &[Lis
     let mut effective = Effective::of(&[&TABLE]);
     let mut scope = Scope::process(cx, &TABLE, Some(table), &mut effective);
     let listens = scope.read("listen", |cx, value| Some(addresses(cx, value)))?;
-    let mut all = false;
-    let allow = scope.list("allow", |cx, text, span| match text {
-        "all" => {
-            all = true;
-            None
-        }
-        text => headers::peer(cx, text, span),
-    });
-    let token = scope.text("token");
+    let PurgeAllow { addresses: allow, token } = cache::allow(&mut scope);
     let names = scope.list("names", name).unwrap_or_default();
-    if let Some(token) = token.as_ref().filter(|token| token.is_empty()) {
-        let diagnostic = Diagnostic::error(token.span, "this token is empty: everybody has it");
-        cx.push(diagnostic.label("expected a secret"));
-    }
     let guarded = token.is_some() || table.contains_key("allow");
     let mut known: Vec<(&ListenAddress, Span)> =
         servers.iter().map(|listener| (&listener.address, listener.span)).collect();
@@ -114,8 +103,8 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, servers: &[Lis
     }
     Some(Admin {
         listeners: listens.into_iter().map(|listen| Listener::alone(listen.value, listen.span)).collect(),
-        allow: (!all).then(|| allow.unwrap_or_default()),
-        token: token.map(|token| token.value),
+        allow,
+        token,
         names,
         effective,
     })

@@ -60,6 +60,7 @@ mod dispatch;
 mod edge;
 mod error;
 mod explain;
+mod failures;
 mod gateway;
 mod given;
 mod handshake;
@@ -82,16 +83,19 @@ mod runtime;
 mod start;
 mod tally;
 mod tls;
+mod token;
 mod upstreams;
 mod worker;
 mod zones;
 
 pub use error::{BuildError, StartError};
 pub use explain::{ExplainError, Explanation, explain};
+pub use failures::AcceptFailures;
 pub use gateway::{Gateway, report_trouble};
 pub use given::Given;
 pub use retired::Retired;
 pub use start::Start;
+pub use token::shows;
 
 /// Where logs go: what a caller of [`Gateway::start`] needs to share the gateway's logs.
 pub mod log {

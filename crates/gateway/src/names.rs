@@ -86,7 +86,8 @@ pub(crate) struct Names {
     said: Arc<Said>,
 }
 
-struct Entry {
+/// An upstream, or an address that a `proxy_pass` names.
+pub(crate) struct Entry {
     definition: Definition,
     resolver: Option<Resolver>,
     group: Group<Peer>,
@@ -261,7 +262,7 @@ impl Entry {
         let mut turn = called.turn();
         let servers = found.iter().flat_map(|(server, found)| {
             let peers = peers(server, found.as_deref(), &mut turn);
-            peers.into_iter().map(|peer| self.said.heed(self.group.name(), server, peer)).collect::<Vec<_>>()
+            peers.into_iter().map(|peer| self.said.heed(server, peer)).collect::<Vec<_>>()
         });
         self.group.set(servers.collect::<Vec<_>>());
     }

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::client::{self, Client, Stream};
 use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
+use crate::failures::AcceptFailures;
 use crate::handshake::{self, Unserved};
 use crate::listener::Accepting;
 use crate::retired::Retired;
@@ -27,9 +28,6 @@ use crate::runtime::Runtime;
 use crate::start::InWorker;
 use crate::tally::{Ledger, Open};
 use crate::upstreams::{Kept, Upstreams};
-
-/// How long accepting pauses when the process or the machine has no descriptors left.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// Threads of a worker for files, temporary ones too, and for passwords: a disk is not quicker with more, and each takes memory.
 const BLOCKING_THREADS: usize = 16;
@@ -357,7 +355,7 @@ impl Control {
 async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>, enough: CancellationToken) {
     let place = worker.place(&address);
     let edge = Edge::new(place.clone());
-    let mut failing = false;
+    let mut failures = AcceptFailures::at(address);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -366,9 +364,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
         };
         match accepted {
             Ok((stream, peer, local)) => {
-                if std::mem::take(&mut failing) {
-                    tracing::warn!(target: "propylon_gateway", "accepting on {address} again");
-                }
+                failures.over();
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
                 let open = Open::new(&worker.ledger);
                 let listener = place.listener().filter(|listener| listener.tls || listener.proxy_protocol);
@@ -391,17 +387,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                     }
                 }
             }
-            // The client was gone before it was accepted.
-            Err(error) if is_the_clients(&error) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    tracing::error!(
-                        target: "propylon_gateway",
-                        "accept() on {address} failed: {error}; accepting pauses until it works again"
-                    );
-                }
-                tokio::time::sleep(PAUSE).await;
-            }
+            Err(error) => failures.pause(&error).await,
         }
     }
 }
@@ -432,11 +418,4 @@ async fn serve_greeted(
         Err(Unserved::Failed) => open.ledger().handshakes_failed.add(1),
         Err(Unserved::Over) => {}
     }
-}
-
-fn is_the_clients(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
-    )
 }

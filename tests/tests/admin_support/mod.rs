@@ -1,4 +1,5 @@
 //! Asking the API, and reading what it says.
+#![allow(dead_code, reason = "each of them uses a part of this")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;

@@ -20,7 +20,7 @@ use crate::units;
 
 pub use keys::CACHE_STALE;
 pub(crate) use keys::TABLE;
-pub(crate) use purge::{ACTION_KEY, read_action};
+pub(crate) use purge::{ACTION_KEY, allow, read_action};
 pub use purge::{Purge, PurgeAllow, PurgeRequests, Purged};
 
 /// Which responses are kept and answered with.

@@ -169,7 +169,8 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Option<PurgeRe
     Some(Some(PurgeRequests { methods, when, soft: scope.bool("soft"), allow: allow(&mut scope) }))
 }
 
-fn allow(scope: &mut Scope<'_>) -> PurgeAllow {
+/// The keys `allow` and `token` of any table.
+pub(crate) fn allow(scope: &mut Scope<'_>) -> PurgeAllow {
     let mut all = false;
     let addresses = scope.list("allow", |cx, text, span| match text {
         "all" => {

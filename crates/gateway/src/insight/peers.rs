@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use propylon_balance::Group;
 use propylon_upstream::Peer as Address;
 
 pub use propylon_balance::{History, Standing};
 
 use super::Insight;
+use crate::names::Entry;
 use crate::tally::PeerLane;
 
 /// A group of servers.
@@ -123,20 +123,21 @@ impl Insight {
     #[must_use]
     pub fn upstreams(&self) -> Vec<Upstream> {
         let ledgers = self.runtime().ledgers.all();
-        let upstream = |(name, is_named, group): (String, bool, Group<Address>)| {
-            let peers = group.peers();
+        let upstream = |entry: Arc<Entry>| {
+            let peers = entry.group().peers();
             let peers = peers.iter().map(|peer| {
                 let mut told = Peer::new(peer);
-                told.set = self.runtime().names.said_of(&name, peer);
+                told.set = entry.said_of(peer);
                 let lanes =
                     ledgers.iter().filter_map(|ledger| ledger.known_peer(peer.server().payload().name()));
                 lanes.for_each(|lane| told.add(&lane));
                 told
             });
             let peers = peers.collect();
-            Upstream { queue: group.waiting(), is_named, peers, name: name.clone() }
+            let (name, is_named) = (entry.name(), entry.is_named());
+            Upstream { queue: entry.group().waiting(), is_named, peers, name }
         };
-        self.runtime().names.groups(&self.config()).into_iter().map(upstream).collect()
+        self.runtime().names.used(&self.config()).into_iter().map(upstream).collect()
     }
 
     /// Says something of a peer, from now on.
@@ -164,7 +165,7 @@ impl Peer {
             weight: server.share(),
             max_conns: server.places(),
             standing: peer.standing(),
-            healthy: peer.verdict().filter(|_| peer.history().checks > 0),
+            healthy: peer.verdict(),
             set: Change::default(),
             active: peer.active(),
             requests: peer.requests(),

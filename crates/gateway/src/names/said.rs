@@ -5,8 +5,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use propylon_balance::{Group, Peer as Known, Server};
 use propylon_config::{Config, UpstreamServer};
+use propylon_resolver::Endpoint;
 use propylon_upstream::Peer;
 
+use super::peers::peers;
 use super::{Definition, Entry, Names};
 use crate::insight::{Change, PeerState, Unknown};
 
@@ -18,20 +20,22 @@ pub(super) struct Said(Mutex<Vec<Word>>);
 struct Word {
     upstream: Box<str>,
     server: UpstreamServer,
-    /// The peer's name.
+    /// The peer's name: the very text that is its own (see `called.rs`).
     peer: Arc<str>,
     change: Change,
 }
 
+impl Word {
+    /// Whether it is of this peer: two with the same address are two.
+    fn is_of(&self, server: &UpstreamServer, peer: &Arc<str>) -> bool {
+        self.server == *server && Arc::ptr_eq(&self.peer, peer)
+    }
+}
+
 impl Said {
-    /// A peer of an upstream, as it is to be.
-    pub(super) fn heed(&self, upstream: &str, server: &UpstreamServer, peer: Server<Peer>) -> Server<Peer> {
-        let all = self.0.lock();
-        let is_meant =
-            |word: &&Word| *word.upstream == *upstream && word.server == *server && word.peer == *peer.name();
-        let Some(Change { state, weight }) = all.iter().find(is_meant).map(|word| word.change) else {
-            return peer;
-        };
+    /// A peer of a server, as it is to be.
+    pub(super) fn heed(&self, server: &UpstreamServer, peer: Server<Peer>) -> Server<Peer> {
+        let Change { state, weight } = self.of(server, peer.name());
         let peer = match state {
             None => peer,
             Some(state) => peer.down(state == PeerState::Down).drain(state == PeerState::Drain),
@@ -42,6 +46,11 @@ impl Said {
         }
     }
 
+    fn of(&self, server: &UpstreamServer, peer: &Arc<str>) -> Change {
+        let all = self.0.lock();
+        all.iter().find(|word| word.is_of(server, peer)).map(|word| word.change).unwrap_or_default()
+    }
+
     /// Forgets what nobody has any more.
     pub(super) fn retain(&self, keep: impl Fn(&str, &UpstreamServer) -> bool) {
         self.0.lock().retain(|word| keep(&word.upstream, &word.server));
@@ -49,8 +58,8 @@ impl Said {
 }
 
 impl Names {
-    /// The groups that a configuration uses, by their names, and whether they are an `[upstream.NAME]`.
-    pub(crate) fn groups(&self, config: &Config) -> Vec<(String, bool, Group<Peer>)> {
+    /// The upstreams that a configuration uses, those first that are an `[upstream.NAME]`.
+    pub(crate) fn used(&self, config: &Config) -> Vec<Arc<Entry>> {
         let entries = self.entries.lock();
         let named = config.upstreams.values().map(|upstream| Definition::named(upstream, config));
         let named = named.filter_map(|wanted| entries.iter().find(|entry| entry.definition == wanted));
@@ -58,19 +67,7 @@ impl Names {
             matches!(entry.definition, Definition::Direct(_))
                 && crate::gateway::has(config, &entry.definition)
         });
-        let told = |entry: &Arc<Entry>| {
-            let is_named = matches!(entry.definition, Definition::Named { .. });
-            (entry.definition.name(), is_named, entry.group.clone())
-        };
-        named.chain(direct).map(told).collect()
-    }
-
-    /// What was said of a peer.
-    pub(crate) fn said_of(&self, upstream: &str, peer: &Known<Peer>) -> Change {
-        let server = peer.server();
-        let all = self.said.0.lock();
-        let mut about = all.iter().filter(|word| *word.upstream == *upstream && word.peer == *server.name());
-        about.find(|word| *word.server.written == **server.text()).map(|word| word.change).unwrap_or_default()
+        named.chain(direct).cloned().collect()
     }
 
     /// Says something of a peer, which holds at once and for all workers.
@@ -81,41 +78,61 @@ impl Names {
         id: u32,
         change: impl FnOnce(Change) -> Change,
     ) -> Result<(), Unknown> {
-        let (_, _, group) =
-            self.groups(config).into_iter().find(|(name, ..)| name == upstream).ok_or(Unknown::Upstream)?;
-        let peer = group.peers().iter().find(|peer| peer.id() == id).cloned().ok_or(Unknown::Peer)?;
+        let used = self.used(config);
+        let entry = used.iter().find(|entry| entry.name() == upstream).ok_or(Unknown::Upstream)?;
+        let peer = entry.group.peers().iter().find(|peer| peer.id() == id).cloned().ok_or(Unknown::Peer)?;
         let entries = self.entries.lock();
-        let entry =
-            entries.iter().find(|entry| entry.definition.name() == upstream).ok_or(Unknown::Upstream)?;
-        let change = change(self.said_of(upstream, &peer));
         let server = entry.line_of(&peer).ok_or(Unknown::Peer)?;
+        let peer = peer.server().name();
         let mut all = self.said.0.lock();
-        all.retain(|word| {
-            *word.upstream != *upstream
-                || word.peer != *peer.server().name()
-                || word.server.written != server.written
-        });
+        let before = all.iter().position(|word| word.is_of(&server, peer)).map(|at| all.remove(at));
+        let change = change(before.map(|word| word.change).unwrap_or_default());
         if !change.is_nothing() {
-            let peer = Arc::clone(peer.server().name());
-            all.push(Word { upstream: upstream.into(), server, peer, change });
+            all.push(Word { upstream: upstream.into(), server, peer: Arc::clone(peer), change });
         }
         drop(all);
         // Requests under way may be those of the configuration before.
-        entries.iter().filter(|entry| entry.definition.name() == upstream).for_each(|entry| entry.publish());
+        entries.iter().filter(|entry| entry.name() == upstream).for_each(|entry| entry.publish());
         Ok(())
     }
 }
 
 impl Entry {
+    pub(crate) fn name(&self) -> String {
+        self.definition.name()
+    }
+
+    /// Whether it is an `[upstream.NAME]`.
+    pub(crate) fn is_named(&self) -> bool {
+        matches!(self.definition, Definition::Named { .. })
+    }
+
+    pub(crate) fn group(&self) -> &Group<Peer> {
+        &self.group
+    }
+
+    /// What was said of a peer.
+    pub(crate) fn said_of(&self, peer: &Known<Peer>) -> Change {
+        let name = peer.server().name();
+        // Most often nothing, and then nobody needs its server.
+        let is_spoken_of = self.said.0.lock().iter().any(|word| Arc::ptr_eq(&word.peer, name));
+        let server = if is_spoken_of { self.line_of(peer) } else { None };
+        server.map(|server| self.said.of(&server, name)).unwrap_or_default()
+    }
+
     /// Its servers.
     pub(super) fn servers(&self) -> Vec<UpstreamServer> {
         self.found.lock().iter().map(|(server, _)| server.clone()).collect()
     }
 
-    /// The server that a peer is of.
+    /// The server that a peer is of: the names are given out once more as `publish` does it.
     fn line_of(&self, peer: &Known<Peer>) -> Option<UpstreamServer> {
-        let found = self.found.lock();
-        let mut lines = found.iter().map(|(server, _)| server);
-        lines.find(|server| *server.written == **peer.server().text()).cloned()
+        let (found, mut called) = (self.found.lock(), self.called.lock().clone());
+        let mut turn = called.turn();
+        let is_its = |(server, found): &&(UpstreamServer, Option<Vec<Endpoint>>)| {
+            let peers = peers(server, found.as_deref(), &mut turn);
+            peers.iter().any(|one| Arc::ptr_eq(one.name(), peer.server().name()))
+        };
+        found.iter().find(is_its).map(|(server, _)| server.clone())
     }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::{self, BoxFuture, Either};
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response, StatusCode, request};
+use http::{Request, Response, StatusCode, request};
 use propylon_cache::store::{Key, Purge, Strength, Zone};
 use propylon_config::{self as config, Purged};
 use propylon_exchange::{Exchange, Keep};
@@ -21,6 +20,7 @@ use super::{Keeper, Site, carry};
 use crate::error::BuildError;
 use crate::page::{self, Face};
 use crate::rescue;
+use crate::token::shows;
 use crate::upstreams::Upstreams;
 
 /// Answers the requests of a location that remove what they would be answered with.
@@ -172,7 +172,7 @@ impl How {
     fn admits(&self, request: &request::Parts, exchange: &Exchange) -> bool {
         let client = client_addr(exchange.client());
         self.addresses.as_ref().is_none_or(|addresses| addresses.contains(&client))
-            || self.token.as_deref().is_some_and(|token| shows(request, token.as_bytes()))
+            || self.token.as_deref().is_some_and(|token| shows(&request.headers, token.as_bytes()))
     }
 
     /// 204, or 404 where nothing was kept.
@@ -202,15 +202,4 @@ impl How {
             Ok(response)
         })
     }
-}
-
-/// Whether a request shows this token. How long that takes tells nothing of where they differ.
-fn shows(request: &request::Parts, token: &[u8]) -> bool {
-    let shown = request.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let shown = shown.and_then(|shown| {
-        let (scheme, shown) = shown.split_at_checked("Bearer ".len())?;
-        scheme.eq_ignore_ascii_case(b"Bearer ").then_some(shown)
-    });
-    let differences = |shown: &[u8]| shown.iter().zip(token).fold(0, |all, (one, other)| all | (one ^ other));
-    shown.is_some_and(|shown| shown.len() == token.len() && differences(shown) == 0)
 }
