@@ -45,6 +45,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("resolver", &[]),
     ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),
+    ("auth-request", &[]),
     ("access-log", &["exchange", "vars"]),
     ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),

@@ -94,6 +94,12 @@ impl Access {
         self
     }
 
+    /// Whether one of the rules lets a client with this address in, or keeps it out; none: no rule means it.
+    #[must_use]
+    pub fn address(&self, client: Client) -> Option<bool> {
+        self.rules.verdict(client)
+    }
+
     /// Decides about one request. `login`: how passwords are checked, if they are.
     pub async fn check(&self, client: Client, login: Option<Login>) -> Verdict {
         let address = self.rules.verdict(client);

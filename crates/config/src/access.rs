@@ -92,7 +92,7 @@ pub(crate) const TABLE: Table = Table {
             doc: "Other rules for all methods but some.",
         },
     ],
-    unbuilt: &["request"],
+    unbuilt: &[],
 };
 
 const BASIC: Table = Table {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
+use crate::auth_request;
 use crate::condition;
 use crate::map;
 use crate::reader::{Context, Value};
@@ -26,6 +27,9 @@ pub(crate) fn find(cx: &Context, root: &DeTable<'_>) -> Names {
         locations(server, &mut add);
     }
     let mut names: Names = regexes.into_iter().flat_map(|value| groups(cx, value)).collect();
+    if let Some(defaults) = root.get("defaults").and_then(|value| value.get_ref().as_table()) {
+        asked(defaults, &mut names);
+    }
     for server in tables(root, "server") {
         steps(cx, server, &mut names);
     }
@@ -50,12 +54,20 @@ fn rules<'t>(level: &'t DeTable<'t>, add: &mut impl FnMut(&'t Value<'t>)) {
 
 /// What the steps of a server and its locations define: groups, and the variables that are set.
 fn steps(cx: &Context, level: &DeTable<'_>, names: &mut Names) {
+    asked(level, names);
     for (name, _) in level.get("set").and_then(|value| value.get_ref().as_table()).into_iter().flatten() {
         variable(name.get_ref(), name.span(), names);
     }
     let list = level.get("rewrite").and_then(|value| value.get_ref().as_array());
     list.into_iter().flatten().for_each(|value| step(cx, value, names));
     tables(level, "location").for_each(|location| steps(cx, location, names));
+}
+
+/// The variables that are set of the answer of `auth_request`.
+fn asked(level: &DeTable<'_>, names: &mut Names) {
+    for (name, span) in auth_request::names(level) {
+        variable(&name, span, names);
+    }
 }
 
 fn step(cx: &Context, value: &Value<'_>, names: &mut Names) {

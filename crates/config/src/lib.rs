@@ -58,6 +58,7 @@ mod access;
 mod access_log;
 mod address;
 mod admin;
+mod auth_request;
 mod balance;
 mod buffer;
 mod cache;
@@ -78,6 +79,7 @@ mod group_names;
 mod grpc;
 mod headers;
 mod http2;
+mod inner_uri;
 mod json_schema;
 mod key;
 mod limit;
@@ -120,6 +122,7 @@ pub use crate::access::{Access, AccessRule, BasicAuth, LimitExcept};
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};
 pub use crate::address::Address;
 pub use crate::admin::Admin;
+pub use crate::auth_request::AuthRequest;
 pub use crate::balance::{
     Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
     StickyLearn, Upstream, UpstreamServer, ValueMatch,

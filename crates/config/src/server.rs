@@ -9,6 +9,7 @@ use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files::{self, TryFiles};
 use crate::http2::{self, Http2};
+use crate::inner_uri;
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
 use crate::location::{self, Location};
@@ -78,6 +79,7 @@ macro_rules! both_levels {
             settings::ABSOLUTE_REDIRECT,
             settings::PORT_IN_REDIRECT,
             settings::SERVER_NAME_IN_REDIRECT,
+            settings::LOG_SUBREQUEST,
             Key {
                 name: "tls",
                 kind: Kind::Table(&tls::TABLE),
@@ -94,6 +96,7 @@ macro_rules! both_levels {
             },
             files::FILES,
             settings::ACCESS,
+            settings::AUTH_REQUEST,
         settings::ERROR_PAGE,
             settings::HEADERS,
             settings::TIMEOUT,
@@ -188,7 +191,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
                 .related(first.span, "the first location"),
         );
     }
-    Some(Server {
+    let server = Server {
         listens,
         names,
         merge_slashes,
@@ -201,7 +204,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         settings,
         locations,
         span: cx.span(value.span()),
-    })
+    };
+    inner_uri::check(cx, &server);
+    Some(server)
 }
 
 /// Steps can use the named locations of their server; those of a server none at all.

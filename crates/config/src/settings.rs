@@ -2,6 +2,7 @@
 
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
+use crate::auth_request::{self, AuthRequest};
 use crate::buffer::{self, Buffers};
 use crate::cache::{self, Cache};
 use crate::charset::{self, Charset};
@@ -20,6 +21,7 @@ use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
 use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
+use crate::source::Spanned;
 use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
 use crate::upstream::{self, Transport};
@@ -41,6 +43,8 @@ pub struct Settings {
     pub files: Files,
     /// The table `access`.
     pub access: Access,
+    /// The table `auth_request`.
+    pub auth_request: AuthRequest,
     /// Which pages requests may come from; none: any.
     pub referers: Option<Referers>,
     /// Who is asked for the names that a `proxy_pass` with variables gives; none: as the file says.
@@ -73,6 +77,8 @@ pub struct Settings {
     pub fastcgi: FastCgi,
     /// The table `upstream`.
     pub upstream: Transport,
+    /// Whether what is asked for beside requests has a line in the access log as well.
+    pub log_subrequest: bool,
     /// The tables `access_log`; none: nothing is logged.
     pub access_logs: Vec<AccessLog>,
     /// The same as text, with where each value comes from.
@@ -89,6 +95,7 @@ impl Settings {
         let absolute_redirect = level.bool("absolute_redirect");
         let port_in_redirect = level.bool("port_in_redirect");
         let server_name_in_redirect = level.bool("server_name_in_redirect");
+        let log_subrequest = level.bool("log_subrequest");
         let referers = referers::read(&mut level);
         let resolver = level.read("resolver", resolver::read);
         let expires = expires::read(&mut level);
@@ -97,6 +104,8 @@ impl Settings {
         let files = Files::read(root, index, &mut { files });
         let access = Scope::inherited(cx, &access::TABLE, below(levels, "access"), found);
         let access = Access::read(&mut { access });
+        let auth_request = Scope::inherited(cx, &auth_request::TABLE, below(levels, "auth_request"), found);
+        let auth_request = AuthRequest::read(&mut { auth_request });
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -134,6 +143,7 @@ impl Settings {
             expires,
             files,
             access,
+            auth_request,
             referers,
             resolver,
             error_page,
@@ -150,9 +160,15 @@ impl Settings {
             retry,
             fastcgi,
             upstream,
+            log_subrequest,
             access_logs,
             effective,
         }
+    }
+
+    /// What is asked for beside requests, and by whom.
+    pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<Box<str>>, &'static str)> {
+        self.auth_request.uri.iter().map(|uri| (uri, "every request to be let in would be answered with 500"))
     }
 }
 
@@ -185,6 +201,11 @@ pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
     doc: "Whether they carry the server's first name rather than the request's host.",
 };
 pub(crate) const ACCESS: Key = table("access", Kind::Table(&access::TABLE), "Who may come in.");
+pub(crate) const AUTH_REQUEST: Key = table(
+    "auth_request",
+    Kind::Table(&auth_request::TABLE),
+    "Another location is asked whether a request may come in.",
+);
 pub(crate) const RESOLVER: Key = Key {
     name: "resolver",
     kind: resolver::KIND,
@@ -217,6 +238,13 @@ pub(crate) const RETRY: Key =
 pub(crate) const FASTCGI: Key =
     table("fastcgi", Kind::Table(&fastcgi::TABLE), "What FastCGI servers are asked.");
 pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
+pub(crate) const LOG_SUBREQUEST: Key = Key {
+    name: "log_subrequest",
+    kind: Kind::Bool,
+    need: Need::Default("false"),
+    nginx: "log_subrequest",
+    doc: "Whether what the gateway asks itself for beside a request (`auth_request`) has a line in the access log as well.",
+};
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 
 const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {

@@ -303,6 +303,26 @@ fn answers() {
 }
 
 #[test]
+fn questions() {
+    let text = "[defaults]\nauth_request = { uri = \"/auth\", set = { A = \"$upstream_status\" } }\n\
+        [[server]]\nroot = \"/srv\"\nlog_subrequest = true\n[[server.location]]\nmatch = \"/a\"\n\
+        [[server.location]]\nmatch = \"/b\"\nauth_request.uri = \"off\"\n\
+        [[server.location]]\nmatch = \"/c\"\nauth_request.set = { b = \"$a\", args = \"x\" }\n\
+        [[server.location]]\nmatch = \"/d\"\nauth_request.uri = \"/other?x\"\n";
+    let config = propylon_config::parse(text, "c").unwrap().config;
+    let asked = |at: &str| {
+        let settings = &location(&config, at).settings;
+        assert!(settings.log_subrequest);
+        let set = settings.auth_request.set.iter().map(|(name, value)| format!("{name}={}", value.source()));
+        (settings.auth_request.uri.as_ref().map(|uri| uri.value.to_string()), set.collect::<Vec<_>>())
+    };
+    assert_eq!(asked("/a"), (Some("/auth".into()), vec!["a=$upstream_status".into()]));
+    assert_eq!(asked("/b"), (None, vec!["a=$upstream_status".into()]));
+    assert_eq!(asked("/c"), (Some("/auth".into()), vec!["args=x".into(), "b=$a".into()]));
+    assert_eq!(asked("/d"), (Some("/other?x".into()), vec!["a=$upstream_status".into()]));
+}
+
+#[test]
 fn access_logs() {
     let config = everything();
     let logs = &location(&config, r"~ ^/user/(?<user>\w+)/(\d+)$").settings.access_logs;

@@ -1,6 +1,7 @@
 //! Which server and location answer a request, and how often it goes round before they do.
 
 mod again;
+mod beside;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use propylon_stack::{Body, Route, RouteFuture};
 use crate::client::{ClientEnd, Closed};
 use crate::edge;
 use crate::page;
-use crate::phases::Step;
+use crate::phases::{At, Step};
 use crate::reroute::{Earlier, Failed, Reroute, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
 use crate::route::{self, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
+
+pub(crate) use beside::{Beside, Parent};
 
 /// How often a request may go round (nginx: 10, then 500).
 pub(crate) const MAX_REROUTES: u8 = 10;
@@ -43,6 +46,8 @@ pub(crate) struct Visit {
     keeper: Option<Keeper>,
     /// Whether it is a GET by now, whatever the client sent.
     get: bool,
+    /// Whether it is one that is asked for beside another: it is not asked for its right to come in, and asks for nothing itself.
+    beside: bool,
     /// The client's end, if the request asks for another protocol.
     upgrade: Option<ClientEnd>,
     /// What was wrong with the request before it came here.
@@ -102,6 +107,7 @@ impl Visit {
             bodiless: true,
             keeper: None,
             get: false,
+            beside: false,
             upgrade,
             refused,
             changes: 0,
@@ -227,7 +233,10 @@ pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response
 async fn pass(visit: &mut Visit, method: &Method) -> Step {
     let location = visit.location.as_ref().unwrap_or(&visit.server.fallback);
     match &location.phases {
-        Some(phases) => phases.run(&visit.exchange, method, &mut visit.path, &mut visit.limits).await,
+        Some(phases) => {
+            let at = At { server: &visit.server, exchange: &visit.exchange, method, beside: visit.beside };
+            phases.run(at, &mut visit.path, &mut visit.limits).await
+        }
         None => Step::Go,
     }
 }

@@ -107,6 +107,7 @@ fn explain_server(
                         continue;
                     }
                     Led::Serve(path) => {
+                        lines.extend(asks(source, server, location)?);
                         explain_location(lines, source, location, &path)?;
                         if let Action::ProxyPass(pass) = &location.action {
                             upstreams::tries(lines, config, pass, &location.settings, method);
@@ -140,6 +141,23 @@ fn explain_server(
     }
     lines.push("answer    500: the rewrites come to no end".to_owned());
     Ok(())
+}
+
+/// Who is asked whether requests may come in.
+fn asks(source: &Source, server: &Server, location: &Location) -> Result<Option<String>, ExplainError> {
+    let uri = location.settings.auth_request.uri.as_ref();
+    let Some(uri) = uri.filter(|_| !matches!(location.action, Action::Return(_))) else { return Ok(None) };
+    let (path, args) =
+        uri.value.split_once('?').map_or((&*uri.value, None), |(path, args)| (path, Some(args)));
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    let path = Path::unreadable().redirected(bytes(path), args.map(bytes));
+    let whose = match find_location(server, &path)? {
+        Place::Location(found) | Place::Internal(found) => {
+            format!("of the location {}, {}", found.matcher.value, source.line_of(found.matcher.span))
+        }
+        Place::Redirect(_) | Place::None => "which no location takes".to_owned(),
+    };
+    Ok(Some(format!("asks      {}, {}: {whose}", uri.value, source.line_of(uri.span))))
 }
 
 /// Which way responses go.

@@ -1,11 +1,25 @@
 //! What a location does with a request before it is answered: nginx's phases between the choice of a location and its content.
 
+use std::sync::Arc;
+
 use http::Method;
 use propylon_exchange::Exchange;
 
+use crate::dispatch::Parent;
 use crate::reroute::Reroute;
 use crate::route::{Found, Guard, Limits, LimitsSeen, TryFiles};
+use crate::router::Server;
 use crate::routing::Path;
+
+/// The request that is at a location.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'r> {
+    pub(crate) server: &'r Arc<Server>,
+    pub(crate) exchange: &'r Exchange,
+    pub(crate) method: &'r Method,
+    /// Whether it is asked for beside another one, which has come in (nginx's subrequests).
+    pub(crate) beside: bool,
+}
 
 /// What comes of a phase.
 pub(crate) enum Step {
@@ -32,22 +46,18 @@ impl Phases {
         (limits.is_some() || access.is_some() || try_files.is_some()).then(|| Box::new(self))
     }
 
-    pub(crate) async fn run(
-        &self,
-        exchange: &Exchange,
-        method: &Method,
-        path: &mut Path,
-        seen: &mut Option<Box<LimitsSeen>>,
-    ) -> Step {
+    pub(crate) async fn run(&self, at: At<'_>, path: &mut Path, seen: &mut Option<Box<LimitsSeen>>) -> Step {
+        let At { server, exchange, method, beside } = at;
         if let Some(limits) = &self.limits
             && let Some(found) = limits.run(exchange, seen.get_or_insert_default()).await
         {
             return Step::Answer(found);
         }
-        if let Some(access) = &self.access
-            && let Some(found) = access.run(exchange, method).await
-        {
-            return Step::Answer(found);
+        if let Some(access) = self.access.as_ref().filter(|_| !beside) {
+            let parent = Parent { server, exchange, limits: seen.as_deref() };
+            if let Some(found) = access.run(&parent, method, path).await {
+                return Step::Answer(found);
+            }
         }
         match &self.try_files {
             Some(try_files) => try_files.run(exchange, path).await,

@@ -141,7 +141,7 @@ impl Run<'_> {
     fn step(&mut self, step: &Step) -> Flow {
         match step {
             Step::Rewrite(pattern, rewrite) => return self.rewrite(pattern, rewrite),
-            Step::Set(name, value) => self.set(name, value),
+            Step::Set(name, value) => set(self.exchange, self.path, name, value.eval(self.exchange)),
             Step::If(step) => {
                 if self.holds(step) {
                     if step.location.is_some() {
@@ -161,18 +161,6 @@ impl Run<'_> {
             }
         }
         ControlFlow::Continue(())
-    }
-
-    fn set(&mut self, name: &str, value: &Template) {
-        let value = value.eval(self.exchange);
-        if name == "args" {
-            *self.path = self.path.clone().with_args(Some(value));
-            self.tell();
-        } else if name == "limit_rate" {
-            set_rate(self.exchange, &value);
-        } else {
-            propylon_vars::set_named(self.exchange, name, value);
-        }
     }
 
     fn rewrite(&mut self, pattern: &Pattern, rewrite: &config::Rewrite) -> Flow {
@@ -244,8 +232,24 @@ impl Run<'_> {
     }
 
     fn tell(&self) {
-        propylon_vars::set_uri(self.exchange, self.path.decoded().clone(), self.path.args().cloned());
+        tell(self.exchange, self.path);
     }
+}
+
+/// Sets a variable; some of them are part of the request.
+pub(crate) fn set(exchange: &Exchange, path: &mut Path, name: &str, value: Bytes) {
+    if name == "args" {
+        *path = path.clone().with_args(Some(value));
+        tell(exchange, path);
+    } else if name == "limit_rate" {
+        set_rate(exchange, &value);
+    } else {
+        propylon_vars::set_named(exchange, name, value);
+    }
+}
+
+fn tell(exchange: &Exchange, path: &Path) {
+    propylon_vars::set_uri(exchange, path.decoded().clone(), path.args().cloned());
 }
 
 /// As nginx, which also waits for the disk here: such conditions are about files at hand.

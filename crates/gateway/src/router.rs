@@ -83,6 +83,8 @@ pub(crate) struct Location {
     /// The `Server` field of responses.
     pub(crate) token: HeaderValue,
     pub(crate) logs: AccessLogs,
+    /// Whether what is asked for beside requests has a line as well.
+    pub(crate) logs_beside: bool,
     /// What its exchanges are counted in, where somebody may ask.
     pub(crate) tally: Option<Box<Tally>>,
     pub(crate) keep: Keep,
@@ -361,6 +363,16 @@ impl Location {
             tally.count(exchange);
         }
         self.logs.write(exchange);
+    }
+
+    /// What was asked for beside another request is over: it is no request of the server's, but what it took of upstreams and caches counts.
+    pub(crate) fn ended_beside(&self, exchange: &Exchange) {
+        if let Some(tally) = &self.tally {
+            tally.count_beside(exchange);
+        }
+        if self.logs_beside {
+            self.logs.write(exchange);
+        }
     }
 
     /// The request is this location's from here on.

@@ -112,7 +112,8 @@ pub use names::{Description, describe};
 pub use propylon_exchange::Keep;
 pub use script::Script;
 pub use state::{
-    Captures, RefererCheck, args, document, group, limit_rate, set_captures, set_connections_limited,
-    set_document, set_get, set_limit_rate, set_named, set_place, set_requests_limited, set_uri, share, uri,
+    Captures, RefererCheck, args, document, give_back, group, lend, limit_rate, set_captures,
+    set_connections_limited, set_document, set_get, set_limit_rate, set_named, set_place,
+    set_requests_limited, set_uri, share, uri,
 };
 pub use template::{Context, Template};

@@ -158,6 +158,32 @@ pub fn share(from: &Exchange, to: &Exchange) {
     write(to, |own| *own = facts);
 }
 
+/// The same for what is asked for in the name of a request and is to be known as that one (`$request_id`); what its regular
+/// expressions captured by number stays its own.
+pub fn lend(from: &Exchange, to: &Exchange) {
+    let facts = write(from, |facts| {
+        facts.request_id();
+        Facts { groups: SmallVec::new(), get: false, limit_rate: None, ..facts.clone() }
+    });
+    if let Some(facts) = facts {
+        write(to, |own| *own = facts);
+    }
+}
+
+/// What was asked for is answered: the variables that were set on its way are the request's too (nginx).
+pub fn give_back(from: &Exchange, to: &Exchange) {
+    let Some((named, requests, connections)) =
+        read(from, |facts| Some((facts.named.clone(), facts.requests_limited, facts.connections_limited)))
+    else {
+        return;
+    };
+    write(to, |own| {
+        own.named = named; // it had all that there were
+        own.requests_limited = own.requests_limited.or(requests);
+        own.connections_limited = own.connections_limited.or(connections);
+    });
+}
+
 /// The slot's type. The lock is held for a look or a write, never while a variable is evaluated.
 #[derive(Default)]
 struct State(Mutex<Facts>);

@@ -66,7 +66,7 @@ pub(super) fn again(
 }
 
 /// The client's head as it came, for another round: the one before has taken it.
-fn client_head(visit: &Visit) -> request::Parts {
+pub(super) fn client_head(visit: &Visit) -> request::Parts {
     let (mut parts, ()) = Request::new(()).into_parts();
     if let Some(head) = visit.exchange.head() {
         parts.method = head.method.clone();
@@ -75,6 +75,9 @@ fn client_head(visit: &Visit) -> request::Parts {
         if let Some(target) = Target::new(&head.method, head.target.clone()) {
             parts.uri = target.uri();
         }
+    }
+    if visit.beside && visit.bodiless {
+        propylon_auth_request::without_body(&mut parts.headers); // the client's has one, perhaps
     }
     parts
 }

@@ -1,4 +1,4 @@
-//! `access`: configuration to rules, and what they decide to answers.
+//! `access` and `auth_request`: configuration to rules, and what they decide to answers.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,12 +7,17 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, Method, StatusCode};
 use propylon_access::{Access, Client, Login, Refused, Rules, UserFile, Verdict, Whom};
+use propylon_auth_request::Verdict as Said;
 use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Template};
 use propylon_exchange::Exchange;
 use tokio::sync::Semaphore;
 
 use super::Found;
+use super::auth_request::AuthRequest;
+use crate::client::Closed;
+use crate::dispatch::Parent;
 use crate::rescue;
+use crate::routing::Path;
 use crate::upstreams::Upstreams;
 
 /// Who may come in at a location.
@@ -21,6 +26,10 @@ pub(crate) struct Guard {
     usual: Gate,
     /// What holds for all methods but these.
     except: Option<(Vec<Method>, Gate)>,
+    /// Who is asked besides.
+    request: Option<AuthRequest>,
+    /// Whether one of all these is enough.
+    any: bool,
 }
 
 #[derive(Clone)]
@@ -47,7 +56,8 @@ impl Guard {
     /// Nothing, where everybody may come in.
     pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {
         let config = &settings.access;
-        if config.is_open() {
+        let request = AuthRequest::new(settings);
+        if config.is_open() && request.is_none() {
             return None;
         }
         let gate = |rules: &[AccessRule], basic: Option<&BasicAuth>| Gate {
@@ -59,44 +69,97 @@ impl Guard {
             except: config.limit_except.as_ref().map(|limit: &config::LimitExcept| {
                 (limit.methods.clone(), gate(&limit.rules, limit.basic.as_ref()))
             }),
+            request,
+            any: config.satisfy_any,
         })
     }
 
     /// Decides about a request; the answer is that of one who may not come in.
-    pub(crate) async fn run(&self, exchange: &Exchange, method: &Method) -> Option<Found> {
+    pub(crate) async fn run(&self, parent: &Parent<'_>, method: &Method, path: &mut Path) -> Option<Found> {
+        let exchange = parent.exchange;
         let gate = match &self.except {
             Some((methods, gate)) if !methods.contains(method) => gate,
             _ => &self.usual,
         };
         let client = exchange.client().as_ip().map_or(Client::Unix, Client::Ip);
         let login = gate.basic.as_ref().and_then(|basic| basic.login(exchange));
+        // Whether somebody vouches for the client when it is let in: where either is enough, that nobody refuses it is not.
+        let vouched = login.is_some() || gate.access.address(client) == Some(true);
         let verdict = gate.access.check(client, login).await;
-        let status = verdict.status();
-        match verdict {
-            Verdict::Allowed { user } => {
-                if let Some(user) = user {
-                    exchange.set_user(user);
-                }
-                None
-            }
-            Verdict::Forbidden => {
-                rescue::report_text(exchange, "access forbidden by rule");
-                Some(Found::page(StatusCode::FORBIDDEN))
-            }
-            Verdict::Unauthorized { challenge, why } => {
-                if !matches!(why, Refused::NoUser) {
-                    rescue::report_text(exchange, &why.to_string());
-                }
-                let status = StatusCode::UNAUTHORIZED;
-                Some(challenge.map_or(Found::page(status), |challenge| Found::Challenge(status, challenge)))
-            }
-            Verdict::Failed(why) => {
-                rescue::report_text(exchange, &why.to_string());
-                Some(Found::page(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
-            }
+        let asks = match verdict.status() {
+            None => !(self.any && vouched),
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.any,
+            Some(_) => false,
+        };
+        let Some(request) = self.request.as_ref().filter(|_| asks) else { return refusal(exchange, verdict) };
+        let so_far = match verdict {
+            Verdict::Forbidden => Some(Found::page(StatusCode::FORBIDDEN)), // that is not the last word
+            verdict => refusal(exchange, verdict),
+        };
+        match request.run(parent, path).await {
+            Ok(said) => joined(exchange, so_far, said),
+            Err(Closed) => StatusCode::from_u16(444).ok().map(Found::page),
         }
     }
 }
+
+/// What rules and passwords alone lead to.
+fn refusal(exchange: &Exchange, verdict: Verdict) -> Option<Found> {
+    let status = verdict.status();
+    match verdict {
+        Verdict::Allowed { user } => {
+            if let Some(user) = user {
+                exchange.set_user(user);
+            }
+            None
+        }
+        Verdict::Forbidden => {
+            rescue::report_text(exchange, FORBIDDEN);
+            Some(Found::page(StatusCode::FORBIDDEN))
+        }
+        Verdict::Unauthorized { challenge, why } => {
+            if !matches!(why, Refused::NoUser) {
+                rescue::report_text(exchange, &why.to_string());
+            }
+            let status = StatusCode::UNAUTHORIZED;
+            Some(
+                challenge
+                    .map_or(Found::page(status), |challenge| Found::Challenge(status, Box::new([challenge]))),
+            )
+        }
+        Verdict::Failed(why) => {
+            rescue::report_text(exchange, &why.to_string());
+            Some(Found::page(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
+        }
+    }
+}
+
+/// What all of it leads to. `so_far`: how those refuse who would have been enough; a 401 of any of them is one of all.
+fn joined(exchange: &Exchange, so_far: Option<Found>, said: Said) -> Option<Found> {
+    match said {
+        Said::Allowed => None,
+        Said::Unexpected(_) => Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)),
+        Said::Unauthorized { challenges } => {
+            let mut all = match so_far {
+                Some(Found::Challenge(_, first)) => first.into_vec(),
+                _ => Vec::new(),
+            };
+            all.extend(challenges);
+            Some(Found::Challenge(StatusCode::UNAUTHORIZED, all.into()))
+        }
+        Said::Forbidden => match so_far {
+            Some(found @ (Found::Challenge(..) | Found::Page(StatusCode::UNAUTHORIZED, _))) => Some(found),
+            so_far => {
+                if so_far.is_some() {
+                    rescue::report_text(exchange, FORBIDDEN);
+                }
+                Some(Found::page(StatusCode::FORBIDDEN))
+            }
+        },
+    }
+}
+
+const FORBIDDEN: &str = "access forbidden by rule";
 
 impl Basic {
     fn new(config: &BasicAuth, turns: &Arc<Semaphore>) -> Self {

@@ -42,6 +42,13 @@ pub(crate) struct Seen {
     pub(crate) places: Option<Places>,
 }
 
+impl Seen {
+    /// The same for what is asked for beside the request, which holds no places of it.
+    pub(crate) const fn looked(&self) -> Self {
+        Self { requests: self.requests, connections: self.connections, places: None }
+    }
+}
+
 impl Limits {
     /// Nothing, where there is none.
     pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {

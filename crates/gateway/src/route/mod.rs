@@ -4,6 +4,7 @@ mod accel;
 mod access;
 mod access_log;
 mod answer;
+mod auth_request;
 mod balance;
 mod buffer;
 mod cache;
@@ -317,6 +318,7 @@ where
             .and(cache::needs(settings))
             .and(upstreams.config.later), // whoever shows it, in whatever location
         logs,
+        logs_beside: settings.log_subrequest,
         tally: Tally::new(site.lane.as_ref(), settings, upstreams),
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),

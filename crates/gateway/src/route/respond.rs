@@ -133,7 +133,7 @@ pub(crate) enum Found {
     /// The page of a status, and where the client is sent.
     Page(StatusCode, Option<HeaderValue>),
     /// The page of a status, and how the client is asked who it is.
-    Challenge(StatusCode, HeaderValue),
+    Challenge(StatusCode, Box<[HeaderValue]>),
     /// What `return` says.
     Return(Respond),
 }
@@ -186,9 +186,10 @@ impl Service<Request<Body>> for Finding {
                 }
                 Ok(response)
             }
-            Some(Found::Challenge(status, challenge)) => {
+            Some(Found::Challenge(status, challenges)) => {
                 let mut response = page::error(*status, &self.0);
-                response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+                let challenges = challenges.iter().map(|challenge| (WWW_AUTHENTICATE, challenge.clone()));
+                response.headers_mut().extend(challenges);
                 Ok(response)
             }
             None => Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.0)),

@@ -107,6 +107,11 @@ impl Tally {
     /// An exchange is over.
     pub(crate) fn count(&self, exchange: &Exchange) {
         self.server.count(exchange);
+        self.count_beside(exchange);
+    }
+
+    /// What was asked for beside a request is over.
+    pub(crate) fn count_beside(&self, exchange: &Exchange) {
         exchange.with_tries(|tries| {
             if !tries.is_empty() {
                 self.ledger.count_tries(tries);

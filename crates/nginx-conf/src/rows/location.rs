@@ -19,7 +19,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
     Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
     Row::new("proxy_intercept_errors", LEVELS, ONE, To::Key(&["error_page", "intercept"], As::Flag)),
-    Row::nothing("log_subrequest", LEVELS, ONE, "there are no subrequests"),
     Row::nothing("msie_padding", LEVELS, ONE, "the browsers that it is for are gone"),
     Row::nothing("msie_refresh", LEVELS, ONE, "the browsers that it is for are gone"),
     Row::nothing("chunked_transfer_encoding", LEVELS, ONE, "framing is the engine's business"),

@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod beside;
 mod cache;
 mod charset;
 mod compression;
@@ -39,6 +40,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("The process", process::ROWS),
     ("Servers", http::ROWS),
     ("Locations and answers", location::ROWS),
+    ("What is asked for beside requests", beside::ROWS),
     ("Rewriting", rewrite::ROWS),
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),

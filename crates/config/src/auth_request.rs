@@ -1,0 +1,70 @@
+//! The table `auth_request`: another location is asked whether a request may come in.
+
+use propylon_vars::Template;
+use toml::de::DeTable;
+
+use crate::group_names::Names;
+use crate::inner_uri;
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Scope, Value};
+use crate::source::Spanned;
+
+/// Whether a request may come in, as another location says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuthRequest {
+    /// What is asked for; none: nobody is asked.
+    pub uri: Option<Spanned<Box<str>>>,
+    /// The variables that get a value of its answer, without their `$`.
+    pub set: Vec<(Box<str>, Template)>,
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "auth_request",
+    doc: "Another location is asked whether a request may come in: with a GET that has the request's fields and no body. 2xx lets it in, 401 \
+          (with its `WWW-Authenticate`) and 403 refuse it, anything else is 500. It is asked after `access`, with which it counts \
+          under `access.satisfy`, before `try_files`, and not for what `return` answers. What is asked is not itself subject to \
+          `access` and `auth_request`, nor is it in the access log unless `log_subrequest` says so.",
+    keys: &[
+        Key {
+            name: "uri",
+            kind: Kind::Text { hint: "a path in this server such as \"/auth\", or \"off\"" },
+            need: Need::Default("\"off\""),
+            nginx: "auth_request",
+            doc: "The path in this server that is asked for, of a location that may be `internal`; \"off\": nobody is asked.",
+        },
+        Key {
+            name: "set",
+            kind: Kind::Names(&Kind::Template),
+            need: Need::Default("{}"),
+            nginx: "auth_request_set",
+            doc: "Variables and their values, made of the answer: { user = \"$upstream_http_x_user\" }. They are there from then on, \
+                  also where the request is refused; `args` and `limit_rate` can be set as well.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+impl AuthRequest {
+    pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
+        let uri = scope.read("uri", |cx, value| match value.get_ref().as_str()? {
+            "off" => None,
+            text => inner_uri::read(cx, text, value.span()),
+        });
+        Self { uri, set: scope.read("set", set).unwrap_or_default() }
+    }
+}
+
+fn set(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(Box<str>, Template)>> {
+    let table = value.get_ref().as_table()?;
+    let one = |(name, value): (&toml::Spanned<toml::de::DeString<'_>>, &Value<'_>)| {
+        Some((name.get_ref().to_ascii_lowercase().into(), cx.template_of(value)?))
+    };
+    Some(table.iter().filter_map(one).collect())
+}
+
+/// The variables that a level sets.
+pub(crate) fn names(level: &DeTable<'_>) -> Names {
+    let table = level.get("auth_request").and_then(|value| value.get_ref().as_table());
+    let set = table.and_then(|table| table.get("set")?.get_ref().as_table());
+    set.into_iter().flatten().map(|(name, _)| (name.get_ref().to_string(), name.span())).collect()
+}

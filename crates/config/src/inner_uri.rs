@@ -1,0 +1,83 @@
+//! URIs that the gateway itself asks for beside a request: `auth_request`, `mirror`.
+
+use std::ops::Range;
+
+use propylon_pattern::Pattern;
+
+use crate::location::{Action, Location};
+use crate::location_match::LocationMatch;
+use crate::reader::Context;
+use crate::report::Diagnostic;
+use crate::server::Server;
+use crate::settings::Settings;
+use crate::source::Spanned;
+
+/// A path in this server, and arguments behind a `?`.
+pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Box<str>>> {
+    let problem = if text.contains('$') {
+        Some("variables have no place here: it is the same path for every request")
+    } else if text.starts_with('@') {
+        Some("a named location is entered by error pages and `try_files` alone")
+    } else if !text.starts_with('/') {
+        Some("a path begins with `/`")
+    } else {
+        None
+    };
+    if let Some(problem) = problem {
+        let label = "expected a path in this server such as \"/auth\"";
+        cx.push(Diagnostic::at(span, problem).label(label));
+        return None;
+    }
+    Some(Spanned::new(text.into(), cx.span(span)))
+}
+
+/// Finds URIs that nothing in their server takes.
+pub(crate) fn check(cx: &mut Context, server: &Server) {
+    let open = server.respond.is_some()
+        || !server.rewrite.is_empty()
+        || server.try_files.is_some()
+        || server.settings.files.root.is_some();
+    if open {
+        return; // there is an answer to everything, or nobody knows
+    }
+    let mut told = Vec::new();
+    each(&server.locations, &mut |location| {
+        // What `return` answers asks for nothing.
+        if !matches!(location.action, Action::Return(_)) {
+            uris(cx, server, &location.settings, &mut told);
+        }
+    });
+}
+
+fn uris(cx: &mut Context, server: &Server, settings: &Settings, told: &mut Vec<Spanned<Box<str>>>) {
+    for (uri, what) in settings.inner_uris() {
+        let path = uri.value.split('?').next().unwrap_or_default();
+        if told.contains(uri) || server.locations.iter().any(|location| takes(&location.matcher.value, path))
+        {
+            continue;
+        }
+        told.push(uri.clone());
+        let message = format!("no location of this server takes \"{path}\"");
+        let help = format!("add a location with `match = \"= {path}\"` and `internal = true`");
+        cx.push(Diagnostic::error(uri.span, message).label(what).help(help));
+    }
+}
+
+fn each<'l>(locations: &'l [Location], look: &mut impl FnMut(&'l Location)) {
+    for location in locations {
+        look(location);
+        each(&location.locations, look);
+    }
+}
+
+fn takes(matcher: &LocationMatch, path: &str) -> bool {
+    match matcher {
+        LocationMatch::Exact(exact) => **exact == *path,
+        LocationMatch::Prefix(prefix) | LocationMatch::PrefixFirst(prefix) => path.starts_with(&**prefix),
+        LocationMatch::Regex { pattern, caseless } => {
+            let compiled = if *caseless { Pattern::caseless(pattern) } else { Pattern::new(pattern) };
+            compiled.is_ok_and(|regex| regex.is_match(path.as_bytes()))
+        }
+        LocationMatch::Named(_) => false,
+    }
+}

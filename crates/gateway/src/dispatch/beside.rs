@@ -1,0 +1,104 @@
+//! What is asked for beside a request, in its name: nginx's subrequests. They take the way that the request itself takes, from the server's
+//! steps on, with a record of their own; of their answers only their askers hear.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{HeaderMap, Request, StatusCode};
+use http_body::Body as _;
+use propylon_exchange::{End, Exchange, Keep};
+use propylon_stack::Body;
+
+use super::{Visit, again, rounds};
+use crate::client::Closed;
+use crate::route::LimitsSeen;
+use crate::router::Server;
+use crate::routing::Path;
+
+/// How much of an answer's body is looked at for the sake of its connection, if it is there already.
+const LEAST: usize = 64 * 1024;
+
+/// Whose name something is asked for in.
+pub(crate) struct Parent<'p> {
+    pub(crate) server: &'p Arc<Server>,
+    pub(crate) exchange: &'p Exchange,
+    pub(crate) limits: Option<&'p LimitsSeen>,
+}
+
+/// A request beside another one. When it goes, it is over: if it is to be logged, it is.
+pub(crate) struct Beside {
+    visit: Visit,
+    request: Option<Request<Body>>,
+}
+
+/// What came of it; nobody reads its body.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Beside {
+    /// A GET for this path with the fields of the request and no body, whose `needs` are kept.
+    pub(crate) fn get(parent: &Parent<'_>, path: Path, needs: Keep) -> Self {
+        let exchange = parent.exchange.beside(|_| {});
+        exchange.keep(needs);
+        propylon_vars::lend(parent.exchange, &exchange);
+        propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
+        let mut visit = Visit::new(parent.server.clone(), Some(path), exchange, None, None);
+        (visit.beside, visit.get) = (true, true);
+        visit.limits = parent.limits.map(|seen| Box::new(seen.looked()));
+        let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
+        *request.method_mut() = http::Method::GET;
+        Self { visit, request: Some(request) }
+    }
+
+    /// Its record.
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.visit.exchange
+    }
+
+    /// Sends it round and waits for its answer. An error: the configuration says that the connection is to be closed.
+    pub(crate) async fn ask(&mut self) -> Result<Answer, Closed> {
+        let request = self.request.take().unwrap_or_default();
+        let response = sent(&mut self.visit, request).await?;
+        let (head, body) = response.into_parts();
+        self.visit.leave();
+        self.exchange().responded(head.status, &head.headers);
+        drain(body).await;
+        self.exchange().ended(End::Complete);
+        Ok(Answer { status: head.status, headers: head.headers })
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.exchange().ended(End::ClientClosed); // unless it has ended otherwise
+        self.visit.location().ended_beside(self.exchange());
+    }
+}
+
+type Sent<'v> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Closed>> + Send + 'v>>;
+
+/// In a box, for what is asked goes the same rounds as the one that asks.
+fn sent(visit: &mut Visit, request: Request<Body>) -> Sent<'_> {
+    let next = visit.enter(request);
+    Box::pin(rounds(visit, next))
+}
+
+/// Reads what is there of a body, so that its connection may be used again if that was all.
+async fn drain(body: Body) {
+    let mut body = pin!(body);
+    let mut read = 0;
+    poll_fn(|cx: &mut Context<'_>| {
+        while read < LEAST {
+            match body.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => read += frame.data_ref().map_or(0, bytes::Bytes::len),
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+}

@@ -1,0 +1,61 @@
+//! `auth_request`: configuration to a question, and its answer to variables.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use propylon_auth_request::Verdict;
+use propylon_config::{Settings, Template};
+use propylon_exchange::{Exchange, Keep};
+
+use super::carry;
+use crate::client::Closed;
+use crate::dispatch::{Beside, Parent};
+use crate::rescue;
+use crate::rewrite;
+use crate::routing::Path;
+
+/// Whom a location asks whether a request may come in.
+#[derive(Clone)]
+pub(crate) struct AuthRequest(Arc<Inner>);
+
+struct Inner {
+    uri: Bytes,
+    args: Option<Bytes>,
+    set: Vec<(Box<str>, Template)>,
+    needs: Keep,
+}
+
+impl AuthRequest {
+    /// Nothing, where nobody is asked.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let config = &settings.auth_request;
+        let uri = Bytes::copy_from_slice(config.uri.as_ref()?.value.as_bytes());
+        let (uri, args) = match memchr::memchr(b'?', &uri) {
+            Some(at) => (uri.slice(..at), Some(uri.slice(at + 1..))),
+            None => (uri, None),
+        };
+        let needs = carry::needs(config.set.iter().map(|(_, value)| value));
+        Some(Self(Arc::new(Inner { uri, args, set: config.set.clone(), needs })))
+    }
+
+    /// Asks about a request, and sets what it is to know of the answer.
+    pub(crate) async fn run(&self, parent: &Parent<'_>, path: &mut Path) -> Result<Verdict, Closed> {
+        let Inner { uri, args, set, needs } = &*self.0;
+        let mut beside = Beside::get(parent, path.clone().redirected(uri.clone(), args.clone()), *needs);
+        let answer = beside.ask().await?;
+        let verdict = Verdict::of(answer.status, &answer.headers);
+        let (asked, exchange) = (beside.exchange(), parent.exchange);
+        propylon_vars::give_back(asked, exchange);
+        for (name, value) in set {
+            rewrite::set(exchange, path, name, value.eval(asked));
+        }
+        if let Verdict::Unexpected(status) = verdict {
+            report(exchange, status.as_u16());
+        }
+        Ok(verdict)
+    }
+}
+
+fn report(exchange: &Exchange, status: u16) {
+    rescue::report_text(exchange, &format!("auth request unexpected status: {status}"));
+}

@@ -1,0 +1,26 @@
+//! What is asked for beside requests.
+
+use crate::args::invalid;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target};
+use crate::document::Value;
+use crate::row::{As, ONE, Row, TWO, To};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("auth_request", LEVELS, ONE, To::Key(&["auth_request", "uri"], As::Text))
+        .note("The question has no `Content-Length`, no conditions and no range, whatever the request has."),
+    Row::new("auth_request_set", LEVELS, TWO, To::By(auth_request_set, "auth_request.set")).repeats(),
+    Row::new("log_subrequest", LEVELS, ONE, To::Key(&["log_subrequest"], As::Flag)),
+];
+
+fn auth_request_set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let Some(name) = directive.arg(0).strip_prefix('$').filter(|name| !name.is_empty()) else {
+        return Err(invalid(directive, 0, format!("invalid variable name \"{}\"", directive.arg(0))));
+    };
+    let value = Value::text(directive.arg(1)).at(directive.place_of(1));
+    convert.set(Target::Here, &["auth_request", "set", name], value, &directive.place);
+    Ok(Done::AsWritten)
+}
