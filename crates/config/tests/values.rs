@@ -318,7 +318,7 @@ fn questions() {
     };
     assert_eq!(asked("/a"), (Some("/auth".into()), vec!["a=$upstream_status".into()]));
     assert_eq!(asked("/b"), (None, vec!["a=$upstream_status".into()]));
-    assert_eq!(asked("/c"), (Some("/auth".into()), vec!["args=x".into(), "b=$a".into()]));
+    assert_eq!(asked("/c"), (Some("/auth".into()), vec!["b=$a".into(), "args=x".into()]));
     assert_eq!(asked("/d"), (Some("/other?x".into()), vec!["a=$upstream_status".into()]));
 }
 

@@ -47,7 +47,9 @@ impl AuthRequest {
         let (asked, exchange) = (beside.exchange(), parent.exchange);
         propylon_vars::give_back(asked, exchange);
         for (name, value) in set {
-            rewrite::set(exchange, path, name, value.eval(asked));
+            let value = value.eval(asked);
+            propylon_vars::set_named(asked, name, value.clone()); // for those that follow
+            rewrite::set(exchange, path, name, value);
         }
         if let Verdict::Unexpected(status) = verdict {
             report(exchange, status.as_u16());
