@@ -168,7 +168,7 @@ fn who_is_let_in_and_what_is_asked() {
     let mut wrong = Vec::new();
     let mut count = 0;
     let mut same = |request: String| {
-        let mut show = |at| {
+        let show = |at| {
             let looks = looks(at, &request);
             (looks, got(&origin.take()))
         };
