@@ -70,17 +70,20 @@ proxy_pass = "http://{authority}/asked"
 fn every_challenge_and_what_was_set_arrives() {
     let (authority, origin, at) = (Origin::start(), Origin::echo(), address());
     let gateway = Propylon::start(&server(at, authority.address(), origin.address()));
-    let told = "X-Auth: status=401\r\nX-Auth-Reply: WWW-Authenticate: Basic realm=\"a\"\r\nX-Auth-Reply: X-User: nobody\r\n";
+    let told = "X-Auth: status=401\r\nX-Auth-Reply: WWW-Authenticate: Basic realm=\"a\"\r\n";
     let answer = get(at, "/x", told);
     assert_eq!(
         (answer.status, answer.head.field("www-authenticate").as_deref()),
         (401, Some("Basic realm=\"a\""))
     );
-    let paged = get(at, "/paged", told);
+    let paged = get(at, "/paged", "X-Auth: status=401\r\nX-Auth-Reply: X-User: nobody\r\n");
     assert_eq!(paged.text(), format!("who are you, nobody at {}", authority.address()));
     let allowed = get(at, "/x", "X-Auth: status=204\r\nX-Auth-Reply: X-User: ada\r\nX-User: me\r\n");
     let sent = allowed.text();
-    assert!(allowed.status == 200 && sent.contains("X-User: ada\r\n") && !sent.contains("me\r\n"), "{sent}");
+    assert!(
+        allowed.status == 200 && sent.contains("X-User: ada\r\n") && !sent.contains("X-User: me"),
+        "{sent}"
+    );
     assert!(get(at, "/open", "X-Auth: status=403\r\n").status == 200);
     let failed = get(at, "/x", "X-Auth: status=404\r\n");
     assert_eq!(failed.status, 500);
@@ -191,10 +194,11 @@ fn questions_are_logged_where_that_is_wanted() {
     let id = authority.take().pop().unwrap().head.field("x-id").unwrap();
     assert!(text.contains(&format!("X-Id: {id}\r\n")), "{id}: {text}");
     get(at, "/logged", "X-Auth: status=403\r\n");
-    let lines = gateway.lines("access.log", 3);
-    assert_eq!(lines[0], format!("/x 200 {id} 200"), "what others were asked is no try of its own");
-    assert!(lines[1].starts_with("/auth/logged 403 ") && lines[1].ends_with(" 403"), "{lines:?}");
-    assert!(lines[2].starts_with("/logged 403 ") && lines[2].ends_with(" -"), "{lines:?}");
+    let mut lines = gateway.lines("access.log", 3); // of two workers, perhaps
+    lines.sort();
+    assert!(lines[0].starts_with("/auth/logged 403 ") && lines[0].ends_with(" 403"), "{lines:?}");
+    assert!(lines[1].starts_with("/logged 403 ") && lines[1].ends_with(" -"), "{lines:?}");
+    assert_eq!(lines[2], format!("/x 200 {id} 200"), "what others were asked is no try of its own");
 }
 
 #[test]
@@ -244,7 +248,7 @@ proxy_pass = "http://{}"
 match = "/auth"
 internal = true
 proxy_pass = "http://{}"
-cache = {{ zone = "answers", key = "$cookie_id", valid = [{{ codes = [200, 401, 403], time = "1m" }}] }}
+cache = {{ zone = "answers", key = "$cookie_id", valid = {{ any = "1m" }} }}
 headers.set.X-Do = "$http_x_auth"
 "#,
         origin.address(),
