@@ -369,6 +369,7 @@ pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: S
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))
+        .defer_sends(true)
         .http_version(match settings.upstream.http_version {
             UpstreamVersion::Http10 => HttpVersion::Http10,
             UpstreamVersion::Http11 => HttpVersion::Http11,

@@ -32,6 +32,10 @@ use crate::upstreams::{Kept, Upstreams};
 /// Threads of a worker for files, temporary ones too, and for passwords: a disk is not quicker with more, and each takes memory.
 const BLOCKING_THREADS: usize = 16;
 
+/// How many tasks a worker polls before it asks the kernel again what is ready, while there are more. Tasks send in turns (`defer_sends`),
+/// and the more of them do in a row, the less each costs.
+const EVENT_INTERVAL: u32 = 256;
+
 /// What a worker is told.
 enum Command {
     /// Build a router of this, and keep it ready.
@@ -151,6 +155,7 @@ impl Handle {
         let (ending, ended) = oneshot::channel();
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .event_interval(EVENT_INTERVAL)
             .max_blocking_threads(BLOCKING_THREADS)
             .build()?;
         let (begun, beginning) = std::sync::mpsc::sync_channel(1);

@@ -16,6 +16,7 @@ use super::error::{BoxError, Error, Failure, Progress};
 use super::request::{Unsent, Written};
 use super::upload::Upload;
 use super::{Connection, Keeper};
+use crate::io::turn;
 use crate::proto::is_interim;
 use crate::{EncodeError, ResponseHead, Unwanted, maps};
 
@@ -35,6 +36,8 @@ pub struct Sending<I, B, K> {
     /// What does not go into the response's map of fields.
     without: Unwanted,
     begun: bool,
+    /// Whether it has had its turn.
+    waited: bool,
     told: bool,
     interim: u32,
     /// What had passed on the connection before.
@@ -57,6 +60,7 @@ impl<I, B, K> Sending<I, B, K> {
         };
         Self {
             begun: wire.requests == 0,
+            waited: !wire.config.defer_sends,
             connection: Some(connection),
             keeper: Some(keeper),
             request,
@@ -142,6 +146,9 @@ where
         else {
             return Poll::Pending;
         };
+        if !std::mem::replace(&mut self.waited, true) {
+            ready!(turn(cx));
+        }
         if !self.begun {
             // A kept connection that the peer has closed meanwhile: nothing is sent on it.
             if !connection.is_quiet() && connection.poll_idle(cx).is_ready() {
