@@ -163,10 +163,11 @@ where
         self.nudge.begin(cx.waker());
         self.shared.look();
         let mut ended = Poll::Pending;
-        for _ in 0..MOST_ROUNDS {
+        for more in (0..MOST_ROUNDS).rev() {
             ended = self.round(&is_listening);
-            // What requests have said is sent by the connection, and what has come goes to requests.
-            if ended.is_ready() || !self.nudge.take() {
+            // What requests have said is sent by the connection, and what has come goes to requests. What is wanted after the last
+            // round wakes the task again.
+            if ended.is_ready() || more == 0 || !self.nudge.take() {
                 break;
             }
         }
