@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn tasks_take_turns() {
-        let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let (said, mut heard) = tokio::sync::mpsc::channel(9);
         for task in 0..3 {
             let said = said.clone();
             tokio::spawn(async move {
@@ -61,7 +61,7 @@ mod tests {
                         |cx| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { turn(cx) },
                     )
                     .await;
-                    said.send((step, task)).unwrap();
+                    said.send((step, task)).await.unwrap();
                 }
             });
         }
