@@ -30,7 +30,7 @@
 //!   acceptable one the response goes as it is: never a 406.
 //! - 200, 403 and 404 of the configured types and of at least the configured length are compressed; an unknown length is long enough.
 //! - A strong `ETag` becomes weak, for other bytes are another representation; `Content-Length` and `Accept-Ranges` go.
-//! - `Vary: Accept-Encoding` is on every response that is compressed for some, also where this client gets it plain.
+//! - `Vary: Accept-Encoding` is on every response that is compressed for some, also where this client gets it plain, its head or a part.
 //! - What is there when no more comes for now is flushed: a response that trickles goes on trickling.
 //! - Trailers pass. A body that fails fails: nothing that was cut looks complete.
 //!

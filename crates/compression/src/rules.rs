@@ -44,15 +44,28 @@ impl Rules {
         }
     }
 
-    /// Whether this is a response that is compressed for whoever accepts it. `length`: of the body, if it is known.
+    /// Whether this is a response that is compressed for whoever accepts it, if it has a body and that is whole. `length`: of
+    /// the body, if it is known.
     fn eligible(&self, asked: Asked, response: &response::Parts, length: Option<u64>) -> bool {
         let headers = &response.headers;
-        let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        matches!((self.status)(response), StatusCode::OK | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND)
-            && !asked.head
+        let number = |text: &str| text.parse().ok();
+        let whole = match headers.get(CONTENT_RANGE) {
+            Some(range) => range.to_str().ok().and_then(|range| number(range.rsplit_once('/')?.1)),
+            None => {
+                let declared = headers.get(CONTENT_LENGTH).and_then(|value| number(value.to_str().ok()?));
+                length.filter(|_| !asked.head).or(declared)
+            }
+        };
+        let is_one = match (self.status)(response) {
+            StatusCode::OK | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
+                !headers.contains_key(CONTENT_RANGE)
+            }
+            StatusCode::PARTIAL_CONTENT => headers.contains_key(CONTENT_RANGE),
+            _ => false,
+        };
+        is_one
             && !headers.contains_key(CONTENT_ENCODING)
-            && !headers.contains_key(CONTENT_RANGE)
-            && length.or(declared).is_none_or(|length| length >= self.min_length.max(1))
+            && whole.is_none_or(|length: u64| length >= self.min_length.max(1))
             && self.is_type(headers)
             && !directives(headers).any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
     }
@@ -80,6 +93,10 @@ impl Rules {
         }
         if self.vary && !varies(&response.headers) {
             response.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        // HEAD has the fields of GET, and a part those of the whole (RFC 9110 9.3.2, 15.3.7): their bodies stay.
+        if asked.head || response.headers.contains_key(CONTENT_RANGE) {
+            return None;
         }
         let coding = asked.coding?;
         if asked.proxied && !self.proxied.allows(&response.headers, asked.authorized) {

@@ -101,6 +101,25 @@ async fn vary_tells_caches_in_either_case() {
     assert_eq!(other, ["content-type: image/png"]);
 }
 
+/// What is not compressed because there is no body, or a part of one, tells caches of it as the whole does.
+#[tokio::test]
+async fn vary_of_heads_and_parts() {
+    let gzip = ("accept-encoding", "gzip");
+    let layer = || CompressionLayer::new(ALL).min_length(40);
+    let varies = |lines: &[String]| lines.iter().any(|line| line == "vary: Accept-Encoding");
+    for (long, length) in [(true, "44"), (false, "39")] {
+        let fields = [HTML, ("content-length", length)];
+        let (lines, body) = pass(layer(), &[gzip, ("method", "HEAD")], 200, &fields, "").await;
+        assert!(varies(&lines) == long && body.is_empty(), "{lines:?}");
+        assert!(lines.contains(&format!("content-length: {length}")), "{lines:?}");
+        let range = format!("bytes 5-9/{length}");
+        let (lines, body) = pass(layer(), &[gzip], 206, &[HTML, ("content-range", &range)], "12345").await;
+        assert!(varies(&lines) == long && body == "12345", "{lines:?}");
+    }
+    let (lines, _) = pass(layer(), &[("method", "HEAD")], 200, &[("content-type", "image/png")], "").await;
+    assert!(!varies(&lines), "{lines:?}");
+}
+
 #[tokio::test]
 async fn what_is_left_alone() {
     let layer = || CompressionLayer::new(ALL).types(["*"]);

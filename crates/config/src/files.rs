@@ -426,10 +426,11 @@ fn try_last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
         }
         return status.map(TryLast::Status);
     }
-    if text.starts_with('@') {
+    // Which one may be for variables to say.
+    if text.starts_with('@') && !text.contains('$') {
         return Some(TryLast::Named(text.into()));
     }
-    if !text.starts_with(['/', '$']) {
+    if !text.starts_with(['/', '$', '@']) {
         let message = format!("`{}` is no place to go on at", text.escape_debug());
         cx.push(Diagnostic::at(value.span(), message).label("expected \"/path\", \"@name\" or \"=404\""));
         return None;

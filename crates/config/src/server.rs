@@ -187,7 +187,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     if let (Some(answer), Some(first)) = (&respond, locations.first()) {
         cx.push(
             Diagnostic::warning(answer.span, "no location of this server is ever reached")
-                .label("answers every request")
+                .label("this answers every request")
                 .related(first.span, "the first location"),
         );
     }

@@ -189,7 +189,8 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Text { hint: "OpenSSL's list of ciphers, such as \"HIGH:!aNULL\"" },
             need: Need::Optional,
             nginx: "ssl_ciphers",
-            doc: "OpenSSL's list of ciphers; only those with forward secrecy that authenticate exist here.",
+            doc: "OpenSSL's list of ciphers; only those with forward secrecy that authenticate exist here, OpenSSL's others are \
+                  passed over.",
         },
         Key {
             name: "curves",

@@ -51,6 +51,9 @@ pub(crate) enum Target {
     LogFormat,
 }
 
+/// Why a directive is refused that no row is about.
+pub(crate) const UNKNOWN: &str = "unknown directive";
+
 /// A block that is being read.
 pub(crate) struct Frame {
     pub(crate) context: Contexts,
@@ -153,6 +156,12 @@ impl<'a> Convert<'a> {
             return;
         }
         let Some(row) = self.known(directive) else { return };
+        if row.verdict == Verdict::Refused && is_off(directive) {
+            self.pending.extend(directive.beside.clone());
+            self.line(directive, Verdict::Exact, String::new());
+            self.flush(Target::Here);
+            return;
+        }
         (self.target, self.wrote) = (Target::Here, false);
         let outcome = match row.verdict {
             Verdict::Refused => Err(Stop::Refused(row.note.to_owned())),
@@ -194,12 +203,11 @@ impl<'a> Convert<'a> {
                     Problem::new(place, format!("\"{name}\" directive is not allowed here"))
                         .help(format!("it may stand in: {allowed}"))
                 }
+                // Of a module that is not here, or misspelt: all else of the file can be converted.
                 None => {
-                    let problem = Problem::new(place, format!("unknown directive \"{name}\""));
-                    match propylon_config::nearest(name, rows::all().map(|row| row.name)) {
-                        Some(known) => problem.help(format!("did you mean \"{known}\"?")),
-                        None => problem,
-                    }
+                    self.refuse(directive, UNKNOWN);
+                    self.flush(Target::Here);
+                    return None;
                 }
             };
             return self.invalid(directive, problem);
@@ -420,6 +428,11 @@ impl<'a> Convert<'a> {
             }
         }
     }
+}
+
+/// What is switched off is off here as well, also what is not built.
+fn is_off(directive: &Directive) -> bool {
+    directive.block().is_none() && directive.args().len() == 1 && directive.arg(0) == "off"
 }
 
 /// A directive's text on one line.

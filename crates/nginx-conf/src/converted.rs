@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use propylon_config::{Config, Diagnostic, Loaded, MadeFrom, Report, Severity, Source};
 
-use crate::convert::Convert;
+use crate::convert::{Convert, UNKNOWN};
 use crate::parser::{self, Disk, Files, NoFiles, Parser, system};
 use crate::place::{Place, Problem};
 use crate::rows;
@@ -57,7 +57,8 @@ fn build(
     convert.frame_mut().section.comment(format!(" Made from {} by propylon import.", source.name()));
     convert.block(&globals);
     convert.block(&block);
-    if !convert.frame().has("events") && convert.problems.is_empty() {
+    let unknown = convert.lines.iter().any(|line| line.note == UNKNOWN);
+    if !convert.frame().has("events") && convert.problems.is_empty() && !unknown {
         let message = "no \"events\" section in configuration".to_owned();
         convert.problems.push(Problem { message, place: None, help: Some("write `events { }`".to_owned()) });
     }
@@ -136,8 +137,15 @@ impl Converted {
     /// Each refused directive, and what is wrong with the values, at their places in the nginx.conf.
     pub fn load(&self) -> Result<Loaded, Vec<Problem>> {
         let refused = self.refused().map(|line| {
-            let message = format!("\"{}\" cannot be converted: {}", line.directive, line.note);
-            Problem::new(&line.place, message)
+            let name = &line.directive;
+            if line.note != UNKNOWN {
+                return Problem::new(&line.place, format!("\"{name}\" cannot be converted: {}", line.note));
+            }
+            let problem = Problem::new(&line.place, format!("unknown directive \"{name}\""));
+            match propylon_config::nearest(name, rows::all().map(|row| row.name)) {
+                Some(known) => problem.help(format!("did you mean \"{known}\"?")),
+                None => problem,
+            }
         });
         let mut problems: Vec<Problem> = refused.collect();
         let loaded = propylon_config::read(Source::new(&self.name, &self.toml).made_from(self.places()));
@@ -162,7 +170,7 @@ impl Converted {
     #[must_use]
     pub fn translate(&self, diagnostic: &Diagnostic) -> Problem {
         let place = diagnostic.span.as_ref().and_then(|span| self.origin(span.start)).cloned();
-        let mut message = diagnostic.message.clone();
+        let mut message = diagnostic.message.replace("[[server]]", "`server` block");
         if !diagnostic.label.is_empty() {
             message = format!("{message}: {}", diagnostic.label);
         }

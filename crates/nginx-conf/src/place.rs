@@ -47,8 +47,8 @@ impl fmt::Display for Place {
 /// What is wrong with an nginx.conf, in nginx's words where nginx refuses it too; `Display` is nginx's line.
 ///
 /// ```
-/// let problems = propylon_nginx_conf::convert("http {\n    servr { }\n}\n", "nginx.conf").unwrap_err();
-/// assert_eq!(problems[0].to_string(), "[emerg] unknown directive \"servr\" in nginx.conf:2");
+/// let problems = propylon_nginx_conf::convert("http {\n    pid a.pid;\n}\n", "nginx.conf").unwrap_err();
+/// assert_eq!(problems[0].to_string(), "[emerg] \"pid\" directive is not allowed here in nginx.conf:2");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Problem {

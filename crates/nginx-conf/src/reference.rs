@@ -30,7 +30,7 @@ as it is, and `check` and `explain` take it as well. Every directive has a verdi
 
 - **exact**: it means here what it means in nginx;
 - **different**: the same request gives the same answer, but sizes, counts or timing are not as in nginx;
-- **refused**: it cannot be converted. `import` leaves a comment in its place and ends with code 1; `run` does not start.
+- **refused**: it cannot be converted. `import` leaves a comment in its place and ends with code 1; `run` does not start. To say `off` is fine.
 
 What nginx does without a directive is written into the result where Propylon's own default is another: no resolver, error pages and the
 field Server in nginx's style, the log `logs/access.log`, one worker, no budget for retries. Relative paths are as in nginx: certificates and

@@ -36,7 +36,12 @@ fn syntax() {
 
 #[test]
 fn places() {
-    assert_eq!(in_server("listn 80;"), "[emerg] unknown directive \"listn\" in nginx.conf:3");
+    // The rest of the file can be converted: only to run it is an error.
+    let misspelt = "events {}\nhttp { server {\nlistn 80;\n} }\n";
+    assert_eq!(
+        convert(misspelt, "nginx.conf").unwrap().load().unwrap_err()[0].to_string(),
+        "[emerg] unknown directive \"listn\" in nginx.conf:3"
+    );
     assert_eq!(
         in_server("upstream a { }"),
         "[emerg] \"upstream\" directive is not allowed here in nginx.conf:3"
@@ -80,7 +85,8 @@ fn places() {
 
 #[test]
 fn all_problems_at_once() {
-    let problems = convert("events { a; }\nhttp { b; server { c; } }\n", "nginx.conf").unwrap_err();
+    let problems =
+        convert("events { root a; }\nhttp { pid b; server { pid c; } }\n", "nginx.conf").unwrap_err();
     let lines: Vec<_> = problems.iter().map(|problem| problem.place.as_ref().unwrap().line()).collect();
     assert_eq!(lines, [1, 2, 2]);
 }

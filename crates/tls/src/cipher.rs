@@ -21,13 +21,33 @@ const NAMES: [(&str, CipherSuite); 9] = [
 ];
 
 /// Groups that stand for all of the suites: every one here has forward secrecy, authentication and an AEAD.
-const ALL: [&str; 9] =
-    ["HIGH", "DEFAULT", "ALL", "ECDHE", "EECDH", "AESGCM+CHACHA20", "AEAD", "kEECDH", "SECURE"];
+#[rustfmt::skip]
+const ALL: [&str; 14] = [
+    "HIGH", "DEFAULT", "ALL", "ECDHE", "EECDH", "AEAD", "kEECDH", "SECURE", "ECDH", "kECDHE", "TLSv1.2", "FIPS",
+    "SUITEB128", "SUITEB192",
+];
 
-/// Groups that none of the suites is in: to exclude them changes nothing.
-const NONE: [&str; 24] = [
-    "aNULL", "eNULL", "NULL", "EXPORT", "EXP", "LOW", "MEDIUM", "MD5", "SHA1", "SHA", "RC4", "DES", "3DES",
-    "IDEA", "SEED", "PSK", "SRP", "DSS", "ADH", "AECDH", "CAMELLIA", "kRSA", "CBC", "SSLv3",
+/// OpenSSL's groups that none of the suites is in: to exclude them changes nothing, and neither does it to ask for them.
+/// `RSA` is one: it is the key exchange, which has no forward secrecy.
+#[rustfmt::skip]
+const NONE: [&str; 68] = [
+    "aNULL", "eNULL", "NULL", "EXPORT", "EXP", "EXPORT40", "EXPORT56", "LOW", "MEDIUM", "MD5", "SHA1", "SHA",
+    "SHA256", "SHA384", "RC4", "RC2", "DES", "3DES", "IDEA", "SEED", "PSK", "kPSK", "aPSK", "SRP", "kSRP",
+    "aSRP", "DSS", "aDSS", "ADH", "AECDH", "CAMELLIA", "CAMELLIA128", "CAMELLIA256", "ARIA", "ARIAGCM",
+    "ARIA128", "ARIA256", "ARIA128-GCM", "ARIA256-GCM", "RSA", "kRSA", "CBC", "SSLv2", "SSLv3", "TLSv1",
+    "TLSv1.0", "TLSv1.1", "TLSv1.3", "DH", "DHE", "EDH", "kDH", "kDHE", "kEDH", "aDH", "aECDH", "kECDH",
+    "kECDHr", "kECDHe", "kDHr", "kDHd", "AESCCM", "AESCCM8", "RSAPSK", "ECDHEPSK", "DHEPSK",
+    "COMPLEMENTOFDEFAULT", "COMPLEMENTOFALL",
+];
+
+/// What the names of suites are put together from.
+#[rustfmt::skip]
+const PARTS: [&str; 50] = [
+    "TLS13", "ECDHE", "ECDH", "DHE", "EDH", "DH", "ADH", "AECDH", "RSA", "ECDSA", "DSS", "PSK", "SRP", "KRB5",
+    "GOST2001", "GOST94", "GOST89", "EXP", "EXP1024", "AES", "AES128", "AES256", "128", "256", "GCM", "CCM",
+    "CCM8", "8", "CBC", "CBC3", "CHACHA20", "POLY1305", "CAMELLIA128", "CAMELLIA256", "ARIA128", "ARIA256",
+    "SEED", "IDEA", "DES", "RC2", "RC4", "NULL", "MD5", "SHA", "SHA1", "SHA256", "SHA384", "GCM16", "draft",
+    "OLD",
 ];
 
 /// OpenSSL's name of a suite, which is nginx's `$ssl_cipher`.
@@ -61,8 +81,10 @@ pub(crate) fn protocols(names: &[String]) -> Result<Vec<&'static SupportedProtoc
 pub(crate) fn provider(ciphers: Option<&str>, curves: &[String]) -> Result<CryptoProvider, BuildError> {
     let mut provider = aws_lc_rs::default_provider();
     if !curves.is_empty() {
-        let unknown: Vec<&str> =
-            curves.iter().map(|name| &**name).filter(|name| curve(name).is_none()).collect();
+        // Those that only OpenSSL has are passed over, as long as there are others.
+        let none = curves.iter().all(|name| curve(name).is_none());
+        let wrong = |name: &&str| curve(name).is_none() && (none || !openssls_curve(name));
+        let unknown: Vec<&str> = curves.iter().map(|name| &**name).filter(wrong).collect();
         if !unknown.is_empty() {
             let known = CURVES.iter().filter_map(|(names, _)| names.first().copied());
             return Err(BuildError::Curve {
@@ -92,6 +114,24 @@ fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
     let found =
         wanted.and_then(|(_, group)| aws_lc_rs::ALL_KX_GROUPS.iter().find(|known| known.name() == *group));
     found.copied()
+}
+
+/// Whether OpenSSL has a group of this name.
+fn openssls_curve(name: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "secp521r1",
+        "P-521",
+        "X448",
+        "secp224r1",
+        "P-224",
+        "secp256k1",
+        "ffdhe2048",
+        "ffdhe3072",
+        "ffdhe4096",
+        "ffdhe8192",
+    ];
+    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || ["brainpoolP", "sect"].iter().any(|family| name.starts_with(family))
 }
 
 /// Several names for an error that has them in quotes.
@@ -155,27 +195,44 @@ const OLD: [(u16, &str); 34] = [
 ];
 
 fn choose(list: &str) -> Result<Vec<CipherSuite>, BuildError> {
-    let (mut chosen, mut unknown): (Vec<CipherSuite>, Vec<&str>) = Default::default();
-    for part in list.split([':', ',', ' ']).filter(|part| !part.is_empty() && !part.starts_with('@')) {
+    let (mut chosen, mut killed): (Vec<CipherSuite>, Vec<CipherSuite>) = Default::default();
+    let (mut unknown, mut passed_over): (Vec<&str>, Vec<&str>) = Default::default();
+    for part in list.split([':', ',', ';', ' ']) {
+        let part = part.split('@').next().unwrap_or_default();
         let (sign, word) = match part.split_at_checked(1) {
             Some((sign @ ("!" | "-" | "+"), word)) => (sign, word),
-            _ => ("", part),
+            Some(_) => ("", part),
+            None => continue,
         };
         let Some(group) = group(word) else {
             unknown.push(word);
             continue;
         };
+        if sign.is_empty() && group.is_empty() {
+            passed_over.push(word);
+        }
+        let moved = sign == "+" && group.iter().any(|suite| chosen.contains(suite));
         match sign {
-            "!" | "-" => chosen.retain(|suite| !group.contains(suite)),
+            "!" => {
+                chosen.retain(|suite| !group.contains(suite));
+                killed.extend(group);
+            }
+            "-" => chosen.retain(|suite| !group.contains(suite)),
+            // Those that are there go to the end.
+            "+" if moved => chosen.sort_by_key(|suite| group.contains(suite)),
             "+" => {}
             _ => {
                 for suite in group {
-                    if !chosen.contains(&suite) {
+                    if !chosen.contains(&suite) && !killed.contains(&suite) {
                         chosen.push(suite);
                     }
                 }
             }
         }
+    }
+    // As OpenSSL has it, what does not exist is passed over, as long as something is left: but nobody else's word is.
+    if chosen.is_empty() {
+        unknown.extend(passed_over);
     }
     if !unknown.is_empty() {
         let known: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
@@ -188,33 +245,38 @@ fn choose(list: &str) -> Result<Vec<CipherSuite>, BuildError> {
     Ok(chosen)
 }
 
-/// The suites of a name or a group; `None` for what does not exist here.
+/// The suites of a name or a group, none if they are not spoken here; `None` for what OpenSSL does not know either.
 fn group(word: &str) -> Option<Vec<CipherSuite>> {
     if let Some((_, suite)) = NAMES.iter().find(|(name, _)| *name == word) {
         return Some(vec![*suite]);
     }
-    let old = || NAMES.iter().filter(|(name, _)| !name.starts_with("TLS_"));
-    if ALL.contains(&word) {
-        return Some(old().map(|(_, suite)| *suite).collect());
-    }
-    if NONE.contains(&word) {
-        return Some(Vec::new());
-    }
-    let mut suites: Vec<_> = old().collect();
+    let mut suites: Vec<_> = NAMES.iter().filter(|(name, _)| !name.starts_with("TLS_")).collect();
     for part in word.split('+') {
         let holds = |name: &str| match part {
             "AESGCM" => name.contains("AES"),
-            "AES" | "AES256" | "AES128" | "CHACHA20" | "ECDSA" | "RSA" => name.contains(part),
+            "AES" | "AES256" | "AES128" | "CHACHA20" | "ECDSA" => name.contains(part),
             "aECDSA" => name.contains("ECDSA"),
             "aRSA" => name.contains("-RSA-"),
             known => ALL.contains(&known),
         };
-        suites.retain(|(name, _)| holds(name));
-        if suites.is_empty() {
+        let known = ALL.contains(&part) || suites_of(part) || NONE.contains(&part) || is_name(part);
+        if !known {
             return None;
         }
+        suites.retain(|(name, _)| holds(name));
     }
     Some(suites.into_iter().map(|(_, suite)| *suite).collect())
+}
+
+/// Whether some of the suites are in a group of this name.
+fn suites_of(part: &str) -> bool {
+    matches!(part, "AESGCM" | "AES" | "AES256" | "AES128" | "CHACHA20" | "ECDSA" | "aECDSA" | "aRSA")
+}
+
+/// Whether this is made like the name of a suite, which may be an old one or one of another library's.
+fn is_name(word: &str) -> bool {
+    word.contains('-') && word.split('-').all(|part| PARTS.contains(&part))
+        || word.strip_prefix("TLS_AES_128_CCM").is_some_and(|end| matches!(end, "_SHA256" | "_8_SHA256"))
 }
 
 #[cfg(test)]
@@ -240,19 +302,54 @@ mod tests {
         assert_eq!(chosen("EECDH+CHACHA20:!ECDSA"), "ECDHE-RSA-CHACHA20-POLY1305");
         assert_eq!(chosen("TLS_AES_128_GCM_SHA256"), "");
         assert!(
-            chosen("HIGH:AES128-SHA")
-                .starts_with("no cipher is called \"AES128-SHA\" here; there are TLS_AES_256")
+            chosen("AES128-SHA:DHE-RSA-AES256-GCM-SHA384")
+                .starts_with("no cipher is called \"AES128-SHA\", \"DHE-RSA-AES256-GCM-SHA384\" here; there are TLS_AES_256"),
+            "nothing is left"
         );
         assert!(choose("TLS_AES_128_GCM_SHA256").unwrap().len() == 1, "a named suite of 1.3 is the only one");
     }
 
     #[test]
     fn all_that_does_not_exist_is_told_at_once() {
-        let error = choose("RC4-SHA:ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA").unwrap_err().to_string();
-        assert!(error.starts_with("no cipher is called \"RC4-SHA\", \"AES128-SHA\" here"), "{error}");
-        let curves = ["X25519", "sect571r1", "brainpool"].map(String::from);
+        let error = choose("RC4-SHE:ECDHE-RSA-AES128-GCM-SHA256:AES129-SHA").unwrap_err().to_string();
+        assert!(error.starts_with("no cipher is called \"RC4-SHE\", \"AES129-SHA\" here"), "{error}");
+        let curves = ["X25519", "X22519", "brainpool"].map(String::from);
         let error = provider(None, &curves).unwrap_err().to_string();
-        assert!(error.starts_with("no curve is called \"sect571r1\", \"brainpool\" here"), "{error}");
+        assert!(error.starts_with("no curve is called \"X22519\", \"brainpool\" here"), "{error}");
+    }
+
+    /// Lists as they are found in configurations: what OpenSSL knows and is not spoken here is passed over.
+    #[test]
+    fn what_only_openssl_has_is_passed_over() {
+        let six = "ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 \
+                   ECDHE-RSA-AES256-GCM-SHA384 ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-CHACHA20-POLY1305";
+        let intermediate = format!(
+            "{}:DHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES256-GCM-SHA384:DHE-RSA-CHACHA20-POLY1305",
+            six.replace(' ', ":")
+        );
+        assert_eq!(chosen(&intermediate), six, "Mozilla's intermediate list");
+        for list in [
+            "ECDH+AESGCM:ECDH+AES256:ECDH+AES128:DH+3DES:!ADH:!AECDH:!MD5",
+            "EECDH+AESGCM:EDH+AESGCM:AES256+EECDH:AES256+EDH",
+            "HIGH:!PSK:!RSA:!aNULL:!MD5:!SHA:!CAMELLIA:!AES+SHA256:!AES+SHA384:!CHACHA20",
+            "!aNULL:kECDH+AESGCM:ECDH+AESGCM:RSA+AESGCM:kECDH+AES:ECDH+AES:RSA+AES:",
+            "DEFAULT@SECLEVEL=1:!CHACHA20",
+            "TLS13-AES-256-GCM-SHA384:TLS13-AES-128-CCM-8-SHA256:EECDH+CHACHA20-draft:RSA+3DES:EECDH+AES:!MD5",
+        ] {
+            let mut suites: Vec<_> = chosen(list).split(' ').map(String::from).collect();
+            suites.sort();
+            let [a, b, c, d] = six.split(' ').take(4).collect::<Vec<_>>()[..] else { panic!() };
+            assert_eq!(suites, [a, c, b, d], "{list}");
+        }
+        assert_eq!(chosen("!aECDSA:CHACHA20"), "ECDHE-RSA-CHACHA20-POLY1305", "what is killed stays away");
+        assert_eq!(
+            chosen("CHACHA20:ECDHE-RSA-AES128-GCM-SHA256:+CHACHA20:!ECDSA"),
+            "ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-CHACHA20-POLY1305"
+        );
+        let curves = ["X448", "X25519", "secp521r1", "prime256v1"].map(String::from);
+        assert_eq!(provider(None, &curves).unwrap().kx_groups.len(), 2);
+        let error = provider(None, &["secp521r1".into()]).unwrap_err().to_string();
+        assert!(error.starts_with("no curve is called \"secp521r1\" here"), "nothing is left: {error}");
     }
 
     #[test]

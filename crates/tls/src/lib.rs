@@ -32,8 +32,8 @@
 //! - **Sessions**: [`Sessions`] outlive the acceptors; tickets by keys that change, or by keys from files. A session is resumed only
 //!   for the same name, and where the same is asked of clients.
 //! - **Keys with passwords** (PKCS #8), certificates in the place of files (`data:`): [`Identity`].
-//! - **Names**: protocols, ciphers and curves by OpenSSL's names; `HIGH:!aNULL` and the like stand for the suites that there are, and a
-//!   name that has no suite is an error that lists them.
+//! - **Names**: protocols, ciphers and curves by OpenSSL's names; `HIGH:!aNULL` and the like stand for the suites that there are. What
+//!   only OpenSSL has is passed over as long as something is left; a name that nobody knows is an error that lists those that are.
 //!
 //! ## What it does not
 //! TLS 1.2 and 1.3 only, with suites that have forward secrecy and authenticate: nothing older exists here. No OCSP responders are

@@ -15,7 +15,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("charset", LEVELS_IF, ONE, To::Key(&["charset", "name"], As::Text)),
     Row::new("source_charset", LEVELS_IF, ONE, To::Key(&["charset", "source"], As::Text)),
     Row::new("override_charset", LEVELS_IF, ONE, To::Key(&["charset", "override"], As::Flag)),
-    Row::new("charset_types", LEVELS, SOME, To::By(types, "charset.types")),
+    Row::new("charset_types", LEVELS, SOME, To::By(types, "charset.types")).repeats(),
     Row::new("charset_map", Contexts::HTTP, BLOCK_TWO, To::By(map, "charset_map")).repeats(),
 ];
 

@@ -15,7 +15,7 @@ const MSIE6: &str = r"MSIE [4-6]\.(?!.*SV1)";
 pub(crate) const ROWS: &[Row] = &[
     Row::new("gzip", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings"))
         .note("`on` is different: responses have `Vary: Accept-Encoding`, which caches need, unless `gzip_vary off` says otherwise."),
-    Row::new("gzip_types", LEVELS, SOME, To::By(types, "compression.types")),
+    Row::new("gzip_types", LEVELS, SOME, To::By(types, "compression.types")).repeats(),
     Row::new("gzip_min_length", LEVELS, ONE, To::Key(&["compression", "min_length"], As::Size)),
     Row::new("gzip_comp_level", LEVELS, ONE, To::Key(&["compression", "level"], As::Number)),
     Row::new("gzip_vary", LEVELS, ONE, To::Key(&["compression", "vary"], As::Flag)),

@@ -58,8 +58,11 @@ pub(crate) const ROWS: &[Row] = &[
 
 fn param(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let value = Value::text(directive.arg(1)).at(directive.place_of(1));
+    // An empty one in the place of a field (`HTTP_PROXY ""`) only keeps that from being passed.
+    let kept_away = directive.arg(0).starts_with("HTTP_") && directive.arg(1).is_empty();
     let value = match directive.arg(2) {
-        "" if directive.args().len() < 3 => value,
+        "" if directive.args().len() < 3 && !kept_away => value,
+        "" if directive.args().len() < 3 => Value::List(vec![value, Value::text("if_not_empty")]),
         "if_not_empty" => Value::List(vec![value, Value::text("if_not_empty")]),
         other => return Err(invalid(directive, 2, format!("invalid parameter \"{other}\""))),
     };

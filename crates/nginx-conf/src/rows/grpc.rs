@@ -1,7 +1,8 @@
 //! `grpc_*`: what `proxy_*` means for gRPC servers.
 
 use super::headers;
-use super::proxy::{self, like};
+use super::proxy::{self, PASSED_OVER, like};
+use super::tls::{CONF_COMMAND, conf_command};
 use crate::context::Contexts;
 use crate::document::GRPC;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
@@ -39,7 +40,7 @@ pub(crate) const ROWS: &[Row] = &[
     like("grpc_ssl_certificate_key", &[GRPC, "upstream", "tls", "key"], As::ConfPath),
     like("grpc_ssl_password_file", &[GRPC, "upstream", "tls", "password_file"], As::ConfPath),
     like("grpc_ssl_session_reuse", &[GRPC, "upstream", "tls", "session_reuse"], As::Flag),
-    like("grpc_ssl_ciphers", &[GRPC, "upstream", "tls", "ciphers"], As::Text),
+    Row::new("grpc_ssl_ciphers", LEVELS, ONE, To::By(proxy::ciphers, "upstream.tls.ciphers")).note(PASSED_OVER),
     Row::new("grpc_ssl_protocols", LEVELS, SOME, To::By(proxy::protocols, "upstream.tls.protocols")),
     Row::new(
         "grpc_ssl_certificate_cache",
@@ -47,11 +48,6 @@ pub(crate) const ROWS: &[Row] = &[
         SOME,
         To::By(proxy::certificate_cache, "upstream.tls.certificate_cache"),
     ),
-    Row::refused(
-        "grpc_ssl_conf_command",
-        LEVELS,
-        TWO,
-        "it speaks of OpenSSL: TLS is done by rustls; remove it",
-    ),
+    Row::new("grpc_ssl_conf_command", LEVELS, TWO, To::By(conf_command, "")).repeats().differs(CONF_COMMAND),
     Row::refused("grpc_ssl_key_log", LEVELS, ONE, "it is not built"),
 ];

@@ -32,6 +32,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("real_ip_recursive", LEVELS, ONE, To::Key(&["headers", "real_ip_recursive"], As::Flag)),
 ];
 
+/// What a message's end is told by. `add_header Content-Length 0` is in many answers to preflight requests.
+const FRAMING: [&str; 2] = ["Content-Length", "Transfer-Encoding"];
+
 pub(super) fn set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     field(convert, directive, &path(directive, &["headers", "set"]))
 }
@@ -55,6 +58,11 @@ fn added(convert: &mut Convert<'_>, directive: &Directive, some: &'static str, a
 
 fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Outcome {
     let name = directive.arg(0);
+    if table.iter().any(|key| key.starts_with("add"))
+        && FRAMING.iter().any(|known| known.eq_ignore_ascii_case(name))
+    {
+        return different("how long a body is the engine says: the field is left out");
+    }
     // The same field in another case is the same field: it is repeated under the name that came first.
     let known = convert.frame().section.child_keys(table);
     let name =

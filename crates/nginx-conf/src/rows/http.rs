@@ -2,7 +2,7 @@
 
 use super::{http2, listen};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
 use crate::document::{Document, Section, Value};
 use crate::row::{ANY, As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
@@ -185,6 +185,9 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let section = Section::of("[[server]]", &directive.place, &above, directive.beside.as_ref());
     let frame = convert.inside(Frame::new(SERVER, section, ""), block);
     let said = http2::said(&frame);
+    if listen::is_quic_only(&frame) {
+        return refuse("HTTP/3 is not built, and no `listen` is of TCP");
+    }
     let mut section = super::tls::finish(frame, convert)?;
     match said {
         Some(true) => http2::speak(&mut section),

@@ -3,12 +3,16 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use crate::args::{duration, invalid};
-use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
 use crate::document::Value;
 use crate::tree::Directive;
 
 pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (options, mut notes) = options(directive)?;
+    if directive.args().iter().any(|word| word.text == "quic") {
+        convert.frame_mut().collect(QUIC, directive.args());
+        return different("HTTP/3 is not built: clients use TCP, so it is left out");
+    }
     let addresses = addresses(directive)?;
     if addresses.by_name {
         notes.push("the name was resolved here");
@@ -21,6 +25,14 @@ pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
     }
     notes.dedup();
     if notes.is_empty() { Ok(Done::AsWritten) } else { different(notes.join("; ")) }
+}
+
+/// Where the addresses of HTTP/3 are kept until the server ends.
+const QUIC: &str = "quic";
+
+/// A server that nobody reaches by TCP.
+pub(super) fn is_quic_only(frame: &Frame) -> bool {
+    !frame.collected(QUIC).is_empty() && !frame.section.has(&["listen"])
 }
 
 struct Addresses {
@@ -142,7 +154,7 @@ fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), St
                 notes.push(SOCKET);
             }
             ("accept_filter", Some(_)) | ("deferred" | "multipath", None) => notes.push(SOCKET),
-            ("quic", None) => return refuse("HTTP/3 is not built; clients use TCP if it is left out"),
+            ("quic", None) => {} // told above
             _ => return Err(unknown()),
         }
     }

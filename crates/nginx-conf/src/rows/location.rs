@@ -68,14 +68,20 @@ fn split(directive: &Directive) -> Result<(&'static str, String), Stop> {
 
 fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
-    let (modifier, name) = split(directive)?;
+    let (modifier, mut name) = split(directive)?;
+    if modifier.starts_with('~') && name.is_empty() {
+        "^".clone_into(&mut name); // `location ~ { }` is every path
+    }
     let text = match modifier {
         "" | "@" => name.clone(),
         modifier => format!("{modifier} {name}"),
     };
     nested(convert, directive, modifier, &name)?;
     if matches!(modifier, "" | "=" | "^~") && !name.starts_with('/') {
-        return refuse("a location that does not begin with \"/\" is never reached; remove it");
+        let above = convert.take_pending();
+        convert.inside(Frame::new(Contexts::LOCATION, Section::default(), text), block);
+        convert.keep_pending(above);
+        return different("a location that does not begin with \"/\" is never reached: it is left out");
     }
     let above = convert.take_pending();
     let depth = convert.depth(Contexts::LOCATION);

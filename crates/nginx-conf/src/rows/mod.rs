@@ -72,13 +72,16 @@ pub(crate) fn find(name: &str, context: Contexts) -> Option<&'static Row> {
     all().find(|row| row.name == name && row.contexts.has(context))
 }
 
-/// `TABLE.types`, of which text/html is always one.
+/// `TABLE.types`, of which text/html is always one. Several directives add up.
 fn media_types(convert: &mut Convert<'_>, directive: &Directive, table: &'static str) -> Outcome {
-    let mut types = vec![Value::text("text/html")];
-    for index in (0..directive.args().len()).filter(|index| directive.arg(*index) != "text/html") {
-        types.push(Value::text(directive.arg(index)).at(directive.place_of(index)));
+    let path = [table, "types"];
+    if !convert.frame().section.has(&path) {
+        convert.set(Target::Here, &path, Value::List(vec![Value::text("text/html")]), &directive.place);
     }
-    convert.set(Target::Here, &[table, "types"], Value::List(types), &directive.place);
+    for index in (0..directive.args().len()).filter(|index| directive.arg(*index) != "text/html") {
+        let value = Value::text(directive.arg(index)).at(directive.place_of(index));
+        convert.push(Target::Here, &path, value, &directive.place);
+    }
     Ok(Done::AsWritten)
 }
 

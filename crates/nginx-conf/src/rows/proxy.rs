@@ -1,5 +1,6 @@
 //! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails. `fastcgi_*` and `grpc_*` use it too.
 
+use super::tls::{CONF_COMMAND, ciphers_note, conf_command};
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
@@ -9,6 +10,7 @@ use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
+pub(super) const PASSED_OVER: &str = "Those that are not spoken are passed over, as in `ssl_ciphers`.";
 const NOT_PLUS: &str = "it is not built";
 
 pub(crate) const ROWS: &[Row] = &[
@@ -68,7 +70,7 @@ pub(crate) const ROWS: &[Row] = &[
         To::Key(&["upstream", "tls", "session_reuse"], As::Flag),
     ),
     Row::new("proxy_ssl_protocols", LEVELS, SOME, To::By(protocols, "upstream.tls.protocols")),
-    Row::new("proxy_ssl_ciphers", LEVELS, ONE, To::Key(&["upstream", "tls", "ciphers"], As::Text)),
+    Row::new("proxy_ssl_ciphers", LEVELS, ONE, To::By(ciphers, "upstream.tls.ciphers")).note(PASSED_OVER),
     Row::nothing(
         "proxy_ssl",
         LEVELS,
@@ -88,12 +90,7 @@ pub(crate) const ROWS: &[Row] = &[
         SOME,
         To::By(certificate_cache, "upstream.tls.certificate_cache"),
     ),
-    Row::refused(
-        "proxy_ssl_conf_command",
-        LEVELS,
-        TWO,
-        "it speaks of OpenSSL: TLS is done by rustls; remove it",
-    ),
+    Row::new("proxy_ssl_conf_command", LEVELS, TWO, To::By(conf_command, "")).repeats().differs(CONF_COMMAND),
     Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
     Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),
@@ -263,4 +260,10 @@ pub(super) fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Out
     }
     set(convert, directive, &["upstream", "tls", "protocols"], Value::List(words));
     if old { different("TLS before 1.2 is not spoken") } else { Ok(Done::AsWritten) }
+}
+
+pub(super) fn ciphers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let value = convert.value(directive, 0, As::Text)?;
+    set(convert, directive, &["upstream", "tls", "ciphers"], value);
+    ciphers_note(directive.arg(0))
 }

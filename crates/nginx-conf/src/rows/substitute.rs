@@ -12,7 +12,7 @@ const LEVELS: Contexts = Contexts::LEVELS;
 pub(crate) const ROWS: &[Row] = &[
     Row::new("sub_filter", LEVELS, TWO, To::By(rule, "substitute.rules")).repeats(),
     Row::new("sub_filter_once", LEVELS, ONE, To::Key(&["substitute", "once"], As::Flag)),
-    Row::new("sub_filter_types", LEVELS, SOME, To::By(types, "substitute.types")),
+    Row::new("sub_filter_types", LEVELS, SOME, To::By(types, "substitute.types")).repeats(),
     Row::new("sub_filter_last_modified", LEVELS, ONE, To::Key(&["substitute", "last_modified"], As::Flag)),
 ];
 

@@ -9,6 +9,7 @@ const LEVELS: Contexts = Contexts::LEVELS;
 const ALL: Contexts = Contexts::LEVELS_IF;
 
 const OTHER: &str = "only HTTP, FastCGI and gRPC upstreams are planned; put a gateway of this protocol before the application";
+const PATH: &str = "nothing is kept there: upstreams of this protocol are not built";
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str = "of what changes the bodies of responses, `sub_filter` and `charset` are built";
@@ -26,7 +27,7 @@ macro_rules! rows {
 }
 
 pub(crate) const ROWS: &[Row] = rows! {
-    HTTP, ANY, refused, OTHER: "uwsgi_cache_path" "scgi_cache_path";
+    HTTP, ANY, nothing, PATH: "uwsgi_cache_path" "scgi_cache_path";
     INNER, ANY, refused, OTHER: "uwsgi_pass" "scgi_pass" "memcached_pass" "tunnel_pass";
     LEVELS, ANY, refused, OTHER: "uwsgi_param" "scgi_param" "uwsgi_read_timeout" "uwsgi_send_timeout"
         "uwsgi_connect_timeout" "uwsgi_buffering" "uwsgi_buffers" "uwsgi_buffer_size" "uwsgi_request_buffering"
@@ -48,7 +49,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
         "ssi_value_length" "add_before_body"
         "add_after_body" "addition_types" "xslt_stylesheet"
-        "image_filter";
+        "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
+        "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
     LEVELS, ANY, refused, REQUEST: "mirror" "mirror_request_body";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"

@@ -1,0 +1,179 @@
+//! What stands in many nginx.confs of the world and has no counterpart, or is not what its author thinks: none of it makes
+//! a file unusable that nginx takes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+use propylon_nginx_conf::{Converted, Verdict, convert};
+
+fn converted(server: &str) -> Converted {
+    let text = format!("events {{ }}\nhttp {{\nserver {{\nlisten 127.0.0.1:8080;\n{server}\n}}\n}}\n");
+    convert(&text, "nginx.conf").unwrap_or_else(|problems| panic!("{}", problems[0]))
+}
+
+/// The TOML; it loads.
+fn toml(server: &str) -> String {
+    let converted = converted(server);
+    assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
+    converted.load().unwrap_or_else(|problems| panic!("{}\n{}", problems[0], converted.toml()));
+    converted.toml().to_owned()
+}
+
+/// What is said of the one line that is not exact.
+fn note(server: &str) -> String {
+    let converted = converted(server);
+    let mut lines = converted.lines().iter().filter(|line| line.verdict != Verdict::Exact);
+    let line = lines.next().unwrap_or_else(|| panic!("all is exact:\n{}", converted.toml()));
+    assert!(lines.next().is_none(), "{}", converted.report());
+    format!("{}: {}", line.verdict, line.note)
+}
+
+/// Why it does not run.
+fn error(server: &str) -> String {
+    converted(server).load().unwrap_err()[0].to_string()
+}
+
+#[test]
+fn a_directive_that_nobody_knows_leaves_the_rest() {
+    let server = "more_clear_headers Server;\nlua_block { return 1; }\nroot /srv;";
+    let converted = converted(server);
+    let refused: Vec<_> =
+        converted.refused().map(|line| format!("{}: {}", line.directive, line.note)).collect();
+    let unknown = "unknown directive";
+    assert_eq!(
+        refused,
+        [
+            format!("more_clear_headers: {unknown}"),
+            format!("lua_block: {unknown}"),
+            format!("return: {unknown}")
+        ]
+    );
+    assert!(converted.toml().contains("root = \"/srv\""), "{}", converted.toml());
+    assert!(
+        converted.toml().contains("# REFUSED: more_clear_headers Server; (unknown directive)"),
+        "{}",
+        converted.toml()
+    );
+    assert_eq!(
+        error("more_clear_headers Server;"),
+        "[emerg] unknown directive \"more_clear_headers\" in nginx.conf:5"
+    );
+}
+
+#[test]
+fn options_of_openssl() {
+    for command in
+        ["Options PrioritizeChaCha", "Options KTLS,-AntiReplay", "Ciphersuites TLS_AES_128_GCM_SHA256"]
+    {
+        assert!(note(&format!("ssl_conf_command {command};")).starts_with("different: "), "{command}");
+    }
+    toml("ssl_conf_command Options KTLS; ssl_conf_command Options PrioritizeChaCha;");
+    toml("location / { proxy_pass http://127.0.0.1:1; proxy_ssl_conf_command Options NoRenegotiation; }");
+    assert!(error("ssl_conf_command MinProtocol TLSv1.2;").contains("write `ssl_protocols`"));
+    assert!(error("ssl_conf_command Options UnsafeLegacyRenegotiation;").contains("remove it"));
+}
+
+#[test]
+fn lists_of_ciphers() {
+    let mozilla = "ssl_ciphers ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305";
+    assert_eq!(converted(&format!("{mozilla};")).count(Verdict::Different), 0);
+    for list in [&*format!("{mozilla}:DHE-RSA-AES128-GCM-SHA256"), "ssl_ciphers HIGH:!aNULL:!MD5"] {
+        assert_eq!(
+            note(&format!("{list};")),
+            "different: of these ciphers those with forward secrecy (ECDHE) and an AEAD are spoken"
+        );
+    }
+    assert!(note("ssl_ecdh_curve X25519:secp521r1:prime256v1;").starts_with("different: secp521r1"));
+}
+
+#[test]
+fn http3_is_left_out() {
+    let server = "listen 127.0.0.1:8443 quic reuseport; add_header Alt-Svc 'h3=\":443\"';";
+    assert_eq!(note(server), "different: HTTP/3 is not built: clients use TCP, so it is left out");
+    assert!(!toml(server).contains("8443"), "{}", toml(server));
+    let alone = "events { }\nhttp {\nserver {\nlisten 8443 quic;\n}\n}\n";
+    let why = convert(alone, "nginx.conf").unwrap().load().unwrap_err()[0].to_string();
+    assert!(why.contains("no `listen` is of TCP"), "{why}");
+}
+
+#[test]
+fn types_add_up() {
+    let toml = toml(
+        "gzip_types text/css;\ngzip_types text/html text/plain;\nsub_filter_types a/b; sub_filter_types c/d;",
+    );
+    assert!(toml.contains("compression.types = [\"text/html\", \"text/css\", \"text/plain\"]"), "{toml}");
+    assert!(toml.contains("substitute.types = [\"text/html\", \"a/b\", \"c/d\"]"), "{toml}");
+}
+
+#[test]
+fn the_end_of_try_files_without_a_slash() {
+    let server = "location / { root /srv; try_files $uri index.html; }";
+    assert!(toml(server).contains("try_files = [\"$uri\", \"=404\"]"), "{}", toml(server));
+    assert!(note(server).contains("\"/index.html\" may be meant"), "{}", note(server));
+}
+
+#[test]
+fn odd_locations() {
+    assert!(toml("location ~ { return 204; }").contains("match = \"~ ^\""));
+    let server = "location robots.txt { return 204; # never\n }\nlocation / { return 200; }";
+    assert!(!toml(server).contains("robots"), "{}", toml(server));
+    assert!(note(server).contains("is never reached: it is left out"));
+}
+
+#[test]
+fn an_answer_to_preflight_requests() {
+    let server = "location / { if ($request_method = OPTIONS) { add_header Content-Length 0; add_header X-A b; return 204; } \
+                  return 200; }";
+    assert!(note(server).ends_with("the field is left out"), "{}", note(server));
+    let toml = toml(server);
+    assert!(toml.contains("X-A") && !toml.contains("Content-Length"), "{toml}");
+    // Of requests it is an error, for it would be another body.
+    assert!(
+        error("location / { proxy_pass http://127.0.0.1:1; proxy_set_header Content-Length 7; }")
+            .contains("cannot be set")
+    );
+}
+
+#[test]
+fn caches_of_protocols_that_are_not_spoken() {
+    let text = "events { }\nhttp { uwsgi_cache_path /a keys_zone=a:1m; scgi_cache_path /b keys_zone=b:1m; server { } }";
+    let converted = convert(text, "nginx.conf").unwrap();
+    assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
+}
+
+#[test]
+fn what_is_switched_off_is_not_missed() {
+    let server = "ssi off;\nproxy_ignore_client_abort off; # the default\nlocation / { fastcgi_ignore_client_abort off; image_filter off; }";
+    let converted = converted(server);
+    assert_eq!(
+        converted.count(Verdict::Different) + converted.count(Verdict::Refused),
+        0,
+        "{}",
+        converted.report()
+    );
+    assert!(toml(server).contains("# the default"), "{}", toml(server));
+    assert!(error("ssi on;").contains("\"ssi\" cannot be converted"));
+}
+
+#[test]
+fn warnings_speak_of_nginxs_blocks() {
+    let nothing = convert("events { }\nhttp { }\n", "nginx.conf").unwrap();
+    let loaded = nothing.load().unwrap();
+    let warnings: Vec<_> =
+        loaded.warnings.diagnostics().iter().map(|warning| nothing.translate(warning).to_string()).collect();
+    assert!(warnings[0].contains("there is no `server` block"), "{warnings:?}");
+}
+
+#[test]
+fn a_param_that_keeps_a_field_away() {
+    let toml = toml(
+        "location / { fastcgi_pass 127.0.0.1:1; fastcgi_param HTTP_PROXY \"\"; fastcgi_param EMPTY \"\"; }",
+    );
+    assert!(
+        toml.contains("HTTP_PROXY = [\"\", \"if_not_empty\"]") && toml.contains("EMPTY = \"\""),
+        "{toml}"
+    );
+}
+
+#[test]
+fn try_files_may_go_on_at_a_name_that_variables_have() {
+    assert!(toml("location / { try_files $uri @$arg_a; } location @b { return 204; }").contains("@$arg_a"));
+}
