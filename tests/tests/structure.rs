@@ -38,6 +38,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("tunnel", &[]),
     ("tls", &[]),
+    ("acme", &[]),
     ("h1", &[]),
     ("upstream", &["exchange", "h1", "fastcgi"]),
     ("fastcgi", &[]),
@@ -93,6 +94,8 @@ const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
 /// Crates that are there in two versions, and why nothing can be done about it here.
 const DUPLICATES: &[(&str, &str)] = &[
+    ("base64", "instant-acme is on 0.22"),
+    ("untrusted", "aws-lc-rs, as instant-acme wants it, is on 0.7, webpki on 0.9"),
     ("syn", "the macros of asn1-rs, which x509-parser needs, are on syn 2; it is not in the binary"),
     ("synstructure", "the same"),
 ];

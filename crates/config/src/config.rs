@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use propylon_vars::{Definitions, Keep};
 use toml::de::DeTable;
 
+use crate::acme::{self, Acme};
 use crate::admin::{self, Admin};
 use crate::balance::{self, Upstream};
 use crate::cache_zone::{self, CacheZone};
@@ -49,6 +50,8 @@ pub struct Config {
     pub process: Effective,
     /// Where operators look at the process, and act on it.
     pub admin: Option<Admin>,
+    /// Certificates that come by themselves.
+    pub acme: Option<Acme>,
     /// The compiled maps, and the names of regex groups.
     pub definitions: Definitions,
     /// What templates show that was known earlier, in whatever location that was: the head of an upstream's response
@@ -102,6 +105,10 @@ pub(crate) static TABLE: Table = Table {
         top("error_log", Kind::Table(&error_log::TABLE), "Where the gateway reports trouble."),
         top("admin", Kind::Table(&admin::TABLE), "Where operators look at the process, and act on it."),
         Key {
+            nginx: "acme_issuer",
+            ..top("acme", Kind::Table(&acme::TABLE), "Certificates that come by themselves.")
+        },
+        Key {
             nginx: "log_format",
             ..top("log_format", log_format::KIND, "Lines of the access log by name: a template, or a table.")
         },
@@ -142,7 +149,7 @@ pub(crate) static TABLE: Table = Table {
             ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
         },
     ],
-    unbuilt: &["acme"],
+    unbuilt: &[],
 };
 
 const fn top(name: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -255,6 +262,10 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     balance::check_resolver(cx, &resolver);
     limit_zone::read(cx, table("limit_zone"));
     cache_zone::read(cx, table("cache_zone"));
+    let acme = acme::read(cx, table("acme"), root.get("acme"));
+    if root.contains_key("acme") {
+        cx.acme = Some(acme.as_ref().map(|acme| acme.state_path.clone()));
+    }
     let mut process = Effective::process();
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =
@@ -269,6 +280,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         servers.filter_map(|value| server::read(cx, &levels, value)).map(Arc::new).collect();
     let listeners = listen::merge(cx, servers.iter().map(|server| server.listens.as_slice()));
     server::conflicts(cx, &servers);
+    let acme = acme::finish(cx, acme, &servers);
     let admin = admin::read(cx, table("admin"), &listeners);
     if servers.is_empty() && !cx.report.has_errors() {
         cx.push(Diagnostic::whole("there is no [[server]]: nothing would be served").softened());
@@ -279,6 +291,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         error_log,
         process,
         admin,
+        acme,
         resolver,
         definitions: cx.definitions.clone(),
         charset_maps: std::mem::take(&mut cx.charset_maps),

@@ -31,6 +31,9 @@ impl Config {
         if let Some(admin) = &self.admin {
             settings(&mut text, source, &admin.effective);
         }
+        if let Some(acme) = &self.acme {
+            settings(&mut text, source, &acme.effective);
+        }
         resolver(&mut text, &self.resolver);
         self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
         self.cache_zones.values().for_each(|zone| cache_zone(&mut text, source, zone));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) charset_maps: Vec<CharsetMap>,
     pub(crate) limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
     pub(crate) cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
+    /// Where `[acme]` keeps its certificates, if there is one; `None` within: it is broken.
+    pub(crate) acme: Option<Option<PathBuf>>,
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
@@ -57,6 +60,7 @@ impl Context {
             charset_maps: Vec::new(),
             limit_zones: IndexMap::new(),
             cache_zones: IndexMap::new(),
+            acme: None,
             broken: Vec::new(),
             templates: HashMap::new(),
             later: Keep::NONE,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::acme;
 use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files::{self, TryFiles};
@@ -178,8 +179,15 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let respond = scope.read("return", respond::read);
     let try_files = scope.read("try_files", files::try_files);
     let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
-    let tls = Tls::read(&mut { tls });
-    check_tls(cx, &listens, &tls);
+    let (tls, asked) = {
+        let mut scope = tls;
+        (Tls::read(&mut scope), scope.read(acme::SERVER.name, acme::asked))
+    };
+    let mut tls = tls;
+    match asked {
+        Some(asked) => acme::of_server(cx, asked, &mut tls, (&listens, &names)),
+        None => check_tls(cx, &listens, &tls),
+    }
     let http2 = Http2::read(cx, &levels, &mut effective);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
     let locations = location::read_all(cx, &levels, table);
@@ -235,7 +243,7 @@ fn check_tls(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
     {
         cx.push(
             Diagnostic::error(listen.span, "there is no certificate for TLS here")
-                .label("expected `tls.certificates` in this server or in `[defaults]`"),
+                .label("expected `tls.certificates`, or `tls.acme`, in this server or in `[defaults]`"),
         );
     }
 }

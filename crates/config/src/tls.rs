@@ -1,10 +1,11 @@
 //! The table `tls`: TLS towards clients.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use propylon_vars::Template;
 
+use crate::acme;
 use crate::key::{Key, Kind, Need, PATH, Table};
 use crate::reader::{Context, Scope};
 use crate::report::Diagnostic;
@@ -45,6 +46,8 @@ pub struct Tls {
     pub reject_handshake: bool,
     /// How long certificates with variables in their names are kept.
     pub certificate_cache: CertificateCache,
+    /// The names that `[acme]` orders the certificate for; none: it does not.
+    pub acme: Vec<Box<str>>,
 }
 
 /// Whether clients are asked for a certificate.
@@ -74,6 +77,12 @@ pub struct Certificate {
 }
 
 impl Certificate {
+    /// A certificate and its key in one file.
+    pub(crate) fn in_file(path: &Path) -> Self {
+        let path = Template::literal(path.to_string_lossy());
+        Self { certificate: path.clone(), key: path, password_file: None, staple: None }
+    }
+
     /// Whether its files are known only when a client is there.
     #[must_use]
     pub fn has_variables(&self) -> bool {
@@ -177,6 +186,7 @@ pub(crate) const TABLE: Table = Table {
             nginx: "ssl_certificate, ssl_certificate_key",
             doc: "Certificates and their keys; of several (RSA and ECDSA) a client gets the first that it can verify.",
         },
+        acme::SERVER,
         Key {
             name: "protocols",
             kind: PROTOCOLS,
@@ -368,6 +378,7 @@ impl Tls {
             crl,
             reject_handshake: scope.bool("reject_handshake"),
             certificate_cache: CertificateCache::read(scope),
+            acme: Vec::new(),
         };
         let nobody = tls.client_certificate.is_none() && tls.trusted_certificate.is_none();
         if matches!(tls.verify_client, VerifyClient::On | VerifyClient::Optional) && nobody {

@@ -214,6 +214,6 @@ fn the_reference_has_every_key_and_what_is_not_built() {
         let name = path.rsplit('.').next().expect("a name").to_owned();
         assert!(reference.contains(&format!("| `{name}` |")), "{path}");
     }
-    assert!(reference.contains("Not built into this version: `acme`"));
+    assert!(reference.contains("Not built into this version: `stapling`"));
     assert!(reference.contains("`proxy_read_timeout`"));
 }

@@ -123,7 +123,8 @@ fn listeners_and_names() {
     let config = everything();
     let addresses: Vec<String> =
         config.listeners.iter().map(|listener| listener.address.to_string()).collect();
-    assert_eq!(addresses, ["0.0.0.0:80", "[::]:80", "unix:/run/propylon.sock", "127.0.0.1:8080"]);
+    let expected = ["0.0.0.0:80", "[::]:80", "unix:/run/propylon.sock", "127.0.0.1:8080", "0.0.0.0:443"];
+    assert_eq!(addresses, expected);
     assert_eq!(config.listeners[0].backlog, Some(511));
     assert!(!config.listeners[0].reuseport);
     assert!(config.listeners[0].ipv6only);
@@ -474,4 +475,31 @@ fn grpc_keeps_nothing_unless_it_is_told_to() {
     };
     assert_eq!(zone(""), (false, "\"off\"".to_owned()));
     assert_eq!(zone("cache.zone = \"z\""), (true, "\"z\"".to_owned()));
+}
+
+#[test]
+fn certificates_of_acme() {
+    let server = |names: &str, acme: &str| {
+        format!("[[server]]\nname = [{names}]\nlisten = [\"443 tls\"]\ntls.acme = {acme}\nreturn = [204]\n")
+    };
+    let text = "[acme]\nstate_path = \"/var/acme\"\naccept_terms_of_service = true\ncontact = [\"a@b.test\", \"tel:1\"]\n".to_owned()
+        + "[[server]]\nlisten = [\"80\"]\nname = [\"*.test\"]\nreturn = [204]\n"
+        + &server("\"A.test\", \"\", \"[::1]\"", "true")
+        + &server("\"*.test\"", "[\"b.test\", \"C.test\"]")
+        + &server("\"a.test\", \"d.test\"", "true");
+    let config = propylon_config::parse(&text, "").unwrap_or_else(|report| panic!("{report}")).config;
+    let acme = config.acme.as_ref().unwrap();
+    assert_eq!(&*acme.directory, "https://acme-v02.api.letsencrypt.org/directory");
+    assert_eq!(acme.contacts, ["mailto:a@b.test".into(), "tel:1".into()]);
+    let certificates: Vec<String> = acme.certificates.iter().map(|names| names.join(" ")).collect();
+    assert_eq!(certificates, ["a.test ::1 d.test", "b.test c.test"]);
+    let files = config.servers.iter().flat_map(|server| &server.tls.certificates);
+    let files: Vec<&str> = files.map(|one| one.certificate.source()).collect();
+    let a = "/var/acme/certificates/a.test.pem";
+    assert_eq!(files, [a, "/var/acme/certificates/b.test.pem", a]);
+    assert!(
+        config.dump().contains("[acme]") || config.dump().contains("acme.state_path"),
+        "{}",
+        config.dump()
+    );
 }

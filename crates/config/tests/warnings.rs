@@ -89,3 +89,28 @@ fn an_error_page_that_is_neither_a_path_nor_a_url() {
         assert_eq!(page(fine), []);
     }
 }
+
+#[test]
+fn what_acme_waits_for_in_vain() {
+    let acme = |more: &str| {
+        format!(
+            "[acme]\nstate_path = \"/x\"\ndirectory = \"https://ca.test/\"\n{more}\n[[server]]\nname = [\"a.test\"]\nreturn = [204]\n"
+        )
+    };
+    let server = |listen: &str| {
+        format!(
+            "[[server]]\nname = [\"a.test\"]\nlisten = [\"{listen} tls\"]\ntls.acme = true\nreturn = [204]\n"
+        )
+    };
+    assert_eq!(warnings(&acme("")), [(1, 1, "no server asks for a certificate of `[acme]`".into())]);
+    assert_eq!(warnings(&(acme("") + &server("443"))), []);
+    let by_tls = acme("challenge = \"tls-alpn-01\"");
+    assert_eq!(warnings(&(by_tls.clone() + &server("443"))), []);
+    let found = warnings(&(by_tls + &server("8443")));
+    assert_eq!(
+        found,
+        [(1, 1, "the CA shakes hands on port 443, and no server listens there with `tls`".into())]
+    );
+    let found = warnings(&(acme("").replace("return", "listen = [\"81\"]\nreturn") + &server("443")));
+    assert_eq!(found, [(1, 1, "the CA asks port 80, and no server listens there without `tls`".into())]);
+}

@@ -4,7 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{Method, Uri};
-use propylon_config::{Action, Config, Location, Origin, ProxyPass, Server, Setting, Settings, Source};
+use propylon_acme::WELL_KNOWN;
+use propylon_config::{
+    AcmeChallenge, Action, Config, Location, Origin, ProxyPass, Server, Setting, Settings, Source,
+};
 
 use crate::dispatch::MAX_REROUTES;
 use crate::routing::{
@@ -71,8 +74,22 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
         }
     };
     lines.push(format!("path      {} (decoded and normalised)", String::from_utf8_lossy(path.decoded())));
+    lines.extend(acme(config, server, &path));
     explain_server(&mut lines, config, server, path, method)?;
     Ok(Explanation { lines })
+}
+
+/// What `[acme]` has to do with a server.
+fn acme(config: &Config, server: &Server, path: &Path) -> Option<String> {
+    let acme = config.acme.as_ref()?;
+    if !server.tls.acme.is_empty() {
+        let (names, line) = (server.tls.acme.join(", "), config.source.line_of(acme.span));
+        return Some(format!("tls       by [acme], {line}: a certificate for {names}"));
+    }
+    let is_asked = acme.challenge == AcmeChallenge::Http01
+        && server.listens.iter().any(|listen| !listen.tls)
+        && path.decoded().starts_with(WELL_KNOWN.as_bytes());
+    is_asked.then(|| "acme      answered here if its challenge is pending; else as follows".to_owned())
 }
 
 /// From the server's steps on.

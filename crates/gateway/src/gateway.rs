@@ -8,6 +8,7 @@ use propylon_access_log::{Sinks, Trouble};
 use propylon_config::{Config, Workers};
 use tokio_util::task::TaskTracker;
 
+use crate::acme;
 use crate::error::StartError;
 use crate::given::Given;
 use crate::health::Probes;
@@ -18,6 +19,7 @@ use crate::retired::Retired;
 use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::start::Start;
+use crate::tls::Found;
 use crate::upstreams::{Kept, Upstreams};
 use crate::worker;
 
@@ -97,6 +99,7 @@ impl Gateway {
         drop(tested);
         gateway.listeners.keep_paths(false);
         gateway.runtime.caches.put_to_use(&config);
+        acme::put_to_use(&gateway.runtime, &config);
         gateway.runtime.names.follow();
         gateway.runtime.names.check(&probes);
         Ok(gateway)
@@ -128,6 +131,7 @@ impl Gateway {
         self.runtime.tls.forget(&config);
         self.runtime.zones.forget(&config);
         self.runtime.caches.put_to_use(&config);
+        acme::put_to_use(&self.runtime, &config);
         self.rereading = Rereading::start(&self.runtime, &config);
         self.insight.reloaded(config.clone());
         self.runtime.ledgers.forget(&config);
@@ -143,7 +147,9 @@ impl Gateway {
     pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
         let sinks = Sinks::spawn(report_trouble).map_err(StartError::Worker)?;
         let runtime = Arc::new(Runtime::new(sinks));
-        build_once(config, &runtime).await.map(|(_, faults)| faults)
+        let (_, Found { mut faults, awaited }) = build_once(config, &runtime).await?;
+        faults.extend(awaited);
+        Ok(faults)
     }
 
     /// What it tells of itself, and what can be done to it meanwhile.
@@ -198,6 +204,7 @@ impl Gateway {
 
     /// Stops accepting, finishes the requests in flight, and ends: after `deadline` even if some are not finished.
     pub async fn drain(mut self, deadline: Duration) {
+        self.runtime.acme.end(); // whoever comes after this process is the one that is asked for challenges
         for worker in &self.workers {
             worker.drain().await;
         }
@@ -223,6 +230,7 @@ impl Gateway {
             worker.join().await;
         }
         self.resolving.abort();
+        self.runtime.acme.end();
         if let Err(error) = self.runtime.sinks.flush_all(FLUSH) {
             tracing::error!(target: "propylon_gateway", "{error}");
         }
@@ -264,7 +272,8 @@ fn listens_at(config: &Config, address: &propylon_config::ListenAddress) -> bool
 type Tested = (Router, Probes);
 
 async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Result<Tested, StartError> {
-    let (tested, faults) = build_once(config, runtime).await?;
+    // A certificate that is still to come keeps nobody from starting: it only comes to who runs.
+    let (tested, Found { faults, .. }) = build_once(config, runtime).await?;
     match faults.into_iter().next() {
         Some(what) if strict => Err(StartError::Fault { what }),
         _ => Ok(tested),
@@ -273,15 +282,16 @@ async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Resu
 
 /// Builds on the control thread, so that what can fail fails before any worker is touched, reads certificates and resolves
 /// names. Returns the faults.
-async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, Vec<String>), StartError> {
-    let mut faults = runtime.tls.refresh(config)?;
+async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, Found), StartError> {
+    let mut found = runtime.tls.refresh(config)?;
+    found.faults.extend(acme::faults(config)?);
     runtime.caches.open(config, runtime.owner)?;
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;
     let probes = Probes::build(config, runtime)?;
     let unresolved = runtime.names.resolve().await.into_iter();
-    faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
-    Ok(((router, probes), faults))
+    found.faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
+    Ok(((router, probes), found))
 }
 
 /// Looks now and then whether files of certificates have changed, until it is dropped.

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use propylon_acme::ACME_TLS;
 use propylon_exchange::{ClientCertificate, Connection, Refused, Tls};
 use propylon_tls::{Greeting, Handshake, ServerStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,9 +55,14 @@ async fn shake(
         return Err(Unserved::Plain(Box::new((stream, connection))));
     }
     match timeout_at(deadline, accept(stream, &connection, listener)).await {
-        Ok(Ok((stream, handshake))) => {
+        Ok(Ok(Accepted::Client(accepted))) => {
+            let (stream, handshake) = *accepted;
             connection.tls = Some(facts(handshake));
             Ok((Stream::Tls(Box::new(stream)), connection))
+        }
+        Ok(Ok(Accepted::Challenge)) => {
+            tracing::info!(target: "propylon_gateway", client = %connection.peer, "a challenge of ACME was looked at");
+            Err(Unserved::Over)
         }
         Ok(Err(error)) => {
             tracing::info!(target: "propylon_gateway", client = %connection.peer, "SSL_do_handshake() failed ({error}) while SSL handshaking");
@@ -69,20 +75,36 @@ async fn shake(
     }
 }
 
-async fn accept(
-    stream: Stream,
-    connection: &Connection,
-    listener: &Listener,
-) -> io::Result<(ServerStream<Stream>, Handshake)> {
+/// What a handshake was for.
+enum Accepted {
+    /// A client that is to be served.
+    Client(Box<(ServerStream<Stream>, Handshake)>),
+    /// An authority's look at a challenge, and over.
+    Challenge,
+}
+
+async fn accept(stream: Stream, connection: &Connection, listener: &Listener) -> io::Result<Accepted> {
     let greeting = Greeting::read(stream).await?;
     let name = greeting.server_name();
+    if let Some(challenges) = &listener.challenges
+        && greeting.offers(ACME_TLS)
+        && let Some(config) = challenges.tls(name.as_deref())
+    {
+        // An authority has seen what it came for: nothing follows (RFC 8737 3).
+        let (mut stream, _) = greeting.accept(&config.into()).await?;
+        stream.shutdown().await?;
+        return Ok(Accepted::Challenge);
+    }
     let serving = listener.serving(name.as_deref()).filter(|serving| !serving.rejects);
     let Some(serving) = serving else {
         greeting.refuse().await?;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "no server for this name"));
     };
     match serving.acceptor(connection, name.as_deref(), listener.engine.http2.spoken).await {
-        Ok(acceptor) => greeting.accept(&acceptor).await,
+        Ok(acceptor) => {
+            let (stream, handshake) = greeting.accept(&acceptor).await?;
+            Ok(Accepted::Client(Box::new((stream, handshake))))
+        }
         Err(error) => {
             tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
             greeting.fail().await?;

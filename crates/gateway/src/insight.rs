@@ -3,6 +3,7 @@
 //! Everything is read where it is counted at the moment of the question: nothing here costs anything while nobody asks.
 
 mod caches;
+mod certificates;
 mod peers;
 mod servers;
 
@@ -18,6 +19,7 @@ use crate::tally::Ledgers;
 
 pub use caches::{Cache, Outcome, Purged};
 pub use peers::{Change, History, Peer, PeerState, Standing, Unknown, Upstream};
+pub use propylon_acme::Status as Certificate;
 pub use propylon_cache::store::Stats;
 pub use servers::{Duration as Time, Server};
 

@@ -54,6 +54,7 @@
 //! One thread and one tokio runtime a worker; a connection never changes workers. A request through a proxy route passes
 //! three seams of [`propylon_stack`]; `bench/` measures it against nginx.
 
+mod acme;
 mod caches;
 mod client;
 mod dispatch;

@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Method, StatusCode};
+use propylon_acme::{ANSWER_TYPE, Challenges};
 use propylon_config::{self as config, Condition, Piece, Spanned, Template, Test, Then};
-use propylon_exchange::Exchange;
+use propylon_exchange::{Exchange, Head};
 use propylon_redirect::Replacement;
 
 use crate::error::BuildError;
@@ -21,6 +22,8 @@ use crate::routing::{Path, Pattern};
 pub(crate) struct Steps(Box<[Step]>);
 
 enum Step {
+    /// Whoever asks for a pending challenge of ACME is answered.
+    Acme(Challenges),
     Rewrite(Pattern, Box<config::Rewrite>),
     Set(Box<str>, Template),
     If(Box<If>),
@@ -72,6 +75,12 @@ impl Steps {
         let built = steps.iter().map(|step| Step::build(&step.value, site, used));
         let built: Box<[Step]> = built.collect::<Result<_, _>>()?;
         Ok((!built.is_empty()).then_some(Self(built)))
+    }
+
+    /// The same after a look at what is pending of ACME: before anything of the server's.
+    pub(crate) fn after_acme(steps: Option<Self>, challenges: Challenges) -> Self {
+        let steps = steps.map(|steps| steps.0.into_vec()).unwrap_or_default();
+        Self(std::iter::once(Step::Acme(challenges)).chain(steps).collect())
     }
 
     /// Whether one of them sets the variable with this name.
@@ -140,6 +149,7 @@ impl Run<'_> {
 
     fn step(&mut self, step: &Step) -> Flow {
         match step {
+            Step::Acme(challenges) => return self.acme(challenges),
             Step::Rewrite(pattern, rewrite) => return self.rewrite(pattern, rewrite),
             Step::Set(name, value) => set(self.exchange, self.path, name, value.eval(self.exchange)),
             Step::If(step) => {
@@ -161,6 +171,15 @@ impl Run<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    fn acme(&self, challenges: &Challenges) -> Flow {
+        let is_read = |head: &Head| matches!(head.method, Method::GET | Method::HEAD);
+        let answer = std::str::from_utf8(self.path.decoded()).ok().and_then(|path| challenges.http(path));
+        match answer.filter(|_| self.exchange.head().is_some_and(is_read)) {
+            Some(answer) => ControlFlow::Break(Some(Answer::Found(Found::Text(ANSWER_TYPE, answer)))),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     fn rewrite(&mut self, pattern: &Pattern, rewrite: &config::Rewrite) -> Flow {

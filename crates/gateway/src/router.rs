@@ -13,6 +13,7 @@ use propylon_stack::Route;
 use propylon_vars::{Document, RefererCheck, Script};
 use tokio_util::sync::CancellationToken;
 
+use crate::acme;
 use crate::client::Engine;
 use crate::error::BuildError;
 use crate::page::Face;
@@ -45,6 +46,8 @@ pub(crate) struct Listener {
     pub(crate) proxy_protocol: bool,
     /// How its connections are served: as the default server says.
     pub(crate) engine: Arc<Engine>,
+    /// Where an authority may look for challenges of TLS.
+    pub(crate) challenges: Option<propylon_acme::Challenges>,
 }
 
 /// One `[[server]]`.
@@ -130,7 +133,7 @@ impl Router {
             .listeners
             .iter()
             .map(|listener| {
-                Ok((listener.address.clone(), Arc::new(Listener::build(listener, config, &servers)?)))
+                Ok((listener.address.clone(), Arc::new(Listener::build(listener, &servers, upstreams)?)))
             })
             .collect::<Result<_, BuildError>>()?;
         Ok(Self { listeners, end: upstreams.generation.end() })
@@ -145,13 +148,14 @@ impl Router {
 impl Listener {
     fn build(
         listener: &config::Listener,
-        config: &Config,
         servers: &[Arc<Server>],
+        upstreams: &Upstreams<'_>,
     ) -> Result<Self, BuildError> {
         let mut names = ServerNames::builder();
         let mut here = Vec::new();
         for &index in &listener.servers {
-            let (Some(server), Some(written)) = (servers.get(index), config.servers.get(index)) else {
+            let (Some(server), Some(written)) = (servers.get(index), upstreams.config.servers.get(index))
+            else {
                 continue;
             };
             for name in &written.names {
@@ -170,8 +174,8 @@ impl Listener {
             size: most.size.max(head.size),
             fields: most.fields.max(head.fields),
         });
-        let written = config.servers.get(listener.default_server).ok_or(BuildError::NoServer)?;
-        let engine = Arc::new(Engine::new(config.runtime.http1, listener.http2, written, head));
+        let written = upstreams.config.servers.get(listener.default_server).ok_or(BuildError::NoServer)?;
+        let engine = Arc::new(Engine::new(upstreams.config.runtime.http1, listener.http2, written, head));
         let names = names.build();
         Ok(Self {
             has_names: here.len() > 1 || names.has_regexes(),
@@ -181,6 +185,7 @@ impl Listener {
             tls: listener.tls,
             proxy_protocol: listener.proxy_protocol,
             engine,
+            challenges: acme::shaking(upstreams, listener),
         })
     }
 
@@ -237,7 +242,7 @@ impl Server {
         let mut build = Build { server, site: &site, upstreams, routes: &mut routes };
         let patterns = build.locations(&server.locations)?;
         let mut unused = |name: &Spanned<Box<str>>| Err(BuildError::unusable(name.span));
-        let steps = Steps::build(&server.rewrite, &site, &mut unused)?;
+        let steps = acme::answering(upstreams, server, Steps::build(&server.rewrite, &site, &mut unused)?);
         let respond = server.respond.as_ref();
         let all_steps =
             routes.iter().filter_map(|location: &Arc<Location>| location.steps.as_ref()).chain(&steps);

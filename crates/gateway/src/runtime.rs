@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use propylon_access_log::Sinks;
 
+use crate::acme::Acme;
 use crate::caches::{Caches, Owner};
 use crate::names::Names;
 use crate::tally::Ledgers;
@@ -18,6 +19,8 @@ pub(crate) struct Runtime {
     pub(crate) names: Names,
     /// Certificates and keys.
     pub(crate) tls: Store,
+    /// Certificates that come by themselves.
+    pub(crate) acme: Acme,
     /// What limits count.
     pub(crate) zones: Zones,
     /// What caches keep.
@@ -36,6 +39,7 @@ impl Runtime {
             sinks,
             names: Names::default(),
             tls: Store::default(),
+            acme: Acme::default(),
             zones: Zones::default(),
             caches: Caches::default(),
             ledgers: Ledgers::default(),

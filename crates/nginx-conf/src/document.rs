@@ -206,6 +206,28 @@ impl Section {
         self.lines.retain(|line| !matches!(line, Line::Key { path: known, .. } if known == path));
     }
 
+    /// Whether this is its header.
+    pub(crate) fn is_called(&self, header: &str) -> bool {
+        self.header == header
+    }
+
+    /// The texts of a list.
+    pub(crate) fn texts(&self, path: &[&str]) -> Vec<String> {
+        let found = self.lines.iter().find_map(|line| match line {
+            Line::Key { path: known, value: Value::List(items), .. } if known == path => Some(items),
+            _ => None,
+        });
+        found.into_iter().flatten().filter_map(|item| Some(item.as_text()?.to_owned())).collect()
+    }
+
+    /// Whether a key is there, and true.
+    pub(crate) fn is_on(&self, path: &[&str]) -> bool {
+        self.lines.iter().any(|line| match line {
+            Line::Key { path: known, value, .. } => known == path && value.is_true(),
+            Line::Comment(_) => false,
+        })
+    }
+
     pub(crate) fn value_mut(&mut self, path: &[&str]) -> Option<&mut Value> {
         self.lines.iter_mut().find_map(|line| match line {
             Line::Key { path: known, value, .. } if known == path => Some(value),

@@ -89,6 +89,13 @@ impl Acceptor {
     }
 }
 
+/// A configuration of rustls as it is: clients are asked for what it asks for, and nothing is told of them.
+impl From<Arc<ServerConfig>> for Acceptor {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self { config, clients: None }
+    }
+}
+
 impl AcceptorBuilder {
     /// Adds a certificate with its chain, and its key: files, PEM. Of several (RSA and ECDSA) the client gets the first one
     /// that it can verify (nginx: `ssl_certificate`, `ssl_certificate_key`).

@@ -78,6 +78,12 @@ where
         self.start.client_hello().server_name().map(Into::into)
     }
 
+    /// Whether it offers to speak this above TLS (ALPN).
+    #[must_use]
+    pub fn offers(&self, protocol: &[u8]) -> bool {
+        self.start.client_hello().alpn().is_some_and(|mut offered| offered.any(|name| name == protocol))
+    }
+
     /// Serves it so.
     ///
     /// # Errors

@@ -41,6 +41,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/caches", get(caches::caches))
         .route("/caches/{zone}", get(caches::cache))
         .route("/caches/{zone}/purge", post(caches::purge))
+        .route("/certificates", get(state::certificates))
         .route("/limits", get(state::limits))
         .route("/logs", get(state::logs))
         .route("/reload", post(state::reload));
@@ -84,7 +85,7 @@ async fn versions() -> Json<Value> {
 
 async fn index() -> Json<Value> {
     Json(json!({
-        "resources": ["status", "connections", "servers", "upstreams", "caches", "limits", "logs", "reload"]
+        "resources": ["status", "connections", "servers", "upstreams", "caches", "certificates", "limits", "logs", "reload"]
     }))
 }
 

@@ -1,10 +1,12 @@
 //! The process, its connections, its servers, its logs.
 
+use std::time::SystemTime;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
-use propylon_gateway::insight::Server;
+use propylon_gateway::insight::{Certificate, Server};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Shared, responses};
@@ -82,6 +84,21 @@ pub(super) fn average(nanos: u64, count: u64) -> Option<f64> {
 pub(super) async fn limits(State(app): Shared) -> Json<Value> {
     let zones = app.insight.limits().into_iter();
     Json(zones.map(|zone| json!({ "zone": zone.name, "kind": zone.kind, "keys": zone.keys })).collect())
+}
+
+pub(super) async fn certificates(State(app): Shared) -> Json<Value> {
+    let at = |at: SystemTime| Timestamp::try_from(at).ok().map(time);
+    let one = |one: Certificate| {
+        json!({
+            "names": one.names,
+            "not_before": one.from.and_then(at),
+            "not_after": one.until.and_then(at),
+            "next_order": at(one.next),
+            "failures": one.failures,
+            "error": one.error,
+        })
+    };
+    Json(app.insight.certificates().into_iter().map(one).collect())
 }
 
 pub(super) async fn logs(State(app): Shared) -> Json<Value> {

@@ -3,7 +3,9 @@
 mod peers;
 mod text;
 
-use propylon_gateway::insight::{Connections, Server};
+use std::time::SystemTime;
+
+use propylon_gateway::insight::{Certificate, Connections, Server};
 
 use crate::app::App;
 use crate::process::Process;
@@ -29,6 +31,7 @@ pub(crate) fn metrics(app: &App) -> String {
     peers::write(&mut text, &insight.upstreams());
     caches(&mut text, app);
     limits(&mut text, app);
+    certificates(&mut text, app);
     logs(&mut text, app);
     text.finish()
 }
@@ -186,6 +189,28 @@ fn limits(text: &mut Text, app: &App) {
     for zone in app.insight.limits() {
         family.sample(&[("zone", &zone.name), ("kind", zone.kind)], zone.keys);
     }
+}
+
+fn certificates(text: &mut Text, app: &App) {
+    let certificates = app.insight.certificates();
+    let mut family = |name, help: &str, value: &dyn Fn(&Certificate) -> Option<u64>| {
+        let mut family = text.family(name, Gauge, help);
+        for certificate in &certificates {
+            if let (Some(name), Some(value)) = (certificate.names.first(), value(certificate)) {
+                family.sample(&[("certificate", name)], value);
+            }
+        }
+    };
+    let help = "When a certificate of [acme] ends, since 1970; none: it is still to come.";
+    family("propylon_acme_certificate_not_after_timestamp_seconds", help, &|one| one.until.map(since_1970));
+    let help = "When a certificate of [acme] is ordered or renewed, since 1970.";
+    family("propylon_acme_next_order_timestamp_seconds", help, &|one| Some(since_1970(one.next)));
+    let help = "How often in a row an order of [acme] has failed.";
+    family("propylon_acme_failures", help, &|one| Some(one.failures.into()));
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn logs(text: &mut Text, app: &App) {

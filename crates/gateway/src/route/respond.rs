@@ -136,6 +136,8 @@ pub(crate) enum Found {
     Challenge(StatusCode, Box<[HeaderValue]>),
     /// What `return` says.
     Return(Respond),
+    /// A text of this type.
+    Text(HeaderValue, Bytes),
 }
 
 impl Found {
@@ -184,6 +186,11 @@ impl Service<Request<Body>> for Finding {
                 if let Some(location) = location {
                     response.headers_mut().insert(LOCATION, location.clone());
                 }
+                Ok(response)
+            }
+            Some(Found::Text(media_type, text)) => {
+                let mut response = with_status(StatusCode::OK, Body::from(text.clone()));
+                response.headers_mut().insert(CONTENT_TYPE, media_type.clone());
                 Ok(response)
             }
             Some(Found::Challenge(status, challenges)) => {

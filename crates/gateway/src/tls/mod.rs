@@ -40,6 +40,14 @@ struct Made<K, T> {
     works: bool,
 }
 
+/// What was found when files were read.
+pub(crate) struct Found {
+    /// What the world is to blame for.
+    pub(crate) faults: Vec<String>,
+    /// Certificates that are still to come, by ACME.
+    pub(crate) awaited: Vec<String>,
+}
+
 /// Files are no good.
 struct Problem {
     error: TlsError,
@@ -50,8 +58,8 @@ struct Problem {
 impl Store {
     /// Reads all files of a configuration, but those that are as they were when they were read. What the world is to blame for
     /// is returned: what it belongs to stays as it was, or does not work.
-    pub(crate) fn refresh(&self, config: &Config) -> Result<Vec<String>, BuildError> {
-        let mut faults = Vec::new();
+    pub(crate) fn refresh(&self, config: &Config) -> Result<Found, BuildError> {
+        let (mut faults, mut awaited) = (Vec::new(), Vec::new());
         // TLS is the address's: whichever server says so, all of them speak it there.
         let secured = config.listeners.iter().filter(|listener| listener.tls);
         let secured: BTreeSet<usize> =
@@ -72,12 +80,18 @@ impl Store {
                 || Serving::new(tls),
                 |serving| serving.read(tls, &sessions?),
             );
-            if let Some(problem) = problem {
+            if let Some(problem) = problem.as_ref().filter(|problem| !tls.acme.is_empty() && is_file(problem))
+            {
+                awaited.push(await_certificate(tls, problem));
+            } else if let Some(problem) = problem {
                 let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
                 let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
                 faults.push(fault(problem, at, "cannot load certificate")?);
             } else {
-                faults.extend(clients::identities(tls).iter().filter_map(out_of_date));
+                let expired = clients::identities(tls);
+                // One of ACME's will be renewed, by whoever has started.
+                let list = if tls.acme.is_empty() { &mut faults } else { &mut awaited };
+                list.extend(expired.iter().filter_map(out_of_date));
             }
         }
         let locations = config.locations();
@@ -99,7 +113,7 @@ impl Store {
         // Locations share what they have inherited.
         let mut known = BTreeSet::new();
         faults.retain(|fault| known.insert(fault.clone()));
-        Ok(faults)
+        Ok(Found { faults, awaited })
     }
 
     /// Reads files anew that have changed. What is no good leaves what there is in place.
@@ -211,6 +225,18 @@ const fn what_now(works: bool) -> &'static str {
 
 fn find<K: PartialEq, T>(all: &[Made<K, T>], key: &K) -> Option<Arc<T>> {
     all.iter().find(|made| made.key == *key).map(|made| Arc::clone(&made.thing))
+}
+
+/// Whether it is a file that is no good, or not there.
+fn is_file(problem: &Problem) -> bool {
+    matches!(problem.error, TlsError::File { .. } | TlsError::Mismatch { .. })
+}
+
+/// A certificate that will come by itself.
+fn await_certificate(tls: &config::Tls, problem: &Problem) -> String {
+    let what = format!("there is no certificate for {} yet: {}", tls.acme.join(", "), problem.error);
+    tracing::info!(target: "propylon_gateway", "{what}; {}", what_now(problem.works));
+    what
 }
 
 /// What an error is to an operator: a fault of the world's, of which the error log knows then, or an error of the configuration.

@@ -44,6 +44,15 @@ impl Value {
         }
     }
 
+    /// Whether it is `true`.
+    pub(super) fn is_true(&self) -> bool {
+        match self {
+            Self::Raw(text) => text == "true",
+            Self::At(value, _) => value.is_true(),
+            _ => false,
+        }
+    }
+
     /// Whether a key of this name is anywhere inside.
     pub(super) fn names(&self, key: &str) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! The rows, by what they are about.
 
+mod acme;
 mod beside;
 mod cache;
 mod charset;
@@ -59,6 +60,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Variables from addresses and shares", geo::ROWS),
     ("Logs", log::ROWS),
     ("TLS", tls::ROWS),
+    ("Certificates that come by themselves", acme::ROWS),
     ("What is not built", unbuilt::ROWS),
 ];
 

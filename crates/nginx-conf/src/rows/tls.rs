@@ -93,6 +93,7 @@ pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section,
     const PARTS: [&str; 4] =
         ["ssl_certificate", "ssl_certificate_key", "ssl_password_file", "ssl_stapling_file"];
     switch_on(&mut frame);
+    super::acme::finish(&mut frame);
     if PARTS.iter().all(|part| frame.collected(part).is_empty()) {
         return Ok(frame.section);
     }
@@ -107,6 +108,9 @@ pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section,
     }
     let mut list = Vec::new();
     for (index, certificate) in certificates.iter().enumerate() {
+        if certificate.text == super::acme::CERTIFICATE {
+            continue; // `tls.acme` stands for it
+        }
         let Some(key) = keys.get(index).or(keys.last()) else {
             let message =
                 format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", certificate.text);
@@ -122,8 +126,10 @@ pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section,
         list.push(Value::table(pair));
     }
     let place = certificates.first().map(|word| word.place.clone());
+    // One of ACME's alone: none of an outer level's is inherited.
+    let is_acme = certificates.iter().any(|one| one.text == super::acme::CERTIFICATE);
     let mut section = frame.section;
-    if !list.is_empty() {
+    if !list.is_empty() || is_acme {
         section.set(&["tls", "certificates"], Value::List(list), place.as_ref());
     }
     Ok(section)
