@@ -177,7 +177,7 @@ impl Transport {
         self
     }
 
-    /// Whether a request is sent in its task's next turn where other tasks of the thread have something to send too: see
+    /// Whether a request is sent in its task's next turn where many tasks of the thread have something to send: see
     /// [`propylon_h1::client::Config::defer_sends`]. Default: no. Only for [`Engine::H1`].
     #[must_use]
     pub fn defer_sends(mut self, yes: bool) -> Self {

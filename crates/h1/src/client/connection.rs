@@ -27,7 +27,7 @@ pub struct Config {
     pub limits: Limits,
     /// The largest read buffer, 256 KiB by default; a buffer grows while reads fill it.
     pub read_buffer: usize,
-    /// Whether a request is sent in the next turn of its task, while other tasks of the thread have something to send too: see
+    /// Whether a request is sent in the next turn of its task, where many tasks of the thread have something to send: see
     /// [`server::Config::defer_sends`](crate::server::Config::defer_sends). Default: no.
     pub defer_sends: bool,
 }
