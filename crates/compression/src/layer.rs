@@ -41,6 +41,7 @@ impl CompressionLayer {
             vary: true,
             proxied: Proxied::OFF,
             http_1_0: false,
+            obeys: true,
             status: |parts| parts.status,
         };
         Self { rules: Arc::new(rules), exclude: None }
@@ -85,6 +86,14 @@ impl CompressionLayer {
     #[must_use]
     pub fn http_1_0(mut self, on: bool) -> Self {
         self.rules().http_1_0 = on;
+        self
+    }
+
+    /// Whether responses with `Cache-Control: no-transform` are left alone (RFC 9110 7.7); they are, unless whoever says so
+    /// here is the one that adds it, for those that come after.
+    #[must_use]
+    pub fn no_transform(mut self, obeyed: bool) -> Self {
+        self.rules().obeys = obeyed;
         self
     }
 

@@ -53,7 +53,7 @@
 //! | `gzip_http_version` | `http_1_0` | 1.1 |
 //! | `gzip_disable` | `exclude` | |
 //!
-//! Differences: nginx takes the first coding that it knows, ignores `no-transform`, and compresses event streams if it is told to.
+//! Differences: nginx takes the first coding that it knows, ignores `no-transform` (here `no_transform(false)`), and compresses event streams if it is told to.
 //!
 //! ## Errors
 //!

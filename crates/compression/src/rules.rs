@@ -18,6 +18,8 @@ pub(crate) struct Rules {
     pub(crate) vary: bool,
     pub(crate) proxied: Proxied,
     pub(crate) http_1_0: bool,
+    /// Whether `no-transform` is obeyed.
+    pub(crate) obeys: bool,
     /// The status that decides.
     pub(crate) status: fn(&response::Parts) -> StatusCode,
 }
@@ -67,7 +69,7 @@ impl Rules {
             && !headers.contains_key(CONTENT_ENCODING)
             && whole.is_none_or(|length: u64| length >= self.min_length.max(1))
             && self.is_type(headers)
-            && !directives(headers).any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
+            && !(self.obeys && directives(headers).any(|it| it.eq_ignore_ascii_case(b"no-transform")))
     }
 
     fn is_type(&self, headers: &HeaderMap) -> bool {

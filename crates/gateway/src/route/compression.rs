@@ -1,6 +1,6 @@
 //! `compression`: configuration to layer.
 
-use http::header::USER_AGENT;
+use http::header::{CACHE_CONTROL, USER_AGENT};
 use http::request::Parts;
 use propylon_compression::{Coding, CompressionLayer, Proxied};
 use propylon_config::{self as config, Settings};
@@ -24,7 +24,8 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer
         .level(compression.level)
         .vary(compression.vary)
         .proxied(compression.proxied.iter().fold(Proxied::OFF, |all, name| all.or(proxied(name))))
-        .http_1_0(compression.http_1_0);
+        .http_1_0(compression.http_1_0)
+        .no_transform(!adds_no_transform(settings));
     // The page of an error is compressed by the status that the client sees.
     let layer = if site.has_pages { layer.status(carry::shown) } else { layer };
     let disabled: Vec<_> = compression.disabled().collect();
@@ -35,6 +36,14 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer
         let agent = parts.headers.get(USER_AGENT);
         agent.is_some_and(|agent| disabled.iter().any(|pattern| pattern.is_match(agent.as_bytes())))
     }))
+}
+
+/// Whether it is the location itself that adds `no-transform`: that is said to whoever comes after, as nginx has it.
+fn adds_no_transform(settings: &Settings) -> bool {
+    let headers = &settings.headers;
+    let added = headers.add.iter().chain(&headers.add_always).filter(|field| field.name == CACHE_CONTROL);
+    let mut values = added.flat_map(|field| &field.values);
+    values.any(|value| value.as_static().is_none() || value.source().contains("no-transform"))
 }
 
 fn proxied(name: &str) -> Proxied {
