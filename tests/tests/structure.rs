@@ -47,6 +47,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),
     ("auth-request", &[]),
+    ("mirror", &[]),
     ("access-log", &["exchange", "vars"]),
     ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),

@@ -2,8 +2,8 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, auth_request, buffer, cache, charset, compression, cookie, error_log, error_page,
-    fastcgi, files, headers, http2, limit, redirect, retry, rewrite, runtime, substitute, timeout, tls,
-    upstream,
+    fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, substitute, timeout,
+    tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,12 +26,13 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 20] = [
+const TABLES: [&Table; 21] = [
     &tls::TABLE,
     &http2::TABLE,
     &files::TABLE,
     &access::TABLE,
     &auth_request::TABLE,
+    &mirror::TABLE,
     &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,

@@ -144,6 +144,7 @@ pub(crate) static TABLE: Table = Table {
         files::FILES,
         settings::ACCESS,
         settings::AUTH_REQUEST,
+        settings::MIRROR,
         referers::KEY,
         settings::RESOLVER,
         settings::ERROR_PAGE,
@@ -199,6 +200,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         grpc::imply(cx, &mut settings, table, pass.span);
     }
     check_actions(cx, table, value, settings.files.root.is_some());
+    if let Some(pass) = pass.as_ref().filter(|pass| pass.value.is_grpc()) {
+        warn_of_copies(cx, pass, &settings);
+    }
     let settings = Arc::new(settings);
     let locations = read_all(cx, &levels, table);
     if let (Some(matcher), true) = (&matcher, table.contains_key("location")) {
@@ -264,6 +268,19 @@ fn warn_unverified(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Setti
             Diagnostic::warning(pass.span, "the upstream's certificate is not verified")
                 .label("whoever answers there is believed")
                 .help("write `upstream.tls = { verify = true }`; `server_name = true` tells it the name"),
+        );
+    }
+}
+
+/// Warns of copies with bodies of what may be streams.
+fn warn_of_copies(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Settings) {
+    let mirror = &settings.mirror;
+    if let Some(first) = mirror.to.first().filter(|_| mirror.body) {
+        cx.push(
+            Diagnostic::warning(first.span, "streams are read to their end before they are passed on")
+                .label("whoever streams in both directions waits for ever")
+                .help("write `mirror.body = false`")
+                .related(pass.span, "the `grpc_pass`"),
         );
     }
 }

@@ -98,6 +98,7 @@ macro_rules! both_levels {
             files::FILES,
             settings::ACCESS,
             settings::AUTH_REQUEST,
+            settings::MIRROR,
         settings::ERROR_PAGE,
             settings::HEADERS,
             settings::TIMEOUT,

@@ -16,6 +16,7 @@ use crate::files::{self, Files};
 use crate::headers::{self, Headers};
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
+use crate::mirror::{self, Mirror};
 use crate::reader::{Context, Levels, Scope, below};
 use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub access: Access,
     /// The table `auth_request`.
     pub auth_request: AuthRequest,
+    /// The table `mirror`.
+    pub mirror: Mirror,
     /// Which pages requests may come from; none: any.
     pub referers: Option<Referers>,
     /// Who is asked for the names that a `proxy_pass` with variables gives; none: as the file says.
@@ -106,6 +109,8 @@ impl Settings {
         let access = Access::read(&mut { access });
         let auth_request = Scope::inherited(cx, &auth_request::TABLE, below(levels, "auth_request"), found);
         let auth_request = AuthRequest::read(&mut { auth_request });
+        let mirror = Scope::inherited(cx, &mirror::TABLE, below(levels, "mirror"), found);
+        let mirror = Mirror::read(&mut { mirror });
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -144,6 +149,7 @@ impl Settings {
             files,
             access,
             auth_request,
+            mirror,
             referers,
             resolver,
             error_page,
@@ -168,7 +174,9 @@ impl Settings {
 
     /// What is asked for beside requests, and by whom.
     pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<Box<str>>, &'static str)> {
-        self.auth_request.uri.iter().map(|uri| (uri, "every request to be let in would be answered with 500"))
+        let asked = self.auth_request.uri.iter();
+        let asked = asked.map(|uri| (uri, "every request to be let in would be answered with 500"));
+        asked.chain(self.mirror.to.iter().map(|uri| (uri, "every copy would be answered with 404")))
     }
 }
 
@@ -206,6 +214,8 @@ pub(crate) const AUTH_REQUEST: Key = table(
     Kind::Table(&auth_request::TABLE),
     "Another location is asked whether a request may come in.",
 );
+pub(crate) const MIRROR: Key =
+    table("mirror", Kind::Table(&mirror::TABLE), "Copies of requests, whose answers nobody waits for.");
 pub(crate) const RESOLVER: Key = Key {
     name: "resolver",
     kind: resolver::KIND,
@@ -243,7 +253,7 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "log_subrequest",
-    doc: "Whether what the gateway asks itself for beside a request (`auth_request`) has a line in the access log as well.",
+    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `mirror`) has a line in the access log as well.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body as _;
 use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
@@ -46,8 +46,8 @@ pub(crate) struct Visit {
     keeper: Option<Keeper>,
     /// Whether it is a GET by now, whatever the client sent.
     get: bool,
-    /// Whether it is one that is asked for beside another: it is not asked for its right to come in, and asks for nothing itself.
-    beside: bool,
+    /// Whether a client sent it, or whoever it is asked for beside.
+    role: Role,
     /// The client's end, if the request asks for another protocol.
     upgrade: Option<ClientEnd>,
     /// What was wrong with the request before it came here.
@@ -60,6 +60,17 @@ pub(crate) struct Visit {
     paced: bool,
     /// In a box, for most requests go round once.
     more: Option<Box<More>>,
+}
+
+/// What a request is to those that are asked for beside it. They are not asked for their right to come in, and ask for nothing themselves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A client's own.
+    Asker,
+    /// The question whether it may come in.
+    Question,
+    /// A copy of it.
+    Copy,
 }
 
 /// What rounds leave to those that follow.
@@ -107,7 +118,7 @@ impl Visit {
             bodiless: true,
             keeper: None,
             get: false,
-            beside: false,
+            role: Role::Asker,
             upgrade,
             refused,
             changes: 0,
@@ -198,7 +209,7 @@ pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response
     loop {
         next = match next {
             Next::Phases(mut request) => {
-                let found = match pass(visit, request.method()).await {
+                let found = match pass(visit, &mut request).await {
                     Step::Go => None,
                     Step::Answer(found) => Some(found),
                     Step::Reroute(reroute) => {
@@ -230,12 +241,13 @@ pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response
 }
 
 /// The location's phases.
-async fn pass(visit: &mut Visit, method: &Method) -> Step {
+async fn pass(visit: &mut Visit, request: &mut Request<Body>) -> Step {
     let location = visit.location.as_ref().unwrap_or(&visit.server.fallback);
     match &location.phases {
         Some(phases) => {
-            let at = At { server: &visit.server, exchange: &visit.exchange, method, beside: visit.beside };
-            phases.run(at, &mut visit.path, &mut visit.limits).await
+            let beside = visit.role != Role::Asker;
+            let at = At { server: &visit.server, exchange: &visit.exchange, beside };
+            phases.run(at, request, &mut visit.path, &mut visit.limits).await
         }
         None => Step::Go,
     }

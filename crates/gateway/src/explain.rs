@@ -124,7 +124,7 @@ fn explain_server(
                         continue;
                     }
                     Led::Serve(path) => {
-                        lines.extend(asks(source, server, location)?);
+                        beside(lines, source, server, location)?;
                         explain_location(lines, source, location, &path)?;
                         if let Action::ProxyPass(pass) = &location.action {
                             upstreams::tries(lines, config, pass, &location.settings, method);
@@ -160,21 +160,30 @@ fn explain_server(
     Ok(())
 }
 
-/// Who is asked whether requests may come in.
-fn asks(source: &Source, server: &Server, location: &Location) -> Result<Option<String>, ExplainError> {
-    let uri = location.settings.auth_request.uri.as_ref();
-    let Some(uri) = uri.filter(|_| !matches!(location.action, Action::Return(_))) else { return Ok(None) };
-    let (path, args) =
-        uri.value.split_once('?').map_or((&*uri.value, None), |(path, args)| (path, Some(args)));
-    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
-    let path = Path::unreadable().redirected(bytes(path), args.map(bytes));
-    let whose = match find_location(server, &path)? {
-        Place::Location(found) | Place::Internal(found) => {
-            format!("of the location {}, {}", found.matcher.value, source.line_of(found.matcher.span))
-        }
-        Place::Redirect(_) | Place::None => "which no location takes".to_owned(),
-    };
-    Ok(Some(format!("asks      {}, {}: {whose}", uri.value, source.line_of(uri.span))))
+/// Who is asked whether requests may come in, and who gets copies of them.
+fn beside(
+    lines: &mut Vec<String>,
+    source: &Source,
+    server: &Server,
+    location: &Location,
+) -> Result<(), ExplainError> {
+    if matches!(location.action, Action::Return(_)) {
+        return Ok(());
+    }
+    let settings = &location.settings;
+    let asks = settings.auth_request.uri.iter().map(|uri| ("asks", uri));
+    for (what, uri) in asks.chain(settings.mirror.to.iter().map(|uri| ("copies to", uri))) {
+        let path = uri.value.split('?').next().unwrap_or_default();
+        let path = Path::unreadable().redirected(Bytes::copy_from_slice(path.as_bytes()), None);
+        let whose = match find_location(server, &path)? {
+            Place::Location(found) | Place::Internal(found) => {
+                format!("of the location {}, {}", found.matcher.value, source.line_of(found.matcher.span))
+            }
+            Place::Redirect(_) | Place::None => "which no location takes".to_owned(),
+        };
+        lines.push(format!("{what:9} {}, {}: {whose}", uri.value, source.line_of(uri.span)));
+    }
+    Ok(())
 }
 
 /// Which way responses go.

@@ -145,6 +145,13 @@ impl Insight {
         logs
     }
 
+    /// Copies of requests: sent, dropped because there were too many, and under way.
+    #[must_use]
+    pub fn copies(&self) -> [u64; 3] {
+        let copies = &self.0.runtime.copies;
+        [copies.sent(), copies.dropped(), copies.running()]
+    }
+
     /// The zones of limits that the configuration in force has.
     #[must_use]
     pub fn limits(&self) -> Vec<LimitZone> {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::Request;
 use propylon_exchange::Exchange;
+use propylon_stack::Body;
 
 use crate::dispatch::Parent;
 use crate::reroute::Reroute;
-use crate::route::{Found, Guard, Limits, LimitsSeen, TryFiles};
+use crate::route::{Found, Guard, Limits, LimitsSeen, Mirror, TryFiles};
 use crate::router::Server;
 use crate::routing::Path;
 
@@ -16,7 +17,6 @@ use crate::routing::Path;
 pub(crate) struct At<'r> {
     pub(crate) server: &'r Arc<Server>,
     pub(crate) exchange: &'r Exchange,
-    pub(crate) method: &'r Method,
     /// Whether it is asked for beside another one, which has come in (nginx's subrequests).
     pub(crate) beside: bool,
 }
@@ -36,18 +36,26 @@ pub(crate) enum Step {
 pub(crate) struct Phases {
     pub(crate) limits: Option<Limits>,
     pub(crate) access: Option<Guard>,
+    pub(crate) mirror: Option<Mirror>,
     pub(crate) try_files: Option<TryFiles>,
 }
 
 impl Phases {
     /// Nothing, where there is nothing to do.
     pub(crate) fn if_any(self) -> Option<Box<Self>> {
-        let Self { limits, access, try_files } = &self;
-        (limits.is_some() || access.is_some() || try_files.is_some()).then(|| Box::new(self))
+        let Self { limits, access, mirror, try_files } = &self;
+        let any = limits.is_some() || access.is_some() || mirror.is_some() || try_files.is_some();
+        any.then(|| Box::new(self))
     }
 
-    pub(crate) async fn run(&self, at: At<'_>, path: &mut Path, seen: &mut Option<Box<LimitsSeen>>) -> Step {
-        let At { server, exchange, method, beside } = at;
+    pub(crate) async fn run(
+        &self,
+        at: At<'_>,
+        request: &mut Request<Body>,
+        path: &mut Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Step {
+        let At { server, exchange, beside } = at;
         if let Some(limits) = &self.limits
             && let Some(found) = limits.run(exchange, seen.get_or_insert_default()).await
         {
@@ -55,13 +63,20 @@ impl Phases {
         }
         if let Some(access) = self.access.as_ref().filter(|_| !beside) {
             let parent = Parent { server, exchange, limits: seen.as_deref() };
-            if let Some(found) = access.run(&parent, method, path).await {
+            if let Some(found) = access.run(&parent, request.method(), path).await {
                 return Step::Answer(found);
             }
         }
-        match &self.try_files {
+        let step = match &self.try_files {
             Some(try_files) => try_files.run(exchange, path).await,
             None => Step::Go,
+        };
+        if let (Step::Go, Some(mirror)) = (&step, self.mirror.as_ref().filter(|_| !beside)) {
+            let parent = Parent { server, exchange, limits: seen.as_deref() };
+            if let Some(found) = mirror.run(&parent, request, path).await {
+                return Step::Answer(found);
+            }
         }
+        step
     }
 }

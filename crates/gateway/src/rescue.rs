@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::client::{self, ClientBodyError, Closed};
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
-use crate::route::{NoZone, TargetError, Unsafe};
+use crate::route::{Found, NoZone, TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
 pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
@@ -269,6 +269,17 @@ where
         }
         polled // where it is: a response is large
     }
+}
+
+/// The answer to a request whose body did not come.
+pub(crate) fn refusal(error: &BoxError, exchange: &Exchange) -> Found {
+    report(exchange, &**error);
+    if client_left(&**error) {
+        exchange.responded(status(&**error), &HeaderMap::new());
+        exchange.ended(End::ClientClosed);
+        return Found::close();
+    }
+    Found::page(status(&**error))
 }
 
 /// What the client gets in the place of an error.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use propylon_access_log::Sinks;
+use propylon_mirror::Counts;
 
 use crate::acme::Acme;
 use crate::caches::{Caches, Owner};
@@ -27,6 +28,8 @@ pub(crate) struct Runtime {
     pub(crate) caches: Caches,
     /// What the workers count.
     pub(crate) ledgers: Ledgers,
+    /// What became of copies of requests.
+    pub(crate) copies: Counts,
     /// Whose their directories are.
     pub(crate) owner: Option<Owner>,
     /// The number of the next client connection.
@@ -43,6 +46,7 @@ impl Runtime {
             zones: Zones::default(),
             caches: Caches::default(),
             ledgers: Ledgers::default(),
+            copies: Counts::default(),
             owner: None,
             connections: AtomicU64::new(0),
         }

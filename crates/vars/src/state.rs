@@ -163,7 +163,7 @@ pub fn share(from: &Exchange, to: &Exchange) {
 pub fn lend(from: &Exchange, to: &Exchange) {
     let facts = write(from, |facts| {
         facts.request_id();
-        Facts { groups: SmallVec::new(), get: false, limit_rate: None, ..facts.clone() }
+        Facts { groups: SmallVec::new(), limit_rate: None, ..facts.clone() }
     });
     if let Some(facts) = facts {
         write(to, |own| *own = facts);

@@ -32,8 +32,18 @@ pub(crate) fn metrics(app: &App) -> String {
     caches(&mut text, app);
     limits(&mut text, app);
     certificates(&mut text, app);
+    copies(&mut text, app);
     logs(&mut text, app);
     text.finish()
+}
+
+/// Of requests that are mirrored.
+fn copies(text: &mut Text, app: &App) {
+    let [sent, dropped, running] = app.insight.copies();
+    text.one("propylon_mirror_copies_total", Counter, "Copies of requests that were sent.", sent);
+    let help = "Copies that were dropped: too many were under way.";
+    text.one("propylon_mirror_copies_dropped_total", Counter, help, dropped);
+    text.one("propylon_mirror_copies_running", Gauge, "Copies of requests under way.", running);
 }
 
 fn gateway(text: &mut Text, app: &App) {

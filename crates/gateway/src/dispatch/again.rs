@@ -11,7 +11,7 @@ use http_body::Body as _;
 use propylon_h1::Target;
 use propylon_stack::Body;
 
-use super::{MAX_REROUTES, Visit, shows_error};
+use super::{MAX_REROUTES, Role, Visit, shows_error};
 use crate::page;
 use crate::reroute::{Reroute, RerouteTarget, merge, unkeep};
 use crate::route::Lost;
@@ -76,8 +76,10 @@ pub(super) fn client_head(visit: &Visit) -> request::Parts {
             parts.uri = target.uri();
         }
     }
-    if visit.beside && visit.bodiless {
-        propylon_auth_request::without_body(&mut parts.headers); // the client's has one, perhaps
+    match visit.role {
+        Role::Asker => {}
+        Role::Question => propylon_auth_request::without_body(&mut parts.headers), // the client's has one, perhaps
+        Role::Copy => propylon_mirror::strip(&mut parts.headers, !visit.bodiless),
     }
     parts
 }
@@ -128,7 +130,7 @@ fn left(visit: &mut Visit) -> Body {
 }
 
 /// Has the head say how long the body is that goes along, which may have come in chunks.
-fn frame(headers: &mut HeaderMap, length: Option<u64>) {
+pub(super) fn frame(headers: &mut HeaderMap, length: Option<u64>) {
     let Some(length) = length else { return };
     let chunked = headers.remove(TRANSFER_ENCODING).is_some();
     if length == 0 {

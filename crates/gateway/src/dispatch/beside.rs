@@ -6,14 +6,14 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body as _;
 use propylon_exchange::{End, Exchange, Keep};
 use propylon_stack::Body;
 
-use super::{Visit, again, rounds};
+use super::{Role, Visit, again, rounds};
 use crate::client::Closed;
-use crate::route::LimitsSeen;
+use crate::route::{LimitsSeen, Whole};
 use crate::router::Server;
 use crate::routing::Path;
 
@@ -42,16 +42,27 @@ pub(crate) struct Answer {
 impl Beside {
     /// A GET for this path with the fields of the request and no body, whose `needs` are kept.
     pub(crate) fn get(parent: &Parent<'_>, path: Path, needs: Keep) -> Self {
-        let exchange = parent.exchange.beside(|_| {});
-        exchange.keep(needs);
-        propylon_vars::lend(parent.exchange, &exchange);
-        propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
-        let mut visit = Visit::new(parent.server.clone(), Some(path), exchange, None, None);
-        (visit.beside, visit.get) = (true, true);
-        visit.limits = parent.limits.map(|seen| Box::new(seen.looked()));
+        let mut visit = visit(parent, path, Role::Question);
+        visit.exchange.keep(needs);
+        visit.get = true;
         let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
-        *request.method_mut() = http::Method::GET;
+        *request.method_mut() = Method::GET;
         Self { visit, request: Some(request) }
+    }
+
+    /// A copy of the request for this path, with this body.
+    pub(crate) fn copy(parent: &Parent<'_>, request: &Request<Body>, path: Path, body: Body) -> Self {
+        let mut visit = visit(parent, path, Role::Copy);
+        visit.bodiless = body.is_end_stream();
+        visit.get = *request.method() == Method::GET;
+        let length = body.size_hint().exact();
+        let mut copy = Request::from_parts(again::client_head(&visit), body);
+        copy.method_mut().clone_from(request.method());
+        if !visit.bodiless {
+            again::frame(copy.headers_mut(), length);
+            copy.extensions_mut().insert(Whole);
+        }
+        Self { visit, request: Some(copy) }
     }
 
     /// Its record.
@@ -66,7 +77,7 @@ impl Beside {
         let (head, body) = response.into_parts();
         self.visit.leave();
         self.exchange().responded(head.status, &head.headers);
-        drain(body).await;
+        drain(body, self.visit.role == Role::Copy).await;
         self.exchange().ended(End::Complete);
         Ok(Answer { status: head.status, headers: head.headers })
     }
@@ -87,13 +98,26 @@ fn sent(visit: &mut Visit, request: Request<Body>) -> Sent<'_> {
     Box::pin(rounds(visit, next))
 }
 
-/// Reads what is there of a body, so that its connection may be used again if that was all.
-async fn drain(body: Body) {
+/// What goes round beside another request.
+fn visit(parent: &Parent<'_>, path: Path, role: Role) -> Visit {
+    let exchange = parent.exchange.beside(|_| {});
+    propylon_vars::lend(parent.exchange, &exchange);
+    propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
+    let mut visit = Visit::new(parent.server.clone(), Some(path), exchange, None, None);
+    visit.role = role;
+    visit.limits = parent.limits.map(|seen| Box::new(seen.looked()));
+    visit
+}
+
+/// Reads a body as far as it is there, so that its connection may be used again if that was all. `waits`: nobody waits for this, so it may
+/// wait for more.
+async fn drain(body: Body, waits: bool) {
     let mut body = pin!(body);
     let mut read = 0;
     poll_fn(|cx: &mut Context<'_>| {
         while read < LEAST {
             match body.as_mut().poll_frame(cx) {
+                Poll::Pending if waits => return Poll::Pending,
                 Poll::Ready(Some(Ok(frame))) => read += frame.data_ref().map_or(0, bytes::Bytes::len),
                 _ => break,
             }

@@ -98,7 +98,7 @@ impl Guard {
         };
         match request.run(parent, path).await {
             Ok(said) => joined(exchange, so_far, said),
-            Err(Closed) => StatusCode::from_u16(444).ok().map(Found::page),
+            Err(Closed) => Some(Found::close()),
         }
     }
 }

@@ -29,11 +29,7 @@ impl AuthRequest {
     /// Nothing, where nobody is asked.
     pub(crate) fn new(settings: &Settings) -> Option<Self> {
         let config = &settings.auth_request;
-        let uri = Bytes::copy_from_slice(config.uri.as_ref()?.value.as_bytes());
-        let (uri, args) = match memchr::memchr(b'?', &uri) {
-            Some(at) => (uri.slice(..at), Some(uri.slice(at + 1..))),
-            None => (uri, None),
-        };
+        let (uri, args) = split(&config.uri.as_ref()?.value);
         let needs = carry::needs(config.set.iter().map(|(_, value)| value));
         Some(Self(Arc::new(Inner { uri, args, set: config.set.clone(), needs })))
     }
@@ -55,6 +51,15 @@ impl AuthRequest {
             report(exchange, status.as_u16());
         }
         Ok(verdict)
+    }
+}
+
+/// A path and its arguments.
+pub(super) fn split(uri: &str) -> (Bytes, Option<Bytes>) {
+    let bytes = Bytes::copy_from_slice(uri.as_bytes());
+    match memchr::memchr(b'?', &bytes) {
+        Some(at) => (bytes.slice(..at), Some(bytes.slice(at + 1..))),
+        None => (bytes, None),
     }
 }
 

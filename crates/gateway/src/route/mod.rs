@@ -20,6 +20,7 @@ mod grpc;
 mod headers;
 mod leaf;
 mod limit;
+mod mirror;
 mod proxy;
 mod purge;
 mod redirect;
@@ -62,13 +63,14 @@ use cache::Kept;
 pub(crate) use accel::Unsafe;
 pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
-pub(crate) use buffer::{Keeper, Lost, read_bytes};
+pub(crate) use buffer::{Keeper, Lost, Whole, read_bytes};
 pub(crate) use cache::NoZone;
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use fastcgi::transport as fastcgi;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
+pub(crate) use mirror::Mirror;
 pub(crate) use proxy::{Error as TargetError, local};
 pub(crate) use redirect::complete;
 pub(crate) use referers::check as referer_check;
@@ -167,8 +169,13 @@ fn phases(
     upstreams: &Upstreams<'_>,
 ) -> Option<Box<Phases>> {
     let try_files = try_files.map(|config| TryFiles::new(config, settings, site));
-    Phases { limits: Limits::new(settings, upstreams), access: Guard::new(settings, upstreams), try_files }
-        .if_any()
+    Phases {
+        limits: Limits::new(settings, upstreams),
+        access: Guard::new(settings, upstreams),
+        mirror: Mirror::new(settings, upstreams),
+        try_files,
+    }
+    .if_any()
 }
 
 /// `return`, of a server or a location.

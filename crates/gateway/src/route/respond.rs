@@ -146,6 +146,11 @@ impl Found {
         Self::Page(status, None)
     }
 
+    /// None: the connection is closed.
+    pub(crate) fn close() -> Self {
+        Self::page(StatusCode::from_u16(444).unwrap_or(StatusCode::BAD_REQUEST))
+    }
+
     /// A redirect; what is no field's value is nowhere that a client can be sent to.
     pub(crate) fn redirect(status: StatusCode, url: Bytes) -> Self {
         match HeaderValue::from_maybe_shared(url) {

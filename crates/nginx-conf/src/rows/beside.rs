@@ -13,8 +13,24 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("auth_request", LEVELS, ONE, To::Key(&["auth_request", "uri"], As::Text))
         .note("The question has no `Content-Length`, no conditions and no range, whatever the request has."),
     Row::new("auth_request_set", LEVELS, TWO, To::By(auth_request_set, "auth_request.set")).repeats(),
+    Row::new("mirror", LEVELS, ONE, To::By(mirror, "mirror.to"))
+        .repeats()
+        .note("The next request of a connection does not wait for the copies; more than `mirror.at_once` are dropped."),
+    Row::new("mirror_request_body", LEVELS, ONE, To::Key(&["mirror", "body"], As::Flag))
+        .note("A copy without the body has no `Content-Length`."),
     Row::new("log_subrequest", LEVELS, ONE, To::Key(&["log_subrequest"], As::Flag)),
 ];
+
+fn mirror(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let to = directive.arg(0);
+    if to == "off" {
+        convert.set(Target::Here, &["mirror", "to"], Value::List(Vec::new()), &directive.place);
+    } else {
+        let to = Value::text(to).at(directive.place_of(0));
+        convert.push(Target::Here, &["mirror", "to"], to, &directive.place);
+    }
+    Ok(Done::AsWritten)
+}
 
 fn auth_request_set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(name) = directive.arg(0).strip_prefix('$').filter(|name| !name.is_empty()) else {

@@ -13,7 +13,6 @@ const PATH: &str = "nothing is kept there: upstreams of this protocol are not bu
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str = "of what changes the bodies of responses, `sub_filter` and `charset` are built";
-const REQUEST: &str = "copies of requests are not built";
 const DAV: &str = "writing files is not built";
 const NEVER: &str = "it is not built";
 const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
@@ -51,7 +50,6 @@ pub(crate) const ROWS: &[Row] = rows! {
         "add_after_body" "addition_types" "xslt_stylesheet"
         "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
-    LEVELS, ANY, refused, REQUEST: "mirror" "mirror_request_body";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "secure_link" "secure_link_md5" "secure_link_secret" "userid"
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"

@@ -70,23 +70,37 @@ impl http_body::Body for Lost {
     }
 }
 
+/// The body of a request with this extension is here as a whole, and can be had again: there is nothing to keep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whole;
+
 /// Keeps request bodies as the settings say.
 #[derive(Clone, Debug)]
 pub(crate) struct BufferLayer {
     layer: RequestBufferLayer,
     memory: usize,
+    max_size: Option<u64>,
 }
 
 impl BufferLayer {
     pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
+        Self::in_mode(if settings.buffer.request { Mode::Whole } else { Mode::Stream }, settings, runtime)
+    }
+
+    /// Keeps them whole, whatever the settings say of that.
+    pub(crate) fn whole(settings: &Settings, runtime: &Runtime) -> Self {
+        Self::in_mode(Mode::Whole, settings, runtime)
+    }
+
+    fn in_mode(mode: Mode, settings: &Settings, runtime: &Runtime) -> Self {
         let directory = super::directory(runtime);
         let buffer = &settings.buffer;
         let layer = RequestBufferLayer::new(directory)
-            .mode(if buffer.request { Mode::Whole } else { Mode::Stream })
+            .mode(mode)
             .memory(buffer.request_memory)
             .in_file_only(buffer.request_in_file_only)
             .max_size(settings.limit.body_size);
-        Self { layer, memory: buffer.request_memory }
+        Self { layer, memory: buffer.request_memory, max_size: settings.limit.body_size }
     }
 }
 
@@ -94,7 +108,8 @@ impl<S> Layer<S> for BufferLayer {
     type Service = Buffer<S>;
 
     fn layer(&self, inner: S) -> Buffer<S> {
-        Buffer(self.layer.layer(Unwrap { inner, memory: self.memory }))
+        let Self { layer, memory, max_size } = self;
+        Buffer(layer.layer(Unwrap { inner, memory: *memory, max_size: *max_size }))
     }
 }
 
@@ -117,6 +132,9 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if request.body().is_end_stream() {
             return BufferFuture::Empty { future: self.0.get_mut().inner.call(request) };
+        }
+        if request.extensions().get::<Whole>().is_some() && self.0.get_ref().takes(&request) {
+            return BufferFuture::Empty { future: self.0.get_mut().pass(request) };
         }
         BufferFuture::Kept { future: self.0.call(request) }
     }
@@ -150,6 +168,31 @@ where
 pub(crate) struct Unwrap<S> {
     inner: S,
     memory: usize,
+    max_size: Option<u64>,
+}
+
+impl<S> Unwrap<S> {
+    /// Whether a body that is here is not too large here.
+    fn takes(&self, request: &Request<Body>) -> bool {
+        request.body().size_hint().exact().is_some_and(|size| self.max_size.is_none_or(|most| size <= most))
+    }
+
+    /// Passes a request on whose body is here.
+    #[cold]
+    fn pass(&mut self, mut request: Request<Body>) -> S::Future
+    where
+        S: Service<Request<Body>>,
+    {
+        if let (Some(bytes), Some(exchange)) =
+            (request.body().as_bytes(), request.extensions().get::<Exchange>())
+        {
+            exchange.request_body_came(bytes.clone());
+        }
+        if let Some(Keeper(keeper)) = request.extensions_mut().remove() {
+            *keeper.lock() = request.body().try_clone().map(|body| Left { body, begun: None });
+        }
+        self.inner.call(request)
+    }
 }
 
 impl<S> Service<Request<RequestBody<Body>>> for Unwrap<S>
