@@ -5,9 +5,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use propylon_testkit::dns::DnsServer;
 use propylon_testkit::peer::{Plan, RawPeer};
@@ -30,45 +30,61 @@ fn gateway(listen: SocketAddr, servers: &str, more: &str, location: &str) -> Pro
 /// Clients that keep asking, and take nothing but a 200.
 struct Load {
     stop: Arc<AtomicBool>,
-    clients: Vec<JoinHandle<usize>>,
+    clients: Vec<(JoinHandle<()>, Arc<AtomicUsize>)>,
 }
 
 impl Load {
     fn start(listen: SocketAddr, clients: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let clients: Vec<_> = (0..clients)
-            .map(|_| {
-                let stop = Arc::clone(&stop);
-                thread::spawn(move || {
-                    let (mut client, mut answered) = (Client::connect(listen).unwrap(), 0_usize);
-                    while !stop.load(SeqCst) {
-                        if answered % 500 == 499 {
-                            client = Client::connect(listen).unwrap(); // before the gateway closes it: keepalive_requests
-                        }
-                        let answer = client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-                        assert_eq!(answer.status, 200, "{}", answer.text());
-                        answered += 1;
+        let start = |_| {
+            let (stop, answered) = (Arc::clone(&stop), Arc::new(AtomicUsize::new(0)));
+            let count = Arc::clone(&answered);
+            let client = thread::spawn(move || {
+                let mut client = Client::connect(listen).unwrap();
+                while !stop.load(SeqCst) {
+                    if count.load(SeqCst) % 500 == 499 {
+                        client = Client::connect(listen).unwrap(); // before the gateway closes it: keepalive_requests
                     }
-                    answered
-                })
-            })
-            .collect();
-        Self { stop, clients }
+                    let answer = client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+                    assert_eq!(answer.status, 200, "{}", answer.text());
+                    count.fetch_add(1, SeqCst);
+                }
+            });
+            (client, answered)
+        };
+        Self { clients: (0..clients).map(start).collect(), stop }
+    }
+
+    fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Waits until each client has asked and was answered: no request that began before this is under way then.
+    fn turn(&self) {
+        for (client, answered) in &self.clients {
+            let enough = answered.load(SeqCst) + 2; // the one that is under way, and one that begins now
+            until("an answer to each client", LIMIT, || {
+                assert!(!client.is_finished(), "a client has not got what it asked for");
+                (answered.load(SeqCst) >= enough).then_some(())
+            });
+        }
     }
 
     /// How many requests were answered.
     fn end(self) -> usize {
         self.stop.store(true, SeqCst);
-        self.clients.into_iter().map(|client| client.join().unwrap()).sum()
+        let answered = |(client, answered): (JoinHandle<()>, Arc<AtomicUsize>)| {
+            client.join().unwrap();
+            answered.load(SeqCst)
+        };
+        self.clients.into_iter().map(answered).sum()
     }
 }
 
-/// How many times what takes `step` is to be done.
-fn rounds(few: u32, step: Duration) -> u32 {
+/// Whether there is to be another round, when so many are over.
+fn goes_on(rounds: usize, few: usize, began: Instant) -> bool {
     let soak = std::env::var("PROPYLON_SOAK").ok().and_then(|seconds| seconds.parse().ok());
-    soak.map_or(few, |seconds: u64| {
-        u32::try_from(Duration::from_secs(seconds).as_millis() / step.as_millis()).unwrap()
-    })
+    soak.map_or(rounds < few, |seconds| began.elapsed() < Duration::from_secs(seconds))
 }
 
 fn text(listen: SocketAddr) -> String {
@@ -76,30 +92,37 @@ fn text(listen: SocketAddr) -> String {
 }
 
 /// Three peers; one of them dies, and its connections with it, and comes back; then the next.
+///
+/// Nothing here is a matter of time. A peer goes only when the gateway has taken both others in again and knows of no
+/// failure of theirs: if two of them could be out, the death of the third one would rightly be a client's 502.
 #[test]
 fn three_peers_killed_in_turn() {
     let listen = address();
     let at: [SocketAddr; 3] = addresses();
     let servers = at.map(|at| format!("{{ address = \"{at}\", fail_timeout = \"100ms\" }}")).join(", ");
-    let _gateway = gateway(listen, &servers, "", "retry = { budget = false }");
-    let start = |at: SocketAddr| Some(RawPeer::tcp_at(at, answering("good")));
-    let mut peers = at.map(start);
+    let gateway = gateway(listen, &servers, "", "retry = { budget = false }");
+    let start = |at: SocketAddr| RawPeer::tcp_at(at, answering("good"));
+    let mut peers = at.map(|at| Some(start(at)));
     let load = Load::start(listen, 8);
-    let step = if std::env::var_os("PROPYLON_SOAK").is_some() {
-        Duration::from_secs(1)
-    } else {
-        Duration::from_millis(50)
-    };
-    for round in 0..rounds(9, 2 * step) {
-        let index = usize::try_from(round % 3).unwrap();
+    load.turn();
+    let disabled = |gateway: &Propylon| gateway.error_log().matches("temporarily disabled").count();
+    let (began, mut round) = (now(), 0);
+    while goes_on(round, 9, began) {
+        let index = round % 3;
         drop(peers[index].take());
-        thread::park_timeout(step); // the load goes on with two of them
-        peers[index] = start(at[index]);
-        thread::park_timeout(step);
+        until("it is found to be dead", LIMIT, || (disabled(&gateway) > round).then_some(()));
+        load.turn(); // it goes on with two of them
+        let back = peers[index].insert(start(at[index]));
+        load.turn(); // nothing is under way to it from before its death: what fails there has failed
+        let before = back.requests().len();
+        until("requests to the peer that is back", LIMIT, || {
+            (back.requests().len() > before + load.clients()).then_some(()) // one at least began after that
+        });
+        load.turn(); // and its answer was the end of the failures
+        round += 1;
     }
     let answered = load.end();
-    assert!(answered > 100, "{answered}");
-    println!("{answered} requests, no error");
+    println!("{answered} requests, {round} deaths, no error");
 }
 
 /// What a name stands for changes again and again, and what it stood for before is gone each time.
@@ -119,13 +142,13 @@ fn answers_of_dns_change_under_load() {
     );
     until("the first answer", LIMIT, || (text(listen) == "0").then_some(()));
     let load = Load::start(listen, 4);
-    let began = now();
-    for round in 0..rounds(4, Duration::from_secs(2)) {
-        let name = ["1", "2", "3"][usize::try_from(round % 3).unwrap()];
+    let (began, mut round) = (now(), 0);
+    while goes_on(round, 4, began) {
+        let name = ["1", "2", "3"][round % 3];
         let next = RawPeer::tcp(answering(name));
         serve(&next);
         until("the new answer", LIMIT, || (text(listen) == name).then_some(()));
-        // Nothing goes there any more, but for what is on its way.
+        load.turn(); // what was on its way to the old one has come back
         let quiet = || {
             let before = peer.requests().len();
             (0..20).for_each(|_| drop(text(listen)));
@@ -133,6 +156,7 @@ fn answers_of_dns_change_under_load() {
         };
         until("no requests for the old one", LIMIT, || quiet().then_some(()));
         peer = next;
+        round += 1;
     }
     let answered = load.end();
     assert!(answered > 20, "{answered}");
@@ -153,13 +177,17 @@ fn a_budget_bounds_what_is_sent_again() {
             "[runtime]\nworkers = 1",
             &format!("retry = {{ on = [\"http_503\"], budget = {budget} }}"),
         );
+        let began = now();
         for _ in 0..200 {
             assert_eq!(text(listen), "busy", "the last peer's answer, as it came");
         }
-        (one.requests().len() + two.requests().len(), gateway)
+        (one.requests().len() + two.requests().len(), began.elapsed().as_secs(), gateway)
     };
     assert_eq!(sent("false").0, 400, "each request twice");
-    let (bounded, gateway) = sent("{ percent = 20, floor = 1 }");
-    assert!((210..=250).contains(&bounded), "200, a fifth of that, and ten: {bounded}");
+    let (bounded, seconds, gateway) = sent("{ percent = 20, floor = 1 }");
+    // The ten are for ten seconds, by the gateway's clock: a slow machine needs more of those.
+    let windows = usize::try_from((seconds + 2).div_ceil(10)).unwrap();
+    assert!((210..=240 + 10 * windows).contains(&bounded), "200, a fifth of that, and ten: {bounded}");
+    assert!(bounded < 400, "it is bounded");
     until("the reason", LIMIT, || gateway.error_log().contains("the retry budget is spent").then_some(()));
 }
