@@ -130,7 +130,7 @@ fn a_user_file_that_changes_is_read_again_and_the_log_says_why_not() {
     fs::write(&users, "a:{PLAIN}one\n").unwrap();
     let at = address();
     let gateway = Propylon::start(&format!(
-        "[log_format]\nline = '$remote_user $status'\n[[server]]\nlisten = [\"{at}\"]\nroot = \"{}\"\n\
+        "[runtime]\nworkers = 1\n[log_format]\nline = '$remote_user $status'\n[[server]]\nlisten = [\"{at}\"]\nroot = \"{}\"\n\
          access_log = {{ path = \"@DIR@/access.log\", format = \"line\" }}\n\
          access.basic = {{ realm = \"r\", users = \"{}\" }}\n",
         dir.path().display(),

@@ -137,7 +137,9 @@ fn a_response_is_kept_for_as_long_as_it_says() {
         gateway.is("GET /valid/b", "X-Reply: X-Number: 1", 200, "MISS", "1");
         gateway.is("GET /valid/b", "X-Reply: X-Number: 2", 200, "HIT", "1");
         let lines = gateway.gateway.lines("seen.log", 6);
-        assert_eq!(lines[..2], ["/a 200 MISS", "/a 200 HIT"]);
+        for line in ["/a 200 MISS", "/a 200 HIT"] {
+            assert!(lines.iter().any(|written| written == line), "{lines:?}");
+        }
     });
 }
 

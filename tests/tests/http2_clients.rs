@@ -60,7 +60,7 @@ async fn over_tls_by_alpn_and_in_clear_text_by_prior_knowledge() {
 
     let lines = gateway.lines("access.log", 6);
     let length = told("HTTP/2.0", "https", "h2", secure).len();
-    assert_eq!(lines[0], format!("\"GET /a%20b?c HTTP/2.0\" 200 {length}"));
+    assert!(lines.contains(&format!("\"GET /a%20b?c HTTP/2.0\" 200 {length}")), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

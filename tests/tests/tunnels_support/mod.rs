@@ -69,9 +69,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// With more locations, and settings of the server.
+    /// With more locations, and settings of the server. One worker, so that the log's lines have an order.
     pub(crate) fn new(more: &str, settings: &str) -> Self {
-        Self::build("", "", more, settings)
+        Self::build("[runtime]\n", "", more, settings)
     }
 
     /// With more tables at the top, and another upstream than the test's.
@@ -85,6 +85,7 @@ impl World {
         let to = if to.is_empty() { format!("http://{}", origin.address()) } else { to.to_owned() };
         let holes =
             [("FORMAT", FORMAT), ("LISTEN", &listen.to_string()), ("TO", &to), ("SETTINGS", settings)];
+        let top = top.replacen("[runtime]\n", "[runtime]\nworkers = 1\n", 1);
         let gateway = Propylon::start(&fill(&format!("{top}{CONFIG}{more}"), &holes));
         Self { gateway, origin, listen, nginx }
     }
