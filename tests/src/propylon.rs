@@ -75,6 +75,11 @@ impl Propylon {
         });
     }
 
+    /// Its error log, once this text is in it: lines are written by a thread of its own, and may come after an answer.
+    pub fn tells(&self, text: &str) -> String {
+        until(text, LIMIT, || Some(self.error_log()).filter(|log| log.contains(text)))
+    }
+
     /// What it wrote to its error log: stderr, or `error.log` in its directory.
     pub fn error_log(&self) -> String {
         self.read("stderr") + &self.read("error.log")

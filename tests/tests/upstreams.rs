@@ -234,11 +234,7 @@ fn tries_are_on_record() {
     });
     assert!(log.contains(&format!("200 [{closing}, {good}] [502, 200] GET /CloseAfterRequest/")), "{log}");
     assert!(log.contains(&format!("200 [{busy}, {good}] [503, 200] GET /Busy/")), "{log}");
-    let errors = matrix.gateway.error_log();
-    assert!(
-        errors.contains("upstream prematurely closed connection"),
-        "the first try has its line: {errors}"
-    );
+    matrix.gateway.tells("upstream prematurely closed connection"); // the first try has its line
 }
 
 fn numbered(n: usize) -> RawPeer {
