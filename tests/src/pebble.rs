@@ -89,7 +89,12 @@ impl Pebble {
         self.read("stdout").matches("Issued certificate serial").count()
     }
 
-    /// How many orders there have been.
+    /// How many orders it has taken.
+    pub fn taken(&self) -> usize {
+        self.read("stdout").matches("Added order ").count()
+    }
+
+    /// How many orders there have been, with those that it refused.
     pub fn orders(&self) -> usize {
         self.read("stdout").matches("POST /order-plz -> calling handler()").count()
     }

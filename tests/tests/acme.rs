@@ -153,7 +153,7 @@ fn http_01_is_answered_before_everything_else() {
     let connector = believing(&pebble, world.directory.path());
     let first = wait_for(&connector, world.tls, "a.test");
     assert_eq!(wait_for(&connector, world.tls, "www.a.test"), first, "one certificate has both names");
-    assert_eq!((pebble.issued(), pebble.orders()), (1, 1));
+    assert_eq!((pebble.issued(), pebble.taken()), (1, 1));
     let log = gateway.read("access.log");
     let mut answered = log.lines().filter(|line| line.contains("GET /.well-known/acme-challenge/"));
     assert!(
@@ -182,7 +182,7 @@ fn http_01_is_answered_before_everything_else() {
     gateway.reload(&config);
     assert_eq!(shown(&connector, world.tls, "a.test").unwrap(), first);
     drop(gateway);
-    assert_eq!(pebble.orders(), 1);
+    assert_eq!(pebble.taken(), 1);
     drop(pebble);
     let gateway = Propylon::start(&config);
     assert_eq!(shown(&connector, world.tls, "a.test").unwrap(), first, "from the first moment on");

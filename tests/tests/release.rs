@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use propylon_tests::{lossy, workspace};
+use sha1::{Digest, Sha1};
 
 fn wrapper() -> PathBuf {
     let cargo = fs::read_to_string(workspace().join(".cargo/config.toml")).unwrap();
@@ -39,6 +40,14 @@ fn the_profile_fits_whatever_a_crate_depends_on() {
     assert!(given("metadata=1234").contains("-C metadata=a-1.0.0 a b.rs"), "{}", given("metadata=1234"));
     let recorded = ["-C", "opt-level=3", "-C", "metadata=1234", "-Cprofile-generate=raw"];
     assert!(self::given(&recorded).ends_with("-C metadata=a-1.0.0 -Cprofile-generate=raw"));
+}
+
+/// Cargo builds all anew for another compiler: what was built with two profiles does not link.
+#[test]
+fn another_profile_is_another_compiler() {
+    let profile = Sha1::digest(fs::read(workspace().join("pgo/propylon.profdata")).unwrap());
+    let digest: String = profile.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(given(&["-vV"]), format!("-vV\nprofile: {digest}"));
 }
 
 #[test]
