@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use propylon_balance::{Balance, Balancer, Change, Group, Method, Sticky, StickyLayer};
 use propylon_config::{self as config, Address, Config, Destination, Http1, Settings, UpstreamVersion};
+use propylon_h1::sends::SendQueue;
 use propylon_resolver::Resolver;
 use propylon_retry::Retry;
 use propylon_stack::Body;
@@ -108,6 +109,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) generation: Generation,
     /// What the worker counts in; none for a router that serves nobody.
     ledger: Option<&'a Arc<Ledger>>,
+    /// Where the worker queues what it sends.
+    sends: SendQueue,
     old: &'a Kept,
     new: Kept,
 }
@@ -121,7 +124,14 @@ impl<'a> Upstreams<'a> {
     ) -> Self {
         let password_turns = Arc::new(Semaphore::new(PASSWORDS_AT_ONCE));
         let (tasks, generation) = (tasks.clone(), Generation::new());
-        Self { runtime, config, password_turns, tasks, generation, ledger: None, old, new: Kept::new() }
+        let (ledger, sends, new) = (None, SendQueue::new(), Kept::new());
+        Self { runtime, config, password_turns, tasks, generation, ledger, sends, old, new }
+    }
+
+    /// What is sent is queued there.
+    pub(crate) fn sending_through(mut self, sends: &SendQueue) -> Self {
+        self.sends = sends.clone();
+        self
     }
 
     /// What is served is counted there.
@@ -212,7 +222,8 @@ impl<'a> Upstreams<'a> {
             old => {
                 // Connections to servers that stay are kept, unless they are to be kept in another way.
                 let pool = old.map(|old| &old.pool).filter(|pool| *pool.keepalive() == keepalive);
-                let pool = pool.cloned().unwrap_or_else(|| Pool::new(keepalive));
+                let pool =
+                    pool.cloned().unwrap_or_else(|| Pool::sending_through(keepalive, self.sends.clone()));
                 let group = match &definition {
                     Some(definition) => self.runtime.names.group(definition),
                     None => Group::new(""),
@@ -369,7 +380,6 @@ pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: S
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))
-        .defer_sends(true)
         .http_version(match settings.upstream.http_version {
             UpstreamVersion::Http10 => HttpVersion::Http10,
             UpstreamVersion::Http11 => HttpVersion::Http11,

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use propylon_config::{Config, ListenAddress};
 use propylon_exchange::Connection;
+use propylon_h1::sends::SendQueue;
 use propylon_h1::server::Ticker;
 use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
@@ -32,8 +33,8 @@ use crate::upstreams::{Kept, Upstreams};
 /// Threads of a worker for files, temporary ones too, and for passwords: a disk is not quicker with more, and each takes memory.
 const BLOCKING_THREADS: usize = 16;
 
-/// How many tasks a worker polls before it asks the kernel again what is ready, while there are more. Tasks send in turns (`defer_sends`),
-/// and the more of them do in a row, the less each costs.
+/// How many tasks a worker polls before it asks the kernel again what is ready, while there are more. What they send goes when they all have
+/// run (`SendQueue`), and the more is sent in a row, the less each costs.
 const EVENT_INTERVAL: u32 = 256;
 
 /// What a worker is told.
@@ -228,6 +229,8 @@ struct Control {
     tasks: TaskTracker,
     worker: Option<Arc<Worker>>,
     upstreams: Kept,
+    /// What small messages are sent through, to clients and upstreams alike.
+    sends: SendQueue,
     built: Option<(Router, Kept, Option<Duration>)>,
     /// How long what runs may go on when this configuration is replaced.
     reload_timeout: Option<Duration>,
@@ -241,10 +244,15 @@ async fn run(runtime: Arc<Runtime>, mut inbox: mpsc::Receiver<Command>) {
         tasks: TaskTracker::new(),
         worker: None,
         upstreams: Kept::new(),
+        sends: SendQueue::new(),
         built: None,
         reload_timeout: None,
         accepting: HashMap::new(),
     };
+    tokio::spawn({
+        let sends = control.sends.clone();
+        async move { sends.run().await }
+    });
     while let Some(command) = inbox.recv().await {
         match command {
             Command::Build(config, reply) => {
@@ -275,7 +283,7 @@ async fn stopped(inbox: &mut mpsc::Receiver<Command>) {
 impl Control {
     fn build(&mut self, config: &Config) -> Result<(), BuildError> {
         let upstreams = Upstreams::new(&self.runtime, config, &self.upstreams, &self.tasks);
-        let mut upstreams = upstreams.counted_in(&self.ledger);
+        let mut upstreams = upstreams.counted_in(&self.ledger).sending_through(&self.sends);
         let router = Router::build(config, &mut upstreams)?;
         self.built = Some((router, upstreams.into_kept(), config.runtime.reload_timeout));
         Ok(())
@@ -338,7 +346,7 @@ impl Control {
             if self.accepting.contains_key(&address) {
                 continue;
             }
-            let listener = Accepting::new(&address, socket)?;
+            let listener = Accepting::new(&address, socket, &self.sends)?;
             let token = CancellationToken::new();
             tokio::spawn(accept(listener, address.clone(), worker.clone(), token.clone()));
             self.accepting.insert(address, token);

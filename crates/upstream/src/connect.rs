@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+use propylon_h1::sends::{QueuedStream, SendQueue};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -22,6 +23,8 @@ use crate::{Error, Peer, PeerAddress};
 pub enum Socket {
     /// TCP.
     Tcp(TcpStream),
+    /// TCP, what is small sent through a queue.
+    Queued(QueuedStream),
     /// A unix socket.
     Unix(UnixStream),
     /// What was made of one of them.
@@ -29,10 +32,16 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Sends through the queue what it can.
+    pub(crate) fn sending_through(self, sends: &SendQueue) -> Self {
+        if let Self::Tcp(socket) = self { Self::Queued(sends.stream(socket)) } else { self }
+    }
+
     /// Ready unless the runtime knows that there is nothing to read. No system call.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Tcp(socket) => socket.poll_read_ready(cx).map(drop),
+            Self::Queued(socket) => socket.as_ref().poll_read_ready(cx).map(drop),
             Self::Unix(socket) => socket.poll_read_ready(cx).map(drop),
             // What was decrypted may wait above the socket.
             Self::Secured(_) => Poll::Ready(()),
@@ -44,6 +53,7 @@ impl Socket {
         let news = || Ok(());
         match self {
             Self::Tcp(socket) => socket.try_io(Interest::READABLE, news).is_err(),
+            Self::Queued(socket) => socket.as_ref().try_io(Interest::READABLE, news).is_err(),
             Self::Unix(socket) => socket.try_io(Interest::READABLE, news).is_err(),
             Self::Secured(_) => false,
         }
@@ -53,6 +63,7 @@ impl Socket {
     pub(crate) fn is_silent(&self) -> bool {
         let socket = match self {
             Self::Tcp(socket) => SockRef::from(socket),
+            Self::Queued(socket) => SockRef::from(socket.as_ref()),
             Self::Unix(socket) => SockRef::from(socket),
             // What waits may be the security's own, such as a ticket: then a new connection is one too many, and no harm.
             Self::Secured(secured) => return secured.socket().is_silent(),
@@ -139,6 +150,7 @@ macro_rules! poll {
     ($socket:ident, $method:ident($($arg:expr),*)) => {
         match $socket.get_mut() {
             Socket::Tcp(s) => Pin::new(s).$method($($arg),*),
+            Socket::Queued(s) => Pin::new(s).$method($($arg),*),
             Socket::Unix(s) => Pin::new(s).$method($($arg),*),
             Socket::Secured(s) => Pin::new(s).$method($($arg),*),
         }

@@ -72,7 +72,6 @@ impl Connection {
         let mut config = Config::new();
         config.limits = limits;
         config.read_buffer = settings.read_buffer as usize;
-        config.defer_sends = settings.defer_sends;
         let connection = client::Connection::with_config(socket, Arc::new(config))
             .readable(Socket::poll_readable)
             .quiet(Socket::is_quiet);

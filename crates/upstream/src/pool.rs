@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use propylon_exchange::clock;
+use propylon_h1::sends::SendQueue;
 use tokio::time::Instant;
 
 use crate::connect::connect;
@@ -18,7 +19,7 @@ use crate::http2::Sharing;
 use crate::idle::Idle;
 use crate::special::Special;
 use crate::task::Task;
-use crate::transport::{Fingerprint, Transport};
+use crate::transport::{Fingerprint, Protocol, Transport};
 use crate::{Error, Peer};
 
 /// The least time between two sweeps: many connections expire at once, at the price of closing some a little late.
@@ -138,6 +139,8 @@ pub struct Pool(Arc<Inner>);
 #[derive(Debug)]
 pub(crate) struct Inner {
     keepalive: Keepalive,
+    /// Where connections queue what they send.
+    sends: Option<SendQueue>,
     kept: Mutex<Kept>,
     /// Connections that several requests use at once.
     sharing: Mutex<Sharing>,
@@ -193,9 +196,20 @@ impl Pool {
     /// A pool that keeps connections so.
     #[must_use]
     pub fn new(keepalive: Keepalive) -> Self {
+        Self::build(keepalive, None)
+    }
+
+    /// The same, whose connections send small requests through a queue that somebody runs: for one thread's connections. Only for
+    /// [`Engine::H1`](crate::Engine::H1) over TCP without TLS; others send at once.
+    #[must_use]
+    pub fn sending_through(keepalive: Keepalive, sends: SendQueue) -> Self {
+        Self::build(keepalive, Some(sends))
+    }
+
+    fn build(keepalive: Keepalive, sends: Option<SendQueue>) -> Self {
         let idle = Idle::new(keepalive.connections, keepalive.timeout);
         let kept = Mutex::new(Kept { idle, keeper: None, waker: None });
-        Self(Arc::new(Inner { keepalive, kept, sharing: Mutex::default() }))
+        Self(Arc::new(Inner { keepalive, sends, kept, sharing: Mutex::default() }))
     }
 
     /// How it keeps connections.
@@ -238,7 +252,12 @@ impl Pool {
         transport: &Transport,
         special: Option<&Arc<Special>>,
     ) -> Result<Lease, Error> {
-        let socket = connect(peer, transport, special.map(|special| &**special)).await?;
+        let mut socket = connect(peer, transport, special.map(|special| &**special)).await?;
+        if let Some(sends) = &self.0.sends
+            && transport.fingerprint.protocol == Protocol::H1
+        {
+            socket = socket.sending_through(sends);
+        }
         let connection = Connection::open(socket, transport.fingerprint, self.forgetting()).await?;
         let key = Arc::new(Key::new(peer, transport, special));
         Ok(Lease::new(connection, key, clock::now(), 0))

@@ -61,7 +61,6 @@ pub(crate) struct Fingerprint {
     /// Not larger than they need be: this is part of what a pool looks for.
     pub(crate) max_fields: u32,
     pub(crate) read_buffer: u32,
-    pub(crate) defer_sends: bool,
 }
 
 /// What is spoken, and by what.
@@ -94,7 +93,6 @@ impl Transport {
                 max_head: 64 * 1024,
                 max_fields: DEFAULT_MAX_FIELDS,
                 read_buffer: 256 * 1024,
-                defer_sends: false,
             },
         }
     }
@@ -174,14 +172,6 @@ impl Transport {
     #[must_use]
     pub fn read_buffer(mut self, bytes: usize) -> Self {
         self.fingerprint.read_buffer = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self
-    }
-
-    /// Whether a request is sent in its task's next turn where many tasks of the thread have something to send: see
-    /// [`propylon_h1::client::Config::defer_sends`]. Default: no. Only for [`Engine::H1`].
-    #[must_use]
-    pub fn defer_sends(mut self, yes: bool) -> Self {
-        self.fingerprint.defer_sends = yes;
         self
     }
 

@@ -75,7 +75,6 @@ impl Engine {
         h1.timeouts.idle = timeout.keepalive;
         h1.timeouts.body = timeout.client_body;
         h1.timeouts.send = timeout.client_send;
-        h1.defer_sends = true;
         Self {
             http1,
             timeouts: Timeouts { header: timeout.client_header, send: timeout.client_send },

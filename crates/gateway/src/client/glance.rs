@@ -13,7 +13,10 @@ impl Stream {
     pub(crate) async fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut peek = |fd: BorrowedFd<'_>| Ok(recv(fd, &mut *buffer, RecvFlags::PEEK)?.0);
         match self {
-            Self::Tcp(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await,
+            Self::Tcp(stream) => {
+                let stream = stream.as_ref();
+                stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await
+            }
             Self::Unix(stream) => stream.async_io(Interest::READABLE, || peek(stream.as_fd())).await,
             Self::Tls(_) => Err(io::ErrorKind::Unsupported.into()),
         }
@@ -22,7 +25,7 @@ impl Stream {
     /// Takes as much as `buffer` holds, which a look has shown to be there.
     pub(crate) fn take(&self, buffer: &mut [u8]) -> io::Result<()> {
         let taken = match self {
-            Self::Tcp(stream) => recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?.0,
+            Self::Tcp(stream) => recv(stream.as_ref().as_fd(), &mut *buffer, RecvFlags::empty())?.0,
             Self::Unix(stream) => recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?.0,
             Self::Tls(_) => return Err(io::ErrorKind::Unsupported.into()),
         };

@@ -5,15 +5,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use propylon_h1::sends::QueuedStream;
 use propylon_tls::ServerStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 use super::{Client, Phase, Timeouts};
 
 /// A client's stream.
 pub(crate) enum Stream {
-    Tcp(TcpStream),
+    Tcp(QueuedStream),
     Unix(UnixStream),
     Tls(Box<ServerStream<Self>>),
 }
@@ -121,7 +122,7 @@ impl Stream {
     /// Ready unless the runtime knows that there is nothing to read. No system call.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx).map(drop),
+            Self::Tcp(stream) => stream.as_ref().poll_read_ready(cx).map(drop),
             Self::Unix(stream) => stream.poll_read_ready(cx).map(drop),
             // What was decrypted may wait above the socket.
             Self::Tls(_) => Poll::Ready(()),
@@ -133,7 +134,7 @@ impl Stream {
         match self {
             Self::Tcp(stream) => {
                 // It fails only on a connection that is gone.
-                let _ = socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO));
+                let _ = socket2::SockRef::from(stream.as_ref()).set_linger(Some(std::time::Duration::ZERO));
             }
             Self::Unix(_) => {}
             // Without TLS's own word of an end, which nobody says here.

@@ -27,14 +27,11 @@ pub struct Config {
     pub limits: Limits,
     /// The largest read buffer, 256 KiB by default; a buffer grows while reads fill it.
     pub read_buffer: usize,
-    /// Whether a request is sent in the next turn of its task, where many tasks of the thread have something to send: see
-    /// [`server::Config::defer_sends`](crate::server::Config::defer_sends). Default: no.
-    pub defer_sends: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { limits: Limits::default(), read_buffer: 256 << 10, defer_sends: false }
+        Self { limits: Limits::default(), read_buffer: 256 << 10 }
     }
 }
 

@@ -16,9 +16,8 @@ use super::error::{BoxError, Error, Failure, Progress};
 use super::request::{Unsent, Written};
 use super::upload::Upload;
 use super::{Connection, Keeper};
-use crate::io::turn;
 use crate::proto::is_interim;
-use crate::{EncodeError, ResponseHead, Unwanted, maps};
+use crate::{EncodeError, ResponseHead, Unwanted, maps, sends};
 
 /// How many interim responses a request may have.
 const MOST_INTERIM: u32 = 8;
@@ -36,8 +35,6 @@ pub struct Sending<I, B, K> {
     /// What does not go into the response's map of fields.
     without: Unwanted,
     begun: bool,
-    /// Whether it has had its turn.
-    waited: bool,
     told: bool,
     interim: u32,
     /// What had passed on the connection before.
@@ -60,7 +57,6 @@ impl<I, B, K> Sending<I, B, K> {
         };
         Self {
             begun: wire.requests == 0,
-            waited: !wire.config.defer_sends,
             connection: Some(connection),
             keeper: Some(keeper),
             request,
@@ -146,9 +142,6 @@ where
         else {
             return Poll::Pending;
         };
-        if !std::mem::replace(&mut self.waited, true) {
-            ready!(turn(cx));
-        }
         if !self.begun {
             // A kept connection that the peer has closed meanwhile: nothing is sent on it.
             if !connection.is_quiet() && connection.poll_idle(cx).is_ready() {
@@ -197,9 +190,10 @@ where
     #[cold]
     fn fail(&mut self, mut connection: Connection<I>, keeper: K, error: Error) -> Failure<B, K> {
         let wire = &mut *connection.wire;
+        let unsent = if let Error::Io(error) = &error { sends::unsent(error) } else { 0 };
         let progress = if wire.input.received() > self.received && !matches!(error, Error::Unasked) {
             Progress::Answered
-        } else if wire.output.sent() > self.sent {
+        } else if wire.output.sent() > self.sent + unsent {
             Progress::Written
         } else {
             Progress::Nothing

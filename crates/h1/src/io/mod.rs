@@ -4,10 +4,8 @@ mod begun;
 mod buffers;
 mod input;
 mod output;
-mod turn;
 
 pub(crate) use begun::{Begun, Stop, begin};
 pub(crate) use buffers::START;
 pub(crate) use input::{Input, Readable};
 pub(crate) use output::{ENOUGH, Output};
-pub(crate) use turn::turn;

@@ -23,11 +23,6 @@ pub struct Config {
     pub half_close: bool,
     /// Whether responses without a `Date` get one (RFC 9110 6.6.1). Default: yes.
     pub date: bool,
-    /// Whether a response is sent in the next turn of the connection's task, where many tasks of the thread have something to send: then
-    /// the thread reads and decides for many connections, and after that sends for many, so that what the kernel needs for sending stays
-    /// in the core's caches: some 5 % less CPU time for a proxy under load, where one thread runs all (`current_thread`). With fewer than
-    /// two dozen at it at once nobody waits. Default: no, since a turn costs more where tasks change threads.
-    pub defer_sends: bool,
 }
 
 /// How long a client may take. `Duration::MAX` is for ever.
@@ -59,7 +54,6 @@ impl Default for Config {
             drain: 64 << 10,
             half_close: false,
             date: true,
-            defer_sends: false,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 use http::{Method, Request, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,7 +18,7 @@ use super::reading::{Next, Wire};
 use super::{
     Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
 };
-use crate::io::{Input, Output, turn};
+use crate::io::{Input, Output};
 use crate::proto::RequestParser;
 use crate::{BodyKind, HeadError, maps};
 
@@ -234,14 +234,7 @@ where
     let end = {
         // It goes when it has been told how its exchange ended: who waits for that has it as long.
         let mut body = pin!(into_body(response));
-        let mut waited = !wire.config.defer_sends;
-        let end = poll_fn(|cx| {
-            if !std::mem::replace(&mut waited, true) {
-                ready!(turn(cx));
-            }
-            wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)
-        })
-        .await;
+        let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
         flight.finish(wire.output.sent(), end);
         end
     };
