@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use propylon_tests::{
-    Client, LIMIT, Listener, Origin, Propylon, RawResponse, address, binary, check, lossy, raw_request, until,
+    Client, LIMIT, Listener, Origin, Propylon, RawResponse, Stream, address, binary, check, lossy,
+    raw_request, until,
 };
 
 fn ask(at: SocketAddr, request: &str) -> RawResponse {
@@ -42,6 +43,10 @@ match = "/logged"
 auth_request.uri = "/auth/logged"
 proxy_pass = "http://{origin}"
 [[server.location]]
+match = "/closed"
+auth_request.uri = "/auth/closed"
+proxy_pass = "http://{origin}"
+[[server.location]]
 match = "/open"
 auth_request.uri = "off"
 proxy_pass = "http://{origin}"
@@ -62,6 +67,10 @@ headers.set = {{ X-Id = "$request_id", X-Do = "$http_x_auth", X-Reply = "$http_x
 match = "/auth/logged"
 log_subrequest = true
 proxy_pass = "http://{authority}/asked"
+[[server.location.location]]
+match = "/auth/closed"
+log_subrequest = true
+return = [444]
 "#
     )
 }
@@ -139,8 +148,9 @@ fn the_question_has_no_body_and_the_request_keeps_its_own() {
                 "{path} {framing}: {}",
                 seen[0].body.len()
             );
+            let before = origin.heads();
             let refused = ask(at, &format!("{head}X-Auth: status=403\r\n{framing}\r\n\r\n{sent}"));
-            assert_eq!((refused.status, origin.heads()), (403, origin.heads()));
+            assert_eq!((refused.status, origin.heads()), (403, before));
             assert!(origin.take().is_empty());
         }
     }
@@ -199,6 +209,76 @@ fn questions_are_logged_where_that_is_wanted() {
     assert!(lines[0].starts_with("/auth/logged 403 ") && lines[0].ends_with(" 403"), "{lines:?}");
     assert!(lines[1].starts_with("/logged 403 ") && lines[1].ends_with(" -"), "{lines:?}");
     assert_eq!(lines[2], format!("/x 200 {id} 200"), "what others were asked is no try of its own");
+}
+
+/// Whoever closes the connection is not the client.
+#[test]
+fn a_question_that_closes_the_connection_is_logged_as_such() {
+    let (authority, origin, at) = (Origin::start(), Origin::echo(), address());
+    let gateway = Propylon::start(&server(at, authority.address(), origin.address()));
+    let mut client = Client::connect(at).unwrap();
+    client.send(b"GET /closed HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(client.closed());
+    let mut lines = gateway.lines("access.log", 2);
+    lines.sort();
+    assert!(lines[0].starts_with("/auth/closed 444 ") && lines[1].starts_with("/closed 444 "), "{lines:?}");
+}
+
+/// What a FastCGI server is told of a body is what it gets.
+#[test]
+fn a_question_to_a_fastcgi_server_has_no_length() {
+    let (upstream, origin, at) = (Listener::new(), Origin::start(), address());
+    let _gateway = Propylon::start(&format!(
+        r#"
+[[server]]
+listen = ["{at}"]
+[[server.location]]
+match = "/"
+auth_request.uri = "/auth"
+mirror = {{ to = ["/auth"], body = false }}
+proxy_pass = "http://{}"
+[[server.location]]
+match = "= /auth"
+internal = true
+fastcgi_pass = "{}"
+fastcgi.params = {{ CONTENT_LENGTH = "$content_length", CONTENT_TYPE = "$content_type" }}
+"#,
+        origin.address(),
+        upstream.address(),
+    ));
+    let mut client = Client::connect(at).unwrap();
+    let head = "POST /x HTTP/1.1\r\nHost: a\r\nContent-Type: text/x\r\nContent-Length: 5";
+    client.send(format!("{head}\r\n\r\nhello").as_bytes()).unwrap();
+    for what in ["the question", "the copy"] {
+        let mut asked = upstream.accept();
+        let (params, body) = fastcgi(&mut asked);
+        let has = |text: &[u8]| params.windows(text.len()).any(|part| part == text);
+        assert!(has(b"\x0e\0CONTENT_LENGTH\x0c\x06CONTENT_TYPEtext/x"), "{what}: {}", lossy(&params));
+        assert_eq!(body, b"", "{what}");
+        asked
+            .send(b"\x01\x06\0\x01\0\x10\0\0Status: 204 No\n\n\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0")
+            .unwrap();
+    }
+    assert_eq!(client.response(false).unwrap().status, 200);
+    assert_eq!(origin.take()[0].body, b"hello");
+}
+
+/// The params and the body of a FastCGI request.
+fn fastcgi(peer: &mut Stream) -> (Vec<u8>, Vec<u8>) {
+    let (mut params, mut body) = (Vec::new(), Vec::new());
+    loop {
+        let (mut header, mut content) = (Vec::new(), Vec::new());
+        peer.exactly(8, &mut header).unwrap();
+        let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+        peer.exactly(length + usize::from(header[6]), &mut content).unwrap();
+        content.truncate(length);
+        match header[1] {
+            4 => params.extend(content),
+            5 if length == 0 => return (params, body),
+            5 => body.extend(content),
+            _ => {}
+        }
+    }
 }
 
 #[test]

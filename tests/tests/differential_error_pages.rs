@@ -76,6 +76,15 @@ http {
             error_page 401 403 503 /said; error_page 301 302 =200 /said; error_page 404 /to-origin/; error_page 410 = /said;
             error_page 500 /files/a.txt; error_page 429 http://b.test/$status; error_page 418 @named;
         }
+        location /slash/ { proxy_pass http://@ORIGIN@; add_header X-S "$status $class"; add_header X-Always $status always; }
+        location /cycle/files { try_files /none /cycle/files; error_page 500 /said; add_header X-S "$status $class" always; add_header X-No $status; }
+        location /cycle/page { recursive_error_pages on; error_page 404 /cycle/page; add_header X-S $status always; return 404; }
+        location /cycle/rewrite { rewrite ^ /cycle/rewrite last; error_page 500 /said; add_header X-S $status always; }
+        location /cycle/other { rewrite ^ /cycle/another last; add_header X-S other always; }
+        location /cycle/another { rewrite ^ /cycle/other last; add_header X-S another always; }
+        location /cycle/named { try_files /none @cycle; add_header X-S $status always; }
+        location @cycle { try_files /none @cycle; error_page 500 /said; add_header X-S "named $status" always; }
+        location /cycle/accel { proxy_pass http://@ORIGIN@; proxy_set_header X-Reply "X-Accel-Redirect: /cycle/accel"; add_header X-S $status always; }
         location /ordered/ {
             proxy_pass http://@ORIGIN@; proxy_set_header X-Reply "X-Accel-Redirect: /to-origin/"; proxy_set_header X-Do "";
         }
@@ -147,6 +156,14 @@ fn pages_and_their_status() {
         "file-own/",
         "file-201/",
         "ordered/",
+        "slash",
+        "slash?a=b",
+        "cycle/files",
+        "cycle/page",
+        "cycle/rewrite",
+        "cycle/other",
+        "cycle/named",
+        "cycle/accel",
         "to-origin/",
         "login/",
         "files/none",

@@ -25,6 +25,8 @@ http {
     limit_conn_zone $arg_key zone=held:1m;
     limit_conn_zone $arg_key zone=alone:1m;
     limit_conn_zone $arg_wide zone=both:1m;
+    limit_req_zone $http_x_key zone=asked:1m rate=1r/m;
+    limit_conn_zone $http_x_key zone=kept:1m;
     log_format seen "$request_uri $status $limit_req_status $limit_conn_status";
     access_log logs/seen.log seen;
     server {
@@ -57,6 +59,11 @@ http {
             limit_req zone=one; limit_conn alone 1; limit_conn_status 429;
             proxy_pass http://ORIGIN;
         }
+        location /asked/ { auth_request /asking; proxy_intercept_errors on; error_page 404 = /asked-page; proxy_pass http://ORIGIN; }
+        location = /asking { limit_req zone=asked burst=1 nodelay; proxy_pass http://ORIGIN; proxy_set_header X-Do "status=204"; }
+        location = /asked-page { limit_req zone=asked burst=1 nodelay; proxy_pass http://ORIGIN; proxy_set_header X-Do ""; }
+        location /keeps/ { auth_request /keeping; proxy_pass http://ORIGIN; }
+        location = /keeping { limit_conn kept 1; proxy_pass http://ORIGIN; proxy_set_header X-Do "status=204"; }
         location /held-dry/ { limit_conn alone 1; limit_conn_dry_run on; proxy_pass http://ORIGIN; }
     }
 }
@@ -115,17 +122,19 @@ impl Pair {
                     .map_or(line.len(), |end| at + end);
                 Some(whole(line[at..end].split("\", ").next().unwrap().trim_end_matches('"')))
             });
-            let mut lines: Vec<String> = lines.collect();
-            lines.sort();
-            lines
+            let mut said: Vec<String> = lines.collect();
+            let all = said.len();
+            said.sort();
+            said.dedup();
+            (all, said)
         };
-        let all = |log: &dyn Fn() -> String| {
-            until("lines of the error log", LIMIT, || Some(said(log())).filter(|said| said.len() >= lines))
+        let all = |least: usize, log: &dyn Fn() -> String| {
+            let enough =
+                |(all, said): (usize, Vec<String>)| (all >= lines && said.len() >= least).then_some(said);
+            until("lines of the error log", LIMIT, || enough(said(log())))
         };
-        let mut theirs = all(&|| self.nginx.0.read("error.log"));
-        let mut ours = all(&|| self.propylon.0.error_log());
-        theirs.dedup();
-        ours.dedup();
+        let theirs = all(0, &|| self.nginx.0.read("error.log"));
+        let ours = all(theirs.len(), &|| self.propylon.0.error_log());
         assert_eq!(ours, theirs, "left is propylon, right is nginx");
         ours
     }
@@ -252,4 +261,23 @@ fn connections_are_counted_as_by_nginx() {
         said.iter().any(|line| line.contains("limiting connections, dry run, by zone \"alone")),
         "{said:?}"
     );
+}
+
+/// What is asked beside a request is that request: it is looked at once, and holds its places as long.
+#[test]
+fn questions_count_as_their_requests() {
+    let pair = Pair::start();
+    let statuses = pair.same(|at| {
+        let ask = |path: &str, more: &str| raw_request(at, &get(path, more)).unwrap().status;
+        let asked = [(); 3].map(|()| ask("/asked/x", "X-Key: a\r\nX-Do: status=404\r\n"));
+        let mut client = Client::connect(at).unwrap();
+        let before = pair.origin.heads();
+        client.send(&get("/keeps/x", "X-Key: a\r\nX-Do: never\r\n")).unwrap();
+        until("both at the origin", LIMIT, || (pair.origin.heads() == before + 2).then_some(()));
+        let kept = ["a", "b"].map(|key| ask("/keeps/x", &format!("X-Key: {key}\r\n")));
+        client.leave();
+        until("a place", LIMIT, || (ask("/keeps/x", "X-Key: a\r\n") == 200).then_some(()));
+        (asked, kept)
+    });
+    assert_eq!(statuses, ([200, 200, 500], [500, 200]));
 }

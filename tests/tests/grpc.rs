@@ -7,7 +7,8 @@ use std::process::Command;
 
 use propylon_testkit::certificates::{Authority, file};
 use propylon_tests::{
-    BlackHole, GrpcServer, Nginx, Propylon, Refusing, address, addresses, check, grpc_call, grpc_calls, lossy,
+    BlackHole, GrpcServer, LIMIT, Nginx, Origin, Propylon, Refusing, address, addresses, check, grpc_call,
+    grpc_calls, lossy, until,
 };
 
 /// A directory with a root and a certificate for `a.test`.
@@ -159,6 +160,106 @@ fn the_gateways_own_errors_are_statuses_of_grpc() {
         .output()
         .unwrap_or_else(|error| panic!("curl: {error}: apt-get install curl"));
     assert_eq!(lossy(&output.stdout), "502 text/html", "{}", lossy(&output.stderr));
+}
+
+/// Another location says whether a call may come in, before any of it is passed on: to whoever is let in that is as if nobody had
+/// been asked, and whoever is not is told in gRPC.
+#[test]
+fn calls_are_let_in_and_refused() {
+    let [origin, listen] = addresses();
+    let (server, authority) = (GrpcServer::start(&origin.to_string(), None), Origin::start());
+    let expected = grpc_calls(origin, None);
+    server.cancelled(1);
+    let asked = |name: &str, does: &str| {
+        format!(
+            "[[server.location]]\nmatch = \"= /{name}\"\ninternal = true\nproxy_pass = \"http://{}\"\nheaders.set.X-Do = \"{does}\"\n",
+            authority.address()
+        )
+    };
+    let guarded = |method: &str, name: &str, more: &str| {
+        passes(
+            &format!("/test.Echo/{method}"),
+            &format!("grpc://{origin}"),
+            &format!("auth_request.uri = \"/{name}\"\n{more}"),
+        )
+    };
+    let _gateway = gateway(
+        listen,
+        &[
+            asked("yes", "status=204"),
+            asked("no", "status=403"),
+            asked("who", "status=401"),
+            asked("odd", "status=302"),
+            guarded("", "yes", ""),
+            guarded("Refused", "no", ""),
+            guarded("Login", "who", ""),
+            guarded("Odd", "odd", ""),
+            guarded(
+                "Who",
+                "yes",
+                "auth_request.set = { user = \"$upstream_http_server\" }\nheaders.set.x-who = \"$user\"",
+            ),
+        ]
+        .concat(),
+    );
+    assert_eq!(grpc_calls(listen, None), expected);
+    server.cancelled(2);
+    let questions = authority.take();
+    assert_eq!(questions.len(), expected.len() - 1, "one a call, of which the last two lines tell");
+    for question in questions {
+        assert!(question.head.start_line().starts_with(b"GET /yes HTTP/1.1") && question.body.is_empty());
+        assert_eq!(question.head.field("content-type").as_deref(), Some("application/grpc"));
+        assert_eq!(question.head.field("te"), None, "of the client's connection");
+    }
+    for (method, expected) in [
+        ("Refused", "PERMISSION_DENIED '403 Forbidden' []"),
+        ("Login", "UNAUTHENTICATED '401 Unauthorized' []"),
+        ("Odd", "UNKNOWN '500 Internal Server Error' []"),
+        ("Who", "OK b'origin'"),
+    ] {
+        assert_eq!(grpc_call(listen, method), expected, "{method}");
+    }
+}
+
+/// A copy of a call is its request; streams in both directions have none of their bodies.
+#[test]
+fn calls_are_copied() {
+    let [origin, listen] = addresses();
+    let (server, mirror) = (GrpcServer::start(&origin.to_string(), None), Origin::start());
+    let expected = grpc_calls(origin, None);
+    server.cancelled(1);
+    let copied = |method: &str, more: &str| {
+        passes(
+            &format!("/test.Echo/{method}"),
+            &format!("grpc://{origin}"),
+            &format!("mirror.to = [\"/copy\"]\n{more}"),
+        )
+    };
+    let _gateway = gateway(
+        listen,
+        &[
+            copied("", "mirror.body = false"),
+            copied("Unary", ""),
+            copied("Large", "limit.body_size = 3"),
+            format!(
+                "[[server.location]]\nmatch = \"/copy\"\ninternal = true\nproxy_pass = \"http://{}\"\n",
+                mirror.address()
+            ),
+        ]
+        .concat(),
+    );
+    assert_eq!(grpc_calls(listen, None), expected);
+    server.cancelled(2);
+    let mut seen = Vec::new();
+    until("the copies", LIMIT, || {
+        seen.extend(mirror.take());
+        (seen.len() == expected.len() - 1).then_some(())
+    });
+    assert!(seen.iter().all(|seen| seen.whole && seen.head.start_line().starts_with(b"POST /copy HTTP/1.1")));
+    let bodies: Vec<_> =
+        seen.iter().filter(|seen| !seen.body.is_empty()).map(|seen| seen.body.len()).collect();
+    assert!(bodies.contains(&10) && bodies.contains(&300_005), "a byte, a length, and hello: {bodies:?}");
+    assert_eq!(grpc_call(listen, "Large"), "UNKNOWN '413 Payload Too Large' []");
 }
 
 /// A call that reached nobody goes to the next server.

@@ -117,6 +117,34 @@ fn bodies_go_no_faster_than_they_may() {
     gateway.tells("invalid $limit_rate \"fast\"");
 }
 
+/// Of those that are to do with the request, whoever is asked about it has a say as well.
+#[test]
+fn who_is_asked_says_how_fast_a_body_may_go() {
+    let origin = Origin::start();
+    let (gateway, listen) = gateway(
+        origin.address(),
+        r#"
+[[server]]
+listen = ["LISTEN"]
+[[server.location]]
+match = "/"
+proxy_pass = "http://ORIGIN"
+auth_request = { uri = "/auth", set = { limit_rate = "$upstream_http_x_rate" } }
+[[server.location]]
+match = "= /auth"
+internal = true
+proxy_pass = "http://ORIGIN"
+headers.set = { X-Do = "status=204", X-Reply = "X-Rate: $http_x_want" }
+"#,
+    );
+    taste(listen, "/x", "X-Want: 1k\r\n", 100);
+    let (sent, line) = logged(&gateway, 1);
+    assert!((100..LITTLE).contains(&sent), "{sent}");
+    assert_eq!(line, "/x 200 1024 - -");
+    let answer = raw_request(listen, get("/x", "X-Want: 1g\r\n").as_bytes()).unwrap();
+    assert_eq!((answer.body.len(), answer.end), (LARGE, End::Complete));
+}
+
 #[test]
 fn the_upstream_is_read_no_faster_than_it_may_be() {
     for (limit, slow) in [("{ upstream_rate = \"1k\" }", true), ("{}", false)] {

@@ -184,6 +184,84 @@ fn half_a_body_is_not_copied() {
     assert_eq!((origin.heads(), mirror.heads()), (0, 0));
 }
 
+/// A body that is read for its copies fails as it does on its way to an upstream: its request is the same, and never one without a body.
+#[test]
+fn a_body_that_does_not_come_is_the_error_that_it_is_without_copies() {
+    let (origin, mirror, at) = (Origin::start(), Origin::start(), address());
+    let location = |name: &str, more: &str| {
+        let to = origin.address();
+        format!(
+            "[[server.location]]\nmatch = \"{name}\"\nproxy_pass = \"http://{to}\"\n{more}\n\
+             [[server.location]]\nmatch = \"{name}/named\"\nproxy_pass = \"http://{to}\"\n{more}\n\
+             error_page.pages = [{{ codes = [408, 413], uri = \"@there\", status = \"from_page\" }}]\n\
+             [[server.location]]\nmatch = \"{name}/page\"\nproxy_pass = \"http://{to}\"\n{more}\n\
+             error_page.pages = [{{ codes = [408, 413], uri = \"/got\" }}]\n"
+        )
+    };
+    let _gateway = Propylon::start(&format!(
+        "[[server]]\nlisten = [\"{at}\"]\nlimit.body_size = 100\ntimeout.client_body = \"100ms\"\nheaders.proxy_status = \"gw\"\n{}{}\
+         [[server.location]]\nmatch = \"@there\"\nproxy_pass = \"http://{to}\"\nlimit.body_size = \"1m\"\n\
+         [[server.location]]\nmatch = \"/got\"\nproxy_pass = \"http://{to}\"\n\
+         [[server.location]]\nmatch = \"/copy\"\nproxy_pass = \"http://{}\"\n",
+        location("/plain", ""),
+        location("/mirrored", "mirror.to = [\"/copy\"]"),
+        mirror.address(),
+        to = origin.address(),
+    ));
+    for body in [
+        "Content-Length: 200\r\n\r\n".to_owned(),
+        format!("Transfer-Encoding: chunked\r\n\r\nc8\r\n{}\r\n0\r\n\r\n", "x".repeat(200)),
+        "Content-Length: 20\r\n\r\nsome of it".to_owned(),
+    ] {
+        for page in ["", "/named", "/page"] {
+            let [plain, mirrored] = ["/plain", "/mirrored"].map(|path| {
+                let answer =
+                    raw_request(at, format!("POST {path}{page} HTTP/1.1\r\nHost: a\r\n{body}").as_bytes());
+                let answer = answer.unwrap();
+                let seen: Vec<_> = origin
+                    .take()
+                    .iter()
+                    .map(|seen| {
+                        (lossy(seen.head.start_line()), seen.head.field("content-length"), seen.body.len())
+                    })
+                    .collect();
+                let told = answer.head.field("proxy-status");
+                (answer.status, told, answer.text().replace(path, "/"), seen)
+            });
+            assert_eq!(mirrored, plain, "{page} {body}");
+            match page {
+                "" => assert!(
+                    mirrored.1.as_ref().is_some_and(|told| told.starts_with("\"gw\"; error=")),
+                    "{mirrored:?}"
+                ),
+                "/named" => assert_eq!(mirrored.0, 500, "{mirrored:?}"),
+                _ => assert_eq!(mirrored.3, [("GET /got HTTP/1.1".to_owned(), None, 0)], "{body}"),
+            }
+        }
+    }
+    assert_eq!(mirror.heads(), 0);
+}
+
+/// Whoever closes the connection is not the client.
+#[test]
+fn a_copy_whose_location_closes_connections_is_logged_as_such() {
+    let (origin, at) = (Origin::start(), address());
+    let gateway = Propylon::start(&format!(
+        "[log_format]\nline = '$uri $status'\n[[server]]\nlisten = [\"{at}\"]\n\
+         access_log = {{ path = \"@DIR@/access.log\", format = \"line\" }}\n\
+         [[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{}\"\nmirror.to = [\"/copy\"]\n\
+         [[server.location]]\nmatch = \"/copy\"\nlog_subrequest = true\nreturn = [444]\n",
+        origin.address()
+    ));
+    assert_eq!(
+        raw_request(at, b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap().status,
+        200
+    );
+    let mut lines = gateway.lines("access.log", 2);
+    lines.sort();
+    assert_eq!(lines, ["/copy 444", "/x 200"]);
+}
+
 #[test]
 fn what_nobody_takes_is_an_error() {
     let text = server(address(), address(), address());

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use propylon_testkit::certificates::{Authority, file};
-use propylon_tests::{LIMIT, Nginx, Propylon, Signal, address, addresses, check, lossy, raw_request, until};
+use propylon_tests::{
+    Client, LIMIT, Nginx, Propylon, Signal, address, addresses, check, lossy, raw_request, until,
+};
 use propylon_tls::{Connector, ConnectorBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -101,6 +103,11 @@ fn plain_http_where_tls_is_spoken_is_told_so() {
     let answer = raw_request(listen, b"GET /secret HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap();
     assert_eq!(answer.status, 400);
     assert!(answer.text().contains("The plain HTTP request was sent to HTTPS port"), "{}", answer.text());
+    // To HEAD nobody says more than that.
+    let mut client = Client::connect(listen).unwrap();
+    let head = client.ask(b"HEAD /secret HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap();
+    assert_eq!(head.head.field("content-length"), answer.head.field("content-length"));
+    assert!(head.status == 400 && client.closed());
     until("its log line", LIMIT, || {
         gateway.read("access.log").contains("GET /secret HTTP/1.1\" 400").then_some(())
     });

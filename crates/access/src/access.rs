@@ -102,7 +102,11 @@ impl Access {
 
     /// Decides about one request. `login`: how passwords are checked, if they are.
     pub async fn check(&self, client: Client, login: Option<Login>) -> Verdict {
-        let address = self.rules.verdict(client);
+        self.decide(self.address(client), login).await
+    }
+
+    /// The same, where it is known already what the rules say of the client's [address](Self::address).
+    pub async fn decide(&self, address: Option<bool>, login: Option<Login>) -> Verdict {
         match (address, login, self.any) {
             (Some(false), _, false) | (Some(false), None, true) => Verdict::Forbidden,
             (Some(true), _, true) | (_, None, _) => Verdict::Allowed { user: None },

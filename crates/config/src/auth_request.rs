@@ -4,7 +4,7 @@ use propylon_vars::Template;
 use toml::de::DeTable;
 
 use crate::group_names::Names;
-use crate::inner_uri;
+use crate::inner_uri::{self, InnerUri};
 use crate::key::{Key, Kind, Need, Table};
 use crate::reader::{Context, Scope, Value};
 use crate::source::Spanned;
@@ -13,7 +13,7 @@ use crate::source::Spanned;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AuthRequest {
     /// What is asked for; none: nobody is asked.
-    pub uri: Option<Spanned<Box<str>>>,
+    pub uri: Option<Spanned<InnerUri>>,
     /// The variables that get a value of its answer, without their `$`.
     pub set: Vec<(Box<str>, Template)>,
 }
@@ -23,7 +23,7 @@ pub(crate) const TABLE: Table = Table {
     doc: "Another location is asked whether a request may come in: with a GET that has the request's fields and no body. 2xx lets it in, 401 \
           (with its `WWW-Authenticate`) and 403 refuse it, anything else is 500. It is asked after `access`, with which it counts \
           under `access.satisfy`, before `try_files`, and not for what `return` answers. What is asked is not itself subject to \
-          `access` and `auth_request`, nor is it in the access log unless `log_subrequest` says so.",
+          `access` and `auth_request`, nor is it in the access log unless `log_subrequest` says so; to `limit` it and the request are one.",
     keys: &[
         Key {
             name: "uri",

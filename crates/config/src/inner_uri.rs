@@ -1,5 +1,6 @@
 //! URIs that the gateway itself asks for beside a request: `auth_request`, `mirror`.
 
+use std::fmt;
 use std::ops::Range;
 
 use propylon_pattern::Pattern;
@@ -13,7 +14,32 @@ use crate::settings::Settings;
 use crate::source::Spanned;
 
 /// A path in this server, and arguments behind a `?`.
-pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Box<str>>> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InnerUri {
+    /// The path.
+    pub path: Box<str>,
+    /// The arguments; none: there is no `?`.
+    pub args: Option<Box<str>>,
+}
+
+impl InnerUri {
+    fn new(text: &str) -> Self {
+        match text.split_once('?') {
+            Some((path, args)) => Self { path: path.into(), args: Some(args.into()) },
+            None => Self { path: text.into(), args: None },
+        }
+    }
+}
+
+impl fmt::Display for InnerUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        self.args.as_ref().map_or(Ok(()), |args| write!(f, "?{args}"))
+    }
+}
+
+/// Reads one.
+pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<InnerUri>> {
     let problem = if text.contains('$') {
         Some("variables have no place here: it is the same path for every request")
     } else if text.starts_with('@') {
@@ -28,7 +54,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         cx.push(Diagnostic::at(span, problem).label(label));
         return None;
     }
-    Some(Spanned::new(text.into(), cx.span(span)))
+    Some(Spanned::new(InnerUri::new(text), cx.span(span)))
 }
 
 /// Finds URIs that nothing in their server takes.
@@ -49,9 +75,9 @@ pub(crate) fn check(cx: &mut Context, server: &Server) {
     });
 }
 
-fn uris(cx: &mut Context, server: &Server, settings: &Settings, told: &mut Vec<Spanned<Box<str>>>) {
+fn uris(cx: &mut Context, server: &Server, settings: &Settings, told: &mut Vec<Spanned<InnerUri>>) {
     for (uri, what) in settings.inner_uris() {
-        let path = uri.value.split('?').next().unwrap_or_default();
+        let path = &*uri.value.path;
         if told.contains(uri) || server.locations.iter().any(|location| takes(&location.matcher.value, path))
         {
             continue;

@@ -151,6 +151,7 @@ pub use crate::files::{
 };
 pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;
+pub use crate::inner_uri::InnerUri;
 pub use crate::json_schema::schema;
 pub use crate::limit::{Amount, ConnectionLimit, HeadLimit, Limit, Over, RequestLimit};
 pub use crate::limit_zone::{LimitZone, RequestRate};

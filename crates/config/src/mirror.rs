@@ -1,6 +1,6 @@
 //! The table `mirror`: copies of requests, whose answers nobody waits for.
 
-use crate::inner_uri;
+use crate::inner_uri::{self, InnerUri};
 use crate::key::{Key, Kind, Need, Table};
 use crate::reader::Scope;
 use crate::source::Spanned;
@@ -9,7 +9,7 @@ use crate::source::Spanned;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mirror {
     /// The paths; none: there are no copies.
-    pub to: Vec<Spanned<Box<str>>>,
+    pub to: Vec<Spanned<InnerUri>>,
     /// Whether copies have the body, which then is read to its end before anything else is done.
     pub body: bool,
     /// How many copies of a location's requests may be under way in each worker.

@@ -14,6 +14,7 @@ use crate::expires::{self, Expires};
 use crate::fastcgi::{self, FastCgi};
 use crate::files::{self, Files};
 use crate::headers::{self, Headers};
+use crate::inner_uri::InnerUri;
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
 use crate::mirror::{self, Mirror};
@@ -173,7 +174,7 @@ impl Settings {
     }
 
     /// What is asked for beside requests, and by whom.
-    pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<Box<str>>, &'static str)> {
+    pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
         let asked = self.auth_request.uri.iter();
         let asked = asked.map(|uri| (uri, "every request to be let in would be answered with 500"));
         asked.chain(self.mirror.to.iter().map(|uri| (uri, "every copy would be answered with 404")))

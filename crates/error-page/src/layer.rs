@@ -31,7 +31,7 @@ impl<T, A> ErrorPageLayer<T, A> {
         self.change(|rules| rules.intercepts = intercepts)
     }
 
-    /// Whether a request that is answering with an error page already ([`Handled`](crate::Handled)) may get another
+    /// Whether a request that is answering with an error page already ([`Handled::Once`](crate::Handled::Once)) may get another
     /// one. Default: no.
     #[must_use]
     pub fn recursive(self, recursive: bool) -> Self {

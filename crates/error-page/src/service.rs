@@ -14,10 +14,14 @@ pub struct ErrorPage<S, T, A> {
     rules: Arc<Rules<T, A>>,
 }
 
-/// A request with this extension is already on its way to an error page: it gets no other one, unless the layer is
-/// [recursive](crate::ErrorPageLayer::recursive).
+/// A request with this extension is already on its way to an error page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handled;
+pub enum Handled {
+    /// It gets no other one, unless the layer is [recursive](crate::ErrorPageLayer::recursive).
+    Once,
+    /// It gets no other one: there have been too many.
+    Finally,
+}
 
 impl<S, T, A> ErrorPage<S, T, A> {
     pub(crate) const fn new(inner: S, rules: Arc<Rules<T, A>>) -> Self {
@@ -66,7 +70,11 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let passes = !self.rules.recursive && request.extensions().get::<Handled>().is_some();
+        let passes = match request.extensions().get() {
+            None => false,
+            Some(Handled::Once) => !self.rules.recursive,
+            Some(Handled::Finally) => true,
+        };
         let rules = (!passes).then(|| self.rules.clone());
         ResponseFuture::new(self.inner.call(request), rules)
     }

@@ -65,11 +65,12 @@ async fn only_what_is_meant_is_intercepted() {
 
 #[tokio::test]
 async fn the_error_of_an_error_page_is_shown() {
-    let handled = || {
+    let handled = |how: Handled| {
         let mut request = get("/404");
-        request.extensions_mut().insert(Handled);
+        request.extensions_mut().insert(how);
         request
     };
-    check(&layer(), handled(), (404, "inner")).await;
-    check(&layer().recursive(true), handled(), (404, "missing for inner")).await;
+    check(&layer(), handled(Handled::Once), (404, "inner")).await;
+    check(&layer().recursive(true), handled(Handled::Once), (404, "missing for inner")).await;
+    check(&layer().recursive(true), handled(Handled::Finally), (404, "inner")).await;
 }

@@ -3,14 +3,12 @@
 mod again;
 mod beside;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body as _;
-use propylon_error_page::Handled;
 use propylon_exchange::Exchange;
 use propylon_stack::{Body, Route, RouteFuture};
 
@@ -226,16 +224,14 @@ pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response
                     Some(reroute) => Next::Again(reroute, None),
                 }
             }
-            Next::Again(reroute, untaken) => match again::again(visit, *reroute, untaken) {
-                ControlFlow::Continue(mut request) => {
-                    visit.tell_uri();
-                    match begin(visit, &mut request) {
-                        Some(route) => Next::Sent(route.send(request)),
-                        None => Next::Phases(Box::new(request)),
-                    }
+            Next::Again(reroute, untaken) => {
+                let mut request = again::again(visit, *reroute, untaken);
+                visit.tell_uri();
+                match begin(visit, &mut request) {
+                    Some(route) => Next::Sent(route.send(request)),
+                    None => Next::Phases(Box::new(request)),
                 }
-                ControlFlow::Break(response) => return Ok(response),
-            },
+            }
         };
     }
 }
@@ -247,7 +243,9 @@ async fn pass(visit: &mut Visit, request: &mut Request<Body>) -> Step {
         Some(phases) => {
             let beside = visit.role != Role::Asker;
             let at = At { server: &visit.server, exchange: &visit.exchange, beside };
-            phases.run(at, request, &mut visit.path, &mut visit.limits).await
+            let step = phases.run(at, request, &mut visit.path, &mut visit.limits).await;
+            visit.paced |= phases.set_rate();
+            step
         }
         None => Step::Go,
     }
@@ -335,8 +333,7 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
                     "rewrite or internal redirection cycle while processing \"{}\"",
                     String::from_utf8_lossy(visit.path.decoded())
                 );
-                let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
-                return (enter(visit, visit.server.fallback.clone()), Some(found));
+                return (location, Some(again::cycle(visit)));
             }
         }
     }
@@ -409,10 +406,14 @@ fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
 /// Puts into a request what the stack of a location asks for. Nobody reads the body for an answer that is found already: it is kept
 /// for who may.
 fn furnish<'a>(visit: &'a mut Visit, request: &mut Request<Body>, found: Option<Found>) -> &'a Route {
-    if found.is_some() && !request.body().is_end_stream() {
-        visit.more.get_or_insert_default().body = std::mem::take(request.body_mut());
-    }
-    visit.keeper = (!request.body().is_end_stream()).then(Keeper::default);
+    visit.keeper = if found.is_none() {
+        (!request.body().is_end_stream()).then(Keeper::default)
+    } else {
+        if !request.body().is_end_stream() {
+            visit.more.get_or_insert_default().body = std::mem::take(request.body_mut());
+        }
+        request.extensions_mut().remove() // of a body that somebody has taken already
+    };
     let visit = &*visit;
     let location = visit.location();
     let extensions = request.extensions_mut();
@@ -426,8 +427,8 @@ fn furnish<'a>(visit: &'a mut Visit, request: &mut Request<Body>, found: Option<
     if let Some(client) = &visit.upgrade {
         extensions.insert(client.clone());
     }
-    if visit.failed.is_some_and(|failed| !failed.recursive) {
-        extensions.insert(Handled);
+    if let Some(handled) = visit.failed.and_then(|failed| failed.handled) {
+        extensions.insert(handled);
     }
     let media_type = visit.more.as_ref().and_then(|more| more.kept.get(CONTENT_TYPE)).cloned();
     let shows_error = shows_error(visit);

@@ -173,8 +173,8 @@ fn beside(
     let settings = &location.settings;
     let asks = settings.auth_request.uri.iter().map(|uri| ("asks", uri));
     for (what, uri) in asks.chain(settings.mirror.to.iter().map(|uri| ("copies to", uri))) {
-        let path = uri.value.split('?').next().unwrap_or_default();
-        let path = Path::unreadable().redirected(Bytes::copy_from_slice(path.as_bytes()), None);
+        let path = Bytes::copy_from_slice(uri.value.path.as_bytes());
+        let path = Path::unreadable().redirected(path, None);
         let whose = match find_location(server, &path)? {
             Place::Location(found) | Place::Internal(found) => {
                 format!("of the location {}, {}", found.matcher.value, source.line_of(found.matcher.span))

@@ -10,7 +10,7 @@ use propylon_tls::{Greeting, Handshake, ServerStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Client, Rejected, Service, Stream};
+use crate::client::{Client, Rejected, Service, Stream, bytes_of};
 use crate::edge::Edge;
 use crate::proxy_protocol;
 use crate::router::Listener;
@@ -162,17 +162,8 @@ pub(crate) async fn refuse_plain(mut stream: Stream, client: &Arc<Client>, edge:
     let line = glance.get(..read).unwrap_or_default().split(|&byte| byte == b'\r' || byte == b'\n').next();
     let line = Bytes::copy_from_slice(line.unwrap_or_default());
     let Some(answer) = edge.rejected(client, Rejected::PlainOnTls, line, read as u64) else { return };
-    let mut bytes = b"HTTP/1.1 400 Bad Request\r\n".to_vec();
-    for (name, value) in answer.headers() {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(answer.body());
     // A client that is gone needs no answer.
-    let _ = stream.write_all(&bytes).await;
+    let _ = stream.write_all(&bytes_of(&answer)).await;
     let _ = stream.shutdown().await;
     client.settle();
 }

@@ -48,6 +48,11 @@ impl Phases {
         any.then(|| Box::new(self))
     }
 
+    /// Whether something in them may say how fast the response goes.
+    pub(crate) fn set_rate(&self) -> bool {
+        self.access.as_ref().is_some_and(Guard::sets_rate)
+    }
+
     pub(crate) async fn run(
         &self,
         at: At<'_>,
@@ -62,8 +67,8 @@ impl Phases {
             return Step::Answer(found);
         }
         if let Some(access) = self.access.as_ref().filter(|_| !beside) {
-            let parent = Parent { server, exchange, limits: seen.as_deref() };
-            if let Some(found) = access.run(&parent, request.method(), path).await {
+            let parent = Parent { server, exchange };
+            if let Some(found) = access.run(&parent, request.method(), path, seen).await {
                 return Step::Answer(found);
             }
         }
@@ -72,8 +77,8 @@ impl Phases {
             None => Step::Go,
         };
         if let (Step::Go, Some(mirror)) = (&step, self.mirror.as_ref().filter(|_| !beside)) {
-            let parent = Parent { server, exchange, limits: seen.as_deref() };
-            if let Some(found) = mirror.run(&parent, request, path).await {
+            let parent = Parent { server, exchange };
+            if let Some(found) = mirror.run(&parent, request, path, seen.as_deref()).await {
                 return Step::Answer(found);
             }
         }

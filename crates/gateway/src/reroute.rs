@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use propylon_error_page::Handled;
 
 use crate::route::Found;
 
@@ -27,8 +28,8 @@ pub(crate) struct Failed {
     pub(crate) status: StatusCode,
     /// The status that the client sees; none: the page's own.
     pub(crate) shown: Option<StatusCode>,
-    /// Whether the error of the page may have a page in its turn.
-    pub(crate) recursive: bool,
+    /// What keeps the error of the page from having a page in its turn.
+    pub(crate) handled: Option<Handled>,
 }
 
 /// What earlier rounds leave to what answers: an extension of the request.

@@ -272,14 +272,30 @@ where
 }
 
 /// The answer to a request whose body did not come.
-pub(crate) fn refusal(error: &BoxError, exchange: &Exchange) -> Found {
+pub(crate) fn refusal(error: &BoxError, exchange: &Exchange, face: &Face) -> Found {
+    match told(error, exchange) {
+        Ok(()) => Found::with(status(&**error), fields(error, Some(exchange), face)),
+        Err(Closed) => Found::close(),
+    }
+}
+
+/// Says in the error log what went wrong. An error: nobody is left to be answered.
+fn told(error: &BoxError, exchange: &Exchange) -> Result<(), Closed> {
     report(exchange, &**error);
     if client_left(&**error) {
         exchange.responded(status(&**error), &HeaderMap::new());
         exchange.ended(End::ClientClosed);
-        return Found::close();
+        return Err(Closed);
     }
-    Found::page(status(&**error))
+    Ok(())
+}
+
+/// What the answer to an error tells of it.
+fn fields(error: &BoxError, exchange: Option<&Exchange>, face: &Face) -> HeaderMap {
+    let Some(name) = &face.proxy_status else { return HeaderMap::new() };
+    let peer = exchange.and_then(Exchange::last_peer);
+    let field = proxy_status::field(name, &**error, peer.as_deref(), &describe(&**error));
+    field.map(|field| (PROXY_STATUS, field)).into_iter().collect()
 }
 
 /// What the client gets in the place of an error.
@@ -294,22 +310,13 @@ pub(crate) fn rescue(
     }
     if let Some(exchange) = exchange {
         record_nobody(exchange, &error);
-        report(exchange, &*error);
-        if client_left(&*error) {
-            exchange.responded(status(&*error), &HeaderMap::new());
-            exchange.ended(End::ClientClosed);
-            return Err(Closed.into());
-        }
+        told(&error, exchange)?;
     }
     let error = match error.downcast::<Unsafe>() {
         Ok(order) => return Ok(order.answer()),
         Err(error) => error,
     };
     let mut response = page::error(status(&*error), face);
-    if let Some(name) = &face.proxy_status {
-        let peer = exchange.and_then(Exchange::last_peer);
-        let field = proxy_status::field(name, &*error, peer.as_deref(), &describe(&*error));
-        response.headers_mut().extend(field.map(|field| (PROXY_STATUS, field)));
-    }
+    response.headers_mut().extend(fields(&error, exchange, face));
     Ok(response)
 }

@@ -64,4 +64,4 @@ mod service;
 
 pub use copies::{Copies, Counts, TooMany, Work};
 pub use layer::MirrorLayer;
-pub use service::{Mirror, strip};
+pub use service::{Mirror, drain, strip};

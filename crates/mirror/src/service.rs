@@ -121,7 +121,8 @@ where
     }
 }
 
-async fn drain<R: Body>(body: R) {
+/// Reads a little of a body that nobody wants, up to its end if that comes soon: then its connection may be used again.
+pub async fn drain<R: Body>(body: R) {
     let mut body = pin!(body);
     let mut read = 0;
     while read < MOST {

@@ -3,9 +3,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body::Body;
 use tower_layer::Layer;
 
+use super::fill::fill;
 use super::service::RequestBuffer;
+use crate::error::{BoxError, Error};
+use crate::replay::Replay;
 
 /// When a request goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,6 +88,46 @@ impl RequestBufferLayer {
     pub fn max_size(mut self, bytes: impl Into<Option<u64>>) -> Self {
         Arc::make_mut(&mut self.settings).max_size = bytes.into();
         self
+    }
+}
+
+impl RequestBufferLayer {
+    /// Reads all of a body, as the layer does in [`Mode::Whole`], for those who want nothing but that.
+    ///
+    /// ```
+    /// use http_body_util::Full;
+    /// use propylon_buffer::RequestBufferLayer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), propylon_buffer::BoxError> {
+    /// let layer = RequestBufferLayer::new("/var/tmp").max_size(5);
+    /// let body = layer.read(Full::from("hello")).await?;
+    /// assert_eq!(body.as_bytes().map(|bytes| &bytes[..]), Some(&b"hello"[..]));
+    /// assert!(layer.read(Full::from("hello, you")).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The body is too large, its own error, or there is no room for it.
+    pub async fn read<B>(&self, body: B) -> Result<Replay, BoxError>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        self.settings.admit(&body)?;
+        fill(body, Arc::clone(&self.settings)).await
+    }
+}
+
+impl Settings {
+    /// Whether a body is not larger than it may be, as far as it says so.
+    pub(crate) fn admit(&self, body: &impl Body) -> Result<(), Error> {
+        let size = body.size_hint().lower();
+        match self.max_size {
+            Some(limit) if size > limit => Err(Error::TooLarge { size, limit }),
+            _ => Ok(()),
+        }
     }
 }
 

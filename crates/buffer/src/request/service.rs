@@ -12,7 +12,7 @@ use super::body::RequestBody;
 use super::fill::fill;
 use super::future::ResponseFuture;
 use super::layer::{Mode, Settings};
-use crate::error::{BoxError, Error};
+use crate::error::BoxError;
 
 /// A service whose requests have bodies that can be sent again. Made by
 /// [`RequestBufferLayer`](crate::RequestBufferLayer).
@@ -59,11 +59,8 @@ where
         if body.is_end_stream() {
             return ResponseFuture::calling(self.inner.call(request.map(|_| RequestBody::empty())));
         }
-        if let Some(limit) = self.settings.max_size
-            && let size = body.size_hint().lower()
-            && size > limit
-        {
-            return ResponseFuture::failed(Error::TooLarge { size, limit }.into());
+        if let Err(error) = self.settings.admit(body) {
+            return ResponseFuture::failed(error.into());
         }
         match self.settings.mode {
             Mode::Stream => {

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::{Builder, Connection};
@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Client, ClientEnd, HandOver, Io, Phase, Received, Rejected, Service, Stream, upgrade};
+use super::{Client, ClientEnd, HandOver, Io, Phase, Received, Rejected, Service, Stream, bytes_of, upgrade};
 
 /// How long a connection that is being closed is read from, so that the client gets what was said (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
@@ -108,8 +108,9 @@ pub(crate) async fn serve<S: Service>(
     if let Some(why) = why {
         let head = &parts.read_buf;
         let line = head.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-        let answer =
-            service.rejected(&client, why, Bytes::copy_from_slice(line), client.head_bytes()).map(bytes_of);
+        let answer = service
+            .rejected(&client, why, Bytes::copy_from_slice(line), client.head_bytes())
+            .map(|answer| bytes_of(&answer));
         if let Some(answer) = answer {
             client.sent_raw(answer.len() as u64);
             // Best effort: the client may be gone, and its log line is written.
@@ -151,22 +152,6 @@ fn refusal(error: &hyper::Error, answer: &[u8], head: &[u8], longest: usize) -> 
         return if line > longest { StatusCode::URI_TOO_LONG } else { StatusCode::BAD_REQUEST };
     }
     answer.get(9..12).and_then(|code| StatusCode::from_bytes(code).ok()).unwrap_or(StatusCode::BAD_REQUEST)
-}
-
-/// A whole answer as bytes, for a connection whose engine has given up.
-fn bytes_of(answer: Response<Bytes>) -> Vec<u8> {
-    let (head, body) = answer.into_parts();
-    let reason = head.status.canonical_reason().unwrap_or("Unknown");
-    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", head.status.as_u16()).into_bytes();
-    for (name, value) in &head.headers {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(&body);
-    bytes
 }
 
 /// Closes the stream. If the client may still be sending, what it sends is read for a while: a reset would otherwise

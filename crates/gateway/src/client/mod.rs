@@ -30,7 +30,7 @@ pub(crate) use body::{ClientBodyError, Received, RequestBody};
 pub(crate) use deadlines::{Clients, Deadline};
 pub(crate) use engine::{Engine, Timeouts};
 pub(crate) use io::Stream;
-pub(crate) use service::{Closed, Rejected, Service};
+pub(crate) use service::{Closed, Rejected, Service, bytes_of};
 pub(crate) use upgrade::{ClientEnd, HandOver};
 
 use io::Io;

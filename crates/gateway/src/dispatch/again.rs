@@ -1,45 +1,40 @@
 //! Going round again: what a round leaves to the next one, and the request that it begins with.
 
-use std::ops::ControlFlow;
-
 use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
     LOCATION, RANGE, TRANSFER_ENCODING,
 };
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, Method, Request, StatusCode, request};
 use http_body::Body as _;
+use propylon_error_page::Handled;
 use propylon_h1::Target;
 use propylon_stack::Body;
 
 use super::{MAX_REROUTES, Role, Visit, shows_error};
 use crate::page;
-use crate::reroute::{Reroute, RerouteTarget, merge, unkeep};
-use crate::route::Lost;
+use crate::reroute::{Failed, Reroute, RerouteTarget, merge};
+use crate::route::{Found, Lost};
 
-/// The request of another round, or the answer if there were too many. `untaken`: the last one's, if nobody has had it.
+/// The request of another round, which is the last one if there were too many. `untaken`: the last one's, if nobody has had it.
 pub(super) fn again(
     visit: &mut Visit,
     reroute: Reroute,
     untaken: Option<Box<Request<Body>>>,
-) -> ControlFlow<Response<Body>, Request<Body>> {
-    if visit.changes >= MAX_REROUTES {
+) -> Request<Body> {
+    let Reroute { target, keep, get, error } = if visit.changes < MAX_REROUTES {
+        visit.changes += 1;
+        visit.exchange.rerouted();
+        reroute
+    } else {
         tracing::error!(
             target: "propylon_gateway",
             client = %visit.exchange.client(),
             server = &*visit.server.name,
             "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
         );
-        let mut response = page::error(StatusCode::INTERNAL_SERVER_ERROR, &visit.server.face);
-        let mut kept = visit.more.take().unwrap_or_default().kept;
-        merge(&mut kept, reroute.keep);
-        unkeep(&mut kept);
-        merge(response.headers_mut(), kept);
-        return ControlFlow::Break(response);
-    }
-    visit.changes += 1;
-    visit.exchange.rerouted();
-    visit.closes |= reroute.error.is_some_and(|failed| page::closes(failed.status));
-    let Reroute { target, keep, get, error } = reroute;
+        Reroute { target: RerouteTarget::Answer(cycle(visit)), get: false, error: None, ..reroute }
+    };
+    visit.closes |= error.is_some_and(|failed| page::closes(failed.status));
     if let Some(failed) = error {
         visit.failed = Some(failed);
         visit.exchange.showing(failed.shown);
@@ -62,7 +57,14 @@ pub(super) fn again(
         RerouteTarget::Path(uri, args) => visit.path = visit.path.clone().redirected(uri, args),
         RerouteTarget::Answer(found) => more.answer = Some(found),
     }
-    ControlFlow::Continue(request)
+    request
+}
+
+/// What stands at the end of rounds without one: in the name of the location that the request is in, and no error has a page any more.
+pub(super) fn cycle(visit: &mut Visit) -> Found {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    visit.failed = Some(Failed { status, shown: None, handled: Some(Handled::Finally) });
+    Found::page(status)
 }
 
 /// The client's head as it came, for another round: the one before has taken it.

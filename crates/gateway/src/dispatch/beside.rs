@@ -13,6 +13,7 @@ use propylon_stack::Body;
 
 use super::{Role, Visit, again, rounds};
 use crate::client::Closed;
+use crate::edge;
 use crate::route::{LimitsSeen, Whole};
 use crate::router::Server;
 use crate::routing::Path;
@@ -24,7 +25,6 @@ const LEAST: usize = 64 * 1024;
 pub(crate) struct Parent<'p> {
     pub(crate) server: &'p Arc<Server>,
     pub(crate) exchange: &'p Exchange,
-    pub(crate) limits: Option<&'p LimitsSeen>,
 }
 
 /// A request beside another one. When it goes, it is over: if it is to be logged, it is.
@@ -40,9 +40,11 @@ pub(crate) struct Answer {
 }
 
 impl Beside {
-    /// A GET for this path with the fields of the request and no body, whose `needs` are kept.
-    pub(crate) fn get(parent: &Parent<'_>, path: Path, needs: Keep) -> Self {
+    /// A GET for this path with the fields of the request and no body, whose `needs` are kept. To limits it is the request itself: what
+    /// they have `seen` is [handed back](Self::limits).
+    pub(crate) fn get(parent: &Parent<'_>, path: Path, needs: Keep, seen: Option<Box<LimitsSeen>>) -> Self {
         let mut visit = visit(parent, path, Role::Question);
+        visit.limits = seen;
         visit.exchange.keep(needs);
         visit.get = true;
         let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
@@ -50,9 +52,16 @@ impl Beside {
         Self { visit, request: Some(request) }
     }
 
-    /// A copy of the request for this path, with this body.
-    pub(crate) fn copy(parent: &Parent<'_>, request: &Request<Body>, path: Path, body: Body) -> Self {
+    /// A copy of the request for this path, with this body. It outlives the request, perhaps: what it holds itself is its own.
+    pub(crate) fn copy(
+        parent: &Parent<'_>,
+        request: &Request<Body>,
+        path: Path,
+        body: Body,
+        seen: Option<&LimitsSeen>,
+    ) -> Self {
         let mut visit = visit(parent, path, Role::Copy);
+        visit.limits = seen.map(|seen| Box::new(seen.looked()));
         visit.bodiless = body.is_end_stream();
         visit.get = *request.method() == Method::GET;
         let length = body.size_hint().exact();
@@ -70,14 +79,29 @@ impl Beside {
         &self.visit.exchange
     }
 
+    /// What limits have seen of it, and the places that it holds: they are the request's.
+    pub(crate) fn limits(&mut self) -> Option<Box<LimitsSeen>> {
+        self.visit.limits.take()
+    }
+
     /// Sends it round and waits for its answer. An error: the configuration says that the connection is to be closed.
     pub(crate) async fn ask(&mut self) -> Result<Answer, Closed> {
         let request = self.request.take().unwrap_or_default();
-        let response = sent(&mut self.visit, request).await?;
+        let response = match sent(&mut self.visit, request).await {
+            Ok(response) => response,
+            Err(Closed) => {
+                edge::closes(self.exchange());
+                return Err(Closed);
+            }
+        };
         let (head, body) = response.into_parts();
         self.visit.leave();
         self.exchange().responded(head.status, &head.headers);
-        drain(body, self.visit.role == Role::Copy).await;
+        if self.visit.role == Role::Copy {
+            propylon_mirror::drain(body).await; // nobody waits for it
+        } else {
+            drain(body).await;
+        }
         self.exchange().ended(End::Complete);
         Ok(Answer { status: head.status, headers: head.headers })
     }
@@ -105,19 +129,16 @@ fn visit(parent: &Parent<'_>, path: Path, role: Role) -> Visit {
     propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
     let mut visit = Visit::new(parent.server.clone(), Some(path), exchange, None, None);
     visit.role = role;
-    visit.limits = parent.limits.map(|seen| Box::new(seen.looked()));
     visit
 }
 
-/// Reads a body as far as it is there, so that its connection may be used again if that was all. `waits`: nobody waits for this, so it may
-/// wait for more.
-async fn drain(body: Body, waits: bool) {
+/// Reads a body as far as it is there, so that its connection may be used again if that was all.
+async fn drain(body: Body) {
     let mut body = pin!(body);
     let mut read = 0;
     poll_fn(|cx: &mut Context<'_>| {
         while read < LEAST {
             match body.as_mut().poll_frame(cx) {
-                Poll::Pending if waits => return Poll::Pending,
                 Poll::Ready(Some(Ok(frame))) => read += frame.data_ref().map_or(0, bytes::Bytes::len),
                 _ => break,
             }

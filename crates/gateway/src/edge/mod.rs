@@ -86,10 +86,12 @@ impl client::Service for Edge {
         let server = listener.default_server();
         let (number, began) = client.request_begins();
         let place = propylon_exchange::Place { server_name: Some(server.name.clone()), ..Default::default() };
+        let bodiless = line.starts_with(b"HEAD ");
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
         let page = if matches!(why, Rejected::PlainOnTls) { PLAIN_ON_TLS.unwrap_or(status) } else { status };
         let answer = why.is_heard().then(|| page::closing(page, &server.face));
+        let answer = answer.map(|answer| if bodiless { answer.map(|_| Bytes::new()) } else { answer });
         match &answer {
             Some(answer) => {
                 exchange.responded(status, answer.headers());
@@ -291,6 +293,16 @@ fn frame(response: &mut Response<Body>, exchange: &Exchange) -> bool {
     }
 }
 
+/// The connection is closed without an answer because the configuration says so (nginx's 444).
+pub(crate) fn closes(exchange: &Exchange) {
+    if exchange.status().is_none()
+        && let Ok(status) = StatusCode::from_u16(444)
+    {
+        exchange.responded(status, &HeaderMap::new());
+    }
+    exchange.ended(End::Complete);
+}
+
 /// Sees to it that an exchange has an end and a log line, whatever becomes of the futures that serve it.
 pub(crate) struct Guard {
     client: Arc<Client>,
@@ -334,17 +346,6 @@ impl Guard {
         };
         let (exchange, location) = (self.exchange().clone(), self.visit.location().clone());
         tunnel::Line::new(exchange, location, self.client.clone(), stream, self.visit.limits.take())
-    }
-
-    /// The connection is closed without an answer because the configuration says so (nginx's 444).
-    fn closes(&self) {
-        let exchange = self.exchange();
-        if exchange.status().is_none()
-            && let Ok(status) = StatusCode::from_u16(444)
-        {
-            exchange.responded(status, &HeaderMap::new());
-        }
-        exchange.ended(End::Complete);
     }
 
     /// The response is over, as far as can be told here: only the first end counts, so this is the one of a client that left.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use propylon_stack::RouteFuture;
 
-use super::{Guard, ResponseBody, finish};
+use super::{Guard, ResponseBody, closes, finish};
 use crate::client::Closed;
 use crate::dispatch::{self, Next};
 
@@ -46,7 +46,7 @@ impl Future for Serving {
                     // Taken once: nobody polls a future that has given its answer.
                     let Some(mut guard) = guard.take() else { return Poll::Ready(Err(Closed)) };
                     let Ok(mut response) = result else {
-                        guard.closes();
+                        closes(guard.exchange());
                         return Poll::Ready(Err(Closed));
                     };
                     match dispatch::ended(&mut guard.visit, &mut response) {
@@ -67,7 +67,7 @@ async fn rounds(next: Next, mut guard: Box<Guard>) -> Answer {
     match dispatch::rounds(&mut guard.visit, next).await {
         Ok(response) => Ok(finish(response, guard)),
         Err(Closed) => {
-            guard.closes();
+            closes(guard.exchange());
             Err(Closed)
         }
     }

@@ -4,16 +4,16 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use propylon_access::{Access, Client, Login, Refused, Rules, UserFile, Verdict, Whom};
 use propylon_auth_request::Verdict as Said;
 use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Template};
 use propylon_exchange::Exchange;
 use tokio::sync::Semaphore;
 
-use super::Found;
 use super::auth_request::AuthRequest;
+use super::{Found, LimitsSeen};
 use crate::client::Closed;
 use crate::dispatch::Parent;
 use crate::rescue;
@@ -74,8 +74,19 @@ impl Guard {
         })
     }
 
+    /// Whether who is asked may say how fast the response goes.
+    pub(crate) fn sets_rate(&self) -> bool {
+        self.request.as_ref().is_some_and(AuthRequest::sets_rate)
+    }
+
     /// Decides about a request; the answer is that of one who may not come in.
-    pub(crate) async fn run(&self, parent: &Parent<'_>, method: &Method, path: &mut Path) -> Option<Found> {
+    pub(crate) async fn run(
+        &self,
+        parent: &Parent<'_>,
+        method: &Method,
+        path: &mut Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Option<Found> {
         let exchange = parent.exchange;
         let gate = match &self.except {
             Some((methods, gate)) if !methods.contains(method) => gate,
@@ -84,8 +95,9 @@ impl Guard {
         let client = exchange.client().as_ip().map_or(Client::Unix, Client::Ip);
         let login = gate.basic.as_ref().and_then(|basic| basic.login(exchange));
         // Whether somebody vouches for the client when it is let in: where either is enough, that nobody refuses it is not.
-        let vouched = login.is_some() || gate.access.address(client) == Some(true);
-        let verdict = gate.access.check(client, login).await;
+        let address = gate.access.address(client);
+        let vouched = login.is_some() || address == Some(true);
+        let verdict = gate.access.decide(address, login).await;
         let asks = match verdict.status() {
             None => !(self.any && vouched),
             Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.any,
@@ -96,7 +108,7 @@ impl Guard {
             Verdict::Forbidden => Some(Found::page(StatusCode::FORBIDDEN)), // that is not the last word
             verdict => refusal(exchange, verdict),
         };
-        match request.run(parent, path).await {
+        match request.run(parent, path, seen).await {
             Ok(said) => joined(exchange, so_far, said),
             Err(Closed) => Some(Found::close()),
         }
@@ -121,11 +133,8 @@ fn refusal(exchange: &Exchange, verdict: Verdict) -> Option<Found> {
             if !matches!(why, Refused::NoUser) {
                 rescue::report_text(exchange, &why.to_string());
             }
-            let status = StatusCode::UNAUTHORIZED;
-            Some(
-                challenge
-                    .map_or(Found::page(status), |challenge| Found::Challenge(status, Box::new([challenge]))),
-            )
+            let fields = challenge.map(|challenge| (WWW_AUTHENTICATE, challenge));
+            Some(Found::with(StatusCode::UNAUTHORIZED, fields.into_iter().collect()))
         }
         Verdict::Failed(why) => {
             rescue::report_text(exchange, &why.to_string());
@@ -140,15 +149,15 @@ fn joined(exchange: &Exchange, so_far: Option<Found>, said: Said) -> Option<Foun
         Said::Allowed => None,
         Said::Unexpected(_) => Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)),
         Said::Unauthorized { challenges } => {
-            let mut all = match so_far {
-                Some(Found::Challenge(_, first)) => first.into_vec(),
-                _ => Vec::new(),
+            let mut fields = match so_far {
+                Some(Found::With(_, first)) => *first,
+                _ => HeaderMap::new(),
             };
-            all.extend(challenges);
-            Some(Found::Challenge(StatusCode::UNAUTHORIZED, all.into()))
+            fields.extend(challenges.into_iter().map(|challenge| (WWW_AUTHENTICATE, challenge)));
+            Some(Found::with(StatusCode::UNAUTHORIZED, fields))
         }
         Said::Forbidden => match so_far {
-            Some(found @ (Found::Challenge(..) | Found::Page(StatusCode::UNAUTHORIZED, _))) => Some(found),
+            Some(found @ (Found::With(..) | Found::Page(StatusCode::UNAUTHORIZED, _))) => Some(found),
             so_far => {
                 if so_far.is_some() {
                     rescue::report_text(exchange, FORBIDDEN);

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use propylon_auth_request::Verdict;
-use propylon_config::{Settings, Template};
+use propylon_config::{InnerUri, Settings, Template};
 use propylon_exchange::{Exchange, Keep};
 
-use super::carry;
+use super::{LimitsSeen, carry};
 use crate::client::Closed;
 use crate::dispatch::{Beside, Parent};
 use crate::rescue;
@@ -19,8 +19,7 @@ use crate::routing::Path;
 pub(crate) struct AuthRequest(Arc<Inner>);
 
 struct Inner {
-    uri: Bytes,
-    args: Option<Bytes>,
+    uri: (Bytes, Option<Bytes>),
     set: Vec<(Box<str>, Template)>,
     needs: Keep,
 }
@@ -29,16 +28,29 @@ impl AuthRequest {
     /// Nothing, where nobody is asked.
     pub(crate) fn new(settings: &Settings) -> Option<Self> {
         let config = &settings.auth_request;
-        let (uri, args) = split(&config.uri.as_ref()?.value);
+        let uri = bytes(&config.uri.as_ref()?.value);
         let needs = carry::needs(config.set.iter().map(|(_, value)| value));
-        Some(Self(Arc::new(Inner { uri, args, set: config.set.clone(), needs })))
+        Some(Self(Arc::new(Inner { uri, set: config.set.clone(), needs })))
     }
 
-    /// Asks about a request, and sets what it is to know of the answer.
-    pub(crate) async fn run(&self, parent: &Parent<'_>, path: &mut Path) -> Result<Verdict, Closed> {
-        let Inner { uri, args, set, needs } = &*self.0;
-        let mut beside = Beside::get(parent, path.clone().redirected(uri.clone(), args.clone()), *needs);
-        let answer = beside.ask().await?;
+    /// Whether an answer may say how fast the response goes.
+    pub(crate) fn sets_rate(&self) -> bool {
+        self.0.set.iter().any(|(name, _)| &**name == "limit_rate")
+    }
+
+    /// Asks about a request, and sets what it is to know of the answer. What limits see of the question they have seen of the request.
+    pub(crate) async fn run(
+        &self,
+        parent: &Parent<'_>,
+        path: &mut Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Result<Verdict, Closed> {
+        let Inner { uri: (uri, args), set, needs } = &*self.0;
+        let to = path.clone().redirected(uri.clone(), args.clone());
+        let mut beside = Beside::get(parent, to, *needs, seen.take());
+        let answer = beside.ask().await;
+        *seen = beside.limits();
+        let answer = answer?;
         let verdict = Verdict::of(answer.status, &answer.headers);
         let (asked, exchange) = (beside.exchange(), parent.exchange);
         propylon_vars::give_back(asked, exchange);
@@ -55,12 +67,9 @@ impl AuthRequest {
 }
 
 /// A path and its arguments.
-pub(super) fn split(uri: &str) -> (Bytes, Option<Bytes>) {
-    let bytes = Bytes::copy_from_slice(uri.as_bytes());
-    match memchr::memchr(b'?', &bytes) {
-        Some(at) => (bytes.slice(..at), Some(bytes.slice(at + 1..))),
-        None => (bytes, None),
-    }
+pub(super) fn bytes(uri: &InnerUri) -> (Bytes, Option<Bytes>) {
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    (bytes(&uri.path), uri.args.as_deref().map(bytes))
 }
 
 fn report(exchange: &Exchange, status: u16) {

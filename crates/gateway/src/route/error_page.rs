@@ -3,7 +3,7 @@
 use http::header::{LOCATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, response};
 use propylon_config::{PageStatus, Settings, Template};
-use propylon_error_page::{ErrorPageLayer, Failure, Pages, ShownStatus};
+use propylon_error_page::{ErrorPageLayer, Failure, Handled, Pages, ShownStatus};
 use propylon_exchange::{Exchange, Keep};
 use propylon_stack::Body;
 
@@ -85,7 +85,7 @@ fn answer(failure: &Failure<'_, Template, Body>, recursive: bool) -> Response<Bo
     response.extensions_mut().insert(Reroute {
         keep,
         get: true,
-        error: Some(Failed { status: error, shown, recursive }),
+        error: Some(Failed { status: error, shown, handled: (!recursive).then_some(Handled::Once) }),
         ..Reroute::to(target)
     });
     response

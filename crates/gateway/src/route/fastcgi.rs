@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{COOKIE, HeaderName};
+use http::header::{CONTENT_LENGTH, COOKIE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request};
 use http_body::Body as _;
 use propylon_config::{Settings, Template};
@@ -85,12 +85,8 @@ impl Rule {
             if value == b"HEAD" && &**name == "REQUEST_METHOD" && request.method() == Method::GET {
                 value = b"GET".to_vec();
             }
-            // The body has been read since: how long it is may be known now (nginx does the same).
-            if value.is_empty()
-                && &**name == "CONTENT_LENGTH"
-                && let Some(length) = request.body().size_hint().exact().filter(|length| *length > 0)
-            {
-                value.extend(length.to_string().bytes());
+            if &**name == "CONTENT_LENGTH" {
+                content_length(request, &mut value);
             }
             if !(value.is_empty() && *if_not_empty) {
                 out.add(name.as_bytes(), &value);
@@ -124,6 +120,19 @@ impl Rule {
             });
             out.add_field(name.as_str(), &joined);
         }
+    }
+}
+
+/// What the client said of its body is not always so of what is sent.
+fn content_length(request: &Request<Body>, value: &mut Vec<u8>) {
+    let body = request.body();
+    if body.is_end_stream() && !request.headers().contains_key(CONTENT_LENGTH) {
+        value.clear(); // this one has none: a question, a copy without it, the page of an error
+    } else if value.is_empty()
+        && let Some(length) = body.size_hint().exact().filter(|length| *length > 0)
+    {
+        // It has been read since: how long it is may be known now (nginx does the same).
+        value.extend(length.to_string().bytes());
     }
 }
 

@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body::Body as _;
 use parking_lot::Mutex;
 use propylon_config::{LogLevel, Settings};
 use propylon_exchange::{Exchange, clock};
 use propylon_mirror::{Copies, TooMany};
-use propylon_stack::{Body, BoxError};
+use propylon_stack::Body;
 use tokio::time::Instant;
-use tower_layer::Layer;
-use tower_service::Service;
 
-use super::Found;
-use super::buffer::{Buffer, BufferLayer, Whole};
+use super::buffer::{BufferLayer, Keeper, Whole};
+use super::{Found, LimitsSeen, Site, auth_request};
 use crate::dispatch::{Beside, Parent};
+use crate::page::Face;
 use crate::rescue;
 use crate::routing::Path;
 use crate::upstreams::Upstreams;
@@ -31,27 +30,29 @@ pub(crate) struct Mirror(Arc<Inner>);
 
 struct Inner {
     to: Vec<(Bytes, Option<Bytes>)>,
-    /// What reads bodies to their end, where copies have them.
-    bodies: Option<Buffer<Hand>>,
+    /// How bodies are read to their end, where copies have them.
+    bodies: Option<BufferLayer>,
     copies: Copies,
+    face: Face,
     told: Mutex<Option<Instant>>,
 }
 
 impl Mirror {
     /// Nothing, where no copies are wanted.
-    pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {
+    pub(crate) fn new(settings: &Settings, site: &Site, upstreams: &Upstreams<'_>) -> Option<Self> {
         let config = &settings.mirror;
         if config.to.is_empty() {
             return None;
         }
         let tasks = upstreams.tasks.clone();
-        let bodies = || BufferLayer::whole(settings, &upstreams.config.runtime).layer(Hand);
+        let bodies = || BufferLayer::new(settings, &upstreams.config.runtime);
         Some(Self(Arc::new(Inner {
-            to: config.to.iter().map(|uri| super::auth_request::split(&uri.value)).collect(),
+            to: config.to.iter().map(|uri| auth_request::bytes(&uri.value)).collect(),
             bodies: config.body.then(bodies),
             copies: Copies::new(move |work| drop(tasks.spawn(work)))
                 .at_once(config.at_once)
                 .counting(upstreams.runtime.copies.clone()),
+            face: site.face.clone(),
             told: Mutex::default(),
         })))
     }
@@ -63,14 +64,18 @@ impl Mirror {
         parent: &Parent<'_>,
         request: &mut Request<Body>,
         path: &Path,
+        seen: Option<&LimitsSeen>,
     ) -> Option<Found> {
-        let Inner { to, bodies, copies, .. } = &*self.0;
+        let Inner { to, bodies, copies, face, .. } = &*self.0;
         if let Some(bodies) = bodies
             && !request.body().is_end_stream()
         {
-            match bodies.clone().call(std::mem::take(request)).await {
-                Ok(kept) => *request = kept.into_body(),
-                Err(error) => return Some(rescue::refusal(&error, parent.exchange)),
+            match bodies.read(std::mem::take(request.body_mut())).await {
+                Ok(whole) => *request.body_mut() = whole,
+                Err(error) => {
+                    request.extensions_mut().insert(Keeper::default()); // there was one, and nothing is left of it
+                    return Some(rescue::refusal(&error, parent.exchange, face));
+                }
             }
             request.extensions_mut().insert(Whole);
         }
@@ -79,7 +84,7 @@ impl Mirror {
                 let args = args.clone().or_else(|| path.args().cloned());
                 let body = bodies.as_ref().and_then(|_| request.body().try_clone()).unwrap_or_default();
                 let to = path.clone().redirected(uri.clone(), args);
-                let mut copy = Beside::copy(parent, request, to, body);
+                let mut copy = Beside::copy(parent, request, to, body, seen);
                 async move {
                     let _ = copy.ask().await; // nobody wants to know
                 }
@@ -98,23 +103,5 @@ impl Mirror {
             *told = Some(now);
             rescue::report_at(exchange, LogLevel::Error, &why.to_string());
         }
-    }
-}
-
-/// Hands over the request whose body has come.
-#[derive(Clone, Debug)]
-struct Hand;
-
-impl Service<Request<Body>> for Hand {
-    type Response = Response<Request<Body>>;
-    type Error = BoxError;
-    type Future = std::future::Ready<Result<Response<Request<Body>>, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), BoxError>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        std::future::ready(Ok(Response::new(request)))
     }
 }

@@ -172,7 +172,7 @@ fn phases(
     Phases {
         limits: Limits::new(settings, upstreams),
         access: Guard::new(settings, upstreams),
-        mirror: Mirror::new(settings, upstreams),
+        mirror: Mirror::new(settings, site, upstreams),
         try_files,
     }
     .if_any()

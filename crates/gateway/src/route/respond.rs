@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE};
-use http::{Extensions, HeaderValue, Request, Response, StatusCode};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 use propylon_config::{Return, Template};
 use propylon_exchange::Exchange;
 use propylon_files::Types;
@@ -132,8 +132,8 @@ impl Answer {
 pub(crate) enum Found {
     /// The page of a status, and where the client is sent.
     Page(StatusCode, Option<HeaderValue>),
-    /// The page of a status, and how the client is asked who it is.
-    Challenge(StatusCode, Box<[HeaderValue]>),
+    /// The page of a status, and fields that say more: how the client is asked who it is, what went wrong.
+    With(StatusCode, Box<HeaderMap>),
     /// What `return` says.
     Return(Respond),
     /// A text of this type.
@@ -144,6 +144,11 @@ impl Found {
     /// The page of a status.
     pub(crate) const fn page(status: StatusCode) -> Self {
         Self::Page(status, None)
+    }
+
+    /// The page of a status, and these fields.
+    pub(crate) fn with(status: StatusCode, fields: HeaderMap) -> Self {
+        if fields.is_empty() { Self::page(status) } else { Self::With(status, Box::new(fields)) }
     }
 
     /// None: the connection is closed.
@@ -198,10 +203,9 @@ impl Service<Request<Body>> for Finding {
                 response.headers_mut().insert(CONTENT_TYPE, media_type.clone());
                 Ok(response)
             }
-            Some(Found::Challenge(status, challenges)) => {
+            Some(Found::With(status, fields)) => {
                 let mut response = page::error(*status, &self.0);
-                let challenges = challenges.iter().map(|challenge| (WWW_AUTHENTICATE, challenge.clone()));
-                response.headers_mut().extend(challenges);
+                response.headers_mut().extend((**fields).clone());
                 Ok(response)
             }
             None => Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.0)),

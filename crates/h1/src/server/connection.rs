@@ -279,7 +279,10 @@ where
 {
     wire.requests += 1;
     let answer = observer.head_rejected(Rejected { number: wire.requests, error, head_bytes });
-    let exchange = Exchange::rejected(wire.requests, head_bytes, wire.output.sent());
+    let mut exchange = Exchange::rejected(wire.requests, head_bytes, wire.output.sent());
+    if error.first_line().starts_with(b"HEAD ") {
+        exchange.method = Method::HEAD; // as much of it was understood
+    }
     let mut flight = Flight::new(observer, exchange);
     let Some(answer) = answer else {
         return flight.cut(wire, End::Unanswered);

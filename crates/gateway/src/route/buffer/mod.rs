@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use propylon_config::Runtime;
 
-pub(crate) use request::{Buffer, BufferLayer, Keeper, Lost, Whole};
+pub(crate) use request::{BufferLayer, Keeper, Lost, Whole};
 pub(crate) use response::{Keeping, read_bytes};
 
 /// Where temporary files are made.

@@ -10,7 +10,7 @@ use http::Request;
 use http_body::Body as _;
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
-use propylon_buffer::{Begun, Mode, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
+use propylon_buffer::{Begun, Mode, Replay, RequestBody, RequestBuffer, RequestBufferLayer, ResponseFuture};
 use propylon_config::{Runtime, Settings};
 use propylon_exchange::{Exchange, Keep};
 use propylon_stack::{Body, BoxError};
@@ -84,23 +84,26 @@ pub(crate) struct BufferLayer {
 
 impl BufferLayer {
     pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
-        Self::in_mode(if settings.buffer.request { Mode::Whole } else { Mode::Stream }, settings, runtime)
-    }
-
-    /// Keeps them whole, whatever the settings say of that.
-    pub(crate) fn whole(settings: &Settings, runtime: &Runtime) -> Self {
-        Self::in_mode(Mode::Whole, settings, runtime)
-    }
-
-    fn in_mode(mode: Mode, settings: &Settings, runtime: &Runtime) -> Self {
         let directory = super::directory(runtime);
         let buffer = &settings.buffer;
         let layer = RequestBufferLayer::new(directory)
-            .mode(mode)
+            .mode(if buffer.request { Mode::Whole } else { Mode::Stream })
             .memory(buffer.request_memory)
             .in_file_only(buffer.request_in_file_only)
             .max_size(settings.limit.body_size);
         Self { layer, memory: buffer.request_memory, max_size: settings.limit.body_size }
+    }
+
+    /// Reads all of a body now, whatever the settings say of that.
+    pub(crate) async fn read(&self, body: Body) -> Result<Body, BoxError> {
+        Ok(kept(&Box::pin(self.layer.read(body)).await?))
+    }
+}
+
+fn kept(replay: &Replay) -> Body {
+    match replay.as_bytes() {
+        Some(bytes) => Body::from(bytes.clone()),
+        None => Body::replayable(replay.clone()),
     }
 }
 
@@ -215,14 +218,13 @@ where
         }
         let exchange = parts.extensions.get::<Exchange>();
         let noted = exchange.filter(|exchange| exchange.keeps(Keep::REQUEST_BODY));
-        let body = match (body.replay().map(|replay| (replay.as_bytes(), replay)), noted) {
-            (Some((Some(bytes), _)), noted) => {
-                if let Some(exchange) = noted {
+        let body = match (body.replay(), noted) {
+            (Some(replay), noted) => {
+                if let (Some(exchange), Some(bytes)) = (noted, replay.as_bytes()) {
                     exchange.request_body_came(bytes.clone());
                 }
-                Body::from(bytes.clone())
+                kept(replay)
             }
-            (Some((None, replay)), _) => Body::replayable(replay.clone()),
             (None, Some(exchange)) => Body::replayable(Noted::new(body, exchange.clone(), self.memory)),
             (None, None) => Body::replayable(body),
         };
