@@ -430,10 +430,16 @@ fn try_last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
     if text.starts_with('@') && !text.contains('$') {
         return Some(TryLast::Named(text.into()));
     }
-    if !text.starts_with(['/', '$', '@']) {
-        let message = format!("`{}` is no place to go on at", text.escape_debug());
+    if text.is_empty() {
+        let message = "this is no place to go on at";
         cx.push(Diagnostic::at(value.span(), message).label("expected \"/path\", \"@name\" or \"=404\""));
         return None;
+    }
+    if !text.starts_with(['/', '$', '@']) {
+        let path = text.escape_debug();
+        let message = format!("`{path}` is no file that is tried: it is where to go on, and no path");
+        let label = format!("a regex alone may match it; expected \"/{path}\", or \"=404\" behind it");
+        cx.push(Diagnostic::at(value.span(), message).label(label).softened());
     }
     cx.template(text, &value.span()).map(TryLast::Path)
 }

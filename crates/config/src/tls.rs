@@ -200,7 +200,7 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Optional,
             nginx: "ssl_ciphers",
             doc: "OpenSSL's list of ciphers; only those with forward secrecy that authenticate exist here, OpenSSL's others are \
-                  passed over.",
+                  passed over. Ciphers of TLS 1.3 (TLS_AES_256_GCM_SHA384) that it names are spoken alone; none: all three.",
         },
         Key {
             name: "curves",
@@ -208,7 +208,7 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("[]"),
             nginx: "ssl_ecdh_curve",
             doc: "The groups of key exchange, the preferred one first: X25519MLKEM768, X25519, prime256v1, secp384r1, \
-                  SecP256r1MLKEM768; none: the first four.",
+                  SecP256r1MLKEM768, MLKEM768, MLKEM1024; OpenSSL's others are passed over; none: the first four.",
         },
         Key {
             name: "prefer_server_ciphers",

@@ -387,6 +387,10 @@ impl<'a> Convert<'a> {
         if directive.block().is_some() {
             self.pending.extend(directive.beside.clone());
         }
+        if why == UNKNOWN {
+            // What stands inside is of its module.
+            return self.line(directive, Verdict::Refused, why.to_owned());
+        }
         self.refuse_all(directive, why);
     }
 

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use rustls::crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs};
-use rustls::{CipherSuite, NamedGroup, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{CipherSuite, SupportedCipherSuite, SupportedProtocolVersion};
 
+use crate::curve;
 use crate::error::BuildError;
 
 /// OpenSSL's names, in the order of preference.
@@ -21,33 +22,30 @@ const NAMES: [(&str, CipherSuite); 9] = [
 ];
 
 /// Groups that stand for all of the suites: every one here has forward secrecy, authentication and an AEAD.
-#[rustfmt::skip]
-const ALL: [&str; 14] = [
-    "HIGH", "DEFAULT", "ALL", "ECDHE", "EECDH", "AEAD", "kEECDH", "SECURE", "ECDH", "kECDHE", "TLSv1.2", "FIPS",
-    "SUITEB128", "SUITEB192",
-];
+const ALL: [&str; 9] = ["HIGH", "DEFAULT", "ALL", "ECDHE", "EECDH", "kEECDH", "ECDH", "kECDHE", "TLSv1.2"];
 
 /// OpenSSL's groups that none of the suites is in: to exclude them changes nothing, and neither does it to ask for them.
-/// `RSA` is one: it is the key exchange, which has no forward secrecy.
+/// `RSA` is one: it is the key exchange, which has no forward secrecy. Two are GnuTLS's and nobody's.
 #[rustfmt::skip]
-const NONE: [&str; 68] = [
+const NONE: [&str; 83] = [
     "aNULL", "eNULL", "NULL", "EXPORT", "EXP", "EXPORT40", "EXPORT56", "LOW", "MEDIUM", "MD5", "SHA1", "SHA",
     "SHA256", "SHA384", "RC4", "RC2", "DES", "3DES", "IDEA", "SEED", "PSK", "kPSK", "aPSK", "SRP", "kSRP",
     "aSRP", "DSS", "aDSS", "ADH", "AECDH", "CAMELLIA", "CAMELLIA128", "CAMELLIA256", "ARIA", "ARIAGCM",
     "ARIA128", "ARIA256", "ARIA128-GCM", "ARIA256-GCM", "RSA", "kRSA", "CBC", "SSLv2", "SSLv3", "TLSv1",
     "TLSv1.0", "TLSv1.1", "TLSv1.3", "DH", "DHE", "EDH", "kDH", "kDHE", "kEDH", "aDH", "aECDH", "kECDH",
     "kECDHr", "kECDHe", "kDHr", "kDHd", "AESCCM", "AESCCM8", "RSAPSK", "ECDHEPSK", "DHEPSK",
-    "COMPLEMENTOFDEFAULT", "COMPLEMENTOFALL",
+    "kRSAPSK", "kECDHEPSK", "kDHEPSK", "COMPLEMENTOFDEFAULT", "COMPLEMENTOFALL", "aGOST", "aGOST01", "aGOST12", "kGOST",
+    "kGOST18", "GOST94", "GOST89", "GOST89MAC", "GOST12", "SHA512", "SECURE", "AEAD",
 ];
 
 /// What the names of suites are put together from.
 #[rustfmt::skip]
-const PARTS: [&str; 50] = [
+const PARTS: [&str; 52] = [
     "TLS13", "ECDHE", "ECDH", "DHE", "EDH", "DH", "ADH", "AECDH", "RSA", "ECDSA", "DSS", "PSK", "SRP", "KRB5",
     "GOST2001", "GOST94", "GOST89", "EXP", "EXP1024", "AES", "AES128", "AES256", "128", "256", "GCM", "CCM",
     "CCM8", "8", "CBC", "CBC3", "CHACHA20", "POLY1305", "CAMELLIA128", "CAMELLIA256", "ARIA128", "ARIA256",
-    "SEED", "IDEA", "DES", "RC2", "RC4", "NULL", "MD5", "SHA", "SHA1", "SHA256", "SHA384", "GCM16", "draft",
-    "OLD",
+    "SEED", "IDEA", "DES", "RC2", "RC4", "NULL", "MD5", "SHA", "SHA1", "SHA256", "SHA384", "SHA512", "GCM16",
+    "draft", "OLD", "GOST2012256",
 ];
 
 /// OpenSSL's name of a suite, which is nginx's `$ssl_cipher`.
@@ -81,18 +79,7 @@ pub(crate) fn protocols(names: &[String]) -> Result<Vec<&'static SupportedProtoc
 pub(crate) fn provider(ciphers: Option<&str>, curves: &[String]) -> Result<CryptoProvider, BuildError> {
     let mut provider = aws_lc_rs::default_provider();
     if !curves.is_empty() {
-        // Those that only OpenSSL has are passed over, as long as there are others.
-        let none = curves.iter().all(|name| curve(name).is_none());
-        let wrong = |name: &&str| curve(name).is_none() && (none || !openssls_curve(name));
-        let unknown: Vec<&str> = curves.iter().map(|name| &**name).filter(wrong).collect();
-        if !unknown.is_empty() {
-            let known = CURVES.iter().filter_map(|(names, _)| names.first().copied());
-            return Err(BuildError::Curve {
-                name: all(&unknown),
-                known: known.collect::<Vec<_>>().join(", "),
-            });
-        }
-        provider.kx_groups = curves.iter().filter_map(|name| curve(name)).collect();
+        provider.kx_groups = curve::groups(curves)?;
     }
     if let Some(list) = ciphers {
         let chosen = choose(list)?;
@@ -108,61 +95,9 @@ pub(crate) fn provider(ciphers: Option<&str>, curves: &[String]) -> Result<Crypt
     Ok(provider)
 }
 
-/// The group of this name, one of OpenSSL's for it.
-fn curve(name: &str) -> Option<&'static dyn SupportedKxGroup> {
-    let wanted = CURVES.iter().find(|(names, _)| names.iter().any(|known| known.eq_ignore_ascii_case(name)));
-    let found =
-        wanted.and_then(|(_, group)| aws_lc_rs::ALL_KX_GROUPS.iter().find(|known| known.name() == *group));
-    found.copied()
-}
-
-/// Whether OpenSSL has a group of this name.
-fn openssls_curve(name: &str) -> bool {
-    const NAMES: [&str; 10] = [
-        "secp521r1",
-        "P-521",
-        "X448",
-        "secp224r1",
-        "P-224",
-        "secp256k1",
-        "ffdhe2048",
-        "ffdhe3072",
-        "ffdhe4096",
-        "ffdhe8192",
-    ];
-    NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-        || ["brainpoolP", "sect"].iter().any(|family| name.starts_with(family))
-}
-
 /// Several names for an error that has them in quotes.
-fn all(names: &[&str]) -> String {
+pub(crate) fn all(names: &[&str]) -> String {
     names.join("\", \"")
-}
-
-/// OpenSSL's names of the groups that exist here, the first being what nginx prints.
-const CURVES: [(&[&str], NamedGroup); 5] = [
-    (&["X25519"], NamedGroup::X25519),
-    (&["prime256v1", "P-256", "secp256r1"], NamedGroup::secp256r1),
-    (&["secp384r1", "P-384"], NamedGroup::secp384r1),
-    (&["X25519MLKEM768"], NamedGroup::X25519MLKEM768),
-    (&["SecP256r1MLKEM768"], NamedGroup::secp256r1MLKEM768),
-];
-
-/// OpenSSL's name of a group, which is nginx's `$ssl_curve`.
-pub(crate) fn curve_name(group: NamedGroup) -> Cow<'static, str> {
-    let known =
-        CURVES.iter().find(|(_, known)| *known == group).and_then(|(names, _)| names.first().copied());
-    let known = known.or(match group {
-        NamedGroup::secp521r1 => Some("secp521r1"),
-        NamedGroup::X448 => Some("X448"),
-        NamedGroup::FFDHE2048 => Some("ffdhe2048"),
-        NamedGroup::FFDHE3072 => Some("ffdhe3072"),
-        NamedGroup::FFDHE4096 => Some("ffdhe4096"),
-        NamedGroup::FFDHE6144 => Some("ffdhe6144"),
-        NamedGroup::FFDHE8192 => Some("ffdhe8192"),
-        _ => None,
-    });
-    known.map_or_else(|| format!("0x{:04x}", u16::from(group)).into(), Cow::Borrowed)
 }
 
 /// OpenSSL's names of the suites that clients offer, also of those that are not spoken here (nginx: `$ssl_ciphers`).
@@ -197,13 +132,22 @@ const OLD: [(u16, &str); 34] = [
 fn choose(list: &str) -> Result<Vec<CipherSuite>, BuildError> {
     let (mut chosen, mut killed): (Vec<CipherSuite>, Vec<CipherSuite>) = Default::default();
     let (mut unknown, mut passed_over): (Vec<&str>, Vec<&str>) = Default::default();
+    let list = list.replace('@', ":@");
     for part in list.split([':', ',', ';', ' ']) {
-        let part = part.split('@').next().unwrap_or_default();
+        if let Some(command) = part.strip_prefix('@') {
+            if command == "STRENGTH" {
+                chosen.sort_by_key(|suite| name(*suite).contains("AES128"));
+            }
+            continue;
+        }
         let (sign, word) = match part.split_at_checked(1) {
             Some((sign @ ("!" | "-" | "+"), word)) => (sign, word),
             Some(_) => ("", part),
             None => continue,
         };
+        if word.starts_with("SUITEB") {
+            return Err(BuildError::SuiteB { name: word.into() });
+        }
         let Some(group) = group(word) else {
             unknown.push(word);
             continue;
@@ -253,7 +197,7 @@ fn group(word: &str) -> Option<Vec<CipherSuite>> {
     let mut suites: Vec<_> = NAMES.iter().filter(|(name, _)| !name.starts_with("TLS_")).collect();
     for part in word.split('+') {
         let holds = |name: &str| match part {
-            "AESGCM" => name.contains("AES"),
+            "AESGCM" | "FIPS" => name.contains("AES"),
             "AES" | "AES256" | "AES128" | "CHACHA20" | "ECDSA" => name.contains(part),
             "aECDSA" => name.contains("ECDSA"),
             "aRSA" => name.contains("-RSA-"),
@@ -270,7 +214,7 @@ fn group(word: &str) -> Option<Vec<CipherSuite>> {
 
 /// Whether some of the suites are in a group of this name.
 fn suites_of(part: &str) -> bool {
-    matches!(part, "AESGCM" | "AES" | "AES256" | "AES128" | "CHACHA20" | "ECDSA" | "aECDSA" | "aRSA")
+    matches!(part, "AESGCM" | "FIPS" | "AES" | "AES256" | "AES128" | "CHACHA20" | "ECDSA" | "aECDSA" | "aRSA")
 }
 
 /// Whether this is made like the name of a suite, which may be an old one or one of another library's.
@@ -313,9 +257,6 @@ mod tests {
     fn all_that_does_not_exist_is_told_at_once() {
         let error = choose("RC4-SHE:ECDHE-RSA-AES128-GCM-SHA256:AES129-SHA").unwrap_err().to_string();
         assert!(error.starts_with("no cipher is called \"RC4-SHE\", \"AES129-SHA\" here"), "{error}");
-        let curves = ["X25519", "X22519", "brainpool"].map(String::from);
-        let error = provider(None, &curves).unwrap_err().to_string();
-        assert!(error.starts_with("no curve is called \"X22519\", \"brainpool\" here"), "{error}");
     }
 
     /// Lists as they are found in configurations: what OpenSSL knows and is not spoken here is passed over.
@@ -346,29 +287,52 @@ mod tests {
             chosen("CHACHA20:ECDHE-RSA-AES128-GCM-SHA256:+CHACHA20:!ECDSA"),
             "ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-CHACHA20-POLY1305"
         );
-        let curves = ["X448", "X25519", "secp521r1", "prime256v1"].map(String::from);
-        assert_eq!(provider(None, &curves).unwrap().kx_groups.len(), 2);
-        let error = provider(None, &["secp521r1".into()]).unwrap_err().to_string();
-        assert!(error.starts_with("no curve is called \"secp521r1\" here"), "nothing is left: {error}");
     }
 
     #[test]
-    fn curves_by_any_of_their_names() {
-        for (name, printed) in [("P-256", "prime256v1"), ("x25519", "X25519"), ("secp384r1", "secp384r1")] {
-            assert_eq!(curve_name(curve(name).unwrap().name()), printed);
+    fn what_restricts_in_openssl_restricts_here() {
+        let four = "ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384 \
+                    ECDHE-RSA-AES128-GCM-SHA256";
+        assert_eq!(chosen("FIPS"), four);
+        assert_eq!(chosen("ALL:!FIPS"), "ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-RSA-CHACHA20-POLY1305");
+        // Words of GnuTLS's, which OpenSSL passes over.
+        for word in ["SECURE", "AEAD"] {
+            assert_eq!(chosen(&format!("{word}:ECDHE-RSA-AES128-GCM-SHA256")), "ECDHE-RSA-AES128-GCM-SHA256");
         }
-        let wrong = provider(None, &["brainpoolP256r1".into()]).unwrap_err().to_string();
-        assert!(
-            wrong.starts_with("no curve is called \"brainpoolP256r1\" here; there are X25519"),
-            "{wrong}"
+        // Suite B is also about curves and signatures.
+        for word in ["SUITEB128", "SUITEB192", "SUITEB128ONLY", "SUITEB128C2"] {
+            let error = chosen(&format!("{word}:ECDHE-RSA-AES128-GCM-SHA256"));
+            assert!(error.starts_with(&format!("the list \"{word}\" is not known here")), "{error}");
+            assert!(error.contains("ECDHE-ECDSA-AES256-GCM-SHA384") && error.contains("curves"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_that_stand_in_lists_and_nowhere_else() {
+        let list = "ECDHE-RSA-AES256-GCM-SHA512:DHE-RSA-AES256-GCM-SHA512:GOST2012256-GOST89-GOST89:\
+                    ECDHE-RSA-AES256-GCM-SHA384:!aGOST:!kGOST:!SHA512:!GOST94";
+        assert_eq!(chosen(list), "ECDHE-RSA-AES256-GCM-SHA384");
+    }
+
+    #[test]
+    fn the_order_of_strength() {
+        assert_eq!(
+            chosen(
+                "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-RSA-AES256-GCM-SHA384:@STRENGTH"
+            ),
+            "ECDHE-RSA-CHACHA20-POLY1305 ECDHE-RSA-AES256-GCM-SHA384 ECDHE-RSA-AES128-GCM-SHA256"
         );
-        assert_eq!(curve_name(NamedGroup::from(0x1234)), "0x1234");
-        assert_eq!(offered_name(CipherSuite::from(0xC014)), "ECDHE-RSA-AES256-SHA");
-        assert_eq!(offered_name(CipherSuite::from(0x0A0A)), "0x0a0a");
+        assert!(chosen("DEFAULT:!CHACHA20@STRENGTH").ends_with("AES128-GCM-SHA256"));
+        assert!(
+            chosen("DEFAULT:!CHACHA20@STRENGTH")
+                .starts_with("ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256")
+        );
     }
 
     #[test]
     fn every_suite_has_a_name() {
+        assert_eq!(offered_name(CipherSuite::from(0xC014)), "ECDHE-RSA-AES256-SHA");
+        assert_eq!(offered_name(CipherSuite::from(0x0A0A)), "0x0a0a");
         for suite in aws_lc_rs::default_provider().cipher_suites {
             assert_ne!(name(suite.suite()), "unknown", "{suite:?}");
         }

@@ -45,6 +45,15 @@ pub enum BuildError {
         /// What there is.
         known: String,
     },
+    /// One of OpenSSL's lists for Suite B, which are about more than ciphers.
+    #[error(
+        "the list \"{name}\" is not known here: name ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-AES128-GCM-SHA256 or both, \
+         and the curves secp384r1 and prime256v1"
+    )]
+    SuiteB {
+        /// What was asked for.
+        name: String,
+    },
     /// A group of key exchange that does not exist here.
     #[error("no curve is called \"{name}\" here; there are {known}")]
     Curve {

@@ -13,6 +13,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 use crate::acceptor::Acceptor;
 use crate::certificate::ClientCertificate;
 use crate::cipher;
+use crate::curve;
 use crate::verify::{Role, Trust};
 
 /// A TLS connection from a client.
@@ -97,7 +98,7 @@ where
         let handshake = Handshake {
             protocol: connection.protocol_version().map_or("", cipher::protocol_name),
             cipher: suite.map_or("", |suite| cipher::name(suite.suite())),
-            curve: group.map_or(Cow::Borrowed(""), |group| cipher::curve_name(group.name())),
+            curve: group.map_or(Cow::Borrowed(""), |group| curve::name(group.name())),
             alpn: connection.alpn_protocol().map(Into::into),
             server_name: connection.server_name().map(Into::into),
             session_id: connection.export_keying_material([0; 32], SESSION_LABEL, None).ok(),
@@ -173,6 +174,6 @@ fn offered(hello: &ClientHello<'_>) -> (Box<str>, Box<str>) {
         list.into()
     }
     let ciphers = hello.cipher_suites().iter().map(|&suite| cipher::offered_name(suite));
-    let curves = hello.named_groups().unwrap_or_default().iter().map(|&group| cipher::curve_name(group));
+    let curves = hello.named_groups().unwrap_or_default().iter().map(|&group| curve::name(group));
     (list(ciphers), list(curves))
 }

@@ -34,6 +34,7 @@
 //! - **Keys with passwords** (PKCS #8), certificates in the place of files (`data:`): [`Identity`].
 //! - **Names**: protocols, ciphers and curves by OpenSSL's names; `HIGH:!aNULL` and the like stand for the suites that there are. What
 //!   only OpenSSL has is passed over as long as something is left; a name that nobody knows is an error that lists those that are.
+//!   Unlike OpenSSL's, a list may name ciphers of TLS 1.3, which are spoken alone then; `@SECLEVEL` means nothing, and Suite B's lists are an error.
 //!
 //! ## What it does not
 //! TLS 1.2 and 1.3 only, with suites that have forward secrecy and authenticate: nothing older exists here. No OCSP responders are
@@ -66,6 +67,7 @@ mod acceptor;
 mod certificate;
 mod cipher;
 mod connector;
+mod curve;
 mod error;
 mod greeting;
 mod identity;

@@ -44,6 +44,14 @@ impl Value {
         }
     }
 
+    /// Where it stands, if one word stands for it.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        match self {
+            Self::At(_, place) => Some(place),
+            _ => None,
+        }
+    }
+
     /// Whether it is `true`.
     pub(super) fn is_true(&self) -> bool {
         match self {

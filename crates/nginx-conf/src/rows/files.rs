@@ -14,7 +14,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("root", Contexts::LEVELS_IF, ONE, To::Key(&["root"], As::Path)),
     Row::new("alias", Contexts::LOCATION, ONE, To::Key(&["alias"], As::Path)),
     Row::new("index", LEVELS, SOME, To::List(&["index"], As::Text)),
-    Row::new("try_files", SERVER_LOCATION, TWO_OR_MORE, To::By(try_files, "try_files")),
+    Row::new("try_files", SERVER_LOCATION, TWO_OR_MORE, To::List(&["try_files"], As::Text)),
     Row::new("types", LEVELS, BLOCK, To::By(types, "files.types")).repeats(),
     Row::new("default_type", LEVELS, ONE, To::Key(&["files", "default_type"], As::Text)),
     Row::new("etag", LEVELS, ONE, To::Key(&["files", "etag"], As::Flag)),
@@ -58,25 +58,6 @@ fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         }
     }
     Ok(Done::AsWritten)
-}
-
-fn try_files(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let last = directive.args().len().saturating_sub(1);
-    // nginx goes on at a URI that no location of files holds, and says 404.
-    let nowhere = !directive.arg(last).starts_with(['/', '$', '@', '=']);
-    let value = |index: usize| {
-        let text = if nowhere && index == last { "=404" } else { directive.arg(index) };
-        Value::text(text).at(directive.place_of(index))
-    };
-    let values = (0..=last).map(value).collect();
-    convert.set(Target::Here, &["try_files"], Value::List(values), &directive.place);
-    match nowhere {
-        true => different(format!(
-            "\"{0}\" does not begin with \"/\": the answer is 404, as in nginx; \"/{0}\" may be meant",
-            directive.arg(last)
-        )),
-        false => Ok(Done::AsWritten),
-    }
 }
 
 fn if_modified_since(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

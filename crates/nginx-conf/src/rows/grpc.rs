@@ -1,8 +1,8 @@
 //! `grpc_*`: what `proxy_*` means for gRPC servers.
 
 use super::headers;
+use super::openssl::{UPSTREAM_COMMAND, upstream_command};
 use super::proxy::{self, PASSED_OVER, like};
-use super::tls::{CONF_COMMAND, conf_command};
 use crate::context::Contexts;
 use crate::document::GRPC;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
@@ -48,6 +48,6 @@ pub(crate) const ROWS: &[Row] = &[
         SOME,
         To::By(proxy::certificate_cache, "upstream.tls.certificate_cache"),
     ),
-    Row::new("grpc_ssl_conf_command", LEVELS, TWO, To::By(conf_command, "")).repeats().differs(CONF_COMMAND),
+    Row::new("grpc_ssl_conf_command", LEVELS, TWO, To::By(upstream_command, "")).repeats().differs(UPSTREAM_COMMAND),
     Row::refused("grpc_ssl_key_log", LEVELS, ONE, "it is not built"),
 ];

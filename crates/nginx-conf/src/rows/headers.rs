@@ -61,6 +61,9 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
     if table.iter().any(|key| key.starts_with("add"))
         && FRAMING.iter().any(|known| known.eq_ignore_ascii_case(name))
     {
+        // It is a list of its own all the same, in the place of the outer level's.
+        let nothing = Value::text("").at(directive.place_of(1));
+        convert.set(Target::Here, &[table, &[name]].concat(), nothing, &directive.place);
         return different("how long a body is the engine says: the field is left out");
     }
     // The same field in another case is the same field: it is repeated under the name that came first.
@@ -71,10 +74,22 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
     let text = directive.arg(1).trim_end_matches(['\r', '\n']);
     let value = Value::text(text).at(directive.place_of(1));
     convert.add(Target::Here, &[table, &[&*name]].concat(), value, &directive.place);
-    match text == directive.arg(1) {
-        true => Ok(Done::AsWritten),
-        false => different("the line break at the end is left out"),
+    if text != directive.arg(1) {
+        return different("the line break at the end is left out");
     }
+    match name.eq_ignore_ascii_case("Alt-Svc") && offers_http3(text) {
+        true => different(
+            "HTTP/3 is not built: if this server is meant, clients try it in vain, and come back to TCP",
+        ),
+        false => Ok(Done::AsWritten),
+    }
+}
+
+/// Whether a value of `Alt-Svc` has HTTP/3 in it.
+fn offers_http3(text: &str) -> bool {
+    let protocols =
+        text.split(',').filter_map(|one| one.split_once('=')).map(|(protocol, _)| protocol.trim());
+    protocols.into_iter().any(|protocol| protocol == "h3" || protocol.starts_with("h3-"))
 }
 
 pub(super) fn ignore(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

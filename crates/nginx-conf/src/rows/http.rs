@@ -135,7 +135,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("directio", LEVELS, ONE, KERNEL),
     Row::nothing("directio_alignment", LEVELS, ONE, KERNEL),
     Row::nothing("read_ahead", LEVELS, ONE, KERNEL),
-    Row::nothing("subrequest_output_buffer_size", LEVELS, ONE, "there are no subrequests"),
+    Row::nothing(
+        "subrequest_output_buffer_size",
+        LEVELS,
+        ONE,
+        "nobody puts answers of subrequests together in memory",
+    ),
     Row::nothing("open_file_cache", LEVELS, ONE_OR_TWO, "files are opened anew for each request"),
     Row::nothing("open_file_cache_errors", LEVELS, ONE, "files are opened anew for each request"),
     Row::nothing("open_file_cache_min_uses", LEVELS, ONE, "files are opened anew for each request"),
@@ -175,6 +180,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
             http2::speak(server);
         }
     }
+    super::openssl::join(&mut section, &mut convert.document.servers);
     convert.document.defaults = section;
     Ok(Done::AsWritten)
 }

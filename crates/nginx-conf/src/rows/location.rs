@@ -81,7 +81,9 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         let above = convert.take_pending();
         convert.inside(Frame::new(Contexts::LOCATION, Section::default(), text), block);
         convert.keep_pending(above);
-        return different("a location that does not begin with \"/\" is never reached: it is left out");
+        return different(
+            "no path of a client's begins so, but with \"/\": it is left out, also for redirects inside of the gateway",
+        );
     }
     let above = convert.take_pending();
     let depth = convert.depth(Contexts::LOCATION);

@@ -18,6 +18,7 @@ mod listen;
 mod location;
 mod log;
 mod map;
+mod openssl;
 mod process;
 mod proxy;
 mod resolver;

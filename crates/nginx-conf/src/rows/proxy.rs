@@ -1,6 +1,6 @@
 //! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails. `fastcgi_*` and `grpc_*` use it too.
 
-use super::tls::{CONF_COMMAND, ciphers_note, conf_command};
+use super::openssl::{UPSTREAM_COMMAND, ciphers_note, upstream_command};
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
@@ -90,7 +90,9 @@ pub(crate) const ROWS: &[Row] = &[
         SOME,
         To::By(certificate_cache, "upstream.tls.certificate_cache"),
     ),
-    Row::new("proxy_ssl_conf_command", LEVELS, TWO, To::By(conf_command, "")).repeats().differs(CONF_COMMAND),
+    Row::new("proxy_ssl_conf_command", LEVELS, TWO, To::By(upstream_command, ""))
+        .repeats()
+        .differs(UPSTREAM_COMMAND),
     Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
     Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),

@@ -1,5 +1,6 @@
 //! `ssl_*`: TLS towards clients.
 
+use super::openssl;
 use super::proxy::modern;
 use crate::args::{self, duration, invalid};
 use crate::context::Contexts;
@@ -13,21 +14,20 @@ const SERVERS: Contexts = Contexts::SERVERS;
 const VERIFY: &str = "OCSP checks of clients' certificates are not built";
 const STAPLING: &str = "OCSP responses are not stapled";
 const PASSED_OVER: &str = "Ciphers without forward secrecy or without an AEAD, and those with finite-field Diffie-Hellman, are passed over, as long as others are left.";
-pub(super) const CONF_COMMAND: &str = "`Ciphersuites`, and `Options` about speed, need nothing: TLS is done by rustls; other commands are refused";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_certificate", SERVERS, ONE, To::By(certificate, "tls.certificates")).repeats(),
     Row::new("ssl_certificate_key", SERVERS, ONE, To::By(certificate_key, "tls.certificates")).repeats(),
     Row::new("ssl_protocols", SERVERS, SOME, To::By(protocols, "tls.protocols")),
-    Row::new("ssl_ciphers", SERVERS, ONE, To::By(ciphers, "tls.ciphers")).note(PASSED_OVER),
+    Row::new("ssl_ciphers", SERVERS, ONE, To::By(openssl::ciphers, "tls.ciphers")).note(PASSED_OVER),
     Row::new("ssl_prefer_server_ciphers", SERVERS, ONE, To::Key(&["tls", "prefer_server_ciphers"], As::Flag)),
     Row::new("ssl_session_tickets", SERVERS, ONE, To::Key(&["tls", "session_tickets"], As::Flag)),
     Row::new("ssl_session_cache", SERVERS, ONE_OR_TWO, To::By(session_cache, "tls.session_cache"))
         .note("Here it is a number of sessions, which are the workers' own or shared as rustls has it; `builtin` and `shared` are the same."),
     Row::new("ssl_session_timeout", SERVERS, ONE, To::Key(&["tls", "session_timeout"], As::Time)),
     Row::new("ssl_session_ticket_key", SERVERS, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats(),
-    Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(curves, "tls.curves"))
-        .note("Those that are not built (secp521r1, X448) are passed over, as long as one is left."),
+    Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(openssl::curves, "tls.curves"))
+        .note("Those that are not built (secp521r1, X448, all but these) are passed over, as long as one is left."),
     Row::new("ssl_certificate_cache", SERVERS, SOME, To::By(certificate_cache, "tls.certificate_cache")),
     Row::new("ssl_stapling_file", SERVERS, ONE, To::By(staple, "tls.certificates.staple")),
     Row::new("ssl_password_file", SERVERS, ONE, To::By(passwords, "tls.certificates.password_file")),
@@ -50,7 +50,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("ssl_ocsp_cache", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_responder", SERVERS, ONE, VERIFY),
     Row::refused("ssl_alpn", SERVERS, SOME, "it is not built"),
-    Row::new("ssl_conf_command", SERVERS, TWO, To::By(conf_command, "")).repeats().differs(CONF_COMMAND),
+    Row::new("ssl_conf_command", SERVERS, TWO, To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers")).repeats()
+        .note(openssl::CONF_COMMAND),
     Row::refused("ssl_key_log", SERVERS, ONE, "it is not built"),
 ];
 
@@ -135,55 +136,6 @@ pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section,
     Ok(section)
 }
 
-/// Which of the ciphers there are: what is none of those is passed over.
-pub(super) fn ciphers_note(list: &str) -> Outcome {
-    let spoken = |word: &str| {
-        word.is_empty()
-            || word.starts_with(['!', '-', '@', '+'])
-            || word.starts_with("TLS_")
-            || (word.starts_with("ECDHE-") && (word.contains("-GCM-") || word.contains("-CHACHA20-")))
-    };
-    match list.split([':', ',', ' ']).all(spoken) {
-        true => Ok(Done::AsWritten),
-        false => different("of these ciphers those with forward secrecy (ECDHE) and an AEAD are spoken"),
-    }
-}
-
-fn ciphers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let value = convert.value(directive, 0, As::Text)?;
-    convert.set(Target::Here, &["tls", "ciphers"], value, &directive.place);
-    ciphers_note(directive.arg(0))
-}
-
-/// Commands to OpenSSL: what is only about its speed, or about ciphers that all are good, needs no counterpart.
-pub(super) fn conf_command(_: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    const OPTIONS: [&str; 9] = [
-        "PrioritizeChaCha",
-        "KTLS",
-        "NoRenegotiation",
-        "NoRenegotiate",
-        "AntiReplay",
-        "Compression",
-        "ServerPreference",
-        "NoResumptionOnRenegotiation",
-        "CipherServerPreference",
-    ];
-    let known = |option: &str| OPTIONS.contains(&option.trim_start_matches(['-', '+']));
-    let refuse_it = |instead: &str| refuse(format!("it speaks of OpenSSL: TLS is done by rustls; {instead}"));
-    match directive.arg(0) {
-        "Options" if directive.arg(1).split(',').all(known) => {
-            different("an option of OpenSSL's, which changes no answer: TLS is done by rustls")
-        }
-        "Ciphersuites" => {
-            different("the ciphers of TLS 1.3 are all spoken, unless `ssl_ciphers` names some of them")
-        }
-        "CipherString" => refuse_it("write `ssl_ciphers`"),
-        "MinProtocol" | "MaxProtocol" | "Protocol" => refuse_it("write `ssl_protocols`"),
-        "Curves" | "Groups" => refuse_it("write `ssl_ecdh_curve`"),
-        _ => refuse_it("remove it"),
-    }
-}
-
 fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (words, old) = modern(directive)?;
     if words.is_empty() {
@@ -219,21 +171,6 @@ fn passwords(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 fn staple(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.frame_mut().collect("ssl_stapling_file", directive.args());
     Ok(Done::AsWritten)
-}
-
-fn curves(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let text = directive.arg(0);
-    if text == "auto" {
-        return Ok(Done::AsWritten);
-    }
-    let place = directive.place_of(0);
-    let curves = text.split(':').map(|curve| Value::text(curve).at(place)).collect();
-    convert.set(Target::Here, &["tls", "curves"], Value::List(curves), &directive.place);
-    let rare = |curve: &str| ["secp521r1", "p-521", "x448"].contains(&&*curve.to_ascii_lowercase());
-    match text.split(':').any(rare) {
-        true => different("secp521r1 and X448 are not built: clients use another one"),
-        false => Ok(Done::AsWritten),
-    }
 }
 
 /// The memory that nginx takes for a session is about 256 bytes.
