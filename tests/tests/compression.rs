@@ -53,6 +53,22 @@ match = "/off/"
 proxy_pass = "http://{to}"
 compression.codings = []
 [[server.location]]
+match = "/adds/"
+proxy_pass = "http://{to}"
+headers.add.Cache-Control = "public, No-Transform"
+[[server.location]]
+match = "/template/"
+proxy_pass = "http://{to}"
+headers.add.Cache-Control = "$arg_say"
+[[server.location]]
+match = "/expires/"
+proxy_pass = "http://{to}"
+expires = "1h"
+[[server.location]]
+match = "/hides/"
+proxy_pass = "http://{to}"
+headers.hide = ["Cache-Control"]
+[[server.location]]
 match = "/own"
 return = [200, "an answer of the gateway's own, which is long enough"]
 "#
@@ -155,6 +171,21 @@ fn where_nginx_errs() {
             (ours, nginx),
             "{fields:?}"
         );
+    }
+}
+
+/// What the origin says holds, whatever the location does to the field; what the location says is for those that come after.
+#[test]
+fn no_transform_is_the_origins_to_say() {
+    let world = World::new();
+    for path in ["/adds/", "/template/", "/template/?say=no-transform", "/expires/", "/hides/"] {
+        for (said, coding) in
+            [("X-A: b", Some("gzip")), ("X-Reply: Cache-Control: max-age=1, NO-Transform", None)]
+        {
+            let request = get(path, &[GZIP, HTML, "X-Do: size=50000", said]);
+            let answer = raw_request(world.listen, request.as_bytes()).unwrap();
+            assert_eq!(answer.head.field("content-encoding").as_deref(), coding, "{path} {said}");
+        }
     }
 }
 

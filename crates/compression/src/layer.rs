@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{StatusCode, response};
 use tower_layer::Layer;
 
-use crate::rules::Rules;
+use crate::rules::{Rules, no_transform};
 use crate::{Coding, Compress, Proxied};
 
 /// Whose requests are left alone.
@@ -41,7 +41,7 @@ impl CompressionLayer {
             vary: true,
             proxied: Proxied::OFF,
             http_1_0: false,
-            obeys: true,
+            no_transform: |parts| no_transform(&parts.headers),
             status: |parts| parts.status,
         };
         Self { rules: Arc::new(rules), exclude: None }
@@ -89,11 +89,11 @@ impl CompressionLayer {
         self
     }
 
-    /// Whether responses with `Cache-Control: no-transform` are left alone (RFC 9110 7.7); they are, unless whoever says so
-    /// here is the one that adds it, for those that come after.
+    /// Goes by something else than the response's own `Cache-Control` to know which responses nobody is to change
+    /// ([`no_transform`](crate::no_transform)): a layer inside of this one may have written it for those that come after.
     #[must_use]
-    pub fn no_transform(mut self, obeyed: bool) -> Self {
-        self.rules().obeys = obeyed;
+    pub fn no_transform(mut self, is_so: fn(&response::Parts) -> bool) -> Self {
+        self.rules().no_transform = is_so;
         self
     }
 

@@ -53,7 +53,7 @@
 //! | `gzip_http_version` | `http_1_0` | 1.1 |
 //! | `gzip_disable` | `exclude` | |
 //!
-//! Differences: nginx takes the first coding that it knows, ignores `no-transform` (here `no_transform(false)`), and compresses event streams if it is told to.
+//! Differences: nginx takes the first coding that it knows, ignores `no-transform` (here `no_transform(|_| false)`), and compresses event streams if it is told to.
 //!
 //! ## Errors
 //!
@@ -78,6 +78,7 @@ pub use coding::Coding;
 pub use future::ResponseFuture;
 pub use layer::CompressionLayer;
 pub use proxied::Proxied;
+pub use rules::no_transform;
 pub use service::Compress;
 
 /// Any error.

@@ -18,8 +18,8 @@ pub(crate) struct Rules {
     pub(crate) vary: bool,
     pub(crate) proxied: Proxied,
     pub(crate) http_1_0: bool,
-    /// Whether `no-transform` is obeyed.
-    pub(crate) obeys: bool,
+    /// Whether nobody is to change it.
+    pub(crate) no_transform: fn(&response::Parts) -> bool,
     /// The status that decides.
     pub(crate) status: fn(&response::Parts) -> StatusCode,
 }
@@ -69,7 +69,7 @@ impl Rules {
             && !headers.contains_key(CONTENT_ENCODING)
             && whole.is_none_or(|length: u64| length >= self.min_length.max(1))
             && self.is_type(headers)
-            && !(self.obeys && directives(headers).any(|it| it.eq_ignore_ascii_case(b"no-transform")))
+            && !(self.no_transform)(response)
     }
 
     fn is_type(&self, headers: &HeaderMap) -> bool {
@@ -107,6 +107,12 @@ impl Rules {
         weaken(&mut response.headers);
         Some(coding)
     }
+}
+
+/// Whether these fields of a response say `no-transform` (RFC 9110 7.7).
+#[must_use]
+pub fn no_transform(headers: &HeaderMap) -> bool {
+    directives(headers).any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
 }
 
 fn varies(headers: &HeaderMap) -> bool {

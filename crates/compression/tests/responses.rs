@@ -148,7 +148,8 @@ async fn what_is_left_alone() {
         assert!(!coded(layer(), &[gzip], 200, &[("content-type", kind)]).await, "{kind}");
     }
     let kept = [HTML, ("cache-control", "no-transform")];
-    assert!(coded(layer().no_transform(false), &[gzip], 200, &kept).await, "it is not for this one");
+    assert!(coded(layer().no_transform(|_| false), &[gzip], 200, &kept).await, "it is not for this one");
+    assert!(!coded(layer().no_transform(|_| true), &[gzip], 200, &[HTML]).await, "who wrote it over knew it");
     assert!(!coded(layer(), &[gzip, ("version", "1.0")], 200, &[HTML]).await);
     assert!(coded(layer().http_1_0(true), &[gzip, ("version", "1.0")], 200, &[HTML]).await);
     assert!(!coded(layer(), &[gzip, ("method", "HEAD")], 200, &[HTML]).await);

@@ -1,4 +1,5 @@
-//! Carries the `Exchange` from a request to its response, where templates of the response side ask for it.
+//! Carries the `Exchange` from a request to its response, where templates of the response side ask for it; and what the response said
+//! before anything was added to it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -26,14 +27,15 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CarryLayer> {
         .any(|template| template.as_static().is_none());
     let by_status =
         !headers.add.is_empty() || settings.expires.is_some() || !settings.compression.codings.is_empty();
-    (asks
+    let carries = asks
         || (site.has_pages && by_status)
         || !headers.add_trailer.is_empty()
         || super::charset::asks(settings)
         || super::substitute::asks(settings)
         || super::error_page::asks(settings)
-        || super::expires::asks(settings))
-    .then_some(CarryLayer(true))
+        || super::expires::asks(settings);
+    let marks = super::compression::rewrites(settings);
+    (carries || marks).then_some(CarryLayer { carries, marks })
 }
 
 /// The value of a template for a response whose head is this, as things stand; nothing, if no exchange was carried to it.
@@ -66,22 +68,41 @@ pub(super) fn needs<'t>(templates: impl IntoIterator<Item = &'t Template>) -> Ke
     templates.into_iter().fold(Keep::NONE, |keep, template| keep.and(template.needs()))
 }
 
+/// A response whose origin said `no-transform`.
+#[derive(Clone, Copy, Debug)]
+struct NoTransform;
+
+/// Whether the origin of a response said `no-transform`, whatever its fields say by now.
+pub(super) fn said_no_transform(head: &response::Parts) -> bool {
+    head.extensions.get::<NoTransform>().is_some()
+}
+
 /// The layer, if it has anything to carry.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CarryLayer(pub(super) bool);
+pub(crate) struct CarryLayer {
+    carries: bool,
+    marks: bool,
+}
+
+impl CarryLayer {
+    /// Carries the exchange alone, if it `carries` at all.
+    pub(super) const fn exchange(carries: bool) -> Self {
+        Self { carries, marks: false }
+    }
+}
 
 impl<S> Layer<S> for CarryLayer {
     type Service = Carry<S>;
 
     fn layer(&self, inner: S) -> Carry<S> {
-        Carry { inner, carries: self.0 }
+        Carry { inner, layer: *self }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Carry<S> {
     inner: S,
-    carries: bool,
+    layer: CarryLayer,
 }
 
 impl<S, R> Service<Request<Body>> for Carry<S>
@@ -97,8 +118,9 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let exchange = if self.carries { request.extensions().get::<Exchange>().cloned() } else { None };
-        CarryFuture { inner: self.inner.call(request), exchange }
+        let exchange =
+            if self.layer.carries { request.extensions().get::<Exchange>().cloned() } else { None };
+        CarryFuture { inner: self.inner.call(request), exchange, marks: self.layer.marks }
     }
 }
 
@@ -107,6 +129,7 @@ pin_project_lite::pin_project! {
         #[pin]
         inner: F,
         exchange: Option<Exchange>,
+        marks: bool,
     }
 }
 
@@ -119,6 +142,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
+        if *this.marks && propylon_compression::no_transform(response.headers()) {
+            response.extensions_mut().insert(NoTransform);
+        }
         if let Some(exchange) = this.exchange.take() {
             // An error of the gateway's own is shown as what it is, also in the place of an error's page.
             if response.extensions().get::<Own>().is_some() {

@@ -24,8 +24,8 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer
         .level(compression.level)
         .vary(compression.vary)
         .proxied(compression.proxied.iter().fold(Proxied::OFF, |all, name| all.or(proxied(name))))
-        .http_1_0(compression.http_1_0)
-        .no_transform(!adds_no_transform(settings));
+        .http_1_0(compression.http_1_0);
+    let layer = if rewrites(settings) { layer.no_transform(carry::said_no_transform) } else { layer };
     // The page of an error is compressed by the status that the client sees.
     let layer = if site.has_pages { layer.status(carry::shown) } else { layer };
     let disabled: Vec<_> = compression.disabled().collect();
@@ -38,12 +38,15 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer
     }))
 }
 
-/// Whether it is the location itself that adds `no-transform`: that is said to whoever comes after, as nginx has it.
-fn adds_no_transform(settings: &Settings) -> bool {
+/// Whether `Cache-Control` may be another one by the time that it is asked for: then what the origin said is to be carried along, for
+/// what the location adds is for whoever comes after, as nginx has it.
+pub(crate) fn rewrites(settings: &Settings) -> bool {
     let headers = &settings.headers;
-    let added = headers.add.iter().chain(&headers.add_always).filter(|field| field.name == CACHE_CONTROL);
-    let mut values = added.flat_map(|field| &field.values);
-    values.any(|value| value.as_static().is_none() || value.source().contains("no-transform"))
+    let mut added = headers.add.iter().chain(&headers.add_always);
+    !settings.compression.codings.is_empty()
+        && (settings.expires.is_some()
+            || headers.hide.contains(&CACHE_CONTROL)
+            || added.any(|field| field.name == CACHE_CONTROL))
 }
 
 fn proxied(name: &str) -> Proxied {

@@ -266,7 +266,7 @@ where
     if cookies.is_none() && !asks {
         return answered(redirects.layer(group), settings, site, upstreams);
     }
-    let group = carry::CarryLayer(asks).layer(group); // the rules below ask for variables
+    let group = carry::CarryLayer::exchange(asks).layer(group); // the rules below ask for variables
     let group = redirects.layer(group); // Location and Refresh as the upstream sent them
     let group = cookies.unwrap_or_default().layer(group); // before X-Accel-Redirect, which keeps Set-Cookie
     answered(group, settings, site, upstreams)
