@@ -5,6 +5,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use propylon_acme::{Challenges, Event, Keeper, Settings, Wanted};
 use propylon_testkit::certificates::{Authority, file};
 use propylon_testkit::dns::DnsServer;
 use propylon_tests::{
-    LIMIT, Pebble, PebbleOptions, Propylon, Signal, addresses, check, lossy, raw_request, until,
+    LIMIT, Pebble, PebbleOptions, Propylon, Signal, addresses, binary, check, lossy, raw_request, until,
 };
 use propylon_tls::{ClientStream, Connector};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -256,15 +257,78 @@ fn a_gateway_starts_without_its_authority_and_leaves_it_in_peace() {
     let anybody = Connector::builder().server_name(true).build().unwrap();
     assert!(shown(&anybody, world.tls, "a.test").is_err());
     let pebble = world.pebble();
-    gateway.reload(&config);
+    let connector = believing(&pebble, world.directory.path());
+    // One after the other is ordered, the first one first: once there is the second, there was time for the first.
+    let more = format!(
+        "{config}[[server]]\nlisten = [\"{} tls\"]\nname = [\"b.test\"]\ntls.acme = true\nreturn = [204]\n",
+        world.tls
+    );
+    gateway.reload(&more);
+    wait_for(&connector, world.tls, "b.test");
+    assert_eq!(pebble.orders(), 1, "a reload is no way round the pause");
     drop(gateway);
-    let gateway = Propylon::start(&config);
+    fs::remove_file(world.certificate("b.test")).unwrap();
+    let gateway = Propylon::start(&more);
     gateway.tells("nobody is asked for a certificate for a.test before");
-    assert_eq!(pebble.orders(), 0, "neither a reload nor a restart is a way round the pause");
+    wait_for(&connector, world.tls, "b.test");
+    assert_eq!(pebble.orders(), 2, "nor is a restart");
     drop(gateway);
     fs::remove_file(world.path("state/certificates/a.test.retry")).unwrap();
     let _gateway = Propylon::start(&config);
-    wait_for(&believing(&pebble, world.directory.path()), world.tls, "a.test");
+    wait_for(&connector, world.tls, "a.test");
+}
+
+/// Only the certificate is to come: whatever else is missing is missed as it is where there is no ACME.
+#[test]
+fn nothing_but_the_certificate_is_awaited() {
+    let world = World::new();
+    let (ca, gone) = (world.path("ca.pem"), world.path("gone.pem"));
+    let (ca, gone) = (ca.to_str().unwrap(), gone.to_str().unwrap());
+    for more in [
+        format!("tls.verify_client = \"on\"\ntls.client_certificate = \"{gone}\""),
+        format!(
+            "tls.verify_client = \"on\"\ntls.client_certificate = \"{ca}\"\ntls.trusted_certificate = \"{gone}\""
+        ),
+        format!("tls.verify_client = \"on\"\ntls.client_certificate = \"{ca}\"\ntls.crl = \"{gone}\""),
+        format!("tls.session_ticket_keys = [\"{gone}\"]"),
+    ] {
+        let config = world.config(AGREED, "\"a.test\"");
+        let config = config.replace("tls.acme = true", &format!("tls.acme = true\n{more}"));
+        let checked = check(&config);
+        let told = lossy(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("cannot load certificate: {gone}: No such file")), "{more}: {told}");
+        assert!(!told.contains("there is no certificate for a.test yet"), "{told}");
+        let file = file(
+            world.directory.path(),
+            "strict.toml",
+            &config.replace("@DIR@", world.directory.path().to_str().unwrap()),
+        );
+        let mut strict = Command::new("timeout");
+        strict.arg("20").arg(binary()).args(["run", "--strict", "--config"]).arg(file);
+        let strict = strict.output().unwrap();
+        assert_eq!(strict.status.code(), Some(1), "{more}: {}", lossy(&strict.stderr));
+        assert!(lossy(&strict.stderr).contains(gone), "{more}: {}", lossy(&strict.stderr));
+    }
+}
+
+#[test]
+fn it_is_explained_who_answers_challenges() {
+    let world = World::new();
+    let text = "[acme]\nstate_path = \"/x\"\ndirectory = \"https://ca.test/\"\n[[server]]\nlisten = [\"80\", \"443 tls\"]\n\
+                name = [\"a.test\"]\ntls.acme = true\nreturn = [204]\n";
+    let config = file(world.directory.path(), "explain.toml", text);
+    let explain = |path: &str| {
+        let url = format!("http://a.test{path}");
+        let told =
+            Command::new(binary()).args(["explain", "--config"]).arg(&config).arg(url).output().unwrap();
+        assert!(told.status.success(), "{}", lossy(&told.stderr));
+        lossy(&told.stdout)
+    };
+    let told = explain("/.well-known/acme-challenge/x");
+    assert!(told.contains("by [acme], line 1: a certificate for a.test"), "{told}");
+    assert!(told.contains("answered here if its challenge is pending; else as follows"), "{told}");
+    assert!(!explain("/x").contains("its challenge"));
 }
 
 #[test]
@@ -300,14 +364,28 @@ fn an_account_is_bound_to_one_that_is_known() {
         "{AGREED}\nkey = \"rsa:2048\"\nexternal_account = {{ id = \"kid-1\", key = \"{}\" }}",
         world.path("eab.key").display()
     );
-    let _gateway = Propylon::start(&world.config(&external, "\"a.test\""));
+    let gateway = Propylon::start(&world.config(&external, "\"a.test\""));
     let der = wait_for(&believing(&pebble, world.directory.path()), world.tls, "a.test");
     let rsa_encryption = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1];
     assert!(der.windows(9).any(|window| window == rsa_encryption), "the key is as it was wanted");
     fs::remove_file(world.path("eab.key")).unwrap();
     let checked = check(&world.config(&external, "\"a.test\""));
-    assert_eq!(checked.status.code(), Some(2));
-    assert!(lossy(&checked.stderr).contains("[acme] cannot be used: "), "{}", lossy(&checked.stderr));
+    assert_eq!(checked.status.code(), Some(0), "there is an account: {}", lossy(&checked.stderr));
+    drop(gateway);
+    fs::remove_dir_all(world.path("state")).unwrap();
+    let in_its_place = external.replace(world.path("eab.key").to_str().unwrap(), key);
+    let broken = external.replace(world.path("eab.key").to_str().unwrap(), &format!("data:{key}!"));
+    for (external, problem) in [
+        (&external, "the file of the external account's key cannot be read: No such file"),
+        (&in_its_place, "the file of the external account's key cannot be read: No such file"),
+        (&broken, "the key of the external account is no base64url"),
+    ] {
+        let checked = check(&world.config(external, "\"a.test\""));
+        let told = lossy(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("[acme] cannot be used: {problem}")), "{told}");
+        assert!(!told.contains(key), "a key is no text for logs: {told}");
+    }
 }
 
 #[test]

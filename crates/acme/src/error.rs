@@ -83,9 +83,19 @@ impl Error {
         matches!(self, Self::Refused(problem) if is(problem, "accountDoesNotExist"))
     }
 
-    /// Whether the authority refuses what an order says that it replaces (RFC 9773).
-    pub(crate) fn is_for_replacement(&self) -> bool {
-        matches!(self, Self::Refused(problem) if is(problem, "alreadyReplaced") || is(problem, "malformed"))
+    /// Whether it may be for what an order says that it replaces (RFC 9773) that it is refused. Authorities do not agree on the
+    /// problem: of a certificate of another account, or of one that they do not know, they say unauthorized, malformed or
+    /// serverInternal; and some take the order and say nothing of what it replaces.
+    pub(crate) fn may_be_for_replacement(&self) -> bool {
+        const OTHERS: [&str; 3] = ["accountDoesNotExist", "userActionRequired", "rateLimited"];
+        match self {
+            Self::Refused(problem) => !OTHERS.iter().any(|kind| is(problem, kind)),
+            Self::Status(status) => {
+                !matches!(*status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Self::Answer(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -141,7 +151,25 @@ mod tests {
             "the CA refuses: too many of them (urn:ietf:params:acme:error:rateLimited)"
         );
         assert!(!error.is_for_account());
+        assert!(!error.may_be_for_replacement());
         let own = instant_acme::Error::Other(Box::new(Error::Status(StatusCode::BAD_GATEWAY)));
         assert_eq!(Error::from(own).to_string(), "the CA answers 502 Bad Gateway");
+    }
+
+    #[test]
+    fn what_may_be_for_the_certificate_that_is_replaced() {
+        let refused = |kind: &str| {
+            let kind = Some(format!("urn:ietf:params:acme:error:{kind}"));
+            Error::Refused(Problem { r#type: kind, detail: None, status: None, subproblems: Vec::new() })
+        };
+        for kind in ["alreadyReplaced", "malformed", "unauthorized", "serverInternal"] {
+            assert!(refused(kind).may_be_for_replacement(), "{kind}");
+        }
+        for kind in ["accountDoesNotExist", "userActionRequired", "rateLimited"] {
+            assert!(!refused(kind).may_be_for_replacement(), "{kind}");
+        }
+        assert!(Error::Answer("replaces field mismatch".into()).may_be_for_replacement());
+        assert!(!Error::Status(StatusCode::SERVICE_UNAVAILABLE).may_be_for_replacement());
+        assert!(!Error::Unreachable(String::new()).may_be_for_replacement());
     }
 }

@@ -149,7 +149,8 @@ impl Keeper {
         loop {
             let now = now();
             let next = {
-                let kept = inner.kept.lock();
+                let mut kept = inner.kept.lock();
+                kept.iter_mut().for_each(|kept| kept.bound(now));
                 kept.iter().map(|kept| kept.next(&inner.settings.directory)).min_by_key(|(at, _)| *at)
             };
             let Some((at, task)) = next else {
@@ -182,7 +183,14 @@ impl Inner {
     /// What is known of a certificate from its files.
     fn begin(&self, wanted: Wanted) -> Kept {
         let stored = self.read(&wanted);
-        let pause = self.store.pause(&wanted);
+        let pause = self.store.pause(&wanted).map(|said| {
+            let pause = said.bound(now());
+            if pause != said {
+                // It begins today and not anew with each start. Whoever orders writes down what cannot be written.
+                let _ = self.store.keep_pause(&wanted, Some(pause));
+            }
+            pause
+        });
         let ask = now() + Duration::from_secs(fastrand::u64(1..60)); // not all processes of a machine at once
         let kept = Kept::new(wanted, stored, pause, ask);
         if let (Some(pause), Task::Order(wanted)) = (kept.pause(), kept.next(&self.settings.directory).1)
@@ -230,8 +238,18 @@ impl Inner {
         self.certificates.set(stored.flat_map(|one| one.names.iter().map(|name| (name, &one.key))));
     }
 
+    /// What is known of a certificate, if it is still wanted.
+    fn look<T>(&self, wanted: &Wanted, look: impl FnOnce(&Kept) -> T) -> Option<T> {
+        self.kept.lock().iter().find(|kept| kept.wanted == *wanted).map(look)
+    }
+
     /// Changes what is known of a certificate, if it is still wanted.
     fn change<T>(&self, wanted: &Wanted, change: impl FnOnce(&mut Kept) -> T) -> Option<T> {
+        self.kept.lock().iter_mut().find(|kept| kept.wanted == *wanted).map(change)
+    }
+
+    /// The same where that may be another certificate: it is in force at once.
+    fn replace<T>(&self, wanted: &Wanted, change: impl FnOnce(&mut Kept) -> T) -> Option<T> {
         let mut all = self.kept.lock();
         let changed = all.iter_mut().find(|kept| kept.wanted == *wanted).map(change);
         self.publish(&all);
@@ -255,7 +273,7 @@ impl Inner {
         }
         // Before it begins, for whoever is stopped in the middle of it has tried as well; and so it is known that there is a
         // place for what will come.
-        let failures = self.change(wanted, Kept::failures).unwrap_or_default() + 1;
+        let failures = self.look(wanted, Kept::failures).unwrap_or_default() + 1;
         let until = now() + schedule::back_off(failures, None, fastrand::f64());
         if let Err(error) = self.keep_pause(wanted, Some(Pause { failures, until })).await {
             return self.failed(wanted, &error, None).await;
@@ -279,15 +297,15 @@ impl Inner {
 
     /// Whether another process has done what was to be done, or has failed at it.
     fn is_done(&self, wanted: &Wanted) -> bool {
-        let (stored, pause) = (self.read(wanted), self.store.pause(wanted));
+        let now = now();
+        let (stored, pause) = (self.read(wanted), self.store.pause(wanted).map(|pause| pause.bound(now)));
         let file = self.store.certificate(wanted);
-        let done = self.change(wanted, |kept| {
+        let done = self.replace(wanted, |kept| {
             let before = kept.stored.as_ref().map(|stored| stored.not_after);
             let until = stored.as_ref().map(|stored| stored.not_after);
-            kept.found(stored, pause);
+            kept.found(stored, pause, &self.settings.directory, now);
             let (at, task) = kept.next(&self.settings.directory);
-            (at > now() || matches!(task, Task::Ask(_)))
-                .then_some((before != until).then_some(until).flatten())
+            (at > now || matches!(task, Task::Ask(_))).then_some((before != until).then_some(until).flatten())
         });
         match done {
             None => true, // nobody wants it any more
@@ -303,7 +321,7 @@ impl Inner {
 
     async fn order(&self, wanted: &Wanted, client: Client) -> Result<Stored, Error> {
         let account = self.account(client).await?;
-        let replaces = self.change(wanted, |kept| kept.replaces(&self.settings.directory)).flatten();
+        let replaces = self.look(wanted, |kept| kept.replaces(&self.settings.directory)).flatten();
         let made = order::certificate(&account, &self.settings, &self.challenges, wanted, replaces).await;
         if made.as_ref().is_err_and(Error::is_for_account) {
             self.forget_account();
@@ -338,9 +356,10 @@ impl Inner {
 
     async fn issued(&self, wanted: &Wanted, stored: Stored) {
         let (until, file) = (stored.not_after, self.store.certificate(wanted));
-        let ask = now() + Duration::from_secs(fastrand::u64(1..60));
-        let renewal = self.change(wanted, |kept| {
-            kept.issued(stored, ask);
+        let now = now();
+        let ask = now + Duration::from_secs(fastrand::u64(1..60));
+        let renewal = self.replace(wanted, |kept| {
+            kept.issued(stored, ask, now);
             kept.renewal()
         });
         if let Err(error) = self.keep_pause(wanted, None).await {
@@ -373,7 +392,7 @@ impl Inner {
 
     /// Asks the authority when it wants a certificate renewed (RFC 9773). Not all of them say.
     async fn ask(&self, wanted: &Wanted) {
-        let id = self.change(wanted, |kept| kept.replaces(&self.settings.directory)).flatten();
+        let id = self.look(wanted, |kept| kept.replaces(&self.settings.directory)).flatten();
         let has_account = matches!(self.store.account(&self.settings.directory), Ok(Some(_)));
         let said = match (id, Client::new(&self.settings)) {
             (Some(id), Ok(client)) if has_account => timeout(PATIENCE, async {

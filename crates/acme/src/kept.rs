@@ -1,12 +1,16 @@
 //! One certificate that is kept: what is known of it, and what is to be done for it next.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use instant_acme::CertificateIdentifier;
 
+use crate::schedule;
 use crate::settings::Wanted;
 use crate::store::Pause;
 use crate::stored::Stored;
+
+/// The longest time that nothing is ordered although nothing has failed.
+const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
 /// A certificate that is kept.
 #[derive(Debug)]
@@ -19,7 +23,7 @@ pub(crate) struct Kept {
     ask: SystemTime,
     /// What failed.
     pause: Option<Pause>,
-    /// Until when another process is left alone with it.
+    /// Until when nothing is ordered, whatever is due: another process is at it, or it was issued just now.
     hold: SystemTime,
     error: Option<String>,
 }
@@ -71,20 +75,29 @@ impl Kept {
     fn order(&self, directory: &str) -> SystemTime {
         let due = match &self.stored {
             // One for other names, or of another authority, does until there is one.
-            Some(stored) if stored.covers(&self.wanted) && stored.directory == directory => {
-                stored.renewal(self.window)
-            }
+            Some(stored) if self.is_wanted(stored, directory) => stored.renewal(self.window),
             _ => SystemTime::UNIX_EPOCH,
         };
         let paused = self.pause.map_or(SystemTime::UNIX_EPOCH, |pause| pause.until);
         due.max(paused).max(self.hold)
     }
 
+    fn is_wanted(&self, stored: &Stored, directory: &str) -> bool {
+        stored.covers(&self.wanted) && stored.directory == directory
+    }
+
+    /// Believes no time that lies further ahead than it was ever set to: the clock was ahead, and is set right.
+    pub(crate) fn bound(&mut self, now: SystemTime) {
+        self.pause = self.pause.map(|pause| pause.bound(now));
+        self.hold = self.hold.min(now + LONGEST_HOLD);
+        self.ask = self.ask.min(now + schedule::ASK.1);
+    }
+
     pub(crate) fn pause(&self) -> Option<Pause> {
         self.pause
     }
 
-    pub(crate) fn failures(&mut self) -> u32 {
+    pub(crate) fn failures(&self) -> u32 {
         self.pause.map_or(0, |pause| pause.failures)
     }
 
@@ -94,7 +107,7 @@ impl Kept {
     }
 
     /// What the authority calls the one that there is, if it is of this authority.
-    pub(crate) fn replaces(&mut self, directory: &str) -> Option<CertificateIdentifier<'static>> {
+    pub(crate) fn replaces(&self, directory: &str) -> Option<CertificateIdentifier<'static>> {
         self.stored.as_ref().filter(|stored| stored.directory == directory)?.id.clone()
     }
 
@@ -103,19 +116,36 @@ impl Kept {
         self.hold = until;
     }
 
-    /// What its files say now.
-    pub(crate) fn found(&mut self, stored: Option<Stored>, pause: Option<Pause>) {
-        let same = |one: &Option<Stored>| one.as_ref().map(|stored| stored.key.cert.clone());
-        if same(&self.stored) != same(&stored) {
-            (self.window, self.stored, self.pause) = (None, stored, pause);
+    /// What its files say now. Without a certificate in them, the one that there is stays.
+    pub(crate) fn found(
+        &mut self,
+        stored: Option<Stored>,
+        pause: Option<Pause>,
+        directory: &str,
+        now: SystemTime,
+    ) {
+        let known = self.stored.as_ref().map(|own| &own.key.cert);
+        if let Some(stored) = stored.filter(|found| known != Some(&found.key.cert)) {
+            if self.is_wanted(&stored, directory) {
+                self.rest(&stored, now);
+            }
+            (self.window, self.stored, self.pause, self.error) = (None, Some(stored), pause, None);
         } else if pause.is_some_and(|pause| self.pause.is_none_or(|own| own.until < pause.until)) {
             self.pause = pause; // otherwise its own counts, which may not have been written down
         }
     }
 
-    pub(crate) fn issued(&mut self, stored: Stored, ask: SystemTime) {
+    pub(crate) fn issued(&mut self, stored: Stored, ask: SystemTime, now: SystemTime) {
+        self.rest(&stored, now);
         self.stored = Some(stored);
         (self.window, self.pause, self.error, self.ask) = (None, None, None, ask);
+    }
+
+    /// One that was issued just now is not renewed at once, even if it is due by a clock that is ahead, or if the authority says so
+    /// each time.
+    fn rest(&mut self, stored: &Stored, now: SystemTime) {
+        let lifetime = stored.not_after.duration_since(stored.not_before).unwrap_or_default();
+        self.hold = now + (lifetime / 8).min(LONGEST_HOLD);
     }
 
     pub(crate) fn failed(&mut self, pause: Pause, error: String) {
@@ -141,8 +171,6 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use propylon_testkit::certificates::Authority;
 
     use super::*;
@@ -197,23 +225,66 @@ mod tests {
         assert_eq!(kept.next(CA).0, at(100));
         kept.suggested(None, at(6000));
         assert_eq!(kept.next(CA).0, at(100), "it has said nothing new");
-        kept.issued(stored(&["a.test"]), at(7000));
+        kept.issued(stored(&["a.test"]), at(7000), at(400));
         assert_eq!(kept.next(CA).0, at(600), "that was of the one before");
     }
 
     #[test]
     fn what_another_process_has_done_counts() {
         let mut kept = kept(None, None);
+        let now = at(200);
         kept.failed(pause(100), "why".into());
-        kept.found(None, None);
+        kept.found(None, None, CA, now);
         assert_eq!(kept.next(CA).0, at(100), "its own pause, which may not have been written down");
-        kept.found(None, Some(pause(50)));
+        kept.found(None, Some(pause(50)), CA, now);
         assert_eq!(kept.next(CA).0, at(100));
-        kept.found(None, Some(pause(300)));
+        kept.found(None, Some(pause(300)), CA, now);
         assert_eq!(kept.next(CA).0, at(300));
-        kept.found(Some(stored(&["a.test"])), None);
+        kept.found(Some(stored(&["a.test"])), None, CA, now);
         assert_eq!(kept.next(CA).0, at(600), "another one was given a certificate");
         let status = kept.status(CA, at(700));
         assert_eq!((status.until, status.next, status.failures), (Some(at(900)), at(700), 0));
+        assert_eq!(status.error, None);
+        kept.found(None, None, CA, at(700));
+        assert_eq!(
+            kept.status(CA, at(700)).until,
+            Some(at(900)),
+            "its file is broken: it serves all the same"
+        );
+    }
+
+    #[test]
+    fn what_was_issued_just_now_is_left_alone_for_a_while() {
+        // By this clock it is due, and overdue.
+        let mut kept = kept(None, None);
+        kept.issued(stored(&["a.test"]), at(100_000), at(5000));
+        let eighth = Duration::from_millis(112_500); // of its lifetime
+        assert_eq!(kept.next(CA).0, at(5000) + eighth);
+        kept.found(Some(stored(&["a.test"])), None, CA, at(6000));
+        assert_eq!(kept.next(CA).0, at(6000) + eighth, "another process was given one");
+        let mut long = stored(&["a.test"]);
+        long.not_after = at(900_000);
+        kept.issued(long.clone(), at(9_000_000), at(1_000_000));
+        assert_eq!(kept.next(CA).0, at(1_003_600), "an hour at most");
+        kept.suggested(Some((at(1), at(2))), at(9_000_000));
+        assert_eq!(kept.next(CA).0, at(1_003_600), "whatever the authority says");
+        let mut others = self::kept(None, None);
+        others.found(Some(stored(&["b.test"])), None, CA, at(5000));
+        assert_eq!(others.next(CA).0, at(0), "one for other names is none");
+    }
+
+    #[test]
+    fn times_of_a_clock_that_was_ahead_are_not_believed() {
+        let now = at(1000);
+        let week = at(1000 + 7 * 86_400);
+        let mut kept = kept(None, Some(pause(4_000_000_000)));
+        kept.bound(now);
+        assert_eq!(kept.next(CA).0, week, "no pause is longer than a week");
+        kept.bound(at(2000));
+        assert_eq!(kept.next(CA).0, week, "and it does not move");
+        let mut held = self::kept(None, Some(pause(1500)));
+        held.hold(at(4_000_000_000));
+        held.bound(now);
+        assert_eq!(held.next(CA).0, at(4600));
     }
 }

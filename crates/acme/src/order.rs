@@ -56,7 +56,13 @@ pub(crate) async fn account(
         terms_of_service_agreed: settings.agreed,
         only_return_existing: false,
     };
-    let external = settings.external.as_ref().map(|(id, key)| ExternalAccountKey::new(id.clone(), key));
+    let external = match &settings.external {
+        None => None,
+        Some((id, key)) => {
+            let (id, key) = (id.clone(), key.clone());
+            Some(off(move || Ok(ExternalAccountKey::new(id, &key.read()?))).await?)
+        }
+    };
     let (account, credentials) = builder.create(&new, directory.clone(), external.as_ref()).await?;
     let made = store::Account {
         url: account.id().to_owned(),
@@ -126,7 +132,7 @@ async fn begin(
             Err(instant_acme::Error::Unsupported(_)) => {}
             Err(error) => {
                 let error = Error::from(error);
-                if !error.is_for_replacement() {
+                if !error.may_be_for_replacement() {
                     return Err(error);
                 }
             }

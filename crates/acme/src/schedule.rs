@@ -13,10 +13,10 @@ const FIRST: Duration = Duration::from_secs(120);
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
 /// The longest wait that an authority may ask for.
-const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How often an authority may be asked when it wants a certificate renewed, and how seldom.
-const ASK: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+pub(crate) const ASK: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
 
 /// When a certificate is renewed that nobody has said more of: when a third of its lifetime is left, or up to a fiftieth of it
 /// sooner. `spread` (0 to 1) is that part, so that certificates that came together are not all renewed together.

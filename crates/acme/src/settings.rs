@@ -1,5 +1,6 @@
 //! Which authority is asked, by whom, and how it is shown that names are ours.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -10,6 +11,7 @@ use instant_acme::ChallengeType;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_RSA_SHA256, RsaKeySize};
 
 use crate::error::Error;
+use crate::store::{self, Store};
 
 /// The directory of Let's Encrypt.
 pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -90,9 +92,39 @@ pub struct Settings {
     pub(crate) agreed: bool,
     pub(crate) challenge: Challenge,
     pub(crate) trusted: Option<PathBuf>,
-    pub(crate) external: Option<(String, Vec<u8>)>,
+    pub(crate) external: Option<(String, ExternalKey)>,
     pub(crate) profile: Option<String>,
     pub(crate) key: KeyKind,
+}
+
+/// The key of an account that the authority knows already.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum ExternalKey {
+    Given(Vec<u8>),
+    /// It is read when an account is made.
+    InFile(PathBuf),
+}
+
+impl ExternalKey {
+    /// The key. A file is not named: what stands for its name may be the key itself, by mistake.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Given(key) => Ok(key.clone()),
+            Self::InFile(path) => match std::fs::read_to_string(path) {
+                Ok(text) => decoded(&text),
+                Err(error) => Err(Error::Setting(format!(
+                    "the file of the external account's key cannot be read: {error}"
+                ))),
+            },
+        }
+    }
+}
+
+fn decoded(key: &str) -> Result<Vec<u8>, Error> {
+    let forgiving = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    // What is wrong with it is not said, for that would be a part of it.
+    let key = GeneralPurpose::new(&URL_SAFE, forgiving).decode(key.trim());
+    key.map_err(|_| Error::Setting("the key of the external account is no base64url".into()))
 }
 
 impl std::fmt::Debug for Settings {
@@ -156,12 +188,15 @@ impl Settings {
     /// # Errors
     /// If the key is no base64url.
     pub fn external_account(mut self, id: impl Into<String>, key: &str) -> Result<Self, Error> {
-        let forgiving = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-        let key = GeneralPurpose::new(&URL_SAFE, forgiving).decode(key.trim()).map_err(|error| {
-            Error::Setting(format!("the key of the external account is no base64url: {error}"))
-        })?;
-        self.external = Some((id.into(), key));
+        self.external = Some((id.into(), ExternalKey::Given(decoded(key)?)));
         Ok(self)
+    }
+
+    /// The same with the key in a file, which is read when an account is made and not before: it need not stay.
+    #[must_use]
+    pub fn external_account_file(mut self, id: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        self.external = Some((id.into(), ExternalKey::InFile(file.into())));
+        self
     }
 
     /// The kind of certificate that is ordered, by the authority's name for it. Default: the authority's default.
@@ -183,6 +218,30 @@ impl Settings {
     pub fn directory(&self) -> &str {
         &self.directory
     }
+
+    /// Looks whether an account can be made, if there is none yet. Reads files.
+    ///
+    /// # Errors
+    /// If there is none, and the key of the external account cannot be read.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.external {
+            Some((_, key)) if !matches!(Store::new(self).account(&self.directory), Ok(Some(_))) => {
+                key.read().map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A short name for what an authority may have refused, beside the names of a certificate: it changes with any of that.
+    pub(crate) fn fingerprint(&self) -> String {
+        let Self { directory: _, state: _, contacts, agreed, challenge: _, trusted, external, profile, key } =
+            self;
+        let external = external.as_ref().map(|(id, key)| match key {
+            ExternalKey::Given(key) => (id, store::hash(key)),
+            ExternalKey::InFile(file) => (id, file.display().to_string()),
+        });
+        store::hash(format!("{contacts:?} {agreed} {trusted:?} {external:?} {profile:?} {key:?}").as_bytes())
+    }
 }
 
 /// A certificate that is wanted: the names that it is for.
@@ -192,6 +251,7 @@ impl Settings {
 ///
 /// let wanted = Wanted::new(["example.com", "www.example.com"]).unwrap();
 /// assert_eq!(wanted.names(), ["example.com", "www.example.com"]);
+/// assert_eq!(Wanted::new(["0:0::0:1"]).unwrap().names(), ["::1"]);
 /// assert!(Wanted::new(["*.example.com"]).is_err(), "that takes DNS-01");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -200,15 +260,25 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// For these names and addresses. The first one gives the file its name.
+    /// For these names and addresses, each of which is there once. The first one gives the file its name.
     ///
     /// # Errors
     /// If there are none, or one is no name that can be certified so.
     pub fn new<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
-        let names: Vec<String> = names.into_iter().map(|name| name.into().to_ascii_lowercase()).collect();
-        if let Some(bad) = names.iter().find(|name| !is_name(name)) {
-            return Err(Error::Setting(format!("\"{bad}\" is no name that can be certified")));
+        let mut known: Vec<String> = Vec::new();
+        for name in names {
+            let name = canonical(&name.into());
+            if !is_name(&name) {
+                return Err(Error::Setting(format!(
+                    "\"{}\" is no name that can be certified",
+                    name.escape_debug()
+                )));
+            }
+            if !known.contains(&name) {
+                known.push(name);
+            }
         }
+        let names = known;
         if names.is_empty() {
             return Err(Error::Setting("a certificate has at least one name".into()));
         }
@@ -222,9 +292,16 @@ impl Wanted {
     }
 
     /// The first name, which the file is called by.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.names.first().map_or("", |name| name)
+    }
+}
+
+/// A name as certificates have it.
+fn canonical(name: &str) -> String {
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => name.to_ascii_lowercase(),
     }
 }
 
@@ -234,7 +311,7 @@ fn is_name(name: &str) -> bool {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         !label.is_empty() && label.len() <= 63 && label.bytes().all(fits) && !label.starts_with('-')
     };
-    name.parse::<std::net::IpAddr>().is_ok() || (name.len() <= 253 && name.split('.').all(label))
+    name.parse::<IpAddr>().is_ok() || (name.len() <= 253 && name.split('.').all(label))
 }
 
 #[cfg(test)]
@@ -253,6 +330,8 @@ mod tests {
         }
         assert!(Wanted::new(Vec::<String>::new()).is_err());
         assert_eq!(Wanted::new(["A.test"]).unwrap().name(), "a.test");
+        let odd = ["2001:DB8:0:0::1", "::ffff:10.0.0.1", "2001:db8::1", "a.test", "A.TEST"];
+        assert_eq!(Wanted::new(odd).unwrap().names(), ["2001:db8::1", "::ffff:10.0.0.1", "a.test"]);
     }
 
     #[test]
@@ -260,9 +339,30 @@ mod tests {
         let settings = || Settings::new("https://a.test/", "/tmp");
         for text in ["c2VjcmV0LQ", "c2VjcmV0LQ==", " c2VjcmV0LQ\n"] {
             let made = settings().external_account("id", text).unwrap();
-            assert_eq!(made.external, Some(("id".into(), b"secret-".to_vec())), "{text}");
+            let (id, key) = made.external.as_ref().unwrap();
+            assert_eq!((&**id, key.read().unwrap()), ("id", b"secret-".to_vec()), "{text}");
             assert!(!format!("{made:?}").contains("secret"));
         }
-        assert!(settings().external_account("id", "!").is_err());
+        let error = settings().external_account("id", "c2VjcmV0!").unwrap_err().to_string();
+        assert_eq!(error, "the key of the external account is no base64url");
+    }
+
+    #[test]
+    fn a_key_in_a_file_is_needed_for_a_new_account_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("c2VjcmV0"); // a key in the place of a file's name
+        let settings = Settings::new("https://a.test/", directory.path()).external_account_file("id", &file);
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains("cannot be read: No such file") && !error.contains("c2VjcmV0"), "{error}");
+        std::fs::write(&file, "c2VjcmV0LQ\n").unwrap();
+        settings.check().unwrap();
+        std::fs::write(&file, "!").unwrap();
+        settings.check().unwrap_err();
+        let (_, key) = instant_acme::Key::generate_pkcs8().unwrap();
+        let account = store::Account { url: "https://a.test/1".into(), contacts: Vec::new(), key };
+        let store = Store::new(&settings);
+        store.prepare().unwrap();
+        store.keep_account("https://a.test/", &account).unwrap();
+        settings.check().unwrap();
     }
 }

@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use instant_acme::Key;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::error::Error;
+use crate::schedule;
 use crate::settings::{Settings, Wanted};
 
 /// Whoever holds it may order.
@@ -35,11 +37,18 @@ pub(crate) struct Pause {
     pub(crate) until: SystemTime,
 }
 
+impl Pause {
+    /// No pause is longer than this from now on: one that is was made when the clock was ahead.
+    pub(crate) fn bound(self, now: SystemTime) -> Self {
+        Self { until: self.until.min(now + schedule::PATIENCE), ..self }
+    }
+}
+
 /// The directory of the state.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     root: PathBuf,
-    /// Who is asked, and how: what failed with another one says nothing.
+    /// Who is asked, by whom, how and for what: what failed otherwise says nothing.
     who: String,
 }
 
@@ -48,7 +57,8 @@ const CERTIFICATES: &str = "certificates";
 
 impl Store {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let who = format!("{} {}", settings.directory, settings.challenge.as_str());
+        let who =
+            format!("{} {} {}", settings.directory, settings.challenge.as_str(), settings.fingerprint());
         Self { root: settings.state.clone(), who }
     }
 
@@ -93,6 +103,9 @@ impl Store {
         let url = url.ok_or_else(|| Error::file(&path, &"it names no account"))?;
         let key = PrivatePkcs8KeyDer::from_pem_slice(&text)
             .map_err(|error| Error::file(&path, &format!("there is no key in it: {error}")))?;
+        if Key::from_pkcs8_der(key.clone_key()).is_err() {
+            return Err(Error::file(&path, &"its key is none of ECDSA on P-256"));
+        }
         Ok(Some(Account { url, contacts: all("contact: "), key }))
     }
 
@@ -105,9 +118,7 @@ impl Store {
     }
 
     pub(crate) fn account_file(&self, directory: &str) -> PathBuf {
-        let hash = digest(&SHA256, directory.as_bytes());
-        let name: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        self.root.join(ACCOUNTS).join(format!("{name}.pem"))
+        self.root.join(ACCOUNTS).join(format!("{}.pem", hash(directory.as_bytes())))
     }
 
     /// How long nobody is to try for a certificate. What cannot be read says nothing.
@@ -182,6 +193,12 @@ pub(crate) fn set_aside(path: &Path) -> Result<PathBuf, Error> {
     Ok(to)
 }
 
+/// A short name for this.
+pub(crate) fn hash(bytes: &[u8]) -> String {
+    let hash = digest(&SHA256, bytes);
+    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");
@@ -199,9 +216,8 @@ fn pem(label: &str, der: &[u8]) -> String {
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
-    use instant_acme::Key;
-
     use super::*;
+    use crate::settings::{Challenge, KeyKind};
 
     fn store(root: &Path) -> Store {
         let store = Store::new(&Settings::new("https://ca.test/", root));
@@ -236,6 +252,10 @@ mod tests {
         fs::write(&path, "nonsense").unwrap();
         let error = store.account("https://ca.test/").unwrap_err().to_string();
         assert!(error.contains("it names no account"), "{error}");
+        let other = KeyKind::Ecdsa384.generate().unwrap().serialize_pem();
+        fs::write(&path, format!("account: https://ca.test/acct/1\n{other}")).unwrap();
+        let error = store.account("https://ca.test/").unwrap_err().to_string();
+        assert!(error.contains("its key is none of ECDSA on P-256"), "{error}");
         let aside = set_aside(&path).unwrap();
         assert!(aside.to_string_lossy().ends_with(".pem.unusable"));
         assert!(store.account("https://ca.test/").unwrap().is_none());
@@ -252,7 +272,22 @@ mod tests {
         first.keep_pause(&wanted, Some(pause)).unwrap();
         assert_eq!(first.pause(&wanted), Some(pause));
         assert_eq!(first.pause(&Wanted::new(["a.test", "b.test"]).unwrap()), None);
-        assert_eq!(Store::new(&Settings::new("https://b.test/", directory.path())).pause(&wanted), None);
+        let same = || Settings::new("https://ca.test/", directory.path());
+        let external = |id: &str, key: &str| same().external_account(id, key).unwrap();
+        for (what, mended) in [
+            ("authority", Settings::new("https://b.test/", directory.path())),
+            ("challenge", same().challenge(Challenge::TlsAlpn01)),
+            ("terms", same().agree_to_terms()),
+            ("contact", same().contact("mailto:a@a.test")),
+            ("profile", same().profile("shortlived")),
+            ("key", same().key(KeyKind::Rsa2048)),
+            ("trusted", same().trusted_certificate("ca.pem")),
+            ("external account", external("a", "c2VjcmV0")),
+        ] {
+            assert_eq!(Store::new(&mended).pause(&wanted), None, "another {what}");
+        }
+        assert_ne!(external("a", "c2VjcmV0").fingerprint(), external("a", "c2VjcmV1").fingerprint());
+        assert_ne!(external("a", "c2VjcmV0").fingerprint(), external("b", "c2VjcmV0").fingerprint());
         first.keep_pause(&wanted, None).unwrap();
         first.keep_pause(&wanted, None).unwrap();
         assert_eq!(first.pause(&wanted), None);

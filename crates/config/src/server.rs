@@ -179,13 +179,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let rewrite = rewrite::read(&mut scope);
     let respond = scope.read("return", respond::read);
     let try_files = scope.read("try_files", files::try_files);
-    let tls = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
-    let (tls, asked) = {
-        let mut scope = tls;
-        (Tls::read(&mut scope), scope.read(acme::SERVER.name, acme::asked))
-    };
-    let mut tls = tls;
-    match asked {
+    let mut scope = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
+    let mut tls = Tls::read(&mut scope);
+    match scope.read(acme::SERVER.name, acme::asked) {
         Some(asked) => acme::of_server(cx, asked, &mut tls, (&listens, &names)),
         None => check_tls(cx, &listens, &tls),
     }

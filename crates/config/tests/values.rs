@@ -485,18 +485,20 @@ fn certificates_of_acme() {
     let text = "[acme]\nstate_path = \"/var/acme\"\naccept_terms_of_service = true\ncontact = [\"a@b.test\", \"tel:1\"]\n".to_owned()
         + "[[server]]\nlisten = [\"80\"]\nname = [\"*.test\"]\nreturn = [204]\n"
         + &server("\"A.test\", \"\", \"[::1]\"", "true")
-        + &server("\"*.test\"", "[\"b.test\", \"C.test\"]")
+        + &server("\"*.test\"", "[\"b.test\", \"C.test\", \"B.test\"]")
+        + &server("\"[::1]\"", "[\"2001:DB8:0:0::1\", \"2001:db8::1\", \"::FFFF:10.0.0.1\"]")
         + &server("\"a.test\", \"d.test\"", "true");
     let config = propylon_config::parse(&text, "").unwrap_or_else(|report| panic!("{report}")).config;
     let acme = config.acme.as_ref().unwrap();
     assert_eq!(&*acme.directory, "https://acme-v02.api.letsencrypt.org/directory");
     assert_eq!(acme.contacts, ["mailto:a@b.test".into(), "tel:1".into()]);
     let certificates: Vec<String> = acme.certificates.iter().map(|names| names.join(" ")).collect();
-    assert_eq!(certificates, ["a.test ::1 d.test", "b.test c.test"]);
+    assert_eq!(certificates, ["a.test ::1 d.test", "b.test c.test", "2001:db8::1 ::ffff:10.0.0.1"]);
     let files = config.servers.iter().flat_map(|server| &server.tls.certificates);
     let files: Vec<&str> = files.map(|one| one.certificate.source()).collect();
     let a = "/var/acme/certificates/a.test.pem";
-    assert_eq!(files, [a, "/var/acme/certificates/b.test.pem", a]);
+    let b = "/var/acme/certificates/b.test.pem";
+    assert_eq!(files, [a, b, "/var/acme/certificates/2001:db8::1.pem", a]);
     assert!(
         config.dump().contains("[acme]") || config.dump().contains("acme.state_path"),
         "{}",

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use propylon_acme::{Challenge, Challenges, Event, Keeper, KeyKind, Settings, Status, Wanted};
+use propylon_acme::{Challenge, Challenges, Error, Event, Keeper, KeyKind, Settings, Status, Wanted};
 use propylon_config::{self as config, AcmeChallenge, AcmeKey, Config};
 use tokio::task::JoinHandle;
 
-use crate::error::BuildError;
 use crate::rewrite::Steps;
 use crate::runtime::Runtime;
 use crate::upstreams::Upstreams;
@@ -47,10 +46,9 @@ impl Acme {
 /// This configuration is in force: its certificates are kept, and no others.
 pub(crate) fn put_to_use(runtime: &Arc<Runtime>, config: &Config) {
     let mut keeping = runtime.acme.keeping.lock();
-    let wanted = config.acme.as_ref().filter(|acme| !acme.certificates.is_empty());
+    let acme = config.acme.as_ref().filter(|acme| !acme.certificates.is_empty());
     // What is no good was a fault before this.
-    let settings = wanted.and_then(|acme| settings(acme).ok());
-    let (Some(acme), Some(settings)) = (wanted, settings) else {
+    let Some((acme, settings)) = acme.and_then(|acme| Some((acme, settings(acme).ok()?))) else {
         *keeping = None;
         return;
     };
@@ -58,8 +56,7 @@ pub(crate) fn put_to_use(runtime: &Arc<Runtime>, config: &Config) {
         *keeping = Some(start(runtime, settings));
     }
     if let Some(keeping) = &*keeping {
-        let names = |names: &Vec<Box<str>>| Wanted::new(names.iter().map(|name| &**name)).ok();
-        keeping.keeper.keep(acme.certificates.iter().filter_map(names));
+        keeping.keeper.keep(acme.certificates.iter().filter_map(|names| wanted(names).ok()));
     }
 }
 
@@ -94,8 +91,8 @@ fn report(event: &Event<'_>) {
     }
 }
 
-/// The settings of a keeper.
-fn settings(acme: &config::Acme) -> Result<Settings, String> {
+/// The settings of a keeper. Reads no files.
+fn settings(acme: &config::Acme) -> Result<Settings, Error> {
     let mut settings = Settings::new(&*acme.directory, &acme.state_path)
         .challenge(match acme.challenge {
             AcmeChallenge::Http01 => Challenge::Http01,
@@ -121,24 +118,27 @@ fn settings(acme: &config::Acme) -> Result<Settings, String> {
         settings = settings.profile(&**profile);
     }
     if let Some(external) = &acme.external_account {
-        let key = match external.key.strip_prefix("data:") {
-            Some(key) => key.to_owned(),
-            None => std::fs::read_to_string(&*external.key)
-                .map_err(|error| format!("{}: {error}", external.key))?,
+        settings = match external.key.strip_prefix("data:") {
+            Some(key) => settings.external_account(&*external.id, key)?,
+            None => settings.external_account_file(&*external.id, &*external.key),
         };
-        settings = settings.external_account(&*external.id, &key).map_err(|error| error.to_string())?;
     }
     Ok(settings)
 }
 
-/// What the world is to blame for: a key that cannot be read.
-pub(crate) fn faults(config: &Config) -> Result<Option<String>, BuildError> {
-    let Some(acme) = &config.acme else { return Ok(None) };
-    Ok(settings(acme).err().map(|problem| {
-        let what = format!("[acme] cannot be used: {problem}");
-        tracing::error!(target: "propylon_gateway", "{what}; no certificates are ordered");
-        what
-    }))
+/// A certificate that is kept.
+fn wanted(names: &[Box<str>]) -> Result<Wanted, Error> {
+    Wanted::new(names.iter().map(|name| &**name))
+}
+
+/// What the world is to blame for: a key that cannot be read, and is needed. Reads files.
+pub(crate) fn fault(config: &Config) -> Option<String> {
+    let acme = config.acme.as_ref()?;
+    let names = || acme.certificates.iter().try_for_each(|names| wanted(names).map(drop));
+    let problem = settings(acme).and_then(|settings| settings.check()).and_then(|()| names()).err()?;
+    let what = format!("[acme] cannot be used: {problem}");
+    tracing::error!(target: "propylon_gateway", "{what}; what needs it is not ordered");
+    Some(what)
 }
 
 /// The steps of a server, after a look at challenges where it may be asked for them.

@@ -80,16 +80,21 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
 }
 
 /// What `[acme]` has to do with a server.
-fn acme(config: &Config, server: &Server, path: &Path) -> Option<String> {
-    let acme = config.acme.as_ref()?;
+fn acme(config: &Config, server: &Server, path: &Path) -> Vec<String> {
+    let Some(acme) = &config.acme else { return Vec::new() };
+    let mut lines = Vec::new();
     if !server.tls.acme.is_empty() {
         let (names, line) = (server.tls.acme.join(", "), config.source.line_of(acme.span));
-        return Some(format!("tls       by [acme], {line}: a certificate for {names}"));
+        lines.push(format!("tls       by [acme], {line}: a certificate for {names}"));
     }
     let is_asked = acme.challenge == AcmeChallenge::Http01
+        && !acme.certificates.is_empty()
         && server.listens.iter().any(|listen| !listen.tls)
         && path.decoded().starts_with(WELL_KNOWN.as_bytes());
-    is_asked.then(|| "acme      answered here if its challenge is pending; else as follows".to_owned())
+    if is_asked {
+        lines.push("acme      answered here if its challenge is pending; else as follows".to_owned());
+    }
+    lines
 }
 
 /// From the server's steps on.

@@ -284,7 +284,7 @@ async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Resu
 /// names. Returns the faults.
 async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, Found), StartError> {
     let mut found = runtime.tls.refresh(config)?;
-    found.faults.extend(acme::faults(config)?);
+    found.faults.extend(acme::fault(config));
     runtime.caches.open(config, runtime.owner)?;
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use propylon_acme::{ANSWER_TYPE, Challenges};
+use propylon_acme::{ANSWER_TYPE, Challenges, WELL_KNOWN};
 use propylon_config::{self as config, Condition, Piece, Spanned, Template, Test, Then};
 use propylon_exchange::{Exchange, Head};
 use propylon_redirect::Replacement;
@@ -174,8 +174,13 @@ impl Run<'_> {
     }
 
     fn acme(&self, challenges: &Challenges) -> Flow {
+        let path = self.path.decoded();
+        // Of every request of the server's: few get past this.
+        if !path.starts_with(WELL_KNOWN.as_bytes()) {
+            return ControlFlow::Continue(());
+        }
         let is_read = |head: &Head| matches!(head.method, Method::GET | Method::HEAD);
-        let answer = std::str::from_utf8(self.path.decoded()).ok().and_then(|path| challenges.http(path));
+        let answer = std::str::from_utf8(path).ok().and_then(|path| challenges.http(path));
         match answer.filter(|_| self.exchange.head().is_some_and(is_read)) {
             Some(answer) => ControlFlow::Break(Some(Answer::Found(Found::Text(ANSWER_TYPE, answer)))),
             None => ControlFlow::Continue(()),

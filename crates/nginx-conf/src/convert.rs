@@ -9,7 +9,7 @@ use crate::document::{Document, Section, Value};
 use crate::lexer::Word;
 use crate::place::{Place, Problem};
 use crate::row::{As, Row, To};
-use crate::rows::{self, Checks};
+use crate::rows::{self, Checks, Issuers};
 use crate::tree::{Block, Body, Directive};
 use crate::verdict::{Line, Verdict};
 
@@ -118,6 +118,7 @@ pub(crate) struct Convert<'a> {
     /// How many `if` blocks have become locations.
     ifs: usize,
     pub(crate) checks: Checks,
+    pub(crate) issuers: Issuers,
     /// The servers, by number, that leave it to `http` whether they speak HTTP/2.
     pub(crate) http2_left: Vec<usize>,
 }
@@ -136,6 +137,7 @@ impl<'a> Convert<'a> {
             wrote: false,
             ifs: 0,
             checks: Checks::default(),
+            issuers: Issuers::default(),
             http2_left: Vec::new(),
         }
     }

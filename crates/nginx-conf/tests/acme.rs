@@ -19,6 +19,10 @@ fn config(issuer: &str, server: &str) -> Config {
     loaded.config
 }
 
+fn names(names: &[&str]) -> Vec<Box<str>> {
+    names.iter().map(|&name| name.into()).collect()
+}
+
 /// Why a directive is refused.
 fn refused(issuer: &str, server: &str, directive: &str) -> String {
     let converted = converted(issuer, server);
@@ -38,11 +42,11 @@ const VARIABLES: &str = "ssl_certificate $acme_certificate; ssl_certificate_key 
 #[test]
 fn the_example_of_its_readme() {
     let issuer = format!("{ISSUER}\nacme_shared_zone zone=ngx_acme_shared:1M;");
-    let config =
-        config(&issuer, &format!("server_name .example.test;\nacme_certificate example;\n{VARIABLES}"));
+    let server = "server_name .example.test 192.0.2.1 2001:DB8::0:1;\nacme_certificate example;\n";
+    let config = config(&issuer, &format!("{server}{VARIABLES}"));
     let acme = config.acme.unwrap();
     assert_eq!(&*acme.directory, "https://acme.example.com/directory");
-    assert_eq!(acme.certificates, [["www.example.test".into(), "example.test".into()]]);
+    assert_eq!(acme.certificates, [names(&["www.example.test", "example.test", "192.0.2.1", "2001:db8::1"])]);
     assert_eq!(acme.challenge, AcmeChallenge::Http01);
     let file = config.servers[1].tls.certificates[0].certificate.source().to_owned();
     assert_eq!(file, "/var/cache/nginx/acme-example/certificates/www.example.test.pem");
@@ -51,10 +55,10 @@ fn the_example_of_its_readme() {
 #[test]
 fn every_directive() {
     let issuer = "acme_issuer other { uri https://ca.test/dir; account_key ecdsa:256; challenge tls-alpn;
-        contact admin@a.test mailto:b@a.test; external_account_key kid-1 data:c2VjcmV0;
+        contact admin@a.test; contact mailto:b@a.test; common_name_in_csr off; profile short require; external_account_key kid-1 data:c2VjcmV0;
         ssl_trusted_certificate ca.pem; ssl_verify on; }";
     let server =
-        format!("server_name a.test ~^b;\nacme_certificate other a.test 10.0.0.1 key=rsa:2048;\n{VARIABLES}");
+        format!("server_name a.test ~^b;\nacme_certificate other a.test 10.0.0.1 key=rsa;\n{VARIABLES}");
     let acme = config(issuer, &server).acme.unwrap();
     assert_eq!(acme.state_path.to_string_lossy(), "acme_other");
     assert_eq!((acme.challenge, acme.key), (AcmeChallenge::TlsAlpn01, AcmeKey::Rsa2048));
@@ -62,6 +66,7 @@ fn every_directive() {
     assert_eq!(acme.certificates, [["a.test".into(), "10.0.0.1".into()]]);
     let external = acme.external_account.unwrap();
     assert_eq!((&*external.id, &*external.key), ("kid-1", "data:c2VjcmV0"));
+    assert_eq!(acme.profile.as_deref(), Some("short"));
     assert!(acme.trusted_certificate.unwrap().ends_with("ca.pem") && !acme.accept_terms_of_service);
     let plain = config(ISSUER, &format!("server_name a.test;\nacme_certificate example;\n{VARIABLES}"));
     assert_eq!(plain.acme.unwrap().certificates, [["a.test".into()]]);
@@ -76,9 +81,57 @@ fn what_is_not_built_is_refused() {
     let refusals = twice.lines().iter().filter(|line| line.verdict == Verdict::Refused);
     let mut notes: Vec<&str> = refusals.map(|line| line.note.as_str()).collect();
     notes.dedup();
-    assert_eq!(notes, ["there is one issuer: `[acme]`"]);
+    assert_eq!(notes, ["several issuers are not supported: `[acme]` is \"example\""]);
+    let other = asks.replace("acme_certificate example", "acme_certificate second");
+    let of_other = refused(&(ISSUER.to_owned() + &second), &other, "acme_certificate");
+    assert_eq!(of_other, "several issuers are not supported: `[acme]` is \"example\"");
+    let of_nobody = refused(ISSUER, &other, "acme_certificate");
+    assert_eq!(of_nobody, "there is no issuer \"second\" before it: `[acme]` is \"example\"");
     let off = ISSUER.replace("/var/cache/nginx/acme-example", "off");
     assert!(refused(&off, asks, "state_path").contains("give a directory"));
     let key = ISSUER.replace("accept_terms_of_service", "account_key rsa:2048");
     assert!(refused(&key, asks, "account_key").contains("ECDSA on P-256"));
+    for (directive, reason) in
+        [("preferred_chain Root", "the CA's default"), ("common_name_in_csr on", "alternative names alone")]
+    {
+        let issuer = ISSUER.replace("accept_terms_of_service", directive);
+        let name = directive.split(' ').next().unwrap();
+        assert!(refused(&issuer, asks, name).contains(reason), "{directive}");
+    }
+    let p521 = asks.replace("acme_certificate example", "acme_certificate example key=ecdsa:521");
+    assert!(refused(ISSUER, &p521, "acme_certificate").contains("not built"));
+}
+
+#[test]
+fn a_profile_is_always_required() {
+    let issuer = ISSUER.replace("accept_terms_of_service", "profile short");
+    let converted =
+        converted(&issuer, &format!("server_name a.test;\nacme_certificate example;\n{VARIABLES}"));
+    let line = converted.lines().iter().find(|line| line.directive == "profile").unwrap();
+    assert_eq!(line.verdict, Verdict::Different);
+    assert!(converted.toml().contains("profile = \"short\""), "{}", converted.toml());
+}
+
+#[test]
+fn all_certificates_have_one_kind_of_key() {
+    let two = |one: &str, other: &str| {
+        let server = |name: &str, key: &str| {
+            format!("server_name {name};\nacme_certificate example {key};\n{VARIABLES}\n")
+        };
+        let (one, other) = (server("a.test", one), server("b.test", other));
+        converted(ISSUER, &format!("{one}return 200;\n}}\nserver {{\nlisten 443 ssl;\n{other}"))
+    };
+    let same = two("key=rsa", "key=rsa:2048");
+    assert_eq!(same.count(Verdict::Refused), 0, "{}", same.report());
+    assert_eq!(two("", "key=ecdsa").count(Verdict::Refused), 0);
+    for (one, other, known) in [
+        ("key=rsa", "", "rsa:2048"),
+        ("", "key=rsa:2048", "ecdsa:256"),
+        ("key=rsa", "key=rsa:4096", "rsa:2048"),
+    ] {
+        let converted = two(one, other);
+        let line = converted.lines().iter().find(|line| line.verdict == Verdict::Refused).unwrap();
+        assert_eq!(line.directive, "acme_certificate");
+        assert!(line.note.contains(&format!("which is {known} already")), "{}", line.note);
+    }
 }

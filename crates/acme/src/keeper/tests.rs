@@ -4,10 +4,12 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,8 +27,12 @@ use super::*;
 
 const DAY: u64 = 86_400;
 
-/// A server that answers each path so.
-async fn serve(root: &Authority, answer: fn(&str, SocketAddr) -> Response<Full<Bytes>>) -> SocketAddr {
+/// What is answered to a path and a body.
+type Answer = fn(&str, &str, SocketAddr) -> Response<Full<Bytes>>;
+
+/// A server that answers each request so.
+#[expect(clippy::disallowed_methods, reason = "bodies are bounded by `Limited`")]
+async fn serve(root: &Authority, answer: Answer) -> SocketAddr {
     let identity = root.server(&["127.0.0.1"]);
     let chain = CertificateDer::pem_slice_iter(identity.chain.as_bytes()).collect::<Result<_, _>>();
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).expect("a key");
@@ -45,7 +51,9 @@ async fn serve(root: &Authority, answer: fn(&str, SocketAddr) -> Response<Full<B
             let acceptor = acceptor.clone();
             tokio::spawn(async move {
                 let service = service_fn(move |request: Request<Incoming>| async move {
-                    Ok::<_, Infallible>(answer(request.uri().path(), at))
+                    let (head, body) = request.into_parts();
+                    let body = Limited::new(body, 1 << 16).collect().await.expect("a body").to_bytes();
+                    Ok::<_, Infallible>(answer(head.uri.path(), &String::from_utf8_lossy(&body), at))
                 });
                 let Ok(stream) = acceptor.accept(socket).await else { return };
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -59,8 +67,15 @@ fn json(text: String) -> Response<Full<Bytes>> {
     Response::builder().header(CONTENT_TYPE, "application/json").body(Full::from(text)).expect("a response")
 }
 
+/// A directory.
+fn urls(at: SocketAddr) -> Response<Full<Bytes>> {
+    let urls = ["newNonce", "newAccount", "newOrder", "renewalInfo"];
+    let urls = urls.map(|name| format!("\"{name}\": \"https://{at}/{name}\""));
+    json(format!("{{{}}}", urls.join(",")))
+}
+
 /// A keeper whose state has an account, and a certificate of 90 days that began 10 days ago.
-async fn keeper(directory: &Path, answer: fn(&str, SocketAddr) -> Response<Full<Bytes>>) -> (Keeper, Wanted) {
+async fn keeper(directory: &Path, answer: Answer) -> (Keeper, Wanted) {
     let root = Authority::root("Directory");
     let ca = file(directory, "ca.pem", &root.certificate);
     let at = serve(&root, answer).await;
@@ -94,11 +109,9 @@ fn days_until_next(keeper: &Keeper) -> u64 {
 
 #[tokio::test]
 async fn an_authority_may_want_it_sooner() {
-    fn answer(path: &str, at: SocketAddr) -> Response<Full<Bytes>> {
+    fn answer(path: &str, _: &str, at: SocketAddr) -> Response<Full<Bytes>> {
         if path == "/dir" {
-            let urls = ["newNonce", "newAccount", "newOrder", "renewalInfo"];
-            let urls = urls.map(|name| format!("\"{name}\": \"https://{at}/{name}\""));
-            return json(format!("{{{}}}", urls.join(",")));
+            return urls(at);
         }
         // By the identifier that RFC 9773 4.1 makes of the certificate.
         let id = path.strip_prefix("/renewalInfo/").expect("a question for times");
@@ -123,7 +136,7 @@ async fn an_authority_may_want_it_sooner() {
 #[tokio::test]
 async fn an_authority_may_have_nothing_to_say() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (keeper, wanted) = keeper(directory.path(), |_, _| {
+    let (keeper, wanted) = keeper(directory.path(), |_, _, _| {
         let mut response = json("busy".into());
         *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
         response
@@ -131,4 +144,34 @@ async fn an_authority_may_have_nothing_to_say() {
     .await;
     keeper.0.ask(&wanted).await;
     assert!((47..=50).contains(&days_until_next(&keeper)), "by the lifetime alone");
+}
+
+/// The certificate may be of an account that there was before, which nobody can replace any more.
+#[tokio::test]
+async fn what_may_not_be_replaced_is_ordered_all_the_same() {
+    fn answer(path: &str, body: &str, at: SocketAddr) -> Response<Full<Bytes>> {
+        if path == "/dir" {
+            return urls(at);
+        }
+        let payload = body.split_once("\"payload\":\"").and_then(|(_, rest)| rest.split_once('"'));
+        let payload = URL_SAFE_NO_PAD.decode(payload.unwrap_or_default().0).expect("base64url");
+        // Who asks without it gets so far as to hear another reason.
+        let kind = match String::from_utf8_lossy(&payload).contains("\"replaces\"") {
+            true => "unauthorized",
+            false => "rejectedIdentifier",
+        };
+        let mut response = json(format!("{{\"type\": \"urn:ietf:params:acme:error:{kind}\"}}"));
+        if path == "/newOrder" {
+            *response.status_mut() = http::StatusCode::FORBIDDEN;
+            let problem = http::HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(CONTENT_TYPE, problem);
+        }
+        response.headers_mut().insert("replay-nonce", http::HeaderValue::from_static("bm9uY2U"));
+        response
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let (keeper, wanted) = keeper(directory.path(), answer).await;
+    let client = Client::new(keeper.settings()).expect("a client");
+    let error = keeper.0.order(&wanted, client).await.expect_err("a refusal").to_string();
+    assert!(error.contains("rejectedIdentifier"), "{error}");
 }

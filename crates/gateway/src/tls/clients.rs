@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use propylon_config::{self as config, Template, VerifyClient};
 use propylon_exchange::{Connection, Exchange, Place};
-use propylon_tls::{Acceptor, BuildError, Identity, Sessions};
+use propylon_tls::{Acceptor, AcceptorBuilder, BuildError, Identity, Sessions};
 use tokio::time::Instant;
 
 use super::kept::Kept;
@@ -79,27 +79,7 @@ impl Serving {
 
     /// Reads its files.
     pub(super) fn read(&self, tls: &config::Tls, sessions: &Sessions) -> Result<(), BuildError> {
-        let mut builder = Acceptor::builder()
-            .protocols(tls.protocols.iter().map(|name| &**name))
-            .curves(tls.curves.iter().map(|name| &**name))
-            .prefer_server_ciphers(tls.prefer_server_ciphers)
-            .session_tickets(tls.session_tickets)
-            .session_timeout(tls.session_timeout)
-            .ask_clients(tls.verify_client != VerifyClient::Off)
-            .verify_depth(tls.verify_depth)
-            .alpn(HTTP1);
-        if let Some(ciphers) = &tls.ciphers {
-            builder = builder.ciphers(&*ciphers.value);
-        }
-        if let Some(file) = &tls.client_certificate {
-            builder = builder.client_certificate(file);
-        }
-        if let Some(file) = &tls.trusted_certificate {
-            builder = builder.trusted_certificate(file);
-        }
-        if let Some(file) = &tls.crl {
-            builder = builder.crl(file);
-        }
+        let mut builder = builder(tls);
         if self.late.is_none() {
             for one in tls.certificates.iter().filter_map(|one| plain(&one.value)) {
                 builder = builder.identity_of(one);
@@ -164,6 +144,48 @@ impl Late {
         let files = identities.iter().flat_map(Identity::files).map(PathBuf::from).collect();
         let make = || acceptor.with_identities(&identities);
         self.kept.make(&names.to_vec(), files, Instant::now(), make, report_no_good)
+    }
+}
+
+/// All but the certificates.
+fn builder(tls: &config::Tls) -> AcceptorBuilder {
+    let mut builder = Acceptor::builder()
+        .protocols(tls.protocols.iter().map(|name| &**name))
+        .curves(tls.curves.iter().map(|name| &**name))
+        .prefer_server_ciphers(tls.prefer_server_ciphers)
+        .session_tickets(tls.session_tickets)
+        .session_timeout(tls.session_timeout)
+        .ask_clients(tls.verify_client != VerifyClient::Off)
+        .verify_depth(tls.verify_depth)
+        .alpn(HTTP1);
+    if let Some(ciphers) = &tls.ciphers {
+        builder = builder.ciphers(&*ciphers.value);
+    }
+    if let Some(file) = &tls.client_certificate {
+        builder = builder.client_certificate(file);
+    }
+    if let Some(file) = &tls.trusted_certificate {
+        builder = builder.trusted_certificate(file);
+    }
+    if let Some(file) = &tls.crl {
+        builder = builder.crl(file);
+    }
+    builder
+}
+
+/// Whether all is well but for certificates, which are not looked at.
+pub(super) fn try_without_certificates(tls: &config::Tls, sessions: &Sessions) -> Result<(), BuildError> {
+    builder(tls).build(sessions).map(drop)
+}
+
+/// Whether it is a certificate, or its key, that is not there or no good.
+pub(super) fn is_of_certificate(tls: &config::Tls, error: &BuildError) -> bool {
+    match error {
+        BuildError::File { path, .. } => {
+            identities(tls).iter().flat_map(Identity::files).any(|file| file == path)
+        }
+        BuildError::Mismatch { .. } => true,
+        _ => false,
     }
 }
 

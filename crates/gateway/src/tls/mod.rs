@@ -80,18 +80,19 @@ impl Store {
                 || Serving::new(tls),
                 |serving| serving.read(tls, &sessions?),
             );
-            if let Some(problem) = problem.as_ref().filter(|problem| !tls.acme.is_empty() && is_file(problem))
-            {
-                awaited.push(await_certificate(tls, problem));
-            } else if let Some(problem) = problem {
-                let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
-                let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
-                faults.push(fault(problem, at, "cannot load certificate")?);
-            } else {
-                let expired = clients::identities(tls);
-                // One of ACME's will be renewed, by whoever has started.
-                let list = if tls.acme.is_empty() { &mut faults } else { &mut awaited };
-                list.extend(expired.iter().filter_map(out_of_date));
+            match problem.map(|problem| self.awaits(tls, problem)) {
+                Some(Ok(problem)) => awaited.push(await_certificate(tls, &problem)),
+                Some(Err(problem)) => {
+                    let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
+                    let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
+                    faults.push(fault(problem, at, "cannot load certificate")?);
+                }
+                None => {
+                    let expired = clients::identities(tls);
+                    // One of ACME's will be renewed, by whoever has started.
+                    let list = if tls.acme.is_empty() { &mut faults } else { &mut awaited };
+                    list.extend(expired.iter().filter_map(out_of_date));
+                }
             }
         }
         let locations = config.locations();
@@ -114,6 +115,19 @@ impl Store {
         let mut known = BTreeSet::new();
         faults.retain(|fault| known.insert(fault.clone()));
         Ok(Found { faults, awaited })
+    }
+
+    /// The problem, if it is that a certificate is still to come, by ACME, and if that is all; else what else is wrong.
+    fn awaits(&self, tls: &config::Tls, problem: Problem) -> Result<Problem, Problem> {
+        if tls.acme.is_empty() || !clients::is_of_certificate(tls, &problem.error) {
+            return Err(problem);
+        }
+        let others =
+            self.sessions(tls).and_then(|sessions| clients::try_without_certificates(tls, &sessions));
+        match others {
+            Ok(()) => Ok(problem),
+            Err(error) => Err(Problem { error, ..problem }),
+        }
     }
 
     /// Reads files anew that have changed. What is no good leaves what there is in place.
@@ -225,11 +239,6 @@ const fn what_now(works: bool) -> &'static str {
 
 fn find<K: PartialEq, T>(all: &[Made<K, T>], key: &K) -> Option<Arc<T>> {
     all.iter().find(|made| made.key == *key).map(|made| Arc::clone(&made.thing))
-}
-
-/// Whether it is a file that is no good, or not there.
-fn is_file(problem: &Problem) -> bool {
-    matches!(problem.error, TlsError::File { .. } | TlsError::Mismatch { .. })
 }
 
 /// A certificate that will come by itself.

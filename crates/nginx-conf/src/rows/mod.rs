@@ -88,6 +88,7 @@ fn media_types(convert: &mut Convert<'_>, directive: &Directive, table: &'static
     Ok(Done::AsWritten)
 }
 
+pub(crate) use acme::Issuers;
 pub(crate) use health::Checks;
 pub(crate) use http::complete;
 
