@@ -1,12 +1,6 @@
 //! Configurations in the shape of those that most people have, run by nginx and by the gateway: a PHP application, a
 //! single-page application with an API, TLS with websockets and limits, several sites on one address.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};

@@ -1,11 +1,5 @@
 //! FastCGI end to end: real PHP (php-fpm).
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use propylon_tests::{Client, End, LIMIT, Listener, lossy, raw_request, until};
 

@@ -1,5 +1,5 @@
 //! HTTP/2 from clients: questions whether a request may come in, and copies of it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::SocketAddr;
 

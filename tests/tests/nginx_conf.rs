@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use propylon_tests::{LIMIT, Origin, Propylon, Signal, address, binary, lossy, raw_request, until};
+use propylon_tls::{BuildError, Connector, ConnectorBuilder};
 
 const CONF: &str = "
 worker_processes 1;
@@ -377,4 +378,28 @@ fn trailers() {
     assert_eq!(lossy(&ask("/own", "1.1").trailers).to_ascii_lowercase().trim(), "x-own: own");
     let old = ask("/x", "1.0");
     assert_eq!((lossy(&old.body).as_str(), lossy(&old.trailers).as_str()), ("body", ""));
+}
+
+/// The importer and the TLS library have lists of their own of what is spoken: they are the same.
+#[test]
+fn what_is_spoken_of_ciphers_and_curves_is_imported_as_written() {
+    let known = |builder: ConnectorBuilder| match builder.build().unwrap_err() {
+        BuildError::Cipher { known, .. } | BuildError::Curve { known, .. } => known.replace(", ", ":"),
+        other => panic!("{other}"),
+    };
+    let ciphers = known(Connector::builder().ciphers("NONSENSE"));
+    let curves = known(Connector::builder().curves(["NONSENSE"]));
+    assert!(ciphers.contains("ECDHE-") && ciphers.contains("TLS_AES") && curves.contains("X25519"));
+    let directory = tempfile::tempdir().unwrap();
+    let conf = directory.path().join("nginx.conf");
+    // All of them are exact, and one that nobody here speaks is not.
+    for (cipher, curve, code) in [("", "", 0), (":DHE-RSA-AES128-SHA", "", 1), ("", ":secp521r1", 1)] {
+        let text = format!(
+            "events {{ }}\nhttp {{\naccess_log off;\nssl_ciphers {ciphers}{cipher};\nssl_ecdh_curve {curves}{curve};\n\
+             server {{ listen 127.0.0.1:80; return 204; }}\n}}\n"
+        );
+        fs::write(&conf, text).unwrap();
+        let output = propylon(&["import", conf.to_str().unwrap(), "--strict"]);
+        assert_eq!(output.status.code(), Some(code), "{cipher}{curve}: {}", lossy(&output.stderr));
+    }
 }

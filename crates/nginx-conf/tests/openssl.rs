@@ -1,5 +1,10 @@
 //! What configurations say in OpenSSL's own words.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test, whose helpers may fail"
+)]
 
 use propylon_config::Tls;
 use propylon_nginx_conf::{Converted, Verdict, convert};

@@ -87,9 +87,8 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
 
 /// Whether a value of `Alt-Svc` has HTTP/3 in it.
 fn offers_http3(text: &str) -> bool {
-    let protocols =
-        text.split(',').filter_map(|one| one.split_once('=')).map(|(protocol, _)| protocol.trim());
-    protocols.into_iter().any(|protocol| protocol == "h3" || protocol.starts_with("h3-"))
+    let is_http3 = |protocol: &str| protocol == "h3" || protocol.starts_with("h3-");
+    text.split(',').filter_map(|one| one.split_once('=')).any(|(protocol, _)| is_http3(protocol.trim()))
 }
 
 pub(super) fn ignore(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -27,7 +27,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_session_timeout", SERVERS, ONE, To::Key(&["tls", "session_timeout"], As::Time)),
     Row::new("ssl_session_ticket_key", SERVERS, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats(),
     Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(openssl::curves, "tls.curves"))
-        .note("Those that are not built (secp521r1, X448, all but these) are passed over, as long as one is left."),
+        .note("Those that are not built, such as secp521r1 and X448, are passed over, as long as one is left."),
     Row::new("ssl_certificate_cache", SERVERS, SOME, To::By(certificate_cache, "tls.certificate_cache")),
     Row::new("ssl_stapling_file", SERVERS, ONE, To::By(staple, "tls.certificates.staple")),
     Row::new("ssl_password_file", SERVERS, ONE, To::By(passwords, "tls.certificates.password_file")),
