@@ -68,5 +68,5 @@ pub use process::{Process, Signal};
 pub use propylon::{Propylon, binary, check, on_hyper, workspace};
 pub use script::{fill, fixture};
 pub use stream::Stream;
-pub use text::{lossy, printable};
+pub use text::{gunzip, lossy, printable};
 pub use wait::{LIMIT, now, until};

@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
 use propylon_testkit::certificates::{Authority, file};
-use propylon_tests::{Fpm, Origin, Pair, RawResponse, Refusing, binary, fixture, lossy, raw_request};
+use propylon_tests::{Fpm, Origin, Pair, RawResponse, Refusing, binary, fixture, gunzip, lossy, raw_request};
 use propylon_tls::Connector;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -138,15 +138,6 @@ fn show(answer: &RawResponse, lengths: bool) -> String {
     body.sort_unstable(); // the order in which fields are sent on is each one's own
     // How wide the columns of a directory are is the same as well.
     format!("{} {fields:?}\n{}", answer.status, body.join("\n"))
-}
-
-fn gunzip(body: &[u8]) -> String {
-    let mut command = Command::new("gzip");
-    let mut child = command.arg("-dc").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(body).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "this is not what gzip makes");
-    lossy(&output.stdout)
 }
 
 const PHP: &str = r#"<?php

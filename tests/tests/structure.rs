@@ -48,6 +48,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("access", &[]),
     ("auth-request", &[]),
     ("mirror", &[]),
+    ("addition", &[]),
     ("access-log", &["exchange", "vars"]),
     ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),

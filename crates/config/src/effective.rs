@@ -1,9 +1,9 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access, access_log, auth_request, buffer, cache, charset, compression, cookie, error_log, error_page,
-    fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, substitute, timeout,
-    tls, upstream,
+    access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
+    error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, substitute,
+    timeout, tls, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,13 +26,14 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 21] = [
+const TABLES: [&Table; 22] = [
     &tls::TABLE,
     &http2::TABLE,
     &files::TABLE,
     &access::TABLE,
     &auth_request::TABLE,
     &mirror::TABLE,
+    &addition::TABLE,
     &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,

@@ -1,4 +1,4 @@
-//! URIs that the gateway itself asks for beside a request: `auth_request`, `mirror`.
+//! URIs that the gateway itself asks for beside a request: `auth_request`, `mirror`, `addition`.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +10,6 @@ use crate::location_match::LocationMatch;
 use crate::reader::Context;
 use crate::report::Diagnostic;
 use crate::server::Server;
-use crate::settings::Settings;
 use crate::source::Spanned;
 
 /// A path in this server, and arguments behind a `?`.
@@ -68,15 +67,21 @@ pub(crate) fn check(cx: &mut Context, server: &Server) {
     }
     let mut told = Vec::new();
     each(&server.locations, &mut |location| {
-        // What `return` answers asks for nothing.
+        // What `return` answers asks for nothing, but is a response all the same.
         if !matches!(location.action, Action::Return(_)) {
-            uris(cx, server, &location.settings, &mut told);
+            missing(cx, server, location.settings.inner_uris(), &mut told);
         }
+        missing(cx, server, location.settings.parts(), &mut told);
     });
 }
 
-fn uris(cx: &mut Context, server: &Server, settings: &Settings, told: &mut Vec<Spanned<InnerUri>>) {
-    for (uri, what) in settings.inner_uris() {
+fn missing<'u>(
+    cx: &mut Context,
+    server: &Server,
+    uris: impl Iterator<Item = (&'u Spanned<InnerUri>, &'static str)>,
+    told: &mut Vec<Spanned<InnerUri>>,
+) {
+    for (uri, what) in uris {
         let path = &*uri.value.path;
         if told.contains(uri) || server.locations.iter().any(|location| takes(&location.matcher.value, path))
         {

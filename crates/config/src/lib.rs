@@ -57,6 +57,7 @@
 mod access;
 mod access_log;
 mod acme;
+mod addition;
 mod address;
 mod admin;
 mod auth_request;
@@ -123,6 +124,7 @@ pub use propylon_vars::Template;
 pub use crate::access::{Access, AccessRule, BasicAuth, LimitExcept};
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};
 pub use crate::acme::{Acme, AcmeChallenge, AcmeKey, ExternalAccount};
+pub use crate::addition::Addition;
 pub use crate::address::Address;
 pub use crate::admin::Admin;
 pub use crate::auth_request::AuthRequest;

@@ -145,6 +145,7 @@ pub(crate) static TABLE: Table = Table {
         settings::ACCESS,
         settings::AUTH_REQUEST,
         settings::MIRROR,
+        settings::ADDITION,
         referers::KEY,
         settings::RESOLVER,
         settings::ERROR_PAGE,

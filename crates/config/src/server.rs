@@ -99,6 +99,7 @@ macro_rules! both_levels {
             settings::ACCESS,
             settings::AUTH_REQUEST,
             settings::MIRROR,
+            settings::ADDITION,
         settings::ERROR_PAGE,
             settings::HEADERS,
             settings::TIMEOUT,

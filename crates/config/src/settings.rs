@@ -2,6 +2,7 @@
 
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
+use crate::addition::{self, Addition};
 use crate::auth_request::{self, AuthRequest};
 use crate::buffer::{self, Buffers};
 use crate::cache::{self, Cache};
@@ -49,6 +50,8 @@ pub struct Settings {
     pub auth_request: AuthRequest,
     /// The table `mirror`.
     pub mirror: Mirror,
+    /// The table `addition`.
+    pub addition: Addition,
     /// Which pages requests may come from; none: any.
     pub referers: Option<Referers>,
     /// Who is asked for the names that a `proxy_pass` with variables gives; none: as the file says.
@@ -112,6 +115,8 @@ impl Settings {
         let auth_request = AuthRequest::read(&mut { auth_request });
         let mirror = Scope::inherited(cx, &mirror::TABLE, below(levels, "mirror"), found);
         let mirror = Mirror::read(&mut { mirror });
+        let addition = Scope::inherited(cx, &addition::TABLE, below(levels, "addition"), found);
+        let addition = Addition::read(&mut { addition });
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -151,6 +156,7 @@ impl Settings {
             access,
             auth_request,
             mirror,
+            addition,
             referers,
             resolver,
             error_page,
@@ -178,6 +184,11 @@ impl Settings {
         let asked = self.auth_request.uri.iter();
         let asked = asked.map(|uri| (uri, "every request to be let in would be answered with 500"));
         asked.chain(self.mirror.to.iter().map(|uri| (uri, "every copy would be answered with 404")))
+    }
+
+    /// What is put into responses, also of `return`.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
+        self.addition.uris().map(|uri| (uri, "the page of a 404 would be put into every response"))
     }
 }
 
@@ -217,6 +228,11 @@ pub(crate) const AUTH_REQUEST: Key = table(
 );
 pub(crate) const MIRROR: Key =
     table("mirror", Kind::Table(&mirror::TABLE), "Copies of requests, whose answers nobody waits for.");
+pub(crate) const ADDITION: Key = table(
+    "addition",
+    Kind::Table(&addition::TABLE),
+    "What other locations answer, around the bodies of responses.",
+);
 pub(crate) const RESOLVER: Key = Key {
     name: "resolver",
     kind: resolver::KIND,
@@ -254,7 +270,7 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "log_subrequest",
-    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `mirror`) has a line in the access log as well.",
+    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `mirror`, `addition`) has a line in the access log as well.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 

@@ -2,6 +2,7 @@
 
 mod again;
 mod beside;
+mod furnish;
 
 use std::sync::Arc;
 
@@ -16,11 +17,13 @@ use crate::client::{ClientEnd, Closed};
 use crate::edge;
 use crate::page;
 use crate::phases::{At, Step};
-use crate::reroute::{Earlier, Failed, Reroute, merge, unkeep};
+use crate::reroute::{Failed, Reroute, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
 use crate::route::{self, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::{self, Path};
+
+use furnish::furnish;
 
 pub(crate) use beside::{Beside, Parent};
 
@@ -69,6 +72,8 @@ enum Role {
     Question,
     /// A copy of it.
     Copy,
+    /// A part of its response, or of one of its parts.
+    Part { depth: u8 },
 }
 
 /// What rounds leave to those that follow.
@@ -401,50 +406,4 @@ fn find_named(visit: &Visit, name: &str) -> Round {
 /// The 301 of a prefix location that ends in a slash, asked for without it.
 fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
     Found::redirect(StatusCode::MOVED_PERMANENTLY, location.redirects.absolute(&visit.exchange, to))
-}
-
-/// Puts into a request what the stack of a location asks for. Nobody reads the body for an answer that is found already: it is kept
-/// for who may.
-fn furnish<'a>(visit: &'a mut Visit, request: &mut Request<Body>, found: Option<Found>) -> &'a Route {
-    visit.keeper = if found.is_none() {
-        (!request.body().is_end_stream()).then(Keeper::default)
-    } else {
-        if !request.body().is_end_stream() {
-            visit.more.get_or_insert_default().body = std::mem::take(request.body_mut());
-        }
-        request.extensions_mut().remove() // of a body that somebody has taken already
-    };
-    let visit = &*visit;
-    let location = visit.location();
-    let extensions = request.extensions_mut();
-    extensions.insert(visit.exchange.clone());
-    if location.reads_path || !visit.is_as_sent() {
-        extensions.insert(visit.path.clone());
-    }
-    if let Some(keeper) = &visit.keeper {
-        extensions.insert(keeper.clone());
-    }
-    if let Some(client) = &visit.upgrade {
-        extensions.insert(client.clone());
-    }
-    if let Some(handled) = visit.failed.and_then(|failed| failed.handled) {
-        extensions.insert(handled);
-    }
-    let media_type = visit.more.as_ref().and_then(|more| more.kept.get(CONTENT_TYPE)).cloned();
-    let shows_error = shows_error(visit);
-    if media_type.is_some() || shows_error {
-        extensions.insert(Earlier { media_type, shows_error });
-    }
-    match found {
-        None => &location.route,
-        Some(found) => {
-            extensions.insert(found);
-            &location.found
-        }
-    }
-}
-
-/// Whether what answers is the page of an error, shown with another status than 200.
-fn shows_error(visit: &Visit) -> bool {
-    visit.failed.and_then(|failed| failed.shown).is_some_and(|shown| shown != StatusCode::OK)
 }

@@ -172,12 +172,12 @@ fn beside(
     server: &Server,
     location: &Location,
 ) -> Result<(), ExplainError> {
-    if matches!(location.action, Action::Return(_)) {
-        return Ok(());
-    }
     let settings = &location.settings;
-    let asks = settings.auth_request.uri.iter().map(|uri| ("asks", uri));
-    for (what, uri) in asks.chain(settings.mirror.to.iter().map(|uri| ("copies to", uri))) {
+    let answers = !matches!(location.action, Action::Return(_)); // which asks for nothing
+    let asks = settings.auth_request.uri.iter().filter(|_| answers).map(|uri| ("asks", uri));
+    let copies = settings.mirror.to.iter().filter(|_| answers).map(|uri| ("copies to", uri));
+    let adds = settings.addition.uris().map(|uri| ("adds", uri));
+    for (what, uri) in asks.chain(copies).chain(adds) {
         let path = Bytes::copy_from_slice(uri.value.path.as_bytes());
         let path = Path::unreadable().redirected(path, None);
         let whose = match find_location(server, &path)? {

@@ -73,6 +73,7 @@ mod page;
 mod phases;
 mod proxy_protocol;
 mod proxy_status;
+mod redirects;
 mod reroute;
 mod rescue;
 mod retired;

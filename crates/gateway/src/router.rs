@@ -1,10 +1,9 @@
 //! What a worker routes by: listeners, servers and locations, each with its stack, built from one configuration.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
@@ -18,6 +17,7 @@ use crate::client::Engine;
 use crate::error::BuildError;
 use crate::page::Face;
 use crate::phases::Phases;
+use crate::redirects::Redirects;
 use crate::retired::Generation;
 use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, Pace, RealIp};
@@ -104,20 +104,13 @@ pub(crate) struct Location {
     pub(crate) referers: Option<Arc<RefererCheck>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
+    /// Whether other locations' answers are parts of its responses.
+    pub(crate) has_parts: bool,
     /// The steps before its action.
     pub(crate) steps: Option<Steps>,
     pub(crate) real_ip: Option<RealIp>,
     /// The configuration that it is of, which lasts as long.
     pub(crate) _generation: Generation,
-}
-
-/// How the gateway's own redirects name it.
-#[derive(Clone, Debug)]
-pub(crate) struct Redirects {
-    absolute: bool,
-    port: bool,
-    /// The server's name, where it goes into redirects instead of the client's `Host`.
-    server_name: Option<Arc<str>>,
 }
 
 impl Router {
@@ -394,46 +387,6 @@ impl Location {
         {
             exchange.set_client(address);
         }
-    }
-}
-
-impl Redirects {
-    /// Those of a place in the server with this name.
-    pub(crate) fn new(settings: &Settings, name: &Arc<str>) -> Self {
-        Self {
-            absolute: settings.absolute_redirect,
-            port: settings.port_in_redirect,
-            server_name: settings.server_name_in_redirect.then(|| name.clone()),
-        }
-    }
-
-    /// The `Location` for a path of this server.
-    pub(crate) fn absolute(&self, exchange: &Exchange, path: &[u8]) -> Bytes {
-        if !self.absolute {
-            return Bytes::copy_from_slice(path);
-        }
-        // Without a Host (HTTP/1.0) the address that the client came to is all that is known.
-        let local = match exchange.connection().local.as_ip() {
-            Some(IpAddr::V6(ip)) => format!("[{ip}]"),
-            Some(IpAddr::V4(ip)) => ip.to_string(),
-            None => String::new(),
-        };
-        let host = match (&self.server_name, exchange.host()) {
-            (Some(name), _) => name.as_bytes(),
-            (None, Some(host)) => host,
-            (None, None) => local.as_bytes(),
-        };
-        let connection = exchange.connection();
-        let (scheme, usual) = if connection.tls.is_some() { ("https://", 443) } else { ("http://", 80) };
-        let mut url = BytesMut::with_capacity(scheme.len() + host.len() + 6 + path.len());
-        url.put_slice(scheme.as_bytes());
-        url.put_slice(host);
-        if let Some(port) = connection.local.port().filter(|&port| self.port && port != usual) {
-            url.put_u8(b':');
-            url.put_slice(port.to_string().as_bytes());
-        }
-        url.put_slice(path);
-        url.freeze()
     }
 }
 

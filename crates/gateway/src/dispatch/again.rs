@@ -1,8 +1,8 @@
 //! Going round again: what a round leaves to the next one, and the request that it begins with.
 
 use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    LOCATION, RANGE, TRANSFER_ENCODING,
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LOCATION, RANGE, TRANSFER_ENCODING,
 };
 use http::{HeaderMap, Method, Request, StatusCode, request};
 use http_body::Body as _;
@@ -10,7 +10,8 @@ use propylon_error_page::Handled;
 use propylon_h1::Target;
 use propylon_stack::Body;
 
-use super::{MAX_REROUTES, Role, Visit, shows_error};
+use super::furnish::shows_error;
+use super::{MAX_REROUTES, Role, Visit};
 use crate::page;
 use crate::reroute::{Failed, Reroute, RerouteTarget, merge};
 use crate::route::{Found, Lost};
@@ -81,9 +82,16 @@ pub(super) fn client_head(visit: &Visit) -> request::Parts {
     match visit.role {
         Role::Asker => {}
         Role::Question => propylon_auth_request::without_body(&mut parts.headers), // the client's has one, perhaps
+        Role::Part { .. } => parts_of_page(&mut parts.headers),
         Role::Copy => propylon_mirror::strip(&mut parts.headers, !visit.bodiless),
     }
     parts
+}
+
+/// A part of a page is wanted whole, as text, whatever the client knows of the page or can read.
+fn parts_of_page(headers: &mut HeaderMap) {
+    propylon_auth_request::without_body(headers);
+    headers.remove(ACCEPT_ENCODING);
 }
 
 /// The request of the next round. `get`: it is a GET from here on, unless it was a HEAD.

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use propylon_exchange::{End, Exchange, Keep};
 use propylon_stack::Body;
@@ -74,6 +74,16 @@ impl Beside {
         Self { visit, request: Some(copy) }
     }
 
+    /// A GET for this path, whose answer becomes a part of the request's. `depth`: in how many parts it is itself.
+    pub(crate) fn part(parent: &Parent<'_>, path: Path, depth: u8, seen: Option<Box<LimitsSeen>>) -> Self {
+        let mut visit = visit(parent, path, Role::Part { depth });
+        visit.limits = seen;
+        visit.get = true;
+        let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
+        *request.method_mut() = Method::GET;
+        Self { visit, request: Some(request) }
+    }
+
     /// Its record.
     pub(crate) fn exchange(&self) -> &Exchange {
         &self.visit.exchange
@@ -84,8 +94,8 @@ impl Beside {
         self.visit.limits.take()
     }
 
-    /// Sends it round and waits for its answer. An error: the configuration says that the connection is to be closed.
-    pub(crate) async fn ask(&mut self) -> Result<Answer, Closed> {
+    /// Sends it round and waits for the head of its answer. An error: the configuration says that the connection is to be closed.
+    pub(crate) async fn open(&mut self) -> Result<Response<Body>, Closed> {
         let request = self.request.take().unwrap_or_default();
         let response = match sent(&mut self.visit, request).await {
             Ok(response) => response,
@@ -94,9 +104,14 @@ impl Beside {
                 return Err(Closed);
             }
         };
-        let (head, body) = response.into_parts();
         self.visit.leave();
-        self.exchange().responded(head.status, &head.headers);
+        self.exchange().responded(response.status(), response.headers());
+        Ok(response)
+    }
+
+    /// The same, and its body is nothing to anybody.
+    pub(crate) async fn ask(&mut self) -> Result<Answer, Closed> {
+        let (head, body) = self.open().await?.into_parts();
         if self.visit.role == Role::Copy {
             propylon_mirror::drain(body).await; // nobody waits for it
         } else {
@@ -114,7 +129,7 @@ impl Drop for Beside {
     }
 }
 
-type Sent<'v> = Pin<Box<dyn Future<Output = Result<http::Response<Body>, Closed>> + Send + 'v>>;
+type Sent<'v> = Pin<Box<dyn Future<Output = Result<Response<Body>, Closed>> + Send + 'v>>;
 
 /// In a box, for what is asked goes the same rounds as the one that asks.
 fn sent(visit: &mut Visit, request: Request<Body>) -> Sent<'_> {

@@ -22,9 +22,9 @@ use tower_service::Service;
 
 use super::{Keeper, Site};
 use crate::page::{self, Face};
+use crate::redirects::Redirects;
 use crate::reroute::{Earlier, Reroute, RerouteTarget};
 use crate::rescue;
-use crate::router::Redirects;
 use crate::routing;
 
 /// Where the files of a place are. `matched`: how long the prefix of its location is; none, if that is no prefix.

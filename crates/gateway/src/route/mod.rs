@@ -3,6 +3,7 @@
 mod accel;
 mod access;
 mod access_log;
+mod addition;
 mod answer;
 mod auth_request;
 mod balance;
@@ -21,6 +22,7 @@ mod headers;
 mod leaf;
 mod limit;
 mod mirror;
+mod parts;
 mod proxy;
 mod purge;
 mod redirect;
@@ -51,8 +53,9 @@ use tower_service::Service;
 use crate::error::BuildError;
 use crate::page::Face;
 use crate::phases::Phases;
+use crate::redirects::Redirects;
 use crate::rescue::RescueLayer;
-use crate::router::{Location, Redirects};
+use crate::router::Location;
 use crate::routing::LocationMatch;
 use crate::tally::{ServerLane, Tally};
 use crate::upstreams::{LeafBody, Upstreams};
@@ -71,6 +74,7 @@ pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
 pub(crate) use mirror::Mirror;
+pub(crate) use parts::Asker;
 pub(crate) use proxy::{Error as TargetError, local};
 pub(crate) use redirect::complete;
 pub(crate) use referers::check as referer_check;
@@ -338,6 +342,7 @@ where
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),
+        has_parts: parts::has(settings),
         _generation: upstreams.generation.clone(),
     })
 }
@@ -357,6 +362,8 @@ where
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     let route = route.layer_opt(substitute::layer(settings)); // in the words of whoever wrote them
     let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
+    let route = route.layer_opt(parts::carry(settings)); // who asks for what follows
+    let route = route.layer_opt(addition::layer(settings)); // answers of their own: shaped already, not yet compressed
     let route = route.layer_opt(compression::layer(settings, site)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced
 }

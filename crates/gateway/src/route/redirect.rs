@@ -8,7 +8,7 @@ use propylon_redirect::{RedirectLayer, Rewritten, replace_start};
 
 use super::rule::Replace;
 use crate::error::BuildError;
-use crate::router::Redirects;
+use crate::redirects::Redirects;
 
 /// The layer for the responses to what `pass` sends on, from a location that matched `prefix`.
 pub(super) fn layer(

@@ -16,8 +16,8 @@ use tower_service::Service;
 use super::{Keeper, Site};
 use crate::client::Closed;
 use crate::page::{self, Face};
+use crate::redirects::Redirects;
 use crate::reroute::Earlier;
-use crate::router::Redirects;
 
 /// A leaf that answers by itself.
 #[derive(Clone)]

@@ -4,10 +4,11 @@ use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Target};
 use crate::document::Value;
-use crate::row::{As, ONE, Row, TWO, To};
+use crate::row::{As, ONE, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
+const ADDED: &str = "It is asked for without the client's conditions, range and `Accept-Encoding`; compressed responses are left alone.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("auth_request", LEVELS, ONE, To::Key(&["auth_request", "uri"], As::Text))
@@ -18,6 +19,9 @@ pub(crate) const ROWS: &[Row] = &[
         .note("The next request of a connection does not wait for the copies; more than `mirror.at_once` are dropped."),
     Row::new("mirror_request_body", LEVELS, ONE, To::Key(&["mirror", "body"], As::Flag))
         .note("A copy without the body has no `Content-Length`."),
+    Row::new("add_before_body", LEVELS, ONE, To::By(before, "addition.before")).note(ADDED),
+    Row::new("add_after_body", LEVELS, ONE, To::By(after, "addition.after")).note(ADDED),
+    Row::new("addition_types", LEVELS, SOME, To::By(types, "addition.types")).repeats(),
     Row::new("log_subrequest", LEVELS, ONE, To::Key(&["log_subrequest"], As::Flag)),
 ];
 
@@ -30,6 +34,26 @@ fn mirror(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         convert.push(Target::Here, &["mirror", "to"], to, &directive.place);
     }
     Ok(Done::AsWritten)
+}
+
+fn before(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    added(convert, directive, "before")
+}
+
+fn after(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    added(convert, directive, "after")
+}
+
+/// An empty path is none: nothing is added.
+fn added(convert: &mut Convert<'_>, directive: &Directive, key: &'static str) -> Outcome {
+    let path = Some(directive.arg(0)).filter(|path| !path.is_empty()).unwrap_or("off");
+    let path = Value::text(path).at(directive.place_of(0));
+    convert.set(Target::Here, &["addition", key], path, &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    super::media_types(convert, directive, "addition")
 }
 
 fn auth_request_set(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

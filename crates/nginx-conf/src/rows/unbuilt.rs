@@ -46,8 +46,7 @@ pub(crate) const ROWS: &[Row] = rows! {
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
     ALL, ANY, refused, BODY: "ssi";
     LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
-        "ssi_value_length" "add_before_body"
-        "add_after_body" "addition_types" "xslt_stylesheet"
+        "ssi_value_length" "xslt_stylesheet"
         "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";

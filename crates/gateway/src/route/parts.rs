@@ -1,0 +1,181 @@
+//! Parts of responses: what other locations of the server answer, for whoever puts it into a page.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use propylon_config::Settings;
+use propylon_exchange::{End, Exchange};
+use propylon_stack::{Body, BoxError};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::LimitsSeen;
+use crate::client::Closed;
+use crate::dispatch::{Beside, Parent};
+use crate::router::Server;
+use crate::routing::Path;
+
+/// In how many parts a part may be (nginx: 50).
+const DEEPEST: u8 = 50;
+
+/// Who asks for the parts of a response: its request. Dispatch puts it into requests of locations that [have some](has).
+#[derive(Clone)]
+pub(crate) struct Asker(Arc<Inner>);
+
+struct Inner {
+    server: Arc<Server>,
+    exchange: Exchange,
+    path: Path,
+    /// In how many parts the response is itself.
+    depth: u8,
+    seen: Option<LimitsSeen>,
+}
+
+/// Why there is no part.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Missing {
+    #[error("the configuration closes the connection of whoever asks for it")]
+    Closed,
+    #[error("it is a part of itself")]
+    Cycle,
+}
+
+impl Asker {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        exchange: Exchange,
+        path: Path,
+        depth: u8,
+        seen: Option<LimitsSeen>,
+    ) -> Self {
+        Self(Arc::new(Inner { server, exchange, path, depth, seen }))
+    }
+
+    /// Whether the response is itself a part of another one.
+    pub(crate) fn is_part(&self) -> bool {
+        self.0.depth > 0
+    }
+
+    /// What the server answers to a GET for this path. Nothing happens before the future is polled.
+    pub(crate) async fn part(self, uri: Bytes, args: Option<Bytes>) -> Result<Response<Part>, Missing> {
+        let Inner { server, exchange, path, depth, seen } = &*self.0;
+        if *depth >= DEEPEST {
+            tracing::error!(
+                target: "propylon_gateway",
+                client = %exchange.client(),
+                server = &*server.name,
+                "subrequests cycle while processing \"{}\"", String::from_utf8_lossy(&uri)
+            );
+            return Err(Missing::Cycle);
+        }
+        let parent = Parent { server, exchange };
+        let seen = seen.as_ref().map(|seen| Box::new(seen.looked()));
+        let mut part = Beside::part(&parent, path.clone().redirected(uri, args), depth + 1, seen);
+        let answer = part.open().await;
+        propylon_vars::give_back(part.exchange(), exchange);
+        let answer = answer.map_err(|Closed| Missing::Closed)?;
+        Ok(answer.map(|body| Part { body, part }))
+    }
+}
+
+/// The body of a part, whose request is over when this has ended or is dropped.
+pub(crate) struct Part {
+    body: Body,
+    part: Beside,
+}
+
+impl HttpBody for Part {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            None => self.part.exchange().ended(End::Complete),
+            Some(Err(_)) => self.part.exchange().ended(End::Truncated),
+            Some(Ok(_)) => {}
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Whether responses have parts.
+pub(crate) fn has(settings: &Settings) -> bool {
+    settings.addition.uris().next().is_some()
+}
+
+/// Carries the one who asks to the response, if it has parts.
+pub(super) fn carry(settings: &Settings) -> Option<CarryLayer> {
+    has(settings).then_some(CarryLayer)
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CarryLayer;
+
+impl<S> Layer<S> for CarryLayer {
+    type Service = Carry<S>;
+
+    fn layer(&self, inner: S) -> Carry<S> {
+        Carry(inner)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Carry<S>(S);
+
+impl<S> Service<Request<Body>> for Carry<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = CarryFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let asker = request.extensions().get::<Asker>().cloned();
+        CarryFuture { inner: self.0.call(request), asker }
+    }
+}
+
+pin_project_lite::pin_project! {
+    pub(super) struct CarryFuture<F> {
+        #[pin]
+        inner: F,
+        asker: Option<Asker>,
+    }
+}
+
+impl<F> Future for CarryFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, BoxError>>,
+{
+    type Output = Result<Response<Body>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(asker) = this.asker.take() {
+            response.extensions_mut().insert(asker);
+        }
+        Poll::Ready(Ok(response))
+    }
+}
