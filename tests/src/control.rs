@@ -10,6 +10,7 @@ use crate::Head;
 /// |---|---|
 /// | `status=N` | answers with this status |
 /// | `size=N` | sends N bytes of `x` as the body (otherwise the bytes of the request head) |
+/// | `ranges=N` | has N bytes, which tell where they stand, and of these what `Range` asks for |
 /// | `wait=MS` | waits before the head |
 /// | `pause=MS` | waits between the head and the body |
 /// | `chunked`, `to-close` | frames the body by chunks, or by the end of the connection (otherwise by its length) |
@@ -21,6 +22,8 @@ use crate::Head;
 /// | `garbage` | answers with bytes that are not HTTP |
 /// | `cut` | closes in the middle of the body |
 /// | `stall` | stops in the middle of the body, and keeps the connection |
+///
+/// For a range that does not begin at 0, `X-Later` and `X-Later-Reply` say it, if they are there.
 #[derive(Debug, Clone, Default)]
 pub struct Control {
     words: Vec<(String, String)>,
@@ -32,11 +35,16 @@ impl Control {
     /// Reads the commands of a request.
     pub fn of(head: &Head) -> Self {
         let mut control = Self::default();
+        let later = head.field("range").is_some_and(|range| !range.starts_with("bytes=0-"));
+        let names = |name: &'static str, other: &'static str| {
+            if later && head.field(other).is_some() { other } else { name }
+        };
+        let (words, reply) = (names("x-do", "x-later"), names("x-reply", "x-later-reply"));
         for (name, value) in head.fields() {
-            match name.as_str() {
-                "x-do" => control.words.extend(words(&String::from_utf8_lossy(&value))),
-                "x-reply" => control.reply.push(value),
-                _ => {}
+            if name == words {
+                control.words.extend(self::words(&String::from_utf8_lossy(&value)));
+            } else if name == reply {
+                control.reply.push(value);
             }
         }
         control

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::{Control, Head, Stream};
+use crate::{Control, Head, Stream, ranges};
 
 /// A request as the origin got it.
 #[derive(Debug, Clone)]
@@ -179,10 +179,13 @@ fn answer(stream: &mut Stream, request: &Head, control: &Control) -> io::Result<
     if let Some(size) = control.number("size").filter(|size| *size > LARGE) {
         return large(stream, request, control, size);
     }
-    let body = control.number("size").map_or_else(|| request.0.clone(), |size| vec![b'x'; size]);
+    let part = control.number("ranges").map(|size| ranges::part(size, request));
+    let (body, status, said) = part.unwrap_or_else(|| {
+        (control.number("size").map_or_else(|| request.0.clone(), |size| vec![b'x'; size]), 200, None)
+    });
     let keep = !control.says("last") && !control.says("to-close") && !request.lists("connection", "close");
     let frame = |data: &[u8], last: bool| frame(control.says("chunked"), data, last);
-    let mut out = head(control, body.len(), keep);
+    let mut out = head(control, status, said.as_deref(), body.len(), keep);
     if !has_body(request, control) {
         stream.send(&out)?;
         return Ok(keep);
@@ -209,7 +212,7 @@ fn has_body(request: &Head, control: &Control) -> bool {
 
 /// A large body is sent in pieces behind its head, which must not wait until all of it is made.
 fn large(stream: &mut Stream, request: &Head, control: &Control, size: usize) -> io::Result<bool> {
-    stream.send(&head(control, size, true))?;
+    stream.send(&head(control, 200, None, size, true))?;
     if !has_body(request, control) {
         return Ok(true);
     }
@@ -220,12 +223,16 @@ fn large(stream: &mut Stream, request: &Head, control: &Control, size: usize) ->
     Ok(true)
 }
 
-fn head(control: &Control, length: usize, keep: bool) -> Vec<u8> {
-    let status = control.number("status").unwrap_or(200);
+fn head(control: &Control, status: usize, range: Option<&str>, length: usize, keep: bool) -> Vec<u8> {
+    let status = control.number("status").unwrap_or(status);
     let mut head = format!("HTTP/1.1 {status} Made To Order\r\nServer: origin\r\n").into_bytes();
     for line in &control.reply {
         head.extend_from_slice(line);
         head.extend_from_slice(b"\r\n");
+    }
+    let told = control.reply.iter().any(|line| line.to_ascii_lowercase().starts_with(b"content-range:"));
+    if let Some(line) = range.filter(|_| !told) {
+        head.extend(format!("{line}\r\n").bytes());
     }
     if control.says("chunked") {
         head.extend_from_slice(b"Transfer-Encoding: chunked\r\n");

@@ -3,6 +3,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::cast_possible_truncation,
     reason = "a test"
 )]
@@ -40,6 +41,16 @@ http {
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_intercept_errors on;
         }
+        location /slices {
+            slice 2;
+            fastcgi_cache php;
+            fastcgi_cache_key $uri$slice_range;
+            fastcgi_cache_valid 200 206 1h;
+            fastcgi_pass @APP@;
+            fastcgi_param QUERY_STRING $query_string;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param HTTP_RANGE $slice_range;
+        }
         location /plain { fastcgi_pass @APP@; fastcgi_param QUERY_STRING $query_string; }
     }
 }
@@ -76,13 +87,21 @@ fn answer(mut stream: TcpStream) -> Option<()> {
         (params.get("QUERY_STRING")?, params.get("REQUEST_METHOD").map_or("-", String::as_str));
     let fields: String = query.split('&').map(|pair| format!("{}\r\n", pair.replace('=', ": "))).collect();
     let body = if method == "HEAD" { "" } else { "hello" };
-    let text = format!("{fields}X-Method: {method}\r\nContent-Type: text/plain\r\n\r\n{body}");
+    let (range, body) = params.get("HTTP_RANGE").map_or((String::new(), body), |range| part(range, body));
+    let text = format!("{range}{fields}X-Method: {method}\r\nContent-Type: text/plain\r\n\r\n{body}");
     let mut out = Vec::new();
     for (kind, content) in [(6, text.as_bytes()), (6, &[]), (3, &[0; 8])] {
         out.extend_from_slice(&[1, kind, 0, 1, (content.len() >> 8) as u8, content.len() as u8, 0, 0]);
         out.extend_from_slice(content);
     }
     stream.write_all(&out).ok()
+}
+
+/// The fields and the body of the part that is asked for.
+fn part<'a>(range: &str, body: &'a str) -> (String, &'a str) {
+    let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+    let (first, end) = (first.parse().unwrap(), (last.parse::<usize>().unwrap() + 1).min(body.len()));
+    (format!("Status: 206\r\nContent-Range: bytes {first}-{}/{}\r\n", end - 1, body.len()), &body[first..end])
 }
 
 fn decode(mut bytes: &[u8]) -> HashMap<String, String> {
@@ -131,6 +150,29 @@ fn as_guides_have_it() {
     assert_eq!(same("GET /d.php?X-Number=2", ""), "200 MISS 2 hello");
     assert_eq!(same("GET /plain?X-Number=1", ""), "200 - 1 hello");
     assert_eq!(same("GET /plain?X-Number=2", ""), "200 - 2 hello");
+}
+
+/// With `$slice_range` in the params and the key, and without.
+#[test]
+fn scripts_are_asked_for_slices() {
+    let named = CONF.to_owned();
+    let ours = CONF
+        .replace("            fastcgi_param HTTP_RANGE $slice_range;\n", "")
+        .replace("$uri$slice_range", "$uri");
+    let application = application().to_string();
+    let ask = |at: SocketAddr, fields: &str| {
+        let text = format!("GET /slices?X-A=b HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n{fields}\r\n");
+        let answer = raw_request(at, text.as_bytes()).unwrap();
+        format!("{} {} {}", answer.status, answer.head.field("x-status").unwrap(), answer.text())
+    };
+    let pair = Pair::start(&named, &[("APP", &application)]);
+    let other = Pair::start(&ours, &[("APP", &application)]);
+    for at in [pair.at[0], pair.at[1], other.at[0]] {
+        assert_eq!(ask(at, "Range: bytes=2-4\r\n"), "206 MISS llo");
+        assert_eq!(ask(at, "Range: bytes=2-4\r\n"), "206 HIT llo");
+        assert_eq!(ask(at, ""), "200 MISS hello");
+        assert_eq!(ask(at, ""), "200 HIT hello");
+    }
 }
 
 /// nginx asks PHP with HEAD, keeps what it answers, and has an empty body for whoever gets that by another key; here GET is asked.

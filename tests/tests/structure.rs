@@ -22,6 +22,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("exchange", &[]),
     ("pattern", &[]),
     ("proxy-protocol", &[]),
+    ("conditions", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
@@ -35,6 +36,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("charset", &[]),
     ("substitute", &[]),
     ("compression", &[]),
+    ("slice", &["conditions"]),
     ("files", &[]),
     ("tunnel", &[]),
     ("tls", &[]),
@@ -42,7 +44,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("h1", &[]),
     ("upstream", &["exchange", "h1", "fastcgi"]),
     ("fastcgi", &[]),
-    ("cache", &["exchange"]),
+    ("cache", &["exchange", "conditions"]),
     ("resolver", &[]),
     ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),
@@ -63,10 +65,11 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 13] = [
+const NO_LAYERS: [&str; 14] = [
     "exchange",
     "stack",
     "pattern",
+    "conditions",
     "proxy-protocol",
     "vars",
     "h1",

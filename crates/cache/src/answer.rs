@@ -1,15 +1,13 @@
 //! An answer from what is stored.
 
-use std::ops::Range;
-
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Response, StatusCode};
+use propylon_conditions::{self as conditions, Shown, forbidden, not_modified, partial, unsatisfiable};
 
 use crate::asked::Fields;
 use crate::layer::Options;
 use crate::parts::Parts;
-use crate::policy::range::{self, Selected};
-use crate::policy::{Freshness, Handling, Terms, validation};
+use crate::policy::{Freshness, Handling, Terms};
 use crate::store::{Entry, Meta};
 use crate::{Error, ResponseBody, Status};
 
@@ -82,21 +80,6 @@ pub(crate) fn from_store<R>(
     Ok(response)
 }
 
-/// What of a response a client gets to see.
-pub(crate) enum Shown {
-    Whole,
-    /// These bytes, of so many.
-    Part(Range<u64>, u64),
-    /// These ranges, of so many bytes.
-    Parts(Vec<Range<u64>>, u64),
-    /// None of so many bytes.
-    Unsatisfiable(u64),
-    /// He has it already.
-    NotModified,
-    /// He wants it only if it were another one.
-    Forbidden,
-}
-
 /// What a client gets to see of this, of which `length` bytes are known to be there.
 pub(crate) fn shown(
     asked: Asked<'_>,
@@ -105,62 +88,11 @@ pub(crate) fn shown(
     length: Option<u64>,
     now: u64,
 ) -> Shown {
-    let fields = asked.fields;
-    if fields.has(Fields::PRECONDITION) && validation::forbids(asked.headers, status, headers, now) {
-        return Shown::Forbidden;
+    // Most requests ask for all of it.
+    if asked.fields == Fields::default() {
+        return Shown::Whole;
     }
-    if fields.has(Fields::CONDITION) && validation::client_has(asked.headers, status, headers, now) {
-        return Shown::NotModified;
-    }
-    if let Some(length) = length
-        && fields.has(Fields::RANGE)
-    {
-        return match range::select(asked.method, asked.headers, status, headers, length) {
-            Selected::Whole => Shown::Whole,
-            Selected::Part(part) => Shown::Part(part, length),
-            Selected::Parts(ranges) => Shown::Parts(ranges, length),
-            Selected::Unsatisfiable => Shown::Unsatisfiable(length),
-        };
-    }
-    Shown::Whole
-}
-
-pub(crate) fn not_modified<B>(response: &mut Response<B>) {
-    *response.status_mut() = StatusCode::NOT_MODIFIED;
-    validation::strip_representation(response.headers_mut());
-}
-
-/// RFC 9110 15.5.13
-pub(crate) fn forbidden<B>(response: &mut Response<B>) {
-    *response.status_mut() = StatusCode::PRECONDITION_FAILED;
-    validation::strip_representation(response.headers_mut());
-    response.headers_mut().insert(header::CONTENT_LENGTH, 0.into());
-}
-
-/// RFC 9110 15.3.7: "a Content-Range header field, describing what range is included".
-pub(crate) fn partial<B>(response: &mut Response<B>, part: &Range<u64>, length: u64) {
-    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    let headers = response.headers_mut();
-    let text = format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1));
-    set(headers, header::CONTENT_RANGE, text);
-    headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
-}
-
-/// RFC 9110 15.5.17: "SHOULD generate a Content-Range header field specifying the current length".
-pub(crate) fn unsatisfiable<B>(response: &mut Response<B>, length: u64) {
-    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-    let headers = response.headers_mut();
-    validation::strip_representation(headers);
-    headers.remove(header::ETAG);
-    headers.remove(header::LAST_MODIFIED);
-    set(headers, header::CONTENT_RANGE, format!("bytes */{length}"));
-    headers.insert(header::CONTENT_LENGTH, 0.into());
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, text: String) {
-    if let Ok(value) = HeaderValue::try_from(text) {
-        headers.insert(name, value);
-    }
+    conditions::judge(asked.method, asked.headers, status, headers, length, now)
 }
 
 /// Says in the response what became of the request.

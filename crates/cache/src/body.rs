@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
+use propylon_conditions::Window;
 
 use crate::BoxError;
 use crate::background::{Background, Work};
@@ -85,13 +86,13 @@ where
     pub(crate) fn copied(
         body: R,
         fill: Option<Fill>,
-        part: Option<Range<u64>>,
+        part: Option<&Range<u64>>,
         background: Option<Background>,
     ) -> Self {
         let mut copied = Copied {
             inner: Some(Box::pin(body)),
             fill,
-            window: part.map(|part| Window { skip: part.start, left: part.end - part.start }),
+            window: part.map(Window::new),
             background,
             rest: store_rest::<R>,
         };
@@ -168,12 +169,6 @@ struct Copied<R> {
     rest: fn(Pin<Box<R>>, Fill) -> Work,
 }
 
-/// A part of a body.
-struct Window {
-    skip: u64,
-    left: u64,
-}
-
 impl<R> Copied<R> {
     /// The body is whole.
     fn end(&mut self) {
@@ -191,7 +186,7 @@ where
 {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         loop {
-            if self.window.as_ref().is_some_and(|window| window.left == 0) {
+            if self.window.as_ref().is_some_and(|window| window.is_over()) {
                 return Poll::Ready(None); // what is left is for the store
             }
             let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
@@ -228,22 +223,17 @@ where
     /// What the client wants of it.
     fn wanted(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
         let Some(window) = &mut self.window else { return Some(frame) };
-        let mut data = frame.into_data().ok()?; // a part has no trailers
-        let skip = usize::try_from(window.skip).unwrap_or(usize::MAX).min(data.len());
-        window.skip -= skip as u64;
-        let mut data = data.split_off(skip);
-        data.truncate(usize::try_from(window.left).unwrap_or(usize::MAX));
-        window.left -= data.len() as u64;
+        let data = window.cut(frame.into_data().ok()?); // a part has no trailers
         (!data.is_empty()).then(|| Frame::data(data))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_none() || self.window.as_ref().is_some_and(|window| window.left == 0)
+        self.inner.is_none() || self.window.as_ref().is_some_and(|window| window.is_over())
     }
 
     fn size_hint(&self) -> SizeHint {
         match (&self.window, &self.inner) {
-            (Some(window), _) => SizeHint::with_exact(window.left),
+            (Some(window), _) => SizeHint::with_exact(window.left()),
             (None, Some(inner)) => inner.size_hint(),
             (None, None) => SizeHint::with_exact(0),
         }

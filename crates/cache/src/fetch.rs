@@ -7,9 +7,10 @@ use http::{
     Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header, request, response,
 };
 use http_body::Body;
+use propylon_conditions::{self as conditions, Shown};
 use tower_service::Service;
 
-use crate::answer::{self, Asked, Shown, from_store, shown, tell};
+use crate::answer::{Asked, from_store, shown, tell};
 use crate::asked::Fields;
 use crate::layer::Shared;
 use crate::lookup::Job;
@@ -87,7 +88,7 @@ impl Sent {
         *request.uri_mut() = self.uri.clone();
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers.clone();
-        validation::strip_conditions(request.headers_mut());
+        conditions::strip_conditions(request.headers_mut());
         *request.extensions_mut() = self.extensions.clone();
         request
     }
@@ -185,7 +186,7 @@ impl<P: Policy> Shared<P> {
             sent.fields = Fields::default();
             return (Request::from_parts(parts, body), sent);
         }
-        validation::strip_conditions(&mut parts.headers);
+        conditions::strip_conditions(&mut parts.headers);
         let get_or_head = matches!(parts.method, Method::GET | Method::HEAD);
         if let Some(stale) = &upstream.stale
             && self.options.rules.revalidate
@@ -383,19 +384,19 @@ impl<P: Policy> Shared<P> {
             Shown::Parts(..) => None,   // all of it, which is always right
             Shown::Whole => Some(0..0), // a HEAD that was sent as a GET
             Shown::Part(part, length) => {
-                answer::partial(&mut response, &part, length);
+                conditions::partial(&mut response, &part, length);
                 Some(part)
             }
             Shown::Unsatisfiable(length) => {
-                answer::unsatisfiable(&mut response, length);
+                conditions::unsatisfiable(&mut response, length);
                 Some(0..0)
             }
             Shown::Forbidden => {
-                answer::forbidden(&mut response);
+                conditions::forbidden(&mut response);
                 Some(0..0)
             }
             Shown::NotModified => {
-                answer::not_modified(&mut response);
+                conditions::not_modified(&mut response);
                 Some(0..0)
             }
         };
@@ -405,7 +406,7 @@ impl<P: Policy> Shared<P> {
         response.map(|()| match (fill, part) {
             (None, None) => ResponseBody::inner(body),
             (fill, part) => {
-                let copied = ResponseBody::copied(body, fill, part, self.options.background.clone());
+                let copied = ResponseBody::copied(body, fill, part.as_ref(), self.options.background.clone());
                 if nothing { ResponseBody::empty() } else { copied }
             }
         })

@@ -5,7 +5,7 @@ use http::uri::Authority;
 use http::{Extensions, HeaderMap, StatusCode, header, request, response};
 
 use crate::policy::Failure;
-use crate::store::{Key, Tags, Zone};
+use crate::store::{Key, Purge, Tags, Zone};
 use crate::{BoxError, Event};
 
 /// What a cache cannot know by itself: which requests it is for, what they are looked up by, and what errors mean.
@@ -22,6 +22,11 @@ pub trait Policy: Send + Sync + 'static {
     /// answer, as a path and query. None: nothing is removed.
     fn find_other(&self, request: &request::Parts) -> Option<(Zone, Key)> {
         self.find(request)
+    }
+
+    /// What goes when an unsafe request has changed what is looked up by this key. Default: what is stored under it.
+    fn purge(&self, key: Key) -> Purge {
+        Purge::Key(key)
     }
 
     /// Whether this request is not to be answered from the store. Its answer is stored.

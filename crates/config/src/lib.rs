@@ -111,6 +111,7 @@ mod server;
 mod server_name;
 mod settings;
 mod shape;
+mod slice;
 mod source;
 mod substitute;
 mod syslog;

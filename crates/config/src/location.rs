@@ -18,6 +18,7 @@ use crate::report::Diagnostic;
 use crate::respond::{self, Return};
 use crate::rewrite::{self, Step};
 use crate::settings::{self, Settings};
+use crate::slice;
 use crate::source::{Span, Spanned};
 
 /// What happens to requests for some paths.
@@ -125,6 +126,7 @@ pub(crate) static TABLE: Table = Table {
         files::ALIAS,
         files::TRY_FILES,
         expires::EXPIRES,
+        slice::SLICE,
         files::ROOT,
         files::INDEX,
         Key {

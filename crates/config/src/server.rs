@@ -21,6 +21,7 @@ use crate::respond::{self, Return};
 use crate::rewrite::{self, Step};
 use crate::server_name::{self, ServerName};
 use crate::settings::{self, Settings};
+use crate::slice;
 use crate::source::{Span, Spanned};
 use crate::tls::{self, Tls};
 
@@ -66,6 +67,7 @@ macro_rules! both_levels {
             },
             settings::SERVER_TOKENS,
             expires::EXPIRES,
+            slice::SLICE,
             files::ROOT,
             files::INDEX,
             referers::KEY,

@@ -1,5 +1,7 @@
 //! The tables that `[defaults]`, `[[server]]` and `[[server.location]]` have in common.
 
+use std::num::NonZeroU64;
+
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
 use crate::addition::{self, Addition};
@@ -24,6 +26,7 @@ use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
 use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
+use crate::slice;
 use crate::source::Spanned;
 use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
@@ -42,6 +45,8 @@ pub struct Settings {
     pub server_name_in_redirect: bool,
     /// How long responses may be kept, if anything is to be said of it.
     pub expires: Option<Expires>,
+    /// How large the slices are that upstreams are asked for; none: for all at once.
+    pub slice: Option<NonZeroU64>,
     /// The table `files` and the keys beside it.
     pub files: Files,
     /// The table `access`.
@@ -106,6 +111,7 @@ impl Settings {
         let referers = referers::read(&mut level);
         let resolver = level.read("resolver", resolver::read);
         let expires = expires::read(&mut level);
+        let slice = slice::read(&mut level);
         let (root, index) = (files::root(&mut level), files::index(&mut level));
         let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
         let files = Files::read(root, index, &mut { files });
@@ -152,6 +158,7 @@ impl Settings {
             port_in_redirect,
             server_name_in_redirect,
             expires,
+            slice,
             files,
             access,
             auth_request,

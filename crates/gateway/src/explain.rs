@@ -134,6 +134,9 @@ fn explain_server(
                         if let Action::ProxyPass(pass) = &location.action {
                             upstreams::tries(lines, config, pass, &location.settings, method);
                             let looked_up = cache::lookup(&location.settings, source, method);
+                            lines.extend(location.settings.slice.map(|size| {
+                                format!("slices    of {}, one after the other", bytes(size.get()))
+                            }));
                             lines.extend(looked_up.map(|text| format!("cache     {text}")));
                             lines.push(format!("response  {}", response(&location.settings)));
                         }

@@ -32,6 +32,9 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
         if let Some(propylon_cache::Error::Remembered(status)) = error.downcast_ref() {
             return *status;
         }
+        if error.is::<propylon_slice::Error>() {
+            return StatusCode::BAD_GATEWAY;
+        }
         if error.is::<NoZone>() {
             return StatusCode::INTERNAL_SERVER_ERROR;
         }

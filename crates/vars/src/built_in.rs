@@ -61,6 +61,7 @@ pub(crate) enum BuiltIn {
     RequestFilename,
     FastcgiScriptName,
     FastcgiPathInfo,
+    SliceRange,
 }
 
 /// What cannot change while the process runs.
@@ -178,6 +179,7 @@ impl BuiltIn {
             Self::FastcgiScriptName => {
                 return out.option(script::script(exchange).as_ref().map(|(name, _)| &**name));
             }
+            Self::SliceRange => return out.option(state::slice_range(exchange).as_deref()),
             Self::FastcgiPathInfo => {
                 return out.option(script::script(exchange).as_ref().map(|(_, rest)| &**rest));
             }
@@ -193,6 +195,7 @@ impl BuiltIn {
             Self::Uri => Some(state::uri(exchange)),
             Self::RequestId => Some(state::write(exchange, |facts| facts.request_id().clone())),
             Self::RequestBody => Some(exchange.request_body()),
+            Self::SliceRange => Some(state::slice_range(exchange)),
             Self::RemoteUser => exchange.user().cloned().map(Some),
             Self::Text(Text::Host) => exchange.host().cloned().map(Some),
             Self::Text(Text::RequestUri) => {

@@ -114,6 +114,6 @@ pub use script::Script;
 pub use state::{
     Captures, RefererCheck, args, document, give_back, group, lend, limit_rate, set_captures,
     set_connections_limited, set_document, set_get, set_limit_rate, set_named, set_place,
-    set_requests_limited, set_uri, share, uri,
+    set_requests_limited, set_slice_range, set_uri, share, slice_range, uri,
 };
 pub use template::{Context, Template};

@@ -185,6 +185,7 @@ const TABLE: &[Description] = &[
     single_entry("server_name", BuiltIn::Text(Text::ServerName), "the first name of the server that was chosen"),
     single_entry("server_port", BuiltIn::Wire(Wire::ServerPort), "the port that accepted the connection"),
     single_entry("server_protocol", BuiltIn::Text(Text::ServerProtocol), "the request's protocol, as `HTTP/1.1`"),
+    single_entry("slice_range", BuiltIn::SliceRange, "the slice that an upstream is asked for, as `bytes=0-1048575`; empty where `slice` is not set"),
     tls_entry("ssl_alpn_protocol", Tls::Alpn, "the protocol that ALPN chose"),
     tls_entry("ssl_cipher", Tls::Cipher, "the cipher of the client's connection"),
     tls_entry("ssl_ciphers", Tls::OfferedCiphers, "the ciphers that the client offered"),

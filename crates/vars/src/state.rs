@@ -144,6 +144,20 @@ pub fn set_place(
     facts.document = document.cloned();
     facts.referers = referers.cloned();
     facts.script = script.cloned();
+    facts.slice_range = None;
+}
+
+/// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
+pub fn set_slice_range(exchange: &Exchange, range: Option<Bytes>) {
+    if range.is_some() || exchange.made_slot::<State>().is_some() {
+        write(exchange, |facts| facts.slice_range = range);
+    }
+}
+
+/// The slice that the request is for.
+#[must_use]
+pub fn slice_range(exchange: &Exchange) -> Option<Bytes> {
+    read(exchange, |facts| facts.slice_range.clone())
 }
 
 /// Sets one named value.
@@ -163,7 +177,7 @@ pub fn share(from: &Exchange, to: &Exchange) {
 pub fn lend(from: &Exchange, to: &Exchange) {
     let facts = write(from, |facts| {
         facts.request_id();
-        Facts { groups: SmallVec::new(), limit_rate: None, ..facts.clone() }
+        Facts { groups: SmallVec::new(), limit_rate: None, slice_range: None, ..facts.clone() }
     });
     if let Some(facts) = facts {
         write(to, |own| *own = facts);
@@ -196,6 +210,7 @@ pub(crate) struct Facts {
     request_id: Option<Bytes>,
     get: bool,
     limit_rate: Option<u64>,
+    slice_range: Option<Bytes>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,

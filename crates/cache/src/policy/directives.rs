@@ -4,7 +4,8 @@ use http::HeaderName;
 use http::header::{self, HeaderMap};
 use smallvec::SmallVec;
 
-use super::fields::{Members, delta_seconds, members};
+use super::fields::delta_seconds;
+use propylon_conditions::list::{Members, members};
 
 /// An argument that is a number of seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,49 +1,9 @@
-//! Field values as lists, and the fields that concern one connection only.
+//! Field values, and the fields that concern one connection only.
 
-use http::header::{self, GetAll};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::header;
+use http::{HeaderMap, HeaderName};
+use propylon_conditions::list::members;
 use smallvec::SmallVec;
-
-/// The members of a list field, whose lines are one list: without blanks around them and without the empty ones. A comma
-/// within quotes is part of a member.
-pub(super) fn members<'a>(lines: GetAll<'a, HeaderValue>) -> impl Iterator<Item = &'a [u8]> {
-    lines.into_iter().flat_map(|line| Members(line.as_bytes()))
-}
-
-/// The same of one line.
-pub(super) struct Members<'a>(pub(super) &'a [u8]);
-
-impl<'a> Iterator for Members<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        while !self.0.is_empty() {
-            let end = end_of_member(self.0);
-            let (member, rest) = self.0.split_at(end);
-            self.0 = rest.get(1..).unwrap_or_default();
-            let member = member.trim_ascii();
-            if !member.is_empty() {
-                return Some(member);
-            }
-        }
-        None
-    }
-}
-
-/// Where the next comma is that is not within quotes, or the end.
-fn end_of_member(text: &[u8]) -> usize {
-    let (mut quoted, mut escaped) = (false, false);
-    for (at, byte) in text.iter().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => return at,
-            _ => {}
-        }
-    }
-    text.len()
-}
 
 /// A whole number of seconds. What is larger than fits is very many: RFC 9111 1.2.2.
 pub(super) fn delta_seconds(text: &[u8]) -> Option<u32> {
@@ -90,25 +50,9 @@ static CONNECTION_FIELDS: [HeaderName; 10] = [
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use http::HeaderValue;
 
-    #[test]
-    fn lines_are_one_list() {
-        let check = |lines: &[&'static str], expected: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for line in lines {
-                headers.append("x", HeaderValue::from_static(line));
-            }
-            let found: Vec<_> = members(headers.get_all("x")).map(|m| str::from_utf8(m).unwrap()).collect();
-            assert_eq!(found, expected, "{lines:?}");
-        };
-        check(&[], &[]);
-        check(&["", " , ,"], &[]);
-        check(&["a,b ,  c", "d"], &["a", "b", "c", "d"]);
-        check(&["a=\"x, y\", b"], &["a=\"x, y\"", "b"]);
-        check(&["a=\"x\\\", y\", b"], &["a=\"x\\\", y\"", "b"]);
-        check(&["a=\"never closed, b", "c"], &["a=\"never closed, b", "c"]);
-    }
+    use super::*;
 
     #[test]
     fn seconds() {

@@ -1,10 +1,8 @@
 //! What may be stored, how long it is fresh, and what may be answered with it: pure functions of heads and times. No
 //! clock, no I/O, no tower.
 
-pub mod date;
 mod directives;
 mod fields;
-pub mod range;
 mod reuse;
 mod rules;
 mod status;
@@ -13,6 +11,8 @@ mod targeted;
 mod terms;
 pub mod validation;
 pub mod vary;
+
+pub use propylon_conditions::{date, range};
 
 pub use directives::{Delta, RequestDirectives, ResponseDirectives};
 pub use fields::strip_connection;

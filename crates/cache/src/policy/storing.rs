@@ -7,10 +7,11 @@ use http::{HeaderName, Method, StatusCode};
 use smallvec::SmallVec;
 
 use super::directives::{Delta, RequestDirectives, ResponseDirectives};
-use super::fields::{delta_seconds, members};
+use super::fields::delta_seconds;
 use super::rules::{Ignore, Rules};
 use super::terms::Terms;
 use super::{date, targeted};
+use propylon_conditions::list::members;
 
 /// When a request was sent and when the head of its response came, in milliseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

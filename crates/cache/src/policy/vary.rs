@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap};
 use http::{HeaderName, Method};
 
-use super::fields::members;
+use propylon_conditions::list::members;
 
 /// What is between the fields of a variant: a byte that no value has.
 const END: u8 = b'\n';

@@ -31,6 +31,12 @@ impl Key {
         &self.text
     }
 
+    /// The text.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.text
+    }
+
     /// The hash that names a file, as nginx has it.
     pub(super) fn md5(&self) -> Id {
         *self.md5.get_or_init(|| md5(&self.text))

@@ -219,5 +219,5 @@ pub(crate) const TABLE: Table = Table {
             doc: "Which requests remove what is kept of what they name; true: PURGE from this machine.",
         },
     ],
-    unbuilt: &["slice"],
+    unbuilt: &[],
 };

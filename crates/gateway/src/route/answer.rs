@@ -10,6 +10,7 @@ use http::{Method, Request, Response};
 use pin_project_lite::pin_project;
 use propylon_config::{Runtime, Settings};
 use propylon_exchange::Exchange;
+use propylon_slice::InSlices;
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -29,6 +30,8 @@ struct Rules {
     obeys: Obeys,
     /// A slow client holds no connection.
     keeping: Keeping,
+    /// Slices may be kept already, each by itself.
+    slices: bool,
     /// Errors are responses from here on, and are shaped as such; none where that is somebody else's to do.
     face: Option<Face>,
 }
@@ -36,7 +39,7 @@ struct Rules {
 impl AnswerLayer {
     pub(super) fn new(settings: &Settings, runtime: &Runtime, face: Option<Face>) -> Self {
         let (obeys, keeping) = (Obeys::new(settings), Keeping::new(settings, runtime));
-        Self(Arc::new(Rules { obeys, keeping, face }))
+        Self(Arc::new(Rules { obeys, keeping, slices: settings.slice.is_some(), face }))
     }
 }
 
@@ -104,6 +107,7 @@ where
         match &mut answer {
             // All of it is here.
             Ok(response) if response.body().as_bytes().is_some() => {}
+            Ok(response) if rules.slices && response.extensions().get::<InSlices>().is_some() => {}
             Ok(response) => {
                 let streamed = std::mem::take(response);
                 *response = rules.keeping.keep(streamed, *this.connect, exchange);

@@ -30,6 +30,7 @@ mod referers;
 mod respond;
 mod retry;
 mod rule;
+mod slice;
 mod spelling;
 mod sticky;
 mod stub_status;
@@ -244,6 +245,12 @@ where
         + 'static,
     S::Future: Send,
 {
+    if let Some(size) = settings.slice {
+        let group = slice::Ranged(group); // inside of the cache, which would judge by it
+        let route = cache::kept(group, target, settings, site, upstreams)?.into_route(settings);
+        let route = slice::sliced(size, route, settings, &upstreams.config.runtime);
+        return rewritten(route, pass, prefix, settings, site, upstreams);
+    }
     match cache::kept(group, target, settings, site, upstreams)? {
         Kept::No(group) => rewritten(group, pass, prefix, settings, site, upstreams),
         Kept::Yes(route) => rewritten(route, pass, prefix, settings, site, upstreams),

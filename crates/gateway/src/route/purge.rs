@@ -85,7 +85,7 @@ where
         Keeper::give_back(&mut request);
         let (mut parts, _) = request.into_parts();
         parts.method = http::Method::GET;
-        let what = rule.lookup.find(&parts).map(|(zone, key)| (zone, vec![named(&key)]));
+        let what = rule.lookup.find_all(parts.clone()).map(|(zone, what)| (zone, vec![what]));
         Either::Right(rule.how.answer(&parts, &exchange, what))
     }
 }

@@ -14,7 +14,7 @@ const ZONE: &str =
     "a response's file is written beside the place where it will be: `use_temp_path` has no meaning.";
 const PURGE: &str = "nginx has it for money, with conditions; two forms are those of a module of others: with a zone and a key the location \
                      answers, and removes what has that key; `PURGE from 127.0.0.1` names a method and who may use it.";
-const SLICE: &str = "responses are kept whole";
+const SLICE: &str = "Whether `$slice_range` is named or not: what is not is done all the same. A first slice that is none is 502, and conditions are judged here.";
 
 macro_rules! rows {
     ($($proxy:literal $fastcgi:literal $args:ident $key:literal $(, $more:ident $($note:ident)?)?;)*) => {
@@ -25,7 +25,7 @@ macro_rules! rows {
                 Row::new($proxy, LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
                 Row::new($fastcgi, LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
             )*
-            Row::refused("slice", LEVELS, ONE, SLICE),
+            Row::new("slice", LEVELS, ONE, To::Key(&["slice"], As::Size)).note(SLICE),
         ]
     };
 }

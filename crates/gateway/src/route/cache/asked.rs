@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ETAG, LAST_MODIFIED};
 use http::{Extensions, HeaderName, Method, StatusCode, request, response};
 use propylon_cache::policy::Failure;
-use propylon_cache::store::{Key, Zone};
+use propylon_cache::store::{Key, Purge, Zone};
 use propylon_cache::{Event, Policy};
 use propylon_config::Settings;
 use propylon_exchange::Exchange;
@@ -82,6 +82,10 @@ impl Policy for Asked {
         other.extensions.insert(exchange);
         other.extensions.insert(path);
         self.find(&other)
+    }
+
+    fn purge(&self, key: Key) -> Purge {
+        self.lookup.changed(key)
     }
 
     fn bypass(&self, request: &request::Parts) -> bool {

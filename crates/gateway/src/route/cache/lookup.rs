@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::HOST;
 use http::{Extensions, Method, request};
-use propylon_cache::store::Zone;
+use propylon_cache::store::{Key, Purge, Zone};
 use propylon_config::{CacheZone, Settings, ZoneName};
 use propylon_exchange::{Exchange, Head, Keep};
 use propylon_vars::Template;
@@ -27,6 +27,20 @@ struct Inner {
     announces: bool,
     /// Whether a key that nobody wrote is nginx's.
     nginx: bool,
+    slices: Slices,
+}
+
+/// What keys have of slices.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Slices {
+    /// Nothing.
+    None,
+    /// Which one it is, at their end: nobody wrote that.
+    Appended,
+    /// The same, as it is written.
+    Last,
+    /// It is written elsewhere in them.
+    Within,
 }
 
 enum Zones {
@@ -52,7 +66,8 @@ impl Lookup {
         let key = settings.cache.key.clone();
         let announces = key.is_none() || super::needs(settings).has(Keep::PROXY);
         let nginx = settings.cache.habits.nginx;
-        Ok(Self(Arc::new(Inner { zone, key, target: target.clone(), announces, nginx })))
+        let slices = Slices::new(settings);
+        Ok(Self(Arc::new(Inner { zone, key, target: target.clone(), announces, nginx, slices })))
     }
 
     /// The zone and the key of a request; none: it has nothing to do with the cache.
@@ -63,6 +78,10 @@ impl Lookup {
         let get = request.method == Method::GET && !exchange.head().is_some_and(|head| is_get(&head.method));
         let get = get.then(|| beside(exchange, |head| head.method = Method::GET));
         let exchange = get.as_ref().unwrap_or(exchange);
+        // What is not for one slice begins as those do.
+        let all = (inner.slices != Slices::None && propylon_vars::slice_range(exchange).is_none())
+            .then(|| of_all_slices(exchange));
+        let exchange = all.as_ref().unwrap_or(exchange);
         if inner.announces && !self.announce(exchange, &request.extensions) {
             return None;
         }
@@ -74,12 +93,70 @@ impl Lookup {
             Some(key) => key.eval(exchange),
             None => usual(exchange, inner.nginx)?,
         };
+        let key = match inner.slices {
+            Slices::Appended => {
+                let range = propylon_vars::slice_range(exchange).unwrap_or_default();
+                [&*key, b" ", &*range].concat().into()
+            }
+            _ => key,
+        };
         Some((zone, key))
+    }
+
+    /// The zone of a request, and what it would be answered with; none: it has nothing to do with the cache.
+    pub(in crate::route) fn find_all(&self, mut request: request::Parts) -> Option<(Zone, Purge)> {
+        if self.0.slices != Slices::None {
+            let all = of_all_slices(request.extensions.get::<Exchange>()?);
+            request.extensions.insert(all);
+        }
+        self.find(&request).map(|(zone, key)| (zone, self.named(key)))
+    }
+
+    /// What goes when what has this key has changed.
+    pub(super) fn changed(&self, key: Key) -> Purge {
+        match self.0.slices {
+            Slices::Appended | Slices::Last => Purge::Prefix(key.into_bytes()),
+            Slices::None | Slices::Within => Purge::Key(key),
+        }
+    }
+
+    /// What has this key, or with it is of the same thing; nginx: a key that ends in `*` stands for all that begin so.
+    pub(in crate::route) fn named(&self, key: Bytes) -> Purge {
+        match (self.0.slices, key.strip_suffix(b"*")) {
+            (Slices::Appended | Slices::Last, _) => {
+                let start =
+                    key.strip_suffix(ALL_SLICES).and_then(|key| key.trim_ascii_end().strip_suffix(b"*"));
+                Purge::Prefix(start.map_or_else(|| key.clone(), |start| key.slice_ref(start)))
+            }
+            (_, Some(prefix)) => Purge::Prefix(key.slice_ref(prefix)),
+            (_, None) => Purge::Key(Key::new(key)),
+        }
     }
 
     /// Tells where the request would go, for templates that are evaluated before it is looked up.
     pub(in crate::route) fn announce(&self, exchange: &Exchange, extensions: &Extensions) -> bool {
         self.0.target.announce(exchange, extensions)
+    }
+}
+
+/// With what the texts of all slices begin.
+const ALL_SLICES: &[u8] = b"bytes=";
+
+fn of_all_slices(exchange: &Exchange) -> Exchange {
+    let all = beside(exchange, |_| {});
+    propylon_vars::set_slice_range(&all, Some(Bytes::from_static(ALL_SLICES)));
+    all
+}
+
+impl Slices {
+    fn new(settings: &Settings) -> Self {
+        let key = settings.cache.key.as_ref().map(Template::source).unwrap_or_default();
+        match settings.slice {
+            None => Self::None,
+            Some(_) if !key.contains("slice_range") => Self::Appended,
+            Some(_) if key.ends_with("$slice_range") || key.ends_with("${slice_range}") => Self::Last,
+            Some(_) => Self::Within,
+        }
     }
 }
 
@@ -125,7 +202,7 @@ fn is_get(method: &Method) -> bool {
 }
 
 /// An exchange for what is done beside a request.
-pub(super) fn beside(exchange: &Exchange, change: impl FnOnce(&mut Head)) -> Exchange {
+pub(in crate::route) fn beside(exchange: &Exchange, change: impl FnOnce(&mut Head)) -> Exchange {
     let beside = exchange.beside(change);
     propylon_vars::share(exchange, &beside);
     beside

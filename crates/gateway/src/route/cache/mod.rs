@@ -7,7 +7,7 @@ mod sides;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use http::{HeaderName, Method, Request, Response};
+use http::{HeaderName, Method, Request, Response, StatusCode};
 use propylon_cache::policy::{Conditions, Ignore, Rules, Valid};
 use propylon_cache::{CacheLayer, Lock};
 use propylon_config::{self as config, Settings, ZoneName};
@@ -28,12 +28,30 @@ use asked::Asked;
 use sides::{Arrived, Left};
 
 pub(crate) use lookup::NoZone;
-pub(super) use lookup::{Lookup, zone};
+pub(super) use lookup::{Lookup, beside, zone};
 
 /// A stack with a cache around it, or without.
 pub(super) enum Kept<S> {
     Yes(Route),
     No(S),
+}
+
+impl<S> Kept<S>
+where
+    S: Service<Request<Body>, Response = Response<LeafBody>, Error = BoxError>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send,
+{
+    /// The same, whichever it is.
+    pub(super) fn into_route(self, settings: &Settings) -> Route {
+        match self {
+            Self::Yes(route) => route,
+            Self::No(inner) => Route::plain(Arrived { inner, trailers: accel::trailers(settings) }),
+        }
+    }
 }
 
 /// A location's stack from here inwards with a cache around it, if it has one.
@@ -102,6 +120,8 @@ fn rules(settings: &Settings) -> Rules {
         request_directives: habits.request_directives,
         heuristic: habits.heuristic,
         invalidate: habits.invalidate,
+        // Slices have keys of their own.
+        partial: base.partial || settings.slice.is_some(),
         // Without a buffer around it a response comes as fast as the client that asked for it first takes it: nobody else
         // is to depend on that one. What is not buffered for another reason (`X-Accel-Buffering: no`, or more than
         // `buffer.max_temp_file_size`) is known too late for this.
@@ -111,7 +131,7 @@ fn rules(settings: &Settings) -> Rules {
         update_fields: habits.update_fields,
         targeted: habits.targeted.clone(),
         ignore: ignored(&settings.headers.ignore),
-        valid: valid(&settings.cache.valid),
+        valid: valid(settings),
         use_stale: settings.cache.use_stale.iter().fold(Conditions::NONE, |all, name| all | condition(name)),
         ..base
     }
@@ -130,10 +150,18 @@ fn ignored(names: &[HeaderName]) -> Ignore {
     })
 }
 
-fn valid(rules: &[config::Valid]) -> Vec<Valid> {
-    let one = |rule: &config::Valid| match &rule.codes {
-        None => vec![Valid { status: None, time: rule.time }],
-        Some(codes) => codes.iter().map(|&code| Valid { status: Some(code), time: rule.time }).collect(),
+fn valid(settings: &Settings) -> Vec<Valid> {
+    let names = |rule: &config::Valid, code| rule.codes.as_ref().is_some_and(|codes| codes.contains(&code));
+    let rules = &settings.cache.valid;
+    // A slice is a part of what is a 200 to its client; nginx wants it to be named.
+    let slices = settings.slice.is_some()
+        && !settings.cache.habits.nginx
+        && !rules.iter().any(|rule| names(rule, StatusCode::PARTIAL_CONTENT));
+    let one = |rule: &config::Valid| {
+        let with = |status| Valid { status, time: rule.time };
+        let Some(codes) = &rule.codes else { return vec![with(None)] };
+        let slice = (slices && names(rule, StatusCode::OK)).then_some(StatusCode::PARTIAL_CONTENT);
+        codes.iter().copied().chain(slice).map(|code| with(Some(code))).collect()
     };
     rules.iter().flat_map(one).collect()
 }

@@ -1,15 +1,15 @@
-//! Ranges of what is stored: RFC 9110 14.
+//! Ranges of what there is: RFC 9110 14.
 
 use std::ops::Range;
 
 use http::header::{self, HeaderMap};
 use http::{HeaderValue, Method, StatusCode};
 
-use super::date;
-use super::fields::Members;
-use super::validation::is_weak;
+use crate::date;
+use crate::list::Members;
+use crate::preconditions::is_weak;
 
-/// How much of what is stored is the answer.
+/// How much of what there is is the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selected {
     /// All of it.
@@ -27,19 +27,19 @@ pub enum Selected {
 /// many small ranges".
 const RANGES: usize = 16;
 
-/// What a request asks for of a stored answer that is `length` bytes long. Ranges that are more than all of it together, or
+/// What a request asks for of an answer with this head that is `length` bytes long. Ranges that are more than all of it together, or
 /// very many, are answered with all of it.
 #[must_use]
 pub fn select(
     method: &Method,
     request: &HeaderMap,
     status: StatusCode,
-    stored: &HeaderMap,
+    ours: &HeaderMap,
     length: u64,
 ) -> Selected {
     // "A server MUST ignore a Range header field received with a request method that is unrecognized or for which range
     // handling is not defined": it is for GET.
-    if method != Method::GET || status != StatusCode::OK || !if_range(request, stored) {
+    if method != Method::GET || status != StatusCode::OK || !if_range(request, ours) {
         return Selected::Whole;
     }
     let mut lines = request.get_all(header::RANGE).iter();
@@ -114,14 +114,14 @@ fn position(digits: &[u8]) -> Option<u64> {
 }
 
 /// RFC 9110 13.1.5: If-Range with a tag is compared strongly, with a date exactly; where it is false, Range is ignored.
-fn if_range(request: &HeaderMap, stored: &HeaderMap) -> bool {
+fn if_range(request: &HeaderMap, ours: &HeaderMap) -> bool {
     let Some(condition) = request.get(header::IF_RANGE) else { return true };
     if condition.as_bytes().contains(&b'"') {
-        return stored.get(header::ETAG).is_some_and(|ours| ours == condition && !is_weak(ours));
+        return ours.get(header::ETAG).is_some_and(|tag| tag == condition && !is_weak(tag));
     }
     // "the HTTP-date [is] a strong validator" only if it is well before the date of the response (8.8.2.2).
     let time = |value: &HeaderValue| date::parse(value.as_bytes(), 0);
-    let field = |name| stored.get(name).and_then(time);
+    let field = |name| ours.get(name).and_then(time);
     match (time(condition), field(header::LAST_MODIFIED), field(header::DATE)) {
         (Some(wanted), Some(modified), Some(date)) => wanted == modified && date > modified,
         _ => false,
