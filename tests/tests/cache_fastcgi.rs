@@ -51,6 +51,7 @@ http {
             fastcgi_param REQUEST_METHOD $request_method;
             fastcgi_param HTTP_RANGE $slice_range;
         }
+        location /forced { fastcgi_pass @APP@; fastcgi_param QUERY_STRING $query_string; fastcgi_force_ranges on; }
         location /plain { fastcgi_pass @APP@; fastcgi_param QUERY_STRING $query_string; }
     }
 }
@@ -87,7 +88,10 @@ fn answer(mut stream: TcpStream) -> Option<()> {
         (params.get("QUERY_STRING")?, params.get("REQUEST_METHOD").map_or("-", String::as_str));
     let fields: String = query.split('&').map(|pair| format!("{}\r\n", pair.replace('=', ": "))).collect();
     let body = if method == "HEAD" { "" } else { "hello" };
-    let (range, body) = params.get("HTTP_RANGE").map_or((String::new(), body), |range| part(range, body));
+    let (range, body) = params
+        .get("HTTP_RANGE")
+        .filter(|_| query.starts_with("X-Sliced"))
+        .map_or((String::new(), body), |range| part(range, body));
     let text = format!("{range}{fields}X-Method: {method}\r\nContent-Type: text/plain\r\n\r\n{body}");
     let mut out = Vec::new();
     for (kind, content) in [(6, text.as_bytes()), (6, &[]), (3, &[0; 8])] {
@@ -150,6 +154,13 @@ fn as_guides_have_it() {
     assert_eq!(same("GET /d.php?X-Number=2", ""), "200 MISS 2 hello");
     assert_eq!(same("GET /plain?X-Number=1", ""), "200 - 1 hello");
     assert_eq!(same("GET /plain?X-Number=2", ""), "200 - 2 hello");
+    for (path, length, expected) in [
+        ("forced", "&Content-Length=5", "206 - 3 ll"),
+        ("forced", "", "200 - 3 hello"),
+        ("plain", "&Content-Length=5", "200 - 3 hello"),
+    ] {
+        assert_eq!(same(&format!("GET /{path}?X-Number=3{length}"), "Range: bytes=2-3\r\n"), expected);
+    }
 }
 
 /// With `$slice_range` in the params and the key, and without.
@@ -161,7 +172,8 @@ fn scripts_are_asked_for_slices() {
         .replace("$uri$slice_range", "$uri");
     let application = application().to_string();
     let ask = |at: SocketAddr, fields: &str| {
-        let text = format!("GET /slices?X-A=b HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n{fields}\r\n");
+        let text =
+            format!("GET /slices?X-Sliced=1 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n{fields}\r\n");
         let answer = raw_request(at, text.as_bytes()).unwrap();
         format!("{} {} {}", answer.status, answer.head.field("x-status").unwrap(), answer.text())
     };

@@ -37,6 +37,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("substitute", &[]),
     ("compression", &[]),
     ("slice", &["conditions"]),
+    ("force-ranges", &["conditions"]),
     ("files", &[]),
     ("tunnel", &[]),
     ("tls", &[]),

@@ -34,6 +34,8 @@ pub struct Transport {
     pub proxy_protocol: Option<u8>,
     /// Whether a client's `Upgrade` is passed.
     pub websocket: bool,
+    /// Whether clients get ranges of responses whose upstream knows none.
+    pub force_ranges: bool,
     /// TLS towards the upstream, where `proxy_pass` says `https`.
     pub tls: UpstreamTls,
 }
@@ -155,6 +157,14 @@ pub(crate) const TABLE: Table = Table {
             nginx: "",
             doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2; they serve one client \
                   then.",
+        },
+        Key {
+            name: "force_ranges",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "proxy_force_ranges, fastcgi_force_ranges",
+            doc: "Whether a client that asks for a range gets it of a response with status 200 and a known length, whatever the upstream knows or says \
+                  of ranges: all of it is asked for, and cut. Several ranges get the whole.",
         },
         Key {
             name: "websocket",
@@ -339,6 +349,7 @@ impl Transport {
                 None => shape::integer(value.get_ref()).and_then(|version| version.try_into().ok()),
             }),
             websocket: websocket(scope),
+            force_ranges: scope.bool("force_ranges"),
             tls: scope
                 .read("tls", |cx, value| Some(UpstreamTls::read(cx, Some(value))))
                 .unwrap_or_else(|| UpstreamTls::read(scope.cx, None)),

@@ -17,6 +17,7 @@ mod error_page;
 mod expires;
 mod fastcgi;
 mod files;
+mod force_ranges;
 mod grpc;
 mod headers;
 mod leaf;
@@ -251,7 +252,12 @@ where
         let route = slice::sliced(size, route, settings, &upstreams.config.runtime);
         return rewritten(route, pass, prefix, settings, site, upstreams);
     }
-    match cache::kept(group, target, settings, site, upstreams)? {
+    let kept = cache::kept(group, target, settings, site, upstreams)?;
+    if let Some(ranges) = force_ranges::layer(settings) {
+        // Around the cache: what is kept is all of it.
+        return rewritten(kept.into_route(settings).layer(ranges), pass, prefix, settings, site, upstreams);
+    }
+    match kept {
         Kept::No(group) => rewritten(group, pass, prefix, settings, site, upstreams),
         Kept::Yes(route) => rewritten(route, pass, prefix, settings, site, upstreams),
     }

@@ -53,7 +53,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("fastcgi_store", LEVELS, ONE, NOT_PLUS),
     Row::refused("fastcgi_store_access", LEVELS, SOME, NOT_PLUS),
     Row::refused("fastcgi_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
-    Row::refused("fastcgi_force_ranges", LEVELS, ONE, NOT_PLUS),
+    like("fastcgi_force_ranges", &[FASTCGI, "upstream", "force_ranges"], As::Flag).note(proxy::FORCED),
 ];
 
 fn param(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
