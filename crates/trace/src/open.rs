@@ -1,0 +1,125 @@
+//! The span of a request that is being served.
+
+use std::time::SystemTime;
+
+use http::header::{HOST, USER_AGENT};
+use http::{Request, StatusCode, request};
+
+use crate::semantic::{self as names, method};
+use crate::{Kind, Sampler, Span, Spans, TraceContext, TraceState, Value};
+
+/// How requests are traced.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) spans: Spans,
+    pub(crate) sampler: Sampler,
+    pub(crate) extract: bool,
+    pub(crate) name: fn(&request::Parts) -> String,
+}
+
+/// A span that goes on; it is over when this is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenSpan {
+    span: Box<Span>,
+    spans: Spans,
+    began: SystemTime,
+}
+
+impl Rules {
+    /// Begins the span of a request, which learns its own context, for whoever sends on in its name. Nothing: it is not recorded.
+    pub(crate) fn open<B>(&self, request: &mut Request<B>) -> Option<OpenSpan> {
+        let parent = self.extract.then(|| TraceContext::of(request.headers())).flatten();
+        let state = parent.and_then(|_| TraceState::of(request.headers()));
+        let context = parent.map_or_else(TraceContext::root, |parent| parent.child());
+        let sampled = self.sampler.samples(context.trace_id, parent.as_ref());
+        let context = TraceContext { flags: context.flags.sampled(sampled), ..context };
+        let extensions = request.extensions_mut();
+        extensions.insert(context);
+        if let Some(state) = &state {
+            extensions.insert(state.clone());
+        }
+        if !sampled {
+            return None;
+        }
+        let mut bare = Request::new(()).into_parts().0;
+        bare.method.clone_from(request.method());
+        bare.uri.clone_from(request.uri());
+        bare.headers.clone_from(request.headers());
+        bare.version = request.version();
+        let mut span = Span::new(Kind::Server, &context, (self.name)(&bare).as_bytes());
+        if let Some(parent) = parent {
+            span.remote_parent(parent.span_id);
+        }
+        if let Some(state) = &state {
+            span.state(state);
+        }
+        describe(&mut span, &bare);
+        Some(OpenSpan { span: Box::new(span), spans: self.spans.clone(), began: now() })
+    }
+}
+
+/// What every request has.
+fn describe(span: &mut Span, request: &request::Parts) {
+    match method(&request.method) {
+        Some(method) => span.set(names::REQUEST_METHOD, Value::fixed(method)),
+        None => {
+            span.set(names::REQUEST_METHOD, Value::fixed("_OTHER"));
+            span.set(names::REQUEST_METHOD_ORIGINAL, Value::text(request.method.as_str().as_bytes()));
+        }
+    }
+    span.set(names::URL_PATH, Value::text(request.uri.path().as_bytes()));
+    if let Some(query) = request.uri.query() {
+        span.set(names::URL_QUERY, Value::text(&names::query(query.as_bytes())));
+    }
+    span.set(names::URL_SCHEME, Value::text(request.uri.scheme_str().unwrap_or("http").as_bytes()));
+    span.set(names::PROTOCOL_VERSION, Value::fixed(names::version(request.version)));
+    if let Some(host) =
+        request.uri.host().map(str::as_bytes).or_else(|| Some(request.headers.get(HOST)?.as_bytes()))
+    {
+        span.set(names::SERVER_ADDRESS, Value::text(host));
+    }
+    if let Some(agent) = request.headers.get(USER_AGENT) {
+        span.set(names::USER_AGENT, Value::text(agent.as_bytes()));
+    }
+}
+
+impl OpenSpan {
+    pub(crate) fn responded(&mut self, status: StatusCode) {
+        self.span.set(names::RESPONSE_STATUS, Value::integer(status.as_u16().into()));
+        if status.is_server_error() {
+            self.fails(status.as_str());
+        }
+    }
+
+    /// `why`: a word, or the status.
+    pub(crate) fn fails(&mut self, why: &str) {
+        self.span.set(names::ERROR_TYPE, Value::text(why.as_bytes()));
+        self.span.failed();
+    }
+}
+
+impl Drop for OpenSpan {
+    fn drop(&mut self) {
+        self.span.times(self.began, now());
+        self.spans.record(&self.span);
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "spans have times of the clock on the wall, and only those that are recorded"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The name of spans whose routes nobody knows: the method, for paths have too many values.
+pub(crate) fn plain(request: &request::Parts) -> String {
+    method(&request.method).unwrap_or("HTTP").to_owned()
+}
+
+impl Rules {
+    pub(crate) fn new(spans: Spans) -> Self {
+        Self { spans, sampler: Sampler::new(crate::Ratio::ALL), extract: true, name: plain }
+    }
+}
