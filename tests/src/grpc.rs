@@ -20,13 +20,8 @@ impl GrpcServer {
     /// Starts it at this address (`unix:/path` for a socket), with a certificate and its key if it is to speak TLS, and waits until it
     /// listens.
     pub fn start(address: &str, tls: Option<[&Path; 2]>) -> Self {
-        let installed = Command::new(PYTHON).args(["-c", "import grpc"]).output();
-        assert!(
-            installed.is_ok_and(|output| output.status.success()),
-            "these tests need gRPC's library for Python, which is not here; install it:\n    apt-get install -y python3-grpcio"
-        );
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let mut command = Command::new(PYTHON);
+        let mut command = Command::new(python());
         command.arg(script()).args(["serve", address, "notes"]).args(tls.into_iter().flatten());
         Self { process: Process::start(command, dir, "stdout") }
     }
@@ -55,6 +50,16 @@ pub fn grpc_calls(to: SocketAddr, authority: Option<&Path>) -> Vec<String> {
 /// Makes one call, and tells how it ended.
 pub fn grpc_call(to: SocketAddr, method: &str) -> String {
     run(&["one", &to.to_string(), method], None).trim().to_owned()
+}
+
+/// Python with the library.
+pub(crate) fn python() -> &'static str {
+    let installed = Command::new(PYTHON).args(["-c", "import grpc, google.protobuf"]).output();
+    assert!(
+        installed.is_ok_and(|output| output.status.success()),
+        "these tests need gRPC's library for Python, which is not here; install it:\n    apt-get install -y python3-grpcio python3-protobuf"
+    );
+    PYTHON
 }
 
 fn run(arguments: &[&str], authority: Option<&Path>) -> String {

@@ -22,6 +22,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("exchange", &[]),
     ("pattern", &[]),
     ("proxy-protocol", &[]),
+    ("conditions", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
@@ -35,6 +36,8 @@ const DAG: &[(&str, &[&str])] = &[
     ("charset", &[]),
     ("substitute", &[]),
     ("compression", &[]),
+    ("slice", &["conditions"]),
+    ("force-ranges", &["conditions"]),
     ("files", &[]),
     ("tunnel", &[]),
     ("tls", &[]),
@@ -43,12 +46,13 @@ const DAG: &[(&str, &[&str])] = &[
     ("h1", &[]),
     ("upstream", &["exchange", "h1", "fastcgi"]),
     ("fastcgi", &[]),
-    ("cache", &["exchange"]),
+    ("cache", &["exchange", "conditions"]),
     ("resolver", &[]),
     ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),
     ("auth-request", &[]),
     ("mirror", &[]),
+    ("addition", &[]),
     ("access-log", &["exchange", "vars"]),
     ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),
@@ -63,10 +67,11 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 13] = [
+const NO_LAYERS: [&str; 14] = [
     "exchange",
     "stack",
     "pattern",
+    "conditions",
     "proxy-protocol",
     "vars",
     "h1",

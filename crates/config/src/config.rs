@@ -28,6 +28,7 @@ use crate::server::{self, Server};
 use crate::settings::Settings;
 use crate::shape;
 use crate::source::Source;
+use crate::trace_exporter::{self, TraceExporter};
 
 /// A checked configuration: inheritance applied, every value in its final type, every reference resolved.
 ///
@@ -52,10 +53,12 @@ pub struct Config {
     pub admin: Option<Admin>,
     /// Certificates that come by themselves.
     pub acme: Option<Acme>,
+    /// Where spans go.
+    pub trace_exporter: Option<TraceExporter>,
     /// The compiled maps, and the names of regex groups.
     pub definitions: Definitions,
     /// What templates show that was known earlier, in whatever location that was: the head of an upstream's response
-    /// (`$upstream_http_NAME`) and the body of the request (`$request_body`).
+    /// (`$upstream_http_NAME`), the body of the request (`$request_body`) and the ids of its trace (`$otel_trace_id`).
     pub later: Keep,
     /// The log formats by name, `combined` and `json` among them.
     pub formats: IndexMap<Box<str>, Arc<LogFormat>>,
@@ -107,6 +110,10 @@ pub(crate) static TABLE: Table = Table {
         Key {
             nginx: "acme_issuer",
             ..top("acme", Kind::Table(&acme::TABLE), "Certificates that come by themselves.")
+        },
+        Key {
+            nginx: "otel_exporter",
+            ..top("trace_exporter", Kind::Table(&trace_exporter::TABLE), "Where spans go.")
         },
         Key {
             nginx: "log_format",
@@ -266,6 +273,8 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     if root.contains_key("acme") {
         cx.acme = Some(acme.as_ref().map(|acme| acme.state_path.clone()));
     }
+    cx.has_trace_exporter = root.contains_key("trace_exporter");
+    let trace_exporter = trace_exporter::read(cx, table("trace_exporter"));
     let mut process = Effective::process();
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =
@@ -281,6 +290,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let listeners = listen::merge(cx, servers.iter().map(|server| server.listens.as_slice()));
     server::conflicts(cx, &servers);
     let acme = acme::finish(cx, acme, &servers);
+    trace_exporter::finish(cx, trace_exporter.as_ref(), &servers);
     let admin = admin::read(cx, table("admin"), &listeners);
     if servers.is_empty() && !cx.report.has_errors() {
         cx.push(Diagnostic::whole("there is no [[server]]: nothing would be served").softened());
@@ -292,6 +302,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         process,
         admin,
         acme,
+        trace_exporter,
         resolver,
         definitions: cx.definitions.clone(),
         charset_maps: std::mem::take(&mut cx.charset_maps),

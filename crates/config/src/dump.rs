@@ -34,6 +34,9 @@ impl Config {
         if let Some(acme) = &self.acme {
             settings(&mut text, source, &acme.effective);
         }
+        if let Some(exporter) = &self.trace_exporter {
+            settings(&mut text, source, &exporter.effective);
+        }
         resolver(&mut text, &self.resolver);
         self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
         self.cache_zones.values().for_each(|zone| cache_zone(&mut text, source, zone));

@@ -3,7 +3,7 @@ use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
     error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, substitute,
-    timeout, tls, upstream,
+    timeout, tls, trace, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,7 +26,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 22] = [
+const TABLES: [&Table; 23] = [
     &tls::TABLE,
     &http2::TABLE,
     &files::TABLE,
@@ -34,6 +34,7 @@ const TABLES: [&Table; 22] = [
     &auth_request::TABLE,
     &mirror::TABLE,
     &addition::TABLE,
+    &trace::TABLE,
     &error_page::TABLE,
     &headers::TABLE,
     &timeout::TABLE,

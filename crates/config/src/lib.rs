@@ -117,6 +117,8 @@ mod substitute;
 mod syslog;
 mod timeout;
 mod tls;
+mod trace;
+mod trace_exporter;
 mod units;
 mod upstream;
 
@@ -183,5 +185,7 @@ pub use crate::substitute::Substitute;
 pub use crate::syslog::{Syslog, SyslogServer};
 pub use crate::timeout::Timeout;
 pub use crate::tls::{Certificate, CertificateCache, Tls, VerifyClient};
+pub use crate::trace::{Trace, TraceOn};
+pub use crate::trace_exporter::{TraceExporter, TraceProtocol};
 pub use crate::units::{UnitError, duration, size};
 pub use crate::upstream::{Bind, Transport, UpstreamTls, UpstreamVersion};

@@ -148,6 +148,7 @@ pub(crate) static TABLE: Table = Table {
         settings::AUTH_REQUEST,
         settings::MIRROR,
         settings::ADDITION,
+        settings::TRACE,
         referers::KEY,
         settings::RESOLVER,
         settings::ERROR_PAGE,

@@ -34,7 +34,8 @@ impl LocationMatch {
     }
 
     /// The path, name or regex without its modifier.
-    pub(crate) fn path(&self) -> &str {
+    #[must_use]
+    pub fn path(&self) -> &str {
         match self {
             Self::Exact(text) | Self::Prefix(text) | Self::PrefixFirst(text) | Self::Named(text) => text,
             Self::Regex { pattern, .. } => pattern,

@@ -27,8 +27,8 @@ use crate::units;
 /// A value of the parsed file and its place.
 pub(crate) type Value<'v> = toml::Spanned<DeValue<'v>>;
 
-/// What a request may have brought in another location than the one that shows it.
-const LATER: Keep = Keep::UPSTREAM_HEAD.and(Keep::REQUEST_BODY);
+/// What a request may have brought in another location than the one that shows it, and what every location has to see to then.
+const LATER: Keep = Keep::UPSTREAM_HEAD.and(Keep::REQUEST_BODY).and(Keep::TRACE);
 
 /// What was learned so far: findings, and the named things that templates and locations refer to.
 pub(crate) struct Context {
@@ -42,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
     /// Where `[acme]` keeps its certificates, if there is one; `None` within: it is broken.
     pub(crate) acme: Option<Option<PathBuf>>,
+    /// Whether there is somebody to send spans to.
+    pub(crate) has_trace_exporter: bool,
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
@@ -61,6 +63,7 @@ impl Context {
             limit_zones: IndexMap::new(),
             cache_zones: IndexMap::new(),
             acme: None,
+            has_trace_exporter: false,
             broken: Vec::new(),
             templates: HashMap::new(),
             later: Keep::NONE,

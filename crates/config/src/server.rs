@@ -54,6 +54,17 @@ pub struct Server {
     pub span: Span,
 }
 
+impl Server {
+    /// Whether requests may have spans anywhere in it, or upstreams are told of their traces.
+    #[must_use]
+    pub fn traces(&self) -> bool {
+        fn any(locations: &[Location]) -> bool {
+            locations.iter().any(|location| location.settings.trace.is_active() || any(&location.locations))
+        }
+        self.settings.trace.is_active() || any(&self.locations)
+    }
+}
+
 macro_rules! both_levels {
     ($($own:expr,)*) => {
         &[
@@ -102,6 +113,7 @@ macro_rules! both_levels {
             settings::AUTH_REQUEST,
             settings::MIRROR,
             settings::ADDITION,
+        settings::TRACE,
         settings::ERROR_PAGE,
             settings::HEADERS,
             settings::TIMEOUT,

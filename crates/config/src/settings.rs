@@ -30,6 +30,7 @@ use crate::slice;
 use crate::source::Spanned;
 use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
+use crate::trace::{self, Trace};
 use crate::upstream::{self, Transport};
 
 /// What applies at a place, inheritance done.
@@ -57,6 +58,8 @@ pub struct Settings {
     pub mirror: Mirror,
     /// The table `addition`.
     pub addition: Addition,
+    /// The table `trace`.
+    pub trace: Trace,
     /// Which pages requests may come from; none: any.
     pub referers: Option<Referers>,
     /// Who is asked for the names that a `proxy_pass` with variables gives; none: as the file says.
@@ -123,6 +126,8 @@ impl Settings {
         let mirror = Mirror::read(&mut { mirror });
         let addition = Scope::inherited(cx, &addition::TABLE, below(levels, "addition"), found);
         let addition = Addition::read(&mut { addition });
+        let trace = Scope::inherited(cx, &trace::TABLE, below(levels, "trace"), found);
+        let trace = Trace::read(&mut { trace });
         let error_page = Scope::inherited(cx, &error_page::TABLE, below(levels, "error_page"), found);
         let error_page = ErrorPages::read(&mut { error_page });
         let headers = Scope::inherited(cx, &headers::TABLE, below(levels, "headers"), found);
@@ -164,6 +169,7 @@ impl Settings {
             auth_request,
             mirror,
             addition,
+            trace,
             referers,
             resolver,
             error_page,
@@ -240,6 +246,8 @@ pub(crate) const ADDITION: Key = table(
     Kind::Table(&addition::TABLE),
     "What other locations answer, around the bodies of responses.",
 );
+pub(crate) const TRACE: Key =
+    table("trace", Kind::Table(&trace::TABLE), "Which requests have spans, and what is in them.");
 pub(crate) const RESOLVER: Key = Key {
     name: "resolver",
     kind: resolver::KIND,

@@ -16,7 +16,7 @@ use http::{HeaderName, StatusCode};
 use propylon_config::{
     Action, Address, Amount, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
     LogLevel, LogTarget, Peer, ProxyPass, Purged, RealIpHeader, RequestRate, Return, Scheme, ServerName,
-    SyslogServer, Target, UpstreamVersion, Valid, Workers, ZoneName,
+    SyslogServer, Target, TraceOn, TraceProtocol, UpstreamVersion, Valid, Workers, ZoneName,
 };
 
 fn everything() -> Config {
@@ -475,6 +475,37 @@ fn grpc_keeps_nothing_unless_it_is_told_to() {
     };
     assert_eq!(zone(""), (false, "\"off\"".to_owned()));
     assert_eq!(zone("cache.zone = \"z\""), (true, "\"z\"".to_owned()));
+}
+
+#[test]
+fn traces() {
+    let config = everything();
+    let exporter = config.trace_exporter.as_ref().unwrap();
+    assert_eq!(exporter.protocol, TraceProtocol::HttpProtobuf);
+    assert_eq!((exporter.interval, exporter.timeout), (Duration::from_secs(1), Duration::from_secs(3)));
+    assert_eq!((exporter.batch_size, exporter.queue, &*exporter.service_name), (100, 1000, "edge"));
+    let (name, value) = &exporter.headers[0];
+    assert_eq!((name.as_str(), value.as_bytes()), ("authorization", &b"Bearer secret"[..]));
+    let trace = &location(&config, "/").settings.trace;
+    assert!(matches!(&trace.on, TraceOn::If(template) if template.source() == "$arg_trace"));
+    assert_eq!((trace.ratio, trace.parent_based, trace.extract, trace.inject), (0.00125, false, true, true));
+    assert_eq!(trace.attributes[0].1.source(), "$tenant");
+
+    // What is read and passed on follows from whether anything is traced, unless it is said.
+    let check = |trace: &str, expected: [bool; 3]| {
+        let text = format!(
+            "[trace_exporter]\nendpoint = \"a\"\n[[server]]\nlisten = [\"80\"]\nreturn = [204]\ntrace = {{ {trace} }}\n"
+        );
+        let config = propylon_config::parse(&text, "").unwrap_or_else(|report| panic!("{report}")).config;
+        let trace = &config.servers[0].settings.trace;
+        assert_eq!([trace.extract, trace.inject, config.servers[0].traces()], expected, "{trace:?}");
+    };
+    check("", [false, false, false]);
+    check("on = true", [true, true, true]);
+    check("on = \"$arg_a\"", [true, true, true]);
+    check("on = true, context = \"ignore\"", [false, false, true]);
+    check("on = false, context = \"inject\"", [false, true, true]);
+    check("context = \"extract\"", [true, false, true]);
 }
 
 #[test]

@@ -114,3 +114,14 @@ fn what_acme_waits_for_in_vain() {
     let found = warnings(&(acme("").replace("return", "listen = [\"81\"]\nreturn") + &server("443")));
     assert_eq!(found, [(1, 1, "the CA asks port 80, and no server listens there without `tls`".into())]);
 }
+
+#[test]
+fn an_exporter_without_spans() {
+    let text = |trace: &str| {
+        format!(
+            "[trace_exporter]\nendpoint = \"http://a:4317\"\n[[server]]\n[[server.location]]\nmatch = \"/\"\nreturn = [204]\n{trace}\n"
+        )
+    };
+    assert_eq!(warnings(&text("")), [(2, 12, "no request has a span to send there".into())]);
+    assert_eq!(warnings(&text("trace.on = true")), []);
+}

@@ -15,6 +15,8 @@ impl Keep {
     pub const REQUEST_BODY: Self = Self(4);
     /// Where the request goes (`$proxy_host`), which is always kept once it is known: who asks before has to tell first.
     pub const PROXY: Self = Self(8);
+    /// The ids of the trace that the request belongs to (`$otel_trace_id`), also where nothing is traced.
+    pub const TRACE: Self = Self(16);
 
     /// Both of these.
     #[must_use]

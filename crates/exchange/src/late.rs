@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use smallvec::SmallVec;
 
-use crate::Uri;
 use crate::tries::{Opened, Progress};
+use crate::{Trace, Uri};
 
 /// Where a request is proxied to, as the configuration names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ pub(crate) struct Kept {
     pub(crate) answering_fields: Option<HeaderMap>,
     pub(crate) sent_headers: Option<HeaderMap>,
     pub(crate) sent_trailers: Option<HeaderMap>,
+    pub(crate) trace: Option<Trace>,
 }
 
 impl Late {

@@ -66,6 +66,7 @@ mod head;
 mod keep;
 mod late;
 mod place;
+mod trace;
 mod tries;
 
 pub use address::Address;
@@ -77,4 +78,5 @@ pub use head::Head;
 pub use keep::Keep;
 pub use late::{End, ProxyHost};
 pub use place::{Place, Uri};
+pub use trace::Trace;
 pub use tries::{Try, TryRecord};

@@ -39,6 +39,14 @@ impl Params {
         })
     }
 
+    /// The same, and more for fields of the request as [`ParamsBuilder::add_field`] has them.
+    #[must_use]
+    pub fn with_fields<'f>(&self, fields: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Self {
+        let mut builder = ParamsBuilder(BytesMut::from(&self.0[..]));
+        fields.into_iter().for_each(|(name, value)| builder.add_field(name, value));
+        builder.build()
+    }
+
     /// As they are on the wire, records apart.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -119,6 +127,9 @@ mod tests {
         let mut builder = Params::builder();
         builder.add_field("x-forwarded-for", b"::1");
         let params = builder.build();
-        assert_eq!(params.iter().next(), Some((&b"HTTP_X_FORWARDED_FOR"[..], &b"::1"[..])));
+        let expected = (&b"HTTP_X_FORWARDED_FOR"[..], &b"::1"[..]);
+        assert_eq!(params.iter().next(), Some(expected));
+        let more = params.with_fields([("traceparent", &b"00"[..])]);
+        assert_eq!(more.iter().collect::<Vec<_>>(), [expected, (b"HTTP_TRACEPARENT", b"00")]);
     }
 }

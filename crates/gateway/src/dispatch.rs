@@ -2,11 +2,11 @@
 
 mod again;
 mod beside;
+mod find;
 mod furnish;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body as _;
@@ -21,7 +21,7 @@ use crate::reroute::{Failed, Reroute, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
 use crate::route::{self, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
-use crate::routing::{self, Path};
+use crate::routing::Path;
 
 use furnish::furnish;
 
@@ -304,8 +304,10 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
     if named.is_none() {
         if let Some(steps) = &visit.server.steps {
             // What they ask for is the server's: its files, its client's address.
-            let fallback = enter(visit, visit.server.fallback.clone());
+            let fallback = visit.server.fallback.clone();
+            fallback.enter(&visit.exchange);
             if let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path) {
+                arrive(visit, &fallback);
                 return answered(visit, fallback, answer);
             }
         }
@@ -315,8 +317,8 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
     }
     loop {
         let (location, found) = match named.take() {
-            Some(name) => find_named(visit, name),
-            None => find(visit),
+            Some(name) => find::named(visit, name),
+            None => find::by_path(visit),
         };
         let location = enter(visit, location);
         let Some(steps) = location.steps.as_ref().filter(|_| found.is_none()) else {
@@ -346,7 +348,17 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
 
 fn enter(visit: &Visit, location: Arc<Location>) -> Arc<Location> {
     location.enter(&visit.exchange);
+    arrive(visit, &location);
     location
+}
+
+/// The request is at a location that may answer it: the first one says how it is traced.
+fn arrive(visit: &Visit, location: &Location) {
+    if let Some(trace) = &location.trace
+        && visit.role == Role::Asker
+    {
+        trace.arrive(&visit.exchange);
+    }
 }
 
 /// An answer of steps, in the name of a location.
@@ -359,51 +371,4 @@ fn answered(visit: &Visit, location: Arc<Location>, answer: Answer) -> Round {
         Answer::Redirect(status, url) => Found::redirect(status, url),
     };
     (location, Some(found))
-}
-
-fn find(visit: &Visit) -> Round {
-    let server = &visit.server;
-    match server.locations.find(visit.path.decoded()) {
-        None => (server.fallback.clone(), None),
-        Some(routing::Found::Location { index, captures }) => {
-            let location = server.location(index).clone();
-            if location.internal && !visit.path.is_internal() {
-                return (location, Some(Found::page(StatusCode::NOT_FOUND)));
-            }
-            if let Some(captures) = captures {
-                propylon_vars::set_captures(&visit.exchange, crate::router::captures(&captures));
-            }
-            (location, None)
-        }
-        Some(routing::Found::Redirect { location, index }) => {
-            let to = routing::redirect_to(&location, visit.path.args());
-            let location = server.location(index).clone();
-            if location.internal && !visit.path.is_internal() {
-                return (location, Some(Found::page(StatusCode::NOT_FOUND)));
-            }
-            let found = moved(&location, visit, &to);
-            (location, Some(found))
-        }
-    }
-}
-
-/// If there is none, that is an error of the location that named it, which the request is still in (nginx).
-fn find_named(visit: &Visit, name: &str) -> Round {
-    match visit.server.locations.named(name) {
-        Some(index) => (visit.server.location(index).clone(), None),
-        None => {
-            tracing::error!(
-                target: "propylon_gateway",
-                client = %visit.exchange.client(),
-                server = &*visit.server.name,
-                "could not find named location \"{name}\""
-            );
-            (visit.location().clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
-        }
-    }
-}
-
-/// The 301 of a prefix location that ends in a slash, asked for without it.
-fn moved(location: &Location, visit: &Visit, to: &Bytes) -> Found {
-    Found::redirect(StatusCode::MOVED_PERMANENTLY, location.redirects.absolute(&visit.exchange, to))
 }

@@ -20,10 +20,11 @@ use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::start::Start;
 use crate::tls::Found;
+use crate::traces;
 use crate::upstreams::{Kept, Upstreams};
 use crate::worker;
 
-/// How long what was logged may take to be written at the end.
+/// How long what was logged may take to be written at the end, and how long spans may take to be sent.
 const FLUSH: Duration = Duration::from_secs(5);
 
 /// A running gateway.
@@ -100,6 +101,7 @@ impl Gateway {
         gateway.listeners.keep_paths(false);
         gateway.runtime.caches.put_to_use(&config);
         acme::put_to_use(&gateway.runtime, &config);
+        gateway.runtime.traces.put_to_use(&config);
         gateway.runtime.names.follow();
         gateway.runtime.names.check(&probes);
         Ok(gateway)
@@ -132,6 +134,7 @@ impl Gateway {
         self.runtime.zones.forget(&config);
         self.runtime.caches.put_to_use(&config);
         acme::put_to_use(&self.runtime, &config);
+        self.runtime.traces.put_to_use(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
         self.insight.reloaded(config.clone());
         self.runtime.ledgers.forget(&config);
@@ -231,6 +234,7 @@ impl Gateway {
         }
         self.resolving.abort();
         self.runtime.acme.end();
+        self.runtime.traces.end(FLUSH).await;
         if let Err(error) = self.runtime.sinks.flush_all(FLUSH) {
             tracing::error!(target: "propylon_gateway", "{error}");
         }
@@ -285,6 +289,7 @@ async fn validate(config: &Config, runtime: &Arc<Runtime>, strict: bool) -> Resu
 async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, Found), StartError> {
     let mut found = runtime.tls.refresh(config)?;
     found.faults.extend(acme::fault(config));
+    found.faults.extend(traces::fault(config));
     runtime.caches.open(config, runtime.owner)?;
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;

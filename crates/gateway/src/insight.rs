@@ -152,6 +152,15 @@ impl Insight {
         [copies.sent(), copies.dropped(), copies.running()]
     }
 
+    /// Spans: those that the collector has taken, that were dropped because too many waited, that were lost because it was not there
+    /// or did not take them, and those that wait.
+    #[must_use]
+    pub fn spans(&self) -> [u64; 4] {
+        let traces = &self.0.runtime.traces;
+        let counts = traces.counts();
+        [counts.exported(), counts.dropped(), counts.failed(), traces.waiting() as u64]
+    }
+
     /// The zones of limits that the configuration in force has.
     #[must_use]
     pub fn limits(&self) -> Vec<LimitZone> {

@@ -86,6 +86,7 @@ mod start;
 mod tally;
 mod tls;
 mod token;
+mod traces;
 mod upstreams;
 mod worker;
 mod zones;

@@ -20,7 +20,7 @@ use crate::phases::Phases;
 use crate::redirects::Redirects;
 use crate::retired::Generation;
 use crate::rewrite::Steps;
-use crate::route::{self, EdgeHeaders, Pace, RealIp};
+use crate::route::{self, EdgeHeaders, Pace, RealIp, Tracing};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::tally::{self, Tally};
 use crate::tls::{ClientAuth, Serving};
@@ -88,6 +88,8 @@ pub(crate) struct Location {
     pub(crate) logs: AccessLogs,
     /// Whether what is asked for beside requests has a line as well.
     pub(crate) logs_beside: bool,
+    /// How its requests are traced, where any of the server's are.
+    pub(crate) trace: Option<Box<Tracing>>,
     /// What its exchanges are counted in, where somebody may ask.
     pub(crate) tally: Option<Box<Tally>>,
     pub(crate) keep: Keep,
@@ -227,6 +229,7 @@ impl Server {
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
             has_pages,
+            traces: upstreams.config.later.has(Keep::TRACE) || server.traces(),
             lane: upstreams.counted().map(|ledger| ledger.server(&tally::label(server))),
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;
@@ -355,12 +358,15 @@ impl Build<'_, '_> {
 }
 
 impl Location {
-    /// An exchange of its is over: it is counted, and its log lines are written.
+    /// An exchange of its is over: it is counted, its log lines are written, and its spans recorded.
     pub(crate) fn ended(&self, exchange: &Exchange) {
         if let Some(tally) = &self.tally {
             tally.count(exchange);
         }
         self.logs.write(exchange);
+        if let Some(trace) = &self.trace {
+            trace.ended(exchange);
+        }
     }
 
     /// What was asked for beside another request is over: it is no request of the server's, but what it took of upstreams and caches counts.
@@ -370,6 +376,9 @@ impl Location {
         }
         if self.logs_beside {
             self.logs.write(exchange);
+        }
+        if let Some(trace) = &self.trace {
+            trace.ended_beside(exchange);
         }
     }
 

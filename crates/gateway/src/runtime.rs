@@ -10,6 +10,7 @@ use crate::caches::{Caches, Owner};
 use crate::names::Names;
 use crate::tally::Ledgers;
 use crate::tls::Store;
+use crate::traces::Traces;
 use crate::zones::Zones;
 
 /// What the workers share and what outlives a reload.
@@ -30,6 +31,8 @@ pub(crate) struct Runtime {
     pub(crate) ledgers: Ledgers,
     /// What became of copies of requests.
     pub(crate) copies: Counts,
+    /// Where spans go.
+    pub(crate) traces: Traces,
     /// Whose their directories are.
     pub(crate) owner: Option<Owner>,
     /// The number of the next client connection.
@@ -47,6 +50,7 @@ impl Runtime {
             caches: Caches::default(),
             ledgers: Ledgers::default(),
             copies: Counts::default(),
+            traces: Traces::default(),
             owner: None,
             connections: AtomicU64::new(0),
         }

@@ -22,7 +22,7 @@ use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
 use crate::retired::Generation;
-use crate::route::{Bond, Bound, NextPeer, ToPeer, Trailerless, read_bytes, unwanted};
+use crate::route::{Bond, Bound, NextPeer, ToPeer, Trailerless, read_bytes, tells_traces, unwanted};
 use crate::runtime::Runtime;
 use crate::tally::Ledger;
 use crate::tls::Security;
@@ -109,6 +109,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) generation: Generation,
     /// What the worker counts in; none for a router that serves nobody.
     ledger: Option<&'a Arc<Ledger>>,
+    /// Whether requests are traced anywhere.
+    traces: bool,
     /// Where the worker queues what it sends.
     sends: SendQueue,
     old: &'a Kept,
@@ -125,7 +127,8 @@ impl<'a> Upstreams<'a> {
         let password_turns = Arc::new(Semaphore::new(PASSWORDS_AT_ONCE));
         let (tasks, generation) = (tasks.clone(), Generation::new());
         let (ledger, sends, new) = (None, SendQueue::new(), Kept::new());
-        Self { runtime, config, password_turns, tasks, generation, ledger, sends, old, new }
+        let traces = config.servers.iter().any(|server| server.traces());
+        Self { runtime, config, password_turns, tasks, generation, ledger, traces, sends, old, new }
     }
 
     /// What is sent is queued there.
@@ -162,12 +165,13 @@ impl<'a> Upstreams<'a> {
             Destination::Address(address) => self.direct(address),
         };
         let speaks = Speaks::to(target.scheme, self.config.runtime.http1);
-        leaf(&upstream, upstream.balancer.clone(), settings, secure, speaks)
+        leaf(&upstream, upstream.balancer.clone(), settings, secure, (speaks, self.traces))
     }
 
     /// The leaves that a `proxy_pass` with variables may name, and what makes one for any other address.
     pub(crate) fn leaves(&mut self, fastcgi: bool, settings: &Arc<Settings>) -> Leaves {
         let speaks = if fastcgi { Speaks::FastCgi } else { Speaks::Http(self.config.runtime.http1) };
+        let speaks = (speaks, self.traces);
         let secure = self.runtime.tls.security(&settings.upstream.tls);
         let (mut named, mut secured) = (HashMap::new(), HashMap::new());
         for (name, upstream) in &self.config.upstreams {
@@ -321,7 +325,7 @@ pub(crate) struct Leaves {
     secure: Option<Security>,
     any: Upstream,
     settings: Arc<Settings>,
-    speaks: Speaks,
+    speaks: (Speaks, bool),
     /// Who is asked for names.
     pub(crate) resolver: Option<Resolver>,
     /// Those that requests have named, so that turns and failures are remembered.
@@ -387,12 +391,13 @@ pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: S
         })
 }
 
+/// `traces`: whether requests that are traced may come here.
 fn leaf(
     upstream: &Upstream,
     balancer: Balancer<Peer>,
     settings: &Settings,
     secure: Option<Security>,
-    speaks: Speaks,
+    (speaks, traces): (Speaks, bool),
 ) -> Leaf {
     let timeout = &settings.timeout;
     let transport = transport(settings, secure, speaks).without(unwanted(settings));
@@ -401,6 +406,7 @@ fn leaf(
         .failure_status(rescue::try_status);
     let retry = crate::route::retry(settings, balancer.group().clone());
     let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry);
+    let to_peer = to_peer.telling(traces && tells_traces(settings));
     let balance = Balance::new(balancer, to_peer).sticky(upstream.bond.is_some());
     StickyLayer::new(upstream.bond.clone()).layer(retry.layer(balance)) // outside retry: who serves in the end is who is remembered
 }
@@ -414,7 +420,7 @@ pub(crate) fn nowhere(settings: &Settings) -> Leaf {
         bound: Bound::Free,
         bond: None,
     };
-    leaf(&any, any.balancer.clone(), settings, None, Speaks::Http(Http1::H1))
+    leaf(&any, any.balancer.clone(), settings, None, (Speaks::Http(Http1::H1), false))
 }
 
 /// Peers for the addresses of a host.

@@ -12,7 +12,7 @@ fn keys() -> HashSet<String> {
         collect(schema.pointer(level), "", &mut keys);
     }
     collect(schema.pointer("/properties/upstream/additionalProperties"), "upstream.NAME.", &mut keys);
-    for name in ["runtime", "error_log", "resolver"] {
+    for name in ["runtime", "error_log", "resolver", "trace_exporter"] {
         collect(schema.pointer(&format!("/properties/{name}")), &format!("{name}."), &mut keys);
     }
     let top = schema.get("properties").and_then(Value::as_object);

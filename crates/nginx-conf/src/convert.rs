@@ -9,7 +9,7 @@ use crate::document::{Document, Section, Value};
 use crate::lexer::Word;
 use crate::place::{Place, Problem};
 use crate::row::{As, Row, To};
-use crate::rows::{self, Checks, Issuers};
+use crate::rows::{self, Checks, Issuers, Spans};
 use crate::tree::{Block, Body, Directive};
 use crate::verdict::{Line, Verdict};
 
@@ -119,6 +119,7 @@ pub(crate) struct Convert<'a> {
     ifs: usize,
     pub(crate) checks: Checks,
     pub(crate) issuers: Issuers,
+    pub(crate) spans: Spans,
     /// The servers, by number, that leave it to `http` whether they speak HTTP/2.
     pub(crate) http2_left: Vec<usize>,
 }
@@ -138,6 +139,7 @@ impl<'a> Convert<'a> {
             ifs: 0,
             checks: Checks::default(),
             issuers: Issuers::default(),
+            spans: Spans::default(),
             http2_left: Vec::new(),
         }
     }

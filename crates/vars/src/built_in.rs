@@ -12,6 +12,7 @@ use crate::out::Out;
 use crate::proxied::Proxied;
 use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
+use crate::trace::Trace;
 use crate::tries::Column;
 use crate::{clock, credentials, document, script, state};
 
@@ -62,6 +63,7 @@ pub(crate) enum BuiltIn {
     FastcgiScriptName,
     FastcgiPathInfo,
     SliceRange,
+    Trace(Trace),
 }
 
 /// What cannot change while the process runs.
@@ -121,6 +123,7 @@ impl BuiltIn {
             Self::Wire(wire) => wire.write(exchange, out),
             Self::Proxied(proxied) => return proxied.write(exchange, out),
             Self::Tls(tls) => return tls.write(exchange, out),
+            Self::Trace(trace) => return trace.write(exchange, out),
             Self::Upstream(column) => return exchange.with_tries(|tries| column.write(tries, out)),
             Self::UpstreamLastAddr => {
                 return exchange

@@ -98,6 +98,7 @@ mod state;
 mod table;
 mod template;
 mod tls;
+mod trace;
 mod tries;
 mod variable;
 

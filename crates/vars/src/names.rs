@@ -3,6 +3,7 @@
 use crate::built_in::{BuiltIn, Constant, Count, Text, Wire};
 use crate::proxied::Proxied;
 use crate::tls::{Client, Tls};
+use crate::trace::Trace;
 use crate::tries::Column;
 use crate::variable::Family;
 
@@ -149,6 +150,10 @@ const TABLE: &[Description] = &[
     single_entry("limit_req_status", BuiltIn::LimitReqStatus, "what the limits of requests decided: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN` or `REJECTED_DRY_RUN`"),
     single_entry("msec", BuiltIn::Msec, "the present time in seconds with milliseconds"),
     single_entry("nginx_version", BuiltIn::Constant(Constant::NginxVersion), "the version of nginx whose behaviour is the reference"),
+    single_entry("otel_parent_id", BuiltIn::Trace(Trace::ParentId), "the id of the span that the request came from, if `trace.context` has it read"),
+    single_entry("otel_parent_sampled", BuiltIn::Trace(Trace::ParentSampled), "`1` if that span is recorded, else `0`"),
+    single_entry("otel_span_id", BuiltIn::Trace(Trace::SpanId), "the id of the request's span, 16 hexadecimal digits"),
+    single_entry("otel_trace_id", BuiltIn::Trace(Trace::Id), "the id of the trace that the request belongs to, 32 hexadecimal digits"),
     single_entry("pid", BuiltIn::Constant(Constant::Pid), "the process's number"),
     single_entry("pipe", BuiltIn::Constant(Constant::Pipe), "always `.`: whether a request was pipelined is not told"),
     single_entry("propylon_version", BuiltIn::Constant(Constant::PropylonVersion), "the version of propylon"),

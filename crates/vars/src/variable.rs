@@ -82,6 +82,7 @@ impl Variable {
             Self::SentHeader(_) => Keep::SENT_HEAD,
             Self::BuiltIn(BuiltIn::RequestBody) => Keep::REQUEST_BODY,
             Self::BuiltIn(BuiltIn::ProxyHost | BuiltIn::ProxyPort) => Keep::PROXY,
+            Self::BuiltIn(BuiltIn::Trace(_)) => Keep::TRACE,
             Self::UpstreamHeader(_) | Self::UpstreamTrailer(_) | Self::UpstreamCookie(_) => {
                 Keep::UPSTREAM_HEAD
             }

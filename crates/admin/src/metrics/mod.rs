@@ -33,6 +33,7 @@ pub(crate) fn metrics(app: &App) -> String {
     limits(&mut text, app);
     certificates(&mut text, app);
     copies(&mut text, app);
+    spans(&mut text, app);
     logs(&mut text, app);
     text.finish()
 }
@@ -44,6 +45,17 @@ fn copies(text: &mut Text, app: &App) {
     let help = "Copies that were dropped: too many were under way.";
     text.one("propylon_mirror_copies_dropped_total", Counter, help, dropped);
     text.one("propylon_mirror_copies_running", Gauge, "Copies of requests under way.", running);
+}
+
+/// Of requests that are traced.
+fn spans(text: &mut Text, app: &App) {
+    let [exported, dropped, failed, waiting] = app.insight.spans();
+    text.one("propylon_trace_spans_exported_total", Counter, "Spans that the collector has taken.", exported);
+    let help = "Spans that were dropped: too many waited to be sent.";
+    text.one("propylon_trace_spans_dropped_total", Counter, help, dropped);
+    let help = "Spans that were lost: the collector was not there, or did not take them.";
+    text.one("propylon_trace_spans_failed_total", Counter, help, failed);
+    text.one("propylon_trace_spans_waiting", Gauge, "Spans that wait to be sent.", waiting);
 }
 
 fn gateway(text: &mut Text, app: &App) {

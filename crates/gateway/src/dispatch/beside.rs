@@ -14,7 +14,7 @@ use propylon_stack::Body;
 use super::{Role, Visit, again, rounds};
 use crate::client::Closed;
 use crate::edge;
-use crate::route::{LimitsSeen, Whole};
+use crate::route::{LimitsSeen, Whole, lend_trace};
 use crate::router::Server;
 use crate::routing::Path;
 
@@ -141,6 +141,7 @@ fn sent(visit: &mut Visit, request: Request<Body>) -> Sent<'_> {
 fn visit(parent: &Parent<'_>, path: Path, role: Role) -> Visit {
     let exchange = parent.exchange.beside(|_| {});
     propylon_vars::lend(parent.exchange, &exchange);
+    lend_trace(parent.exchange, &exchange, true);
     propylon_vars::set_uri(&exchange, path.decoded().clone(), path.args().cloned());
     let mut visit = Visit::new(parent.server.clone(), Some(path), exchange, None, None);
     visit.role = role;

@@ -12,7 +12,7 @@ use propylon_stack::{Body, BoxError};
 use propylon_timeout::TimeoutLayer;
 use propylon_upstream::{Client, Peer};
 
-use super::retry;
+use super::{retry, trace};
 
 /// By what requests are bound to a peer.
 #[derive(Clone, Debug)]
@@ -35,11 +35,21 @@ struct Way {
     bound: Bound,
     /// Which statuses are failures.
     on: Conditions,
+    /// Whether peers may have to be told of requests' traces.
+    tells: bool,
 }
 
 impl ToPeer {
     pub(crate) fn new(client: Client<TimeoutLayer>, bound: Bound, retry: &config::Retry) -> Self {
-        Self(Arc::new(Way { client, bound, on: retry::conditions(&retry.on) }))
+        Self(Arc::new(Way { client, bound, on: retry::conditions(&retry.on), tells: false }))
+    }
+
+    /// Peers are told of the traces of requests, if these are to be passed on.
+    pub(crate) fn telling(self, tells: bool) -> Self {
+        match Arc::try_unwrap(self.0) {
+            Ok(way) => Self(Arc::new(Way { tells, ..way })),
+            Err(way) => Self(way),
+        }
     }
 }
 
@@ -55,7 +65,10 @@ impl Dispatch<Peer, Body> for ToPeer {
     type Error = BoxError;
 
     #[inline]
-    fn send(&self, peer: &Peer, request: Request<Body>) -> Self::Future {
+    fn send(&self, peer: &Peer, mut request: Request<Body>) -> Self::Future {
+        if self.0.tells {
+            trace::tell(&mut request);
+        }
         self.0.client.send(peer, request)
     }
 

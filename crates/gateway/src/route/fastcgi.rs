@@ -11,11 +11,13 @@ use propylon_exchange::{Exchange, Keep};
 use propylon_headers::remove_hop_by_hop;
 use propylon_pattern::Pattern;
 use propylon_stack::{Body, BoxError};
+use propylon_trace::{TRACEPARENT, TRACESTATE};
 use propylon_upstream::{FastCgi, Params, Stderr};
 use propylon_vars::Script;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::{Site, trace};
 use crate::error::BuildError;
 use crate::rescue;
 
@@ -54,10 +56,12 @@ struct Rule {
     /// Names of fields that `params` has another value for.
     replaced: Vec<HeaderName>,
     pass_headers: bool,
+    /// Whether the server may be told of requests' traces, in the place of what clients say.
+    traces: bool,
 }
 
 impl ParamsLayer {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, site: &Site) -> Self {
         let params = &settings.fastcgi.params;
         let replaced = params.iter().filter_map(|param| {
             let name = param.name.strip_prefix("HTTP_")?.replace('_', "-");
@@ -70,6 +74,7 @@ impl ParamsLayer {
                 .map(|param| (param.name.clone(), param.value.clone(), param.if_not_empty))
                 .collect(),
             pass_headers: settings.upstream.pass_headers,
+            traces: site.traces && trace::tells(settings),
         }))
     }
 }
@@ -93,7 +98,13 @@ impl Rule {
             }
         }
         if self.pass_headers {
-            self.fields(request.headers_mut(), &mut out);
+            let headers = request.headers_mut();
+            if self.traces && trace::is_passed_on(exchange) {
+                // Ours follow with each try.
+                headers.remove(TRACEPARENT);
+                headers.remove(TRACESTATE);
+            }
+            self.fields(headers, &mut out);
         }
         out.build()
     }

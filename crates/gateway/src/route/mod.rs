@@ -36,6 +36,7 @@ mod spelling;
 mod sticky;
 mod stub_status;
 mod substitute;
+mod trace;
 mod trailerless;
 mod trailers;
 mod try_files;
@@ -83,6 +84,7 @@ pub(crate) use referers::check as referer_check;
 pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, retry};
 pub(crate) use sticky::Bond;
+pub(crate) use trace::{Tracing, lend as lend_trace, tells as tells_traces};
 pub(crate) use trailerless::Trailerless;
 pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
@@ -100,6 +102,8 @@ pub(crate) struct Site {
     pub(crate) name: Arc<str>,
     /// Whether an error has a page anywhere.
     pub(crate) has_pages: bool,
+    /// Whether any of its locations has to do with traces.
+    pub(crate) traces: bool,
     /// What its exchanges are counted in, where somebody may ask.
     pub(crate) lane: Option<Arc<ServerLane>>,
 }
@@ -130,6 +134,7 @@ pub(crate) fn location(
         Action::Files => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
+    built.trace = built.trace.map(|trace| trace.at(&location.matcher.value));
     built.internal = location.internal;
     built.reads_path = match &location.action {
         Action::ProxyPass(pass) => proxy::reads_path(&pass.value),
@@ -206,7 +211,7 @@ fn proxied(
     let leaf = leaf::Leaf::new(pass, settings, upstreams);
     let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
     if pass.value.is_fastcgi() {
-        let params = fastcgi::ParamsLayer::new(settings);
+        let params = fastcgi::ParamsLayer::new(settings, site);
         let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
         // The params tell how long the body is: it has to have been read before.
         let group = buffer.layer(target.layer(params.layer(leaf)));
@@ -340,9 +345,11 @@ where
             .and(expires::needs(settings))
             .and(error_page::needs(settings))
             .and(cache::needs(settings))
+            .and(trace::needs(settings))
             .and(upstreams.config.later), // whoever shows it, in whatever location
         logs,
         logs_beside: settings.log_subrequest,
+        trace: Tracing::new(settings, site, upstreams),
         tally: Tally::new(site.lane.as_ref(), settings, upstreams),
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
@@ -394,6 +401,7 @@ impl Site {
             redirects: Redirects::new(settings, &self.name),
             name: self.name.clone(),
             has_pages: self.has_pages,
+            traces: self.traces,
             lane: self.lane.clone(),
         }
     }

@@ -28,6 +28,7 @@ mod rewriting;
 mod sticky;
 mod substitute;
 mod tls;
+mod trace;
 mod unbuilt;
 mod upstream;
 
@@ -62,6 +63,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Logs", log::ROWS),
     ("TLS", tls::ROWS),
     ("Certificates that come by themselves", acme::ROWS),
+    ("Traces", trace::ROWS),
     ("What is not built", unbuilt::ROWS),
 ];
 
@@ -91,6 +93,7 @@ fn media_types(convert: &mut Convert<'_>, directive: &Directive, table: &'static
 pub(crate) use acme::Issuers;
 pub(crate) use health::Checks;
 pub(crate) use http::complete;
+pub(crate) use trace::Spans;
 
 #[cfg(test)]
 mod tests {

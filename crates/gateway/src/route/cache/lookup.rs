@@ -13,6 +13,7 @@ use propylon_vars::Template;
 
 use crate::error::BuildError;
 use crate::route::proxy::TargetLayer;
+use crate::route::trace;
 use crate::upstreams::Upstreams;
 
 /// What the requests of a location are looked up by.
@@ -205,6 +206,7 @@ fn is_get(method: &Method) -> bool {
 pub(in crate::route) fn beside(exchange: &Exchange, change: impl FnOnce(&mut Head)) -> Exchange {
     let beside = exchange.beside(change);
     propylon_vars::share(exchange, &beside);
+    trace::lend(exchange, &beside, false);
     beside
 }
 
