@@ -36,6 +36,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("charset", &[]),
     ("substitute", &[]),
     ("compression", &[]),
+    ("detach", &[]),
     ("slice", &["conditions"]),
     ("force-ranges", &["conditions"]),
     ("files", &[]),

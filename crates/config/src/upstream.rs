@@ -34,6 +34,8 @@ pub struct Transport {
     pub proxy_protocol: Option<u8>,
     /// Whether a client's `Upgrade` is passed.
     pub websocket: bool,
+    /// Whether requests go on to their end whose clients have left.
+    pub ignore_client_abort: bool,
     /// Whether clients get ranges of responses whose upstream knows none.
     pub force_ranges: bool,
     /// TLS towards the upstream, where `proxy_pass` says `https`.
@@ -157,6 +159,14 @@ pub(crate) const TABLE: Table = Table {
             nginx: "",
             doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2; they serve one client \
                   then.",
+        },
+        Key {
+            name: "ignore_client_abort",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "proxy_ignore_client_abort, fastcgi_ignore_client_abort",
+            doc: "Whether a request goes on until the upstream has answered when its client leaves before that: at most 1000 in each worker, for each \
+                  location. The log tells of it when the client has left.",
         },
         Key {
             name: "force_ranges",
@@ -349,6 +359,7 @@ impl Transport {
                 None => shape::integer(value.get_ref()).and_then(|version| version.try_into().ok()),
             }),
             websocket: websocket(scope),
+            ignore_client_abort: scope.bool("ignore_client_abort"),
             force_ranges: scope.bool("force_ranges"),
             tls: scope
                 .read("tls", |cx, value| Some(UpstreamTls::read(cx, Some(value))))

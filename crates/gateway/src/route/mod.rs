@@ -13,6 +13,7 @@ mod carry;
 mod charset;
 mod compression;
 mod cookie;
+mod detach;
 mod error_page;
 mod expires;
 mod fastcgi;
@@ -251,20 +252,21 @@ where
         + 'static,
     S::Future: Send,
 {
+    let detach = detach::layer(settings, upstreams); // all that is done for a client goes on without it
     if let Some(size) = settings.slice {
         let group = slice::Ranged(group); // inside of the cache, which would judge by it
         let route = cache::kept(group, target, settings, site, upstreams)?.into_route(settings);
-        let route = slice::sliced(size, route, settings, &upstreams.config.runtime);
+        let route = slice::sliced(size, route, settings, &upstreams.config.runtime).layer_opt(detach);
         return rewritten(route, pass, prefix, settings, site, upstreams);
     }
-    let kept = cache::kept(group, target, settings, site, upstreams)?;
-    if let Some(ranges) = force_ranges::layer(settings) {
-        // Around the cache: what is kept is all of it.
-        return rewritten(kept.into_route(settings).layer(ranges), pass, prefix, settings, site, upstreams);
-    }
-    match kept {
-        Kept::No(group) => rewritten(group, pass, prefix, settings, site, upstreams),
-        Kept::Yes(route) => rewritten(route, pass, prefix, settings, site, upstreams),
+    let ranges = force_ranges::layer(settings); // around the cache: what is kept is all of it
+    let plain = ranges.is_none() && detach.is_none();
+    match cache::kept(group, target, settings, site, upstreams)? {
+        Kept::No(group) if plain => rewritten(group, pass, prefix, settings, site, upstreams),
+        kept => {
+            let route = kept.into_route(settings).layer_opt(ranges).layer_opt(detach);
+            rewritten(route, pass, prefix, settings, site, upstreams)
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) const PASSES: [&str; 3] = ["proxy_pass", "fastcgi_pass", "grpc_pass"]
 const TONGUES: [(&str, &str); 2] = [("fastcgi_pass", FASTCGI), ("grpc_pass", GRPC)];
 
 /// What the directives of FastCGI and those of gRPC stand for, and what counts where none is written.
-const COMMON: [([&str; 2], Default); 19] = [
+const COMMON: [([&str; 2], Default); 20] = [
     (["timeout", "connect"], Default::Text("60s")),
     (["timeout", "send"], Default::Text("60s")),
     (["timeout", "read"], Default::Text("60s")),
@@ -33,6 +33,7 @@ const COMMON: [([&str; 2], Default); 19] = [
     (["upstream", "pass_headers"], Default::Raw("true")),
     (["upstream", "pass_body"], Default::Raw("true")),
     (["upstream", "force_ranges"], Default::Raw("false")),
+    (["upstream", "ignore_client_abort"], Default::Raw("false")),
     (["error_page", "intercept"], Default::Raw("false")),
     (["limit", "upstream_rate"], Default::Text("off")),
     // Neither has any of these.

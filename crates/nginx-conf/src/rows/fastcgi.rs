@@ -52,7 +52,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("fastcgi_ignore_headers", LEVELS, SOME, To::By(headers::ignore, "headers.ignore")).repeats(),
     Row::refused("fastcgi_store", LEVELS, ONE, NOT_PLUS),
     Row::refused("fastcgi_store_access", LEVELS, SOME, NOT_PLUS),
-    Row::refused("fastcgi_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
+    like("fastcgi_ignore_client_abort", &[FASTCGI, "upstream", "ignore_client_abort"], As::Flag)
+        .note(proxy::ABORTED),
     like("fastcgi_force_ranges", &[FASTCGI, "upstream", "force_ranges"], As::Flag).note(proxy::FORCED),
 ];
 

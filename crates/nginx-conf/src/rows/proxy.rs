@@ -11,6 +11,7 @@ use crate::tree::Directive;
 const LEVELS: Contexts = Contexts::LEVELS;
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
 pub(super) const PASSED_OVER: &str = "Those that are not spoken are passed over, as in `ssl_ciphers`.";
+pub(super) const ABORTED: &str = "At most 1000 in each worker, for each location. The log line is written when the client has left, with 499.";
 pub(super) const FORCED: &str =
     "A `Range` that cannot be read, and that of HEAD, are ignored (RFC 9110 14.2); in nginx they are not.";
 const NOT_PLUS: &str = "it is not built";
@@ -99,7 +100,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
     Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),
     Row::refused("proxy_store_access", LEVELS, SOME, NOT_PLUS),
-    Row::refused("proxy_ignore_client_abort", LEVELS, ONE, NOT_PLUS),
+    like("proxy_ignore_client_abort", &["upstream", "ignore_client_abort"], As::Flag).note(ABORTED),
     like("proxy_force_ranges", &["upstream", "force_ranges"], As::Flag).note(FORCED),
 ];
 

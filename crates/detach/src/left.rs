@@ -1,0 +1,90 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+/// A request that goes on without its client, to be run until it ends.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Runs requests whose client has left, so many at once. A clone shares the limit.
+#[derive(Clone)]
+pub struct Left {
+    spawn: Arc<dyn Fn(Work) + Send + Sync>,
+    limit: usize,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    running: AtomicUsize,
+    ended: AtomicU64,
+    given_up: AtomicU64,
+}
+
+impl Left {
+    /// Those that `spawn` runs, 1000 at once.
+    #[must_use]
+    pub fn new(spawn: impl Fn(Work) + Send + Sync + 'static) -> Self {
+        Self { spawn: Arc::new(spawn), limit: 1000, counts: Arc::default() }
+    }
+
+    /// How many may be under way; what is more ends with its client. Default: 1000.
+    #[must_use]
+    pub const fn at_once(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// How many are under way.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.counts.running.load(Relaxed)
+    }
+
+    /// How many have come to their end, one way or another.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.counts.ended.load(Relaxed)
+    }
+
+    /// How many ended with their clients, for there were too many.
+    #[must_use]
+    pub fn given_up(&self) -> u64 {
+        self.counts.given_up.load(Relaxed)
+    }
+
+    /// Goes on with one more, if there is room.
+    pub(crate) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if self.counts.running.fetch_add(1, Relaxed) >= self.limit {
+            self.counts.running.fetch_sub(1, Relaxed);
+            self.counts.given_up.fetch_add(1, Relaxed);
+            return;
+        }
+        let place = Place(Arc::clone(&self.counts));
+        (self.spawn)(Box::pin(async move {
+            let _place = place;
+            work.await;
+        }));
+    }
+}
+
+impl fmt::Debug for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Left")
+            .field("limit", &self.limit)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Given back however it ends, also when whoever runs it stops.
+struct Place(Arc<Counts>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Relaxed);
+        self.0.ended.fetch_add(1, Relaxed);
+    }
+}
