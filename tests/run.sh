@@ -57,6 +57,7 @@ for name in \
     survival \
     tls \
     tls_upstreams \
+    traces \
     tunnels \
     upstreams \
     websocket; do

@@ -165,7 +165,9 @@ fn a_collector_that_refuses_is_told_of_once() {
 
 #[test]
 fn what_it_cannot_take_now_it_gets_again() {
-    for (protocol, busy) in [("http/protobuf", "503 0"), ("grpc", "UNAVAILABLE")] {
+    for (protocol, busy) in
+        [("http/protobuf", "503 0"), ("grpc", "UNAVAILABLE"), ("grpc", "RESOURCE_EXHAUSTED 0")]
+    {
         let collector = Collector::start(protocol);
         collector.answers(busy);
         let exporter = format!(

@@ -242,6 +242,40 @@ fn every_try_has_a_span_and_the_upstream_is_a_child_of_its_own() {
     assert_eq!(tried["attributes"]["http.response.status_code"], Value::Null, "it sent none");
 }
 
+/// Whoever answers is a child of the try that it answers, also where the one before it found its kept connection closed.
+#[test]
+fn what_is_sent_again_to_the_same_server_is_a_try_of_its_own() {
+    let (collector, at, upstream) = (Collector::start("grpc"), address(), Listener::new());
+    let _gateway = Propylon::start(&format!(
+        "[runtime]\nworkers = 1\n{}[upstream.app]\nserver = [{{ address = \"{}\" }}]\n[[server]]\nlisten = [\"{at}\"]\ntrace.on = true\n\
+         [[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://app\"\n",
+        exporter(&collector),
+        upstream.address()
+    ));
+    let good = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    let mut client = Client::connect(at).unwrap();
+    let ask = |client: &mut Client, path: &str| {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+    };
+    ask(&mut client, "/first");
+    let mut kept = upstream.accept();
+    kept.head().unwrap().unwrap();
+    kept.send(good).unwrap();
+    assert_eq!(client.response(false).unwrap().status, 200);
+    ask(&mut client, "/again");
+    let told = kept.head().unwrap().unwrap().field("traceparent");
+    drop(kept);
+    let mut fresh = upstream.accept();
+    assert_eq!(fresh.head().unwrap().unwrap().field("traceparent"), told, "it is the same request");
+    fresh.send(good).unwrap();
+    assert_eq!(client.response(false).unwrap().status, 200);
+    let all = spans(&collector, 5);
+    let [closed, served] = tries(&all, server(&all, "/again"))[..] else { panic!("{all:#?}") };
+    assert_eq!((&closed["failed"], &served["failed"]), (&json!(true), &json!(false)));
+    assert_eq!(told.unwrap().split('-').nth(2), served["id"].as_str());
+    assert_ne!(closed["id"], served["id"]);
+}
+
 #[test]
 fn variables_have_the_ids_of_the_span() {
     let (collector, at) = (Collector::start("grpc"), address());

@@ -3,17 +3,28 @@
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, StatusCode};
 use httpdate::HttpDate;
 use prost::Message;
 
-use crate::wire::{ExportResponse, RpcStatus};
+use crate::wire::{ExportResponse, RetryInfo, RpcStatus};
 use crate::{Error, span};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// How gRPC writes bytes in fields: with padding or without.
+const BYTES: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// How much of a message is shown.
 const SHOWN: usize = 200;
@@ -78,7 +89,8 @@ pub(crate) fn grpc(
         None => return Err(Error::Answer("it has no gRPC status".to_owned())),
         Some(code) => {
             let message = fields.get(GRPC_MESSAGE).map(|value| shown(value.as_bytes())).unwrap_or_default();
-            return Err(Error::Grpc { code, message, after: None });
+            let after = fields.get(GRPC_DETAILS).and_then(|value| retry_info(value.as_bytes()));
+            return Err(Error::Grpc { code, message, after });
         }
     }
     if body.is_empty() {
@@ -106,6 +118,16 @@ fn shown(text: &[u8]) -> String {
     let text = span::utf8(text.get(..SHOWN).unwrap_or(text));
     let text = String::from_utf8_lossy(&text);
     text.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// How long a status of gRPC asks to wait.
+fn retry_info(details: &[u8]) -> Option<Duration> {
+    let status = RpcStatus::decode(&*BYTES.decode(details).ok()?).ok()?;
+    let mut details = status.details.into_iter();
+    let found = details.find(|detail| detail.type_url.ends_with("/google.rpc.RetryInfo"))?;
+    let delay = RetryInfo::decode(found.value).ok()?.retry_delay.unwrap_or_default();
+    let nanos = u32::try_from(delay.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    Some(Duration::new(u64::try_from(delay.seconds).ok()?, nanos))
 }
 
 /// How long a field asks to wait: seconds, or until a date.
@@ -200,6 +222,34 @@ mod tests {
         let gateway =
             grpc(StatusCode::SERVICE_UNAVAILABLE, &fields(&[("retry-after", "1")]), None, "x".into(), NOW);
         assert_eq!(gateway.unwrap_err().after(), Some(Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_status_may_ask_for_patience() {
+        use crate::wire::{Delay, Detail};
+        let detail = |type_url: &str, seconds, nanos| {
+            let retry_delay = Some(Delay { seconds, nanos });
+            Detail { type_url: type_url.to_owned(), value: RetryInfo { retry_delay }.encode_to_vec().into() }
+        };
+        let check = |details: Vec<Detail>, expected: Option<Duration>| {
+            let status = RpcStatus { code: 8, message: String::new(), details };
+            let padded = BYTES.encode(status.encode_to_vec());
+            for text in [padded.clone(), padded.trim_end_matches('=').to_owned()] {
+                let mut trailers = fields(&[("grpc-status", "8")]);
+                trailers.insert(GRPC_DETAILS, text.parse().unwrap());
+                let error = grpc(StatusCode::OK, &HeaderMap::new(), Some(&trailers), Bytes::new(), NOW);
+                let error = error.unwrap_err();
+                assert_eq!((error.after(), error.is_temporary()), (expected, expected.is_some()));
+            }
+        };
+        let info = "type.googleapis.com/google.rpc.RetryInfo";
+        check(vec![detail(info, 2, 500_000_000)], Some(Duration::from_millis(2500)));
+        check(vec![detail("x/google.rpc.DebugInfo", 9, 0), detail(info, 0, 0)], Some(Duration::ZERO));
+        check(vec![detail(info, -1, 0)], None);
+        check(vec![detail(info, 1, -1)], None);
+        check(vec![], None);
+        assert_eq!(retry_info(b"???"), None);
+        assert_eq!(retry_info(b"////"), None);
     }
 
     #[test]

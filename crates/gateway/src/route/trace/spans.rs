@@ -1,6 +1,7 @@
 //! What spans tell, from the record of a request.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::USER_AGENT;
@@ -96,7 +97,7 @@ pub(super) fn tries(exchange: &Exchange, trace: &Trace, seed: u64, wall: &Wall, 
     let asked = exchange.head().map(|head| head.method.clone()).unwrap_or_default();
     exchange.with_tries(|tries| {
         for (n, record) in (0..).zip(tries) {
-            let Some(context) = context(trace, SpanId::derived(seed, n).number()) else { continue };
+            let Some(context) = context(trace, id(seed, tries, n)) else { continue };
             let mut span =
                 Span::new(Kind::Client, &context, names::method(&asked).unwrap_or("HTTP").as_bytes());
             if let Some(parent) = SpanId::new(trace.span) {
@@ -118,6 +119,22 @@ pub(super) fn tries(exchange: &Exchange, trace: &Trace, seed: u64, wall: &Wall, 
             spans.record(&span);
         }
     });
+}
+
+/// The id of a try's span: the one that its peer was told, which was made before it was known how many there would be.
+///
+/// What has failed on a kept connection was sent to the same peer once more, as it was: the last one of these is who was told.
+fn id(seed: u64, tries: &[TryRecord<'_>], n: u64) -> u64 {
+    let at = usize::try_from(n).unwrap_or(usize::MAX);
+    let again = |at: usize| match (tries.get(at.wrapping_sub(1)), tries.get(at)) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one.peer, other.peer) && one.reroutes == other.reroutes,
+        _ => false,
+    };
+    if again(at.saturating_add(1)) {
+        return SpanId::derived(!seed, n).number(); // nobody was told of this one
+    }
+    let first = (0..=at).rev().find(|at| !again(*at)).unwrap_or_default();
+    SpanId::derived(seed, first as u64).number()
 }
 
 /// Where a try is for, as the configuration names it.
