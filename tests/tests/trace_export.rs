@@ -186,6 +186,26 @@ fn what_it_cannot_take_now_it_gets_again() {
     }
 }
 
+/// A connection that is kept may be gone by the next batch.
+#[test]
+fn a_collector_may_be_restarted() {
+    for protocol in ["grpc", "http/protobuf"] {
+        let place = address();
+        let first = Collector::start_at(protocol, place, None);
+        let world = World::start(&format!(
+            "endpoint = \"http://{place}\"\nprotocol = \"{protocol}\"\nbatch_size = 1"
+        ));
+        world.ask("/");
+        world.counted("exported_total", 1);
+        drop(first);
+        let second = Collector::start_at(protocol, place, None);
+        world.ask("/again");
+        world.counted("exported_total", 2);
+        server(&spans(&second, 1), "/again");
+        assert_eq!((world.metric("failed_total"), world.told("spans cannot be sent")), (0, 0));
+    }
+}
+
 #[test]
 fn a_collector_that_hangs_holds_up_nobody() {
     let collector = Collector::start("grpc");

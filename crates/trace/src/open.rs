@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use http::header::{HOST, USER_AGENT};
-use http::{Request, StatusCode, request};
+use http::{StatusCode, request};
 
 use crate::semantic::{self as names, method};
 use crate::{Kind, Sampler, Span, Spans, TraceContext, TraceState, Value};
@@ -26,34 +26,32 @@ pub(crate) struct OpenSpan {
 }
 
 impl Rules {
+    pub(crate) fn new(spans: Spans) -> Self {
+        Self { spans, sampler: Sampler::new(crate::Ratio::ALL), extract: true, name: plain }
+    }
+
     /// Begins the span of a request, which learns its own context, for whoever sends on in its name. Nothing: it is not recorded.
-    pub(crate) fn open<B>(&self, request: &mut Request<B>) -> Option<OpenSpan> {
-        let parent = self.extract.then(|| TraceContext::of(request.headers())).flatten();
-        let state = parent.and_then(|_| TraceState::of(request.headers()));
+    pub(crate) fn open(&self, request: &mut request::Parts) -> Option<OpenSpan> {
+        let parent = self.extract.then(|| TraceContext::of(&request.headers)).flatten();
+        let state = parent.and_then(|_| TraceState::of(&request.headers));
         let context = parent.map_or_else(TraceContext::root, |parent| parent.child());
         let sampled = self.sampler.samples(context.trace_id, parent.as_ref());
         let context = TraceContext { flags: context.flags.sampled(sampled), ..context };
-        let extensions = request.extensions_mut();
-        extensions.insert(context);
+        request.extensions.insert(context);
         if let Some(state) = &state {
-            extensions.insert(state.clone());
+            request.extensions.insert(state.clone());
         }
         if !sampled {
             return None;
         }
-        let mut bare = Request::new(()).into_parts().0;
-        bare.method.clone_from(request.method());
-        bare.uri.clone_from(request.uri());
-        bare.headers.clone_from(request.headers());
-        bare.version = request.version();
-        let mut span = Span::new(Kind::Server, &context, (self.name)(&bare).as_bytes());
+        let mut span = Span::new(Kind::Server, &context, (self.name)(request).as_bytes());
         if let Some(parent) = parent {
             span.remote_parent(parent.span_id);
         }
         if let Some(state) = &state {
             span.state(state);
         }
-        describe(&mut span, &bare);
+        describe(&mut span, request);
         Some(OpenSpan { span: Box::new(span), spans: self.spans.clone(), began: now() })
     }
 }
@@ -116,10 +114,4 @@ fn now() -> SystemTime {
 /// The name of spans whose routes nobody knows: the method, for paths have too many values.
 pub(crate) fn plain(request: &request::Parts) -> String {
     method(&request.method).unwrap_or("HTTP").to_owned()
-}
-
-impl Rules {
-    pub(crate) fn new(spans: Spans) -> Self {
-        Self { spans, sampler: Sampler::new(crate::Ratio::ALL), extract: true, name: plain }
-    }
 }

@@ -49,8 +49,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let open = self.rules.open(&mut request);
-        ResponseFuture::new(self.inner.call(request), open)
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        let open = self.rules.open(&mut head);
+        ResponseFuture::new(self.inner.call(Request::from_parts(head, body)), open)
     }
 }

@@ -38,8 +38,9 @@ pub(super) fn describe(span: &mut Span, exchange: &Exchange) {
     let connection = exchange.connection();
     if let Some(head) = exchange.head() {
         method(span, &head.method);
-        let mut parts = head.target.splitn(2, |byte| *byte == b'?');
-        span.set(names::URL_PATH, Value::text(parts.next().unwrap_or_default()));
+        let mut parts = origin(&head.target).splitn(2, |byte| *byte == b'?');
+        let path = parts.next().filter(|path| !path.is_empty()).unwrap_or(b"/");
+        span.set(names::URL_PATH, Value::text(path));
         if let Some(query) = parts.next() {
             span.set(names::URL_QUERY, Value::text(&names::query(query)));
         }
@@ -75,6 +76,14 @@ pub(super) fn describe(span: &mut Span, exchange: &Exchange) {
         }
         None => {}
     }
+}
+
+/// Path and query of a target, which may be a whole URL.
+fn origin(target: &[u8]) -> &[u8] {
+    let scheme = target.windows(3).position(|part| part == b"://").filter(|_| !target.starts_with(b"/"));
+    let Some(after) = scheme.and_then(|at| target.get(at + 3..)) else { return target };
+    let authority = after.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(after.len());
+    after.get(authority..).unwrap_or_default()
 }
 
 fn method(span: &mut Span, method: &Method) {
@@ -192,5 +201,23 @@ fn outcome(span: &mut Span, record: &TryRecord<'_>, wall: &Wall) {
             );
         }
         None => span.set(names::ERROR_TYPE, Value::fixed("given_up")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_of_all_forms() {
+        let check = |target: &str, expected: &str| {
+            assert_eq!(origin(target.as_bytes()), expected.as_bytes(), "{target}");
+        };
+        check("/a?b=c://d/e", "/a?b=c://d/e");
+        check("http://a.test/b?c", "/b?c");
+        check("http://a.test?c/d", "?c/d");
+        check("http://a.test", "");
+        check("*", "*");
+        check("", "");
     }
 }
