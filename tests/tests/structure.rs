@@ -37,6 +37,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("substitute", &[]),
     ("compression", &[]),
     ("detach", &[]),
+    ("store", &[]),
     ("slice", &["conditions"]),
     ("force-ranges", &["conditions"]),
     ("files", &[]),

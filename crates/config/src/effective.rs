@@ -2,8 +2,8 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
-    error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, substitute,
-    timeout, tls, trace, upstream,
+    error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, store,
+    substitute, timeout, tls, trace, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,7 +26,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 23] = [
+const TABLES: [&Table; 24] = [
     &tls::TABLE,
     &http2::TABLE,
     &files::TABLE,
@@ -41,6 +41,7 @@ const TABLES: [&Table; 23] = [
     &limit::TABLE,
     &buffer::TABLE,
     &cache::TABLE,
+    &store::TABLE,
     &substitute::TABLE,
     &charset::TABLE,
     &compression::TABLE,

@@ -157,6 +157,7 @@ pub(crate) static TABLE: Table = Table {
         settings::LIMIT,
         settings::BUFFER,
         settings::CACHE,
+        settings::STORE,
         settings::SUBSTITUTE,
         settings::CHARSET,
         settings::COMPRESSION,

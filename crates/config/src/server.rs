@@ -120,6 +120,7 @@ macro_rules! both_levels {
             settings::LIMIT,
             settings::BUFFER,
             settings::CACHE,
+            settings::STORE,
             settings::SUBSTITUTE,
             settings::CHARSET,
             settings::COMPRESSION,

@@ -28,6 +28,7 @@ use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
 use crate::slice;
 use crate::source::Spanned;
+use crate::store::{self, Store};
 use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
 use crate::trace::{self, Trace};
@@ -76,6 +77,8 @@ pub struct Settings {
     pub buffer: Buffers,
     /// The table `cache`.
     pub cache: Cache,
+    /// The table `store`.
+    pub store: Store,
     /// The table `substitute`.
     pub substitute: Substitute,
     /// The table `charset`.
@@ -139,7 +142,10 @@ impl Settings {
         let buffer = Scope::inherited(cx, &buffer::TABLE, below(levels, "buffer"), found);
         let buffer = Buffers::read(&mut { buffer });
         let cache = Scope::inherited(cx, &cache::TABLE, below(levels, "cache"), found);
-        let cache = Cache::read(&mut { cache });
+        let mut cache = Cache::read(&mut { cache });
+        let store = Scope::inherited(cx, &store::TABLE, below(levels, "store"), found);
+        let mut store = Store::read(&mut { store });
+        store.settle(&mut cache, cx, levels, found);
         let substitute = Scope::inherited(cx, &substitute::TABLE, below(levels, "substitute"), found);
         let substitute = Substitute::read(&mut { substitute });
         let charset = Scope::inherited(cx, &charset::TABLE, below(levels, "charset"), found);
@@ -178,6 +184,7 @@ impl Settings {
             limit,
             buffer,
             cache,
+            store,
             substitute,
             charset,
             compression,
@@ -265,6 +272,8 @@ pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
 pub(crate) const CACHE: Key =
     table("cache", Kind::Table(&cache::TABLE), "Which responses are kept, and answer later requests.");
+pub(crate) const STORE: Key =
+    table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
 pub(crate) const SUBSTITUTE: Key =
     table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
 pub(crate) const CHARSET: Key =

@@ -9,5 +9,7 @@ use crate::upstreams::Upstreams;
 pub(super) fn layer(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<DetachLayer> {
     let tasks = upstreams.tasks.clone();
     let left = || Left::new(move |work| drop(tasks.spawn(work)));
-    settings.upstream.ignore_client_abort.then(|| DetachLayer::new(left()))
+    // What is stored is wanted without its client (nginx).
+    let on = settings.upstream.ignore_client_abort || settings.store.to.is_some();
+    on.then(|| DetachLayer::new(left()))
 }

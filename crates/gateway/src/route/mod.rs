@@ -35,6 +35,7 @@ mod rule;
 mod slice;
 mod spelling;
 mod sticky;
+mod store;
 mod stub_status;
 mod substitute;
 mod trace;
@@ -256,15 +257,17 @@ where
     if let Some(size) = settings.slice {
         let group = slice::Ranged(group); // inside of the cache, which would judge by it
         let route = cache::kept(group, target, settings, site, upstreams)?.into_route(settings);
-        let route = slice::sliced(size, route, settings, &upstreams.config.runtime).layer_opt(detach);
+        let route = slice::sliced(size, route, settings, &upstreams.config.runtime);
+        let route = route.layer_opt(store::layer(settings, upstreams)).layer_opt(detach);
         return rewritten(route, pass, prefix, settings, site, upstreams);
     }
+    let stored = store::layer(settings, upstreams); // all of it, as it came
     let ranges = force_ranges::layer(settings); // around the cache: what is kept is all of it
-    let plain = ranges.is_none() && detach.is_none();
+    let plain = stored.is_none() && ranges.is_none() && detach.is_none();
     match cache::kept(group, target, settings, site, upstreams)? {
         Kept::No(group) if plain => rewritten(group, pass, prefix, settings, site, upstreams),
         kept => {
-            let route = kept.into_route(settings).layer_opt(ranges).layer_opt(detach);
+            let route = kept.into_route(settings).layer_opt(stored).layer_opt(ranges).layer_opt(detach);
             rewritten(route, pass, prefix, settings, site, upstreams)
         }
     }
@@ -347,6 +350,7 @@ where
             .and(expires::needs(settings))
             .and(error_page::needs(settings))
             .and(cache::needs(settings))
+            .and(store::needs(settings))
             .and(trace::needs(settings))
             .and(upstreams.config.later), // whoever shows it, in whatever location
         logs,

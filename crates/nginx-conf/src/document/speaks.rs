@@ -19,12 +19,14 @@ pub(crate) const PASSES: [&str; 3] = ["proxy_pass", "fastcgi_pass", "grpc_pass"]
 const TONGUES: [(&str, &str); 2] = [("fastcgi_pass", FASTCGI), ("grpc_pass", GRPC)];
 
 /// What the directives of FastCGI and those of gRPC stand for, and what counts where none is written.
-const COMMON: [([&str; 2], Default); 20] = [
+const COMMON: [([&str; 2], Default); 22] = [
     (["timeout", "connect"], Default::Text("60s")),
     (["timeout", "send"], Default::Text("60s")),
     (["timeout", "read"], Default::Text("60s")),
     (["buffer", "header_size"], Default::Text("4k")),
     (["cache", "zone"], Default::Text("off")),
+    (["store", "to"], Default::Text("off")),
+    (["store", "access"], Default::List(&["user:rw"])),
     (["retry", "on"], Default::List(&["error", "timeout"])),
     (["retry", "tries"], Default::Raw("0")),
     (["retry", "timeout"], Default::Text("0")),

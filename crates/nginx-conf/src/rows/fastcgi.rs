@@ -11,7 +11,6 @@ use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
-const NOT_PLUS: &str = "it is not built";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("fastcgi_pass", PASS, ONE, To::By(proxy::pass_to_server, "fastcgi_pass")),
@@ -50,8 +49,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("fastcgi_hide_header", LEVELS, ONE, To::Item(&[FASTCGI, "headers", "hide"], As::Text)).repeats(),
     Row::new("fastcgi_pass_header", LEVELS, ONE, To::Item(&[FASTCGI, "headers", "pass"], As::Text)).repeats(),
     Row::new("fastcgi_ignore_headers", LEVELS, SOME, To::By(headers::ignore, "headers.ignore")).repeats(),
-    Row::refused("fastcgi_store", LEVELS, ONE, NOT_PLUS),
-    Row::refused("fastcgi_store_access", LEVELS, SOME, NOT_PLUS),
     like("fastcgi_ignore_client_abort", &[FASTCGI, "upstream", "ignore_client_abort"], As::Flag)
         .note(proxy::ABORTED),
     like("fastcgi_force_ranges", &[FASTCGI, "upstream", "force_ranges"], As::Flag).note(proxy::FORCED),

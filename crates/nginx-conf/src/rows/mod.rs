@@ -26,6 +26,7 @@ mod respond;
 mod rewrite;
 mod rewriting;
 mod sticky;
+mod store;
 mod substitute;
 mod tls;
 mod trace;
@@ -50,6 +51,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("FastCGI", fastcgi::ROWS),
     ("gRPC", grpc::ROWS),
     ("Caches", cache::ROWS),
+    ("Files of responses", store::ROWS),
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
     ("Texts", substitute::ROWS),

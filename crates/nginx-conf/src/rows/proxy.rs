@@ -14,7 +14,6 @@ pub(super) const PASSED_OVER: &str = "Those that are not spoken are passed over,
 pub(super) const ABORTED: &str = "At most 1000 in each worker, for each location. The log line is written when the client has left, with 499.";
 pub(super) const FORCED: &str =
     "A `Range` that cannot be read, and that of HEAD, are ignored (RFC 9110 14.2); in nginx they are not.";
-const NOT_PLUS: &str = "it is not built";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_pass", PASS, ONE, To::By(pass, "proxy_pass")),
@@ -98,8 +97,6 @@ pub(crate) const ROWS: &[Row] = &[
         .differs(UPSTREAM_COMMAND),
     Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
-    Row::refused("proxy_store", LEVELS, ONE, NOT_PLUS),
-    Row::refused("proxy_store_access", LEVELS, SOME, NOT_PLUS),
     like("proxy_ignore_client_abort", &["upstream", "ignore_client_abort"], As::Flag).note(ABORTED),
     like("proxy_force_ranges", &["upstream", "force_ranges"], As::Flag).note(FORCED),
 ];
