@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use http::header::{HOST, USER_AGENT};
+use http::uri::Authority;
 use http::{StatusCode, request};
 
 use crate::semantic::{self as names, method};
@@ -71,14 +72,22 @@ fn describe(span: &mut Span, request: &request::Parts) {
     }
     span.set(names::URL_SCHEME, Value::text(request.uri.scheme_str().unwrap_or("http").as_bytes()));
     span.set(names::PROTOCOL_VERSION, Value::fixed(names::version(request.version)));
-    if let Some(host) =
-        request.uri.host().map(str::as_bytes).or_else(|| Some(request.headers.get(HOST)?.as_bytes()))
-    {
-        span.set(names::SERVER_ADDRESS, Value::text(host));
+    if let Some((host, port)) = authority(request) {
+        span.set(names::SERVER_ADDRESS, Value::text(host.as_bytes()));
+        if let Some(port) = port {
+            span.set(names::SERVER_PORT, Value::integer(port.into()));
+        }
     }
     if let Some(agent) = request.headers.get(USER_AGENT) {
         span.set(names::USER_AGENT, Value::text(agent.as_bytes()));
     }
+}
+
+/// The host that a request is for, and its port if that is said.
+fn authority(request: &request::Parts) -> Option<(String, Option<u16>)> {
+    let field = || Authority::try_from(request.headers.get(HOST)?.as_bytes()).ok();
+    let authority = request.uri.authority().cloned().or_else(field)?;
+    Some((authority.host().to_owned(), authority.port_u16()))
 }
 
 impl OpenSpan {
@@ -114,4 +123,25 @@ fn now() -> SystemTime {
 /// The name of spans whose routes nobody knows: the method, for paths have too many values.
 pub(crate) fn plain(request: &request::Parts) -> String {
     method(&request.method).unwrap_or("HTTP").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn hosts_and_ports() {
+        let check = |uri: &str, host: &str, expected: Option<(&str, Option<u16>)>| {
+            let request = Request::builder().uri(uri).header(HOST, host).body(()).unwrap();
+            let expected = expected.map(|(host, port)| (host.to_owned(), port));
+            assert_eq!(authority(&request.into_parts().0), expected, "{uri} {host}");
+        };
+        check("/", "a.test", Some(("a.test", None)));
+        check("/", "a.test:81", Some(("a.test", Some(81))));
+        check("/", "[::1]:81", Some(("[::1]", Some(81))));
+        check("http://b.test:82/", "a.test", Some(("b.test", Some(82))));
+        check("/", "a b", None);
+    }
 }
