@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, OpenSSL's own
-# server, a browser and a library that speak WebSocket, php-fpm, h2load, haproxy, gRPC and protocol buffers, a certificate authority).
+# server, a browser and a library that speak WebSocket, php-fpm, h2load, haproxy, gRPC and protocol buffers, a certificate
+# authority, Redis).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +15,7 @@ command -v openssl >/dev/null || missing+=(openssl)
 ls /usr/sbin/php-fpm* >/dev/null 2>&1 || missing+=(php-fpm)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v pebble >/dev/null || missing+=(pebble)
+command -v redis-server >/dev/null || missing+=(redis-server)
 /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null || missing+=(python3-grpcio python3-protobuf)
 [ -x /usr/bin/chromium ] || missing+=(chromium)
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || missing+=(python3-websockets)

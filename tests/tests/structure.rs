@@ -49,6 +49,8 @@ const DAG: &[(&str, &[&str])] = &[
     ("upstream", &["exchange", "h1", "fastcgi"]),
     ("fastcgi", &[]),
     ("cache", &["exchange", "conditions"]),
+    // Implements the cache's trait for a second tier, and brings what a network client needs: not every cache is to.
+    ("cache-redis", &["cache"]),
     ("resolver", &[]),
     ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),

@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{
-    Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, header, request, response,
-};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
 use http_body::Body;
 use propylon_conditions::{self as conditions, Shown};
 use tower_service::Service;
 
 use crate::answer::{Asked, from_store, shown, tell};
 use crate::asked::Fields;
+use crate::keeping::Kept;
 use crate::layer::Shared;
 use crate::lookup::Job;
-use crate::policy::{
-    Answer, Failure, Forward, Freshness, Handling, Ignore, Refusal, Storable, Terms, Times, date, judge,
-    strip_connection, validation, vary,
-};
+use crate::policy::{Failure, Forward, Freshness, Handling, Terms, Times, validation};
 use crate::revalidation::{self, Verdict};
-use crate::store::{Entry, Fill, Guard, Meta, Variant};
+use crate::store::tier::Mark;
+use crate::store::{Entry, Guard, Meta, Released};
 use crate::{BoxError, Event, Policy, ResponseBody, Status};
 
 /// A request that is to be sent.
@@ -58,6 +55,19 @@ impl Upstream {
     pub(crate) const fn new(status: Status, forward: Forward) -> Self {
         Self { status, forward, stale: None, guard: None, store: true, collapsed: false }
     }
+
+    /// Whether others may wait for the answer. What is stale as soon as it is stored is of no use to them.
+    pub(crate) fn collapses(&self) -> bool {
+        let lasts = |stale: &Stale| !stale.freshness.terms.validate() && !stale.freshness.lifetime.is_zero();
+        self.forward != Forward::Request && self.stale.as_ref().is_none_or(lasts)
+    }
+
+    /// What others wait for is stored already.
+    pub(crate) fn filled(&mut self) {
+        if let Some(guard) = self.guard.take() {
+            guard.release(Released::Filled);
+        }
+    }
 }
 
 /// What is remembered of a request while it is under way.
@@ -74,6 +84,8 @@ pub(crate) struct Sent {
     pub(crate) job: Job,
     /// The upstream was asked whether what is stored is good.
     pub(crate) validates: bool,
+    /// The last purge that was known to all who share the zone's tier.
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Sent {
@@ -158,13 +170,6 @@ where
     inner.call(request).await.map_err(Into::into)
 }
 
-/// What was made of an answer: where it goes, or why it does not.
-struct Kept {
-    fill: Option<Fill>,
-    ttl: Option<i64>,
-    refused: Option<&'static str>,
-}
-
 impl<P: Policy> Shared<P> {
     /// The request that is sent.
     fn prepare<B>(&self, errand: Errand<B>, upstream: &Upstream) -> (Request<B>, Sent) {
@@ -178,6 +183,7 @@ impl<P: Policy> Shared<P> {
             headers: parts.headers.clone(),
             fields: job.fields,
             extensions: self.policy.remember(&parts.extensions),
+            mark: job.zone.mark(),
             job,
             validates: false,
         };
@@ -289,68 +295,6 @@ impl<P: Policy> Shared<P> {
         Ok(from_store(&self.options, asked, entry, Some(headers), &freshness, now, status, handling)?)
     }
 
-    /// Stores the answer, if it may be stored.
-    fn keep<R: Body>(
-        &self,
-        sent: &Sent,
-        upstream: &mut Upstream,
-        head: &response::Parts,
-        body: &R,
-        times: Times,
-    ) -> Kept {
-        let guard = upstream.guard.take();
-        if !upstream.store {
-            return Kept { fill: None, ttl: None, refused: None };
-        }
-        let storable = match self.storable(sent, head, times) {
-            Ok(storable) => storable,
-            Err(why) => {
-                if let Some(guard) = guard {
-                    guard.pass();
-                }
-                return Kept { fill: None, ttl: None, refused: Some(why) };
-            }
-        };
-        let mut meta = Meta::new(head.status);
-        meta.version = head.version;
-        meta.headers = stored_fields(&head.headers, &storable.withheld);
-        // RFC 9110 6.6.1: "A recipient with a clock that receives a response message without a Date header field MUST record the
-        // time it was received and append a corresponding Date header field [...] if it is cached".
-        let date = i64::try_from(times.received / 1000).unwrap_or(0);
-        meta.headers.entry(header::DATE).or_insert_with(|| date::format(date));
-        meta.stored_at = times.received;
-        (meta.initial_age, meta.lifetime) = (storable.initial_age, storable.lifetime);
-        meta.terms = storable.terms.encode();
-        let varies = !self.options.rules.ignore.has(Ignore::VARY);
-        meta.variant = vary::variant(&sent.sent, &sent.headers, &head.headers, varies).map(Variant);
-        meta.tags = self.policy.tags(&head.headers);
-        let ttl = storable.lifetime.saturating_sub(storable.initial_age).as_secs();
-        let length = if sent.sent == Method::HEAD { Some(0) } else { body.size_hint().exact() };
-        let Job { zone, key, .. } = &sent.job;
-        let whole = self.options.rules.whole;
-        let fill = if whole {
-            zone.fill_alone(key, meta, length, guard)
-        } else {
-            zone.fill(key, meta, length, guard)
-        };
-        let refused = fill.is_none().then_some("too-large");
-        Kept { fill, ttl: i64::try_from(ttl).ok(), refused }
-    }
-
-    fn storable(&self, sent: &Sent, head: &response::Parts, times: Times) -> Result<Storable, &'static str> {
-        if self.policy.no_store(&sent.extensions, head) {
-            return Err("no-cache");
-        }
-        let answer = Answer {
-            method: &sent.sent,
-            request: &sent.headers,
-            status: head.status,
-            headers: &head.headers,
-            dated_by: &head.headers,
-        };
-        judge(&self.options.rules, answer, times).map_err(Refusal::as_str)
-    }
-
     /// The upstream's answer, or as much of it as the client wants.
     fn forward<R>(
         &self,
@@ -416,14 +360,4 @@ impl<P: Policy> Shared<P> {
 /// nginx keeps no validators of other answers.
 fn is_validated_by_nginx(status: StatusCode) -> bool {
     matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT)
-}
-
-/// The fields that are stored of an answer that has these.
-pub(crate) fn stored_fields(headers: &HeaderMap, withheld: &[http::HeaderName]) -> HeaderMap {
-    let mut stored = headers.clone();
-    strip_connection(&mut stored);
-    for name in withheld {
-        stored.remove(name);
-    }
-    stored
 }

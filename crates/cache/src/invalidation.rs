@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use crate::answer::CACHE_STATUS;
 use crate::layer::Shared;
-use crate::store::{Key, Strength, Zone};
+use crate::store::{Key, Zone};
 use crate::{BoxError, Policy, ResponseBody};
 
 /// Passes the request on. If it is answered without an error, what is stored for its URI, and for those that the answer names,
@@ -48,7 +48,7 @@ where
         });
         let all: Vec<(Zone, Key)> = own.into_iter().chain(others).collect();
         for (zone, key) in all {
-            zone.purge(&shared.policy.purge(key), Strength::Hard).await;
+            zone.invalidate(&shared.policy.purge(key)).await;
         }
     }
     if let Some([method, _]) = &shared.options.past {

@@ -193,7 +193,7 @@ impl<S, P> Layer<S> for CacheLayer<P> {
     clippy::disallowed_methods,
     reason = "ages are counted by dates, and what is stored outlives the process"
 )]
-fn wall_clock() -> u64 {
+pub(crate) fn wall_clock() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -49,6 +49,8 @@
 //! - Conditions and ranges of clients are judged by what is stored; HEAD is answered by what GET brought.
 //! - An unsafe request that succeeds removes what is stored for its URI.
 //! - `Age`; `Cache-Status` (RFC 9211), which says why; [`Status`] among a response's extensions, in nginx's words.
+//! - A [second tier](store::tier), if the zone has one: what is not here, or stale, is looked for there before the service inside is
+//!   asked, what is stored is sent there, and purges reach all who share it.
 //! - With a [`spawner`](CacheLayer::spawner), refreshes run in the background, and a response is stored whole though its client
 //!   left.
 //!
@@ -99,6 +101,8 @@
 //! - What goes past the cache: a look at its fields.
 //! - A miss: a boxed future, two clones of the request's fields and one of the response's, and a copy of the body into the
 //!   store's own memory. Whoever waits for it reads that.
+//! - A second tier: a hit does not look at it. A miss waits for it, for a limited time, and one of many that want the same does; what
+//!   cannot be cached at all is looked for there each time, so it is better kept out by the policy.
 //! - Nothing waits under a lock but for a look-up of another request.
 
 mod answer;
@@ -109,6 +113,7 @@ mod error;
 mod fetch;
 mod future;
 mod invalidation;
+mod keeping;
 mod layer;
 mod lookup;
 mod outcome;

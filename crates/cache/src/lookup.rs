@@ -16,7 +16,7 @@ use crate::body::store;
 use crate::fetch::{Errand, Stale, Upstream, fetch};
 use crate::layer::{Options, Shared};
 use crate::policy::{Forward, Freshness, Handling, RequestDirectives, Reuse, range, vary};
-use crate::store::{Entry, Guard, Key, Locked, Lookup, Released, Waiting, Zone};
+use crate::store::{Entry, Guard, Key, Locked, Lookup, Released, Variant, Waiting, Zone};
 use crate::{BoxError, Event, Policy, ResponseBody, Status};
 
 /// What is known of a request that the cache has to do with.
@@ -38,8 +38,8 @@ pub(crate) enum Start {
 
 /// What is to be done.
 enum Found {
-    /// This is the answer.
-    Answer { entry: Entry, freshness: Freshness, status: Status, collapsed: bool },
+    /// This is the answer; `shared`: the zone's tier had it.
+    Answer { entry: Entry, freshness: Freshness, status: Status, collapsed: bool, shared: bool },
     /// This is the answer, and has to be refreshed.
     Refresh { entry: Entry, freshness: Freshness, guard: Guard },
     /// The upstream has to be asked.
@@ -93,8 +93,9 @@ where
     };
     let hit = |freshness: &Freshness| Handling::hit(freshness.ttl((shared.options.clock)()));
     match found {
-        Found::Answer { entry, freshness, status, collapsed } => {
-            answer(&entry, &freshness, status, Handling { collapsed, ..hit(&freshness) })
+        Found::Answer { entry, freshness, status, collapsed, shared } => {
+            let detail = shared.then_some("tier");
+            answer(&entry, &freshness, status, Handling { collapsed, detail, ..hit(&freshness) })
         }
         Found::Refresh { entry, freshness, guard } => {
             let stale = Some(Stale { entry: entry.clone(), freshness });
@@ -115,10 +116,17 @@ where
             beside.extensions = shared.policy.beside(&parts.extensions);
             let own =
                 Job { fields: Fields::default(), directives: RequestDirectives::default(), ..job.clone() };
-            let refreshed =
-                fetch(inner, Arc::clone(&shared), Errand::new(beside, B::default(), own), upstream);
+            let (errand, shared_too) = (Errand::new(beside, B::default(), own), Arc::clone(&shared));
+            let headers = parts.headers.clone();
             place.run(async move {
-                if let Ok(response) = refreshed.await {
+                let mut upstream = upstream;
+                // Somebody who shares the zone's tier may have refreshed it.
+                let newer = job.take(&Method::GET, &headers, upstream.stale.as_ref()).await;
+                if newer.is_some_and(|(_, freshness)| freshness.is_fresh((shared_too.options.clock)())) {
+                    upstream.filled();
+                    return;
+                }
+                if let Ok(response) = fetch(inner, shared_too, errand, upstream).await {
                     store(response.into_body()).await;
                 }
             });
@@ -160,41 +168,25 @@ async fn find(
         let mut upstream =
             Upstream::new(Status::Miss, if others { Forward::VaryMiss } else { Forward::UriMiss });
         upstream.collapsed = collapsed;
-        let mut collapses = true;
-        if let Some((entry, freshness)) = known {
-            let now = (options.clock)();
-            let reuse = freshness.reuse(&options.rules, &job.directives, now);
-            match reuse {
-                Reuse::Fresh => return Found::Answer { entry, freshness, status: Status::Hit, collapsed },
-                Reuse::StaleAccepted => {
-                    return Found::Answer { entry, freshness, status: Status::Stale, collapsed };
-                }
-                Reuse::WhileRevalidating => {
-                    return match job.zone.lock(&job.key, age) {
-                        Locked::Holder(guard) => Found::Refresh { entry, freshness, guard },
-                        Locked::Waiting(_) => {
-                            Found::Answer { entry, freshness, status: Status::Updating, collapsed }
-                        }
-                    };
-                }
-                Reuse::Stale | Reuse::Refused => {}
-            }
-            upstream.status = Status::Expired;
-            upstream.forward = if reuse == Reuse::Refused { Forward::Request } else { Forward::Stale };
-            // What is stale as soon as it is stored is of no use to those who wait for it.
-            collapses = reuse == Reuse::Stale && !freshness.terms.validate() && !freshness.lifetime.is_zero();
-            upstream.stale = Some(Stale { entry, freshness });
+        if let Some(known) = known
+            && let Some(found) = judge(options, job, known, &mut upstream, false)
+        {
+            return found;
         }
         if job.directives.only_if_cached {
-            return Found::Nothing;
+            return match beyond(options, job, method, headers, upstream).await {
+                Found::Ask(_) => Found::Nothing,
+                found => found,
+            };
         }
         let rare = first && upstream.stale.is_none() && options.min_uses.get() > 1;
         if (rare && job.zone.count_use(&job.key) < options.min_uses.get()) || is_far(options, job, headers) {
-            return Found::Ask(Upstream { store: false, ..upstream });
+            let upstream = Upstream { store: false, ..upstream };
+            return beyond(options, job, method, headers, upstream).await;
         }
         first = false;
         if upstream.stale.is_none() && options.lock.is_none() {
-            return Found::Ask(upstream);
+            return beyond(options, job, method, headers, upstream).await;
         }
         match job.zone.lock(&job.key, age) {
             Locked::Holder(guard) => {
@@ -209,13 +201,14 @@ async fn find(
                     Lookup::Missing => false,
                 });
                 let Some(again) = again else {
-                    return Found::Ask(Upstream { guard: Some(guard), ..upstream });
+                    let upstream = Upstream { guard: Some(guard), ..upstream };
+                    return beyond(options, job, method, headers, upstream).await;
                 };
                 sure = true;
                 (lookup, others) = again;
             }
             Locked::Waiting(waiting) => {
-                let Some(deadline) = deadline.filter(|_| waits && collapses) else {
+                let Some(deadline) = deadline.filter(|_| waits && upstream.collapses()) else {
                     return Found::Ask(upstream);
                 };
                 match wait(waiting, deadline, age).await {
@@ -228,6 +221,72 @@ async fn find(
                 (lookup, others) = look(&job.zone, &job.key, method, headers);
             }
         }
+    }
+}
+
+/// What becomes of a request for which this is known; `shared`: the zone's tier had it. None: it is not good enough, which
+/// `upstream` says then.
+fn judge(
+    options: &Options,
+    job: &Job,
+    (entry, freshness): (Entry, Freshness),
+    upstream: &mut Upstream,
+    shared: bool,
+) -> Option<Found> {
+    let reuse = freshness.reuse(&options.rules, &job.directives, (options.clock)());
+    let status = match reuse {
+        Reuse::Fresh => Status::Hit,
+        Reuse::StaleAccepted => Status::Stale,
+        Reuse::WhileRevalidating => {
+            let age = options.lock.unwrap_or_default().age;
+            let held = upstream.guard.take().map(Locked::Holder);
+            match held.unwrap_or_else(|| job.zone.lock(&job.key, age)) {
+                Locked::Holder(guard) => return Some(Found::Refresh { entry, freshness, guard }),
+                Locked::Waiting(_) => Status::Updating,
+            }
+        }
+        Reuse::Stale | Reuse::Refused => {
+            upstream.status = Status::Expired;
+            upstream.forward = if reuse == Reuse::Refused { Forward::Request } else { Forward::Stale };
+            upstream.stale = Some(Stale { entry, freshness });
+            return None;
+        }
+    };
+    upstream.filled();
+    Some(Found::Answer { entry, freshness, status, collapsed: upstream.collapsed, shared })
+}
+
+/// Asks the zone's tier, if it has one, before the upstream.
+async fn beyond(
+    options: &Options,
+    job: &Job,
+    method: &Method,
+    headers: &HeaderMap,
+    mut upstream: Upstream,
+) -> Found {
+    // A client who does not want what is here does not want what is there.
+    if upstream.forward != Forward::Request
+        && let Some(known) = job.take(method, headers, upstream.stale.as_ref()).await
+        && let Some(found) = judge(options, job, known, &mut upstream, true)
+    {
+        return found;
+    }
+    Found::Ask(upstream)
+}
+
+impl Job {
+    /// What the zone's tier has for a request, if it is newer than what is here.
+    async fn take(
+        &self,
+        method: &Method,
+        headers: &HeaderMap,
+        stale: Option<&Stale>,
+    ) -> Option<(Entry, Freshness)> {
+        let than = stale.map(|stale| stale.freshness.stored_at);
+        let chosen =
+            |variant: Option<&Variant>| vary::matches(variant.map(|variant| &*variant.0), method, headers);
+        let entry = self.zone.take(&self.key, chosen, than).await?;
+        freshness(&entry).map(|freshness| (entry, freshness))
     }
 }
 

@@ -3,7 +3,8 @@
 use http::{HeaderMap, Method, StatusCode, header, response};
 
 use crate::Policy;
-use crate::fetch::{Sent, Stale, stored_fields};
+use crate::fetch::{Sent, Stale};
+use crate::keeping::stored_fields;
 use crate::layer::Shared;
 use crate::policy::{self, Answer, Freshness, Ignore, Times, strip_connection, validation, vary};
 use crate::store::{Guard, Meta, Variant};
@@ -126,6 +127,7 @@ fn update<P: Policy>(
         expired: false,
     };
     let headers = meta.headers.clone();
-    sent.job.zone.update(&stale.entry, meta, guard);
+    let mark = sent.mark.filter(|_| !stale.freshness.terms.head());
+    sent.job.zone.update_since(&stale.entry, meta, guard, mark);
     Good { headers, freshness, status: head.status, updated: true }
 }

@@ -93,7 +93,7 @@ async fn what_was_there_at_the_start_is_used() {
     let varied = Meta { variant: Some(Variant(Bytes::from_static(b"gzip"))), ..meta(8) };
     store(&zone, "a", varied, b"zipped").await;
     store(&zone, "b", meta(9), b"soft").await;
-    zone.purge(&Purge::Key(Key::new("b")), Strength::Soft).await;
+    let _ = zone.purge(&Purge::Key(Key::new("b")), Strength::Soft).await;
     store(&zone, "c", meta(10), b"validated").await;
     let mut new = meta(11);
     new.headers.insert("x-new", "1".parse().unwrap());
@@ -110,7 +110,7 @@ async fn what_was_there_at_the_start_is_used() {
     let stats = warm.stats();
     assert_eq!((stats.loading, stats.keys, stats.loaded, stats.bytes), (false, 4, 4, 4 * 4096));
     check_all(&warm, true).await;
-    assert_eq!(warm.purge(&Purge::Tag(Bytes::from_static(b"red")), Strength::Hard).await, 1);
+    assert_eq!(warm.purge(&Purge::Tag(Bytes::from_static(b"red")), Strength::Hard).await.responses, 1);
     load(&cold).await;
     assert_eq!(cold.stats().keys, 4, "no more than before, and one whose file is gone");
     assert!(find(&cold, "a").await.is_none());
@@ -137,7 +137,7 @@ async fn a_hit_outlives_its_file() {
     let entry = find(&zone, "a").await.unwrap();
     store(&zone, "a", meta(2), &text(500_000)).await;
     assert_eq!(files(directory.path()).len(), 1);
-    zone.purge(&Purge::All, Strength::Hard).await;
+    let _ = zone.purge(&Purge::All, Strength::Hard).await;
     assert!(files(directory.path()).is_empty());
     assert!(read(entry.body()).await.unwrap() == old);
     assert_eq!(zone.stats().bytes, 0);
@@ -225,7 +225,7 @@ async fn a_purged_fill_is_ready() {
     for _ in 0..30 {
         fill.write(&Bytes::from(text(100_000)));
     }
-    zone.purge(&Purge::All, Strength::Hard).await;
+    let _ = zone.purge(&Purge::All, Strength::Hard).await;
     std::future::poll_fn(|cx| fill.poll_ready(cx)).await;
     assert!(!fill.is_wanted());
     drop(fill);
@@ -368,7 +368,7 @@ async fn purges_by_key_prefix_and_tag() {
                 if !loaded {
                     zone = open(&directory); // nothing is in the index yet
                 }
-                let count = zone.purge(&what, strength).await;
+                let count = zone.purge(&what, strength).await.responses;
                 let gone = expected.iter().map(|there| u64::from(!there)).sum::<u64>();
                 if loaded {
                     assert_eq!(count, gone);
@@ -401,7 +401,7 @@ async fn a_purge_by_key_removes_files_that_are_not_loaded_yet() {
     store(&zone, "a", Meta { variant: Some(Variant(Bytes::from_static(b"x"))), ..meta(2) }, b"").await;
     store(&zone, "b", meta(1), b"").await;
     let zone = open(&directory);
-    assert_eq!(zone.purge(&Purge::Key(Key::new("a")), Strength::Hard).await, 2);
+    assert_eq!(zone.purge(&Purge::Key(Key::new("a")), Strength::Hard).await.responses, 2);
     assert_eq!(the_file(&directory), path_of(&directory, "b"));
 }
 
@@ -413,7 +413,7 @@ async fn a_purge_reaches_what_is_on_its_way() {
         let mut fill = zone.fill(&Key::new("a"), meta(1), None, None).unwrap();
         let reader = find(&zone, "a").await.unwrap();
         fill.write(&Bytes::from(text(300_000)));
-        assert_eq!(zone.purge(&Purge::Prefix(Bytes::new()), strength).await, 1);
+        assert_eq!(zone.purge(&Purge::Prefix(Bytes::new()), strength).await.responses, 1);
         assert!(fill.is_wanted(), "somebody reads it");
         fill.write(&Bytes::from(text(300_000)));
         fill.finish();
@@ -435,7 +435,7 @@ async fn a_validated_entry_has_a_new_head_and_the_old_body() {
     let directory = TempDir::new().unwrap();
     let zone = open(&directory);
     store(&zone, "a", meta(1), &text(200_000)).await;
-    zone.purge(&Purge::All, Strength::Soft).await;
+    let _ = zone.purge(&Purge::All, Strength::Soft).await;
     let path = the_file(&directory);
     for round in 2..10 {
         let before = fs::read(&path).unwrap();

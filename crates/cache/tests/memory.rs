@@ -172,7 +172,7 @@ async fn a_fill_that_stops_stores_nothing_and_cuts_its_readers() {
         assert_eq!(find(&zone, "a").unwrap().bytes().unwrap(), "before", "{length:?}");
         drop(reader);
         assert!(matches!(zone.lock(&key, AGE), Locked::Holder(_)));
-        zone.purge(&Purge::All, Strength::Hard).await;
+        let _ = zone.purge(&Purge::All, Strength::Hard).await;
         assert_eq!((zone.stats().keys, zone.stats().bytes), (0, 0));
     }
 }
@@ -188,7 +188,7 @@ async fn who_waits_for_what_is_not_whole_takes_the_lock() {
         let _reader = fill.entry();
         fill.write(&Bytes::from_static(body.as_bytes()));
         if purged {
-            zone.purge(&Purge::All, Strength::Hard).await;
+            let _ = zone.purge(&Purge::All, Strength::Hard).await;
         }
         fill.finish();
         assert_eq!(waiting.await, Released::Abandoned, "{body}");
@@ -332,7 +332,7 @@ async fn variants_stand_side_by_side() {
     // A newer one that does not vary is for all.
     store(&zone, "a", meta(5), "new");
     assert_eq!([of("gzip"), of("br"), of("other")], ["new", "new", "new"]);
-    assert_eq!(zone.purge(&Purge::Key(key.clone()), Strength::Hard).await, 3);
+    assert_eq!(zone.purge(&Purge::Key(key.clone()), Strength::Hard).await.responses, 3);
     assert!(find(&zone, "a").is_none());
 }
 
@@ -352,7 +352,7 @@ async fn a_validated_entry_has_a_new_head_and_the_old_body() {
     let zone = Zone::memory(Limits::default());
     store(&zone, "a", meta(1), "text");
     store(&zone, "a", Meta { variant: variant("x"), ..meta(2) }, "varied");
-    zone.purge(&Purge::All, Strength::Soft).await;
+    let _ = zone.purge(&Purge::All, Strength::Soft).await;
     let Lookup::Found(entry) = zone.lookup(&Key::new("a"), |variant| variant.is_none()) else {
         panic!("it is there")
     };
@@ -366,12 +366,12 @@ async fn a_validated_entry_has_a_new_head_and_the_old_body() {
     assert_eq!(zone.stats().keys, 2);
 
     // What was purged since it was looked up stays purged.
-    zone.purge(&Purge::All, Strength::Soft).await;
+    let _ = zone.purge(&Purge::All, Strength::Soft).await;
     zone.update(&entry, meta(4), None);
     assert!(find(&zone, "a").unwrap().is_purged());
 
     // What is gone is not brought back.
-    zone.purge(&Purge::All, Strength::Hard).await;
+    let _ = zone.purge(&Purge::All, Strength::Hard).await;
     zone.update(&entry, meta(4), None);
     assert_eq!((zone.stats().keys, zone.stats().bytes), (0, 0));
 }
@@ -393,11 +393,11 @@ async fn purges_by_key_prefix_and_tag() {
         (Purge::All, [false; 4]),
     ] {
         for strength in [Strength::Soft, Strength::Hard] {
-            zone.purge(&Purge::All, Strength::Hard).await;
+            let _ = zone.purge(&Purge::All, Strength::Hard).await;
             for (key, tags) in keys.iter().zip([&["red"][..], &[], &["green"], &["blue", "red"]]) {
                 store(&zone, key, tagged(tags), "");
             }
-            let count = zone.purge(&what, strength).await;
+            let count = zone.purge(&what, strength).await.responses;
             assert_eq!(count, expected.iter().map(|there| u64::from(!there)).sum::<u64>());
             let fresh = keys.map(|key| find(&zone, key).is_some_and(|entry| !entry.is_purged()));
             assert_eq!(fresh, expected, "{what:?} {strength:?}");
@@ -414,7 +414,7 @@ async fn a_purge_reaches_what_is_on_its_way() {
     for strength in [Strength::Hard, Strength::Soft] {
         let mut fill = zone.fill(&Key::new("a"), meta(1), Some(4), None).unwrap();
         let reader = find(&zone, "a").unwrap();
-        assert_eq!(zone.purge(&Purge::All, strength).await, 1);
+        assert_eq!(zone.purge(&Purge::All, strength).await.responses, 1);
         assert!(fill.is_wanted(), "somebody reads it");
         fill.write(&Bytes::from_static(b"text"));
         fill.finish();
@@ -422,7 +422,7 @@ async fn a_purge_reaches_what_is_on_its_way() {
         assert_eq!(find(&zone, "a").is_some_and(|entry| entry.is_purged()), strength == Strength::Soft);
     }
     let fill = zone.fill(&Key::new("b"), meta(1), Some(4), None).unwrap();
-    zone.purge(&Purge::All, Strength::Hard).await;
+    let _ = zone.purge(&Purge::All, Strength::Hard).await;
     assert!(!fill.is_wanted(), "nobody needs it");
 }
 
@@ -454,7 +454,7 @@ fn threads_share_a_zone() {
                     }
                     if round % 50 == thread {
                         let what = Purge::Key(Key::new(key));
-                        runtime.block_on(zone.purge(&what, Strength::Hard));
+                        let _ = runtime.block_on(zone.purge(&what, Strength::Hard));
                     }
                 }
             });
@@ -462,6 +462,6 @@ fn threads_share_a_zone() {
     });
     assert!(zone.stats().keys <= 8);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(zone.purge(&Purge::All, Strength::Hard));
+    let _ = runtime.block_on(zone.purge(&Purge::All, Strength::Hard));
     assert_eq!((zone.stats().keys, zone.stats().bytes), (0, 0));
 }

@@ -366,7 +366,7 @@ async fn what_is_purged_softly_is_stale() {
         "one",
     );
     bench.get("/").await.is(Status::Miss, "one");
-    assert_eq!(bench.zone.purge(&Purge::Tag("u".into()), Strength::Soft).await, 1);
+    assert_eq!(bench.zone.purge(&Purge::Tag("u".into()), Strength::Soft).await.responses, 1);
     bench.says(304, &[], "");
     bench.get("/").await.is(Status::Stale, "one");
     settle().await;

@@ -1,5 +1,7 @@
 //! The tables `cache_zone.NAME`: where responses are kept.
 
+mod redis;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,8 @@ use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::shape;
 use crate::source::{Span, Spanned};
+
+pub use self::redis::Redis;
 
 /// Where responses are kept.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ pub struct CacheZone {
     pub manager: Pace,
     /// How much of the directory is read at a time when the process starts.
     pub loader: Pace,
+    /// What it shares with other gateways, and by which server.
+    pub redis: Option<Redis>,
     /// Where it is written.
     pub span: Span,
     effective: Effective,
@@ -52,13 +58,14 @@ impl PartialEq for CacheZone {
             inactive,
             manager,
             loader,
+            redis,
             span: _,
             effective: _,
         } = self;
         (name, path, levels, keys, max_size)
             == (&other.name, &other.path, &other.levels, &other.keys, &other.max_size)
-            && (min_free, inactive, manager, loader)
-                == (&other.min_free, &other.inactive, &other.manager, &other.loader)
+            && (min_free, inactive, manager, loader, redis)
+                == (&other.min_free, &other.inactive, &other.manager, &other.loader, &other.redis)
     }
 }
 
@@ -172,8 +179,15 @@ const TABLE: Table = Table {
             nginx: "proxy_cache_path loader_sleep=",
             doc: "The pause after that.",
         },
+        Key {
+            name: "redis",
+            kind: redis::KIND,
+            need: Need::Optional,
+            nginx: "",
+            doc: "A Redis or Valkey server by which this gateway and others share what they keep.",
+        },
     ],
-    unbuilt: &["redis"],
+    unbuilt: &[],
 };
 
 const TABLES: [&Table; 1] = [&TABLE];
@@ -241,6 +255,7 @@ fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<C
     };
     let manager = pace("manager_files", "manager_threshold", "manager_sleep");
     let loader = pace("loader_files", "loader_threshold", "loader_sleep");
+    let redis = scope.read("redis", |cx, value| redis::read(cx, value, name));
     Some(CacheZone {
         name: name.into(),
         path: path.map(|path| PathBuf::from(&**path)),
@@ -251,6 +266,7 @@ fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<C
         inactive: scope.duration("inactive"),
         manager,
         loader,
+        redis,
         span,
         effective,
     })

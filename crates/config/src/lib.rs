@@ -140,7 +140,7 @@ pub use crate::buffer::Buffers;
 pub use crate::cache::{
     CACHE_STALE, Cache, Habits, Purge, PurgeAllow, PurgeRequests, Purged, Valid, ZoneName,
 };
-pub use crate::cache_zone::{CacheZone, Pace};
+pub use crate::cache_zone::{CacheZone, Pace, Redis};
 pub use crate::charset::{Charset, CharsetMap, CharsetValues};
 pub use crate::compression::{Coding, Compression};
 pub use crate::condition::{Condition, Test};

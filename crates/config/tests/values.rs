@@ -15,8 +15,8 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 use propylon_config::{
     Action, Address, Amount, Config, Destination, ErrorLogTarget, Escape, Forwarded, Location, LocationMatch,
-    LogLevel, LogTarget, Peer, ProxyPass, Purged, RealIpHeader, RequestRate, Return, Scheme, ServerName,
-    SyslogServer, Target, TraceOn, TraceProtocol, UpstreamVersion, Valid, Workers, ZoneName,
+    LogLevel, LogTarget, Peer, ProxyPass, Purged, RealIpHeader, Redis, RequestRate, Return, Scheme,
+    ServerName, SyslogServer, Target, TraceOn, TraceProtocol, UpstreamVersion, Valid, Workers, ZoneName,
 };
 
 fn everything() -> Config {
@@ -208,6 +208,22 @@ fn cache() {
     assert_eq!((main.manager.files, main.loader.files, main.inactive.as_secs()), (10, 1000, 3600));
     let memory = &config.cache_zones["memory"];
     assert_eq!((&memory.path, memory.max_size, memory.keys), (&None, None, 10 << 20));
+    let (redis, short) =
+        (memory.redis.as_ref().unwrap(), config.cache_zones["shared"].redis.as_ref().unwrap());
+    let text = |redis: &Redis| {
+        (redis.url.value.to_string(), redis.prefix.to_string(), redis.max_object, redis.queue)
+    };
+    assert_eq!(text(redis), ("rediss://cache.example.com:6380/2".into(), "example:".into(), 4 << 20, 100));
+    assert_eq!(text(short), ("redis://10.0.0.1".into(), "propylon:shared:".into(), 1 << 20, 1024));
+    let times = |redis: &Redis| {
+        [redis.timeout, redis.background_timeout, redis.pause, redis.poll, redis.stale]
+            .map(|time| time.as_millis())
+    };
+    assert_eq!(times(redis), [50, 2000, 10_000, 500, 0]);
+    assert_eq!(times(short), [100, 1000, 5000, 1000, 3_600_000]);
+    assert_eq!(redis.user.as_deref(), Some("gateway"));
+    assert!(redis.password_file.is_some() && redis.trusted_certificate.is_some() && redis.identity.is_some());
+    assert!(short.user.is_none() && short.password_file.is_none() && short.identity.is_none());
     let codes =
         |valid: &Valid| valid.codes.as_ref().map(|codes| codes.iter().map(StatusCode::as_u16).collect());
     let valid: Vec<(Option<Vec<u16>>, u64)> =
@@ -484,7 +500,6 @@ fn traces() {
     assert_eq!(exporter.protocol, TraceProtocol::HttpProtobuf);
     assert_eq!((exporter.interval, exporter.timeout), (Duration::from_secs(1), Duration::from_secs(3)));
     assert_eq!((exporter.batch_size, exporter.queue, &*exporter.service_name), (100, 1000, "edge"));
-    assert!(exporter.gzip);
     let (name, value) = &exporter.headers[0];
     assert_eq!((name.as_str(), value.as_bytes()), ("authorization", &b"Bearer secret"[..]));
     let trace = &location(&config, "/").settings.trace;

@@ -1,21 +1,30 @@
 //! The zones of caches: shared by the workers, kept over reloads for as long as they are in the same place.
 
+mod redis;
+mod sharing;
+
 use std::io;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
-use propylon_cache::store::{Directory, Limits, Pace, Zone};
-use propylon_config::{CacheZone, Config};
+use propylon_cache::store::{Directory, Limits, Pace, Purge, Purged, Strength, Zone};
+use propylon_config::{self as config, CacheZone, Config};
 use tokio::task::JoinHandle;
 
 use crate::error::BuildError;
+
+pub(crate) use redis::chain;
+use sharing::{Following, Thread};
 
 /// All zones.
 #[derive(Default)]
 pub(crate) struct Caches {
     known: Mutex<Vec<Known>>,
+    /// While some are shared.
+    thread: Mutex<Option<Thread>>,
 }
 
 /// A zone, and as which it was made.
@@ -23,6 +32,7 @@ struct Known {
     config: Arc<CacheZone>,
     zone: Zone,
     work: Option<Work>,
+    shared: Option<(config::Redis, Following)>,
 }
 
 /// What a zone does beside the requests, for as long as it is used.
@@ -45,6 +55,9 @@ impl Caches {
     /// Opens the zones of a configuration that are not open yet.
     pub(crate) fn open(&self, config: &Config, owner: Option<Owner>) -> Result<(), BuildError> {
         for wanted in config.cache_zones.values() {
+            if let Some(redis) = &wanted.redis {
+                redis::server(redis)?;
+            }
             if self.zone(wanted).is_some() {
                 continue;
             }
@@ -53,7 +66,7 @@ impl Caches {
                 Some(path) => open(path, wanted, owner)
                     .map_err(BuildError::value("its directory cannot be used", wanted.span))?,
             };
-            self.known.lock().push(Known { config: wanted.clone(), zone, work: None });
+            self.known.lock().push(Known { config: wanted.clone(), zone, work: None, shared: None });
         }
         Ok(())
     }
@@ -62,6 +75,55 @@ impl Caches {
     pub(crate) fn zone(&self, wanted: &CacheZone) -> Option<Zone> {
         let known = self.known.lock();
         known.iter().find(|known| same(&known.config, wanted)).map(|known| known.zone.clone())
+    }
+
+    /// What this configuration is not to blame for: what keeps zones from being shared.
+    pub(crate) fn faults(config: &Config) -> Vec<String> {
+        let faults = redis::faults(config);
+        for fault in &faults {
+            tracing::error!(target: "propylon_gateway", "{fault}");
+        }
+        faults
+    }
+
+    /// Zones of this configuration are shared as it says, and no others.
+    pub(crate) fn share(&self, config: &Config) -> io::Result<()> {
+        let (mut all, mut thread) = (self.known.lock(), self.thread.lock());
+        for known in &mut *all {
+            let now = config.cache_zones.values().find(|now| same(&known.config, now));
+            let wanted = now.and_then(|now| Some((now, now.redis.as_ref()?)));
+            let Some((now, redis)) = wanted else {
+                if known.shared.take().is_some() {
+                    known.zone.part();
+                }
+                continue;
+            };
+            if known.shared.as_ref().is_some_and(|(shared, _)| shared.is_same(redis)) {
+                continue;
+            }
+            // What cannot be was an error before this.
+            let Ok(server) = redis::server(redis) else { continue };
+            known.shared = None; // whoever followed stops
+            known.zone.join(Arc::new(redis::tier(redis, server)), redis::options(now, redis));
+            let thread = match &mut *thread {
+                Some(thread) => thread,
+                none => none.insert(Thread::spawn()?),
+            };
+            known.shared = Some((redis.clone(), thread.follow(known.zone.clone())));
+        }
+        if all.iter().all(|known| known.shared.is_none()) {
+            *thread = None;
+        }
+        Ok(())
+    }
+
+    /// Waits until all that is shared was reached, or cannot be, and not for longer than each may take for one thing. Until then what
+    /// was purged while nobody listened would still be there.
+    pub(crate) async fn reach(&self) {
+        let shared = |known: &Known| Some((known.zone.clone(), known.shared.as_ref()?.0.background_timeout));
+        let zones: Vec<_> = self.known.lock().iter().filter_map(shared).collect();
+        let all = zones.iter().map(|(zone, limit)| tokio::time::timeout(*limit, zone.reached()));
+        join_all(all).await;
     }
 
     /// This configuration is in force: its zones have their limits and begin their work, others are forgotten.
@@ -82,6 +144,19 @@ impl Caches {
             true
         });
     }
+}
+
+/// Purges all of these, with whoever shares the zone.
+pub(crate) async fn purge(zone: &Zone, all: &[Purge], strength: Strength) -> Purged {
+    let mut total = Purged { responses: 0, elsewhere: None };
+    for what in all {
+        let purged = zone.purge(what, strength).await;
+        total.responses += purged.responses;
+        if !matches!(total.elsewhere, Some(Err(_))) {
+            total.elsewhere = purged.elsewhere.or(total.elsewhere);
+        }
+    }
+    total
 }
 
 /// What is kept is of use as long as it is in the same place, and two stores in one directory would remove each other's files. A

@@ -9,6 +9,7 @@ use propylon_config::{Config, Workers};
 use tokio_util::task::TaskTracker;
 
 use crate::acme;
+use crate::caches::Caches;
 use crate::error::StartError;
 use crate::given::Given;
 use crate::health::Probes;
@@ -92,6 +93,8 @@ impl Gateway {
             resolving,
             rereading,
         };
+        gateway.runtime.caches.share(&config).map_err(StartError::Worker)?;
+        gateway.runtime.caches.reach().await;
         if let Err(error) = gateway.put_to_use(&config).await {
             // Some worker may have accepted connections already.
             gateway.drain(config.runtime.shutdown_timeout).await;
@@ -133,6 +136,9 @@ impl Gateway {
         self.runtime.tls.forget(&config);
         self.runtime.zones.forget(&config);
         self.runtime.caches.put_to_use(&config);
+        if let Err(error) = self.runtime.caches.share(&config) {
+            tracing::error!(target: "propylon_gateway", "caches are not shared: {error}");
+        }
         acme::put_to_use(&self.runtime, &config);
         self.runtime.traces.put_to_use(&config);
         self.rereading = Rereading::start(&self.runtime, &config);
@@ -290,6 +296,7 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, 
     let mut found = runtime.tls.refresh(config)?;
     found.faults.extend(acme::fault(config));
     found.faults.extend(traces::fault(config));
+    found.faults.extend(Caches::faults(config));
     runtime.caches.open(config, runtime.owner)?;
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;

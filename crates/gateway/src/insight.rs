@@ -17,10 +17,11 @@ use propylon_config::Config;
 use crate::runtime::Runtime;
 use crate::tally::Ledgers;
 
-pub use caches::{Cache, Outcome, Purged};
+pub use caches::{Cache, Outcome, Purged, Removed, Shared};
 pub use peers::{Change, History, Peer, PeerState, Standing, Unknown, Upstream};
 pub use propylon_acme::Status as Certificate;
 pub use propylon_cache::store::Stats;
+pub use propylon_cache::store::tier::TierStats;
 pub use servers::{Duration as Time, Server};
 
 /// A handle of a running gateway: what it tells of itself. A clone is the same handle, and it may outlive the gateway.

@@ -1,13 +1,10 @@
 //! What sends spans to the collector.
 
 use std::fmt;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use prost::Message;
 use tokio::time::Instant;
 
@@ -20,9 +17,6 @@ use crate::{Counts, Error, Event, Settings, Spans, span};
 
 /// How often it is told that more spans come than can be sent.
 const TELLS: Duration = Duration::from_secs(60);
-
-/// How large a batch may become before it is sent without waiting for more: servers of gRPC take 4 MiB.
-const LARGEST: usize = 2 << 20;
 
 type Observer = dyn Fn(&Event<'_>) + Send + Sync;
 
@@ -99,15 +93,6 @@ pub struct Exporter {
 struct Envelope {
     resource: Resource,
     scope: Scope,
-    gzip: bool,
-}
-
-fn gzip(message: &[u8]) -> Vec<u8> {
-    let room = Vec::with_capacity(message.len() / 4);
-    let mut encoder = GzEncoder::new(room, Compression::fast());
-    // Writing to a Vec cannot fail.
-    let _ = encoder.write_all(message);
-    encoder.finish().unwrap_or_default()
 }
 
 impl Envelope {
@@ -117,15 +102,13 @@ impl Envelope {
         Self {
             resource: Resource { attributes: attributes.collect() },
             scope: Scope { name: span::utf8(name.as_bytes()), version: span::utf8(version.as_bytes()) },
-            gzip: settings.gzip,
         }
     }
 
     fn seal(&self, spans: Vec<Bytes>) -> Bytes {
         let scope_spans = vec![ScopeSpans { scope: Some(self.scope.clone()), spans }];
         let resource_spans = vec![ResourceSpans { resource: Some(self.resource.clone()), scope_spans }];
-        let message = ExportRequest { resource_spans }.encode_to_vec();
-        if self.gzip { gzip(&message) } else { message }.into()
+        ExportRequest { resource_spans }.encode_to_vec().into()
     }
 }
 
@@ -157,7 +140,7 @@ impl Exporter {
     async fn empty(&mut self) {
         let batch = self.settings.batch_size.get();
         loop {
-            let spans = self.waiting.take(batch, LARGEST);
+            let spans = self.waiting.take(batch);
             if spans.is_empty() {
                 break;
             }

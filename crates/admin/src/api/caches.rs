@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use propylon_gateway::insight::{Cache, Purged};
+use http::StatusCode;
+use propylon_gateway::insight::{self as gateway, Cache, Purged};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Shared, order};
@@ -20,7 +21,11 @@ pub(super) async fn cache(State(app): Shared, Path(zone): Path<String>) -> Answe
     found.map(|cache| Json(one(cache))).ok_or_else(|| Refusal::missing("cache"))
 }
 
-pub(super) async fn purge(State(app): Shared, Path(zone): Path<String>, body: Bytes) -> Answer {
+pub(super) async fn purge(
+    State(app): Shared,
+    Path(zone): Path<String>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
     let order = order(&body, &["key", "prefix", "tags", "all", "soft"])?;
     let soft = match order.get("soft") {
         None => false,
@@ -28,8 +33,19 @@ pub(super) async fn purge(State(app): Shared, Path(zone): Path<String>, body: By
     };
     let what = what(&order)?;
     let purged = app.insight.purge(&zone, &what, soft).await.ok_or_else(|| Refusal::missing("cache"))?;
-    tracing::warn!(target: "propylon_admin", "the API: {purged} responses of cache \"{zone}\" are purged");
-    Ok(Json(json!({ "purged": purged })))
+    let count = purged.responses;
+    tracing::warn!(target: "propylon_admin", "the API: {count} responses of cache \"{zone}\" are purged");
+    Ok(match purged.elsewhere {
+        None => (StatusCode::OK, Json(json!({ "purged": count }))),
+        Some(Ok(())) => (StatusCode::OK, Json(json!({ "purged": count, "everywhere": true }))),
+        Some(Err(why)) => {
+            tracing::error!(target: "propylon_admin", "the API: this purge is in force here alone: {why}");
+            let text = format!("it is in force here alone, until the others can be told: {why}");
+            let error = json!({ "status": 503, "code": "not_everywhere", "text": text });
+            let body = json!({ "purged": count, "everywhere": false, "error": error });
+            (StatusCode::SERVICE_UNAVAILABLE, Json(body))
+        }
+    })
 }
 
 /// What is to be removed: said in one way.
@@ -52,6 +68,34 @@ fn what(order: &Map<String, Value>) -> Result<Purged, Refusal> {
         (_, Value::Bool(true)) => Ok(Purged::All),
         _ => Err(Refusal::bad("`all` is true, or is not there")),
     }
+}
+
+fn shared(shared: &gateway::Shared) -> Value {
+    let stats = &shared.stats;
+    json!({
+        "url": shared.url,
+        "up": stats.up,
+        "lookups": {
+            "hit": stats.hits,
+            "miss": stats.misses,
+            "purged": stats.purged,
+            "damaged": stats.damaged,
+            "failed": stats.failed,
+            "skipped": stats.skipped,
+        },
+        "stores": {
+            "stored": stats.stored,
+            "dropped": stats.dropped,
+            "failed": stats.store_failures,
+            "queued": stats.queued,
+        },
+        "purges": {
+            "ordered": stats.ordered,
+            "failed": stats.order_failures,
+            "owed": stats.owed,
+            "obeyed": stats.obeyed,
+        },
+    })
 }
 
 fn one(cache: &Cache) -> Value {
@@ -79,6 +123,7 @@ fn one(cache: &Cache) -> Value {
         "loaded_files": stats.loaded,
         "damaged_files": stats.damaged,
         "foreign_files": stats.foreign,
+        "shared": cache.shared.as_ref().map(shared),
         "outcomes": outcomes,
     })
 }

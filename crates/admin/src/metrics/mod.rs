@@ -5,7 +5,7 @@ mod text;
 
 use std::time::SystemTime;
 
-use propylon_gateway::insight::{Certificate, Connections, Server};
+use propylon_gateway::insight::{Certificate, Connections, Server, TierStats};
 
 use crate::app::App;
 use crate::process::Process;
@@ -30,6 +30,7 @@ pub(crate) fn metrics(app: &App) -> String {
     servers(&mut text, &insight.servers());
     peers::write(&mut text, &insight.upstreams());
     caches(&mut text, app);
+    shared(&mut text, app);
     limits(&mut text, app);
     certificates(&mut text, app);
     copies(&mut text, app);
@@ -204,6 +205,65 @@ fn caches(text: &mut Text, app: &App) {
             family.sample(&[("cache", &*cache.name), ("outcome", outcome.name)], outcome.bytes);
         }
     }
+}
+
+fn shared(text: &mut Text, app: &App) {
+    let caches = app.insight.caches();
+    let shared = || caches.iter().filter_map(|cache| Some((&*cache.name, cache.shared.as_ref()?.stats)));
+    let mut gauge = |name, help: &str, value: fn(&TierStats) -> u64| {
+        let mut family = text.family(name, Gauge, help);
+        for (cache, stats) in shared() {
+            family.sample(&[("cache", cache)], value(&stats));
+        }
+    };
+    gauge("propylon_cache_tier_up", "Whether the server that a cache is shared by is in use.", |stats| {
+        stats.up.into()
+    });
+    gauge("propylon_cache_tier_queued", "Responses that wait to be sent there.", |stats| stats.queued);
+    gauge(
+        "propylon_cache_tier_owed_purges",
+        "Purges that are in force here alone until others can be told.",
+        |stats| stats.owed,
+    );
+    type Results = &'static [(&'static str, fn(&TierStats) -> u64)];
+    let mut counter = |name, help: &str, results: Results| {
+        let mut family = text.family(name, Counter, help);
+        for (cache, stats) in shared() {
+            for (result, value) in results {
+                family.sample(&[("cache", cache), ("result", *result)], value(&stats));
+            }
+        }
+    };
+    counter(
+        "propylon_cache_tier_lookups_total",
+        "Look-ups there, by what they came to.",
+        &[
+            ("hit", |stats| stats.hits),
+            ("miss", |stats| stats.misses),
+            ("purged", |stats| stats.purged),
+            ("damaged", |stats| stats.damaged),
+            ("failed", |stats| stats.failed),
+            ("skipped", |stats| stats.skipped),
+        ],
+    );
+    counter(
+        "propylon_cache_tier_stores_total",
+        "Responses that were to be sent there, by what became of it.",
+        &[
+            ("stored", |stats| stats.stored),
+            ("dropped", |stats| stats.dropped),
+            ("failed", |stats| stats.store_failures),
+        ],
+    );
+    counter(
+        "propylon_cache_tier_purges_total",
+        "Purges by whether others were told, and those of others.",
+        &[
+            ("ordered", |stats| stats.ordered),
+            ("failed", |stats| stats.order_failures),
+            ("obeyed", |stats| stats.obeyed),
+        ],
+    );
 }
 
 fn limits(text: &mut Text, app: &App) {

@@ -44,7 +44,7 @@ impl EntryBody {
     pub(super) fn new(source: &Source, at: u64, end: Option<u64>) -> Self {
         let from = match source {
             _ if end.is_some_and(|end| at >= end) => From::Nothing,
-            Source::Memory(object) => match &object.body {
+            Source::Memory(object) | Source::Loose(object) => match &object.body {
                 Body::One(bytes) => {
                     let end = end.and_then(|end| usize::try_from(end).ok()).unwrap_or(bytes.len());
                     let at = usize::try_from(at).unwrap_or(usize::MAX).min(end);

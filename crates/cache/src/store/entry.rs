@@ -27,6 +27,8 @@ pub(super) enum Source {
     Memory(Arc<Object>),
     Flow(Reader),
     File(Arc<Opened>),
+    /// It is nowhere here: a tier had it.
+    Loose(Arc<Object>),
 }
 
 impl Entry {
@@ -34,7 +36,7 @@ impl Entry {
     #[must_use]
     pub fn key(&self) -> &Key {
         match &self.source {
-            Source::Memory(object) => &object.key,
+            Source::Memory(object) | Source::Loose(object) => &object.key,
             Source::Flow(reader) => &reader.flow().key,
             Source::File(opened) => &opened.key,
         }
@@ -44,7 +46,7 @@ impl Entry {
     #[must_use]
     pub fn meta(&self) -> &Meta {
         match &self.source {
-            Source::Memory(object) => &object.meta,
+            Source::Memory(object) | Source::Loose(object) => &object.meta,
             Source::Flow(reader) => &reader.flow().meta,
             Source::File(opened) => &opened.meta,
         }
@@ -66,7 +68,7 @@ impl Entry {
     #[must_use]
     pub fn len(&self) -> Option<u64> {
         match &self.source {
-            Source::Memory(object) => Some(object.body.len()),
+            Source::Memory(object) | Source::Loose(object) => Some(object.body.len()),
             Source::Flow(reader) => {
                 let flow = reader.flow();
                 flow.length.or_else(|| (flow.ended() == Some(End::Whole)).then(|| flow.written()))
@@ -85,7 +87,7 @@ impl Entry {
     #[must_use]
     pub fn bytes(&self) -> Option<Bytes> {
         match &self.source {
-            Source::Memory(object) => match &object.body {
+            Source::Memory(object) | Source::Loose(object) => match &object.body {
                 Body::One(bytes) => Some(bytes.clone()),
                 Body::Many(..) => None,
             },

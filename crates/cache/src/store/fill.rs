@@ -12,6 +12,7 @@ use super::flow::{End, Flow, Reader};
 use super::lock::{Guard, Released};
 use super::object::BLOCK;
 use super::shared::Shared;
+use super::tier::Mark;
 
 /// Writes a response's body into the store. Whoever looks its key up meanwhile reads what is there already and waits for the
 /// rest.
@@ -86,6 +87,15 @@ impl Fill {
         self.flow.is_wanted()
     }
 
+    /// It is for those who share the zone's tier, too: the origin was asked at this mark.
+    pub(crate) fn share(&self, mark: Mark) {
+        self.flow.set_mark(mark);
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.flow.generation
+    }
+
     /// What is written here, for a reader.
     #[must_use]
     pub fn entry(&self) -> Entry {
@@ -110,6 +120,9 @@ impl Fill {
         }
         self.shared.release(std::mem::take(&mut self.reserved)); // it is counted with its head now
         let stored = whole && self.shared.store_in_memory(&self.flow);
+        if stored {
+            self.shared.offer(&self.flow);
+        }
         if let Some(guard) = self.guard.take() {
             // It was cut short, or purged: the next one may have more luck.
             guard.release(if stored { Released::Filled } else { Released::Abandoned });

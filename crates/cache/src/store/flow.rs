@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::disk::Writer;
 use super::key::{Id, Key};
 use super::meta::Meta;
+use super::tier::Mark;
 use super::wakers::{Place, Wakers, wake};
 
 /// What is known of the body so far. The last part of it is in memory, what is before that is in a file.
@@ -25,6 +26,8 @@ pub(super) struct Flow {
     /// Whether there may be readers before the end.
     pub(super) shared: bool,
     file: OnceLock<Written>,
+    /// It is for those who share the zone's tier, too: the last purge that was known when it was asked for.
+    mark: OnceLock<Mark>,
     state: Mutex<State>,
 }
 
@@ -107,8 +110,17 @@ impl Flow {
             length,
             shared,
             file: OnceLock::new(),
+            mark: OnceLock::new(),
             state: Mutex::default(),
         }
+    }
+
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.mark.get().copied()
+    }
+
+    pub(super) fn set_mark(&self, mark: Mark) {
+        self.mark.get_or_init(|| mark);
     }
 
     /// Adds to the body. Tells how much is in memory now.

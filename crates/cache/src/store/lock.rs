@@ -110,7 +110,7 @@ impl Guard {
         self.release(Released::Pass);
     }
 
-    pub(super) fn release(mut self, released: Released) {
+    pub(crate) fn release(mut self, released: Released) {
         self.released = released;
     }
 }

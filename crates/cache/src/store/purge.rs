@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::index::Record;
 use super::key::Key;
 use super::shared::{Holding, Shared};
+use super::tier::TierError;
 
 /// Which responses are purged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,17 @@ pub enum Strength {
     Hard,
     /// They are stale: to be validated, or used where something stale may be.
     Soft,
+}
+
+/// What came of a purge.
+#[derive(Debug)]
+#[must_use = "a purge that did not reach all is not over"]
+pub struct Purged {
+    /// How many responses it was here.
+    pub responses: u64,
+    /// Whether all others obey who share the zone's [tier](super::tier), sooner or later. None: there is no tier. An error: it is
+    /// in force here, and the others are told as soon as they can be; if this process ends before that, they never are.
+    pub elsewhere: Option<Result<(), TierError>>,
 }
 
 impl Shared {

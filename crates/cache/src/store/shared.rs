@@ -17,7 +17,9 @@ use super::limits::Limits;
 use super::lock::Locks;
 use super::meta::Meta;
 use super::object::Object;
+use super::purge::{Purge, Strength};
 use super::stats::Counters;
+use super::tier::Link;
 use super::uses::Uses;
 
 pub(super) struct Shared {
@@ -32,6 +34,8 @@ pub(super) struct Shared {
     generations: AtomicU64,
     epoch: Instant,
     pub(super) counters: Counters,
+    /// What is asked of it is asked where something is not here: a hit does not look at it.
+    pub(super) link: RwLock<Option<Arc<Link>>>,
 }
 
 /// A part of the index, for some of the hashes.
@@ -76,6 +80,7 @@ impl Shared {
             generations: AtomicU64::new(0),
             epoch: Instant::now(),
             counters: Counters::default(),
+            link: RwLock::new(None),
         }
     }
 
@@ -157,6 +162,19 @@ impl Shared {
     /// Counts so many bytes less.
     pub(super) fn release(&self, bytes: u64) {
         self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Purges what is stored here, and what is on its way. Tells how many responses that were.
+    pub(super) async fn purge_here(self: &Arc<Self>, what: &Purge, strength: Strength) -> u64 {
+        let purged = if self.disk.is_some() {
+            let (shared, what) = (Arc::clone(self), what.clone());
+            let purge = move || shared.purge_files(&what, strength);
+            tokio::task::spawn_blocking(purge).await.unwrap_or(0)
+        } else {
+            self.purge_index(what, strength, |_| {})
+        };
+        self.counters.purged.fetch_add(purged, Ordering::Relaxed);
+        purged
     }
 
     /// Throws out what was not used for the longest time. False if nothing can be thrown out.

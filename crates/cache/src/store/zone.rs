@@ -20,10 +20,11 @@ use super::limits::Limits;
 use super::lock::{Guard, Locked, Released};
 use super::manager;
 use super::meta::{Meta, Variant};
-use super::object::Object;
-use super::purge::{Purge, Strength};
+use super::object::{Body, Object};
+use super::purge::{Purge, Purged, Strength};
 use super::shared::{Holding, Shared};
 use super::stats::Stats;
+use super::tier::Mark;
 
 /// A store of responses that many services, on many threads, use together. A clone is the same zone.
 #[derive(Clone)]
@@ -176,6 +177,11 @@ impl Zone {
 
     /// Gives a stored response another head: what a 304 made of it. The lock is freed when that is done.
     pub fn update(&self, entry: &Entry, meta: Meta, guard: Option<Guard>) {
+        self.update_since(entry, meta, guard, None);
+    }
+
+    /// The same, for those who share the zone's tier too: the origin was asked at this mark.
+    pub(crate) fn update_since(&self, entry: &Entry, meta: Meta, guard: Option<Guard>, mark: Option<Mark>) {
         let release = |guard: Option<Guard>| {
             if let Some(guard) = guard {
                 guard.release(Released::Filled);
@@ -195,7 +201,18 @@ impl Zone {
                 }
                 release(guard);
             }
-            Source::Flow(_) => release(guard), // it is newer than any 304
+            Source::Flow(_) => return release(guard), // it is newer than any 304
+            Source::Loose(object) => {
+                if let Body::One(body) = &object.body
+                    && !self.is_purged_since(mark, &object.key, &meta.tags)
+                {
+                    self.put(&object.key, &meta, body, mark, false);
+                }
+                return release(guard);
+            }
+        }
+        if let (Some(mark), Some(length)) = (mark, entry.len()) {
+            self.shared.offer_as(entry.key(), entry.generation, mark, length);
         }
     }
 
@@ -226,17 +243,12 @@ impl Zone {
         self.shared.shard(id).uses.lock().count(id, self.shared.now(), keys, inactive)
     }
 
-    /// Purges what is stored, and what is on its way. Tells how many responses that were.
-    pub async fn purge(&self, what: &Purge, strength: Strength) -> u64 {
-        let purged = if self.shared.disk.is_some() {
-            let (shared, what) = (Arc::clone(&self.shared), what.clone());
-            let purge = move || shared.purge_files(&what, strength);
-            tokio::task::spawn_blocking(purge).await.unwrap_or(0)
-        } else {
-            self.shared.purge_index(what, strength, |_| {})
-        };
-        self.shared.counters.purged.fetch_add(purged, Ordering::Relaxed);
-        purged
+    /// Purges what is stored, and what is on its way; if the zone has a [tier](super::tier), with all who share it.
+    pub async fn purge(&self, what: &Purge, strength: Strength) -> Purged {
+        match self.shared.link() {
+            Some(link) => self.purge_everywhere(&link, what, strength).await,
+            None => Purged { responses: self.shared.purge_here(what, strength).await, elsewhere: None },
+        }
     }
 
     /// Works for the zone in the background, for ever: throws out what nobody asks for. The zone does without, but then keeps

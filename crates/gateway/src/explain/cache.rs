@@ -58,5 +58,6 @@ fn named(zone: &CacheZone, source: &Source) -> String {
         Some(path) => path.display().to_string(),
         None => "in memory".to_owned(),
     };
-    format!("zone \"{}\" ({place}), {}", zone.name, source.line_of(zone.span))
+    let shared = zone.redis.as_ref().map(|redis| format!(", shared by {}", &*redis.url)).unwrap_or_default();
+    format!("zone \"{}\" ({place}{shared}), {}", zone.name, source.line_of(zone.span))
 }

@@ -1,9 +1,11 @@
 //! What caches have done, and what is removed from them.
 
 use bytes::Bytes;
+use propylon_cache::store::tier::TierStats;
 use propylon_cache::store::{Key, Purge, Stats, Strength};
 
 use super::Insight;
+use crate::caches;
 use crate::tally::OUTCOMES;
 
 /// A zone of the configuration, and what it has done since requests are counted.
@@ -16,8 +18,30 @@ pub struct Cache {
     pub path: Option<std::path::PathBuf>,
     /// How it is doing.
     pub stats: Stats,
+    /// How it is shared with other gateways, if it is.
+    pub shared: Option<Shared>,
     /// What it had to do with requests.
     pub outcomes: Vec<Outcome>,
+}
+
+/// How a cache is shared with other gateways.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Shared {
+    /// By which server.
+    pub url: Box<str>,
+    /// How they get on.
+    pub stats: TierStats,
+}
+
+/// What became of a purge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Removed {
+    /// How many responses it was here.
+    pub responses: u64,
+    /// Whether the others obey who share the cache; none: nobody does. An error: it is in force here alone until they can be told.
+    pub elsewhere: Option<Result<(), String>>,
 }
 
 /// What a cache had to do with requests.
@@ -52,7 +76,10 @@ impl Insight {
         let config = self.config();
         let ledgers = self.runtime().ledgers.all();
         let zones = config.cache_zones.values().filter_map(|zone| {
-            let stats = self.runtime().caches.zone(zone)?.stats();
+            let kept = self.runtime().caches.zone(zone)?;
+            let (stats, tier) = (kept.stats(), kept.tier_stats());
+            let shared = zone.redis.as_ref().zip(tier);
+            let shared = shared.map(|(redis, stats)| Shared { url: redis.url.value.clone(), stats });
             let mut outcomes: Vec<Outcome> =
                 OUTCOMES.iter().map(|name| Outcome { name, responses: 0, bytes: 0 }).collect();
             for lane in ledgers.iter().filter_map(|ledger| ledger.known_zone(&zone.name)) {
@@ -62,14 +89,13 @@ impl Insight {
                     outcome.bytes += bytes.get();
                 }
             }
-            Some(Cache { name: zone.name.clone(), path: zone.path.clone(), stats, outcomes })
+            Some(Cache { name: zone.name.clone(), path: zone.path.clone(), stats, shared, outcomes })
         });
         zones.collect()
     }
 
-    /// Removes what a zone keeps, or with `soft` has it no longer fresh. Tells how many responses that were; none: there is no
-    /// such zone.
-    pub async fn purge(&self, zone: &str, what: &Purged, soft: bool) -> Option<u64> {
+    /// Removes what a zone keeps, or with `soft` has it no longer fresh; with all who share it. None: there is no such zone.
+    pub async fn purge(&self, zone: &str, what: &Purged, soft: bool) -> Option<Removed> {
         let config = self.config();
         let zone = self.runtime().caches.zone(config.cache_zones.get(zone)?)?;
         let strength = if soft { Strength::Soft } else { Strength::Hard };
@@ -80,10 +106,8 @@ impl Insight {
             Purged::Tags(tags) => tags.iter().map(|tag| Purge::Tag(bytes(tag))).collect(),
             Purged::All => vec![Purge::All],
         };
-        let mut purged = 0;
-        for what in &all {
-            purged += zone.purge(what, strength).await;
-        }
-        Some(purged)
+        let purged = caches::purge(&zone, &all, strength).await;
+        let elsewhere = purged.elsewhere.map(|told| told.map_err(|error| caches::chain(&error)));
+        Some(Removed { responses: purged.responses, elsewhere })
     }
 }

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{self, BoxFuture, Either};
 use http::{Request, Response, StatusCode, request};
-use propylon_cache::store::{Key, Purge, Strength, Zone};
-use propylon_config::{self as config, Purged};
+use propylon_cache::store::{Key, Purge, Purged, Strength, Zone};
+use propylon_config::{self as config, Purged as Wanted};
 use propylon_exchange::{Exchange, Keep};
 use propylon_headers::Trusted;
 use propylon_stack::{Body, BoxError};
@@ -17,6 +17,7 @@ use tower_service::Service;
 use super::cache::{Lookup, holds};
 use super::headers::{client_addr, trusted};
 use super::{Keeper, Site, carry};
+use crate::caches;
 use crate::error::BuildError;
 use crate::page::{self, Face};
 use crate::rescue;
@@ -98,7 +99,7 @@ pub(super) struct Leaf(Arc<Action>);
 
 struct Action {
     zone: Zone,
-    what: Purged,
+    what: Wanted,
     how: How,
 }
 
@@ -131,8 +132,8 @@ impl Service<Request<Body>> for Leaf {
             return Box::pin(future::ready(Ok(page::error(StatusCode::FORBIDDEN, &action.how.face))));
         };
         let what = match &action.what {
-            Purged::Key(key) => vec![named(&key.eval(exchange))],
-            Purged::Tags(tags) => {
+            Wanted::Key(key) => vec![named(&key.eval(exchange))],
+            Wanted::Tags(tags) => {
                 let tags = tags.eval(exchange);
                 let words = tags.split(|byte| byte.is_ascii_whitespace() || *byte == b',');
                 let words = words.filter(|word| !word.is_empty());
@@ -175,7 +176,7 @@ impl How {
             || self.token.as_deref().is_some_and(|token| shows(&request.headers, token.as_bytes()))
     }
 
-    /// 204, or 404 where nothing was kept.
+    /// 204, or 404 where nothing was kept; 503 where others were to obey, and were not reached.
     fn answer(
         &self,
         request: &request::Parts,
@@ -187,15 +188,22 @@ impl How {
             return Box::pin(future::ready(Ok(page::error(StatusCode::FORBIDDEN, &self.face))));
         }
         let (strength, face) = (self.strength, self.face.clone());
+        let exchange = exchange.clone();
         Box::pin(async move {
-            let mut purged = 0;
-            if let Some((zone, all)) = what {
-                for what in &all {
-                    purged += zone.purge(what, strength).await;
+            let purged = match what {
+                Some((zone, all)) => caches::purge(&zone, &all, strength).await,
+                None => Purged { responses: 0, elsewhere: None },
+            };
+            match purged.elsewhere {
+                // What is kept elsewhere nobody knows here, and it goes.
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    let text = format!("this purge is in force here alone: {}", caches::chain(&error));
+                    rescue::report_text(&exchange, &text);
+                    return Ok(page::error(StatusCode::SERVICE_UNAVAILABLE, &face));
                 }
-            }
-            if purged == 0 {
-                return Ok(page::error(StatusCode::NOT_FOUND, &face));
+                None if purged.responses == 0 => return Ok(page::error(StatusCode::NOT_FOUND, &face)),
+                None => {}
             }
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NO_CONTENT;

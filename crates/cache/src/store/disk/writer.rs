@@ -143,6 +143,8 @@ impl Writer {
         } else if !soft && shared.is_soft(self.name.id, self.layout.nonce) == Some(true) {
             let slot = self.layout.encode_slot(2, true, &self.head);
             let _ = written.file.write_all_at(&slot, self.layout.slot_at(1));
+        } else {
+            shared.offer(flow);
         }
         Ok(())
     }

@@ -1,0 +1,212 @@
+//! A tier in memory, that fails as a test wants it to.
+#![allow(dead_code, reason = "not all of them use all of it")]
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use propylon_cache::store::Variant;
+use propylon_cache::store::tier::{
+    JOURNAL, Journal, Kept, Looked, Mark, Options, Place, Reply, Tier, TierError, TierEvent,
+};
+use tokio::time::Instant;
+
+/// How it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    Well,
+    /// No answer ever comes.
+    Hangs,
+    /// It is read, and never answers who writes.
+    WritesHang,
+    /// Nobody is there.
+    Gone,
+    /// It takes nothing.
+    Full,
+    /// What is asked of it is refused.
+    Refuses,
+}
+
+pub(super) struct Store {
+    pub(super) health: Health,
+    pub(super) kept: HashMap<String, (Bytes, Instant)>,
+    pub(super) variants: HashMap<String, Vec<Bytes>>,
+    pub(super) journal: Vec<(Mark, Bytes)>,
+    time: u64,
+    /// How often it was looked at.
+    pub(super) looks: usize,
+    pub(super) connects: usize,
+}
+
+/// What all who share it share.
+#[derive(Clone)]
+pub(super) struct Shared(pub(super) Arc<Mutex<Store>>);
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Store {
+            health: Health::Well,
+            kept: HashMap::new(),
+            variants: HashMap::new(),
+            journal: Vec::new(),
+            time: 1000,
+            looks: 0,
+            connects: 0,
+        })))
+    }
+
+    pub(super) fn is(&self, health: Health) {
+        self.0.lock().unwrap().health = health;
+    }
+
+    /// As one that was started again and has kept nothing.
+    pub(super) fn lose_all(&self) {
+        let mut store = self.0.lock().unwrap();
+        (store.kept, store.variants, store.journal) = (HashMap::new(), HashMap::new(), Vec::new());
+    }
+
+    pub(super) fn looks(&self) -> usize {
+        self.0.lock().unwrap().looks
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.0.lock().unwrap().kept.len()
+    }
+
+    fn reply<T: Send + 'static>(
+        &self,
+        writes: bool,
+        work: impl FnOnce(&mut Store) -> T + Send + 'static,
+    ) -> Reply<T> {
+        let shared = self.clone();
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let health = shared.0.lock().unwrap().health;
+            match health {
+                Health::Hangs => pending().await,
+                Health::WritesHang if writes => pending().await,
+                Health::Gone => Err(TierError::Unusable("nobody is there".into())),
+                Health::Refuses => Err(TierError::Refused("no".into())),
+                Health::Full if writes => Err(TierError::Refused("it is full".into())),
+                Health::Well | Health::Full | Health::WritesHang => Ok(work(&mut shared.0.lock().unwrap())),
+            }
+        })
+    }
+}
+
+impl Store {
+    fn read(&self, name: &str) -> Option<Kept> {
+        let (record, until) = self.kept.get(name)?;
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some(Kept { record: record.clone(), left })
+    }
+
+    fn from(&self, since: Option<Mark>) -> Journal {
+        let entries = self.journal.iter().filter(|(mark, _)| since.is_none_or(|since| *mark >= since));
+        let entries: Vec<_> = entries.take(4).cloned().collect(); // few at once
+        Journal { more: entries.len() == 4, entries }
+    }
+}
+
+fn name(place: &Place, variant: &Variant) -> String {
+    format!("{}:{}", place.as_str(), Place::variant(variant))
+}
+
+impl Tier for Shared {
+    fn name(&self) -> &str {
+        "shared"
+    }
+
+    fn connect(&self) -> Reply<()> {
+        self.reply(false, |store| store.connects += 1)
+    }
+
+    fn look(&self, place: &Place, since: Mark) -> Reply<Looked> {
+        self.0.lock().unwrap().looks += 1;
+        let place = place.as_str().to_owned();
+        self.reply(false, move |store| Looked {
+            kept: store.read(&place),
+            variants: store.variants.get(&place).cloned().unwrap_or_default(),
+            journal: store.from(Some(since)),
+        })
+    }
+
+    fn look_variant(&self, place: &Place, variant: &Variant) -> Reply<Option<Kept>> {
+        let name = name(place, variant);
+        self.reply(false, move |store| store.read(&name))
+    }
+
+    fn keep(&self, place: &Place, variant: Option<&Variant>, record: Bytes, time: Duration) -> Reply<()> {
+        let (place, variant) = (place.clone(), variant.cloned());
+        self.reply(true, move |store| {
+            let until = Instant::now() + time;
+            let at = place.as_str().to_owned();
+            match variant {
+                None => {
+                    store.variants.remove(&at);
+                    store.kept.insert(at, (record, until));
+                }
+                Some(variant) => {
+                    store.kept.remove(&at);
+                    store.kept.insert(name(&place, &variant), (record, until));
+                    let variants = store.variants.entry(at).or_default();
+                    variants.retain(|other| *other != variant.0);
+                    variants.insert(0, variant.0);
+                }
+            }
+        })
+    }
+
+    fn forget(&self, place: &Place) -> Reply<()> {
+        let place = place.as_str().to_owned();
+        self.reply(true, move |store| {
+            store.kept.remove(&place);
+            store.variants.remove(&place);
+        })
+    }
+
+    fn journal(&self, since: Option<Mark>) -> Reply<Journal> {
+        self.reply(false, move |store| store.from(since))
+    }
+
+    fn append(&self, entry: Bytes, place: Option<&Place>) -> Reply<()> {
+        let place = place.map(|place| place.as_str().to_owned());
+        self.reply(true, move |store| {
+            if let Some(place) = place {
+                store.kept.remove(&place);
+                store.variants.remove(&place);
+            }
+            store.time += 1;
+            let mark = Mark { time: store.time, count: 0 };
+            store.journal.push((mark, entry));
+            let extra = store.journal.len().saturating_sub(JOURNAL);
+            store.journal.drain(..extra);
+        })
+    }
+}
+
+/// What a zone was told of its tier.
+#[derive(Clone, Default)]
+pub(super) struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Told {
+    pub(super) fn options(&self, options: Options) -> Options {
+        let told = Arc::clone(&self.0);
+        options.observer(move |event| {
+            told.lock().unwrap().push(match event {
+                TierEvent::Reached => "reached".to_owned(),
+                TierEvent::Lost(error) => format!("lost: {error}"),
+                TierEvent::KeepsNothing(error) => format!("keeps nothing: {error}"),
+                TierEvent::KeepsAgain => "keeps again".to_owned(),
+                TierEvent::Emptied => "emptied".to_owned(),
+                _ => "?".to_owned(),
+            });
+        })
+    }
+
+    pub(super) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}

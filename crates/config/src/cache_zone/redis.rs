@@ -1,0 +1,206 @@
+//! The key `redis` of a zone: a server by which several gateways share what they keep, and obey each other's purges.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use crate::key::{Key, Kind, Need, PATH, Table};
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+use crate::source::Spanned;
+
+/// A server by which several gateways share what they keep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redis {
+    /// Where it is. What it means is for whoever connects to judge.
+    pub url: Spanned<Box<str>>,
+    /// Who the password is of; none: the server's default user.
+    pub user: Option<Box<str>>,
+    /// The file whose first line is the password.
+    pub password_file: Option<PathBuf>,
+    /// What all keys there begin with.
+    pub prefix: Box<str>,
+    /// The certificates that sign the server's; none: those that the system trusts.
+    pub trusted_certificate: Option<PathBuf>,
+    /// The certificate and the key that the server is shown.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// How long a request waits for it.
+    pub timeout: Duration,
+    /// How long anything else may take.
+    pub background_timeout: Duration,
+    /// For how long it is left alone after it failed.
+    pub pause: Duration,
+    /// How often the purges of others are asked for.
+    pub poll: Duration,
+    /// For how long what has become stale stays there.
+    pub stale: Duration,
+    /// The largest body that is kept there, in bytes.
+    pub max_object: u64,
+    /// How many responses may wait to be sent there.
+    pub queue: usize,
+}
+
+impl Redis {
+    /// Whether it is the same, wherever it is written.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let here = Spanned::new(self.url.value.clone(), other.url.span);
+        Self { url: here, ..self.clone() } == *other
+    }
+}
+
+const WAIT: Kind = Kind::Duration { zero: false };
+
+pub(super) const KIND: Kind =
+    Kind::Either(&[Kind::Text { hint: "a URL such as \"redis://10.0.0.1:6379\"" }, Kind::Table(&TABLE)]);
+
+const TABLE: Table = Table {
+    name: "cache_zone.NAME.redis",
+    doc: "A Redis or Valkey server by which gateways share what they keep: what is not here is looked for there before an upstream is \
+          asked, what is stored is sent there, and a purge reaches all. A text instead of a table is its `url`. Requests never wait \
+          for it longer than `timeout`, and no error of its is one of theirs. Sentinel and Redis Cluster are not spoken.",
+    keys: &[
+        Key {
+            name: "url",
+            kind: Kind::Text { hint: "a URL such as \"redis://10.0.0.1:6379\"" },
+            need: Need::Required,
+            nginx: "",
+            doc: "\"redis://HOST:PORT/DATABASE\", \"rediss://…\" for TLS, or \"unix:/PATH?db=DATABASE\". The port is 6379 and the database 0 \
+                  where nothing is said.",
+        },
+        Key {
+            name: "user",
+            kind: Kind::Text { hint: "the name of a user" },
+            need: Need::Optional,
+            nginx: "",
+            doc: "Who the password is of (ACL). Not set: the server's default user.",
+        },
+        Key {
+            name: "password_file",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "",
+            doc: "The file whose first line is the password. It is read for each connection.",
+        },
+        Key {
+            name: "prefix",
+            kind: Kind::Text { hint: "a text" },
+            need: Need::Optional,
+            nginx: "",
+            doc: "What all keys there begin with: zones with the same share what is kept. Not set: \"propylon:NAME:\".",
+        },
+        Key {
+            name: "trusted_certificate",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "",
+            doc: "With \"rediss://\": the certificates that sign the server's, which is verified always. Not set: those that the system \
+                  trusts.",
+        },
+        Key {
+            name: "certificate",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "",
+            doc: "With \"rediss://\": the certificate that the server is shown.",
+        },
+        Key {
+            name: "key",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "",
+            doc: "The private key of that certificate.",
+        },
+        Key {
+            name: "timeout",
+            kind: WAIT,
+            need: Need::Default("\"100ms\""),
+            nginx: "",
+            doc: "How long a request waits for it before it goes on without.",
+        },
+        Key {
+            name: "background_timeout",
+            kind: WAIT,
+            need: Need::Default("\"1s\""),
+            nginx: "",
+            doc: "How long anything else may take: to connect, to send a response, to tell of a purge.",
+        },
+        Key {
+            name: "pause",
+            kind: WAIT,
+            need: Need::Default("\"5s\""),
+            nginx: "",
+            doc: "For how long it is left alone after it failed; no request waits for it meanwhile.",
+        },
+        Key {
+            name: "poll",
+            kind: WAIT,
+            need: Need::Default("\"1s\""),
+            nginx: "",
+            doc: "How often it is asked for the purges of others: the longest that one takes to be obeyed while the server answers.",
+        },
+        Key {
+            name: "stale",
+            kind: Kind::Duration { zero: true },
+            need: Need::Default("\"1h\""),
+            nginx: "",
+            doc: "For how long a response stays there after it has become stale, to be validated, or used where `cache.use_stale` allows it.",
+        },
+        Key {
+            name: "max_object",
+            kind: Kind::Size,
+            need: Need::Default("\"1m\""),
+            nginx: "",
+            doc: "The largest body that is kept there, 256m at most.",
+        },
+        Key {
+            name: "queue",
+            kind: Kind::Integer { min: 1, max: 1_000_000 },
+            need: Need::Default("1024"),
+            nginx: "",
+            doc: "How many responses may wait to be sent there; what is one more is not sent.",
+        },
+    ],
+    unbuilt: &["sentinel", "cluster"],
+};
+
+/// The largest body: of so many bytes and a head is the largest value that servers take.
+const LARGEST: u64 = 256 << 20;
+
+pub(super) fn read(cx: &mut Context, value: &Value<'_>, zone: &str) -> Option<Redis> {
+    let mut scope = Scope::alone(cx, &TABLE, value.get_ref().as_table());
+    let url = match value.get_ref() {
+        DeValue::String(url) => Some(Spanned::new(url.as_ref().into(), scope.cx.span(value.span()))),
+        _ => scope.text("url"),
+    };
+    let mut path = |name| scope.text(name).map(|path| PathBuf::from(&**path));
+    let (password_file, trusted_certificate) = (path("password_file"), path("trusted_certificate"));
+    let (certificate, key) = (path("certificate"), path("key"));
+    if certificate.is_some() != key.is_some() {
+        let diagnostic = Diagnostic::at(value.span(), "a certificate and its key go together");
+        scope.cx.push(diagnostic.label("expected both of `certificate` and `key` in it, or none"));
+    }
+    let max_object = scope.size_if_set("max_object").unwrap_or_default();
+    if max_object > LARGEST || max_object == 0 {
+        let diagnostic = Diagnostic::at(value.span(), "the largest body that is kept there is not possible");
+        scope.cx.push(diagnostic.label("expected `max_object` from \"1\" to \"256m\""));
+    }
+    Some(Redis {
+        url: url?,
+        user: scope.text("user").map(|user| user.value),
+        password_file,
+        prefix: scope
+            .text("prefix")
+            .map_or_else(|| format!("propylon:{zone}:").into(), |prefix| prefix.value),
+        trusted_certificate,
+        identity: certificate.zip(key),
+        timeout: scope.duration("timeout"),
+        background_timeout: scope.duration("background_timeout"),
+        pause: scope.duration("pause"),
+        poll: scope.duration("poll"),
+        stale: scope.duration("stale"),
+        max_object,
+        queue: scope.integer("queue").and_then(|queue| usize::try_from(queue).ok()).unwrap_or(1024),
+    })
+}
