@@ -106,7 +106,8 @@ fn a_direct_run_is_an_import_and_a_run() {
 fn a_bad_file_does_not_start() {
     let dir = tempfile::tempdir().unwrap();
     let (path, log) = (dir.path().join("nginx.conf"), dir.path().join("error.log"));
-    fs::write(&path, "events { }\nhttp {\n  server { listen 80; ssi on; locaton / { } }\n}\n").unwrap();
+    fs::write(&path, "events { }\nhttp {\n  server { listen 80; image_filter test; locaton / { } }\n}\n")
+        .unwrap();
     let [conf, prefix, log] = [path.as_path(), dir.path(), log.as_path()].map(|path| path.to_str().unwrap());
     let output = propylon(&["run", "--nginx-conf", conf, "--prefix", prefix, "--error-log", log]);
     assert_eq!(output.status.code(), Some(1));
@@ -117,13 +118,17 @@ fn a_bad_file_does_not_start() {
     assert!(logged.contains("[emerg]") && logged.contains("\"locaton\""), "{logged}");
     let check = propylon(&["check", "--nginx-conf", conf, "--prefix", prefix]);
     assert_eq!(check.status.code(), Some(1));
-    fs::write(&path, "events { }\nhttp { server { listen 127.0.0.1:80; ssi on; } }\n").unwrap();
+    fs::write(&path, "events { }\nhttp { server { listen 127.0.0.1:80; image_filter test; } }\n").unwrap();
     let output = propylon(&["run", "--nginx-conf", conf, "--prefix", prefix]);
     assert_eq!(output.status.code(), Some(1), "what is refused is not left out in silence");
-    assert!(lossy(&output.stderr).contains("\"ssi\" cannot be converted"), "{}", lossy(&output.stderr));
+    assert!(
+        lossy(&output.stderr).contains("\"image_filter\" cannot be converted"),
+        "{}",
+        lossy(&output.stderr)
+    );
     let import = propylon(&["import", conf]);
     assert_eq!(import.status.code(), Some(1));
-    assert!(lossy(&import.stdout).contains("# REFUSED: ssi on;"), "{}", lossy(&import.stdout));
+    assert!(lossy(&import.stdout).contains("# REFUSED: image_filter test;"), "{}", lossy(&import.stdout));
 }
 
 #[test]
@@ -214,16 +219,18 @@ fn import_writes_what_it_is_asked_for() {
     assert_eq!(propylon(&["check", "--config", &toml]).status.code(), Some(0));
     let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!((&report["exact"], &report["refused"]), (&6.into(), &0.into()), "{report}");
-    fs::write(&conf, exact.replace("return 204;", "return 204; gzip on;\n    ssi on;")).unwrap();
+    fs::write(&conf, exact.replace("return 204;", "return 204; gzip on;\n    image_filter test;")).unwrap();
     let output = propylon(&["import", &conf, "-o", &toml, "--json", &json]);
     assert_eq!(output.status.code(), Some(1), "what is refused is a failure, and the rest is written");
     let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
     let lines = report["lines"].as_array().unwrap();
     let of = |name: &str| lines.iter().find(|line| line["directive"] == name).unwrap();
-    for (name, line, verdict) in [("return", 4, "exact"), ("gzip", 4, "different"), ("ssi", 5, "refused")] {
+    for (name, line, verdict) in
+        [("return", 4, "exact"), ("gzip", 4, "different"), ("image_filter", 5, "refused")]
+    {
         assert_eq!((&of(name)["line"], &of(name)["verdict"]), (&line.into(), &verdict.into()), "{report}");
     }
-    assert!(of("ssi")["note"].as_str().is_some_and(|note| !note.is_empty()), "{report}");
+    assert!(of("image_filter")["note"].as_str().is_some_and(|note| !note.is_empty()), "{report}");
     fs::write(&conf, exact.replace("return 204;", "return 204; gzip on;")).unwrap();
     for (more, code) in [(&[][..], 0), (&["--strict"], 1)] {
         let output = propylon(&[&["import", conf.as_str()], more].concat());

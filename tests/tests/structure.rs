@@ -57,6 +57,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("auth-request", &[]),
     ("mirror", &[]),
     ("addition", &[]),
+    ("ssi", &[]),
     ("access-log", &["exchange", "vars"]),
     ("config", &["vars", "pattern"]),
     ("nginx-conf", &["config"]),

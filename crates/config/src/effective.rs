@@ -2,7 +2,7 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
-    error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, store,
+    error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, ssi, store,
     substitute, timeout, tls, trace, upstream,
 };
 
@@ -26,7 +26,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 24] = [
+const TABLES: [&Table; 25] = [
     &tls::TABLE,
     &http2::TABLE,
     &files::TABLE,
@@ -43,6 +43,7 @@ const TABLES: [&Table; 24] = [
     &cache::TABLE,
     &store::TABLE,
     &substitute::TABLE,
+    &ssi::TABLE,
     &charset::TABLE,
     &compression::TABLE,
     &cookie::TABLE,

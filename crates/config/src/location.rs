@@ -159,6 +159,7 @@ pub(crate) static TABLE: Table = Table {
         settings::CACHE,
         settings::STORE,
         settings::SUBSTITUTE,
+        settings::SSI,
         settings::CHARSET,
         settings::COMPRESSION,
         settings::COOKIE,

@@ -122,6 +122,7 @@ macro_rules! both_levels {
             settings::CACHE,
             settings::STORE,
             settings::SUBSTITUTE,
+            settings::SSI,
             settings::CHARSET,
             settings::COMPRESSION,
             settings::COOKIE,

@@ -28,6 +28,7 @@ use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
 use crate::slice;
 use crate::source::Spanned;
+use crate::ssi::{self, Ssi};
 use crate::store::{self, Store};
 use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
@@ -81,6 +82,8 @@ pub struct Settings {
     pub store: Store,
     /// The table `substitute`.
     pub substitute: Substitute,
+    /// The table `ssi`.
+    pub ssi: Ssi,
     /// The table `charset`.
     pub charset: Charset,
     /// The table `compression`.
@@ -148,6 +151,8 @@ impl Settings {
         store.settle(&mut cache, cx, levels, found);
         let substitute = Scope::inherited(cx, &substitute::TABLE, below(levels, "substitute"), found);
         let substitute = Substitute::read(&mut { substitute });
+        let ssi = Scope::inherited(cx, &ssi::TABLE, below(levels, "ssi"), found);
+        let ssi = Ssi::read(&mut { ssi });
         let charset = Scope::inherited(cx, &charset::TABLE, below(levels, "charset"), found);
         let charset = Charset::read(&mut { charset });
         let compression = Scope::inherited(cx, &compression::TABLE, below(levels, "compression"), found);
@@ -186,6 +191,7 @@ impl Settings {
             cache,
             store,
             substitute,
+            ssi,
             charset,
             compression,
             cookie,
@@ -276,6 +282,8 @@ pub(crate) const STORE: Key =
     table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
 pub(crate) const SUBSTITUTE: Key =
     table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
+pub(crate) const SSI: Key =
+    table("ssi", Kind::Table(&ssi::TABLE), "Server side includes: commands in pages.");
 pub(crate) const CHARSET: Key =
     table("charset", Kind::Table(&charset::TABLE), "Which charset responses name.");
 pub(crate) const COMPRESSION: Key =
@@ -294,7 +302,7 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "log_subrequest",
-    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `mirror`, `addition`) has a line in the access log as well.",
+    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `mirror`, `addition`, `ssi`) has a line in the access log as well.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 

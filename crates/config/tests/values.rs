@@ -552,3 +552,9 @@ fn certificates_of_acme() {
         config.dump()
     );
 }
+
+/// Tables hold tables, and locations hold locations.
+#[test]
+fn a_configuration_can_be_printed() {
+    assert!(format!("{:?}", everything()).contains("Table(\"server.location\")"));
+}

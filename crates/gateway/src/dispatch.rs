@@ -19,7 +19,7 @@ use crate::page;
 use crate::phases::{At, Step};
 use crate::reroute::{Failed, Reroute, merge, unkeep};
 use crate::rewrite::{Answer, Outcome};
-use crate::route::{self, Found, Keeper, LimitsSeen};
+use crate::route::{self, Asker, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
 use crate::routing::Path;
 
@@ -49,6 +49,8 @@ pub(crate) struct Visit {
     get: bool,
     /// Whether a client sent it, or whoever it is asked for beside.
     role: Role,
+    /// The page that its response is a part of.
+    of: Option<Asker>,
     /// The client's end, if the request asks for another protocol.
     upgrade: Option<ClientEnd>,
     /// What was wrong with the request before it came here.
@@ -73,7 +75,7 @@ enum Role {
     /// A copy of it.
     Copy,
     /// A part of its response, or of one of its parts.
-    Part { depth: u8 },
+    Part,
 }
 
 /// What rounds leave to those that follow.
@@ -122,6 +124,7 @@ impl Visit {
             keeper: None,
             get: false,
             role: Role::Asker,
+            of: None,
             upgrade,
             refused,
             changes: 0,

@@ -223,6 +223,7 @@ impl Server {
         let name: Arc<str> = name.strip_prefix('.').unwrap_or(name).into();
         let site = route::Site {
             charset_maps: route::charset_maps(&upstreams.config.charset_maps),
+            definitions: upstreams.config.definitions.clone(),
             face: Face::new(&server.settings),
             types: route::types(&server.settings.files),
             settings: server.settings.clone(),

@@ -129,7 +129,7 @@ fn caches_of_protocols_that_are_not_spoken() {
 
 #[test]
 fn what_is_switched_off_is_not_missed() {
-    let server = "ssi off;\nproxy_ignore_client_abort off; # the default\nlocation / { fastcgi_ignore_client_abort off; image_filter off; }";
+    let server = "image_filter off;\nproxy_ignore_client_abort off; # the default\nlocation / { fastcgi_ignore_client_abort off; }";
     let converted = converted(server);
     assert_eq!(
         converted.count(Verdict::Different) + converted.count(Verdict::Refused),
@@ -138,7 +138,7 @@ fn what_is_switched_off_is_not_missed() {
         converted.report()
     );
     assert!(toml(server).contains("# the default"), "{}", toml(server));
-    assert!(error("ssi on;").contains("\"ssi\" cannot be converted"));
+    assert!(error("image_filter test;").contains("\"image_filter\" cannot be converted"));
 }
 
 #[test]

@@ -169,7 +169,7 @@ http {
 
 #[test]
 fn every_directive_has_a_verdict() {
-    let text = "events { worker_connections 5; }\nhttp {\n ssi on;\n server { listen 80; location / { dav_methods PUT; } }\n}\n";
+    let text = "events { worker_connections 5; }\nhttp {\n image_filter test;\n server { listen 80; location / { dav_methods PUT; } }\n}\n";
     let converted = convert(text, "nginx.conf").unwrap();
     let verdicts: Vec<_> =
         converted.lines().iter().map(|line| (line.directive.as_str(), line.verdict)).collect();
@@ -178,7 +178,7 @@ fn every_directive_has_a_verdict() {
         [
             ("worker_connections", Verdict::Different),
             ("events", Verdict::Exact),
-            ("ssi", Verdict::Refused),
+            ("image_filter", Verdict::Refused),
             ("listen", Verdict::Exact),
             ("dav_methods", Verdict::Refused),
             ("location", Verdict::Exact),
@@ -186,7 +186,7 @@ fn every_directive_has_a_verdict() {
             ("http", Verdict::Exact),
         ]
     );
-    assert!(converted.toml().contains("# REFUSED: ssi on;"));
+    assert!(converted.toml().contains("# REFUSED: image_filter test;"));
     assert_eq!(converted.load().unwrap_err().len(), 2);
     assert!(converted.report().ends_with("nginx.conf: 8 directives: 5 exact, 1 different, 2 refused\n"));
     assert!(converted.json().contains("\"refused\": 2"));

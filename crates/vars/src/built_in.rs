@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use propylon_exchange::{End, Exchange};
 
+use crate::clock::{self, Zone};
 use crate::limited::Limited;
 use crate::out::Out;
 use crate::proxied::Proxied;
@@ -14,7 +15,7 @@ use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::trace::Trace;
 use crate::tries::Column;
-use crate::{clock, credentials, document, script, state};
+use crate::{credentials, document, script, state};
 
 /// The version of nginx whose behaviour is the reference: the value of `$nginx_version`.
 pub const NGINX_VERSION: &str = "1.31.5";
@@ -54,6 +55,8 @@ pub(crate) enum BuiltIn {
     Msec,
     TimeIso8601,
     TimeLocal,
+    DateGmt,
+    DateLocal,
     ProxyAddXForwardedFor,
     ProxyHost,
     ProxyPort,
@@ -171,6 +174,8 @@ impl BuiltIn {
             Self::Msec => out.seconds(clock::now()),
             Self::TimeIso8601 => clock::with_stamp(|stamp| out.raw(stamp.iso8601.as_bytes())),
             Self::TimeLocal => clock::with_stamp(|stamp| out.raw(stamp.common.as_bytes())),
+            Self::DateGmt => return date(Zone::Gmt, out),
+            Self::DateLocal => return date(Zone::Local, out),
             Self::ProxyAddXForwardedFor => forwarded_for(exchange, out),
             Self::ProxyHost => {
                 return out.option(exchange.proxy().as_ref().map(|proxy| proxy.host.as_bytes()));
@@ -222,6 +227,11 @@ impl BuiltIn {
             _ => None,
         }
     }
+}
+
+/// A date in the form that nginx has for pages.
+fn date(zone: Zone, out: &mut Out<'_>) -> bool {
+    out.option(clock::date(clock::DATE, zone).as_deref().map(str::as_bytes))
 }
 
 impl Constant {

@@ -33,6 +33,36 @@ impl Stamp {
     }
 }
 
+/// Which clock a date is read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// Where this machine is.
+    Local,
+    /// Greenwich.
+    Gmt,
+}
+
+/// The form of a date in nginx's pages (`$date_local`, `$date_gmt`).
+pub(crate) const DATE: &str = "%A, %d-%b-%Y %H:%M:%S %Z";
+
+/// The present time in the form of `strftime`; nothing if there is no such form.
+#[must_use]
+pub fn date(form: &str, zone: Zone) -> Option<String> {
+    let at = i64::try_from(now().as_secs()).ok().and_then(|second| Timestamp::from_second(second).ok())?;
+    date_at(at, form, zone)
+}
+
+fn date_at(at: Timestamp, form: &str, zone: Zone) -> Option<String> {
+    match zone {
+        Zone::Local => jiff::fmt::strtime::format(form, &at.to_zoned(TimeZone::system())).ok(),
+        // The name that C has for it.
+        Zone::Gmt => {
+            let gmt = form.split("%%").map(|part| part.replace("%Z", "GMT")).collect::<Vec<_>>().join("%%");
+            jiff::fmt::strtime::format(gmt, &at.to_zoned(TimeZone::UTC)).ok()
+        }
+    }
+}
+
 /// Looks at the present second's text, which is made at most once a second and thread. The wall clock is asked once a second too: the
 /// other one tells when.
 pub(crate) fn with_stamp(look: impl FnOnce(&Stamp)) {
@@ -64,6 +94,16 @@ mod tests {
         check(0, 0, "01/Jan/1970:00:00:00 +0000", "1970-01-01T00:00:00+00:00");
         check(1_700_000_000, 6, "15/Nov/2023:04:13:20 +0600", "2023-11-15T04:13:20+06:00");
         check(1_700_000_000, -3, "14/Nov/2023:19:13:20 -0300", "2023-11-14T19:13:20-03:00");
+    }
+
+    #[test]
+    fn dates_have_the_form_that_is_asked_for() {
+        let at = Timestamp::from_second(1_700_000_000).unwrap();
+        let gmt = |form| date_at(at, form, Zone::Gmt);
+        assert_eq!(gmt(DATE).unwrap(), "Tuesday, 14-Nov-2023 22:13:20 GMT");
+        assert_eq!(gmt("%s %% %%Z").unwrap(), "1700000000 % %Z");
+        assert_eq!(gmt("%!"), None);
+        assert_eq!(date_at(at, "%s", Zone::Local).unwrap(), "1700000000");
     }
 
     #[test]

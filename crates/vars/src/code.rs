@@ -95,6 +95,21 @@ impl Code {
         Bytes::copy_from_slice(&self.aside(scene))
     }
 
+    /// The value of a variable, if that is what this is and it has one.
+    pub(crate) fn value(&self, scene: Scene<'_>) -> Option<Bytes> {
+        match self {
+            Self::Static(text) => Some(text.clone()),
+            Self::One(step) => {
+                if let Some(value) = step.variable.shared(scene) {
+                    return value;
+                }
+                let mut buffer = Vec::new();
+                step.variable.write(scene, &mut Out::plain(&mut buffer)).then(|| buffer.into())
+            }
+            Self::Steps { .. } => None,
+        }
+    }
+
     /// The value as that of a field; nothing if it cannot stand in one.
     pub(crate) fn field(&self, scene: Scene<'_>) -> Option<HeaderValue> {
         let shared = match self {

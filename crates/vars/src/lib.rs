@@ -104,6 +104,7 @@ mod variable;
 
 pub use builder::Builder;
 pub use built_in::NGINX_VERSION;
+pub use clock::{Zone, date};
 pub use definitions::Definitions;
 pub use document::{Document, FileName};
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};

@@ -133,6 +133,8 @@ const TABLE: &[Description] = &[
     single_entry("content_length", BuiltIn::Text(Text::ContentLength), "the field Content-Length of the request"),
     single_entry("content_type", BuiltIn::ContentType, "the field Content-Type of the request"),
     family_entry("cookie_NAME", Family::Cookie, "the cookie NAME"),
+    single_entry("date_gmt", BuiltIn::DateGmt, "the time in Greenwich as `Monday, 28-Sep-1970 06:00:00 GMT`"),
+    single_entry("date_local", BuiltIn::DateLocal, "local time in the same form"),
     single_entry("document_root", BuiltIn::DocumentRoot, "the directory that the request's files are in"),
     single_entry("document_uri", BuiltIn::Uri, "the same as $uri"),
     single_entry("fastcgi_path_info", BuiltIn::FastcgiPathInfo, "what follows the script's name in the path, as `fastcgi.split_path_info` has it"),

@@ -23,7 +23,14 @@ impl Scope {
             return Ok(Variable::Map(*index));
         }
         if self.names.contains(name) {
-            return Ok(Variable::Named(name.into()));
+            let family = names::family(name).and_then(|(kind, rest)| match kind {
+                Kind::Family(family) => family.member(rest),
+                _ => None,
+            });
+            return Ok(match family {
+                Some(other) => Variable::NamedOr(name.into(), Box::new(other)),
+                None => Variable::Named(name.into()),
+            });
         }
         let found = match names::single(name).map(|kind| (kind, "")).or_else(|| names::family(name)) {
             Some((Kind::Single(BuiltIn::Constant(constant)), _)) => {

@@ -30,6 +30,8 @@ pub(crate) enum Variable {
     /// `$1` to `$9`.
     Group(u8),
     Named(Box<str>),
+    /// A name of a family that the configuration sets somewhere: what was set, else what it is of itself (nginx).
+    NamedOr(Box<str>, Box<Self>),
     Map(usize),
 }
 
@@ -80,6 +82,7 @@ impl Variable {
     pub(crate) fn keep(&self) -> Keep {
         match self {
             Self::SentHeader(_) => Keep::SENT_HEAD,
+            Self::NamedOr(_, other) => other.keep(),
             Self::BuiltIn(BuiltIn::RequestBody) => Keep::REQUEST_BODY,
             Self::BuiltIn(BuiltIn::ProxyHost | BuiltIn::ProxyPort) => Keep::PROXY,
             Self::BuiltIn(BuiltIn::Trace(_)) => Keep::TRACE,
@@ -125,6 +128,7 @@ impl Variable {
                 Some(value) => out.option(value.as_deref()),
                 None => false,
             },
+            Self::NamedOr(name, other) => write_either(name, other, scene, out),
             Self::Map(index) => {
                 out.text(&definitions.map_value(*index, exchange));
                 true
@@ -155,8 +159,21 @@ impl Variable {
             }
             Self::Group(number) => Some(state::read(exchange, |facts| facts.group(*number).cloned())),
             Self::Named(name) => Some(state::read(exchange, |facts| facts.named(name).cloned())),
+            Self::NamedOr(name, other) => match state::read(exchange, |facts| facts.named(name).cloned()) {
+                Some(value) => Some(Some(value)),
+                None => other.shared(scene),
+            },
             Self::Map(index) => Some(Some(definitions.map_value(*index, exchange))),
             _ => None,
         }
+    }
+}
+
+/// Rare, and out of the way of those that are not.
+#[inline(never)]
+fn write_either(name: &str, other: &Variable, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
+    match state::read(scene.exchange, |facts| facts.named(name).cloned()) {
+        Some(value) => out.option(Some(&value)),
+        None => other.write(scene, out),
     }
 }

@@ -162,6 +162,36 @@ async fn named_values() {
     assert_eq!(logged(&definitions, "$a|$b", &exchange), "|2");
 }
 
+/// As in nginx: where it was set it is that, elsewhere the field.
+#[tokio::test]
+async fn a_name_of_a_family_that_is_set_somewhere() {
+    let definitions = Definitions::builder().name("http_a").name("arg_k").build().unwrap();
+    let exchange = with_key("own");
+    assert_eq!(logged(&definitions, "$http_a|$arg_k", &exchange), "-|own");
+    set_named(&exchange, "http_a", "set".into());
+    set_named(&exchange, "arg_k", "".into());
+    assert_eq!(logged(&definitions, "$http_a|$arg_k", &exchange), "set|");
+}
+
+#[tokio::test]
+async fn values_of_names_that_come_late() {
+    let definitions =
+        Definitions::builder().name("a").map(Map::new("m", "$arg_k").value("x", "y")).build().unwrap();
+    let exchange = with_key("x");
+    let value = |name: &str| {
+        definitions.value(name, &exchange).map(|value| String::from_utf8(value.to_vec()).unwrap())
+    };
+    set_named(&exchange, "a", "".into());
+    assert_eq!(value("a").as_deref(), Some(""));
+    assert_eq!(value("m").as_deref(), Some("y"));
+    assert_eq!(value("arg_k").as_deref(), Some("x"));
+    assert_eq!(value("request_method").as_deref(), Some("GET"));
+    assert!(value("date_gmt").is_some_and(|date| date.ends_with(" GMT")));
+    for none in ["http_none", "1", "nothing_of_that_name", "", "a}b", "${a}"] {
+        assert_eq!(value(none), None, "{none}");
+    }
+}
+
 #[tokio::test]
 async fn a_map_is_looked_up_once_and_a_volatile_one_each_time() {
     let definitions = Definitions::builder()

@@ -82,7 +82,7 @@ pub(super) fn client_head(visit: &Visit) -> request::Parts {
     match visit.role {
         Role::Asker => {}
         Role::Question => propylon_auth_request::without_body(&mut parts.headers), // the client's has one, perhaps
-        Role::Part { .. } => parts_of_page(&mut parts.headers),
+        Role::Part => parts_of_page(&mut parts.headers),
         Role::Copy => propylon_mirror::strip(&mut parts.headers, !visit.bodiless),
     }
     parts

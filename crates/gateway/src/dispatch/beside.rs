@@ -14,7 +14,7 @@ use propylon_stack::Body;
 use super::{Role, Visit, again, rounds};
 use crate::client::Closed;
 use crate::edge;
-use crate::route::{LimitsSeen, Whole, lend_trace};
+use crate::route::{Asker, LimitsSeen, Whole, lend_trace};
 use crate::router::Server;
 use crate::routing::Path;
 
@@ -74,10 +74,10 @@ impl Beside {
         Self { visit, request: Some(copy) }
     }
 
-    /// A GET for this path, whose answer becomes a part of the request's. `depth`: in how many parts it is itself.
-    pub(crate) fn part(parent: &Parent<'_>, path: Path, depth: u8, seen: Option<Box<LimitsSeen>>) -> Self {
-        let mut visit = visit(parent, path, Role::Part { depth });
-        visit.limits = seen;
+    /// A GET for this path, whose answer becomes a part of the page `of` which is asked for.
+    pub(crate) fn part(parent: &Parent<'_>, path: Path, of: Asker, seen: Option<Box<LimitsSeen>>) -> Self {
+        let mut visit = visit(parent, path, Role::Part);
+        (visit.limits, visit.of) = (seen, Some(of));
         visit.get = true;
         let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
         *request.method_mut() = Method::GET;

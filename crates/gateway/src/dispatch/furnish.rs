@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http_body::Body as _;
 use propylon_stack::{Body, Route};
 
-use super::{Role, Visit};
+use super::Visit;
 use crate::reroute::Earlier;
 use crate::route::{Asker, Found, Keeper, LimitsSeen};
 
@@ -60,13 +60,8 @@ pub(super) fn furnish<'a>(
 
 /// Who asks for the parts of a response.
 fn asker(visit: &Visit) -> Asker {
-    let depth = match visit.role {
-        Role::Asker => 0,
-        Role::Part { depth } => depth,
-        Role::Question | Role::Copy => 1, // nobody reads it
-    };
     let seen = visit.limits.as_deref().map(LimitsSeen::looked);
-    Asker::new(visit.server.clone(), visit.exchange.clone(), visit.path.clone(), depth, seen)
+    Asker::new(visit.server.clone(), visit.exchange.clone(), visit.path.clone(), visit.of.as_ref(), seen)
 }
 
 /// Whether what answers is the page of an error, shown with another status than 200.

@@ -34,6 +34,7 @@ mod retry;
 mod rule;
 mod slice;
 mod spelling;
+mod ssi;
 mod sticky;
 mod store;
 mod stub_status;
@@ -51,7 +52,7 @@ use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
 use propylon_files::Types;
 use propylon_stack::{Body, BoxError, Route};
-use propylon_vars::Document;
+use propylon_vars::{Definitions, Document};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -98,6 +99,8 @@ pub(crate) struct Site {
     pub(crate) types: Types,
     /// How to recode between charsets.
     pub(crate) charset_maps: Arc<[propylon_charset::Map]>,
+    /// The variables that there are.
+    pub(crate) definitions: Definitions,
     pub(crate) settings: Arc<Settings>,
     pub(crate) redirects: Redirects,
     /// The server's first name.
@@ -345,6 +348,7 @@ where
             .and(headers::needs(settings))
             .and(charset::needs(settings))
             .and(substitute::needs(settings))
+            .and(ssi::needs(settings))
             .and(trailers::needs(settings))
             .and(limit::needs(settings))
             .and(expires::needs(settings))
@@ -389,6 +393,7 @@ where
     let route = route.layer_opt(substitute::layer(settings)); // in the words of whoever wrote them
     let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
     let route = route.layer_opt(parts::carry(settings)); // who asks for what follows
+    let route = route.layer_opt(ssi::layer(settings, site)); // whose parts are shaped already, as those of the next
     let route = route.layer_opt(addition::layer(settings)); // answers of their own: shaped already, not yet compressed
     let route = route.layer_opt(compression::layer(settings, site)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced
@@ -402,6 +407,7 @@ impl Site {
         Self {
             face: Face::new(settings),
             charset_maps: self.charset_maps.clone(),
+            definitions: self.definitions.clone(),
             types: if same { self.types.clone() } else { types(theirs) },
             settings: settings.clone(),
             redirects: Redirects::new(settings, &self.name),

@@ -9,6 +9,7 @@ use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use propylon_config::Settings;
 use propylon_exchange::{End, Exchange};
+use propylon_ssi::Shared;
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -30,8 +31,10 @@ struct Inner {
     server: Arc<Server>,
     exchange: Exchange,
     path: Path,
-    /// In how many parts the response is itself.
+    /// In how many pages the response is a part itself.
     depth: u8,
+    /// What it has in common with the page that it is a part of.
+    shared: Shared,
     seen: Option<LimitsSeen>,
 }
 
@@ -49,10 +52,21 @@ impl Asker {
         server: Arc<Server>,
         exchange: Exchange,
         path: Path,
-        depth: u8,
+        of: Option<&Self>,
         seen: Option<LimitsSeen>,
     ) -> Self {
-        Self(Arc::new(Inner { server, exchange, path, depth, seen }))
+        let (depth, shared) = of.map_or((0, Shared::new()), |of| (of.0.depth + 1, of.0.shared.clone()));
+        Self(Arc::new(Inner { server, exchange, path, depth, shared, seen }))
+    }
+
+    /// The request's record.
+    pub(crate) fn exchange(&self) -> &Exchange {
+        &self.0.exchange
+    }
+
+    /// What its pages have in common.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0.shared
     }
 
     /// Whether the response is itself a part of another one.
@@ -62,7 +76,7 @@ impl Asker {
 
     /// What the server answers to a GET for this path. Nothing happens before the future is polled.
     pub(crate) async fn part(self, uri: Bytes, args: Option<Bytes>) -> Result<Response<Part>, Missing> {
-        let Inner { server, exchange, path, depth, seen } = &*self.0;
+        let Inner { server, exchange, path, depth, seen, .. } = &*self.0;
         if *depth >= DEEPEST {
             tracing::error!(
                 target: "propylon_gateway",
@@ -74,7 +88,7 @@ impl Asker {
         }
         let parent = Parent { server, exchange };
         let seen = seen.as_ref().map(|seen| Box::new(seen.looked()));
-        let mut part = Beside::part(&parent, path.clone().redirected(uri, args), depth + 1, seen);
+        let mut part = Beside::part(&parent, path.clone().redirected(uri, args), self.clone(), seen);
         let answer = part.open().await;
         propylon_vars::give_back(part.exchange(), exchange);
         let answer = answer.map_err(|Closed| Missing::Closed)?;
@@ -116,7 +130,7 @@ impl HttpBody for Part {
 
 /// Whether responses have parts.
 pub(crate) fn has(settings: &Settings) -> bool {
-    settings.addition.uris().next().is_some()
+    settings.ssi.on || settings.addition.uris().next().is_some()
 }
 
 /// Carries the one who asks to the response, if it has parts.

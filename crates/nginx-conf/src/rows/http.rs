@@ -135,12 +135,6 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("directio", LEVELS, ONE, KERNEL),
     Row::nothing("directio_alignment", LEVELS, ONE, KERNEL),
     Row::nothing("read_ahead", LEVELS, ONE, KERNEL),
-    Row::nothing(
-        "subrequest_output_buffer_size",
-        LEVELS,
-        ONE,
-        "nobody puts answers of subrequests together in memory",
-    ),
     Row::nothing("open_file_cache", LEVELS, ONE_OR_TWO, "files are opened anew for each request"),
     Row::nothing("open_file_cache_errors", LEVELS, ONE, "files are opened anew for each request"),
     Row::nothing("open_file_cache_min_uses", LEVELS, ONE, "files are opened anew for each request"),

@@ -25,6 +25,7 @@ mod resolver;
 mod respond;
 mod rewrite;
 mod rewriting;
+mod ssi;
 mod sticky;
 mod store;
 mod substitute;
@@ -55,6 +56,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
     ("Texts", substitute::ROWS),
+    ("Server side includes", ssi::ROWS),
     ("Charsets", charset::ROWS),
     ("Compression", compression::ROWS),
     ("Redirects and cookies of upstreams", rewriting::ROWS),

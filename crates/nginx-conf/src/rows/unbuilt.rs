@@ -6,13 +6,13 @@ use crate::row::{ANY, NONE, Row};
 const HTTP: Contexts = Contexts::HTTP;
 const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
-const ALL: Contexts = Contexts::LEVELS_IF;
 
 const OTHER: &str = "only HTTP, FastCGI and gRPC upstreams are planned; put a gateway of this protocol before the application";
 const PATH: &str = "nothing is kept there: upstreams of this protocol are not built";
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
-const BODY: &str = "of what changes the bodies of responses, `sub_filter` and `charset` are built";
+const BODY: &str =
+    "of what changes the bodies of responses, `sub_filter`, `charset`, `ssi` and `add_after_body` are built";
 const DAV: &str = "writing files is not built";
 const NEVER: &str = "it is not built";
 const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
@@ -44,9 +44,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, nothing, GUNZIP: "gunzip" "gunzip_buffers";
     LEVELS, ANY, nothing, CODING: "brotli" "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
         "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
-    ALL, ANY, refused, BODY: "ssi";
-    LEVELS, ANY, refused, BODY: "ssi_last_modified" "ssi_min_file_chunk" "ssi_silent_errors" "ssi_types"
-        "ssi_value_length" "xslt_stylesheet"
+    LEVELS, ANY, refused, BODY: "xslt_stylesheet"
         "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
