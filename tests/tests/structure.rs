@@ -46,6 +46,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("acme", &[]),
     ("trace", &[]),
     ("h1", &[]),
+    ("h3", &[]),
     ("upstream", &["exchange", "h1", "fastcgi"]),
     ("fastcgi", &[]),
     ("cache", &["exchange", "conditions"]),
@@ -72,7 +73,7 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 14] = [
+const NO_LAYERS: [&str; 15] = [
     "exchange",
     "stack",
     "pattern",
@@ -80,6 +81,7 @@ const NO_LAYERS: [&str; 14] = [
     "proxy-protocol",
     "vars",
     "h1",
+    "h3",
     "testkit",
     "config",
     "nginx-conf",
