@@ -2,7 +2,7 @@
 //!
 //! The two are joined by a pair of unix sockets, of which the new process has one as its standard input; the variable
 //! [`VARIABLE`] says so, and which version of this protocol is spoken. The old process sends a byte a socket that says
-//! whether it is lent, with the sockets themselves as ancillary data, and a line feed after the last. The new one answers
+//! whether it is lent, or rests, with the sockets themselves as ancillary data, and a line feed after the last. The new one answers
 //! `+` once it serves, or `-` and why it can't. Both keep their ends open: each knows by that whether the other lives.
 
 use std::fs::File;
@@ -42,6 +42,7 @@ const REASON: usize = 16 * 1024;
 
 const OWN: u8 = b'o';
 const LENT: u8 = b'l';
+const RESTING: u8 = b'r';
 const END: u8 = b'\n';
 const READY: u8 = b'+';
 const FAILED: u8 = b'-';
@@ -190,7 +191,7 @@ impl Successor {
 
 fn send(socket: &UnixStream, sockets: &[Given]) -> io::Result<()> {
     for batch in sockets.chunks(BATCH) {
-        let kinds: Vec<u8> = batch.iter().map(|given| if given.is_lent() { LENT } else { OWN }).collect();
+        let kinds: Vec<u8> = batch.iter().map(kind).collect();
         let fds: Vec<BorrowedFd<'_>> = batch.iter().map(AsFd::as_fd).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(BATCH))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -203,6 +204,14 @@ fn send(socket: &UnixStream, sockets: &[Given]) -> io::Result<()> {
     }
     let mut socket = socket;
     socket.write_all(&[END])
+}
+
+fn kind(given: &Given) -> u8 {
+    match given {
+        given if given.is_lent() => LENT,
+        given if given.is_resting() => RESTING,
+        _ => OWN,
+    }
 }
 
 fn receive(socket: &UnixStream) -> io::Result<Vec<Given>> {
@@ -234,14 +243,17 @@ fn receive(socket: &UnixStream) -> io::Result<Vec<Given>> {
             format!("{} of {} sockets came: the limit of open files is too low", fds.len(), kinds.len());
         return Err(io::Error::other(what));
     }
-    let given =
-        |(kind, fd): (u8, OwnedFd)| if kind == LENT { Given::lent(fd) } else { Given::handed_over(fd) };
+    let given = |(kind, fd): (u8, OwnedFd)| match kind {
+        LENT => Given::lent(fd),
+        RESTING => Given::resting(fd),
+        _ => Given::handed_over(fd),
+    };
     kinds.into_iter().zip(fds).map(given).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
 
     use super::*;
 
@@ -251,14 +263,19 @@ mod tests {
         let sent: Vec<_> = (0..3 * BATCH + 1)
             .map(|index| {
                 let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-                if index % 3 == 0 { Given::lent(socket) } else { Given::handed_over(socket) }.unwrap()
+                let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+                match index % 3 {
+                    0 => Given::lent(socket).unwrap(),
+                    1 => Given::resting(udp).unwrap(),
+                    _ => Given::handed_over(socket).unwrap(),
+                }
             })
             .collect();
         let (ours, theirs) = UnixStream::pair().unwrap();
         send(&ours, &sent).unwrap();
         let came = receive(&theirs).unwrap();
         let seen = |all: &[Given]| -> Vec<_> {
-            all.iter().map(|given| (given.address().to_string(), given.is_lent())).collect()
+            all.iter().map(|given| (given.address().to_string(), kind(given))).collect()
         };
         assert_eq!(seen(&came), seen(&sent));
     }

@@ -131,6 +131,7 @@ impl Listener {
     fn new(address: &ListenAddress, socket: OwnedFd) -> io::Result<Self> {
         match address {
             ListenAddress::Tcp(_) => TcpListener::from_std(socket.into()).map(Self::Tcp),
+            ListenAddress::Udp(_) => Err(io::ErrorKind::Unsupported.into()), // none is configured
             ListenAddress::Unix(_) => UnixListener::from_std(socket.into()).map(Self::Unix),
         }
     }

@@ -2,8 +2,8 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
-    error_page, fastcgi, files, headers, http2, limit, mirror, redirect, retry, rewrite, runtime, ssi, store,
-    substitute, timeout, tls, trace, upstream,
+    error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite, runtime, ssi,
+    store, substitute, timeout, tls, trace, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,9 +26,10 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 25] = [
+const TABLES: [&Table; 26] = [
     &tls::TABLE,
     &http2::TABLE,
+    &http3::TABLE,
     &files::TABLE,
     &access::TABLE,
     &auth_request::TABLE,
@@ -69,7 +70,7 @@ pub(crate) struct Written {
 impl Effective {
     /// A location, nothing written yet.
     pub(crate) const fn level(own: &'static Table) -> Self {
-        let [_, _, locations @ ..] = &TABLES;
+        let [_, _, _, locations @ ..] = &TABLES;
         Self { own: Some(own), tables: locations, written: Vec::new() }
     }
 

@@ -72,7 +72,7 @@ impl Http2 {
 }
 
 /// A size from 1 to `most`.
-fn within(cx: &mut Context, value: &Value<'_>, most: u64, text: &str) -> Option<u64> {
+pub(crate) fn within(cx: &mut Context, value: &Value<'_>, most: u64, text: &str) -> Option<u64> {
     let size = match value.get_ref() {
         DeValue::String(text) => units::size(text).ok(),
         number => shape::integer(number),

@@ -81,6 +81,7 @@ mod group_names;
 mod grpc;
 mod headers;
 mod http2;
+mod http3;
 mod inner_uri;
 mod json_schema;
 mod key;
@@ -158,6 +159,7 @@ pub use crate::files::{
 };
 pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;
+pub use crate::http3::Http3;
 pub use crate::inner_uri::InnerUri;
 pub use crate::json_schema::schema;
 pub use crate::limit::{Amount, ConnectionLimit, HeadLimit, Limit, Over, RequestLimit};

@@ -25,6 +25,8 @@ pub struct Listen {
     pub tls: bool,
     /// `http2`
     pub http2: bool,
+    /// `http3`
+    pub http3: bool,
     /// `proxy_protocol`
     pub proxy_protocol: bool,
     /// `reuseport`
@@ -38,8 +40,10 @@ pub struct Listen {
 /// Where connections are accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenAddress {
-    /// An IP address and a port.
+    /// An IP address and a port of TCP.
     Tcp(SocketAddr),
+    /// An IP address and a port of UDP, for QUIC.
+    Udp(SocketAddr),
     /// A unix socket.
     Unix(PathBuf),
 }
@@ -48,6 +52,7 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
+            Self::Udp(address) => write!(f, "udp:{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }
@@ -62,7 +67,7 @@ pub struct Listener {
     pub default_server: usize,
     /// Indices of all its servers, in the order of the file.
     pub servers: Vec<usize>,
-    /// Whether any of them says `tls`: then connections are TLS.
+    /// Whether any of them says `tls`, or it is of UDP: then connections are TLS.
     pub tls: bool,
     /// Whether any of them says `http2`: then clients may speak it.
     pub http2: bool,
@@ -96,20 +101,10 @@ impl Listener {
     }
 }
 
-const OPTIONS: [&str; 7] =
-    ["default_server", "tls", "http2", "proxy_protocol", "reuseport", "backlog=", "ipv6only="];
-const UNBUILT: [&str; 10] = [
-    "http3",
-    "quic",
-    "bind",
-    "setfib=",
-    "fastopen=",
-    "rcvbuf=",
-    "sndbuf=",
-    "accept_filter=",
-    "deferred",
-    "so_keepalive=",
-];
+const OPTIONS: [&str; 8] =
+    ["default_server", "tls", "http2", "http3", "proxy_protocol", "reuseport", "backlog=", "ipv6only="];
+const UNBUILT: [&str; 8] =
+    ["bind", "setfib=", "fastopen=", "rcvbuf=", "sndbuf=", "accept_filter=", "deferred", "so_keepalive="];
 const ADDRESS: &str = "a port, `address:port`, `[::]:port` or `unix:/path`";
 
 /// Reads `ADDRESS [option...]`.
@@ -134,6 +129,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         default_server: false,
         tls: false,
         http2: false,
+        http3: false,
         proxy_protocol: false,
         reuseport: false,
         backlog: None,
@@ -146,6 +142,13 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         }
     }
     listen.address = address?;
+    if listen.http3
+        && let Err(message) = listen.become_quic()
+    {
+        let label = "expected an IP address with `http3`, `default_server`, `reuseport`, `ipv6only=` alone: TCP is a `listen` of its own";
+        cx.push(Diagnostic::at(span, message).label(label));
+        return None;
+    }
     Some(Spanned::new(listen, cx.span(span)))
 }
 
@@ -191,9 +194,15 @@ impl Listen {
             ("default_server", None) => self.default_server = true,
             ("tls", None) => self.tls = true,
             ("http2", None) => self.http2 = true,
+            ("http3", None) => self.http3 = true,
             ("proxy_protocol", None) => self.proxy_protocol = true,
             ("ssl", None) => {
                 return Some(Diagnostic::at(place, "`ssl` is called `tls` here").label("expected `tls`"));
+            }
+            ("quic", None) => {
+                return Some(
+                    Diagnostic::at(place, "`quic` is called `http3` here").label("expected `http3`"),
+                );
             }
             ("reuseport", None) => self.reuseport = true,
             ("backlog", Some(value)) => {
@@ -216,8 +225,25 @@ impl Listen {
         None
     }
 
+    /// `http3` is UDP, which has TLS of its own.
+    fn become_quic(&mut self) -> Result<(), &'static str> {
+        let ListenAddress::Tcp(address) = self.address else { return Err("`http3` on a unix socket") };
+        let other = [
+            (self.tls, "`http3` is UDP and has TLS by itself: `tls` is TCP"),
+            (self.http2, "`http3` is UDP: `http2` is TCP"),
+            (self.proxy_protocol, "`http3` is UDP, which has no `proxy_protocol`"),
+            (self.backlog.is_some(), "`http3` is UDP, which has no `backlog`"),
+        ];
+        if let Some((_, message)) = other.iter().find(|(is_there, _)| *is_there) {
+            return Err(message);
+        }
+        self.address = ListenAddress::Udp(address);
+        self.tls = true;
+        Ok(())
+    }
+
     fn is_ipv6(&self) -> bool {
-        matches!(self.address, ListenAddress::Tcp(address) if address.is_ipv6())
+        matches!(self.address, ListenAddress::Tcp(address) | ListenAddress::Udp(address) if address.is_ipv6())
     }
 }
 

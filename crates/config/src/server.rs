@@ -10,6 +10,7 @@ use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files::{self, TryFiles};
 use crate::http2::{self, Http2};
+use crate::http3::{self, Http3};
 use crate::inner_uri;
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress};
@@ -46,6 +47,8 @@ pub struct Server {
     pub tls: Tls,
     /// HTTP/2 with clients.
     pub http2: Http2,
+    /// HTTP/3 with clients.
+    pub http3: Http3,
     /// What applies where no location matches.
     pub settings: Arc<Settings>,
     /// The locations, in the order of the file.
@@ -108,6 +111,13 @@ macro_rules! both_levels {
                 nginx: "",
                 doc: "HTTP/2 with clients.",
             },
+            Key {
+                name: "http3",
+                kind: Kind::Table(&http3::TABLE),
+                need: Need::Optional,
+                nginx: "",
+                doc: "HTTP/3 with clients.",
+            },
             files::FILES,
             settings::ACCESS,
             settings::AUTH_REQUEST,
@@ -150,7 +160,7 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Default("[\"80\"]"),
             nginx: "listen",
             doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, tls, \
-                  http2 (over TLS by ALPN, else by prior knowledge; beside HTTP/1.1), proxy_protocol (connections begin with its header, version 1 or 2), reuseport, backlog=N, ipv6only=on|off.",
+                  http2 (over TLS by ALPN, else by prior knowledge; beside HTTP/1.1), http3 (UDP, which is a `listen` of its own beside that of TCP), proxy_protocol (connections begin with its header, version 1 or 2), reuseport, backlog=N, ipv6only=on|off.",
         },
         Key {
             name: "name",
@@ -203,6 +213,8 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         None => check_tls(cx, &listens, &tls),
     }
     let http2 = Http2::read(cx, &levels, &mut effective);
+    check_quic(cx, &listens, &tls);
+    let http3 = Http3::read(cx, &levels, &mut effective);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
     let locations = location::read_all(cx, &levels, table);
     check_used(cx, &rewrite, &locations);
@@ -223,6 +235,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         try_files,
         tls,
         http2,
+        http3,
         settings,
         locations,
         span: cx.span(value.span()),
@@ -258,6 +271,19 @@ fn check_tls(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
         cx.push(
             Diagnostic::error(listen.span, "there is no certificate for TLS here")
                 .label("expected `tls.certificates`, or `tls.acme`, in this server or in `[defaults]`"),
+        );
+    }
+}
+
+/// QUIC has no older TLS (RFC 9001 4.2).
+fn check_quic(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
+    if tls.protocols.is_empty() || tls.protocols.iter().any(|name| **name == *"TLSv1.3") {
+        return;
+    }
+    for listen in listens.iter().filter(|listen| listen.http3) {
+        cx.push(
+            Diagnostic::error(listen.span, "`http3` takes TLS 1.3, which `tls.protocols` does not have")
+                .label("expected `TLSv1.3` among `tls.protocols`"),
         );
     }
 }

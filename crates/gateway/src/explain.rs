@@ -230,10 +230,14 @@ enum Place<'a> {
 
 fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, String)>, ExplainError> {
     let at = |port: u16| {
-        config.listeners.iter().find(|listener| match &listener.address {
-            propylon_config::ListenAddress::Tcp(addr) => addr.port() == port,
+        use propylon_config::ListenAddress::{Tcp, Udp};
+        let listens = |listener: &&propylon_config::Listener, tcp: bool| match &listener.address {
+            Tcp(addr) => tcp && addr.port() == port,
+            Udp(addr) => !tcp && addr.port() == port,
             propylon_config::ListenAddress::Unix(_) => false,
-        })
+        };
+        let find = |tcp| config.listeners.iter().find(|listener| listens(listener, tcp));
+        find(true).or(find(false))
     };
     // A URL without a port asks for port 80, or for whatever there is.
     let listener = match uri.port_u16() {

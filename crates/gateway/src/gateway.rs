@@ -256,9 +256,10 @@ impl Gateway {
             let sockets = self.listeners.of_worker(index).map_err(StartError::Worker)?;
             let wanted = sockets
                 .into_iter()
-                .filter(|(address, _)| config.listeners.iter().any(|listener| listener.address == *address));
+                .filter(|own| config.listeners.iter().any(|listener| listener.address == own.address));
             retired.join(worker.use_built(wanted.collect()).await?);
         }
+        self.listeners.steer();
         Ok(retired)
     }
 }

@@ -23,13 +23,15 @@ pub struct Given {
     pub(crate) socket: Socket,
     pub(crate) address: ListenAddress,
     pub(crate) lent: bool,
+    /// It is one of those of UDP that its giver does not use.
+    pub(crate) resting: bool,
 }
 
 impl Given {
     /// A socket that is given for good: whoever has it last removes its path, where it is a unix socket.
     ///
     /// # Errors
-    /// `InvalidInput` for what is no listening stream socket on an IP address or a path.
+    /// `InvalidInput` for what is no listening stream socket on an IP address or a path, nor one of UDP.
     pub fn handed_over(socket: impl Into<OwnedFd>) -> io::Result<Self> {
         Self::new(socket.into(), false)
     }
@@ -41,6 +43,14 @@ impl Given {
     /// As [`Given::handed_over`].
     pub fn lent(socket: impl Into<OwnedFd>) -> io::Result<Self> {
         Self::new(socket.into(), true)
+    }
+
+    /// A socket of UDP that is given for good, and that its giver does not use: it keeps the places of others.
+    ///
+    /// # Errors
+    /// As [`Given::handed_over`].
+    pub fn resting(socket: impl Into<OwnedFd>) -> io::Result<Self> {
+        Ok(Self { resting: true, ..Self::new(socket.into(), false)? })
     }
 
     /// The address that it listens on.
@@ -55,15 +65,22 @@ impl Given {
         self.lent
     }
 
+    /// Whether its giver does not use it.
+    #[must_use]
+    pub fn is_resting(&self) -> bool {
+        self.resting
+    }
+
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, address: self.address.clone(), lent: self.lent })
+        Ok(Self { socket: self.socket.try_clone()?, address: self.address.clone(), ..*self })
     }
 
     /// Whether a `listen` means this socket.
     pub(crate) fn is_for(&self, wanted: &ListenAddress) -> bool {
         match (&self.address, wanted) {
             // Scope and flow are the system's, not the configuration's.
-            (ListenAddress::Tcp(own), ListenAddress::Tcp(wanted)) => {
+            (ListenAddress::Tcp(own), ListenAddress::Tcp(wanted))
+            | (ListenAddress::Udp(own), ListenAddress::Udp(wanted)) => {
                 (own.ip(), own.port()) == (wanted.ip(), wanted.port())
             }
             (ListenAddress::Unix(own), ListenAddress::Unix(wanted)) => {
@@ -76,18 +93,20 @@ impl Given {
     fn new(socket: OwnedFd, lent: bool) -> io::Result<Self> {
         let socket = Socket::from(socket);
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
-        if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
-            return Err(wrong("not a listening stream socket"));
+        let is_udp = socket.r#type()? == Type::DGRAM;
+        if !is_udp && (socket.r#type()? != Type::STREAM || !socket.is_listener()?) {
+            return Err(wrong("not a listening stream socket, nor one of UDP"));
         }
         let local = socket.local_addr()?;
         let address = match (local.as_socket(), local.as_pathname()) {
+            (Some(address), _) if is_udp => ListenAddress::Udp(address),
             (Some(address), _) => ListenAddress::Tcp(address),
-            (None, Some(path)) => ListenAddress::Unix(path.to_owned()),
-            (None, None) => return Err(wrong("a socket with neither an IP address nor a path")),
+            (None, Some(path)) if !is_udp => ListenAddress::Unix(path.to_owned()),
+            (None, _) => return Err(wrong("a socket with neither an IP address nor a path")),
         };
         socket.set_nonblocking(true)?;
         socket.set_cloexec(true)?;
-        Ok(Self { socket, address, lent })
+        Ok(Self { socket, address, lent, resting: false })
     }
 }
 

@@ -114,7 +114,7 @@ async fn accept(stream: Stream, connection: &Connection, listener: &Listener) ->
 }
 
 /// What a handshake brought, as variables tell it.
-fn facts(handshake: Handshake) -> Tls {
+pub(crate) fn facts(handshake: Handshake) -> Tls {
     let client = handshake.client.map(Arc::unwrap_or_clone);
     Tls {
         protocol: handshake.protocol,

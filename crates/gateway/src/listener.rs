@@ -1,5 +1,7 @@
 //! Listening sockets: opened once, kept over reloads.
 
+mod quic;
+
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io;
@@ -14,8 +16,11 @@ use propylon_h1::sends::SendQueue;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use crate::client::Stream;
+use crate::client::http3::Seat;
 use crate::error::StartError;
 use crate::given::Given;
+
+use quic::Group;
 
 /// How many connections may wait to be accepted where `backlog=` does not say (nginx: 511).
 const BACKLOG: u32 = 511;
@@ -42,9 +47,21 @@ pub(crate) struct Listeners {
     keep_paths: bool,
 }
 
-struct Open {
-    sockets: Vec<Socket>,
-    lent: bool,
+enum Open {
+    /// TCP, or a unix socket.
+    Streams {
+        sockets: Vec<Socket>,
+        lent: bool,
+    },
+    Quic(Group),
+}
+
+/// What a worker accepts from.
+pub(crate) struct Own {
+    pub(crate) address: ListenAddress,
+    pub(crate) socket: Socket,
+    /// Of UDP: which of the sockets it is.
+    pub(crate) seat: Option<Seat>,
 }
 
 impl Listeners {
@@ -65,17 +82,21 @@ impl Listeners {
         let missing = || wanted.iter().filter(|listener| !self.open.contains_key(&listener.address));
         let mut fresh = Vec::new();
         for listener in missing().filter(|listener| !is_given(&listener.address)) {
-            let sockets = open(listener, workers, reuseport, mode)
+            let opened = open(listener, workers, reuseport, mode)
                 .map_err(|source| StartError::Listen { address: listener.address.clone(), source })?;
-            fresh.push((listener.address.clone(), Open { sockets, lent: false }));
+            fresh.push((listener.address.clone(), opened));
         }
         let given: Vec<_> =
-            missing().map(|listener| &listener.address).filter(|a| is_given(a)).cloned().collect();
-        for address in given {
-            let lent = self.spare.iter().any(|given| given.lent && given.is_for(&address));
-            let sockets = self.spare.extract_if(.., |given| given.is_for(&address));
-            let sockets = sockets.map(|given| given.socket).collect();
-            fresh.push((address, Open { sockets, lent }));
+            missing().map(|l| (l.address.clone(), l.ipv6only)).filter(|(a, _)| is_given(a)).collect();
+        for (address, ipv6only) in given {
+            let sockets: Vec<_> = self.spare.extract_if(.., |given| given.is_for(&address)).collect();
+            let open = if let ListenAddress::Udp(at) = address {
+                Open::Quic(Group::given(sockets, at, ipv6only))
+            } else {
+                let lent = sockets.iter().any(|given| given.lent);
+                Open::Streams { sockets: sockets.into_iter().map(|given| given.socket).collect(), lent }
+            };
+            fresh.push((address, open));
         }
         self.open.extend(fresh);
         Ok(())
@@ -99,9 +120,9 @@ impl Listeners {
     pub(crate) fn close_others(&mut self, wanted: impl Fn(&ListenAddress) -> bool) {
         let gone = self.open.extract_if(|address, _| !wanted(address));
         for (address, open) in gone {
-            if open.lent {
-                let given = |socket| Given { socket, address: address.clone(), lent: true };
-                self.spare.extend(open.sockets.into_iter().map(given));
+            if open.is_lent() {
+                let given = |socket| Given { socket, address: address.clone(), lent: true, resting: false };
+                self.spare.extend(open.into_used().into_iter().map(given));
             } else if !self.keep_paths {
                 remove_unix_path(&address);
             }
@@ -115,25 +136,37 @@ impl Listeners {
 
     /// The most sockets that any address has.
     pub(crate) fn most(&self) -> usize {
-        self.open.values().map(|open| open.sockets.len()).max().unwrap_or(0)
+        self.open.values().map(|open| open.used().len()).max().unwrap_or(0)
     }
 
     /// The sockets from which worker `index` accepts.
-    pub(crate) fn of_worker(&self, index: usize) -> io::Result<Vec<(ListenAddress, Socket)>> {
+    pub(crate) fn of_worker(&self, index: usize) -> io::Result<Vec<Own>> {
         self.open
             .iter()
             .filter_map(|(address, open)| {
-                let socket = open.sockets.get(index.checked_rem(open.sockets.len())?)?;
-                Some(socket.try_clone().map(|socket| (address.clone(), socket)))
+                let (socket, seat) = open.of_worker(index)?;
+                Some(socket.try_clone().map(|socket| Own { address: address.clone(), socket, seat }))
             })
             .collect()
+    }
+
+    /// Whoever is new comes to the sockets of this process.
+    pub(crate) fn steer(&self) {
+        for (address, open) in &self.open {
+            if let Open::Quic(group) = open
+                && let Err(error) = group.steer()
+            {
+                tracing::warn!(target: "propylon_gateway", "the kernel does not look for connections on {address} ({error}): clients that move are lost");
+            }
+        }
     }
 
     /// Every socket once more, for another process.
     pub(crate) fn duplicates(&self) -> io::Result<Vec<Given>> {
         let open = self.open.iter().flat_map(|(address, open)| {
-            open.sockets.iter().map(|socket| {
-                Ok(Given { socket: socket.try_clone()?, address: address.clone(), lent: open.lent })
+            open.all().into_iter().map(|(socket, resting)| {
+                let (address, lent) = (address.clone(), open.is_lent());
+                Ok(Given { socket: socket.try_clone()?, address, lent, resting })
             })
         });
         open.chain(self.spare.iter().map(Given::try_clone)).collect()
@@ -143,13 +176,51 @@ impl Listeners {
 impl Drop for Listeners {
     fn drop(&mut self) {
         if !self.keep_paths {
-            let own = self.open.iter().filter(|(_, open)| !open.lent);
+            let own = self.open.iter().filter(|(_, open)| !open.is_lent());
             own.for_each(|(address, _)| remove_unix_path(address));
         }
     }
 }
 
-fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32) -> io::Result<Vec<Socket>> {
+impl Open {
+    fn used(&self) -> &[Socket] {
+        match self {
+            Self::Streams { sockets, .. } => sockets,
+            Self::Quic(group) => &group.used,
+        }
+    }
+
+    fn into_used(self) -> Vec<Socket> {
+        match self {
+            Self::Streams { sockets, .. } => sockets,
+            Self::Quic(group) => group.used,
+        }
+    }
+
+    /// All its sockets, and whether each rests.
+    fn all(&self) -> Vec<(&Socket, bool)> {
+        match self {
+            Self::Streams { sockets, .. } => sockets.iter().map(|socket| (socket, false)).collect(),
+            Self::Quic(group) => group.all().collect(),
+        }
+    }
+
+    fn is_lent(&self) -> bool {
+        match self {
+            Self::Streams { lent, .. } => *lent,
+            Self::Quic(group) => group.lent,
+        }
+    }
+
+    fn of_worker(&self, index: usize) -> Option<(&Socket, Option<Seat>)> {
+        match self {
+            Self::Streams { sockets, .. } => Some((sockets.get(index.checked_rem(sockets.len())?)?, None)),
+            Self::Quic(group) => group.of_worker(index).map(|(socket, seat)| (socket, Some(seat))),
+        }
+    }
+}
+
+fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32) -> io::Result<Open> {
     let backlog = i32::try_from(listener.backlog.unwrap_or(BACKLOG)).unwrap_or(i32::MAX);
     match &listener.address {
         ListenAddress::Unix(path) => {
@@ -160,7 +231,7 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32)
             std::fs::set_permissions(path, Permissions::from_mode(mode))?;
             socket.listen(backlog)?;
             socket.set_nonblocking(true)?;
-            Ok(vec![socket])
+            Ok(Open::Streams { sockets: vec![socket], lent: false })
         }
         ListenAddress::Tcp(addr) => {
             let shared = reuseport || listener.reuseport;
@@ -177,8 +248,9 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32)
                 socket.set_nonblocking(true)?;
                 sockets.push(socket);
             }
-            Ok(sockets)
+            Ok(Open::Streams { sockets, lent: false })
         }
+        ListenAddress::Udp(addr) => Group::open(*addr, listener.ipv6only, workers).map(Open::Quic),
     }
 }
 
@@ -229,6 +301,7 @@ impl Accepting {
                 let listener = tokio::net::TcpListener::from_std(std::net::TcpListener::from(socket))?;
                 Ok(Self::Tcp(listener, sends.clone()))
             }
+            ListenAddress::Udp(_) => Err(io::ErrorKind::Unsupported.into()), // whoever has a seat does not come here
             ListenAddress::Unix(_) => {
                 tokio::net::UnixListener::from_std(UnixListener::from(socket)).map(Self::Unix)
             }

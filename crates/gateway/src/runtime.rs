@@ -1,12 +1,16 @@
 //! What the workers share and what outlives a reload.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use parking_lot::Mutex;
 use propylon_access_log::Sinks;
 use propylon_mirror::Counts;
 
 use crate::acme::Acme;
 use crate::caches::{Caches, Owner};
+use crate::client::http3::Keys;
 use crate::names::Names;
 use crate::tally::Ledgers;
 use crate::tls::Store;
@@ -35,6 +39,8 @@ pub(crate) struct Runtime {
     pub(crate) traces: Traces,
     /// Whose their directories are.
     pub(crate) owner: Option<Owner>,
+    /// By what the process knows what it has said over QUIC, once it speaks it.
+    quic: Mutex<Option<Arc<Keys>>>,
     /// The number of the next client connection.
     connections: AtomicU64,
 }
@@ -52,6 +58,7 @@ impl Runtime {
             copies: Counts::default(),
             traces: Traces::default(),
             owner: None,
+            quic: Mutex::default(),
             connections: AtomicU64::new(0),
         }
     }
@@ -60,6 +67,15 @@ impl Runtime {
     pub(crate) fn owned_by(mut self, owner: Option<Owner>) -> Self {
         self.owner = owner;
         self
+    }
+
+    /// By what the process knows what it has said over QUIC: the same for all workers.
+    pub(crate) fn quic_keys(&self) -> io::Result<Arc<Keys>> {
+        let mut quic = self.quic.lock();
+        if let Some(keys) = &*quic {
+            return Ok(keys.clone());
+        }
+        Ok(quic.insert(Arc::new(Keys::new()?)).clone())
     }
 
     /// A number for a new client connection, unique in the process.

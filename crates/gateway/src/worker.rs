@@ -1,34 +1,38 @@
 //! One core: a thread with a runtime of its own, its router, its connections.
 
+mod place;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use propylon_config::{Config, ListenAddress};
 use propylon_exchange::Connection;
 use propylon_h1::sends::SendQueue;
 use propylon_h1::server::Ticker;
-use socket2::Socket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::client::http3::Endpoint;
 use crate::client::{self, Client, Stream};
 use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
 use crate::failures::AcceptFailures;
 use crate::handshake::{self, Unserved};
-use crate::listener::Accepting;
+use crate::listener::{Accepting, Own};
 use crate::retired::Retired;
 use crate::router::{Listener, Router};
 use crate::runtime::Runtime;
 use crate::start::InWorker;
 use crate::tally::{Ledger, Open};
 use crate::upstreams::{Kept, Upstreams};
+
+pub(crate) use place::Place;
 
 /// Threads of a worker for files, temporary ones too, and for passwords: a disk is not quicker with more, and each takes memory.
 const BLOCKING_THREADS: usize = 16;
@@ -42,7 +46,7 @@ enum Command {
     /// Build a router of this, and keep it ready.
     Build(Arc<Config>, oneshot::Sender<Result<(), BuildError>>),
     /// Use what was built, and accept from these sockets and no others.
-    Use(Vec<(ListenAddress, Socket)>, oneshot::Sender<io::Result<Retired>>),
+    Use(Vec<Own>, oneshot::Sender<io::Result<Retired>>),
     /// Accept no more, finish what is in flight, close what is idle, and end.
     Drain,
     /// End now.
@@ -72,34 +76,15 @@ pub(crate) struct Worker {
     outdated: ArcSwap<CancellationToken>,
 }
 
-/// A listening address. Its connections look here for each request, which costs less than a search in the router.
-pub(crate) struct Place {
-    address: ListenAddress,
-    /// Only this worker's thread looks here: a lock that nobody waits for is the cheapest way.
-    listener: Mutex<Option<Arc<Listener>>>,
-}
-
-impl Place {
-    /// The listener as the configuration in force has it; none if a reload took it away while clients were connected.
-    pub(crate) fn listener(&self) -> Option<Arc<Listener>> {
-        self.listener.lock().clone()
-    }
-
-    /// The same for a look during which nobody else may look.
-    pub(crate) fn look(&self) -> MutexGuard<'_, Option<Arc<Listener>>> {
-        self.listener.lock()
-    }
-}
-
 impl Worker {
     /// The place of a listening address.
-    fn place(&self, address: &ListenAddress) -> Arc<Place> {
+    pub(crate) fn place(&self, address: &ListenAddress) -> Arc<Place> {
         let mut places = self.places.lock();
         if let Some(known) = places.iter().find(|place| place.address == *address) {
             return known.clone();
         }
         let listener = self.router.load().listener(address);
-        let place = Arc::new(Place { address: address.clone(), listener: Mutex::new(listener) });
+        let place = Arc::new(Place::new(address.clone(), listener));
         places.push(place.clone());
         place
     }
@@ -127,6 +112,26 @@ impl Worker {
         });
     }
 
+    /// Serves a connection, which a drain waits for.
+    pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        self.connections.spawn(connection);
+    }
+
+    /// Cancelled when the worker is to finish what is in flight, and no more.
+    pub(crate) fn draining(&self) -> CancellationToken {
+        self.drain.clone()
+    }
+
+    /// What it counts.
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// A number for a new connection, unique in the process.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.runtime.next_connection()
+    }
+
     /// What runs by now has to end after this time.
     fn outdate(&self, after: Duration) {
         let outdated = self.outdated.swap(Arc::default());
@@ -142,7 +147,7 @@ impl Worker {
     }
 
     /// A client connection, from now on watched.
-    fn client(self: &Arc<Self>, connection: Connection, open: Open) -> Arc<Client> {
+    pub(crate) fn client(self: &Arc<Self>, connection: Connection, open: Open) -> Arc<Client> {
         let client = Arc::new(Client::new(connection, self.clone(), open, self.epoch));
         self.ledger.clients.add(&client);
         client
@@ -184,10 +189,7 @@ impl Handle {
     }
 
     /// Has the worker use what it built.
-    pub(crate) async fn use_built(
-        &self,
-        sockets: Vec<(ListenAddress, Socket)>,
-    ) -> Result<Retired, StartError> {
+    pub(crate) async fn use_built(&self, sockets: Vec<Own>) -> Result<Retired, StartError> {
         let (reply, used) = oneshot::channel();
         self.tell(Command::Use(sockets, reply)).await?;
         used.await.map_err(|_| StartError::WorkerGone)?.map_err(StartError::Worker)
@@ -290,7 +292,7 @@ impl Control {
     }
 
     /// Gives what was in use before.
-    fn use_built(&mut self, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<Retired> {
+    fn use_built(&mut self, sockets: Vec<Own>) -> io::Result<Retired> {
         let Some((router, upstreams, reload_timeout)) = self.built.take() else {
             return Ok(Retired::default());
         };
@@ -334,21 +336,26 @@ impl Control {
     }
 
     /// Accepts from these sockets; those that are accepted from already stay as they are, others are given up.
-    fn accept_from(&mut self, worker: &Arc<Worker>, sockets: Vec<(ListenAddress, Socket)>) -> io::Result<()> {
+    fn accept_from(&mut self, worker: &Arc<Worker>, sockets: Vec<Own>) -> io::Result<()> {
         self.accepting.retain(|address, token| {
-            let keep = sockets.iter().any(|(wanted, _)| wanted == address);
+            let keep = sockets.iter().any(|own| own.address == *address);
             if !keep {
                 token.cancel();
             }
             keep
         });
-        for (address, socket) in sockets {
+        for Own { address, socket, seat } in sockets {
             if self.accepting.contains_key(&address) {
                 continue;
             }
-            let listener = Accepting::new(&address, socket, &self.sends)?;
             let token = CancellationToken::new();
-            tokio::spawn(accept(listener, address.clone(), worker.clone(), token.clone()));
+            if let Some(seat) = seat {
+                let endpoint = Endpoint::new(socket, seat, &*self.runtime.quic_keys()?)?;
+                worker.connections.spawn(endpoint.run(address.clone(), worker.clone(), token.clone()));
+            } else {
+                let listener = Accepting::new(&address, socket, &self.sends)?;
+                tokio::spawn(accept(listener, address.clone(), worker.clone(), token.clone()));
+            }
             self.accepting.insert(address, token);
         }
         Ok(())

@@ -52,22 +52,42 @@ fn a_directive_that_nobody_knows_leaves_the_rest() {
 }
 
 #[test]
-fn http3_is_left_out() {
-    let server = "listen 127.0.0.1:8443 quic reuseport; add_header Alt-Svc 'h3=\":443\"';";
-    let said = converted(server);
-    let notes: Vec<_> = said.lines().iter().filter(|line| line.verdict != Verdict::Exact).collect();
-    assert_eq!(notes[0].note, "HTTP/3 is not built: clients use TCP, so it is left out");
-    assert!(
-        notes[1].directive == "add_header" && notes[1].note.contains("clients try it in vain"),
-        "{notes:?}"
+fn http3_is_a_listen_of_its_own() {
+    let tls = "ssl_certificate /c; ssl_certificate_key /k;";
+    let server = format!(
+        "{tls} listen 127.0.0.1:8443 ssl; listen 127.0.0.1:8443 quic reuseport; http2 on; http3 on; quic_retry on;
+         quic_gso off; http3_max_concurrent_streams 7; http3_stream_buffer_size 8k; add_header Alt-Svc 'h3=\":8443\"';"
     );
-    assert_eq!(notes.len(), 2);
-    assert!(note("add_header Alt-Svc 'h2=\":1\", h3-29=\":443\"; ma=1';").contains("in vain"));
-    assert_eq!(converted("add_header Alt-Svc clear; add_header X-A 'h3=1';").count(Verdict::Different), 0);
-    assert!(!toml(server).contains("8443"), "{}", toml(server));
-    let alone = "events { }\nhttp {\nserver {\nlisten 8443 quic;\n}\n}\n";
-    let why = convert(alone, "nginx.conf").unwrap().load().unwrap_err()[0].to_string();
-    assert!(why.contains("no `listen` is of TCP"), "{why}");
+    let said = converted(&server);
+    assert!(said.lines().iter().all(|line| line.verdict == Verdict::Exact), "{:?}", said.lines());
+    for line in [
+        "\"127.0.0.1:8443 tls http2\", \"127.0.0.1:8443 http3 reuseport\"]",
+        "http3.retry = true",
+        "http3.gso = false",
+        "http3.max_concurrent_streams = 7",
+        "http3.stream_buffer_size = \"8k\"",
+    ] {
+        assert!(toml(&server).contains(line), "{line}: {}", toml(&server));
+    }
+    said.load().unwrap();
+    // Alone, and not at all.
+    assert!(
+        toml(&format!("{tls} listen [::1]:8443 quic ipv6only=on;"))
+            .contains("\"[::1]:8443 http3 ipv6only=on\"]")
+    );
+    let off = format!("{tls} listen 8443 ssl; listen 8443 quic; http3 off;");
+    assert!(toml(&off).contains("\"8443 tls\"]"), "{}", toml(&off));
+    let alone = format!("events {{ }}\nhttp {{\nserver {{\n{tls} listen 8443 quic; http3 off;\n}}\n}}\n");
+    let why = convert(&alone, "nginx.conf").unwrap().load().unwrap_err()[0].to_string();
+    assert!(why.contains("UDP alone"), "{why}");
+    let both = "events { }\nhttp {\nserver {\nlisten 8443 quic ssl;\n}\n}\n";
+    let why = convert(both, "nginx.conf").unwrap_err()[0].to_string();
+    assert!(why.contains("\"ssl\" parameter is incompatible with \"quic\""), "{why}");
+    assert!(note("listen 8443 quic backlog=5;").contains("UDP has no backlog"));
+    assert!(
+        note("http3_hq on;").contains("HTTP/0.9") && note("quic_host_key /key;").contains("at each start")
+    );
+    assert!(note("quic_active_connection_id_limit 3;").contains("knows how many"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
-use rustls::ServerConnection;
+use rustls::CommonState;
 use rustls::server::ClientHello;
 use rustls_pki_types::UnixTime;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -93,20 +93,10 @@ where
         let (offered_ciphers, offered_curves) = offered(&self.start.client_hello());
         let stream = self.start.into_stream(Arc::clone(&acceptor.config)).await?;
         let (_, connection) = stream.get_ref();
-        let suite = connection.negotiated_cipher_suite();
-        let group = connection.negotiated_key_exchange_group();
-        let handshake = Handshake {
-            protocol: connection.protocol_version().map_or("", cipher::protocol_name),
-            cipher: suite.map_or("", |suite| cipher::name(suite.suite())),
-            curve: group.map_or(Cow::Borrowed(""), |group| curve::name(group.name())),
-            alpn: connection.alpn_protocol().map(Into::into),
-            server_name: connection.server_name().map(Into::into),
-            session_id: connection.export_keying_material([0; 32], SESSION_LABEL, None).ok(),
-            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
-            offered_ciphers,
-            offered_curves,
-            client: acceptor.clients.as_ref().and_then(|trust| client(trust, connection)),
-        };
+        let export = |label: &[u8]| connection.export_keying_material([0; 32], label, None).ok();
+        let offered = (offered_ciphers, offered_curves);
+        let handshake =
+            facts(connection, connection.server_name(), export, offered, acceptor.clients.as_ref());
         Ok((stream, handshake))
     }
 
@@ -155,14 +145,38 @@ where
     }
 }
 
+/// What a handshake brought.
+pub(crate) fn facts(
+    connection: &CommonState,
+    server_name: Option<&str>,
+    export: impl FnOnce(&[u8]) -> Option<[u8; 32]>,
+    (offered_ciphers, offered_curves): (Box<str>, Box<str>),
+    clients: Option<&Arc<Trust>>,
+) -> Handshake {
+    let suite = connection.negotiated_cipher_suite();
+    let group = connection.negotiated_key_exchange_group();
+    Handshake {
+        protocol: connection.protocol_version().map_or("", cipher::protocol_name),
+        cipher: suite.map_or("", |suite| cipher::name(suite.suite())),
+        curve: group.map_or(Cow::Borrowed(""), |group| curve::name(group.name())),
+        alpn: connection.alpn_protocol().map(Into::into),
+        server_name: server_name.map(Into::into),
+        session_id: export(SESSION_LABEL),
+        resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+        offered_ciphers,
+        offered_curves,
+        client: clients.and_then(|trust| client(trust, connection)),
+    }
+}
+
 /// The certificate that the client showed, now or when its session began, judged by what is in force now.
-fn client(trust: &Trust, connection: &ServerConnection) -> Option<Arc<ClientCertificate>> {
+fn client(trust: &Trust, connection: &CommonState) -> Option<Arc<ClientCertificate>> {
     let (certificate, intermediates) = connection.peer_certificates()?.split_first()?;
     let verified = trust.check(certificate, intermediates, UnixTime::now(), Role::Client);
     ClientCertificate::new(certificate, verified).map(Arc::new)
 }
 
-fn offered(hello: &ClientHello<'_>) -> (Box<str>, Box<str>) {
+pub(crate) fn offered(hello: &ClientHello<'_>) -> (Box<str>, Box<str>) {
     fn list<'a>(names: impl Iterator<Item = Cow<'a, str>>) -> Box<str> {
         let mut list = String::with_capacity(256);
         for name in names {

@@ -29,6 +29,7 @@
 //! - **Who clients are**: an acceptor may ask for certificates ([`AcceptorBuilder::ask_clients`]). The handshake succeeds whatever
 //!   comes, and [`Handshake::client`] tells whose certificate it is and why it is not to be trusted, so that a client that is
 //!   refused can be told why: **who serves it decides**. A resumed session's certificate is judged anew.
+//! - **Over QUIC** the same: [`QuicGreeting`] and [`QuicHandshake`], for whoever speaks QUIC.
 //! - **Sessions**: [`Sessions`] outlive the acceptors; tickets by keys that change, or by keys from files. A session is resumed only
 //!   for the same name, and where the same is asked of clients.
 //! - **Keys with passwords** (PKCS #8), certificates in the place of files (`data:`): [`Identity`].
@@ -73,6 +74,7 @@ mod greeting;
 mod identity;
 mod odd;
 mod pem;
+mod quic;
 mod sessions;
 mod verify;
 
@@ -82,5 +84,6 @@ pub use connector::{ClientStream, Connector, ConnectorBuilder};
 pub use error::{BuildError, Error};
 pub use greeting::{Greeting, Handshake, ServerStream, accept};
 pub use identity::Identity;
+pub use quic::{NoGreeting, QuicGreeting, QuicHandshake, initial_suite};
 pub use sessions::Sessions;
 pub use verify::Refusal;

@@ -95,6 +95,7 @@ pub(crate) enum Text {
     ContentLength,
     Host,
     Http2,
+    Http3,
     Https,
     RequestCompletion,
     RequestMethod,
@@ -268,6 +269,7 @@ impl Text {
             Self::ContentLength => field(&CONTENT_LENGTH),
             Self::Host => Some(exchange.host().map_or_else(server_name, |host| &host[..])),
             Self::Http2 => Some(http2(exchange)),
+            Self::Http3 => Some(http3(exchange)),
             Self::Https => Some(if exchange.connection().tls.is_some() { b"on" } else { b"" }),
             Self::RequestCompletion => Some(if exchange.end() == Some(End::Complete) { b"OK" } else { b"" }),
             Self::RequestMethod if state::is_get(exchange) => Some(b"GET"),
@@ -343,6 +345,11 @@ fn http2(exchange: &Exchange) -> &'static [u8] {
         }
         _ => b"",
     }
+}
+
+fn http3(exchange: &Exchange) -> &'static [u8] {
+    let is_http3 = exchange.head().is_some_and(|head| head.version == http::Version::HTTP_3);
+    if is_http3 { b"h3" } else { b"" }
 }
 
 fn scheme(exchange: &Exchange) -> &'static [u8] {

@@ -142,6 +142,7 @@ const TABLE: &[Description] = &[
     single_entry("host", BuiltIn::Text(Text::Host), "the host that the request is for, in lower case and without port; else the server's name"),
     single_entry("hostname", BuiltIn::Constant(Constant::Hostname), "the name of this machine"),
     single_entry("http2", BuiltIn::Text(Text::Http2), "`h2` if the request came by HTTP/2 over TLS, `h2c` if without, else empty"),
+    single_entry("http3", BuiltIn::Text(Text::Http3), "`h3` if the request came by HTTP/3, else empty"),
     family_entry("http_NAME", Family::Header, "the field NAME of the request; `-` is written `_`, several lines are joined"),
     single_entry("https", BuiltIn::Text(Text::Https), "`on` if the client speaks TLS, else empty"),
     single_entry("invalid_referer", BuiltIn::InvalidReferer, "empty if the request's Referer is one of the valid ones, else `1`"),

@@ -14,7 +14,7 @@ use propylon_h1::BodyError;
 use propylon_h1::server::RequestBodyError;
 use propylon_stack::BoxError;
 
-use super::{Client, http2};
+use super::{Client, http2, http3};
 
 /// Why a client's request body did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,8 @@ pub(crate) enum Received {
     Hyper(Incoming),
     /// Timed by its stream.
     Http2(http2::RequestBody),
+    /// The same.
+    Http3(Box<http3::RequestBody>),
 }
 
 impl Received {
@@ -51,6 +53,7 @@ impl Received {
             Self::H1(body) => body.is_end_stream(),
             Self::Hyper(body) => body.is_end_stream(),
             Self::Http2(body) => body.is_end_stream(),
+            Self::Http3(body) => body.is_end_stream(),
         }
     }
 }
@@ -104,6 +107,7 @@ impl Body for RequestBody {
                 self.timed(frame, cx)
             }
             Received::Http2(body) => body.poll_timed(cx, timeout),
+            Received::Http3(body) => body.poll_timed(cx, timeout),
         };
         match ready!(frame) {
             Some(Ok(frame)) => {
@@ -125,6 +129,7 @@ impl Body for RequestBody {
             Received::H1(body) => body.size_hint(),
             Received::Hyper(body) => body.size_hint(),
             Received::Http2(body) => body.size_hint(),
+            Received::Http3(body) => body.size_hint(),
         }
     }
 }
@@ -156,7 +161,7 @@ fn left(error: &hyper::Error) -> bool {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         // Nobody waits for the next piece any more. That of a stream sees to it by itself.
-        if !matches!(self.inner, Received::Http2(_)) {
+        if !matches!(self.inner, Received::Http2(_) | Received::Http3(_)) {
             self.client.body.disarm();
         }
     }

@@ -6,8 +6,10 @@ mod engine;
 mod glance;
 mod h1;
 pub(crate) mod http2;
+pub(crate) mod http3;
 mod hyper;
 mod io;
+mod multiplexed;
 mod service;
 mod upgrade;
 
@@ -28,8 +30,9 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use body::{ClientBodyError, Received, RequestBody};
 pub(crate) use deadlines::{Clients, Deadline};
-pub(crate) use engine::{Engine, Timeouts};
+pub(crate) use engine::{Engine, Http3, Timeouts};
 pub(crate) use io::Stream;
+pub(crate) use multiplexed::{Multiplexed, Track};
 pub(crate) use service::{Closed, Rejected, Service, bytes_of};
 pub(crate) use upgrade::{ClientEnd, HandOver};
 

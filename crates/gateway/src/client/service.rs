@@ -9,7 +9,7 @@ use http_body::Body;
 use propylon_h1::server::Context;
 use propylon_stack::BoxError;
 
-use super::{Client, Engine, Received, http2};
+use super::{Client, Engine, Received, Track};
 
 /// What serves a client's requests.
 pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
@@ -37,8 +37,8 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
         bytes: u64,
     ) -> Option<Response<Bytes>>;
 
-    /// HTTP/2's engine has refused a stream by itself, with this status or as good as that: its log line is to be written.
-    fn refused(&self, client: &Arc<Client>, status: StatusCode, stream: &http2::Stream);
+    /// An engine of streams has refused one by itself, with this status or as good as that: its log line is to be written.
+    fn refused(&self, client: &Arc<Client>, status: StatusCode, track: &Track);
 
     /// How the engine is set up; none if nobody listens there any more.
     fn engine(&self) -> Option<Arc<Engine>>;

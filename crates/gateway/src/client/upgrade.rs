@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use propylon_h1::server::{OnUpgrade, Upgraded};
 use tokio::sync::oneshot;
 
-use super::http2::Key;
+use super::multiplexed::Key;
 
 /// The client's end of a request that asks for another protocol, as an extension of the request: whoever takes it has it.
 #[derive(Clone)]

@@ -15,6 +15,7 @@ use propylon_h1::{Marks, ReceivedRequest};
 
 use super::{BAD_CERTIFICATE, NO_CERTIFICATE};
 use crate::client::ClientEnd;
+use crate::client::http3::PseudoHeaders;
 use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Host, Path, Target};
 
@@ -55,8 +56,11 @@ pub(crate) fn check<'a>(
             (target.into_bytes(), bytes, marks, Some(raw))
         }
         None => {
-            let target =
-                if parts.version == Version::HTTP_2 { path_of(&parts.uri) } else { raw_target(&parts.uri) };
+            let target = match parts.version {
+                Version::HTTP_3 => pseudo(parts).map(|pseudo| pseudo.target.clone()).unwrap_or_default(),
+                Version::HTTP_2 => path_of(&parts.uri),
+                _ => raw_target(&parts.uri),
+            };
             let bytes = head_length(parts, &target);
             let upgrade = if parts.headers.contains_key(UPGRADE) { Marks::UPGRADE } else { Marks::NONE };
             (target, bytes, upgrade | Marks::TRANSFER_ENCODING | Marks::EXPECT, None) // to be looked for
@@ -113,14 +117,18 @@ fn judge<'a>(
     let again = if twice { parts.headers.get_all(HOST).iter().nth(1) } else { None };
     let hosts = host.into_iter().chain(again.map(|_| Bytes::new())); // how many there are is all that counts then
     let (method, slashes) = (parts.method.as_str().as_bytes(), listener.default_server().slashes);
-    let head = if parts.version == Version::HTTP_2 {
-        if parts.extensions.get::<Protocol>().is_some() {
+    let head = if parts.version >= Version::HTTP_2 {
+        let pseudo = pseudo(parts);
+        if parts.extensions.get::<Protocol>().is_some() || pseudo.is_some_and(|pseudo| pseudo.protocol) {
             return Err(StatusCode::NOT_IMPLEMENTED); // RFC 9220 3: a protocol that is not known
         }
         if parts.method == Method::CONNECT {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
-        let authority = parts.uri.authority().map(|host| Bytes::copy_from_slice(host.as_str().as_bytes()));
+        let authority = match pseudo {
+            Some(pseudo) => pseudo.authority.clone(),
+            None => parts.uri.authority().map(|host| Bytes::copy_from_slice(host.as_str().as_bytes())),
+        };
         Head::of_h2(method, checked.target.clone(), authority, hosts, slashes)
     } else {
         Head::parse(parts.version, method, checked.target.clone(), hosts, slashes)
@@ -148,6 +156,11 @@ fn judge<'a>(
         verified(listener, tls, checked.server, checked.host.as_ref(), connection.peer)?;
     }
     Ok(())
+}
+
+/// What a request of HTTP/3 has before its fields.
+fn pseudo(parts: &request::Parts) -> Option<&PseudoHeaders> {
+    parts.extensions.get()
 }
 
 /// The bytes of a value: without a copy, if they are a part of `raw`.

@@ -14,7 +14,7 @@ use propylon_exchange::{End, Exchange, Fields, Head, Uri};
 use propylon_h1::server::{Context, Interim};
 use propylon_stack::Body;
 
-use crate::client::{self, Client, Engine, Received, Rejected, RequestBody, http2};
+use crate::client::{self, Client, Engine, Multiplexed, Received, Rejected, RequestBody, Track};
 use crate::dispatch::Visit;
 use crate::page;
 use crate::route::Switching;
@@ -112,12 +112,12 @@ impl client::Service for Edge {
         answer
     }
 
-    fn refused(&self, client: &Arc<Client>, status: StatusCode, stream: &http2::Stream) {
+    fn refused(&self, client: &Arc<Client>, status: StatusCode, track: &Track) {
         let Some(listener) = self.current() else { return };
         let server = listener.default_server();
         let (number, began) = client.stream_begins();
         let place = propylon_exchange::Place { server_name: Some(server.name.clone()), ..Default::default() };
-        let (line, bytes) = (Bytes::new(), stream.head_bytes());
+        let (line, bytes) = (Bytes::new(), track.head_bytes());
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
         exchange.responded(status, &HeaderMap::new());
@@ -127,7 +127,7 @@ impl client::Service for Edge {
             server = &*server.name,
             "client sent a malformed request: {status}"
         );
-        stream.settle(exchange, server.fallback.clone());
+        track.settle(exchange, server.fallback.clone());
     }
 
     fn engine(&self) -> Option<Arc<Engine>> {
@@ -151,6 +151,10 @@ impl Edge {
                 parts.extensions.insert(Interim::by(body.stream().clone()));
                 (client.stream_begins(), Teller::Stream(body.stream().clone()))
             }
+            Received::Http3(body) => {
+                parts.extensions.insert(Interim::by(body.stream().clone()));
+                (client.stream_begins(), Teller::Stream(body.stream().clone()))
+            }
         };
         let received = match context {
             None => None,
@@ -165,7 +169,7 @@ impl Edge {
         let looking = self.place.look();
         let mut checked = check::check(looking.as_ref()?, &mut parts, received, &client.connection);
         if let Teller::Stream(stream) = &teller {
-            checked.bytes = stream.head_bytes();
+            checked.bytes = stream.track().head_bytes();
         }
         let exchange = Exchange::placed(
             propylon_exchange::Place {
@@ -228,8 +232,8 @@ fn head(parts: &request::Parts, checked: &mut Checked<'_>) -> Head {
 fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<ResponseBody> {
     let Guard { client, visit, teller } = &mut *guard;
     visit.leave();
-    let http2 = matches!(teller, Teller::Stream(_));
-    if http2 && response.status().is_success() && asks_for_tunnel(&visit.exchange) {
+    let stream = matches!(teller, Teller::Stream(_));
+    if stream && response.status().is_success() && asks_for_tunnel(&visit.exchange) {
         // To the client it would be a tunnel, and to nobody else.
         response = page::error(StatusCode::BAD_GATEWAY, &visit.server().face);
     }
@@ -246,7 +250,7 @@ fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<Respo
     }
     let status = response.status();
     let switches = status == StatusCode::SWITCHING_PROTOCOLS;
-    if switches || http2 {
+    if switches || stream {
         // The connection is not HTTP's any more; or it is for all its streams that its engine says when it ends.
     } else if client.requests() >= visit.server().keepalive_requests
         || visit.server().settings.timeout.keepalive.is_none()
@@ -254,8 +258,8 @@ fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<Respo
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    // HTTP/2 knows no 101 (RFC 8441 5).
-    let shown = if switches && http2 { StatusCode::OK } else { status };
+    // HTTP/2 and HTTP/3 know no 101 (RFC 8441 5).
+    let shown = if switches && stream { StatusCode::OK } else { status };
     visit.exchange.responded(shown, response.headers());
     if switches && let Some(ends) = response.extensions_mut().remove::<Switching>().and_then(|it| it.take()) {
         let line = guard.switches();
@@ -264,7 +268,7 @@ fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<Respo
     response.map(|body| ResponseBody::new(body, guard, chunked))
 }
 
-/// Whether a request of HTTP/2 asks for its stream to become a WebSocket (RFC 8441): only then it has `Upgrade`.
+/// Whether a request on a stream asks for its stream to become a WebSocket (RFC 8441): only then it has `Upgrade`.
 fn asks_for_tunnel(exchange: &Exchange) -> bool {
     exchange.head().is_some_and(|head| head.headers.value(&UPGRADE).is_some())
 }
@@ -317,7 +321,7 @@ enum Teller {
     /// The response's body, as near as can be told from there.
     Body,
     /// The stream, when its last frame has left.
-    Stream(Arc<http2::Stream>),
+    Stream(Arc<dyn Multiplexed>),
     /// The tunnel that the connection has become.
     Tunnel,
 }
@@ -329,7 +333,7 @@ impl Guard {
 
     /// Whether the client has taken its request back.
     fn is_taken_back(&self) -> bool {
-        matches!(&self.teller, Teller::Stream(stream) if stream.is_over())
+        matches!(&self.teller, Teller::Stream(stream) if stream.track().is_over())
     }
 
     /// The request's body, as it is counted.
@@ -367,7 +371,7 @@ impl Drop for Guard {
                 self.ends();
                 self.client.request_ends(exchange.clone(), location.clone());
             }
-            Teller::Stream(stream) => stream.settle(exchange.clone(), location.clone()),
+            Teller::Stream(stream) => stream.track().settle(exchange.clone(), location.clone()),
             Teller::Tunnel => {}
         }
     }

@@ -7,7 +7,7 @@ use propylon_exchange::{End, Exchange};
 use propylon_stack::Body;
 use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
 
-use crate::client::{Client, Phase, Stream, http2};
+use crate::client::{Client, Multiplexed, Phase, Stream, http2};
 use crate::rescue;
 use crate::route::{Ends, LimitsSeen};
 use crate::router::Location;
@@ -55,7 +55,7 @@ pub(super) struct Line {
     location: Arc<Location>,
     client: Arc<Client>,
     /// What the client's end is a stream of, if it is no connection.
-    stream: Option<Arc<http2::Stream>>,
+    stream: Option<Arc<dyn Multiplexed>>,
     counts: Arc<Counts>,
     /// The places that limits have given it.
     _limits: Option<Box<LimitsSeen>>,
@@ -66,7 +66,7 @@ impl Line {
         exchange: Exchange,
         location: Arc<Location>,
         client: Arc<Client>,
-        stream: Option<Arc<http2::Stream>>,
+        stream: Option<Arc<dyn Multiplexed>>,
         limits: Option<Box<LimitsSeen>>,
     ) -> Self {
         Self { exchange, location, client, stream, counts: Arc::default(), _limits: limits }
@@ -93,7 +93,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         let tunnelled = self.counts.to_client();
         let head = match &self.stream {
-            Some(stream) => stream.sent_heads(),
+            Some(stream) => stream.track().sent_heads(),
             None => self.client.switching_head(self.exchange.number()),
         };
         self.exchange.set_sent(head + tunnelled, tunnelled);

@@ -13,11 +13,12 @@ use tokio::time::Instant;
 
 use super::kept::Kept;
 use super::{path, report_no_good};
-use crate::client::http2;
+use crate::client::{http2, http3};
 
 /// The protocols of clients, by their names above TLS (ALPN).
 const HTTP1: [&str; 2] = ["http/1.1", "http/1.0"];
 const HTTP2: [&str; 3] = [http2::ALPN, "http/1.1", "http/1.0"];
+const HTTP3: [&str; 1] = [http3::ALPN];
 
 /// How one server speaks TLS: what its files hold now.
 pub(crate) struct Serving {
@@ -27,6 +28,8 @@ pub(crate) struct Serving {
     acceptor: ArcSwapOption<Acceptor>,
     /// The same where HTTP/2 may be spoken.
     http2: ArcSwapOption<Acceptor>,
+    /// The same over QUIC.
+    http3: ArcSwapOption<Acceptor>,
     /// Certificates that are known only when a client is there.
     late: Option<Arc<Late>>,
 }
@@ -73,6 +76,7 @@ impl Serving {
             rejects: tls.reject_handshake,
             acceptor: ArcSwapOption::empty(),
             http2: ArcSwapOption::empty(),
+            http3: ArcSwapOption::empty(),
             late,
         }
     }
@@ -87,6 +91,7 @@ impl Serving {
         }
         let acceptor = builder.build(sessions)?;
         self.http2.store(Some(Arc::new(acceptor.with_alpn(HTTP2))));
+        self.http3.store(Some(Arc::new(acceptor.with_alpn(HTTP3))));
         self.acceptor.store(Some(Arc::new(acceptor)));
         if let Some(late) = &self.late {
             late.kept.clear();
@@ -117,6 +122,22 @@ impl Serving {
         let read = tokio::task::spawn_blocking(move || late.read(&names, &acceptor)).await;
         read.map_err(io::Error::other)?
             .map(protocols)
+            .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
+    }
+}
+
+impl Serving {
+    /// How a client of QUIC is served that asked for this name. Files that are not known yet are read while the worker waits: TLS is a
+    /// part of QUIC's own machine, which waits for nobody.
+    pub(crate) fn quic_acceptor(&self, connection: &Connection, name: Option<&str>) -> io::Result<Acceptor> {
+        let Some(acceptor) = self.http3.load_full() else {
+            return Err(io::Error::other("its certificate could not be loaded"));
+        };
+        let Some(late) = &self.late else { return Ok(Acceptor::clone(&acceptor)) };
+        let names = late.names(connection, name);
+        let known = late.kept.get(&names, Instant::now());
+        let read = known.map_or_else(|| late.read(&names, &acceptor), Ok);
+        read.map(|acceptor| acceptor.with_alpn(HTTP3))
             .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
     }
 }

@@ -77,18 +77,7 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
     if text != directive.arg(1) {
         return different("the line break at the end is left out");
     }
-    match name.eq_ignore_ascii_case("Alt-Svc") && offers_http3(text) {
-        true => different(
-            "HTTP/3 is not built: if this server is meant, clients try it in vain, and come back to TCP",
-        ),
-        false => Ok(Done::AsWritten),
-    }
-}
-
-/// Whether a value of `Alt-Svc` has HTTP/3 in it.
-fn offers_http3(text: &str) -> bool {
-    let is_http3 = |protocol: &str| protocol == "h3" || protocol.starts_with("h3-");
-    text.split(',').filter_map(|one| one.split_once('=')).any(|(protocol, _)| is_http3(protocol.trim()))
+    Ok(Done::AsWritten)
 }
 
 pub(super) fn ignore(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -1,8 +1,8 @@
 //! `http`, `server`, and what clients' connections are like.
 
-use super::{http2, listen};
+use super::{http2, http3, listen};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
 use crate::document::{Document, Section, Value};
 use crate::row::{ANY, As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
@@ -60,14 +60,20 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("http2_max_concurrent_pushes", SERVERS, ONE, http2::PUSH),
     Row::nothing("http2_push", LEVELS, ONE, http2::PUSH),
     Row::nothing("http2_push_preload", LEVELS, ONE, http2::PUSH),
-    Row::nothing("http3", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("http3_hq", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("http3_max_concurrent_streams", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("http3_stream_buffer_size", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("quic_active_connection_id_limit", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("quic_gso", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("quic_host_key", SERVERS, ONE, "HTTP/3 is not built"),
-    Row::nothing("quic_retry", SERVERS, ONE, "HTTP/3 is not built"),
+    Row::new("http3", SERVERS, ONE, To::By(http3::http3, "server.listen"))
+        .note("It is on where a `listen` says `quic`; `off` in a server leaves those addresses out."),
+    Row::nothing("http3_hq", SERVERS, ONE, http3::HQ),
+    Row::new(
+        "http3_max_concurrent_streams",
+        SERVERS,
+        ONE,
+        To::Key(&["http3", "max_concurrent_streams"], As::Number),
+    ),
+    Row::new("http3_stream_buffer_size", SERVERS, ONE, To::Key(&["http3", "stream_buffer_size"], As::Size)),
+    Row::nothing("quic_active_connection_id_limit", SERVERS, ONE, http3::IDS),
+    Row::new("quic_gso", SERVERS, ONE, To::Key(&["http3", "gso"], As::Flag)),
+    Row::nothing("quic_host_key", SERVERS, ONE, http3::HOST_KEY),
+    Row::new("quic_retry", SERVERS, ONE, To::Key(&["http3", "retry"], As::Flag)),
     Row::nothing(
         "keepalive_time",
         LEVELS,
@@ -186,10 +192,11 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let section = Section::of("[[server]]", &directive.place, &above, directive.beside.as_ref());
     let frame = convert.inside(Frame::new(SERVER, section, ""), block);
     let said = http2::said(&frame);
-    if listen::is_quic_only(&frame) {
-        return refuse("HTTP/3 is not built, and no `listen` is of TCP");
-    }
+    let without_quic = http3::is_off(&frame);
     let mut section = super::tls::finish(frame, convert)?;
+    if without_quic {
+        http3::leave_out(&mut section)?;
+    }
     match said {
         Some(true) => http2::speak(&mut section),
         Some(false) => {}

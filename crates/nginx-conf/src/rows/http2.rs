@@ -7,6 +7,8 @@ use crate::document::{Section, Value};
 use crate::row::As;
 use crate::tree::Directive;
 
+use super::http3;
+
 pub(super) const OBSOLETE_HEADS: &str = "as in nginx, `large_client_header_buffers` says it";
 pub(super) const OBSOLETE_REQUESTS: &str = "as in nginx, `keepalive_requests` says it";
 pub(super) const OBSOLETE_IDLE: &str = "as in nginx, `keepalive_timeout` says it";
@@ -28,7 +30,10 @@ pub(super) fn said(frame: &Frame) -> Option<bool> {
 /// Has all addresses of a server speak it.
 pub(super) fn speak(server: &mut Section) {
     match server.value_mut(&["listen"]) {
-        Some(Value::List(addresses)) => addresses.iter_mut().for_each(|address| address.add_word("http2")),
+        Some(Value::List(addresses)) => {
+            let tcp = addresses.iter_mut().filter(|address| !http3::is_quic(address));
+            tcp.for_each(|address| address.add_word("http2"));
+        }
         _ => server.set(&["listen"], Value::List(vec![Value::text("80 http2")]), None),
     }
 }

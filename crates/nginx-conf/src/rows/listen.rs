@@ -3,16 +3,13 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use crate::args::{duration, invalid};
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
 use crate::document::Value;
 use crate::tree::Directive;
 
 pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let (options, mut notes) = options(directive)?;
-    if directive.args().iter().any(|word| word.text == "quic") {
-        convert.frame_mut().collect(QUIC, directive.args());
-        return different("HTTP/3 is not built: clients use TCP, so it is left out");
-    }
+    let quic = directive.args().iter().skip(1).any(|word| word.text == "quic");
+    let (options, mut notes) = options(directive, quic)?;
     let addresses = addresses(directive)?;
     if addresses.by_name {
         notes.push("the name was resolved here");
@@ -25,14 +22,6 @@ pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
     }
     notes.dedup();
     if notes.is_empty() { Ok(Done::AsWritten) } else { different(notes.join("; ")) }
-}
-
-/// Where the addresses of HTTP/3 are kept until the server ends.
-const QUIC: &str = "quic";
-
-/// A server that nobody reaches by TCP.
-pub(super) fn is_quic_only(frame: &Frame) -> bool {
-    !frame.collected(QUIC).is_empty() && !frame.section.has(&["listen"])
 }
 
 struct Addresses {
@@ -97,19 +86,24 @@ fn pairs(hosts: &[String], first: u16, last: u16) -> Vec<String> {
 }
 
 /// The parameters that mean something here, and what is different.
-fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
+fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
     const SOCKET: &str = "the socket's buffers and timers are the kernel's business";
     let mut options = Vec::new();
     let mut notes = Vec::new();
     for (index, word) in directive.args().iter().enumerate().skip(1) {
         let (name, value) =
             word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
+        if quic && ["ssl", "http2", "proxy_protocol"].contains(&name) && value.is_none() {
+            let message = format!("\"{name}\" parameter is incompatible with \"quic\"");
+            return Err(invalid(directive, index, message));
+        }
         let unknown = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
         match (name, value) {
             ("default_server" | "default", None) => options.push("default_server".to_owned()),
             ("ssl", None) => options.push("tls".to_owned()),
             ("reuseport", None) => options.push("reuseport".to_owned()),
             ("backlog", Some(value)) => match value.parse::<u32>() {
+                Ok(count) if count > 0 && quic => notes.push("UDP has no backlog"),
                 Ok(count) if count > 0 => options.push(format!("backlog={}", count.min(65535))),
                 _ => return Err(invalid(directive, index, format!("invalid backlog \"{value}\""))),
             },
@@ -154,7 +148,7 @@ fn options(directive: &Directive) -> Result<(Vec<String>, Vec<&'static str>), St
                 notes.push(SOCKET);
             }
             ("accept_filter", Some(_)) | ("deferred" | "multipath", None) => notes.push(SOCKET),
-            ("quic", None) => {} // told above
+            ("quic", None) => options.push("http3".to_owned()),
             _ => return Err(unknown()),
         }
     }

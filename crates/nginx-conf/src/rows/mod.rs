@@ -13,6 +13,7 @@ mod headers;
 mod health;
 mod http;
 mod http2;
+mod http3;
 mod limits;
 mod listen;
 mod location;

@@ -51,7 +51,12 @@ pub(crate) const ROWS: &[Row] = &[
         ONE,
         "all that is built is there; what is not has a verdict of its own",
     ),
-    Row::nothing("quic_bpf", MAIN, ONE, "HTTP/3 is not built"),
+    Row::nothing(
+        "quic_bpf",
+        MAIN,
+        ONE,
+        "the kernel always finds the worker of a connection, and needs no right for it",
+    ),
     Row::nothing("ssl_object_cache_inheritable", MAIN, ONE, "files that did not change are not read anew"),
     Row::nothing("accept_mutex", EVENTS, ONE, "each worker has a socket of its own"),
     Row::nothing("accept_mutex_delay", EVENTS, ONE, "there is no accept mutex"),

@@ -83,7 +83,7 @@ fn switch_on(frame: &mut Frame) {
         section.set(&["listen"], Value::List(vec![Value::text("80")]), place.as_ref());
     }
     section.change_texts(&["listen"], |listen| {
-        if !listen.split(' ').any(|option| option == "tls") {
+        if !listen.split(' ').any(|option| option == "tls" || option == "http3") {
             listen.push_str(" tls");
         }
     });

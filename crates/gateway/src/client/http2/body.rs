@@ -10,8 +10,9 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use propylon_h1::server::SendInterim;
 
-use super::{Shared, Stream, response};
+use super::{Shared, Stream};
 use crate::client::ClientBodyError;
+use crate::client::multiplexed::response;
 
 /// A request's body on one stream.
 pub(crate) struct RequestBody {
@@ -51,16 +52,16 @@ impl RequestBody {
         }
         let frame = self.poll(cx);
         if frame.is_ready() {
-            self.stream.body.disarm();
+            self.stream.track.body.disarm();
             return frame;
         }
-        self.stream.body_waker.register(cx.waker());
-        if self.stream.body.has_passed() {
-            self.stream.body.disarm();
+        self.stream.track.body_waker.register(cx.waker());
+        if self.stream.track.body.has_passed() {
+            self.stream.track.body.disarm();
             return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
         }
-        if !self.stream.body.is_armed() {
-            self.shared.arm(&self.stream.body, timeout);
+        if !self.stream.track.body.is_armed() {
+            self.shared.arm(&self.stream.track.body, timeout);
         }
         Poll::Pending
     }
@@ -101,7 +102,7 @@ impl RequestBody {
 impl Drop for RequestBody {
     fn drop(&mut self) {
         // Nobody waits for the next piece any more.
-        self.stream.body.disarm();
+        self.stream.track.body.disarm();
     }
 }
 

@@ -133,7 +133,7 @@ fn refuse<S: Service>(service: &S, client: &Arc<Client>, stream: &Stream, unseen
         Unseen::Refused(code) if code == u32::from(Reason::REFUSED_STREAM) => return,
         Unseen::Refused(_) => StatusCode::BAD_REQUEST,
     };
-    service.refused(client, status, stream);
+    service.refused(client, status, &stream.track);
 }
 
 struct Driver<'c, F, T> {

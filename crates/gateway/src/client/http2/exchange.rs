@@ -14,7 +14,8 @@ use propylon_stack::BoxError;
 use tokio::sync::oneshot;
 
 use super::request::translate;
-use super::{Pipe, RequestBody, Shared, Stream, response, sending};
+use super::{Pipe, RequestBody, Shared, Stream, sending};
+use crate::client::multiplexed::response;
 use crate::client::{ClientEnd, HandOver, Received, Service};
 
 /// What hands a stream over that becomes a tunnel's.
@@ -44,7 +45,7 @@ pub(super) async fn serve<S: Service>(
     let body = RequestBody::new(receive, stream.clone(), shared.clone(), asked.length, asked.go_on);
     let response = {
         let mut call = pin!(service.call(&shared.client, parts, Received::Http2(body), None));
-        if stream.is_over() {
+        if stream.track.is_over() {
             return; // taken back before anybody has looked at it: there is but its log line
         }
         poll_fn(|cx| match call.as_mut().poll(cx) {

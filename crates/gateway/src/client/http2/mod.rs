@@ -11,20 +11,16 @@ mod io;
 mod nudge;
 mod preface;
 mod request;
-mod response;
 mod sending;
 mod shared;
 mod stream;
-mod toll;
 mod tunnel;
-mod websocket;
 
 pub(crate) use body::RequestBody;
 pub(crate) use driver::serve;
 pub(crate) use preface::is_spoken;
 pub(crate) use stream::Stream;
 pub(crate) use tunnel::Pipe;
-pub(crate) use websocket::Key;
 
 use io::Io;
 use shared::Shared;

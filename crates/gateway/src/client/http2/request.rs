@@ -1,11 +1,10 @@
 //! A request of HTTP/2 as the rest of the gateway knows requests.
 
-use bytes::{BufMut, BytesMut};
 use h2::ext::Protocol;
-use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, UPGRADE};
+use http::{HeaderValue, Method, Request};
 
-use super::websocket::{self, Key};
+use crate::client::multiplexed::{Key, add_host, join_cookies, websocket};
 
 /// What a request asks of its stream.
 #[derive(Debug, Default)]
@@ -22,12 +21,8 @@ pub(super) struct Asked {
 /// and `Upgrade` for a WebSocket.
 pub(super) fn translate<B>(request: &mut Request<B>) -> Asked {
     let mut asked = Asked::default();
-    if request.uri().authority().is_some() && !request.headers().contains_key(HOST) {
-        let host = request.uri().authority().and_then(|host| HeaderValue::try_from(host.as_str()).ok());
-        if let Some(host) = host {
-            request.headers_mut().insert(HOST, host);
-        }
-    }
+    let authority = request.uri().authority().cloned();
+    add_host(request.headers_mut(), authority.as_ref().map(|authority| authority.as_str().as_bytes()));
     join_cookies(request.headers_mut());
     if let Some(expected) = request.headers().get(EXPECT) {
         asked.go_on = expected.as_bytes().eq_ignore_ascii_case(b"100-continue");
@@ -50,26 +45,10 @@ pub(super) fn translate<B>(request: &mut Request<B>) -> Asked {
     asked
 }
 
-/// Several `Cookie` fields are one that was cut for compression (RFC 9113 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    if headers.get_all(COOKIE).iter().nth(1).is_none() {
-        return;
-    }
-    let mut joined = BytesMut::new();
-    for crumb in headers.get_all(COOKIE) {
-        if !joined.is_empty() {
-            joined.put_slice(b"; ");
-        }
-        joined.put_slice(crumb.as_bytes());
-    }
-    // What was made of values is one.
-    if let Ok(cookie) = HeaderValue::from_maybe_shared(joined.freeze()) {
-        headers.insert(COOKIE, cookie);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::header::{COOKIE, HOST};
+
     use super::*;
 
     fn translated(request: http::request::Builder) -> (Request<()>, Asked) {

@@ -10,11 +10,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 use propylon_stack::BoxError;
 
-use super::stream::Fate;
-use super::{Shared, Stream, response};
-
-/// A window that is smaller is not worth a frame.
-const SMALL: usize = 256;
+use super::{Shared, Stream};
+use crate::client::multiplexed::{Fate, SMALL, response};
 
 /// The client takes no more of it, or nothing for too long.
 struct Gone;
@@ -96,7 +93,7 @@ fn poll_room(
     loop {
         let room = send.capacity();
         if room > 0 {
-            stream.sending.disarm();
+            stream.track.sending.disarm();
             return Poll::Ready(Ok(room));
         }
         match send.poll_capacity(cx) {
@@ -105,16 +102,16 @@ fn poll_room(
             Poll::Pending => break,
         }
     }
-    stream.sending_waker.register(cx.waker());
-    if stream.sending.has_passed() {
+    stream.track.sending_waker.register(cx.waker());
+    if stream.track.sending.has_passed() {
         let (id, client) = (shared.client.connection.id, shared.client.connection.peer);
         tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while sending response to client");
         stream.ended(Fate::Left);
         send.send_reset(Reason::CANCEL);
         return Poll::Ready(Err(Gone));
     }
-    if !stream.sending.is_armed() {
-        shared.arm(&stream.sending, shared.engine.timeouts.send);
+    if !stream.track.sending.is_armed() {
+        shared.arm(&stream.track.sending, shared.engine.timeouts.send);
     }
     Poll::Pending
 }

@@ -8,20 +8,9 @@ use parking_lot::Mutex;
 use propylon_exchange::clock;
 
 use super::frames::{HEAD, Head, Passing, kind};
-use super::stream::{Fate, Stream};
-use super::toll::Toll;
+use super::stream::Stream;
+use crate::client::multiplexed::{FRAME, Fate, OTHER, RESET, RESPONSE, SETTINGS, Toll};
 use crate::client::{Client, Deadline, Engine};
-
-/// What settings cost: the windows of all streams may change.
-const SETTINGS: u32 = 5;
-/// What a stream costs that the client, or its mistake, ends before it is answered.
-const RESET: u32 = 5;
-/// What any other frame costs that asks for nothing.
-const OTHER: u32 = 1;
-/// What a frame of a response brings: a client has updates of two windows to say of it, and may ask how long it took.
-const FRAME: u32 = 3;
-/// What the end of a response brings.
-const RESPONSE: u32 = 5;
 
 /// REFUSED_STREAM (RFC 9113 7): the client opened more streams than it may, perhaps before it knew.
 const REFUSED: u32 = 7;
@@ -79,12 +68,12 @@ impl Shared {
             Passing::Begins(head) if head.kind == kind::HEADERS && head.stream > state.last => {
                 state.last = head.stream;
                 let stream = Arc::new(Stream::new(&self.client));
-                stream.block_came(u64::from(head.length));
+                stream.track.block_came(u64::from(head.length));
                 state.open.insert(head.stream, stream);
             }
             Passing::Begins(head) if head.kind == kind::CONTINUATION => {
                 if let Some(stream) = state.open.get(&head.stream) {
-                    stream.block_came(u64::from(head.length));
+                    stream.track.block_came(u64::from(head.length));
                 }
             }
             Passing::Begins(_) => {}
@@ -116,7 +105,7 @@ impl Shared {
         }
         let body = if head.kind == kind::DATA { u64::from(head.length) } else { 0 };
         if let Some(stream) = state.open.get(&head.stream) {
-            stream.sends(u64::from(head.length) + HEAD as u64, body);
+            stream.track.sends(u64::from(head.length) + HEAD as u64, body);
         }
         let fate = match head.kind {
             kind::RST_STREAM if code == 0 => return, // the response is over: what it answers is not wanted any more
@@ -206,15 +195,7 @@ impl Shared {
         }
         self.client.body.disarm();
         for stream in self.state.lock().open.values() {
-            for (deadline, waker) in
-                [(&stream.body, &stream.body_waker), (&stream.sending, &stream.sending_waker)]
-            {
-                if deadline.has_passed() {
-                    waker.wake();
-                } else {
-                    self.client.body.no_later_than(deadline);
-                }
-            }
+            stream.track.look(&self.client.body);
         }
     }
 }

@@ -1,110 +1,41 @@
-//! What is known of one stream beside the engine: what of it has passed, how it ended, and whose log line waits for that.
+//! One stream as HTTP/2's engine has it: what answers it, until that is done.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::task::AtomicWaker;
 use h2::Reason;
 use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
 use parking_lot::Mutex;
-use propylon_exchange::{End, Exchange};
 use propylon_h1::server::{InterimRefused, SendInterim};
 
-use super::response;
-use crate::client::{Client, Deadline, closed_request};
-use crate::router::Location;
-
-/// How many interim responses a request may have.
-const MOST_INTERIM: u8 = 8;
+use crate::client::Client;
+use crate::client::multiplexed::{Fate, MOST_INTERIM, Multiplexed, Track, response};
 
 /// One stream, from its HEADERS to the last frame that the gateway sends on it.
 pub(crate) struct Stream {
-    /// Bytes of the block of fields that began it, as they came.
-    block: AtomicU64,
-    /// Bytes of frames that were sent on it.
-    sent: AtomicU64,
-    /// Those of them that are no body, as nginx counts: also the heads of DATA.
-    heads: AtomicU64,
-    /// The deadline of the next piece of the request's body, and who waits for that.
-    pub(super) body: Deadline,
-    pub(super) body_waker: AtomicWaker,
-    /// The deadline of the client taking more of the response, and who waits for that.
-    pub(super) sending: Deadline,
-    pub(super) sending_waker: AtomicWaker,
+    pub(super) track: Track,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// How it ended, once it has.
-    fate: Option<Fate>,
     /// Whether a request was made of it.
     accepted: bool,
-    /// What waits for its end.
-    parked: Option<(Exchange, Arc<Location>)>,
     /// What answers it, until its final response.
     respond: Option<SendResponse<Bytes>>,
     interim: u8,
 }
 
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// Its last frame has left.
-    Complete,
-    /// The gateway has cut it.
-    Cut,
-    /// The client has.
-    Left,
-}
-
 impl Stream {
     pub(super) fn new(client: &Client) -> Self {
-        Self {
-            block: AtomicU64::new(0),
-            sent: AtomicU64::new(0),
-            heads: AtomicU64::new(0),
-            body: Deadline::new(client.epoch),
-            body_waker: AtomicWaker::new(),
-            sending: Deadline::new(client.epoch),
-            sending_waker: AtomicWaker::new(),
-            state: Mutex::default(),
-        }
-    }
-
-    /// The block of fields that begins it has come, or more of that.
-    pub(super) fn block_came(&self, bytes: u64) {
-        self.block.fetch_add(bytes, Relaxed);
-    }
-
-    /// Bytes of the request's head as nginx counts them: its block of fields as it came.
-    pub(crate) fn head_bytes(&self) -> u64 {
-        self.block.load(Relaxed)
-    }
-
-    /// A frame was sent of which so many bytes are body.
-    pub(super) fn sends(&self, bytes: u64, body: u64) {
-        self.sent.fetch_add(bytes, Relaxed);
-        self.heads.fetch_add(bytes - body, Relaxed);
-    }
-
-    /// Bytes that were sent on it that are no body.
-    pub(crate) fn sent_heads(&self) -> u64 {
-        self.heads.load(Relaxed)
+        Self { track: Track::new(client), state: Mutex::default() }
     }
 
     /// A request was made of it, which is answered by `respond`.
     pub(super) fn accepted(&self, respond: SendResponse<Bytes>) {
         let mut state = self.state.lock();
         (state.accepted, state.respond) = (true, Some(respond));
-    }
-
-    /// Whether it has ended already.
-    pub(crate) fn is_over(&self) -> bool {
-        self.state.lock().fate.is_some()
     }
 
     /// Ready when the client does not want a response any more.
@@ -127,46 +58,15 @@ impl Stream {
         }
     }
 
-    /// The exchange is over as far as the gateway is concerned: its log line is written when the stream is.
-    pub(crate) fn settle(&self, exchange: Exchange, location: Arc<Location>) {
-        let mut state = self.state.lock();
-        match state.fate {
-            Some(fate) => {
-                drop(state);
-                self.write(fate, &exchange, &location);
-            }
-            None => state.parked = Some((exchange, location)),
-        }
-    }
-
     /// It has ended. Whether nobody has made a request of it.
     pub(super) fn ended(&self, fate: Fate) -> bool {
-        let mut state = self.state.lock();
-        if state.fate.is_some() {
-            return false;
-        }
-        state.fate = Some(fate);
-        let (parked, accepted) = (state.parked.take(), state.accepted);
-        drop(state);
-        if let Some((exchange, location)) = parked {
-            self.write(fate, &exchange, &location);
-        }
-        !accepted
+        self.track.ended(fate) && !self.state.lock().accepted
     }
+}
 
-    fn write(&self, fate: Fate, exchange: &Exchange, location: &Location) {
-        if exchange.status().is_none() {
-            let status = if fate == Fate::Left { closed_request() } else { StatusCode::BAD_REQUEST };
-            exchange.responded(status, &HeaderMap::new());
-        }
-        let (sent, heads) = (self.sent.load(Relaxed), self.heads.load(Relaxed));
-        exchange.set_sent(sent, sent.saturating_sub(heads));
-        exchange.ended(match fate {
-            Fate::Complete => End::Complete,
-            Fate::Cut => End::Truncated,
-            Fate::Left => End::ClientClosed,
-        });
-        location.ended(exchange);
+impl Multiplexed for Stream {
+    fn track(&self) -> &Track {
+        &self.track
     }
 }
 

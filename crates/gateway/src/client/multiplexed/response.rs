@@ -1,4 +1,4 @@
-//! A response's head on its way into HTTP/2.
+//! A response's head on its way into HTTP/2 or HTTP/3.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
@@ -8,15 +8,15 @@ use propylon_h1::server::date;
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// Fields that are of a connection: no message of HTTP/2 has them (RFC 9113 8.2.2).
-pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+/// Fields that are of a connection: no message has them here (RFC 9113 8.2.2, RFC 9114 4.2).
+pub(in crate::client) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, TE] {
         headers.remove(name);
     }
 }
 
-/// Makes a head one of HTTP/2.
-pub(super) fn finish<B: Body>(response: &mut Response<B>, method: &Method) {
+/// Makes a head one of HTTP/2 or HTTP/3.
+pub(in crate::client) fn finish<B: Body>(response: &mut Response<B>, method: &Method) {
     let status = response.status();
     // No body is no size: only one that is there tells of the representation.
     let length = response.body().size_hint().exact().filter(|length| *length > 0);
@@ -32,6 +32,6 @@ pub(super) fn finish<B: Body>(response: &mut Response<B>, method: &Method) {
 }
 
 /// Whether a response has no body, whatever its head says of one.
-pub(super) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+pub(in crate::client) fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     method == Method::HEAD || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }

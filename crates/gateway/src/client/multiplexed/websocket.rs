@@ -1,4 +1,4 @@
-//! The opening of a WebSocket that HTTP/2 does without (RFC 8441 5.1) and an upstream of HTTP/1.1 does not (RFC 6455 4).
+//! The opening of a WebSocket that HTTP/2 and HTTP/3 do without (RFC 8441 5.1, RFC 9220 3) and an upstream of HTTP/1.1 does not (RFC 6455 4).
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -18,7 +18,7 @@ pub(crate) struct Key {
 }
 
 /// Gives a request a key. It is no secret: it shows that who answers has understood.
-pub(super) fn ask(headers: &mut HeaderMap) -> Key {
+pub(in crate::client) fn ask(headers: &mut HeaderMap) -> Key {
     let key = BASE64_STANDARD.encode(fastrand::u128(..).to_ne_bytes());
     let accept = accept_of(&key);
     if let Ok(key) = HeaderValue::try_from(key) {

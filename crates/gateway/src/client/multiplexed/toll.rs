@@ -14,18 +14,18 @@ const PER_SECOND: u64 = 100;
 /// A client that reads what it asked for gets back more than its window updates, pings and the like cost; and there is always
 /// some for one that has nothing to do but to see whether the connection is alive.
 #[derive(Debug)]
-pub(super) struct Toll {
+pub(in crate::client) struct Toll {
     left: u32,
     since: Instant,
 }
 
 impl Toll {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(in crate::client) fn new(now: Instant) -> Self {
         Self { left: MOST, since: now }
     }
 
     /// Takes what something costs; whether that was there.
-    pub(super) fn pay(&mut self, cost: u32, now: Instant) -> bool {
+    pub(in crate::client) fn pay(&mut self, cost: u32, now: Instant) -> bool {
         if self.left < cost {
             self.refill(now);
         }
@@ -37,7 +37,7 @@ impl Toll {
     }
 
     /// Gives something back.
-    pub(super) fn earn(&mut self, gain: u32) {
+    pub(in crate::client) fn earn(&mut self, gain: u32) {
         self.left = self.left.saturating_add(gain).min(MOST);
     }
 

@@ -1,0 +1,45 @@
+//! HTTP/3 with clients.
+
+use crate::args::flag;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Frame, Outcome, Stop, different, refuse};
+use crate::document::{Section, Value};
+use crate::tree::Directive;
+
+pub(super) const HQ: &str = "HTTP/0.9 over QUIC, which nobody speaks but tests of QUIC, is not spoken";
+pub(super) const IDS: &str = "QUIC's engine knows how many it needs";
+pub(super) const HOST_KEY: &str =
+    "a key is made at each start, so that tokens from before it are not known any more";
+
+/// It is on where a `listen` says `quic`.
+pub(super) fn http3(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    flag(directive, 0)?;
+    if directive.arg(0) == "on" {
+        return Ok(Done::AsWritten);
+    }
+    if convert.frame().context == Contexts::HTTP {
+        return different("it counts in a server alone here: a `listen` that says `quic` speaks HTTP/3");
+    }
+    convert.frame_mut().collect("http3", directive.args());
+    Ok(Done::AsWritten)
+}
+
+/// Whether a server does not speak it.
+pub(super) fn is_off(frame: &Frame) -> bool {
+    !frame.collected("http3").is_empty()
+}
+
+/// Leaves out the addresses of UDP.
+pub(super) fn leave_out(server: &mut Section) -> Result<(), Stop> {
+    let Some(Value::List(addresses)) = server.value_mut(&["listen"]) else { return Ok(()) };
+    addresses.retain(|address| !is_quic(address));
+    if addresses.is_empty() {
+        return refuse("it listens on UDP alone, and `http3` is off").map(|_: Done| ());
+    }
+    Ok(())
+}
+
+/// Whether it is an address of UDP.
+pub(super) fn is_quic(address: &Value) -> bool {
+    address.as_text().is_some_and(|text| text.split(' ').any(|word| word == "http3"))
+}
