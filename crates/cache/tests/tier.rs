@@ -197,18 +197,20 @@ async fn what_is_too_large_or_too_much_is_not_sent() {
     let tier = Shared::new();
     let options = Options::default().max_object(5).queue(2);
     let a = One::with(&tier, options, Zone::memory(Limits::default())).await;
-    for (path, body) in [("/1", "123456"), ("/2", "12345"), ("/3", "3"), ("/4", "4")] {
+    for (path, body) in
+        [("/1", "123456"), ("/2", "12345"), ("/3", "3"), ("/4", "4"), ("/5", "5"), ("/6", "6"), ("/7", "7")]
+    {
         a.bench.says(200, &[FRESH], body);
         a.bench.get(path).await.is(Status::Miss, body);
         if path == "/1" {
             settle().await;
             assert_eq!((a.stats().dropped, a.stats().stored), (0, 0));
-            tier.is(Health::WritesHang); // the first of the others is on its way, and the queue has room for two
+            tier.is(Health::WritesHang); // four of the others are on their way, and the queue has room for two
         }
         settle().await;
     }
-    a.bench.says(200, &[FRESH], "5");
-    a.bench.get("/5").await.is(Status::Miss, "5");
+    a.bench.says(200, &[FRESH], "8");
+    a.bench.get("/8").await.is(Status::Miss, "8");
     settle().await;
     assert_eq!((a.stats().queued, a.stats().dropped), (2, 1));
 }

@@ -296,6 +296,16 @@ async fn unsafe_requests_invalidate_here_and_there() {
     assert!(b.is_hit("/a").await);
     assert_eq!(tier.0.lock().unwrap().journal.len(), 1, "its beginning");
 
+    // What is more than one key is a purge as any other.
+    a.has("/many/1", &[]).await;
+    assert!(b.is_hit("/many/1").await);
+    a.bench.says(200, &[], "done");
+    a.bench.send(Method::POST, "/many/", &[]).await.status(200);
+    assert!(!a.is_hit("/many/1").await);
+    seconds(1).await;
+    settle().await;
+    assert!(!b.is_hit("/many/1").await);
+
     // While it cannot be told to forget, nothing from before is taken from it afterwards.
     b.has("/c", &[]).await;
     tier.is(Health::Gone);

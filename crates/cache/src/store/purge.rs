@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::index::Record;
 use super::key::Key;
-use super::shared::{Holding, Shared};
+use super::shared::{Holding, Shard, Shared};
 use super::tier::TierError;
 
 /// Which responses are purged.
@@ -40,6 +40,9 @@ pub struct Purged {
     pub elsewhere: Option<Result<(), TierError>>,
 }
 
+/// So many records are looked at before others have their turn.
+const PORTION: usize = 16 << 10;
+
 impl Shared {
     /// Purges what the index knows to be meant, and shows the records of files among that. Tells how many responses it was.
     pub(super) fn purge_index(
@@ -47,6 +50,39 @@ impl Shared {
         what: &Purge,
         strength: Strength,
         mut file: impl FnMut(&Record<Holding>),
+    ) -> u64 {
+        let shards = self.shards_of(what).iter();
+        shards.map(|shard| self.purge_shard(shard, what, strength, &mut file)).sum()
+    }
+
+    /// The same in memory, in portions: a large index takes a while, and others have to work on this thread.
+    pub(super) async fn purge_memory(&self, what: &Purge, strength: Strength) -> u64 {
+        let (mut count, mut looked) = (0, 0);
+        for shard in self.shards_of(what) {
+            looked += shard.index().len();
+            count += self.purge_shard(shard, what, strength, &mut |_| {});
+            if looked >= PORTION {
+                looked = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+        count
+    }
+
+    fn shards_of(&self, what: &Purge) -> &[Shard] {
+        if let Purge::Key(key) = what {
+            std::slice::from_ref(self.shard(self.id(key)))
+        } else {
+            self.shards()
+        }
+    }
+
+    fn purge_shard(
+        &self,
+        shard: &Shard,
+        what: &Purge,
+        strength: Strength,
+        file: &mut impl FnMut(&Record<Holding>),
     ) -> u64 {
         let tag = if let Purge::Tag(tag) = what { self.tag(tag) } else { 0 };
         let meant = |record: &Record<Holding>| match what {
@@ -58,31 +94,27 @@ impl Shared {
             Purge::All => true,
         };
         let one = if let Purge::Key(key) = what { Some(self.id(key)) } else { None };
-        let shards = one.map_or(self.shards(), |id| std::slice::from_ref(self.shard(id)));
-        let mut count = 0;
-        for shard in shards {
-            let mut index = shard.index();
-            let found: Vec<_> = match one {
-                Some(id) => index.chain(id).filter(|(_, record)| meant(record)).map(|(at, _)| at).collect(),
-                None => index.all().filter(|(_, record)| meant(record)).map(|(at, _)| at).collect(),
-            };
-            count += found.len() as u64;
-            let mut removed = Vec::new();
-            for at in found {
-                if let Some(record) = index.get_mut(at) {
-                    record.soft = true;
-                    if matches!(record.holding, Holding::Disk(_)) {
-                        file(record);
-                    }
-                }
-                if strength == Strength::Hard {
-                    removed.extend(index.remove(at));
+        let mut index = shard.index();
+        let found: Vec<_> = match one {
+            Some(id) => index.chain(id).filter(|(_, record)| meant(record)).map(|(at, _)| at).collect(),
+            None => index.all().filter(|(_, record)| meant(record)).map(|(at, _)| at).collect(),
+        };
+        let count = found.len() as u64;
+        let mut removed = Vec::new();
+        for at in found {
+            if let Some(record) = index.get_mut(at) {
+                record.soft = true;
+                if matches!(record.holding, Holding::Disk(_)) {
+                    file(record);
                 }
             }
-            shard.note_oldest(&index);
-            drop(index);
-            self.forsake(removed);
+            if strength == Strength::Hard {
+                removed.extend(index.remove(at));
+            }
         }
+        shard.note_oldest(&index);
+        drop(index);
+        self.forsake(removed);
         count
     }
 }

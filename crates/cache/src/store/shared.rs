@@ -171,7 +171,7 @@ impl Shared {
             let purge = move || shared.purge_files(&what, strength);
             tokio::task::spawn_blocking(purge).await.unwrap_or(0)
         } else {
-            self.purge_index(what, strength, |_| {})
+            self.purge_memory(what, strength).await
         };
         self.counters.purged.fetch_add(purged, Ordering::Relaxed);
         purged

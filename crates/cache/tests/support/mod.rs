@@ -23,7 +23,7 @@ use http::{
 };
 use http_body_util::{BodyExt, Full, Limited};
 use propylon_cache::policy::{Failure, Rules};
-use propylon_cache::store::{Key, Limits, Zone};
+use propylon_cache::store::{Key, Limits, Purge, Zone};
 use propylon_cache::{BoxError, ByUri, Cache, CacheLayer, Event, Policy, ResponseBody, Status};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
@@ -90,6 +90,11 @@ pub struct Asked {
 impl Policy for Asked {
     fn find(&self, request: &request::Parts) -> Option<(Zone, Key)> {
         if request.uri.path() == "/past" { None } else { self.by.find(request) }
+    }
+
+    fn purge(&self, key: Key) -> Purge {
+        let many = key.as_bytes().ends_with(b"/many/");
+        if many { Purge::Prefix(key.into_bytes()) } else { Purge::Key(key) }
     }
 
     fn bypass(&self, request: &request::Parts) -> bool {

@@ -59,7 +59,8 @@ const TABLE: Table = Table {
     name: "cache_zone.NAME.redis",
     doc: "A Redis or Valkey server by which gateways share what they keep: what is not here is looked for there before an upstream is \
           asked, what is stored is sent there, and a purge reaches all. A text instead of a table is its `url`. Requests never wait \
-          for it longer than `timeout`, and no error of its is one of theirs. Sentinel and Redis Cluster are not spoken.",
+          for it longer than `timeout`, and no error of its is one of theirs. What is kept is judged where it is stored: have the gateways that \
+          share keep by the same rules (`cache`, `headers.ignore`) and the same keys. Sentinel and Redis Cluster are not spoken.",
     keys: &[
         Key {
             name: "url",

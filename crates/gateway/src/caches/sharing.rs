@@ -24,8 +24,8 @@ impl Drop for Following {
     }
 }
 
-/// Threads for files: of zones on disk, and certificates.
-const BLOCKING_THREADS: usize = 4;
+/// Threads for files, of zones on disk and certificates, and for names that DNS takes its time for.
+const BLOCKING_THREADS: usize = 16;
 
 impl Thread {
     pub(super) fn spawn() -> io::Result<Self> {

@@ -32,6 +32,9 @@ pub(in crate::store) struct Taken {
     soft: bool,
 }
 
+/// How many responses are being sent at once: a tier that is far away takes as many in the time of a round trip.
+const WRITERS: usize = 4;
+
 /// What a look there came to.
 enum Look {
     Taken(Box<Taken>),
@@ -57,10 +60,13 @@ impl Zone {
         let Some(link) = self.shared.link() else { return };
         let Some(_followed) = link.follow() else { return };
         let mut follower = pin!(follower::run(&self.shared, &link));
-        let mut writer = pin!(writer::run(&self.shared, &link));
+        let mut writers = [(); WRITERS].map(|()| Box::pin(writer::run(&self.shared, &link)));
         std::future::poll_fn(|cx| {
-            // Neither comes to an end.
-            let _ = (follower.as_mut().poll(cx), writer.as_mut().poll(cx));
+            // None of them comes to an end.
+            let _ = follower.as_mut().poll(cx);
+            for writer in &mut writers {
+                let _ = writer.as_mut().poll(cx);
+            }
             Poll::Pending
         })
         .await

@@ -1,4 +1,4 @@
-//! Sending what was stored to the tier, one after the other.
+//! Sending what was stored to the tier.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
