@@ -162,6 +162,22 @@ async fn a_refresh_in_the_background_looks_there_first() {
     assert!(b.bench.asked().is_empty());
 }
 
+/// What is there is validated with the origin for a client who wants that; who has something here already does not look there.
+#[tokio::test(start_paused = true)]
+async fn who_wants_it_validated_has_it_validated() {
+    let (tier, a, b) = two().await;
+    a.bench.says(200, &[FRESH, ("etag", "\"x\"")], "hello");
+    a.bench.get("/").await.is(Status::Miss, "hello");
+    settle().await;
+    for looks in [1, 0] {
+        let before = tier.looks();
+        b.bench.says(304, &[FRESH, ("etag", "\"x\"")], "");
+        b.bench.get_with("/", &[("cache-control", "no-cache")]).await.is(Status::Revalidated, "hello");
+        assert_eq!(b.bench.asked()[0].headers["if-none-match"], "\"x\"");
+        assert_eq!(tier.looks() - before, looks);
+    }
+}
+
 /// Many who want the same look once.
 #[tokio::test(start_paused = true)]
 async fn one_looks_for_all() {

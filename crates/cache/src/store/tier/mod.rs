@@ -101,7 +101,9 @@ pub const JOURNAL: usize = 8192;
 pub struct Place(Box<str>);
 
 impl Place {
-    fn of(key: &Key) -> Self {
+    /// That of this key.
+    #[must_use]
+    pub fn of(key: &Key) -> Self {
         Self(format!("{:032x}", key.md5()).into())
     }
 
