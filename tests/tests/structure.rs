@@ -23,6 +23,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("pattern", &[]),
     ("proxy-protocol", &[]),
     ("conditions", &[]),
+    ("secure-link", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
@@ -53,7 +54,7 @@ const DAG: &[(&str, &[&str])] = &[
     // Implements the cache's trait for a second tier, and brings what a network client needs: not every cache is to.
     ("cache-redis", &["cache"]),
     ("resolver", &[]),
-    ("vars", &["exchange", "pattern", "proxy-protocol"]),
+    ("vars", &["exchange", "pattern", "proxy-protocol", "secure-link"]),
     ("access", &[]),
     ("auth-request", &[]),
     ("mirror", &[]),
@@ -73,11 +74,12 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 15] = [
+const NO_LAYERS: [&str; 16] = [
     "exchange",
     "stack",
     "pattern",
     "conditions",
+    "secure-link",
     "proxy-protocol",
     "vars",
     "h1",

@@ -2,8 +2,8 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
-    error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite, runtime, ssi,
-    store, substitute, timeout, tls, trace, upstream,
+    error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite, runtime,
+    secure_link, ssi, store, substitute, timeout, tls, trace, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,7 +26,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 26] = [
+const TABLES: [&Table; 27] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,
@@ -43,6 +43,7 @@ const TABLES: [&Table; 26] = [
     &buffer::TABLE,
     &cache::TABLE,
     &store::TABLE,
+    &secure_link::TABLE,
     &substitute::TABLE,
     &ssi::TABLE,
     &charset::TABLE,

@@ -53,6 +53,8 @@ pub enum Action {
     Purge(Box<Purge>),
     /// How many connections there are is told.
     StubStatus,
+    /// An image of one transparent point.
+    EmptyGif,
     /// Files are sent.
     Files,
     /// Nothing is written: 404.
@@ -62,7 +64,7 @@ pub enum Action {
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
     doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge` or \
-          `stub_status`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
+          `stub_status`, `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
             name: "match",
@@ -117,6 +119,13 @@ pub(crate) static TABLE: Table = Table {
             doc: "Whether the answer is how many connections and requests there are, in nginx's words; `[admin]` tells more.",
         },
         Key {
+            name: "empty_gif",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "empty_gif",
+            doc: "Whether the answer is an image of one transparent point.",
+        },
+        Key {
             name: "internal",
             kind: Kind::Bool,
             need: Need::Default("false"),
@@ -158,6 +167,7 @@ pub(crate) static TABLE: Table = Table {
         settings::BUFFER,
         settings::CACHE,
         settings::STORE,
+        settings::SECURE_LINK,
         settings::SUBSTITUTE,
         settings::SSI,
         settings::CHARSET,
@@ -172,7 +182,8 @@ pub(crate) static TABLE: Table = Table {
     unbuilt: &[],
 };
 
-const ACTIONS: [&str; 6] = ["proxy_pass", "fastcgi_pass", "grpc_pass", "return", "purge", "stub_status"];
+const ACTIONS: [&str; 7] =
+    ["proxy_pass", "fastcgi_pass", "grpc_pass", "return", "purge", "stub_status", "empty_gif"];
 
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
@@ -189,7 +200,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let pass = pass.or(scope.read("grpc_pass", proxy_pass::read_grpc));
     let answer = scope.read("return", respond::read);
     let purge = scope.read("purge", cache::read_action);
-    let stub_status = scope.bool("stub_status");
+    let (stub_status, empty_gif) = (scope.bool("stub_status"), scope.bool("empty_gif"));
     let alias = files::alias(&mut scope);
     let try_files = scope.read("try_files", files::try_files);
     if let Some(matcher) = &matcher {
@@ -222,6 +233,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         (None, Some(answer), _) => Action::Return(answer),
         (None, None, Some(purge)) => Action::Purge(Box::new(purge)),
         (None, None, None) if stub_status => Action::StubStatus,
+        (None, None, None) if empty_gif => Action::EmptyGif,
         (None, None, None) if settings.files.root.is_some() => Action::Files,
         (None, None, None) => Action::NotFound,
     };
@@ -313,8 +325,9 @@ fn actions() -> String {
 
 fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files: bool) {
     let off = |value: &Value<'_>| value.get_ref().as_bool() == Some(false);
-    let is_action =
-        |key: &str, value: &Value<'_>| ACTIONS.contains(&key) && !(key == "stub_status" && off(value));
+    let is_action = |key: &str, value: &Value<'_>| {
+        ACTIONS.contains(&key) && !(matches!(key, "stub_status" | "empty_gif") && off(value))
+    };
     let written: Vec<_> =
         table.iter().filter(|(key, value)| is_action(key.get_ref().as_ref(), value)).collect();
     match written.as_slice() {

@@ -131,6 +131,7 @@ macro_rules! both_levels {
             settings::BUFFER,
             settings::CACHE,
             settings::STORE,
+            settings::SECURE_LINK,
             settings::SUBSTITUTE,
             settings::SSI,
             settings::CHARSET,

@@ -26,6 +26,7 @@ use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
 use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
+use crate::secure_link::{self, SecureLink};
 use crate::slice;
 use crate::source::Spanned;
 use crate::ssi::{self, Ssi};
@@ -78,6 +79,8 @@ pub struct Settings {
     pub buffer: Buffers,
     /// The table `cache`.
     pub cache: Cache,
+    /// The table `secure_link`; none: links are not judged.
+    pub secure_link: Option<SecureLink>,
     /// The table `store`.
     pub store: Store,
     /// The table `substitute`.
@@ -149,6 +152,9 @@ impl Settings {
         let store = Scope::inherited(cx, &store::TABLE, below(levels, "store"), found);
         let mut store = Store::read(&mut { store });
         store.settle(&mut cache, cx, levels, found);
+        let of_links = below(levels, "secure_link");
+        let mut secure_link = Scope::inherited(cx, &secure_link::TABLE, of_links.clone(), found);
+        let secure_link = secure_link::read(&mut secure_link, &of_links);
         let substitute = Scope::inherited(cx, &substitute::TABLE, below(levels, "substitute"), found);
         let substitute = Substitute::read(&mut { substitute });
         let ssi = Scope::inherited(cx, &ssi::TABLE, below(levels, "ssi"), found);
@@ -190,6 +196,7 @@ impl Settings {
             buffer,
             cache,
             store,
+            secure_link,
             substitute,
             ssi,
             charset,
@@ -278,6 +285,8 @@ pub(crate) const BUFFER: Key =
     table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
 pub(crate) const CACHE: Key =
     table("cache", Kind::Table(&cache::TABLE), "Which responses are kept, and answer later requests.");
+pub(crate) const SECURE_LINK: Key =
+    table("secure_link", Kind::Table(&secure_link::TABLE), "Links that only who knows a secret can make.");
 pub(crate) const STORE: Key =
     table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
 pub(crate) const SUBSTITUTE: Key =

@@ -311,6 +311,7 @@ fn explain_location(
     match &location.action {
         Action::Files => lines.push(files(location, path)),
         Action::Purge(purge) => lines.push(format!("answer    {}", cache::purge(purge, source))),
+        Action::EmptyGif => lines.push("answer    empty_gif: an image of one transparent point".to_owned()),
         Action::StubStatus => lines.push("answer    stub_status: how many connections there are".to_owned()),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
         Action::Return(answer) => lines.push(format!("answer    return, {}", source.line_of(answer.span))),

@@ -104,6 +104,8 @@ pub(crate) struct Location {
     pub(crate) script: Option<Arc<Script>>,
     /// Which pages requests may come from.
     pub(crate) referers: Option<Arc<RefererCheck>>,
+    /// How links are judged.
+    pub(crate) secure_link: Option<Arc<propylon_vars::SecureLink>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
     /// Whether other locations' answers are parts of its responses.
@@ -392,6 +394,9 @@ impl Location {
             self.referers.as_ref(),
             self.script.as_ref(),
         );
+        if let Some(link) = &self.secure_link {
+            propylon_vars::set_secure_link(exchange, link.clone());
+        }
         if let Some(real_ip) = &self.real_ip
             && let Some(address) = real_ip.address(exchange)
         {

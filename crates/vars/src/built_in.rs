@@ -15,7 +15,7 @@ use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::trace::Trace;
 use crate::tries::Column;
-use crate::{credentials, document, script, state};
+use crate::{credentials, document, script, secure_link, state};
 
 /// The version of nginx whose behaviour is the reference: the value of `$nginx_version`.
 pub const NGINX_VERSION: &str = "1.31.5";
@@ -66,6 +66,8 @@ pub(crate) enum BuiltIn {
     FastcgiScriptName,
     FastcgiPathInfo,
     SliceRange,
+    SecureLink,
+    SecureLinkExpires,
     Trace(Trace),
 }
 
@@ -188,6 +190,8 @@ impl BuiltIn {
             Self::FastcgiScriptName => {
                 return out.option(script::script(exchange).as_ref().map(|(name, _)| &**name));
             }
+            Self::SecureLink => return out.option(secure_link::secure_link(exchange).as_deref()),
+            Self::SecureLinkExpires => return out.option(secure_link::expires(exchange).as_deref()),
             Self::SliceRange => return out.option(state::slice_range(exchange).as_deref()),
             Self::FastcgiPathInfo => {
                 return out.option(script::script(exchange).as_ref().map(|(_, rest)| &**rest));

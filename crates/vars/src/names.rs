@@ -187,6 +187,8 @@ const TABLE: &[Description] = &[
     single_entry("request_time", BuiltIn::RequestTime, "time since the request's first byte, in seconds with milliseconds"),
     single_entry("request_uri", BuiltIn::Text(Text::RequestUri), "the request's path and arguments as they came"),
     single_entry("scheme", BuiltIn::Text(Text::Scheme), "`http` or `https`"),
+    single_entry("secure_link", BuiltIn::SecureLink, "`1` if the request's link was made with the secret, `0` if it is good no more, else empty; with `secure_link.secret` the link behind its hash"),
+    single_entry("secure_link_expires", BuiltIn::SecureLinkExpires, "until when the request's link is good, in seconds since 1970"),
     family_entry("sent_http_NAME", Family::SentHeader, "the field NAME of the response to the client"),
     family_entry("sent_trailer_NAME", Family::SentTrailer, "the trailer field NAME of the response to the client"),
     single_entry("server_addr", BuiltIn::Wire(Wire::ServerAddr), "the address that accepted the connection"),

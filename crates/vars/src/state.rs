@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
-use crate::{Document, Limited, Script};
+use crate::{Document, Limited, Script, SecureLink};
 
 /// Judges a `Referer`, which a request may lack: whether it is a valid one.
 pub type RefererCheck = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
@@ -145,6 +145,7 @@ pub fn set_place(
     facts.referers = referers.cloned();
     facts.script = script.cloned();
     facts.slice_range = None;
+    (facts.secure_link, facts.link_expires) = (None, None);
 }
 
 /// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
@@ -158,6 +159,24 @@ pub fn set_slice_range(exchange: &Exchange, range: Option<Bytes>) {
 #[must_use]
 pub fn slice_range(exchange: &Exchange) -> Option<Bytes> {
     read(exchange, |facts| facts.slice_range.clone())
+}
+
+/// How the request's link is judged from here on (`$secure_link`).
+pub fn set_secure_link(exchange: &Exchange, link: Arc<SecureLink>) {
+    write(exchange, |facts| (facts.secure_link, facts.link_expires) = (Some(link), None));
+}
+
+/// Looks at how the request's link is judged. While it is looked at it is not judged, so that what has itself in it comes to an end.
+pub(crate) fn with_secure_link<T>(exchange: &Exchange, look: impl FnOnce(&SecureLink) -> T) -> Option<T> {
+    let link = write(exchange, |facts| facts.secure_link.take())??;
+    let found = look(&link);
+    write(exchange, |facts| facts.secure_link = Some(link));
+    Some(found)
+}
+
+/// Until when the request's link is good (`$secure_link_expires`).
+pub(crate) fn set_link_expires(exchange: &Exchange, expires: Option<Bytes>) {
+    write(exchange, |facts| facts.link_expires = expires);
 }
 
 /// Sets one named value.
@@ -211,6 +230,10 @@ pub(crate) struct Facts {
     get: bool,
     limit_rate: Option<u64>,
     slice_range: Option<Bytes>,
+    secure_link: Option<Arc<SecureLink>>,
+    pub(crate) link_expires: Option<Bytes>,
+    /// What was judged stays so, wherever the request goes.
+    pub(crate) link_judged: Option<Option<Bytes>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,

@@ -14,6 +14,7 @@ mod charset;
 mod compression;
 mod cookie;
 mod detach;
+mod empty_gif;
 mod error_page;
 mod expires;
 mod fastcgi;
@@ -32,6 +33,7 @@ mod referers;
 mod respond;
 mod retry;
 mod rule;
+mod secure_link;
 mod slice;
 mod spelling;
 mod ssi;
@@ -136,6 +138,7 @@ pub(crate) fn location(
             let leaf = stub_status::Leaf::new(site, upstreams);
             finish(leaf, false, settings, site, upstreams)?
         }
+        Action::EmptyGif => finish(empty_gif::Leaf::new(site), false, settings, site, upstreams)?,
         Action::Files => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
@@ -369,6 +372,7 @@ where
         document: None,
         script: None,
         referers: None,
+        secure_link: secure_link::judge(settings),
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),

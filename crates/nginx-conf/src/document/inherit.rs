@@ -15,7 +15,7 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
     "match",
     "internal",
     "set",
@@ -25,6 +25,7 @@ const OWN: [&str; 11] = [
     "fastcgi_pass",
     "grpc_pass",
     "stub_status",
+    "empty_gif",
     "try_files",
     "alias",
 ];
@@ -129,7 +130,8 @@ impl Section {
         let mut children = std::mem::take(&mut self.children);
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         for section in &mut conditional {
-            let goes_on = (self.passes() || self.has(&["stub_status"])) && !section.passes();
+            let goes_on = (self.passes() || self.has(&["stub_status"]) || self.has(&["empty_gif"]))
+                && !section.passes();
             let mut roots = around.iter().rev().filter(|outer| outer.has(&["root"]) || outer.has(&["alias"]));
             let aliased =
                 !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));

@@ -14,6 +14,7 @@ const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
+    Row::new("empty_gif", Contexts::LOCATION, NONE, To::By(empty_gif, "empty_gif")),
     Row::new("stub_status", SERVER_LOCATION, NONE_OR_ONE, To::By(stub_status, "stub_status")),
     Row::new("internal", Contexts::LOCATION, NONE, To::By(internal, "internal")),
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
@@ -96,6 +97,14 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let mut frame = convert.inside(frame, block);
     super::health::collect(convert, &mut frame);
     convert.frame_mut().section.child(frame.section);
+    Ok(Done::AsWritten)
+}
+
+fn empty_gif(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    if convert.frame().section.has(&["return"]) {
+        return different("it is never reached: `return` answers first");
+    }
+    convert.set(Target::Here, &["empty_gif"], Value::flag(true), &directive.place);
     Ok(Done::AsWritten)
 }
 

@@ -26,6 +26,7 @@ mod resolver;
 mod respond;
 mod rewrite;
 mod rewriting;
+mod secure_link;
 mod ssi;
 mod sticky;
 mod store;
@@ -48,6 +49,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Locations and answers", location::ROWS),
     ("What is asked for beside requests", beside::ROWS),
     ("Rewriting", rewrite::ROWS),
+    ("Links with a secret", secure_link::ROWS),
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
     ("FastCGI", fastcgi::ROWS),

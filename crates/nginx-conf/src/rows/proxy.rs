@@ -95,7 +95,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_ssl_conf_command", LEVELS, TWO, To::By(upstream_command, ""))
         .repeats()
         .differs(UPSTREAM_COMMAND),
-    Row::refused("proxy_ssl_alpn", LEVELS, SOME, "it is not built yet"),
+    Row::refused(
+        "proxy_ssl_alpn",
+        LEVELS,
+        SOME,
+        "nginx has it for `stream` alone; what is spoken says which protocols there are",
+    ),
     Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
     like("proxy_ignore_client_abort", &["upstream", "ignore_client_abort"], As::Flag).note(ABORTED),
     like("proxy_force_ranges", &["upstream", "force_ranges"], As::Flag).note(FORCED),

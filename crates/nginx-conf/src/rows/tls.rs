@@ -49,7 +49,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("ssl_ocsp", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_cache", SERVERS, ONE, VERIFY),
     Row::refused("ssl_ocsp_responder", SERVERS, ONE, VERIFY),
-    Row::refused("ssl_alpn", SERVERS, SOME, "it is not built"),
+    Row::refused("ssl_alpn", SERVERS, SOME, "nginx has it for `stream` alone; what is spoken says which protocols there are"),
     Row::new("ssl_conf_command", SERVERS, TWO, To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers")).repeats()
         .note(openssl::CONF_COMMAND),
     Row::refused("ssl_key_log", SERVERS, ONE, "it is not built"),

@@ -1,0 +1,71 @@
+//! The table `secure_link`: links that only who knows a secret can make.
+
+use propylon_vars::Template;
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Levels, Scope};
+use crate::report::Diagnostic;
+
+/// How `$secure_link` is made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SecureLink {
+    /// Of a hash, and of the text that it has to be of.
+    Hash {
+        /// The hash, and its end behind a comma.
+        link: Template,
+        /// The text.
+        md5: Template,
+    },
+    /// Of the path, which has the hash in it.
+    Path {
+        /// What is hashed behind the rest of the path.
+        secret: Box<str>,
+    },
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "secure_link",
+    doc: "What makes `$secure_link` and `$secure_link_expires`, by which `rewrite` lets in who has a link that was made with a secret: with `link` \
+          and `md5` `$secure_link` is \"1\", \"0\" when the link is good no more, and else empty.",
+    keys: &[
+        Key {
+            name: "link",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "secure_link",
+            doc: "The hash of a link, an MD5 in base64url, and behind a comma the second that it is good until: \"$arg_md5,$arg_expires\".",
+        },
+        Key {
+            name: "md5",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "secure_link_md5",
+            doc: "What the hash has to be of: \"$secure_link_expires$uri$remote_addr secret\".",
+        },
+        Key {
+            name: "secret",
+            kind: Kind::Text { hint: "a word that nobody knows" },
+            need: Need::Optional,
+            nginx: "secure_link_secret",
+            doc: "In the place of both: for paths such as /prefix/hash/link, where the hash is the MD5 of the link and this word, in hexadecimal \
+                  digits; `$secure_link` is the link then, or empty.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+/// Reads the table; none: links are not judged.
+pub(crate) fn read(scope: &mut Scope<'_>, levels: &Levels<'_>) -> Option<SecureLink> {
+    let (link, md5, secret) = (scope.template("link"), scope.template("md5"), scope.text("secret"));
+    let Some(secret) = secret else {
+        return Some(SecureLink::Hash { link: link?, md5: md5? });
+    };
+    if link.is_some() || md5.is_some() {
+        let written = levels.iter().rev().find_map(|(_, table)| table.get("secret"));
+        let message = "`secret` cannot be mixed with `link` and `md5`";
+        if let Some(value) = written {
+            scope.cx.push(Diagnostic::at(value.span(), message).label("expected one of the two ways"));
+        }
+    }
+    Some(SecureLink::Path { secret: secret.value })
+}

@@ -1,0 +1,142 @@
+use md5::{Digest as _, Md5};
+
+/// The hash of a link, and how long it is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link<'a> {
+    /// None: it cannot be read.
+    hash: Option<[u8; 16]>,
+    expires: Option<(&'a [u8], u64)>,
+}
+
+/// What a link is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good.
+    Right,
+    /// It was.
+    Expired,
+    /// It never was.
+    Wrong,
+}
+
+impl<'a> Link<'a> {
+    /// Reads `hash`, or `hash,second`.
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Self {
+        let Some(comma) = text.iter().position(|byte| *byte == b',') else {
+            return Self { hash: hash(text), expires: None };
+        };
+        let (before, digits) =
+            (text.get(..comma).unwrap_or_default(), text.get(comma + 1..).unwrap_or_default());
+        match second(digits) {
+            Some(second) => Self { hash: hash(before), expires: Some((digits, second)) },
+            None => Self { hash: None, expires: None },
+        }
+    }
+
+    /// Until when it is good, in seconds since 1970, as it is written; none: always.
+    #[must_use]
+    pub fn expires(&self) -> Option<&'a [u8]> {
+        self.expires.map(|(text, _)| text)
+    }
+
+    /// Whether its hash is that of this text, and it is good `now`, in seconds since 1970.
+    #[must_use]
+    pub fn verify(&self, text: &[u8], now: u64) -> Verdict {
+        let Some(hash) = self.hash else { return Verdict::Wrong };
+        if !same(&hash, &Md5::digest(text).into()) {
+            Verdict::Wrong
+        } else if self.expires.is_some_and(|(_, second)| second < now) {
+            Verdict::Expired
+        } else {
+            Verdict::Right
+        }
+    }
+}
+
+/// The same time for all that differ.
+pub(crate) fn same(one: &[u8; 16], other: &[u8; 16]) -> bool {
+    one.iter().zip(other).fold(0, |found, (one, other)| found | (one ^ other)) == 0
+}
+
+fn second(digits: &[u8]) -> Option<u64> {
+    let value = digits.iter().try_fold(0_u64, |value, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        value.checked_mul(10)?.checked_add(digit).filter(|value| *value <= i64::MAX as u64)
+    });
+    value.filter(|value| *value > 0)
+}
+
+/// 16 bytes in base64url, with `=` at its end or without.
+fn hash(text: &[u8]) -> Option<[u8; 16]> {
+    let mut found = [0; 16];
+    let mut bytes = found.iter_mut();
+    let (mut bits, mut held) = (0_u32, 0_u32);
+    let end = text.iter().position(|byte| *byte == b'=').unwrap_or(text.len());
+    if text.len() > 24 || end % 4 == 1 {
+        return None;
+    }
+    for byte in text.get(..end)? {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        (bits, held) = (bits << 6 | u32::from(value), held + 6);
+        if held >= 8 {
+            held -= 8;
+            *bytes.next()? = u8::try_from(bits >> held & 0xff).ok()?;
+        }
+    }
+    bytes.next().is_none().then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "_e4Nc3iduzkWRm01TBBNYw";
+    const TEXT: &[u8] = b"2147483647/s/link127.0.0.1 secret";
+
+    #[track_caller]
+    fn check(link: &str, now: u64, expected: Verdict) {
+        assert_eq!(Link::parse(link.as_bytes()).verify(TEXT, now), expected, "{link}");
+    }
+
+    #[test]
+    fn links_are_judged() {
+        check(GOOD, 1, Verdict::Right);
+        check(&format!("{GOOD}=="), 1, Verdict::Right);
+        check(&format!("{GOOD},2147483647"), 2_147_483_647, Verdict::Right);
+        check(&format!("{GOOD},2147483647"), 2_147_483_648, Verdict::Expired);
+        for wrong in [
+            String::new(),
+            GOOD.replace('_', "/"),
+            GOOD.replace('4', "5"),
+            GOOD.replace("_e", "e"),
+            format!("{GOOD}===="),
+            format!("{GOOD}A"),
+            format!("{GOOD}AA"),
+            format!("{GOOD},"),
+            format!("{GOOD},0"),
+            format!("{GOOD},-1"),
+            format!("{GOOD},soon"),
+            format!("{GOOD},99999999999999999999"),
+            format!(",{GOOD}"),
+        ] {
+            check(&wrong, 1, Verdict::Wrong);
+        }
+    }
+
+    #[test]
+    fn the_end_is_as_it_is_written() {
+        for (text, expected) in
+            [("a,007", Some("007")), ("a", None), ("a,x", None), ("a,0", None), ("wrong,5", Some("5"))]
+        {
+            assert_eq!(Link::parse(text.as_bytes()).expires(), expected.map(str::as_bytes), "{text}");
+        }
+    }
+}
