@@ -114,3 +114,38 @@ async fn an_upgrade_that_fails_leaves_all_as_it_was() {
         assert_eq!(ask(&mut there, get("/")).await.unwrap().text(), old);
     }
 }
+
+/// An upgrade that is taken back in order: who is new comes to the old process at once, while the new one finishes.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_can_be_taken_back() {
+    let certificates = Certificates::new();
+    let listen = address();
+    let upstream = Listener::new();
+    let late = proxies(upstream.address(), "").replace("match = \"/\"", "match = \"/late\"");
+    let rest = format!("{late}[[server.location]]\nmatch = \"/\"\nreturn = [200, \"$pid\"]\n");
+    let text = format!("[runtime]\nworkers = 2\n{}", config(&certificates, listen, &rest));
+    let gateway = Propylon::start(&text);
+    let client = certificates.client(None);
+    let old = gateway.id().to_string();
+    let successor = upgrade(&gateway);
+    let mut sender = speak(client.connect(listen, "a.test").await.unwrap()).await;
+    let mut in_flight = sender.send_request(get("/late")).await.unwrap();
+    in_flight.finish().await.unwrap();
+    let mut stream = upstream.accept();
+    let _ = stream.head().unwrap().unwrap();
+    kill_process(successor.0, Number::QUIT).unwrap();
+    gateway.tells("draining for at most");
+    // It has been said that it drains just before it does.
+    let given_back = async {
+        while client.connect(listen, "a.test").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(LIMIT, given_back).await.unwrap();
+    for _ in 0..6 {
+        assert_eq!(who(&client, listen).await, old);
+    }
+    assert!(successor.is_there(), "a request is in flight");
+    stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").unwrap();
+    assert_eq!(whole(in_flight).await.unwrap().text(), "late");
+}

@@ -125,6 +125,20 @@ async fn trailers_go_to_an_upstream_that_speaks_http_2_and_a_body_is_asked_for()
     assert!(answer.windows(seen.len()).any(|part| part == seen), "{answer:x?}");
 }
 
+/// The rest of a request that is answered is not wanted, and that is no error (RFC 9114 4.1).
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_answer_is_told_to_send_no_more() {
+    let certificates = Certificates::new();
+    let (_gateway, at) = gateway(&certificates, "return = [200, \"enough\"]\n");
+    let connection = certificates.client(None).connect(at, "a.test").await.unwrap();
+    let (mut send, mut receive) = connection.open_bi().await.unwrap();
+    send.write_all(&frames("/").into_frame()).await.unwrap();
+    let answer = receive.read_to_end(65_536).await.unwrap();
+    assert!(answer.ends_with(b"enough"));
+    let stopped = tokio::time::timeout(LIMIT, send.stopped()).await.unwrap().unwrap();
+    assert_eq!(stopped.map(u64::from), Some(propylon_h3::Code::NO_ERROR.value()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_response_that_is_cut_is_reset() {
     let certificates = Certificates::new();

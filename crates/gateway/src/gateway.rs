@@ -214,6 +214,7 @@ impl Gateway {
     /// Stops accepting, finishes the requests in flight, and ends: after `deadline` even if some are not finished.
     pub async fn drain(mut self, deadline: Duration) {
         self.runtime.acme.end(); // whoever comes after this process is the one that is asked for challenges
+        self.listeners.leave();
         for worker in &self.workers {
             worker.drain().await;
         }

@@ -150,6 +150,15 @@ impl Listeners {
             .collect()
     }
 
+    /// Where another process listens on the same sockets, whoever is new is for that one from now on.
+    pub(crate) fn leave(&self) {
+        for open in self.open.values().filter(|_| self.keep_paths) {
+            if let Open::Quic(group) = open {
+                let _ = group.leave(); // it could be told to the kernel once: it can be again
+            }
+        }
+    }
+
     /// Whoever is new comes to the sockets of this process.
     pub(crate) fn steer(&self) {
         for (address, open) in &self.open {

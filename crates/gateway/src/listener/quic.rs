@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nix::libc::{sock_filter, sock_fprog};
 use nix::sys::socket::{setsockopt, sockopt::AttachReusePortCbpf};
@@ -33,15 +34,21 @@ pub(super) struct Group {
     second: bool,
     /// Its opener keeps it, and it is no group.
     pub(super) lent: bool,
+    /// Whoever is new was given to this process once: it is not taken back by a reload, for another process may have it by now.
+    steered: AtomicBool,
 }
 
 impl Group {
+    fn new(used: Vec<Socket>, resting: Vec<Socket>, second: bool, lent: bool) -> Self {
+        Self { used, resting, second, lent, steered: AtomicBool::new(false) }
+    }
+
     /// Opens one, for so many workers.
     pub(super) fn open(address: SocketAddr, ipv6only: bool, workers: usize) -> io::Result<Self> {
         // The port is shared with nobody but our own workers: this one is refused where another process has it.
         drop(bind(address, ipv6only, false)?);
         let used = half(address, ipv6only, workers.clamp(1, MOST))?;
-        Ok(Self { used, resting: Vec::new(), second: false, lent: false })
+        Ok(Self::new(used, Vec::new(), false, false))
     }
 
     /// Takes one over.
@@ -58,12 +65,12 @@ impl Group {
             _ => Err(io::ErrorKind::InvalidInput.into()),
         };
         match other {
-            Ok(other) => Self { used: other, resting: used, second: !second, lent },
+            Ok(other) => Self::new(other, used, !second, lent),
             Err(error) => {
                 if !lent {
                     tracing::warn!(target: "propylon_gateway", "no sockets of its own beside those of the other process on udp:{address} ({error}): its connections are disturbed");
                 }
-                Self { used, resting: Vec::new(), second, lent }
+                Self::new(used, Vec::new(), second, lent)
             }
         }
     }
@@ -92,8 +99,17 @@ impl Group {
 
     /// Has the kernel give whoever is new to the half in use, and packets of connections to the sockets of those.
     pub(super) fn steer(&self) -> io::Result<()> {
+        if self.steered.swap(true, Relaxed) { Ok(()) } else { self.give_to(self.second) }
+    }
+
+    /// Whoever is new is for the process that has the other half.
+    pub(super) fn leave(&self) -> io::Result<()> {
+        self.give_to(!self.second)
+    }
+
+    fn give_to(&self, second: bool) -> io::Result<()> {
         let Some(socket) = self.used.first().filter(|_| !self.lent) else { return Ok(()) };
-        let mut program = program(self.used.len(), self.second);
+        let mut program = program(self.used.len(), second);
         let length = u16::try_from(program.len()).unwrap_or_default();
         let program = sock_fprog { len: length, filter: program.as_mut_ptr() };
         setsockopt(socket, AttachReusePortCbpf, &program).map_err(io::Error::from)
@@ -166,7 +182,7 @@ mod tests {
     fn group(count: usize) -> (Group, SocketAddr) {
         let used = half(ANY.parse().unwrap(), true, 1).unwrap();
         let address = used[0].local_addr().unwrap().as_socket().unwrap();
-        let mut group = Group { used, resting: Vec::new(), second: false, lent: false };
+        let mut group = Group::new(used, Vec::new(), false, false);
         group.used.extend(half(address, true, count - 1).unwrap());
         group.steer().unwrap();
         (group, address)
@@ -242,6 +258,11 @@ mod tests {
             &[short(0), short(1), short(2), short(3), long(2, 1), long(2, 3)],
             &[0, 1, 2, 3, 1, 3],
         );
+        new.leave().unwrap();
+        check(&new, address, &[long(0, 0), long(0, 1), short(2)], &[0, 1, 2]);
+        new.steer().unwrap();
+        check(&new, address, &[long(0, 0)], &[0]); // not again: another process may have it by now
+        new.give_to(true).unwrap();
         drop(old); // its sockets are open all the same
         let third = Group::given(given(&new), address, true);
         assert_eq!((third.used.len(), third.resting.len(), third.second), (2, 2, false));
