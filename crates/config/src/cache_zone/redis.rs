@@ -60,7 +60,8 @@ const TABLE: Table = Table {
     doc: "A Redis or Valkey server by which gateways share what they keep: what is not here is looked for there before an upstream is \
           asked, what is stored is sent there, and a purge reaches all. A text instead of a table is its `url`. Requests never wait \
           for it longer than `timeout`, and no error of its is one of theirs. What is kept is judged where it is stored: have the gateways that \
-          share keep by the same rules (`cache`, `headers.ignore`) and the same keys. Sentinel and Redis Cluster are not spoken.",
+          share keep by the same rules (`cache`, `headers.ignore`) and the same keys. `Cache-Status` has `detail=tier` where a response came from \
+          there. Sentinel and Redis Cluster are not spoken.",
     keys: &[
         Key {
             name: "url",
@@ -153,7 +154,7 @@ const TABLE: Table = Table {
             kind: Kind::Size,
             need: Need::Default("\"1m\""),
             nginx: "",
-            doc: "The largest body that is kept there, 256m at most.",
+            doc: "The largest body that is kept there, 8m at most.",
         },
         Key {
             name: "queue",
@@ -166,8 +167,8 @@ const TABLE: Table = Table {
     unbuilt: &["sentinel", "cluster"],
 };
 
-/// The largest body: of so many bytes and a head is the largest value that servers take.
-const LARGEST: u64 = 256 << 20;
+/// The largest body: what is larger is not kept in memory, and goes to a file in pieces only.
+const LARGEST: u64 = 8 << 20;
 
 pub(super) fn read(cx: &mut Context, value: &Value<'_>, zone: &str) -> Option<Redis> {
     let mut scope = Scope::alone(cx, &TABLE, value.get_ref().as_table());
@@ -185,7 +186,7 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>, zone: &str) -> Option<Re
     let max_object = scope.size_if_set("max_object").unwrap_or_default();
     if max_object > LARGEST || max_object == 0 {
         let diagnostic = Diagnostic::at(value.span(), "the largest body that is kept there is not possible");
-        scope.cx.push(diagnostic.label("expected `max_object` from \"1\" to \"256m\""));
+        scope.cx.push(diagnostic.label("expected `max_object` from \"1\" to \"8m\""));
     }
     Some(Redis {
         url: url?,

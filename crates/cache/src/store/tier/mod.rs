@@ -260,7 +260,8 @@ impl Options {
         Self { stale, ..self }
     }
 
-    /// What is larger is not sent there, nor taken from there. Default: 1 MiB.
+    /// What is larger is not sent there, nor taken from there. What comes from there and is larger than 8 MiB is not stored here.
+    /// Default: 1 MiB.
     #[must_use]
     pub fn max_object(self, max_object: u64) -> Self {
         Self { max_object, ..self }
