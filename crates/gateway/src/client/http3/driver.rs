@@ -17,8 +17,11 @@ use super::control::{Control, listen};
 use super::{Shared, code, exchange};
 use crate::client::{Client, Phase, Service};
 
-/// How long a client that is to ask for nothing more may take to have heard of it.
+/// How long a client that is to ask for nothing more may take to have heard of it, while the process waits for it to end.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The same while nobody waits: many lose what they have not read when the connection is closed (nginx's `lingering_timeout`).
+const LINGER: Duration = Duration::from_secs(5);
 
 /// How many streams are taken in one go, before others have their turn.
 const MOST_STREAMS: usize = 64;
@@ -30,8 +33,8 @@ enum Waits {
     Idle(u64),
     /// Nothing: requests are being served.
     Busy,
-    /// That the client has heard that it is to ask for nothing more.
-    Goodbye,
+    /// That the client has heard that it is to ask for nothing more, so long.
+    Goodbye(Duration),
 }
 
 /// Streams that a client opens, one after the other.
@@ -188,7 +191,7 @@ where
         if draining || engine.keepalive.is_none() && requests > 0 || requests >= engine.http3.requests {
             self.leave();
         }
-        self.wait()
+        self.wait(draining)
     }
 
     /// Has the client ask for nothing more.
@@ -207,14 +210,14 @@ where
     }
 
     /// Waits for what is next, as long as it may take.
-    fn wait(&mut self) -> Poll<()> {
+    fn wait(&mut self, draining: bool) -> Poll<()> {
         let reading = &self.shared.client.reading;
         if reading.has_passed() {
             return self.close(Code::NO_ERROR); // in silence, as in nginx
         }
         let waits = match () {
             () if !self.requests.is_empty() => Waits::Busy,
-            () if self.leaving.is_some() => Waits::Goodbye,
+            () if self.leaving.is_some() => Waits::Goodbye(if draining { GOODBYE } else { LINGER }),
             () => Waits::Idle(self.shared.client.requests()),
         };
         if waits != self.waits {
@@ -223,7 +226,7 @@ where
             self.shared.client.enters(if waits == Waits::Busy { Phase::Busy } else { Phase::Idle });
             match waits {
                 Waits::Idle(_) => reading.arm(keepalive.unwrap_or_default()),
-                Waits::Goodbye => reading.arm(GOODBYE),
+                Waits::Goodbye(longest) => reading.arm(longest),
                 Waits::Busy => reading.disarm(),
             }
         }
