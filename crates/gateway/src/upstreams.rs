@@ -405,8 +405,8 @@ fn leaf(
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);
     let retry = crate::route::retry(settings, balancer.group().clone());
-    let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry);
-    let to_peer = to_peer.telling(traces && tells_traces(settings));
+    let tells = traces && tells_traces(settings);
+    let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry, tells);
     let balance = Balance::new(balancer, to_peer).sticky(upstream.bond.is_some());
     StickyLayer::new(upstream.bond.clone()).layer(retry.layer(balance)) // outside retry: who serves in the end is who is remembered
 }

@@ -103,9 +103,29 @@ impl Variable {
                 out.text(value);
                 true
             }
-            Self::Header(field) => {
-                exchange.head().is_some_and(|head| field.write_received(&head.headers, out))
+            Self::Header(field) => write_header(field, exchange, out),
+            Self::Argument(_) | Self::Group(_) | Self::Named(_) => match self.shared(scene) {
+                Some(value) => out.option(value.as_deref()),
+                None => false,
+            },
+            Self::Map(index) => {
+                out.text(&definitions.map_value(*index, exchange));
+                true
             }
+            Self::NamedOr(name, other) => match state::read(exchange, |facts| facts.named(name).cloned()) {
+                Some(value) => out.option(Some(&value)),
+                None => other.write_member(scene, out),
+            },
+            _ => self.write_member(scene, out),
+        }
+    }
+
+    /// The same of a member of a [`Family`].
+    #[inline(never)] // out of the way of what most logs have
+    fn write_member(&self, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
+        let exchange = scene.exchange;
+        match self {
+            Self::Header(field) => write_header(field, exchange, out),
             Self::SentTrailer(field) => {
                 exchange.with_sent_trailers(|trailers| field.write(trailers, out)) == Some(true)
             }
@@ -124,15 +144,7 @@ impl Variable {
                 .with_upstream_headers(|headers| out.option(fields::set_cookie(headers, name)))
                 .unwrap_or(false),
             Self::ProxyProtocolTlv(name) => proxied::tlv(*name, exchange, out),
-            Self::Argument(_) | Self::Group(_) | Self::Named(_) => match self.shared(scene) {
-                Some(value) => out.option(value.as_deref()),
-                None => false,
-            },
-            Self::NamedOr(name, other) => write_either(name, other, scene, out),
-            Self::Map(index) => {
-                out.text(&definitions.map_value(*index, exchange));
-                true
-            }
+            _ => self.shared(scene).flatten().is_some_and(|value| out.option(Some(&value))),
         }
     }
 
@@ -169,11 +181,7 @@ impl Variable {
     }
 }
 
-/// Rare, and out of the way of those that are not.
-#[inline(never)]
-fn write_either(name: &str, other: &Variable, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
-    match state::read(scene.exchange, |facts| facts.named(name).cloned()) {
-        Some(value) => out.option(Some(&value)),
-        None => other.write(scene, out),
-    }
+#[inline]
+fn write_header(field: &Field, exchange: &Exchange, out: &mut Out<'_>) -> bool {
+    exchange.head().is_some_and(|head| field.write_received(&head.headers, out))
 }

@@ -40,22 +40,20 @@ struct Way {
 }
 
 impl ToPeer {
-    pub(crate) fn new(client: Client<TimeoutLayer>, bound: Bound, retry: &config::Retry) -> Self {
-        Self(Arc::new(Way { client, bound, on: retry::conditions(&retry.on), tells: false }))
+    /// `tells`: peers are told of the traces of requests, if these are to be passed on.
+    pub(crate) fn new(client: Client<TimeoutLayer>, bound: Bound, retry: &config::Retry, tells: bool) -> Self {
+        Self(Arc::new(Way { client, bound, on: retry::conditions(&retry.on), tells }))
     }
 
-    /// Peers are told of the traces of requests, if these are to be passed on.
-    pub(crate) fn telling(self, tells: bool) -> Self {
-        match Arc::try_unwrap(self.0) {
-            Ok(way) => Self(Arc::new(Way { tells, ..way })),
-            Err(way) => Self(way),
-        }
-    }
-}
-
-impl ToPeer {
     fn may_go_on(&self, status: StatusCode) -> bool {
         self.0.on.contains(Condition::Status(status)) && retry::is_failure(status)
+    }
+
+    /// By itself, for a request that may be changed is copied, whether it is or not.
+    #[inline(never)]
+    fn tell(&self, peer: &Peer, mut request: Request<Body>) -> <Self as Dispatch<Peer, Body>>::Future {
+        trace::tell(&mut request);
+        self.0.client.send(peer, request)
     }
 }
 
@@ -65,11 +63,8 @@ impl Dispatch<Peer, Body> for ToPeer {
     type Error = BoxError;
 
     #[inline]
-    fn send(&self, peer: &Peer, mut request: Request<Body>) -> Self::Future {
-        if self.0.tells {
-            trace::tell(&mut request);
-        }
-        self.0.client.send(peer, request)
+    fn send(&self, peer: &Peer, request: Request<Body>) -> Self::Future {
+        if self.0.tells { self.tell(peer, request) } else { self.0.client.send(peer, request) }
     }
 
     fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {
