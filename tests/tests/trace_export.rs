@@ -79,7 +79,8 @@ fn both_protocols_are_spoken_over_tls_too() {
             let scheme = if secure { "https" } else { "http" };
             let world = World::start(&format!(
                 "endpoint = \"{scheme}://{place}\"\nprotocol = \"{protocol}\"\ninterval = \"20ms\"\n\
-                 headers = {{ X-Api-Token = \"secret\" }}\n{}",
+                 headers = {{ X-Api-Token = \"secret\" }}\ncompression = \"{}\"\n{}",
+                if secure { "gzip" } else { "none" },
                 if secure {
                     format!("trusted_certificate = \"{}\"", trusted.display())
                 } else {

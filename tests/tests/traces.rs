@@ -313,6 +313,7 @@ fn what_is_decided_first_holds_wherever_a_request_goes() {
          error_page = {{ intercept = true, pages = [{{ codes = [404], uri = \"/page\" }}, {{ codes = [503], uri = \"@fallback\" }}] }}\n\
          [[server.location]]\nmatch = \"/page\"\nreturn = [200, \"page\"]\n\
          [[server.location]]\nmatch = \"@fallback\"\nproxy_pass = \"http://{to}\"\n\
+         [[server.location]]\nmatch = \"/away\"\ntrace.on = true\nrewrite = [[\"^\", \"/off\", \"last\"]]\n\
          [[server.location]]\nmatch = \"/off\"\nproxy_pass = \"http://{to}\"\n\
          error_page = {{ intercept = true, pages = [{{ codes = [404], uri = \"/on\" }}] }}\n",
         exporter(&collector),
@@ -343,6 +344,10 @@ fn what_is_decided_first_holds_wherever_a_request_goes() {
     );
     get(at, "/on/last", "");
     spans(&collector, 7);
+
+    get(at, "/away", "");
+    let all = spans(&collector, 9);
+    assert_eq!(server(&all, "/away")["attributes"]["http.route"], json!("/off"), "wherever steps lead it");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct TraceExporter {
     pub batch_size: usize,
     /// How many may wait.
     pub queue: usize,
+    /// Whether batches are compressed.
+    pub gzip: bool,
     /// Fields that go with each batch.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The file of certificates that the collector's is believed by.
@@ -99,6 +101,13 @@ pub(crate) const TABLE: Table = Table {
             doc: "How long the collector may take for a batch.",
         },
         Key {
+            name: "compression",
+            kind: Kind::Choice { built: &["none", "gzip"], unbuilt: &[] },
+            need: Need::Default("\"none\""),
+            nginx: "",
+            doc: "How batches are compressed.",
+        },
+        Key {
             name: "headers",
             kind: Kind::Names(&Kind::Text { hint: "a value" }),
             need: Need::Default("{}"),
@@ -127,7 +136,7 @@ pub(crate) const TABLE: Table = Table {
             doc: "What else is to be said of it: attributes of the resource.",
         },
     ],
-    unbuilt: &["compression"],
+    unbuilt: &[],
 };
 
 pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) -> Option<TraceExporter> {
@@ -142,6 +151,7 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) -> Option<Trac
     let (interval, timeout) = (scope.duration("interval"), scope.duration("timeout"));
     let mut count = |name| scope.integer(name).and_then(|count| usize::try_from(count).ok()).unwrap_or(1);
     let (batch_size, queue) = (count("batch_size"), count("queue"));
+    let gzip = scope.text("compression").is_some_and(|coding| &**coding == "gzip");
     let headers = scope.read("headers", headers).unwrap_or_default();
     let trusted_certificate = scope.text("trusted_certificate").map(|path| PathBuf::from(&**path));
     let service_name = scope.text("service_name").map(|name| name.value).unwrap_or_default();
@@ -157,6 +167,7 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) -> Option<Trac
         timeout,
         batch_size,
         queue,
+        gzip,
         headers,
         trusted_certificate,
         service_name,

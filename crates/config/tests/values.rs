@@ -500,6 +500,7 @@ fn traces() {
     assert_eq!(exporter.protocol, TraceProtocol::HttpProtobuf);
     assert_eq!((exporter.interval, exporter.timeout), (Duration::from_secs(1), Duration::from_secs(3)));
     assert_eq!((exporter.batch_size, exporter.queue, &*exporter.service_name), (100, 1000, "edge"));
+    assert!(exporter.gzip);
     let (name, value) = &exporter.headers[0];
     assert_eq!((name.as_str(), value.as_bytes()), ("authorization", &b"Bearer secret"[..]));
     let trace = &location(&config, "/").settings.trace;

@@ -30,12 +30,12 @@ pub struct Trace {
 impl Exchange {
     /// The request belongs to this trace.
     pub fn set_trace(&self, trace: Trace) {
-        self.late().keep(|kept| kept.trace = Some(trace));
+        self.late().keep(|kept| kept.trace = Some(Box::new(trace)));
     }
 
     /// Looks at the trace that the request belongs to, if anybody has said. `read` must not call back into the exchange.
     pub fn with_trace<T>(&self, read: impl FnOnce(&Trace) -> T) -> Option<T> {
-        self.late().kept(|kept| kept.trace.as_ref().map(read))
+        self.late().kept(|kept| kept.trace.as_deref().map(read))
     }
 
     /// How many tries there have been so far.

@@ -115,6 +115,9 @@ fn settings(config: &TraceExporter) -> Result<Settings, Error> {
         .queue(count(config.queue))
         .scope("propylon", env!("CARGO_PKG_VERSION"))
         .resource("service.name", &*config.service_name);
+    if config.gzip {
+        settings = settings.gzip();
+    }
     for (name, value) in &config.attributes {
         settings = settings.resource(&**name, &**value);
     }

@@ -38,10 +38,10 @@ pub(crate) struct Taken {
     pub(crate) message: String,
 }
 
-/// A message as gRPC sends it: it is not compressed, and its length goes before it.
-pub(crate) fn framed(message: &[u8]) -> Bytes {
+/// A message as gRPC sends it: whether it is compressed and its length go before it.
+pub(crate) fn framed(message: &[u8], compressed: bool) -> Bytes {
     let mut framed = BytesMut::with_capacity(message.len() + 5);
-    framed.put_u8(0);
+    framed.put_u8(compressed.into());
     framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
     framed.put_slice(message);
     framed.freeze()
@@ -199,8 +199,8 @@ mod tests {
         let answer = |headers: &HeaderMap, trailers: Option<&HeaderMap>, body: Bytes| {
             grpc(ok, headers, trailers, body, NOW)
         };
-        assert_eq!(answer(&none, Some(&good), framed(&partial(2))).unwrap().rejected, 2);
-        assert_eq!(answer(&none, Some(&good), framed(b"")).unwrap(), Taken::default());
+        assert_eq!(answer(&none, Some(&good), framed(&partial(2), false)).unwrap().rejected, 2);
+        assert_eq!(answer(&none, Some(&good), framed(b"", false)).unwrap(), Taken::default());
         assert_eq!(answer(&good, None, Bytes::new()).unwrap(), Taken::default());
         assert!(answer(&none, None, Bytes::new()).is_err(), "no status");
         assert!(answer(&good, None, Bytes::from_static(&[1, 0, 0, 0, 0])).is_err(), "compressed");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, TE, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, TE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -93,7 +93,10 @@ impl Open {
             return Self::shake_hands(settings, socket).await;
         }
         let name = ServerName::try_from(settings.host.clone()).map_err(unreachable)?;
-        let tls = TlsConnector::from(Arc::new(client(settings)?));
+        // The system's certificates are many files.
+        let own = settings.clone();
+        let client = tokio::task::spawn_blocking(move || client(&own)).await.map_err(unreachable)??;
+        let tls = TlsConnector::from(Arc::new(client));
         Self::shake_hands(settings, tls.connect(name, socket).await.map_err(unreachable)?).await
     }
 
@@ -175,7 +178,12 @@ fn request(settings: &Settings, message: &Bytes) -> Result<Request<Full<Bytes>>,
     };
     let body = match settings.protocol {
         Protocol::HttpProtobuf => message.clone(),
-        Protocol::Grpc => answer::framed(message),
+        Protocol::Grpc => answer::framed(message, settings.gzip),
+    };
+    let builder = match settings.protocol {
+        _ if !settings.gzip => builder,
+        Protocol::HttpProtobuf => builder.header(CONTENT_ENCODING, "gzip"),
+        Protocol::Grpc => builder.header("grpc-encoding", "gzip"),
     };
     let mut request = builder.body(Full::new(body)).map_err(wrong)?;
     for (name, value) in &settings.headers {

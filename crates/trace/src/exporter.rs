@@ -1,10 +1,13 @@
 //! What sends spans to the collector.
 
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use prost::Message;
 use tokio::time::Instant;
 
@@ -17,6 +20,9 @@ use crate::{Counts, Error, Event, Settings, Spans, span};
 
 /// How often it is told that more spans come than can be sent.
 const TELLS: Duration = Duration::from_secs(60);
+
+/// How large a batch may become before it is sent without waiting for more: servers of gRPC take 4 MiB.
+const LARGEST: usize = 2 << 20;
 
 type Observer = dyn Fn(&Event<'_>) + Send + Sync;
 
@@ -93,6 +99,15 @@ pub struct Exporter {
 struct Envelope {
     resource: Resource,
     scope: Scope,
+    gzip: bool,
+}
+
+fn gzip(message: &[u8]) -> Vec<u8> {
+    let room = Vec::with_capacity(message.len() / 4);
+    let mut encoder = GzEncoder::new(room, Compression::fast());
+    // Writing to a Vec cannot fail.
+    let _ = encoder.write_all(message);
+    encoder.finish().unwrap_or_default()
 }
 
 impl Envelope {
@@ -102,13 +117,15 @@ impl Envelope {
         Self {
             resource: Resource { attributes: attributes.collect() },
             scope: Scope { name: span::utf8(name.as_bytes()), version: span::utf8(version.as_bytes()) },
+            gzip: settings.gzip,
         }
     }
 
     fn seal(&self, spans: Vec<Bytes>) -> Bytes {
         let scope_spans = vec![ScopeSpans { scope: Some(self.scope.clone()), spans }];
         let resource_spans = vec![ResourceSpans { resource: Some(self.resource.clone()), scope_spans }];
-        ExportRequest { resource_spans }.encode_to_vec().into()
+        let message = ExportRequest { resource_spans }.encode_to_vec();
+        if self.gzip { gzip(&message) } else { message }.into()
     }
 }
 
@@ -140,13 +157,14 @@ impl Exporter {
     async fn empty(&mut self) {
         let batch = self.settings.batch_size.get();
         loop {
-            let spans = self.waiting.take(batch);
+            let spans = self.waiting.take(batch, LARGEST);
             if spans.is_empty() {
                 break;
             }
             let count = spans.len() as u64;
             let message = self.envelope.seal(spans);
             self.send(&message, count).await;
+            self.tell_drops();
             if self.waiting.len() < batch && !self.waiting.bell.is_over() {
                 break;
             }
@@ -179,6 +197,7 @@ impl Exporter {
                 () = tokio::time::sleep(pause(failures, error.after(), fastrand::f64())) => {}
                 () = self.waiting.bell.over() => {}
             }
+            self.waiting.bell.still(); // a ring that was heard here is for nobody else
         }
     }
 

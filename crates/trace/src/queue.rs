@@ -161,12 +161,15 @@ impl Waiting {
         self.waiting.len()
     }
 
-    /// The oldest, so many at most.
-    pub(crate) fn take(&mut self, most: usize) -> Vec<Bytes> {
+    /// The oldest, so many at most, and not much more than so many bytes.
+    pub(crate) fn take(&mut self, most: usize, bytes: usize) -> Vec<Bytes> {
         let mut taken = Vec::with_capacity(most.min(self.len()));
+        let mut length = 0;
         while taken.len() < most
+            && length < bytes
             && let Ok(span) = self.waiting.try_recv()
         {
+            length += span.len();
             taken.push(span);
         }
         taken

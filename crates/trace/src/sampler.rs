@@ -11,19 +11,13 @@ use crate::{TraceContext, TraceId};
 /// use propylon_trace::{Ratio, TraceId};
 ///
 /// assert!(Ratio::ALL.has(TraceId::random()) && !Ratio::NONE.has(TraceId::random()));
-/// assert_eq!(Ratio::percent("12.5%"), Some(Ratio::of(0.125)));
+/// assert_eq!(Ratio::of(0.0), Ratio::NONE);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ratio(u64);
 
 /// What the last 7 bytes of an id are below.
 const WHOLE: u64 = 1 << 56;
-
-/// Digits behind the point of a percentage.
-const DIGITS: usize = 8;
-
-/// All of them, in units of the last digit.
-const ALL: u128 = 100 * 100_000_000;
 
 impl Ratio {
     /// Every trace.
@@ -40,19 +34,6 @@ impl Ratio {
     )]
     pub fn of(share: f64) -> Self {
         Self((share.clamp(0.0, 1.0) * WHOLE as f64) as u64)
-    }
-
-    /// A share as text: `"100%"`, `"0.1%"`, up to eight digits behind the point. `None`: it is none.
-    #[must_use]
-    pub fn percent(text: &str) -> Option<Self> {
-        let number = text.strip_suffix('%')?;
-        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() && part.is_empty() || !digits(whole) || !digits(part) || part.len() > DIGITS {
-            return None;
-        }
-        let number: u128 = format!("{whole}{part:0<DIGITS$}").parse().ok()?;
-        (number <= ALL).then(|| u64::try_from(number * u128::from(WHOLE) / ALL).ok().map(Self)).flatten()
     }
 
     /// Whether a trace belongs to it.
@@ -98,24 +79,6 @@ impl Sampler {
 mod tests {
     use super::*;
     use crate::Flags;
-
-    #[test]
-    fn percentages() {
-        let check = |text: &str, expected: Option<f64>| {
-            assert_eq!(Ratio::percent(text), expected.map(Ratio::of), "{text}");
-        };
-        check("100%", Some(1.0));
-        check("50%", Some(0.5));
-        check("0%", Some(0.0));
-        check("0.0%", Some(0.0));
-        check(".5%", Some(0.005));
-        check("3.125%", Some(0.031_25));
-        for wrong in
-            ["", "%", "10", "101%", "100.00000001%", "-1%", "1 %", "0.000000001%", "1,5%", "1e1%", "1.2.3%"]
-        {
-            check(wrong, None);
-        }
-    }
 
     #[test]
     fn a_share_is_that_large_and_has_the_smaller_ones() {

@@ -42,6 +42,7 @@ pub struct Settings {
     pub(crate) queue: NonZeroUsize,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) trusted: Option<PathBuf>,
+    pub(crate) gzip: bool,
     pub(crate) resource: Vec<(String, String)>,
     pub(crate) scope: (String, String),
 }
@@ -100,6 +101,7 @@ impl Settings {
             queue: count(2048),
             headers: Vec::new(),
             trusted: None,
+            gzip: false,
             resource: Vec::new(),
             scope: ("propylon-trace".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         })
@@ -137,6 +139,13 @@ impl Settings {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Batches are compressed. Default: they are sent as they are.
+    #[must_use]
+    pub fn gzip(mut self) -> Self {
+        self.gzip = true;
         self
     }
 

@@ -174,7 +174,10 @@ pub(crate) fn utf8(text: &[u8]) -> Bytes {
     let text = String::from_utf8_lossy(text.get(..LONGEST).unwrap_or(text));
     match text {
         Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
-        Cow::Owned(text) => text.into(),
+        Cow::Owned(mut text) => {
+            text.truncate(text.floor_char_boundary(LONGEST)); // what stands for a byte is longer
+            text.into()
+        }
     }
 }
 
@@ -189,7 +192,8 @@ mod tests {
         assert_eq!(utf8(b"a\xffb"), "a\u{fffd}b");
         assert_eq!(utf8(&[b'a'; 5000]).len(), 4096);
         let cut = utf8("ä".repeat(3000).as_bytes());
-        assert!(std::str::from_utf8(&cut).is_ok() && cut.len() <= 4098, "{}", cut.len());
+        assert!(std::str::from_utf8(&cut).is_ok() && cut.len() <= 4096, "{}", cut.len());
+        assert_eq!(utf8(&[0xff; 5000]).len(), 4095);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use flate2::read::GzDecoder;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -58,8 +60,15 @@ impl Peer {
                         let mut body = body.collect().await.unwrap().to_bytes();
                         if protocol == Protocol::Grpc {
                             let length = u32::from_be_bytes(body[1..5].try_into().unwrap());
-                            assert_eq!((body[0], body.len()), (0, length as usize + 5));
+                            let compressed = head.headers.contains_key("grpc-encoding");
+                            assert_eq!((body[0], body.len()), (compressed.into(), length as usize + 5));
                             body = body.slice(5..);
+                        }
+                        let gzip = |name| head.headers.get(name).is_some_and(|coding| coding == "gzip");
+                        if gzip("grpc-encoding") || gzip("content-encoding") {
+                            let mut plain = Vec::new();
+                            GzDecoder::new(&*body).read_to_end(&mut plain).unwrap();
+                            body = plain.into();
                         }
                         let request = ExportRequest::decode(body).unwrap();
                         let path = head.uri.path().to_owned();
@@ -86,7 +95,8 @@ impl Peer {
     }
 
     async fn got(&mut self) -> Got {
-        self.got.recv().await.unwrap()
+        // What never comes is a failure, not a test without an end.
+        tokio::time::timeout(Duration::from_secs(30), self.got.recv()).await.expect("a batch").unwrap()
     }
 }
 
@@ -230,6 +240,36 @@ async fn what_there_is_no_room_for_is_dropped_and_told() {
         *told.lock().unwrap(),
         ["6 spans were dropped: more come than can be sent, and the queue was full"]
     );
+}
+
+#[tokio::test]
+async fn batches_may_be_compressed() {
+    both(async |protocol| {
+        let mut peer = Peer::start(protocol, vec![]).await;
+        let (spans, _task, _) = start(settings(&peer, protocol).gzip());
+        ["one", "two"].into_iter().for_each(|name| spans.record(&span(name)));
+        let got = peer.got().await;
+        assert_eq!(names(&got), ["one", "two"]);
+        let name = if protocol == Protocol::Grpc { "grpc-encoding" } else { "content-encoding" };
+        assert_eq!(got.headers[name], "gzip");
+    })
+    .await;
+}
+
+/// Servers of gRPC take messages of 4 MiB.
+#[tokio::test]
+async fn large_spans_make_small_batches() {
+    let mut peer = Peer::start(Protocol::Grpc, vec![]).await;
+    let count = |count| NonZeroUsize::new(count).unwrap();
+    let (spans, exporter) =
+        Exporter::builder(settings(&peer, Protocol::Grpc).batch_size(count(100)).queue(count(100))).build();
+    let mut large = span("large");
+    (0..100).for_each(|n| large.set_named(&n.to_string(), Value::text(&[b'x'; 4096])));
+    (0..12).for_each(|_| spans.record(&large));
+    spans.finish();
+    exporter.run().await;
+    let got = std::iter::from_fn(|| peer.got.try_recv().ok());
+    assert_eq!(got.map(|got| names(&got).len()).collect::<Vec<_>>(), [6, 6]);
 }
 
 #[tokio::test]

@@ -64,6 +64,7 @@ impl Tracing {
     }
 
     /// A request has come to its first location: what is decided here holds wherever it goes.
+    #[inline(never)] // few requests need it
     pub(crate) fn arrive(&self, exchange: &Exchange) {
         if !self.begins || exchange.reroutes() != 0 || exchange.with_trace(|_| ()).is_some() {
             return;
@@ -108,10 +109,7 @@ impl Tracing {
 
     /// A request that was answered here is over.
     pub(crate) fn ended(&self, exchange: &Exchange) {
-        // Where nothing is traced, it may have come from where something is.
-        if self.begins || exchange.reroutes() != 0 {
-            self.record(exchange, true);
-        }
+        self.record(exchange, true); // also where nothing is traced: it may have come from where something is
     }
 
     /// What was asked for beside a request is over: it is no request of its own, but what it took of upstreams is told.
