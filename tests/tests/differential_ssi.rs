@@ -72,6 +72,7 @@ const PAGES: &[&str] = &[
     "<!--#include virtual='/sets' wait='yes' --> <!--#echo var='own' -->",
     "<!--#include virtual='/refuses' --> <!--#include virtual='/denies' -->",
     "<!--#include virtual='/part/a' set='p' -->[<!--#echo var='p' -->]<!--#include virtual='/refuses' set='q' -->[<!--#echo var='q' -->]",
+    "<!--#include virtual='/part/a' --><!--#include virtual='/part/b' set='p' -->[<!--#echo var='p' -->]",
     "<!--#block name='b' -->in the block<!--#endblock -->[<!--#include virtual='/empty' stub='b' -->][<!--#include virtual='/part/a' stub='b' -->][<!--#include virtual='/refuses' stub='b' -->]",
     "<!--#block name='b' -->x<!--#endblock -->[<!--#include virtual='/empty' stub='no' -->][<!--#include virtual='/nobody' stub='b' -->]",
     "<!--#include virtual='/origin' -->",

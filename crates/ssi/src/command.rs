@@ -201,8 +201,8 @@ impl Parser {
             (State::Name | State::BeforeParameter | State::BehindValue, b'-') => State::End(1),
             (State::BeforeCommand | State::Name, _) => self.name_byte(byte),
             (State::BeforeParameter, _) => {
-                self.parameter = Parameter { name: vec![byte], value: Vec::new() };
-                State::ParameterName
+                self.parameter = Parameter::default();
+                self.parameter_byte(byte)
             }
             (State::ParameterName | State::BeforeEqual, b'=') => State::BeforeValue,
             (State::ParameterName, b'-') | (State::BeforeEqual | State::BehindValue, _) => {
@@ -347,7 +347,7 @@ mod tests {
         assert!(
             matches!(&page("a<!--#echo var")[..], [Piece::Text(_), Piece::Broken(Error::Unfinished(name))] if name == "echo")
         );
-        let many: String = (0..17).map(|n| format!("p{n}='' ")).collect();
+        let many = "p='' ".repeat(17);
         assert!(matches!(page(&format!("<!--#x {many}-->"))[..], [Piece::Broken(Error::TooLong(_))]));
     }
 

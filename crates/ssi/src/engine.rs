@@ -151,6 +151,7 @@ impl Engine {
         };
         match output {
             None => {}
+            Some(Output::Text(text)) if text.is_empty() => {}
             Some(Output::Text(text)) => {
                 self.text += text.len();
                 self.queue.push_back(Item::Text(text));
@@ -194,7 +195,7 @@ impl Engine {
     fn part_ended(&mut self, ended: Ended) -> Result<Option<Bytes>, BoxError> {
         self.queue.pop_front();
         self.parts -= 1;
-        self.waits = false;
+        self.waits &= self.parts > 0; // it is the last, for nothing behind it is looked at
         match ended {
             Ended::Shown => {}
             Ended::Failed(error) => return Err(error),

@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use crate::Error;
 
 /// How much may be kept for a request, in bytes.
-const MOST: usize = 1 << 20;
+pub(crate) const MOST: usize = 1 << 20;
+/// What an entry takes beside its name and value.
+const ENTRY: usize = 64;
 
 /// The variables and blocks of a page, and of those that are included in it; a clone is the same ones.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +49,7 @@ impl Shared {
             room(&mut kept.size, known.len(), value.len())?;
             *known = value;
         } else {
-            room(&mut kept.size, 0, name.len() + value.len())?;
+            room(&mut kept.size, 0, ENTRY + name.len() + value.len())?;
             kept.variables.push((Bytes::copy_from_slice(name), value));
         }
         Ok(())
@@ -64,7 +66,7 @@ impl Shared {
     /// The first of a name counts.
     pub(crate) fn set_block(&self, name: &[u8], text: Bytes) -> Result<(), Error> {
         let kept = &mut *self.0.lock();
-        room(&mut kept.size, 0, name.len() + text.len())?;
+        room(&mut kept.size, 0, ENTRY + name.len() + text.len())?;
         kept.blocks.push((Bytes::copy_from_slice(name), text));
         Ok(())
     }
@@ -96,6 +98,9 @@ mod tests {
         shared.set_block(b"b", Bytes::from_static(b"text")).unwrap();
         assert_eq!(shared.get(b"a"), Some(Bytes::new()));
         assert_eq!(shared.block(b"b").unwrap(), "text");
+        let more =
+            (0..MOST).take_while(|n| shared.set(n.to_string().as_bytes(), Bytes::new()).is_ok()).count();
+        assert!(more < MOST / ENTRY, "entries count, however short they are");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::shared::MOST;
 use crate::{Error, Host};
 
 /// How what `echo` shows is encoded.
@@ -36,6 +37,9 @@ pub(crate) fn evaluate(host: &dyn Host, text: &[u8]) -> Result<Bytes, Error> {
             (b'$', _) => {
                 let (name, others) = name(others).ok_or_else(|| Error::Variable(lossy(text)))?;
                 value.extend_from_slice(&variable(host, name).unwrap_or_default());
+                if value.len() > MOST {
+                    return Err(Error::TooMuch);
+                }
                 others
             }
             _ => {

@@ -337,6 +337,27 @@ async fn inclusions_do_not_wait_for_each_other() {
     assert_eq!(reading.await.unwrap().unwrap().to_bytes(), "slow-quick");
 }
 
+/// What waits is waited for, whatever else comes to its end before.
+#[tokio::test]
+async fn what_follows_one_that_waits_follows_it() {
+    let site = Site::default().page("/in/a", Script::new().data("a")).page("/in/b", Script::new().data("b"));
+    let written = "<!--#include virtual='a' --><!--#include virtual='b' set='x' -->[<!--#echo var='x' -->]";
+    assert_eq!(text(&site.layer(), Script::new().data(written)).await, "a[b]");
+}
+
+#[tokio::test]
+async fn values_do_not_grow_without_bound() {
+    let double = "<!--#set var='a' value='$a$a' -->".repeat(30);
+    let page = format!(
+        "<!--#set var='a' value='12345678' -->{double}<!--#include virtual='/x?{}' -->",
+        "$a".repeat(100)
+    );
+    let site = Site::default();
+    let found = text(&site.layer(), Script::new().data(page)).await;
+    assert!(found.ends_with(WRONG) && site.asked().is_empty());
+    assert!(site.told().iter().all(|told| told.contains("too much memory")));
+}
+
 #[tokio::test]
 async fn many_inclusions_are_a_few_at_once() {
     let gate = Gate::new();
