@@ -83,7 +83,7 @@ pub(crate) struct Kept {
     pub(crate) answering_fields: Option<HeaderMap>,
     pub(crate) sent_headers: Option<HeaderMap>,
     pub(crate) sent_trailers: Option<HeaderMap>,
-    pub(crate) trace: Option<Trace>,
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 impl Late {

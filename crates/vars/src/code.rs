@@ -95,17 +95,6 @@ impl Code {
         Bytes::copy_from_slice(&self.aside(scene))
     }
 
-    /// The value, if each of its variables has one.
-    pub(crate) fn value(&self, scene: Scene<'_>) -> Option<Bytes> {
-        if let Self::One(step) = self
-            && let Some(value) = step.variable.shared(scene)
-        {
-            return value;
-        }
-        let mut buffer = Vec::new();
-        self.eval_into(scene, &mut buffer).then(|| buffer.into())
-    }
-
     /// The value as that of a field; nothing if it cannot stand in one.
     pub(crate) fn field(&self, scene: Scene<'_>) -> Option<HeaderValue> {
         let shared = match self {
@@ -123,26 +112,22 @@ impl Code {
         buffer
     }
 
-    /// Whether each of its variables has a value; one that has none is empty.
-    pub(crate) fn eval_into(&self, scene: Scene<'_>, buffer: &mut Vec<u8>) -> bool {
-        self.write(scene, b"", &mut Out::plain(buffer))
+    pub(crate) fn eval_into(&self, scene: Scene<'_>, buffer: &mut Vec<u8>) {
+        self.write(scene, b"", &mut Out::plain(buffer));
     }
 
     pub(crate) fn write_with(&self, scene: Scene<'_>, buffer: &mut Vec<u8>, missing: &[u8], escape: Escape) {
         self.write(scene, missing, &mut Out::escaping(buffer, escape));
     }
 
-    fn write(&self, scene: Scene<'_>, missing: &[u8], out: &mut Out<'_>) -> bool {
+    fn write(&self, scene: Scene<'_>, missing: &[u8], out: &mut Out<'_>) {
         let (steps, end) = self.steps();
-        let mut whole = true;
         for Step { text, variable } in steps {
             out.raw(text);
             if !variable.write(scene, out) {
                 out.raw(missing);
-                whole = false;
             }
         }
         out.raw(end);
-        whole
     }
 }

@@ -62,15 +62,8 @@ impl Definitions {
     /// The value of the variable with this name, which came while the gateway runs; nothing if it has none, or if there is none.
     #[must_use]
     pub fn value(&self, name: &str, exchange: &Exchange) -> Option<Bytes> {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-            return None;
-        }
-        let mut errors = Vec::new();
-        let code = Code::compile(&format!("${{{name}}}"), Context::Log, &self.0.scope, &mut errors);
-        if !errors.is_empty() {
-            return None;
-        }
-        code.value(Scene { exchange, definitions: &self.0 })
+        let variable = self.0.scope.find(&name.to_ascii_lowercase()).ok()??;
+        variable.value(Scene { exchange, definitions: &self.0 })
     }
 
     /// All that is wrong with `text`, for a report.

@@ -17,22 +17,30 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// What `name`, in lower case, stands for. What the configuration defines comes before the families of names.
+    /// What `name`, in lower case, stands for.
     pub(crate) fn resolve(&self, name: &str) -> Result<Variable, TemplateErrorKind> {
+        self.find(name)?.ok_or_else(|| TemplateErrorKind::Unknown {
+            name: name.into(),
+            nearest: names::nearest(name, self.defined()),
+        })
+    }
+
+    /// The same, if there is such a name. What the configuration defines comes before the families of names.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Variable>, TemplateErrorKind> {
         if let Some(index) = self.maps.get(name) {
-            return Ok(Variable::Map(*index));
+            return Ok(Some(Variable::Map(*index)));
         }
         if self.names.contains(name) {
             let family = names::family(name).and_then(|(kind, rest)| match kind {
                 Kind::Family(family) => family.member(rest),
                 _ => None,
             });
-            return Ok(match family {
+            return Ok(Some(match family {
                 Some(other) => Variable::NamedOr(name.into(), Box::new(other)),
                 None => Variable::Named(name.into()),
-            });
+            }));
         }
-        let found = match names::single(name).map(|kind| (kind, "")).or_else(|| names::family(name)) {
+        Ok(match names::single(name).map(|kind| (kind, "")).or_else(|| names::family(name)) {
             Some((Kind::Single(BuiltIn::Constant(constant)), _)) => {
                 Some(Variable::Constant(constant.value()))
             }
@@ -41,10 +49,6 @@ impl Scope {
             Some((Kind::Never, _)) => return Err(TemplateErrorKind::Never { name: name.into() }),
             Some((Kind::NotBuilt, _)) => return Err(TemplateErrorKind::NotBuilt { name: name.into() }),
             None => None,
-        };
-        found.ok_or_else(|| TemplateErrorKind::Unknown {
-            name: name.into(),
-            nearest: names::nearest(name, self.defined()),
         })
     }
 

@@ -34,6 +34,7 @@ impl SecureLink {
 }
 
 /// The value of `$secure_link`: empty, or "0" for what is good no more, "1" for what is; in a path, what is behind the hash.
+#[inline(never)] // few logs have it
 pub(crate) fn secure_link(exchange: &Exchange) -> Option<Bytes> {
     if let Some(judged) = state::read(exchange, |facts| facts.link_judged.clone()) {
         return judged;

@@ -196,7 +196,10 @@ pub fn share(from: &Exchange, to: &Exchange) {
 pub fn lend(from: &Exchange, to: &Exchange) {
     let facts = write(from, |facts| {
         facts.request_id();
-        Facts { groups: SmallVec::new(), limit_rate: None, slice_range: None, ..facts.clone() }
+        let mut lent =
+            Facts { groups: SmallVec::new(), limit_rate: None, slice_range: None, ..facts.clone() };
+        lent.named.iter_mut().for_each(|named| named.own = false);
+        lent
     });
     if let Some(facts) = facts {
         write(to, |own| *own = facts);
@@ -205,13 +208,16 @@ pub fn lend(from: &Exchange, to: &Exchange) {
 
 /// What was asked for is answered: the variables that were set on its way are the request's too (nginx).
 pub fn give_back(from: &Exchange, to: &Exchange) {
-    let Some((named, requests, connections)) =
-        read(from, |facts| Some((facts.named.clone(), facts.requests_limited, facts.connections_limited)))
-    else {
+    let Some((named, requests, connections)) = read(from, |facts| {
+        let own = facts.named.iter().filter(|named| named.own).cloned().collect::<Vec<_>>();
+        Some((own, facts.requests_limited, facts.connections_limited))
+    }) else {
         return;
     };
     write(to, |own| {
-        own.named = named; // it had all that there were
+        for Named { name, value, .. } in named {
+            own.set_named(name, value);
+        }
         own.requests_limited = own.requests_limited.or(requests);
         own.connections_limited = own.connections_limited.or(connections);
     });
@@ -224,7 +230,7 @@ struct State(Mutex<Facts>);
 #[derive(Clone, Default)]
 pub(crate) struct Facts {
     groups: SmallVec<[Option<Bytes>; 2]>,
-    named: Vec<(Box<str>, Bytes)>,
+    named: Vec<Named>,
     maps: Vec<(MapKey, Bytes)>,
     request_id: Option<Bytes>,
     get: bool,
@@ -241,6 +247,15 @@ pub(crate) struct Facts {
     pub(crate) script: Option<Arc<Script>>,
 }
 
+/// A value that was set.
+#[derive(Clone)]
+struct Named {
+    name: Box<str>,
+    value: Bytes,
+    /// Whether it was set here, and did not come along.
+    own: bool,
+}
+
 /// Which map of which definitions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MapKey {
@@ -254,13 +269,13 @@ impl Facts {
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Bytes> {
-        self.named.iter().find(|(known, _)| **known == *name).map(|(_, value)| value)
+        self.named.iter().find(|named| *named.name == *name).map(|named| &named.value)
     }
 
     fn set_named(&mut self, name: Box<str>, value: Bytes) {
-        match self.named.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, old)) => *old = value,
-            None => self.named.push((name, value)),
+        match self.named.iter_mut().find(|named| named.name == name) {
+            Some(named) => (named.value, named.own) = (value, true),
+            None => self.named.push(Named { name, value, own: true }),
         }
     }
 

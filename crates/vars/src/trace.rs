@@ -15,6 +15,7 @@ pub(crate) enum Trace {
 
 impl Trace {
     /// Writes the value; says whether there is one.
+    #[inline(never)] // few logs have it
     pub(crate) fn write(self, exchange: &Exchange, out: &mut Out<'_>) -> bool {
         let value = exchange.with_trace(|trace| match self {
             Self::Id => Some(format!("{:032x}", trace.id)),

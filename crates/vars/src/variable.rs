@@ -120,6 +120,16 @@ impl Variable {
         }
     }
 
+    /// The value, if there is one.
+    #[inline(never)] // pages ask for it, and nobody else
+    pub(crate) fn value(&self, scene: Scene<'_>) -> Option<Bytes> {
+        if let Some(value) = self.shared(scene) {
+            return value;
+        }
+        let mut buffer = Vec::new();
+        self.write(scene, &mut Out::plain(&mut buffer)).then(|| buffer.into())
+    }
+
     /// The same of a member of a [`Family`].
     #[inline(never)] // out of the way of what most logs have
     fn write_member(&self, scene: Scene<'_>, out: &mut Out<'_>) -> bool {
