@@ -7,11 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame};
-use pin_project_lite::pin_project;
+use http_body::Body;
+use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
-type Boxed = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+type Boxed = UnsyncBoxBody<Bytes, BoxError>;
 
 /// What is to be added.
 pub(crate) struct Asking(Step);
@@ -30,7 +31,7 @@ impl Asking {
         B::Error: Into<BoxError>,
         E: Into<BoxError>,
     {
-        let boxed = |body: B| -> Boxed { Box::pin(ErrorBoxed { body }) };
+        let boxed = |body: B| body.map_err(Into::into).boxed_unsync();
         Self(Step::Asked(Box::pin(async move { asked.await.map(boxed).map_err(Into::into) })))
     }
 
@@ -45,7 +46,7 @@ impl Asking {
                         return Poll::Ready(Some(Err(error)));
                     }
                 },
-                Step::There(body) => match ready!(body.as_mut().poll_frame(cx)) {
+                Step::There(body) => match ready!(Pin::new(body).poll_frame(cx)) {
                     Some(Ok(frame)) => {
                         if let Ok(data) = frame.into_data() {
                             return Poll::Ready(Some(Ok(data)));
@@ -70,28 +71,5 @@ impl fmt::Debug for Asking {
             Step::There(_) => "There",
             Step::Over => "Over",
         })
-    }
-}
-
-pin_project! {
-    struct ErrorBoxed<B> {
-        #[pin]
-        body: B,
-    }
-}
-
-impl<B> Body for ErrorBoxed<B>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        self.project().body.poll_frame(cx).map_err(Into::into)
     }
 }

@@ -21,7 +21,7 @@ pub(crate) const TABLE: Table = Table {
     doc: "What other locations of the server answer is put before and behind the bodies of responses with status 200. It is asked for with a GET \
           that has the request's fields, without body, conditions, range and `Accept-Encoding`; whatever comes is put in, whatever its status. \
           What is asked is not subject to `access` and `auth_request`, has nothing added itself, and is not in the access log unless \
-          `log_subrequest` says so. Compressed responses are left alone: have the upstream send them as they are \
+          `log_subrequest` says so. `Range` is ignored for all that the location answers. Compressed responses are left alone: have the upstream send them as they are \
           (`headers.set.\"Accept-Encoding\" = \"\"`).",
     keys: &[
         Key {
@@ -52,8 +52,8 @@ pub(crate) const TABLE: Table = Table {
 impl Addition {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         Self {
-            before: uri(scope, "before"),
-            after: uri(scope, "after"),
+            before: inner_uri::read_unless_off(scope, "before"),
+            after: inner_uri::read_unless_off(scope, "after"),
             types: scope.list("types", |_, text, _| Some(text.into())).unwrap_or_default(),
         }
     }
@@ -62,11 +62,4 @@ impl Addition {
     pub fn uris(&self) -> impl Iterator<Item = &Spanned<InnerUri>> {
         self.before.iter().chain(&self.after)
     }
-}
-
-fn uri(scope: &mut Scope<'_>, key: &'static str) -> Option<Spanned<InnerUri>> {
-    scope.read(key, |cx, value| match value.get_ref().as_str()? {
-        "off" => None,
-        text => inner_uri::read(cx, text, value.span()),
-    })
 }

@@ -46,10 +46,7 @@ pub(crate) const TABLE: Table = Table {
 
 impl AuthRequest {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
-        let uri = scope.read("uri", |cx, value| match value.get_ref().as_str()? {
-            "off" => None,
-            text => inner_uri::read(cx, text, value.span()),
-        });
+        let uri = inner_uri::read_unless_off(scope, "uri");
         Self { uri, set: scope.read("set", set).unwrap_or_default() }
     }
 }

@@ -7,7 +7,7 @@ use propylon_pattern::Pattern;
 
 use crate::location::{Action, Location};
 use crate::location_match::LocationMatch;
-use crate::reader::Context;
+use crate::reader::{Context, Scope};
 use crate::report::Diagnostic;
 use crate::server::Server;
 use crate::source::Spanned;
@@ -54,6 +54,14 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         return None;
     }
     Some(Spanned::new(InnerUri::new(text), cx.span(span)))
+}
+
+/// Reads one that may be "off".
+pub(crate) fn read_unless_off(scope: &mut Scope<'_>, key: &'static str) -> Option<Spanned<InnerUri>> {
+    scope.read(key, |cx, value| match value.get_ref().as_str()? {
+        "off" => None,
+        text => read(cx, text, value.span()),
+    })
 }
 
 /// Finds URIs that nothing in their server takes.

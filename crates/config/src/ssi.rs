@@ -25,7 +25,7 @@ pub(crate) const TABLE: Table = Table {
     doc: "Server side includes: commands in the comments of pages, `<!--# include virtual=\"/footer\" -->`, `echo`, `set`, `if`, `elif`, `else`, `endif`, \
           `block`, `endblock` and `config`, as nginx has them. What is included is asked for with a GET that has the request's fields, without body, conditions, \
           range and `Accept-Encoding`, up to sixteen at once, from locations that may be `internal`; it is not subject to `access` and \
-          `auth_request`, and is not in the access log unless `log_subrequest` says so. Compressed responses are left alone: have the upstream \
+          `auth_request`, and is not in the access log unless `log_subrequest` says so. `Range` is ignored for all that the location answers: set `on` where pages are. Compressed responses are left alone: have the upstream \
           send them as they are (`headers.set.\"Accept-Encoding\" = \"\"`).",
     keys: &[
         Key {

@@ -356,6 +356,7 @@ fn enter(visit: &Visit, location: Arc<Location>) -> Arc<Location> {
 }
 
 /// The request is at a location that may answer it: the first one says how it is traced.
+#[inline]
 fn arrive(visit: &Visit, location: &Location) {
     if let Some(trace) = &location.trace
         && visit.role == Role::Asker

@@ -386,6 +386,7 @@ impl Location {
     }
 
     /// The request is this location's from here on.
+    #[inline]
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);
         propylon_vars::set_place(
@@ -394,6 +395,14 @@ impl Location {
             self.referers.as_ref(),
             self.script.as_ref(),
         );
+        if self.secure_link.is_some() || self.real_ip.is_some() {
+            self.introduce(exchange);
+        }
+    }
+
+    /// What few locations ask for.
+    #[inline(never)]
+    fn introduce(&self, exchange: &Exchange) {
         if let Some(link) = &self.secure_link {
             propylon_vars::set_secure_link(exchange, link.clone());
         }

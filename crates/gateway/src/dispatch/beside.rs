@@ -46,6 +46,11 @@ impl Beside {
         let mut visit = visit(parent, path, Role::Question);
         visit.limits = seen;
         visit.exchange.keep(needs);
+        Self::asking(visit)
+    }
+
+    /// A GET without a body.
+    fn asking(mut visit: Visit) -> Self {
         visit.get = true;
         let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
         *request.method_mut() = Method::GET;
@@ -78,10 +83,7 @@ impl Beside {
     pub(crate) fn part(parent: &Parent<'_>, path: Path, of: Asker, seen: Option<Box<LimitsSeen>>) -> Self {
         let mut visit = visit(parent, path, Role::Part);
         (visit.limits, visit.of) = (seen, Some(of));
-        visit.get = true;
-        let mut request = Request::from_parts(again::client_head(&visit), Body::empty());
-        *request.method_mut() = Method::GET;
-        Self { visit, request: Some(request) }
+        Self::asking(visit)
     }
 
     /// Its record.

@@ -41,7 +41,12 @@ struct Way {
 
 impl ToPeer {
     /// `tells`: peers are told of the traces of requests, if these are to be passed on.
-    pub(crate) fn new(client: Client<TimeoutLayer>, bound: Bound, retry: &config::Retry, tells: bool) -> Self {
+    pub(crate) fn new(
+        client: Client<TimeoutLayer>,
+        bound: Bound,
+        retry: &config::Retry,
+        tells: bool,
+    ) -> Self {
         Self(Arc::new(Way { client, bound, on: retry::conditions(&retry.on), tells }))
     }
 

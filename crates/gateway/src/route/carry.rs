@@ -1,5 +1,5 @@
 //! Carries the `Exchange` from a request to its response, where templates of the response side ask for it; and what the response said
-//! before anything was added to it.
+//! before anything was added to it, and who asks for parts of it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::Site;
+use super::parts::{self, Asker};
 use crate::page::Own;
 
 /// The layer, if a template asks for it, or what goes by the status that the client sees.
@@ -35,7 +36,8 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CarryLayer> {
         || super::error_page::asks(settings)
         || super::expires::asks(settings);
     let marks = super::compression::rewrites(settings);
-    (carries || marks).then_some(CarryLayer { carries, marks })
+    let parts = parts::has(settings);
+    (carries || marks || parts).then_some(CarryLayer { carries, marks, parts })
 }
 
 /// The value of a template for a response whose head is this, as things stand; nothing, if no exchange was carried to it.
@@ -82,12 +84,13 @@ pub(super) fn said_no_transform(head: &response::Parts) -> bool {
 pub(crate) struct CarryLayer {
     carries: bool,
     marks: bool,
+    parts: bool,
 }
 
 impl CarryLayer {
     /// Carries the exchange alone, if it `carries` at all.
     pub(super) const fn exchange(carries: bool) -> Self {
-        Self { carries, marks: false }
+        Self { carries, marks: false, parts: false }
     }
 }
 
@@ -120,7 +123,8 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let exchange =
             if self.layer.carries { request.extensions().get::<Exchange>().cloned() } else { None };
-        CarryFuture { inner: self.inner.call(request), exchange, marks: self.layer.marks }
+        let asker = if self.layer.parts { request.extensions().get::<Asker>().cloned() } else { None };
+        CarryFuture { inner: self.inner.call(request), exchange, asker, marks: self.layer.marks }
     }
 }
 
@@ -129,6 +133,7 @@ pin_project_lite::pin_project! {
         #[pin]
         inner: F,
         exchange: Option<Exchange>,
+        asker: Option<Asker>,
         marks: bool,
     }
 }
@@ -144,6 +149,9 @@ where
         let mut response = ready!(this.inner.poll(cx))?;
         if *this.marks && propylon_compression::no_transform(response.headers()) {
             response.extensions_mut().insert(NoTransform);
+        }
+        if let Some(asker) = this.asker.take() {
+            response.extensions_mut().insert(asker);
         }
         if let Some(exchange) = this.exchange.take() {
             // An error of the gateway's own is shown as what it is, also in the place of an error's page.

@@ -396,7 +396,6 @@ where
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     let route = route.layer_opt(substitute::layer(settings)); // in the words of whoever wrote them
     let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
-    let route = route.layer_opt(parts::carry(settings)); // who asks for what follows
     let route = route.layer_opt(ssi::layer(settings, site)); // whose parts are shaped already, as those of the next
     let route = route.layer_opt(addition::layer(settings)); // answers of their own: shaped already, not yet compressed
     let route = route.layer_opt(compression::layer(settings, site)); // as the client gets it, fields that are added and all

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use propylon_config::Settings;
 use propylon_exchange::{End, Exchange};
 use propylon_ssi::Shared;
 use propylon_stack::{Body, BoxError};
-use tower_layer::Layer;
-use tower_service::Service;
 
 use super::LimitsSeen;
 use crate::client::Closed;
@@ -131,65 +129,4 @@ impl HttpBody for Part {
 /// Whether responses have parts.
 pub(crate) fn has(settings: &Settings) -> bool {
     settings.ssi.on || settings.addition.uris().next().is_some()
-}
-
-/// Carries the one who asks to the response, if it has parts.
-pub(super) fn carry(settings: &Settings) -> Option<CarryLayer> {
-    has(settings).then_some(CarryLayer)
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CarryLayer;
-
-impl<S> Layer<S> for CarryLayer {
-    type Service = Carry<S>;
-
-    fn layer(&self, inner: S) -> Carry<S> {
-        Carry(inner)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Carry<S>(S);
-
-impl<S> Service<Request<Body>> for Carry<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
-{
-    type Response = Response<Body>;
-    type Error = BoxError;
-    type Future = CarryFuture<S::Future>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let asker = request.extensions().get::<Asker>().cloned();
-        CarryFuture { inner: self.0.call(request), asker }
-    }
-}
-
-pin_project_lite::pin_project! {
-    pub(super) struct CarryFuture<F> {
-        #[pin]
-        inner: F,
-        asker: Option<Asker>,
-    }
-}
-
-impl<F> Future for CarryFuture<F>
-where
-    F: Future<Output = Result<Response<Body>, BoxError>>,
-{
-    type Output = Result<Response<Body>, BoxError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut response = ready!(this.inner.poll(cx))?;
-        if let Some(asker) = this.asker.take() {
-            response.extensions_mut().insert(asker);
-        }
-        Poll::Ready(Ok(response))
-    }
 }

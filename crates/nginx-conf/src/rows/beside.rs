@@ -8,7 +8,7 @@ use crate::row::{As, ONE, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
-const ADDED: &str = "It is asked for without the client's conditions, range and `Accept-Encoding`; compressed responses are left alone.";
+const ADDED: &str = "It is asked for without the client's conditions, range and `Accept-Encoding`; compressed responses are left alone; `Range` is ignored for all that is answered there.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("auth_request", LEVELS, ONE, To::Key(&["auth_request", "uri"], As::Text))

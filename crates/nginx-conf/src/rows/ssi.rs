@@ -10,7 +10,7 @@ const LEVELS: Contexts = Contexts::LEVELS;
 pub(crate) const ROWS: &[Row] = &[
     Row::new("ssi", Contexts::LEVELS_IF, ONE, To::Key(&["ssi", "on"], As::Flag)).note(
         "What is included is asked for without the client's conditions, range and `Accept-Encoding`; compressed responses are left alone; `stub` \
-         takes the place of any error.",
+         takes the place of any error; `Range` is ignored for all that is answered there, pages or not.",
     ),
     Row::new("ssi_types", LEVELS, SOME, To::By(types, "ssi.types")).repeats(),
     Row::new("ssi_last_modified", LEVELS, ONE, To::Key(&["ssi", "last_modified"], As::Flag)),

@@ -13,7 +13,7 @@ const GUNZIP: &str = "responses go out as they came: nothing is decompressed for
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str =
     "of what changes the bodies of responses, `sub_filter`, `charset`, `ssi` and `add_after_body` are built";
-const DAV: &str = "writing files is not built";
+const DAV: &str = "clients cannot write files";
 const NEVER: &str = "it is not built";
 const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
 const ZONES: &str = "`[admin]` counts by the servers' names";
