@@ -10,7 +10,6 @@ mod request;
 mod response;
 mod scan;
 mod section;
-mod trusted;
 mod write;
 
 pub use decode::{Decoder, Event};
