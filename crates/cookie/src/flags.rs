@@ -1,5 +1,7 @@
 //! What a cookie is protected by.
 
+use crate::line::Name;
+
 /// Which flags a cookie gets and which it loses; all others stay as they are.
 ///
 /// ```
@@ -74,6 +76,34 @@ impl Flags {
     pub const fn no_same_site(mut self) -> Self {
         self.same_site = Some(None);
         self
+    }
+}
+
+impl Flags {
+    /// What is wanted of each flag, as it is written.
+    pub(crate) fn wanted(self) -> Wanted {
+        Wanted([
+            (Name::SECURE, self.secure.map(|on| on.then_some("Secure")), true),
+            (Name::HTTP_ONLY, self.http_only.map(|on| on.then_some("HttpOnly")), true),
+            (Name::SAME_SITE, self.same_site.map(|site| site.map(SameSite::attribute)), true),
+        ])
+    }
+}
+
+/// What is wanted of each flag, and whether it has not been met yet.
+pub(crate) struct Wanted([(Name, Option<Option<&'static str>>, bool); 3]);
+
+impl Wanted {
+    /// A flag of this name is met: what it is to be, or that it is not to be there; `None`: as it is.
+    pub(crate) fn of(&mut self, name: Name) -> Option<Option<&'static str>> {
+        let (_, wanted, missing) = self.0.iter_mut().find(|(is, ..)| *is == name)?;
+        *missing = false;
+        *wanted
+    }
+
+    /// Those that are to be there and were not met.
+    pub(crate) fn missing(self) -> impl Iterator<Item = &'static str> {
+        self.0.into_iter().filter(|(.., missing)| *missing).filter_map(|(_, wanted, _)| wanted?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is done to the cookies of a response.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use http::header::{Entry, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Response, response};
 
 use crate::Flags;
-use crate::line::{Line, Name, Value};
+use crate::flags::Wanted;
+use crate::line::{Changes, Name, Part, parts};
 use crate::replace::Around;
 
 /// The rules of each kind, in order.
@@ -102,36 +104,58 @@ impl Rules {
 
     /// The line as the client is to see it; `None`: as it is. The head may be missing where no rule looks at it.
     fn changed(&self, head: Option<&response::Parts>, line: &[u8]) -> Option<HeaderValue> {
-        let mut line = Line::parse(line)?;
-        let mut changed = false;
-        for (name, rules) in [(Name::DOMAIN, &self.domains), (Name::PATH, &self.paths)] {
-            for part in line.attributes(name) {
-                let new =
-                    part.value().and_then(|value| rules.iter().find_map(|rule| rule.apply(head, value)));
-                if let Some(new) = new {
-                    part.replace(new);
-                    changed = true;
-                }
+        let mut parts = parts(line);
+        let cookie = parts.next().filter(|part| part.value.is_some())?;
+        let flags = self.flags.iter().find_map(|rule| rule.apply(head, cookie.name)).unwrap_or_default();
+        let mut changes = Changes::new(line, &cookie);
+        let mut changed = flags != Flags::new();
+        let mut missing = changed.then(|| flags.wanted());
+        for part in parts {
+            let rules = match part.is {
+                Name::DOMAIN => &self.domains[..],
+                Name::PATH => &self.paths,
+                _ => &[],
+            };
+            let new = part.value.and_then(|value| rules.iter().find_map(|rule| rule.apply(head, value)));
+            if let Some(New { kept, to }) = new {
+                changes.replace_value(&part, kept, to);
+                changed = true;
+            } else if let Some(wanted) = missing.as_mut().and_then(|flags| flags.of(part.is)) {
+                flag(&mut changes, &part, wanted);
+            } else {
+                changes.keep(&part);
             }
         }
-        if let Some(flags) = self.flags.iter().find_map(|rule| rule.apply(head, line.cookie())) {
-            line.flag(flags);
-            changed |= flags != Flags::new();
-        }
-        changed.then(|| HeaderValue::from_maybe_shared(Bytes::from(line.write())).ok()).flatten()
+        missing.into_iter().flat_map(Wanted::missing).for_each(|flag| changes.add(flag.as_bytes()));
+        changed.then(|| propylon_octets::value(Bytes::from(changes.write())).ok()).flatten()
     }
 }
 
+/// Makes of a flag what is wanted of it. One that says it already keeps its spelling, and `Secure` and `HttpOnly` have no value that would
+/// count.
+fn flag<'l>(changes: &mut Changes<'l>, part: &Part<'l>, wanted: Option<&'static str>) {
+    let Some(text) = wanted else { return changes.remove(part) };
+    let says = |value: &str| part.value.is_some_and(|own| own.eq_ignore_ascii_case(value.as_bytes()));
+    match text.split_once('=') {
+        Some((_, value)) if !says(value) => changes.replace(part, text.as_bytes()),
+        _ => changes.keep(part),
+    }
+}
+
+/// A value that takes the place of another: how much of that stays at its beginning and at its end, and what is between.
+struct New<'v> {
+    kept: (usize, usize),
+    to: Cow<'v, [u8]>,
+}
+
 impl Change {
-    fn apply<'v>(&'v self, head: Option<&response::Parts>, value: &'v [u8]) -> Option<Value<'v>> {
+    fn apply<'v>(&'v self, head: Option<&response::Parts>, value: &[u8]) -> Option<New<'v>> {
         match self {
             Self::Replace { around, from, to } => {
                 let (before, behind) = around(value, from)?;
-                Some(Value { before, to: (&**to).into(), behind })
+                Some(New { kept: (before.len(), behind.len()), to: (&**to).into() })
             }
-            Self::Compute(compute) => {
-                Some(Value { before: &[], to: compute(head?, value)?.into(), behind: &[] })
-            }
+            Self::Compute(compute) => Some(New { kept: (0, 0), to: compute(head?, value)?.into() }),
         }
     }
 }
@@ -152,5 +176,99 @@ impl fmt::Debug for Rules {
             .field("paths", &self.paths.len())
             .field("flags", &self.flags.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::SameSite;
+
+    const SITES: [SameSite; 3] = [SameSite::Strict, SameSite::Lax, SameSite::None];
+
+    /// The line, with these flags for any cookie.
+    fn flagged(line: &str, flags: Flags) -> String {
+        let mut rules = Rules::default();
+        rules.flags(Choose::Compute(Arc::new(move |_: &response::Parts, _: &[u8]| Some(flags))));
+        changed(&rules, line)
+    }
+
+    fn changed(rules: &Rules, line: &str) -> String {
+        let (head, ()) = Response::new(()).into_parts();
+        let changed = rules.changed(Some(&head), line.as_bytes());
+        changed.map_or_else(|| line.into(), |changed| changed.to_str().unwrap().into())
+    }
+
+    #[test]
+    fn what_sets_no_cookie_is_left_alone() {
+        for line in ["", "a", ";a=b", " ; a=b"] {
+            assert_eq!(flagged(line, Flags::new().secure()), line);
+        }
+    }
+
+    #[test]
+    fn flags_are_added_where_they_are_missing() {
+        let all = Flags::new().secure().http_only().same_site(SameSite::None);
+        assert_eq!(flagged("a=b", all), "a=b; Secure; HttpOnly; SameSite=None");
+        assert_eq!(flagged("a=b; SECURE; httponly", all), "a=b; SECURE; httponly; SameSite=None");
+        assert_eq!(flagged("a=b; samesite=none; Secure", all), "a=b; samesite=none; Secure; HttpOnly");
+        assert_eq!(flagged("a=b; samesite=lax", all), "a=b; SameSite=None; Secure; HttpOnly");
+        assert_eq!(flagged("a=b; samesite", all), "a=b; SameSite=None; Secure; HttpOnly");
+        assert_eq!(flagged("a=b;secure=1;secure", all), "a=b; secure=1; secure; HttpOnly; SameSite=None");
+        assert_eq!(flagged("a=b;Path=/", Flags::new()), "a=b;Path=/");
+    }
+
+    #[test]
+    fn flags_are_removed() {
+        let none = Flags::new().no_secure().no_http_only().no_same_site();
+        assert_eq!(flagged("a=b; secure; Path=/; HttpOnly; samesite=lax", none), "a=b; Path=/");
+        assert_eq!(flagged("a=b;secure;Path=/;secure", none), "a=b; Path=/");
+        assert_eq!(flagged("secure=1; secure", none), "secure=1", "a cookie's name is no flag");
+    }
+
+    #[test]
+    fn each_attribute_has_the_first_rule_that_fits() {
+        let mut rules = Rules::default();
+        let replace = |around: Around, from: &str, to: &str| Change::Replace {
+            around,
+            from: from.as_bytes().into(),
+            to: to.as_bytes().into(),
+        };
+        rules.path(replace(crate::replace::around_path, "/x/", "/"));
+        rules.path(replace(crate::replace::around_path, "/", "/y/"));
+        rules.domain(replace(crate::replace::around_domain, "a", "example.com"));
+        for (line, expected) in [
+            ("c=1;Path=/x/z;  domain=.A;x", "c=1; Path=/z; domain=.example.com; x"),
+            ("c=1; domain=b; Path=/z; Path=/x/", "c=1; domain=b; Path=/y/z; Path=/"),
+            ("path=/x/; path", "path=/x/; path"),
+            ("c=1; path; path=", "c=1; path; path="),
+        ] {
+            assert_eq!(changed(&rules, line), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn flags_hold_and_a_second_time_changes_nothing(
+            line in "[a-z]{1,5}=[a-z]{0,5}(;( )?(secure|HTTPONLY|SameSite(=(lax|Strict|x))?|Path=/|x)){0,6}",
+            secure: bool, http_only: bool, site in 0_usize..4,
+        ) {
+            let flags = if secure { Flags::new().secure() } else { Flags::new().no_secure() };
+            let flags = if http_only { flags.http_only() } else { flags.no_http_only() };
+            let flags = match SITES.get(site) {
+                Some(site) => flags.same_site(*site),
+                None => flags.no_same_site(),
+            };
+            let once = flagged(&line, flags);
+            prop_assert_eq!(flagged(&once, flags), once.as_str());
+            let low = once.to_ascii_lowercase();
+            let attributes: Vec<_> = low.split("; ").skip(1).collect();
+            prop_assert_eq!(attributes.contains(&"secure"), secure);
+            prop_assert_eq!(attributes.contains(&"httponly"), http_only);
+            let count = attributes.iter().filter(|a| a.starts_with("samesite=")).count();
+            prop_assert_eq!(count > 0, site < 3);
+        }
     }
 }
