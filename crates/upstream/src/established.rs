@@ -83,11 +83,23 @@ where
             Err(error) => return Sending::failed(error),
         };
         if framing.is_empty() {
-            return ready.send(request, Outgoing::empty(), listener, without);
+            return ready.send(&mut request, Outgoing::empty(), listener, without);
         }
         let (head, body) = request.into_parts();
-        ready.send(Request::from_parts(head, ()), framing.frame(body), listener, without)
+        ready.send(&mut Request::from_parts(head, ()), framing.frame(body), listener, without)
     }
+}
+
+/// What there is in `request`, taken out of it, with `body` in the place of its own.
+#[inline(never)] // not for the own engine's requests, which are never moved
+fn taken<T>(request: &mut Request<T>, body: Outgoing) -> Outbound {
+    let mut taken = Request::new(body);
+    std::mem::swap(taken.method_mut(), request.method_mut());
+    std::mem::swap(taken.uri_mut(), request.uri_mut());
+    std::mem::swap(taken.version_mut(), request.version_mut());
+    std::mem::swap(taken.headers_mut(), request.headers_mut());
+    std::mem::swap(taken.extensions_mut(), request.extensions_mut());
+    Outbound::Plain(taken)
 }
 
 /// What there is to know of a request once it is on its way.
@@ -99,10 +111,10 @@ struct Sent {
 }
 
 impl Ready {
-    /// Sends `request` with `body` in the place of its own.
+    /// Sends `request`, out of which it is taken, for a request is large, with `body` in the place of its own.
     fn send<T>(
         mut self: Box<Self>,
-        request: Request<T>,
+        request: &mut Request<T>,
         body: Outgoing,
         listener: Option<Interim>,
         without: Unwanted,
@@ -114,14 +126,13 @@ impl Ready {
             Connection::Hyper(_) | Connection::Http2(_) | Connection::FastCgi(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
-                let request = Outbound::Plain(request.map(|_| body));
-                return Sending(State::Slow(Box::pin(self.slow(request, sent))));
+                return Sending(State::Slow(Box::pin(self.slow(taken(request, body), sent))));
             }
         };
         // The engine has seen to it by itself.
         let sent = Sent { progress, closes: false, listener: listener.clone() };
         let Some(free) = connection.free(request.method(), &body, self.kept) else {
-            let failure = Failure::unsent(Outbound::Plain(request.map(|_| body)));
+            let failure = Failure::unsent(taken(request, body));
             return Sending(State::Slow(Box::pin(self.settle(Err(failure), sent))));
         };
         let room = Box::new_uninit(); // first: the future is made in its place

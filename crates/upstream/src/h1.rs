@@ -116,12 +116,12 @@ impl Connection {
         useful.then_some(Free { connection, kept, repeatable })
     }
 
-    /// Sends that request, with `body` in the place of its own: the future of its answer.
+    /// Sends that request, whose fields are taken, with `body` in the place of its own: the future of its answer.
     #[inline]
     pub(crate) fn begin<T>(
         &self,
         free: Free,
-        request: Request<T>,
+        request: &mut Request<T>,
         body: Outgoing,
         listener: Option<Interim>,
         without: Unwanted,
@@ -145,7 +145,8 @@ impl Connection {
                     return Err(Failure::unsent(Outbound::Plain(request)));
                 };
                 let (head, body) = request.into_parts();
-                return self.begin(free, Request::from_parts(head, ()), body, listener, Unwanted::NONE).await;
+                let mut request = Request::from_parts(head, ());
+                return self.begin(free, &mut request, body, listener, Unwanted::NONE).await;
             }
             Outbound::Encoded(request) => request,
         };

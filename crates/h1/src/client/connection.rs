@@ -194,20 +194,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Connection<I> {
         K: Keeper<I>,
     {
         let (head, body) = request.into_parts();
-        self.send_with(Request::from_parts(head, ()), body, keeper)
+        self.send_with(&mut Request::from_parts(head, ()), body, keeper)
     }
 
-    /// As [`send`](Self::send), with `body` in the place of the request's own.
+    /// As [`send`](Self::send), with `body` in the place of the request's own. The request's fields and extensions are taken out of it.
     #[inline]
-    pub fn send_with<T, B, K>(mut self, request: Request<T>, body: B, keeper: K) -> Sending<I, B, K>
+    pub fn send_with<T, B, K>(mut self, request: &mut Request<T>, body: B, keeper: K) -> Sending<I, B, K>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
         K: Keeper<I>,
     {
-        let written = Written::encode(&request, body, &mut self.wire.output);
-        let head = request.into_parts().0;
-        maps::give(head.headers);
-        maps::give_extensions(head.extensions);
+        let written = Written::encode(request, body, &mut self.wire.output);
+        maps::give(std::mem::take(request.headers_mut()));
+        maps::give_extensions(std::mem::take(request.extensions_mut()));
         Sending::new(self, written, keeper)
     }
 
