@@ -10,6 +10,8 @@ enum Hand {
     /// It stops where it is when it is looked at.
     Stops,
     Stands(Instant),
+    /// The same, with the nanoseconds since the moment before it that was asked about last.
+    Measured(Instant, Instant, u64),
 }
 
 thread_local! {
@@ -22,13 +24,31 @@ thread_local! {
 pub fn now() -> Instant {
     HAND.with(|hand| match hand.get() {
         Hand::Moves => Instant::now(),
-        Hand::Stands(at) => at,
+        Hand::Stands(at) | Hand::Measured(at, ..) => at,
         Hand::Stops => {
             let at = Instant::now();
             hand.set(Hand::Stands(at));
             at
         }
     })
+}
+
+/// The nanoseconds from `began` to now. Within [`hold`] they are counted once for all that is recorded of one exchange.
+#[must_use]
+#[inline(never)]
+pub(crate) fn nanos_since(began: Instant) -> u64 {
+    if let Hand::Measured(_, since, nanos) = HAND.get()
+        && since == began
+    {
+        return nanos;
+    }
+    let now = now();
+    // 584 years of nanoseconds fit.
+    let nanos = u64::try_from(now.saturating_duration_since(began).as_nanos()).unwrap_or(u64::MAX);
+    if !matches!(HAND.get(), Hand::Moves) {
+        HAND.set(Hand::Measured(now, began, nanos));
+    }
+    nanos
 }
 
 /// Runs `task`, one poll of a task, during which the clock stands still from the first look at it: the facts of an exchange are a
@@ -62,5 +82,20 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(now(), first + Duration::from_secs(1));
         assert_eq!(hold(now), now());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_measured_is_from_where_it_is_asked_to_where_the_clock_stands() {
+        let began = now();
+        tokio::time::advance(Duration::from_millis(2)).await;
+        let later = now();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        let (short, long) = (1_000_000, 3_000_000);
+        let measured = [began, began, later, began].map(nanos_since);
+        assert_eq!(measured, [long, long, short, long]);
+        let held = hold(|| ([began, began, later, began].map(nanos_since), now()));
+        assert_eq!(held, ([long, long, short, long], now()));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!((nanos_since(began), hold(|| nanos_since(began))), (4_000_000, 4_000_000));
     }
 }

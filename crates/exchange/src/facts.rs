@@ -53,11 +53,8 @@ pub(crate) struct Moment(AtomicU64);
 
 impl Moment {
     /// It has come now. `began`: when the exchange did.
-    #[inline(never)] // wherever something is recorded: what is one function is fetched once
     pub(crate) fn come(&self, began: Instant) {
-        let nanos = clock::now().saturating_duration_since(began).as_nanos();
-        // 584 years of nanoseconds fit.
-        self.0.store(u64::try_from(nanos).unwrap_or(u64::MAX - 1) + 1, Relaxed);
+        self.0.store(clock::nanos_since(began).saturating_add(1), Relaxed);
     }
 
     /// It has come when `other` did.

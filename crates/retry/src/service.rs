@@ -60,13 +60,25 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Shared { policy, settings, budget } = &*self.shared;
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Shared { policy, settings, .. } = &*self.shared;
         let peers = policy.peers();
         let tries = if settings.tries == 0 { peers } else { settings.tries.min(peers) };
         if tries < 2 || settings.on.is_empty() {
             return ResponseFuture::once(self.inner.call(request));
         }
+        self.first(request, tries)
+    }
+}
+
+impl<S: Clone, P> Retry<S, P> {
+    /// The first of several tries: a copy of the request is kept, if there can be one.
+    fn first<B, R>(&mut self, mut request: Request<B>, tries: usize) -> ResponseFuture<S, P, B>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        P: Policy<B, R, S::Error>,
+    {
+        let Shared { policy, budget, .. } = &*self.shared;
         if let Some(budget) = budget {
             budget.deposit();
         }

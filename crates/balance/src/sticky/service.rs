@@ -54,16 +54,23 @@ where
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let session = self.binding.as_ref().map(|binding| {
-            let (wanted, session) = binding.wanted(&request);
-            if let Some(peer) = wanted.filter(|peer| !peer.is_empty()) {
-                request.extensions_mut().insert(Wanted(peer));
-            }
-            Box::new(session)
-        });
-        StickyFuture { inner: self.inner.call(request), session }
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // A request that is looked into is copied on its way: most are not.
+        let Some(binding) = &self.binding else {
+            return StickyFuture { inner: self.inner.call(request), session: None };
+        };
+        let (request, session) = want(binding, request);
+        StickyFuture { inner: self.inner.call(request), session: Some(Box::new(session)) }
     }
+}
+
+/// The request with the peer that it asks for, and what is to be done with its response.
+fn want<P: Binding<B>, B>(binding: &P, mut request: Request<B>) -> (Request<B>, P::Session) {
+    let (wanted, session) = binding.wanted(&request);
+    if let Some(peer) = wanted.filter(|peer| !peer.is_empty()) {
+        request.extensions_mut().insert(Wanted(peer));
+    }
+    (request, session)
 }
 
 pin_project! {

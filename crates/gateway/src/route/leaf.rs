@@ -44,9 +44,16 @@ impl Service<Request<Body>> for Leaf {
     }
 
     #[inline]
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let chosen = if self.chosen { request.extensions_mut().remove::<Chosen>() } else { None };
-        match chosen {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if self.chosen { self.call_chosen(request) } else { self.leaf.call(request) }
+    }
+}
+
+impl Leaf {
+    /// By itself: a request that is looked into is copied on its way, whether it is or not.
+    #[inline(never)]
+    fn call_chosen(&mut self, mut request: Request<Body>) -> <Self as Service<Request<Body>>>::Future {
+        match request.extensions_mut().remove::<Chosen>() {
             Some(Chosen(mut leaf)) => leaf.call(request),
             // The target layer puts it there; without one there is no peer.
             None => self.leaf.call(request),
