@@ -1,5 +1,6 @@
 //! Names of connections that say which worker's they are.
 
+use aws_lc_rs::rand;
 use quinn::{ConnectionId, ConnectionIdGenerator};
 
 /// How long they are.
@@ -21,13 +22,14 @@ impl Ids {
 
 impl ConnectionIdGenerator for Ids {
     fn generate_cid(&mut self) -> ConnectionId {
+        // Nobody is to guess a name (RFC 9000 5.1). Where there is no randomness, which cannot be, names are different all the same.
         let mut id: [u8; LENGTH] = fastrand::u64(..).to_be_bytes();
-        let rounds = u16::MAX / self.seats;
-        let first = fastrand::u16(0..rounds.max(1)).saturating_mul(self.seats).saturating_add(self.seat);
-        for (place, byte) in id.iter_mut().zip(first.to_be_bytes()) {
-            *place = byte;
-        }
-        ConnectionId::new(&id)
+        let _ = rand::fill(&mut id);
+        let [high, low, rest @ ..] = id;
+        let round = u16::from_be_bytes([high, low]) % (u16::MAX / self.seats).max(1);
+        let [high, low] = round.saturating_mul(self.seats).saturating_add(self.seat).to_be_bytes();
+        let [a, b, c, d, e, f] = rest;
+        ConnectionId::new(&[high, low, a, b, c, d, e, f])
     }
 
     fn cid_len(&self) -> usize {
@@ -42,6 +44,15 @@ impl ConnectionIdGenerator for Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_is_to_be_guessed() {
+        let first = || {
+            fastrand::seed(7);
+            Ids::new(0, 2).generate_cid()
+        };
+        assert_ne!(first(), first(), "not by the generator of everybody");
+    }
 
     #[test]
     fn every_name_says_whose_it_is() {
