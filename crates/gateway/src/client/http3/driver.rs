@@ -51,7 +51,7 @@ pub(super) async fn serve<S: Service>(
     drain: CancellationToken,
 ) {
     let Some(engine) = service.engine() else { return quic.close(code(Code::NO_ERROR), b"") };
-    let shared = Arc::new(Shared::new(client.clone(), engine.clone()));
+    let shared = Arc::new(Shared::new(quic.clone(), client.clone(), engine.clone()));
     let settings =
         Settings { max_field_section_size: Some(engine.http3.section as u64), connect_protocol: false };
     let is_listening = || service.engine().is_some();
@@ -64,7 +64,6 @@ pub(super) async fn serve<S: Service>(
         listening: FuturesUnordered::new(),
         serve: |streams| exchange::serve(service.clone(), shared.clone(), streams),
         shared: &shared,
-        quic: &quic,
         waits: Waits::Idle(0),
         leaving: None,
         next: 0,
@@ -84,7 +83,6 @@ where
 }
 
 struct Driver<'c, F, T> {
-    quic: &'c Connection,
     both: Opened<Both>,
     one_way: Opened<RecvStream>,
     control: Control,
@@ -112,11 +110,12 @@ where
         client.waker.register(cx.waker());
         client.body_waker.register(cx.waker());
         self.shared.look();
-        if self.accept(cx, &is_listening).is_ready() {
-            return Poll::Ready(()); // the client has closed it, or is gone
-        }
+        let lost = self.accept(cx, &is_listening).is_ready(); // the client has closed it, or is gone
         while let Poll::Ready(Some(())) = Pin::new(&mut self.listening).poll_next(cx) {}
         while let Poll::Ready(Some(())) = Pin::new(&mut self.requests).poll_next(cx) {}
+        if lost {
+            return Poll::Ready(()); // only now: who has all of a response may leave in the same packet that says so
+        }
         let ended = self.look(draining);
         self.control.poll(cx);
         ended
@@ -147,8 +146,8 @@ where
     }
 
     fn take(&mut self, (mut send, mut receive): Both, is_listening: &impl Fn() -> bool) {
-        let moved =
-            Address::from(self.quic.remote_address()).as_ip() != self.shared.client.connection.peer.as_ip();
+        let moved = Address::from(self.shared.quic.remote_address()).as_ip()
+            != self.shared.client.connection.peer.as_ip();
         if !is_listening() || moved {
             self.leave(); // a reload took the listener away; or it is a client of another address, which has to be judged anew
             self.say_last_word();
@@ -169,7 +168,7 @@ where
 
     /// QUIC has ended the connection.
     fn lost(&self) -> Poll<()> {
-        if let Some(ConnectionError::TransportError(error)) = self.quic.close_reason() {
+        if let Some(ConnectionError::TransportError(error)) = self.shared.quic.close_reason() {
             self.violated(&error);
         }
         Poll::Ready(())
@@ -235,7 +234,7 @@ where
 
     /// Ends the connection, with all its streams.
     fn close(&self, why: Code) -> Poll<()> {
-        self.quic.close(code(why), b"");
+        self.shared.quic.close(code(why), b"");
         Poll::Ready(())
     }
 

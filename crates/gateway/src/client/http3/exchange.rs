@@ -1,7 +1,7 @@
 //! One request and its response.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -17,7 +17,7 @@ use super::request::translate;
 use super::sender::Sender;
 use super::{RequestBody, Shared, Stream, sending};
 use crate::client::multiplexed::{Fate, response};
-use crate::client::{Received, Service};
+use crate::client::{Closed, Received, Service};
 
 /// What came of asking for a response.
 enum Came<B> {
@@ -41,30 +41,17 @@ pub(super) async fn serve<S: Service>(
         Ok(head) => head,
         Err(why) => return refuse(&service, &shared, &stream, sender, receiver, why).await,
     };
-    receiver.look().await; // whether there is a body
+    match receiver.look().await {
+        Ok(()) => sender.look().await, // whether there is a body, and the client wants an answer
+        Err(why) => sender.breaks(&why),
+    }
     let (parts, asked) = translate(head);
     let method = parts.method.clone();
     let body = Box::new(RequestBody::new(receiver, asked));
     let came = {
-        let mut call = pin!(service.call(&shared.client, parts, Received::Http3(body), None));
-        loop {
-            let came = poll_fn(|cx| {
-                stream.sender.register(cx.waker());
-                match call.as_mut().poll(cx) {
-                    Poll::Ready(Ok(response)) => Poll::Ready(Some(Came::Response(response))),
-                    Poll::Ready(Err(_)) => Poll::Ready(Some(Came::Nothing)),
-                    Poll::Pending if sender.poll_gone(cx).is_ready() => Poll::Ready(Some(Came::Unwanted)),
-                    Poll::Pending if stream.has_interim() => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
-                }
-            })
-            .await;
-            match came {
-                Some(came) => break came,
-                None if sender.send_interim().await.is_err() => break Came::Unwanted,
-                None => {}
-            }
-        }
+        let call = pin!(service.call(&shared.client, parts, Received::Http3(body), None));
+        // Taken back before anybody has looked at it: there is but its log line.
+        if stream.track.is_over() { Came::Unwanted } else { ask(call, &stream, &mut sender).await }
     };
     match came {
         Came::Response(response) => answer(sender, &stream, &method, response).await,
@@ -73,6 +60,32 @@ pub(super) async fn serve<S: Service>(
     }
     if let Some(unread) = stream.take_unread() {
         receiver::give_up(unread).await;
+    }
+}
+
+/// Waits for a response, for as long as the client wants one, and sends what is said before it.
+async fn ask<B>(
+    mut call: Pin<&mut impl Future<Output = Result<Response<B>, Closed>>>,
+    stream: &Stream,
+    sender: &mut Sender,
+) -> Came<B> {
+    loop {
+        let came = poll_fn(|cx| {
+            stream.sender.register(cx.waker());
+            match call.as_mut().poll(cx) {
+                Poll::Ready(Ok(response)) => Poll::Ready(Some(Came::Response(response))),
+                Poll::Ready(Err(_)) => Poll::Ready(Some(Came::Nothing)),
+                Poll::Pending if sender.poll_gone(cx).is_ready() => Poll::Ready(Some(Came::Unwanted)),
+                Poll::Pending if stream.has_interim() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        match came {
+            Some(came) => return came,
+            None if sender.send_interim().await.is_err() => return Came::Unwanted,
+            None => {}
+        }
     }
 }
 
@@ -122,20 +135,15 @@ async fn refuse<S: Service>(
             receiver.stop(Code::REQUEST_INCOMPLETE);
             sender.reset(Code::REQUEST_INCOMPLETE, Fate::Cut);
         }
-        NoHead::Broken(Broken::Fault(Fault { code, what, of_connection: false })) => {
-            tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/3: {what} ({code})");
-            service.refused(&shared.client, StatusCode::BAD_REQUEST, &stream.track);
-            receiver.stop(code);
-            sender.reset(code, Fate::Cut);
-        }
-        // The connection ends for it, and says why.
-        NoHead::Broken(Broken::Fault(_)) => {
-            service.refused(&shared.client, StatusCode::BAD_REQUEST, &stream.track);
-            sender.reset(Code::NO_ERROR, Fate::Cut);
-        }
-        // It has asked for nothing.
-        NoHead::Broken(Broken::Reset(_) | Broken::Lost(_)) => {
-            sender.reset(Code::REQUEST_CANCELLED, Fate::Left)
+        NoHead::Broken(why) => {
+            if let Broken::Fault(Fault { code, what, of_connection }) = why {
+                if !of_connection {
+                    tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/3: {what} ({code})");
+                    receiver.stop(code);
+                }
+                service.refused(&shared.client, StatusCode::BAD_REQUEST, &stream.track);
+            }
+            sender.breaks(&why); // of what was reset nobody has heard
         }
     }
 }

@@ -111,14 +111,14 @@ impl Receiver {
     }
 
     /// Looks for what comes next, without waiting for it.
-    pub(super) async fn look(&mut self) {
+    pub(super) async fn look(&mut self) -> Result<(), Broken> {
         poll_fn(|cx| {
-            if let Poll::Ready(Ok(event)) = self.poll_event(cx) {
-                self.next = event;
+            if let Poll::Ready(event) = self.poll_event(cx) {
+                self.next = event?;
             }
-            Poll::Ready(())
+            Poll::Ready(Ok(()))
         })
-        .await;
+        .await
     }
 
     /// What comes next; nothing: the stream has ended as it should.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use propylon_h3::Code;
+use propylon_h3::{Code, Fault};
 use quinn::{ConnectionError, SendStream, StoppedError, TransportErrorCode, VarInt};
 
+use super::receiver::Broken;
 use super::{Shared, Stream, code};
 use crate::client::multiplexed::{Fate, SMALL};
 
@@ -43,6 +44,11 @@ impl Sender {
             self.leaves();
         }
         stopped
+    }
+
+    /// Looks whether the client has left it, without waiting for that.
+    pub(super) async fn look(&mut self) {
+        poll_fn(|cx| Poll::Ready(self.poll_gone(cx).is_ready())).await;
     }
 
     /// Sends all of `chunks`, the last `body` bytes of which are body.
@@ -99,6 +105,19 @@ impl Sender {
         false
     }
 
+    /// The same where all was written: the client may take all of it, so that each acknowledgment is one of it, or of others' in whose
+    /// turn it has to wait. `before`: how many there were when the deadline began.
+    fn is_too_slow_to_the_end(&mut self, before: &mut Option<u64>, cx: &Context<'_>) -> bool {
+        let deadline = &self.stream.track.sending;
+        if !deadline.is_armed() || deadline.has_passed() {
+            let now = self.shared.acknowledged();
+            if before.replace(now) != Some(now) {
+                deadline.disarm();
+            }
+        }
+        self.is_too_slow(cx)
+    }
+
     /// Sends what has been said in between, if the client takes it.
     pub(super) async fn send_interim(&mut self) -> Result<(), Gone> {
         let mut interim = self.stream.take_interim();
@@ -110,15 +129,26 @@ impl Sender {
         // It fails only for one that is over.
         let _ = self.send.finish();
         let Some(mut stopped) = self.stopped.take() else { return self.leaves() };
+        let mut acknowledged = None;
         let fate = poll_fn(|cx| match stopped.as_mut().poll(cx) {
             Poll::Ready(ended) => Poll::Ready(Some(fate(&ended))),
-            Poll::Pending if self.is_too_slow(cx) => Poll::Ready(None),
+            Poll::Pending if self.is_too_slow_to_the_end(&mut acknowledged, cx) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
         .await;
         self.stream.track.sending.disarm();
         if let Some(fate) = fate {
             self.ends(fate);
+        }
+    }
+
+    /// What asks for it is broken.
+    pub(super) fn breaks(&mut self, why: &Broken) {
+        match why {
+            // The connection ends for it, and says why.
+            Broken::Fault(Fault { of_connection: true, .. }) => self.reset(Code::NO_ERROR, Fate::Cut),
+            Broken::Fault(Fault { code, .. }) => self.reset(*code, Fate::Cut),
+            Broken::Reset(_) | Broken::Lost(_) => self.leaves(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use propylon_exchange::clock;
 use propylon_h3::{Fault, Opened};
+use quinn::Connection;
 
 use super::Stream;
 use crate::client::multiplexed::{FRAME, Fate, OTHER, RESET, RESPONSE, Toll};
@@ -18,6 +19,7 @@ const MOST_HELD: usize = 1024 * 1024;
 
 /// A connection, as its parts share it.
 pub(super) struct Shared {
+    pub(super) quic: Connection,
     pub(super) client: Arc<Client>,
     pub(super) engine: Arc<Engine>,
     state: Mutex<State>,
@@ -38,7 +40,7 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(client: Arc<Client>, engine: Arc<Engine>) -> Self {
+    pub(super) fn new(quic: Connection, client: Arc<Client>, engine: Arc<Engine>) -> Self {
         let state = State {
             open: HashMap::default(),
             toll: Toll::new(clock::now()),
@@ -47,7 +49,7 @@ impl Shared {
             fault: None,
             opened: Opened::default(),
         };
-        Self { client, engine, state: Mutex::new(state) }
+        Self { quic, client, engine, state: Mutex::new(state) }
     }
 
     /// How HTTP/3 is spoken.
@@ -130,6 +132,11 @@ impl Shared {
         for stream in open.into_values() {
             stream.track.ended(Fate::Left);
         }
+    }
+
+    /// How often the client has said that something has reached it.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.quic.stats().frame_rx.acks
     }
 
     /// Has `deadline`, of a stream, looked at in time.
