@@ -155,6 +155,17 @@ async fn certificates_are_chosen_by_name_and_read_anew() {
     assert_eq!(answer.text(), "a.test a.test", "who was there stays");
 }
 
+/// What a client says first takes many packets, and more than is read in one go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_offer_many_protocols() {
+    let certificates = Certificates::new();
+    let (_gateway, at) = gateway(&certificates, &returns("/", "$ssl_alpn_protocol"));
+    let mut client = certificates.client(None);
+    client.tls.alpn_protocols.extend((0..60_u8).map(|n| vec![b'a' + n % 26; 100]));
+    let connection = client.connect(at, "a.test").await.unwrap();
+    assert_eq!(ask(&mut speak(connection).await, get("/")).await.unwrap().text(), "h3");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_are_resumed_and_clients_are_known_by_their_certificates() {
     let certificates = Certificates::new();

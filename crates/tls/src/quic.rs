@@ -11,11 +11,9 @@ use crate::acceptor::Acceptor;
 use crate::greeting::{Handshake, facts, offered};
 use crate::verify::Trust;
 
-/// How long what a client says first may be: a little more than one with the largest keys and many names.
+/// How long what a client says first may be: more than one with the largest keys and many names, and no more than fits into one record
+/// (RFC 8446 5.1), for it is read by whoever reads records alone.
 const MOST: usize = 16 * 1024;
-
-/// What makes a record of a piece of a handshake (RFC 8446 5.1), for whoever reads records alone.
-const RECORD: usize = 16 * 1024;
 
 /// What a client says first, over QUIC: it waits to hear how it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,10 +50,11 @@ impl QuicGreeting {
         }
         let Some(message) = handshake.get(..length) else { return Ok(None) };
         let mut reader = Reader::default();
-        for piece in message.chunks(RECORD) {
-            let [high, low] = u16::try_from(piece.len()).unwrap_or(u16::MAX).to_be_bytes();
-            let record = [&[22, 3, 1, high, low], piece].concat();
-            reader.read_tls(&mut &*record).map_err(|error| wrong(&error))?;
+        let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        let record = [&[22, 3, 1, high, low], message].concat();
+        let mut unread = &*record;
+        while !unread.is_empty() {
+            reader.read_tls(&mut unread).map_err(|error| wrong(&error))?; // a few thousand bytes in one go
         }
         let accepted = reader.accept().map_err(|(error, _)| wrong(&error))?;
         let accepted = accepted.ok_or_else(|| wrong(&"what the client says first is cut"))?;
@@ -110,4 +109,40 @@ impl fmt::Debug for QuicHandshake {
 #[must_use]
 pub fn initial_suite() -> Option<Suite> {
     TLS13_AES_128_GCM_SHA256.tls13().and_then(|suite| suite.quic_suite())
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::RootCertStore;
+    use rustls::crypto::aws_lc_rs::default_provider;
+    use rustls::quic::ClientConnection;
+    use rustls::version::TLS13;
+
+    use super::*;
+
+    /// What a client says first that knows so many protocols.
+    fn hello(protocols: usize) -> Vec<u8> {
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()));
+        let config = config.with_protocol_versions(&[&TLS13]).unwrap();
+        let mut config = config.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        config.alpn_protocols = vec![vec![b'x'; 99]; protocols];
+        let name = "a.test".try_into().unwrap();
+        let mut client = ClientConnection::new(Arc::new(config), Version::V1, name, Vec::new()).unwrap();
+        let mut hello = Vec::new();
+        client.write_hs(&mut hello);
+        hello
+    }
+
+    #[test]
+    fn what_a_client_says_first_may_be_long() {
+        for protocols in [1, 50, 120] {
+            let hello = hello(protocols);
+            assert!(hello.len() > 100 * protocols);
+            let greeting = QuicGreeting::read(&hello).unwrap().unwrap();
+            assert_eq!(greeting.server_name(), Some("a.test"), "{} bytes", hello.len());
+            assert_eq!(QuicGreeting::read(&hello[..hello.len() - 1]), Ok(None), "there is more to come");
+        }
+        assert!(QuicGreeting::read(&hello(170)).is_err(), "and not without an end");
+        assert!(QuicGreeting::read(b"\x02\x00\x00\x00").is_err(), "no client says that");
+    }
 }
