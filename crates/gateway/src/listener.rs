@@ -13,7 +13,7 @@ use std::path::Path;
 use propylon_config::{self as config, ListenAddress};
 use propylon_exchange::Address;
 use propylon_h1::sends::SendQueue;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::client::Stream;
 use crate::client::http3::Seat;
@@ -248,13 +248,12 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32)
             let several = shared && count > 1;
             if several {
                 // The port is shared with nobody but our own workers: this one is refused where another process listens.
-                drop(bind(*addr, listener.ipv6only, false)?);
+                drop(bind(Type::STREAM, *addr, listener.ipv6only, false)?);
             }
             let mut sockets: Vec<Socket> = Vec::with_capacity(count);
             for _ in 0..count {
-                let socket = bind(*addr, listener.ipv6only, several)?;
+                let socket = bind(Type::STREAM, *addr, listener.ipv6only, several)?;
                 socket.listen(backlog)?;
-                socket.set_nonblocking(true)?;
                 sockets.push(socket);
             }
             Ok(Open::Streams { sockets, lent: false })
@@ -263,9 +262,12 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32)
     }
 }
 
-fn bind(addr: SocketAddr, ipv6only: bool, reuseport: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
+/// A socket of TCP (`STREAM`) or UDP (`DGRAM`) at this address.
+fn bind(kind: Type, addr: SocketAddr, ipv6only: bool, reuseport: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(addr), kind, None)?;
+    if kind == Type::STREAM {
+        socket.set_reuse_address(true)?; // what was there before may wait for its last packets; of UDP it would share the port
+    }
     if reuseport {
         socket.set_reuse_port(true)?;
     }
@@ -273,6 +275,7 @@ fn bind(addr: SocketAddr, ipv6only: bool, reuseport: bool) -> io::Result<Socket>
         socket.set_only_v6(ipv6only)?;
     }
     socket.bind(&addr.into())?;
+    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 

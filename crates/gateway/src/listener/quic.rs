@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nix::libc::{sock_filter, sock_fprog};
 use nix::sys::socket::{setsockopt, sockopt::AttachReusePortCbpf};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Socket, Type};
 
+use super::bind;
 use crate::client::http3::Seat;
 use crate::given::Given;
 
@@ -46,7 +47,7 @@ impl Group {
     /// Opens one, for so many workers.
     pub(super) fn open(address: SocketAddr, ipv6only: bool, workers: usize) -> io::Result<Self> {
         // The port is shared with nobody but our own workers: this one is refused where another process has it.
-        drop(bind(address, ipv6only, false)?);
+        drop(bind(Type::DGRAM, address, ipv6only, false)?);
         let used = half(address, ipv6only, workers.clamp(1, MOST))?;
         Ok(Self::new(used, Vec::new(), false, false))
     }
@@ -117,21 +118,12 @@ impl Group {
 }
 
 fn half(address: SocketAddr, ipv6only: bool, count: usize) -> io::Result<Vec<Socket>> {
-    (0..count).map(|_| bind(address, ipv6only, true)).collect()
-}
-
-fn bind(address: SocketAddr, ipv6only: bool, reuseport: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-    if reuseport {
-        socket.set_reuse_port(true)?;
-    }
-    if address.is_ipv6() {
-        socket.set_only_v6(ipv6only)?;
-    }
-    let _ = socket.set_recv_buffer_size(WAITING); // the system may have a limit of its own
-    socket.bind(&address.into())?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
+    let one = |_| {
+        let socket = bind(Type::DGRAM, address, ipv6only, true)?;
+        let _ = socket.set_recv_buffer_size(WAITING); // the system may have a limit of its own
+        Ok(socket)
+    };
+    (0..count).map(one).collect()
 }
 
 /// What the kernel asks of each packet: the place of its socket in the group. One that is not there it finds by itself.

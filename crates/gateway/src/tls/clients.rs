@@ -106,38 +106,68 @@ impl Serving {
         name: Option<&str>,
         http2: bool,
     ) -> io::Result<Acceptor> {
-        let acceptor = if http2 { &self.http2 } else { &self.acceptor };
-        let Some(acceptor) = acceptor.load_full() else {
-            return Err(io::Error::other("its certificate could not be loaded"));
+        let found = if http2 {
+            self.find(&self.http2, &HTTP2, connection, name)
+        } else {
+            self.find(&self.acceptor, &HTTP1, connection, name)
         };
-        let Some(late) = &self.late else { return Ok(Acceptor::clone(&acceptor)) };
-        let names = late.names(connection, name);
-        // What is kept is for both.
-        let protocols =
-            |acceptor: Acceptor| if http2 { acceptor.with_alpn(HTTP2) } else { acceptor.with_alpn(HTTP1) };
-        if let Some(known) = late.kept.get(&names, Instant::now()) {
-            return Ok(protocols(known));
+        match found? {
+            Found::Known(acceptor) => Ok(acceptor),
+            Found::Unread(unread) => {
+                tokio::task::spawn_blocking(move || unread.read()).await.map_err(io::Error::other)?
+            }
         }
-        let late = Arc::clone(late);
-        let read = tokio::task::spawn_blocking(move || late.read(&names, &acceptor)).await;
-        read.map_err(io::Error::other)?
-            .map(protocols)
-            .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
     }
-}
 
-impl Serving {
     /// How a client of QUIC is served that asked for this name. Files that are not known yet are read while the worker waits: TLS is a
     /// part of QUIC's own machine, which waits for nobody.
     pub(crate) fn quic_acceptor(&self, connection: &Connection, name: Option<&str>) -> io::Result<Acceptor> {
-        let Some(acceptor) = self.http3.load_full() else {
+        match self.find(&self.http3, &HTTP3, connection, name)? {
+            Found::Known(acceptor) => Ok(acceptor),
+            Found::Unread(unread) => unread.read(),
+        }
+    }
+
+    /// The acceptor for a client that asked for this name, of those that speak `protocols`.
+    fn find(
+        &self,
+        acceptor: &ArcSwapOption<Acceptor>,
+        protocols: &'static [&'static str],
+        connection: &Connection,
+        name: Option<&str>,
+    ) -> io::Result<Found> {
+        let Some(acceptor) = acceptor.load_full() else {
             return Err(io::Error::other("its certificate could not be loaded"));
         };
-        let Some(late) = &self.late else { return Ok(Acceptor::clone(&acceptor)) };
+        let Some(late) = &self.late else { return Ok(Found::Known(Acceptor::clone(&acceptor))) };
         let names = late.names(connection, name);
-        let known = late.kept.get(&names, Instant::now());
-        let read = known.map_or_else(|| late.read(&names, &acceptor), Ok);
-        read.map(|acceptor| acceptor.with_alpn(HTTP3))
+        Ok(match late.kept.get(&names, Instant::now()) {
+            Some(known) => Found::Known(known.with_alpn(protocols.iter().copied())),
+            None => Found::Unread(Unread { late: Arc::clone(late), names, acceptor, protocols }),
+        })
+    }
+}
+
+/// What serves a client.
+enum Found {
+    Known(Acceptor),
+    /// Its files are still to be read.
+    Unread(Unread),
+}
+
+/// Files whose names are known now that there is a client.
+struct Unread {
+    late: Arc<Late>,
+    names: Vec<(Bytes, Bytes)>,
+    acceptor: Arc<Acceptor>,
+    protocols: &'static [&'static str],
+}
+
+impl Unread {
+    /// Reads them. What is kept is for whatever is spoken above TLS.
+    fn read(self) -> io::Result<Acceptor> {
+        let read = self.late.read(&self.names, &self.acceptor);
+        read.map(|acceptor| acceptor.with_alpn(self.protocols.iter().copied()))
             .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
     }
 }
