@@ -374,6 +374,7 @@ async fn a_client_that_stands_still_is_not_waited_for() {
     send.write_all(b"\x01\x20\x00\x00").await.unwrap();
     assert_eq!(answer(receive).await, Err(number(Code::REQUEST_INCOMPLETE)));
     gateway.tells("client timed out (110: Connection timed out) while reading client request headers");
+    gateway.tells("client sent no request that can be served: 408");
     // Between requests.
     let connection = open(&certificates, at).await;
     assert!(request(&connection, &asks("GET", "/").into_frame()).await.is_ok());

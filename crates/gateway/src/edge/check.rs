@@ -118,17 +118,13 @@ fn judge<'a>(
     let hosts = host.into_iter().chain(again.map(|_| Bytes::new())); // how many there are is all that counts then
     let (method, slashes) = (parts.method.as_str().as_bytes(), listener.default_server().slashes);
     let head = if parts.version >= Version::HTTP_2 {
-        let pseudo = pseudo(parts);
-        if parts.extensions.get::<Protocol>().is_some() || pseudo.is_some_and(|pseudo| pseudo.protocol) {
+        let (protocol, authority) = asked_for(parts);
+        if protocol {
             return Err(StatusCode::NOT_IMPLEMENTED); // RFC 9220 3: a protocol that is not known
         }
         if parts.method == Method::CONNECT {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
-        let authority = match pseudo {
-            Some(pseudo) => pseudo.authority.clone(),
-            None => parts.uri.authority().map(|host| Bytes::copy_from_slice(host.as_str().as_bytes())),
-        };
         Head::of_h2(method, checked.target.clone(), authority, hosts, slashes)
     } else {
         Head::parse(parts.version, method, checked.target.clone(), hosts, slashes)
@@ -161,6 +157,15 @@ fn judge<'a>(
 /// What a request of HTTP/3 has before its fields.
 fn pseudo(parts: &request::Parts) -> Option<&PseudoHeaders> {
     parts.extensions.get()
+}
+
+/// Whether a request of HTTP/2 or HTTP/3 has a `:protocol`, and its `:authority`.
+fn asked_for(parts: &request::Parts) -> (bool, Option<Bytes>) {
+    if parts.version == Version::HTTP_3 {
+        return pseudo(parts).map_or((false, None), |pseudo| (pseudo.protocol, pseudo.authority.clone()));
+    }
+    let authority = parts.uri.authority().map(|host| Bytes::copy_from_slice(host.as_str().as_bytes()));
+    (parts.extensions.get::<Protocol>().is_some(), authority)
 }
 
 /// The bytes of a value: without a copy, if they are a part of `raw`.

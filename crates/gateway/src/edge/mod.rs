@@ -125,7 +125,7 @@ impl client::Service for Edge {
             target: "propylon_gateway",
             client = %exchange.client(),
             server = &*server.name,
-            "client sent a malformed request: {status}"
+            "client sent no request that can be served: {status}"
         );
         track.settle(exchange, server.fallback.clone());
     }

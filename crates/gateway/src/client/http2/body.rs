@@ -12,7 +12,7 @@ use propylon_h1::server::SendInterim;
 
 use super::{Shared, Stream};
 use crate::client::ClientBodyError;
-use crate::client::multiplexed::response;
+use crate::client::multiplexed::{self, response};
 
 /// A request's body on one stream.
 pub(crate) struct RequestBody {
@@ -51,19 +51,7 @@ impl RequestBody {
             let _ = self.stream.send_interim(StatusCode::CONTINUE, &HeaderMap::new());
         }
         let frame = self.poll(cx);
-        if frame.is_ready() {
-            self.stream.track.body.disarm();
-            return frame;
-        }
-        self.stream.track.body_waker.register(cx.waker());
-        if self.stream.track.body.has_passed() {
-            self.stream.track.body.disarm();
-            return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
-        }
-        if !self.stream.track.body.is_armed() {
-            self.shared.arm(&self.stream.track.body, timeout);
-        }
-        Poll::Pending
+        self.stream.track.timed(&self.shared.client, timeout, frame, cx)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
@@ -91,11 +79,7 @@ impl RequestBody {
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
-        match self.left {
-            _ if self.is_end_stream() => SizeHint::with_exact(0),
-            Some(left) => SizeHint::with_exact(left),
-            None => SizeHint::default(),
-        }
+        multiplexed::size_hint(self.is_end_stream(), self.left)
     }
 }
 

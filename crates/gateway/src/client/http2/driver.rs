@@ -20,13 +20,11 @@ use super::frames::Frames;
 use super::nudge::Nudge;
 use super::shared::Unseen;
 use super::{Io, Shared, Stream, exchange};
+use crate::client::multiplexed::GOODBYE;
 use crate::client::{self, Client, Engine, Phase, Service};
 
 /// How long a connection that is being closed may take to say so, and is read from (`lingering_time`).
 const LINGER: Duration = Duration::from_secs(5);
-
-/// How long a client that is to ask for nothing more may take to have heard of it.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How much of all bodies a client may send before any of it is read.
 const CONNECTION_WINDOW: u32 = 1024 * 1024;

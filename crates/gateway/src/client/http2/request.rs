@@ -1,10 +1,10 @@
 //! A request of HTTP/2 as the rest of the gateway knows requests.
 
 use h2::ext::Protocol;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::{HeaderValue, Method, Request};
 
-use crate::client::multiplexed::{Key, add_host, join_cookies, websocket};
+use crate::client::multiplexed::{Key, awaits_continue, host_of, join_cookies, websocket};
 
 /// What a request asks of its stream.
 #[derive(Debug, Default)]
@@ -21,12 +21,12 @@ pub(super) struct Asked {
 /// and `Upgrade` for a WebSocket.
 pub(super) fn translate<B>(request: &mut Request<B>) -> Asked {
     let mut asked = Asked::default();
-    let authority = request.uri().authority().cloned();
-    add_host(request.headers_mut(), authority.as_ref().map(|authority| authority.as_str().as_bytes()));
-    join_cookies(request.headers_mut());
-    if let Some(expected) = request.headers().get(EXPECT) {
-        asked.go_on = expected.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    if let Some(host) = host_of(request.headers(), authority) {
+        request.headers_mut().insert(HOST, host);
     }
+    join_cookies(request.headers_mut());
+    asked.go_on = awaits_continue(request.headers());
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     asked.length = length.and_then(|length| length.parse().ok());
     let protocol = request.extensions().get::<Protocol>().map(Protocol::as_str);
@@ -47,7 +47,7 @@ pub(super) fn translate<B>(request: &mut Request<B>) -> Asked {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{COOKIE, HOST};
+    use http::header::COOKIE;
 
     use super::*;
 

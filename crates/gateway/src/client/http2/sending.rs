@@ -102,16 +102,10 @@ fn poll_room(
             Poll::Pending => break,
         }
     }
-    stream.track.sending_waker.register(cx.waker());
-    if stream.track.sending.has_passed() {
-        let (id, client) = (shared.client.connection.id, shared.client.connection.peer);
-        tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while sending response to client");
+    if stream.track.is_too_slow(&shared.client, shared.engine.timeouts.send, cx) {
         stream.ended(Fate::Left);
         send.send_reset(Reason::CANCEL);
         return Poll::Ready(Err(Gone));
-    }
-    if !stream.track.sending.is_armed() {
-        shared.arm(&stream.track.sending, shared.engine.timeouts.send);
     }
     Poll::Pending
 }

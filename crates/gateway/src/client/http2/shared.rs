@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use propylon_exchange::clock;
 
 use super::frames::{HEAD, Head, Passing, kind};
 use super::stream::Stream;
-use crate::client::multiplexed::{FRAME, Fate, OTHER, RESET, RESPONSE, SETTINGS, Toll};
-use crate::client::{Client, Deadline, Engine};
+use crate::client::multiplexed::{self, FRAME, Fate, OTHER, RESET, RESPONSE, SETTINGS, Toll};
+use crate::client::{Client, Engine};
 
 /// REFUSED_STREAM (RFC 9113 7): the client opened more streams than it may, perhaps before it knew.
 const REFUSED: u32 = 7;
@@ -28,8 +27,6 @@ struct State {
     /// The last one that the client opened.
     last: u32,
     toll: Toll,
-    /// Frames of which there were too many.
-    flood: Option<&'static str>,
     /// The error for which the client was sent away.
     fault: Option<u32>,
     /// Whether nothing more is sent.
@@ -53,7 +50,6 @@ impl Shared {
             open: HashMap::default(),
             last: 0,
             toll: Toll::new(clock::now()),
-            flood: None,
             fault: None,
             shut: false,
             unseen: Vec::new(),
@@ -98,7 +94,7 @@ impl Shared {
         match head.kind {
             kind::DATA | kind::HEADERS | kind::CONTINUATION => state.toll.earn(FRAME),
             kind::RST_STREAM if code != 0 => {
-                state.pay(if code == REFUSED { OTHER } else { RESET }, "refused streams")
+                state.toll.charge(if code == REFUSED { OTHER } else { RESET }, "refused streams")
             }
             kind::GOAWAY if code != 0 => state.fault = Some(code),
             _ => {}
@@ -124,7 +120,7 @@ impl Shared {
 
     /// A window was so small that hardly anything could be sent.
     pub(super) fn starved(&self) {
-        self.state.lock().pay(OTHER + FRAME, "small windows");
+        self.state.lock().toll.charge(OTHER + FRAME, "small windows");
     }
 
     /// The stream with this number, which the client has opened.
@@ -151,7 +147,7 @@ impl Shared {
 
     /// Frames of which there were too many.
     pub(super) fn flood(&self) -> Option<&'static str> {
-        self.state.lock().flood
+        self.state.lock().toll.flood()
     }
 
     /// The error for which the client was sent away, once.
@@ -182,21 +178,11 @@ impl Shared {
         }
     }
 
-    /// Has `deadline`, of a stream, looked at in time.
-    pub(super) fn arm(&self, deadline: &Deadline, after: Duration) {
-        deadline.arm(after);
-        self.client.body.arm_no_later(after);
-    }
-
     /// Wakes those whose deadlines have passed.
     pub(super) fn look(&self) {
-        if !self.client.body.has_passed() {
-            return;
-        }
-        self.client.body.disarm();
-        for stream in self.state.lock().open.values() {
-            stream.track.look(&self.client.body);
-        }
+        multiplexed::look(&self.client, |look| {
+            self.state.lock().open.values().for_each(|stream| look(&stream.track));
+        });
     }
 }
 
@@ -207,20 +193,16 @@ impl State {
             kind::DATA | kind::HEADERS | kind::CONTINUATION => {} // the engine counts those that are empty or too many
             _ if head.is_ack() => {}
             // A stream that is over is not ended by it.
-            kind::RST_STREAM if !self.open.contains_key(&head.stream) => self.pay(OTHER, "RST_STREAM frames"),
-            kind::RST_STREAM => self.pay(RESET, "RST_STREAM frames"),
-            kind::SETTINGS => self.pay(SETTINGS, "SETTINGS frames"),
-            kind::PING => self.pay(OTHER, "PING frames"),
-            kind::WINDOW_UPDATE => self.pay(OTHER, "WINDOW_UPDATE frames"),
-            kind::PRIORITY => self.pay(OTHER, "PRIORITY frames"),
-            kind::GOAWAY => self.pay(OTHER, "GOAWAY frames"),
-            _ => self.pay(OTHER, "unknown frames"),
-        }
-    }
-
-    fn pay(&mut self, cost: u32, frames: &'static str) {
-        if !self.toll.pay(cost, clock::now()) {
-            self.flood.get_or_insert(frames);
+            kind::RST_STREAM if !self.open.contains_key(&head.stream) => {
+                self.toll.charge(OTHER, "RST_STREAM frames")
+            }
+            kind::RST_STREAM => self.toll.charge(RESET, "RST_STREAM frames"),
+            kind::SETTINGS => self.toll.charge(SETTINGS, "SETTINGS frames"),
+            kind::PING => self.toll.charge(OTHER, "PING frames"),
+            kind::WINDOW_UPDATE => self.toll.charge(OTHER, "WINDOW_UPDATE frames"),
+            kind::PRIORITY => self.toll.charge(OTHER, "PRIORITY frames"),
+            kind::GOAWAY => self.toll.charge(OTHER, "GOAWAY frames"),
+            _ => self.toll.charge(OTHER, "unknown frames"),
         }
     }
 }

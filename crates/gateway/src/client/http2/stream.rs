@@ -1,5 +1,6 @@
 //! One stream as HTTP/2's engine has it: what answers it, until that is done.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -10,18 +11,18 @@ use parking_lot::Mutex;
 use propylon_h1::server::{InterimRefused, SendInterim};
 
 use crate::client::Client;
-use crate::client::multiplexed::{Fate, MOST_INTERIM, Multiplexed, Track, response};
+use crate::client::multiplexed::{Fate, Multiplexed, Track, response};
 
 /// One stream, from its HEADERS to the last frame that the gateway sends on it.
 pub(crate) struct Stream {
     pub(super) track: Track,
+    /// Whether a request was made of it.
+    accepted: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Whether a request was made of it.
-    accepted: bool,
     /// What answers it, until its final response.
     respond: Option<SendResponse<Bytes>>,
     interim: u8,
@@ -29,13 +30,13 @@ struct State {
 
 impl Stream {
     pub(super) fn new(client: &Client) -> Self {
-        Self { track: Track::new(client), state: Mutex::default() }
+        Self { track: Track::new(client), accepted: AtomicBool::new(false), state: Mutex::default() }
     }
 
     /// A request was made of it, which is answered by `respond`.
     pub(super) fn accepted(&self, respond: SendResponse<Bytes>) {
-        let mut state = self.state.lock();
-        (state.accepted, state.respond) = (true, Some(respond));
+        self.accepted.store(true, Relaxed);
+        self.state.lock().respond = Some(respond);
     }
 
     /// Ready when the client does not want a response any more.
@@ -60,7 +61,7 @@ impl Stream {
 
     /// It has ended. Whether nobody has made a request of it.
     pub(super) fn ended(&self, fate: Fate) -> bool {
-        self.track.ended(fate) && !self.state.lock().accepted
+        self.track.ended(fate) && !self.accepted.load(Relaxed)
     }
 }
 
@@ -72,18 +73,11 @@ impl Multiplexed for Stream {
 
 impl SendInterim for Stream {
     fn send_interim(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), InterimRefused> {
-        if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(InterimRefused::Status);
-        }
         let mut state = self.state.lock();
-        if state.interim >= MOST_INTERIM {
-            return Err(InterimRefused::TooMany);
-        }
+        let headers = response::interim(status, headers, state.interim)?;
         let Some(respond) = &mut state.respond else { return Err(InterimRefused::Late) };
         let mut interim = Response::new(());
-        *interim.status_mut() = status;
-        *interim.headers_mut() = headers.clone();
-        response::remove_hop_by_hop(interim.headers_mut());
+        (*interim.status_mut(), *interim.headers_mut()) = (status, headers);
         respond.send_informational(interim).map_err(|_| InterimRefused::Late)?;
         state.interim += 1;
         Ok(())

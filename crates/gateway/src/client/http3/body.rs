@@ -13,7 +13,7 @@ use propylon_h3::{Code, Event, Fault, Refused, trailers};
 use super::Stream;
 use super::receiver::{Broken, Receiver};
 use super::request::Asked;
-use crate::client::ClientBodyError;
+use crate::client::{ClientBodyError, multiplexed};
 
 /// A request's body on one stream.
 pub(crate) struct RequestBody {
@@ -50,21 +50,9 @@ impl RequestBody {
             let _ = self.receiver.stream.send_interim(StatusCode::CONTINUE, &HeaderMap::new());
         }
         let frame = self.poll(cx);
-        let track = &self.receiver.stream.track;
-        if frame.is_ready() {
-            track.body.disarm();
-            return frame;
-        }
-        track.body_waker.register(cx.waker());
-        if track.body.has_passed() {
-            track.body.disarm();
-            self.over = true;
-            return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
-        }
-        if !track.body.is_armed() {
-            self.receiver.shared.arm(&track.body, timeout);
-        }
-        Poll::Pending
+        let frame = self.receiver.stream.track.timed(&self.receiver.shared.client, timeout, frame, cx);
+        self.over |= matches!(frame, Poll::Ready(Some(Err(ClientBodyError::Timeout))));
+        frame
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled {
@@ -121,11 +109,7 @@ impl RequestBody {
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
-        match self.left {
-            _ if self.over => SizeHint::with_exact(0),
-            Some(left) => SizeHint::with_exact(left),
-            None => SizeHint::default(),
-        }
+        multiplexed::size_hint(self.over, self.left)
     }
 }
 

@@ -15,12 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::control::{Control, listen};
 use super::{Shared, code, exchange};
+use crate::client::multiplexed::GOODBYE;
 use crate::client::{Client, Phase, Service};
 
-/// How long a client that is to ask for nothing more may take to have heard of it, while the process waits for it to end.
-const GOODBYE: Duration = Duration::from_secs(1);
-
-/// The same while nobody waits: many lose what they have not read when the connection is closed (nginx's `lingering_timeout`).
+/// How long it may take, while nobody waits for the process to end, to read what it has got: many lose what they have not read
+/// when the connection is closed (nginx's `lingering_timeout`).
 const LINGER: Duration = Duration::from_secs(5);
 
 /// How many streams are taken in one go, before others have their turn.

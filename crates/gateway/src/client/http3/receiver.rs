@@ -10,6 +10,7 @@ use propylon_h3::{Code, Event, Fault, Refused, RequestHead, RequestStream};
 use quinn::{ConnectionError, ReadError, RecvStream, VarInt};
 
 use super::{Shared, Stream, code};
+use crate::client::multiplexed;
 
 /// How much is read in one go.
 const PIECE: usize = 64 * 1024;
@@ -66,7 +67,7 @@ impl Receiver {
     /// The request's head, if it comes in time.
     pub(super) async fn head(&mut self) -> Result<RequestHead, NoHead> {
         let shared = self.shared.clone();
-        shared.arm(&self.stream.track.body, shared.engine.timeouts.header);
+        multiplexed::arm(&shared.client, &self.stream.track.body, shared.engine.timeouts.header);
         let head = poll_fn(|cx| self.poll_head(cx)).await;
         self.stream.track.body.disarm();
         head

@@ -1,12 +1,12 @@
 //! A request of HTTP/3 as the rest of the gateway knows requests.
 
 use bytes::Bytes;
-use http::header::EXPECT;
+use http::header::HOST;
 use http::{Request, Uri, Version, request};
 use propylon_h1::Target;
 use propylon_h3::RequestHead;
 
-use crate::client::multiplexed::{add_host, join_cookies};
+use crate::client::multiplexed::{awaits_continue, host_of, join_cookies};
 
 /// The pseudo-header fields as they came, for whoever judges them: an extension of the request.
 #[derive(Clone, Debug)]
@@ -31,10 +31,11 @@ pub(super) struct Asked {
 /// Writes a request as one of HTTP/1.1 would be, which is what layers, variables and upstreams know: with `Host`, and one `Cookie`.
 pub(super) fn translate(head: RequestHead) -> (request::Parts, Asked) {
     let RequestHead { method, authority, path, protocol, mut headers, length, .. } = head;
-    add_host(&mut headers, authority.as_deref());
+    if let Some(host) = host_of(&headers, authority.as_deref()) {
+        headers.insert(HOST, host);
+    }
     join_cookies(&mut headers);
-    let go_on =
-        headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let go_on = awaits_continue(&headers);
     let target = path.or_else(|| authority.clone()).unwrap_or_default();
     // What is none is refused by whoever judges the target.
     let uri = Target::new(&method, target.clone()).map_or_else(Uri::default, |target| target.uri());
@@ -49,7 +50,7 @@ pub(super) fn translate(head: RequestHead) -> (request::Parts, Asked) {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{COOKIE, HOST};
+    use http::header::COOKIE;
     use propylon_h3::Fields;
 
     use super::*;

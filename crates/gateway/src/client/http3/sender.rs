@@ -91,18 +91,12 @@ impl Sender {
 
     /// Whether the client has taken nothing for too long, or else waits on.
     fn is_too_slow(&mut self, cx: &Context<'_>) -> bool {
-        let track = &self.stream.track;
-        track.sending_waker.register(cx.waker());
-        if track.sending.has_passed() {
-            let (id, client) = (self.shared.client.connection.id, self.shared.client.connection.peer);
-            tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while sending response to client");
-            self.reset(Code::REQUEST_CANCELLED, Fate::Left);
-            return true;
+        let shared = &self.shared;
+        let is_too_slow = self.stream.track.is_too_slow(&shared.client, shared.engine.timeouts.send, cx);
+        if is_too_slow {
+            self.leaves();
         }
-        if !track.sending.is_armed() {
-            self.shared.arm(&track.sending, self.shared.engine.timeouts.send);
-        }
-        false
+        is_too_slow
     }
 
     /// The same where all was written: the client may take all of it, so that each acknowledgment is one of it, or of others' in whose

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use propylon_exchange::clock;
@@ -10,8 +9,8 @@ use propylon_h3::{Fault, Opened};
 use quinn::Connection;
 
 use super::Stream;
-use crate::client::multiplexed::{FRAME, Fate, OTHER, RESET, RESPONSE, Toll};
-use crate::client::{Client, Deadline, Engine, Http3};
+use crate::client::multiplexed::{self, FRAME, Fate, OTHER, RESET, RESPONSE, Toll};
+use crate::client::{Client, Engine, Http3};
 
 /// How much of all fields may be held that have not all come: over HTTP/2 it is one head at a time that comes, here it is as many as there may be
 /// requests.
@@ -29,8 +28,6 @@ struct State {
     /// The streams that are not over.
     open: HashMap<u64, Arc<Stream>, foldhash::fast::RandomState>,
     toll: Toll,
-    /// That of which there was too much.
-    flood: Option<&'static str>,
     /// How much of fields is held that have not all come.
     held: usize,
     /// For what the connection is to be closed.
@@ -44,7 +41,6 @@ impl Shared {
         let state = State {
             open: HashMap::default(),
             toll: Toll::new(clock::now()),
-            flood: None,
             held: 0,
             fault: None,
             opened: Opened::default(),
@@ -72,8 +68,8 @@ impl Shared {
         }
         match fate {
             Fate::Complete => state.toll.earn(RESPONSE),
-            Fate::Cut => state.pay(RESET, "refused streams"),
-            Fate::Left => state.pay(RESET, "cancelled streams"),
+            Fate::Cut => state.toll.charge(RESET, "refused streams"),
+            Fate::Left => state.toll.charge(RESET, "cancelled streams"),
         }
         drop(state);
         stream.track.ended(fate);
@@ -86,7 +82,7 @@ impl Shared {
 
     /// Something came that asks for nothing.
     pub(super) fn wasted(&self, what: &'static str) {
-        self.state.lock().pay(OTHER, what);
+        self.state.lock().toll.charge(OTHER, what);
     }
 
     /// Of the fields of a stream that have not all come more is held than before, or less.
@@ -94,7 +90,7 @@ impl Shared {
         let mut state = self.state.lock();
         state.held = state.held.saturating_sub(before) + now;
         if state.held > MOST_HELD {
-            state.flood.get_or_insert("heads at once");
+            state.toll.floods("heads at once");
             drop(state);
             self.client.waker.wake();
         }
@@ -102,7 +98,7 @@ impl Shared {
 
     /// A window was so small that hardly anything could be sent.
     pub(super) fn starved(&self) {
-        self.state.lock().pay(OTHER + FRAME, "small windows");
+        self.state.lock().toll.charge(OTHER + FRAME, "small windows");
     }
 
     /// The connection cannot go on.
@@ -118,7 +114,7 @@ impl Shared {
 
     /// That of which there was too much.
     pub(super) fn flood(&self) -> Option<&'static str> {
-        self.state.lock().flood
+        self.state.lock().toll.flood()
     }
 
     /// For what the connection is to be closed.
@@ -139,28 +135,10 @@ impl Shared {
         self.quic.stats().frame_rx.acks
     }
 
-    /// Has `deadline`, of a stream, looked at in time.
-    pub(super) fn arm(&self, deadline: &Deadline, after: Duration) {
-        deadline.arm(after);
-        self.client.body.arm_no_later(after);
-    }
-
     /// Wakes those whose deadlines have passed.
     pub(super) fn look(&self) {
-        if !self.client.body.has_passed() {
-            return;
-        }
-        self.client.body.disarm();
-        for stream in self.state.lock().open.values() {
-            stream.track.look(&self.client.body);
-        }
-    }
-}
-
-impl State {
-    fn pay(&mut self, cost: u32, what: &'static str) {
-        if !self.toll.pay(cost, clock::now()) {
-            self.flood.get_or_insert(what);
-        }
+        multiplexed::look(&self.client, |look| {
+            self.state.lock().open.values().for_each(|stream| look(&stream.track));
+        });
     }
 }

@@ -10,7 +10,7 @@ use propylon_h1::server::{InterimRefused, SendInterim};
 use quinn::RecvStream;
 
 use crate::client::Client;
-use crate::client::multiplexed::{MOST_INTERIM, Multiplexed, Track, response};
+use crate::client::multiplexed::{Multiplexed, Track, response};
 
 /// One stream, from its first byte to the acknowledgment of the last one that the gateway sends on it.
 pub(crate) struct Stream {
@@ -75,18 +75,11 @@ impl Multiplexed for Stream {
 
 impl SendInterim for Stream {
     fn send_interim(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), InterimRefused> {
-        if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(InterimRefused::Status);
-        }
         let mut state = self.state.lock();
+        let headers = response::interim(status, headers, state.count)?;
         if state.late {
             return Err(InterimRefused::Late);
         }
-        if state.count >= MOST_INTERIM {
-            return Err(InterimRefused::TooMany);
-        }
-        let mut headers = headers.clone();
-        response::remove_hop_by_hop(&mut headers);
         state.interim.push(propylon_h3::response(status, &headers));
         state.count += 1;
         drop(state);

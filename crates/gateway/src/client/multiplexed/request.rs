@@ -1,15 +1,17 @@
 //! Requests as the rest of the gateway knows them: as HTTP/1.1 would have them.
 
 use bytes::{BufMut, BytesMut};
-use http::header::{COOKIE, HOST};
+use http::header::{COOKIE, EXPECT, HOST};
 use http::{HeaderMap, HeaderValue};
 
-/// An authority is the request's `Host`, unless it has one.
-pub(crate) fn add_host(headers: &mut HeaderMap, authority: Option<&[u8]>) {
-    let host = authority.filter(|_| !headers.contains_key(HOST));
-    if let Some(host) = host.and_then(|host| HeaderValue::from_bytes(host).ok()) {
-        headers.insert(HOST, host);
-    }
+/// The `Host` of a request that has none: its authority.
+pub(crate) fn host_of(headers: &HeaderMap, authority: Option<&[u8]>) -> Option<HeaderValue> {
+    authority.filter(|_| !headers.contains_key(HOST)).and_then(|host| HeaderValue::from_bytes(host).ok())
+}
+
+/// Whether a client waits to be told that its body is wanted.
+pub(crate) fn awaits_continue(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// Several `Cookie` fields are one that was cut for compression (RFC 9113 8.2.3, RFC 9114 4.2.1).

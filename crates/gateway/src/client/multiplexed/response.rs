@@ -3,7 +3,10 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body::Body;
-use propylon_h1::server::date;
+use propylon_h1::server::{InterimRefused, date};
+
+/// How many interim responses a request may have.
+const MOST_INTERIM: u8 = 8;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -13,6 +16,23 @@ pub(in crate::client) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE, TE] {
         headers.remove(name);
     }
+}
+
+/// What an interim response says, after so many others.
+pub(in crate::client) fn interim(
+    status: StatusCode,
+    headers: &HeaderMap,
+    count: u8,
+) -> Result<HeaderMap, InterimRefused> {
+    if !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(InterimRefused::Status);
+    }
+    if count >= MOST_INTERIM {
+        return Err(InterimRefused::TooMany);
+    }
+    let mut headers = headers.clone();
+    remove_hop_by_hop(&mut headers);
+    Ok(headers)
 }
 
 /// Makes a head one of HTTP/2 or HTTP/3.

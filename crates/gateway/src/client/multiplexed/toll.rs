@@ -1,5 +1,6 @@
 //! What a client may have the gateway do for nothing.
 
+use propylon_exchange::clock;
 use tokio::time::Instant;
 
 /// How much a client has to begin with, and at most.
@@ -17,15 +18,34 @@ const PER_SECOND: u64 = 100;
 pub(in crate::client) struct Toll {
     left: u32,
     since: Instant,
+    /// That of which there was too much.
+    flood: Option<&'static str>,
 }
 
 impl Toll {
     pub(in crate::client) fn new(now: Instant) -> Self {
-        Self { left: MOST, since: now }
+        Self { left: MOST, since: now, flood: None }
     }
 
-    /// Takes what something costs; whether that was there.
-    pub(in crate::client) fn pay(&mut self, cost: u32, now: Instant) -> bool {
+    /// Takes what something costs; where that is not there, there was too much of it.
+    pub(in crate::client) fn charge(&mut self, cost: u32, what: &'static str) {
+        if !self.pay(cost, clock::now()) {
+            self.floods(what);
+        }
+    }
+
+    /// There was too much of this.
+    pub(in crate::client) fn floods(&mut self, what: &'static str) {
+        self.flood.get_or_insert(what);
+    }
+
+    /// That of which there was too much first.
+    pub(in crate::client) fn flood(&self) -> Option<&'static str> {
+        self.flood
+    }
+
+    /// Whether what something costs was there.
+    fn pay(&mut self, cost: u32, now: Instant) -> bool {
         if self.left < cost {
             self.refill(now);
         }

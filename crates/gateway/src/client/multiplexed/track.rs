@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use http::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use propylon_exchange::{End, Exchange};
 
-use crate::client::{Client, Deadline, closed_request};
+use super::arm;
+use crate::client::{Client, ClientBodyError, Deadline, closed_request};
 use crate::router::Location;
 
 /// One stream, from the head of its request to the last byte that the gateway sends on it.
@@ -114,8 +117,50 @@ impl Track {
         true
     }
 
+    /// What comes of the request's body, if it comes within `timeout`.
+    pub(in crate::client) fn timed<T>(
+        &self,
+        client: &Client,
+        timeout: Duration,
+        frame: Poll<Option<Result<T, ClientBodyError>>>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<Result<T, ClientBodyError>>> {
+        if frame.is_ready() {
+            self.body.disarm();
+            return frame;
+        }
+        self.body_waker.register(cx.waker());
+        if self.body.has_passed() {
+            self.body.disarm();
+            return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
+        }
+        if !self.body.is_armed() {
+            arm(client, &self.body, timeout);
+        }
+        Poll::Pending
+    }
+
+    /// Whether the client has taken nothing of the response for `timeout`, or else is waited for.
+    pub(in crate::client) fn is_too_slow(
+        &self,
+        client: &Client,
+        timeout: Duration,
+        cx: &Context<'_>,
+    ) -> bool {
+        self.sending_waker.register(cx.waker());
+        if self.sending.has_passed() {
+            let (id, client) = (client.connection.id, client.connection.peer);
+            tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while sending response to client");
+            return true;
+        }
+        if !self.sending.is_armed() {
+            arm(client, &self.sending, timeout);
+        }
+        false
+    }
+
     /// Those who wait for something whose deadline has passed are woken; the others' are no later than `next`.
-    pub(in crate::client) fn look(&self, next: &Deadline) {
+    pub(super) fn look(&self, next: &Deadline) {
         for (deadline, waker) in [(&self.body, &self.body_waker), (&self.sending, &self.sending_waker)] {
             if deadline.has_passed() {
                 waker.wake();
