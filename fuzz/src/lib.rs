@@ -12,6 +12,9 @@ mod gateway;
 #[path = "../../crates/h1/tests/fuzz/targets.rs"]
 mod h1;
 
+#[path = "../../crates/h3/tests/fuzz/targets.rs"]
+mod h3;
+
 #[path = "../../crates/nginx-conf/tests/fuzz/targets.rs"]
 mod nginx_conf;
 
@@ -55,6 +58,18 @@ pub fn response_head(data: &[u8]) {
 
 pub fn server_connection(data: &[u8]) {
     h1::server_connection(data);
+}
+
+pub fn http3_request(data: &[u8]) {
+    h3::http3_request(data);
+}
+
+pub fn http3_one_way(data: &[u8]) {
+    h3::http3_one_way(data);
+}
+
+pub fn http3_fields(data: &[u8]) {
+    h3::http3_fields(data);
 }
 
 pub fn nginx_conf(data: &[u8]) {

@@ -26,8 +26,9 @@ pub(crate) const TABLE: Table = Table {
           may take, and how long clients may, is said where it is for HTTP/1: `limit`, `timeout`, `keepalive_requests`. Each worker has a \
           socket of its own, whatever `reuseport` says. A client that comes from another port keeps its connection; from another IP address \
           it is sent away with its next request, and connects anew, so that rules of addresses hold. With USR2, connections stay with the \
-          process that has them, and whoever is new comes to the new one (not with sockets of systemd's, which are one for both). There is \
-          no early data (0-RTT).",
+          process that has them, and whoever is new comes to the new one (not with sockets of systemd's, which are one for both). After a \
+          reload that takes an address of HTTP/3 away, the port is in use until the last connection there has ended: a reload that brings \
+          it back before that is refused (\"Address already in use\"), and the configuration stays as it is. There is no early data (0-RTT).",
     keys: &[
         Key {
             name: "max_concurrent_streams",

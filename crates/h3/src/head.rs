@@ -189,7 +189,8 @@ mod tests {
     use crate::qpack;
 
     fn section(fields: &[(&str, &str)]) -> Bytes {
-        let mut section = qpack::begin();
+        let mut section = Vec::new();
+        qpack::begin(&mut section);
         fields.iter().for_each(|(name, value)| qpack::put(name, value.as_bytes(), false, &mut section));
         section.into()
     }

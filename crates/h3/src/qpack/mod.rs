@@ -126,8 +126,8 @@ fn field(index: usize) -> Result<(&'static str, &'static str), Unreadable> {
 }
 
 /// Begins a section.
-pub(crate) fn begin() -> Vec<u8> {
-    vec![0, 0]
+pub(crate) fn begin(section: &mut Vec<u8>) {
+    section.extend_from_slice(&[0, 0]);
 }
 
 /// Adds a field to a section, whose name is in lower case.
@@ -176,7 +176,8 @@ mod tests {
     }
 
     fn written(fields: &[(&str, &str)]) -> Vec<u8> {
-        let mut section = begin();
+        let mut section = Vec::new();
+        begin(&mut section);
         fields.iter().for_each(|(name, value)| put(name, value.as_bytes(), false, &mut section));
         section
     }
@@ -206,7 +207,8 @@ mod tests {
         let back = read(&section, 4096).unwrap();
         let back: Vec<_> = back.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(back, fields);
-        let mut secret = begin();
+        let mut secret = Vec::new();
+        begin(&mut secret);
         put("content-type", b"text/plain", true, &mut secret);
         assert_eq!(secret[2] & 0xf0, 0x70, "never indexed");
         assert_eq!(read(&secret, 99).unwrap()[0].1, "text/plain");
