@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use propylon_h3::{Code, Fields};
-use propylon_tests::{LIMIT, Listener, Propylon, address};
+use propylon_tests::{LIMIT, Listener, Propylon, Signal, address};
 use quinn::{Connection, VarInt};
 
 mod http3_support;
@@ -169,4 +169,27 @@ async fn a_client_of_another_address_gets_what_it_has_asked_for() {
     assert_eq!(ask(&mut other, get("/")).await.unwrap().text(), "127.0.0.2");
     let lines = gateway.lines("access.log", 3);
     assert!(lines.contains(&"\"GET /late HTTP/3.0\" 200 4".to_owned()), "{lines:?}");
+}
+
+/// The port of an address that a reload has taken away is in use for as long as somebody is there: the configuration stays as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_gone_is_in_use_until_its_last_connection_has_ended() {
+    let certificates = Certificates::new();
+    let (at, other, upstream) = (address(), address(), Listener::new());
+    let text = |at| config(&certificates, at, &proxies(upstream.address(), ""));
+    let gateway = Propylon::start(&text(at));
+    let mut sender = connect(&certificates, at).await;
+    let mut late = sender.send_request(get("/")).await.unwrap();
+    late.finish().await.unwrap();
+    let mut stream = tokio::task::block_in_place(|| upstream.accept());
+    let _ = stream.head().unwrap().unwrap();
+    for (to, told) in [(other, "reloaded"), (at, "Address already in use")] {
+        gateway.rewrite(&text(to));
+        gateway.signal(Signal::HUP);
+        gateway.tells(told);
+    }
+    assert!(certificates.client(None).connect(at, "a.test").await.is_err());
+    assert!(certificates.client(None).connect(other, "a.test").await.is_ok());
+    stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate").unwrap();
+    assert_eq!(whole(late).await.unwrap().text(), "late");
 }
