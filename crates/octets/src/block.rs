@@ -4,7 +4,7 @@
 /// Which of sixteen bytes are line feeds, and which are colons: a bit each, the lowest for the first.
 ///
 /// ```
-/// let (feeds, colons) = propylon_octets::feeds_and_colons(b"Host: a\r\nAge: 1");
+/// let (feeds, colons) = propylon_octets::feeds_and_colons(b"Host: a\r\nAge: 10");
 /// assert_eq!((feeds, colons), (1 << 8, 1 << 4 | 1 << 12));
 /// ```
 #[must_use]
@@ -18,7 +18,7 @@ pub fn feeds_and_colons(block: &[u8; 16]) -> (u32, u32) {
 /// Which of sixteen bytes are line feeds, and which are colons: a bit each, the lowest for the first.
 ///
 /// ```
-/// let (feeds, colons) = propylon_octets::feeds_and_colons(b"Host: a\r\nAge: 1");
+/// let (feeds, colons) = propylon_octets::feeds_and_colons(b"Host: a\r\nAge: 10");
 /// assert_eq!((feeds, colons), (1 << 8, 1 << 4 | 1 << 12));
 /// ```
 #[must_use]

@@ -80,7 +80,8 @@ impl Fields {
         // Every closure sees the request as it came: `Upgrade = "$http_upgrade"`, `X-Forwarded-For` appended to.
         let host = self.evaluate_host(parts);
         let drop_length = self.drops_length(parts);
-        let set = (!self.set.is_empty()).then(|| self.evaluate(parts));
+        let mut set = Ready::new();
+        self.set.iter().for_each(|field| field.evaluate(parts, &mut set));
 
         let headers = &mut parts.headers;
         if self.pass_client {
@@ -92,17 +93,9 @@ impl Fields {
             headers.remove(CONTENT_LENGTH);
         }
         host.write(headers);
-        if let Some(set) = set {
-            append(headers, set);
+        for (name, value) in set.drain(..) {
+            headers.append(name, value);
         }
-    }
-
-    fn evaluate(&self, parts: &Parts) -> Ready<'_> {
-        let mut ready = Ready::new();
-        for field in &self.set {
-            field.evaluate(parts, &mut ready);
-        }
-        ready
     }
 
     /// Removes the client's connection fields, and what `set` is about to write, so that it goes in the order written.
@@ -141,12 +134,6 @@ impl Fields {
 
     fn drops_length(&self, parts: &Parts) -> bool {
         self.set_length.as_ref().is_some_and(|field| field.value(parts).is_none())
-    }
-}
-
-fn append(headers: &mut HeaderMap, mut ready: Ready<'_>) {
-    for (name, value) in ready.drain(..) {
-        headers.append(name, value);
     }
 }
 
