@@ -127,10 +127,7 @@ where
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(rest) = &mut self.inner else { return Poll::Ready(self.held.take().map(Ok)) };
         if !self.ends {
-            rest.poll_room(cx);
-            if rest.saver.as_mut().is_some_and(|saver| saver.poll_ready(cx).is_pending()) {
-                return Poll::Pending;
-            }
+            ready!(rest.poll_room(cx));
             match ready!(rest.body.as_mut().poll_frame(cx)) {
                 Some(Err(error)) => {
                     self.inner = None; // what is not whole is not stored
@@ -173,13 +170,14 @@ impl<R> Rest<R>
 where
     R: Body<Data = Bytes>,
 {
-    /// A saver that has failed is let go of.
-    fn poll_room(&mut self, cx: &mut Context<'_>) {
+    /// Waits for room. A saver that has failed is let go of.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(saver) = &mut self.saver
-            && saver.poll_ready(cx) == Poll::Ready(false)
+            && !ready!(saver.poll_ready(cx))
         {
             self.saver = None;
         }
+        Poll::Ready(())
     }
 
     fn keep(&mut self, frame: &Frame<Bytes>) {
@@ -195,13 +193,10 @@ where
 
     fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.poll_room(cx);
+            ready!(self.poll_room(cx));
             let Some(saver) = &mut self.saver else { return Poll::Ready(()) };
             if self.body.is_end_stream() {
                 return saver.poll_finish(cx);
-            }
-            if saver.poll_ready(cx).is_pending() {
-                return Poll::Pending;
             }
             match ready!(self.body.as_mut().poll_frame(cx)) {
                 None => return saver.poll_finish(cx),

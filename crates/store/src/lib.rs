@@ -49,8 +49,8 @@
 //! None: what cannot be stored reaches its client all the same, and [`Place::on_error`] tells. What is cut short is not stored.
 //!
 //! ## Cost
-//! A box for each response that is stored; up to 128 KiB of memory that wait for the disk, and then the upstream waits. Files are written on
-//! tokio's blocking threads.
+//! A box for each response that is stored; up to 128 KiB and a frame that are not written yet, and then the upstream waits. Files are written
+//! on tokio's blocking threads.
 
 mod body;
 mod future;

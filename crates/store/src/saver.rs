@@ -14,14 +14,15 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::Place;
 
-/// How much waits for the disk.
+/// How much may wait for the disk before more is read.
 const WAITING: usize = 128 * 1024;
 
 pub(crate) struct Saver {
-    /// None while it is with whoever works.
+    /// None while it is with whoever works, and for good when that has failed.
     job: Option<Job>,
     work: Option<JoinHandle<io::Result<Job>>>,
     waiting: Vec<Bytes>,
+    /// How much is not written yet, with what is with whoever works.
     bytes: usize,
     /// How much has come, and how much is to come, if that is known.
     came: u64,
@@ -49,17 +50,20 @@ impl Saver {
 
     /// Waits until there is room for more. Whether it goes on at all: what has gone wrong was told.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.bytes >= WAITING || self.work.is_some() {
-            match self.poll_work(cx) {
-                Poll::Ready(Err(error)) => {
-                    self.give_up(&error);
-                    return Poll::Ready(false);
-                }
-                Poll::Pending if self.bytes >= WAITING => return Poll::Pending,
-                _ => {}
-            }
+        if self.job.is_none() && self.work.is_none() {
+            return Poll::Ready(false);
         }
-        Poll::Ready(true)
+        loop {
+            let polled = self.poll_work(cx);
+            if let Poll::Ready(Err(error)) = &polled {
+                self.give_up(error);
+                return Poll::Ready(false);
+            }
+            if self.bytes < WAITING {
+                return Poll::Ready(true);
+            }
+            let _written = ready!(polled);
+        }
     }
 
     pub(crate) fn write(&mut self, data: &Bytes) {
@@ -92,7 +96,6 @@ impl Saver {
     fn start(&mut self, last: bool) {
         let Some(mut job) = self.job.take() else { return };
         let pieces = std::mem::take(&mut self.waiting);
-        self.bytes = 0;
         self.work = Some(spawn_blocking(move || {
             job.write(&pieces)?;
             if last {
@@ -108,6 +111,7 @@ impl Saver {
         let joined = ready!(Pin::new(work).poll(cx));
         self.work = None;
         self.job = Some(joined.map_err(io::Error::other)??);
+        self.bytes = self.waiting.iter().map(Bytes::len).sum();
         if !self.waiting.is_empty() {
             self.start(false);
         }
@@ -151,4 +155,27 @@ fn temporary(path: &Path) -> io::Result<NamedTempFile> {
     let there = path.ancestors().skip(1).find(|parent| parent.as_os_str().is_empty() || parent.is_dir());
     let there = there.filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new().prefix(".stored-").tempfile_in(there)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// What has failed has failed, however often it is asked: what comes behind is not kept.
+    #[tokio::test]
+    async fn what_has_failed_does_not_go_on() {
+        let (_, path) = tempfile::NamedTempFile::new().unwrap().into_parts();
+        // It cannot be written to.
+        let file = NamedTempFile::from_parts(File::open(&path).unwrap(), path);
+        let mut saver = Saver::new(Place::new("a"), None, None);
+        saver.job.as_mut().unwrap().file = Some(file);
+        let piece = Bytes::from(vec![b'x'; WAITING]);
+        saver.write(&piece);
+        for _ in 0..3 {
+            assert!(!poll_fn(|cx| saver.poll_ready(cx)).await);
+        }
+    }
 }

@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -128,14 +129,28 @@ async fn directories_are_made_and_rights_are_given() {
     assert_eq!(fs::read(disk.path("a/b/c")).unwrap(), b"again");
 }
 
-#[tokio::test]
-async fn large_ones_wait_for_the_disk() {
-    let disk = Disk::new();
-    let piece = vec![b'x'; 100_000];
-    let body = (0..50).fold(Script::new(), |body, _| body.data(piece.clone()));
-    let bytes = get(disk.layer("a", 0o600), body.exact()).await.collect().await.unwrap().to_bytes();
-    assert_eq!(bytes.len(), 5_000_000);
-    assert_eq!(fs::read(disk.path("a")).unwrap(), bytes);
+/// While the disk is busy, so much is read as may wait for it, and no more.
+#[test]
+fn large_ones_wait_for_the_disk() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (free, busy) = std::sync::mpsc::sync_channel::<()>(0);
+        let disk = Disk::new();
+        let other = tokio::task::spawn_blocking(move || busy.recv().is_err());
+        let body = (0..50).fold(Script::new(), |body, _| body.data(vec![b'x'; 50_000]));
+        let mut body = get(disk.layer("a", 0o600), body.exact()).await;
+        let mut taken = Vec::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(frame) = Pin::new(&mut body).poll_frame(&mut cx) {
+            taken.extend_from_slice(frame.unwrap().unwrap().data_ref().unwrap());
+        }
+        assert_eq!(taken.len(), 150_000, "up to 128 KiB, and what they end in");
+        drop(free);
+        assert!(other.await.unwrap());
+        taken.extend(body.collect().await.unwrap().to_bytes());
+        assert_eq!(taken.len(), 2_500_000);
+        assert_eq!(fs::read(disk.path("a")).unwrap(), taken);
+    });
 }
 
 #[tokio::test]
