@@ -1,5 +1,6 @@
 //! `proxy_cache*` and `fastcgi_cache*`: which responses are kept, and where.
 
+use super::store::alone;
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
@@ -107,6 +108,10 @@ fn words(
 
 fn named(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
     let zone = convert.value(directive, 0, As::Text)?;
+    if directive.arg(0) != "off" {
+        let store = if fastcgi { vec![FASTCGI, "store", "to"] } else { vec!["store", "to"] };
+        alone(convert, directive, &store, &directive.name().replace("cache", "store"))?;
+    }
     convert.set(Target::Here, &path("zone", fastcgi), zone, &directive.place);
     convert.set(Target::Here, &path("mode", fastcgi), Value::text("nginx"), &directive.place);
     Ok(Done::AsWritten)

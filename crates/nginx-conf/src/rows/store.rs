@@ -2,7 +2,7 @@
 
 use crate::args::invalid;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target};
+use crate::convert::{Convert, Done, Outcome, Stop, Target};
 use crate::document::{FASTCGI, Value};
 use crate::row::{As, ONE, Row, SOME, To};
 use crate::tree::Directive;
@@ -27,16 +27,28 @@ fn path(directive: &Directive, key: [&'static str; 2]) -> Vec<&'static str> {
 fn store(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let zone = path(directive, ["cache", "zone"]);
     let to = convert.value(directive, 0, As::Text)?;
-    convert.set(Target::Here, &path(directive, ["store", "to"]), to, &directive.place);
     if directive.arg(0) != "off" {
-        if convert.section(Target::Here).has(&zone) {
-            let (name, cache) = (directive.name(), directive.name().replace("store", "cache"));
-            return Err(invalid(directive, 0, format!("\"{name}\" is incompatible with \"{cache}\"")));
-        }
+        alone(convert, directive, &zone, &directive.name().replace("store", "cache"))?;
         // A cache around it counts no more (nginx).
         convert.set(Target::Here, &zone, Value::text("off"), &directive.place);
     }
+    convert.set(Target::Here, &path(directive, ["store", "to"]), to, &directive.place);
     Ok(Done::AsWritten)
+}
+
+/// nginx: in one place a response is stored or kept in a cache. What stands in the way is the key of the other directive, unless that is off.
+pub(super) fn alone(
+    convert: &mut Convert<'_>,
+    directive: &Directive,
+    key: &[&str],
+    other: &str,
+) -> Result<(), Stop> {
+    let found = convert.section(Target::Here).value_mut(key);
+    if found.is_some_and(|value| value.as_text() != Some("off")) {
+        let name = directive.name();
+        return Err(invalid(directive, 0, format!("\"{name}\" directive is incompatible with \"{other}\"")));
+    }
+    Ok(())
 }
 
 fn access(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
