@@ -49,7 +49,7 @@ pub fn select(
     }
 }
 
-/// The first byte that a request asks for, if it asks for one range from a byte on; None for a suffix.
+/// Where the first of the ranges that a request asks for begins, whether the rest of the field can be read or not; None for a suffix.
 #[must_use]
 pub fn offset(request: &HeaderMap) -> Option<u64> {
     let ranges = ranges(request.get(header::RANGE)?.as_bytes())?;

@@ -5,8 +5,9 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 
 use http::header::{self, HeaderMap};
-use http::{HeaderValue, Method};
-use propylon_conditions::{is_weak, range};
+use http::{HeaderValue, Method, StatusCode};
+use propylon_conditions::is_weak;
+use propylon_conditions::range::{self, Selected};
 
 /// What one request asks for: an aligned part of a representation. A request has it among its extensions. As a text it is the value
 /// of `Range`, nginx's `$slice_range`.
@@ -33,12 +34,14 @@ impl Slice {
 
     /// The one that the answer to this request begins with, as far as that can be known before its length is.
     pub(crate) fn first(method: &Method, headers: &HeaderMap, size: NonZeroU64) -> Self {
-        // With a condition it may be all of it; of several ranges, and of so many last bytes, nobody knows.
-        let one = |value: &HeaderValue| !value.as_bytes().contains(&b',');
-        let asks = *method == Method::GET
-            && !headers.contains_key(header::IF_RANGE)
-            && headers.get(header::RANGE).is_some_and(one);
-        Self::around(if asks { range::offset(headers).unwrap_or(0) } else { 0 }, size)
+        // With a condition it may be all of it, and so it is where the field cannot be read; of several ranges, and of so many last bytes, nobody
+        // knows.
+        let selected = range::select(method, headers, StatusCode::OK, &HeaderMap::new(), u64::MAX);
+        let start = match selected {
+            Selected::Part(part) if range::offset(headers).is_some() => part.start,
+            _ => 0,
+        };
+        Self::around(start, size)
     }
 
     /// Its first byte.
@@ -168,6 +171,10 @@ mod tests {
         check(&Method::GET, &[range("bytes=-5")], 0);
         check(&Method::GET, &[range("bytes=25-26,30-31")], 0);
         check(&Method::GET, &[range("lines=25-")], 0);
+        for unreadable in ["bytes=25-5", "bytes=25-x", "bytes=25", "bytes=25-,x"] {
+            check(&Method::GET, &[range(unreadable)], 0);
+        }
+        check(&Method::GET, &[range("bytes=25-"), range("bytes=35-")], 0);
         check(&Method::GET, &[range("bytes=25-"), ("if-range", "\"a\"")], 0);
         check(&Method::HEAD, &[range("bytes=25-")], 0);
     }
