@@ -39,6 +39,11 @@ proxy_pass = "http://ORIGIN"
 headers.set = { Range = "$slice_range", X-Slice = "${slice_range}" }
 cache = { zone = "main", key = "named$uri$slice_range", purge = true }
 [[server.location]]
+match = "/like/"
+proxy_pass = "http://ORIGIN"
+set = { my_slice_range = "x", slice_range_2 = "y" }
+cache = { zone = "main", key = "like$uri$my_slice_range$slice_range_2" }
+[[server.location]]
 match = "/off/"
 proxy_pass = "http://ORIGIN"
 slice = "0"
@@ -101,7 +106,7 @@ fn the_key_alone_is_enough() {
     let gateway = Gateway::start();
     let all = all(35);
     let part = format!("{MADE}|Range: bytes=12-21");
-    for name in ["plain", "kept", "named"] {
+    for name in ["plain", "kept", "named", "like"] {
         let line = format!("GET /{name}/a");
         gateway.is(&line, &part, (206, &all[12..22]), &EVERY[1..3]);
         let rest: &[&str] = if name == "plain" { &EVERY } else { &["bytes=0-9", "bytes=30-39"] };
@@ -129,6 +134,8 @@ fn conditions_are_judged_where_nothing_is_kept() {
     gateway.is("GET /a", &format!("{MADE}|If-None-Match: \"x\""), (304, ""), &EVERY[..1]);
     gateway.is("GET /a", &format!("{MADE}|If-None-Match: \"y\""), (200, &all(35)), &EVERY);
     gateway.is("GET /a", &format!("{MADE}|If-Match: \"y\""), (412, ""), &EVERY[..1]);
+    // What cannot be read is ignored, and asks for no slice that there may be none of.
+    gateway.is("GET /a", "X-Do: ranges=15|Range: bytes=25-5", (200, &all(15)), &EVERY[..2]);
     gateway.is("GET /empty", "X-Do: ranges=0", (200, ""), &["bytes=0-9", ""]);
 }
 

@@ -152,13 +152,24 @@ fn of_all_slices(exchange: &Exchange) -> Exchange {
 impl Slices {
     fn new(settings: &Settings) -> Self {
         let key = settings.cache.key.as_ref().map(Template::source).unwrap_or_default();
-        match settings.slice {
-            None => Self::None,
-            Some(_) if !key.contains("slice_range") => Self::Appended,
-            Some(_) if key.ends_with("$slice_range") || key.ends_with("${slice_range}") => Self::Last,
-            Some(_) => Self::Within,
+        match (settings.slice, behind_slice(key)) {
+            (None, _) => Self::None,
+            (Some(_), None) => Self::Appended,
+            (Some(_), Some("")) => Self::Last,
+            (Some(_), Some(_)) => Self::Within,
         }
     }
+}
+
+/// What a key has behind the last place where it tells slices apart; none: it does not.
+fn behind_slice(key: &str) -> Option<&str> {
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    key.match_indices('$').rev().find_map(|(at, dollar)| {
+        let named = key.get(at + dollar.len()..)?;
+        let bare = named.strip_prefix("slice_range");
+        let bare = bare.filter(|rest| !rest.as_bytes().first().is_some_and(in_name));
+        bare.or_else(|| named.strip_prefix("{slice_range}"))
+    })
 }
 
 /// nginx's key is what the upstream is asked. Which host the client asks for may matter to the upstream as well.
