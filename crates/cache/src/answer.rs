@@ -2,7 +2,7 @@
 
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Response, StatusCode};
-use propylon_conditions::{self as conditions, Shown, forbidden, not_modified, partial, unsatisfiable};
+use propylon_conditions::{Shown, judge, show};
 
 use crate::asked::Fields;
 use crate::layer::Options;
@@ -57,13 +57,6 @@ pub(crate) fn from_store<R>(
 
     let length = entry.len();
     match shown(asked, meta.status, response.headers(), length, now) {
-        Shown::NotModified => not_modified(&mut response),
-        Shown::Unsatisfiable(length) => unsatisfiable(&mut response, length),
-        Shown::Forbidden => forbidden(&mut response),
-        Shown::Part(part, length) => {
-            *response.body_mut() = ResponseBody::stored(entry.range(part.clone()));
-            partial(&mut response, &part, length);
-        }
         Shown::Parts(ranges, length) => {
             let parts = Parts::new(&mut response, entry, &ranges, length);
             *response.body_mut() = ResponseBody::parts(parts);
@@ -74,6 +67,11 @@ pub(crate) fn from_store<R>(
             }
         }
         Shown::Whole => *response.body_mut() = ResponseBody::stored(entry.body()),
+        shown => {
+            if let Some(part) = show(&mut response, &shown).filter(|part| !part.is_empty()) {
+                *response.body_mut() = ResponseBody::stored(entry.range(part));
+            }
+        }
     }
     response.headers_mut().insert(header::AGE, freshness.age(now).as_secs().into());
     tell(options, &mut response, status, handling);
@@ -92,7 +90,7 @@ pub(crate) fn shown(
     if asked.fields == Fields::default() {
         return Shown::Whole;
     }
-    conditions::judge(asked.method, asked.headers, status, headers, length, now)
+    judge(asked.method, asked.headers, status, headers, length, now)
 }
 
 /// Says in the response what became of the request.

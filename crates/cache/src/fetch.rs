@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri, Version, request, response};
 use http_body::Body;
-use propylon_conditions::{self as conditions, Shown};
+use propylon_conditions as conditions;
 use tower_service::Service;
 
 use crate::answer::{Asked, from_store, shown, tell};
@@ -323,27 +323,9 @@ impl<P: Policy> Shared<P> {
         let mut response = Response::from_parts(head, ());
         // Conditions were taken out of what was sent: they are judged here.
         let shown = shown(sent.asked(), response.status(), response.headers(), length, now);
-        let part = match shown {
-            Shown::Whole if sent.method == sent.sent => None,
-            Shown::Parts(..) => None,   // all of it, which is always right
-            Shown::Whole => Some(0..0), // a HEAD that was sent as a GET
-            Shown::Part(part, length) => {
-                conditions::partial(&mut response, &part, length);
-                Some(part)
-            }
-            Shown::Unsatisfiable(length) => {
-                conditions::unsatisfiable(&mut response, length);
-                Some(0..0)
-            }
-            Shown::Forbidden => {
-                conditions::forbidden(&mut response);
-                Some(0..0)
-            }
-            Shown::NotModified => {
-                conditions::not_modified(&mut response);
-                Some(0..0)
-            }
-        };
+        let part = conditions::show(&mut response, &shown);
+        // A HEAD that was sent as a GET.
+        let part = part.or_else(|| (sent.method != sent.sent).then_some(0..0));
         let handling = handling(response.status());
         tell(&self.options, &mut response, upstream.status, handling);
         let nothing = part.as_ref().is_some_and(std::ops::Range::is_empty);

@@ -2,12 +2,13 @@
 
 use http::{HeaderMap, Method, header, response};
 use http_body::Body;
+use propylon_conditions::date;
 
 use crate::Policy;
 use crate::fetch::{Sent, Upstream};
 use crate::layer::Shared;
 use crate::lookup::Job;
-use crate::policy::{Answer, Ignore, Refusal, Storable, Times, date, judge, strip_connection, vary};
+use crate::policy::{Answer, Ignore, Refusal, Storable, Times, judge, strip_connection, vary};
 use crate::store::{Fill, Meta, Variant};
 
 /// What was made of an answer: where it goes, or why it does not.

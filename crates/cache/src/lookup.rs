@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
+use propylon_conditions::range;
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -15,7 +16,7 @@ use crate::background::Background;
 use crate::body::store;
 use crate::fetch::{Errand, Stale, Upstream, fetch};
 use crate::layer::{Options, Shared};
-use crate::policy::{Forward, Freshness, Handling, RequestDirectives, Reuse, range, vary};
+use crate::policy::{Forward, Freshness, Handling, RequestDirectives, Reuse, vary};
 use crate::store::{Entry, Guard, Key, Locked, Lookup, Released, Variant, Waiting, Zone};
 use crate::{BoxError, Event, Policy, ResponseBody, Status};
 

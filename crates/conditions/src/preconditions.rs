@@ -9,8 +9,7 @@ use crate::list::members;
 /// Whether a condition of the client forbids the answer: 412. For where it is judged by what is stored, as in nginx.
 ///
 /// RFC 9110 13.2.2: If-Match, compared strongly, or else If-Unmodified-Since.
-#[must_use]
-pub fn forbids(request: &HeaderMap, status: StatusCode, ours: &HeaderMap, now: u64) -> bool {
+pub(crate) fn forbids(request: &HeaderMap, status: StatusCode, ours: &HeaderMap, now: u64) -> bool {
     if status != StatusCode::OK {
         return false;
     }
@@ -30,8 +29,7 @@ pub fn forbids(request: &HeaderMap, status: StatusCode, ours: &HeaderMap, now: u
 /// Whether the client has what would be sent: the answer is a 304.
 ///
 /// RFC 9111 4.3.2: "If-None-Match takes precedence over If-Modified-Since."
-#[must_use]
-pub fn client_has(request: &HeaderMap, status: StatusCode, ours: &HeaderMap, now: u64) -> bool {
+pub(crate) fn client_has(request: &HeaderMap, status: StatusCode, ours: &HeaderMap, now: u64) -> bool {
     if !status.is_success() || status == StatusCode::PARTIAL_CONTENT {
         return false; // RFC 9110 13.2.1: only what would be answered with a 2xx
     }
@@ -68,7 +66,7 @@ pub fn strip_conditions(request: &mut HeaderMap) {
 /// RFC 9110 15.4.5: "a sender SHOULD NOT generate representation metadata other than the above listed fields unless said
 /// metadata exists for the purpose of guiding cache updates". Whatever is about the answer rather than about what it holds
 /// stays, as in nginx: clients merge it.
-pub fn strip_representation(headers: &mut HeaderMap) {
+pub(crate) fn strip_representation(headers: &mut HeaderMap) {
     static FIELDS: [HeaderName; 6] = [
         header::CONTENT_LENGTH,
         header::CONTENT_TYPE,

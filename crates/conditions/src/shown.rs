@@ -44,12 +44,36 @@ pub fn judge(
         return Shown::NotModified;
     }
     let Some(length) = length else { return Shown::Whole };
-    match range::select(method, request, status, ours, length) {
-        Selected::Whole => Shown::Whole,
-        Selected::Part(part) => Shown::Part(part, length),
-        Selected::Parts(ranges) => Shown::Parts(ranges, length),
-        Selected::Unsatisfiable => Shown::Unsatisfiable(length),
+    Shown::of(range::select(method, request, status, ours, length), length)
+}
+
+impl Shown {
+    /// What is selected of so many bytes.
+    #[must_use]
+    pub fn of(selected: Selected, length: u64) -> Self {
+        match selected {
+            Selected::Whole => Self::Whole,
+            Selected::Part(part) => Self::Part(part, length),
+            Selected::Parts(ranges) => Self::Parts(ranges, length),
+            Selected::Unsatisfiable => Self::Unsatisfiable(length),
+        }
     }
+}
+
+/// Gives a response the head of what is shown of it. The bytes of it that are its body then, perhaps none; `None`: its body as it is. So it
+/// is of several ranges too: all of it is always right.
+pub fn show<B>(response: &mut Response<B>, shown: &Shown) -> Option<Range<u64>> {
+    match shown {
+        Shown::Whole | Shown::Parts(..) => return None,
+        Shown::Part(part, length) => {
+            partial(response, part, *length);
+            return Some(part.clone());
+        }
+        Shown::Unsatisfiable(length) => unsatisfiable(response, *length),
+        Shown::NotModified => not_modified(response),
+        Shown::Forbidden => forbidden(response),
+    }
+    Some(0..0)
 }
 
 /// Makes it a 304.
@@ -136,27 +160,37 @@ mod tests {
         let has = |response: &Response<()>, name: HeaderName| {
             response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
         };
-        let mut part = response();
-        partial(&mut part, &(2..4), 10);
+        let shown = |shown: &Shown| {
+            let mut response = response();
+            let part = show(&mut response, shown);
+            (response, part)
+        };
+        for all in [Shown::Whole, Shown::Parts(vec![0..1, 3..4], 10)] {
+            let (response, part) = shown(&all);
+            assert_eq!((response.status(), part), (StatusCode::OK, None));
+            assert_eq!(has(&response, header::CONTENT_LENGTH).as_deref(), Some("10"));
+        }
+        let (part, range) = shown(&Shown::Part(2..4, 10));
+        assert_eq!(range, Some(2..4));
         assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
         assert_eq!(has(&part, header::CONTENT_RANGE).as_deref(), Some("bytes 2-3/10"));
         assert_eq!(has(&part, header::CONTENT_LENGTH).as_deref(), Some("2"));
         assert_eq!(has(&part, header::ETAG).as_deref(), Some(TAG.1));
-        let mut none = response();
-        unsatisfiable(&mut none, 10);
+        let (none, range) = shown(&Shown::Unsatisfiable(10));
+        assert_eq!(range, Some(0..0));
         assert_eq!(none.status(), StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(has(&none, header::CONTENT_RANGE).as_deref(), Some("bytes */10"));
         assert_eq!(has(&none, header::CONTENT_LENGTH).as_deref(), Some("0"));
         assert_eq!(has(&none, header::CONTENT_TYPE), None);
-        let mut same = response();
-        not_modified(&mut same);
+        let (same, range) = shown(&Shown::NotModified);
+        assert_eq!(range, Some(0..0));
         assert_eq!(same.status(), StatusCode::NOT_MODIFIED);
         assert_eq!(
             (has(&same, header::CONTENT_LENGTH), has(&same, header::ETAG).as_deref()),
             (None, Some(TAG.1))
         );
-        let mut other = response();
-        forbidden(&mut other);
+        let (other, range) = shown(&Shown::Forbidden);
+        assert_eq!(range, Some(0..0));
         assert_eq!(other.status(), StatusCode::PRECONDITION_FAILED);
         assert_eq!(has(&other, header::CONTENT_LENGTH).as_deref(), Some("0"));
     }

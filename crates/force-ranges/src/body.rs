@@ -1,32 +1,39 @@
 use std::ops::Range;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use propylon_conditions::Window;
+use propylon_conditions::Cut;
 
-use crate::{BoxError, Error};
+use crate::BoxError;
 
 pin_project! {
     /// A body, or a part of one.
     #[derive(Debug)]
     pub struct ResponseBody<R> {
         #[pin]
-        inner: R,
-        // None: all of it.
-        window: Option<Window>,
+        kind: Kind<R>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProj]
+    enum Kind<R> {
+        Whole { #[pin] body: R },
+        Part { #[pin] body: Cut<R> },
     }
 }
 
 impl<R> ResponseBody<R> {
-    pub(crate) const fn whole(inner: R) -> Self {
-        Self { inner, window: None }
+    pub(crate) const fn whole(body: R) -> Self {
+        Self { kind: Kind::Whole { body } }
     }
 
-    pub(crate) const fn cut(inner: R, part: &Range<u64>) -> Self {
-        Self { inner, window: Some(Window::new(part)) }
+    pub(crate) const fn cut(body: R, part: &Range<u64>) -> Self {
+        Self { kind: Kind::Part { body: Cut::new(body, part) } }
     }
 
     /// The inner service's body, if it is all of it.
@@ -34,7 +41,10 @@ impl<R> ResponseBody<R> {
     /// # Errors
     /// Gives this body back if it is a part.
     pub fn into_inner(self) -> Result<R, Self> {
-        if self.window.is_none() { Ok(self.inner) } else { Err(self) }
+        match self.kind {
+            Kind::Whole { body } => Ok(body),
+            kind @ Kind::Part { .. } => Err(Self { kind }),
+        }
     }
 }
 
@@ -50,30 +60,23 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut this = self.project();
-        let Some(window) = this.window else { return this.inner.poll_frame(cx).map_err(Into::into) };
-        while !window.is_over() {
-            let Some(frame) = ready!(this.inner.as_mut().poll_frame(cx)) else {
-                let missing = window.left();
-                *window = Window::new(&(0..0));
-                return Poll::Ready(Some(Err(Error { missing }.into())));
-            };
-            // A part has no trailers.
-            let data = window.cut(frame.map_err(Into::into)?.into_data().unwrap_or_default());
-            if !data.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
-            }
+        match self.project().kind.project() {
+            KindProj::Whole { body } => body.poll_frame(cx).map_err(Into::into),
+            KindProj::Part { body } => body.poll_frame(cx),
         }
-        Poll::Ready(None)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.window.as_ref().map_or_else(|| self.inner.is_end_stream(), Window::is_over)
+        match &self.kind {
+            Kind::Whole { body } => body.is_end_stream(),
+            Kind::Part { body } => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.window
-            .as_ref()
-            .map_or_else(|| self.inner.size_hint(), |window| SizeHint::with_exact(window.left()))
+        match &self.kind {
+            Kind::Whole { body } => body.size_hint(),
+            Kind::Part { body } => body.size_hint(),
+        }
     }
 }

@@ -1,5 +1,4 @@
 use std::future::Future;
-use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -7,8 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use propylon_conditions::range::{self, Selected};
-use propylon_conditions::{partial, unsatisfiable};
+use propylon_conditions::{Shown, range, show};
 
 use crate::{BoxError, ResponseBody};
 
@@ -47,31 +45,16 @@ where
         let Some(length) = length else {
             return Poll::Ready(Ok(response.map(|()| ResponseBody::whole(body))));
         };
-        let selected = match this.fields.take() {
-            None => Selected::Whole,
-            Some(fields) => range::select(&Method::GET, &fields, StatusCode::OK, response.headers(), length),
-        };
-        Poll::Ready(Ok(match shape(&mut response, selected, length) {
-            None => response.map(|()| ResponseBody::whole(body)),
+        let shown = this.fields.take().map_or(Shown::Whole, |fields| {
+            let ours = response.headers();
+            Shown::of(range::select(&Method::GET, &fields, StatusCode::OK, ours, length), length)
+        });
+        Poll::Ready(Ok(match show(&mut response, &shown) {
+            None => {
+                response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+                response.map(|()| ResponseBody::whole(body))
+            }
             Some(part) => response.map(|()| ResponseBody::cut(body, &part)),
         }))
-    }
-}
-
-/// The head that a response has then, and the part that its body is; none: all of it.
-fn shape(response: &mut Response<()>, selected: Selected, length: u64) -> Option<Range<u64>> {
-    match selected {
-        Selected::Whole | Selected::Parts(_) => {
-            response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-            None
-        }
-        Selected::Part(part) => {
-            partial(response, &part, length);
-            Some(part)
-        }
-        Selected::Unsatisfiable => {
-            unsatisfiable(response, length);
-            Some(0..0)
-        }
     }
 }

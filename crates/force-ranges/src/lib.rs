@@ -48,16 +48,17 @@
 //! A look at three fields; where a range is asked for, a clone of the request's fields. Nothing is copied.
 
 mod body;
-mod error;
 mod future;
 mod layer;
 mod service;
 
 pub use body::ResponseBody;
-pub use error::Error;
 pub use future::ResponseFuture;
 pub use layer::ForceRangesLayer;
 pub use service::ForceRanges;
 
-/// The error of bodies: this crate's, or one from inside.
+/// What the body of a part is cut short with.
+pub use propylon_conditions::Short as Error;
+
+/// The error of bodies: [`Error`], or one from inside.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

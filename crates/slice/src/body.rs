@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use propylon_conditions::Window;
+use propylon_conditions::{Cut, Window};
 
 use crate::rest::{Ask, Asking, next};
 use crate::slice::Validators;
@@ -29,7 +29,7 @@ pin_project! {
         /// The inner service's, as it is.
         Whole { #[pin] body: R },
         /// A part of it.
-        Cut { #[pin] body: R, window: Window },
+        Cut { #[pin] body: Cut<R> },
         /// Slices.
         Sliced { sliced: Box<Sliced<R>> },
         Empty,
@@ -42,7 +42,7 @@ impl<R> ResponseBody<R> {
     }
 
     pub(crate) const fn cut(body: R, part: &Range<u64>) -> Self {
-        Self { kind: Kind::Cut { body, window: Window::new(part) } }
+        Self { kind: Kind::Cut { body: Cut::new(body, part) } }
     }
 
     pub(crate) fn sliced(sliced: Sliced<R>) -> Self {
@@ -79,20 +79,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().kind.project() {
             KindProj::Whole { body } => body.poll_frame(cx).map_err(Into::into),
-            KindProj::Cut { mut body, window } => loop {
-                if window.is_over() {
-                    return Poll::Ready(None);
-                }
-                let Some(frame) = ready!(body.as_mut().poll_frame(cx)) else {
-                    // It is shorter than it said: that is no end.
-                    return Poll::Ready(Some(Err(Error::Body.into())));
-                };
-                let data = frame.map_err(Into::into)?.into_data().unwrap_or_default();
-                let data = window.cut(data);
-                if !data.is_empty() {
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
-                }
-            },
+            KindProj::Cut { body } => body.poll_frame(cx),
             KindProj::Sliced { sliced } => sliced.poll_frame(cx),
             KindProj::Empty => Poll::Ready(None),
         }
@@ -101,7 +88,7 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Whole { body } => body.is_end_stream(),
-            Kind::Cut { window, .. } => window.is_over(),
+            Kind::Cut { body } => body.is_end_stream(),
             Kind::Sliced { sliced } => sliced.wanted.is_empty(),
             Kind::Empty => true,
         }
@@ -110,7 +97,7 @@ where
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Whole { body } => body.size_hint(),
-            Kind::Cut { window, .. } => SizeHint::with_exact(window.left()),
+            Kind::Cut { body } => body.size_hint(),
             Kind::Sliced { sliced } => {
                 SizeHint::with_exact(sliced.wanted.end.saturating_sub(sliced.wanted.start))
             }

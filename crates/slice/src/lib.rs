@@ -59,7 +59,8 @@
 //! bodies pass as they are.
 //!
 //! ## Cost
-//! Two clones of the request's fields, one of its extensions, and two boxes; for each slice a request and a box. Nothing is copied.
+//! A clone of the request's fields, one of its extensions, and two boxes; for each slice behind the first a request with a clone of both, and two
+//! boxes. Nothing is copied.
 
 mod body;
 mod error;

@@ -1,6 +1,5 @@
 //! What is known of a response that comes in slices, and what is made of each of them.
 
-use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
@@ -9,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use http_body::Body;
-use propylon_conditions::{self as conditions, Shown};
+use propylon_conditions as conditions;
 
 use crate::body::Sliced;
 use crate::layer::Options;
@@ -30,7 +29,7 @@ pub struct InSlices;
 pub(crate) struct Rest<R> {
     method: Method,
     /// The client's fields.
-    headers: HeaderMap,
+    asked: Arc<HeaderMap>,
     slice: Slice,
     options: Arc<Options>,
     ask: Ask<R>,
@@ -50,12 +49,12 @@ where
 {
     pub(crate) fn new(
         method: Method,
-        headers: HeaderMap,
+        asked: Arc<HeaderMap>,
         slice: Slice,
         options: Arc<Options>,
         ask: Ask<R>,
     ) -> Self {
-        Self { method, headers, slice, options, ask }
+        Self { method, asked, slice, options, ask }
     }
 
     /// The answer to the request for the first slice has come.
@@ -72,7 +71,7 @@ where
     }
 
     fn sliced(self, response: Response<R>) -> Result<Response<ResponseBody<R>>, Error> {
-        let Self { method, headers: asked, slice, options, ask } = self;
+        let Self { method, asked, slice, options, ask } = self;
         let (part, length) = part(response.headers(), slice)?;
         let (head, body) = response.into_parts();
         let mut response = Response::from_parts(head, ());
@@ -84,10 +83,13 @@ where
         headers.insert(header::CONTENT_LENGTH, length.into());
         let shown =
             conditions::judge(&method, &asked, StatusCode::OK, headers, Some(length), (options.clock)());
-        let wanted = select(&mut response, shown, Some(length));
-        let Some(wanted) = wanted.filter(|_| method != Method::HEAD) else {
+        let wanted = conditions::show(&mut response, &shown).unwrap_or_else(|| {
+            response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+            0..length
+        });
+        if wanted.is_empty() || method == Method::HEAD {
             return Ok(response.map(|()| ResponseBody::empty()));
-        };
+        }
         response.extensions_mut().insert(InSlices);
         let sliced = Sliced::new(wanted, options.size, validators, ask);
         Ok(response.map(|()| ResponseBody::sliced(sliced.beginning_with(part, body))))
@@ -102,51 +104,16 @@ where
         let headers = response.headers();
         let shown = conditions::judge(
             &self.method,
-            &self.headers,
+            &self.asked,
             StatusCode::OK,
             headers,
             length,
             (self.options.clock)(),
         );
-        if shown == Shown::Whole {
-            return response.map(|()| ResponseBody::whole(body));
-        }
-        match select(&mut response, shown, length) {
-            None => response.map(|()| ResponseBody::empty()),
+        match conditions::show(&mut response, &shown) {
+            None => response.map(|()| ResponseBody::whole(body)),
+            Some(part) if part.is_empty() => response.map(|()| ResponseBody::empty()),
             Some(part) => response.map(|()| ResponseBody::cut(body, &part)),
-        }
-    }
-}
-
-impl<R> fmt::Debug for Rest<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rest").field("slice", &self.slice).finish_non_exhaustive()
-    }
-}
-
-/// The head that a response of this length has, and the bytes of it that are its body.
-fn select(response: &mut Response<()>, shown: Shown, length: Option<u64>) -> Option<Range<u64>> {
-    match shown {
-        Shown::Part(part, length) => {
-            conditions::partial(response, &part, length);
-            Some(part)
-        }
-        // All of it, which is always right: several parts would be read to and fro.
-        Shown::Whole | Shown::Parts(..) => {
-            response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-            Some(0..length.unwrap_or(u64::MAX))
-        }
-        Shown::Unsatisfiable(length) => {
-            conditions::unsatisfiable(response, length);
-            None
-        }
-        Shown::NotModified => {
-            conditions::not_modified(response);
-            None
-        }
-        Shown::Forbidden => {
-            conditions::forbidden(response);
-            None
         }
     }
 }

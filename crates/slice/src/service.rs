@@ -66,21 +66,20 @@ where
         }
         let (mut parts, body) = request.into_parts();
         let slice = Slice::first(&parts.method, &parts.headers, self.options.size);
-        let asked = parts.headers.clone();
+        let asked = Arc::new(parts.headers.clone());
         strip_conditions(&mut parts.headers);
         let template = Template {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             version: parts.version,
-            headers: parts.headers.clone(),
-            asked,
+            asked: Arc::clone(&asked),
             extensions: parts.extensions.clone(),
         };
         parts.extensions.insert(slice);
         (self.options.ask)(&mut parts, Some(slice));
         let clone = self.inner.clone();
         let first = self.inner.call(Request::from_parts(parts, body));
-        let (method, asked) = (template.method.clone(), template.asked.clone());
+        let method = template.method.clone();
         let ask = asks(clone, template, Arc::clone(&self.options));
         ResponseFuture::sliced(first, Rest::new(method, asked, slice, self.options.clone(), ask))
     }
@@ -98,9 +97,8 @@ struct Template {
     method: Method,
     uri: Uri,
     version: Version,
-    headers: HeaderMap,
     /// The client's own fields.
-    asked: HeaderMap,
+    asked: Arc<HeaderMap>,
     extensions: Extensions,
 }
 
@@ -118,12 +116,13 @@ where
         parts.method = template.method.clone();
         parts.uri = template.uri.clone();
         parts.version = template.version;
-        parts.headers.clone_from(if slice.is_some() { &template.headers } else { &template.asked });
+        parts.headers = (*template.asked).clone();
         parts.extensions = match slice {
             Some(_) => (options.beside)(&template.extensions),
             None => template.extensions.clone(),
         };
         if let Some(slice) = slice {
+            strip_conditions(&mut parts.headers);
             parts.extensions.insert(slice);
         }
         (options.ask)(&mut parts, slice);

@@ -213,6 +213,23 @@ async fn what_is_no_slice_passes() {
     }
 }
 
+/// Several ranges of what knows none are answered with all of it, as it is.
+#[tokio::test]
+async fn what_passes_keeps_its_trailers() {
+    let trailers = HeaderMap::from_iter([(HeaderName::from_static("x-sum"), "5".parse().unwrap())]);
+    let origin = {
+        let trailers = trailers.clone();
+        move |_: &Request<_>| Response::new(Script::new().data(ALL).trailers(trailers.clone()).exact())
+    };
+    for fields in [&[][..], &[(header::RANGE, "bytes=3-5,7-7")]] {
+        let response = ask(get(fields), origin.clone()).await.0.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let collected = response.into_body().collect().await.unwrap();
+        assert_eq!(collected.trailers(), Some(&trailers), "{fields:?}");
+        assert_eq!(collected.to_bytes(), ALL);
+    }
+}
+
 #[tokio::test]
 async fn of_nothing_all_is_asked_for() {
     let empty = |request: &Request<_>| match request.headers().get(header::RANGE) {

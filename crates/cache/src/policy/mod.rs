@@ -12,8 +12,6 @@ mod terms;
 pub mod validation;
 pub mod vary;
 
-pub use propylon_conditions::{date, range};
-
 pub use directives::{Delta, RequestDirectives, ResponseDirectives};
 pub use fields::strip_connection;
 pub use reuse::{Freshness, Reuse};

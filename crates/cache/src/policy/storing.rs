@@ -9,8 +9,9 @@ use smallvec::SmallVec;
 use super::directives::{Delta, RequestDirectives, ResponseDirectives};
 use super::fields::delta_seconds;
 use super::rules::{Ignore, Rules};
+use super::targeted;
 use super::terms::Terms;
-use super::{date, targeted};
+use propylon_conditions::date;
 use propylon_conditions::list::members;
 
 /// When a request was sent and when the head of its response came, in milliseconds since 1970.

@@ -2,10 +2,11 @@
 
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LAST_MODIFIED};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use propylon_conditions::{Shown, forbidden, judge, not_modified};
+use propylon_conditions::{judge, show};
 use propylon_stack::{Body, BoxError};
 use tower_service::Service;
 
@@ -53,18 +54,17 @@ impl Service<Request<Body>> for Leaf {
             response.headers_mut().insert(name, value);
         }
         // Of something so small there are no parts.
-        let shown = judge(request.method(), request.headers(), StatusCode::OK, response.headers(), None, 0);
-        let image = Body::from(bytes::Bytes::from_static(IMAGE));
-        ready(Ok(match shown {
-            Shown::NotModified => {
-                not_modified(&mut response);
-                response.map(|()| Body::empty())
-            }
-            Shown::Forbidden => {
-                forbidden(&mut response);
-                response.map(|()| Body::empty())
-            }
-            _ => response.map(|()| image),
+        let (ours, now) = (response.headers(), wall_clock());
+        let shown = judge(request.method(), request.headers(), StatusCode::OK, ours, None, now);
+        ready(Ok(match show(&mut response, &shown) {
+            None => response.map(|()| Body::from(bytes::Bytes::from_static(IMAGE))),
+            Some(_) => response.map(|()| Body::empty()),
         }))
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the dates of conditions are the world's")]
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
