@@ -36,7 +36,7 @@ impl SecureLink {
 /// The value of `$secure_link`: empty, or "0" for what is good no more, "1" for what is; in a path, what is behind the hash.
 #[inline(never)] // few logs have it
 pub(crate) fn secure_link(exchange: &Exchange) -> Option<Bytes> {
-    if let Some(judged) = state::read(exchange, |facts| facts.link_judged.clone()) {
+    if let Some(judged) = state::link_judged(exchange) {
         return judged;
     }
     let judged = state::with_secure_link(exchange, |SecureLink(kind)| match kind {
@@ -56,17 +56,18 @@ pub(crate) fn secure_link(exchange: &Exchange) -> Option<Bytes> {
             }
         }
     })?;
-    state::write(exchange, |facts| facts.link_judged = Some(judged.clone()));
+    state::set_link_judged(exchange, judged.clone());
     judged
 }
 
 /// The value of `$secure_link_expires`.
 pub(crate) fn expires(exchange: &Exchange) -> Option<Bytes> {
-    if let Some(known) = state::read(exchange, |facts| facts.link_expires.clone()) {
-        return Some(known);
-    }
-    state::with_secure_link(exchange, |SecureLink(kind)| match kind {
-        Kind::Hash { link, .. } => Link::parse(&link.eval(exchange)).expires().map(Bytes::copy_from_slice),
-        Kind::Path { .. } => None,
-    })?
+    state::link_expires(exchange).or_else(|| {
+        state::with_secure_link(exchange, |SecureLink(kind)| match kind {
+            Kind::Hash { link, .. } => {
+                Link::parse(&link.eval(exchange)).expires().map(Bytes::copy_from_slice)
+            }
+            Kind::Path { .. } => None,
+        })?
+    })
 }

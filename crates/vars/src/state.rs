@@ -145,7 +145,9 @@ pub fn set_place(
     facts.referers = referers.cloned();
     facts.script = script.cloned();
     facts.slice_range = None;
-    (facts.secure_link, facts.link_expires) = (None, None);
+    if let Some(link) = &mut facts.link {
+        (link.how, link.expires) = (None, None);
+    }
 }
 
 /// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
@@ -163,20 +165,38 @@ pub fn slice_range(exchange: &Exchange) -> Option<Bytes> {
 
 /// How the request's link is judged from here on (`$secure_link`).
 pub fn set_secure_link(exchange: &Exchange, link: Arc<SecureLink>) {
-    write(exchange, |facts| (facts.secure_link, facts.link_expires) = (Some(link), None));
+    write(exchange, |facts| {
+        let own = facts.link.get_or_insert_default();
+        (own.how, own.expires) = (Some(link), None);
+    });
 }
 
 /// Looks at how the request's link is judged. While it is looked at it is not judged, so that what has itself in it comes to an end.
 pub(crate) fn with_secure_link<T>(exchange: &Exchange, look: impl FnOnce(&SecureLink) -> T) -> Option<T> {
-    let link = write(exchange, |facts| facts.secure_link.take())??;
+    let link = write(exchange, |facts| facts.link.as_mut()?.how.take())??;
     let found = look(&link);
-    write(exchange, |facts| facts.secure_link = Some(link));
+    write(exchange, |facts| facts.link.get_or_insert_default().how = Some(link));
     Some(found)
 }
 
 /// Until when the request's link is good (`$secure_link_expires`).
 pub(crate) fn set_link_expires(exchange: &Exchange, expires: Option<Bytes>) {
-    write(exchange, |facts| facts.link_expires = expires);
+    write(exchange, |facts| facts.link.get_or_insert_default().expires = expires);
+}
+
+/// The same, if that is known.
+pub(crate) fn link_expires(exchange: &Exchange) -> Option<Bytes> {
+    read(exchange, |facts| facts.link.as_ref()?.expires.clone())
+}
+
+/// What the request's link was judged to be.
+pub(crate) fn set_link_judged(exchange: &Exchange, judged: Option<Bytes>) {
+    write(exchange, |facts| facts.link.get_or_insert_default().judged = Some(judged));
+}
+
+/// The same, if it was.
+pub(crate) fn link_judged(exchange: &Exchange) -> Option<Option<Bytes>> {
+    read(exchange, |facts| facts.link.as_ref()?.judged.clone())
 }
 
 /// Sets one named value.
@@ -236,10 +256,8 @@ pub(crate) struct Facts {
     get: bool,
     limit_rate: Option<u64>,
     slice_range: Option<Bytes>,
-    secure_link: Option<Arc<SecureLink>>,
-    pub(crate) link_expires: Option<Bytes>,
-    /// What was judged stays so, wherever the request goes.
-    pub(crate) link_judged: Option<Option<Bytes>>,
+    /// Of the few requests that have a link.
+    link: Option<Box<LinkFacts>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,
@@ -254,6 +272,14 @@ struct Named {
     value: Bytes,
     /// Whether it was set here, and did not come along.
     own: bool,
+}
+
+#[derive(Clone, Default)]
+struct LinkFacts {
+    how: Option<Arc<SecureLink>>,
+    expires: Option<Bytes>,
+    /// What was judged stays so, wherever the request goes.
+    judged: Option<Option<Bytes>>,
 }
 
 /// Which map of which definitions.
