@@ -67,7 +67,6 @@ fn with_it_they_go_on() {
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").unwrap();
     // The answer has been read: its connection is free, or in nginx closed.
     let mut end = [0];
-    stream.set_nonblocking(false).unwrap();
     let next = std::thread::spawn(move || {
         assert!(head(&mut stream).starts_with("GET /on/b "));
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nagain").unwrap();

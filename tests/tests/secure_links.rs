@@ -14,7 +14,7 @@ http {
         location /s/ {
             secure_link $arg_md5,$arg_expires;
             secure_link_md5 "$secure_link_expires$uri$remote_addr secret";
-            location /s/always/ { secure_link $arg_md5; }
+            location /s/always/ { secure_link $arg_md5; return 200 "[$secure_link] [$secure_link_expires]\n"; }
             if ($secure_link = "") { return 403 "no\n"; }
             if ($secure_link = "0") { return 410 "over\n"; }
             return 200 "until $secure_link_expires\n";
@@ -88,6 +88,8 @@ fn links_as_nginx_judges_them() {
     }
     let always = hash("/always/a secret");
     assert_eq!(same(&format!("/always/a?md5={always}")).1, "[1] []\n");
+    let inherited = hash("/s/always/a127.0.0.1 secret");
+    assert_eq!(same(&format!("/s/always/a?md5={inherited}")).1, "[1] []\n");
     for path in ["/always/a?md5=x", "/always/a", "/always/a?md5=x,5", "/half/a?md5=x", "/none/a", "/itself/a"]
     {
         same(path);
@@ -99,7 +101,7 @@ fn links_as_nginx_judges_them() {
     {
         assert_eq!(same(&wrong).0, 403, "{wrong}");
     }
-    let [ours, theirs] = [pair.gateway.lines("seen.log", 22), pair.nginx.lines("seen.log", 22)];
+    let [ours, theirs] = [pair.gateway.lines("seen.log", 23), pair.nginx.lines("seen.log", 23)];
     let sorted = |mut lines: Vec<String>| {
         lines.sort();
         lines
@@ -141,6 +143,9 @@ fn from_toml() {
     let good = hash("/a secret");
     assert_eq!(ask(at, &format!("GET /a?h={good}"), "").0, 200);
     assert_eq!(ask(at, &format!("GET /b?h={good}"), "").0, 403);
+    // A year of two digits is one of these days.
+    let since = "If-Modified-Since: Friday, 01-Jan-27 00:00:00 GMT\r\n";
+    assert_eq!(ask(at, &format!("GET /a?h={good}"), since).0, 304);
     let mixed = config.replace("md5 = ", "secret = \"s\", md5 = ");
     assert!(lossy(&check(&mixed).stderr).contains("`secret` cannot be mixed with `link` and `md5`"));
 }

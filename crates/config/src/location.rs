@@ -63,8 +63,8 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge` or \
-          `stub_status`, `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge`, \
+          `stub_status` or `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
             name: "match",
