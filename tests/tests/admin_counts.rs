@@ -10,6 +10,9 @@
 
 mod admin_support;
 
+use std::io::Write;
+use std::net::TcpListener;
+
 use admin_support::{Metrics, ask, get, peer, send};
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::{Plan, RawPeer};
@@ -214,6 +217,42 @@ fn an_error_page_is_no_second_miss() {
 }
 
 /// The same conf, the same requests, the same text.
+/// Those that have no answer when their client leaves, and those whose answer is stored.
+#[test]
+fn requests_that_go_on_without_their_clients_are_counted() {
+    let (listen, admin, origin) = (address(), address(), TcpListener::bind(address()).unwrap());
+    let _gateway = Propylon::start(&format!(
+        "[runtime]\nworkers = 2\n[admin]\nlisten = \"{admin}\"\n[[server]]\nlisten = [\"{listen}\"]\n\
+         [[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{0}\"\nupstream.ignore_client_abort = true\n\
+         [[server.location]]\nmatch = \"/stored/\"\nproxy_pass = \"http://{0}\"\nstore.to = \"@DIR@/www$uri\"\n",
+        origin.local_addr().unwrap()
+    ));
+    let counts = |expected: [f64; 3]| {
+        until("it is counted", LIMIT, || {
+            let metrics = Metrics::of(admin);
+            let count = |name: &str| metrics.value(&format!("propylon_detached_requests_{name}"));
+            (["total", "dropped_total", "running"].map(count) == expected).then_some(())
+        });
+    };
+    let begun = |path: &str| {
+        let mut client = Client::connect(listen).unwrap();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap();
+        (client, origin.accept().unwrap().0)
+    };
+    let (client, mut stream) = begun("/a");
+    client.leave();
+    counts([0.0, 0.0, 1.0]);
+    stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
+    counts([1.0, 0.0, 0.0]);
+    let (mut client, mut stream) = begun("/stored/a");
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel").unwrap();
+    client.stream().head().unwrap().unwrap();
+    client.leave();
+    counts([1.0, 0.0, 1.0]);
+    stream.write_all(b"lo").unwrap();
+    counts([2.0, 0.0, 0.0]);
+}
+
 #[test]
 fn stub_status_is_nginxs() {
     let gate = Gate::new();

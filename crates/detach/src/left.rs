@@ -12,13 +12,18 @@ pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub struct Left {
     spawn: Arc<dyn Fn(Work) + Send + Sync>,
+    running: Arc<AtomicUsize>,
     limit: usize,
-    counts: Arc<Counts>,
+    counts: Counts,
 }
 
+/// What became of requests whose client has left, for whoever looks. A clone is the same counts.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(Arc<Numbers>);
+
 #[derive(Debug, Default)]
-struct Counts {
-    running: AtomicUsize,
+struct Numbers {
+    running: AtomicU64,
     ended: AtomicU64,
     given_up: AtomicU64,
 }
@@ -27,7 +32,7 @@ impl Left {
     /// Those that `spawn` runs, 1000 at once.
     #[must_use]
     pub fn new(spawn: impl Fn(Work) + Send + Sync + 'static) -> Self {
-        Self { spawn: Arc::new(spawn), limit: 1000, counts: Arc::default() }
+        Self { spawn: Arc::new(spawn), running: Arc::default(), limit: 1000, counts: Counts::default() }
     }
 
     /// How many may be under way; what is more ends with its client. Default: 1000.
@@ -37,32 +42,29 @@ impl Left {
         self
     }
 
-    /// How many are under way.
+    /// Counts there. Default: in counts of their own.
     #[must_use]
-    pub fn running(&self) -> usize {
-        self.counts.running.load(Relaxed)
+    pub fn counting(mut self, counts: Counts) -> Self {
+        self.counts = counts;
+        self
     }
 
-    /// How many have come to their end, one way or another.
+    /// What became of them.
     #[must_use]
-    pub fn ended(&self) -> u64 {
-        self.counts.ended.load(Relaxed)
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
-    /// How many ended with their clients, for there were too many.
-    #[must_use]
-    pub fn given_up(&self) -> u64 {
-        self.counts.given_up.load(Relaxed)
-    }
-
-    /// Goes on with one more, if there is room.
-    pub(crate) fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if self.counts.running.fetch_add(1, Relaxed) >= self.limit {
-            self.counts.running.fetch_sub(1, Relaxed);
-            self.counts.given_up.fetch_add(1, Relaxed);
+    /// Goes on with one more, if there is room; else it is dropped, and counted.
+    pub fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let numbers = &self.counts.0;
+        if self.running.fetch_add(1, Relaxed) >= self.limit {
+            self.running.fetch_sub(1, Relaxed);
+            numbers.given_up.fetch_add(1, Relaxed);
             return;
         }
-        let place = Place(Arc::clone(&self.counts));
+        numbers.running.fetch_add(1, Relaxed);
+        let place = Place { running: Arc::clone(&self.running), counts: self.counts.clone() };
         (self.spawn)(Box::pin(async move {
             let _place = place;
             work.await;
@@ -79,12 +81,36 @@ impl fmt::Debug for Left {
     }
 }
 
+impl Counts {
+    /// How many are under way.
+    #[must_use]
+    pub fn running(&self) -> u64 {
+        self.0.running.load(Relaxed)
+    }
+
+    /// How many have come to their end, one way or another.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.0.ended.load(Relaxed)
+    }
+
+    /// How many ended with their clients, for there were too many.
+    #[must_use]
+    pub fn given_up(&self) -> u64 {
+        self.0.given_up.load(Relaxed)
+    }
+}
+
 /// Given back however it ends, also when whoever runs it stops.
-struct Place(Arc<Counts>);
+struct Place {
+    running: Arc<AtomicUsize>,
+    counts: Counts,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Relaxed);
-        self.0.ended.fetch_add(1, Relaxed);
+        self.running.fetch_sub(1, Relaxed);
+        self.counts.0.running.fetch_sub(1, Relaxed);
+        self.counts.0.ended.fetch_add(1, Relaxed);
     }
 }

@@ -30,7 +30,8 @@
 //! ## What it does
 //! - A request whose future is dropped before it has an answer goes on in the background, its answer is thrown away, and a little of its body is
 //!   read, so that its connection may be used again.
-//! - [`Left`]: so many are under way at once; what is more ends with its client, as it would without the layer, and is counted.
+//! - [`Left`]: so many are under way at once; what is more ends with its client, as it would without the layer, and is counted
+//!   ([`Counts`]). What else outlives its client may [run](Left::run) within the same limit.
 //!
 //! ## What it does not
 //! It keeps nobody's answer: one that has begun when its client leaves ends. It limits no time: put a timeout inside. A body of the client's that is
@@ -56,5 +57,5 @@ mod service;
 
 pub use future::ResponseFuture;
 pub use layer::DetachLayer;
-pub use left::{Left, Work};
+pub use left::{Counts, Left, Work};
 pub use service::Detach;

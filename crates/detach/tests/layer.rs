@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use propylon_detach::{Detach, DetachLayer, Left};
+use propylon_detach::{Counts, Detach, DetachLayer, Left};
 use propylon_testkit::body::{Script, Watch};
 use tokio::sync::{Notify, mpsc};
 use tower::util::BoxCloneService;
@@ -50,7 +50,7 @@ async fn who_stays_has_the_answer() {
     let response = service.oneshot(Request::new(())).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
     settle().await;
-    assert_eq!((left.running(), left.ended(), left.given_up()), (0, 0, 0));
+    assert_eq!((left.counts().running(), left.counts().ended(), left.counts().given_up()), (0, 0, 0));
 }
 
 #[tokio::test]
@@ -63,13 +63,13 @@ async fn what_is_left_goes_on_to_its_end() {
     drop(begun);
     drop(service.call(Request::new(())));
     settle().await;
-    assert_eq!((left.running(), left.ended()), (2, 0));
-    for ended in 1..=2_usize {
+    assert_eq!((left.counts().running(), left.counts().ended()), (2, 0));
+    for ended in 1..=2 {
         go.notify_one();
         let body = bodies.recv().await.unwrap();
         settle().await;
         assert!(body.ended());
-        assert_eq!((left.running(), left.ended()), (2 - ended, ended as u64));
+        assert_eq!((left.counts().running(), left.counts().ended()), (2 - ended, ended));
     }
 }
 
@@ -99,14 +99,25 @@ async fn there_is_a_limit() {
         drop(service.call(Request::new(())));
     }
     settle().await;
-    assert_eq!((left.running(), left.ended(), left.given_up()), (2, 0, 1));
+    assert_eq!((left.counts().running(), left.counts().ended(), left.counts().given_up()), (2, 0, 1));
     go.notify_waiters();
     bodies.recv().await.unwrap();
     bodies.recv().await.unwrap();
     settle().await;
     // Places come back.
     drop(service.call(Request::new(())));
-    assert_eq!((left.running(), left.ended(), left.given_up()), (1, 2, 1));
+    assert_eq!((left.counts().running(), left.counts().ended(), left.counts().given_up()), (1, 2, 1));
+}
+
+/// Others may count there too, and have a limit of their own; what else outlives its client may run within this one.
+#[tokio::test]
+async fn counts_may_be_shared() {
+    let all = Counts::default();
+    let (one, other) = (left().at_once(1).counting(all.clone()), left().at_once(1).counting(all.clone()));
+    for left in [&one, &one, &other] {
+        left.run(std::future::pending());
+    }
+    assert_eq!((all.running(), all.ended(), all.given_up()), (2, 0, 1));
 }
 
 /// Whoever runs them may stop.
@@ -115,5 +126,5 @@ async fn what_is_not_run_gives_its_place_back() {
     let left = Left::new(drop);
     let (mut service, ..) = application(&left);
     drop(service.call(Request::new(())));
-    assert_eq!((left.running(), left.ended()), (0, 1));
+    assert_eq!((left.counts().running(), left.counts().ended()), (0, 1));
 }

@@ -153,6 +153,14 @@ impl Insight {
         [copies.sent(), copies.dropped(), copies.running()]
     }
 
+    /// Requests whose clients have left, and what is stored of their responses: those that have come to their end, that ended with their clients
+    /// because there were too many, and under way.
+    #[must_use]
+    pub fn left(&self) -> [u64; 3] {
+        let left = &self.0.runtime.left;
+        [left.ended(), left.given_up(), left.running()]
+    }
+
     /// Spans: those that the collector has taken, that were dropped because too many waited, that were lost because it was not there
     /// or did not take them, and those that wait.
     #[must_use]

@@ -35,6 +35,8 @@ pub(crate) struct Runtime {
     pub(crate) ledgers: Ledgers,
     /// What became of copies of requests.
     pub(crate) copies: Counts,
+    /// What became of requests whose clients have left.
+    pub(crate) left: propylon_detach::Counts,
     /// Where spans go.
     pub(crate) traces: Traces,
     /// Whose their directories are.
@@ -56,6 +58,7 @@ impl Runtime {
             caches: Caches::default(),
             ledgers: Ledgers::default(),
             copies: Counts::default(),
+            left: propylon_detach::Counts::default(),
             traces: Traces::default(),
             owner: None,
             quic: Mutex::default(),

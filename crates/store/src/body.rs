@@ -212,7 +212,7 @@ impl<R> Drop for Stored<R> {
         if let (Some(rest), Some(spawn)) = (self.inner.take(), &self.spawn)
             && rest.saver.is_some()
         {
-            spawn.run((self.run)(rest));
+            spawn((self.run)(rest));
         }
     }
 }

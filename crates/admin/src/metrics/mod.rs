@@ -34,6 +34,7 @@ pub(crate) fn metrics(app: &App) -> String {
     limits(&mut text, app);
     certificates(&mut text, app);
     copies(&mut text, app);
+    left(&mut text, app);
     spans(&mut text, app);
     logs(&mut text, app);
     text.finish()
@@ -46,6 +47,21 @@ fn copies(text: &mut Text, app: &App) {
     let help = "Copies that were dropped: too many were under way.";
     text.one("propylon_mirror_copies_dropped_total", Counter, help, dropped);
     text.one("propylon_mirror_copies_running", Gauge, "Copies of requests under way.", running);
+}
+
+/// Of requests that go on without their clients.
+fn left(text: &mut Text, app: &App) {
+    let [ended, dropped, running] = app.insight.left();
+    let help = "Requests that went on to their end without their client.";
+    text.one("propylon_detached_requests_total", Counter, help, ended);
+    let help = "Requests that ended with their client: too many went on without theirs.";
+    text.one("propylon_detached_requests_dropped_total", Counter, help, dropped);
+    text.one(
+        "propylon_detached_requests_running",
+        Gauge,
+        "Requests that go on without their client.",
+        running,
+    );
 }
 
 /// Of requests that are traced.

@@ -26,6 +26,7 @@ mod leaf;
 mod limit;
 mod mirror;
 mod parts;
+mod passing;
 mod proxy;
 mod purge;
 mod redirect;
@@ -259,21 +260,23 @@ where
         + 'static,
     S::Future: Send,
 {
-    let detach = detach::layer(settings, upstreams); // all that is done for a client goes on without it
+    let left = detach::left(upstreams);
+    let detach = detach::layer(settings, &left); // all that is done for a client goes on without it
+    let stored = store::layer(settings, &left); // all of it, as it came
     if let Some(size) = settings.slice {
         let group = slice::Ranged(group); // inside of the cache, which would judge by it
         let route = cache::kept(group, target, settings, site, upstreams)?.into_route(settings);
         let route = slice::sliced(size, route, settings, &upstreams.config.runtime);
-        let route = route.layer_opt(store::layer(settings, upstreams)).layer_opt(detach);
+        let route = passing::around(route, stored).layer_opt(detach);
         return rewritten(route, pass, prefix, settings, site, upstreams);
     }
-    let stored = store::layer(settings, upstreams); // all of it, as it came
     let ranges = force_ranges::layer(settings); // around the cache: what is kept is all of it
     let plain = stored.is_none() && ranges.is_none() && detach.is_none();
     match cache::kept(group, target, settings, site, upstreams)? {
         Kept::No(group) if plain => rewritten(group, pass, prefix, settings, site, upstreams),
         kept => {
-            let route = kept.into_route(settings).layer_opt(stored).layer_opt(ranges).layer_opt(detach);
+            let route = passing::around(kept.into_route(settings), stored);
+            let route = passing::around(route, ranges).layer_opt(detach);
             rewritten(route, pass, prefix, settings, site, upstreams)
         }
     }

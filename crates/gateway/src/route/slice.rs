@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::{HeaderValue, RANGE};
-use http::{Extensions, Request, Response, StatusCode, request};
+use http::{Request, Response, StatusCode, request};
 use pin_project_lite::pin_project;
 use propylon_config::{Runtime, Settings};
 use propylon_exchange::Exchange;
@@ -16,13 +16,14 @@ use propylon_stack::{Body, BoxError, Route};
 use tower_service::Service;
 
 use super::buffer::Keeping;
-use super::cache;
-use crate::routing::Path;
+use super::{cache, passing};
 
 /// A location's stack from here inwards, asked for slices of this size.
 pub(super) fn sliced(size: NonZeroU64, kept: Route, settings: &Settings, runtime: &Runtime) -> Route {
     let keeping = Arc::new(Keeping::new(settings, runtime));
-    Route::new(Kept { inner: kept, keeping }).layer(SliceLayer::new(size).asking(ask).beside(beside))
+    // As in nginx, what the first slice was answered with is what is told of the request.
+    let layer = SliceLayer::new(size).asking(ask).beside(cache::extensions_beside);
+    passing::around(Route::plain(Kept { inner: kept, keeping }), Some(layer))
 }
 
 /// The key of the cache tells slices apart; it must not judge by `Range`, which is set [inside](Ranged) of it.
@@ -30,18 +31,6 @@ fn ask(request: &mut request::Parts, slice: Option<Slice>) {
     if let Some(exchange) = request.extensions.get::<Exchange>() {
         propylon_vars::set_slice_range(exchange, slice.map(|slice| slice.to_string().into()));
     }
-}
-
-/// As in nginx, what the first slice was answered with is what is told of the request.
-fn beside(request: &Extensions) -> Extensions {
-    let mut own = Extensions::new();
-    if let Some(exchange) = request.get::<Exchange>() {
-        own.insert(cache::beside(exchange, |_| {}));
-    }
-    if let Some(path) = request.get::<Path>() {
-        own.insert(path.clone());
-    }
-    own
 }
 
 /// Says in `Range` which slice a request is for. What is set nearer to the leaf goes before it.

@@ -8,21 +8,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::request;
 use propylon_config::{Settings, StoreTo, Template};
+use propylon_detach::Left;
 use propylon_exchange::{Exchange, Keep};
 use propylon_files::climbs;
 use propylon_store::{Place, StoreLayer};
 use propylon_vars::Document;
 
 use crate::rescue;
-use crate::upstreams::Upstreams;
 
 /// The layer, if there is to be one.
-pub(super) fn layer(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<StoreLayer> {
+pub(super) fn layer(settings: &Settings, left: &Left) -> Option<StoreLayer> {
     let named = match settings.store.to.as_ref()? {
         StoreTo::Root => None,
         StoreTo::Path(path) => Some(Arc::new(document(path))),
     };
-    let (access, tasks) = (settings.store.access, upstreams.tasks.clone());
+    let (access, left) = (settings.store.access, left.clone());
     let place = move |request: &request::Parts| {
         let exchange = request.extensions.get::<Exchange>()?.clone();
         let path = path(named.as_deref(), &exchange)?;
@@ -30,7 +30,7 @@ pub(super) fn layer(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<St
             rescue::report_text(&exchange, &format!("storing \"{}\" failed: {error}", path.display()));
         }))
     };
-    Some(StoreLayer::new(place).spawner(move |work| drop(tasks.spawn(work))))
+    Some(StoreLayer::new(place).spawner(move |work| left.run(work)))
 }
 
 /// What is to be kept for the name.

@@ -13,7 +13,7 @@ use propylon_stack::{Body, BoxError};
 use propylon_vars::Template;
 
 use super::holds;
-use super::lookup::{Lookup, beside};
+use super::lookup::{Lookup, beside, extensions_beside};
 use crate::rescue;
 use crate::route::{TargetError, retry};
 use crate::routing::{Path, Slashes};
@@ -117,11 +117,7 @@ impl Policy for Asked {
     }
 
     fn beside(&self, remembered: &Extensions) -> Extensions {
-        let mut own = self.remember(remembered);
-        if let Some(exchange) = remembered.get::<Exchange>() {
-            own.insert(beside(exchange, |_| {}));
-        }
-        own
+        extensions_beside(remembered)
     }
 
     fn observe(&self, request: &Extensions, event: Event<'_>) {

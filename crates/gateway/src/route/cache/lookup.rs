@@ -14,6 +14,7 @@ use propylon_vars::Template;
 use crate::error::BuildError;
 use crate::route::proxy::TargetLayer;
 use crate::route::trace;
+use crate::routing::Path;
 use crate::upstreams::Upstreams;
 
 /// What the requests of a location are looked up by.
@@ -214,11 +215,23 @@ fn is_get(method: &Method) -> bool {
 }
 
 /// An exchange for what is done beside a request.
-pub(in crate::route) fn beside(exchange: &Exchange, change: impl FnOnce(&mut Head)) -> Exchange {
+pub(super) fn beside(exchange: &Exchange, change: impl FnOnce(&mut Head)) -> Exchange {
     let beside = exchange.beside(change);
     propylon_vars::share(exchange, &beside);
     trace::lend(exchange, &beside, false);
     beside
+}
+
+/// What a request that is made beside another one has of it.
+pub(in crate::route) fn extensions_beside(request: &Extensions) -> Extensions {
+    let mut own = Extensions::new();
+    if let Some(exchange) = request.get::<Exchange>() {
+        own.insert(beside(exchange, |_| {}));
+    }
+    if let Some(path) = request.get::<Path>() {
+        own.insert(path.clone());
+    }
+    own
 }
 
 /// The zone of the configuration, which was opened before anything was built.

@@ -28,7 +28,7 @@ use asked::Asked;
 use sides::{Arrived, Left};
 
 pub(crate) use lookup::NoZone;
-pub(super) use lookup::{Lookup, beside, zone};
+pub(super) use lookup::{Lookup, extensions_beside, zone};
 
 /// A stack with a cache around it, or without.
 pub(super) enum Kept<S> {
