@@ -24,7 +24,6 @@ const DAG: &[(&str, &[&str])] = &[
     ("proxy-protocol", &[]),
     ("octets", &[]),
     ("conditions", &[]),
-    ("secure-link", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &["octets"]),
@@ -55,7 +54,7 @@ const DAG: &[(&str, &[&str])] = &[
     // Implements the cache's trait for a second tier, and brings what a network client needs: not every cache is to.
     ("cache-redis", &["cache"]),
     ("resolver", &[]),
-    ("vars", &["exchange", "octets", "pattern", "proxy-protocol", "secure-link"]),
+    ("vars", &["exchange", "octets", "pattern", "proxy-protocol"]),
     ("access", &[]),
     ("auth-request", &[]),
     ("mirror", &[]),
@@ -75,13 +74,12 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 17] = [
+const NO_LAYERS: [&str; 16] = [
     "exchange",
     "stack",
     "pattern",
     "octets",
     "conditions",
-    "secure-link",
     "proxy-protocol",
     "vars",
     "h1",

@@ -1,3 +1,5 @@
+//! Links of a hash, and of the second that they are good until.
+
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -5,7 +7,7 @@ use md5::{Digest as _, Md5};
 
 /// The hash of a link, and how long it is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link<'a> {
+pub(super) struct Link<'a> {
     /// None: it cannot be read.
     hash: Option<[u8; 16]>,
     expires: Option<(&'a [u8], u64)>,
@@ -13,7 +15,7 @@ pub struct Link<'a> {
 
 /// What a link is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is good.
     Right,
     /// It was.
@@ -24,8 +26,7 @@ pub enum Verdict {
 
 impl<'a> Link<'a> {
     /// Reads `hash`, or `hash,second`.
-    #[must_use]
-    pub fn parse(text: &'a [u8]) -> Self {
+    pub(super) fn parse(text: &'a [u8]) -> Self {
         let Some(comma) = text.iter().position(|byte| *byte == b',') else {
             return Self { hash: hash(text), expires: None };
         };
@@ -38,14 +39,12 @@ impl<'a> Link<'a> {
     }
 
     /// Until when it is good, in seconds since 1970, as it is written; none: always.
-    #[must_use]
-    pub fn expires(&self) -> Option<&'a [u8]> {
+    pub(super) fn expires(&self) -> Option<&'a [u8]> {
         self.expires.map(|(text, _)| text)
     }
 
     /// Whether its hash is that of this text, and it is good `now`, in seconds since 1970.
-    #[must_use]
-    pub fn verify(&self, text: &[u8], now: u64) -> Verdict {
+    pub(super) fn verify(&self, text: &[u8], now: u64) -> Verdict {
         let Some(hash) = self.hash else { return Verdict::Wrong };
         if !same(&hash, &Md5::digest(text).into()) {
             Verdict::Wrong
@@ -58,7 +57,7 @@ impl<'a> Link<'a> {
 }
 
 /// The same time for all that differ.
-pub(crate) fn same(one: &[u8; 16], other: &[u8; 16]) -> bool {
+pub(super) fn same(one: &[u8; 16], other: &[u8; 16]) -> bool {
     one.iter().zip(other).fold(0, |found, (one, other)| found | (one ^ other)) == 0
 }
 
@@ -91,6 +90,7 @@ fn hash(text: &[u8]) -> Option<[u8; 16]> {
 mod tests {
     use super::*;
 
+    // echo -n '2147483647/s/link127.0.0.1 secret' | openssl md5 -binary | openssl base64 | tr +/ -_ | tr -d =
     const GOOD: &str = "_e4Nc3iduzkWRm01TBBNYw";
     const TEXT: &[u8] = b"2147483647/s/link127.0.0.1 secret";
 

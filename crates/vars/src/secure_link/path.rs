@@ -1,19 +1,11 @@
+//! Links that have their hash in their path: nginx's older form.
+
 use md5::{Digest as _, Md5};
 
-use crate::link::same;
+use super::link::same;
 
 /// What is behind the hash in `/prefix/hash/path`, if that is the hash of the path and the secret, in hexadecimal digits.
-///
-/// ```
-/// use propylon_secure_link::behind_hash;
-///
-/// // echo -n 'top_secret_file.pdfsegredo' | openssl md5 -hex
-/// let target = b"/p/0849e9c72988f118896724a0502b92a8/top_secret_file.pdf";
-/// assert_eq!(behind_hash(target, b"segredo"), Some(&b"top_secret_file.pdf"[..]));
-/// assert_eq!(behind_hash(target, b"other"), None);
-/// ```
-#[must_use]
-pub fn behind_hash<'t>(target: &'t [u8], secret: &[u8]) -> Option<&'t [u8]> {
+pub(super) fn behind_hash<'t>(target: &'t [u8], secret: &[u8]) -> Option<&'t [u8]> {
     let slash = |text: &[u8]| text.iter().position(|byte| *byte == b'/');
     // The prefix may be empty, as in nginx: its first byte is not looked at.
     let rest = target.get(1..)?;
@@ -43,6 +35,7 @@ mod tests {
 
     #[test]
     fn paths_are_behind_their_hash() {
+        // echo -n 'top_secret_file.pdfsegredo' | openssl md5 -hex
         const HASH: &str = "0849e9c72988f118896724a0502b92a8";
         let good = format!("/p/{HASH}/top_secret_file.pdf");
         for (target, expected) in [
@@ -62,6 +55,7 @@ mod tests {
         ] {
             let found = behind_hash(target.as_bytes(), b"segredo");
             assert_eq!(found, expected.then_some(&b"top_secret_file.pdf"[..]), "{target}");
+            assert_eq!(behind_hash(target.as_bytes(), b"other"), None);
         }
     }
 }

@@ -1,9 +1,16 @@
 //! Whether a request's link is one that a secret made: what `$secure_link` and `$secure_link_expires` are made from.
+//!
+//! MD5 is what nginx's links are made of: with a secret behind the text they hold against who wants to forge one, and not against who may
+//! choose parts of two texts. Hashes are compared in the same time whatever they are.
+
+mod link;
+mod path;
 
 use bytes::Bytes;
 use propylon_exchange::Exchange;
-use propylon_secure_link::{Link, Verdict, behind_hash};
 
+use self::link::{Link, Verdict};
+use self::path::behind_hash;
 use crate::{Template, clock, state};
 
 /// How the links of a place are judged.
