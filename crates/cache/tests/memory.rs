@@ -426,6 +426,41 @@ async fn a_purge_reaches_what_is_on_its_way() {
     assert!(!fill.is_wanted(), "nobody needs it");
 }
 
+/// What is still coming is newer than any 304, but whoever was told so has validated it.
+#[tokio::test]
+async fn what_is_on_its_way_is_no_longer_purged_when_it_is_validated() {
+    for settled in [false, true] {
+        let zone = Zone::memory(Limits::default());
+        let mut fill = zone.fill(&Key::new("a"), meta(1), Some(4), None).unwrap();
+        let _ = zone.purge(&Purge::All, Strength::Soft).await;
+        let entry = find(&zone, "a").unwrap();
+        assert!(entry.is_purged() && entry.is_filling());
+        fill.write(&Bytes::from_static(b"text"));
+        if settled {
+            fill.finish();
+            zone.update(&entry, meta(2), None);
+        } else {
+            zone.update(&entry, meta(2), None);
+            assert!(!find(&zone, "a").unwrap().is_purged());
+            fill.finish();
+        }
+        let fresh = find(&zone, "a").unwrap();
+        assert!(!fresh.is_purged(), "{settled}");
+        assert_eq!(fresh.bytes().unwrap(), "text");
+    }
+}
+
+/// Purged between the look-up and the 304: the origin was asked before that.
+#[tokio::test]
+async fn what_is_on_its_way_stays_purged_if_that_was_after_it_was_looked_up() {
+    let zone = Zone::memory(Limits::default());
+    let _fill = zone.fill(&Key::new("a"), meta(1), Some(4), None).unwrap();
+    let entry = find(&zone, "a").unwrap();
+    let _ = zone.purge(&Purge::All, Strength::Soft).await;
+    zone.update(&entry, meta(2), None);
+    assert!(find(&zone, "a").unwrap().is_purged());
+}
+
 #[tokio::test]
 async fn uses_are_counted() {
     let zone = Zone::memory(Limits::default());

@@ -150,6 +150,17 @@ impl Shared {
         true
     }
 
+    /// What was purged softly while it was being stored is good all the same, whatever has become of it since. True if it is
+    /// in a file now, which may say otherwise.
+    pub(super) fn pardon(&self, id: Id, generation: u64) -> bool {
+        let mut index = self.shard(id).index();
+        let Some(record) = find(&index, id, generation).and_then(|at| index.get_mut(at)) else {
+            return false;
+        };
+        record.soft = false;
+        matches!(record.holding, Holding::Disk(_))
+    }
+
     /// The head that a file has not yet, and whether it is purged softly. None if it is not there.
     pub(super) fn pending(&self, id: Id, generation: u64) -> Option<(Option<Arc<Meta>>, bool)> {
         let index = self.shard(id).index();

@@ -201,7 +201,14 @@ impl Zone {
                 }
                 release(guard);
             }
-            Source::Flow(_) => return release(guard), // it is newer than any 304
+            Source::Flow(_) => {
+                // Its head is newer than any 304. But it may have been purged softly, and that is over.
+                if entry.soft && self.shared.pardon(entry.id, entry.generation) {
+                    let (shared, id, generation) = (Arc::clone(&self.shared), entry.id, entry.generation);
+                    tokio::task::spawn_blocking(move || shared.pardon_file(id, generation));
+                }
+                return release(guard);
+            }
             Source::Loose(object) => {
                 if let Body::One(body) = &object.body
                     && !self.is_purged_since(mark, &object.key, &meta.tags)

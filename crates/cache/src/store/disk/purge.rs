@@ -4,7 +4,7 @@ use std::fs;
 
 use super::names::Kind;
 use super::{Disk, Name, Opened, RULES};
-use crate::store::key::Key;
+use crate::store::key::{Id, Key};
 use crate::store::meta::Meta;
 use crate::store::purge::{Purge, Strength};
 use crate::store::shared::{Holding, Shared};
@@ -102,6 +102,21 @@ impl Shared {
         } else {
             self.drop_record(name.id, Some(generation));
             self.remove_file(disk, name);
+        }
+    }
+
+    /// Has a file say whether it is purged softly as the index does. If that cannot be, it is validated once more after a
+    /// restart.
+    pub(in crate::store) fn pardon_file(&self, id: Id, generation: u64) {
+        let Some(disk) = &self.disk else { return };
+        let name = {
+            let index = self.shard(id).index();
+            let at = index.find(id, |record| record.generation == generation);
+            at.and_then(|at| index.get(at)).map(Name::of)
+        };
+        if let Some(name) = name {
+            let soft = || self.is_soft(id, generation).unwrap_or(true);
+            self.rewrite(disk, name, generation, |meta| (meta.clone(), soft()));
         }
     }
 

@@ -33,16 +33,24 @@ impl fmt::Debug for Moment {
     }
 }
 
-/// Has all purged at that moment. Tells whether it has come.
-fn purge_then(zone: &Zone, strength: Strength) -> Arc<AtomicBool> {
+/// Has this done at that moment. Tells whether it has come.
+fn then(zone: &Zone, what: impl FnOnce() + Send + 'static) -> Arc<AtomicBool> {
     let come = Arc::new(AtomicBool::new(false));
-    let (shared, told) = (Arc::clone(&zone.shared), Arc::clone(&come));
-    let purge = move || {
-        shared.purge_files(&Purge::All, strength);
+    let told = Arc::clone(&come);
+    let happens = move || {
+        what();
         told.store(true, Ordering::Release);
     };
-    *zone.shared.disk.as_ref().unwrap().moment.0.lock() = Some(Box::new(purge));
+    *zone.shared.disk.as_ref().unwrap().moment.0.lock() = Some(Box::new(happens));
     come
+}
+
+/// Has all purged at that moment.
+fn purge_then(zone: &Zone, strength: Strength) -> Arc<AtomicBool> {
+    let shared = Arc::clone(&zone.shared);
+    then(zone, move || {
+        shared.purge_files(&Purge::All, strength);
+    })
 }
 
 async fn find(zone: &Zone, key: &Key) -> Option<Entry> {
@@ -108,5 +116,58 @@ async fn what_is_purged_while_it_is_loaded_is_not_used() {
                 assert!(find(&zone, &key).await.unwrap().is_purged(), "{by_loader}");
             }
         }
+    }
+}
+
+/// What is validated while its body is still coming, or is being written.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum When {
+    Coming,
+    Named,
+    Settled,
+}
+
+#[tokio::test]
+async fn what_is_validated_while_it_is_written_is_no_longer_purged() {
+    for when in [When::Coming, When::Named, When::Settled] {
+        let (directory, zone, key) = open();
+        let mut fill = zone.fill(&key, Meta::new(StatusCode::OK), None, None).unwrap();
+        let _ = zone.purge(&Purge::All, Strength::Soft).await;
+        let entry = find(&zone, &key).await.unwrap();
+        assert!(entry.is_purged() && entry.is_filling());
+        let update = {
+            let zone = zone.clone();
+            move || zone.update(&entry, Meta::new(StatusCode::OK), None)
+        };
+        fill.write(&Bytes::from_static(b"text"));
+        match when {
+            When::Coming => {
+                update();
+                assert!(!find(&zone, &key).await.unwrap().is_purged());
+                fill.finish();
+            }
+            When::Named => {
+                let come = then(&zone, update);
+                fill.finish();
+                until(|| come.load(Ordering::Acquire)).await;
+            }
+            When::Settled => {
+                fill.finish();
+                until(|| zone.stats().stored == 1).await;
+                drop(zone.shared.shard(zone.shared.id(&key)).files.lock()); // it is written
+                update();
+            }
+        }
+        until(|| zone.stats().stored == 1).await;
+        assert!(!find(&zone, &key).await.unwrap().is_purged(), "{when:?}");
+        // So it is after a restart, as soon as the file says so too.
+        until(|| {
+            let again = again(&directory);
+            Loader::new(again.shared.disk.as_ref().unwrap()).step(&again.shared, &Pace::default());
+            let id = again.shared.id(&key);
+            let index = again.shared.shard(id).index();
+            index.chain(id).map(|(_, record)| record.soft).eq([false])
+        })
+        .await;
     }
 }

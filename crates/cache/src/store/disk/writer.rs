@@ -140,10 +140,15 @@ impl Writer {
         if !shared.settle(self.name.id, self.layout.nonce, Holding::Disk(None), size) {
             // Purged a moment ago, by one who knew of no file.
             let _ = fs::remove_file(self.disk()?.path(self.name));
-        } else if !soft && shared.is_soft(self.name.id, self.layout.nonce) == Some(true) {
-            let slot = self.layout.encode_slot(2, true, &self.head);
+            return Ok(());
+        }
+        // Purged softly a moment ago, or validated after that.
+        let now = shared.is_soft(self.name.id, self.layout.nonce).unwrap_or(soft);
+        if now != soft {
+            let slot = self.layout.encode_slot(2, now, &self.head);
             let _ = written.file.write_all_at(&slot, self.layout.slot_at(1));
-        } else {
+        }
+        if !now {
             shared.offer(flow);
         }
         Ok(())
