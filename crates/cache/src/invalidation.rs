@@ -1,6 +1,7 @@
 //! What an unsafe request makes invalid: RFC 9111 4.4.
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery};
@@ -10,7 +11,7 @@ use tower_service::Service;
 
 use crate::answer::CACHE_STATUS;
 use crate::layer::Shared;
-use crate::store::{Key, Zone};
+use crate::store::{Key, Purge, Zone};
 use crate::{BoxError, Policy, ResponseBody};
 
 /// Passes the request on. If it is answered without an error, what is stored for its URI, and for those that the answer names,
@@ -47,14 +48,26 @@ where
             shared.policy.find_other(&get)
         });
         let all: Vec<(Zone, Key)> = own.into_iter().chain(others).collect();
-        for (zone, key) in all {
-            zone.invalidate(&shared.policy.purge(key)).await;
-        }
+        let all = all.into_iter().map(|(zone, key)| (zone, shared.policy.purge(key))).collect();
+        invalidate(all).await;
     }
     if let Some([method, _]) = &shared.options.past {
         head.headers.append(CACHE_STATUS, method.clone());
     }
     Ok(Response::from_parts(head, ResponseBody::inner(body)))
+}
+
+/// All of it, even if the client leaves meanwhile: what is done at once is done here, and the rest beside the request.
+async fn invalidate(all: Vec<(Zone, Purge)>) {
+    let mut work = Box::pin(async move {
+        for (zone, what) in all {
+            zone.invalidate(&what).await;
+        }
+    });
+    let done = std::future::poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx).is_ready())).await;
+    if !done {
+        let _ = tokio::spawn(work).await; // it ends early only with the runtime
+    }
 }
 
 /// The URIs of the same origin that the answer names.

@@ -95,6 +95,24 @@ async fn ranges_conditions_and_head_are_answered_by_it() {
     }
 }
 
+/// One that has too much to do has not failed: it is asked again.
+#[tokio::test(start_paused = true)]
+async fn who_is_busy_is_asked_again() {
+    let (tier, a, b) = two().await;
+    a.bench.says(200, &[FRESH], "hello");
+    a.bench.get("/").await.is(Status::Miss, "hello");
+    settle().await;
+    tier.is(Health::Busy);
+    b.bench.says(200, &[("cache-control", "no-store")], "own");
+    b.bench.get("/").await.is(Status::Miss, "own");
+    assert_eq!((b.stats().up, b.stats().skipped, b.stats().failed), (true, 1, 0));
+    seconds(3).await;
+    settle().await;
+    assert!(b.stats().up && b.told.take().is_empty());
+    tier.is(Health::Well);
+    b.bench.get("/").await.is(Status::Hit, "hello");
+}
+
 #[tokio::test(start_paused = true)]
 async fn variants_are_told_apart() {
     let (_tier, a, b) = two().await;

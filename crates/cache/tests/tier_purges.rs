@@ -33,14 +33,20 @@ impl One {
     }
 
     async fn at(tier: &Shared, zone: Zone) -> Self {
-        let told = Told::default();
-        let start = Instant::now();
+        let (told, bench) = (Told::default(), Bench::in_zone(zone, |layer| layer));
+        let mut one = Self { bench, told, follower: tokio::spawn(std::future::ready(())) };
+        one.join(tier).await;
+        one
+    }
+
+    /// As a reload that changes how the tier is used.
+    async fn join(&mut self, tier: &Shared) {
+        self.follower.abort();
+        let (zone, start) = (self.bench.zone.clone(), Instant::now());
         let clock = move || START + u64::try_from(start.elapsed().as_millis()).unwrap();
-        zone.join(Arc::new(tier.clone()), told.options(Options::default().clock(clock)));
-        let bench = Bench::in_zone(zone.clone(), |layer| layer);
-        let follower = tokio::spawn(async move { zone.follow().await });
+        zone.join(Arc::new(tier.clone()), self.told.options(Options::default().clock(clock)));
+        self.follower = tokio::spawn(async move { zone.follow().await });
         settle().await;
-        Self { bench, told, follower }
     }
 
     /// Has this stored here.
@@ -200,6 +206,48 @@ async fn a_purge_that_cannot_be_ordered_says_so_and_is_made_up_for() {
     }
 }
 
+/// What is owed is owed by whoever takes the place of the one who owed it, and is in force here all the while.
+#[tokio::test(start_paused = true)]
+async fn what_is_owed_outlives_a_reload() {
+    let tier = Shared::new();
+    let (mut a, b) = (One::new(&tier).await, One::new(&tier).await);
+    a.has("/a", &[("cache-tag", "tag")]).await;
+    assert!(b.is_hit("/a").await);
+    tier.is(Health::Full);
+    assert!(matches!(a.purges(&Purge::Tag("tag".into()), Strength::Hard).await, Some(Err(_))));
+    a.join(&tier).await;
+    assert!(a.bench.zone.tier_stats().unwrap().up);
+    assert!(!a.is_hit("/a").await, "it is still there");
+    assert_eq!(a.bench.zone.tier_stats().unwrap().owed, 1);
+    assert!(b.is_hit("/a").await);
+    tier.is(Health::Well);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert!(!b.is_hit("/a").await);
+    assert_eq!(a.bench.zone.tier_stats().unwrap().owed, 0);
+}
+
+/// What was kept before is kept, and what was purged meanwhile is not.
+#[tokio::test(start_paused = true)]
+async fn a_reload_empties_nothing() {
+    let tier = Shared::new();
+    let (mut a, b) = (One::new(&tier).await, One::new(&tier).await);
+    a.has("/a", &[]).await;
+    a.has("/b", &[]).await;
+    tier.0.lock().unwrap().kept.clear();
+    a.follower.abort();
+    settle().await;
+    for n in 0..9 {
+        assert!(matches!(b.purges(&key(&format!("/x{n}")), Strength::Hard).await, Some(Ok(()))));
+    }
+    assert!(matches!(b.purges(&key("/a"), Strength::Hard).await, Some(Ok(()))));
+    a.join(&tier).await;
+    seconds(1).await;
+    settle().await;
+    assert!(!a.told.take().contains(&"emptied".to_owned()));
+    assert!(!a.is_hit("/a").await);
+    assert!(a.is_hit("/b").await);
+}
+
 /// One that was cut off reads what it has missed.
 #[tokio::test(start_paused = true)]
 async fn who_was_cut_off_hears_it_afterwards() {
@@ -316,6 +364,95 @@ async fn unsafe_requests_invalidate_here_and_there() {
     assert!(!a.is_hit("/c").await);
     b.has("/d", &[]).await;
     assert!(a.is_hit("/d").await);
+}
+
+/// It is sent there while it is made invalid, and comes there later than what removes it.
+#[tokio::test(start_paused = true)]
+async fn what_is_invalid_is_not_kept_there_late() {
+    let tier = Shared::new();
+    let a = One::new(&tier).await;
+    let gate = Gate::new();
+    tier.0.lock().unwrap().late_write = Some(gate.clone());
+    a.has("/a", &[]).await;
+    tier.0.lock().unwrap().late_write = None;
+    a.bench.says(200, &[], "done");
+    a.bench.send(Method::POST, "/a", &[]).await.status(200);
+    assert_eq!(tier.kept(), 0);
+    gate.open();
+    settle().await;
+    assert_eq!((a.bench.zone.tier_stats().unwrap().stored, tier.kept()), (1, 0));
+    assert!(!a.is_hit("/a").await);
+}
+
+/// It was found there before that was removed, and comes here afterwards.
+#[tokio::test(start_paused = true)]
+async fn what_is_invalid_is_not_taken_late() {
+    let tier = Shared::new();
+    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
+    b.has("/a", &[]).await;
+    let gate = Gate::new();
+    tier.0.lock().unwrap().late_look = Some(gate.clone());
+    a.bench.says(200, &[], "done");
+    a.bench.says(200, &[FRESH], "new");
+    let get = a.bench.spawn("/a");
+    settle().await;
+    a.bench.send(Method::POST, "/a", &[]).await.status(200);
+    gate.open();
+    get.await.unwrap().is(Status::Miss, "new");
+}
+
+/// It is about to be in use again, and something else cannot be forgotten there.
+#[tokio::test(start_paused = true)]
+async fn what_is_doubted_while_it_comes_back_is_not_taken() {
+    let tier = Shared::new();
+    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
+    let posts = async |path| {
+        a.bench.says(200, &[], "done");
+        a.bench.send(Method::POST, path, &[]).await.status(200);
+    };
+    let (writes, reads) = (Gate::new(), Gate::new());
+    tier.is(Health::Gone);
+    posts("/x").await;
+    tier.is(Health::Well);
+    tier.0.lock().unwrap().late_write = Some(writes.clone());
+    seconds(6).await;
+    settle().await;
+    {
+        let mut store = tier.0.lock().unwrap();
+        (store.late_write, store.late_journal) = (None, Some(reads.clone()));
+    }
+    writes.open();
+    settle().await;
+    assert!(reads.was_reached() && !a.bench.zone.tier_stats().unwrap().up);
+    tier.0.lock().unwrap().late_journal = None;
+    // Who looks there hears what a has appended, and keeps something newer.
+    b.has("/b", &[]).await;
+    b.has("/a", &[]).await;
+    posts("/a").await;
+    reads.open();
+    settle().await;
+    settle().await;
+    assert!(a.bench.zone.tier_stats().unwrap().up);
+    assert!(!a.is_hit("/a").await);
+}
+
+/// He leaves while what is invalid now is removed there.
+#[tokio::test(start_paused = true)]
+async fn a_client_who_leaves_takes_nothing_with_him() {
+    let tier = Shared::new();
+    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
+    b.has("/a", &[]).await;
+    tier.is(Health::WritesHang);
+    a.bench.says(200, &[], "done");
+    let mut post = tokio_test::task::spawn(a.bench.send(Method::POST, "/a", &[]));
+    for _ in 0..20 {
+        tokio_test::assert_pending!(post.poll());
+        tokio::task::yield_now().await;
+    }
+    drop(post);
+    tier.is(Health::Well);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!a.is_hit("/a").await);
 }
 
 /// What is on disk is still there after a restart, and what was purged meanwhile is not.

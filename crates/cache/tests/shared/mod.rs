@@ -11,6 +11,7 @@ use propylon_cache::store::Variant;
 use propylon_cache::store::tier::{
     JOURNAL, Journal, Kept, Looked, Mark, Options, Place, Reply, Tier, TierError, TierEvent,
 };
+use propylon_testkit::gate::Gate;
 use tokio::time::Instant;
 
 /// How it is.
@@ -27,6 +28,8 @@ pub(super) enum Health {
     Full,
     /// What is asked of it is refused.
     Refuses,
+    /// It has too much to do.
+    Busy,
 }
 
 pub(super) struct Store {
@@ -38,6 +41,12 @@ pub(super) struct Store {
     /// How often it was looked at.
     pub(super) looks: usize,
     pub(super) connects: usize,
+    /// What is written gets there when this is open.
+    pub(super) late_write: Option<Gate>,
+    /// What a look-up has found is told when this is open.
+    pub(super) late_look: Option<Gate>,
+    /// What the journal has is told when this is open.
+    pub(super) late_journal: Option<Gate>,
 }
 
 /// What all who share it share.
@@ -54,6 +63,9 @@ impl Shared {
             time: 1000,
             looks: 0,
             connects: 0,
+            late_write: None,
+            late_look: None,
+            late_journal: None,
         })))
     }
 
@@ -88,6 +100,7 @@ impl Shared {
                 Health::Hangs => pending().await,
                 Health::WritesHang if writes => pending().await,
                 Health::Gone => Err(TierError::Unusable("nobody is there".into())),
+                Health::Busy => Err(TierError::Busy),
                 Health::Refuses => Err(TierError::Refused("no".into())),
                 Health::Full if writes => Err(TierError::Refused("it is full".into())),
                 Health::Well | Health::Full | Health::WritesHang => Ok(work(&mut shared.0.lock().unwrap())),
@@ -110,6 +123,12 @@ impl Store {
     }
 }
 
+async fn opened(gate: Option<Gate>) {
+    if let Some(gate) = gate {
+        gate.opened().await;
+    }
+}
+
 fn name(place: &Place, variant: &Variant) -> String {
     format!("{}:{}", place.as_str(), Place::variant(variant))
 }
@@ -126,10 +145,16 @@ impl Tier for Shared {
     fn look(&self, place: &Place, since: Mark) -> Reply<Looked> {
         self.0.lock().unwrap().looks += 1;
         let place = place.as_str().to_owned();
-        self.reply(false, move |store| Looked {
+        let reply = self.reply(false, move |store| Looked {
             kept: store.read(&place),
             variants: store.variants.get(&place).cloned().unwrap_or_default(),
             journal: store.from(Some(since)),
+        });
+        let late = self.0.lock().unwrap().late_look.clone();
+        Box::pin(async move {
+            let found = reply.await;
+            opened(late).await;
+            found
         })
     }
 
@@ -140,7 +165,7 @@ impl Tier for Shared {
 
     fn keep(&self, place: &Place, variant: Option<&Variant>, record: Bytes, time: Duration) -> Reply<()> {
         let (place, variant) = (place.clone(), variant.cloned());
-        self.reply(true, move |store| {
+        let reply = self.reply(true, move |store| {
             let until = Instant::now() + time;
             let at = place.as_str().to_owned();
             match variant {
@@ -156,6 +181,11 @@ impl Tier for Shared {
                     variants.insert(0, variant.0);
                 }
             }
+        });
+        let late = self.0.lock().unwrap().late_write.clone();
+        Box::pin(async move {
+            opened(late).await;
+            reply.await
         })
     }
 
@@ -168,12 +198,18 @@ impl Tier for Shared {
     }
 
     fn journal(&self, since: Option<Mark>) -> Reply<Journal> {
-        self.reply(false, move |store| store.from(since))
+        let reply = self.reply(false, move |store| store.from(since));
+        let late = self.0.lock().unwrap().late_journal.clone();
+        Box::pin(async move {
+            let found = reply.await;
+            opened(late).await;
+            found
+        })
     }
 
     fn append(&self, entry: Bytes, place: Option<&Place>) -> Reply<()> {
         let place = place.map(|place| place.as_str().to_owned());
-        self.reply(true, move |store| {
+        let reply = self.reply(true, move |store| {
             if let Some(place) = place {
                 store.kept.remove(&place);
                 store.variants.remove(&place);
@@ -183,6 +219,11 @@ impl Tier for Shared {
             store.journal.push((mark, entry));
             let extra = store.journal.len().saturating_sub(JOURNAL);
             store.journal.drain(..extra);
+        });
+        let late = self.0.lock().unwrap().late_write.clone();
+        Box::pin(async move {
+            opened(late).await;
+            reply.await
         })
     }
 }

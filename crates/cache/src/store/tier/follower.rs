@@ -30,7 +30,8 @@ pub(super) async fn run(shared: &Arc<Shared>, link: &Arc<Link>) {
                 Ok(()) => Instant::now() + link.options.poll,
                 Err(error) => {
                     link.fault(&error);
-                    Instant::now() + link.options.pause
+                    let busy = matches!(error, TierError::Busy);
+                    Instant::now() + if busy { link.options.poll } else { link.options.pause }
                 }
             };
         }
@@ -70,35 +71,46 @@ impl<'a> Follower<'a> {
             }
             None => None,
         };
-        // Whoever followed before may have stopped between knowing of a purge and obeying it.
-        link.known.lock().clear();
-        Self { shared, link, here: saved.map_or(Here::Unknown, Here::Until), saved }
+        let settled = *link.settled.lock();
+        let known = link.known.lock().last();
+        let here = if settled.is_some() && settled == known {
+            Here::All
+        } else {
+            // Whoever followed before has stopped between knowing of a purge and obeying it, or nobody has.
+            link.forget_journal();
+            settled.or(saved).map_or(Here::Unknown, Here::Until)
+        };
+        Self { shared, link, here, saved }
     }
 
     /// Reads on; or begins again, if it failed.
     async fn go_on(&mut self) -> Result<(), TierError> {
         let link = self.link;
-        if link.is_up() {
-            self.catch_up().await?;
-            return self.pay().await;
+        let up = link.is_up();
+        if !up {
+            link.within(link.tier.connect()).await?;
         }
-        link.within(link.tier.connect()).await?;
         self.catch_up().await?;
         self.pay().await?;
-        if link.distrusted.swap(false, Ordering::AcqRel) {
-            let order = Order::begin(self.shared.generation());
-            let told = link.within(link.tier.append(order.encode(), None)).await;
-            let told = match told {
-                Ok(()) => self.catch_up().await,
-                Err(error) => Err(error),
-            };
-            if told.is_err() {
-                link.distrusted.store(true, Ordering::Release);
-                return told;
-            }
-            link.known.lock().distrust();
+        self.trust().await?;
+        if !up {
+            link.reached();
         }
-        link.reached();
+        Ok(())
+    }
+
+    /// Something was to be forgotten there and perhaps was not: what is older than an entry that is appended for that is not
+    /// taken any more.
+    async fn trust(&mut self) -> Result<(), TierError> {
+        let link = self.link;
+        // There may be more by then. What is cut short is begun again.
+        while let Some(doubts) = link.doubts() {
+            let order = Order::begin(self.shared.generation());
+            link.within(link.tier.append(order.encode(), None)).await?;
+            self.catch_up().await?;
+            link.known.lock().distrust();
+            link.trust(doubts);
+        }
         Ok(())
     }
 
@@ -111,7 +123,7 @@ impl<'a> Follower<'a> {
             let journal = link.within(link.tier.journal(last.map(|last| last.mark))).await?;
             let Read::New(new) = read_on(last, &journal) else {
                 // It has forgotten what was known, and perhaps more.
-                link.known.lock().clear();
+                link.forget_journal();
                 self.here = Here::Unknown;
                 continue;
             };
@@ -132,9 +144,11 @@ impl<'a> Follower<'a> {
         }
         if self.here != Here::All {
             self.here = Here::All;
+            let last = link.known.lock().last();
             if self.shared.purge_here(&Purge::All, Strength::Hard).await > 0 {
                 (link.options.observer)(&TierEvent::Emptied);
             }
+            *link.settled.lock() = last;
         }
         self.save().await;
         Ok(())
@@ -144,24 +158,28 @@ impl<'a> Follower<'a> {
     /// afterwards.
     async fn take_note(&mut self, last: Last, order: Order, own: bool) -> u64 {
         self.link.known.lock().add(last, order.clone());
-        let paid = self.link.owed.lock().contains(&order);
+        let paid = self.link.standing.owed.lock().contains(&order);
+        let mut purged = 0;
         match (self.here, order.what) {
             (Here::Until(saved), _) if saved == last => self.here = Here::All,
             _ if paid => {} // it has been in force here for long
             (Here::All, Some(what)) => {
                 self.link.counters.obeyed.fetch_add(u64::from(!own), Ordering::Relaxed);
-                return self.shared.purge_here(&what, order.strength).await;
+                purged = self.shared.purge_here(&what, order.strength).await;
             }
             _ => {}
         }
-        0
+        if self.here == Here::All {
+            *self.link.settled.lock() = Some(last);
+        }
+        purged
     }
 
     /// Orders what is owed. What is refused is owed further on.
     async fn pay(&mut self) -> Result<(), TierError> {
         let mut paid = false;
         loop {
-            let Some(order) = self.link.owed.lock().front().cloned() else { break };
+            let Some(order) = self.link.standing.owed.lock().front().cloned() else { break };
             match self.link.within(self.link.tier.append(order.encode(), None)).await {
                 Ok(()) => {}
                 Err(TierError::Refused(_)) => break,
@@ -170,7 +188,7 @@ impl<'a> Follower<'a> {
             self.link.counters.ordered.fetch_add(1, Ordering::Relaxed);
             // It is in the journal before it is forgotten here. If others were owed meanwhile, all may be one by now.
             self.catch_up().await?;
-            let mut owed = self.link.owed.lock();
+            let mut owed = self.link.standing.owed.lock();
             if owed.front() == Some(&order) {
                 owed.pop_front();
             }
@@ -201,7 +219,7 @@ impl<'a> Follower<'a> {
         }
         let place = if let Purge::Key(key) = what { Some(super::Place::of(key)) } else { None };
         if let Err(error) = link.within(link.tier.append(order.encode(), place.as_ref())).await {
-            if !matches!(error, TierError::Refused(_) | TierError::Busy) {
+            if !matches!(error, TierError::Refused(_)) {
                 link.fault(&error);
             }
             return Err(error);

@@ -11,7 +11,7 @@ use super::{JOURNAL, Journal, Mark};
 use crate::store::purge::{Purge, Strength};
 
 /// The last [`JOURNAL`] orders, so that anybody's response can be judged.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     /// The last entry that was read.
     last: Option<Last>,

@@ -11,10 +11,11 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
-use super::journal::{Known, verdict_of};
+use super::journal::{Known, Last, verdict_of};
 use super::order::Order;
+use super::standing::Standing;
 use super::{Mark, Options, Reply, Tier, TierError, TierEvent};
-use crate::store::key::Key;
+use crate::store::key::{Id, Key};
 use crate::store::purge::{Purge, Strength};
 
 /// A zone's tier.
@@ -32,13 +33,14 @@ pub(in crate::store) struct Link {
     resume: Mutex<Option<Instant>>,
     /// The journal is to be read now.
     hurry: AtomicBool,
-    /// Something was to be forgotten there and was not.
-    pub(super) distrusted: AtomicBool,
+    /// The last entry that all that is kept here has been through.
+    pub(super) settled: Mutex<Option<Last>>,
+    /// How many of the doubts are over.
+    trusted: AtomicU64,
     followed: AtomicBool,
     offers: Mutex<VecDeque<Offer>>,
     commands: Mutex<VecDeque<Command>>,
-    /// Purges that are not in the journal yet, and are in force here.
-    pub(super) owed: Mutex<VecDeque<Order>>,
+    pub(super) standing: Arc<Standing>,
     tried: Notify,
     pub(super) wake: Notify,
     pub(super) offered: Notify,
@@ -79,7 +81,7 @@ pub struct TierStats {
     pub damaged: u64,
     /// Look-ups that failed.
     pub failed: u64,
-    /// Look-ups that were not made, for it had failed.
+    /// Look-ups that were not made, for it had failed or has too much to do.
     pub skipped: u64,
     /// Responses that were sent there.
     pub stored: u64,
@@ -122,21 +124,26 @@ const OWED: usize = 1000;
 const COMMANDS: usize = 1000;
 
 impl Link {
-    pub(in crate::store) fn new(tier: Arc<dyn Tier>, options: Options) -> Self {
+    /// In the place of `before`, if that is a link with the same tier.
+    pub(in crate::store) fn new(tier: Arc<dyn Tier>, options: Options, before: Option<&Self>) -> Self {
+        // In this order: whoever follows that one may be about to obey what he has come to know.
+        let settled = before.and_then(|before| *before.settled.lock());
+        let known = before.map(|before| before.known.lock().clone()).unwrap_or_default();
         Self {
             tier,
             options,
-            known: Mutex::default(),
+            known: Mutex::new(known),
             up: AtomicBool::new(false),
             told: AtomicBool::new(false),
             full: AtomicBool::new(false),
             resume: Mutex::default(),
             hurry: AtomicBool::new(false),
-            distrusted: AtomicBool::new(false),
+            settled: Mutex::new(settled),
+            trusted: AtomicU64::new(before.map_or(0, |before| before.trusted.load(Ordering::SeqCst))),
             followed: AtomicBool::new(false),
             offers: Mutex::default(),
             commands: Mutex::default(),
-            owed: Mutex::default(),
+            standing: before.map(|before| Arc::clone(&before.standing)).unwrap_or_default(),
             tried: Notify::new(),
             wake: Notify::new(),
             offered: Notify::new(),
@@ -160,11 +167,43 @@ impl Link {
 
     /// What purges make of a response that are in force here and not in the journal.
     pub(super) fn owed_verdict(&self, key: &[u8], tags: &[Bytes]) -> Option<Strength> {
-        verdict_of(self.owed.lock().iter(), key, tags)
+        verdict_of(self.standing.owed.lock().iter(), key, tags)
     }
 
-    /// It has failed: nobody asks it for anything until it is tried again.
+    /// Something is perhaps not forgotten there: nothing is taken from there before what is from before now is known.
+    pub(super) fn doubt(&self) {
+        self.standing.doubts.fetch_add(1, Ordering::SeqCst);
+        self.hurry();
+    }
+
+    /// How many doubts there are, if not all of them are over.
+    pub(super) fn doubts(&self) -> Option<u64> {
+        let doubts = self.standing.doubts.load(Ordering::SeqCst);
+        (doubts != self.trusted.load(Ordering::SeqCst)).then_some(doubts)
+    }
+
+    /// So many doubts are over.
+    pub(super) fn trust(&self, doubts: u64) {
+        self.trusted.store(doubts, Ordering::SeqCst);
+    }
+
+    /// The journal is another one, or is read anew: of what was doubted nothing is known any more.
+    pub(super) fn forget_journal(&self) {
+        *self.settled.lock() = None;
+        self.known.lock().clear();
+        self.trust(0);
+    }
+
+    /// How often what is under a key was to be forgotten there, or something else with a similar hash.
+    pub(super) fn forgotten(&self, id: Id) -> &AtomicU64 {
+        self.standing.forgotten(id)
+    }
+
+    /// It has failed: nobody asks it for anything until it is tried again. One that has too much to do has not.
     pub(super) fn fault(&self, error: &TierError) {
+        if matches!(error, TierError::Busy) {
+            return;
+        }
         self.up.store(false, Ordering::Release);
         *self.resume.lock() = Some(Instant::now() + self.options.pause);
         if !self.told.swap(true, Ordering::AcqRel) {
@@ -255,7 +294,7 @@ impl Link {
 
     /// A purge that is in force here alone is to be ordered as soon as it can be.
     pub(super) fn owe(&self, order: Order) {
-        let mut owed = self.owed.lock();
+        let mut owed = self.standing.owed.lock();
         if owed.len() >= OWED {
             owed.clear();
             owed.push_back(Order::purge(&Purge::All, Strength::Hard, order.nonce));
@@ -306,7 +345,7 @@ impl Link {
             queued: self.offers.lock().len() as u64,
             ordered: count(ordered),
             order_failures: count(order_failures),
-            owed: self.owed.lock().len() as u64,
+            owed: self.standing.owed.lock().len() as u64,
             obeyed: count(obeyed),
         }
     }

@@ -27,7 +27,8 @@
 //! A purge is in force with all who reach the tier after `poll` and a round trip; with who was cut off, as soon as he reaches it
 //! again. One that cannot be appended is in force here, [says so](super::Purged::elsewhere), and is owed: it is appended before
 //! anything is looked for there again. What an unsafe request invalidates goes here and there, and is not told to others: clients
-//! must not be able to fill the journal.
+//! must not be able to fill the journal. If it perhaps has not gone there, nothing is taken from there before an entry was appended
+//! that is newer than all that may be meant.
 //!
 //! ## Failing
 //! Whatever fails or takes too long has the tier left alone for [`Options::pause`]: no request looks there, and nothing is sent.
@@ -39,6 +40,7 @@ mod journal;
 mod link;
 mod order;
 mod record;
+mod standing;
 mod taking;
 mod writer;
 

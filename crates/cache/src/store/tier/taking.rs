@@ -44,9 +44,12 @@ enum Look {
 }
 
 impl Zone {
-    /// Gives the zone a tier, in the place of the one that it has. Until somebody [follows](Self::follow) it, it is not used.
+    /// Gives the zone a tier, in the place of the one that it has. Until somebody [follows](Self::follow) it, it is not used. If
+    /// both have the [same name](Tier::name), what is owed to the one is owed to the other, and what was heard is not heard anew.
     pub fn join(&self, tier: Arc<dyn Tier>, options: Options) {
-        *self.shared.link.write() = Some(Arc::new(Link::new(tier, options)));
+        let mut link = self.shared.link.write();
+        let before = link.take().filter(|before| before.tier.name() == tier.name());
+        *link = Some(Arc::new(Link::new(tier, options, before.as_deref())));
     }
 
     /// The zone has no tier any more.
@@ -108,22 +111,22 @@ impl Zone {
     ) -> Option<Entry> {
         let link = self.shared.link()?;
         let counters = &link.counters;
-        if !link.is_up() {
+        if !link.is_up() || link.doubts().is_some() {
             counters.skipped.fetch_add(1, Ordering::Relaxed);
             return None;
         }
+        let forgotten = link.forgotten(self.shared.id(key)).load(Ordering::SeqCst);
         let (entry, counter) = match limited(link.options.timeout, link.look(key, chosen)).await {
-            Ok(Look::Taken(taken)) => match self.settle(&link, key, *taken, than) {
+            Ok(Look::Taken(taken)) => match self.settle(&link, key, *taken, than, forgotten) {
                 Some(entry) => (Some(entry), &counters.hits),
                 None => (None, &counters.misses),
             },
             Ok(Look::Nothing) => (None, &counters.misses),
             Ok(Look::Purged) => (None, &counters.purged),
             Ok(Look::Damaged) => (None, &counters.damaged),
+            Err(TierError::Busy) => (None, &counters.skipped),
             Err(error) => {
-                if !matches!(error, TierError::Busy) {
-                    link.fault(&error);
-                }
+                link.fault(&error);
                 (None, &counters.failed)
             }
         };
@@ -131,24 +134,33 @@ impl Zone {
         entry
     }
 
-    /// Stores here what was taken.
-    fn settle(&self, link: &Link, key: &Key, taken: Taken, than: Option<u64>) -> Option<Entry> {
+    /// Stores here what was taken. It was asked for when what is under its key had been `forgotten` so often.
+    fn settle(
+        &self,
+        link: &Link,
+        key: &Key,
+        taken: Taken,
+        than: Option<u64>,
+        forgotten: u64,
+    ) -> Option<Entry> {
         let Taken { mark, meta, body, soft } = taken;
         if than.is_some_and(|than| meta.stored_at <= than) {
             return None;
         }
         let shared = &self.shared;
         let generation = self.put(key, &meta, &body, None, soft);
-        // Whoever came to know of a purge since it was looked at has not found it here, or has.
-        if link.verdict(mark, key, &meta.tags) == Some(Strength::Hard) {
+        let id = shared.id(key);
+        // Whoever came to know of a purge since it was looked at, or of what makes it invalid, has not found it here, or has.
+        let invalid = link.forgotten(id).load(Ordering::SeqCst) != forgotten;
+        if invalid || link.verdict(mark, key, &meta.tags) == Some(Strength::Hard) {
             if let Some(generation) = generation {
-                shared.expel(shared.id(key), generation);
+                shared.expel(id, generation);
             }
             return None;
         }
         let object = Arc::new(Object { key: key.clone(), meta, body: Body::One(body) });
         let generation = generation.unwrap_or_else(|| shared.generation());
-        Some(Entry { id: shared.id(key), generation, soft, source: Source::Loose(object) })
+        Some(Entry { id, generation, soft, source: Source::Loose(object) })
     }
 
     /// Stores a whole response. None if that cannot be.
@@ -182,8 +194,15 @@ impl Zone {
             let _ = self.purge(what, Strength::Hard).await; // what could not be told is owed
             return;
         };
+        let Some(link) = self.shared.link() else {
+            self.purge_here(what, Strength::Hard).await;
+            return;
+        };
+        // Before, for who takes it from there now; and after, for who has found it here and sends it there.
+        let forgotten = link.forgotten(self.shared.id(key));
+        forgotten.fetch_add(1, Ordering::SeqCst);
         self.purge_here(what, Strength::Hard).await;
-        let Some(link) = self.shared.link() else { return };
+        forgotten.fetch_add(1, Ordering::SeqCst);
         let place = Place::of(key);
         let forgotten = match link.is_up() {
             true => limited(link.options.timeout, link.tier.forget(&place)).await,
@@ -191,7 +210,7 @@ impl Zone {
         };
         if let Err(error) = forgotten {
             // It may still be there: nothing from before now is taken from there any more.
-            link.distrusted.store(true, Ordering::Release);
+            link.doubt();
             if link.is_up() {
                 link.fault(&error);
             }

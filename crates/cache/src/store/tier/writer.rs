@@ -24,6 +24,8 @@ pub(super) async fn run(shared: &Arc<Shared>, link: &Arc<Link>) {
 
 async fn send(shared: &Arc<Shared>, link: &Link, offer: &Offer) {
     let counters = &link.counters;
+    let forgotten = link.forgotten(shared.id(&offer.key));
+    let before = forgotten.load(Ordering::SeqCst);
     // What was thrown out or replaced while it waited is of no use to others either.
     let entry = shared.stored(&offer.key, offer.generation).await.filter(|_| link.is_up());
     let made = match &entry {
@@ -35,16 +37,27 @@ async fn send(shared: &Arc<Shared>, link: &Link, offer: &Offer) {
         return;
     };
     let variant = entry.meta().variant.as_ref();
-    match link.within(link.tier.keep(&Place::of(&offer.key), variant, record, time)).await {
+    let place = Place::of(&offer.key);
+    let kept = link.within(link.tier.keep(&place, variant, record, time)).await;
+    // It was to be forgotten meanwhile: that may have come there first, and this may yet come.
+    if forgotten.load(Ordering::SeqCst) != before {
+        let unsure = matches!(kept, Err(TierError::TimedOut | TierError::Unusable(_)));
+        if link.within(link.tier.forget(&place)).await.is_err() || unsure {
+            link.doubt();
+        }
+    }
+    match kept {
         Ok(()) => {
             counters.stored.fetch_add(1, Ordering::Relaxed);
             link.keeps(None);
+        }
+        Err(TierError::Busy) => {
+            counters.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Err(error) => {
             counters.store_failures.fetch_add(1, Ordering::Relaxed);
             match error {
                 TierError::Refused(_) => link.keeps(Some(&error)),
-                TierError::Busy => {}
                 error => link.fault(&error),
             }
         }
