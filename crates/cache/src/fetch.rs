@@ -314,7 +314,7 @@ impl<P: Policy> Shared<P> {
         let handling = |shown: StatusCode| Handling {
             forward_status: (shown != upstream_status).then_some(upstream_status),
             ttl: ttl.filter(|_| refused.is_none()),
-            stored: fill.is_some(),
+            stored: fill.is_some() && refused.is_none(),
             collapsed: upstream.collapsed,
             detail: refused,
             ..Handling::forwarded(upstream.forward)

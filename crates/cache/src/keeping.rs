@@ -67,11 +67,9 @@ impl<P: Policy> Shared<P> {
         let mut refused = fill.is_none().then_some("too-large");
         // Asked after it was announced: a purge that comes now finds it.
         if zone.is_purged_since(sent.mark, key, &tags) {
-            (fill, refused) = (None, Some("purged"));
-        }
-        // What answers HEAD alone is of no use to others.
-        if let (Some(fill), Some(mark)) = (&fill, sent.mark.filter(|_| sent.sent != Method::HEAD)) {
-            fill.share(mark);
+            (fill, refused) = (fill.and_then(Fill::doom), Some("purged"));
+        } else if let (Some(fill), Some(mark)) = (&fill, sent.mark.filter(|_| sent.sent != Method::HEAD)) {
+            fill.share(mark); // what answers HEAD alone is of no use to others
         }
         Kept { fill, ttl: i64::try_from(ttl).ok(), refused }
     }

@@ -92,6 +92,14 @@ impl Fill {
         self.flow.set_mark(mark);
     }
 
+    /// It is not going to be stored: it was purged. None if nobody reads it already either.
+    pub(crate) fn doom(mut self) -> Option<Self> {
+        self.shared.forget(&self.flow);
+        self.flow.doom();
+        self.guard = None; // whoever waits for it may have more luck
+        self.is_wanted().then_some(self)
+    }
+
     pub(super) fn generation(&self) -> u64 {
         self.flow.generation
     }
@@ -187,5 +195,35 @@ impl Drop for Fill {
 impl fmt::Debug for Fill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fill").field("flow", &self.flow).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::StatusCode;
+    use http_body::Body as _;
+
+    use crate::store::{Key, Limits, Lookup, Meta, Zone};
+
+    /// Purged before it was known what it is, and read by somebody already.
+    #[tokio::test]
+    async fn what_is_doomed_is_not_stored_and_those_who_read_it_have_it_all() {
+        let (zone, key) = (Zone::memory(Limits::default()), Key::new("a"));
+        let fill = || zone.fill(&key, Meta::new(StatusCode::OK), Some(4), None).unwrap();
+        assert!(fill().doom().is_none(), "nobody reads it");
+
+        let fill = fill();
+        let Lookup::Found(entry) = zone.lookup(&key, |_| true) else { panic!("it is on its way") };
+        let mut fill = fill.doom().unwrap();
+        assert!(matches!(zone.lookup(&key, |_| true), Lookup::Missing));
+        fill.write(&Bytes::from_static(b"text"));
+        fill.finish();
+        let mut body = std::pin::pin!(entry.body());
+        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+        assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "text");
+        assert!(body.is_end_stream());
+        assert!(matches!(zone.lookup(&key, |_| true), Lookup::Missing));
+        assert_eq!((zone.stats().keys, zone.stats().bytes), (0, 0));
     }
 }
