@@ -58,9 +58,10 @@ impl Order {
         out.into()
     }
 
-    /// What cannot be read, for somebody else wrote it or a later version did, says that all goes.
+    /// What cannot be read, for somebody else wrote it or a later version did, says that all goes. It is kept for long, so that
+    /// it shares no memory with whatever came with the entry.
     pub(super) fn decode(entry: &Bytes) -> Self {
-        Self::read(entry.clone()).unwrap_or(Self {
+        Self::read(Bytes::copy_from_slice(entry)).unwrap_or(Self {
             what: Some(Purge::All),
             strength: Strength::Hard,
             nonce: 0,
@@ -111,6 +112,14 @@ mod tests {
             }
         }
         assert_eq!(Order::decode(&Order::begin(7).encode()), Order::begin(7));
+    }
+
+    /// All that came with it would be kept for as long as the journal is known.
+    #[test]
+    fn what_is_read_is_a_copy() {
+        let came = Order::purge(&Purge::Tag(Bytes::from_static(b"one")), Strength::Hard, 42).encode();
+        let order = Order::decode(&came);
+        assert!(came.is_unique() && order.what.is_some());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) fn seal(mut record: Vec<u8>) -> Bytes {
 }
 
 impl Record {
-    /// What [`begin`] and [`seal`] made, and nothing else. The parts share its memory.
+    /// What [`begin`] and [`seal`] made, and nothing else. The key and the body share its memory.
     pub(super) fn decode(mut from: Bytes) -> Option<Self> {
         let from = &mut from;
         if from.get(..MAGIC.len())? != MAGIC {
@@ -77,7 +77,8 @@ impl Record {
         let mark = Mark { time: number()?, count: number()? };
         let (time, resident) = (Duration::from_millis(number()?), Duration::from_millis(number()?));
         let key = decode_bytes(from)?;
-        let meta = Meta::decode(decode_bytes(from)?)?;
+        // What is kept in memory is the head and a copy of the body: the head must not keep all that came with it.
+        let meta = Meta::decode(Bytes::copy_from_slice(&decode_bytes(from)?))?;
         Some(Self { mark, time, resident, key, meta, body: std::mem::take(from) })
     }
 
@@ -111,6 +112,14 @@ mod tests {
         let mut record = begin(mark, time, resident, &Key::new("http://a/"), &meta);
         record.extend(b"hello");
         seal(record)
+    }
+
+    /// The head of what is kept in memory would keep all that came with it.
+    #[test]
+    fn the_head_is_a_copy() {
+        let came = sample();
+        let Record { meta, .. } = Record::decode(came.clone()).unwrap();
+        assert!(came.is_unique() && !meta.headers.is_empty() && !meta.tags.is_empty());
     }
 
     #[test]
