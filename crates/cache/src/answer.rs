@@ -87,7 +87,7 @@ pub(crate) fn shown(
     now: u64,
 ) -> Shown {
     // Most requests ask for all of it.
-    if asked.fields == Fields::default() {
+    if !asked.fields.has(Fields::JUDGED) {
         return Shown::Whole;
     }
     judge(asked.method, asked.headers, status, headers, length, now)

@@ -17,6 +17,8 @@ impl Fields {
     pub(crate) const PRECONDITION: Self = Self(8);
     /// Upgrade
     pub(crate) const UPGRADE: Self = Self(16);
+    /// Those by which less than all of a response may be what the client gets.
+    pub(crate) const JUDGED: Self = Self(Self::CONDITION.0 | Self::RANGE.0 | Self::PRECONDITION.0);
 
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut found = 0;

@@ -97,8 +97,8 @@ impl Zone {
 
     /// Whether what was asked for at that mark was purged since.
     pub(crate) fn is_purged_since(&self, mark: Option<Mark>, key: &Key, tags: &[Bytes]) -> bool {
-        let link = mark.zip(self.shared.link());
-        link.is_some_and(|(mark, link)| link.verdict(mark, key, tags).is_some())
+        let Some(mark) = mark else { return false };
+        self.shared.link().is_some_and(|link| link.verdict(mark, key, tags).is_some())
     }
 
     /// Looks in the tier for the newest response under `key` whose variant is `chosen`, if it was stored later than `than`, and
@@ -116,7 +116,9 @@ impl Zone {
             return None;
         }
         let forgotten = link.forgotten(self.shared.id(key)).load(Ordering::SeqCst);
-        let (entry, counter) = match limited(link.options.timeout, link.look(key, chosen)).await {
+        // In a box of its own: whoever has no tier would carry the room for it through every request.
+        let look = Box::pin(limited(link.options.timeout, link.look(key, chosen)));
+        let (entry, counter) = match look.await {
             Ok(Look::Taken(taken)) => match self.settle(&link, key, *taken, than, forgotten) {
                 Some(entry) => (Some(entry), &counters.hits),
                 None => (None, &counters.misses),
