@@ -1,11 +1,13 @@
 //! A connection that many use at once: what they ask goes out in the order in which it comes, and so do the answers.
 
 use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use propylon_cache::store::tier::TierError;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -39,6 +41,9 @@ impl Drop for Task {
         self.0.abort();
     }
 }
+
+/// How much is gathered before it goes out: more than small commands are, and no more than is not copied.
+const BATCH: usize = 16 << 10;
 
 /// How many may wait for an answer, and how many to be sent.
 const IN_FLIGHT: usize = 1024;
@@ -88,24 +93,43 @@ async fn write_all<W>(write: W, mut queue: mpsc::Receiver<Request>, sent: mpsc::
 where
     W: AsyncWrite,
 {
-    let mut write = std::pin::pin!(write);
-    while let Some(Request { commands, answer }) = queue.recv().await {
-        if answer.is_closed() {
-            continue; // nobody waits for it any more
-        }
-        if sent.send(Waiting { count: commands.count(), answer }).await.is_err() {
-            return;
-        }
-        for mut part in commands.into_parts() {
-            // The reader tells what is wrong: it has whoever waits for this.
-            if write.write_all_buf(&mut part).await.is_err() {
-                return std::future::pending().await;
+    let mut write = std::pin::pin!(BufWriter::with_capacity(BATCH, write));
+    while send_batch(write.as_mut(), &mut queue, &sent).await.is_some() {}
+}
+
+/// Whatever waits goes out together. None: there is nothing to be sent any more, or nobody who waits.
+async fn send_batch<W>(
+    mut write: Pin<&mut BufWriter<W>>,
+    queue: &mut mpsc::Receiver<Request>,
+    sent: &mpsc::Sender<Waiting>,
+) -> Option<()>
+where
+    W: AsyncWrite,
+{
+    let mut next = Some(queue.recv().await?);
+    while let Some(Request { commands, answer }) = next {
+        // Somebody who has left waits for nothing.
+        if !answer.is_closed() {
+            let waiting = Waiting { count: commands.count(), answer };
+            if let Err(error) = sent.try_send(waiting) {
+                // Answers come to what has been sent.
+                or_wait(write.flush().await).await;
+                sent.send(error.into_inner()).await.ok()?;
+            }
+            for mut part in commands.into_parts() {
+                or_wait(write.write_all_buf(&mut part).await).await;
             }
         }
-        // What else waits already goes out with it.
-        if queue.is_empty() && write.flush().await.is_err() {
-            return std::future::pending().await;
-        }
+        next = queue.try_recv().ok();
+    }
+    or_wait(write.flush().await).await;
+    Some(())
+}
+
+/// The reader tells what is wrong: it has whoever waits for this.
+async fn or_wait(written: io::Result<()>) {
+    if written.is_err() {
+        std::future::pending().await
     }
 }
 
@@ -153,7 +177,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{DuplexStream, duplex};
+    use std::task::{Context, Poll, Waker};
+
+    use tokio::io::{DuplexStream, ReadBuf, duplex};
 
     use super::*;
 
@@ -208,6 +234,46 @@ mod tests {
         expect(&mut peer, PING).await;
         peer.write_all(b"+gone\r\n:2\r\n").await.unwrap();
         assert_eq!(stays.await.unwrap().unwrap(), [Value::Integer(2)]);
+    }
+
+    /// What many ask at once goes out in one piece, and what waits is sent even if the last of them has left.
+    #[tokio::test]
+    async fn what_waits_goes_out_together() {
+        let (writes, mut wrote) = mpsc::channel(16);
+        let connection = Connection::new(Counted { writes }, LIMIT);
+        let mut asks = [(); 4].map(|()| Box::pin(connection.ask(ping().with([b"PING"]))));
+        for ask in &mut asks {
+            assert!(ask.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let [_first, _second, _third, last] = asks;
+        drop(last);
+        assert_eq!(wrote.recv().await.unwrap(), PING.len() * 6);
+    }
+
+    /// Tells how much is written at once, and never says anything.
+    struct Counted {
+        writes: mpsc::Sender<usize>,
+    }
+
+    impl AsyncRead for Counted {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Counted {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+            let _ = self.writes.try_send(data.len());
+            Poll::Ready(Ok(data.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
     }
 
     #[tokio::test]

@@ -28,6 +28,7 @@ pub struct Redis {
     connections: Arc<ArcSwapOption<Connections>>,
 }
 
+#[derive(Clone)]
 struct Settings {
     server: Server,
     prefix: Box<str>,
@@ -123,11 +124,10 @@ impl Redis {
         self.with(|settings| settings.max_record = max_record)
     }
 
+    /// Another one than those that it was cloned from or to: they stay as they are, with their connections.
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        // One that was cloned is in use, and stays as it is.
-        if let Some(settings) = Arc::get_mut(&mut self.settings) {
-            change(settings);
-        }
+        change(Arc::make_mut(&mut self.settings));
+        self.connections = Arc::default();
         self
     }
 

@@ -105,6 +105,9 @@ async fn connections_begin_with_who_one_is() {
     drop(connected(|redis| redis.password("secret"), &["AUTH secret", "SELECT 2", "PING"]).await);
     let user = |redis: Redis| redis.user(Some("me")).password("secret");
     drop(connected(user, &["AUTH me secret", "SELECT 2", "PING"]).await);
+    // One that was cloned can be changed, too.
+    let cloned = |redis: Redis| redis.clone().password("secret");
+    drop(connected(cloned, &["AUTH secret", "SELECT 2", "PING"]).await);
 }
 
 #[tokio::test]
