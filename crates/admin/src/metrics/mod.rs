@@ -5,7 +5,7 @@ mod text;
 
 use std::time::SystemTime;
 
-use propylon_gateway::insight::{Certificate, Connections, Server, TierStats};
+use propylon_gateway::insight::{Cache, Certificate, Connections, Server, TierStats};
 
 use crate::app::App;
 use crate::process::Process;
@@ -29,8 +29,9 @@ pub(crate) fn metrics(app: &App) -> String {
     connections(&mut text, insight.connections());
     servers(&mut text, &insight.servers());
     peers::write(&mut text, &insight.upstreams());
-    caches(&mut text, app);
-    shared(&mut text, app);
+    let zones = app.insight.caches();
+    caches(&mut text, &zones);
+    shared(&mut text, &zones);
     limits(&mut text, app);
     certificates(&mut text, app);
     copies(&mut text, app);
@@ -175,12 +176,11 @@ fn bound(micros: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn caches(text: &mut Text, app: &App) {
-    let caches = app.insight.caches();
+fn caches(text: &mut Text, caches: &[Cache]) {
     let mut family =
         |name, kind, help: &str, value: &dyn Fn(&propylon_gateway::insight::Stats) -> Option<u64>| {
             let mut family = text.family(name, kind, help);
-            for cache in &caches {
+            for cache in caches {
                 if let Some(value) = value(&cache.stats) {
                     family.sample(&[("cache", &cache.name)], value);
                 }
@@ -208,7 +208,7 @@ fn caches(text: &mut Text, app: &App) {
     family("propylon_cache_damaged_files_total", Counter, help, &|stats| Some(stats.damaged));
     let help = "Requests by what the cache had to do with them, as $upstream_cache_status says it.";
     let mut family = text.family("propylon_cache_responses_total", Counter, help);
-    for cache in &caches {
+    for cache in caches {
         for outcome in &cache.outcomes {
             let labels = [("cache", &*cache.name), ("outcome", outcome.name)];
             family.sample(&labels, outcome.responses);
@@ -216,15 +216,14 @@ fn caches(text: &mut Text, app: &App) {
     }
     let help = "Bytes of bodies that were sent, by the same.";
     let mut family = text.family("propylon_cache_response_bytes_total", Counter, help);
-    for cache in &caches {
+    for cache in caches {
         for outcome in &cache.outcomes {
             family.sample(&[("cache", &*cache.name), ("outcome", outcome.name)], outcome.bytes);
         }
     }
 }
 
-fn shared(text: &mut Text, app: &App) {
-    let caches = app.insight.caches();
+fn shared(text: &mut Text, caches: &[Cache]) {
     let shared = || caches.iter().filter_map(|cache| Some((&*cache.name, cache.shared.as_ref()?.stats)));
     let mut gauge = |name, help: &str, value: fn(&TierStats) -> u64| {
         let mut family = text.family(name, Gauge, help);

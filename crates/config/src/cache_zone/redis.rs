@@ -58,8 +58,8 @@ pub(super) const KIND: Kind =
 const TABLE: Table = Table {
     name: "cache_zone.NAME.redis",
     doc: "A Redis or Valkey server by which gateways share what they keep: what is not here is looked for there before an upstream is \
-          asked, what is stored is sent there, and a purge reaches all. A text instead of a table is its `url`. Requests never wait \
-          for it longer than `timeout`, and no error of its is one of theirs. What is kept is judged where it is stored: have the gateways that \
+          asked, what is stored is sent there, and a purge reaches all. A text instead of a table is its `url`. A look-up takes no \
+          longer than `timeout`, a purge waits for others to be told, and no error of its is one of a request's that is no purge. What is kept is judged where it is stored: have the gateways that \
           share keep by the same rules (`cache`, `headers.ignore`) and the same keys. `Cache-Status` has `detail=tier` where a response came from \
           there. Sentinel and Redis Cluster are not spoken.",
     keys: &[
@@ -119,14 +119,16 @@ const TABLE: Table = Table {
             kind: WAIT,
             need: Need::Default("\"100ms\""),
             nginx: "",
-            doc: "How long a request waits for it before it goes on without.",
+            doc: "How long a request waits for a look-up there before it goes on without, and for each of the keys that it makes invalid to be \
+                  removed there.",
         },
         Key {
             name: "background_timeout",
             kind: WAIT,
             need: Need::Default("\"1s\""),
             nginx: "",
-            doc: "How long anything else may take: to connect, to send a response, to tell of a purge.",
+            doc: "How long anything else may take: to connect, to send a response, to tell of a purge, and then to read that it was told: a request \
+                  that purges waits for both.",
         },
         Key {
             name: "pause",
