@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
+use propylon_cache::store::tier::TierError;
 use propylon_cache::store::{Directory, Limits, Pace, Purge, Purged, Strength, Zone};
 use propylon_config::{self as config, CacheZone, Config};
 use tokio::task::JoinHandle;
@@ -146,17 +147,21 @@ impl Caches {
     }
 }
 
-/// Purges all of these, with whoever shares the zone.
-pub(crate) async fn purge(zone: &Zone, all: &[Purge], strength: Strength) -> Purged {
-    let mut total = Purged { responses: 0, elsewhere: None };
-    for what in all {
-        let purged = zone.purge(what, strength).await;
-        total.responses += purged.responses;
-        if !matches!(total.elsewhere, Some(Err(_))) {
-            total.elsewhere = purged.elsewhere.or(total.elsewhere);
+/// Purges all of these, with whoever shares the zone; even if the client leaves who asked for it.
+pub(crate) async fn purge(zone: Zone, all: Vec<Purge>, strength: Strength) -> Purged {
+    let purge = async move {
+        let mut total = Purged { responses: 0, elsewhere: None };
+        for what in all {
+            let purged = zone.purge(&what, strength).await;
+            total.responses += purged.responses;
+            if !matches!(total.elsewhere, Some(Err(_))) {
+                total.elsewhere = purged.elsewhere.or(total.elsewhere);
+            }
         }
-    }
-    total
+        total
+    };
+    // It ends early only with the runtime.
+    tokio::spawn(purge).await.unwrap_or(Purged { responses: 0, elsewhere: Some(Err(TierError::NotFollowed)) })
 }
 
 /// What is kept is of use as long as it is in the same place, and two stores in one directory would remove each other's files. A
@@ -200,7 +205,39 @@ fn limits(zone: &CacheZone) -> Limits {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
+    use propylon_cache::store::{Key, Meta};
+
     use super::*;
+
+    async fn until(mut done: impl FnMut() -> bool) {
+        for _ in 0..1_000_000 {
+            if done() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it does not happen");
+    }
+
+    /// Whoever asked for it leaves while the first files are removed.
+    #[tokio::test]
+    async fn a_purge_that_was_begun_is_made() {
+        let directory = std::env::temp_dir().join(format!("propylon-purge-{}", std::process::id()));
+        let zone = Zone::disk(Directory::new(&directory), Limits::default()).unwrap();
+        let keys = ["a", "b"].map(Key::new);
+        for key in &keys {
+            zone.fill(key, Meta::new(http::StatusCode::OK), None, None).unwrap().finish();
+        }
+        until(|| zone.stats().stored == 2).await;
+        let all = keys.into_iter().map(Purge::Key).collect();
+        let mut left = Box::pin(purge(zone.clone(), all, Strength::Hard));
+        assert!(left.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        drop(left);
+        until(|| zone.stats().purged == 2).await;
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 
     #[track_caller]
     fn check(one: &str, other: &str, expected: bool) {

@@ -106,7 +106,7 @@ impl Insight {
             Purged::Tags(tags) => tags.iter().map(|tag| Purge::Tag(bytes(tag))).collect(),
             Purged::All => vec![Purge::All],
         };
-        let purged = caches::purge(&zone, &all, strength).await;
+        let purged = caches::purge(zone, all, strength).await;
         let elsewhere = purged.elsewhere.map(|told| told.map_err(|error| caches::chain(&error)));
         Some(Removed { responses: purged.responses, elsewhere })
     }

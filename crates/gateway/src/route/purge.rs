@@ -191,7 +191,7 @@ impl How {
         let exchange = exchange.clone();
         Box::pin(async move {
             let purged = match what {
-                Some((zone, all)) => caches::purge(&zone, &all, strength).await,
+                Some((zone, all)) => caches::purge(zone, all, strength).await,
                 None => Purged { responses: 0, elsewhere: None },
             };
             match purged.elsewhere {
