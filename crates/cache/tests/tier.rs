@@ -9,47 +9,14 @@ use std::time::Duration;
 use http::Method;
 use propylon_cache::Status;
 use propylon_cache::policy::Failure;
-use propylon_cache::store::tier::{Options, TierStats};
+use propylon_cache::store::tier::Options;
 use propylon_cache::store::{Limits, Zone};
 use propylon_testkit::body::Script;
-use shared::{Health, Shared, Told};
-use support::{Bench, START, act, seconds, settle};
-use tokio::task::JoinHandle;
+use shared::{Health, One, Shared};
+use support::{act, seconds, settle};
 use tokio::time::Instant;
 
 const FRESH: (&str, &str) = ("cache-control", "max-age=60");
-
-struct One {
-    bench: Bench,
-    told: Told,
-    follower: JoinHandle<()>,
-}
-
-impl One {
-    async fn new(tier: &Shared) -> Self {
-        Self::with(tier, Options::default(), Zone::memory(Limits::default())).await
-    }
-
-    async fn with(tier: &Shared, options: Options, zone: Zone) -> Self {
-        let (told, start) = (Told::default(), Instant::now());
-        let clock = move || START + u64::try_from(start.elapsed().as_millis()).unwrap();
-        zone.join(std::sync::Arc::new(tier.clone()), told.options(options.clock(clock)));
-        let bench = Bench::in_zone(zone.clone(), |layer| layer);
-        let follower = tokio::spawn(async move { zone.follow().await });
-        settle().await;
-        Self { bench, told, follower }
-    }
-
-    fn stats(&self) -> TierStats {
-        self.bench.zone.tier_stats().unwrap()
-    }
-}
-
-impl Drop for One {
-    fn drop(&mut self) {
-        self.follower.abort();
-    }
-}
 
 async fn two() -> (Shared, One, One) {
     let tier = Shared::new();

@@ -4,80 +4,16 @@
 mod shared;
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
 use propylon_cache::Status;
-use propylon_cache::store::tier::{JOURNAL, Options, TierError};
+use propylon_cache::store::tier::{JOURNAL, Options};
 use propylon_cache::store::{Directory, Key, Limits, Purge, Strength, Zone};
 use propylon_testkit::body::Script;
 use propylon_testkit::gate::Gate;
-use shared::{Health, Shared, Told};
-use support::{Act, Bench, START, act, seconds, settle};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
-
-const FRESH: (&str, &str) = ("cache-control", "max-age=6000");
-
-struct One {
-    bench: Bench,
-    told: Told,
-    follower: JoinHandle<()>,
-}
-
-impl One {
-    async fn new(tier: &Shared) -> Self {
-        Self::at(tier, Zone::memory(Limits::default())).await
-    }
-
-    async fn at(tier: &Shared, zone: Zone) -> Self {
-        let (told, bench) = (Told::default(), Bench::in_zone(zone, |layer| layer));
-        let mut one = Self { bench, told, follower: tokio::spawn(std::future::ready(())) };
-        one.join(tier).await;
-        one
-    }
-
-    /// As a reload that changes how the tier is used.
-    async fn join(&mut self, tier: &Shared) {
-        self.follower.abort();
-        let (zone, start) = (self.bench.zone.clone(), Instant::now());
-        let clock = move || START + u64::try_from(start.elapsed().as_millis()).unwrap();
-        zone.join(Arc::new(tier.clone()), self.told.options(Options::default().clock(clock)));
-        self.follower = tokio::spawn(async move { zone.follow().await });
-        settle().await;
-    }
-
-    /// Has this stored here.
-    async fn has(&self, path: &str, fields: &support::Fields<'_>) {
-        let mut all = vec![FRESH];
-        all.extend(fields);
-        self.bench.says(200, &all, "it");
-        self.bench.get(path).await.is(Status::Miss, "it");
-        settle().await;
-    }
-
-    /// Whether it is here, or with others.
-    async fn is_hit(&self, path: &str) -> bool {
-        self.bench.says(200, &[("cache-control", "no-store")], "own");
-        let reply = self.bench.get(path).await;
-        if reply.cache == Some(Status::Hit) {
-            self.bench.forget();
-        }
-        reply.cache == Some(Status::Hit)
-    }
-
-    async fn purges(&self, what: &Purge, strength: Strength) -> Option<Result<(), TierError>> {
-        self.bench.zone.purge(what, strength).await.elsewhere
-    }
-}
-
-impl Drop for One {
-    fn drop(&mut self) {
-        self.follower.abort();
-    }
-}
+use shared::{FRESH, Health, One, Shared};
+use support::{Act, act, seconds, settle};
 
 fn key(path: &str) -> Purge {
     Purge::Key(Key::new(format!("example.com{path}")))
@@ -215,7 +151,7 @@ async fn what_is_owed_outlives_a_reload() {
     assert!(b.is_hit("/a").await);
     tier.is(Health::Full);
     assert!(matches!(a.purges(&Purge::Tag("tag".into()), Strength::Hard).await, Some(Err(_))));
-    a.join(&tier).await;
+    a.join(&tier, Options::default()).await;
     assert!(a.bench.zone.tier_stats().unwrap().up);
     assert!(!a.is_hit("/a").await, "it is still there");
     assert_eq!(a.bench.zone.tier_stats().unwrap().owed, 1);
@@ -240,7 +176,7 @@ async fn a_reload_empties_nothing() {
         assert!(matches!(b.purges(&key(&format!("/x{n}")), Strength::Hard).await, Some(Ok(()))));
     }
     assert!(matches!(b.purges(&key("/a"), Strength::Hard).await, Some(Ok(()))));
-    a.join(&tier).await;
+    a.join(&tier, Options::default()).await;
     seconds(1).await;
     settle().await;
     assert!(!a.told.take().contains(&"emptied".to_owned()));
@@ -329,130 +265,6 @@ async fn a_journal_that_comes_in_many_pieces_is_followed() {
     }
     a.has("/c", &[]).await;
     assert!(c.is_hit("/c").await);
-}
-
-/// An unsafe request concerns this cache and what it would take; what others have stays.
-#[tokio::test(start_paused = true)]
-async fn unsafe_requests_invalidate_here_and_there() {
-    let tier = Shared::new();
-    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
-    a.has("/a", &[]).await;
-    assert!(b.is_hit("/a").await);
-    a.bench.says(200, &[], "done");
-    a.bench.send(Method::POST, "/a", &[]).await.status(200);
-    assert!(!a.is_hit("/a").await);
-    assert!(b.is_hit("/a").await);
-    assert_eq!(tier.0.lock().unwrap().journal.len(), 1, "its beginning");
-
-    // What is more than one key is a purge as any other.
-    a.has("/many/1", &[]).await;
-    assert!(b.is_hit("/many/1").await);
-    a.bench.says(200, &[], "done");
-    a.bench.send(Method::POST, "/many/", &[]).await.status(200);
-    assert!(!a.is_hit("/many/1").await);
-    seconds(1).await;
-    settle().await;
-    assert!(!b.is_hit("/many/1").await);
-
-    // While it cannot be told to forget, nothing from before is taken from it afterwards.
-    b.has("/c", &[]).await;
-    tier.is(Health::Gone);
-    a.bench.says(200, &[], "done");
-    a.bench.send(Method::POST, "/c", &[]).await.status(200);
-    tier.is(Health::Well);
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    assert!(!a.is_hit("/c").await);
-    b.has("/d", &[]).await;
-    assert!(a.is_hit("/d").await);
-}
-
-/// It is sent there while it is made invalid, and comes there later than what removes it.
-#[tokio::test(start_paused = true)]
-async fn what_is_invalid_is_not_kept_there_late() {
-    let tier = Shared::new();
-    let a = One::new(&tier).await;
-    let gate = Gate::new();
-    tier.0.lock().unwrap().late_write = Some(gate.clone());
-    a.has("/a", &[]).await;
-    tier.0.lock().unwrap().late_write = None;
-    a.bench.says(200, &[], "done");
-    a.bench.send(Method::POST, "/a", &[]).await.status(200);
-    assert_eq!(tier.kept(), 0);
-    gate.open();
-    settle().await;
-    assert_eq!((a.bench.zone.tier_stats().unwrap().stored, tier.kept()), (1, 0));
-    assert!(!a.is_hit("/a").await);
-}
-
-/// It was found there before that was removed, and comes here afterwards.
-#[tokio::test(start_paused = true)]
-async fn what_is_invalid_is_not_taken_late() {
-    let tier = Shared::new();
-    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
-    b.has("/a", &[]).await;
-    let gate = Gate::new();
-    tier.0.lock().unwrap().late_look = Some(gate.clone());
-    a.bench.says(200, &[], "done");
-    a.bench.says(200, &[FRESH], "new");
-    let get = a.bench.spawn("/a");
-    settle().await;
-    a.bench.send(Method::POST, "/a", &[]).await.status(200);
-    gate.open();
-    get.await.unwrap().is(Status::Miss, "new");
-}
-
-/// It is about to be in use again, and something else cannot be forgotten there.
-#[tokio::test(start_paused = true)]
-async fn what_is_doubted_while_it_comes_back_is_not_taken() {
-    let tier = Shared::new();
-    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
-    let posts = async |path| {
-        a.bench.says(200, &[], "done");
-        a.bench.send(Method::POST, path, &[]).await.status(200);
-    };
-    let (writes, reads) = (Gate::new(), Gate::new());
-    tier.is(Health::Gone);
-    posts("/x").await;
-    tier.is(Health::Well);
-    tier.0.lock().unwrap().late_write = Some(writes.clone());
-    seconds(6).await;
-    settle().await;
-    {
-        let mut store = tier.0.lock().unwrap();
-        (store.late_write, store.late_journal) = (None, Some(reads.clone()));
-    }
-    writes.open();
-    settle().await;
-    assert!(reads.was_reached() && !a.bench.zone.tier_stats().unwrap().up);
-    tier.0.lock().unwrap().late_journal = None;
-    // Who looks there hears what a has appended, and keeps something newer.
-    b.has("/b", &[]).await;
-    b.has("/a", &[]).await;
-    posts("/a").await;
-    reads.open();
-    settle().await;
-    settle().await;
-    assert!(a.bench.zone.tier_stats().unwrap().up);
-    assert!(!a.is_hit("/a").await);
-}
-
-/// He leaves while what is invalid now is removed there.
-#[tokio::test(start_paused = true)]
-async fn a_client_who_leaves_takes_nothing_with_him() {
-    let tier = Shared::new();
-    let (a, b) = (One::new(&tier).await, One::new(&tier).await);
-    b.has("/a", &[]).await;
-    tier.is(Health::WritesHang);
-    a.bench.says(200, &[], "done");
-    let mut post = tokio_test::task::spawn(a.bench.send(Method::POST, "/a", &[]));
-    for _ in 0..20 {
-        tokio_test::assert_pending!(post.poll());
-        tokio::task::yield_now().await;
-    }
-    drop(post);
-    tier.is(Health::Well);
-    tokio::time::sleep(Duration::from_secs(10)).await;
-    assert!(!a.is_hit("/a").await);
 }
 
 /// What is on disk is still there after a restart, and what was purged meanwhile is not.

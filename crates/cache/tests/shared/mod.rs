@@ -7,12 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use propylon_cache::store::Variant;
+use propylon_cache::Status;
 use propylon_cache::store::tier::{
-    JOURNAL, Journal, Kept, Looked, Mark, Options, Place, Reply, Tier, TierError, TierEvent,
+    JOURNAL, Journal, Kept, Looked, Mark, Options, Place, Reply, Tier, TierError, TierEvent, TierStats,
 };
+use propylon_cache::store::{Limits, Purge, Strength, Variant, Zone};
 use propylon_testkit::gate::Gate;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+use crate::support::{Bench, Fields, START, settle};
 
 /// How it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,5 +253,74 @@ impl Told {
 
     pub(super) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+pub(super) const FRESH: (&str, &str) = ("cache-control", "max-age=6000");
+
+/// A cache with such a tier.
+pub(super) struct One {
+    pub(super) bench: Bench,
+    pub(super) told: Told,
+    pub(super) follower: JoinHandle<()>,
+}
+
+impl One {
+    pub(super) async fn new(tier: &Shared) -> Self {
+        Self::at(tier, Zone::memory(Limits::default())).await
+    }
+
+    pub(super) async fn at(tier: &Shared, zone: Zone) -> Self {
+        Self::with(tier, Options::default(), zone).await
+    }
+
+    pub(super) async fn with(tier: &Shared, options: Options, zone: Zone) -> Self {
+        let (told, bench) = (Told::default(), Bench::in_zone(zone, |layer| layer));
+        let mut one = Self { bench, told, follower: tokio::spawn(std::future::ready(())) };
+        one.join(tier, options).await;
+        one
+    }
+
+    /// As a reload that changes how the tier is used.
+    pub(super) async fn join(&mut self, tier: &Shared, options: Options) {
+        self.follower.abort();
+        let (zone, start) = (self.bench.zone.clone(), Instant::now());
+        let clock = move || START + u64::try_from(start.elapsed().as_millis()).unwrap();
+        zone.join(Arc::new(tier.clone()), self.told.options(options.clock(clock)));
+        self.follower = tokio::spawn(async move { zone.follow().await });
+        settle().await;
+    }
+
+    pub(super) fn stats(&self) -> TierStats {
+        self.bench.zone.tier_stats().unwrap()
+    }
+
+    /// Has this stored here.
+    pub(super) async fn has(&self, path: &str, fields: &Fields<'_>) {
+        let mut all = vec![FRESH];
+        all.extend(fields);
+        self.bench.says(200, &all, "it");
+        self.bench.get(path).await.is(Status::Miss, "it");
+        settle().await;
+    }
+
+    /// Whether it is here, or with others.
+    pub(super) async fn is_hit(&self, path: &str) -> bool {
+        self.bench.says(200, &[("cache-control", "no-store")], "own");
+        let reply = self.bench.get(path).await;
+        if reply.cache == Some(Status::Hit) {
+            self.bench.forget();
+        }
+        reply.cache == Some(Status::Hit)
+    }
+
+    pub(super) async fn purges(&self, what: &Purge, strength: Strength) -> Option<Result<(), TierError>> {
+        self.bench.zone.purge(what, strength).await.elsewhere
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.follower.abort();
     }
 }

@@ -5,16 +5,13 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
-use propylon_cache::store::tier::{Options, TierError, TierEvent};
+use propylon_cache::store::tier::{HEAD, Options, TierError, TierEvent};
 use propylon_cache_redis::{Redis, Secured, Server, Stream};
 use propylon_config::{self as config, CacheZone, Config};
 use propylon_tls::{BuildError as TlsError, Connector};
 use tokio::net::TcpStream;
 
 use crate::error::BuildError;
-
-/// What a record may have beside its body.
-const HEAD: u64 = 256 << 10;
 
 /// The server, if what is said of it can be.
 pub(super) fn server(redis: &config::Redis) -> Result<Server, BuildError> {

@@ -98,6 +98,9 @@ pub trait Tier: Send + Sync + 'static {
 /// How many purges a journal remembers.
 pub const JOURNAL: usize = 8192;
 
+/// How much a record that is kept may have beside its body: more is not sent there.
+pub const HEAD: u64 = 256 << 10;
+
 /// The name of a key's responses: 32 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place(Box<str>);

@@ -33,9 +33,6 @@ const MAGIC: [u8; 8] = *b"propylon";
 const VERSION: u32 = 0x5000_0001; // none that a file has
 const CHECKED: usize = 20;
 
-/// How large a record's head may be, with its key.
-pub(super) const HEAD: u64 = 256 << 10;
-
 /// Its beginning, up to the body; [`seal`] adds the checksum.
 pub(super) fn begin(mark: Mark, time: Duration, resident: Duration, key: &Key, meta: &Meta) -> Vec<u8> {
     let mut out = Vec::new();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::Body as _;
 
 use super::link::{Link, Offer};
-use super::{Place, TierError, record};
+use super::{HEAD, Place, TierError, record};
 use crate::store::entry::Entry;
 use crate::store::shared::Shared;
 
@@ -75,7 +75,7 @@ async fn make(link: &Link, offer: &Offer, entry: &Entry) -> Option<(Bytes, Durat
         return None;
     }
     let mut record = record::begin(offer.mark, time, resident, &offer.key, meta);
-    if record.len() as u64 > record::HEAD {
+    if record.len() as u64 > HEAD {
         return None;
     }
     record.reserve_exact(usize::try_from(length).ok()?);
