@@ -142,26 +142,7 @@ pub(super) const END: &[u8] = b"\r\n\r\n";
 /// Appends `text`. It is all over the place where heads are written, so it is one function: code has to be fetched.
 #[inline(never)]
 pub(super) fn put(text: &[u8], dst: &mut BytesMut) {
-    match text.len() {
-        1..=2 => put_ends::<1>(text, dst),
-        3..=4 => put_ends::<2>(text, dst),
-        5..=8 => put_ends::<4>(text, dst),
-        9..=16 => put_ends::<8>(text, dst),
-        17..=32 => put_ends::<16>(text, dst),
-        _ => dst.extend_from_slice(text),
-    }
-}
-
-/// Appends `N` to `2 * N` bytes as their two ends, the second over the first where they overlap: what is short is copied in less time
-/// than a function is called that copies any length.
-#[inline]
-fn put_ends<const N: usize>(text: &[u8], dst: &mut BytesMut) {
-    if let (Some(first), Some(last)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) {
-        let second = dst.len() + text.len() - N;
-        dst.extend_from_slice(first);
-        dst.truncate(second);
-        dst.extend_from_slice(last);
-    }
+    dst.extend_from_slice(text);
 }
 
 /// The fields of a head, written but for what the engine adds.
@@ -319,19 +300,4 @@ pub(super) fn status_line(status: StatusCode, extensions: &Extensions, dst: &mut
     put(b" ", dst);
     let usual = || status.canonical_reason().unwrap_or_default().as_bytes();
     put(reason.map_or_else(usual, Reason::as_bytes), dst);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_length_is_put_as_it_is() {
-        let text: Vec<u8> = (1..=100).collect();
-        for len in 0..=text.len() {
-            let mut dst = BytesMut::from("before");
-            put(&text[..len], &mut dst);
-            assert_eq!(dst, [b"before", &text[..len]].concat(), "{len}");
-        }
-    }
 }
