@@ -127,7 +127,7 @@ impl Rules {
             }
         }
         missing.into_iter().flat_map(Wanted::missing).for_each(|flag| changes.add(flag.as_bytes()));
-        changed.then(|| propylon_octets::value(Bytes::from(changes.write())).ok()).flatten()
+        changed.then(|| HeaderValue::from_maybe_shared(Bytes::from(changes.write())).ok()).flatten()
     }
 }
 

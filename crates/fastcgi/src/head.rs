@@ -1,7 +1,7 @@
 //! The head of a response: CGI's header fields (RFC 3875 6).
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, LOCATION, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING};
 use http::{HeaderMap, StatusCode};
 
 use crate::HeadFault;
@@ -88,7 +88,7 @@ fn parse(bytes: &Bytes, max_fields: usize) -> Result<Head, HeadFault> {
         if name == CONNECTION || name == TRANSFER_ENCODING {
             continue; // there is no connection of the script's, nor a coding of its message
         }
-        let value = propylon_octets::value(value).map_err(|_| HeadFault::Syntax)?;
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| HeadFault::Syntax)?;
         headers.append(name, value);
     }
     let moved = if headers.contains_key(LOCATION) { StatusCode::FOUND } else { StatusCode::OK };

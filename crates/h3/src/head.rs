@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::qpack::{Section, Text, Unreadable};
 use crate::{Code, Fault};
@@ -166,7 +166,8 @@ fn append(headers: &mut HeaderMap, name: &Text, value: Text) -> Result<(), Refus
     {
         return Err(Fault::malformed("a field of connections").into());
     }
-    let value = propylon_octets::value(bytes).map_err(|_| Fault::malformed("a value that is none"))?;
+    let value =
+        HeaderValue::from_maybe_shared(bytes).map_err(|_| Fault::malformed("a value that is none"))?;
     headers.try_append(name, value).map_err(|_| Refused::TooLarge)?;
     Ok(())
 }

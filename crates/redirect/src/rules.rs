@@ -42,7 +42,7 @@ impl Rules {
         };
         let Some(new) = self.0.iter().find_map(|rule| rule(parts, url)) else { return false };
         let new = if before.is_empty() { new } else { [before, &new].concat() };
-        let Ok(new) = propylon_octets::value(Bytes::from(new)) else { return false };
+        let Ok(new) = HeaderValue::from_maybe_shared(Bytes::from(new)) else { return false };
         parts.headers.insert(name, new);
         true
     }

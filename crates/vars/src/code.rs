@@ -98,11 +98,11 @@ impl Code {
     /// The value as that of a field; nothing if it cannot stand in one.
     pub(crate) fn field(&self, scene: Scene<'_>) -> Option<HeaderValue> {
         let shared = match self {
-            Self::Static(text) => Some(propylon_octets::value(text.clone()).ok()),
+            Self::Static(text) => Some(HeaderValue::from_maybe_shared(text.clone()).ok()),
             Self::One(step) => step.variable.field(scene),
             Self::Steps { .. } => None,
         };
-        shared.unwrap_or_else(|| propylon_octets::copied_value(&self.aside(scene)).ok())
+        shared.unwrap_or_else(|| HeaderValue::from_bytes(&self.aside(scene)).ok())
     }
 
     /// The value, written aside to be copied once: a buffer that grows would be allocated several times.

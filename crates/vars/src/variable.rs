@@ -166,7 +166,7 @@ impl Variable {
             return Some(Some(value));
         }
         let value = self.shared(scene)?;
-        Some(value.and_then(|value| propylon_octets::value(value).ok()))
+        Some(value.and_then(|value| HeaderValue::from_maybe_shared(value).ok()))
     }
 
     /// The value, if it can be had without a copy: `Some(None)` says that there is none.

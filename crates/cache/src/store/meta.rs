@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use http::{HeaderMap, HeaderName, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use smallvec::SmallVec;
 
 /// A stored response without its body.
@@ -107,7 +107,7 @@ impl Meta {
         let mut headers = HeaderMap::new();
         for _ in 0..from.try_get_u32_le().ok()? {
             let name = HeaderName::from_bytes(&decode_bytes(from)?).ok()?;
-            let value = propylon_octets::value(decode_bytes(from)?).ok()?;
+            let value = HeaderValue::from_maybe_shared(decode_bytes(from)?).ok()?;
             headers.try_append(name, value).ok()?;
         }
         from.is_empty().then_some(Self {
@@ -165,8 +165,6 @@ pub(super) fn decode_bytes(from: &mut Bytes) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn sample() -> Meta {

@@ -1,5 +1,5 @@
+use super::trusted::feeds_and_colons;
 use crate::Limits;
-use propylon_octets::feeds_and_colons;
 
 /// Lines that there is room for at once: more than most heads have.
 const ROOM: usize = 16;

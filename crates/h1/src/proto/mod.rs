@@ -10,6 +10,7 @@ mod request;
 mod response;
 mod scan;
 mod section;
+mod trusted;
 mod write;
 
 pub use decode::{Decoder, Event};

@@ -4,11 +4,11 @@ use http::{HeaderMap, Method, Response, StatusCode, Version};
 use super::lines::Lines;
 use super::scan::{Scan, Scanner, content, failed, refused};
 use super::section::Section;
+use super::trusted::is_value;
 use crate::{
     BodyKind, ConnectionOptions, HeadError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, Spelling,
     Unwanted, maps,
 };
-use propylon_octets::is_value;
 
 /// The head of a response.
 #[derive(Debug, Clone)]

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Version};
 
 use super::lines::{Line, Lines};
+use super::trusted;
 use crate::{ConnectionOptions, HeadErrorKind, Marks, Unwanted, names};
 
 /// What of a header section concerns framing and the connection. Its fields are elsewhere.
@@ -89,7 +90,7 @@ impl Section {
             }
         }
         // Refuses controls other than tab: NUL, and a CR that is not of the line's end.
-        let value = propylon_octets::value(raw.slice_ref(value)).map_err(|_| HeadErrorKind::FieldValue)?;
+        let value = trusted::value(raw.slice_ref(value)).map_err(|_| HeadErrorKind::FieldValue)?;
         let name = name.cloned().unwrap_or_else(|unknown| unknown);
         headers.try_append(name, value).map_err(|_| HeadErrorKind::TooManyFields)?;
         Ok(())
@@ -167,7 +168,7 @@ impl Section {
 /// What is judged alone: refuses controls other than tab.
 #[inline]
 fn judge(value: &[u8]) -> Result<(), HeadErrorKind> {
-    if propylon_octets::is_value(value) { Ok(()) } else { Err(HeadErrorKind::FieldValue) }
+    if trusted::is_value(value) { Ok(()) } else { Err(HeadErrorKind::FieldValue) }
 }
 
 /// What stands before the colon, and what behind it.
