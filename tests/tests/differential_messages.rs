@@ -208,7 +208,7 @@ fn responses_come_through_as_the_table_says() {
     let (nginx, gateway) = (nginx(upstream.address()), gateway(upstream.address()));
     let version = version();
     let mut wrong = Vec::new();
-    // Interim responses are looked at in `round_trip.rs`.
+    // Interim responses are looked at in `round_trip`.
     let is_final = |row: &Row| !row.raw.starts_with("HTTP/1.1 1");
     let rows = messages::responses().filter(|(method, row)| *method != "CONNECT" && is_final(row));
     for (method, row) in rows {
