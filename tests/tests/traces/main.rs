@@ -1,0 +1,12 @@
+//! What requests' spans tell, and what upstreams are told of them.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+
+mod beside;
+mod context;
+mod decisions;
+#[path = "../fastcgi_support/mod.rs"]
+mod fastcgi_support;
+mod requests;
+#[path = "../trace_support/mod.rs"]
+mod trace_support;
+mod tries;
