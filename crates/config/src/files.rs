@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
@@ -105,35 +105,6 @@ pub enum Symlinks {
     SameOwner,
 }
 
-/// Which file, or else what, answers.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TryFiles {
-    /// What is looked for.
-    pub files: Vec<TryFile>,
-    /// What is done if none of it is there.
-    pub last: TryLast,
-}
-
-/// A file that is looked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TryFile {
-    /// Its path in the root.
-    pub name: Template,
-    /// Whether it is a directory.
-    pub directory: bool,
-}
-
-/// What is done if no file is there.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TryLast {
-    /// This status; 444 closes the connection.
-    Status(StatusCode),
-    /// A named location, with its `@`.
-    Named(Box<str>),
-    /// Another round for this path.
-    Path(Template),
-}
-
 pub(crate) const ROOT: Key = Key {
     name: "root",
     kind: Kind::Template,
@@ -155,14 +126,6 @@ pub(crate) const ALIAS: Key = Key {
     need: Need::Optional,
     nginx: "alias",
     doc: "The directory that stands in the place of the location's prefix; with a regex, the whole name of the file.",
-};
-pub(crate) const TRY_FILES: Key = Key {
-    name: "try_files",
-    kind: Kind::List(&Kind::Template),
-    need: Need::Optional,
-    nginx: "try_files",
-    doc: "The first of these files that is there stands in the place of the request's path; one that ends in `/` is a directory. \
-          The last says what is done if none is: \"/path\", \"@name\" or \"=404\". Not inherited.",
 };
 pub(crate) const FILES: Key = Key {
     name: "files",
@@ -392,54 +355,4 @@ fn coding(text: &str) -> Option<Precompressed> {
         "zstd" => Precompressed::Zstd,
         _ => return None,
     })
-}
-
-/// Reads `try_files` of one level.
-pub(crate) fn try_files(cx: &mut Context, value: &Value<'_>) -> Option<TryFiles> {
-    let items: Vec<&Value<'_>> = value.get_ref().as_array()?.iter().collect();
-    let (last, files) = items.split_last()?;
-    if files.is_empty() {
-        let diagnostic = Diagnostic::at(value.span(), "`try_files` has nothing to try");
-        cx.push(diagnostic.label("expected a file, and what is done if it is not there"));
-        return None;
-    }
-    let files = files
-        .iter()
-        .filter_map(|value| {
-            let text = value.get_ref().as_str()?;
-            let name = text.strip_suffix('/');
-            let template = cx.template(name.unwrap_or(text), &value.span())?;
-            Some(TryFile { name: template, directory: name.is_some() })
-        })
-        .collect();
-    Some(TryFiles { files, last: try_last(cx, last)? })
-}
-
-fn try_last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
-    let text = value.get_ref().as_str()?;
-    if let Some(code) = text.strip_prefix('=') {
-        let status = code.parse().ok().filter(|code| matches!(code, 201 | 204 | 300..=599));
-        let status = status.and_then(|code| StatusCode::from_u16(code).ok());
-        if status.is_none() {
-            let message = format!("`{text}` is no status to answer with");
-            cx.push(Diagnostic::at(value.span(), message).label("expected \"=\" and 204 or 300 to 599"));
-        }
-        return status.map(TryLast::Status);
-    }
-    // Which one may be for variables to say.
-    if text.starts_with('@') && !text.contains('$') {
-        return Some(TryLast::Named(text.into()));
-    }
-    if text.is_empty() {
-        let message = "this is no place to go on at";
-        cx.push(Diagnostic::at(value.span(), message).label("expected \"/path\", \"@name\" or \"=404\""));
-        return None;
-    }
-    if !text.starts_with(['/', '$', '@']) {
-        let path = text.escape_debug();
-        let message = format!("`{path}` is no file that is tried: it is where to go on, and no path");
-        let label = format!("a regex alone may match it; expected \"/{path}\", or \"=404\" behind it");
-        cx.push(Diagnostic::at(value.span(), message).label(label).softened());
-    }
-    cx.template(text, &value.span()).map(TryLast::Path)
 }

@@ -123,6 +123,7 @@ mod timeout;
 mod tls;
 mod trace;
 mod trace_exporter;
+mod try_files;
 mod units;
 mod upstream;
 
@@ -154,10 +155,7 @@ pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::expires::{Expires, ExpiresRule};
 pub use crate::fastcgi::{FastCgi, Param};
-pub use crate::files::{
-    Autoindex, AutoindexFormat, Files, IfModifiedSince, Precompressed, Root, Symlinks, TryFile, TryFiles,
-    TryLast,
-};
+pub use crate::files::{Autoindex, AutoindexFormat, Files, IfModifiedSince, Precompressed, Root, Symlinks};
 pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;
 pub use crate::http3::Http3;
@@ -195,5 +193,6 @@ pub use crate::timeout::Timeout;
 pub use crate::tls::{Certificate, CertificateCache, Tls, VerifyClient};
 pub use crate::trace::{Trace, TraceOn};
 pub use crate::trace_exporter::{TraceExporter, TraceProtocol};
+pub use crate::try_files::{TryFile, TryFiles, TryLast};
 pub use crate::units::{UnitError, duration, size};
 pub use crate::upstream::{Bind, Transport, UpstreamTls, UpstreamVersion};

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use crate::cache::{self, Purge};
 use crate::effective::{Effective, Level};
 use crate::expires;
-use crate::files::{self, TryFiles};
+use crate::files;
 use crate::grpc;
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
@@ -20,6 +20,7 @@ use crate::rewrite::{self, Step};
 use crate::settings::{self, Settings};
 use crate::slice;
 use crate::source::{Span, Spanned};
+use crate::try_files::{self, TryFiles};
 
 /// What happens to requests for some paths.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,7 +134,7 @@ pub(crate) static TABLE: Table = Table {
             doc: "Whether only the gateway itself can send a request here; clients get 404.",
         },
         files::ALIAS,
-        files::TRY_FILES,
+        try_files::KEY,
         expires::EXPIRES,
         slice::SLICE,
         files::ROOT,
@@ -202,7 +203,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let purge = scope.read("purge", cache::read_action);
     let (stub_status, empty_gif) = (scope.bool("stub_status"), scope.bool("empty_gif"));
     let alias = files::alias(&mut scope);
-    let try_files = scope.read("try_files", files::try_files);
+    let try_files = scope.read("try_files", try_files::read);
     if let Some(matcher) = &matcher {
         check_alias(cx, table, matcher);
     }

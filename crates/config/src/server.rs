@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use crate::acme;
 use crate::effective::{Effective, Level};
 use crate::expires;
-use crate::files::{self, TryFiles};
+use crate::files;
 use crate::http2::{self, Http2};
 use crate::http3::{self, Http3};
 use crate::inner_uri;
@@ -25,6 +25,7 @@ use crate::settings::{self, Settings};
 use crate::slice;
 use crate::source::{Span, Spanned};
 use crate::tls::{self, Tls};
+use crate::try_files::{self, TryFiles};
 
 /// A virtual host.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,7 +179,7 @@ pub(crate) static TABLE: Table = Table {
             nginx: "return",
             doc: "An answer to every request, as in a location.",
         },
-        files::TRY_FILES,
+        try_files::KEY,
         rewrite::SET,
         rewrite::REWRITE,
         Key {
@@ -206,7 +207,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let keepalive_requests = scope.integer("keepalive_requests").unwrap_or_default();
     let rewrite = rewrite::read(&mut scope);
     let respond = scope.read("return", respond::read);
-    let try_files = scope.read("try_files", files::try_files);
+    let try_files = scope.read("try_files", try_files::read);
     let mut scope = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
     let mut tls = Tls::read(&mut scope);
     match scope.read(acme::SERVER.name, acme::asked) {
