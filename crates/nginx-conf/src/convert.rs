@@ -1,11 +1,11 @@
 //! The walk over the tree: checks as nginx makes them, and what the rows make of each directive.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::args;
 use crate::context::Contexts;
 use crate::document::{Document, Section, Value};
+use crate::frame::Frame;
 use crate::lexer::Word;
 use crate::place::{Place, Problem};
 use crate::row::{As, Row, To};
@@ -53,53 +53,6 @@ pub(crate) enum Target {
 
 /// Why a directive is refused that no row is about.
 pub(crate) const UNKNOWN: &str = "unknown directive";
-
-/// A block that is being read.
-pub(crate) struct Frame {
-    pub(crate) context: Contexts,
-    pub(crate) section: Section,
-    /// `location`'s argument, `upstream`'s name.
-    pub(crate) name: String,
-    /// Whether anything in it was refused.
-    pub(crate) refused: bool,
-    /// Whether there are steps of the rewrite module in it.
-    pub(crate) steps: bool,
-    seen: HashMap<&'static str, Place>,
-    /// Words that are put together when the block ends, by directive.
-    collected: HashMap<&'static str, Vec<Word>>,
-}
-
-impl Frame {
-    pub(crate) fn new(context: Contexts, section: Section, name: impl Into<String>) -> Self {
-        Self {
-            context,
-            section,
-            name: name.into(),
-            refused: false,
-            steps: false,
-            seen: HashMap::new(),
-            collected: HashMap::new(),
-        }
-    }
-
-    pub(crate) fn collect(&mut self, name: &'static str, words: &[Word]) {
-        self.collected.entry(name).or_default().extend_from_slice(words);
-    }
-
-    pub(crate) fn collected(&self, name: &str) -> &[Word] {
-        self.collected.get(name).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// Where the directive stands in this block.
-    pub(crate) fn place_of(&self, name: &str) -> Option<&Place> {
-        self.seen.get(name)
-    }
-
-    /// Whether the directive stood in this block.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.seen.contains_key(name)
-    }
-}
 
 pub(crate) struct Convert<'a> {
     pub(crate) document: Document,
@@ -229,8 +182,7 @@ impl<'a> Convert<'a> {
             let message = format!("invalid number of arguments in \"{name}\" directive");
             return self.invalid(directive, Problem::new(&directive.place, message));
         }
-        let frame = self.frame_mut();
-        let first = frame.seen.insert(row.name, directive.place.clone());
+        let first = self.frame_mut().saw(row.name, &directive.place);
         if let Some(first) = first.filter(|_| !row.repeats) {
             let message = format!("\"{name}\" directive is duplicate");
             let help = format!("it stands first in line {}", first.line());

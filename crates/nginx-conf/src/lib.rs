@@ -48,6 +48,7 @@ mod context;
 mod convert;
 mod converted;
 mod document;
+mod frame;
 mod glob;
 mod lexer;
 mod parser;

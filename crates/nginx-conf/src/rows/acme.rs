@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 
 use crate::args::{self, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
+use crate::frame::Frame;
 use crate::place::Problem;
 use crate::row::{BLOCK_ONE, ONE, Row, SOME, To};
 use crate::tree::Directive;

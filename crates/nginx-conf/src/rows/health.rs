@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use crate::args::{duration, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::{PASSES, Section, Value, key};
+use crate::frame::Frame;
 use crate::place::{Place, Problem};
 use crate::tree::Directive;
 use crate::verdict::Verdict;

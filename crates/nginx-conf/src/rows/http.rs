@@ -2,8 +2,9 @@
 
 use super::{http2, http3, listen};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
 use crate::document::{Document, Section, Value};
+use crate::frame::Frame;
 use crate::row::{ANY, As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 

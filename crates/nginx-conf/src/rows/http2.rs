@@ -2,8 +2,9 @@
 
 use crate::args::flag;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Target, different};
+use crate::convert::{Convert, Done, Outcome, Target, different};
 use crate::document::{Section, Value};
+use crate::frame::Frame;
 use crate::row::As;
 use crate::tree::Directive;
 

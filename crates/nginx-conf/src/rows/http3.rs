@@ -2,8 +2,9 @@
 
 use crate::args::flag;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, different, refuse};
 use crate::document::{Section, Value};
+use crate::frame::Frame;
 use crate::tree::Directive;
 
 pub(super) const HQ: &str = "HTTP/0.9 over QUIC, which nobody speaks but tests of QUIC, is not spoken";

@@ -3,8 +3,9 @@
 use super::respond;
 use crate::args::invalid;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
+use crate::frame::Frame;
 use crate::row::{As, BLOCK_ONE_OR_TWO, NONE, NONE_OR_ONE, ONE, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::{Block, Body, Directive};
 

@@ -3,8 +3,9 @@
 use super::http;
 use crate::args;
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Target};
+use crate::convert::{Convert, Done, Outcome, Target};
 use crate::document::{Section, Value};
+use crate::frame::Frame;
 use crate::row::{As, BLOCK, ONE, ONE_OR_TWO, Row, SOME, TWO_OR_THREE, To};
 use crate::tree::Directive;
 

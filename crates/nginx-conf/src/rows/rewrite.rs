@@ -3,8 +3,9 @@
 use super::respond;
 use crate::args::{invalid, one_of};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::{PASSES, Section, Value};
+use crate::frame::Frame;
 use crate::place::Problem;
 use crate::row::{BLOCK_SOME, NONE, ONE_OR_TWO, Row, TWO, TWO_OR_THREE, To};
 use crate::tree::Directive;

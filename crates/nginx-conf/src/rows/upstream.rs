@@ -2,8 +2,9 @@
 
 use crate::args::{self, duration, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Frame, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value, key};
+use crate::frame::Frame;
 use crate::row::{ANY, As, BLOCK_ONE, NONE, ONE, ONE_OR_TWO, Row, SOME, To, UP_TO_FOUR};
 use crate::tree::Directive;
 
