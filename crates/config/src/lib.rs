@@ -195,4 +195,4 @@ pub use crate::trace::{Trace, TraceOn};
 pub use crate::trace_exporter::{TraceExporter, TraceProtocol};
 pub use crate::try_files::{TryFile, TryFiles, TryLast};
 pub use crate::units::{UnitError, duration, size};
-pub use crate::upstream::{Bind, Transport, UpstreamTls, UpstreamVersion};
+pub use crate::upstream::{Bind, EarlyHints, Transport, UpstreamTls, UpstreamVersion};

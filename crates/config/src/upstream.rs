@@ -38,8 +38,21 @@ pub struct Transport {
     pub ignore_client_abort: bool,
     /// Whether clients get ranges of responses whose upstream knows none.
     pub force_ranges: bool,
+    /// Whether clients get interim responses.
+    pub early_hints: EarlyHints,
     /// TLS towards the upstream, where `proxy_pass` says `https`.
     pub tls: UpstreamTls,
+}
+
+/// Whether clients get the interim responses of an upstream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EarlyHints {
+    /// All of them.
+    Passed,
+    /// None.
+    Dropped,
+    /// Those that come when one of these is neither empty nor "0".
+    If(Vec<Template>),
 }
 
 /// Where connections to an upstream come from.
@@ -175,6 +188,15 @@ pub(crate) const TABLE: Table = Table {
             nginx: "proxy_force_ranges, fastcgi_force_ranges",
             doc: "Whether a client that asks for a range gets it of a response with status 200 and a known length, whatever the upstream knows or says \
                   of ranges: all of it is asked for, and cut. Several ranges get the whole.",
+        },
+        Key {
+            name: "early_hints",
+            kind: Kind::Either(&[Kind::Bool, Kind::List(&Kind::Template)]),
+            need: Need::Default("true"),
+            nginx: "early_hints",
+            doc: "Whether interim responses of the upstream, such as 103 (Early Hints), are passed to clients, of HTTP/1.1 and later; a list: if one of \
+                  these is neither empty nor \"0\". At most eight of a request, without fields of the connection, `Date`, `Server`, `X-Accel-…` and what \
+                  `headers.hide` names.",
         },
         Key {
             name: "websocket",
@@ -361,6 +383,7 @@ impl Transport {
             websocket: websocket(scope),
             ignore_client_abort: scope.bool("ignore_client_abort"),
             force_ranges: scope.bool("force_ranges"),
+            early_hints: scope.read("early_hints", early_hints).unwrap_or(EarlyHints::Passed),
             tls: scope
                 .read("tls", |cx, value| Some(UpstreamTls::read(cx, Some(value))))
                 .unwrap_or_else(|| UpstreamTls::read(scope.cx, None)),
@@ -385,6 +408,15 @@ fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
     }
     let address = cx.template(address, &value.span())?;
     Some(Some(Bind { address, transparent, span: cx.span(value.span()) }))
+}
+
+fn early_hints(cx: &mut Context, value: &Value<'_>) -> Option<EarlyHints> {
+    if let Some(on) = value.get_ref().as_bool() {
+        return Some(if on { EarlyHints::Passed } else { EarlyHints::Dropped });
+    }
+    let items = value.get_ref().as_array()?.iter();
+    let conditions: Vec<_> = items.filter_map(|item| cx.template_of(item)).collect();
+    Some(if conditions.is_empty() { EarlyHints::Dropped } else { EarlyHints::If(conditions) })
 }
 
 /// Only HTTP/1.1 has an `Upgrade`.

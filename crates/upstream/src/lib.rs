@@ -46,7 +46,7 @@
 //!   nobody asked for, more than eight interim responses, too many bytes or fields. A 204 loses its
 //!   framing fields. Other fields and the reason phrase stay as they came.
 //! - **Passes interim responses on** (103 and the like; not 100) to the [`Interim`] in the request's extensions, without their
-//!   hop-by-hop fields.
+//!   hop-by-hop fields, and what the peer says of itself (`Date`, `Server`) or orders (`X-Accel-…`).
 //! - **Hands over** the connection of a 101 that the request asked for with `Upgrade`: its stream is the response extension
 //!   [`Switched`], with what had been read already; the try lasts as long as the stream.
 //! - **Cuts, never completes**: a request body that fails closes the connection, so that the peer cannot take the request

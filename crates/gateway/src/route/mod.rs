@@ -14,6 +14,7 @@ mod charset;
 mod compression;
 mod cookie;
 mod detach;
+mod early_hints;
 mod empty_gif;
 mod error_page;
 mod expires;
@@ -360,6 +361,7 @@ where
             .and(expires::needs(settings))
             .and(error_page::needs(settings))
             .and(cache::needs(settings))
+            .and(early_hints::needs(settings))
             .and(store::needs(settings))
             .and(trace::needs(settings))
             .and(upstreams.config.later), // whoever shows it, in whatever location

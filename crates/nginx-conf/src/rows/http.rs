@@ -169,6 +169,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
         }
     };
     default(&["tls", "session_cache"], Value::text("off"));
+    default(&["upstream", "early_hints"], Value::flag(false));
     default(&["root"], Value::text("html"));
     let types = [("text/html", "html"), ("image/gif", "gif"), ("image/jpeg", "jpg")];
     let types = types.map(|(name, extension)| (name, Value::List(vec![Value::text(extension)])));

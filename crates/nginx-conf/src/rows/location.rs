@@ -21,6 +21,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
     Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
     Row::new("proxy_intercept_errors", LEVELS, ONE, To::Key(&["error_page", "intercept"], As::Flag)),
+    Row::new("early_hints", LEVELS, SOME, To::By(early_hints, "upstream.early_hints"))
+        .repeats()
+        .note("Other interim responses too; at most eight of a request. `Date`, `Server` and `X-Accel-…` never pass, whatever `proxy_pass_header` says."),
     Row::nothing("msie_padding", LEVELS, ONE, "the browsers that it is for are gone"),
     Row::nothing("msie_refresh", LEVELS, ONE, "the browsers that it is for are gone"),
     Row::nothing("chunked_transfer_encoding", LEVELS, ONE, "framing is the engine's business"),
@@ -106,6 +109,14 @@ fn empty_gif(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return different("it is never reached: `return` answers first");
     }
     convert.set(Target::Here, &["empty_gif"], Value::flag(true), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn early_hints(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    for index in 0..directive.args().len() {
+        let value = convert.value(directive, index, As::Text)?;
+        convert.push(Target::Here, &["upstream", "early_hints"], value, &directive.place);
+    }
     Ok(Done::AsWritten)
 }
 
