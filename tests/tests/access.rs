@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use propylon_tests::{LIMIT, Nginx, Propylon, RawResponse, address, addresses, fixture, raw_request, until};
+use propylon_tests::{
+    Client, LIMIT, Nginx, Propylon, RawResponse, address, addresses, fixture, raw_request, until,
+};
 
 /// All with the password "secret".
 const USERS: &str = "# users\nplain:{PLAIN}secret\nsha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n\
@@ -149,4 +151,51 @@ fn a_user_file_that_changes_is_read_again_and_the_log_says_why_not() {
     {
         gateway.tells(text);
     }
+}
+
+/// Who is refused waits for an hour, all others for nothing; and what waits ends with its client.
+#[test]
+fn a_401_takes_its_time() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("users"), "a:{PLAIN}one\n").unwrap();
+    let (at, asked) = (address(), address());
+    let root = dir.path().display();
+    let gateway = Propylon::start_nginx(&format!(
+        "worker_processes 1;\nevents {{}}\nerror_log error.log info;\nhttp {{\n\
+         log_format line '$uri $status'; access_log access.log line;\n\
+         server {{ listen {asked}; location /no {{ return 401; }} location / {{ return 403; }} }}\n\
+         server {{ listen {at}; root {root}; auth_delay 1h;\n\
+         location /users {{ auth_basic r; auth_basic_user_file {root}/users; }}\n\
+         location /soon {{ auth_basic r; auth_basic_user_file {root}/users; auth_delay 1ms; }}\n\
+         location /denied {{ deny all; }}\n\
+         location /no {{ auth_request /ask/no; }} location /not {{ auth_request /ask/not; }}\n\
+         location /ask/no {{ internal; proxy_pass http://{asked}/no; }}\n\
+         location /ask/not {{ internal; proxy_pass http://{asked}/other; }} }} }}\n"
+    ));
+    let wait = |path: &str, fields: &str| {
+        let mut client = Client::connect(at).unwrap();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes()).unwrap();
+        client
+    };
+    let (wrong, nobody) = (basic("a:two"), basic("b:one"));
+    let mut waiting = Vec::new();
+    for (path, fields) in [("/users?1", &*wrong), ("/users?2", &nobody), ("/users?3", ""), ("/no", "")] {
+        waiting.push(wait(path, fields));
+        until("it is delayed", LIMIT, || {
+            let told = gateway.error_log().matches("delaying unauthorized request").count();
+            (told == waiting.len()).then_some(())
+        });
+    }
+    assert_eq!(ask(at, "GET", "/users", &basic("a:one")).status, 200);
+    assert_eq!(ask(at, "GET", "/denied", "").status, 403);
+    assert_eq!(ask(at, "GET", "/not", "").status, 403);
+    let soon = ask(at, "GET", "/soon", &wrong);
+    assert_eq!((soon.status, soon.head.field("www-authenticate")), (401, Some("Basic realm=\"r\"".into())));
+    let lines = || gateway.read("access.log").lines().map(str::to_owned).collect::<Vec<_>>();
+    let delayed = |lines: &[String]| lines.iter().filter(|line| line.starts_with("/users 401")).count();
+    until("the log", LIMIT, || lines().contains(&"/soon 401".into()).then_some(()));
+    assert_eq!(delayed(&lines()), 0, "they wait");
+    drop(waiting);
+    let left = || lines().iter().filter(|line| line.ends_with(" 499")).count();
+    until("they have left", LIMIT, || (left() == 4).then_some(()));
 }

@@ -3,6 +3,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -11,7 +12,7 @@ use tokio::sync::Semaphore;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Access, Client, Login, UserFile, Verdict};
+use crate::{Access, Client, Delay, Login, UserFile, Verdict};
 
 /// The user that a request was let in as: an extension of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,32 +27,35 @@ pub struct AccessLayer {
 /// How many passwords are checked at once.
 const AT_ONCE: usize = 4;
 
+#[derive(Clone)]
 struct Gate {
     access: Access,
     client: fn(&request::Parts) -> Client,
     login: Option<(Bytes, Arc<UserFile>)>,
     turns: Arc<Semaphore>,
+    delay: Delay,
 }
 
 impl AccessLayer {
     /// A layer with these rules; `client` tells where a request comes from.
     #[must_use]
     pub fn new(access: Access, client: fn(&request::Parts) -> Client) -> Self {
-        Self { gate: Arc::new(Gate { access, client, login: None, turns: turns() }) }
+        Self { gate: Arc::new(Gate { access, client, login: None, turns: turns(), delay: Delay::default() }) }
     }
 
     /// Asks for a password of one of these users. Four are checked at once.
     #[must_use]
-    pub fn basic(self, realm: impl Into<Bytes>, users: UserFile) -> Self {
-        let (access, client) = (self.gate.access.clone(), self.gate.client);
-        Self {
-            gate: Arc::new(Gate {
-                access,
-                client,
-                login: Some((realm.into(), Arc::new(users))),
-                turns: turns(),
-            }),
-        }
+    pub fn basic(mut self, realm: impl Into<Bytes>, users: UserFile) -> Self {
+        let gate = Arc::make_mut(&mut self.gate);
+        (gate.login, gate.turns) = (Some((realm.into(), Arc::new(users))), turns());
+        self
+    }
+
+    /// Answers 401 so long after the request came, and not earlier (nginx: `auth_delay`). Default: at once.
+    #[must_use]
+    pub fn delay(mut self, delay: Duration) -> Self {
+        Arc::make_mut(&mut self.gate).delay = Delay::new(delay);
+        self
     }
 }
 
@@ -132,8 +136,10 @@ where
                 turns: gate.turns.clone(),
                 authorization: parts.headers.get(AUTHORIZATION).cloned(),
             });
+            let due = gate.delay.begin();
             let verdict = gate.access.check((gate.client)(&parts), login).await;
             if let Some(status) = verdict.status() {
+                due.wait(status).await;
                 let mut response = Response::new(R::default());
                 *response.status_mut() = status;
                 if let Verdict::Unauthorized { challenge: Some(challenge), .. } = verdict {

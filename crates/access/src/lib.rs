@@ -24,6 +24,7 @@
 //!   `$apr1$`, `$1$`, bcrypt (`$2y$`), SHA-crypt (`$5$`, `$6$`).
 //! - [`Access`] joins both: all is needed, or any is enough. [`AccessLayer`] is the layer around it; the request carries the
 //!   [`User`] on.
+//! - [`Delay`]: 401 takes a time of its own, whatever the check took, so that nothing is learned from how long it took.
 //!
 //! ## What it does not
 //! It finds out nobody's address: a closure tells it. It knows no traditional DES hashes and no yescrypt: such a user is not
@@ -35,6 +36,7 @@
 //! | `allow`, `deny` | [`Rules`] |
 //! | `satisfy any` | [`Access::satisfy_any`] |
 //! | `auth_basic`, `auth_basic_user_file` | [`Login`], [`AccessLayer::basic`] |
+//! | `auth_delay` | [`Delay`], [`AccessLayer::delay`] |
 //!
 //! Differences: a realm is quoted; a hash that the system's `crypt` would know and this crate does not is 500, as one that
 //! nobody knows is in nginx.
@@ -46,15 +48,17 @@
 //! ## Cost
 //! Rules are looked at one by one. A password takes one piece of work on tokio's blocking pool: the file's time is looked
 //! at, and its hash is computed, which bcrypt and SHA-crypt make slow on purpose; a semaphore bounds how many there are at once.
-//! Nothing about a password is remembered.
+//! Nothing about a password is remembered. A delay is a timer for each request that waits.
 
 mod access;
+mod delay;
 mod layer;
 mod password;
 mod rules;
 mod users;
 
 pub use access::{Access, Login, Verdict};
+pub use delay::{Delay, Due};
 pub use layer::{AccessLayer, Guarded, User};
 pub use rules::{Client, Rules, Whom};
 pub use users::{Refused, UserFile};

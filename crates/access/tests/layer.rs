@@ -3,9 +3,11 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::time::Duration;
 
-use http::{Request, Response};
-use propylon_access::{Access, AccessLayer, Client, Rules, User, UserFile, Whom};
+use http::{Request, Response, StatusCode};
+use propylon_access::{Access, AccessLayer, Client, Delay, Rules, User, UserFile, Whom};
+use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
 /// `a:one`
@@ -62,4 +64,48 @@ async fn address_and_password_together() {
     assert_eq!(ask(&missing, Some(LOGIN)).await.0, 403);
     let directory = AccessLayer::new(Access::default(), HERE).basic("r", UserFile::new(dir.path()));
     assert_eq!(ask(&directory, Some(LOGIN)).await.0, 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_hears_of_it_when_it_is_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users");
+    fs::write(&file, "a:{PLAIN}one\n").unwrap();
+    let delay = Duration::from_secs(3);
+    let open = Rules::new();
+    let closed = Rules::new().deny(Whom::All);
+    for (rules, any, login, status, waited) in [
+        (&open, false, Some(LOGIN), 200, Duration::ZERO),
+        (&open, false, Some("Basic YTp0d28="), 401, delay), // a wrong password
+        (&open, false, Some("Basic YjpvbmU="), 401, delay), // nobody
+        (&open, false, None, 401, delay),
+        (&closed, false, Some(LOGIN), 403, Duration::ZERO),
+        (&closed, true, None, 401, delay),
+    ] {
+        let access = Access::new(rules.clone()).satisfy_any(any);
+        for (layer, waited) in [
+            (AccessLayer::new(access.clone(), HERE).delay(delay).basic("r", UserFile::new(&file)), waited),
+            (AccessLayer::new(access, HERE).basic("r", UserFile::new(&file)), Duration::ZERO),
+        ] {
+            let begun = Instant::now();
+            assert_eq!(ask(&layer, login).await.0, status, "{login:?}");
+            assert_eq!(begun.elapsed(), waited, "{login:?} any={any}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_check_is_a_part_of_the_delay() {
+    let delay = Delay::new(Duration::from_secs(3));
+    for (check, expected) in [(0, 3), (2, 3), (3, 3), (5, 5)] {
+        let begun = Instant::now();
+        let due = delay.begin();
+        tokio::time::sleep(Duration::from_secs(check)).await;
+        due.wait(StatusCode::UNAUTHORIZED).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(expected), "{check}");
+    }
+    let begun = Instant::now();
+    delay.begin().wait(StatusCode::FORBIDDEN).await;
+    Delay::default().begin().wait(StatusCode::UNAUTHORIZED).await;
+    assert!(begun.elapsed().is_zero());
 }

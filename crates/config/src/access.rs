@@ -1,6 +1,7 @@
 //! The table `access`: who may come in.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use http::Method;
 use propylon_vars::Template;
@@ -18,6 +19,8 @@ pub struct Access {
     pub rules: Vec<AccessRule>,
     /// Whether an address that is allowed or a password is enough.
     pub satisfy_any: bool,
+    /// How long 401 takes; `None`: no longer than it has to.
+    pub delay: Option<Duration>,
     /// By password.
     pub basic: Option<BasicAuth>,
     /// Other rules for some methods.
@@ -76,6 +79,14 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("\"all\""),
             nginx: "satisfy",
             doc: "Whether address and password are both needed, or either is enough.",
+        },
+        Key {
+            name: "delay",
+            kind: Kind::Duration { zero: true },
+            need: Need::Default("\"0\""),
+            nginx: "auth_delay",
+            doc: "How long a 401 takes, that of `auth_request` too, so that nobody learns from the time who is known here: what the check took is a part of \
+                  it.",
         },
         Key {
             name: "basic",
@@ -157,6 +168,7 @@ impl Access {
         });
         Self {
             satisfy_any: satisfy.is_some_and(|satisfy| &*satisfy.value == "any"),
+            delay: Some(scope.duration("delay")).filter(|delay| !delay.is_zero()),
             rules,
             basic,
             limit_except,

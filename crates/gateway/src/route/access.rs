@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use propylon_access::{Access, Client, Login, Refused, Rules, UserFile, Verdict, Whom};
+use propylon_access::{Access, Client, Delay, Login, Refused, Rules, UserFile, Verdict, Whom};
 use propylon_auth_request::Verdict as Said;
 use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Template};
 use propylon_exchange::Exchange;
@@ -30,6 +30,8 @@ pub(crate) struct Guard {
     request: Option<AuthRequest>,
     /// Whether one of all these is enough.
     any: bool,
+    /// How long a 401 takes, whoever says so.
+    delay: Delay,
 }
 
 #[derive(Clone)]
@@ -71,6 +73,7 @@ impl Guard {
             }),
             request,
             any: config.satisfy_any,
+            delay: Delay::new(config.delay.unwrap_or_default()),
         })
     }
 
@@ -79,8 +82,31 @@ impl Guard {
         self.request.as_ref().is_some_and(AuthRequest::sets_rate)
     }
 
-    /// Decides about a request; the answer is that of one who may not come in.
+    /// Decides about a request; the answer is that of one who may not come in, when it is time for it.
     pub(crate) async fn run(
+        &self,
+        parent: &Parent<'_>,
+        method: &Method,
+        path: &mut Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Option<Found> {
+        let due = self.delay.begin();
+        let found = self.judge(parent, method, path, seen).await;
+        if let Some(Found::With(status, _) | Found::Page(status, _)) = found
+            && due.waits(status)
+        {
+            tracing::info!(
+                target: "propylon_gateway",
+                client = %parent.exchange.client(),
+                "delaying unauthorized request"
+            );
+            due.wait(status).await;
+        }
+        found
+    }
+
+    /// Decides about a request, as fast as it can.
+    async fn judge(
         &self,
         parent: &Parent<'_>,
         method: &Method,

@@ -45,6 +45,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("satisfy", LEVELS, ONE, To::Key(&["access", "satisfy"], As::Text)),
+    Row::new("auth_delay", LEVELS, ONE, To::Key(&["access", "delay"], As::Time))
+        .note("Counted from where the request is judged, so that what `auth_request` takes is a part of it."),
     Row::new("auth_basic", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(auth_basic, "access.basic.realm")),
     Row::new(
         "auth_basic_user_file",
