@@ -126,6 +126,7 @@ mod trace_exporter;
 mod try_files;
 mod units;
 mod upstream;
+mod upstream_tls;
 
 pub use propylon_vars::Template;
 
@@ -195,4 +196,5 @@ pub use crate::trace::{Trace, TraceOn};
 pub use crate::trace_exporter::{TraceExporter, TraceProtocol};
 pub use crate::try_files::{TryFile, TryFiles, TryLast};
 pub use crate::units::{UnitError, duration, size};
-pub use crate::upstream::{Bind, EarlyHints, Transport, UpstreamTls, UpstreamVersion};
+pub use crate::upstream::{Bind, EarlyHints, Transport, UpstreamVersion};
+pub use crate::upstream_tls::UpstreamTls;

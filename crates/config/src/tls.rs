@@ -42,6 +42,8 @@ pub struct Tls {
     pub verify_depth: usize,
     /// The file of revocation lists.
     pub crl: Option<PathBuf>,
+    /// The file that the secrets of connections are written to.
+    pub key_log: Option<PathBuf>,
     /// Whether clients who ask for this server's name are refused.
     pub reject_handshake: bool,
     /// How long certificates with variables in their names are kept.
@@ -287,6 +289,14 @@ pub(crate) const TABLE: Table = Table {
             doc: "The file of revocation lists, PEM; there must be one of each issuer.",
         },
         Key {
+            name: "key_log",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "ssl_key_log",
+            doc: "A file that the secrets of connections are added to, as Wireshark reads them (SSLKEYLOGFILE), opened at the start and on reload: whoever \
+                  reads it reads all that is sent.",
+        },
+        Key {
             name: "reject_handshake",
             kind: Kind::Bool,
             need: Need::Default("false"),
@@ -352,6 +362,7 @@ impl Tls {
         let mut path = |name| scope.text(name).map(|path| PathBuf::from(&**path));
         let (client_certificate, trusted_certificate, crl) =
             (path("client_certificate"), path("trusted_certificate"), path("crl"));
+        let key_log = path("key_log");
         let verify_client = scope.text("verify_client");
         let tls = Self {
             certificates: certificates.unwrap_or_default(),
@@ -376,6 +387,7 @@ impl Tls {
             trusted_certificate,
             verify_depth: scope.integer("verify_depth").and_then(|depth| depth.try_into().ok()).unwrap_or(1),
             crl,
+            key_log,
             reject_handshake: scope.bool("reject_handshake"),
             certificate_cache: CertificateCache::read(scope),
             acme: Vec::new(),

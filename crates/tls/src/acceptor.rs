@@ -15,7 +15,7 @@ use crate::error::BuildError;
 use crate::identity::Identity;
 use crate::sessions::{Scope, Sessions};
 use crate::verify::{Asking, Trust};
-use crate::{cipher, pem};
+use crate::{cipher, key_log, pem};
 
 /// How one server speaks TLS with its clients. A clone is the same.
 ///
@@ -43,6 +43,7 @@ pub struct AcceptorBuilder {
     trusted: Option<PathBuf>,
     depth: usize,
     revoked: Option<PathBuf>,
+    key_log: Option<PathBuf>,
 }
 
 impl Acceptor {
@@ -63,6 +64,7 @@ impl Acceptor {
             trusted: None,
             depth: 1,
             revoked: None,
+            key_log: None,
         }
     }
 
@@ -201,6 +203,14 @@ impl AcceptorBuilder {
         self
     }
 
+    /// Appends the secrets of connections to this file, as Wireshark reads them (nginx: `ssl_key_log`); it is opened when this is built. **Whoever
+    /// reads it reads all that is sent.** Default: they are nobody's.
+    #[must_use]
+    pub fn key_log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key_log = Some(file.into());
+        self
+    }
+
     /// The acceptor. Files are read now.
     ///
     /// # Errors
@@ -222,6 +232,9 @@ impl AcceptorBuilder {
             })),
         };
         let mut config = builder.with_cert_resolver(identities);
+        if let Some(file) = &self.key_log {
+            config.key_log = key_log::open(file)?;
+        }
         config.ignore_client_order = self.prefer_server_ciphers;
         config.alpn_protocols = self.alpn;
         config.session_storage = sessions.memory(scope);

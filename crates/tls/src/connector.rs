@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use crate::error::{BuildError, Error};
 use crate::identity::Identity;
 use crate::verify::{Anybody, OtherName, Refusal, Trust, Verifier};
-use crate::{cipher, pem};
+use crate::{cipher, key_log, pem};
 
 /// A TLS connection to a peer.
 pub type ClientStream<IO> = tokio_rustls::client::TlsStream<IO>;
@@ -50,6 +50,7 @@ pub struct ConnectorBuilder {
     curves: Vec<String>,
     session_reuse: bool,
     alpn: Vec<Vec<u8>>,
+    key_log: Option<PathBuf>,
 }
 
 impl ConnectorBuilder {
@@ -81,6 +82,14 @@ impl ConnectorBuilder {
     #[must_use]
     pub fn crl(mut self, file: impl Into<PathBuf>) -> Self {
         self.revoked = Some(file.into());
+        self
+    }
+
+    /// Appends the secrets of connections to this file, as Wireshark reads them (nginx: `proxy_ssl_key_log`); it is opened when this is built. **Whoever
+    /// reads it reads all that is sent.** Default: they are nobody's.
+    #[must_use]
+    pub fn key_log(mut self, file: impl Into<PathBuf>) -> Self {
+        self.key_log = Some(file.into());
         self
     }
 
@@ -162,6 +171,9 @@ impl ConnectorBuilder {
         if let Some(identity) = &self.identity {
             config.client_auth_cert_resolver = Arc::new(Shown(identity.load(&provider)?));
         }
+        if let Some(file) = &self.key_log {
+            config.key_log = key_log::open(file)?;
+        }
         config.enable_sni = self.server_name;
         config.alpn_protocols = self.alpn;
         if !self.session_reuse {
@@ -200,6 +212,7 @@ impl Connector {
             curves: Vec::new(),
             session_reuse: true,
             alpn: Vec::new(),
+            key_log: None,
         }
     }
 

@@ -32,6 +32,7 @@
 //! - **Over QUIC** the same: [`QuicGreeting`] and [`QuicHandshake`], for whoever speaks QUIC.
 //! - **Sessions**: [`Sessions`] outlive the acceptors; tickets by keys that change, or by keys from files. A session is resumed only
 //!   for the same name, and where the same is asked of clients.
+//! - **Secrets in a file**, for Wireshark, if somebody wants them there: [`AcceptorBuilder::key_log`], [`ConnectorBuilder::key_log`].
 //! - **Keys with passwords** (PKCS #8), certificates in the place of files (`data:`): [`Identity`].
 //! - **Names**: protocols, ciphers and curves by OpenSSL's names; `HIGH:!aNULL` and the like stand for the suites that there are. What
 //!   only OpenSSL has is passed over as long as something is left; a name that nobody knows is an error that lists those that are.
@@ -45,9 +46,9 @@
 //! ## nginx
 //! | nginx | here |
 //! |---|---|
-//! | `proxy_ssl_verify`, `_trusted_certificate`, `_verify_depth`, `_crl`, `_server_name`, `_certificate`, `_certificate_key`, `_protocols`, `_ciphers`, `_session_reuse` | [`ConnectorBuilder`] |
+//! | `proxy_ssl_verify`, `_trusted_certificate`, `_verify_depth`, `_crl`, `_server_name`, `_certificate`, `_certificate_key`, `_protocols`, `_ciphers`, `_session_reuse`, `_key_log` | [`ConnectorBuilder`] |
 //! | `ssl_certificate`, `ssl_certificate_key`, `ssl_password_file`, `ssl_stapling_file` | [`Identity`] |
-//! | `ssl_protocols`, `ssl_ciphers`, `ssl_ecdh_curve`, `ssl_prefer_server_ciphers`, `ssl_session_tickets`, `ssl_session_timeout`, `ssl_verify_client`, `ssl_client_certificate`, `ssl_trusted_certificate`, `ssl_verify_depth`, `ssl_crl` | [`AcceptorBuilder`] |
+//! | `ssl_protocols`, `ssl_ciphers`, `ssl_ecdh_curve`, `ssl_prefer_server_ciphers`, `ssl_session_tickets`, `ssl_session_timeout`, `ssl_verify_client`, `ssl_client_certificate`, `ssl_trusted_certificate`, `ssl_verify_depth`, `ssl_crl`, `ssl_key_log` | [`AcceptorBuilder`] |
 //! | `ssl_session_cache`, `ssl_session_ticket_key` | [`Sessions`] |
 //! | `ssl_reject_handshake` | [`Greeting::refuse`] |
 //! | `$ssl_protocol`, `$ssl_cipher`, `$ssl_curve`, `$ssl_server_name`, `$ssl_session_reused`, … | [`Handshake`] |
@@ -72,6 +73,7 @@ mod curve;
 mod error;
 mod greeting;
 mod identity;
+mod key_log;
 mod odd;
 mod pem;
 mod quic;

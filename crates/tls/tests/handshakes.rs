@@ -177,3 +177,37 @@ fn what_cannot_be_made() {
     assert!(!wrong.is_fault() && wrong.to_string().contains("SSLv3"));
     assert!(Connector::builder().ciphers("RC4-SHA").build().is_err());
 }
+
+#[tokio::test]
+async fn secrets_are_written_where_they_are_wanted() {
+    let world = World::new();
+    let (certificate, key) = world.root.server(&["a.test"]).write(world.directory.path(), "a");
+    let [ours, theirs] = ["ours", "theirs"].map(|name| world.directory.path().join(name));
+    std::fs::write(&ours, "what was there\n").unwrap();
+    for (protocol, count) in [("TLSv1.2", 1), ("TLSv1.3", 5)] {
+        let acceptor = Acceptor::builder().identity(&certificate, &key).key_log(&theirs);
+        let acceptor = acceptor.build(&world.sessions).unwrap().with_alpn(["http/1.1"]);
+        let connector = world.careful().protocols([protocol]).key_log(&ours).build().unwrap();
+        let before = std::fs::read_to_string(&theirs).unwrap().lines().count();
+        let handshake = shake(&connector.with_alpn(["http/1.1"]), "a.test", &acceptor).await.unwrap();
+        assert_eq!(handshake.protocol, protocol);
+        let lines = |file| {
+            let mut lines: Vec<_> =
+                std::fs::read_to_string(file).unwrap().lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let (ours, theirs) = (lines(&ours), lines(&theirs));
+        assert_eq!(theirs.len(), before + count, "{protocol}: {theirs:?}");
+        assert!(theirs.iter().all(|line| ours.contains(line)), "{protocol}: {ours:?} {theirs:?}");
+        assert!(ours.contains(&"what was there".to_owned()));
+    }
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&theirs).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "one that is made is its owner's");
+    let nowhere = Connector::builder().key_log(world.directory.path().join("no/where")).build().unwrap_err();
+    assert!(nowhere.is_fault(), "{nowhere}");
+    shake(&world.careful().build().unwrap(), "a.test", &world.acceptor("b", &world.root.server(&["a.test"])))
+        .await
+        .unwrap();
+    assert_eq!(std::fs::read_to_string(&theirs).unwrap().lines().count(), 6, "nobody wanted those");
+}

@@ -221,6 +221,9 @@ fn builder(tls: &config::Tls) -> AcceptorBuilder {
     if let Some(file) = &tls.crl {
         builder = builder.crl(file);
     }
+    if let Some(file) = &tls.key_log {
+        builder = builder.key_log(file);
+    }
     builder
 }
 

@@ -77,6 +77,7 @@ impl Store {
                 &self.serving,
                 tls,
                 clients::files(tls),
+                tells_keys(tls.key_log.as_deref()),
                 || Serving::new(tls),
                 |serving| serving.read(tls, &sessions?),
             );
@@ -104,7 +105,8 @@ impl Store {
             }
             seen.push(tls);
             let files = upstreams::files(tls);
-            let problem = make(&self.securities, tls, files, || Tls::new(tls), |made| made.read(tls));
+            let opens = tells_keys(tls.key_log.as_deref());
+            let problem = make(&self.securities, tls, files, opens, || Tls::new(tls), |made| made.read(tls));
             if let Some(problem) = problem {
                 faults.push(fault(problem, tls.span, "TLS towards the upstream")?);
             } else {
@@ -174,11 +176,25 @@ impl Store {
     }
 }
 
-/// Has a thing read its files, if they are not what it has read; it is remembered whether they are good or not.
+/// Whether keys are written to a file, which is opened anew then; and that they are is told.
+fn tells_keys(file: Option<&std::path::Path>) -> bool {
+    if let Some(file) = file {
+        tracing::warn!(
+            target: "propylon_gateway",
+            "keys of TLS connections are written to {}: whoever reads it reads all that is sent",
+            file.display()
+        );
+    }
+    file.is_some()
+}
+
+/// Has a thing read its files, if they are not what it has read; it is remembered whether they are good or not. `opens`: it is to do so
+/// anyway, for it writes to one.
 fn make<K: Clone + PartialEq, T>(
     all: &Mutex<Vec<Made<K, T>>>,
     key: &K,
     files: Vec<PathBuf>,
+    opens: bool,
     new: impl FnOnce() -> T,
     read: impl FnOnce(&T) -> Result<(), TlsError>,
 ) -> Option<Problem> {
@@ -192,7 +208,7 @@ fn make<K: Clone + PartialEq, T>(
             all.last_mut()?
         }
     };
-    if made.good && stamps.vouches_for(&made.stamps) {
+    if made.good && !opens && stamps.vouches_for(&made.stamps) {
         return None;
     }
     made.stamps = stamps;

@@ -125,6 +125,9 @@ fn connector(tls: &UpstreamTls) -> Result<Connector, BuildError> {
     if let Some(file) = &tls.crl {
         builder = builder.crl(file);
     }
+    if let Some(file) = &tls.key_log {
+        builder = builder.key_log(file);
+    }
     if let Some(identity) = plain(tls) {
         builder = builder.identity_of(identity);
     }

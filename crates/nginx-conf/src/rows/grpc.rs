@@ -49,5 +49,5 @@ pub(crate) const ROWS: &[Row] = &[
         To::By(proxy::certificate_cache, "upstream.tls.certificate_cache"),
     ),
     Row::new("grpc_ssl_conf_command", LEVELS, TWO, To::By(upstream_command, "")).repeats().differs(UPSTREAM_COMMAND),
-    Row::refused("grpc_ssl_key_log", LEVELS, ONE, "it is not built"),
+    like("grpc_ssl_key_log", &[GRPC, "upstream", "tls", "key_log"], As::Path),
 ];

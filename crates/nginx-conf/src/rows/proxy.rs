@@ -101,7 +101,7 @@ pub(crate) const ROWS: &[Row] = &[
         SOME,
         "nginx has it for `stream` alone; what is spoken says which protocols there are",
     ),
-    Row::refused("proxy_ssl_key_log", LEVELS, ONE, "it is not built"),
+    like("proxy_ssl_key_log", &["upstream", "tls", "key_log"], As::Path),
     like("proxy_ignore_client_abort", &["upstream", "ignore_client_abort"], As::Flag).note(ABORTED),
     like("proxy_force_ranges", &["upstream", "force_ranges"], As::Flag).note(FORCED),
 ];

@@ -53,7 +53,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("ssl_alpn", SERVERS, SOME, "nginx has it for `stream` alone; what is spoken says which protocols there are"),
     Row::new("ssl_conf_command", SERVERS, TWO, To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers")).repeats()
         .note(openssl::CONF_COMMAND),
-    Row::refused("ssl_key_log", SERVERS, ONE, "it is not built"),
+    Row::new("ssl_key_log", SERVERS, ONE, To::Key(&["tls", "key_log"], As::Path)),
 ];
 
 fn certificate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
