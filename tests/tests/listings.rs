@@ -111,3 +111,90 @@ fn lists_are_those_of_nginx() {
     }
     assert!(listed >= 9, "{listed}");
 }
+
+const RANDOM: &str = r#"
+http {
+    access_log off;
+    server {
+        listen @LISTEN@;
+        root @ROOT@;
+        location / { random_index on; }
+        location /listed/ { random_index on; autoindex on; }
+        location /off/ { random_index off; alias @ROOT@/one/; }
+        location /alias/ { random_index on; alias @ROOT@/one/; }
+        location ~ \.txt$ { add_header X-Round again; }
+    }
+}
+"#;
+
+#[test]
+fn a_directory_is_one_of_its_files_as_in_nginx() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let root = dir.path().join("www");
+    for directory in ["one/inner", "linked", "indexed", "hidden", "listed/none", "empty", "closed", "many"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    for name in [
+        "one/file.txt",
+        "one/.hidden",
+        "indexed/page",
+        "indexed/index.html",
+        "hidden/.a",
+        "one/inner/b c?d.txt",
+    ] {
+        fs::write(root.join(name), name).unwrap();
+    }
+    symlink("../one/file.txt", root.join("linked/link.txt")).unwrap();
+    symlink("nowhere", root.join("linked/broken")).unwrap();
+    fs::remove_file(root.join("indexed/page")).unwrap();
+    let pair = Pair::start(RANDOM, &[("ROOT", &*root.to_string_lossy())]);
+    let mut found = 0;
+    for path in [
+        "one/",
+        "one/?a=b",
+        "one/inner/",
+        "linked/",
+        "indexed/",
+        "hidden/",
+        "empty/",
+        "none/",
+        "one/file.txt/",
+        "one",
+        "listed/none/",
+        "off/",
+        "alias/",
+        "one/file.txt",
+    ] {
+        for method in ["GET", "HEAD", "POST", "DELETE"] {
+            let [ours, theirs] = pair.at.map(|at| {
+                let request = format!("{method} /{path} HTTP/1.0\r\n\r\n");
+                let answer = raw_request(at, request.as_bytes()).unwrap();
+                let round = answer.head.field("x-round");
+                let text = if answer.status == 200 { answer.text() } else { String::new() };
+                let text = if path == "listed/none/" { String::new() } else { text };
+                (
+                    answer.status,
+                    round,
+                    answer
+                        .head
+                        .field("content-length")
+                        .filter(|_| answer.status == 200 && path != "listed/none/"),
+                    text,
+                )
+            });
+            assert_eq!(ours, theirs, "{method} /{path}: left is propylon, right is nginx");
+            found += usize::from(ours.1.is_some());
+        }
+    }
+    assert!(found >= 9, "{found}");
+    // Another file each time: nginx's choice is nobody's to foresee.
+    for name in ["a", "b"] {
+        fs::write(root.join("many").join(name), name).unwrap();
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..200 {
+        seen.insert(raw_request(pair.at[0], b"GET /many/ HTTP/1.0\r\n\r\n").unwrap().text());
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+}

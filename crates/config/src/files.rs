@@ -6,6 +6,7 @@ use http::HeaderValue;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
+use crate::autoindex::{self, Autoindex};
 use crate::key::{Key, Kind, Need, Table};
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
@@ -35,32 +36,10 @@ pub struct Files {
     pub symlinks_from: Option<Template>,
     /// How directories without an index file are listed; none: they are not.
     pub autoindex: Option<Autoindex>,
+    /// Whether a directory is one of its files.
+    pub random_index: bool,
     /// Whether the error log tells of files that are not there.
     pub log_not_found: bool,
-}
-
-/// How directories are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Autoindex {
-    /// The form of the list.
-    pub format: AutoindexFormat,
-    /// Whether pages tell sizes to the byte.
-    pub exact_size: bool,
-    /// Whether pages tell times in the local time zone.
-    pub local_time: bool,
-}
-
-/// The form of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AutoindexFormat {
-    /// A page.
-    Html,
-    /// JSON.
-    Json,
-    /// JSON as the argument of a function.
-    Jsonp,
-    /// XML.
-    Xml,
 }
 
 /// Where files are.
@@ -199,6 +178,14 @@ pub(crate) const TABLE: Table = Table {
             doc: "The directory whose own path is not looked at for links: \"$document_root\".",
         },
         Key {
+            name: "random_index",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "random_index",
+            doc: "Whether a directory is answered with one of its files, chosen anew for each request, before an index file is looked for. Names that begin with \
+                  a dot are left out.",
+        },
+        Key {
             name: "autoindex",
             kind: Kind::Bool,
             need: Need::Default("false"),
@@ -266,25 +253,11 @@ impl Files {
                 _ => Symlinks::Follow,
             },
             symlinks_from: scope.template("symlinks_from"),
-            autoindex: autoindex(scope),
+            autoindex: autoindex::read(scope),
+            random_index: scope.bool("random_index"),
             log_not_found: scope.bool("log_not_found"),
         }
     }
-}
-
-fn autoindex(scope: &mut Scope<'_>) -> Option<Autoindex> {
-    let format = scope.text("autoindex_format");
-    let autoindex = Autoindex {
-        format: match format.as_deref().map(AsRef::as_ref) {
-            Some("json") => AutoindexFormat::Json,
-            Some("jsonp") => AutoindexFormat::Jsonp,
-            Some("xml") => AutoindexFormat::Xml,
-            _ => AutoindexFormat::Html,
-        },
-        exact_size: scope.bool("autoindex_exact_size"),
-        local_time: scope.bool("autoindex_local_time"),
-    };
-    scope.bool("autoindex").then_some(autoindex)
 }
 
 /// The names of index files.

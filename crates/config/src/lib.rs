@@ -61,6 +61,7 @@ mod addition;
 mod address;
 mod admin;
 mod auth_request;
+mod autoindex;
 mod balance;
 mod buffer;
 mod cache;
@@ -137,6 +138,7 @@ pub use crate::addition::Addition;
 pub use crate::address::Address;
 pub use crate::admin::Admin;
 pub use crate::auth_request::AuthRequest;
+pub use crate::autoindex::{Autoindex, AutoindexFormat};
 pub use crate::balance::{
     Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
     StickyLearn, Upstream, UpstreamServer, ValueMatch,
@@ -156,7 +158,7 @@ pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::expires::{Expires, ExpiresRule};
 pub use crate::fastcgi::{FastCgi, Param};
-pub use crate::files::{Autoindex, AutoindexFormat, Files, IfModifiedSince, Precompressed, Root, Symlinks};
+pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks};
 pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;
 pub use crate::http3::Http3;

@@ -1,16 +1,19 @@
+use std::ffi::OsString;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
+use rustix::io::Errno;
 
 use crate::coding::Coding;
 use crate::conditions::IfModifiedSince;
 use crate::job::{self, Job};
-use crate::list::List;
+use crate::list::{self, List};
 use crate::look::{self, Candidate, First, Index};
 use crate::open::{Patience, Symlinks};
+use crate::random;
 use crate::types::Types;
 use crate::{Body, Failure, Listing};
 
@@ -146,6 +149,23 @@ impl Files {
         async move {
             let answer = tokio::task::spawn_blocking(move || list.answer()).await;
             answer.unwrap_or_else(|_| job::bare(StatusCode::INTERNAL_SERVER_ERROR))
+        }
+    }
+
+    /// Chooses one of the regular files in `directory`, any as likely as any other, and gives its name (nginx: `random_index`). Names that
+    /// begin with a dot are left out; none, if no file is left.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::status`] is the answer.
+    pub fn random(
+        &self,
+        directory: PathBuf,
+    ) -> impl Future<Output = Result<Option<OsString>, Failure>> + Send + use<> {
+        let (options, path) = (self.options.clone(), directory.clone());
+        async move {
+            let chosen = tokio::task::spawn_blocking(move || random::random(&path, &options.symlinks)).await;
+            chosen.unwrap_or_else(|_| Err(list::failed(directory, "opendir()", Errno::CANCELED)))
         }
     }
 

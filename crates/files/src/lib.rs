@@ -35,6 +35,7 @@
 //! - [`Symlinks`]: followed, refused, or followed only to what belongs to the link's owner, from a directory on. The path
 //!   is opened step by step, so that nothing can be exchanged while it is looked at.
 //! - [`Listing`]: a directory without an index file is listed, as a page, JSON, JSONP or XML.
+//! - [`random_index`](ServeFiles::random_index): a directory is one of its files, another each time.
 //! - Never leaves the root: a `..` or a NUL in what a request adds to it is 404 ([`climbs`] for those who use [`Files`]).
 //!
 //! ## What it does not
@@ -54,6 +55,7 @@
 //! | `etag`, `if_modified_since`, `max_ranges` | [`Files::etag`], [`Files::if_modified_since`], [`Files::max_ranges`] |
 //! | `disable_symlinks` | [`Files::symlinks`] |
 //! | `autoindex`, `autoindex_format`, `autoindex_exact_size`, `autoindex_localtime` | [`Listing`] |
+//! | `random_index` | [`ServeFiles::random_index`], [`Files::random`] |
 //! | `gzip_static` | [`Files::precompressed`] |
 //! | `open() … failed (2: …)` in the error log | [`Failure`]'s text |
 //!
@@ -84,6 +86,7 @@ mod list;
 mod listing;
 mod look;
 mod open;
+mod random;
 mod ranges;
 mod serve;
 mod types;

@@ -1,6 +1,6 @@
 //! What is in a directory, and the answer with its list.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::body::Piece;
 use crate::failure::Kind;
 use crate::files::Options;
 use crate::listing::{Entry, EntryKind};
-use crate::open::{self, Patience, Purpose, Trouble};
+use crate::open::{self, Found, Patience, Purpose, Symlinks, Trouble};
 use crate::{Body, Failure, Listing, job};
 
 /// One request for the list of a directory.
@@ -49,19 +49,10 @@ impl List {
 
     fn entries(&self) -> Result<Vec<Entry>, Failure> {
         let symlinks = &self.options.symlinks;
-        let opened = open::open(&self.directory, Purpose::Read, symlinks, Patience::Wait);
-        let found = opened.map_err(|trouble| match trouble {
-            Trouble::Failed(failure) => failure,
-            // It is what waits.
-            Trouble::Again => self.failed("open()", Errno::AGAIN),
-        })?;
-        if found.kind() != FileType::Directory {
-            return Err(self.failed("opendir()", Errno::NOTDIR));
-        }
-        let directory = Dir::read_from(&found.file).map_err(|errno| self.failed("opendir()", errno))?;
+        let (found, directory) = read(&self.directory, symlinks)?;
         let mut entries = Vec::new();
         for entry in directory {
-            let entry = entry.map_err(|errno| self.failed("readdir()", errno))?;
+            let entry = entry.map_err(|errno| failed(&self.directory, "readdir()", errno))?;
             let name = entry.file_name();
             if name.to_bytes().starts_with(b".") {
                 continue;
@@ -69,32 +60,52 @@ impl List {
             if entries.len() == self.listing.most() {
                 return Err(Failure::new(&self.directory, Kind::TooMany));
             }
-            let stat = |flags| statat(&found.file, name, flags);
-            let stat = match stat(if symlinks.are_followed() {
-                AtFlags::empty()
-            } else {
-                AtFlags::SYMLINK_NOFOLLOW
-            }) {
-                // A link that leads nowhere is there all the same.
-                Err(Errno::NOENT | Errno::LOOP) => stat(AtFlags::SYMLINK_NOFOLLOW),
-                stat => stat,
-            };
-            match stat {
-                Ok(stat) => entries.push(described(name.to_bytes(), &stat)),
-                // It is gone by now, or nobody's to see.
-                Err(Errno::NOENT | Errno::ACCESS) => {}
-                Err(errno) => {
-                    let path = self.directory.join(Path::new(OsStr::from_bytes(name.to_bytes())));
-                    return Err(Failure::new(path, Kind::Call("stat()", errno)));
-                }
+            if let Some(stat) = look(&self.directory, &found, name, symlinks)? {
+                entries.push(described(name.to_bytes(), &stat));
             }
         }
         Ok(entries)
     }
+}
 
-    fn failed(&self, call: &'static str, errno: Errno) -> Failure {
-        Failure::new(&self.directory, Kind::Call(call, errno))
+/// Opens a directory to read what is in it. Waits for disks.
+pub(crate) fn read(path: &Path, symlinks: &Symlinks) -> Result<(Found, Dir), Failure> {
+    let opened = open::open(path, Purpose::Read, symlinks, Patience::Wait);
+    let found = opened.map_err(|trouble| match trouble {
+        Trouble::Failed(failure) => failure,
+        // It is what waits.
+        Trouble::Again => failed(path, "open()", Errno::AGAIN),
+    })?;
+    if found.kind() != FileType::Directory {
+        return Err(failed(path, "opendir()", Errno::NOTDIR));
     }
+    let directory = Dir::read_from(&found.file).map_err(|errno| failed(path, "opendir()", errno))?;
+    Ok((found, directory))
+}
+
+/// What an entry of a directory is; nothing, if it is gone by now, or nobody's to see.
+pub(crate) fn look(
+    path: &Path,
+    directory: &Found,
+    name: &CStr,
+    symlinks: &Symlinks,
+) -> Result<Option<Stat>, Failure> {
+    let stat = |flags| statat(&directory.file, name, flags);
+    let followed = if symlinks.are_followed() { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+    let stat = match stat(followed) {
+        // A link that leads nowhere is there all the same.
+        Err(Errno::NOENT | Errno::LOOP) => stat(AtFlags::SYMLINK_NOFOLLOW),
+        stat => stat,
+    };
+    match stat {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT | Errno::ACCESS) => Ok(None),
+        Err(errno) => Err(failed(path.join(OsStr::from_bytes(name.to_bytes())), "stat()", errno)),
+    }
+}
+
+pub(crate) fn failed(path: impl Into<PathBuf>, call: &'static str, errno: Errno) -> Failure {
+    Failure::new(path, Kind::Call(call, errno))
 }
 
 fn described(name: &[u8], stat: &Stat) -> Entry {

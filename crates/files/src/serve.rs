@@ -21,6 +21,7 @@ pub struct ServeFiles {
     root: Arc<Path>,
     index: Arc<[String]>,
     listing: Option<Listing>,
+    random: bool,
     files: Files,
 }
 
@@ -32,6 +33,7 @@ impl ServeFiles {
             root: root.as_ref().into(),
             index: ["index.html".to_owned()].into(),
             listing: None,
+            random: false,
             files: Files::new(),
         }
     }
@@ -51,6 +53,14 @@ impl ServeFiles {
     #[must_use]
     pub fn list(mut self, listing: Listing) -> Self {
         self.listing = Some(listing);
+        self
+    }
+
+    /// Answers with one of a directory's files, another each time; only a directory without files is looked at for an index file, or
+    /// listed (nginx: `random_index`). Default: it is not done.
+    #[must_use]
+    pub const fn random_index(mut self, on: bool) -> Self {
+        self.random = on;
         self
     }
 
@@ -106,6 +116,18 @@ impl ServeFiles {
             Ok(file) => file,
             Err(failure) => return failure.into(),
         };
+        let readable = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
+        if self.random && readable && path.ends_with(b"/") {
+            match self.files.random(file.clone()).await {
+                Ok(Some(name)) => {
+                    path.extend_from_slice(name.as_bytes());
+                    let target = Target { path: file.join(name), uri: path.into(), args: None };
+                    return self.files.respond(request, target).await;
+                }
+                Ok(None) => {}
+                Err(failure) => return failure.into(),
+            }
+        }
         let args = uri.query().map(|args| Bytes::copy_from_slice(args.as_bytes()));
         let file = if path.ends_with(b"/") {
             let candidates: Vec<PathBuf> = self.index.iter().map(|name| file.join(name)).collect();

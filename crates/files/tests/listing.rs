@@ -90,3 +90,34 @@ async fn lists_have_an_end_and_tell_nothing_of_links_that_are_not_followed() {
     let list = names(&refusing, "/with/").await;
     assert_eq!(list, ["inner directory", "a.txt other", "b.txt file", "c.txt other"]);
 }
+
+#[tokio::test]
+async fn a_directory_is_any_of_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    site(dir.path());
+    let random = ServeFiles::new(dir.path()).random_index(true);
+    let mut seen = std::collections::BTreeMap::new();
+    for name in ["d", "e"] {
+        fs::write(dir.path().join("with").join(name), name).unwrap();
+    }
+    for _ in 0..400 {
+        let mut response = ask(&random, "GET", "/with/").await;
+        assert_eq!(response.status(), 200);
+        *seen.entry(text(&mut response)).or_insert(0) += 1;
+    }
+    // b.txt and the link to it are two of four; none is hidden, a directory, or leads nowhere.
+    assert_eq!(seen.keys().collect::<Vec<_>>(), ["12345", "d", "e"]);
+    assert!(seen.values().all(|&count| count > 40) && seen["12345"] > seen["d"], "{seen:?}");
+    assert_eq!(text(&mut ask(&random, "GET", "/indexed/").await), "an index");
+    assert_eq!(ask(&random, "POST", "/indexed/").await.status(), 405, "of the file");
+    assert_eq!(ask(&random, "GET", "/none/").await.status(), 403);
+    assert_eq!(ask(&random, "GET", "/nowhere/").await.status(), 404);
+    assert_eq!(ask(&random, "GET", "/with/b.txt/").await.status(), 404);
+    fs::create_dir(dir.path().join("links")).unwrap();
+    symlink("../indexed/index.html", dir.path().join("links/page.html")).unwrap();
+    assert_eq!(text(&mut ask(&random, "GET", "/links/").await), "an index");
+    let unlinked = random.clone().files(Files::new().symlinks(Symlinks::refuse()));
+    assert_eq!(ask(&unlinked, "GET", "/links/").await.status(), 403, "only a link is there");
+    let listed = random.list(Listing::new(ListFormat::Json));
+    assert_eq!(names(&listed, "/none/").await, [""; 0], "there is nothing to choose from");
+}

@@ -135,6 +135,7 @@ struct Inner {
     rules: Rules,
     index: Vec<Template>,
     listing: Option<Listing>,
+    random: bool,
     face: Face,
     redirects: Redirects,
 }
@@ -145,6 +146,7 @@ impl Leaf {
             rules: Rules::new(&settings.files, site.types.clone()),
             index: settings.files.index.clone(),
             listing: settings.files.autoindex.map(listing),
+            random: settings.files.random_index,
             face: site.face.clone(),
             redirects: site.redirects.clone(),
         }))
@@ -189,6 +191,11 @@ impl Inner {
         let uri = path.decoded();
         let readable = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);
         if uri.ends_with(b"/") && readable {
+            if self.random
+                && let Some(answer) = self.random(&exchange, &document, &path).await
+            {
+                return answer;
+            }
             return self.index(&request, &exchange, &document, &path).await;
         }
         let name = document.file(&exchange, uri);
@@ -208,6 +215,26 @@ impl Inner {
             response.headers_mut().remove(LAST_MODIFIED);
         }
         self.finish(&exchange, response)
+    }
+
+    /// A directory: another round with one of its files, if it has any.
+    async fn random(
+        &self,
+        exchange: &Exchange,
+        document: &Document,
+        path: &routing::Path,
+    ) -> Option<Response<Body>> {
+        let uri = path.decoded();
+        let Some(place) = self::path(exchange, &document.file(exchange, uri)) else {
+            return Some(page::error(StatusCode::NOT_FOUND, &self.face));
+        };
+        match self.rules.files(exchange).random(place).await {
+            Ok(name) => {
+                let to = Bytes::from([&**uri, name?.as_bytes()].concat());
+                Some(goes_on_to(to, path))
+            }
+            Err(failure) => Some(self.finish(exchange, failure.into())),
+        }
     }
 
     /// A directory: another round with its index file, or else its list.
@@ -262,10 +289,7 @@ impl Inner {
             None => elsewhere,
         };
         let Some(to) = to else { return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face) };
-        let mut response = Response::new(Body::empty());
-        let target = RerouteTarget::Path(to, path.args().cloned());
-        response.extensions_mut().insert(Reroute::to(target));
-        response
+        goes_on_to(to, path)
     }
 
     /// What the gateway has pages for has its page, and redirects are absolute.
@@ -288,4 +312,12 @@ impl Inner {
         response.headers_mut().extend(head.headers);
         response
     }
+}
+
+/// Another round for this path, with the arguments that there are.
+fn goes_on_to(to: Bytes, path: &routing::Path) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let target = RerouteTarget::Path(to, path.args().cloned());
+    response.extensions_mut().insert(Reroute::to(target));
+    response
 }

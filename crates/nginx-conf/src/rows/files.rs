@@ -24,6 +24,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
     Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed"))
         .note("`Vary` is sent whatever `gzip_vary` says, and parts of compressed files are to be had."),
+    Row::new("random_index", Contexts::LOCATION, ONE, To::Key(&["files", "random_index"], As::Flag))
+        .note("What `disable_symlinks` does not allow is not chosen."),
     Row::new("autoindex", LEVELS, ONE, To::Key(&["files", "autoindex"], As::Flag)),
     Row::new("autoindex_format", LEVELS, ONE, To::By(autoindex_format, "files.autoindex_format")),
     Row::new("autoindex_exact_size", LEVELS, ONE, To::Key(&["files", "autoindex_exact_size"], As::Flag)),
