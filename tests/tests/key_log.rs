@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use propylon_tests::{LIMIT, OpensslServer, Propylon, Signal, address, addresses, raw_request, until};
+use propylon_tests::{LIMIT, OpensslServer, Propylon, Signal, address, addresses, check, raw_request, until};
 
 mod http3_support;
 use http3_support::{Certificates, get, send, speak};
@@ -74,6 +74,22 @@ fn those_of_clients_are_openssls_and_a_reload_opens_the_file_anew() {
         (!lines(&ours).is_empty()).then_some(())
     });
     assert!(lines(&ours).is_subset(&lines(&theirs)));
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_told() {
+    let (certificates, at) = (Certificates::new(), address());
+    let config = format!(
+        "[[server]]\nlisten = [\"{at} tls\"]\ntls = {{ certificates = [{{ certificate = \"{}\", key = \"{}\" }}], key_log = \"/no/where\" }}\n\
+         [[server.location]]\nmatch = \"/\"\nreturn = [204]\n",
+        certificates.at("a.test.pem"),
+        certificates.at("a.test.key"),
+    );
+    let output = check(&config);
+    let [printed, told] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    assert!(told.contains("fault: cannot open key log: /no/where: "), "{told}");
+    assert!(printed.ends_with(": the configuration is valid, with 1 fault\n"), "{printed}");
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

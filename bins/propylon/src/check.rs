@@ -45,7 +45,8 @@ pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
             ExitCode::SUCCESS
         }
         (false, false) => {
-            crate::print(&format!("{file}: the configuration is valid, with {} faults\n", faults.len()))?;
+            let (count, s) = (faults.len(), if faults.len() == 1 { "" } else { "s" });
+            crate::print(&format!("{file}: the configuration is valid, with {count} fault{s}\n"))?;
             ExitCode::from(FAULTS)
         }
         (false, true) => ExitCode::FAILURE,

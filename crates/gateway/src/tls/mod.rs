@@ -86,7 +86,9 @@ impl Store {
                 Some(Err(problem)) => {
                     let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
                     let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
-                    faults.push(fault(problem, at, "cannot load certificate")?);
+                    let is_key_log = matches!(&problem.error, TlsError::File { path, .. } if Some(&**path) == tls.key_log.as_deref());
+                    let what = if is_key_log { "cannot open key log" } else { "cannot load certificate" };
+                    faults.push(fault(problem, at, what)?);
                 }
                 None => {
                     let expired = clients::identities(tls);
