@@ -400,7 +400,8 @@ fn leaf(
     (speaks, traces): (Speaks, bool),
 ) -> Leaf {
     let timeout = &settings.timeout;
-    let transport = transport(settings, secure, speaks).without(unwanted(settings));
+    let transport = transport(settings, secure, speaks);
+    let transport = transport.without(unwanted(settings)).interims(crate::route::interims(settings));
     let client = Client::new(upstream.pool.clone(), transport)
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);

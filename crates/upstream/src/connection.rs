@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::{Request, response};
 use http_body::{Body, Frame, SizeHint};
 use propylon_h1::client::Counters;
-use propylon_h1::server::Interim;
 
 use crate::connect::Socket;
 use crate::idle::State;
+use crate::interim::Listener;
 use crate::outgoing::Outgoing;
 use crate::transport::{Fingerprint, Protocol};
 use crate::wire::Wire;
@@ -150,7 +150,7 @@ impl Connection {
         &mut self,
         request: Outbound,
         kept: bool,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
     ) -> Result<Answer, Failure> {
         match (self, request) {
             (Self::H1(connection), request) => connection.send(request, kept, listener).await,

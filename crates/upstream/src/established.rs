@@ -9,13 +9,13 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, Version, response};
 use propylon_exchange::Keep;
 use propylon_h1::Unwanted;
-use propylon_h1::server::Interim;
 use tower_service::Service;
 
 use crate::attempt::Attempt;
 use crate::body::is_sent;
 use crate::client::Route;
 use crate::connection::{Answer, Connection, Content, Failure, Outbound};
+use crate::interim::Listener;
 use crate::open::dial;
 use crate::outgoing::{Outgoing, Progress, prepare};
 use crate::pool::Lease;
@@ -75,7 +75,7 @@ where
         let Some(ready) = self.connection.take() else {
             return Sending::failed(Error::Closed { sent: false });
         };
-        let listener = request.extensions_mut().remove::<Interim>();
+        let listener = Listener::of(request.extensions_mut(), &ready.route.transport.interims);
         let kept = ready.attempt.as_ref().is_some_and(|attempt| attempt.keeps(Keep::UPSTREAM_HEAD));
         let without = if kept { Unwanted::NONE } else { ready.route.transport.without.clone() };
         let framing = match prepare(&mut request, &ready.route.transport) {
@@ -107,7 +107,7 @@ struct Sent {
     progress: Option<Arc<Progress>>,
     /// Whether the request says that the connection ends with it.
     closes: bool,
-    listener: Option<Interim>,
+    listener: Option<Listener>,
 }
 
 impl Ready {
@@ -116,7 +116,7 @@ impl Ready {
         mut self: Box<Self>,
         request: &mut Request<T>,
         body: Outgoing,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
         without: Unwanted,
     ) -> Sending {
         let progress = body.progress();

@@ -10,7 +10,6 @@ use http::{Method, Request, StatusCode, response};
 use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use propylon_h1::client::{self, Config, Counters, Progress, Unsent, Upgraded};
-use propylon_h1::server::Interim;
 use propylon_h1::{
     BodyError, EncodeError, HeadErrorKind, Limits, Marks, Reason, ReceivedResponse, ResponseHead, Unwanted,
 };
@@ -18,6 +17,7 @@ use propylon_h1::{
 use crate::connect::Socket;
 use crate::connection::{self, Answer, Content, Failure, Outbound};
 use crate::idle::State;
+use crate::interim::Listener;
 use crate::outgoing::{Outgoing, may_repeat};
 use crate::transport::Fingerprint;
 use crate::{Error, HeadFault, head, http1};
@@ -46,13 +46,15 @@ struct Place {
 pub(crate) struct Keeper {
     place: Arc<Place>,
     /// Who wants to hear of interim responses.
-    listener: Option<Interim>,
+    listener: Option<Listener>,
 }
 
 impl client::Keeper<Socket> for Keeper {
     fn interim(&mut self, mut head: ResponseHead) {
         self.place.interim.fetch_add(head.head_len as u64, Relaxed);
-        head::pass_interim(self.listener.as_ref(), head.status, &mut head.headers);
+        if let Some(listener) = &self.listener {
+            listener.pass(head.status, &mut head.headers);
+        }
     }
 
     fn give_back(self, connection: client::Connection<Socket>) {
@@ -123,7 +125,7 @@ impl Connection {
         free: Free,
         request: &mut Request<T>,
         body: Outgoing,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
         without: Unwanted,
     ) -> Sending {
         let Free { connection, kept, repeatable } = free;
@@ -137,7 +139,7 @@ impl Connection {
         &mut self,
         request: Outbound,
         kept: bool,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
     ) -> Result<Answer, Failure> {
         let request = match request {
             Outbound::Plain(request) => {

@@ -1,11 +1,9 @@
 //! Which response heads may be passed on (RFC 9112 6): what the parser above lets through is judged here.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, HeaderName, HeaderValue, SERVER, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, StatusCode, Version, response};
-use propylon_h1::server::Interim;
 
 use crate::HeadFault;
 
@@ -70,27 +68,6 @@ pub(crate) fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u
         .iter()
         .flat_map(|value| value.as_bytes().split(|&b| b == b','))
         .map(<[u8]>::trim_ascii)
-}
-
-/// Removes what a peer says of itself, and its orders to whoever asks it: they are for us.
-fn remove_own(headers: &mut HeaderMap) {
-    let orders = ["expires", "redirect", "limit-rate", "buffering", "charset"];
-    headers.remove(DATE);
-    headers.remove(SERVER);
-    headers.remove("x-pad");
-    for order in orders {
-        headers.remove(format!("x-accel-{order}"));
-    }
-}
-
-/// Passes an interim response on to who wants to hear of it, without what is between the peer and us.
-pub(crate) fn pass_interim(listener: Option<&Interim>, status: StatusCode, headers: &mut HeaderMap) {
-    // 100 answers what this hop expected, not the client.
-    if let Some(listener) = listener.filter(|_| status != StatusCode::CONTINUE) {
-        remove_hop_by_hop(headers);
-        remove_own(headers);
-        let _ = listener.send(status, headers); // too late, or too many: the client can do without
-    }
 }
 
 fn chunked(headers: &HeaderMap) -> Result<(), HeadFault> {

@@ -102,6 +102,7 @@
 //! | `keepalive`, `_requests`, `_time`, `_timeout` | [`Keepalive`] |
 //! | `proxy_connect_timeout` | [`Transport::connect_timeout`] |
 //! | `proxy_http_version` | [`Transport::http_version`] |
+//! | `early_hints` | [`Transport::interims`] |
 //! | `proxy_socket_keepalive` | [`Transport::socket_keepalive`] |
 //! | `proxy_bind`, `proxy_protocol` of the stream module | [`Transport::special`], [`Bind`], [`Greeting`] |
 //! | `proxy_buffer_size` (as the limit of a head) | [`Transport::max_head`] |
@@ -145,6 +146,7 @@ mod head;
 mod http1;
 mod http2;
 mod idle;
+mod interim;
 mod open;
 mod outgoing;
 mod peer;
@@ -163,6 +165,7 @@ pub use connect::Socket;
 pub use error::{AttemptClass, BoxError, Error, HeadFault};
 pub use established::{Established, Sending};
 pub use future::ResponseFuture;
+pub use interim::{Interims, JudgeInterim};
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
 pub use propylon_fastcgi::{Config as FastCgi, Params, ParamsBuilder, Stderr};

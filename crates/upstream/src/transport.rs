@@ -6,6 +6,7 @@ use std::time::Duration;
 use propylon_fastcgi::Config as FastCgi;
 use propylon_h1::Unwanted;
 
+use crate::interim::Interims;
 use crate::secure::Secure;
 
 /// The version of HTTP that requests go out with (nginx: `proxy_http_version`).
@@ -47,6 +48,7 @@ pub struct Transport {
     pub(crate) connect_timeout: Duration,
     pub(crate) http_version: HttpVersion,
     pub(crate) without: Unwanted,
+    pub(crate) interims: Interims,
     pub(crate) fastcgi: Option<Arc<FastCgi>>,
     engine: Engine,
     pub(crate) fingerprint: Fingerprint,
@@ -85,6 +87,7 @@ impl Transport {
             connect_timeout: Duration::from_secs(60),
             http_version: HttpVersion::Http11,
             without: Unwanted::NONE,
+            interims: Interims::Passed,
             fastcgi: None,
             engine: Engine::H1,
             fingerprint: Fingerprint {
@@ -149,6 +152,13 @@ impl Transport {
     #[must_use]
     pub fn without(mut self, fields: impl Into<Unwanted>) -> Self {
         self.without = fields.into();
+        self
+    }
+
+    /// Which interim responses go on to the [`Interim`](crate::Interim) in a request's extensions. Default: all (nginx: `early_hints`).
+    #[must_use]
+    pub fn interims(mut self, interims: Interims) -> Self {
+        self.interims = interims;
         self
     }
 

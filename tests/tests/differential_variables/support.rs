@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use propylon_tests::{Client, LIMIT, Origin, Process, Refusing, fixture, now, until};
+use propylon_tests::{Client, LIMIT, Origin, Process, Refusing, fixture, until};
 use regex::Regex;
 
 use crate::exchanges::{Exchange, Leaves};
@@ -75,16 +74,12 @@ impl<'a> Side<'a> {
         lines.iter().zip(heads).map(|(line, head)| self.values(line, head)).collect()
     }
 
-    /// As many lines as there should be; fewer when they do not come, more when there are more.
+    /// As many lines as there should be, or more when there are more.
     fn next_lines(&self, count: usize) -> Vec<String> {
-        let start = now();
-        loop {
+        until(&format!("{count} lines in the log of {}", self.name), LIMIT, || {
             let lines = self.process.lines_now("access.log").split_off(self.read);
-            if lines.len() >= count || start.elapsed() > LIMIT / 4 {
-                return lines;
-            }
-            std::thread::sleep(Duration::from_millis(3));
-        }
+            (lines.len() >= count).then_some(lines)
+        })
     }
 
     /// Gives the length of each response head.

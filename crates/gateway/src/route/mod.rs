@@ -79,6 +79,7 @@ pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::{Keeper, Lost, Whole, read_bytes};
 pub(crate) use cache::NoZone;
 pub(crate) use charset::maps as charset_maps;
+pub(crate) use early_hints::interims;
 pub(crate) use fastcgi::transport as fastcgi;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};

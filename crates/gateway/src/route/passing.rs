@@ -72,7 +72,6 @@ where
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use std::num::NonZeroU64;
 

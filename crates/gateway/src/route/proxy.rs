@@ -18,7 +18,6 @@ use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::early_hints::EarlyHints;
 use super::leaf::Chosen;
 use super::{Keeper, spelling};
 use crate::error::BuildError;
@@ -73,8 +72,6 @@ struct Rule {
     identity: Option<(Template, Template)>,
     /// The names of `headers.set` that are spelled in a way of their own.
     names: Option<Names>,
-    /// What becomes of interim responses, if they do not merely pass.
-    hints: Option<EarlyHints>,
 }
 
 enum To {
@@ -122,7 +119,6 @@ impl TargetLayer {
                 .clone()
                 .filter(|(certificate, key)| certificate.as_static().is_none() || key.as_static().is_none()),
             names: spelling::names(&settings.headers.set),
-            hints: EarlyHints::new(settings),
         })))
     }
 }
@@ -184,9 +180,6 @@ where
         rule.rewrite(&mut request);
         if let Some(names) = &rule.names {
             spelling::spell(names, request.extensions_mut());
-        }
-        if let Some(hints) = &rule.hints {
-            hints.judge(request.extensions_mut());
         }
         match &rule.to {
             To::Static { host, target } => {

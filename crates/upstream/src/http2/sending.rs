@@ -9,7 +9,6 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::{Method, Request, Response, StatusCode, request};
-use propylon_h1::server::Interim;
 
 use super::head;
 use super::incoming::Incoming;
@@ -18,7 +17,8 @@ use super::slot::Slot;
 use super::upload::{Stopped, Upload};
 use crate::connection::{self, Answer, Content, Failure, Outbound};
 use crate::error::REFUSED_STREAM;
-use crate::head::{MAX_INTERIM, pass_interim};
+use crate::head::MAX_INTERIM;
+use crate::interim::Listener;
 use crate::outgoing::Outgoing;
 use crate::transport::Fingerprint;
 use crate::{Error, HeadFault};
@@ -34,7 +34,7 @@ pub(super) struct Sending {
     status: Arc<Status>,
     counters: Arc<Counters>,
     settings: Fingerprint,
-    listener: Option<Interim>,
+    listener: Option<Listener>,
     interim: u32,
     /// Whether the connection had served others before.
     kept: bool,
@@ -47,7 +47,7 @@ impl Sending {
         slot: &Slot,
         sender: &mut SendRequest<Bytes>,
         request: Request<Outgoing>,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
     ) -> Result<Self, Box<Failure>> {
         let key = &slot.shared.key;
         let (parts, body) = request.into_parts();
@@ -98,7 +98,9 @@ impl Sending {
             }
             self.has_begun();
             let (mut parts, ()) = head.into_parts();
-            pass_interim(self.listener.as_ref(), parts.status, &mut parts.headers);
+            if let Some(listener) = &self.listener {
+                listener.pass(parts.status, &mut parts.headers);
+            }
         }
         Ok(())
     }

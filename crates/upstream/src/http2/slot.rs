@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use http::Request;
-use propylon_h1::server::Interim;
 
 use super::sending::Sending;
 use super::shared::{Counters, Shared};
 use crate::connection::{Answer, Connection, Failure, Outbound};
 use crate::idle::State;
+use crate::interim::Listener;
 use crate::outgoing::Outgoing;
 use crate::pool::{Lease, Pool};
 
@@ -68,7 +68,7 @@ impl Slot {
     pub(crate) async fn send(
         &mut self,
         request: Request<Outgoing>,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
     ) -> Result<Answer, Failure> {
         self.begin(request, listener).map_err(|failure| *failure)?.await
     }
@@ -76,7 +76,7 @@ impl Slot {
     fn begin(
         &mut self,
         request: Request<Outgoing>,
-        listener: Option<Interim>,
+        listener: Option<Listener>,
     ) -> Result<Sending, Box<Failure>> {
         // It may have gone away since.
         let Some(mut sender) = self.shared.sender() else {
