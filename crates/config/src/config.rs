@@ -233,7 +233,7 @@ pub fn read(source: Source) -> Result<Loaded, Report> {
 }
 
 /// The parser goes on after an error with what it can make of the text: what else is said of such a line is noise.
-fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) {
+pub(crate) fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) {
     let places: Vec<Range<usize>> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
     let lines: Vec<Range<usize>> = places.iter().map(|place| source.lines_around(place).0).collect();
     report.retain(|diagnostic| {

@@ -141,7 +141,7 @@ pub use crate::auth_request::AuthRequest;
 pub use crate::autoindex::{Autoindex, AutoindexFormat};
 pub use crate::balance::{
     Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
-    StickyLearn, Upstream, UpstreamServer, ValueMatch,
+    StickyLearn, Upstream, UpstreamServer, ValueMatch, read_servers, write_servers,
 };
 pub use crate::buffer::Buffers;
 pub use crate::cache::{

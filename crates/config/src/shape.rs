@@ -30,7 +30,7 @@ pub(crate) fn check(cx: &mut Context, table: &DeTable<'_>, span: Range<usize>, k
     }
 }
 
-fn missing(key: &Key, span: Range<usize>) -> Diagnostic {
+pub(crate) fn missing(key: &Key, span: Range<usize>) -> Diagnostic {
     Diagnostic::at(span, format!("`{}` is missing", key.name)).label("in this table").help(format!(
         "`{}` is {}",
         key.name,

@@ -85,7 +85,7 @@ fn the_schema_refuses_what_the_reader_refuses() {
         "runtime.workers = 0",
         "runtime.shutdown_timeout = \"5 s\"",
         "runtime.shutdown_timeout = 5",
-        "upstream.a = {}",
+        "upstream.a.server = [{}]",
         "[[server]]\nlisten = \"80\"",
         "[[server]]\nheaders.set = { A = 1 }",
         "[[server.location]]\nreturn = [204]",

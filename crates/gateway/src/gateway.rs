@@ -303,6 +303,7 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, 
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;
     let probes = Probes::build(config, runtime)?;
+    found.faults.extend(runtime.names.faults(config));
     let unresolved = runtime.names.resolve().await.into_iter();
     found.faults.extend(unresolved.map(|name| format!("host not found in upstream \"{name}\"")));
     Ok(((router, probes), found))

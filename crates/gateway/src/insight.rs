@@ -18,7 +18,7 @@ use crate::runtime::Runtime;
 use crate::tally::Ledgers;
 
 pub use caches::{Cache, Outcome, Purged, Removed, Shared};
-pub use peers::{Change, History, Peer, PeerState, Standing, Unknown, Upstream};
+pub use peers::{Change, History, MembershipError, Peer, PeerState, Standing, Unknown, Upstream};
 pub use propylon_acme::Status as Certificate;
 pub use propylon_cache::store::Stats;
 pub use propylon_cache::store::tier::TierStats;

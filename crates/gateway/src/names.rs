@@ -14,6 +14,7 @@ use propylon_resolver::{Endpoint, Resolver};
 use propylon_upstream::Peer;
 use tokio::task::AbortHandle;
 
+mod added;
 mod called;
 mod peers;
 mod said;
@@ -21,6 +22,7 @@ mod said;
 use crate::health::Probes;
 use crate::upstreams::report_change;
 
+use added::Added;
 use called::Called;
 use peers::{literal, peers, plain, question};
 use said::Said;
@@ -84,6 +86,8 @@ pub(crate) struct Names {
     sessions: Mutex<HashMap<Box<str>, Sessions>>,
     /// What operators say of peers.
     said: Arc<Said>,
+    /// The servers that operators add.
+    added: Added,
 }
 
 /// An upstream, or an address that a `proxy_pass` names.
@@ -153,7 +157,11 @@ impl Names {
             Some(old) => (builder.successor_of(&old.group), old.called.lock().clone()),
             None => (builder.build(), Called::default()),
         };
-        let found = definition.servers().into_iter().map(|server| {
+        let added = match definition {
+            Definition::Named { upstream, .. } => self.added.to(upstream),
+            Definition::Direct(_) => Vec::new(),
+        };
+        let found = definition.servers().into_iter().chain(added).map(|server| {
             let known = literal(&server.address);
             (server, known)
         });
@@ -233,6 +241,8 @@ impl Names {
                 .any(|(known, sticky)| known == name && matches!(sticky, config::Sticky::Learn(_)))
         };
         self.sessions.lock().retain(|name, _| learns(name));
+        self.added
+            .retain(|name| entries.iter().any(|entry| entry.is_named() && entry.definition.name() == name));
         // First, for what was said is looked at while an entry is held that publishes its peers.
         let known: Vec<_> = entries.iter().map(|entry| (entry.definition.name(), entry.servers())).collect();
         self.said.retain(|upstream, server| {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -36,8 +36,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/servers/{name}", get(state::server))
         .route("/upstreams", get(peers::upstreams))
         .route("/upstreams/{upstream}", get(peers::upstream))
-        .route("/upstreams/{upstream}/peers", get(peers::peers))
-        .route("/upstreams/{upstream}/peers/{peer}", get(peers::peer).merge(patch(peers::change)))
+        .route("/upstreams/{upstream}/peers", get(peers::peers).post(peers::add))
+        .route(
+            "/upstreams/{upstream}/peers/{peer}",
+            get(peers::peer).patch(peers::change).delete(peers::remove),
+        )
         .route("/caches", get(caches::caches))
         .route("/caches/{zone}", get(caches::cache))
         .route("/caches/{zone}/purge", post(caches::purge))
@@ -100,15 +103,21 @@ async fn wrong_method(method: http::Method) -> Refusal {
 
 /// The order in a body, with these keys and no others.
 fn order(body: &Bytes, keys: &[&str]) -> Result<Map<String, Value>, Refusal> {
-    let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
-    let Value::Object(order) = value else { return Err(Refusal::bad("the body is no JSON object")) };
+    let order = object(body)?;
     match order.keys().find(|key| !keys.contains(&key.as_str())) {
         Some(key) => {
             Err(Refusal::bad(format!("unknown key `{}`; expected {}", key.escape_debug(), keys.join(", "))))
         }
         None => Ok(order),
     }
+}
+
+/// The object in a body.
+fn object(body: &Bytes) -> Result<Map<String, Value>, Refusal> {
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
+    let Value::Object(object) = value else { return Err(Refusal::bad("the body is no JSON object")) };
+    Ok(object)
 }
 
 /// Counts by class of status.

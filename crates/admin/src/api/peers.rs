@@ -1,13 +1,19 @@
 //! Upstreams, their peers, and what operators make of those.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use propylon_gateway::insight::{Change, Peer, PeerState, Unknown, Upstream};
+use axum::response::IntoResponse;
+use http::StatusCode;
+use http::header::LOCATION;
+use propylon_config::{Report, UpstreamServer};
+use propylon_gateway::insight::{Change, MembershipError, Peer, PeerState, Unknown, Upstream};
 use serde_json::{Map, Value, json};
 
 use super::state::average;
-use super::{Answer, Shared, order, responses};
+use super::{Answer, Shared, object, order, responses};
 use crate::app::App;
 use crate::error::Refusal;
 
@@ -57,6 +63,66 @@ pub(super) async fn change(
         now.address, now.standing.as_str(), now.weight
     );
     Ok(Json(of_peer(&now)))
+}
+
+pub(super) async fn add(
+    State(app): Shared,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Result<impl IntoResponse, Refusal> {
+    let server = server(&object(&body)?)?;
+    let written = server.written.clone();
+    let id = member(&app, &name, move |app, upstream| app.insight.add_peer(upstream, &server)).await?;
+    tracing::warn!(target: "propylon_admin", "the API: upstream server \"{written}\" is added to upstream \"{name}\"");
+    let peer = of_peer(&find_peer(&app, &name, &id.to_string())?);
+    Ok((StatusCode::CREATED, [(LOCATION, format!("/api/v1/upstreams/{name}/peers/{id}"))], Json(peer)))
+}
+
+pub(super) async fn remove(State(app): Shared, Path((upstream, peer)): Path<(String, String)>) -> Answer {
+    let found = find_peer(&app, &upstream, &peer)?;
+    member(&app, &upstream, move |app, upstream| app.insight.remove_peer(upstream, found.id)).await?;
+    tracing::warn!(
+        target: "propylon_admin",
+        "the API: upstream server \"{}\" is taken out of upstream \"{upstream}\"", found.address
+    );
+    peers(State(app), Path(upstream)).await
+}
+
+/// Changes who belongs to an upstream: that may write a file.
+async fn member<T: Send + 'static>(
+    app: &Arc<App>,
+    upstream: &str,
+    change: impl FnOnce(&App, &str) -> Result<T, MembershipError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let (app, upstream) = (Arc::clone(app), upstream.to_owned());
+    let done = tokio::task::spawn_blocking(move || change(&app, &upstream)).await;
+    let done = done.unwrap_or_else(|error| Err(MembershipError::State(error.to_string())));
+    done.map_err(|error| {
+        let (status, code) = match error {
+            MembershipError::NoUpstream | MembershipError::NoPeer => (StatusCode::NOT_FOUND, "not_found"),
+            MembershipError::Exists | MembershipError::Configured => (StatusCode::CONFLICT, "conflict"),
+            MembershipError::Invalid(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+            MembershipError::State(_) => (StatusCode::INTERNAL_SERVER_ERROR, "state"),
+        };
+        Refusal::new(status, code, error.to_string())
+    })
+}
+
+/// A server as the configuration reads it: the keys of `[[upstream.NAME.server]]`.
+fn server(keys: &Map<String, Value>) -> Result<UpstreamServer, Refusal> {
+    let simple = |value: &Value| matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_));
+    if let Some((key, _)) = keys.iter().find(|(_, value)| !simple(value)) {
+        return Err(Refusal::bad(format!("`{}` is a text, a number, true or false", key.escape_debug())));
+    }
+    // JSON's texts, numbers and words are TOML's.
+    let keys: Vec<_> =
+        keys.iter().map(|(key, value)| format!("{} = {value}", Value::from(key.as_str()))).collect();
+    let read = propylon_config::read_servers(&format!("server = [{{ {} }}]", keys.join(", ")), "the request");
+    let said = |report: Report| {
+        let all = report.diagnostics().iter().map(|one| [&*one.message, &*one.label].join(": "));
+        Refusal::bad(all.collect::<Vec<_>>().join("; "))
+    };
+    read.map_err(said)?.pop().ok_or_else(|| Refusal::bad("`address` is missing"))
 }
 
 /// `null`: as the configuration says.
@@ -115,6 +181,7 @@ fn of_peer(peer: &Peer) -> Value {
         "weight": peer.weight,
         "max_conns": (peer.max_conns > 0).then_some(peer.max_conns),
         "state": peer.standing.as_str(),
+        "added": peer.added,
         "set": if peer.set.is_nothing() { Value::Null } else { set },
         "active": peer.active,
         "requests": peer.requests,

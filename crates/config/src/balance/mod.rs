@@ -1,27 +1,33 @@
 //! The table `upstream.NAME`: a group of servers and its pool of connections.
 
 mod health;
+mod server;
 mod settings;
+mod state;
 mod sticky;
 mod tables;
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use propylon_vars::Template;
 use toml::de::{DeTable, DeValue};
 
-use crate::address::{self, Address};
+use crate::address::Address;
 use crate::key::Kind;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::resolver::Resolver;
+use crate::shape;
 use crate::source::{Span, Spanned};
+use server::server;
 use settings::Written;
-use tables::{METHOD, QUEUE, SERVER, UPSTREAM};
+use tables::{METHOD, QUEUE, UPSTREAM};
 
 pub use health::{BodyMatch, HeaderMatch, HealthCheck, ValueMatch};
+pub use state::{read_servers, write_servers};
 pub use sticky::{Sticky, StickyCookie, StickyExpires, StickyLearn};
 
 /// A group of servers and its pool of connections.
@@ -31,8 +37,9 @@ pub struct Upstream {
     pub name: Box<str>,
     /// How a server is chosen.
     pub method: Method,
-    /// The servers, at least one.
+    /// The servers; none only where `state` keeps them.
     pub servers: Vec<UpstreamServer>,
+    state: Option<Arc<Path>>,
     /// Where requests wait while all servers have as many as they may; none: they fail.
     pub queue: Option<Queue>,
     /// How clients come back to the server that they had; none: they don't.
@@ -146,12 +153,21 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
     for (name, value) in table.into_iter().flatten() {
         let written = name.get_ref().as_ref();
         check_name(cx, written, name.span());
-        let upstream = value.get_ref().as_table().and_then(|table| group(cx, written, name.span(), table));
+        let upstream = value.get_ref().as_table().and_then(|table| {
+            if let Some(key) = UPSTREAM.key("server").filter(|_| !has_servers(table)) {
+                cx.push(shape::missing(key, value.span()));
+            }
+            group(cx, written, name.span(), table)
+        });
         match upstream {
             Some(upstream) => drop(cx.upstreams.insert(written.into(), Arc::new(upstream))),
             None => cx.broken.push(written.into()),
         }
     }
+}
+
+fn has_servers(table: &DeTable<'_>) -> bool {
+    table.contains_key("server") || table.contains_key("state")
 }
 
 /// Who follows a name asks a resolver.
@@ -204,6 +220,7 @@ fn group(
     let health_check = scope.read("health_check", health::read);
     let sticky = scope.read("sticky", sticky::read);
     let resolver = scope.read("resolver", crate::resolver::read);
+    let state = scope.read("state", |_, value| Some(Arc::from(Path::new(value.get_ref().as_str()?))));
     let zone = scope.text("zone");
     if let Some(zone) = &zone
         && zone.split_ascii_whitespace().next().is_none()
@@ -234,6 +251,7 @@ fn group(
             .and_then(NonZeroU32::new)
             .unwrap_or(NonZeroU32::MIN),
         servers: servers?,
+        state,
         written: Written::of(cx, table),
         span,
     };
@@ -288,15 +306,8 @@ fn method(cx: &mut Context, value: &Value<'_>) -> Option<Method> {
     }))
 }
 
-/// Backups make no sense where every server has its own keys or its own chance.
 fn check_backups(cx: &mut Context, upstream: &Upstream, table: &DeTable<'_>) {
-    let name = match upstream.method {
-        Method::IpHash => "ip_hash",
-        Method::Hash { .. } => "hash",
-        Method::Random | Method::RandomTwo(_) => "random",
-        Method::PeakEwma => "peak_ewma",
-        _ => return check_primary(cx, upstream),
-    };
+    let Some(name) = upstream.method.without_backups() else { return check_primary(cx, upstream) };
     let method = table.get("method").map(|value| cx.span(value.span()));
     for server in upstream.servers.iter().filter(|server| server.backup) {
         let message = format!("a backup has no meaning with `{name}`");
@@ -310,7 +321,7 @@ fn check_backups(cx: &mut Context, upstream: &Upstream, table: &DeTable<'_>) {
 }
 
 fn check_primary(cx: &mut Context, upstream: &Upstream) {
-    if upstream.servers.iter().all(|server| server.backup) {
+    if !upstream.servers.is_empty() && upstream.servers.iter().all(|server| server.backup) {
         let diagnostic = Diagnostic::at(upstream.span.range(), "this upstream has backups only");
         cx.push(diagnostic.label("expected a server that is no backup"));
     }
@@ -321,7 +332,10 @@ fn servers(
     name: &std::ops::Range<usize>,
     table: &DeTable<'_>,
 ) -> Option<Vec<UpstreamServer>> {
-    let value = table.get("server")?;
+    let Some(value) = table.get("server") else {
+        // They come later.
+        return table.contains_key("state").then(Vec::new);
+    };
     let items = value.get_ref().as_array()?;
     if items.is_empty() {
         cx.push(
@@ -333,72 +347,4 @@ fn servers(
     }
     let servers: Vec<_> = items.iter().filter_map(|item| server(cx, item.get_ref())).collect();
     Some(servers).filter(|servers| !servers.is_empty())
-}
-
-fn server(cx: &mut Context, value: &DeValue<'_>) -> Option<UpstreamServer> {
-    let table = value.as_table()?;
-    let value = table.get("address")?;
-    let text = value.get_ref().as_str()?;
-    let address = match address::parse(text) {
-        Ok(address) => Spanned::new(address, cx.span(value.span())),
-        Err(problem) => {
-            let place = cx.inside(&value.span(), text, problem.range);
-            cx.push(Diagnostic::at(place, problem.message).label(format!("expected {}", problem.expected)));
-            return None;
-        }
-    };
-    let mut scope = Scope::alone(cx, &SERVER, Some(table));
-    let mut count =
-        |name| scope.integer(name).and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
-    let (weight, max_conns, max_fails) = (count("weight"), count("max_conns"), count("max_fails"));
-    let server = UpstreamServer {
-        address,
-        written: text.into(),
-        weight,
-        max_conns,
-        max_fails,
-        fail_timeout: scope.duration("fail_timeout"),
-        slow_start: scope.duration("slow_start"),
-        backup: scope.bool("backup"),
-        down: scope.bool("down"),
-        drain: scope.bool("drain"),
-        route: scope.read("route", route),
-        resolve: scope.bool("resolve"),
-        service: scope.text("service").map(|service| service.value),
-    };
-    check_resolve(cx, &server, table);
-    Some(server)
-}
-
-fn route(cx: &mut Context, value: &Value<'_>) -> Option<Box<str>> {
-    let text = value.get_ref().as_str()?;
-    // It may stand in a cookie.
-    let valid = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
-    if text.is_empty() || text.len() > 32 || !text.bytes().all(valid) {
-        let diagnostic = Diagnostic::at(value.span(), format!("`{}` is no route", text.escape_debug()));
-        cx.push(
-            diagnostic.label("expected 1 to 32 letters, digits and signs, without blanks and any of \",;\\"),
-        );
-        return None;
-    }
-    Some(text.into())
-}
-
-fn check_resolve(cx: &mut Context, server: &UpstreamServer, table: &DeTable<'_>) {
-    let is_name = matches!(server.address.value, Address::Name { .. });
-    for key in ["resolve", "service"] {
-        let Some((written, _)) = table.get_key_value(key) else { continue };
-        let problem = match key {
-            "resolve" if server.resolve && !is_name => {
-                ("only a name can be resolved", "expected a name in `address`")
-            }
-            "service" if !is_name => ("only a name has services", "expected a name in `address`"),
-            "service" if !server.resolve => ("`service` is followed", "expected `resolve = true` beside it"),
-            "service" if server.written.contains(':') => {
-                ("the service tells the port", "expected an `address` without a port")
-            }
-            _ => continue,
-        };
-        cx.push(Diagnostic::at(written.span(), problem.0).label(problem.1));
-    }
 }

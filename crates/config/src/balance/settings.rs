@@ -55,6 +55,7 @@ impl Upstream {
                 keys.unwrap_or_else(|| "false".into())
             }),
             "health_check" => self.health_check.as_ref().map(health_check).unwrap_or_default(),
+            "state" => self.state.as_deref().map(|path| quote(&path.to_string_lossy())).unwrap_or_default(),
             "zone" => self.zone.as_deref().map(quote).unwrap_or_default(),
             "keepalive" => self.keepalive.to_string(),
             "keepalive_requests" => self.keepalive_requests.to_string(),

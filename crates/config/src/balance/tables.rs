@@ -164,9 +164,17 @@ pub(super) const UPSTREAM: Table = Table {
         Key {
             name: "server",
             kind: Kind::List(&Kind::Table(&SERVER)),
-            need: Need::Required,
+            need: Need::Optional,
             nginx: "server",
-            doc: "The servers, at least one.",
+            doc: "The servers, at least one, unless there is a `state`.",
+        },
+        Key {
+            name: "state",
+            kind: Kind::Text { hint: "the path of a file" },
+            need: Need::Optional,
+            nginx: "state",
+            doc: "The file that keeps the servers which operators add (docs/admin.md): read at the start, written at each change; one that is not there holds \
+                  none. It is no file of nginx's, but TOML: `server = […]` as here. Without it they are gone when the process ends.",
         },
         Key {
             name: "method",
@@ -254,5 +262,5 @@ pub(super) const UPSTREAM: Table = Table {
                   each may have 64k of its response wait in memory. With `keepalive = 0` each has a connection of its own.",
         },
     ],
-    unbuilt: &["state", "ntlm"],
+    unbuilt: &["ntlm"],
 };

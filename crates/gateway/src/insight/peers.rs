@@ -46,6 +46,8 @@ pub struct Peer {
     pub healthy: Option<bool>,
     /// What an operator has said of it.
     pub set: Change,
+    /// Whether an operator has added it, and may take it out.
+    pub added: bool,
     /// Requests under way.
     pub active: u32,
     /// Requests so far.
@@ -118,6 +120,29 @@ pub enum Unknown {
     Peer,
 }
 
+/// Why a server was not added or not taken out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MembershipError {
+    /// No such upstream, or no location uses it.
+    #[error("there is no such upstream")]
+    NoUpstream,
+    /// No such peer.
+    #[error("there is no such peer")]
+    NoPeer,
+    /// The upstream has no use for such a server.
+    #[error("{0}")]
+    Invalid(String),
+    /// It has one with this address.
+    #[error("the upstream has a server with this address")]
+    Exists,
+    /// It was not added, but stands in the configuration.
+    #[error("this server stands in the configuration; `PATCH` it to \"down\" instead")]
+    Configured,
+    /// What is to last cannot be kept.
+    #[error("nothing is changed, for the file of `state` cannot be used: {0}")]
+    State(String),
+}
+
 impl Insight {
     /// The upstreams in the order of the configuration, then the addresses that a `proxy_pass` names.
     #[must_use]
@@ -128,6 +153,7 @@ impl Insight {
             let peers = peers.iter().map(|peer| {
                 let mut told = Peer::new(peer);
                 told.set = entry.said_of(peer);
+                told.added = self.runtime().names.was_added(&entry, peer);
                 let lanes =
                     ledgers.iter().filter_map(|ledger| ledger.known_peer(peer.server().payload().name()));
                 lanes.for_each(|lane| told.add(&lane));
@@ -154,6 +180,29 @@ impl Insight {
     }
 }
 
+impl Insight {
+    /// Adds a server to an `[upstream.NAME]`, at once and for all workers, over reloads, and beyond the end of the process if the upstream has a
+    /// `state`. Returns the peer's number. It may write a file.
+    ///
+    /// # Errors
+    /// When there is no such upstream, when it cannot have such a server, or when the file cannot be written.
+    pub fn add_peer(
+        &self,
+        upstream: &str,
+        server: &propylon_config::UpstreamServer,
+    ) -> Result<u32, MembershipError> {
+        self.runtime().names.add(&self.config(), upstream, server)
+    }
+
+    /// Takes a server out that was added; its requests under way go on. It may write a file.
+    ///
+    /// # Errors
+    /// When there is no such upstream or peer, when it stands in the configuration, or when the file cannot be written.
+    pub fn remove_peer(&self, upstream: &str, peer: u32) -> Result<(), MembershipError> {
+        self.runtime().names.remove(&self.config(), upstream, peer)
+    }
+}
+
 impl Peer {
     fn new(peer: &Arc<propylon_balance::Peer<Address>>) -> Self {
         let server = peer.server();
@@ -167,6 +216,7 @@ impl Peer {
             standing: peer.standing(),
             healthy: peer.verdict(),
             set: Change::default(),
+            added: false,
             active: peer.active(),
             requests: peer.requests(),
             failures: peer.failures(),

@@ -126,7 +126,7 @@ impl Entry {
     }
 
     /// The server that a peer is of: the names are given out once more as `publish` does it.
-    fn line_of(&self, peer: &Known<Peer>) -> Option<UpstreamServer> {
+    pub(super) fn line_of(&self, peer: &Known<Peer>) -> Option<UpstreamServer> {
         let (found, mut called) = (self.found.lock(), self.called.lock().clone());
         let mut turn = called.turn();
         let is_its = |(server, found): &&(UpstreamServer, Option<Vec<Endpoint>>)| {

@@ -9,6 +9,7 @@ use crate::row::{ANY, As, BLOCK_ONE, NONE, ONE, ONE_OR_TWO, Row, SOME, To, UP_TO
 use crate::tree::Directive;
 
 const UPSTREAM: Contexts = Contexts::UPSTREAM;
+const STATE: &str = "the file is `FILE.toml`; servers in nginx's own are not taken over: add them by the API, or write them there as in `[upstream.NAME]`";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("upstream", Contexts::HTTP, BLOCK_ONE, To::By(upstream, "upstream")).repeats(),
@@ -44,7 +45,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("resolver", UPSTREAM, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
     Row::new("resolver_timeout", UPSTREAM, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
     Row::refused("sticky_cookie_insert", UPSTREAM, UP_TO_FOUR, "it is obsolete: write `sticky cookie`"),
-    Row::refused("state", UPSTREAM, ONE, "servers are written in the configuration: there is no state file"),
+    Row::new("state", UPSTREAM, ONE, To::By(state, "upstream.NAME.state"))
+        .differs(STATE),
     Row::refused("ntlm", UPSTREAM, NONE, "connections bound to clients are not built"),
 ];
 
@@ -56,7 +58,7 @@ fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let section = Section::of(header, &directive.place, &above, directive.beside.as_ref());
     let mut frame = convert.inside(Frame::new(UPSTREAM, section, name), block);
     super::health::collect(convert, &mut frame);
-    let empty = !frame.section.has(&["server"]);
+    let empty = !frame.section.has(&["server"]) && !frame.section.has(&["state"]);
     convert.document.named.push(frame.section);
     if empty && !frame.refused {
         return Err(Stop::Invalid(crate::place::Problem::new(
@@ -96,6 +98,13 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     }
     convert.push(Target::Here, &["server"], Value::table(server).at(&directive.place), &directive.place);
     Ok(Done::AsWritten)
+}
+
+/// nginx's file stays as it is.
+fn state(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let file = Value::text(format!("{}.toml", directive.arg(0))).at(directive.place_of(0));
+    convert.set(Target::Here, &["state"], file, &directive.place);
+    different(STATE)
 }
 
 fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

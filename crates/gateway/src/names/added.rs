@@ -1,0 +1,235 @@
+//! Servers that operators add to an upstream while the gateway runs, and the file that keeps them if it has a `state`.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use propylon_config::{self as config, Config, UpstreamServer};
+use propylon_upstream::Peer;
+
+use super::peers::literal;
+use super::{Definition, Entry, Names};
+use crate::insight::MembershipError;
+
+/// The servers that were added, by the upstream's name.
+#[derive(Default)]
+pub(super) struct Added(Mutex<HashMap<Box<str>, Members>>);
+
+/// Those of one upstream.
+#[derive(Default)]
+struct Members {
+    servers: Vec<UpstreamServer>,
+    /// Where they are kept.
+    file: Option<Box<Path>>,
+    /// What is wrong with the file: it is not written over.
+    fault: Option<String>,
+}
+
+impl Members {
+    fn read(upstream: &config::Upstream) -> Self {
+        let Some(file) = upstream.state() else { return Self::default() };
+        let (servers, fault) = match read(file, upstream) {
+            Ok(servers) => (servers, None),
+            Err(fault) => (Vec::new(), Some(fault)),
+        };
+        Self { servers, file: Some(file.into()), fault }
+    }
+
+    /// Other servers, in the file too.
+    fn set(&mut self, servers: Vec<UpstreamServer>) -> Result<(), MembershipError> {
+        if let Some(fault) = &self.fault {
+            return Err(MembershipError::State(fault.clone()));
+        }
+        if let Some(file) = &self.file {
+            write(file, &config::write_servers(&servers))
+                .map_err(|error| MembershipError::State(format!("{}: {error}", file.display())))?;
+        }
+        self.servers = servers;
+        Ok(())
+    }
+}
+
+impl Added {
+    /// The servers of an upstream that do not stand in its configuration; its file is read when it is another one than before,
+    /// or was no good.
+    pub(super) fn to(&self, upstream: &config::Upstream) -> Vec<UpstreamServer> {
+        let mut all = self.0.lock();
+        let known = all.entry(upstream.name.clone()).or_insert_with(|| Members::read(upstream));
+        // Without a file, who had one before goes on with what it held.
+        if known.fault.is_some() || (upstream.state().is_some() && known.file.as_deref() != upstream.state())
+        {
+            *known = Members::read(upstream);
+        } else if upstream.state().is_none() {
+            known.file = None;
+        }
+        let configured = |server: &&UpstreamServer| !has_address(&upstream.servers, server);
+        known.servers.iter().filter(configured).cloned().collect()
+    }
+
+    pub(super) fn retain(&self, keep: impl Fn(&str) -> bool) {
+        self.0.lock().retain(|upstream, _| keep(upstream));
+    }
+
+    fn fault(&self, upstream: &str) -> Option<String> {
+        self.0.lock().get(upstream).and_then(|members| members.fault.clone())
+    }
+
+    /// Whether a server was added, and does not stand in the configuration.
+    pub(super) fn has(&self, upstream: &config::Upstream, server: &UpstreamServer) -> bool {
+        let all = self.0.lock();
+        let added = all.get(&upstream.name).is_some_and(|members| members.servers.contains(server));
+        added && !has_address(&upstream.servers, server)
+    }
+}
+
+impl Names {
+    /// What is wrong with the files of servers; one that was no good is read again.
+    pub(crate) fn faults(&self, config: &Config) -> Vec<String> {
+        let mut faults = Vec::new();
+        for upstream in config.upstreams.values().filter(|upstream| upstream.state().is_some()) {
+            let was_broken = self.added.fault(&upstream.name).is_some();
+            let servers = self.added.to(upstream);
+            match self.added.fault(&upstream.name) {
+                Some(fault) => {
+                    tracing::error!(target: "propylon_gateway", "upstream \"{}\": {fault}", upstream.name);
+                    faults.push(format!("upstream \"{}\": {fault}", upstream.name));
+                }
+                None if was_broken => {
+                    for entry in self.entries_of(&upstream.name) {
+                        servers.iter().for_each(|server| entry.join(server.clone()));
+                    }
+                }
+                None => {}
+            }
+        }
+        faults
+    }
+
+    /// Adds a server to an upstream. Returns the number of its peer.
+    pub(crate) fn add(
+        &self,
+        config: &Config,
+        upstream: &str,
+        server: &UpstreamServer,
+    ) -> Result<u32, MembershipError> {
+        let upstream = config.upstreams.get(upstream).ok_or(MembershipError::NoUpstream)?;
+        upstream.takes(server).map_err(MembershipError::Invalid)?;
+        let used = self.used(config);
+        let entry =
+            used.iter().find(|entry| entry.is_of(&upstream.name)).ok_or(MembershipError::NoUpstream)?;
+        {
+            let mut all = self.added.0.lock();
+            let members = all.entry(upstream.name.clone()).or_insert_with(|| Members::read(upstream));
+            if has_address(&members.servers, server) || has_address(&upstream.servers, server) {
+                return Err(MembershipError::Exists);
+            }
+            let more = members.servers.iter().cloned().chain([server.clone()]);
+            members.set(more.collect())?;
+        }
+        for entry in self.entries_of(&upstream.name) {
+            entry.join(server.clone());
+        }
+        entry.peer_of(server).ok_or(MembershipError::NoPeer)
+    }
+
+    /// Takes a server out that was added. Requests under way go on.
+    pub(crate) fn remove(&self, config: &Config, upstream: &str, peer: u32) -> Result<(), MembershipError> {
+        let upstream = config.upstreams.get(upstream).ok_or(MembershipError::NoUpstream)?;
+        let used = self.used(config);
+        let entry =
+            used.iter().find(|entry| entry.is_of(&upstream.name)).ok_or(MembershipError::NoUpstream)?;
+        let peers = entry.group.peers();
+        let peer = peers.iter().find(|known| known.id() == peer).ok_or(MembershipError::NoPeer)?;
+        let server = entry.line_of(peer).ok_or(MembershipError::NoPeer)?;
+        if !self.added.has(upstream, &server) {
+            return Err(MembershipError::Configured);
+        }
+        {
+            let mut all = self.added.0.lock();
+            let members = all.get_mut(&upstream.name).ok_or(MembershipError::NoPeer)?;
+            let left = members.servers.iter().filter(|known| **known != server).cloned().collect();
+            members.set(left)?;
+        }
+        for entry in self.entries_of(&upstream.name) {
+            entry.leave(&server);
+        }
+        self.said.retain(|name, known| name != &*upstream.name || *known != server);
+        Ok(())
+    }
+
+    /// Whether a peer is of a server that was added.
+    pub(crate) fn was_added(&self, entry: &Entry, peer: &propylon_balance::Peer<Peer>) -> bool {
+        let Definition::Named { upstream, .. } = &entry.definition else { return false };
+        let any = self.added.0.lock().get(&upstream.name).is_some_and(|members| !members.servers.is_empty());
+        any && entry.line_of(peer).is_some_and(|server| self.added.has(upstream, &server))
+    }
+
+    /// Those that are called so: requests under way may be those of the configuration before.
+    fn entries_of(&self, upstream: &str) -> Vec<Arc<Entry>> {
+        self.entries.lock().iter().filter(|entry| entry.is_of(upstream)).cloned().collect()
+    }
+}
+
+impl Entry {
+    /// Whether it is the `[upstream.NAME]` of this name.
+    fn is_of(&self, name: &str) -> bool {
+        matches!(&self.definition, Definition::Named { upstream, .. } if &*upstream.name == name)
+    }
+
+    fn join(&self, server: UpstreamServer) {
+        let mut found = self.found.lock();
+        // One that was made meanwhile knows it.
+        if !found.iter().any(|(known, _)| *known == server) {
+            let known = literal(&server.address);
+            found.push((server, known));
+            drop(found);
+            self.publish();
+        }
+    }
+
+    fn leave(&self, server: &UpstreamServer) {
+        self.found.lock().retain(|(known, _)| known != server);
+        self.publish();
+    }
+
+    /// The number of a server's peer.
+    fn peer_of(&self, server: &UpstreamServer) -> Option<u32> {
+        let peers = self.group.peers();
+        let of_it = peers.iter().find(|peer| self.line_of(peer).as_ref() == Some(server));
+        of_it.map(|peer| peer.id())
+    }
+}
+
+fn has_address(servers: &[UpstreamServer], wanted: &UpstreamServer) -> bool {
+    servers.iter().any(|server| server.address == wanted.address)
+}
+
+/// The servers in a file; one that is not there has none.
+fn read(file: &Path, upstream: &config::Upstream) -> Result<Vec<UpstreamServer>, String> {
+    let name = file.display();
+    let text = match fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("cannot read the servers in {name}: {error}")),
+    };
+    let servers = config::read_servers(&text, &name.to_string())
+        .map_err(|report| format!("cannot read the servers in {name}:\n{report}"))?;
+    match servers.iter().find_map(|server| upstream.takes(server).err()) {
+        Some(why) => Err(format!("cannot use the servers in {name}: {why}")),
+        None => Ok(servers),
+    }
+}
+
+/// All of it or nothing.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(ErrorKind::InvalidInput)?.to_owned();
+    name.push(".new");
+    let temporary = path.with_file_name(name);
+    let mut file = File::create(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
