@@ -29,6 +29,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("redirect", &[]),
     ("timeout", &[]),
     ("limit", &[]),
+    ("keyval", &[]),
     ("buffer", &[]),
     ("retry", &[]),
     ("balance", &[]),

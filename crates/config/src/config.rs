@@ -15,6 +15,7 @@ use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
 use crate::group_names;
 use crate::key::{Key, Kind, Need, Table};
+use crate::keyval::{self, KeyvalZone};
 use crate::limit_zone::{self, LimitZone};
 use crate::listen::{self, Listener};
 use crate::location::Location;
@@ -72,6 +73,8 @@ pub struct Config {
     pub limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
     /// Where responses are kept, by name.
     pub cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
+    /// Keys and values that are changed while the gateway runs, by name.
+    pub keyval_zones: IndexMap<Box<str>, Arc<KeyvalZone>>,
     /// Each distinct address that any server listens at, in the order of the file.
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
@@ -128,6 +131,14 @@ pub(crate) static TABLE: Table = Table {
                 map::SPLITS,
                 "Variables with one of several values for each client, by name.",
             )
+        },
+        Key {
+            nginx: "keyval",
+            ..top("keyval", keyval::VARIABLES, "Variables from keys and values that are changed while the gateway runs, by name.")
+        },
+        Key {
+            nginx: "keyval_zone",
+            ..top("keyval_zone", keyval::ZONES, "Keys and values that are changed while the gateway runs, by name.")
         },
         Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "How to recode between charsets.") },
         Key {
@@ -261,7 +272,8 @@ pub(crate) fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::d
 fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
     let names = group_names::find(cx, root);
-    map::read(cx, [table("map"), table("geo"), table("split_clients")], names);
+    keyval::read(cx, table("keyval_zone"));
+    map::read(cx, [table("map"), table("geo"), table("split_clients"), table("keyval")], names);
     log_format::read(cx, table("log_format"));
     charset::read_maps(cx, root);
     let resolver = resolver::of_file(cx, root);
@@ -311,6 +323,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         upstreams: std::mem::take(&mut cx.upstreams),
         limit_zones: std::mem::take(&mut cx.limit_zones),
         cache_zones: std::mem::take(&mut cx.cache_zones),
+        keyval_zones: std::mem::take(&mut cx.keyval_zones),
         listeners,
         servers,
     }

@@ -6,6 +6,7 @@ use crate::balance::{Upstream, UpstreamServer};
 use crate::cache_zone::CacheZone;
 use crate::config::Config;
 use crate::effective::Effective;
+use crate::keyval::KeyvalZone;
 use crate::limit_zone::LimitZone;
 use crate::location::Location;
 use crate::reader::quote;
@@ -14,7 +15,7 @@ use crate::source::Source;
 
 impl Config {
     /// The effective configuration in the form of the file: every key of every level, inheritance done, each with a note
-    /// of where its value comes from. Maps and log formats, which inherit nothing, are left out.
+    /// of where its value comes from. Maps, `keyval` and log formats, which inherit nothing, are left out.
     ///
     /// ```
     /// let text = "[defaults]\ntimeout.read = \"5s\"\n[[server]]\nreturn = [204]\n";
@@ -39,6 +40,7 @@ impl Config {
         }
         resolver(&mut text, &self.resolver);
         self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
+        self.keyval_zones.values().for_each(|zone| keyval_zone(&mut text, source, zone));
         self.cache_zones.values().for_each(|zone| cache_zone(&mut text, source, zone));
         self.upstreams.values().for_each(|upstream| group(&mut text, source, upstream));
         for server in &self.servers {
@@ -98,6 +100,18 @@ fn limit_zone(text: &mut String, source: &Source, zone: &LimitZone) {
     );
     if let Some(rate) = zone.rate {
         let _ = writeln!(text, "rate = \"{}r/{}\"", rate.requests, if rate.minute { "m" } else { "s" });
+    }
+}
+
+fn keyval_zone(text: &mut String, source: &Source, zone: &KeyvalZone) {
+    let (name, line) = (quote(&zone.name), source.line_of(zone.span));
+    let kind = quote(zone.kind.as_str());
+    let _ = write!(text, "\n[keyval_zone.{name}] # {line}\ntype = {kind}\nsize = {}\n", zone.size);
+    if let Some(timeout) = zone.timeout {
+        let _ = writeln!(text, "timeout = \"{}ms\"", timeout.as_millis());
+    }
+    if let Some(state) = &zone.state {
+        let _ = writeln!(text, "state = {}", quote(&state.to_string_lossy()));
     }
 }
 

@@ -1,16 +1,18 @@
-//! The tables `map`, `geo` and `split_clients`: variables made from others.
+//! The tables `map`, `geo` and `split_clients`: variables made from others; and the variables of `keyval`.
 
 use std::ops::Range;
 
 use ipnet::IpNet;
-use propylon_vars::{Definitions, Place};
+use propylon_vars::{Definitions, KeyValues, Place};
 use toml::de::{DeTable, DeValue};
 
 use crate::headers::{self, Peer};
 use crate::key::{Key, Kind, Need, Table};
+use crate::keyval;
 use crate::pattern;
 use crate::reader::{Context, Value};
 use crate::report::Diagnostic;
+use crate::source::Spanned;
 
 const MAP: Table = Table {
     name: "map.NAME",
@@ -128,14 +130,14 @@ pub(crate) const MAPS: Kind = Kind::Names(&Kind::Table(&MAP));
 pub(crate) const GEOS: Kind = Kind::Names(&Kind::Table(&GEO));
 pub(crate) const SPLITS: Kind = Kind::Names(&Kind::Table(&SPLIT_CLIENTS));
 
-/// Compiles all maps: those of the tables `map`, `geo` and `split_clients`. Makes the names of regex groups known, which
+/// Compiles all maps: those of the tables `map`, `geo`, `split_clients` and `keyval`. Makes the names of regex groups known, which
 /// patterns of maps define too.
 pub(crate) fn read(
     cx: &mut Context,
-    tables: [Option<&DeTable<'_>>; 3],
+    tables: [Option<&DeTable<'_>>; 4],
     mut names: Vec<(String, Range<usize>)>,
 ) {
-    let kinds = [Patterns::Texts, Patterns::Networks, Patterns::Shares];
+    let kinds = [Patterns::Texts, Patterns::Networks, Patterns::Shares, Patterns::Asked];
     let mut maps: Vec<Source<'_>> = Vec::new();
     for (table, kind) in tables.into_iter().zip(kinds) {
         maps.extend(table.into_iter().flatten().filter_map(|entry| Source::new(cx, kind, entry)));
@@ -197,6 +199,8 @@ enum Patterns {
     Texts,
     Networks,
     Shares,
+    /// None: a zone is asked.
+    Asked,
 }
 
 /// A map as it is written.
@@ -211,6 +215,7 @@ struct Source<'s> {
     values: Vec<(Text<'s>, Text<'s>)>,
     hostnames: bool,
     volatile: bool,
+    asked: Option<KeyValues>,
 }
 
 type Text<'s> = (&'s str, Range<usize>);
@@ -240,6 +245,7 @@ impl<'s> Source<'s> {
                 .collect(),
             hostnames: flag("hostnames"),
             volatile: flag("volatile"),
+            asked: table.get("zone").and_then(|zone| asked(cx, zone)),
         })
     }
 
@@ -249,6 +255,10 @@ impl<'s> Source<'s> {
             Patterns::Networks => propylon_vars::Map::geo(self.name, self.key.0)
                 .proxies(self.proxies.iter().copied(), self.proxy_recursive),
             Patterns::Shares => propylon_vars::Map::split_clients(self.name, self.key.0),
+            Patterns::Asked => match &self.asked {
+                Some(values) => propylon_vars::Map::keyval(self.name, self.key.0, values),
+                None => propylon_vars::Map::new(self.name, self.key.0), // was told
+            },
         };
         if let Some((text, _)) = &self.default {
             map = map.default(*text);
@@ -282,6 +292,11 @@ impl<'s> Source<'s> {
         };
         found.cloned().unwrap_or((self.name, self.span.clone()))
     }
+}
+
+fn asked(cx: &mut Context, value: &Value<'_>) -> Option<KeyValues> {
+    let name = Spanned::new(value.get_ref().as_str()?.into(), cx.span(value.span()));
+    Some(keyval::find(cx, &name)?.values.clone())
 }
 
 fn networks(cx: &mut Context, value: &Value<'_>) -> Vec<IpNet> {

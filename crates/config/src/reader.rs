@@ -16,6 +16,7 @@ use crate::cache_zone::CacheZone;
 use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
 use crate::key::{Need, Table};
+use crate::keyval::KeyvalZone;
 use crate::limit_zone::LimitZone;
 use crate::log_format::LogFormat;
 use crate::quoted;
@@ -40,6 +41,7 @@ pub(crate) struct Context {
     pub(crate) charset_maps: Vec<CharsetMap>,
     pub(crate) limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
     pub(crate) cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
+    pub(crate) keyval_zones: IndexMap<Box<str>, Arc<KeyvalZone>>,
     /// Where `[acme]` keeps its certificates, if there is one; `None` within: it is broken.
     pub(crate) acme: Option<Option<PathBuf>>,
     /// Whether there is somebody to send spans to.
@@ -62,6 +64,7 @@ impl Context {
             charset_maps: Vec::new(),
             limit_zones: IndexMap::new(),
             cache_zones: IndexMap::new(),
+            keyval_zones: IndexMap::new(),
             acme: None,
             has_trace_exporter: false,
             broken: Vec::new(),

@@ -4,6 +4,7 @@
 
 mod caches;
 mod certificates;
+mod keyvals;
 mod peers;
 mod servers;
 
@@ -19,9 +20,11 @@ use crate::tally::Ledgers;
 
 pub use caches::{Cache, Outcome, Purged, Removed, Shared};
 pub use peers::{Change, History, MembershipError, Peer, PeerState, Standing, Unknown, Upstream};
+pub use keyvals::{KeyvalError, Keyvals};
 pub use propylon_acme::Status as Certificate;
 pub use propylon_cache::store::Stats;
 pub use propylon_cache::store::tier::TierStats;
+pub use propylon_keyval as keyval;
 pub use servers::{Duration as Time, Server};
 
 /// A handle of a running gateway: what it tells of itself. A clone is the same handle, and it may outlive the gateway.

@@ -67,6 +67,7 @@ mod given;
 mod handshake;
 mod health;
 pub mod insight;
+mod keyvals;
 mod listener;
 mod names;
 mod page;

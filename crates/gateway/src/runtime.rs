@@ -11,6 +11,7 @@ use propylon_mirror::Counts;
 use crate::acme::Acme;
 use crate::caches::{Caches, Owner};
 use crate::client::http3::Keys;
+use crate::keyvals::Keyvals;
 use crate::names::Names;
 use crate::tally::Ledgers;
 use crate::tls::Store;
@@ -31,6 +32,8 @@ pub(crate) struct Runtime {
     pub(crate) zones: Zones,
     /// What caches keep.
     pub(crate) caches: Caches,
+    /// Keys and values that operators change.
+    pub(crate) keyvals: Keyvals,
     /// What the workers count.
     pub(crate) ledgers: Ledgers,
     /// What became of copies of requests.
@@ -56,6 +59,7 @@ impl Runtime {
             acme: Acme::default(),
             zones: Zones::default(),
             caches: Caches::default(),
+            keyvals: Keyvals::default(),
             ledgers: Ledgers::default(),
             copies: Counts::default(),
             left: propylon_detach::Counts::default(),

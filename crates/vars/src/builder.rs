@@ -86,6 +86,7 @@ fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
             Kind::Texts => table.add(pattern, map.hostnames, n),
             Kind::Networks => networks.add(pattern, n),
             Kind::Shares => shares.add(pattern, n),
+            Kind::Asked => Ok(()), // has none
         };
         if let Err(kind) = added {
             fault(n, kind);
@@ -102,6 +103,7 @@ fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
             Patterns::Networks(networks, proxies)
         }
         Kind::Shares => Patterns::Shares(shares),
+        Kind::Asked => map.asked.clone().map_or_else(|| Patterns::Texts(table), Patterns::Asked),
     }
 }
 

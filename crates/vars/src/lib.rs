@@ -56,6 +56,7 @@
 //! | `map`, `hostnames`, `volatile`, `default` | [`Map`] |
 //! | `geo`, `ranges`, `proxy`, `proxy_recursive` | [`Map::geo`], [`Map::proxies`] |
 //! | `split_clients` | [`Map::split_clients`] |
+//! | `keyval` | [`Map::keyval`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //!
 //! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
@@ -81,6 +82,7 @@ mod definitions;
 mod document;
 mod error;
 mod fields;
+mod key_values;
 mod limited;
 mod lookup;
 mod map;
@@ -109,6 +111,7 @@ pub use clock::{Zone, date};
 pub use definitions::Definitions;
 pub use document::{Document, FileName};
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
+pub use key_values::KeyValues;
 pub use limited::Limited;
 pub use map::Map;
 pub use names::{Description, describe};

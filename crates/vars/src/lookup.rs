@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use propylon_exchange::{Exchange, Keep};
 use smallvec::SmallVec;
 
+use crate::KeyValues;
 use crate::code::Code;
 use crate::networks::{self, Networks};
 use crate::scratch::Scratch;
@@ -22,6 +23,8 @@ pub(crate) enum Patterns {
     Texts(Table),
     Networks(Networks, Proxies),
     Shares(Shares),
+    /// It has none: another is asked.
+    Asked(KeyValues),
 }
 
 /// Peers that tell whom they speak for.
@@ -47,12 +50,22 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// Evaluates the key, finds the value that it leads to, and evaluates that.
     pub(crate) fn value(&self, scene: Scene<'_>) -> Bytes {
+        if let Patterns::Asked(values) = &self.patterns {
+            return self.ask(values, scene);
+        }
         let hit = self.find(scene);
         let Some(hit) = hit else { return self.default.eval(scene) };
         if let Some(captures) = hit.captures {
             state::set_captures(scene.exchange, captures);
         }
         self.values.get(hit.value).map_or_else(Bytes::new, |value| value.eval(scene))
+    }
+
+    #[inline(never)] // out of the way of what most maps are
+    fn ask(&self, values: &KeyValues, scene: Scene<'_>) -> Bytes {
+        let mut key = Scratch::take();
+        self.key.eval_into(scene, &mut key);
+        values.find(&key).unwrap_or_else(|| self.default.eval(scene))
     }
 
     fn find(&self, scene: Scene<'_>) -> Option<Hit> {
@@ -67,6 +80,7 @@ impl Lookup {
                 networks.find(proxies.client(networks::address(&key), scene.exchange))
             }
             Patterns::Shares(shares) => shares.find(&key),
+            Patterns::Asked(_) => None,
         };
         value.map(|value| Hit { value, captures: None })
     }

@@ -2,6 +2,8 @@
 
 use ipnet::IpNet;
 
+use crate::KeyValues;
+
 /// A map as it was written: a variable whose value is chosen by the value of a template.
 ///
 /// Given to [`Builder::map`](crate::Builder::map), which checks it.
@@ -23,6 +25,7 @@ pub struct Map {
     pub(crate) kind: Kind,
     pub(crate) proxies: Vec<IpNet>,
     pub(crate) proxy_recursive: bool,
+    pub(crate) asked: Option<KeyValues>,
 }
 
 /// What the patterns of a map are.
@@ -34,6 +37,8 @@ pub(crate) enum Kind {
     Networks,
     /// Shares of all keys.
     Shares,
+    /// None: another is asked.
+    Asked,
 }
 
 impl Map {
@@ -51,6 +56,7 @@ impl Map {
             kind: Kind::Texts,
             proxies: Vec::new(),
             proxy_recursive: false,
+            asked: None,
         }
     }
 
@@ -78,6 +84,21 @@ impl Map {
     #[must_use]
     pub fn split_clients(name: impl Into<String>, key: impl Into<String>) -> Self {
         Self { kind: Kind::Shares, ..Self::new(name, key) }
+    }
+
+    /// nginx's `keyval`: `values` are asked for what the value of the template `key` leads to, at most once an exchange; it is text, not a
+    /// template.
+    ///
+    /// ```
+    /// use propylon_vars::{Definitions, KeyValues, Map};
+    ///
+    /// let values = KeyValues::new("zone");
+    /// let definitions = Definitions::builder().map(Map::keyval("place", "$remote_addr", &values)).build().unwrap();
+    /// values.fill(|key| (key == b"192.0.2.1").then(|| "lab".into()));
+    /// ```
+    #[must_use]
+    pub fn keyval(name: impl Into<String>, key: impl Into<String>, values: &KeyValues) -> Self {
+        Self { kind: Kind::Asked, asked: Some(values.clone()), ..Self::new(name, key) }
     }
 
     /// For [`geo`](Self::geo): where the key is an address in one of these networks, the last address in the request's

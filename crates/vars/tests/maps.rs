@@ -5,7 +5,7 @@ mod support;
 use bytes::Bytes;
 use http::StatusCode;
 use propylon_exchange::{Exchange, Keep};
-use propylon_vars::{Captures, Definitions, Map, set_captures, set_named, set_uri};
+use propylon_vars::{Captures, Definitions, KeyValues, Map, set_captures, set_named, set_uri};
 use support::{headers, logged, request};
 
 fn with_key(key: &str) -> Exchange {
@@ -299,4 +299,34 @@ async fn shares_of_keys() {
     // The hash of "a" is 0x92685f5e, that of "abc" 0x13577c9b.
     assert_eq!(logged(&definitions, "$s", &with_key("a")), "X");
     assert_eq!(logged(&definitions, "$s", &with_key("abc")), "one");
+}
+
+#[tokio::test]
+async fn another_is_asked() {
+    let values = KeyValues::new("zone");
+    let map = Map::keyval("m", "$arg_k-", &values);
+    let definitions = Definitions::builder().map(map).map(Map::new("n", "$m").value("A-", "it")).build().unwrap();
+    let check = |key: &str, expected: &str| {
+        assert_eq!(logged(&definitions, "$m$n", &with_key(key)), expected, "{key}");
+    };
+    check("a", "");
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = asked.clone();
+    values.fill(move |key| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (key != b"none-").then(|| key.to_ascii_uppercase().into())
+    });
+    values.fill(|_| Some(Bytes::from_static(b"the first one stays")));
+    check("a", "A-it");
+    check("none", "");
+    check("b$arg_x", "B$ARG_X-");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 3, "once a request");
+}
+
+/// What they are asked for is no part of what was written, but whom they ask is.
+#[test]
+fn who_is_asked_tells_definitions_apart() {
+    let asks = |name: &str| one(Map::keyval("m", "$arg_k", &KeyValues::new(name)));
+    assert_eq!(asks("a"), asks("a"));
+    assert_ne!(asks("a"), asks("b"));
 }

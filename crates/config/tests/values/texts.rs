@@ -17,6 +17,8 @@ fn layout_makes_no_difference_but_values_do() {
         ("$tenant\"]", "$user\"]"),
         ("/files/", "/file/"),
         ("\"image\"", "\"i\""),
+        ("denied.json", "refused.json"),
+        ("size = \"32k\"", "size = \"33k\""),
     ] {
         assert_ne!(parse(&text), parse(&text.replacen(from, to, 1)), "{from}");
     }

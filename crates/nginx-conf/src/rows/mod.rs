@@ -14,6 +14,7 @@ mod health;
 mod http;
 mod http2;
 mod http3;
+mod keyval;
 mod limits;
 mod listen;
 mod location;
@@ -67,6 +68,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Names", resolver::ROWS),
     ("Variables", map::ROWS),
     ("Variables from addresses and shares", geo::ROWS),
+    ("Variables that are changed meanwhile", keyval::ROWS),
     ("Logs", log::ROWS),
     ("TLS", tls::ROWS),
     ("Certificates that come by themselves", acme::ROWS),

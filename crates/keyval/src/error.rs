@@ -1,0 +1,81 @@
+//! What keeps a change from being made, and a file from being read or written.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why nothing of a change was made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A new key is there already.
+    #[error("key \"{0}\" already exists")]
+    Exists(String),
+    /// A key that is to be changed is not there.
+    #[error("key \"{0}\" is not there")]
+    Missing(String),
+    /// A key is empty, or, in a zone of [`Kind::Ip`](crate::Kind), no address and no network.
+    #[error("\"{0}\" cannot be a key here")]
+    Key(String),
+    /// A time of its own for an entry of a zone whose entries do not expire.
+    #[error("the zone has no timeout")]
+    NoTimeout,
+    /// There is no room left.
+    #[error("the zone is full: it may take {0} bytes")]
+    Full(usize),
+}
+
+/// Why a [`StateFile`](crate::StateFile) was not read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// It cannot be read.
+    #[error("{} cannot be read", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no directory that it could be in.
+    #[error("the directory of {} is not there", .path.display())]
+    Directory {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It cannot be written.
+    #[error("{} cannot be written", .path.display())]
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not what was written.
+    #[error("{} is damaged: line {line}: {what}", .path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// A key in it cannot be one of the zone.
+    #[error("{}: {source}", .path.display())]
+    Key {
+        /// Which file.
+        path: PathBuf,
+        /// What of it.
+        source: Error,
+    },
+    /// It is longer than anything that the zone can have written.
+    #[error("{} is too long: {length} bytes", .path.display())]
+    TooLong {
+        /// Which file.
+        path: PathBuf,
+        /// How long it is.
+        length: u64,
+    },
+}

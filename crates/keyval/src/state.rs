@@ -1,0 +1,165 @@
+//! The file that a zone is kept in.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::error::StateError;
+use crate::json;
+use crate::zone::Zone;
+
+/// How long an entry is in a file beside its key and its value, whose characters are six there at most: less than a zone counts for it.
+const ESCAPED: u64 = 6;
+
+/// What a file may have in any case.
+const SPARE: u64 = 64 << 10;
+
+/// A file that a zone is read from when a process starts, and written to after changes: JSON, one entry a line.
+///
+/// Both wait for the disk.
+#[derive(Debug)]
+pub struct StateFile {
+    path: PathBuf,
+    /// Held by whoever writes.
+    written: Mutex<Written>,
+}
+
+#[derive(Debug, Default)]
+struct Written {
+    /// After how many changes of the zone.
+    version: u64,
+    /// What is there is not what was written: it is put aside, for whoever can make something of it.
+    keep: bool,
+}
+
+impl StateFile {
+    /// This file.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), written: Mutex::default() }
+    }
+
+    /// Puts what it has into an empty zone, and says how many entries that were. A file that is not there has none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged, or has no directory: the zone stays empty, and the file is put aside as `NAME.damaged` before another takes its
+    /// place.
+    pub fn load(&self, zone: &Zone) -> Result<usize, StateError> {
+        let mut written = self.written.lock();
+        let loaded = self.read(zone);
+        written.version = zone.version();
+        written.keep = loaded.is_err();
+        loaded
+    }
+
+    /// Reads the file as [`load`](Self::load) would, and keeps nothing.
+    ///
+    /// # Errors
+    /// As for `load`.
+    pub fn check(&self, zone: &Zone) -> Result<usize, StateError> {
+        self.read(&Zone::new(zone.kind(), crate::Limits::default().size(zone.size())))
+    }
+
+    /// Writes what the zone has, if it has changed since it was written: into another file beside, which then takes this one's place.
+    /// Of several callers at once each returns when its changes are there; not all of them have to write.
+    ///
+    /// # Errors
+    /// When it cannot be written; what was there before is there still.
+    pub fn save(&self, zone: &Zone) -> Result<(), StateError> {
+        let mut written = self.written.lock();
+        if zone.version() == written.version {
+            return Ok(());
+        }
+        let (pairs, version) = zone.list_at();
+        let (now, today) = (Instant::now(), SystemTime::now());
+        let texts: Vec<(String, String, Option<u64>)> = pairs
+            .into_iter()
+            .map(|pair| {
+                let value = String::from_utf8_lossy(&pair.value).into_owned();
+                let at = pair.expires.map(|at| today.checked_add(at.saturating_duration_since(now)));
+                let at = at.map(|at| at.map_or(u64::MAX, millis));
+                (pair.key, value, at)
+            })
+            .collect();
+        let text = json::write(texts.iter().map(|(key, value, at)| (&**key, &**value, *at)));
+        self.replace(&text, &mut written.keep)
+            .map_err(|source| StateError::Write { path: self.path.clone(), source })?;
+        written.version = version;
+        Ok(())
+    }
+
+    fn replace(&self, text: &str, keep: &mut bool) -> io::Result<()> {
+        let beside = self.beside(".new");
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        if *keep && self.path.exists() {
+            fs::rename(&self.path, self.beside(".damaged"))?;
+        }
+        *keep = false;
+        fs::rename(&beside, &self.path)?;
+        // Without it the old name may be back after a crash.
+        File::open(self.directory())?.sync_all()
+    }
+
+    fn read(&self, zone: &Zone) -> Result<usize, StateError> {
+        let failed = |source| StateError::Read { path: self.path.clone(), source };
+        let file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.directory().is_dir() => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StateError::Directory { path: self.path.clone() });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let most = (zone.size() as u64).saturating_mul(ESCAPED).saturating_add(SPARE);
+        let length = file.metadata().map_err(failed)?.len();
+        if length > most {
+            return Err(StateError::TooLong { path: self.path.clone(), length });
+        }
+        let mut text = String::new();
+        file.take(most).read_to_string(&mut text).map_err(failed)?;
+        let pairs = json::read(&text).map_err(|wrong| StateError::Damaged {
+            path: self.path.clone(),
+            line: wrong.line,
+            what: wrong.what,
+        })?;
+        let (now, today) = (Instant::now(), millis(SystemTime::now()));
+        let there = pairs.into_iter().filter(|pair| pair.expires.is_none_or(|at| at > today));
+        let there = there.map(|pair| {
+            let after = pair.expires.map(|at| Duration::from_millis(at.saturating_sub(today)));
+            (pair.key, pair.value, after.and_then(|after| now.checked_add(after)))
+        });
+        zone.restore(there).map_err(|source| StateError::Key { path: self.path.clone(), source })
+    }
+
+    fn beside(&self, end: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(end);
+        name.into()
+    }
+
+    fn directory(&self) -> &Path {
+        match self.path.parent() {
+            Some(directory) if !directory.as_os_str().is_empty() => directory,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
