@@ -196,7 +196,7 @@ fn look_ups_go_on_while_others_change() {
     let busy = AtomicBool::new(true);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            for round in 0..2000 {
+            for round in 0..500 {
                 add(&zone, "/a", "one").unwrap();
                 change(&zone, "/a", Change::Set(New::new("two"))).unwrap();
                 assert_eq!(zone.list().len(), 2, "{round}");

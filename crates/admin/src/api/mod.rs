@@ -1,6 +1,7 @@
 //! The API, its page and the metrics: what is where.
 
 mod caches;
+mod keyvals;
 mod peers;
 mod state;
 
@@ -44,6 +45,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/caches", get(caches::caches))
         .route("/caches/{zone}", get(caches::cache))
         .route("/caches/{zone}/purge", post(caches::purge))
+        .route("/keyvals", get(keyvals::keyvals))
+        .route(
+            "/keyvals/{zone}",
+            get(keyvals::keyval).post(keyvals::add).patch(keyvals::change).delete(keyvals::clear),
+        )
         .route("/certificates", get(state::certificates))
         .route("/limits", get(state::limits))
         .route("/logs", get(state::logs))
@@ -88,7 +94,9 @@ async fn versions() -> Json<Value> {
 
 async fn index() -> Json<Value> {
     Json(json!({
-        "resources": ["status", "connections", "servers", "upstreams", "caches", "certificates", "limits", "logs", "reload"]
+        "resources": [
+            "status", "connections", "servers", "upstreams", "caches", "keyvals", "certificates", "limits", "logs", "reload"
+        ]
     }))
 }
 

@@ -5,6 +5,7 @@ mod text;
 
 use std::time::SystemTime;
 
+use propylon_gateway::insight::keyval::Stats;
 use propylon_gateway::insight::{Cache, Certificate, Connections, Server, TierStats};
 
 use crate::app::App;
@@ -33,6 +34,7 @@ pub(crate) fn metrics(app: &App) -> String {
     caches(&mut text, &zones);
     shared(&mut text, &zones);
     limits(&mut text, app);
+    keyvals(&mut text, app);
     certificates(&mut text, app);
     copies(&mut text, app);
     left(&mut text, app);
@@ -286,6 +288,19 @@ fn limits(text: &mut Text, app: &App) {
     for zone in app.insight.limits() {
         family.sample(&[("zone", &zone.name), ("kind", zone.kind)], zone.keys);
     }
+}
+
+fn keyvals(text: &mut Text, app: &App) {
+    let zones: Vec<_> = app.insight.keyvals().iter().map(|zone| (zone.name().to_owned(), zone.stats())).collect();
+    let mut family = |name, help: &str, value: fn(&Stats) -> usize| {
+        let mut family = text.family(name, Gauge, help);
+        for (zone, stats) in &zones {
+            family.sample(&[("zone", zone)], value(stats));
+        }
+    };
+    family("propylon_keyval_zone_entries", "Keys of a keyval zone.", |stats| stats.entries);
+    family("propylon_keyval_zone_used_bytes", "What they take.", |stats| stats.used);
+    family("propylon_keyval_zone_size_bytes", "What they may take.", |stats| stats.size);
 }
 
 fn certificates(text: &mut Text, app: &App) {

@@ -115,7 +115,7 @@ fn report(zone: &str, url: &str, event: &TierEvent<'_>) {
 }
 
 /// An error, and what it comes from.
-pub(crate) fn chain(error: &TierError) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

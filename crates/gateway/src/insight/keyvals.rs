@@ -91,7 +91,11 @@ impl Keyvals {
         let zone = self.zone.clone();
         match tokio::task::spawn_blocking(move || file.save(&zone)).await {
             Ok(saved) => Ok(saved?),
-            Err(_) => Ok(()), // the process ends, or a panic is on record
+            // The process ends, or a panic is on record.
+            Err(error) => {
+                let path = self.state().unwrap_or_default();
+                Err(StateError::Write { path, source: std::io::Error::other(error) }.into())
+            }
         }
     }
 }
