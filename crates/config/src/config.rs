@@ -134,11 +134,19 @@ pub(crate) static TABLE: Table = Table {
         },
         Key {
             nginx: "keyval",
-            ..top("keyval", keyval::VARIABLES, "Variables from keys and values that are changed while the gateway runs, by name.")
+            ..top(
+                "keyval",
+                keyval::VARIABLES,
+                "Variables from keys and values that are changed while the gateway runs, by name.",
+            )
         },
         Key {
             nginx: "keyval_zone",
-            ..top("keyval_zone", keyval::ZONES, "Keys and values that are changed while the gateway runs, by name.")
+            ..top(
+                "keyval_zone",
+                keyval::ZONES,
+                "Keys and values that are changed while the gateway runs, by name.",
+            )
         },
         Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "How to recode between charsets.") },
         Key {

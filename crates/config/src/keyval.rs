@@ -107,7 +107,7 @@ const ZONE: Table = Table {
                   process runs as. Without it they end with the process.",
         },
     ],
-    unbuilt: &[],
+    unbuilt: &["sync"],
 };
 
 const VARIABLE: Table = Table {
@@ -167,15 +167,7 @@ fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<K
     let state = state.map(|path| PathBuf::from(&**path));
     // What is kept of a configuration for another has to ask the same zone.
     let values = format!("{name}\n{}\n{state:?}", kind.as_str());
-    Some(KeyvalZone {
-        name: name.into(),
-        kind,
-        size,
-        timeout,
-        state,
-        values: KeyValues::new(values),
-        span,
-    })
+    Some(KeyvalZone { name: name.into(), kind, size, timeout, state, values: KeyValues::new(values), span })
 }
 
 /// Two zones in one file would overwrite each other.

@@ -62,7 +62,8 @@ impl Keyvals {
     /// This configuration is in force: its zones have their limits and begin their work, others are forgotten.
     pub(crate) fn put_to_use(&self, config: &Config) {
         self.0.lock().retain_mut(|known| {
-            let Some(now) = config.keyval_zones.get(&known.config.name).filter(|now| same(&known.config, now))
+            let Some(now) =
+                config.keyval_zones.get(&known.config.name).filter(|now| same(&known.config, now))
             else {
                 return false;
             };
@@ -105,7 +106,7 @@ fn limits(zone: &KeyvalZone) -> Limits {
 
 #[cfg(test)]
 mod tests {
-    use propylon_keyval::New;
+    use propylon_keyval::Kept;
 
     use super::*;
 
@@ -127,7 +128,7 @@ mod tests {
         let (keyvals, one) = (Keyvals::default(), config("one]"));
         assert_eq!(used(&keyvals, &one), 0);
         let (zone, _) = keyvals.zone(&one.keyval_zones["one"]).unwrap();
-        zone.add(vec![("a".into(), New::new("1"))]).unwrap();
+        zone.add(vec![("a".into(), Kept::new("1"))]).unwrap();
         let larger = config("one]\nsize = \"2m\"\ntimeout = \"1h\"");
         assert_eq!(used(&keyvals, &larger), 1);
         assert_eq!(zone.stats().size, 2 << 20);

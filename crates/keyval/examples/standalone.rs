@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use propylon_keyval::{Error, Kind, Limits, New, StateFile, Zone};
+use propylon_keyval::{Error, Kept, Kind, Limits, StateFile, Zone};
 use tokio::net::TcpListener;
 use tower::service_fn;
 
@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is limited")]
 async fn answer(
     request: Request<Incoming>,
     zone: Zone,
@@ -64,7 +65,7 @@ async fn answer(
 }
 
 async fn add(zone: Zone, file: Arc<StateFile>, key: String, value: String) -> (StatusCode, Bytes) {
-    match zone.add(vec![(key, New::new(value))]) {
+    match zone.add(vec![(key, Kept::new(value))]) {
         Ok(()) => {}
         Err(error @ Error::Exists(_)) => return (StatusCode::CONFLICT, error.to_string().into()),
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string().into()),

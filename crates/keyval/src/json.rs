@@ -159,7 +159,8 @@ impl Reader<'_> {
     fn unit(&mut self) -> Read<u16> {
         let (digits, rest) = self.rest.split_at_checked(4).ok_or("expected four digits")?;
         let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let unit = hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten().ok_or("expected four digits")?;
+        let unit =
+            hex.then(|| u16::from_str_radix(digits, 16).ok()).flatten().ok_or("expected four digits")?;
         self.rest = rest;
         Ok(unit)
     }
@@ -209,7 +210,10 @@ mod tests {
         let check = |text: &str, expected: &[Pair]| assert_eq!(read(text).unwrap(), expected, "{text}");
         check("{}", &[]);
         check(" {\r\n\t} \n", &[]);
-        check(r#"{"a":"b","c":{"expires":12,"value":"d"}}"#, &[pair("a", "b", None), pair("c", "d", Some(12))]);
+        check(
+            r#"{"a":"b","c":{"expires":12,"value":"d"}}"#,
+            &[pair("a", "b", None), pair("c", "d", Some(12))],
+        );
         check(r#"{"\u00e9\ud83d\ude00\/\b\f":"\"\\\n\r\t"}"#, &[pair("é😀/\u{8}\u{c}", "\"\\\n\r\t", None)]);
         check("{\"é\": \"\u{7f}\"}", &[pair("é", "\u{7f}", None)]);
     }

@@ -6,12 +6,12 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use propylon_keyval::{Change, Kind, Limits, New, Zone};
+//! use propylon_keyval::{Change, Kind, Limits, Kept, Zone};
 //!
 //! let limits = Limits::default().size(32 << 10).timeout(Some(Duration::from_secs(3600)));
 //! let denied = Zone::new(Kind::Ip, limits); // a clone is the same zone: one for each thread
 //!
-//! denied.add(vec![("192.0.2.0/24".into(), New::new("a scanner")), ("2001:db8::1".into(), New::new("another"))])?;
+//! denied.add(vec![("192.0.2.0/24".into(), Kept::new("a scanner")), ("2001:db8::1".into(), Kept::new("another"))])?;
 //! assert_eq!(denied.find(b"192.0.2.7").as_deref(), Some(b"a scanner".as_slice()));
 //! assert_eq!(denied.find(b"198.51.100.7"), None);
 //!
@@ -44,7 +44,7 @@
 //! | nginx Plus | here |
 //! |---|---|
 //! | `keyval_zone zone=NAME:SIZE` | [`Zone::new`], [`Limits::size`] |
-//! | `timeout=`, `expire` of the API | [`Limits::timeout`], [`New::expires`], [`Change::Expire`] |
+//! | `timeout=`, `expire` of the API | [`Limits::timeout`], [`Kept::expires`], [`Change::Expire`] |
 //! | `type=string`, `ip`, `prefix` | [`Kind`] |
 //! | `state=` | [`StateFile`] |
 //! | `keyval` | [`Zone::find`] |
@@ -75,4 +75,4 @@ mod zone;
 pub use error::{Error, StateError};
 pub use state::StateFile;
 pub use table::Kind;
-pub use zone::{Change, Limits, New, Pair, Stats, Zone};
+pub use zone::{Change, Kept, Limits, Pair, Stats, Zone};

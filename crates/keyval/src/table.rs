@@ -82,9 +82,7 @@ impl Table {
         match self {
             Self::Strings(tree) => tree.get(std::str::from_utf8(key).ok()?).filter(|entry| is_there(entry)),
             Self::Prefixes(tree) => longest(tree, beginning(key), is_there),
-            Self::Networks(tree) => {
-                smallest(tree, Network::parse(std::str::from_utf8(key).ok()?)?, is_there)
-            }
+            Self::Networks(tree) => smallest(tree, Network::parse(std::str::from_utf8(key).ok()?)?, is_there),
         }
     }
 
@@ -137,9 +135,10 @@ impl Table {
 fn beginning(key: &[u8]) -> &str {
     match std::str::from_utf8(key) {
         Ok(text) => text,
-        Err(error) => {
-            key.get(..error.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok()).unwrap_or_default()
-        }
+        Err(error) => key
+            .get(..error.valid_up_to())
+            .and_then(|valid| std::str::from_utf8(valid).ok())
+            .unwrap_or_default(),
     }
 }
 
@@ -165,11 +164,11 @@ fn longest<'t>(
 }
 
 /// The smallest network around `wanted`; as [`longest`].
-fn smallest<'t>(
-    tree: &'t BTreeMap<Network, Entry>,
+fn smallest(
+    tree: &BTreeMap<Network, Entry>,
     mut wanted: Network,
     is_there: impl Fn(&Entry) -> bool,
-) -> Option<&'t Entry> {
+) -> Option<&Entry> {
     loop {
         let (network, entry) = tree.range(..=wanted).next_back()?;
         wanted = if !network.contains(wanted) {
@@ -231,7 +230,8 @@ mod tests {
 
     #[test]
     fn the_smallest_network_counts() {
-        let table = table(Kind::Ip, &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "192.0.2.0/24"]);
+        let table =
+            table(Kind::Ip, &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "192.0.2.0/24"]);
         check(&table, "10.1.2.3", Some("10.1.2.3"));
         check(&table, "10.1.2.4", Some("10.1.0.0/16"));
         check(&table, "10.255.0.1", Some("10.0.0.0/8"));

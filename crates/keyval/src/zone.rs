@@ -77,12 +77,12 @@ impl Limits {
 
 /// A value that is to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct New {
+pub struct Kept {
     value: Bytes,
     expires: Option<Duration>,
 }
 
-impl New {
+impl Kept {
     /// This value, for as long as the zone keeps entries.
     #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
@@ -101,7 +101,7 @@ impl New {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Another value, whose time begins.
-    Set(New),
+    Set(Kept),
     /// The same value for this time from now on.
     Expire(Duration),
     /// It goes.
@@ -209,7 +209,7 @@ impl Zone {
     ///
     /// # Errors
     /// When a key exists or cannot be one, or there is no room.
-    pub fn add(&self, pairs: Vec<(String, New)>) -> Result<(), Error> {
+    pub fn add(&self, pairs: Vec<(String, Kept)>) -> Result<(), Error> {
         self.change_all(pairs.into_iter().map(|(key, new)| (key, Change::Set(new))).collect(), false)
     }
 
@@ -368,7 +368,10 @@ impl Zone {
 
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Zone").field("kind", &self.0.kind).field("stats", &self.stats()).finish_non_exhaustive()
+        f.debug_struct("Zone")
+            .field("kind", &self.0.kind)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,14 +13,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use propylon_keyval::{Change, Kind, Limits, New, StateError, StateFile, Zone};
+use propylon_keyval::{Change, Kept, Kind, Limits, StateError, StateFile, Zone};
 
 fn zone(kind: Kind) -> Zone {
     Zone::new(kind, Limits::default().timeout(Some(Duration::from_secs(3600))))
 }
 
 fn add(zone: &Zone, key: &str, value: &str) {
-    zone.add(vec![(key.into(), New::new(value))]).unwrap();
+    zone.add(vec![(key.into(), Kept::new(value))]).unwrap();
 }
 
 fn pairs(zone: &Zone) -> Vec<(String, String)> {
@@ -72,7 +72,8 @@ fn nothing_is_written_twice() {
     zone.change(vec![("a".into(), Change::Remove)]).unwrap();
     file.save(&zone).unwrap();
     assert_ne!(inode(), first, "another file has taken its place");
-    let there: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let there: Vec<_> =
+        fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(there, ["one.json"], "and nothing is left beside it");
 }
 
@@ -81,6 +82,7 @@ fn nothing_is_written_twice() {
 fn what_is_over_is_not_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("one.json");
+    #[expect(clippy::disallowed_methods, reason = "what outlives a process is told by the time of day")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let text = format!(
         "{{\"over\": {{\"value\": \"1\", \"expires\": {}}}, \"there\": {{\"value\": \"1\", \"expires\": {}}}, \"never\": {{\"value\": \"1\", \"expires\": {}}}}}",

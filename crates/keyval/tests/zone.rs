@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use propylon_keyval::{Change, Error, Kind, Limits, New, Zone};
+use propylon_keyval::{Change, Error, Kept, Kind, Limits, Zone};
 use tokio::time::{Instant, advance};
 
 fn zone(timeout: u64) -> Zone {
@@ -21,7 +21,7 @@ fn zone(timeout: u64) -> Zone {
 }
 
 fn add(zone: &Zone, key: &str, value: &str) -> Result<(), Error> {
-    zone.add(vec![(key.into(), New::new(value))])
+    zone.add(vec![(key.into(), Kept::new(value))])
 }
 
 fn change(zone: &Zone, key: &str, change: Change) -> Result<(), Error> {
@@ -45,9 +45,9 @@ fn entries_are_added_changed_and_removed() {
     check(&other, "a", Some("1"));
     assert_eq!(add(&other, "a", "2"), Err(Error::Exists("a".into())));
     check(&zone, "a", Some("1"));
-    change(&other, "a", Change::Set(New::new("2"))).unwrap();
+    change(&other, "a", Change::Set(Kept::new("2"))).unwrap();
     check(&zone, "a", Some("2"));
-    assert_eq!(change(&zone, "b", Change::Set(New::new("1"))), Err(Error::Missing("b".into())));
+    assert_eq!(change(&zone, "b", Change::Set(Kept::new("1"))), Err(Error::Missing("b".into())));
     assert_eq!(change(&zone, "b", Change::Remove), Err(Error::Missing("b".into())));
     check(&zone, "b", None);
     change(&zone, "a", Change::Remove).unwrap();
@@ -63,11 +63,11 @@ fn entries_are_added_changed_and_removed() {
 #[test]
 fn all_is_done_or_nothing() {
     let zone = zone(0);
-    let new = |key: &str| (key.to_owned(), New::new("1"));
+    let new = |key: &str| (key.to_owned(), Kept::new("1"));
     zone.add(vec![new("b"), new("a")]).unwrap();
     assert_eq!(zone.add(vec![new("c"), new("a"), new("d")]), Err(Error::Exists("a".into())));
     assert_eq!(zone.add(vec![new("c"), new("c")]), Err(Error::Exists("c".into())));
-    let set = Change::Set(New::new("2"));
+    let set = Change::Set(Kept::new("2"));
     let changes = vec![("a".into(), set.clone()), ("b".into(), Change::Remove), ("c".into(), set.clone())];
     assert_eq!(zone.change(changes), Err(Error::Missing("c".into())));
     assert_eq!(keys(&zone), ["a", "b"]);
@@ -82,7 +82,7 @@ fn networks_have_one_name() {
     let zone = Zone::new(Kind::Ip, Limits::default());
     add(&zone, "10.1.2.3/8", "1").unwrap();
     assert_eq!(add(&zone, "10.0.0.0/8", "2"), Err(Error::Exists("10.0.0.0/8".into())));
-    let new = |key: &str| (key.to_owned(), New::new("1"));
+    let new = |key: &str| (key.to_owned(), Kept::new("1"));
     assert_eq!(zone.add(vec![new("::1"), new("::1/128")]), Err(Error::Exists("::1/128".into())));
     assert_eq!(add(&zone, "localhost", "1"), Err(Error::Key("localhost".into())));
     assert_eq!(zone.get("10.9.9.9/8").unwrap().key, "10.0.0.0/8");
@@ -99,13 +99,13 @@ fn a_full_zone_refuses_and_forgets_nothing() {
     add(&zone, "b", "1").unwrap();
     assert_eq!(zone.stats().used, 2 * (128 + 2));
     assert_eq!(add(&zone, "c", "1"), Err(Error::Full(300)));
-    assert_eq!(change(&zone, "a", Change::Set(New::new("x".repeat(42)))), Err(Error::Full(300)));
-    change(&zone, "a", Change::Set(New::new("x".repeat(41)))).unwrap();
+    assert_eq!(change(&zone, "a", Change::Set(Kept::new("x".repeat(42)))), Err(Error::Full(300)));
+    change(&zone, "a", Change::Set(Kept::new("x".repeat(41)))).unwrap();
     assert_eq!((keys(&zone).len(), zone.stats().used), (2, 300));
     // What is there stays, and may become less.
     zone.set_limits(Limits::default().size(10));
-    change(&zone, "a", Change::Set(New::new("x".repeat(40)))).unwrap();
-    assert_eq!(change(&zone, "b", Change::Set(New::new("12"))), Err(Error::Full(10)));
+    change(&zone, "a", Change::Set(Kept::new("x".repeat(40)))).unwrap();
+    assert_eq!(change(&zone, "b", Change::Set(Kept::new("12"))), Err(Error::Full(10)));
     change(&zone, "a", Change::Remove).unwrap();
     assert_eq!(zone.stats().used, 130);
 }
@@ -114,8 +114,8 @@ fn a_full_zone_refuses_and_forgets_nothing() {
 async fn entries_are_over() {
     let zone = zone(10);
     add(&zone, "a", "1").unwrap();
-    zone.add(vec![("b".into(), New::new("1").expires(Duration::from_secs(5)))]).unwrap();
-    zone.add(vec![("c".into(), New::new("1").expires(Duration::MAX))]).unwrap();
+    zone.add(vec![("b".into(), Kept::new("1").expires(Duration::from_secs(5)))]).unwrap();
+    zone.add(vec![("c".into(), Kept::new("1").expires(Duration::MAX))]).unwrap();
     advance(Duration::from_millis(4999)).await;
     check(&zone, "b", Some("1"));
     advance(Duration::from_millis(1)).await;
@@ -124,7 +124,7 @@ async fn entries_are_over() {
     assert_eq!(change(&zone, "b", Change::Remove), Err(Error::Missing("b".into())));
     add(&zone, "b", "2").unwrap();
     // A value that is changed begins anew.
-    change(&zone, "a", Change::Set(New::new("2"))).unwrap();
+    change(&zone, "a", Change::Set(Kept::new("2"))).unwrap();
     change(&zone, "b", Change::Expire(Duration::from_secs(1))).unwrap();
     advance(Duration::from_secs(1)).await;
     check(&zone, "b", None);
@@ -134,7 +134,7 @@ async fn entries_are_over() {
     check(&zone, "a", None);
     check(&zone, "c", Some("1"));
     let forever = self::zone(0);
-    let own = New::new("1").expires(Duration::from_secs(1));
+    let own = Kept::new("1").expires(Duration::from_secs(1));
     assert_eq!(forever.add(vec![("a".into(), own)]), Err(Error::NoTimeout));
     add(&forever, "a", "1").unwrap();
     assert_eq!(change(&forever, "a", Change::Expire(Duration::from_secs(1))), Err(Error::NoTimeout));
@@ -147,7 +147,7 @@ async fn entries_are_over() {
 async fn what_is_over_is_looked_past() {
     let zone = Zone::new(Kind::Ip, Limits::default().timeout(Some(Duration::from_secs(10))));
     add(&zone, "10.0.0.0/8", "all").unwrap();
-    zone.add(vec![("10.1.0.0/16".into(), New::new("one").expires(Duration::from_secs(1)))]).unwrap();
+    zone.add(vec![("10.1.0.0/16".into(), Kept::new("one").expires(Duration::from_secs(1)))]).unwrap();
     check(&zone, "10.1.2.3", Some("one"));
     advance(Duration::from_secs(1)).await;
     check(&zone, "10.1.2.3", Some("all"));
@@ -179,7 +179,7 @@ async fn what_is_over_is_removed() {
     add(&zone, "a", "1").unwrap();
     tokio::task::yield_now().await;
     // It waits for an hour by now.
-    zone.add(vec![("b".into(), New::new("1").expires(Duration::from_secs(5)))]).unwrap();
+    zone.add(vec![("b".into(), Kept::new("1").expires(Duration::from_secs(5)))]).unwrap();
     assert!((gone(1).await - 5.0).abs() < f64::EPSILON);
     assert!((gone(0).await - 3600.0).abs() < f64::EPSILON);
     assert_eq!(zone.stats().used, 0);
@@ -198,7 +198,7 @@ fn look_ups_go_on_while_others_change() {
         scope.spawn(|| {
             for round in 0..500 {
                 add(&zone, "/a", "one").unwrap();
-                change(&zone, "/a", Change::Set(New::new("two"))).unwrap();
+                change(&zone, "/a", Change::Set(Kept::new("two"))).unwrap();
                 assert_eq!(zone.list().len(), 2, "{round}");
                 change(&zone, "/a", Change::Remove).unwrap();
             }

@@ -305,7 +305,8 @@ async fn shares_of_keys() {
 async fn another_is_asked() {
     let values = KeyValues::new("zone");
     let map = Map::keyval("m", "$arg_k-", &values);
-    let definitions = Definitions::builder().map(map).map(Map::new("n", "$m").value("A-", "it")).build().unwrap();
+    let definitions =
+        Definitions::builder().map(map).map(Map::new("n", "$m").value("A-", "it")).build().unwrap();
     let check = |key: &str, expected: &str| {
         assert_eq!(logged(&definitions, "$m$n", &with_key(key)), expected, "{key}");
     };

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use http::StatusCode;
-use propylon_gateway::insight::keyval::{Change, Error, New, Pair};
+use propylon_gateway::insight::keyval::{Change, Error, Kept, Pair};
 use propylon_gateway::insight::{KeyvalError, Keyvals};
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub(super) async fn add(
         Change::Set(new) => Ok((key, new)),
         _ => Err(Refusal::bad(format!("there is no value for `{}`", key.escape_debug()))),
     });
-    let new: Vec<(String, New)> = new.collect::<Result<_, _>>()?;
+    let new: Vec<(String, Kept)> = new.collect::<Result<_, _>>()?;
     let count = new.len();
     zone.add(new).await.map_err(refused)?;
     tracing::info!(target: "propylon_admin", "the API: {count} keys are added to keyval zone \"{}\"", zone.name());
@@ -59,7 +59,8 @@ pub(super) async fn change(
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
     let zone = find(&app, &zone)?;
-    let changes = entries(&body)?.into_iter().map(|(key, value)| said(&key, value).map(|change| (key, change)));
+    let changes =
+        entries(&body)?.into_iter().map(|(key, value)| said(&key, value).map(|change| (key, change)));
     let changes: Vec<(String, Change)> = changes.collect::<Result<_, _>>()?;
     let count = changes.len();
     zone.change(changes).await.map_err(refused)?;
@@ -101,7 +102,7 @@ fn said(key: &str, value: Value) -> Result<Change, Refusal> {
         Value::Object(object) => object,
         value => {
             let expected = "expected text, null, or an object with `value` and `expire`";
-            return Ok(Change::Set(New::new(text(value).ok_or_else(|| wrong(expected))?)));
+            return Ok(Change::Set(Kept::new(text(value).ok_or_else(|| wrong(expected))?)));
         }
     };
     let (value, expire) = (object.remove("value"), object.remove("expire"));
@@ -112,11 +113,13 @@ fn said(key: &str, value: Value) -> Result<Change, Refusal> {
     let value = value.map(|value| text(value).ok_or_else(|| wrong("`value` is text"))).transpose()?;
     let expire = expire.map(|expire| {
         let millis = expire.as_u64().filter(|millis| *millis > 0);
-        millis.map(Duration::from_millis).ok_or_else(|| wrong("`expire` is a number of milliseconds, 1 or more"))
+        millis
+            .map(Duration::from_millis)
+            .ok_or_else(|| wrong("`expire` is a number of milliseconds, 1 or more"))
     });
     match (value, expire.transpose()?) {
-        (Some(value), None) => Ok(Change::Set(New::new(value))),
-        (Some(value), Some(after)) => Ok(Change::Set(New::new(value).expires(after))),
+        (Some(value), None) => Ok(Change::Set(Kept::new(value))),
+        (Some(value), Some(after)) => Ok(Change::Set(Kept::new(value).expires(after))),
         (None, Some(after)) => Ok(Change::Expire(after)),
         (None, None) => Err(wrong("expected `value`, `expire` or both")),
     }
@@ -136,9 +139,7 @@ fn refused(error: KeyvalError) -> Refusal {
     match error {
         KeyvalError::Refused(Error::Exists(_)) => Refusal::new(StatusCode::CONFLICT, "exists", text),
         KeyvalError::Refused(Error::Missing(_)) => Refusal::new(StatusCode::NOT_FOUND, "not_found", text),
-        KeyvalError::Refused(Error::Full(_)) => {
-            Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "full", text)
-        }
+        KeyvalError::Refused(Error::Full(_)) => Refusal::new(StatusCode::INSUFFICIENT_STORAGE, "full", text),
         KeyvalError::Refused(_) => Refusal::bad(text),
         other => {
             let why = std::error::Error::source(&other).map(ToString::to_string).unwrap_or_default();
@@ -159,7 +160,9 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, more)) = rest.split_first() {
-        let digits = more.first_chunk::<2>().filter(|digits| first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = more
+            .first_chunk::<2>()
+            .filter(|digits| first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
         let byte = digits.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok());
         bytes.push(byte.unwrap_or(first));
         rest = if byte.is_some() { more.get(2..).unwrap_or_default() } else { more };
@@ -198,10 +201,10 @@ mod tests {
         };
         let second = Duration::from_secs(1);
         check("null", Ok(Change::Remove));
-        check("\"v\"", Ok(Change::Set(New::new("v"))));
-        check("1.50", Ok(Change::Set(New::new("1.5"))));
-        check("{\"value\": 7}", Ok(Change::Set(New::new("7"))));
-        check("{\"value\": \"v\", \"expire\": 1000}", Ok(Change::Set(New::new("v").expires(second))));
+        check("\"v\"", Ok(Change::Set(Kept::new("v"))));
+        check("1.50", Ok(Change::Set(Kept::new("1.5"))));
+        check("{\"value\": 7}", Ok(Change::Set(Kept::new("7"))));
+        check("{\"value\": \"v\", \"expire\": 1000}", Ok(Change::Set(Kept::new("v").expires(second))));
         check("{\"expire\": 1000}", Ok(Change::Expire(second)));
         check("true", Err("`k`: expected text"));
         check("[]", Err("expected text"));

@@ -291,7 +291,8 @@ fn limits(text: &mut Text, app: &App) {
 }
 
 fn keyvals(text: &mut Text, app: &App) {
-    let zones: Vec<_> = app.insight.keyvals().iter().map(|zone| (zone.name().to_owned(), zone.stats())).collect();
+    let zones: Vec<_> =
+        app.insight.keyvals().iter().map(|zone| (zone.name().to_owned(), zone.stats())).collect();
     let mut family = |name, help: &str, value: fn(&Stats) -> usize| {
         let mut family = text.family(name, Gauge, help);
         for (zone, stats) in &zones {

@@ -1,11 +1,10 @@
 //! `cache_zone.NAME.redis`: configuration to the tier that several gateways share.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
-use propylon_cache::store::tier::{HEAD, Options, TierError, TierEvent};
+use propylon_cache::store::tier::{HEAD, Options, TierEvent};
 use propylon_cache_redis::{Redis, Secured, Server, Stream};
 use propylon_config::{self as config, CacheZone, Config};
 use propylon_tls::{BuildError as TlsError, Connector};

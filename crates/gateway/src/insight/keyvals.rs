@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use propylon_keyval::{Change, Error, New, Pair, StateError, StateFile, Stats, Zone};
+use propylon_keyval::{Change, Error, Kept, Pair, StateError, StateFile, Stats, Zone};
 
 use super::Insight;
 
@@ -62,7 +62,7 @@ impl Keyvals {
     ///
     /// # Errors
     /// When it was not made, or is not in the file.
-    pub async fn add(&self, pairs: Vec<(String, New)>) -> Result<(), KeyvalError> {
+    pub async fn add(&self, pairs: Vec<(String, Kept)>) -> Result<(), KeyvalError> {
         self.zone.add(pairs)?;
         self.save().await
     }
