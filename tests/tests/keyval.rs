@@ -289,7 +289,7 @@ fn a_damaged_file_is_told_and_stops_nobody() {
     let text = "{\n\"a\": \"1\",\n\"b\": \"";
     fs::write(&path, text).unwrap();
     let told = format!(
-        "keyval zone \"one\" is empty: {} is damaged: line 3: the file ends within a text",
+        "keyval zone \"one\" is empty: {} is damaged: EOF while parsing a string at line 3",
         path.display()
     );
     let checked = check(&config);

@@ -19,8 +19,8 @@ use crate::runtime::Runtime;
 use crate::tally::Ledgers;
 
 pub use caches::{Cache, Outcome, Purged, Removed, Shared};
-pub use peers::{Change, History, MembershipError, Peer, PeerState, Standing, Unknown, Upstream};
 pub use keyvals::{KeyvalError, Keyvals};
+pub use peers::{Change, History, MembershipError, Peer, PeerState, Standing, Unknown, Upstream};
 pub use propylon_acme::Status as Certificate;
 pub use propylon_cache::store::Stats;
 pub use propylon_cache::store::tier::TierStats;

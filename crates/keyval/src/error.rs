@@ -53,14 +53,12 @@ pub enum StateError {
         source: io::Error,
     },
     /// It is not what was written.
-    #[error("{} is damaged: line {line}: {what}", .path.display())]
+    #[error("{} is damaged: {what}", .path.display())]
     Damaged {
         /// Which file.
         path: PathBuf,
-        /// Where.
-        line: usize,
-        /// What is wrong there.
-        what: &'static str,
+        /// What is wrong, and where.
+        what: String,
     },
     /// A key in it cannot be one of the zone.
     #[error("{}: {source}", .path.display())]

@@ -127,11 +127,8 @@ impl StateFile {
         }
         let mut text = String::new();
         file.take(most).read_to_string(&mut text).map_err(failed)?;
-        let pairs = json::read(&text).map_err(|wrong| StateError::Damaged {
-            path: self.path.clone(),
-            line: wrong.line,
-            what: wrong.what,
-        })?;
+        let pairs =
+            json::read(&text).map_err(|what| StateError::Damaged { path: self.path.clone(), what })?;
         let (now, today) = (Instant::now(), millis(today()));
         let there = pairs.into_iter().filter(|pair| pair.expires.is_none_or(|at| at > today));
         let there = there.map(|pair| {

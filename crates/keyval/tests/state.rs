@@ -120,13 +120,13 @@ fn a_damaged_file_is_told_and_put_aside() {
     let path = directory.path().join("one.json");
     let name = path.display().to_string();
     fs::write(&path, "{\n\"a\": \"b\",\n\"c\": ").unwrap();
-    damaged(&path, Kind::String, &format!("{name} is damaged: line 3: expected a text in quotes"));
+    damaged(&path, Kind::String, &format!("{name} is damaged: EOF while parsing a value at line 3"));
     fs::write(&path, "{\"a\": \"1\"}").unwrap();
     damaged(&path, Kind::Ip, &format!("{name}: \"a\" cannot be a key here"));
     fs::write(&path, b"{\"a\": \"\xff\"}").unwrap();
     damaged(&path, Kind::String, &format!("{name} cannot be read"));
     fs::write(&path, "").unwrap();
-    damaged(&path, Kind::Prefix, "line 1: expected `{`");
+    damaged(&path, Kind::Prefix, "at line 1 column 0");
     fs::write(&path, " ".repeat((6 << 20) + (64 << 10) + 1)).unwrap();
     let zone = damaged(&path, Kind::String, "is too long: 6356993 bytes");
     // Once is enough: what is written next is what was written.
