@@ -57,6 +57,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("vars", &["exchange", "pattern", "proxy-protocol"]),
     ("access", &[]),
     ("auth-request", &[]),
+    ("auth-jwt", &[]),
     ("mirror", &[]),
     ("addition", &[]),
     ("ssi", &[]),
@@ -105,14 +106,14 @@ const NOT_IN_LAYERS: [&str; 9] = [
     "async-trait",
 ];
 
-/// What a crate is about all the same: state files are JSON.
-const IN_LAYERS: [(&str, &str); 1] = [("keyval", "serde_json")];
+/// What a crate is about all the same: tokens are JSON, and so are state files.
+const IN_LAYERS: [(&str, &str); 2] = [("auth-jwt", "serde_json"), ("keyval", "serde_json")];
 
 const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
 /// Crates that are there in two versions, and why nothing can be done about it here.
 const DUPLICATES: &[(&str, &str)] = &[
-    ("base64", "instant-acme is on 0.22"),
+    ("base64", "instant-acme and jsonwebtoken are on 0.22"),
     ("untrusted", "aws-lc-rs, as instant-acme wants it, is on 0.7, webpki on 0.9"),
     ("syn", "the macros of asn1-rs, which x509-parser needs, are on syn 2; it is not in the binary"),
     ("synstructure", "the same"),

@@ -29,3 +29,4 @@ pub mod http2;
 pub mod laws;
 pub mod peer;
 pub mod service;
+pub mod tokens;
