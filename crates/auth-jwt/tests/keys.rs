@@ -56,7 +56,7 @@ fn a_public_key_is_no_secret() {
         for secret in [key.as_bytes(), member.as_bytes()] {
             let forged = Signer::secret("HS256", secret);
             let token = forged.token("{\"alg\":\"HS256\"}", CLAIMS);
-            assert_eq!(verify(&set(&[key.clone()]), &token), Err(Refused::NoKey), "{name}");
+            assert_eq!(verify(&set(std::slice::from_ref(&key)), &token), Err(Refused::NoKey), "{name}");
         }
     }
 }

@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use crate::acme::{self, Acme};
 use crate::admin::{self, Admin};
+use crate::auth_jwt;
 use crate::balance::{self, Upstream};
 use crate::cache_zone::{self, CacheZone};
 use crate::charset::{self, CharsetMap};
@@ -148,6 +149,18 @@ pub(crate) static TABLE: Table = Table {
                 "Keys and values that are changed while the gateway runs, by name.",
             )
         },
+        Key {
+            nginx: "auth_jwt_claim_set",
+            ..top(
+                "jwt_claim_set",
+                auth_jwt::NAMES,
+                "Variables made from the claims of tokens: by name, the names that lead to one, from the outermost.",
+            )
+        },
+        Key {
+            nginx: "auth_jwt_header_set",
+            ..top("jwt_header_set", auth_jwt::NAMES, "The same from the headers of tokens.")
+        },
         Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "How to recode between charsets.") },
         Key {
             nginx: "resolver",
@@ -281,7 +294,9 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
     let names = group_names::find(cx, root);
     keyval::read(cx, table("keyval_zone"));
-    map::read(cx, [table("map"), table("geo"), table("split_clients"), table("keyval")], names);
+    let tokens = auth_jwt::Names::find(cx, root);
+    let maps = [table("map"), table("geo"), table("split_clients"), table("keyval")];
+    map::read(cx, maps, &tokens, names);
     log_format::read(cx, table("log_format"));
     charset::read_maps(cx, root);
     let resolver = resolver::of_file(cx, root);

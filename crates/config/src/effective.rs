@@ -1,9 +1,9 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access, access_log, addition, auth_request, buffer, cache, charset, compression, cookie, error_log,
-    error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite, runtime,
-    secure_link, ssi, store, substitute, timeout, tls, trace, upstream,
+    access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie,
+    error_log, error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite,
+    runtime, secure_link, ssi, store, substitute, timeout, tls, trace, upstream,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,12 +26,13 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 27] = [
+const TABLES: [&Table; 28] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,
     &files::TABLE,
     &access::TABLE,
+    &auth_jwt::TABLE,
     &auth_request::TABLE,
     &mirror::TABLE,
     &addition::TABLE,

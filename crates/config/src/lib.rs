@@ -60,6 +60,7 @@ mod acme;
 mod addition;
 mod address;
 mod admin;
+mod auth_jwt;
 mod auth_request;
 mod autoindex;
 mod balance;
@@ -138,6 +139,7 @@ pub use crate::acme::{Acme, AcmeChallenge, AcmeKey, ExternalAccount};
 pub use crate::addition::Addition;
 pub use crate::address::Address;
 pub use crate::admin::Admin;
+pub use crate::auth_jwt::{AuthJwt, Require};
 pub use crate::auth_request::AuthRequest;
 pub use crate::autoindex::{Autoindex, AutoindexFormat};
 pub use crate::balance::{

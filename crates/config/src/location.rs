@@ -155,6 +155,7 @@ pub(crate) static TABLE: Table = Table {
         settings::LOG_SUBREQUEST,
         files::FILES,
         settings::ACCESS,
+        settings::AUTH_JWT,
         settings::AUTH_REQUEST,
         settings::MIRROR,
         settings::ADDITION,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use propylon_vars::{Definitions, KeyValues, Place};
 use toml::de::{DeTable, DeValue};
 
+use crate::auth_jwt;
 use crate::headers::{self, Peer};
 use crate::key::{Key, Kind, Need, Table};
 use crate::keyval;
@@ -135,6 +136,7 @@ pub(crate) const SPLITS: Kind = Kind::Names(&Kind::Table(&SPLIT_CLIENTS));
 pub(crate) fn read(
     cx: &mut Context,
     tables: [Option<&DeTable<'_>>; 4],
+    tokens: &auth_jwt::Names<'_>,
     mut names: Vec<(String, Range<usize>)>,
 ) {
     let kinds = [Patterns::Texts, Patterns::Networks, Patterns::Shares, Patterns::Asked];
@@ -143,7 +145,7 @@ pub(crate) fn read(
         maps.extend(table.into_iter().flatten().filter_map(|entry| Source::new(cx, kind, entry)));
     }
     names.extend(maps.iter().flat_map(|map| map.group_names(cx)));
-    let mut builder = Definitions::builder();
+    let mut builder = tokens.define(Definitions::builder());
     for map in &maps {
         builder = builder.map(map.definition());
     }
@@ -154,10 +156,10 @@ pub(crate) fn read(
         Ok(definitions) => cx.definitions = definitions,
         Err(errors) => {
             for error in &errors {
-                let diagnostic = diagnose(cx, &maps, &names, error);
+                let diagnostic = diagnose(cx, &maps, tokens, &names, error);
                 cx.push(diagnostic);
             }
-            cx.definitions = fallback(&maps, &names);
+            cx.definitions = fallback(&maps, tokens, &names);
         }
     }
 }
@@ -165,6 +167,7 @@ pub(crate) fn read(
 fn diagnose(
     cx: &Context,
     maps: &[Source<'_>],
+    tokens: &auth_jwt::Names<'_>,
     names: &[(String, Range<usize>)],
     error: &propylon_vars::DefinitionError,
 ) -> Diagnostic {
@@ -177,7 +180,9 @@ fn diagnose(
         None => names
             .iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(error.definition()))
-            .map_or(0..0, |(_, span)| span.clone()),
+            .map(|(_, span)| span.clone())
+            .or_else(|| tokens.place(error.definition()))
+            .unwrap_or(0..0),
     };
     let diagnostic = Diagnostic::at(place, error.to_string());
     match error.nearest() {
@@ -187,8 +192,13 @@ fn diagnose(
 }
 
 /// The names of maps that could not be compiled are still names: no second error for who uses them.
-fn fallback(maps: &[Source<'_>], names: &[(String, Range<usize>)]) -> Definitions {
-    let names = maps.iter().map(|map| map.name).chain(names.iter().map(|(name, _)| name.as_str()));
+fn fallback(
+    maps: &[Source<'_>],
+    tokens: &auth_jwt::Names<'_>,
+    names: &[(String, Range<usize>)],
+) -> Definitions {
+    let maps = maps.iter().map(|map| map.name).chain(tokens.iter());
+    let names = maps.chain(names.iter().map(|(name, _)| name.as_str()));
     let valid = names.filter(|name| Definitions::builder().name(*name).build().is_ok());
     valid.fold(Definitions::builder(), propylon_vars::Builder::name).build().unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::acme;
+use crate::auth_jwt;
 use crate::effective::{Effective, Level};
 use crate::expires;
 use crate::files;
@@ -121,6 +122,7 @@ macro_rules! both_levels {
             },
             files::FILES,
             settings::ACCESS,
+            settings::AUTH_JWT,
             settings::AUTH_REQUEST,
             settings::MIRROR,
             settings::ADDITION,
@@ -243,6 +245,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         span: cx.span(value.span()),
     };
     inner_uri::check(cx, &server);
+    auth_jwt::check(cx, &server);
     Some(server)
 }
 

@@ -5,6 +5,7 @@ use std::num::NonZeroU64;
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
 use crate::addition::{self, Addition};
+use crate::auth_jwt::{self, AuthJwt};
 use crate::auth_request::{self, AuthRequest};
 use crate::buffer::{self, Buffers};
 use crate::cache::{self, Cache};
@@ -55,6 +56,8 @@ pub struct Settings {
     pub files: Files,
     /// The table `access`.
     pub access: Access,
+    /// The table `auth_jwt`.
+    pub auth_jwt: AuthJwt,
     /// The table `auth_request`.
     pub auth_request: AuthRequest,
     /// The table `mirror`.
@@ -129,6 +132,8 @@ impl Settings {
         let files = Files::read(root, index, &mut { files });
         let access = Scope::inherited(cx, &access::TABLE, below(levels, "access"), found);
         let access = Access::read(&mut { access });
+        let auth_jwt = Scope::inherited(cx, &auth_jwt::TABLE, below(levels, "auth_jwt"), found);
+        let auth_jwt = AuthJwt::read(&mut { auth_jwt });
         let auth_request = Scope::inherited(cx, &auth_request::TABLE, below(levels, "auth_request"), found);
         let auth_request = AuthRequest::read(&mut { auth_request });
         let mirror = Scope::inherited(cx, &mirror::TABLE, below(levels, "mirror"), found);
@@ -183,6 +188,7 @@ impl Settings {
             slice,
             files,
             access,
+            auth_jwt,
             auth_request,
             mirror,
             addition,
@@ -216,6 +222,9 @@ impl Settings {
     pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
         let asked = self.auth_request.uri.iter();
         let asked = asked.map(|uri| (uri, "every request to be let in would be answered with 500"));
+        let keys = self.auth_jwt.realm.iter().flat_map(|_| &self.auth_jwt.key_request);
+        let asked =
+            asked.chain(keys.map(|uri| (uri, "every request with a token would be answered with 500")));
         asked.chain(self.mirror.to.iter().map(|uri| (uri, "every copy would be answered with 404")))
     }
 
@@ -254,6 +263,8 @@ pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
     doc: "Whether they carry the server's first name rather than the request's host.",
 };
 pub(crate) const ACCESS: Key = table("access", Kind::Table(&access::TABLE), "Who may come in.");
+pub(crate) const AUTH_JWT: Key =
+    table("auth_jwt", Kind::Table(&auth_jwt::TABLE), "Who has a JSON Web Token may come in.");
 pub(crate) const AUTH_REQUEST: Key = table(
     "auth_request",
     Kind::Table(&auth_request::TABLE),

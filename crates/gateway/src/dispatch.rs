@@ -72,6 +72,8 @@ enum Role {
     Asker,
     /// The question whether it may come in.
     Question,
+    /// The one for the keys that its token is to be signed with.
+    Keys,
     /// A copy of it.
     Copy,
     /// A part of its response, or of one of its parts.

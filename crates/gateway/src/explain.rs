@@ -178,9 +178,12 @@ fn beside(
     let settings = &location.settings;
     let answers = !matches!(location.action, Action::Return(_)); // which asks for nothing
     let asks = settings.auth_request.uri.iter().filter(|_| answers).map(|uri| ("asks", uri));
+    let jwt = &settings.auth_jwt;
+    let keys = jwt.realm.iter().flat_map(|_| &jwt.key_request).filter(|_| answers);
+    let keys = keys.map(|uri| ("keys from", uri));
     let copies = settings.mirror.to.iter().filter(|_| answers).map(|uri| ("copies to", uri));
     let adds = settings.addition.uris().map(|uri| ("adds", uri));
-    for (what, uri) in asks.chain(copies).chain(adds) {
+    for (what, uri) in keys.chain(asks).chain(copies).chain(adds) {
         let path = Bytes::copy_from_slice(uri.value.path.as_bytes());
         let path = Path::unreadable().redirected(path, None);
         let whose = match find_location(server, &path)? {

@@ -11,6 +11,7 @@ use crate::parse::is_name;
 use crate::scope::Scope;
 use crate::shares::Shares;
 use crate::table::Table;
+use crate::token::{TokenPart, TokenPath};
 use crate::variable::Variable;
 use crate::{Context, DefinitionError, DefinitionErrorKind, Definitions, Map, Place, names};
 
@@ -31,6 +32,7 @@ use crate::{Context, DefinitionError, DefinitionErrorKind, Definitions, Map, Pla
 pub struct Builder {
     maps: Vec<Map>,
     names: Vec<Box<str>>,
+    tokens: Vec<(Box<str>, TokenPath)>,
 }
 
 impl Builder {
@@ -49,15 +51,28 @@ impl Builder {
         self
     }
 
+    /// Adds a name for what the request's token says: the value in this part of it that these names lead to.
+    #[must_use]
+    pub fn token_value<'a>(
+        mut self,
+        name: impl Into<String>,
+        part: TokenPart,
+        path: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let path = path.into_iter().map(Into::into).collect();
+        self.tokens.push((name.into().into(), (part, path)));
+        self
+    }
+
     /// Checks and compiles all.
     ///
     /// # Errors
     /// All that is wrong, in the order in which it was given; circles of maps last.
     pub fn build(self) -> Result<Definitions, Vec<DefinitionError>> {
-        let Self { maps: sources, names } = self;
+        let Self { maps: sources, names, tokens } = self;
         let mut errors = Vec::new();
         let patterns: Vec<Patterns> = sources.iter().map(|map| patterns(map, &mut errors)).collect();
-        let scope = declare(&sources, &patterns, &names, &mut errors);
+        let scope = declare(&sources, &patterns, &names, tokens, &mut errors);
         let maps: Vec<Lookup> =
             sources.iter().zip(patterns).map(|(map, each)| compile(map, each, &scope, &mut errors)).collect();
         let place = |error: &DefinitionError| sources.iter().position(|map| *map.name == *error.definition());
@@ -108,7 +123,13 @@ fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
 }
 
 /// The names that templates may use: maps, further names, and the named groups of the maps' own expressions.
-fn declare(sources: &[Map], patterns: &[Patterns], names: &[Box<str>], errors: &mut Errors) -> Scope {
+fn declare(
+    sources: &[Map],
+    patterns: &[Patterns],
+    names: &[Box<str>],
+    tokens: Vec<(Box<str>, TokenPath)>,
+    errors: &mut Errors,
+) -> Scope {
     let mut scope = Scope::default();
     for (n, map) in sources.iter().enumerate() {
         let name = map.name.to_ascii_lowercase();
@@ -118,9 +139,18 @@ fn declare(sources: &[Map], patterns: &[Patterns], names: &[Box<str>], errors: &
         }
         scope.maps.entry(name.into()).or_insert(n);
     }
+    for (name, path) in tokens {
+        let lower = name.to_ascii_lowercase();
+        match fault(&lower, scope.maps.contains_key(&*lower) || scope.tokens.contains_key(&*lower)) {
+            Some(kind) => errors.push(DefinitionError::new(&name, Place::Name, 0..name.len(), kind)),
+            None => {
+                scope.tokens.insert(lower.into(), path);
+            }
+        }
+    }
     for name in names {
         let lower = name.to_ascii_lowercase();
-        match fault(&lower, scope.maps.contains_key(&*lower)) {
+        match fault(&lower, scope.maps.contains_key(&*lower) || scope.tokens.contains_key(&*lower)) {
             Some(kind) => errors.push(DefinitionError::new(name, Place::Name, 0..name.len(), kind)),
             None => {
                 scope.names.insert(lower.into());
@@ -130,7 +160,8 @@ fn declare(sources: &[Map], patterns: &[Patterns], names: &[Box<str>], errors: &
     for (map, patterns) in sources.iter().zip(patterns) {
         let Patterns::Texts(table) = patterns else { continue };
         for (value, name) in table.names() {
-            let Some(kind) = fault(name, scope.maps.contains_key(name)) else {
+            let taken = scope.maps.contains_key(name) || scope.tokens.contains_key(name);
+            let Some(kind) = fault(name, taken) else {
                 scope.names.insert(name.into());
                 continue;
             };

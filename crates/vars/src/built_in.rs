@@ -15,7 +15,7 @@ use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::trace::Trace;
 use crate::tries::Column;
-use crate::{credentials, document, script, secure_link, state};
+use crate::{credentials, document, script, secure_link, state, token};
 
 /// The version of nginx whose behaviour is the reference: the value of `$nginx_version`.
 pub const NGINX_VERSION: &str = "1.31.5";
@@ -68,6 +68,7 @@ pub(crate) enum BuiltIn {
     SliceRange,
     SecureLink,
     SecureLinkExpires,
+    JwtPayload,
     Trace(Trace),
 }
 
@@ -192,6 +193,7 @@ impl BuiltIn {
             }
             Self::SecureLink => return out.option(secure_link::secure_link(exchange).as_deref()),
             Self::SecureLinkExpires => return out.option(secure_link::expires(exchange).as_deref()),
+            Self::JwtPayload => return out.option(token::payload(exchange).as_deref()),
             Self::SliceRange => return out.option(state::slice_range(exchange).as_deref()),
             Self::FastcgiPathInfo => {
                 return out.option(script::script(exchange).as_ref().map(|(_, rest)| &**rest));
@@ -208,6 +210,7 @@ impl BuiltIn {
             Self::Uri => Some(state::uri(exchange)),
             Self::RequestId => Some(state::write(exchange, |facts| facts.request_id().clone())),
             Self::RequestBody => Some(exchange.request_body()),
+            Self::JwtPayload => Some(token::payload(exchange)),
             Self::SliceRange => Some(state::slice_range(exchange)),
             Self::RemoteUser => exchange.user().cloned().map(Some),
             Self::Text(Text::Host) => exchange.host().cloned().map(Some),

@@ -118,7 +118,9 @@ impl Inner {
 impl PartialEq for Definitions {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || self.0.sources == other.0.sources && self.0.scope.names == other.0.scope.names
+            || self.0.sources == other.0.sources
+                && self.0.scope.names == other.0.scope.names
+                && self.0.scope.tokens == other.0.scope.tokens
     }
 }
 

@@ -58,6 +58,7 @@
 //! | `split_clients` | [`Map::split_clients`] |
 //! | `keyval` | [`Map::keyval`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
+//! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token_reader`], [`set_token`] |
 //!
 //! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
 //! `$sent_http_NAME` shows the fields that were recorded as sent, where nginx makes up `connection` and a few others;
@@ -101,6 +102,7 @@ mod state;
 mod table;
 mod template;
 mod tls;
+mod token;
 mod trace;
 mod tries;
 mod variable;
@@ -124,3 +126,4 @@ pub use state::{
     set_requests_limited, set_secure_link, set_slice_range, set_uri, share, slice_range, uri,
 };
 pub use template::{Context, Template};
+pub use token::{Token, TokenPart, TokenReader, set_token, set_token_reader};

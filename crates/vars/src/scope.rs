@@ -1,10 +1,11 @@
 //! Which names a template may use, and what they stand for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::TemplateErrorKind;
 use crate::built_in::BuiltIn;
 use crate::names::{self, Kind};
+use crate::token::TokenPath;
 use crate::variable::Variable;
 
 /// The names that a configuration defines.
@@ -14,6 +15,8 @@ pub(crate) struct Scope {
     pub(crate) maps: HashMap<Box<str>, usize>,
     /// Named captures and other names that get their value while a request runs.
     pub(crate) names: BTreeSet<Box<str>>,
+    /// What requests' tokens say, by name.
+    pub(crate) tokens: BTreeMap<Box<str>, TokenPath>,
 }
 
 impl Scope {
@@ -29,6 +32,9 @@ impl Scope {
     pub(crate) fn find(&self, name: &str) -> Result<Option<Variable>, TemplateErrorKind> {
         if let Some(index) = self.maps.get(name) {
             return Ok(Some(Variable::Map(*index)));
+        }
+        if let Some((part, path)) = self.tokens.get(name) {
+            return Ok(Some(Variable::Token(*part, path.clone())));
         }
         if self.names.contains(name) {
             let family = names::family(name).and_then(|(kind, rest)| match kind {
@@ -54,6 +60,6 @@ impl Scope {
 
     /// The names that the configuration defines.
     pub(crate) fn defined(&self) -> impl Iterator<Item = &str> {
-        self.maps.keys().chain(&self.names).map(|name| &**name)
+        self.maps.keys().chain(&self.names).chain(self.tokens.keys()).map(|name| &**name)
     }
 }

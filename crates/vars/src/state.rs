@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
+use crate::token::TokenFacts;
 use crate::{Document, Limited, Script, SecureLink};
 
 /// Judges a `Referer`, which a request may lack: whether it is a valid one.
@@ -148,6 +149,9 @@ pub fn set_place(
     if let Some(link) = &mut facts.link {
         (link.how, link.expires) = (None, None);
     }
+    if let Some(token) = &mut facts.token {
+        token.moved();
+    }
 }
 
 /// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
@@ -258,6 +262,8 @@ pub(crate) struct Facts {
     slice_range: Option<Bytes>,
     /// Of the few requests that have a link.
     link: Option<Box<LinkFacts>>,
+    /// Of those whose place asks for tokens.
+    pub(crate) token: Option<Box<TokenFacts>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,
@@ -324,6 +330,11 @@ impl Facts {
             Some((_, old)) => *old = value,
             None => self.maps.push((key, value)),
         }
+    }
+
+    /// All of them are looked up anew.
+    pub(crate) fn forget_maps(&mut self) {
+        self.maps.clear();
     }
 
     pub(crate) fn request_id(&mut self) -> &Bytes {

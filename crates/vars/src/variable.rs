@@ -10,6 +10,7 @@ use crate::built_in::BuiltIn;
 use crate::definitions::Inner;
 use crate::fields::Field;
 use crate::out::Out;
+use crate::token::{self, TokenPart};
 use crate::{fields, proxied, state};
 
 /// What a name in a template stands for.
@@ -27,6 +28,8 @@ pub(crate) enum Variable {
     UpstreamTrailer(Field),
     UpstreamCookie(Box<str>),
     ProxyProtocolTlv(TlvName),
+    /// What the request's token says, by the names that lead to it.
+    Token(TokenPart, Box<[Box<str>]>),
     /// `$1` to `$9`.
     Group(u8),
     Named(Box<str>),
@@ -47,6 +50,8 @@ pub(crate) enum Family {
     UpstreamTrailer,
     UpstreamCookie,
     ProxyProtocolTlv,
+    JwtHeader,
+    JwtClaim,
 }
 
 impl Family {
@@ -65,6 +70,8 @@ impl Family {
             Self::SentTrailer => Variable::SentTrailer(Field::new(name)?),
             Self::UpstreamHeader => Variable::UpstreamHeader(Field::new(name)?),
             Self::ProxyProtocolTlv => Variable::ProxyProtocolTlv(TlvName::parse(name)?),
+            Self::JwtHeader => Variable::Token(TokenPart::Header, [name.into()].into()),
+            Self::JwtClaim => Variable::Token(TokenPart::Claims, [name.into()].into()),
             Self::UpstreamTrailer => Variable::UpstreamTrailer(Field::new(name)?),
         })
     }
@@ -186,6 +193,7 @@ impl Variable {
                 None => other.shared(scene),
             },
             Self::Map(index) => Some(Some(definitions.map_value(*index, exchange))),
+            Self::Token(part, path) => Some(token::value(exchange, *part, path)),
             _ => None,
         }
     }

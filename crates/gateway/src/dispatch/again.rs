@@ -82,14 +82,14 @@ pub(super) fn client_head(visit: &Visit) -> request::Parts {
     match visit.role {
         Role::Asker => {}
         Role::Question => propylon_auth_request::without_body(&mut parts.headers), // the client's has one, perhaps
-        Role::Part => parts_of_page(&mut parts.headers),
+        Role::Part | Role::Keys => whole_text(&mut parts.headers),
         Role::Copy => propylon_mirror::strip(&mut parts.headers, !visit.bodiless),
     }
     parts
 }
 
-/// A part of a page is wanted whole, as text, whatever the client knows of the page or can read.
-fn parts_of_page(headers: &mut HeaderMap) {
+/// A part of a page is wanted whole, as text, whatever the client knows of the page or can read; so are keys.
+fn whole_text(headers: &mut HeaderMap) {
     propylon_auth_request::without_body(headers);
     headers.remove(ACCEPT_ENCODING);
 }

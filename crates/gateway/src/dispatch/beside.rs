@@ -49,6 +49,13 @@ impl Beside {
         Self::asking(visit)
     }
 
+    /// The same for what a request's keys are in: its answer is read whole.
+    pub(crate) fn keys(parent: &Parent<'_>, path: Path, seen: Option<Box<LimitsSeen>>) -> Self {
+        let mut visit = visit(parent, path, Role::Keys);
+        visit.limits = seen;
+        Self::asking(visit)
+    }
+
     /// A GET without a body.
     fn asking(mut visit: Visit) -> Self {
         visit.get = true;

@@ -1,4 +1,4 @@
-//! `access` and `auth_request`: configuration to rules, and what they decide to answers.
+//! `access`, `auth_jwt` and `auth_request`: configuration to rules, and what they decide to answers.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,6 +12,7 @@ use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Tem
 use propylon_exchange::Exchange;
 use tokio::sync::Semaphore;
 
+use super::auth_jwt::AuthJwt;
 use super::auth_request::AuthRequest;
 use super::{Found, LimitsSeen};
 use crate::client::Closed;
@@ -26,6 +27,8 @@ pub(crate) struct Guard {
     usual: Gate,
     /// What holds for all methods but these.
     except: Option<(Vec<Method>, Gate)>,
+    /// Whose tokens are good.
+    jwt: Option<AuthJwt>,
     /// Who is asked besides.
     request: Option<AuthRequest>,
     /// Whether one of all these is enough.
@@ -58,8 +61,8 @@ impl Guard {
     /// Nothing, where everybody may come in.
     pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {
         let config = &settings.access;
-        let request = AuthRequest::new(settings);
-        if config.is_open() && request.is_none() {
+        let (jwt, request) = (AuthJwt::new(settings), AuthRequest::new(settings));
+        if config.is_open() && jwt.is_none() && request.is_none() {
             return None;
         }
         let gate = |rules: &[AccessRule], basic: Option<&BasicAuth>| Gate {
@@ -71,6 +74,7 @@ impl Guard {
             except: config.limit_except.as_ref().map(|limit: &config::LimitExcept| {
                 (limit.methods.clone(), gate(&limit.rules, limit.basic.as_ref()))
             }),
+            jwt,
             request,
             any: config.satisfy_any,
             delay: Delay::new(config.delay.unwrap_or_default()),
@@ -129,11 +133,22 @@ impl Guard {
             Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.any,
             Some(_) => false,
         };
-        let Some(request) = self.request.as_ref().filter(|_| asks) else { return refusal(exchange, verdict) };
-        let so_far = match verdict {
+        if !asks || self.jwt.is_none() && self.request.is_none() {
+            return refusal(exchange, verdict);
+        }
+        let mut so_far = match verdict {
             Verdict::Forbidden => Some(Found::page(StatusCode::FORBIDDEN)), // that is not the last word
             verdict => refusal(exchange, verdict),
         };
+        if let Some(jwt) = &self.jwt {
+            match jwt.run(parent, path, seen).await {
+                Some(Ok(())) if self.any => return None,
+                Some(Ok(())) | None => {}
+                Some(Err(found)) if self.any && found.refuses() => so_far = Some(either(so_far, found)),
+                Some(Err(found)) => return Some(found),
+            }
+        }
+        let Some(request) = &self.request else { return last(exchange, so_far) };
         match request.run(parent, path, seen).await {
             Ok(said) => joined(exchange, so_far, said),
             Err(Closed) => Some(Found::close()),
@@ -167,6 +182,29 @@ fn refusal(exchange: &Exchange, verdict: Verdict) -> Option<Found> {
             Some(Found::page(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     }
+}
+
+/// What two of them lead to who would each have been enough: a 401 of any is one of all.
+fn either(first: Option<Found>, second: Found) -> Found {
+    match (first, second) {
+        (Some(Found::With(status, mut fields)), Found::With(_, more)) => {
+            for challenge in more.get_all(WWW_AUTHENTICATE) {
+                fields.append(WWW_AUTHENTICATE, challenge.clone());
+            }
+            Found::With(status, fields)
+        }
+        (Some(first @ Found::With(..)), Found::Page(..)) => first,
+        (Some(first), Found::Page(StatusCode::FORBIDDEN, _)) => first,
+        (_, second) => second,
+    }
+}
+
+/// The last word.
+fn last(exchange: &Exchange, found: Option<Found>) -> Option<Found> {
+    if matches!(found, Some(Found::Page(StatusCode::FORBIDDEN, _))) {
+        rescue::report_text(exchange, FORBIDDEN);
+    }
+    found
 }
 
 /// What all of it leads to. `so_far`: how those refuse who would have been enough; a 401 of any of them is one of all.

@@ -5,6 +5,7 @@ mod access;
 mod access_log;
 mod addition;
 mod answer;
+mod auth_jwt;
 mod auth_request;
 mod balance;
 mod buffer;
@@ -379,6 +380,7 @@ where
         script: None,
         referers: None,
         secure_link: secure_link::judge(settings),
+        tokens: auth_jwt::reader(settings),
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),

@@ -156,6 +156,15 @@ impl Found {
         Self::page(StatusCode::from_u16(444).unwrap_or(StatusCode::BAD_REQUEST))
     }
 
+    /// Whether it is that of one who may not come in.
+    pub(crate) const fn refuses(&self) -> bool {
+        matches!(
+            self,
+            Self::Page(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _)
+                | Self::With(StatusCode::UNAUTHORIZED, _)
+        )
+    }
+
     /// A redirect; what is no field's value is nowhere that a client can be sent to.
     pub(crate) fn redirect(status: StatusCode, url: Bytes) -> Self {
         match HeaderValue::from_maybe_shared(url) {

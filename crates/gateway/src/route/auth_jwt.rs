@@ -1,0 +1,266 @@
+//! `auth_jwt`: configuration to keys and a check, and what a token says to variables.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use parking_lot::Mutex;
+use propylon_auth_jwt::{KeyError, KeyFile, KeySet, Refused, Token, bearer, challenge};
+use propylon_config::{Require, Settings, Template};
+use propylon_exchange::{End, Exchange};
+use propylon_vars::{TokenPart, TokenReader};
+use tokio::time::Instant;
+
+use super::auth_request::bytes;
+use super::{Found, LimitsSeen};
+use crate::client::Closed;
+use crate::dispatch::{Beside, Parent};
+use crate::rescue;
+use crate::routing::Path;
+
+/// Whose tokens a location lets in.
+#[derive(Clone)]
+pub(crate) struct AuthJwt(Arc<Inner>);
+
+struct Inner {
+    realm: Template,
+    token: Option<Template>,
+    sources: Vec<Source>,
+    /// How long keys are used.
+    cache: Option<Duration>,
+    leeway: Duration,
+    require: Vec<Require>,
+}
+
+/// Where keys are, and those that are used for some time.
+enum Source {
+    File(Arc<KeyFile>, Kept),
+    /// Which file it is depends on the request.
+    Each(Template),
+    Request((Bytes, Option<Bytes>), Kept),
+}
+
+type Kept = Mutex<Option<(Instant, Arc<KeySet>)>>;
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+enum Missing {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("auth_jwt: the answer of \"{uri}\": {why}")]
+    Answer { uri: String, why: Box<dyn std::error::Error + Send + Sync> },
+    #[error("auth_jwt: there are no keys")]
+    None,
+    #[error("auth_jwt: the configuration closes the connection of whoever asks for keys")]
+    Closed,
+}
+
+/// No answer with keys is larger.
+const LARGEST: usize = 1024 * 1024;
+
+/// A token, for variables.
+struct Said(Token);
+
+impl propylon_vars::Token for Said {
+    fn value(&self, part: TokenPart, path: &[Box<str>]) -> Option<Bytes> {
+        match part {
+            TokenPart::Header => self.0.header(path),
+            TokenPart::Claims => self.0.claim(path),
+        }
+    }
+
+    fn payload(&self) -> Option<Bytes> {
+        Some(self.0.payload().clone())
+    }
+}
+
+/// What variables ask before a token is checked.
+pub(super) fn reader(settings: &Settings) -> Option<Arc<TokenReader>> {
+    let config = &settings.auth_jwt;
+    config.realm.as_ref()?;
+    let token = config.token.clone();
+    Some(Arc::new(move |exchange| {
+        let token = parse(token.as_ref(), exchange).ok()?;
+        Some(Arc::new(Said(token)) as Arc<dyn propylon_vars::Token>)
+    }))
+}
+
+fn parse(token: Option<&Template>, exchange: &Exchange) -> Result<Token, Refused> {
+    match token {
+        Some(token) => Token::parse(&token.eval(exchange)),
+        None => {
+            let head = exchange.head();
+            let value = head.and_then(|head| head.headers.value(&AUTHORIZATION));
+            Token::parse(value.and_then(bearer).unwrap_or_default())
+        }
+    }
+}
+
+impl AuthJwt {
+    /// Nothing, where nobody is asked.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let config = &settings.auth_jwt;
+        let realm = config.realm.as_ref()?.value.clone();
+        let files = config.key_file.iter().map(|file| match file.as_static() {
+            Some(path) => Source::File(Arc::new(KeyFile::new(OsStr::from_bytes(path))), Kept::default()),
+            None => Source::Each(file.clone()),
+        });
+        let requests =
+            config.key_request.iter().map(|uri| Source::Request(bytes(&uri.value), Kept::default()));
+        Some(Self(Arc::new(Inner {
+            realm,
+            token: config.token.clone(),
+            sources: files.chain(requests).collect(),
+            cache: config.key_cache,
+            leeway: config.leeway,
+            require: config.require.clone(),
+        })))
+    }
+
+    /// Looks at the token of a request; nothing, if nobody is asked. `Ok`: it may come in. What limits see of who is asked for keys they have
+    /// seen of the request.
+    pub(crate) async fn run(
+        &self,
+        parent: &Parent<'_>,
+        path: &Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Option<Result<(), Found>> {
+        let exchange = parent.exchange;
+        let realm = self.0.realm.eval(exchange);
+        if realm == "off" {
+            return None;
+        }
+        let checked = self.0.check(parent, path, seen).await;
+        Some(checked.map_err(|why| {
+            let (status, invalid) = match why {
+                Not::Token(why) => {
+                    propylon_vars::set_token(exchange, None);
+                    if why != Refused::NoToken {
+                        rescue::report_text(exchange, &why.to_string());
+                    }
+                    (StatusCode::UNAUTHORIZED, why != Refused::NoToken)
+                }
+                Not::Required(status) => {
+                    rescue::report_text(
+                        exchange,
+                        "the JSON Web Token lacks what `auth_jwt.require` asks for",
+                    );
+                    (status, true)
+                }
+                Not::Keys(Missing::Closed) => return Found::close(),
+                Not::Keys(why) => {
+                    propylon_vars::set_token(exchange, None);
+                    rescue::report_text(exchange, &why.to_string());
+                    (StatusCode::INTERNAL_SERVER_ERROR, false)
+                }
+            };
+            let mut fields = HeaderMap::new();
+            if status == StatusCode::UNAUTHORIZED
+                && let Some(challenge) = challenge(&realm, invalid)
+            {
+                fields.insert(WWW_AUTHENTICATE, challenge);
+            }
+            Found::with(status, fields)
+        }))
+    }
+}
+
+/// Why a request may not come in.
+enum Not {
+    Token(Refused),
+    Required(StatusCode),
+    Keys(Missing),
+}
+
+impl Inner {
+    async fn check(
+        &self,
+        parent: &Parent<'_>,
+        path: &Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+    ) -> Result<(), Not> {
+        let exchange = parent.exchange;
+        let token = parse(self.token.as_ref(), exchange).map_err(Not::Token)?;
+        let said = Arc::new(Said(token));
+        propylon_vars::set_token(exchange, Some(said.clone())); // which keys are asked for may be written in it
+        let mut sets = Vec::with_capacity(self.sources.len());
+        for source in &self.sources {
+            sets.push(source.keys(parent, path, seen, self.cache).await.map_err(Not::Keys)?);
+        }
+        if sets.is_empty() {
+            return Err(Not::Keys(Missing::None));
+        }
+        let sets = sets.iter().map(AsRef::as_ref);
+        KeySet::verify(sets, &said.0, now(), self.leeway).map_err(Not::Token)?;
+        let fails = |require: &&Require| {
+            require.values.iter().any(|value| matches!(&*value.eval(exchange), b"" | b"0"))
+        };
+        self.require.iter().find(fails).map_or(Ok(()), |require| Err(Not::Required(require.error)))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what tokens say of their time is said of the wall's")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+impl Source {
+    async fn keys(
+        &self,
+        parent: &Parent<'_>,
+        path: &Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+        cache: Option<Duration>,
+    ) -> Result<Arc<KeySet>, Missing> {
+        let kept = match self {
+            Self::Each(file) => {
+                let file = file.eval(parent.exchange);
+                return Ok(Arc::new(KeyFile::new(OsStr::from_bytes(&file))).look().await?);
+            }
+            Self::File(_, kept) | Self::Request(_, kept) => kept,
+        };
+        if let Some(cache) = cache
+            && let Some((at, keys)) = &*kept.lock()
+            && at.elapsed() < cache
+        {
+            return Ok(keys.clone());
+        }
+        let keys = match self {
+            Self::Request(uri, _) => Arc::new(ask(parent, path, uri, seen).await?),
+            Self::File(file, _) => file.look().await?,
+            Self::Each(_) => return Err(Missing::None),
+        };
+        if cache.is_some() {
+            *kept.lock() = Some((Instant::now(), keys.clone()));
+        }
+        Ok(keys)
+    }
+}
+
+/// Asks another location for keys.
+async fn ask(
+    parent: &Parent<'_>,
+    path: &Path,
+    (uri, args): &(Bytes, Option<Bytes>),
+    seen: &mut Option<Box<LimitsSeen>>,
+) -> Result<KeySet, Missing> {
+    let to = path.clone().redirected(uri.clone(), args.clone());
+    let mut beside = Beside::keys(parent, to, seen.take());
+    let answer = beside.open().await;
+    *seen = beside.limits();
+    let (head, body) = answer.map_err(|Closed| Missing::Closed)?.into_parts();
+    propylon_vars::give_back(beside.exchange(), parent.exchange);
+    let wrong = |why| Missing::Answer { uri: String::from_utf8_lossy(uri).into_owned(), why };
+    if head.status != StatusCode::OK {
+        return Err(wrong(format!("unexpected status {}", head.status.as_u16()).into()));
+    }
+    #[expect(clippy::disallowed_methods, reason = "it is limited")]
+    let body = Limited::new(body, LARGEST).collect().await.map_err(wrong)?;
+    beside.exchange().ended(End::Complete);
+    KeySet::parse(&body.to_bytes()).map_err(|why| wrong(why.into()))
+}
