@@ -14,7 +14,7 @@ use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::server::Server;
 use crate::shape;
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 
 /// Whose token lets a request in.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,7 +63,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "auth_jwt ... token",
-            doc: "Where the token is: \"$cookie_auth_token\", \"$arg_token\". Not set: in the field `Authorization`, behind `Bearer`.",
+            doc: "Where the token is: \"$cookie_auth_token\", \"$arg_token\". Not set, or \"\": in the field `Authorization`, behind `Bearer`.",
         },
         Key {
             name: "key_file",
@@ -146,7 +146,7 @@ impl AuthJwt {
             let realm = cx.template_of(value)?;
             (realm.source() != "off").then(|| Spanned::new(realm, cx.span(value.span())))
         });
-        let token = scope.template("token");
+        let token = scope.template("token").filter(|token| !token.source().is_empty());
         let key_file = scope.list("key_file", |cx, text, span| cx.template(text, &span));
         let key_request = scope.list("key_request", inner_uri::read);
         let key_cache = Some(scope.duration("key_cache")).filter(|cache| !cache.is_zero());
@@ -188,16 +188,16 @@ pub(crate) fn check(cx: &mut Context, server: &Server) {
     keyless(cx, &server.locations, &mut Vec::new());
 }
 
-fn keyless(cx: &mut Context, locations: &[Location], told: &mut Vec<Span>) {
+fn keyless(cx: &mut Context, locations: &[Location], told: &mut Vec<Range<usize>>) {
     for location in locations {
         let AuthJwt { realm, key_file, key_request, .. } = &location.settings.auth_jwt;
         if let Some(realm) = realm
             && key_file.is_empty()
             && key_request.is_empty()
             && !matches!(location.action, Action::Return(_))
-            && !told.contains(&realm.span)
+            && !told.contains(&realm.span.range())
         {
-            told.push(realm.span);
+            told.push(realm.span.range());
             let message = "`auth_jwt` needs keys";
             let label = "every request would be answered with 500";
             let help = "add `auth_jwt.key_file` or `auth_jwt.key_request`";
@@ -217,8 +217,8 @@ impl<'t> Names<'t> {
         for (table, part) in parts {
             let table = root.get(table).and_then(|value| value.get_ref().as_table());
             for (name, path) in table.into_iter().flatten() {
-                let (place, path) = (path.span(), path.get_ref().as_array().into_iter().flatten());
-                let path: Vec<&str> = path.filter_map(|name| name.get_ref().as_str()).collect();
+                let (place, Some(path)) = (path.span(), path.get_ref().as_array()) else { continue };
+                let path: Vec<&str> = path.iter().filter_map(|name| name.get_ref().as_str()).collect();
                 if path.is_empty() {
                     let message = format!("`{}` leads to nothing", name.get_ref());
                     cx.push(

@@ -172,6 +172,7 @@ fn every_key_of_the_levels_is_read() {
         "upstream.tls.",
         "tls.certificates.",
         "error_page.pages.",
+        "auth_jwt.require.",
         "access.basic.",
         "access.limit_except.",
         "limit.requests.",

@@ -49,6 +49,8 @@ pub(crate) enum Target {
     ErrorLog,
     Resolver,
     LogFormat,
+    ClaimSet,
+    HeaderSet,
 }
 
 /// Why a directive is refused that no row is about.
@@ -288,6 +290,8 @@ impl<'a> Convert<'a> {
             Target::ErrorLog => &mut self.document.error_log,
             Target::Resolver => &mut self.document.resolver,
             Target::LogFormat => &mut self.document.log_format,
+            Target::ClaimSet => &mut self.document.claim_set,
+            Target::HeaderSet => &mut self.document.header_set,
         }
     }
 

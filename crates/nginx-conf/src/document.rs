@@ -277,6 +277,8 @@ pub(crate) struct Document {
     pub(crate) error_log: Section,
     pub(crate) resolver: Section,
     pub(crate) log_format: Section,
+    pub(crate) claim_set: Section,
+    pub(crate) header_set: Section,
     /// Maps and upstreams, in the order of the nginx.conf.
     pub(crate) named: Vec<Section>,
     pub(crate) defaults: Section,
@@ -291,6 +293,8 @@ impl Document {
             error_log: Section::new("[error_log]"),
             resolver: Section::new("[resolver]"),
             log_format: Section::new("[log_format]"),
+            claim_set: Section::new("[jwt_claim_set]"),
+            header_set: Section::new("[jwt_header_set]"),
             named: Vec::new(),
             defaults: Section::new("[defaults]"),
             servers: Vec::new(),
@@ -319,8 +323,9 @@ impl Document {
     pub(crate) fn render(&self) -> (String, Vec<(Range<usize>, Place)>) {
         let mut writer = Writer::default();
         let process = [&self.top, &self.runtime, &self.error_log, &self.resolver, &self.log_format];
+        let tokens = [&self.claim_set, &self.header_set];
         let rest = self.named.iter().chain([&self.defaults]).chain(&self.servers);
-        process.into_iter().chain(rest).for_each(|section| writer.section(section));
+        process.into_iter().chain(tokens).chain(rest).for_each(|section| writer.section(section));
         (writer.text, writer.origins)
     }
 }

@@ -1,6 +1,7 @@
 //! The rows, by what they are about.
 
 mod acme;
+mod auth_jwt;
 mod beside;
 mod cache;
 mod charset;
@@ -48,6 +49,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("The process", process::ROWS),
     ("Servers", http::ROWS),
     ("Locations and answers", location::ROWS),
+    ("JSON Web Tokens", auth_jwt::ROWS),
     ("What is asked for beside requests", beside::ROWS),
     ("Rewriting", rewrite::ROWS),
     ("Links with a secret", secure_link::ROWS),

@@ -51,7 +51,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, NEVER: "userid"
         "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
         "userid_service"
-        "auth_jwt" "perl" "js_content" "js_header_filter"
+        "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "flv" "mp4";
     SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
