@@ -85,7 +85,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "auth_delay",
-            doc: "How long a 401 takes, that of `auth_request` too, so that nobody learns from the time who is known here: what the check took is a part of \
+            doc: "How long a 401 takes, that of `auth_jwt` and `auth_request` too, so that nobody learns from the time who is known here: what the check took is a part of \
                   it.",
         },
         Key {

@@ -49,7 +49,7 @@ pub(crate) const TABLE: Table = Table {
     doc: "Who has a JSON Web Token that was signed with one of these keys may come in; else it is 401. HS256, HS384, HS512, RS256, RS384, RS512, PS256, \
           PS384, PS512, ES256, ES384 and EdDSA with Ed25519, each only with keys that are for it. It is looked at after `access` and before `auth_request`, \
           with which it counts under `access.satisfy`, and not for what `return` answers. `$jwt_claim_NAME` and `$jwt_header_NAME` are what \
-          the token says: before it was checked too (`limit` comes first), and no more once it was refused.",
+          the token says: before it is checked too (`limit` comes first), then only if it was found good.",
     keys: &[
         Key {
             name: "realm",

@@ -66,11 +66,15 @@ impl Phases {
         {
             return Step::Answer(found);
         }
-        if let Some(access) = self.access.as_ref().filter(|_| !beside) {
-            let parent = Parent { server, exchange };
-            if let Some(found) = access.run(&parent, request.method(), path, seen).await {
-                return Step::Answer(found);
+        match &self.access {
+            Some(access) if beside => access.settle(exchange),
+            Some(access) => {
+                let parent = Parent { server, exchange };
+                if let Some(found) = access.run(&parent, request.method(), path, seen).await {
+                    return Step::Answer(found);
+                }
             }
+            None => {}
         }
         let step = match &self.try_files {
             Some(try_files) => try_files.run(exchange, path).await,

@@ -126,4 +126,4 @@ pub use state::{
     set_requests_limited, set_secure_link, set_slice_range, set_uri, share, slice_range, uri,
 };
 pub use template::{Context, Template};
-pub use token::{Token, TokenPart, TokenReader, set_token, set_token_reader};
+pub use token::{Token, TokenPart, TokenReader, set_token, set_token_reader, settle_token};

@@ -72,6 +72,18 @@ pub fn set_token(exchange: &Exchange, token: Option<Arc<dyn Token>>) {
     });
 }
 
+/// Whether the request may come in is settled: what a token says that was not [found good](set_token) nobody hears from here on.
+pub fn settle_token(exchange: &Exchange) {
+    state::write(exchange, |facts| {
+        let Some(token) = facts.token.as_mut().filter(|token| !token.stays) else { return };
+        let heard = matches!(token.said, Some(Some(_)));
+        (token.how, token.said) = (None, Some(None));
+        if heard {
+            facts.forget_maps();
+        }
+    });
+}
+
 /// The value that these names lead to.
 #[inline(never)] // few logs have it
 pub(crate) fn value(exchange: &Exchange, part: TokenPart, path: &[Box<str>]) -> Option<Bytes> {

@@ -96,6 +96,7 @@ impl Guard {
     ) -> Option<Found> {
         let due = self.delay.begin();
         let found = self.judge(parent, method, path, seen).await;
+        self.settle(parent.exchange);
         if let Some(Found::With(status, _) | Found::Page(status, _)) = found
             && due.waits(status)
         {
@@ -107,6 +108,13 @@ impl Guard {
             due.wait(status).await;
         }
         found
+    }
+
+    /// Nobody decides any more.
+    pub(crate) fn settle(&self, exchange: &Exchange) {
+        if self.jwt.is_some() {
+            propylon_vars::settle_token(exchange); // a token that nobody has looked at may say anything
+        }
     }
 
     /// Decides about a request, as fast as it can.
