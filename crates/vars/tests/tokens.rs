@@ -1,4 +1,5 @@
 //! What a request's token says, and who hears it.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
 
