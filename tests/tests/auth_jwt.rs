@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use propylon_testkit::tokens::{Signer, encode, set};
-use propylon_tests::{Origin, Propylon, RawResponse, address, binary, lossy, raw_request};
+use propylon_tests::{LIMIT, Origin, Propylon, RawResponse, address, binary, lossy, raw_request, until};
 
 fn get(at: SocketAddr, path: &str, fields: &str) -> RawResponse {
     let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
@@ -313,6 +313,43 @@ fn satisfy_any() {
     assert_eq!(told, [&b"Basic realm=\"r\""[..], b"Bearer realm=\"closed site\""]);
 }
 
+/// What is asked for beside a request knows its token if that was found good, and checks none itself.
+#[test]
+fn copies_know_the_token_of_their_request() {
+    let signer = Signer::secret("HS256", b"secret");
+    let (origin, copies) = (Origin::echo(), Origin::echo());
+    let server = format!(
+        r#"
+[[server.location]]
+match = "/open"
+auth_jwt.realm = "off"
+mirror.to = ["/copy"]
+proxy_pass = "http://{0}"
+[[server.location]]
+match = "/closed"
+mirror.to = ["/copy"]
+proxy_pass = "http://{0}"
+[[server.location]]
+match = "/copy"
+internal = true
+proxy_pass = "http://{1}"
+"#,
+        origin.address(),
+        copies.address()
+    );
+    let (_gateway, at) = gateway(&signer.key(""), EMAIL, &server, &origin);
+    let good = signer.token("{\"alg\":\"HS256\"}", "{\"sub\":\"me\"}");
+    let bad = Signer::secret("HS256", b"other").token("{\"alg\":\"HS256\"}", "{\"sub\":\"root\"}");
+    for (path, token, expected) in
+        [("/closed", &good, Some("me")), ("/open", &good, None), ("/open", &bad, None)]
+    {
+        assert_eq!(bear(at, path, token).status, 200);
+        let seen = until("a copy", LIMIT, || copies.take().pop());
+        assert_eq!(seen.head.field("x-sub").as_deref(), expected, "{path}");
+    }
+    assert_eq!((bear(at, "/closed", &bad).status, origin.heads()), (401, 3));
+}
+
 /// Where the token is, how far clocks may differ, where nobody is asked, and limits that know the token before it is checked.
 #[test]
 fn by_nginx_conf() {
@@ -386,6 +423,6 @@ fn who_is_asked_for_keys_is_told() {
         lossy(&output.unwrap().stdout)
     };
     let told = explain("/x");
-    assert!(told.contains("keys from /jwks, line 2: of the location /, line 3"), "{told}");
+    assert!(told.contains("keys from /jwks, line 2: of the location /, line 4"), "{told}");
     assert!(!explain("/open").contains("keys from"), "{}", explain("/open"));
 }

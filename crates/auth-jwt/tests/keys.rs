@@ -1,5 +1,5 @@
 //! Which keys check which tokens.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -44,6 +44,29 @@ fn every_algorithm_checks_its_signature_and_no_other() {
             "{name}: another key"
         );
     }
+}
+
+#[test]
+fn no_letter_of_a_token_can_be_changed() {
+    let signer = Signer::secret("HS256", b"secret");
+    let keys = signer.key("");
+    let token = signer.token("{\"alg\":\"HS256\"}", CLAIMS);
+    assert_eq!(verify(&keys, &token), Ok(()));
+    let letters = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').chain(*b"-_.=+/ ");
+    for letter in letters {
+        for at in 0..token.len() {
+            let mut other = token.clone().into_bytes();
+            if std::mem::replace(&mut other[at], letter) == letter {
+                continue;
+            }
+            let other = String::from_utf8(other).unwrap();
+            assert!(verify(&keys, &other).is_err(), "{token} {other}");
+        }
+        for longer in [format!("{token}{}", char::from(letter)), format!("{}{token}", char::from(letter))] {
+            assert!(verify(&keys, &longer).is_err(), "{longer}");
+        }
+    }
+    assert!(verify(&keys, token.get(..token.len() - 1).unwrap()).is_err());
 }
 
 #[test]

@@ -256,11 +256,13 @@ async fn ask(
     let (head, body) = answer.map_err(|Closed| Missing::Closed)?.into_parts();
     propylon_vars::give_back(beside.exchange(), parent.exchange);
     let wrong = |why| Missing::Answer { uri: String::from_utf8_lossy(uri).into_owned(), why };
+    #[expect(clippy::disallowed_methods, reason = "it is limited")]
+    let body = Limited::new(body, LARGEST).collect().await;
+    let end = if body.is_ok() { End::Complete } else { End::Truncated };
+    beside.exchange().ended(end);
     if head.status != StatusCode::OK {
         return Err(wrong(format!("unexpected status {}", head.status.as_u16()).into()));
     }
-    #[expect(clippy::disallowed_methods, reason = "it is limited")]
-    let body = Limited::new(body, LARGEST).collect().await.map_err(wrong)?;
-    beside.exchange().ended(End::Complete);
+    let body = body.map_err(wrong)?;
     KeySet::parse(&body.to_bytes()).map_err(|why| wrong(why.into()))
 }
