@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, StatusCode};
 use propylon_config::{
     Action, Amount, Forwarded, LocationMatch, LogLevel, Peer, RealIpHeader, RequestRate, Return, ServerName,
+    Template,
 };
 
 use crate::support::{everything, location};
@@ -158,6 +159,33 @@ fn answers() {
     assert!(location(&config, "^~ /static/").internal);
     assert!(!location(&config, "/").internal);
     assert!(matches!(location(&config, "= /healthz").matcher.value, LocationMatch::Exact(_)));
+}
+
+#[test]
+fn tokens() {
+    let text = "[jwt_claim_set]\nemail = [\"info\", \"e-mail\"]\n[defaults]\n\
+        auth_jwt = { realm = \"r\", token = \"$arg_t\", key_file = [\"k\"], key_cache = \"1m\", require = [{ values = [\"$email\"] }] }\n\
+        [[server]]\nroot = \"/srv\"\n[[server.location]]\nmatch = \"/a\"\n\
+        [[server.location]]\nmatch = \"/b\"\nauth_jwt = { realm = \"off\", token = \"\", leeway = \"5s\" }\n\
+        [[server.location]]\nmatch = \"/c\"\nauth_jwt = { key_file = [], key_request = [\"/a/keys?x\"], key_cache = \"0\", require = [] }\n";
+    let config = propylon_config::parse(text, "c").unwrap().config;
+    let of = |at: &str| location(&config, at).settings.auth_jwt.clone();
+    let source = |template: Option<&Template>| template.map(|template| template.source().to_owned());
+    let a = of("/a");
+    assert_eq!(source(a.realm.as_ref().map(|realm| &realm.value)), Some("r".into()));
+    assert_eq!(
+        (source(a.token.as_ref()), source(a.key_file.first())),
+        (Some("$arg_t".into()), Some("k".into()))
+    );
+    assert_eq!((a.key_cache, a.leeway), (Some(Duration::from_secs(60)), Duration::ZERO));
+    let required: Vec<_> =
+        a.require.iter().map(|all| (source(all.values.first()), all.error.as_u16())).collect();
+    assert_eq!(required, [(Some("$email".into()), 401)]);
+    let b = of("/b");
+    assert_eq!((b.realm, b.token, b.leeway), (None, None, Duration::from_secs(5)));
+    let c = of("/c");
+    assert_eq!(c.key_request.first().map(|uri| uri.value.to_string()), Some("/a/keys?x".into()));
+    assert!(c.key_file.is_empty() && c.key_cache.is_none() && c.require.is_empty() && c.realm.is_some());
 }
 
 #[test]
