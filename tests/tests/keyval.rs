@@ -267,9 +267,11 @@ fn a_reload_keeps_what_means_the_same() {
     let world = World::new();
     let gateway = Propylon::start(&world.config("type = \"string\""));
     assert_eq!(world.order("POST", "{\"a\": \"1\"}"), 201);
+    let timed = "{\"b\": {\"value\": \"2\", \"expire\": 3600000}}";
+    assert_eq!(world.order("POST", timed), 400);
     gateway.reload(&world.config("size = \"2m\"\ntimeout = \"1h\""));
     world.finds("a", "1");
-    assert_eq!(world.order("POST", "{\"b\": \"2\"}"), 201);
+    assert_eq!(world.order("POST", timed), 201, "its limits are new");
     world.finds("b", "2");
     // One that is refused changes nothing, whatever it says of the zone.
     gateway.rewrite(&world.config("type = \"prefix\"").replace("return = [200", "return = [999"));

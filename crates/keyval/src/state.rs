@@ -52,7 +52,6 @@ impl StateFile {
     pub fn load(&self, zone: &Zone) -> Result<usize, StateError> {
         let mut written = self.written.lock();
         let loaded = self.read(zone);
-        written.version = zone.version();
         written.keep = loaded.is_err();
         loaded
     }

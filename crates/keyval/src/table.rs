@@ -118,14 +118,14 @@ impl Table {
         }
     }
 
-    /// Looks at all, in the order of their keys.
-    pub(crate) fn each(&self, mut look: impl FnMut(Key, &Entry)) {
+    /// Looks at all, in the order of their keys, which are made where they are asked for.
+    pub(crate) fn each(&self, mut look: impl FnMut(&dyn Fn() -> Key, &Entry)) {
         match self {
             Self::Strings(tree) | Self::Prefixes(tree) => {
-                tree.iter().for_each(|(text, entry)| look(Key::Text(text.clone()), entry));
+                tree.iter().for_each(|(text, entry)| look(&|| Key::Text(text.clone()), entry));
             }
             Self::Networks(tree) => {
-                tree.iter().for_each(|(network, entry)| look(Key::Network(*network), entry));
+                tree.iter().for_each(|(network, entry)| look(&|| Key::Network(*network), entry));
             }
         }
     }

@@ -183,7 +183,7 @@ impl Zone {
         let (mut all, now) = (Vec::new(), Instant::now());
         self.0.table.read().each(|key, entry| {
             if entry.is_there(|| now) {
-                all.push(Pair { key: key.text(), value: entry.value.clone(), expires: entry.expires });
+                all.push(Pair { key: key().text(), value: entry.value.clone(), expires: entry.expires });
             }
         });
         (all, books.version)
@@ -258,7 +258,7 @@ impl Zone {
     fn sweep_with(&self, books: &mut Books) {
         let (mut over, mut earliest, now) = (Vec::new(), None, Instant::now());
         self.0.table.read().each(|key, entry| match entry.expires {
-            Some(at) if at <= now => over.push(key),
+            Some(at) if at <= now => over.push(key()),
             Some(at) => earliest = Some(earliest.map_or(at, |earliest: Instant| earliest.min(at))),
             None => {}
         });
