@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, OpenSSL's own
-# server, a browser and a library that speak WebSocket, php-fpm, h2load, haproxy, gRPC and protocol buffers, a certificate
+# server, a browser and a library that speak WebSocket, php-fpm, uWSGI with Python, h2load, haproxy, gRPC and protocol buffers, a certificate
 # authority, Redis).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
@@ -13,6 +13,7 @@ command -v curl >/dev/null || missing+=(curl)
 command -v h2load >/dev/null || missing+=(nghttp2-client)
 command -v openssl >/dev/null || missing+=(openssl)
 ls /usr/sbin/php-fpm* >/dev/null 2>&1 || missing+=(php-fpm)
+[ -x /usr/bin/uwsgi_python3 ] || missing+=(uwsgi-core uwsgi-plugin-python3)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v pebble >/dev/null || missing+=(pebble)
 command -v redis-server >/dev/null || missing+=(redis-server)

@@ -51,6 +51,7 @@ mod script;
 pub mod soak;
 mod stream;
 mod text;
+mod uwsgi;
 mod wait;
 mod wire;
 
@@ -76,5 +77,6 @@ pub use redis::{Answer, Redis};
 pub use script::{fill, fixture};
 pub use stream::Stream;
 pub use text::{gunzip, lossy, printable};
+pub use uwsgi::Uwsgi;
 pub use wait::{LIMIT, now, until};
 pub use wire::{Fate, Wire};

@@ -4,7 +4,7 @@
 use propylon_tests::{Client, End, LIMIT, Listener, lossy, raw_request, until};
 
 mod fastcgi_support;
-use fastcgi_support::{Php, before, gateway, get, read, receive, response, seen};
+use fastcgi_support::{Php, before, gateway, get, read, receive, response, seen, slow_client};
 
 #[test]
 fn php_sees_the_request() {
@@ -139,20 +139,7 @@ fn a_slow_client_gets_all_and_php_is_free() {
     let fpm = Php::start();
     for (more, buffered) in [("", true), ("buffer.response = false", false)] {
         let (gateway, listen) = fpm.gateway(&fpm.unix(), more, "");
-        let mut client = Client::connect(listen).unwrap();
-        client.send(b"GET /index.php?do=big&n=640 HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap(); // 40 MiB
-        let head = client.stream().head().unwrap().unwrap();
-        if buffered {
-            // All three processes are free again: they answer although the client takes nothing.
-            until("the response in a file", LIMIT, || {
-                gateway.error_log().contains("buffered to a temporary file").then_some(())
-            });
-            for _ in 0..6 {
-                assert_eq!(get(listen, "/index.php?do=length").status, 200);
-            }
-        }
-        let answer = client.body(head, false).unwrap();
-        assert_eq!((answer.body.len(), answer.end), (640 * 65536, End::Complete));
+        slow_client(&gateway, listen, "/index.php", buffered);
     }
 }
 

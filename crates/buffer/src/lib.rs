@@ -32,6 +32,7 @@
 //!   and is gone with the last clone, whatever happens to the process. Files are written and read on tokio's blocking threads.
 //! - [`Mode::Stream`]: passes the body on as it comes. It can be sent to another peer as long as nobody has begun to read
 //!   it, and after that if it came in one piece, which is kept (nginx: a body that came with its head).
+//! - [`Mode::StreamAnnounced`]: the one or the other, by whether the body says how long it is.
 //! - [`max_size`](RequestBufferLayer::max_size): refuses larger bodies, before reading where the length is announced.
 //! - An empty body goes through as it is. Trailers are kept.
 //!

@@ -131,6 +131,18 @@ async fn a_stream_that_came_in_one_piece_is_kept() {
 }
 
 #[tokio::test]
+async fn a_stream_of_unknown_length_is_read_where_the_length_is_wanted() {
+    let layer = || layer().mode(Mode::StreamAnnounced);
+    let body = pass(layer(), Script::new().data("abc").data("def")).await.unwrap();
+    assert!(body.begun().is_none() && body.size_hint().exact() == Some(6));
+    assert_eq!(bytes(body).await.unwrap(), "abcdef");
+    let announced = Script::new().data("abc").data("def").exact();
+    let watch = announced.watch();
+    let body = pass(layer(), announced).await.unwrap();
+    assert!(body.begun().is_some() && watch.polls() == 0);
+}
+
+#[tokio::test]
 async fn an_empty_body_goes_through() {
     let body = pass(layer(), Script::new()).await.unwrap();
     assert!(body.is_end_stream() && body.replay().is_none());

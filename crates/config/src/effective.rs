@@ -3,7 +3,7 @@ use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie,
     error_log, error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite,
-    runtime, secure_link, ssi, store, substitute, timeout, tls, trace, upstream,
+    runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, uwsgi,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,7 +26,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 28] = [
+const TABLES: [&Table; 30] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,
@@ -53,6 +53,8 @@ const TABLES: [&Table; 28] = [
     &redirect::TABLE,
     &retry::TABLE,
     &fastcgi::TABLE,
+    &uwsgi::TABLE,
+    &scgi::TABLE,
     &upstream::TABLE,
     &access_log::TABLE,
 ];

@@ -67,6 +67,7 @@ mod balance;
 mod buffer;
 mod cache;
 mod cache_zone;
+mod cgi;
 mod charset;
 mod compression;
 mod condition;
@@ -111,6 +112,7 @@ mod retry;
 mod rewrite;
 mod rule;
 mod runtime;
+mod scgi;
 mod secure_link;
 mod server;
 mod server_name;
@@ -130,6 +132,7 @@ mod try_files;
 mod units;
 mod upstream;
 mod upstream_tls;
+mod uwsgi;
 
 pub use propylon_vars::Template;
 
@@ -151,6 +154,7 @@ pub use crate::cache::{
     CACHE_STALE, Cache, Habits, Purge, PurgeAllow, PurgeRequests, Purged, Valid, ZoneName,
 };
 pub use crate::cache_zone::{CacheZone, Pace, Redis};
+pub use crate::cgi::Param;
 pub use crate::charset::{Charset, CharsetMap, CharsetValues};
 pub use crate::compression::{Coding, Compression};
 pub use crate::condition::{Condition, Test};
@@ -160,7 +164,7 @@ pub use crate::effective::{Effective, Level, Origin, Setting};
 pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::expires::{Expires, ExpiresRule};
-pub use crate::fastcgi::{FastCgi, Param};
+pub use crate::fastcgi::FastCgi;
 pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks};
 pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;

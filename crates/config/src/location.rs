@@ -46,7 +46,7 @@ pub struct Location {
 /// What a location does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Requests are passed on, over HTTP, FastCGI or gRPC: the scheme tells.
+    /// Requests are passed on, over HTTP, FastCGI, uwsgi, SCGI or gRPC: the scheme tells.
     ProxyPass(Spanned<ProxyPass>),
     /// An answer is given.
     Return(Spanned<Return>),
@@ -64,8 +64,8 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `grpc_pass`, `return`, `purge`, \
-          `stub_status` or `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass`, `return`, \
+          `purge`, `stub_status` or `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
             name: "match",
@@ -91,6 +91,22 @@ pub(crate) static TABLE: Table = Table {
             nginx: "fastcgi_pass",
             doc: "The FastCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked \
                   stands in the table `fastcgi`.",
+        },
+        Key {
+            name: "uwsgi_pass",
+            kind: Kind::Url { hint: proxy_pass::UWSGI },
+            need: Need::Optional,
+            nginx: "uwsgi_pass",
+            doc: "The uwsgi server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`, behind `suwsgi://` for \
+                  TLS as `upstream.tls` says; what it is asked stands in the table `uwsgi`.",
+        },
+        Key {
+            name: "scgi_pass",
+            kind: Kind::Url { hint: proxy_pass::SCGI },
+            need: Need::Optional,
+            nginx: "scgi_pass",
+            doc: "The SCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked stands in \
+                  the table `scgi`.",
         },
         Key {
             name: "grpc_pass",
@@ -178,14 +194,25 @@ pub(crate) static TABLE: Table = Table {
         settings::REDIRECT,
         settings::RETRY,
         settings::FASTCGI,
+        settings::UWSGI,
+        settings::SCGI,
         settings::UPSTREAM,
         settings::ACCESS_LOG,
     ],
     unbuilt: &[],
 };
 
-const ACTIONS: [&str; 7] =
-    ["proxy_pass", "fastcgi_pass", "grpc_pass", "return", "purge", "stub_status", "empty_gif"];
+const ACTIONS: [&str; 9] = [
+    "proxy_pass",
+    "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
+    "grpc_pass",
+    "return",
+    "purge",
+    "stub_status",
+    "empty_gif",
+];
 
 /// Reads a location; `outer` are the levels around it.
 pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
@@ -199,6 +226,8 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let rewrite = rewrite::read(&mut scope);
     let pass = scope.read("proxy_pass", |cx, value| proxy_pass::read(cx, value, matcher.as_deref()));
     let pass = pass.or(scope.read("fastcgi_pass", proxy_pass::read_fastcgi));
+    let pass = pass.or(scope.read("uwsgi_pass", proxy_pass::read_uwsgi));
+    let pass = pass.or(scope.read("scgi_pass", proxy_pass::read_scgi));
     let pass = pass.or(scope.read("grpc_pass", proxy_pass::read_grpc));
     let answer = scope.read("return", respond::read);
     let purge = scope.read("purge", cache::read_action);

@@ -66,6 +66,12 @@ pub enum Scheme {
     Https,
     /// FastCGI (`fastcgi_pass`): the URL's text begins with `fastcgi://`, which nobody writes.
     FastCgi,
+    /// uwsgi in clear text (`uwsgi_pass`).
+    Uwsgi,
+    /// uwsgi over TLS.
+    Suwsgi,
+    /// SCGI (`scgi_pass`): the URL's text begins with `scgi://`, which nobody writes.
+    Scgi,
     /// gRPC in clear text (`grpc_pass`).
     Grpc,
     /// gRPC over TLS.
@@ -79,20 +85,31 @@ impl Scheme {
         match self {
             Self::Http | Self::Grpc => 80,
             Self::Https | Self::Grpcs => 443,
+            // Of these nobody leaves it out.
             Self::FastCgi => 9000,
+            Self::Uwsgi | Self::Suwsgi => 3031,
+            Self::Scgi => 4000,
         }
     }
 
     /// Whether TLS is spoken.
     #[must_use]
     pub fn is_secure(self) -> bool {
-        matches!(self, Self::Https | Self::Grpcs)
+        matches!(self, Self::Https | Self::Suwsgi | Self::Grpcs)
+    }
+
+    /// Whether requests are params: FastCGI, uwsgi, SCGI.
+    #[must_use]
+    pub fn is_cgi(self) -> bool {
+        matches!(self, Self::FastCgi | Self::Uwsgi | Self::Suwsgi | Self::Scgi)
     }
 
     /// What is expected after `grpc_pass` and the like.
     const fn expected(self, otherwise: &'static str) -> &'static str {
         match self {
             Self::FastCgi => FASTCGI,
+            Self::Uwsgi | Self::Suwsgi => UWSGI,
+            Self::Scgi => SCGI,
             Self::Grpc | Self::Grpcs => GRPC,
             Self::Http | Self::Https => otherwise,
         }
@@ -114,8 +131,20 @@ pub(crate) const URL: &str =
 pub(crate) const FASTCGI: &str =
     "an upstream's name, an address with a port such as \"127.0.0.1:9000\", or \"unix:/path.sock\"";
 
+pub(crate) const UWSGI: &str = "`uwsgi://`, `suwsgi://` or nothing, and an upstream's name, an address with a port such as \"127.0.0.1:3031\", \
+     or \"unix:/path.sock\"";
+
+pub(crate) const SCGI: &str =
+    "an upstream's name, an address with a port such as \"127.0.0.1:4000\", or \"unix:/path.sock\"";
+
 pub(crate) const GRPC: &str = "`grpc://` or `grpcs://`, and an upstream's name, an address with a port such as \"127.0.0.1:50051\", \
      or \"unix:/path.sock\"";
+
+const UWSGI_SCHEME: &str = "uwsgi://";
+const SUWSGI_SCHEME: &str = "suwsgi://";
+
+/// The scheme of what `scgi_pass` names.
+const SCGI_SCHEME: &str = "scgi://";
 
 const GRPC_SCHEME: &str = "grpc://";
 const GRPCS_SCHEME: &str = "grpcs://";
@@ -123,10 +152,13 @@ const GRPCS_SCHEME: &str = "grpcs://";
 /// The scheme of what `fastcgi_pass` names.
 const FASTCGI_SCHEME: &str = "fastcgi://";
 
-const SCHEMES: [(Scheme, &str); 5] = [
+const SCHEMES: [(Scheme, &str); 8] = [
     (Scheme::Http, "http://"),
     (Scheme::Https, "https://"),
     (Scheme::FastCgi, FASTCGI_SCHEME),
+    (Scheme::Uwsgi, UWSGI_SCHEME),
+    (Scheme::Suwsgi, SUWSGI_SCHEME),
+    (Scheme::Scgi, SCGI_SCHEME),
     (Scheme::Grpc, GRPC_SCHEME),
     (Scheme::Grpcs, GRPCS_SCHEME),
 ];
@@ -144,10 +176,10 @@ impl ProxyPass {
         }
     }
 
-    /// Whether a FastCGI server is meant.
+    /// Whether an application is meant that is asked in terms of CGI, not of HTTP: over FastCGI, uwsgi or SCGI.
     #[must_use]
-    pub fn is_fastcgi(&self) -> bool {
-        self.scheme() == Some(Scheme::FastCgi)
+    pub fn is_cgi(&self) -> bool {
+        self.scheme().is_some_and(Scheme::is_cgi)
     }
 
     /// Whether a gRPC server is meant.
@@ -182,6 +214,24 @@ fn starts_with(text: &str, scheme: &str) -> bool {
 pub(crate) fn read_fastcgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
     let wrong = ["a FastCGI server has no scheme", "a FastCGI server has no URI"];
     read_server(cx, value, Scheme::FastCgi, FASTCGI_SCHEME, 0, wrong)
+}
+
+/// Reads the value of `uwsgi_pass` of a location. As in nginx, `uwsgi://` may be left out.
+pub(crate) fn read_uwsgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
+    let text = value.get_ref().as_str()?;
+    let (scheme, prefix) = match text {
+        _ if starts_with(text, SUWSGI_SCHEME) => (Scheme::Suwsgi, SUWSGI_SCHEME),
+        _ => (Scheme::Uwsgi, UWSGI_SCHEME),
+    };
+    let start = if starts_with(text, prefix) { prefix.len() } else { 0 };
+    let wrong = ["a uwsgi server has another scheme", "a uwsgi server has no URI"];
+    read_server(cx, value, scheme, prefix, start, wrong)
+}
+
+/// Reads the value of `scgi_pass` of a location.
+pub(crate) fn read_scgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
+    let wrong = ["a SCGI server has no scheme", "a SCGI server has no URI"];
+    read_server(cx, value, Scheme::Scgi, SCGI_SCHEME, 0, wrong)
 }
 
 /// Reads a server that has no URI; what begins at `start` is behind its scheme, `prefix`. `wrong`: what is said of another scheme, and

@@ -143,6 +143,8 @@ macro_rules! both_levels {
             settings::REDIRECT,
             settings::RETRY,
             settings::FASTCGI,
+            settings::UWSGI,
+            settings::SCGI,
             settings::UPSTREAM,
             settings::ACCESS_LOG,
         ]

@@ -27,6 +27,7 @@ use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
 use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
+use crate::scgi::{self, Scgi};
 use crate::secure_link::{self, SecureLink};
 use crate::slice;
 use crate::source::Spanned;
@@ -36,6 +37,7 @@ use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
 use crate::trace::{self, Trace};
 use crate::upstream::{self, Transport};
+use crate::uwsgi::{self, Uwsgi};
 
 /// What applies at a place, inheritance done.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +104,10 @@ pub struct Settings {
     pub retry: Retry,
     /// The table `fastcgi`.
     pub fastcgi: FastCgi,
+    /// The table `uwsgi`.
+    pub uwsgi: Uwsgi,
+    /// The table `scgi`.
+    pub scgi: Scgi,
     /// The table `upstream`.
     pub upstream: Transport,
     /// Whether what is asked for beside requests has a line in the access log as well.
@@ -176,6 +182,10 @@ impl Settings {
         let retry = Retry::read(&mut { retry });
         let fastcgi = Scope::inherited(cx, &fastcgi::TABLE, below(levels, "fastcgi"), found);
         let fastcgi = FastCgi::read(&mut { fastcgi });
+        let uwsgi = Scope::inherited(cx, &uwsgi::TABLE, below(levels, "uwsgi"), found);
+        let uwsgi = Uwsgi::read(&mut { uwsgi });
+        let scgi = Scope::inherited(cx, &scgi::TABLE, below(levels, "scgi"), found);
+        let scgi = Scgi::read(&mut { scgi });
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
         let upstream = Transport::read(&mut { upstream });
         let access_logs = access_log::read(cx, levels, found);
@@ -211,6 +221,8 @@ impl Settings {
             redirect,
             retry,
             fastcgi,
+            uwsgi,
+            scgi,
             upstream,
             log_subrequest,
             access_logs,
@@ -316,6 +328,8 @@ pub(crate) const RETRY: Key =
     table("retry", Kind::Table(&retry::TABLE), "When a request is tried again with another server.");
 pub(crate) const FASTCGI: Key =
     table("fastcgi", Kind::Table(&fastcgi::TABLE), "What FastCGI servers are asked.");
+pub(crate) const UWSGI: Key = table("uwsgi", Kind::Table(&uwsgi::TABLE), "What uwsgi servers are asked.");
+pub(crate) const SCGI: Key = table("scgi", Kind::Table(&scgi::TABLE), "What SCGI servers are asked.");
 pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
 pub(crate) const LOG_SUBREQUEST: Key = Key {
     name: "log_subrequest",

@@ -6,11 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use propylon_cgi::Left;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::connection::Keeper;
 use crate::wire::{Broken, Came, Wire};
-use crate::{BoxError, Error};
+use crate::{BoxError, Error, Keeper};
 
 /// The body of a response. It has the connection until its end; if the request is still being sent, that goes on while this is
 /// polled. What is longer than its head says is cut off there; what is shorter is [`Error::Truncated`].
@@ -18,8 +18,7 @@ pub struct Body<I, B, K = ()> {
     wire: Option<Box<Wire<I, B, K>>>,
     /// What came with the head.
     first: Bytes,
-    /// How much is still to come, if the head said it.
-    left: Option<u64>,
+    left: Left,
     /// Whether there was more than the head said.
     excess: bool,
 }
@@ -32,7 +31,7 @@ where
     K: Keeper<I>,
 {
     pub(crate) fn new(first: Bytes, left: Option<u64>, wire: Box<Wire<I, B, K>>) -> Self {
-        Self { wire: Some(wire), first, left, excess: false }
+        Self { wire: Some(wire), first, left: Left::new(left), excess: false }
     }
 
     /// None: the connection is kept only if the request is over already.
@@ -47,20 +46,15 @@ where
         };
         drop(rest);
         wire.finish(over);
-        Self { wire: None, first: Bytes::new(), left: None, excess: false }
+        Self { wire: None, first: Bytes::new(), left: Left::new(None), excess: false }
     }
 
     /// What of `data` is the body's.
-    fn measure(&mut self, mut data: Bytes) -> Bytes {
-        if let Some(left) = &mut self.left {
-            let most = usize::try_from(*left).unwrap_or(usize::MAX);
-            if data.len() > most {
-                self.excess = true;
-                data.truncate(most);
-            }
-            *left -= data.len() as u64;
-        }
-        data
+    fn measure(&mut self, data: Bytes) -> Bytes {
+        let all = data.len();
+        let taken = self.left.take(data);
+        self.excess |= taken.len() < all;
+        taken
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -83,7 +77,7 @@ where
                 }
                 // The head has gone out: too late for it.
                 Ok(Came::Caught) => continue,
-                Ok(Came::End) if self.left.is_none_or(|left| left == 0) => {
+                Ok(Came::End) if self.left.may_end() => {
                     if let Some(wire) = self.wire.take() {
                         wire.finish(!self.excess);
                     }
@@ -120,7 +114,7 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.wire, self.left) {
+        match (&self.wire, self.left.known()) {
             (None, _) => SizeHint::with_exact(0),
             (Some(_), Some(left)) => SizeHint::with_exact(left),
             (Some(_), None) => SizeHint::default(),

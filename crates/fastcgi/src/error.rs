@@ -1,10 +1,8 @@
 //! What can go wrong between us and an application.
 
-use std::error::Error as StdError;
 use std::io;
 
-/// Any error, as bodies pass it on.
-pub type BoxError = Box<dyn StdError + Send + Sync>;
+use propylon_cgi::{BoxError, HeadFault};
 
 /// What can go wrong between us and an application. Texts are nginx's where it has one.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +28,9 @@ pub enum Error {
     /// The head must not be passed on.
     #[error("{0} while reading response header from upstream")]
     Head(HeadFault),
+    /// The request was over before there was a head.
+    #[error("upstream prematurely closed FastCGI stdout while reading response header from upstream")]
+    NoHead,
     /// Before its head the application said what [`Config::catch_stderr`](crate::Config::catch_stderr) waits for.
     #[error("upstream said on stderr what is to be caught while reading response header from upstream")]
     Caught,
@@ -75,25 +76,4 @@ pub enum Invalid {
     /// More of a response that was said to be complete.
     #[error("FastCGI stdout after its end")]
     AfterEnd,
-}
-
-/// What is wrong with a response's head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeadFault {
-    /// A line that is no field.
-    #[error("upstream sent invalid header")]
-    Syntax,
-    /// It has more bytes or fields than [`Config`](crate::Config) allows.
-    #[error("upstream sent too big header")]
-    TooLarge,
-    /// A `Status` that is none of a final response.
-    #[error("upstream sent invalid status")]
-    Status,
-    /// A `Content-Length` that is no number, or several of them.
-    #[error("upstream sent invalid \"Content-Length\" header")]
-    Length,
-    /// The request was over before there was a head.
-    #[error("upstream prematurely closed FastCGI stdout")]
-    Missing,
 }

@@ -62,20 +62,17 @@
 
 mod body;
 mod config;
-mod connection;
 mod error;
-mod head;
-mod params;
+mod keeper;
 mod record;
 mod sending;
 mod stderr;
-mod upload;
 mod wire;
 
 pub use body::Body;
 pub use config::Config;
-pub use connection::{Connection, Counters, Keeper};
-pub use error::{BoxError, Error, HeadFault, Invalid};
-pub use params::{Params, ParamsBuilder};
-pub use sending::{Reason, Sending, send};
+pub use error::{Error, Invalid};
+pub use keeper::Keeper;
+pub use propylon_cgi::{BoxError, Connection, Counters, HeadFault, Params, ParamsBuilder, Reason};
+pub use sending::{Sending, send};
 pub use stderr::Stderr;

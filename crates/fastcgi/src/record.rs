@@ -1,6 +1,7 @@
 //! Records: the frames of FastCGI 1.0 (section 3.3 of its specification).
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use propylon_cgi::Framing;
 
 use crate::Invalid;
 
@@ -14,7 +15,7 @@ const ID: u16 = 1;
 const HEADER: usize = 8;
 
 /// How much one record carries: the most that keeps it aligned to eight bytes.
-pub(crate) const MAX_CONTENT: usize = 65_528;
+const MAX_CONTENT: usize = 65_528;
 
 /// The application's role: to answer a request (`FCGI_RESPONDER`).
 const RESPONDER: u16 = 1;
@@ -49,12 +50,17 @@ pub(crate) fn begin(params: &[u8], keep: bool) -> BytesMut {
     out
 }
 
-/// The header of a record of the body with so many bytes, which follow; no bytes are its end. None is padded: that would be one
-/// more piece to send.
-pub(crate) fn stdin(length: usize) -> [u8; HEADER] {
-    let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
-    let [id_high, id_low] = ID.to_be_bytes();
-    [VERSION, STDIN, id_high, id_low, high, low, 0, 0]
+/// The body in records, each behind its header; one without content is the end. None is padded: that would be one more piece to send.
+pub(crate) enum Records {}
+
+impl Framing for Records {
+    const MOST: usize = MAX_CONTENT;
+
+    fn before(length: usize) -> Bytes {
+        let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        let [id_high, id_low] = ID.to_be_bytes();
+        Bytes::copy_from_slice(&[VERSION, STDIN, id_high, id_low, high, low, 0, 0])
+    }
 }
 
 /// Writes a header for so many bytes, and returns how much is to be padded.
@@ -275,6 +281,6 @@ mod tests {
         assert_eq!(&head[..], expected.concat());
         let long = begin(&vec![b'p'; 70_000], false);
         assert_eq!(long.len(), 16 + 8 + 65_528 + 8 + 4_472 + 8);
-        assert_eq!(stdin(5), [1, STDIN, 0, 1, 0, 5, 0, 0]);
+        assert_eq!(Records::before(5)[..], [1, STDIN, 0, 1, 0, 5, 0, 0]);
     }
 }

@@ -6,20 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
+use propylon_cgi::{Head, HeadReader, Transfer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::body::Body;
-use crate::connection::{Connection, Keeper};
-use crate::head::{Head, HeadReader};
+use crate::record;
 use crate::stderr::{Said, Stderr};
-use crate::upload::Upload;
 use crate::wire::{Broken, Came, Wire};
-use crate::{BoxError, Config, Error, HeadFault, Params};
-
-/// The reason phrase that came with a status, if it is another than the status's own. A response extension.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason(pub Bytes);
+use crate::{BoxError, Config, Connection, Error, Keeper, Params};
 
 /// Sends a request on `connection`: the [`Params`] in its extensions, and its body. Of its head only the method counts, and that
 /// for HEAD, whose response has no body.
@@ -61,9 +56,10 @@ where
     let (mut parts, body) = request.into_parts();
     let params = parts.extensions.remove::<Params>().unwrap_or_default();
     let said = Said::new(parts.extensions.remove::<Stderr>());
-    let upload = Upload::new(&params, config.keep_conn, body);
+    let head = record::begin(params.as_bytes(), config.keep_conn);
+    let transfer = Transfer::new(connection, head, body, config.read_buffer);
     let reader = HeadReader::new(config.max_head, config.max_fields);
-    let wire = Box::new(Wire::new(connection, upload, said, config, keeper));
+    let wire = Box::new(Wire::new(transfer, said, config, keeper));
     Sending { wire: Some(wire), reader, head_only: parts.method == Method::HEAD }
 }
 
@@ -87,7 +83,7 @@ where
         let this = self.get_mut();
         loop {
             let Some(wire) = &mut this.wire else { return Poll::Pending };
-            let sent = |wire: &Wire<I, B, K>| wire.upload.has_begun();
+            let sent = |wire: &Wire<I, B, K>| wire.has_begun();
             let came = match ready!(wire.poll(cx)) {
                 Ok(came) => came,
                 Err(Broken::Io(source)) => {
@@ -99,7 +95,7 @@ where
             let found = match came {
                 Came::Stdout(data) => this.reader.push(&data).map_err(Error::Head)?,
                 Came::Caught => return Poll::Ready(Err(Error::Caught)),
-                Came::End => return Poll::Ready(Err(Error::Head(HeadFault::Missing))),
+                Came::End => return Poll::Ready(Err(Error::NoHead)),
                 Came::Closed => return Poll::Ready(Err(Error::Closed { sent: sent(wire) })),
             };
             if let Some((head, rest)) = found
@@ -123,16 +119,9 @@ where
     B::Error: Into<BoxError>,
     K: Keeper<I>,
 {
-    let bodiless = head_only || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let body = if bodiless { Body::none(rest, *wire) } else { Body::new(rest, head.length, wire) };
-    let mut response = Response::new(body);
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
-    let usual = head.status.canonical_reason().map(str::as_bytes);
-    if let Some(reason) = head.reason.filter(|reason| Some(&**reason) != usual) {
-        response.extensions_mut().insert(Reason(reason));
-    }
-    response
+    let bodiless = head.is_bodiless(head_only);
+    let body = if bodiless { Body::none(rest, *wire) } else { Body::new(rest, head.length(), wire) };
+    head.respond(body)
 }
 
 impl<I, B, K> fmt::Debug for Sending<I, B, K> {

@@ -40,7 +40,7 @@ struct Question {
     greeting: Option<Greeting>,
     /// Where they come from.
     bind: Option<Bind>,
-    /// What a FastCGI server is asked.
+    /// What is asked in terms of CGI.
     params: Option<Params>,
     port: Option<u16>,
     timeout: Duration,
@@ -162,8 +162,8 @@ impl Probe {
             None => Transport::new(),
         };
         let transport = transport.connect_timeout(check.timeout);
-        let fastcgi = user.filter(|(scheme, _)| *scheme == Scheme::FastCgi);
-        let params = fastcgi.map(|(_, settings)| params(&check.uri, settings));
+        let cgi = user.filter(|(scheme, _)| scheme.is_cgi());
+        let params = cgi.map(|(scheme, settings)| params(&check.uri, scheme, settings));
         let condition = |wanted| Condition::new(wanted, upstream.span);
         let headers = check.headers.iter().map(condition).collect::<Result<_, _>>()?;
         let body = match &check.body {
@@ -254,13 +254,16 @@ impl Probe {
 }
 
 /// What stands for a request of no client: what php-fpm's `ping.path` and a script need to be found.
-fn params(uri: &str, settings: &config::Settings) -> Params {
+fn params(uri: &str, scheme: Scheme, settings: &config::Settings) -> Params {
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let root =
         settings.files.root.as_ref().and_then(|root| root.directory.as_static().cloned()).unwrap_or_default();
+    // A script of FastCGI's is a file; what else is asked is an application at `/`.
+    let (script, rest) = if scheme == Scheme::FastCgi { (path, "") } else { ("", path) };
     let params = [
         ("REQUEST_METHOD", "GET"),
-        ("SCRIPT_NAME", path),
+        ("SCRIPT_NAME", script),
+        ("PATH_INFO", rest),
         ("REQUEST_URI", uri),
         ("QUERY_STRING", query),
         ("SERVER_PROTOCOL", "HTTP/1.1"),

@@ -22,7 +22,9 @@ use crate::error::BuildError;
 use crate::names::Definition;
 use crate::rescue;
 use crate::retired::Generation;
-use crate::route::{Bond, Bound, NextPeer, ToPeer, Trailerless, read_bytes, tells_traces, unwanted};
+use crate::route::{
+    Bond, Bound, NextPeer, ToPeer, Trailerless, application, read_bytes, tells_traces, unwanted,
+};
 use crate::runtime::Runtime;
 use crate::tally::Ledger;
 use crate::tls::Security;
@@ -39,18 +41,14 @@ pub(crate) type LeafBody =
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Speaks {
     Http(Http1),
-    FastCgi,
+    /// What a scheme says that is none of HTTP.
+    Cgi(config::Scheme),
 }
 
 impl Speaks {
     /// What a target's scheme says.
     pub(crate) fn to(scheme: config::Scheme, http1: Http1) -> Self {
-        match scheme {
-            config::Scheme::FastCgi => Self::FastCgi,
-            config::Scheme::Http | config::Scheme::Https | config::Scheme::Grpc | config::Scheme::Grpcs => {
-                Self::Http(http1)
-            }
-        }
+        if scheme.is_cgi() { Self::Cgi(scheme) } else { Self::Http(http1) }
     }
 }
 
@@ -169,8 +167,8 @@ impl<'a> Upstreams<'a> {
     }
 
     /// The leaves that a `proxy_pass` with variables may name, and what makes one for any other address.
-    pub(crate) fn leaves(&mut self, fastcgi: bool, settings: &Arc<Settings>) -> Leaves {
-        let speaks = if fastcgi { Speaks::FastCgi } else { Speaks::Http(self.config.runtime.http1) };
+    pub(crate) fn leaves(&mut self, scheme: Option<config::Scheme>, settings: &Arc<Settings>) -> Leaves {
+        let speaks = Speaks::to(scheme.unwrap_or(config::Scheme::Http), self.config.runtime.http1);
         let speaks = (speaks, self.traces);
         let secure = self.runtime.tls.security(&settings.upstream.tls);
         let (mut named, mut secured) = (HashMap::new(), HashMap::new());
@@ -378,9 +376,12 @@ pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: S
         .connect_timeout(settings.timeout.connect)
         .engine(match speaks {
             Speaks::Http(Http1::Hyper) => Engine::Hyper,
-            Speaks::Http(Http1::H1) | Speaks::FastCgi => Engine::H1,
+            Speaks::Http(Http1::H1) | Speaks::Cgi(_) => Engine::H1,
         })
-        .fastcgi((speaks == Speaks::FastCgi).then(|| crate::route::fastcgi(settings)))
+        .application(match speaks {
+            Speaks::Http(_) => None,
+            Speaks::Cgi(scheme) => application(settings, scheme),
+        })
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))

@@ -15,7 +15,7 @@ use crate::interim::Listener;
 use crate::outgoing::Outgoing;
 use crate::transport::{Fingerprint, Protocol};
 use crate::wire::Wire;
-use crate::{Error, Upgraded, fastcgi, h1, http1, http2};
+use crate::{Error, Upgraded, cgi, fastcgi, h1, http1, http2};
 
 /// An established connection: dropping it closes it, whatever is under way.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(crate) enum Connection {
     /// A part in one that others use too.
     Http2(http2::Slot),
     FastCgi(fastcgi::Connection),
+    Cgi(cgi::Connection),
 }
 
 /// A request to be sent.
@@ -97,6 +98,7 @@ impl Connection {
         Ok(match settings.protocol {
             Protocol::Hyper => Self::Hyper(http1::Connection::open(socket, settings, closed).await?),
             Protocol::FastCgi => Self::FastCgi(fastcgi::Connection::open(socket)),
+            Protocol::Cgi => Self::Cgi(cgi::Connection::open(socket)),
             _ => Self::H1(h1::Connection::open(socket, settings)),
         })
     }
@@ -108,6 +110,7 @@ impl Connection {
             Self::Hyper(connection) => connection.state(),
             Self::Http2(slot) => slot.state(),
             Self::FastCgi(connection) => connection.state(),
+            Self::Cgi(connection) => connection.state(),
         }
     }
 
@@ -116,6 +119,7 @@ impl Connection {
         match self {
             Self::H1(connection) => connection.poll_idle(cx),
             Self::FastCgi(connection) => connection.poll_idle(cx),
+            Self::Cgi(_) => Poll::Ready(()), // none is kept
             Self::Hyper(_) | Self::Http2(_) if self.has_ended() => Poll::Ready(()),
             Self::Hyper(_) | Self::Http2(_) => Poll::Pending,
         }
@@ -124,7 +128,7 @@ impl Connection {
     /// Whether it has ended by itself, as `closed` told.
     pub(crate) fn has_ended(&self) -> bool {
         match self {
-            Self::H1(_) | Self::FastCgi(_) => false,
+            Self::H1(_) | Self::FastCgi(_) | Self::Cgi(_) => false,
             Self::Hyper(connection) => connection.has_ended(),
             Self::Http2(slot) => slot.has_ended(),
         }
@@ -140,7 +144,8 @@ impl Connection {
             Self::H1(connection) => Traffic::H1(Arc::clone(connection.counters())),
             Self::Hyper(connection) => Traffic::Hyper(Arc::clone(connection.wire())),
             Self::Http2(slot) => Traffic::Http2(Arc::clone(slot.counters())),
-            Self::FastCgi(connection) => Traffic::FastCgi(Arc::clone(connection.counters())),
+            Self::FastCgi(connection) => Traffic::Cgi(Arc::clone(connection.counters())),
+            Self::Cgi(connection) => Traffic::Cgi(Arc::clone(connection.counters())),
         }
     }
 
@@ -157,6 +162,7 @@ impl Connection {
             (Self::Hyper(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
             (Self::Http2(slot), Outbound::Plain(request)) => slot.send(request, listener).await,
             (Self::FastCgi(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
+            (Self::Cgi(connection), Outbound::Plain(request)) => connection.send(request).await,
             // Only connections with the same settings replace each other.
             (_, Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),
         }
@@ -169,7 +175,7 @@ pub(crate) enum Traffic {
     H1(Arc<Counters>),
     Hyper(Arc<Wire>),
     Http2(Arc<http2::Counters>),
-    FastCgi(Arc<propylon_fastcgi::Counters>),
+    Cgi(Arc<propylon_cgi::Counters>),
 }
 
 impl Traffic {
@@ -179,7 +185,7 @@ impl Traffic {
             Self::H1(counters) => counters.sent(),
             Self::Hyper(wire) => wire.sent(),
             Self::Http2(counters) => counters.sent(),
-            Self::FastCgi(counters) => counters.sent(),
+            Self::Cgi(counters) => counters.sent(),
         }
     }
 
@@ -189,7 +195,7 @@ impl Traffic {
             Self::H1(counters) => counters.received(),
             Self::Hyper(wire) => wire.received(),
             Self::Http2(counters) => counters.received(),
-            Self::FastCgi(counters) => counters.received(),
+            Self::Cgi(counters) => counters.received(),
         }
     }
 }
@@ -201,6 +207,7 @@ pub(crate) enum Incoming {
     Hyper(http1::Incoming),
     Http2(Box<http2::Incoming>),
     FastCgi(Box<fastcgi::Incoming>),
+    Cgi(Box<cgi::Incoming>),
 }
 
 impl Body for Incoming {
@@ -213,6 +220,7 @@ impl Body for Incoming {
             Self::Hyper(incoming) => Pin::new(incoming).poll_frame(cx),
             Self::Http2(incoming) => Pin::new(&mut **incoming).poll_frame(cx),
             Self::FastCgi(incoming) => Pin::new(&mut **incoming).poll_frame(cx).map_err(fastcgi::error),
+            Self::Cgi(incoming) => Pin::new(&mut **incoming).poll_frame(cx).map_err(cgi::error),
         }
     }
 
@@ -222,6 +230,7 @@ impl Body for Incoming {
             Self::Hyper(incoming) => incoming.is_end_stream(),
             Self::Http2(incoming) => incoming.is_end_stream(),
             Self::FastCgi(incoming) => incoming.is_end_stream(),
+            Self::Cgi(incoming) => incoming.is_end_stream(),
         }
     }
 
@@ -231,6 +240,7 @@ impl Body for Incoming {
             Self::Hyper(incoming) => incoming.size_hint(),
             Self::Http2(incoming) => incoming.size_hint(),
             Self::FastCgi(incoming) => incoming.size_hint(),
+            Self::Cgi(incoming) => incoming.size_hint(),
         }
     }
 }

@@ -42,8 +42,11 @@ pub enum Error {
     /// The [`Target`](crate::Target) is neither origin-form nor `*`, or longer than 65,534 bytes.
     #[error("request target cannot be sent to upstream")]
     InvalidTarget,
-    /// A body of unknown length cannot go to an HTTP/1.0 peer.
-    #[error("request body of unknown length cannot be sent to an HTTP/1.0 upstream")]
+    /// uwsgi, SCGI: params that cannot be sent.
+    #[error("{0} while sending request to upstream")]
+    InvalidParams(propylon_cgi::RequestFault),
+    /// A body of unknown length cannot go to an HTTP/1.0 peer, nor by uwsgi or SCGI.
+    #[error("request body of unknown length cannot be sent to an upstream of HTTP/1.0, uwsgi or SCGI")]
     LengthRequired,
     /// The peer closed the connection before a response head was complete.
     #[error("upstream prematurely closed connection while reading response header from upstream")]
@@ -138,7 +141,7 @@ pub enum HeadFault {
     /// FastCGI: what came is none of its records, or no answer to the request.
     #[error("upstream sent {0}")]
     InvalidRecord(propylon_fastcgi::Invalid),
-    /// FastCGI: a `Status` that is none of a final response.
+    /// CGI: a `Status` that is none of a final response.
     #[error("upstream sent invalid status")]
     InvalidStatus,
     /// FastCGI: the request was over before there was a head.
@@ -174,6 +177,7 @@ impl Error {
                 AttemptClass::NotConnected
             }
             Self::InvalidTarget
+            | Self::InvalidParams(_)
             | Self::Secure { .. }
             | Self::LengthRequired
             | Self::Closed { sent: false }
@@ -201,12 +205,13 @@ impl Error {
     }
 
     /// The status that stands for it: 504 for a timeout, 411 for [`LengthRequired`](Self::LengthRequired), 400 for
-    /// [`RequestBody`](Self::RequestBody) (look at its source for better), else 502.
+    /// [`RequestBody`](Self::RequestBody) (look at its source for better), 500 for what is nobody's but ours
+    /// ([`Local`](Self::Local), [`InvalidParams`](Self::InvalidParams)), else 502.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Local { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Local { .. } | Self::InvalidParams(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::RequestBody { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,

@@ -123,7 +123,7 @@ impl Ready {
         self.lease.begin();
         let connection = match &mut self.lease.connection {
             Connection::H1(connection) => connection,
-            Connection::Hyper(_) | Connection::Http2(_) | Connection::FastCgi(_) => {
+            Connection::Hyper(_) | Connection::Http2(_) | Connection::FastCgi(_) | Connection::Cgi(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
                 return Sending(State::Slow(Box::pin(self.slow(taken(request, body), sent))));
@@ -154,7 +154,9 @@ impl Ready {
     ) -> Result<Response<Body>, BoxError> {
         let mut more = match self.lease.connection {
             Connection::Http2(_) => RESENDS,
-            Connection::H1(_) | Connection::Hyper(_) | Connection::FastCgi(_) => u32::from(self.kept),
+            Connection::H1(_) | Connection::Hyper(_) | Connection::FastCgi(_) | Connection::Cgi(_) => {
+                u32::from(self.kept)
+            }
         };
         while more > 0
             && let Err(failure) = &mut answer
@@ -184,6 +186,7 @@ impl Ready {
         let reusable = match self.lease.connection {
             Connection::H1(_) => parts.version == Version::HTTP_11,
             Connection::Http2(_) | Connection::FastCgi(_) => true, // it comes back if it can be used
+            Connection::Cgi(_) => false,
             Connection::Hyper(_) => !closes && head::keeps_alive(&parts),
         };
         let heads = heads.map(|heads| heads + self.lease.connection.interim());

@@ -5,13 +5,13 @@ use std::task::{Context, Poll, Waker};
 
 use http::{Extensions, Request};
 use parking_lot::Mutex;
-use propylon_fastcgi::{self as fastcgi, Config, Counters, Params, Reason, Stderr};
+use propylon_fastcgi::{self as fastcgi, Config, Counters, Stderr};
 
 use crate::connect::Socket;
-use crate::connection::{self, Answer, Content, Failure, Outbound};
+use crate::connection::{self, Answer, Failure, Outbound};
 use crate::idle::State;
 use crate::outgoing::Outgoing;
-use crate::{Error, HeadFault, http1};
+use crate::{Error, HeadFault, cgi};
 
 /// A response body.
 pub(crate) type Incoming = fastcgi::Body<Socket, Outgoing, Keeper>;
@@ -70,15 +70,7 @@ impl Connection {
         let config = request.extensions_mut().remove::<Arc<Config>>().unwrap_or_default();
         match fastcgi::send(connection, request, config, Keeper(Arc::clone(&self.place))).await {
             Ok(response) => {
-                let (mut parts, body) = response.into_parts();
-                if let Some(Reason(reason)) = parts.extensions.remove() {
-                    http1::set_reason(&mut parts.extensions, reason.to_vec());
-                    if let Ok(reason) = propylon_h1::Reason::new(reason) {
-                        parts.extensions.insert(reason);
-                    }
-                }
-                let content = Content::streaming(connection::Incoming::FastCgi(Box::new(body)));
-                Ok(Answer { parts, content, heads: None })
+                Ok(cgi::answer(response, |incoming| connection::Incoming::FastCgi(Box::new(incoming))))
             }
             Err(failure) => {
                 let sent = match failure {
@@ -95,12 +87,8 @@ impl Connection {
 
 /// Leaves of a request's extensions what is for the connection, and adds how it is to be sent.
 pub(crate) fn keep_only(extensions: &mut Extensions, config: &Arc<Config>) {
-    let (params, stderr) = (extensions.remove::<Params>(), extensions.remove::<Stderr>());
-    extensions.clear();
-    extensions.insert(Arc::clone(config));
-    if let Some(params) = params {
-        extensions.insert(params);
-    }
+    let stderr = extensions.remove::<Stderr>();
+    cgi::keep_only(extensions, config);
     if let Some(stderr) = stderr {
         extensions.insert(stderr);
     }
@@ -119,13 +107,8 @@ pub(crate) fn error(error: fastcgi::Error) -> Error {
         fastcgi::Error::Closed { sent } => Error::Closed { sent },
         fastcgi::Error::Io { sent, source } => Error::Io { sent, source },
         fastcgi::Error::Invalid(invalid) => Error::InvalidHead(HeadFault::InvalidRecord(invalid)),
-        fastcgi::Error::Head(fault) => Error::InvalidHead(match fault {
-            fastcgi::HeadFault::TooLarge => HeadFault::TooLarge,
-            fastcgi::HeadFault::Status => HeadFault::InvalidStatus,
-            fastcgi::HeadFault::Length => HeadFault::InvalidLength,
-            fastcgi::HeadFault::Missing => HeadFault::NoHead,
-            _ => HeadFault::Syntax,
-        }),
+        fastcgi::Error::Head(fault) => Error::InvalidHead(cgi::head(fault)),
+        fastcgi::Error::NoHead => Error::InvalidHead(HeadFault::NoHead),
         fastcgi::Error::Caught => Error::InvalidHead(HeadFault::Caught),
         fastcgi::Error::RequestBody { source } => Error::RequestBody { source },
         fastcgi::Error::InvalidBody(invalid) => Error::InvalidRecord(invalid),

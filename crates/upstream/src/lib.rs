@@ -134,6 +134,7 @@
 
 mod attempt;
 mod body;
+mod cgi;
 mod client;
 mod connect;
 mod connection;
@@ -168,11 +169,12 @@ pub use future::ResponseFuture;
 pub use interim::{Interims, JudgeInterim};
 pub use peer::{Peer, PeerAddress};
 pub use pool::{Keepalive, Pool};
-pub use propylon_fastcgi::{Config as FastCgi, Params, ParamsBuilder, Stderr};
+pub use propylon_cgi::{Config as Cgi, Params, ParamsBuilder};
+pub use propylon_fastcgi::{Config as FastCgi, Stderr};
 pub use propylon_h1::server::Interim;
 pub use propylon_h1::{Marks, Unwanted};
 pub use secure::{ClientIdentity, Handshake, Party, Secure, Secured, ServerName, secured};
 pub use special::{Bind, Greeting};
 pub use target::Target;
-pub use transport::{Engine, HttpVersion, Transport};
+pub use transport::{Application, Engine, HttpVersion, Transport};
 pub use upgraded::{Switched, Upgraded};

@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
 use crate::transport::Protocol;
-use crate::{BoxError, Error, HttpVersion, Target, Transport, fastcgi};
+use crate::{Application, BoxError, Error, HttpVersion, Target, Transport, cgi, fastcgi};
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -89,8 +89,9 @@ where
     let target = request.extensions_mut().remove::<Target>();
     // Nothing of it is for the connection, and some of it must not live as long. The own engine lets go of it as soon as the
     // head is written, for which it may want some of it.
-    match &transport.fastcgi {
-        Some(config) => fastcgi::keep_only(request.extensions_mut(), config),
+    match &transport.application {
+        Some(Application::FastCgi(config)) => fastcgi::keep_only(request.extensions_mut(), config),
+        Some(Application::Cgi(config)) => cgi::keep_only(request.extensions_mut(), config),
         None if protocol == Protocol::H1 => {}
         None => request.extensions_mut().clear(),
     }

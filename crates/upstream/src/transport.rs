@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use propylon_cgi::Config as Cgi;
 use propylon_fastcgi::Config as FastCgi;
 use propylon_h1::Unwanted;
 
@@ -32,6 +33,24 @@ pub enum Engine {
     Hyper,
 }
 
+/// An application that is spoken to in terms of CGI, and how.
+#[derive(Clone, Debug)]
+pub enum Application {
+    /// In FastCGI. A [`Stderr`](propylon_fastcgi::Stderr) in a request's extensions hears the application.
+    FastCgi(Arc<FastCgi>),
+    /// In uwsgi or SCGI: each request has a connection of its own.
+    Cgi(Arc<Cgi>),
+}
+
+impl Application {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Self::FastCgi(_) => Protocol::FastCgi,
+            Self::Cgi(_) => Protocol::Cgi,
+        }
+    }
+}
+
 /// How a route talks to its upstream: a builder.
 ///
 /// ```
@@ -49,7 +68,7 @@ pub struct Transport {
     pub(crate) http_version: HttpVersion,
     pub(crate) without: Unwanted,
     pub(crate) interims: Interims,
-    pub(crate) fastcgi: Option<Arc<FastCgi>>,
+    pub(crate) application: Option<Application>,
     engine: Engine,
     pub(crate) fingerprint: Fingerprint,
 }
@@ -72,6 +91,7 @@ pub(crate) enum Protocol {
     Hyper,
     Http2,
     FastCgi,
+    Cgi,
 }
 
 /// What hyper parses without a heap allocation.
@@ -88,7 +108,7 @@ impl Transport {
             http_version: HttpVersion::Http11,
             without: Unwanted::NONE,
             interims: Interims::Passed,
-            fastcgi: None,
+            application: None,
             engine: Engine::H1,
             fingerprint: Fingerprint {
                 protocol: Protocol::H1,
@@ -137,12 +157,11 @@ impl Transport {
         self.agree()
     }
 
-    /// Speaks FastCGI instead of HTTP, as it says: requests are what their [`Params`](propylon_fastcgi::Params) are, an extension, and
-    /// a [`Stderr`](propylon_fastcgi::Stderr) there hears the application. Limits of heads and reads are the configuration's own.
-    /// Default none (nginx: `fastcgi_pass`).
+    /// Speaks to an application, as it says, instead of HTTP: requests are what their [`Params`](propylon_cgi::Params) are, an
+    /// extension. Limits of heads and reads are the application's own. Default none (nginx: `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`).
     #[must_use]
-    pub fn fastcgi(mut self, fastcgi: Option<FastCgi>) -> Self {
-        self.fastcgi = fastcgi.map(Arc::new);
+    pub fn application(mut self, application: Option<Application>) -> Self {
+        self.application = application;
         self.agree()
     }
 
@@ -194,11 +213,11 @@ impl Transport {
     }
 
     fn agree(mut self) -> Self {
-        self.fingerprint.protocol = match (self.http_version, self.engine) {
-            _ if self.fastcgi.is_some() => Protocol::FastCgi,
-            (HttpVersion::Http2, _) => Protocol::Http2,
-            (_, Engine::H1) => Protocol::H1,
-            (_, Engine::Hyper) => Protocol::Hyper,
+        self.fingerprint.protocol = match (&self.application, self.http_version, self.engine) {
+            (Some(application), ..) => application.protocol(),
+            (_, HttpVersion::Http2, _) => Protocol::Http2,
+            (_, _, Engine::H1) => Protocol::H1,
+            (_, _, Engine::Hyper) => Protocol::Hyper,
         };
         self
     }

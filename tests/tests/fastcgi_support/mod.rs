@@ -12,7 +12,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use propylon_tests::{Fpm, Propylon, RawResponse, Stream, address, raw_request};
+use propylon_tests::{Client, End, Fpm, LIMIT, Propylon, RawResponse, Stream, address, raw_request, until};
 use tempfile::TempDir;
 
 /// What it was asked, as PHP sees it, or what it is told to do.
@@ -95,6 +95,26 @@ pub(crate) fn before(pass: &str, more: &str) -> (Propylon, SocketAddr) {
 
 pub(crate) fn get(at: SocketAddr, path: &str) -> RawResponse {
     raw_request(at, format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n").as_bytes()).unwrap()
+}
+
+/// A client that is slow asks the script at `path`, with three processes, for 40 MiB. It gets all of it, and if responses are `buffered`
+/// the script answers others meanwhile.
+pub(crate) fn slow_client(gateway: &Propylon, listen: SocketAddr, path: &str, buffered: bool) {
+    let mut client = Client::connect(listen).unwrap();
+    let request = format!("GET {path}?do=big&n=640 HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    client.send(request.as_bytes()).unwrap();
+    let head = client.stream().head().unwrap().unwrap();
+    if buffered {
+        // All three processes are free again: they answer although the client takes nothing.
+        until("the response in a file", LIMIT, || {
+            gateway.error_log().contains("buffered to a temporary file").then_some(())
+        });
+        for _ in 0..6 {
+            assert_eq!(get(listen, &format!("{path}?do=length")).status, 200);
+        }
+    }
+    let answer = client.body(head, false).unwrap();
+    assert_eq!((answer.body.len(), answer.end), (640 * 65536, End::Complete));
 }
 
 /// What PHP said that it got.

@@ -20,6 +20,20 @@ pub enum Mode {
     Whole,
     /// At once; the body is passed on as it comes (nginx: `proxy_request_buffering off`).
     Stream,
+    /// At once where the body says how long it is, else when it is there as a whole: for upstreams that have to be told before (nginx:
+    /// `uwsgi_request_buffering off`).
+    StreamAnnounced,
+}
+
+impl Mode {
+    /// Whether such a body is read before the request goes on.
+    pub(crate) fn is_whole(self, body: &impl Body) -> bool {
+        match self {
+            Self::Whole => true,
+            Self::Stream => false,
+            Self::StreamAnnounced => body.size_hint().exact().is_none(),
+        }
+    }
 }
 
 /// Keeps request bodies, so that they can be sent again: a [`RequestBuffer`] around a service.

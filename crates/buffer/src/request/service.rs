@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::body::RequestBody;
 use super::fill::fill;
 use super::future::ResponseFuture;
-use super::layer::{Mode, Settings};
+use super::layer::Settings;
 use crate::error::BoxError;
 
 /// A service whose requests have bodies that can be sent again. Made by
@@ -62,20 +62,16 @@ where
         if let Err(error) = self.settings.admit(body) {
             return ResponseFuture::failed(error.into());
         }
-        match self.settings.mode {
-            Mode::Stream => {
-                let limit = self.settings.max_size;
-                let request = request.map(|body| RequestBody::stream(body, limit));
-                ResponseFuture::calling(self.inner.call(request))
-            }
-            Mode::Whole => {
-                let (parts, body) = request.into_parts();
-                let filling = Box::pin(fill(body, Arc::clone(&self.settings)));
-                // The one that was ready goes along: its readiness may be a place that nobody else can have.
-                let spare = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, spare);
-                ResponseFuture::filling(filling, parts, ready)
-            }
+        if !self.settings.mode.is_whole(body) {
+            let limit = self.settings.max_size;
+            let request = request.map(|body| RequestBody::stream(body, limit));
+            return ResponseFuture::calling(self.inner.call(request));
         }
+        let (parts, body) = request.into_parts();
+        let filling = Box::pin(fill(body, Arc::clone(&self.settings)));
+        // The one that was ready goes along: its readiness may be a place that nobody else can have.
+        let spare = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, spare);
+        ResponseFuture::filling(filling, parts, ready)
     }
 }

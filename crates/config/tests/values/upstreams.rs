@@ -99,6 +99,10 @@ fn the_scheme_of_a_url_with_variables() {
         ("proxy_pass = \"HTTPS://$host\"", Some(Scheme::Https)),
         ("proxy_pass = \"$arg_a\"", None),
         ("fastcgi_pass = \"$arg_a\"", Some(Scheme::FastCgi)),
+        ("uwsgi_pass = \"$arg_a\"", Some(Scheme::Uwsgi)),
+        ("uwsgi_pass = \"uwsgi://127.0.0.1:1\"", Some(Scheme::Uwsgi)),
+        ("uwsgi_pass = \"Suwsgi://127.0.0.1:1\"", Some(Scheme::Suwsgi)),
+        ("scgi_pass = \"127.0.0.1:1\"", Some(Scheme::Scgi)),
         ("grpc_pass = \"$arg_a\"", Some(Scheme::Grpc)),
         ("grpc_pass = \"GRPCS://$arg_a\"", Some(Scheme::Grpcs)),
     ] {
@@ -115,7 +119,7 @@ fn grpc_is_http_2_both_ways() {
     let location = config.locations().find(|location| location.matcher.value.to_string() == "/test.Echo/");
     let location = location.expect("the location with grpc_pass");
     let Action::ProxyPass(pass) = &location.action else { panic!("{:?}", location.action) };
-    assert!(pass.value.is_grpc() && !pass.value.is_fastcgi());
+    assert!(pass.value.is_grpc() && !pass.value.is_cgi());
     let settings = &location.settings;
     assert_eq!(settings.upstream.http_version, UpstreamVersion::Http2);
     assert!(!settings.buffer.request && !settings.buffer.response);

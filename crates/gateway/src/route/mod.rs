@@ -11,6 +11,7 @@ mod balance;
 mod buffer;
 mod cache;
 mod carry;
+mod cgi;
 mod charset;
 mod compression;
 mod cookie;
@@ -79,9 +80,9 @@ pub(crate) use access::Guard;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::{Keeper, Lost, Whole, read_bytes};
 pub(crate) use cache::NoZone;
+pub(crate) use cgi::application;
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use early_hints::interims;
-pub(crate) use fastcgi::transport as fastcgi;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
@@ -222,14 +223,17 @@ fn proxied(
 ) -> Result<Location, BuildError> {
     let leaf = leaf::Leaf::new(pass, settings, upstreams);
     let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
-    if pass.value.is_fastcgi() {
-        let params = fastcgi::ParamsLayer::new(settings, site);
+    if let Some(scheme) = pass.value.scheme().filter(|scheme| scheme.is_cgi()) {
+        let buffer = if cgi::wants_length(scheme) { buffer.announced() } else { buffer };
+        let params = cgi::ParamsLayer::new(settings, scheme, site);
         let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
         // The params tell how long the body is: it has to have been read before.
         let group = buffer.layer(target.layer(params.layer(leaf)));
         let mut built = kept(group, &target, pass, prefix, settings, site, upstreams)?;
-        built.keep = built.keep.and(fastcgi::needs(settings));
-        built.script = Some(fastcgi::script(settings)?);
+        built.keep = built.keep.and(cgi::needs(settings, scheme));
+        if scheme == config::Scheme::FastCgi {
+            built.script = Some(fastcgi::script(settings)?);
+        }
         return Ok(built);
     }
     let headers = headers::request(settings, proxy::host(&pass.value));

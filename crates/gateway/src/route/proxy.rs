@@ -94,12 +94,12 @@ impl TargetLayer {
             }
             config::ProxyPass::Template(url) => To::Template {
                 url: url.clone(),
-                leaves: Box::new(upstreams.leaves(pass.value.is_fastcgi(), settings)),
+                leaves: Box::new(upstreams.leaves(pass.value.scheme(), settings)),
             },
         };
         let transport = &settings.upstream;
-        // To FastCGI a method is a param, and its body is the client's; as in nginx, so are both to gRPC.
-        let http = !pass.value.is_fastcgi() && !pass.value.is_grpc();
+        // In terms of CGI a method is a param, and its body is the client's; as in nginx, so are both to gRPC.
+        let http = !pass.value.is_cgi() && !pass.value.is_grpc();
         if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
             may_be_transparent()
                 .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;

@@ -40,6 +40,12 @@ impl ProxyTarget {
             (Scheme::Https, rest)
         } else if let Some(rest) = strip_prefix_caseless(url, b"fastcgi://") {
             (Scheme::FastCgi, rest)
+        } else if let Some(rest) = strip_prefix_caseless(url, b"suwsgi://") {
+            (Scheme::Suwsgi, rest)
+        } else if let Some(rest) = strip_prefix_caseless(url, b"uwsgi://") {
+            behind_uwsgi(rest)
+        } else if let Some(rest) = strip_prefix_caseless(url, b"scgi://") {
+            (Scheme::Scgi, rest)
         } else if let Some(rest) = strip_prefix_caseless(url, b"grpcs://") {
             // Nothing behind it is a scheme: TLS that is asked for is not taken back by what a variable holds.
             (Scheme::Grpcs, rest)
@@ -119,6 +125,12 @@ pub enum Scheme {
     Https,
     /// No HTTP at all: what `fastcgi_pass` names, for which the configuration writes this scheme.
     FastCgi,
+    /// What `uwsgi_pass` names, plain.
+    Uwsgi,
+    /// The same over TLS.
+    Suwsgi,
+    /// What `scgi_pass` names, for which the configuration writes this scheme.
+    Scgi,
     /// What `grpc_pass` names, plain.
     Grpc,
     /// The same over TLS.
@@ -126,18 +138,20 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// 80, 443 or 9000.
+    /// 80, 443, or that of what nobody names without one.
     pub fn default_port(self) -> u16 {
         match self {
             Self::Http | Self::Grpc => 80,
             Self::Https | Self::Grpcs => 443,
             Self::FastCgi => 9000,
+            Self::Uwsgi | Self::Suwsgi => 3031,
+            Self::Scgi => 4000,
         }
     }
 
     /// Whether TLS is spoken.
     pub fn is_secure(self) -> bool {
-        matches!(self, Self::Https | Self::Grpcs)
+        matches!(self, Self::Https | Self::Suwsgi | Self::Grpcs)
     }
 
     /// As it stands in a URL.
@@ -146,6 +160,9 @@ impl Scheme {
             Self::Http => "http",
             Self::Https => "https",
             Self::FastCgi => "fastcgi",
+            Self::Uwsgi => "uwsgi",
+            Self::Suwsgi => "suwsgi",
+            Self::Scgi => "scgi",
             Self::Grpc => "grpc",
             Self::Grpcs => "grpcs",
         }
@@ -193,6 +210,14 @@ pub enum ProxyTargetError {
     /// A socket path longer than the 107 bytes that the system takes.
     #[error("too long path in the unix domain socket")]
     LongSocketPath,
+}
+
+/// As in [`behind_grpc`], for `uwsgi_pass`.
+fn behind_uwsgi(rest: &[u8]) -> (Scheme, &[u8]) {
+    match strip_prefix_caseless(rest, b"suwsgi://") {
+        Some(rest) => (Scheme::Suwsgi, rest),
+        None => (Scheme::Uwsgi, strip_prefix_caseless(rest, b"uwsgi://").unwrap_or(rest)),
+    }
 }
 
 /// `grpc_pass` may have a variable that names the scheme: the `grpc://` before it is the configuration's then.

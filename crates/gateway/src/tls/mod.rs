@@ -288,7 +288,7 @@ fn out_of_date(identity: &Identity) -> Option<String> {
 fn is_secured(location: &config::Location) -> bool {
     match &location.action {
         config::Action::ProxyPass(pass) => match pass.value.scheme() {
-            Some(Scheme::Grpc) => matches!(pass.value, config::ProxyPass::Template(_)),
+            Some(Scheme::Grpc | Scheme::Uwsgi) => matches!(pass.value, config::ProxyPass::Template(_)),
             Some(scheme) => scheme.is_secure(),
             None => true,
         },

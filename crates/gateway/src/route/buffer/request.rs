@@ -78,6 +78,7 @@ pub(crate) struct Whole;
 #[derive(Clone, Debug)]
 pub(crate) struct BufferLayer {
     layer: RequestBufferLayer,
+    whole: bool,
     memory: usize,
     max_size: Option<u64>,
 }
@@ -91,7 +92,19 @@ impl BufferLayer {
             .memory(buffer.request_memory)
             .in_file_only(buffer.request_in_file_only)
             .max_size(settings.limit.body_size);
-        Self { layer, memory: buffer.request_memory, max_size: settings.limit.body_size }
+        Self {
+            layer,
+            whole: buffer.request,
+            memory: buffer.request_memory,
+            max_size: settings.limit.body_size,
+        }
+    }
+
+    /// The same, for an upstream that has to be told a body's length before it: what has none is read as a whole.
+    pub(crate) fn announced(self) -> Self {
+        let Self { layer, whole, memory, max_size } = self;
+        let layer = if whole { layer } else { layer.mode(Mode::StreamAnnounced) };
+        Self { layer, whole, memory, max_size }
     }
 
     /// Reads all of a body now, whatever the settings say of that.
@@ -111,7 +124,7 @@ impl<S> Layer<S> for BufferLayer {
     type Service = Buffer<S>;
 
     fn layer(&self, inner: S) -> Buffer<S> {
-        let Self { layer, memory, max_size } = self;
+        let Self { layer, memory, max_size, .. } = self;
         Buffer(layer.layer(Unwrap { inner, memory: *memory, max_size: *max_size }))
     }
 }

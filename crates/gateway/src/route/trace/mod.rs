@@ -188,7 +188,9 @@ pub(crate) fn is_passed_on(exchange: &Exchange) -> bool {
 /// Whether a place with these settings lets its upstreams be told: what the configuration itself sends comes first.
 pub(crate) fn tells(settings: &Settings) -> bool {
     let set = settings.headers.set.iter().any(|field| field.name == TRACEPARENT);
-    let param = settings.fastcgi.params.iter().any(|param| &*param.name == "HTTP_TRACEPARENT");
+    let mut params =
+        [&settings.fastcgi.params, &settings.uwsgi.params, &settings.scgi.params].into_iter().flatten();
+    let param = params.any(|param| &*param.name == "HTTP_TRACEPARENT");
     settings.upstream.pass_headers && !set && !param
 }
 

@@ -2,12 +2,13 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The params of a request, in order (FastCGI 1.0, 3.4; RFC 3875 4.1). A request extension that [`send`](crate::send) reads.
+/// The params of a request, in order (RFC 3875 4.1). A request extension that [`send`](crate::send) reads.
 ///
-/// A clone is a refcount bump.
+/// They are kept as FastCGI has them on the wire (FastCGI 1.0, 3.4), so that it sends them as they are; uwsgi and SCGI write them
+/// anew. A clone is a refcount bump.
 ///
 /// ```
-/// use propylon_fastcgi::Params;
+/// use propylon_cgi::Params;
 ///
 /// let params = Params::builder().push("REQUEST_METHOD", "GET").push("SCRIPT_FILENAME", "/srv/index.php").build();
 /// assert_eq!(params.iter().next(), Some((&b"REQUEST_METHOD"[..], &b"GET"[..])));
@@ -47,8 +48,9 @@ impl Params {
         builder.build()
     }
 
-    /// As they are on the wire, records apart.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// As FastCGI has them on the wire, records apart.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }

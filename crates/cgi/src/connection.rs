@@ -1,19 +1,20 @@
-//! A connection to an application, while nothing is under way on it.
+//! A connection to an application.
 
+use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection to an application: one request at a time.
 #[derive(Debug)]
 pub struct Connection<I> {
-    pub(crate) io: I,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) input: BytesMut,
+    io: I,
+    counters: Arc<Counters>,
+    input: BytesMut,
 }
 
 /// What passed on a connection.
@@ -21,17 +22,6 @@ pub struct Connection<I> {
 pub struct Counters {
     sent: AtomicU64,
     received: AtomicU64,
-}
-
-/// Who gets a connection back that may carry another request.
-pub trait Keeper<I> {
-    /// The connection, idle.
-    fn give_back(self, connection: Connection<I>);
-}
-
-/// Nobody: connections end with their request.
-impl<I> Keeper<I> for () {
-    fn give_back(self, _: Connection<I>) {}
 }
 
 impl<I> Connection<I> {
@@ -49,6 +39,11 @@ impl<I> Connection<I> {
     pub fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
+
+    /// What was read, and nobody has taken yet.
+    pub fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
 }
 
 impl<I: AsyncRead + Unpin> Connection<I> {
@@ -59,7 +54,7 @@ impl<I: AsyncRead + Unpin> Connection<I> {
     }
 
     /// Reads up to `most` bytes more; none: the end.
-    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<std::io::Result<usize>> {
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<std::io::Result<usize>> {
         use tokio::io::AsyncReadExt;
         if self.input.capacity() - self.input.len() < most / 4 {
             self.input.reserve(most);
@@ -73,6 +68,25 @@ impl<I: AsyncRead + Unpin> Connection<I> {
     }
 }
 
+impl<I: AsyncWrite + Unpin> Connection<I> {
+    /// Writes what the kernel takes of it.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
+        if let Poll::Ready(Ok(count)) = written {
+            self.counters.sent.fetch_add(count as u64, Relaxed);
+        }
+        written
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+}
+
 impl Counters {
     /// Bytes that the kernel took.
     pub fn sent(&self) -> u64 {
@@ -82,9 +96,5 @@ impl Counters {
     /// Bytes that came.
     pub fn received(&self) -> u64 {
         self.received.load(Relaxed)
-    }
-
-    pub(crate) fn sends(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Relaxed);
     }
 }

@@ -2,28 +2,50 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
+use crate::BoxError;
 use crate::connection::Connection;
-use crate::record::{self, MAX_CONTENT};
-use crate::{BoxError, Params};
 
 /// How many pieces go out at once.
 const SLICES: usize = 16;
 
+/// What is written between the pieces of a request's body.
+pub trait Framing {
+    /// How much one piece carries, at most.
+    const MOST: usize;
+
+    /// What goes before a piece of so many bytes; of none: what ends the body. May be empty.
+    fn before(length: usize) -> Bytes;
+}
+
+/// Nothing: the body's length was said before it.
+#[derive(Debug)]
+pub enum Bare {}
+
+impl Framing for Bare {
+    const MOST: usize = 64 * 1024;
+
+    fn before(_: usize) -> Bytes {
+        Bytes::new()
+    }
+}
+
 /// A request on its way out: what waits to be written, and what of its body is still to come.
-pub(crate) struct Upload<B> {
+pub(crate) struct Upload<B, F> {
     waiting: VecDeque<Bytes>,
     body: Option<Pin<Box<B>>>,
     /// Whether the kernel took any of it.
     begun: bool,
     /// Whether the rest will never be sent.
     stopped: bool,
+    framing: PhantomData<F>,
 }
 
 /// Why a request was not sent.
@@ -34,20 +56,21 @@ pub(crate) enum Failure {
     Body(BoxError),
 }
 
-impl<B> Upload<B>
+impl<B, F> Upload<B, F>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
+    F: Framing,
 {
-    pub(crate) fn new(params: &Params, keep: bool, body: B) -> Self {
-        let mut head = record::begin(params.as_bytes(), keep);
+    pub(crate) fn new(mut head: BytesMut, body: B) -> Self {
         let body = if body.is_end_stream() {
-            head.extend_from_slice(&record::stdin(0)); // all of it in one piece
+            head.extend_from_slice(&F::before(0)); // all of it in one piece
             None
         } else {
             Some(Box::pin(body))
         };
-        Self { waiting: VecDeque::from([head.freeze()]), body, begun: false, stopped: false }
+        let waiting = VecDeque::from([head.freeze()]);
+        Self { waiting, body, begun: false, stopped: false, framing: PhantomData }
     }
 
     /// Whether all of it was sent.
@@ -91,7 +114,7 @@ where
     /// Takes of the body what can be written at once. Pending: more is to come, and this is woken then.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Result<Poll<()>, BoxError> {
         let room = |waiting: &VecDeque<Bytes>| {
-            waiting.len() < SLICES - 2 && waiting.iter().map(Bytes::len).sum::<usize>() < MAX_CONTENT
+            waiting.len() < SLICES - 2 && waiting.iter().map(Bytes::len).sum::<usize>() < F::MOST
         };
         while let Some(body) = self.body.as_mut().filter(|_| room(&self.waiting)) {
             let frame = match body.as_mut().poll_frame(cx) {
@@ -101,7 +124,7 @@ where
             let ended = body.is_end_stream();
             match frame {
                 Ok(Some(frame)) => {
-                    // There are no trailers in FastCGI.
+                    // There are no trailers in CGI.
                     if let Ok(data) = frame.into_data() {
                         self.push(data);
                     }
@@ -121,15 +144,21 @@ where
 
     fn push(&mut self, mut data: Bytes) {
         while !data.is_empty() {
-            let piece = data.split_to(data.len().min(MAX_CONTENT));
-            self.waiting.push_back(Bytes::copy_from_slice(&record::stdin(piece.len())));
-            self.waiting.push_back(piece);
+            let piece = data.split_to(data.len().min(F::MOST));
+            self.waits(F::before(piece.len()));
+            self.waits(piece);
         }
     }
 
     fn end(&mut self) {
         self.body = None;
-        self.waiting.push_back(Bytes::copy_from_slice(&record::stdin(0)));
+        self.waits(F::before(0));
+    }
+
+    fn waits(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.waiting.push_back(piece);
+        }
     }
 
     fn poll_write<I: AsyncWrite + Unpin>(
@@ -144,11 +173,10 @@ where
                 *slice = IoSlice::new(piece);
             }
             let slices = slices.get(..count).unwrap_or_default();
-            let mut taken = ready!(Pin::new(&mut connection.io).poll_write_vectored(cx, slices))?;
+            let mut taken = ready!(connection.poll_write(cx, slices))?;
             if taken == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            connection.counters.sends(taken);
             self.begun = true;
             while let Some(piece) = self.waiting.front_mut().filter(|_| taken > 0) {
                 let part = taken.min(piece.len());
@@ -159,6 +187,6 @@ where
                 }
             }
         }
-        Pin::new(&mut connection.io).poll_flush(cx)
+        connection.poll_flush(cx)
     }
 }

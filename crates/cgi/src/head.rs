@@ -2,36 +2,80 @@
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 
 use crate::HeadFault;
 
 /// A response's head.
 #[derive(Debug)]
-pub(crate) struct Head {
-    pub(crate) status: StatusCode,
-    pub(crate) reason: Option<Bytes>,
-    pub(crate) headers: HeaderMap,
-    pub(crate) length: Option<u64>,
+pub struct Head {
+    status: StatusCode,
+    reason: Option<Bytes>,
+    headers: HeaderMap,
+    length: Option<u64>,
+}
+
+/// The reason phrase that came with a status, if it is another than the status's own. A response extension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason(pub Bytes);
+
+impl Head {
+    /// How long the body is, if the head says it.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// Whether no body follows, whatever is written: `head_only` if the request was one of HEAD.
+    #[must_use]
+    pub fn is_bodiless(&self, head_only: bool) -> bool {
+        head_only || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    }
+
+    /// The response, with this body.
+    pub fn respond<B>(self, body: B) -> Response<B> {
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        let usual = self.status.canonical_reason().map(str::as_bytes);
+        if let Some(reason) = self.reason.filter(|reason| Some(&**reason) != usual) {
+            response.extensions_mut().insert(Reason(reason));
+        }
+        response
+    }
 }
 
 /// Collects what may be a head.
 #[derive(Debug)]
-pub(crate) struct HeadReader {
+pub struct HeadReader {
     bytes: BytesMut,
     max: usize,
     max_fields: usize,
+    /// Whether a status line of HTTP may come first.
+    status_line: bool,
     /// Where to go on to look for its end.
     from: usize,
 }
 
 impl HeadReader {
-    pub(crate) fn new(max: usize, max_fields: usize) -> Self {
-        Self { bytes: BytesMut::new(), max, max_fields, from: 0 }
+    /// Of heads with so many bytes and fields at most.
+    #[must_use]
+    pub fn new(max: usize, max_fields: usize) -> Self {
+        Self { bytes: BytesMut::new(), max, max_fields, status_line: false, from: 0 }
+    }
+
+    /// A line such as `HTTP/1.1 200 OK` may come first: its status counts, and none of a field. To FastCGI it is no field, and an error.
+    #[must_use]
+    pub fn with_status_line(mut self) -> Self {
+        self.status_line = true;
+        self
     }
 
     /// Takes a piece of the response. The head, once it is complete, and what of the body came with it.
-    pub(crate) fn push(&mut self, piece: &Bytes) -> Result<Option<(Head, Bytes)>, HeadFault> {
+    ///
+    /// # Errors
+    /// If it is none that may be passed on, or too large.
+    pub fn push(&mut self, piece: &Bytes) -> Result<Option<(Head, Bytes)>, HeadFault> {
         self.bytes.extend_from_slice(piece);
         let Some(end) = end(&self.bytes, self.from) else {
             self.from = self.bytes.len().saturating_sub(2);
@@ -40,8 +84,9 @@ impl HeadReader {
         if end > self.max {
             return Err(HeadFault::TooLarge);
         }
-        let head = self.bytes.split_to(end).freeze();
-        Ok(Some((parse(&head, self.max_fields)?, self.bytes.split().freeze())))
+        let mut head = self.bytes.split_to(end).freeze();
+        let first = if self.status_line { status_line(&mut head)? } else { None };
+        Ok(Some((parse(&head, first, self.max_fields)?, self.bytes.split().freeze())))
     }
 }
 
@@ -66,7 +111,22 @@ fn end(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-fn parse(bytes: &Bytes, max_fields: usize) -> Result<Head, HeadFault> {
+type Status = (StatusCode, Option<Bytes>);
+
+/// The status of the line that `head` begins with, if it does: what is left is its fields.
+fn status_line(head: &mut Bytes) -> Result<Option<Status>, HeadFault> {
+    if !head.starts_with(b"HTTP/") {
+        return Ok(None);
+    }
+    let end = head.iter().position(|byte| *byte == b'\n').map_or(head.len(), |at| at + 1);
+    let line = head.split_to(end);
+    let blank = line.iter().position(|byte| *byte == b' ').ok_or(HeadFault::Status)?;
+    let status = line.get(blank..).unwrap_or_default().trim_ascii();
+    status_of(&line.slice_ref(status)).map(Some)
+}
+
+/// `first`: the status of the line before them.
+fn parse(bytes: &Bytes, first: Option<Status>, max_fields: usize) -> Result<Head, HeadFault> {
     let mut fields = vec![httparse::EMPTY_HEADER; max_fields.min(bytes.len() / 3 + 1)];
     let fields = match httparse::parse_headers(bytes, &mut fields) {
         Ok(httparse::Status::Complete((_, fields))) => fields,
@@ -74,7 +134,7 @@ fn parse(bytes: &Bytes, max_fields: usize) -> Result<Head, HeadFault> {
         Ok(httparse::Status::Partial) | Err(_) => return Err(HeadFault::Syntax),
     };
     let mut headers = HeaderMap::with_capacity(fields.len() + 4);
-    let mut status = None;
+    let mut status = first;
     for field in fields {
         let value = bytes.slice_ref(field.value);
         if field.name.eq_ignore_ascii_case("status") {
@@ -98,7 +158,7 @@ fn parse(bytes: &Bytes, max_fields: usize) -> Result<Head, HeadFault> {
 }
 
 /// `404 Not Found`: three digits, and a reason, if there is one.
-fn status_of(value: &Bytes) -> Result<(StatusCode, Option<Bytes>), HeadFault> {
+fn status_of(value: &Bytes) -> Result<Status, HeadFault> {
     let (digits, rest) = value.split_at_checked(3).ok_or(HeadFault::Status)?;
     let status = StatusCode::from_bytes(digits).map_err(|_| HeadFault::Status)?;
     let proper = matches!(rest.first(), None | Some(b' ')) && (200..600).contains(&status.as_u16());
@@ -144,6 +204,29 @@ mod tests {
         for bad in ["", "9", "99", "100 Continue", "600", "20x", "2000", "abc"] {
             assert_eq!(status(&format!("Status: {bad}\r\n\r\n")), Err(HeadFault::Status), "{bad}");
         }
+    }
+
+    #[test]
+    fn status_lines() {
+        let status = |text: &str| {
+            let mut reader = HeadReader::new(200, 5).with_status_line();
+            let head = reader.push(&Bytes::copy_from_slice(text.as_bytes()));
+            head.map(|head| head.map(|(head, rest)| (head.status.as_u16(), head.headers.len(), rest)))
+        };
+        let body = || Bytes::from_static(b"body");
+        assert_eq!(status("HTTP/1.1 404 Not Found\r\nX: y\r\n\r\nbody"), Ok(Some((404, 1, body()))));
+        assert_eq!(status("HTTP/1.0 201\n\nbody"), Ok(Some((201, 0, body()))));
+        assert_eq!(
+            status("HTTP/1.1 200 OK\r\nStatus: 500\r\nLocation: /x\r\n\r\nbody"),
+            Ok(Some((200, 1, body())))
+        );
+        assert_eq!(status("HTTP/1.1 200 OK\r\n"), Ok(None));
+        assert_eq!(status("Status: 500\r\n\r\nbody"), Ok(Some((500, 0, body()))));
+        for bad in ["HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20", "HTTP/1.1 100 Continue", "HTTP/1.1 2000 x"] {
+            assert_eq!(status(&format!("{bad}\r\n\r\n")), Err(HeadFault::Status), "{bad}");
+        }
+        // Nothing of the kind is expected of FastCGI.
+        assert_eq!(read("HTTP/1.1 200 OK\r\n\r\n").err(), Some(HeadFault::Syntax));
     }
 
     #[test]

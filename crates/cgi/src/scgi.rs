@@ -1,0 +1,57 @@
+//! SCGI: a netstring of params, and then the body.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::{Params, RequestFault};
+
+/// What the protocol itself has to say, whatever the params are: the length first.
+const OWN: [&[u8]; 2] = [b"CONTENT_LENGTH", b"SCGI"];
+
+/// The netstring with the params, each name and value with a NUL behind it. A name stands there once: what params have of
+/// `CONTENT_LENGTH` and `SCGI` is left out.
+pub(crate) fn netstring(params: &Params, length: u64) -> Result<BytesMut, RequestFault> {
+    let own = format!("CONTENT_LENGTH\0{length}\0SCGI\x001\0");
+    let others =
+        || params.iter().filter(|(name, _)| !OWN.contains(name)).flat_map(|(name, value)| [name, value]);
+    if others().any(|text| text.contains(&0)) {
+        return Err(RequestFault::Nul);
+    }
+    let size = own.len() + others().map(|text| text.len() + 1).sum::<usize>();
+    let prefix = format!("{size}:");
+    let mut out = BytesMut::with_capacity(prefix.len() + size + 1);
+    out.put_slice(prefix.as_bytes());
+    out.put_slice(own.as_bytes());
+    for text in others() {
+        out.put_slice(text);
+        out.put_u8(0);
+    }
+    out.put_u8(b',');
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn netstrings() {
+        let params = Params::builder()
+            .push("REQUEST_METHOD", "POST")
+            .push("CONTENT_LENGTH", "9")
+            .push("SCGI", "2")
+            .push("REQUEST_URI", "/deepthought")
+            .build();
+        // The specification's own example.
+        let expected =
+            "70:CONTENT_LENGTH\x0027\0SCGI\x001\0REQUEST_METHOD\0POST\0REQUEST_URI\0/deepthought\0,";
+        assert_eq!(netstring(&params, 27).unwrap(), expected);
+        assert_eq!(netstring(&Params::default(), 0).unwrap(), "24:CONTENT_LENGTH\x000\0SCGI\x001\0,");
+    }
+
+    #[test]
+    fn no_value_makes_params() {
+        for (name, value) in [("A", "b\0REMOTE_USER\0root"), ("A\0", "b")] {
+            assert_eq!(netstring(&Params::builder().push(name, value).build(), 0), Err(RequestFault::Nul));
+        }
+    }
+}
