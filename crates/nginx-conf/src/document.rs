@@ -11,7 +11,7 @@ mod inherit;
 mod speaks;
 mod value;
 
-pub(crate) use speaks::{FASTCGI, GRPC, PASSES, waits};
+pub(crate) use speaks::{FASTCGI, GRPC, PASSES, SCGI, UWSGI, tongue, waits};
 pub(crate) use value::Value;
 
 #[derive(Clone, Debug)]

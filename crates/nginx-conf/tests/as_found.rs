@@ -141,13 +141,6 @@ fn an_answer_to_preflight_requests() {
 }
 
 #[test]
-fn caches_of_protocols_that_are_not_spoken() {
-    let text = "events { }\nhttp { uwsgi_cache_path /a keys_zone=a:1m; scgi_cache_path /b keys_zone=b:1m; server { } }";
-    let converted = convert(text, "nginx.conf").unwrap();
-    assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
-}
-
-#[test]
 fn what_is_switched_off_is_not_missed() {
     let server = "image_filter off;\nproxy_ignore_client_abort off; # the default\nlocation / { fastcgi_ignore_client_abort off; }";
     let converted = converted(server);

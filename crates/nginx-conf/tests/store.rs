@@ -22,8 +22,12 @@ fn converted(directives: &str) -> Converted {
     of(directives).unwrap_or_else(|problem| panic!("{directives}: {problem}"))
 }
 
-const PASSES: [(&str, &str); 2] =
-    [("proxy", "proxy_pass http://127.0.0.1:81;"), ("fastcgi", "fastcgi_pass 127.0.0.1:81;")];
+const PASSES: [(&str, &str); 4] = [
+    ("proxy", "proxy_pass http://127.0.0.1:81;"),
+    ("fastcgi", "fastcgi_pass 127.0.0.1:81;"),
+    ("uwsgi", "uwsgi_pass 127.0.0.1:81;"),
+    ("scgi", "scgi_pass 127.0.0.1:81;"),
+];
 
 #[test]
 fn a_cache_that_is_off_is_none() {

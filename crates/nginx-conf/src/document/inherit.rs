@@ -15,7 +15,7 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 12] = [
+const OWN: [&str; 14] = [
     "match",
     "internal",
     "set",
@@ -23,6 +23,8 @@ const OWN: [&str; 12] = [
     "return",
     "proxy_pass",
     "fastcgi_pass",
+    "uwsgi_pass",
+    "scgi_pass",
     "grpc_pass",
     "stub_status",
     "empty_gif",

@@ -1,10 +1,16 @@
-//! FastCGI and gRPC have directives of their own for what is one key here, whatever is spoken: a location gets those of what it speaks.
+//! FastCGI, uwsgi, SCGI and gRPC have directives of their own for what is one key here, whatever is spoken: a location gets those of what it speaks.
 
 use super::{Line, Section, Value};
 use crate::place::Place;
 
 /// The table that what is for FastCGI alone waits in, which is no key of the configuration.
 pub(crate) const FASTCGI: &str = "fastcgi directives";
+
+/// The same for uwsgi.
+pub(crate) const UWSGI: &str = "uwsgi directives";
+
+/// The same for SCGI.
+pub(crate) const SCGI: &str = "scgi directives";
 
 /// The same for gRPC.
 pub(crate) const GRPC: &str = "grpc directives";
@@ -13,12 +19,13 @@ pub(crate) const GRPC: &str = "grpc directives";
 const GOES: &str = "goes";
 
 /// The actions that pass requests on.
-pub(crate) const PASSES: [&str; 3] = ["proxy_pass", "fastcgi_pass", "grpc_pass"];
+pub(crate) const PASSES: [&str; 5] = ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass"];
 
 /// Those of them that speak something else than HTTP, and where what they speak has its directives.
-const TONGUES: [(&str, &str); 2] = [("fastcgi_pass", FASTCGI), ("grpc_pass", GRPC)];
+const TONGUES: [(&str, &str); 4] =
+    [("fastcgi_pass", FASTCGI), ("uwsgi_pass", UWSGI), ("scgi_pass", SCGI), ("grpc_pass", GRPC)];
 
-/// What the directives of FastCGI and those of gRPC stand for, and what counts where none is written.
+/// What the directives of each of them stand for, and what counts where none is written.
 const COMMON: [([&str; 2], Default); 22] = [
     (["timeout", "connect"], Default::Text("60s")),
     (["timeout", "send"], Default::Text("60s")),
@@ -38,15 +45,15 @@ const COMMON: [([&str; 2], Default); 22] = [
     (["upstream", "ignore_client_abort"], Default::Raw("false")),
     (["error_page", "intercept"], Default::Raw("false")),
     (["limit", "upstream_rate"], Default::Text("off")),
-    // Neither has any of these.
+    // None has any of these.
     (["cookie", "domain"], Default::List(&[])),
     (["cookie", "path"], Default::List(&[])),
     (["cookie", "flags"], Default::List(&[])),
     (REDIRECTS, Default::List(&[])),
 ];
 
-/// Those of FastCGI alone.
-const FASTCGI_KEYS: [([&str; 2], Default); 23] = [
+/// Those of FastCGI, uwsgi and SCGI alone.
+const CGI_KEYS: [([&str; 2], Default); 23] = [
     (["buffer", "request"], Default::Raw("true")),
     (["buffer", "response"], Default::Raw("true")),
     (["buffer", "count"], Default::Raw("8")),
@@ -85,12 +92,21 @@ const HTTP_VERSION: [&str; 2] = ["upstream", "http_version"];
 /// Lists of names, which are empty by default.
 const LISTS: [&str; 3] = ["hide", "pass", "ignore"];
 
-/// Tables whose keys are not known: an inner level replaces the first one as a whole, and of the second one key by key.
+/// Tables whose keys are not known, and which of them a protocol has directives for: an inner level replaces the first one as a whole,
+/// and of the second one key by key.
 const FIELDS: [&str; 2] = ["headers", "set"];
 const TLS: [&str; 2] = ["upstream", "tls"];
 
+fn tables(tongue: &str) -> &'static [[&'static str; 2]] {
+    match tongue {
+        GRPC => &[FIELDS, TLS],
+        UWSGI => &[TLS],
+        _ => &[],
+    }
+}
+
 fn keys(tongue: &str) -> impl Iterator<Item = ([&'static str; 2], Default)> {
-    let own: &[_] = if tongue == GRPC { &GRPC_KEYS } else { &FASTCGI_KEYS };
+    let own: &[_] = if tongue == GRPC { &GRPC_KEYS } else { &CGI_KEYS };
     COMMON.iter().chain(own).copied().chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
 }
 
@@ -118,7 +134,7 @@ impl Default {
 }
 
 impl Section {
-    /// What is one key here, and directives of FastCGI, gRPC and of `proxy_*` there: a place has what those of what it speaks say.
+    /// What is one key here, and directives of FastCGI, uwsgi, SCGI, gRPC and of `proxy_*` there: a place has what those of what it speaks say.
     /// Nothing around it has been written so yet.
     pub(super) fn speak(&mut self, outer: &[&Self]) {
         match self.tongue() {
@@ -128,7 +144,7 @@ impl Section {
         }
     }
 
-    /// A place that asks a FastCGI or gRPC server has what the directives of that say, here or around it, and nothing of what those
+    /// A place that asks a server of one of them has what the directives of that say, here or around it, and nothing of what those
     /// of `proxy_*` say, nor of what those around it that speak otherwise will write.
     fn speak_own(&mut self, tongue: &str, outer: &[&Self]) {
         let own = self.clone();
@@ -149,15 +165,13 @@ impl Section {
         for (key, default) in written_by(&others).filter(|(key, _)| foreign(key) && changed(key)) {
             self.set(&key, default.value(), None);
         }
-        if tongue == GRPC {
-            self.replace_tables(&[GRPC], outer, &own);
-        } else {
-            if others.contains(&GRPC) {
-                self.replace_tables(&[], outer, &own);
-            }
+        self.replace_tables(Some(tongue), &others, outer, &own);
+        let action = TONGUES.iter().find(|(_, known)| *known == tongue).map(|(action, _)| *action);
+        if let Some(action) = action.filter(|_| tongue != GRPC) {
             // All that is sent is written down.
-            let place = self.line(&["fastcgi_pass"]).and_then(|(_, place)| place.clone());
-            self.set(&["fastcgi", "default_params"], Value::flag(false), place.as_ref());
+            let place = self.line(&[action]).and_then(|(_, place)| place.clone());
+            let table = action.trim_end_matches("_pass");
+            self.set(&[table, "default_params"], Value::flag(false), place.as_ref());
         }
     }
 
@@ -180,10 +194,8 @@ impl Section {
                 None => self.set(&key, default.value(), None),
             }
         }
-        if others.contains(&GRPC) {
-            let own = self.clone();
-            self.replace_tables(&[], outer, &own);
-        }
+        let own = self.clone();
+        self.replace_tables(None, &others, outer, &own);
     }
 
     /// Whether something waits here that one of these tongues will make this key of.
@@ -191,12 +203,18 @@ impl Section {
         tongues.iter().any(|tongue| self.has(&[tongue, key[0], key[1]]))
     }
 
-    /// The tables whose keys are not known, as what waits beneath `prefix` says, here or around it.
-    fn replace_tables(&mut self, prefix: &[&str], outer: &[&Self], own: &Self) {
+    /// The tables whose keys are not known, as the directives of `tongue` say, or those of `proxy_*` where it has none and `others`
+    /// around it will have written some.
+    fn replace_tables(&mut self, tongue: Option<&str>, others: &[&str], outer: &[&Self], own: &Self) {
         let levels = || outer.iter().copied().chain([own]).rev();
         for table in [FIELDS, TLS] {
-            let waiting = [prefix, &table].concat();
-            let some = levels().any(|level| level.has(&table) || level.has(&[GRPC, table[0], table[1]]));
+            let its = tongue.filter(|tongue| tables(tongue).contains(&table));
+            if its.is_none() && !others.iter().any(|other| tables(other).contains(&table)) {
+                continue;
+            }
+            let waiting: Vec<&str> = its.into_iter().chain(table).collect();
+            let awaits = |level: &Self| TONGUES.iter().any(|(_, it)| level.has(&[it, table[0], table[1]]));
+            let some = levels().any(|level| level.has(&table) || awaits(level));
             self.remove_all(&table);
             let mut found: Vec<(String, Value, Option<Place>)> = Vec::new();
             for level in levels().filter(|level| level.has(&waiting)) {
@@ -259,6 +277,12 @@ impl Section {
             _ => None,
         })
     }
+}
+
+/// Where what this directive says waits, if it is none of HTTP.
+pub(crate) fn tongue(directive: &str) -> Option<&'static str> {
+    let its = |action: &str| action.strip_suffix("pass").is_some_and(|prefix| directive.starts_with(prefix));
+    TONGUES.iter().find(|(action, _)| its(action)).map(|(_, table)| *table)
 }
 
 /// Whether this is a table where directives wait.

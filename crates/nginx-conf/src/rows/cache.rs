@@ -1,10 +1,11 @@
-//! `proxy_cache*` and `fastcgi_cache*`: which responses are kept, and where.
+//! `proxy_cache*` and its like of `fastcgi_*`, `uwsgi_*` and `scgi_*`: which responses are kept, and where.
 
+use super::proxy;
 use super::store::alone;
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
-use crate::document::{FASTCGI, Section, Value, key};
+use crate::document::{Section, Value, key};
 use crate::lexer::Word;
 use crate::row::{As, ONE, Row, SOME, TWO_OR_MORE, To};
 use crate::tree::Directive;
@@ -18,13 +19,17 @@ const PURGE: &str = "nginx has it for money, with conditions; two forms are thos
 const SLICE: &str = "Whether `$slice_range` is named or not: what is not is done all the same. A first slice that is none is 502, and conditions are judged here.";
 
 macro_rules! rows {
-    ($($proxy:literal $fastcgi:literal $args:ident $key:literal $(, $more:ident $($note:ident)?)?;)*) => {
+    ($($cache:literal $args:ident $key:literal $(, $more:ident $($note:ident)?)?;)*) => {
         &[
             Row::new("proxy_cache_path", HTTP, TWO_OR_MORE, To::By(zone, "cache_zone")).repeats().note(ZONE),
             Row::new("fastcgi_cache_path", HTTP, TWO_OR_MORE, To::By(zone, "cache_zone")).repeats().note(ZONE),
+            Row::new("uwsgi_cache_path", HTTP, TWO_OR_MORE, To::By(zone, "cache_zone")).repeats().note(ZONE),
+            Row::new("scgi_cache_path", HTTP, TWO_OR_MORE, To::By(zone, "cache_zone")).repeats().note(ZONE),
             $(
-                Row::new($proxy, LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
-                Row::new($fastcgi, LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
+                Row::new(concat!("proxy_", $cache), LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
+                Row::new(concat!("fastcgi_", $cache), LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
+                Row::new(concat!("uwsgi_", $cache), LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
+                Row::new(concat!("scgi_", $cache), LEVELS, $args, To::By(setting, $key))$(.$more($($note)?))?,
             )*
             Row::new("slice", LEVELS, ONE, To::Key(&["slice"], As::Size)).note(SLICE),
         ]
@@ -32,49 +37,41 @@ macro_rules! rows {
 }
 
 pub(crate) const ROWS: &[Row] = rows! {
-    "proxy_cache" "fastcgi_cache" ONE "cache.zone";
-    "proxy_cache_key" "fastcgi_cache_key" ONE "cache.key";
-    "proxy_cache_valid" "fastcgi_cache_valid" SOME "cache.valid", repeats;
-    "proxy_cache_methods" "fastcgi_cache_methods" SOME "cache.methods", repeats;
-    "proxy_cache_min_uses" "fastcgi_cache_min_uses" ONE "cache.min_uses";
-    "proxy_cache_bypass" "fastcgi_cache_bypass" SOME "cache.bypass", repeats;
-    "proxy_no_cache" "fastcgi_no_cache" SOME "cache.no_cache", repeats;
-    "proxy_cache_use_stale" "fastcgi_cache_use_stale" SOME "cache.use_stale", repeats;
-    "proxy_cache_lock" "fastcgi_cache_lock" ONE "cache.lock";
-    "proxy_cache_lock_timeout" "fastcgi_cache_lock_timeout" ONE "cache.lock_timeout";
-    "proxy_cache_lock_age" "fastcgi_cache_lock_age" ONE "cache.lock_age";
-    "proxy_cache_background_update" "fastcgi_cache_background_update" ONE "cache.background_update";
-    "proxy_cache_revalidate" "fastcgi_cache_revalidate" ONE "cache.revalidate";
-    "proxy_cache_convert_head" "fastcgi_cache_convert_head" ONE "cache.convert_head";
-    "proxy_cache_max_range_offset" "fastcgi_cache_max_range_offset" ONE "cache.max_range_offset";
-    "proxy_cache_purge" "fastcgi_cache_purge" SOME "cache.purge, purge", note PURGE;
+    "cache" ONE "cache.zone";
+    "cache_key" ONE "cache.key";
+    "cache_valid" SOME "cache.valid", repeats;
+    "cache_methods" SOME "cache.methods", repeats;
+    "cache_min_uses" ONE "cache.min_uses";
+    "cache_bypass" SOME "cache.bypass", repeats;
+    "no_cache" SOME "cache.no_cache", repeats;
+    "cache_use_stale" SOME "cache.use_stale", repeats;
+    "cache_lock" ONE "cache.lock";
+    "cache_lock_timeout" ONE "cache.lock_timeout";
+    "cache_lock_age" ONE "cache.lock_age";
+    "cache_background_update" ONE "cache.background_update";
+    "cache_revalidate" ONE "cache.revalidate";
+    "cache_convert_head" ONE "cache.convert_head";
+    "cache_max_range_offset" ONE "cache.max_range_offset";
+    "cache_purge" SOME "cache.purge, purge", note PURGE;
 };
 
-/// What a directive is about, and whether it is of FastCGI.
-fn parts(directive: &Directive) -> (&str, bool) {
-    let name = directive.name();
-    match name.strip_prefix("fastcgi_") {
-        Some(rest) => (rest, true),
-        None => (name.trim_start_matches("proxy_"), false),
-    }
-}
-
-/// The path of a key of the table: that of FastCGI waits for a place that speaks it.
-fn path(key: &str, fastcgi: bool) -> Vec<&str> {
-    if fastcgi { vec![FASTCGI, "cache", key] } else { vec!["cache", key] }
+/// The path of a key of the table, which may wait for a place that speaks the directive's protocol.
+fn path<'k>(directive: &Directive, key: &'k str) -> Vec<&'k str> {
+    proxy::path(directive, &["cache", key])
 }
 
 fn setting(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let (name, fastcgi) = parts(directive);
+    // Without the protocol.
+    let name = directive.name().split_once('_').map_or("", |(_, name)| name);
     let (key, value) = match name {
-        "cache" => return named(convert, directive, fastcgi),
-        "cache_valid" => return valid(convert, directive, fastcgi),
-        "cache_purge" => return purge(convert, directive, fastcgi),
-        "cache_bypass" => return conditions(convert, directive, "bypass", fastcgi),
-        "no_cache" => return conditions(convert, directive, "no_cache", fastcgi),
-        "cache_methods" => return words(convert, directive, "methods", &["GET", "HEAD", "POST"], fastcgi),
+        "cache" => return named(convert, directive),
+        "cache_valid" => return valid(convert, directive),
+        "cache_purge" => return purge(convert, directive),
+        "cache_bypass" => return conditions(convert, directive, "bypass"),
+        "no_cache" => return conditions(convert, directive, "no_cache"),
+        "cache_methods" => return words(convert, directive, "methods", &["GET", "HEAD", "POST"]),
         "cache_use_stale" => {
-            return words(convert, directive, "use_stale", propylon_config::CACHE_STALE, fastcgi);
+            return words(convert, directive, "use_stale", propylon_config::CACHE_STALE);
         }
         "cache_key" => ("key", convert.value(directive, 0, As::Text)?),
         "cache_min_uses" => {
@@ -88,44 +85,38 @@ fn setting(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         "cache_convert_head" => ("convert_head", convert.value(directive, 0, As::Flag)?),
         _ => ("max_range_offset", convert.value(directive, 0, As::Size)?),
     };
-    convert.set(Target::Here, &path(key, fastcgi), value, &directive.place);
+    convert.set(Target::Here, &path(directive, key), value, &directive.place);
     Ok(Done::AsWritten)
 }
 
-fn words(
-    convert: &mut Convert<'_>,
-    directive: &Directive,
-    key: &str,
-    known: &[&'static str],
-    fastcgi: bool,
-) -> Outcome {
+fn words(convert: &mut Convert<'_>, directive: &Directive, key: &str, known: &[&'static str]) -> Outcome {
     for index in 0..directive.args().len() {
         let word = Value::text(args::one_of(directive, index, known)?).at(directive.place_of(index));
-        convert.push(Target::Here, &path(key, fastcgi), word, &directive.place);
+        convert.push(Target::Here, &path(directive, key), word, &directive.place);
     }
     Ok(Done::AsWritten)
 }
 
-fn named(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
+fn named(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let zone = convert.value(directive, 0, As::Text)?;
     if directive.arg(0) != "off" {
-        let store = if fastcgi { vec![FASTCGI, "store", "to"] } else { vec!["store", "to"] };
+        let store = proxy::path(directive, &["store", "to"]);
         alone(convert, directive, &store, &directive.name().replace("cache", "store"))?;
     }
-    convert.set(Target::Here, &path("zone", fastcgi), zone, &directive.place);
-    convert.set(Target::Here, &path("mode", fastcgi), Value::text("nginx"), &directive.place);
+    convert.set(Target::Here, &path(directive, "zone"), zone, &directive.place);
+    convert.set(Target::Here, &path(directive, "mode"), Value::text("nginx"), &directive.place);
     Ok(Done::AsWritten)
 }
 
-fn conditions(convert: &mut Convert<'_>, directive: &Directive, key: &str, fastcgi: bool) -> Outcome {
+fn conditions(convert: &mut Convert<'_>, directive: &Directive, key: &str) -> Outcome {
     for index in 0..directive.args().len() {
         let value = convert.value(directive, index, As::Text)?;
-        convert.push(Target::Here, &path(key, fastcgi), value, &directive.place);
+        convert.push(Target::Here, &path(directive, key), value, &directive.place);
     }
     Ok(Done::AsWritten)
 }
 
-fn valid(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
+fn valid(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (codes, last) = (directive.args().len() - 1, directive.args().len() - 1);
     let Some(time) = args::duration(directive.arg(last)) else {
         return Err(invalid(directive, last, format!("invalid time value \"{}\"", directive.arg(last))));
@@ -140,7 +131,7 @@ fn valid(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Out
         0 => "200 301 302".to_owned(),
         _ => directive.args().iter().take(codes).map(|word| &*word.text).collect::<Vec<_>>().join(" "),
     };
-    let path = path("valid", fastcgi);
+    let path = path(directive, "valid");
     let mut rules = match convert.section(Target::Here).take(&path) {
         Some(Value::Table(rules)) => rules,
         _ => Vec::new(),
@@ -153,7 +144,7 @@ fn valid(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Out
     Ok(Done::AsWritten)
 }
 
-fn purge(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Outcome {
+fn purge(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let all = || Value::List(vec![Value::text("all")]);
     let zone = directive.arg(0);
     if directive.args().len() == 2 && !zone.contains('$') && directive.arg(1).contains('$') {
@@ -170,7 +161,7 @@ fn purge(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Out
     let text = |index: usize| Value::text(directive.arg(index)).at(directive.place_of(index));
     let (methods, when, allow, done) = match words.as_slice() {
         ["off"] => {
-            convert.set(Target::Here, &path("purge", fastcgi), Value::flag(false), &directive.place);
+            convert.set(Target::Here, &path(directive, "purge"), Value::flag(false), &directive.place);
             return Ok(Done::AsWritten);
         }
         [method] if is_method(method) => {
@@ -189,7 +180,7 @@ fn purge(convert: &mut Convert<'_>, directive: &Directive, fastcgi: bool) -> Out
     };
     let purge =
         Value::table([("methods", Value::List(methods)), ("when", Value::List(when)), ("allow", allow)]);
-    convert.set(Target::Here, &path("purge", fastcgi), purge, &directive.place);
+    convert.set(Target::Here, &path(directive, "purge"), purge, &directive.place);
     done
 }
 

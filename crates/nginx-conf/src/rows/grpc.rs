@@ -1,8 +1,7 @@
 //! `grpc_*`: what `proxy_*` means for gRPC servers.
 
 use super::headers;
-use super::openssl::{UPSTREAM_COMMAND, upstream_command};
-use super::proxy::{self, PASSED_OVER, like};
+use super::proxy::{self, like};
 use crate::context::Contexts;
 use crate::document::GRPC;
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
@@ -30,24 +29,4 @@ pub(crate) const ROWS: &[Row] = &[
     like("grpc_socket_keepalive", &[GRPC, "upstream", "socket_keepalive"], As::Flag),
     Row::new("grpc_bind", LEVELS, ONE_OR_TWO, To::By(proxy::bind, "upstream.bind")),
     like("grpc_intercept_errors", &[GRPC, "error_page", "intercept"], As::Flag),
-    like("grpc_ssl_verify", &[GRPC, "upstream", "tls", "verify"], As::Flag),
-    like("grpc_ssl_trusted_certificate", &[GRPC, "upstream", "tls", "trusted_certificate"], As::ConfPath),
-    like("grpc_ssl_verify_depth", &[GRPC, "upstream", "tls", "verify_depth"], As::Number),
-    like("grpc_ssl_crl", &[GRPC, "upstream", "tls", "crl"], As::ConfPath),
-    like("grpc_ssl_server_name", &[GRPC, "upstream", "tls", "server_name"], As::Flag),
-    like("grpc_ssl_name", &[GRPC, "upstream", "tls", "name"], As::Text),
-    like("grpc_ssl_certificate", &[GRPC, "upstream", "tls", "certificate"], As::ConfPath),
-    like("grpc_ssl_certificate_key", &[GRPC, "upstream", "tls", "key"], As::ConfPath),
-    like("grpc_ssl_password_file", &[GRPC, "upstream", "tls", "password_file"], As::ConfPath),
-    like("grpc_ssl_session_reuse", &[GRPC, "upstream", "tls", "session_reuse"], As::Flag),
-    Row::new("grpc_ssl_ciphers", LEVELS, ONE, To::By(proxy::ciphers, "upstream.tls.ciphers")).note(PASSED_OVER),
-    Row::new("grpc_ssl_protocols", LEVELS, SOME, To::By(proxy::protocols, "upstream.tls.protocols")),
-    Row::new(
-        "grpc_ssl_certificate_cache",
-        LEVELS,
-        SOME,
-        To::By(proxy::certificate_cache, "upstream.tls.certificate_cache"),
-    ),
-    Row::new("grpc_ssl_conf_command", LEVELS, TWO, To::By(upstream_command, "")).repeats().differs(UPSTREAM_COMMAND),
-    like("grpc_ssl_key_log", &[GRPC, "upstream", "tls", "key_log"], As::Path),
 ];

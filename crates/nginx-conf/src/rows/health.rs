@@ -176,7 +176,7 @@ fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: 
     let header = name.map(|name| format!("[upstream.{}]", key(name)));
     let Some(upstream) = header.and_then(|header| convert.document.named_mut(&header)) else {
         return refuse(
-            "the `proxy_pass`, `fastcgi_pass` or `grpc_pass` beside it names no `upstream` block, whose servers could be checked",
+            "the `proxy_pass`, or its like, beside it names no `upstream` block, whose servers could be checked",
         );
     };
     if upstream.has(&["health_check"]) {

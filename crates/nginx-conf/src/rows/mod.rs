@@ -4,9 +4,9 @@ mod acme;
 mod auth_jwt;
 mod beside;
 mod cache;
+mod cgi;
 mod charset;
 mod compression;
-mod fastcgi;
 mod files;
 mod geo;
 mod grpc;
@@ -29,6 +29,7 @@ mod respond;
 mod rewrite;
 mod rewriting;
 mod secure_link;
+mod secured;
 mod ssi;
 mod sticky;
 mod store;
@@ -55,8 +56,11 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Links with a secret", secure_link::ROWS),
     ("Files", files::ROWS),
     ("Proxying", proxy::ROWS),
-    ("FastCGI", fastcgi::ROWS),
+    ("FastCGI", cgi::FASTCGI_ROWS),
+    ("uwsgi", cgi::UWSGI_ROWS),
+    ("SCGI", cgi::SCGI_ROWS),
     ("gRPC", grpc::ROWS),
+    ("TLS to servers of gRPC and uwsgi", secured::ROWS),
     ("Caches", cache::ROWS),
     ("Files of responses", store::ROWS),
     ("Limits", limits::ROWS),

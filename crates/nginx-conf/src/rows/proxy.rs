@@ -1,10 +1,10 @@
-//! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails. `fastcgi_*` and `grpc_*` use it too.
+//! `proxy_*`: what is sent to upstreams, how long it may take, what happens when it fails. `fastcgi_*`, `uwsgi_*`, `scgi_*` and `grpc_*` use it too.
 
 use super::openssl::{UPSTREAM_COMMAND, ciphers_note, upstream_command};
 use crate::args::{self, invalid};
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
-use crate::document::{FASTCGI, GRPC, Value};
+use crate::document::{Value, tongue};
 use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
@@ -111,21 +111,16 @@ pub(super) const fn like(name: &'static str, key: &'static [&'static str], how: 
     Row::new(name, LEVELS, ONE, To::Key(key, how))
 }
 
-/// The path of a key: what is said of FastCGI or gRPC servers waits for a place that asks one.
-pub(super) fn path(directive: &Directive, key: &[&'static str]) -> Vec<&'static str> {
-    let waits: &[_] = match directive.name() {
-        name if name.starts_with("fastcgi_") => &[FASTCGI],
-        name if name.starts_with("grpc_") => &[GRPC],
-        _ => &[],
-    };
-    [waits, key].concat()
+/// The path of a key: what is said of servers that speak something else than HTTP waits for a place that asks one.
+pub(super) fn path<'k>(directive: &Directive, key: &[&'k str]) -> Vec<&'k str> {
+    tongue(directive.name()).into_iter().chain(key.iter().copied()).collect()
 }
 
 fn set(convert: &mut Convert<'_>, directive: &Directive, key: &[&'static str], value: Value) {
     convert.set(Target::Here, &path(directive, key), value, &directive.place);
 }
 
-/// `fastcgi_pass` and `grpc_pass`.
+/// `fastcgi_pass`, `uwsgi_pass`, `scgi_pass` and `grpc_pass`.
 pub(super) fn pass_to_server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if convert.frame().section.has(&["return"]) {
         return different("it is never reached: `return` answers first");

@@ -1,9 +1,10 @@
-//! `proxy_store*` and `fastcgi_store*`: responses that are stored as files.
+//! `proxy_store*` and its like of `fastcgi_*`, `uwsgi_*` and `scgi_*`: responses that are stored as files.
 
+use super::proxy::path;
 use crate::args::invalid;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target};
-use crate::document::{FASTCGI, Value};
+use crate::document::Value;
 use crate::row::{As, ONE, Row, SOME, To};
 use crate::tree::Directive;
 
@@ -11,28 +12,31 @@ const LEVELS: Contexts = Contexts::LEVELS;
 const STORED: &str =
     "Of GET alone, and of no name that a `..` of the request is in. The temporary file is beside the place.";
 
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("proxy_store", LEVELS, ONE, To::By(store, "store.to")).note(STORED),
-    Row::new("proxy_store_access", LEVELS, SOME, To::By(access, "store.access")),
-    Row::new("fastcgi_store", LEVELS, ONE, To::By(store, "store.to")).note(STORED),
-    Row::new("fastcgi_store_access", LEVELS, SOME, To::By(access, "store.access")),
-];
-
-/// What is FastCGI's waits for a place that speaks it.
-fn path(directive: &Directive, key: [&'static str; 2]) -> Vec<&'static str> {
-    let fastcgi = directive.name().starts_with("fastcgi_").then_some(FASTCGI);
-    fastcgi.into_iter().chain(key).collect()
+macro_rules! rows {
+    ($($store:literal $access:literal;)*) => {
+        &[$(
+            Row::new($store, LEVELS, ONE, To::By(store, "store.to")).note(STORED),
+            Row::new($access, LEVELS, SOME, To::By(access, "store.access")),
+        )*]
+    };
 }
 
+pub(crate) const ROWS: &[Row] = rows! {
+    "proxy_store" "proxy_store_access";
+    "fastcgi_store" "fastcgi_store_access";
+    "uwsgi_store" "uwsgi_store_access";
+    "scgi_store" "scgi_store_access";
+};
+
 fn store(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let zone = path(directive, ["cache", "zone"]);
+    let zone = path(directive, &["cache", "zone"]);
     let to = convert.value(directive, 0, As::Text)?;
     if directive.arg(0) != "off" {
         alone(convert, directive, &zone, &directive.name().replace("store", "cache"))?;
         // A cache around it counts no more (nginx).
         convert.set(Target::Here, &zone, Value::text("off"), &directive.place);
     }
-    convert.set(Target::Here, &path(directive, ["store", "to"]), to, &directive.place);
+    convert.set(Target::Here, &path(directive, &["store", "to"]), to, &directive.place);
     Ok(Done::AsWritten)
 }
 
@@ -52,7 +56,7 @@ pub(super) fn alone(
 }
 
 fn access(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let key = path(directive, ["store", "access"]);
+    let key = path(directive, &["store", "access"]);
     for (index, word) in directive.args().iter().enumerate() {
         let (who, what) = word.text.split_once(':').unwrap_or_default();
         if !(matches!(who, "user" | "group" | "all") && matches!(what, "r" | "rw")) {

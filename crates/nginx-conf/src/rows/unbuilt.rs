@@ -7,8 +7,7 @@ const HTTP: Contexts = Contexts::HTTP;
 const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
 
-const OTHER: &str = "only HTTP, FastCGI and gRPC upstreams are planned; put a gateway of this protocol before the application";
-const PATH: &str = "nothing is kept there: upstreams of this protocol are not built";
+const OTHER: &str = "only upstreams of HTTP, FastCGI, uwsgi, SCGI and gRPC are built; put a gateway of this protocol before the application";
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str =
@@ -26,18 +25,8 @@ macro_rules! rows {
 }
 
 pub(crate) const ROWS: &[Row] = rows! {
-    HTTP, ANY, nothing, PATH: "uwsgi_cache_path" "scgi_cache_path";
-    INNER, ANY, refused, OTHER: "uwsgi_pass" "scgi_pass" "memcached_pass" "tunnel_pass";
-    LEVELS, ANY, refused, OTHER: "uwsgi_param" "scgi_param" "uwsgi_read_timeout" "uwsgi_send_timeout"
-        "uwsgi_connect_timeout" "uwsgi_buffering" "uwsgi_buffers" "uwsgi_buffer_size" "uwsgi_request_buffering"
-        "uwsgi_pass_request_body" "uwsgi_pass_request_headers" "uwsgi_intercept_errors" "uwsgi_hide_header"
-        "uwsgi_pass_header" "uwsgi_ignore_headers" "uwsgi_next_upstream" "uwsgi_modifier1" "uwsgi_modifier2"
-        "uwsgi_ssl_certificate" "uwsgi_ssl_certificate_key" "uwsgi_ssl_conf_command" "uwsgi_ssl_name"
-        "uwsgi_ssl_password_file" "uwsgi_ssl_server_name" "uwsgi_ssl_session_reuse" "uwsgi_ssl_trusted_certificate"
-        "uwsgi_ssl_verify" "uwsgi_ssl_ciphers" "uwsgi_ssl_protocols" "uwsgi_cache" "uwsgi_cache_key" "uwsgi_cache_valid"
-        "scgi_read_timeout" "scgi_send_timeout" "scgi_connect_timeout" "scgi_buffering" "scgi_buffers"
-        "scgi_buffer_size" "scgi_request_buffering" "scgi_pass_request_body" "scgi_intercept_errors"
-        "scgi_hide_header" "scgi_cache" "scgi_cache_key" "scgi_cache_valid" "memcached_connect_timeout"
+    INNER, ANY, refused, OTHER: "memcached_pass" "tunnel_pass";
+    LEVELS, ANY, refused, OTHER: "memcached_connect_timeout"
         "memcached_read_timeout" "memcached_send_timeout" "memcached_next_upstream" "memcached_gzip_flag"
         "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
         "tunnel_next_upstream_timeout" "tunnel_next_upstream_tries" "tunnel_bind" "tunnel_buffer_size";
