@@ -2,6 +2,7 @@
 
 use propylon_tests::{Collector, GrpcServer, Origin, Propylon, address, addresses, curl, grpc_call};
 
+use crate::cgi_support::Application;
 use crate::fastcgi_support::{self, Php};
 use crate::trace_support::{SPAN, TRACE, exporter, get, parent, seen, server, spans, tries};
 
@@ -97,6 +98,20 @@ fn fastcgi_servers_are_told_in_their_way() {
     assert_eq!(got["HTTP_TRACEPARENT"], format!("00-{TRACE}-{SPAN}-01"));
     let (got, _) = ask("trace.on = true\nfastcgi.params = { HTTP_TRACEPARENT = \"mine\" }", &theirs);
     assert_eq!(got["HTTP_TRACEPARENT"], "mine");
+}
+
+#[test]
+fn servers_of_uwsgi_and_scgi_are_told() {
+    let (collector, application) = (Collector::start("grpc"), Application::start());
+    let passes =
+        [format!("uwsgi_pass = \"{}\"", application.uwsgi), format!("scgi_pass = \"{}\"", application.scgi)];
+    for pass in passes {
+        let location = format!("[[server.location]]\nmatch = \"/\"\ntrace.on = true\n{pass}");
+        let (_gateway, at) = fastcgi_support::gateway(&location, &exporter(&collector));
+        let got = fastcgi_support::seen(&get(at, "/", &parent(true)));
+        let told = &got["HTTP_TRACEPARENT"];
+        assert!(told.starts_with(&format!("00-{TRACE}-")) && !told.contains(SPAN), "{pass}: {told}");
+    }
 }
 
 /// gRPC's own server, and HTTP/2 on both sides.

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 mod beside;
+#[path = "../cgi_support/mod.rs"]
+mod cgi_support;
 mod context;
 mod decisions;
 #[path = "../fastcgi_support/mod.rs"]
