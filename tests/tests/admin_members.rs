@@ -153,6 +153,14 @@ fn the_file_of_the_state_brings_them_back() {
     assert_eq!((&peers[1]["weight"], &peers[1]["added"]), (&json!(2), &json!(true)));
     assert_eq!(places.remove(&a.addr().to_string()).0, 200);
     assert_eq!(places.served(4), "bbbb");
+    // A configuration that is refused does not change where they are kept.
+    let other = places.config(&format!("server = [{{ address = \"{}\" }}]", a.addr()));
+    let wrong = "[[server.location]]\nmatch = \"/x\"\nreturn = [204]\naccess_log = { path = \"/nowhere/access.log\" }\n";
+    gateway.rewrite(&(other + wrong));
+    assert_eq!(ask(places.admin, "POST", "/api/v1/reload", "").status, 422);
+    assert_eq!(places.remove(&b.addr().to_string()).0, 200);
+    assert_eq!(places.add(&json!({ "address": b.addr().to_string(), "weight": 3 })).0, 201);
+    assert!(fs::read_to_string(&file).unwrap().contains("weight = 3"));
     // One that another configuration has too stands there once.
     gateway.reload(&places.config(&format!(
         "server = [{{ address = \"{}\" }}]\nstate = \"{}\"",

@@ -241,8 +241,7 @@ impl Names {
                 .any(|(known, sticky)| known == name && matches!(sticky, config::Sticky::Learn(_)))
         };
         self.sessions.lock().retain(|name, _| learns(name));
-        self.added
-            .retain(|name| entries.iter().any(|entry| entry.is_named() && entry.definition.name() == name));
+        self.added.retain(&entries);
         // First, for what was said is looked at while an entry is held that publishes its peers.
         let known: Vec<_> = entries.iter().map(|entry| (entry.definition.name(), entry.servers())).collect();
         self.said.retain(|upstream, server| {

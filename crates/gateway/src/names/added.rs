@@ -14,16 +14,21 @@ use super::peers::literal;
 use super::{Definition, Entry, Names};
 use crate::insight::MembershipError;
 
-/// The servers that were added, by the upstream's name.
+/// The servers that were added. A configuration that is refused has no say in those of the one in force, which may have another file.
 #[derive(Default)]
-pub(super) struct Added(Mutex<HashMap<Box<str>, Members>>);
+pub(super) struct Added(Mutex<HashMap<Key, Members>>);
+
+/// An upstream's name, and where its servers are kept.
+type Key = (Box<str>, Option<Box<Path>>);
+
+fn key(upstream: &config::Upstream) -> Key {
+    (upstream.name.clone(), upstream.state().map(Into::into))
+}
 
 /// Those of one upstream.
 #[derive(Default)]
 struct Members {
     servers: Vec<UpstreamServer>,
-    /// Where they are kept.
-    file: Option<Box<Path>>,
     /// What is wrong with the file: it is not written over.
     fault: Option<String>,
 }
@@ -31,19 +36,18 @@ struct Members {
 impl Members {
     fn read(upstream: &config::Upstream) -> Self {
         let Some(file) = upstream.state() else { return Self::default() };
-        let (servers, fault) = match read(file, upstream) {
-            Ok(servers) => (servers, None),
-            Err(fault) => (Vec::new(), Some(fault)),
-        };
-        Self { servers, file: Some(file.into()), fault }
+        match read(file, upstream) {
+            Ok(servers) => Self { servers, fault: None },
+            Err(fault) => Self { servers: Vec::new(), fault: Some(fault) },
+        }
     }
 
     /// Other servers, in the file too.
-    fn set(&mut self, servers: Vec<UpstreamServer>) -> Result<(), MembershipError> {
+    fn set(&mut self, file: Option<&Path>, servers: Vec<UpstreamServer>) -> Result<(), MembershipError> {
         if let Some(fault) = &self.fault {
             return Err(MembershipError::State(fault.clone()));
         }
-        if let Some(file) = &self.file {
+        if let Some(file) = file {
             write(file, &config::write_servers(&servers))
                 .map_err(|error| MembershipError::State(format!("{}: {error}", file.display())))?;
         }
@@ -53,34 +57,31 @@ impl Members {
 }
 
 impl Added {
-    /// The servers of an upstream that do not stand in its configuration; its file is read when it is another one than before,
-    /// or was no good.
+    /// The servers of an upstream that do not stand in its configuration; its file is read when it was not yet, or was no good.
     pub(super) fn to(&self, upstream: &config::Upstream) -> Vec<UpstreamServer> {
         let mut all = self.0.lock();
-        let known = all.entry(upstream.name.clone()).or_insert_with(|| Members::read(upstream));
-        // Without a file, who had one before goes on with what it held.
-        if known.fault.is_some() || (upstream.state().is_some() && known.file.as_deref() != upstream.state())
-        {
+        let known = all.entry(key(upstream)).or_insert_with(|| Members::read(upstream));
+        if known.fault.is_some() {
             *known = Members::read(upstream);
-        } else if upstream.state().is_none() {
-            known.file = None;
         }
         let configured = |server: &&UpstreamServer| !has_address(&upstream.servers, server);
         known.servers.iter().filter(configured).cloned().collect()
     }
 
-    pub(super) fn retain(&self, keep: impl Fn(&str) -> bool) {
-        self.0.lock().retain(|upstream, _| keep(upstream));
+    /// Forgets those of upstreams that nobody has any more.
+    pub(super) fn retain(&self, entries: &[Arc<Entry>]) {
+        let keys: Vec<Key> = entries.iter().filter_map(|entry| Some(key(entry.upstream()?))).collect();
+        self.0.lock().retain(|known, _| keys.contains(known));
     }
 
-    fn fault(&self, upstream: &str) -> Option<String> {
-        self.0.lock().get(upstream).and_then(|members| members.fault.clone())
+    fn fault(&self, upstream: &config::Upstream) -> Option<String> {
+        self.0.lock().get(&key(upstream)).and_then(|members| members.fault.clone())
     }
 
     /// Whether a server was added, and does not stand in the configuration.
     pub(super) fn has(&self, upstream: &config::Upstream, server: &UpstreamServer) -> bool {
         let all = self.0.lock();
-        let added = all.get(&upstream.name).is_some_and(|members| members.servers.contains(server));
+        let added = all.get(&key(upstream)).is_some_and(|members| members.servers.contains(server));
         added && !has_address(&upstream.servers, server)
     }
 }
@@ -90,15 +91,15 @@ impl Names {
     pub(crate) fn faults(&self, config: &Config) -> Vec<String> {
         let mut faults = Vec::new();
         for upstream in config.upstreams.values().filter(|upstream| upstream.state().is_some()) {
-            let was_broken = self.added.fault(&upstream.name).is_some();
+            let was_broken = self.added.fault(upstream).is_some();
             let servers = self.added.to(upstream);
-            match self.added.fault(&upstream.name) {
+            match self.added.fault(upstream) {
                 Some(fault) => {
                     tracing::error!(target: "propylon_gateway", "upstream \"{}\": {fault}", upstream.name);
                     faults.push(format!("upstream \"{}\": {fault}", upstream.name));
                 }
                 None if was_broken => {
-                    for entry in self.entries_of(&upstream.name) {
+                    for entry in self.entries_of(upstream) {
                         servers.iter().for_each(|server| entry.join(server.clone()));
                     }
                 }
@@ -118,18 +119,17 @@ impl Names {
         let upstream = config.upstreams.get(upstream).ok_or(MembershipError::NoUpstream)?;
         upstream.takes(server).map_err(MembershipError::Invalid)?;
         let used = self.used(config);
-        let entry =
-            used.iter().find(|entry| entry.is_of(&upstream.name)).ok_or(MembershipError::NoUpstream)?;
+        let entry = used.iter().find(|entry| entry.is_of(upstream)).ok_or(MembershipError::NoUpstream)?;
         {
             let mut all = self.added.0.lock();
-            let members = all.entry(upstream.name.clone()).or_insert_with(|| Members::read(upstream));
+            let members = all.entry(key(upstream)).or_insert_with(|| Members::read(upstream));
             if has_address(&members.servers, server) || has_address(&upstream.servers, server) {
                 return Err(MembershipError::Exists);
             }
             let more = members.servers.iter().cloned().chain([server.clone()]);
-            members.set(more.collect())?;
+            members.set(upstream.state(), more.collect())?;
         }
-        for entry in self.entries_of(&upstream.name) {
+        for entry in self.entries_of(upstream) {
             entry.join(server.clone());
         }
         entry.peer_of(server).ok_or(MembershipError::NoPeer)
@@ -139,8 +139,7 @@ impl Names {
     pub(crate) fn remove(&self, config: &Config, upstream: &str, peer: u32) -> Result<(), MembershipError> {
         let upstream = config.upstreams.get(upstream).ok_or(MembershipError::NoUpstream)?;
         let used = self.used(config);
-        let entry =
-            used.iter().find(|entry| entry.is_of(&upstream.name)).ok_or(MembershipError::NoUpstream)?;
+        let entry = used.iter().find(|entry| entry.is_of(upstream)).ok_or(MembershipError::NoUpstream)?;
         let peers = entry.group.peers();
         let peer = peers.iter().find(|known| known.id() == peer).ok_or(MembershipError::NoPeer)?;
         let server = entry.line_of(peer).ok_or(MembershipError::NoPeer)?;
@@ -149,11 +148,11 @@ impl Names {
         }
         {
             let mut all = self.added.0.lock();
-            let members = all.get_mut(&upstream.name).ok_or(MembershipError::NoPeer)?;
+            let members = all.get_mut(&key(upstream)).ok_or(MembershipError::NoPeer)?;
             let left = members.servers.iter().filter(|known| **known != server).cloned().collect();
-            members.set(left)?;
+            members.set(upstream.state(), left)?;
         }
-        for entry in self.entries_of(&upstream.name) {
+        for entry in self.entries_of(upstream) {
             entry.leave(&server);
         }
         self.said.retain(|name, known| name != &*upstream.name || *known != server);
@@ -162,21 +161,29 @@ impl Names {
 
     /// Whether a peer is of a server that was added.
     pub(crate) fn was_added(&self, entry: &Entry, peer: &propylon_balance::Peer<Peer>) -> bool {
-        let Definition::Named { upstream, .. } = &entry.definition else { return false };
-        let any = self.added.0.lock().get(&upstream.name).is_some_and(|members| !members.servers.is_empty());
+        let Some(upstream) = entry.upstream() else { return false };
+        let any = self.added.0.lock().get(&key(upstream)).is_some_and(|members| !members.servers.is_empty());
         any && entry.line_of(peer).is_some_and(|server| self.added.has(upstream, &server))
     }
 
-    /// Those that are called so: requests under way may be those of the configuration before.
-    fn entries_of(&self, upstream: &str) -> Vec<Arc<Entry>> {
+    /// All that have its servers: requests under way may be those of the configuration before.
+    fn entries_of(&self, upstream: &config::Upstream) -> Vec<Arc<Entry>> {
         self.entries.lock().iter().filter(|entry| entry.is_of(upstream)).cloned().collect()
     }
 }
 
 impl Entry {
-    /// Whether it is the `[upstream.NAME]` of this name.
-    fn is_of(&self, name: &str) -> bool {
-        matches!(&self.definition, Definition::Named { upstream, .. } if &*upstream.name == name)
+    /// Its `[upstream.NAME]`.
+    fn upstream(&self) -> Option<&config::Upstream> {
+        match &self.definition {
+            Definition::Named { upstream, .. } => Some(upstream),
+            Definition::Direct(_) => None,
+        }
+    }
+
+    /// Whether it has the servers that are added to this one.
+    fn is_of(&self, wanted: &config::Upstream) -> bool {
+        self.upstream().is_some_and(|known| known.name == wanted.name && known.state() == wanted.state())
     }
 
     fn join(&self, server: UpstreamServer) {
@@ -231,5 +238,8 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = File::create(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&temporary, path)
+    fs::rename(&temporary, path)?;
+    // Without it the old file may be back after a crash.
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
