@@ -211,6 +211,99 @@ root = "@DIR@"
     assert_eq!(bear(at, "/named", &named("ours")).status, 200);
     assert_eq!(bear(at, "/named", &named("keys")).status, 401);
     assert_eq!(bear(at, "/named", &named("none")).status, 500);
+    // The name is the token's, which nobody has found good.
+    fs::write(gateway.path("jwks/theirs.json"), second.key("")).unwrap();
+    assert_eq!(bear(at, "/named", &named("jwks/theirs")).status, 200);
+    assert_eq!(bear(at, "/named", &named("jwks/../jwks/theirs")).status, 500);
+    gateway.tells("jwks/../jwks/theirs.json\" leads out of its directory");
+}
+
+/// Whoever decides before, beside or after the check, and whatever is sent or written then, hears nothing of a token that was not found good.
+#[test]
+fn nobody_hears_of_a_token_that_is_not_good() {
+    let signer = Signer::secret("HS256", b"secret");
+    let origin = Origin::echo();
+    let tables = "[map.who]\nkey = \"$jwt_claim_sub\"\nvalues = { root = \"root\" }\n\
+                  [limit_zone.one]\nkey = \"$jwt_claim_sub\"\nrate = \"1r/m\"\n"
+        .to_owned()
+        + EMAIL;
+    let server = format!(
+        r#"
+[[server.location]]
+match = "/step"
+rewrite = [{{ if = "$who", then = [{{ return = [200, "$who"] }}] }}]
+empty_gif = true
+[[server.location]]
+match = "/moved"
+rewrite = [{{ if = "$who", then = [{{ return = [500] }}] }}, ["^", "/open", "last"]]
+empty_gif = true
+[[server.location]]
+match = "/open"
+auth_jwt.realm = "off"
+headers.set = {{ X-Who = "$who" }}
+proxy_pass = "http://{0}"
+[[server.location]]
+match = "/asked"
+access = {{ satisfy = "any", rules = ["deny all"] }}
+auth_request.uri = "/auth"
+proxy_pass = "http://{0}"
+[[server.location]]
+match = "= /auth"
+rewrite = [{{ if = "$who", then = [{{ return = [204] }}] }}]
+return = [403]
+[[server.location]]
+match = "/strict"
+access = {{ satisfy = "any", rules = ["deny all"] }}
+auth_jwt.require = [{{ values = ["$jwt_claim_iss"] }}]
+auth_request.uri = "/yes"
+proxy_pass = "http://{0}"
+[[server.location]]
+match = "= /yes"
+return = [204]
+[[server.location]]
+match = "/limited"
+limit = {{ requests = [{{ zone = "one" }}] }}
+empty_gif = true
+[[server.location]]
+match = "/keys"
+auth_jwt = {{ key_file = [], key_request = ["/jwks"] }}
+empty_gif = true
+[[server.location]]
+match = "= /jwks"
+proxy_pass = "http://{0}"
+"#,
+        origin.address()
+    );
+    let (gateway, at) = gateway(&signer.key(""), &tables, &server, &origin);
+    let (alg, root) = ("{\"alg\":\"HS256\"}", "{\"sub\":\"root\"}");
+    let forged = Signer::secret("HS256", b"other").token(alg, root);
+    let good = signer.token(alg, root);
+    for (path, token, status) in [
+        ("/step", &forged, 401),
+        ("/moved", &forged, 200),
+        ("/asked", &forged, 401),
+        ("/asked", &good, 200),
+        ("/strict", &good, 200), // the other location lets it in, not the token
+        ("/limited", &forged, 401),
+        ("/limited", &forged, 401), // it takes nobody's place
+        ("/limited", &good, 200),
+        ("/limited", &good, 503),
+        ("/keys", &forged, 500),
+    ] {
+        let answer = bear(at, path, token);
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+        if matches!(path, "/moved" | "/strict") {
+            assert!(!answer.text().contains("root"), "{path}: {}", answer.text());
+        }
+    }
+    let heard: Vec<_> = origin.take().iter().map(|seen| seen.head.field("x-sub").is_some()).collect();
+    assert_eq!(heard, [false, true, false, false], "/moved, /asked, /strict, and who has the keys");
+    let log = until("all lines", LIMIT, || {
+        let log = fs::read_to_string(gateway.path("access.log")).unwrap();
+        Some(log).filter(|log| log.lines().count() == 10)
+    });
+    let subjects: Vec<_> = log.lines().filter(|line| line.ends_with(" root")).collect();
+    assert_eq!(subjects, ["/asked 200 root", "/limited 200 root", "/limited 503 root"]);
 }
 
 #[test]

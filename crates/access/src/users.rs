@@ -31,6 +31,8 @@ struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
+    /// What a copy that keeps times does not keep.
+    changed: (i64, i64),
 }
 
 /// Why a user is not let in.
@@ -110,8 +112,12 @@ impl UserFile {
 
     fn users(&self) -> io::Result<Arc<Vec<User>>> {
         let data = std::fs::metadata(&self.path)?;
-        let stamp =
-            Stamp { inode: data.ino(), size: data.size(), modified: (data.mtime(), data.mtime_nsec()) };
+        let stamp = Stamp {
+            inode: data.ino(),
+            size: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        };
         if let Some(read) = self.read.lock().as_ref().filter(|read| read.stamp == stamp) {
             return Ok(read.users.clone());
         }

@@ -22,6 +22,8 @@ struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
+    /// What a copy that keeps times does not keep.
+    changed: (i64, i64),
 }
 
 impl KeyFile {
@@ -68,13 +70,18 @@ impl KeyFile {
 /// No more than says that it is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut json = Vec::new();
-    std::fs::File::open(path)?.take(crate::keys::LARGEST as u64 + 1).read_to_end(&mut json)?;
+    std::fs::File::open(path)?.take(KeySet::LARGEST as u64 + 1).read_to_end(&mut json)?;
     Ok(json)
 }
 
 impl Stamp {
     fn of(data: &std::fs::Metadata) -> Self {
-        Self { inode: data.ino(), size: data.size(), modified: (data.mtime(), data.mtime_nsec()) }
+        Self {
+            inode: data.ino(),
+            size: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        }
     }
 }
 

@@ -25,16 +25,16 @@ struct Key {
     key: DecodingKey,
 }
 
-/// No set is larger.
-pub(crate) const LARGEST: usize = 1024 * 1024;
-
 impl KeySet {
+    /// No set is larger, in bytes.
+    pub const LARGEST: usize = 1024 * 1024;
+
     /// Reads keys.
     ///
     /// # Errors
     /// There are none that signatures can be checked with.
     pub fn parse(json: &[u8]) -> Result<Self, KeyError> {
-        if json.len() > LARGEST {
+        if json.len() > Self::LARGEST {
             return Err(KeyError::TooLarge);
         }
         let value: Value = serde_json::from_slice(json)?;

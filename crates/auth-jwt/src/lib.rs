@@ -49,8 +49,8 @@
 //! why. [`KeyError`]: there are no keys, which is 500.
 //!
 //! ## Cost
-//! A token is a tree of JSON, of 64 KiB of text at most. A signature of RSA or of an elliptic curve costs tens of microseconds where it is
-//! checked, for each key that fits; a `kid` makes that one. A file costs a look at its time, on tokio's blocking pool.
+//! A token is a tree of JSON, of 64 KiB of text at most. A signature is checked
+//! for each key that fits; a `kid` makes that one. A file costs a look at its time, on tokio's blocking pool.
 
 mod bearer;
 mod error;

@@ -49,7 +49,8 @@ pub(crate) const TABLE: Table = Table {
     doc: "Who has a JSON Web Token that was signed with one of these keys may come in; else it is 401. HS256, HS384, HS512, RS256, RS384, RS512, PS256, \
           PS384, PS512, ES256, ES384 and EdDSA with Ed25519, each only with keys that are for it. It is looked at after `access` and before `auth_request`, \
           with which it counts under `access.satisfy`, and not for what `return` answers. `$jwt_claim_NAME` and `$jwt_header_NAME` are what \
-          the token says: before it is checked too (`limit` comes first), then only if it was found good.",
+          a token says that was found good; of another one nobody hears. `limit` comes before, and may be for what the token says where keys are in files: then it is \
+          checked before that.",
     keys: &[
         Key {
             name: "realm",
@@ -71,7 +72,8 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("[]"),
             nginx: "auth_jwt_key_file",
             doc: "Files with a JSON Web Key Set, or with one key. They are read again when they have changed; one that is no good is 500. A token that names its \
-                  key (`kid`) has to be signed with that one, another one with any.",
+                  key (`kid`) has to be signed with that one, another one with any. A name with variables may be made of what the token says, although nobody has found it \
+                  good yet; one with `..` in it is 500.",
         },
         Key {
             name: "key_request",
@@ -86,7 +88,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "auth_jwt_key_cache",
-            doc: "How long a worker uses keys before it looks for them again; those of a file whose name has variables for one request alone.",
+            doc: "How long each worker uses keys, of each location by itself, before it looks for them again; those of a file whose name has variables for one request alone.",
         },
         Key {
             name: "leeway",

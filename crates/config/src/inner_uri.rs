@@ -1,4 +1,4 @@
-//! URIs that the gateway itself asks for beside a request: `auth_request`, `mirror`, `addition`.
+//! URIs that the gateway itself asks for beside a request: `auth_request`, `auth_jwt`, `mirror`, `addition`.
 
 use std::fmt;
 use std::ops::Range;

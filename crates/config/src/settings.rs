@@ -336,7 +336,7 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "log_subrequest",
-    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `mirror`, `addition`, `ssi`) has a line in the access log as well.",
+    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `auth_jwt`, `mirror`, `addition`, `ssi`) has a line in the access log as well.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 

@@ -61,30 +61,31 @@ impl Phases {
         seen: &mut Option<Box<LimitsSeen>>,
     ) -> Step {
         let At { server, exchange, beside } = at;
+        let parent = Parent { server, exchange };
+        let access = self.access.as_ref().filter(|_| !beside);
+        // Limits may be for what a token says, and hear only of a good one.
+        let token = match (access, &self.limits) {
+            (Some(access), Some(_)) => access.look_at_token(&parent, path).await,
+            _ => None,
+        };
         if let Some(limits) = &self.limits
             && let Some(found) = limits.run(exchange, seen.get_or_insert_default()).await
         {
             return Step::Answer(found);
         }
-        match &self.access {
-            Some(access) if beside => access.settle(exchange),
-            Some(access) => {
-                let parent = Parent { server, exchange };
-                if let Some(found) = access.run(&parent, request.method(), path, seen).await {
-                    return Step::Answer(found);
-                }
-            }
-            None => {}
+        if let Some(access) = access
+            && let Some(found) = access.run(&parent, request.method(), path, seen, token).await
+        {
+            return Step::Answer(found);
         }
         let step = match &self.try_files {
             Some(try_files) => try_files.run(exchange, path).await,
             None => Step::Go,
         };
-        if let (Step::Go, Some(mirror)) = (&step, self.mirror.as_ref().filter(|_| !beside)) {
-            let parent = Parent { server, exchange };
-            if let Some(found) = mirror.run(&parent, request, path, seen.as_deref()).await {
-                return Step::Answer(found);
-            }
+        if let (Step::Go, Some(mirror)) = (&step, self.mirror.as_ref().filter(|_| !beside))
+            && let Some(found) = mirror.run(&parent, request, path, seen.as_deref()).await
+        {
+            return Step::Answer(found);
         }
         step
     }

@@ -106,8 +106,6 @@ pub(crate) struct Location {
     pub(crate) referers: Option<Arc<RefererCheck>>,
     /// How links are judged.
     pub(crate) secure_link: Option<Arc<propylon_vars::SecureLink>>,
-    /// How tokens are found, where they are asked for.
-    pub(crate) tokens: Option<Arc<propylon_vars::TokenReader>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
     /// Whether other locations' answers are parts of its responses.
@@ -397,7 +395,7 @@ impl Location {
             self.referers.as_ref(),
             self.script.as_ref(),
         );
-        if self.secure_link.is_some() || self.tokens.is_some() || self.real_ip.is_some() {
+        if self.secure_link.is_some() || self.real_ip.is_some() {
             self.introduce(exchange);
         }
     }
@@ -407,9 +405,6 @@ impl Location {
     fn introduce(&self, exchange: &Exchange) {
         if let Some(link) = &self.secure_link {
             propylon_vars::set_secure_link(exchange, link.clone());
-        }
-        if let Some(tokens) = &self.tokens {
-            propylon_vars::set_token_reader(exchange, tokens.clone());
         }
         if let Some(real_ip) = &self.real_ip
             && let Some(address) = real_ip.address(exchange)

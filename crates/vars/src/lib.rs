@@ -58,7 +58,7 @@
 //! | `split_clients` | [`Map::split_clients`] |
 //! | `keyval` | [`Map::keyval`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
-//! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token_reader`], [`set_token`] |
+//! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |
 //!
 //! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
 //! `$sent_http_NAME` shows the fields that were recorded as sent, where nginx makes up `connection` and a few others;
@@ -126,4 +126,4 @@ pub use state::{
     set_requests_limited, set_secure_link, set_slice_range, set_uri, share, slice_range, uri,
 };
 pub use template::{Context, Template};
-pub use token::{Token, TokenPart, TokenReader, set_token, set_token_reader, settle_token};
+pub use token::{Token, TokenPart, set_token, with_token};

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
-use crate::token::TokenFacts;
+use crate::token::Token;
 use crate::{Document, Limited, Script, SecureLink};
 
 /// Judges a `Referer`, which a request may lack: whether it is a valid one.
@@ -149,9 +149,6 @@ pub fn set_place(
     if let Some(link) = &mut facts.link {
         (link.how, link.expires) = (None, None);
     }
-    if let Some(token) = &mut facts.token {
-        token.moved();
-    }
 }
 
 /// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
@@ -262,8 +259,8 @@ pub(crate) struct Facts {
     slice_range: Option<Bytes>,
     /// Of the few requests that have a link.
     link: Option<Box<LinkFacts>>,
-    /// Of those whose place asks for tokens.
-    pub(crate) token: Option<Box<TokenFacts>>,
+    /// The one that was found good.
+    pub(crate) token: Option<Arc<dyn Token>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,
@@ -335,6 +332,20 @@ impl Facts {
     /// All of them are looked up anew.
     pub(crate) fn forget_maps(&mut self) {
         self.maps.clear();
+    }
+
+    /// This token is heard for a while. Returns what was known before.
+    pub(crate) fn hear(&mut self, token: Arc<dyn Token>) -> Self {
+        let before = self.clone();
+        self.forget_maps();
+        self.token = Some(token);
+        before
+    }
+
+    /// The while is over: what was learnt in it may be of the token.
+    pub(crate) fn forget(&mut self, before: Self) {
+        (self.groups, self.named, self.maps, self.token) =
+            (before.groups, before.named, before.maps, before.token);
     }
 
     pub(crate) fn request_id(&mut self) -> &Bytes {

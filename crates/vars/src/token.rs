@@ -17,9 +17,6 @@ pub trait Token: Send + Sync {
     fn payload(&self) -> Option<Bytes>;
 }
 
-/// Takes the token of a request apart, if it has one.
-pub type TokenReader = dyn Fn(&Exchange) -> Option<Arc<dyn Token>> + Send + Sync;
-
 /// The parts of a token that have names in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenPart {
@@ -32,87 +29,41 @@ pub enum TokenPart {
 /// A value in a token.
 pub(crate) type TokenPath = (TokenPart, Box<[Box<str>]>);
 
-/// What is known of a request's token.
-#[derive(Clone, Default)]
-pub(crate) struct TokenFacts {
-    how: Option<Arc<TokenReader>>,
-    /// The token, once somebody has asked: it may be none.
-    said: Option<Option<Arc<dyn Token>>>,
-    /// Whether it stays what it is wherever the request goes.
-    stays: bool,
-}
-
-impl TokenFacts {
-    /// The request is at another place.
-    pub(crate) fn moved(&mut self) {
-        self.how = None;
-        if !self.stays {
-            self.said = None;
-        }
-    }
-}
-
-/// How the request's token is found from here on, where somebody asks for what it says before it is [known](set_token).
-pub fn set_token_reader(exchange: &Exchange, how: Arc<TokenReader>) {
-    state::write(exchange, |facts| {
-        let token = facts.token.get_or_insert_default();
-        token.moved();
-        token.how = Some(how);
-    });
-}
-
-/// The request's token is this one, from here on; `None`: it was refused, and nobody hears what it says any more.
+/// The request's token is this one, which was found good, from here on and wherever the request goes; `None`: it has none. Nobody hears of
+/// another one.
 pub fn set_token(exchange: &Exchange, token: Option<Arc<dyn Token>>) {
+    if token.is_none() && known(exchange).is_none() {
+        return;
+    }
     state::write(exchange, |facts| {
-        if token.is_none() {
-            facts.forget_maps(); // they may have it in them
-        }
-        let stays = token.is_some();
-        facts.token = Some(Box::new(TokenFacts { how: None, said: Some(token), stays }));
+        facts.forget_maps(); // they may have the one before in them
+        facts.token = token;
     });
 }
 
-/// Whether the request may come in is settled: what a token says that was not [found good](set_token) nobody hears from here on.
-pub fn settle_token(exchange: &Exchange) {
-    state::write(exchange, |facts| {
-        let Some(token) = facts.token.as_mut().filter(|token| !token.stays) else { return };
-        let heard = matches!(token.said, Some(Some(_)));
-        (token.how, token.said) = (None, Some(None));
-        if heard {
-            facts.forget_maps();
-        }
-    });
+/// What `look` evaluates hears this token, which nobody has found good, and leaves no trace: where the keys are that it is to be signed with may
+/// be written in it.
+pub fn with_token<T>(exchange: &Exchange, token: Arc<dyn Token>, look: impl FnOnce() -> T) -> T {
+    let before = state::write(exchange, |facts| facts.hear(token));
+    let found = look();
+    if let Some(before) = before {
+        state::write(exchange, |facts| facts.forget(before));
+    }
+    found
 }
 
 /// The value that these names lead to.
 #[inline(never)] // few logs have it
 pub(crate) fn value(exchange: &Exchange, part: TokenPart, path: &[Box<str>]) -> Option<Bytes> {
-    token(exchange)?.value(part, path)
+    known(exchange)?.value(part, path)
 }
 
 /// The value of `$jwt_payload`.
 #[inline(never)] // few logs have it
 pub(crate) fn payload(exchange: &Exchange) -> Option<Bytes> {
-    token(exchange)?.payload()
+    known(exchange)?.payload()
 }
 
-/// The token. While it is looked for it is not there, so that what has itself in it comes to an end.
-fn token(exchange: &Exchange) -> Option<Arc<dyn Token>> {
-    let found = state::write(exchange, |facts| {
-        let token = facts.token.as_mut()?;
-        Some((token.said.clone(), token.how.take_if(|_| token.said.is_none())))
-    })??;
-    match found {
-        (Some(said), _) => said,
-        (None, how) => {
-            let how = how?;
-            let said = how(exchange);
-            state::write(exchange, |facts| {
-                if let Some(token) = &mut facts.token {
-                    (token.how, token.said) = (Some(how), Some(said.clone()));
-                }
-            });
-            said
-        }
-    }
+fn known(exchange: &Exchange) -> Option<Arc<dyn Token>> {
+    state::read(exchange, |facts| facts.token.clone())
 }

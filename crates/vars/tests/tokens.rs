@@ -4,13 +4,10 @@
 mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use propylon_exchange::Exchange;
-use propylon_vars::{
-    Definitions, Map, Token, TokenPart, set_place, set_token, set_token_reader, settle_token,
-};
+use propylon_vars::{Definitions, Map, Token, TokenPart, set_place, set_token, with_token};
 use support::{logged, request};
 
 /// Says its name and what it is asked for.
@@ -59,54 +56,35 @@ async fn values_by_their_names() {
     assert_eq!(all(&exchange), NOTHING);
 }
 
+/// A map has what the token said that it was asked of, and no other one.
 #[tokio::test]
-async fn a_token_is_read_when_somebody_asks_and_once() {
-    let exchange = request("/", &[]);
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = count.clone();
-    set_token_reader(
-        &exchange,
-        Arc::new(move |exchange| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            assert_eq!(all(exchange), NOTHING, "while it is looked for it is not there");
-            Some(says("read"))
-        }),
-    );
-    assert_eq!(logged(&definitions(), "$request_method", &exchange), "GET");
-    assert_eq!(count.load(Ordering::Relaxed), 0);
-    for _ in 0..2 {
-        assert_eq!(logged(&definitions(), "$jwt_payload", &exchange), "read");
-    }
-    assert_eq!(count.load(Ordering::Relaxed), 1);
-}
-
-#[tokio::test]
-async fn what_nobody_found_good_is_not_heard_any_more() {
+async fn maps_are_looked_up_anew_for_another_token() {
     let definitions = definitions();
     let exchange = request("/", &[]);
-    let reads = || set_token_reader(&exchange, Arc::new(|_| Some(says("read"))));
     let who = || logged(&definitions, "$who $jwt_payload", &exchange);
-    reads();
-    assert_eq!(who(), "read read");
-    settle_token(&exchange);
-    assert_eq!(who(), "x -", "a map has it no more either");
-    reads();
-    assert_eq!(logged(&definitions, "$jwt_payload", &exchange), "read", "another place has another reader");
+    assert_eq!(who(), "x -");
+    set_token(&exchange, Some(says("a")));
+    assert_eq!(who(), "a a");
     set_place(&exchange, None, None, None);
-    assert_eq!(logged(&definitions, "$jwt_payload", &exchange), "-", "and a third one none");
-    reads();
-    set_token(&exchange, Some(says("good")));
-    settle_token(&exchange);
-    set_place(&exchange, None, None, None);
-    assert_eq!(
-        logged(&definitions, "$jwt_payload", &exchange),
-        "good",
-        "it stays so wherever the request goes"
-    );
-    reads();
-    assert_eq!(logged(&definitions, "$jwt_payload", &exchange), "good");
+    assert_eq!(who(), "a a", "it stays so wherever the request goes");
+    set_token(&exchange, Some(says("b")));
+    assert_eq!(who(), "b b");
     set_token(&exchange, None);
     assert_eq!(who(), "x -");
+}
+
+/// Neither the token nor what was made of it: maps, and the groups of their patterns.
+#[tokio::test]
+async fn a_token_that_nobody_found_good_leaves_no_trace() {
+    let definitions = definitions();
+    let exchange = request("/", &[]);
+    let all = || logged(&definitions, "$who $name $jwt_payload", &exchange);
+    assert_eq!(with_token(&exchange, says("forged"), all), "forged forged forged");
+    assert_eq!(all(), "x - -");
+    set_token(&exchange, Some(says("good")));
+    assert_eq!(all(), "good good good");
+    assert_eq!(with_token(&exchange, says("forged"), all), "forged forged forged");
+    assert_eq!(all(), "good good good");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use propylon_config::{self as config, AccessRule, BasicAuth, Peer, Settings, Tem
 use propylon_exchange::Exchange;
 use tokio::sync::Semaphore;
 
-use super::auth_jwt::AuthJwt;
+use super::auth_jwt::{AuthJwt, Judged};
 use super::auth_request::AuthRequest;
 use super::{Found, LimitsSeen};
 use crate::client::Closed;
@@ -86,17 +86,23 @@ impl Guard {
         self.request.as_ref().is_some_and(AuthRequest::sets_rate)
     }
 
-    /// Decides about a request; the answer is that of one who may not come in, when it is time for it.
+    /// What comes of the request's token, where that is known without asking another location: for those who want to know before `run`.
+    pub(crate) async fn look_at_token(&self, parent: &Parent<'_>, path: &Path) -> Option<Judged> {
+        let jwt = self.jwt.as_ref().filter(|jwt| !jwt.asks())?;
+        Some(jwt.run(parent, path, &mut None).await)
+    }
+
+    /// Decides about a request, of whose `token` something may be known; the answer is that of one who may not come in, when it is time for it.
     pub(crate) async fn run(
         &self,
         parent: &Parent<'_>,
         method: &Method,
         path: &mut Path,
         seen: &mut Option<Box<LimitsSeen>>,
+        token: Option<Judged>,
     ) -> Option<Found> {
         let due = self.delay.begin();
-        let found = self.judge(parent, method, path, seen).await;
-        self.settle(parent.exchange);
+        let found = self.judge(parent, method, path, seen, token).await;
         if let Some(Found::With(status, _) | Found::Page(status, _)) = found
             && due.waits(status)
         {
@@ -110,13 +116,6 @@ impl Guard {
         found
     }
 
-    /// Nobody decides any more.
-    pub(crate) fn settle(&self, exchange: &Exchange) {
-        if self.jwt.is_some() {
-            propylon_vars::settle_token(exchange); // a token that nobody has looked at may say anything
-        }
-    }
-
     /// Decides about a request, as fast as it can.
     async fn judge(
         &self,
@@ -124,6 +123,7 @@ impl Guard {
         method: &Method,
         path: &mut Path,
         seen: &mut Option<Box<LimitsSeen>>,
+        token: Option<Judged>,
     ) -> Option<Found> {
         let exchange = parent.exchange;
         let gate = match &self.except {
@@ -149,11 +149,15 @@ impl Guard {
             verdict => refusal(exchange, verdict),
         };
         if let Some(jwt) = &self.jwt {
-            match jwt.run(parent, path, seen).await {
-                Some(Ok(())) if self.any => return None,
-                Some(Ok(())) | None => {}
-                Some(Err(found)) if self.any && found.refuses() => so_far = Some(either(so_far, found)),
-                Some(Err(found)) => return Some(found),
+            let judged = match token {
+                Some(judged) => judged,
+                None => jwt.run(parent, path, seen).await,
+            };
+            match judged {
+                Judged::Good if self.any => return None,
+                Judged::Good | Judged::Unasked => {}
+                Judged::Refused(found) if self.any && found.refuses() => so_far = Some(either(so_far, found)),
+                Judged::Refused(found) => return Some(found),
             }
         }
         let Some(request) = &self.request else { return last(exchange, so_far) };

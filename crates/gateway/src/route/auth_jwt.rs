@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Component;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,7 @@ use parking_lot::Mutex;
 use propylon_auth_jwt::{KeyError, KeyFile, KeySet, Refused, Token, bearer, challenge};
 use propylon_config::{Require, Settings, Template};
 use propylon_exchange::{End, Exchange};
-use propylon_vars::{TokenPart, TokenReader};
+use propylon_vars::TokenPart;
 use tokio::time::Instant;
 
 use super::auth_request::bytes;
@@ -56,12 +57,21 @@ enum Missing {
     Answer { uri: String, why: Box<dyn std::error::Error + Send + Sync> },
     #[error("auth_jwt: there are no keys")]
     None,
+    #[error("auth_jwt: \"{0}\" leads out of its directory")]
+    Outside(String),
     #[error("auth_jwt: the configuration closes the connection of whoever asks for keys")]
     Closed,
 }
 
-/// No answer with keys is larger.
-const LARGEST: usize = 1024 * 1024;
+/// What comes of a look at a request's token.
+pub(crate) enum Judged {
+    /// Nobody is asked.
+    Unasked,
+    /// It may come in, and what it says is known.
+    Good,
+    /// It may not, and nobody hears what it says.
+    Refused(Found),
+}
 
 /// A token, for variables.
 struct Said(Token);
@@ -77,17 +87,6 @@ impl propylon_vars::Token for Said {
     fn payload(&self) -> Option<Bytes> {
         Some(self.0.payload().clone())
     }
-}
-
-/// What variables ask before a token is checked.
-pub(super) fn reader(settings: &Settings) -> Option<Arc<TokenReader>> {
-    let config = &settings.auth_jwt;
-    config.realm.as_ref()?;
-    let token = config.token.clone();
-    Some(Arc::new(move |exchange| {
-        let token = parse(token.as_ref(), exchange).ok()?;
-        Some(Arc::new(Said(token)) as Arc<dyn propylon_vars::Token>)
-    }))
 }
 
 fn parse(token: Option<&Template>, exchange: &Exchange) -> Result<Token, Refused> {
@@ -122,51 +121,48 @@ impl AuthJwt {
         })))
     }
 
-    /// Looks at the token of a request; nothing, if nobody is asked. `Ok`: it may come in. What limits see of who is asked for keys they have
-    /// seen of the request.
+    /// Whether another location is asked for keys.
+    pub(crate) fn asks(&self) -> bool {
+        self.0.sources.iter().any(|source| matches!(source, Source::Request(..)))
+    }
+
+    /// Looks at the token of a request. What limits see of who is asked for keys they have seen of the request.
     pub(crate) async fn run(
         &self,
         parent: &Parent<'_>,
         path: &Path,
         seen: &mut Option<Box<LimitsSeen>>,
-    ) -> Option<Result<(), Found>> {
+    ) -> Judged {
         let exchange = parent.exchange;
         let realm = self.0.realm.eval(exchange);
         if realm == "off" {
-            return None;
+            return Judged::Unasked;
         }
-        let checked = self.0.check(parent, path, seen).await;
-        Some(checked.map_err(|why| {
-            let (status, invalid) = match why {
-                Not::Token(why) => {
-                    propylon_vars::set_token(exchange, None);
-                    if why != Refused::NoToken {
-                        rescue::report_text(exchange, &why.to_string());
-                    }
-                    (StatusCode::UNAUTHORIZED, why != Refused::NoToken)
-                }
-                Not::Required(status) => {
-                    rescue::report_text(
-                        exchange,
-                        "the JSON Web Token lacks what `auth_jwt.require` asks for",
-                    );
-                    (status, true)
-                }
-                Not::Keys(Missing::Closed) => return Found::close(),
-                Not::Keys(why) => {
-                    propylon_vars::set_token(exchange, None);
-                    rescue::report_text(exchange, &why.to_string());
-                    (StatusCode::INTERNAL_SERVER_ERROR, false)
-                }
-            };
-            let mut fields = HeaderMap::new();
-            if status == StatusCode::UNAUTHORIZED
-                && let Some(challenge) = challenge(&realm, invalid)
-            {
-                fields.insert(WWW_AUTHENTICATE, challenge);
+        let Err(why) = self.0.check(parent, path, seen).await else { return Judged::Good };
+        propylon_vars::set_token(exchange, None);
+        let (status, invalid) = match why {
+            Not::Token(Refused::NoToken) => (StatusCode::UNAUTHORIZED, false),
+            Not::Token(why) => {
+                rescue::report_text(exchange, &why.to_string());
+                (StatusCode::UNAUTHORIZED, true)
             }
-            Found::with(status, fields)
-        }))
+            Not::Required(status) => {
+                rescue::report_text(exchange, "the JSON Web Token lacks what `auth_jwt.require` asks for");
+                (status, true)
+            }
+            Not::Keys(Missing::Closed) => return Judged::Refused(Found::close()),
+            Not::Keys(why) => {
+                rescue::report_text(exchange, &why.to_string());
+                (StatusCode::INTERNAL_SERVER_ERROR, false)
+            }
+        };
+        let mut fields = HeaderMap::new();
+        if status == StatusCode::UNAUTHORIZED
+            && let Some(challenge) = challenge(&realm, invalid)
+        {
+            fields.insert(WWW_AUTHENTICATE, challenge);
+        }
+        Judged::Refused(Found::with(status, fields))
     }
 }
 
@@ -187,16 +183,16 @@ impl Inner {
         let exchange = parent.exchange;
         let token = parse(self.token.as_ref(), exchange).map_err(Not::Token)?;
         let said = Arc::new(Said(token));
-        propylon_vars::set_token(exchange, Some(said.clone())); // which keys are asked for may be written in it
         let mut sets = Vec::with_capacity(self.sources.len());
         for source in &self.sources {
-            sets.push(source.keys(parent, path, seen, self.cache).await.map_err(Not::Keys)?);
+            sets.push(source.keys(parent, path, seen, self.cache, &said).await.map_err(Not::Keys)?);
         }
         if sets.is_empty() {
             return Err(Not::Keys(Missing::None));
         }
         let sets = sets.iter().map(AsRef::as_ref);
         KeySet::verify(sets, &said.0, now(), self.leeway).map_err(Not::Token)?;
+        propylon_vars::set_token(exchange, Some(said)); // what is required of it is made of it
         let fails = |require: &&Require| {
             require.values.iter().any(|value| matches!(&*value.eval(exchange), b"" | b"0"))
         };
@@ -216,11 +212,14 @@ impl Source {
         path: &Path,
         seen: &mut Option<Box<LimitsSeen>>,
         cache: Option<Duration>,
+        token: &Arc<Said>,
     ) -> Result<Arc<KeySet>, Missing> {
         let kept = match self {
             Self::Each(file) => {
-                let file = file.eval(parent.exchange);
-                return Ok(Arc::new(KeyFile::new(OsStr::from_bytes(&file))).look().await?);
+                let file =
+                    propylon_vars::with_token(parent.exchange, token.clone(), || file.eval(parent.exchange));
+                let file = inside(&file)?;
+                return Ok(Arc::new(KeyFile::new(file)).look().await?);
             }
             Self::File(_, kept) | Self::Request(_, kept) => kept,
         };
@@ -242,6 +241,15 @@ impl Source {
     }
 }
 
+/// A file whose name may be written in a token that nobody has found good.
+fn inside(file: &[u8]) -> Result<&std::path::Path, Missing> {
+    let path = std::path::Path::new(OsStr::from_bytes(file));
+    if path.components().any(|part| part == Component::ParentDir) {
+        return Err(Missing::Outside(path.display().to_string()));
+    }
+    Ok(path)
+}
+
 /// Asks another location for keys.
 async fn ask(
     parent: &Parent<'_>,
@@ -257,7 +265,7 @@ async fn ask(
     propylon_vars::give_back(beside.exchange(), parent.exchange);
     let wrong = |why| Missing::Answer { uri: String::from_utf8_lossy(uri).into_owned(), why };
     #[expect(clippy::disallowed_methods, reason = "it is limited")]
-    let body = Limited::new(body, LARGEST).collect().await;
+    let body = Limited::new(body, KeySet::LARGEST).collect().await;
     let end = if body.is_ok() { End::Complete } else { End::Truncated };
     beside.exchange().ended(end);
     if head.status != StatusCode::OK {

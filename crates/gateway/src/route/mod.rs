@@ -384,7 +384,6 @@ where
         script: None,
         referers: None,
         secure_link: secure_link::judge(settings),
-        tokens: auth_jwt::reader(settings),
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),

@@ -12,7 +12,7 @@ const PLACES: Contexts = LEVELS.or(Contexts::LIMIT_EXCEPT);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("auth_jwt", PLACES, ONE_OR_TWO, To::By(auth_jwt, "auth_jwt.realm"))
-        .note("ES512 and Ed448 are not built, nor are encrypted tokens. `$jwt_claim_NAME` and its like have a value before the token is checked, and then only if it was found good: not where `satisfy any` did without."),
+        .note("ES512 and Ed448 are not built, nor are encrypted tokens. `$jwt_claim_NAME` and its like have a value once the token was found good: not before (`rewrite`, `if`), and not where `satisfy any` did without."),
     Row::new("auth_jwt_key_file", PLACES, ONE, To::Item(&["auth_jwt", "key_file"], As::ConfPath)).repeats(),
     Row::new("auth_jwt_key_request", PLACES, ONE, To::Item(&["auth_jwt", "key_request"], As::Text))
         .repeats()
