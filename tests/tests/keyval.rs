@@ -354,6 +354,8 @@ fn an_nginx_conf_has_it() {
     assert_eq!(ask(admin, "POST", ZONE, "{\"hello\": \"world\"}").status, 201);
     assert_eq!(send(listen, "a", "/?text=hello"), (200, "world".into()));
     assert!(
-        fs::read_to_string(directory.path().join("one.keyval")).unwrap().contains("\"hello\": \"world\"")
+        fs::read_to_string(directory.path().join("one.keyval.json"))
+            .unwrap()
+            .contains("\"hello\": \"world\"")
     );
 }

@@ -22,6 +22,9 @@ fn zones_and_variables() {
                 keyval $arg_text $text zone=one; # what is said\nkeyval $remote_addr:$host $where zone=two;";
     let converted = of(text).unwrap();
     assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
+    // nginx's file is another's.
+    assert_eq!(converted.count(Verdict::Different), 1, "{}", converted.report());
+    assert!(converted.report().contains("keys in nginx's own are not taken over"), "{}", converted.report());
     let toml = converted.toml();
     assert!(toml.contains("[keyval.text]") && toml.contains("key = \"$remote_addr:$host\""), "{toml}");
     let config = converted.load().unwrap_or_else(|problems| panic!("{}\n{toml}", problems[0])).config;
@@ -30,7 +33,7 @@ fn zones_and_variables() {
         .values()
         .map(|zone| (&*zone.name, zone.size, zone.timeout, zone.kind, zone.state.as_deref()))
         .collect();
-    let state = Path::new("/var/lib/nginx/state/one.keyval");
+    let state = Path::new("/var/lib/nginx/state/one.keyval.json");
     let (hour, half) = (Duration::from_secs(3600), Duration::from_secs(30));
     assert_eq!(
         all,

@@ -2,14 +2,15 @@
 
 use crate::args::{self, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, refuse};
+use crate::convert::{Convert, Done, Outcome, different, refuse};
 use crate::document::{Section, Value, key};
 use crate::lexer::Word;
 use crate::row::{Row, SOME, THREE, To};
 use crate::tree::Directive;
 
 const HTTP: Contexts = Contexts::HTTP;
-const ZONE: &str = "The API is that of `[admin]`, which the TOML has to have: the same paths and bodies under `/api/v1/keyvals/`. `sync` is refused.";
+const ZONE: &str = "The API is that of `[admin]`, which the TOML has to have: the same paths and bodies under `/api/v1/keyvals/`. With `state` it is different: the file is `FILE.json`, and keys in nginx's own are not taken over. `sync` is refused.";
+const STATE: &str = "the file is `FILE.json`; keys in nginx's own are not taken over: add them by the API, or write them there as JSON, `{ \"key\": \"value\" }`";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("keyval_zone", HTTP, SOME, To::By(zone, "keyval_zone")).repeats().note(ZONE),
@@ -31,7 +32,8 @@ fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
                 found = Some((index, word, zone));
                 ("size", Value::text(size))
             }
-            "state" if !text.is_empty() => ("state", Value::text(text)),
+            // nginx's file stays as it is.
+            "state" if !text.is_empty() => ("state", Value::text(format!("{text}.json"))),
             "timeout" => {
                 let some = propylon_config::duration(text).is_ok_and(|time| !time.is_zero());
                 let time = args::duration(text).filter(|_| some);
@@ -59,8 +61,9 @@ fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     for (known, value) in keys {
         section.set(&[known], value, Some(&directive.place));
     }
+    let has_file = section.has(&["state"]);
     convert.document.named.push(section);
-    Ok(Done::AsWritten)
+    if has_file { different(STATE) } else { Ok(Done::AsWritten) }
 }
 
 fn variable(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
