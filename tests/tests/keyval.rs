@@ -52,6 +52,14 @@ impl World {
         }
     }
 
+    /// A reload whose zones are opened, and which is refused then: a log cannot be.
+    #[track_caller]
+    fn refuses(&self, gateway: &Propylon, config: &str) {
+        let wrong = "[[server.location]]\nmatch = \"/x\"\nreturn = [204]\naccess_log = { path = \"/nowhere/access.log\" }\n";
+        gateway.rewrite(&format!("{config}{wrong}"));
+        assert_eq!(ask(self.admin, "POST", "/api/v1/reload", "").status, 422);
+    }
+
     fn holds(&self) -> Value {
         get(self.admin, ZONE)
     }
@@ -274,8 +282,7 @@ fn a_reload_keeps_what_means_the_same() {
     assert_eq!(world.order("POST", timed), 201, "its limits are new");
     world.finds("b", "2");
     // One that is refused changes nothing, whatever it says of the zone.
-    gateway.rewrite(&world.config("type = \"prefix\"").replace("return = [200", "return = [999"));
-    assert_eq!(ask(world.admin, "POST", "/api/v1/reload", "").status, 422);
+    world.refuses(&gateway, &world.config("type = \"prefix\""));
     world.finds("a", "1");
     gateway.reload(&world.config("type = \"prefix\""));
     world.finds("a", "");
@@ -309,6 +316,28 @@ fn a_damaged_file_is_told_and_stops_nobody() {
     world.finds("c", "3");
     assert!(!gateway.error_log().contains("is empty"), "{}", gateway.error_log());
     assert_eq!(check(&config).status.code(), Some(0));
+}
+
+/// What a configuration that was refused has read is not what one that is put to use later finds.
+#[test]
+fn a_file_is_read_by_the_configuration_that_is_put_to_use() {
+    let (world, directory) = (World::new(), tempfile::tempdir().unwrap());
+    let path = directory.path().join("one.json");
+    let state = format!("state = \"{}\"", path.display());
+    let (plain, prefix) = (world.config(&state), world.config(&format!("type = \"prefix\"\n{state}")));
+    let gateway = Propylon::start(&world.config(""));
+    fs::write(&path, "{\"a\": ").unwrap();
+    world.refuses(&gateway, &plain);
+    gateway.tells("keyval zone \"one\" is empty: ");
+    fs::write(&path, "{\"a\": \"mended\"}").unwrap();
+    gateway.reload(&plain);
+    world.finds("a", "mended");
+    world.refuses(&gateway, &prefix);
+    assert_eq!(world.order("PATCH", "{\"a\": \"newer\"}"), 204);
+    gateway.reload(&prefix);
+    world.finds("ab", "newer");
+    let written: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(written, json!({ "a": "newer" }));
 }
 
 /// A change that is not in the file says so, and holds.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use propylon_config::{Config, KeyvalKind, KeyvalZone};
 use propylon_keyval::{Kind, Limits, StateFile, Zone};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// All zones.
 #[derive(Default)]
@@ -16,18 +16,8 @@ struct Known {
     config: Arc<KeyvalZone>,
     zone: Zone,
     file: Option<Arc<StateFile>>,
-    /// What was wrong with its file; told until it is used without.
-    fault: Option<String>,
-    work: Option<Work>,
-}
-
-/// What a zone does beside the requests, for as long as it is used.
-struct Work(JoinHandle<()>);
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    /// What it does beside the requests, for as long as it is used.
+    work: Option<AbortOnDropHandle<()>>,
 }
 
 impl Keyvals {
@@ -35,15 +25,17 @@ impl Keyvals {
     /// blame for: files that cannot be read, whose zones are empty.
     pub(crate) fn open(&self, config: &Config) -> Vec<String> {
         let (mut all, mut faults) = (self.0.lock(), Vec::new());
+        // Of a configuration that was refused: their files may say something else by now.
+        all.retain(|known| known.work.is_some());
         for wanted in config.keyval_zones.values() {
-            let known = all.iter().position(|known| same(&known.config, wanted));
-            let index = known.unwrap_or_else(|| {
-                all.push(make(wanted));
-                all.len() - 1
+            let known = all.iter().find(|known| same(&known.config, wanted));
+            let zone = known.map(|known| known.zone.clone()).unwrap_or_else(|| {
+                let (made, fault) = make(wanted);
+                faults.extend(fault);
+                let zone = made.zone.clone();
+                all.push(made);
+                zone
             });
-            let Some(known) = all.get(index) else { continue };
-            faults.extend(known.fault.clone());
-            let zone = known.zone.clone();
             wanted.values.fill(move |key| zone.find(key));
         }
         for fault in &faults {
@@ -69,10 +61,9 @@ impl Keyvals {
             };
             known.zone.set_limits(limits(now));
             known.config = now.clone();
-            known.fault = None;
             if known.work.is_none() {
                 let zone = known.zone.clone();
-                known.work = Some(Work(tokio::spawn(async move { zone.manage().await })));
+                known.work = Some(AbortOnDropHandle::new(tokio::spawn(async move { zone.manage().await })));
             }
             true
         });
@@ -84,7 +75,8 @@ fn same(one: &KeyvalZone, other: &KeyvalZone) -> bool {
     (&one.name, one.kind, &one.state) == (&other.name, other.kind, &other.state)
 }
 
-fn make(wanted: &Arc<KeyvalZone>) -> Known {
+/// A zone, and what is wrong with its file.
+fn make(wanted: &Arc<KeyvalZone>) -> (Known, Option<String>) {
     let kind = match wanted.kind {
         KeyvalKind::String => Kind::String,
         KeyvalKind::Ip => Kind::Ip,
@@ -97,7 +89,7 @@ fn make(wanted: &Arc<KeyvalZone>) -> Known {
         let why = crate::caches::chain(&error);
         format!("keyval zone \"{}\" is empty: {why}", wanted.name)
     });
-    Known { config: wanted.clone(), zone, file, fault, work: None }
+    (Known { config: wanted.clone(), zone, file, work: None }, fault)
 }
 
 fn limits(zone: &KeyvalZone) -> Limits {
