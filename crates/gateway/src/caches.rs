@@ -13,12 +13,12 @@ use parking_lot::Mutex;
 use propylon_cache::store::tier::TierError;
 use propylon_cache::store::{Directory, Limits, Pace, Purge, Purged, Strength, Zone};
 use propylon_config::{self as config, CacheZone, Config};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::BuildError;
 
 pub(crate) use redis::chain;
-use sharing::{Following, Thread};
+use sharing::Thread;
 
 /// All zones.
 #[derive(Default)]
@@ -32,17 +32,10 @@ pub(crate) struct Caches {
 struct Known {
     config: Arc<CacheZone>,
     zone: Zone,
-    work: Option<Work>,
-    shared: Option<(config::Redis, Following)>,
-}
-
-/// What a zone does beside the requests, for as long as it is used.
-struct Work(JoinHandle<()>);
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    /// What it does beside the requests, for as long as it is used.
+    work: Option<AbortOnDropHandle<()>>,
+    /// With whom, and who follows the journal.
+    shared: Option<(config::Redis, AbortOnDropHandle<()>)>,
 }
 
 /// Whose directories are: the workers', where they are not who started the process.
@@ -140,7 +133,7 @@ impl Caches {
             known.config = now.clone();
             if known.work.is_none() {
                 let zone = known.zone.clone();
-                known.work = Some(Work(tokio::spawn(async move { zone.manage().await })));
+                known.work = Some(AbortOnDropHandle::new(tokio::spawn(async move { zone.manage().await })));
             }
             true
         });

@@ -5,7 +5,7 @@ use std::io;
 use propylon_cache::store::Zone;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 /// A thread with a runtime of its own: it has to answer within the time that a request waits, and the control thread reads files and
 /// builds what a reload wants. One connection for look-ups is enough for all workers: a server works on one core, and what several
@@ -13,15 +13,6 @@ use tokio::task::JoinHandle;
 pub(super) struct Thread {
     runtime: Handle,
     _end: oneshot::Sender<()>,
-}
-
-/// Somebody follows a zone's journal, until this is dropped.
-pub(super) struct Following(JoinHandle<()>);
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Threads for files, of zones on disk and certificates, and for names that DNS takes its time for.
@@ -40,7 +31,8 @@ impl Thread {
         Ok(Self { runtime: handle, _end: end })
     }
 
-    pub(super) fn follow(&self, zone: Zone) -> Following {
-        Following(self.runtime.spawn(async move { zone.follow().await }))
+    /// Follows a zone's journal, until this is dropped.
+    pub(super) fn follow(&self, zone: Zone) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(self.runtime.spawn(async move { zone.follow().await }))
     }
 }
