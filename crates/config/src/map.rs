@@ -139,7 +139,8 @@ pub(crate) fn read(
     tokens: &auth_jwt::Names<'_>,
     mut names: Vec<(String, Range<usize>)>,
 ) {
-    let kinds = [Patterns::Texts, Patterns::Networks, Patterns::Shares, Patterns::Asked];
+    let kinds: [fn(&mut Context, &DeTable<'_>) -> Patterns; 4] =
+        [|_, _| Patterns::Texts, |_, _| Patterns::Networks, |_, _| Patterns::Shares, asked];
     let mut maps: Vec<Source<'_>> = Vec::new();
     for (table, kind) in tables.into_iter().zip(kinds) {
         maps.extend(table.into_iter().flatten().filter_map(|entry| Source::new(cx, kind, entry)));
@@ -204,13 +205,13 @@ fn fallback(
 }
 
 /// What the patterns of a map are.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Patterns {
     Texts,
     Networks,
     Shares,
     /// None: a zone is asked.
-    Asked,
+    Asked(KeyValues),
 }
 
 /// A map as it is written.
@@ -225,7 +226,6 @@ struct Source<'s> {
     values: Vec<(Text<'s>, Text<'s>)>,
     hostnames: bool,
     volatile: bool,
-    asked: Option<KeyValues>,
 }
 
 type Text<'s> = (&'s str, Range<usize>);
@@ -233,42 +233,39 @@ type Text<'s> = (&'s str, Range<usize>);
 impl<'s> Source<'s> {
     fn new(
         cx: &mut Context,
-        patterns: Patterns,
+        kind: fn(&mut Context, &DeTable<'_>) -> Patterns,
         (name, value): (&'s toml::Spanned<toml::de::DeString<'s>>, &'s toml::Spanned<DeValue<'s>>),
     ) -> Option<Self> {
         let table = value.get_ref().as_table()?;
+        let patterns = kind(cx, table);
         let text = |key: &str| table.get(key).and_then(text);
         let flag = |key: &str| table.get(key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
         let values = table.get("values").and_then(|values| values.get_ref().as_table());
         let values = values.into_iter().flatten();
         let address = || if patterns == Patterns::Networks { ("$remote_addr", 0..0) } else { ("", 0..0) };
         Some(Self {
-            patterns,
             proxies: table.get("proxies").map(|value| networks(cx, value)).unwrap_or_default(),
             proxy_recursive: flag("proxy_recursive"),
             name: name.get_ref(),
             span: name.span(),
             key: text("key").unwrap_or_else(address),
+            patterns,
             default: text("default"),
             values: values
                 .filter_map(|(key, value)| Some(((key.get_ref().as_ref(), key.span()), self::text(value)?)))
                 .collect(),
             hostnames: flag("hostnames"),
             volatile: flag("volatile"),
-            asked: table.get("zone").and_then(|zone| asked(cx, zone)),
         })
     }
 
     fn definition(&self) -> propylon_vars::Map {
-        let mut map = match self.patterns {
+        let mut map = match &self.patterns {
             Patterns::Texts => propylon_vars::Map::new(self.name, self.key.0),
             Patterns::Networks => propylon_vars::Map::geo(self.name, self.key.0)
                 .proxies(self.proxies.iter().copied(), self.proxy_recursive),
             Patterns::Shares => propylon_vars::Map::split_clients(self.name, self.key.0),
-            Patterns::Asked => match &self.asked {
-                Some(values) => propylon_vars::Map::keyval(self.name, self.key.0, values),
-                None => propylon_vars::Map::new(self.name, self.key.0), // was told
-            },
+            Patterns::Asked(values) => propylon_vars::Map::keyval(self.name, self.key.0, values),
         };
         if let Some((text, _)) = &self.default {
             map = map.default(*text);
@@ -304,9 +301,12 @@ impl<'s> Source<'s> {
     }
 }
 
-fn asked(cx: &mut Context, value: &Value<'_>) -> Option<KeyValues> {
-    let name = Spanned::new(value.get_ref().as_str()?.into(), cx.span(value.span()));
-    Some(keyval::find(cx, &name)?.values.clone())
+/// The zone that a table of `keyval` names; one that is not there was told, and is one without values until all is refused.
+fn asked(cx: &mut Context, table: &DeTable<'_>) -> Patterns {
+    let name = table.get("zone").and_then(text);
+    let name = name.map(|(name, span)| Spanned::new(name.into(), cx.span(span)));
+    let zone = name.and_then(|name| keyval::find(cx, &name));
+    Patterns::Asked(zone.map_or_else(|| KeyValues::new(""), |zone| zone.values.clone()))
 }
 
 fn networks(cx: &mut Context, value: &Value<'_>) -> Vec<IpNet> {

@@ -97,11 +97,11 @@ fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
         errors.push(DefinitionError::new(&map.name, Place::Pattern(n), 0..length, kind));
     };
     for (n, (pattern, _)) in map.values.iter().enumerate() {
-        let added = match map.kind {
+        let added = match &map.kind {
             Kind::Texts => table.add(pattern, map.hostnames, n),
             Kind::Networks => networks.add(pattern, n),
             Kind::Shares => shares.add(pattern, n),
-            Kind::Asked => Ok(()), // has none
+            Kind::Asked(_) => Ok(()), // has none
         };
         if let Err(kind) = added {
             fault(n, kind);
@@ -111,14 +111,14 @@ fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
         let pattern = map.values.get(n).map(|(pattern, _)| pattern.clone()).unwrap_or_default();
         fault(n, DefinitionErrorKind::Overlap(pattern));
     }
-    match map.kind {
+    match &map.kind {
         Kind::Texts => Patterns::Texts(table),
         Kind::Networks => {
             let proxies = Proxies { networks: map.proxies.clone(), recursive: map.proxy_recursive };
             Patterns::Networks(networks, proxies)
         }
         Kind::Shares => Patterns::Shares(shares),
-        Kind::Asked => map.asked.clone().map_or_else(|| Patterns::Texts(table), Patterns::Asked),
+        Kind::Asked(values) => Patterns::Asked(values.clone()),
     }
 }
 

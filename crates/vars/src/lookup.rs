@@ -50,10 +50,16 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// Evaluates the key, finds the value that it leads to, and evaluates that.
     pub(crate) fn value(&self, scene: Scene<'_>) -> Bytes {
-        if let Patterns::Asked(values) = &self.patterns {
-            return self.ask(values, scene);
-        }
-        let hit = self.find(scene);
+        let without_captures = |value| Hit { value, captures: None };
+        let hit = match &self.patterns {
+            Patterns::Texts(table) => table.find(&self.key(scene), &mut Scratch::take()),
+            Patterns::Networks(networks, proxies) => {
+                let address = networks::address(&self.key(scene));
+                networks.find(proxies.client(address, scene.exchange)).map(without_captures)
+            }
+            Patterns::Shares(shares) => shares.find(&self.key(scene)).map(without_captures),
+            Patterns::Asked(values) => return self.ask(values, scene),
+        };
         let Some(hit) = hit else { return self.default.eval(scene) };
         if let Some(captures) = hit.captures {
             state::set_captures(scene.exchange, captures);
@@ -63,26 +69,16 @@ impl Lookup {
 
     #[inline(never)] // out of the way of what most maps are
     fn ask(&self, values: &KeyValues, scene: Scene<'_>) -> Bytes {
-        let mut key = Scratch::take();
-        self.key.eval_into(scene, &mut key);
-        values.find(&key).unwrap_or_else(|| self.default.eval(scene))
+        values.find(&self.key(scene)).unwrap_or_else(|| self.default.eval(scene))
     }
 
-    fn find(&self, scene: Scene<'_>) -> Option<Hit> {
+    fn key(&self, scene: Scene<'_>) -> Scratch {
         let mut key = Scratch::take();
         self.key.eval_into(scene, &mut key);
         if self.hostnames && key.ends_with(b".") {
             key.pop();
         }
-        let value = match &self.patterns {
-            Patterns::Texts(table) => return table.find(&key, &mut Scratch::take()),
-            Patterns::Networks(networks, proxies) => {
-                networks.find(proxies.client(networks::address(&key), scene.exchange))
-            }
-            Patterns::Shares(shares) => shares.find(&key),
-            Patterns::Asked(_) => None,
-        };
-        value.map(|value| Hit { value, captures: None })
+        key
     }
 
     /// All templates of it.

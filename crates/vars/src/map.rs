@@ -25,11 +25,10 @@ pub struct Map {
     pub(crate) kind: Kind,
     pub(crate) proxies: Vec<IpNet>,
     pub(crate) proxy_recursive: bool,
-    pub(crate) asked: Option<KeyValues>,
 }
 
 /// What the patterns of a map are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Texts, host names and regular expressions.
     Texts,
@@ -38,7 +37,7 @@ pub(crate) enum Kind {
     /// Shares of all keys.
     Shares,
     /// None: another is asked.
-    Asked,
+    Asked(KeyValues),
 }
 
 impl Map {
@@ -56,7 +55,6 @@ impl Map {
             kind: Kind::Texts,
             proxies: Vec::new(),
             proxy_recursive: false,
-            asked: None,
         }
     }
 
@@ -98,7 +96,7 @@ impl Map {
     /// ```
     #[must_use]
     pub fn keyval(name: impl Into<String>, key: impl Into<String>, values: &KeyValues) -> Self {
-        Self { kind: Kind::Asked, asked: Some(values.clone()), ..Self::new(name, key) }
+        Self { kind: Kind::Asked(values.clone()), ..Self::new(name, key) }
     }
 
     /// For [`geo`](Self::geo): where the key is an address in one of these networks, the last address in the request's
