@@ -302,6 +302,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let resolver = resolver::of_file(cx, root);
     balance::read(cx, table("upstream"));
     balance::check_resolver(cx, &resolver);
+    keyval::check_upstreams(cx);
     limit_zone::read(cx, table("limit_zone"));
     cache_zone::read(cx, table("cache_zone"));
     let acme = acme::read(cx, table("acme"), root.get("acme"));

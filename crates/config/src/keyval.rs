@@ -73,7 +73,7 @@ pub(crate) const VARIABLES: Kind = Kind::Names(&Kind::Table(&VARIABLE));
 
 const ZONE: Table = Table {
     name: "keyval_zone.NAME",
-    doc: "Keys and values that operators change while the gateway runs, by the API of `[admin]`: a change is seen by all workers at once. `keyval.NAME` has \
+    doc: "Keys and values that operators change while the gateway runs, by the API of `[admin]`: a key is changed for all workers at once. `keyval.NAME` has \
           variables from them. What a zone has survives a reload while its name, `type` and `state` stay.",
     keys: &[
         Key {
@@ -179,6 +179,24 @@ fn same_state(cx: &mut Context, zone: &KeyvalZone) {
         let diagnostic = Diagnostic::error(zone.span, message).label("expected another `state`");
         cx.push(diagnostic.related(other.span, "the other zone"));
     }
+}
+
+/// Nor does an upstream write into the file of a zone.
+pub(crate) fn check_upstreams(cx: &mut Context) {
+    let upstreams = cx.upstreams.values().filter_map(|upstream| Some((upstream, upstream.state()?)));
+    let same = upstreams.flat_map(|(upstream, state)| {
+        let zones = cx.keyval_zones.values();
+        zones.filter(move |zone| zone.state.as_deref() == Some(state)).map(move |zone| (upstream, zone))
+    });
+    let told: Vec<Diagnostic> = same
+        .map(|(upstream, zone)| {
+            let message =
+                format!("the zone `{}` and the upstream `{}` have the same file", zone.name, upstream.name);
+            let diagnostic = Diagnostic::error(upstream.span, message).label("expected another `state`");
+            diagnostic.related(zone.span, "the zone")
+        })
+        .collect();
+    told.into_iter().for_each(|diagnostic| cx.push(diagnostic));
 }
 
 /// The zone that a variable names.
