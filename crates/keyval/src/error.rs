@@ -68,12 +68,4 @@ pub enum StateError {
         /// What of it.
         source: Error,
     },
-    /// It is longer than anything that the zone can have written.
-    #[error("{} is too long: {length} bytes", .path.display())]
-    TooLong {
-        /// Which file.
-        path: PathBuf,
-        /// How long it is.
-        length: u64,
-    },
 }

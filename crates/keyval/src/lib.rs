@@ -24,8 +24,9 @@
 //!
 //! - [`Zone::find`] looks a key up as the zone's [`Kind`] says: by itself (`String`), as an address or a network in the smallest network that is
 //!   there (`Ip`), or by the longest key that it begins with (`Prefix`).
-//! - [`Zone::add`] adds new keys, [`Zone::change`] changes or removes those that are there: all that is asked for, or nothing of it. What was
-//!   done is seen by all at once.
+//! - [`Zone::add`] adds new keys, [`Zone::change`] changes or removes those that are there: all that is asked for, or nothing of it. A key
+//!   is changed for all at once, and of several keys one after the other: whoever looks two up meanwhile may find one changed and the other
+//!   not yet.
 //! - Entries go after the zone's `timeout`, or after one of their own. One that is over is not found any more from that moment on; [`Zone::manage`]
 //!   frees its room.
 //! - A zone has a `size`, and refuses what is more: nothing goes to make room for something else.

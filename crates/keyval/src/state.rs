@@ -1,7 +1,7 @@
 //! The file that a zone is kept in.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,12 +12,6 @@ use tokio::time::Instant;
 use crate::error::StateError;
 use crate::json;
 use crate::zone::Zone;
-
-/// How long an entry is in a file beside its key and its value, whose characters are six there at most: less than a zone counts for it.
-const ESCAPED: u64 = 6;
-
-/// What a file may have in any case.
-const SPARE: u64 = 64 << 10;
 
 /// A file that a zone is read from when a process starts, and written to after changes: JSON, one entry a line.
 ///
@@ -44,7 +38,8 @@ impl StateFile {
         Self { path: path.into(), written: Mutex::default() }
     }
 
-    /// Puts what it has into an empty zone, and says how many entries that were. A file that is not there has none.
+    /// Puts what it has into an empty zone, and says how many entries that were: all, also where the zone's size has become less than they take.
+    /// A file that is not there has none.
     ///
     /// # Errors
     /// When it cannot be read, or is damaged, or has no directory: the zone stays empty, and the file is put aside as `NAME.damaged` before another takes its
@@ -54,14 +49,6 @@ impl StateFile {
         let loaded = self.read(zone);
         written.keep = loaded.is_err();
         loaded
-    }
-
-    /// Reads the file as [`load`](Self::load) would, and keeps nothing.
-    ///
-    /// # Errors
-    /// As for `load`.
-    pub fn check(&self, zone: &Zone) -> Result<usize, StateError> {
-        self.read(&Zone::new(zone.kind(), crate::Limits::default().size(zone.size())))
     }
 
     /// Writes what the zone has, if it has changed since it was written: into another file beside, which then takes this one's place.
@@ -94,38 +81,32 @@ impl StateFile {
 
     fn replace(&self, text: &str, keep: &mut bool) -> io::Result<()> {
         let beside = self.beside(".new");
-        let mut file =
-            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        if *keep && self.path.exists() {
-            fs::rename(&self.path, self.beside(".damaged"))?;
+        let put = write(&beside, text).and_then(|()| {
+            if *keep && self.path.exists() {
+                fs::rename(&self.path, self.beside(".damaged"))?;
+            }
+            *keep = false;
+            fs::rename(&beside, &self.path)
+        });
+        if put.is_err() {
+            let _ = fs::remove_file(&beside); // a half of it may be what a full disk has no room for
         }
-        *keep = false;
-        fs::rename(&beside, &self.path)?;
+        put?;
         // Without it the old name may be back after a crash.
         File::open(self.directory())?.sync_all()
     }
 
     fn read(&self, zone: &Zone) -> Result<usize, StateError> {
-        let failed = |source| StateError::Read { path: self.path.clone(), source };
-        let file = match File::open(&self.path) {
-            Ok(file) => file,
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.directory().is_dir() => {
                 return Ok(0);
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StateError::Directory { path: self.path.clone() });
             }
-            Err(error) => return Err(failed(error)),
+            Err(source) => return Err(StateError::Read { path: self.path.clone(), source }),
         };
-        let most = (zone.size() as u64).saturating_mul(ESCAPED).saturating_add(SPARE);
-        let length = file.metadata().map_err(failed)?.len();
-        if length > most {
-            return Err(StateError::TooLong { path: self.path.clone(), length });
-        }
-        let mut text = String::new();
-        file.take(most).read_to_string(&mut text).map_err(failed)?;
         let pairs =
             json::read(&text).map_err(|what| StateError::Damaged { path: self.path.clone(), what })?;
         let (now, today) = (Instant::now(), millis(today()));
@@ -155,6 +136,12 @@ impl StateFile {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 #[expect(clippy::disallowed_methods, reason = "what outlives the process is told by the time of day")]

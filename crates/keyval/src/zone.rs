@@ -86,7 +86,7 @@ impl Kept {
     /// This value, for as long as the zone keeps entries.
     #[must_use]
     pub fn new(value: impl Into<String>) -> Self {
-        Self { value: value.into().into(), expires: None }
+        Self { value: shared(value.into()), expires: None }
     }
 
     /// It goes after this time, not after that of the zone.
@@ -192,10 +192,6 @@ impl Zone {
     /// How many changes there were.
     pub(crate) fn version(&self) -> u64 {
         self.0.books.lock().version
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.0.books.lock().limits.size
     }
 
     /// How it is doing.
@@ -321,10 +317,11 @@ impl Zone {
             // Where less is allowed than is there, it may still become less.
             more <= less || books.used.saturating_add(more).saturating_sub(less) <= books.limits.size
         };
-        if fits(books) {
-            return Ok(());
+        // Nothing is over before `earliest`: a full zone does not look at everything for each order that it refuses.
+        let is_due = |books: &Books| books.earliest.is_some_and(|at| at <= Instant::now());
+        if !fits(books) && is_due(books) {
+            self.sweep_with(books);
         }
-        self.sweep_with(books);
         if fits(books) { Ok(()) } else { Err(Error::Full(books.limits.size)) }
     }
 
@@ -355,7 +352,7 @@ impl Zone {
         let mut entries = Vec::new();
         for (text, value, expires) in pairs {
             let Some(key) = Key::new(self.0.kind, &text) else { return Err(Error::Key(text)) };
-            entries.push((key, Entry { value: value.into(), expires }));
+            entries.push((key, Entry { value: shared(value), expires }));
         }
         let mut books = self.0.books.lock();
         let count = entries.len();
@@ -378,6 +375,11 @@ impl fmt::Debug for Zone {
 /// Asked in the middle of a look-up: the clock is read for what may be over, and for nothing else.
 fn is_there(entry: &Entry) -> bool {
     entry.is_there(Instant::now)
+}
+
+/// A value that look-ups share. That of a `Vec` is made one to share by whoever looks it up first, who would allocate.
+fn shared(value: String) -> Bytes {
+    Bytes::from_owner(value)
 }
 
 fn weight(key: &Key, entry: &Entry) -> usize {
