@@ -160,9 +160,23 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
             group(cx, written, name.span(), table)
         });
         match upstream {
-            Some(upstream) => drop(cx.upstreams.insert(written.into(), Arc::new(upstream))),
+            Some(upstream) => {
+                check_state(cx, &upstream);
+                cx.upstreams.insert(written.into(), Arc::new(upstream));
+            }
             None => cx.broken.push(written.into()),
         }
+    }
+}
+
+/// One file is one upstream's: each would write its own servers over the other's.
+fn check_state(cx: &mut Context, upstream: &Upstream) {
+    let same = cx.upstreams.values().find(|known| known.state.is_some() && known.state == upstream.state);
+    if let Some(first) = same {
+        let message = format!("the upstreams `{}` and `{}` have the same file", first.name, upstream.name);
+        let diagnostic = Diagnostic::error(upstream.span, message).label("expected another `state`");
+        let diagnostic = diagnostic.related(first.span, "the other one");
+        cx.push(diagnostic);
     }
 }
 
