@@ -56,8 +56,8 @@
 //! [`Error`], with the texts that nginx logs: among them [`RequestFault`], of a request of which nothing was sent.
 //!
 //! ## Cost
-//! A request without a body: four allocations and one write. A body: one box, up to sixteen frames in one call. The response: a read
-//! buffer of 8 KiB, up to [`Config::read_buffer`] while reads fill it; data is passed on without a copy, but for the head.
+//! A request without a body is one write. A body: one box, up to sixteen frames in one call. The response: a read buffer of 8 KiB, up
+//! to [`Config::read_buffer`] while reads fill it; data is passed on without a copy, but for the head.
 
 mod body;
 mod config;

@@ -21,8 +21,11 @@ pub trait Framing {
     /// How much one piece carries, at most.
     const MOST: usize;
 
+    /// What is written: bytes in place, so that one which joins others costs no allocation.
+    type Mark: AsRef<[u8]>;
+
     /// What goes before a piece of so many bytes; of none: what ends the body. May be empty.
-    fn before(length: usize) -> Bytes;
+    fn before(length: usize) -> Self::Mark;
 }
 
 /// Nothing: the body's length was said before it.
@@ -32,8 +35,10 @@ pub enum Bare {}
 impl Framing for Bare {
     const MOST: usize = 64 * 1024;
 
-    fn before(_: usize) -> Bytes {
-        Bytes::new()
+    type Mark = [u8; 0];
+
+    fn before(_: usize) -> [u8; 0] {
+        []
     }
 }
 
@@ -64,7 +69,7 @@ where
 {
     pub(crate) fn new(mut head: BytesMut, body: B) -> Self {
         let body = if body.is_end_stream() {
-            head.extend_from_slice(&F::before(0)); // all of it in one piece
+            head.extend_from_slice(F::before(0).as_ref()); // all of it in one piece
             None
         } else {
             Some(Box::pin(body))
@@ -145,19 +150,21 @@ where
     fn push(&mut self, mut data: Bytes) {
         while !data.is_empty() {
             let piece = data.split_to(data.len().min(F::MOST));
-            self.waits(F::before(piece.len()));
-            self.waits(piece);
+            self.mark(piece.len());
+            self.waiting.push_back(piece);
         }
     }
 
     fn end(&mut self) {
         self.body = None;
-        self.waits(F::before(0));
+        self.mark(0);
     }
 
-    fn waits(&mut self, piece: Bytes) {
-        if !piece.is_empty() {
-            self.waiting.push_back(piece);
+    /// What goes before a piece of so many bytes waits on its own.
+    fn mark(&mut self, length: usize) {
+        let mark = F::before(length);
+        if !mark.as_ref().is_empty() {
+            self.waiting.push_back(Bytes::copy_from_slice(mark.as_ref()));
         }
     }
 

@@ -56,9 +56,9 @@
 //! [`Error`], with the texts that nginx logs.
 //!
 //! ## Cost
-//! A request without a body: three allocations and one write. A body: one box, two pieces for each frame, sixteen of which go out in
-//! one call. The response: a read buffer of 8 KiB, up to [`Config::read_buffer`] while reads fill it; data is passed on without a
-//! copy, but for the head. An idle connection holds no buffer.
+//! A request without a body is one write, its end in the same piece as its beginning. A body: one box, two pieces for each frame,
+//! sixteen of which go out in one call. The response: a read buffer of 8 KiB, up to [`Config::read_buffer`] while reads fill it; data
+//! is passed on without a copy, but for the head. An idle connection holds no buffer.
 
 mod body;
 mod config;

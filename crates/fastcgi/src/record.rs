@@ -56,10 +56,12 @@ pub(crate) enum Records {}
 impl Framing for Records {
     const MOST: usize = MAX_CONTENT;
 
-    fn before(length: usize) -> Bytes {
+    type Mark = [u8; HEADER];
+
+    fn before(length: usize) -> [u8; HEADER] {
         let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
         let [id_high, id_low] = ID.to_be_bytes();
-        Bytes::copy_from_slice(&[VERSION, STDIN, id_high, id_low, high, low, 0, 0])
+        [VERSION, STDIN, id_high, id_low, high, low, 0, 0]
     }
 }
 
