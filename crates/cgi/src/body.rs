@@ -1,6 +1,7 @@
 //! The response's body, which has the connection until its end.
 
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -21,6 +22,8 @@ pub struct Body<I, B> {
     /// What came with the head.
     first: Bytes,
     left: Left,
+    /// Whether TLS need not say that it is over.
+    abrupt_end: bool,
 }
 
 impl<I, B> Body<I, B>
@@ -29,17 +32,22 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    pub(crate) fn new(rest: Bytes, length: Option<u64>, transfer: Box<Transfer<I, B, Bare>>) -> Self {
+    pub(crate) fn new(
+        rest: Bytes,
+        length: Option<u64>,
+        transfer: Box<Transfer<I, B, Bare>>,
+        abrupt_end: bool,
+    ) -> Self {
         let mut left = Left::new(length);
         let first = left.take(rest);
-        let mut body = Self { transfer: Some(transfer), first, left };
+        let mut body = Self { transfer: Some(transfer), first, left, abrupt_end };
         body.look();
         body
     }
 
     /// None: what an application writes all the same is not read.
     pub(crate) fn none() -> Self {
-        Self { transfer: None, first: Bytes::new(), left: Left::new(Some(0)) }
+        Self { transfer: None, first: Bytes::new(), left: Left::new(Some(0)), abrupt_end: false }
     }
 
     /// Lets go of the connection, once all is here that the head said.
@@ -47,6 +55,11 @@ where
         if self.left.known() == Some(0) {
             self.transfer = None;
         }
+    }
+
+    /// Whether it may be over where the stream ends like this.
+    fn is_end(&self, error: &io::Error) -> bool {
+        self.abrupt_end && error.kind() == io::ErrorKind::UnexpectedEof && self.left.known().is_none()
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -66,6 +79,7 @@ where
                 self.look();
                 return Poll::Ready(Some(Ok(data)));
             }
+            Err(Error::BodyIo { source }) if self.is_end(&source) => None,
             Err(error) => Some(error),
         };
         self.transfer = None;

@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) max_head: usize,
     pub(crate) max_fields: usize,
     pub(crate) read_buffer: usize,
+    pub(crate) abrupt_end: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +41,7 @@ impl Config {
     }
 
     fn new(dialect: Dialect) -> Self {
-        Self { dialect, max_head: 64 * 1024, max_fields: 100, read_buffer: 64 * 1024 }
+        Self { dialect, max_head: 64 * 1024, max_fields: 100, read_buffer: 64 * 1024, abrupt_end: false }
     }
 
     /// How many bytes a response head may have. Default 64 KiB (nginx: `uwsgi_buffer_size`, `scgi_buffer_size`).
@@ -61,6 +62,15 @@ impl Config {
     #[must_use]
     pub fn read_buffer(mut self, bytes: usize) -> Self {
         self.read_buffer = bytes;
+        self
+    }
+
+    /// Whether a body without a length is whole, too, where its stream ends with [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof): TLS
+    /// without its own end (`close_notify`). Default false, for whoever can close the connection can cut such a body. uWSGI has no other
+    /// end, and nginx takes it for one.
+    #[must_use]
+    pub fn abrupt_end(mut self, whole: bool) -> Self {
+        self.abrupt_end = whole;
         self
     }
 

@@ -35,7 +35,7 @@
 //! - **Reads** the head of the response (RFC 3875 6): a status line of HTTP, if there is one, else `Status`, else 302 with a `Location`,
 //!   else 200; a line may end in a line feed alone. `Connection` and `Transfer-Encoding` are left out.
 //! - **Cuts, never completes**, where it can be told: a response with a `Content-Length` is over when that much has come, and one that
-//!   is shorter is an error. Without one it is over with its connection, unless that fails.
+//!   is shorter is an error. Without one it is over with its connection, unless that fails ([`Config::abrupt_end`]).
 //! - **Says** in SCGI what the protocol asks for: `CONTENT_LENGTH` first, and `SCGI`, each once.
 //!
 //! ## What it does not

@@ -50,7 +50,7 @@ where
         Err(fault) => State::Over(Some(Error::Request(fault))),
     };
     let reader = HeadReader::new(config.max_head, config.max_fields).with_status_line();
-    Sending { state, reader, head_only: parts.method == Method::HEAD }
+    Sending { state, reader, head_only: parts.method == Method::HEAD, abrupt_end: config.abrupt_end }
 }
 
 /// A request on its way, and then its response: made by [`send`].
@@ -58,6 +58,7 @@ pub struct Sending<I, B> {
     state: State<I, B>,
     reader: HeadReader,
     head_only: bool,
+    abrupt_end: bool,
 }
 
 enum State<I, B> {
@@ -96,7 +97,8 @@ where
             return Poll::Pending;
         };
         let bodiless = head.is_bodiless(this.head_only);
-        let body = if bodiless { Body::none() } else { Body::new(rest, head.length(), transfer) };
+        let body =
+            if bodiless { Body::none() } else { Body::new(rest, head.length(), transfer, this.abrupt_end) };
         Poll::Ready(Ok(head.respond(body)))
     }
 }

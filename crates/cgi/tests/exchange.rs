@@ -1,6 +1,9 @@
 //! A client and a scripted application over a pipe in memory, in both protocols.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +12,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, Empty, Full};
 use propylon_cgi::{Body, BoxError, Config, Connection, Params, Reason, send};
 use propylon_testkit::body::Script;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
 /// Longer than anything takes here, on a clock that jumps.
 async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -25,8 +28,9 @@ struct Outcome {
     error: Option<String>,
 }
 
-async fn read<B>(mut body: Body<DuplexStream, B>, outcome: &mut Outcome)
+async fn read<I, B>(mut body: Body<I, B>, outcome: &mut Outcome)
 where
+    I: AsyncRead + AsyncWrite + Unpin,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     while let Some(frame) = body.frame().await {
@@ -42,8 +46,9 @@ where
     assert!(body.is_end_stream());
 }
 
-async fn fetch<B>(io: DuplexStream, request: Request<B>, config: &Config) -> Outcome
+async fn fetch<I, B>(io: I, request: Request<B>, config: &Config) -> Outcome
 where
+    I: AsyncRead + AsyncWrite + Unpin,
     B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let mut outcome = Outcome::default();
@@ -98,6 +103,55 @@ async fn where_a_response_ends() {
             Outcome { status: 200, body: body.into(), error, reason: None },
             "{bytes:?}"
         );
+    }
+}
+
+/// A stream whose end is missing, as one of TLS says it that was closed without a word.
+struct Abrupt(DuplexStream);
+
+impl AsyncRead for Abrupt {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.0).poll_read(cx, buffer))?;
+        let ended = buffer.filled().len() == before;
+        Poll::Ready(if ended { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) })
+    }
+}
+
+impl AsyncWrite for Abrupt {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tls_that_ends_without_a_word() {
+    let failed = "connection failed while reading";
+    for (bytes, abrupt_end, body, error) in [
+        ("X: y\r\n\r\nall of it", true, "all of it", None),
+        ("X: y\r\n\r\nall of it", false, "all of it", Some(format!("{failed} upstream"))),
+        ("Content-Length: 9\r\n\r\nhello", true, "hello", Some(format!("{failed} upstream"))),
+        ("Content-Length: 5\r\n\r\nhello", false, "hello", None),
+        ("X: y\r\n", true, "", Some(format!("{failed} response header from upstream"))),
+    ] {
+        let (io, mut app) = duplex(1024);
+        app.write_all(bytes.as_bytes()).await.unwrap();
+        app.shutdown().await.unwrap();
+        let config = Config::uwsgi(0, 0).abrupt_end(abrupt_end);
+        let outcome = within(fetch(Abrupt(io), Request::new(Empty::<Bytes>::new()), &config)).await;
+        assert_eq!((&*outcome.body, outcome.error), (body, error), "{bytes:?} {abrupt_end}");
     }
 }
 

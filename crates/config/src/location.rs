@@ -98,7 +98,8 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Optional,
             nginx: "uwsgi_pass",
             doc: "The uwsgi server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`, behind `suwsgi://` for \
-                  TLS as `upstream.tls` says; what it is asked stands in the table `uwsgi`.",
+                  TLS as `upstream.tls` says, where a response without a length is over with its connection although uWSGI sends no \
+                  `close_notify`; what it is asked stands in the table `uwsgi`.",
         },
         Key {
             name: "scgi_pass",

@@ -26,7 +26,8 @@ pub(crate) fn application(settings: &Settings, scheme: Scheme) -> Option<Applica
     match scheme {
         Scheme::FastCgi => Some(Application::FastCgi(Arc::new(fastcgi::transport(settings)))),
         Scheme::Uwsgi | Scheme::Suwsgi => {
-            Some(cgi(Cgi::uwsgi(settings.uwsgi.modifier1, settings.uwsgi.modifier2)))
+            // uWSGI closes connections of TLS without a word.
+            Some(cgi(Cgi::uwsgi(settings.uwsgi.modifier1, settings.uwsgi.modifier2).abrupt_end(true)))
         }
         Scheme::Scgi => Some(cgi(Cgi::scgi())),
         Scheme::Http | Scheme::Https | Scheme::Grpc | Scheme::Grpcs => None,
