@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use propylon_testkit::certificates::{Authority, file};
-use propylon_tests::{Client, End, LIMIT, Uwsgi, address, lossy, raw_request, until};
+use propylon_tests::{Client, End, LIMIT, Listener, Origin, Uwsgi, address, lossy, raw_request, until};
 
 mod cgi_support;
 mod fastcgi_support;
@@ -197,14 +197,39 @@ fn a_variable_may_name_the_server() {
     }
 }
 
+/// Behind `proxy_pass` HTTP is spoken: a variable that names something else is a mistake, as in nginx.
+#[test]
+fn a_variable_of_proxy_pass_names_http_alone() {
+    let upstream = Listener::new();
+    let (gateway, listen) = gateway("[[server.location]]\nmatch = \"/\"\nproxy_pass = \"$arg_to\"", "");
+    for scheme in ["uwsgi", "suwsgi", "scgi", "fastcgi", "grpc", "grpcs", "ftp"] {
+        let to = format!("{scheme}://{}", upstream.address());
+        assert_eq!(get(listen, &format!("/?to={to}")).status, 500, "{scheme}");
+        until("the reason", LIMIT, || {
+            let log = gateway.error_log();
+            let line = log.lines().find(|line| line.contains(&format!("\"{to}\"")));
+            line.is_some_and(|line| line.contains("invalid URL prefix")).then_some(())
+        });
+    }
+    assert!(upstream.try_accept().is_none());
+    let origin = Origin::start();
+    assert_eq!(get(listen, &format!("/?to=http://{}", origin.address())).status, 200);
+}
+
 #[test]
 fn health_is_asked_of_the_application() {
     let application = Application::start();
     for (pass, at) in [("uwsgi_pass", application.uwsgi), ("scgi_pass", application.scgi)] {
-        for (wanted, well) in [("PATH_INFO=/well", true), ("PATH_INFO=/ill", false)] {
+        for (wanted, well) in [
+            ("PATH_INFO=/we ll\n", true),
+            ("REQUEST_URI=/./we%20ll\\?a=b\n", true),
+            ("HTTP_HOST=u\n", true),
+            ("HTTP_USER_AGENT=propylon health check\n", true),
+            ("PATH_INFO=/ill", false),
+        ] {
             let upstream = format!(
-                "[upstream.u]\nserver = [{{ address = \"{at}\" }}]\n[upstream.u.health_check]\ninterval = \"20ms\"\nuri = \"/well\"\n\
-                 mandatory = {well}\nmatch = {{ body = \"{wanted}\" }}\n"
+                "[upstream.u]\nserver = [{{ address = \"{at}\" }}]\n[upstream.u.health_check]\ninterval = \"20ms\"\n\
+                 uri = \"/./we%20ll?a=b\"\nmandatory = {well}\nmatch = {{ body = '''{wanted}''' }}\n"
             );
             let (_gateway, listen) =
                 gateway(&format!("[[server.location]]\nmatch = \"/\"\n{pass} = \"u\""), &upstream);

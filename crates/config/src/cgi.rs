@@ -1,5 +1,7 @@
 //! Params, which FastCGI, uwsgi and SCGI servers are asked in: what their tables have in common.
 
+use std::sync::Arc;
+
 use propylon_vars::Template;
 use toml::de::DeValue;
 
@@ -57,12 +59,24 @@ pub(crate) const fn default_key(nginx: &'static str, doc: &'static str) -> Key {
 
 const IF_NOT_EMPTY: &str = "if_not_empty";
 
-/// Reads `params` and `default_params`, which stands for [`COMMON`] and `own`.
-pub(crate) fn read(scope: &mut Scope<'_>, own: &[Usual]) -> Vec<Param> {
+/// Reads `params` and `default_params`, which stands for [`COMMON`] and `own`. Places where nothing is written, which most are, for all
+/// have all three tables, share one list of the usual ones.
+pub(crate) fn read(scope: &mut Scope<'_>, table: &'static str, own: &[Usual]) -> Arc<[Param]> {
     let default = scope.bool("default_params");
     let params = scope.read("params", |cx, value| {
         let written = params(cx, value)?;
-        Some(if default { complete(cx, own, written) } else { written })
+        if !default {
+            return Some(written.into());
+        }
+        if !written.is_empty() {
+            return Some(complete(cx, own, written).into());
+        }
+        if let Some(usual) = cx.usual_params.get(table) {
+            return Some(usual.clone());
+        }
+        let usual: Arc<[Param]> = complete(cx, own, written).into();
+        cx.usual_params.insert(table, usual.clone());
+        Some(usual)
     });
     params.unwrap_or_default()
 }

@@ -1,5 +1,7 @@
 //! The table `fastcgi`: what FastCGI servers are asked.
 
+use std::sync::Arc;
+
 use propylon_pattern::Pattern;
 
 use crate::cgi::{self, Param, Usual};
@@ -13,7 +15,7 @@ use crate::source::Spanned;
 #[derive(Clone, Debug, PartialEq)]
 pub struct FastCgi {
     /// The params, the usual ones first.
-    pub params: Vec<Param>,
+    pub params: Arc<[Param]>,
     /// What follows a script's name that ends in a slash.
     pub index: Option<Box<str>>,
     /// A regex whose first group is the script's name, and the second one what follows it.
@@ -86,7 +88,7 @@ pub(crate) const TABLE: Table = Table {
 impl FastCgi {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         Self {
-            params: cgi::read(scope, &OWN),
+            params: cgi::read(scope, TABLE.name, &OWN),
             index: scope.text("index").map(|index| index.value),
             split_path_info: scope.read("split_path_info", split),
             keep_conn: scope.bool("keep_conn"),

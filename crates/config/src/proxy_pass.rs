@@ -64,13 +64,13 @@ pub enum Scheme {
     Http,
     /// HTTP over TLS.
     Https,
-    /// FastCGI (`fastcgi_pass`): the URL's text begins with `fastcgi://`, which nobody writes.
+    /// FastCGI (`fastcgi_pass`), which nobody writes: the URL's text begins with it all the same.
     FastCgi,
     /// uwsgi in clear text (`uwsgi_pass`).
     Uwsgi,
     /// uwsgi over TLS.
     Suwsgi,
-    /// SCGI (`scgi_pass`): the URL's text begins with `scgi://`, which nobody writes.
+    /// SCGI (`scgi_pass`), which nobody writes either.
     Scgi,
     /// gRPC in clear text (`grpc_pass`).
     Grpc,
@@ -79,6 +79,42 @@ pub enum Scheme {
 }
 
 impl Scheme {
+    const ALL: [Self; 8] = [
+        Self::Http,
+        Self::Https,
+        Self::FastCgi,
+        Self::Uwsgi,
+        Self::Suwsgi,
+        Self::Scgi,
+        Self::Grpc,
+        Self::Grpcs,
+    ];
+
+    /// As it stands in a URL.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::FastCgi => "fastcgi",
+            Self::Uwsgi => "uwsgi",
+            Self::Suwsgi => "suwsgi",
+            Self::Scgi => "scgi",
+            Self::Grpc => "grpc",
+            Self::Grpcs => "grpcs",
+        }
+    }
+
+    /// The scheme of a URL, in capitals or not, and what is behind `://`; none, if it begins with no known one.
+    #[must_use]
+    pub fn split(url: &[u8]) -> Option<(Self, &[u8])> {
+        Self::ALL.into_iter().find_map(|scheme| {
+            let (name, rest) = url.split_at_checked(scheme.as_str().len())?;
+            let rest = rest.strip_prefix(b"://")?;
+            name.eq_ignore_ascii_case(scheme.as_str().as_bytes()).then_some((scheme, rest))
+        })
+    }
+
     /// The port of a URL that names none.
     #[must_use]
     pub fn port(self) -> u16 {
@@ -140,39 +176,14 @@ pub(crate) const SCGI: &str =
 pub(crate) const GRPC: &str = "`grpc://` or `grpcs://`, and an upstream's name, an address with a port such as \"127.0.0.1:50051\", \
      or \"unix:/path.sock\"";
 
-const UWSGI_SCHEME: &str = "uwsgi://";
-const SUWSGI_SCHEME: &str = "suwsgi://";
-
-/// The scheme of what `scgi_pass` names.
-const SCGI_SCHEME: &str = "scgi://";
-
-const GRPC_SCHEME: &str = "grpc://";
-const GRPCS_SCHEME: &str = "grpcs://";
-
-/// The scheme of what `fastcgi_pass` names.
-const FASTCGI_SCHEME: &str = "fastcgi://";
-
-const SCHEMES: [(Scheme, &str); 8] = [
-    (Scheme::Http, "http://"),
-    (Scheme::Https, "https://"),
-    (Scheme::FastCgi, FASTCGI_SCHEME),
-    (Scheme::Uwsgi, UWSGI_SCHEME),
-    (Scheme::Suwsgi, SUWSGI_SCHEME),
-    (Scheme::Scgi, SCGI_SCHEME),
-    (Scheme::Grpc, GRPC_SCHEME),
-    (Scheme::Grpcs, GRPCS_SCHEME),
-];
-
 impl ProxyPass {
-    /// The scheme as it is written; none where a variable gives it. Behind [`Scheme::Grpc`] a variable may still ask for TLS.
+    /// The scheme as it is written; none where a variable gives it, which is one of HTTP's two. Behind [`Scheme::Grpc`] and
+    /// [`Scheme::Uwsgi`] a variable may still ask for TLS.
     #[must_use]
     pub fn scheme(&self) -> Option<Scheme> {
         match self {
             Self::Static(target) => Some(target.scheme),
-            Self::Template(url) => {
-                let mut schemes = SCHEMES.iter();
-                schemes.find(|(_, text)| starts_with(url.source(), text)).map(|(scheme, _)| *scheme)
-            }
+            Self::Template(url) => Scheme::split(url.source().as_bytes()).map(|(scheme, _)| scheme),
         }
     }
 
@@ -196,61 +207,46 @@ impl ProxyPass {
 
 /// Reads the value of `grpc_pass` of a location. As in nginx, `grpc://` may be left out.
 pub(crate) fn read_grpc(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let text = value.get_ref().as_str()?;
-    let (scheme, prefix) = match text {
-        _ if starts_with(text, GRPCS_SCHEME) => (Scheme::Grpcs, GRPCS_SCHEME),
-        _ => (Scheme::Grpc, GRPC_SCHEME),
-    };
-    let start = if starts_with(text, prefix) { prefix.len() } else { 0 };
     let wrong = ["a gRPC server has another scheme", "a gRPC server has no URI"];
-    read_server(cx, value, scheme, prefix, start, wrong)
-}
-
-fn starts_with(text: &str, scheme: &str) -> bool {
-    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    read_server(cx, value, Scheme::Grpc, &[Scheme::Grpc, Scheme::Grpcs], wrong)
 }
 
 /// Reads the value of `fastcgi_pass` of a location.
 pub(crate) fn read_fastcgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
     let wrong = ["a FastCGI server has no scheme", "a FastCGI server has no URI"];
-    read_server(cx, value, Scheme::FastCgi, FASTCGI_SCHEME, 0, wrong)
+    read_server(cx, value, Scheme::FastCgi, &[], wrong)
 }
 
 /// Reads the value of `uwsgi_pass` of a location. As in nginx, `uwsgi://` may be left out.
 pub(crate) fn read_uwsgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let text = value.get_ref().as_str()?;
-    let (scheme, prefix) = match text {
-        _ if starts_with(text, SUWSGI_SCHEME) => (Scheme::Suwsgi, SUWSGI_SCHEME),
-        _ => (Scheme::Uwsgi, UWSGI_SCHEME),
-    };
-    let start = if starts_with(text, prefix) { prefix.len() } else { 0 };
     let wrong = ["a uwsgi server has another scheme", "a uwsgi server has no URI"];
-    read_server(cx, value, scheme, prefix, start, wrong)
+    read_server(cx, value, Scheme::Uwsgi, &[Scheme::Uwsgi, Scheme::Suwsgi], wrong)
 }
 
 /// Reads the value of `scgi_pass` of a location.
 pub(crate) fn read_scgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
     let wrong = ["a SCGI server has no scheme", "a SCGI server has no URI"];
-    read_server(cx, value, Scheme::Scgi, SCGI_SCHEME, 0, wrong)
+    read_server(cx, value, Scheme::Scgi, &[], wrong)
 }
 
-/// Reads a server that has no URI; what begins at `start` is behind its scheme, `prefix`. `wrong`: what is said of another scheme, and
-/// of a URI.
+/// Reads a server that has no URI. One of `schemes` may be written before it; else it is `usual`. `wrong`: what is said of another scheme,
+/// and of a URI.
 fn read_server(
     cx: &mut Context,
     value: &Value<'_>,
-    scheme: Scheme,
-    prefix: &str,
-    start: usize,
+    usual: Scheme,
+    schemes: &[Scheme],
     [other_scheme, uri]: [&str; 2],
 ) -> Option<Spanned<ProxyPass>> {
     let text = value.get_ref().as_str()?;
+    let written = Scheme::split(text.as_bytes()).filter(|(scheme, _)| schemes.contains(scheme));
+    let (scheme, start) = written.map_or((usual, 0), |(scheme, rest)| (scheme, text.len() - rest.len()));
     let bare = text.get(start..).unwrap_or_default();
     let span = value.span();
     let wrong = |cx: &mut Context, message: &str| {
         cx.push(Diagnostic::at(span.clone(), message).label(format!("expected {}", scheme.expected(URL))));
     };
-    let with_scheme = || format!("{prefix}{bare}");
+    let with_scheme = || format!("{}://{bare}", scheme.as_str());
     let pass = if bare.contains("://") {
         wrong(cx, other_scheme);
         return None;
@@ -281,20 +277,19 @@ pub(crate) fn read(
 ) -> Option<Spanned<ProxyPass>> {
     let text = value.get_ref().as_str()?;
     let span = value.span();
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    let https = lower == "https://";
+    let http = Scheme::split(text.as_bytes());
+    let http = http.filter(|(scheme, _)| matches!(scheme, Scheme::Http | Scheme::Https));
     let pass = if text.contains('$') {
         // Variables may give the rest of it: `http:/$uri`.
         let before = text.split('$').next().unwrap_or_default().to_ascii_lowercase();
         let begins = "http://".starts_with(&before) || "https://".starts_with(&before);
-        if !https && !lower.starts_with("http://") && !begins {
+        if http.is_none() && !begins {
             wrong_scheme(cx, text, &span);
             return None;
         }
         ProxyPass::Template(cx.template(text, &span)?)
-    } else if https || lower.starts_with("http://") {
-        let (scheme, start) =
-            if https { (Scheme::Https, "https://".len()) } else { (Scheme::Http, "http://".len()) };
+    } else if let Some((scheme, rest)) = http {
+        let start = text.len() - rest.len();
         ProxyPass::Static(Box::new(read_static(cx, text, &span, scheme, start, matcher)?))
     } else {
         wrong_scheme(cx, text, &span);

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::balance::Upstream;
 use crate::cache_zone::CacheZone;
+use crate::cgi::Param;
 use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
 use crate::key::{Need, Table};
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
+    /// The usual params of `fastcgi` and the like, by the table's name.
+    pub(crate) usual_params: HashMap<&'static str, Arc<[Param]>>,
     /// What templates show that was known earlier.
     pub(crate) later: Keep,
 }
@@ -69,6 +72,7 @@ impl Context {
             has_trace_exporter: false,
             broken: Vec::new(),
             templates: HashMap::new(),
+            usual_params: HashMap::new(),
             later: Keep::NONE,
         }
     }

@@ -1,5 +1,7 @@
 //! The table `scgi`: what SCGI servers are asked.
 
+use std::sync::Arc;
+
 use crate::cgi::{self, Param, Usual};
 use crate::key::Table;
 use crate::reader::Scope;
@@ -8,7 +10,7 @@ use crate::reader::Scope;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scgi {
     /// The params, the usual ones first. CONTENT_LENGTH and SCGI are not of them: the protocol has those.
-    pub params: Vec<Param>,
+    pub params: Arc<[Param]>,
 }
 
 /// What `default_params` stands for besides [`cgi::COMMON`] (nginx's file `scgi_params`, and what RFC 3875 has besides).
@@ -38,6 +40,6 @@ pub(crate) const TABLE: Table = Table {
 
 impl Scgi {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
-        Self { params: cgi::read(scope, &OWN) }
+        Self { params: cgi::read(scope, TABLE.name, &OWN) }
     }
 }

@@ -1,5 +1,7 @@
 //! The table `uwsgi`: what uwsgi servers are asked.
 
+use std::sync::Arc;
+
 use crate::cgi::{self, Param, Usual};
 use crate::key::{Key, Kind, Need, Table};
 use crate::reader::Scope;
@@ -8,7 +10,7 @@ use crate::reader::Scope;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Uwsgi {
     /// The params, the usual ones first.
-    pub params: Vec<Param>,
+    pub params: Arc<[Param]>,
     /// What the params are for: 0 for Python, 5 for Perl.
     pub modifier1: u8,
     /// More of that.
@@ -54,6 +56,6 @@ impl Uwsgi {
         let mut modifier =
             |name| scope.integer(name).and_then(|value| u8::try_from(value).ok()).unwrap_or_default();
         let (modifier1, modifier2) = (modifier("modifier1"), modifier("modifier2"));
-        Self { params: cgi::read(scope, &OWN), modifier1, modifier2 }
+        Self { params: cgi::read(scope, TABLE.name, &OWN), modifier1, modifier2 }
     }
 }

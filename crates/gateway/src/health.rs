@@ -21,11 +21,15 @@ use propylon_upstream::{
 
 use crate::error::BuildError;
 use crate::route::local;
+use crate::routing::{Path, Slashes};
 use crate::runtime::Runtime;
 use crate::upstreams::{self, Speaks, fixed_host};
 
 /// How much of a body is looked at.
 const MOST: usize = 256 * 1024;
+
+/// Who asks.
+const AGENT: &str = "propylon health check";
 
 /// What asks a peer whether it is well.
 #[derive(Clone)]
@@ -163,7 +167,7 @@ impl Probe {
         };
         let transport = transport.connect_timeout(check.timeout);
         let cgi = user.filter(|(scheme, _)| scheme.is_cgi());
-        let params = cgi.map(|(scheme, settings)| params(&check.uri, scheme, settings));
+        let params = cgi.map(|(scheme, settings)| params(&check.uri, &upstream.name, scheme, settings));
         let condition = |wanted| Condition::new(wanted, upstream.span);
         let headers = check.headers.iter().map(condition).collect::<Result<_, _>>()?;
         let body = match &check.body {
@@ -220,7 +224,7 @@ impl Probe {
         let mut request = Request::new(Body::empty());
         let headers = request.headers_mut();
         headers.insert(HOST, self.0.host.clone());
-        headers.insert(USER_AGENT, HeaderValue::from_static("propylon health check"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
         request.extensions_mut().insert(Target(self.0.uri.clone()));
         request.extensions_mut().insert(self.0.name.clone());
@@ -253,26 +257,36 @@ impl Probe {
     }
 }
 
-/// What stands for a request of no client: what php-fpm's `ping.path` and a script need to be found.
-fn params(uri: &str, scheme: Scheme, settings: &config::Settings) -> Params {
+/// What stands for a request of no client's: what php-fpm's `ping.path` and a script need to be found, and an application to run. The
+/// host is who it is in terms of HTTP, too.
+fn params(uri: &str, host: &str, scheme: Scheme, settings: &config::Settings) -> Params {
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    // As it is of requests: what the path means.
+    let known = Path::parse(Bytes::copy_from_slice(uri.as_bytes()), Slashes::Merge);
+    let path = known.as_ref().map_or(path.as_bytes(), |known| &known.decoded()[..]);
     let root =
         settings.files.root.as_ref().and_then(|root| root.directory.as_static().cloned()).unwrap_or_default();
-    // A script of FastCGI's is a file; what else is asked is an application at `/`.
-    let (script, rest) = if scheme == Scheme::FastCgi { (path, "") } else { ("", path) };
-    let params = [
+    let mut out = Params::builder();
+    for (name, value) in [
         ("REQUEST_METHOD", "GET"),
-        ("SCRIPT_NAME", script),
-        ("PATH_INFO", rest),
         ("REQUEST_URI", uri),
         ("QUERY_STRING", query),
         ("SERVER_PROTOCOL", "HTTP/1.1"),
+        ("SERVER_NAME", host),
+        ("SERVER_PORT", "80"),
+        ("HTTP_HOST", host),
+        ("HTTP_USER_AGENT", AGENT),
         ("GATEWAY_INTERFACE", "CGI/1.1"),
         ("REDIRECT_STATUS", "200"),
-    ];
-    let builder =
-        params.into_iter().fold(Params::builder(), |builder, (name, value)| builder.push(name, value));
-    builder.push("SCRIPT_FILENAME", [&*root, path.as_bytes()].concat()).build()
+    ] {
+        out.add(name.as_bytes(), value.as_bytes());
+    }
+    out = out.push("SCRIPT_FILENAME", [&*root, path].concat());
+    // A script of FastCGI's is a file; what else is asked is an application at `/`.
+    if scheme == Scheme::FastCgi {
+        return out.push("SCRIPT_NAME", path).build();
+    }
+    out.push("SCRIPT_NAME", "").push("PATH_INFO", path).build()
 }
 
 /// The first part of a body, of which the end must come too unless that is long.

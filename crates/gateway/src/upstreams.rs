@@ -50,6 +50,14 @@ impl Speaks {
     pub(crate) fn to(scheme: config::Scheme, http1: Http1) -> Self {
         if scheme.is_cgi() { Self::Cgi(scheme) } else { Self::Http(http1) }
     }
+
+    /// Which of those that are none of HTTP.
+    fn cgi(self) -> Option<config::Scheme> {
+        match self {
+            Self::Http(_) => None,
+            Self::Cgi(scheme) => Some(scheme),
+        }
+    }
 }
 
 /// How many targets of a `proxy_pass` with variables are remembered.
@@ -378,10 +386,7 @@ pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: S
             Speaks::Http(Http1::Hyper) => Engine::Hyper,
             Speaks::Http(Http1::H1) | Speaks::Cgi(_) => Engine::H1,
         })
-        .application(match speaks {
-            Speaks::Http(_) => None,
-            Speaks::Cgi(scheme) => application(settings, scheme),
-        })
+        .application(speaks.cgi().and_then(|scheme| application(settings, scheme)))
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))
@@ -407,7 +412,7 @@ fn leaf(
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);
     let retry = crate::route::retry(settings, balancer.group().clone());
-    let tells = traces && tells_traces(settings);
+    let tells = traces && tells_traces(settings, speaks.cgi());
     let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry, tells);
     let balance = Balance::new(balancer, to_peer).sticky(upstream.bond.is_some());
     StickyLayer::new(upstream.bond.clone()).layer(retry.layer(balance)) // outside retry: who serves in the end is who is remembered

@@ -114,6 +114,28 @@ fn servers_of_uwsgi_and_scgi_are_told() {
     }
 }
 
+/// What is set for all locations is set where it is sent: no param over HTTP, no field in terms of CGI.
+#[test]
+fn what_is_set_for_another_protocol_is_not_in_the_way() {
+    let (collector, origin, application) = (Collector::start("grpc"), Origin::start(), Application::start());
+    let params = ["fastcgi", "uwsgi", "scgi"]
+        .map(|table| format!("[defaults.{table}]\nparams = {{ HTTP_TRACEPARENT = \"mine\" }}\n"));
+    let outer = exporter(&collector) + &params.concat();
+    let location =
+        format!("[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{}\"", origin.address());
+    let (_gateway, at) = fastcgi_support::gateway(&format!("trace.on = true\n{location}"), &outer);
+    get(at, "/", &parent(true));
+    let told = seen(&origin, "traceparent").unwrap();
+    assert!(told.starts_with(&format!("00-{TRACE}-")) && !told.contains(SPAN), "{told}");
+
+    let outer = exporter(&collector) + &params[0] + "[defaults.headers]\nset = { traceparent = \"mine\" }\n";
+    let location = format!("[[server.location]]\nmatch = \"/\"\nuwsgi_pass = \"{}\"", application.uwsgi);
+    let (_gateway, at) = fastcgi_support::gateway(&format!("trace.on = true\n{location}"), &outer);
+    let got = fastcgi_support::seen(&get(at, "/", &parent(true)));
+    let told = &got["HTTP_TRACEPARENT"];
+    assert!(told.starts_with(&format!("00-{TRACE}-")) && !told.contains(SPAN), "{told}");
+}
+
 /// gRPC's own server, and HTTP/2 on both sides.
 #[test]
 fn servers_of_grpc_and_http2_are_told() {

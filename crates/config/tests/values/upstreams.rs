@@ -1,8 +1,9 @@
 //! Where requests go, and how.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use propylon_config::{Action, Address, Destination, Escape, ProxyPass, Scheme, UpstreamVersion};
+use propylon_config::{Action, Address, Destination, Escape, Param, ProxyPass, Scheme, UpstreamVersion};
 
 use crate::support::{everything, location, target};
 
@@ -111,6 +112,30 @@ fn the_scheme_of_a_url_with_variables() {
         let Action::ProxyPass(found) = &config.servers[0].locations[0].action else { panic!("{pass}") };
         assert_eq!(found.value.scheme(), expected, "{pass}");
     }
+}
+
+/// All have the tables of all three protocols, and most write nothing of them.
+#[test]
+fn usual_params_are_there_once() {
+    let text = "[[server]]\nreturn = [204]\n[[server.location]]\nmatch = \"/\"\nuwsgi_pass = \"127.0.0.1:1\"\n\
+                [[server.location]]\nmatch = \"/own\"\nuwsgi_pass = \"127.0.0.1:1\"\nuwsgi.params = { SERVER_NAME = \"a\", B = \"b\" }\n\
+                [[server.location]]\nmatch = \"/none\"\nuwsgi_pass = \"127.0.0.1:1\"\nuwsgi.default_params = false\n";
+    let config = propylon_config::parse(text, "test.toml").unwrap().config;
+    let server = &config.servers[0];
+    let [usual, own, none] = [0, 1, 2].map(|n| &server.locations[n].settings);
+    assert!(Arc::ptr_eq(&usual.uwsgi.params, &server.settings.uwsgi.params));
+    for (one, other) in
+        [(&usual.fastcgi.params, &own.fastcgi.params), (&usual.scgi.params, &none.scgi.params)]
+    {
+        assert!(Arc::ptr_eq(one, other));
+    }
+    let names = |params: &[Param]| params.iter().map(|param| param.name.to_string()).collect::<Vec<_>>();
+    assert_eq!(usual.fastcgi.params.len(), 22);
+    assert_eq!(names(&usual.uwsgi.params)[13..], ["CONTENT_LENGTH", "PATH_INFO"]);
+    assert_eq!(names(&usual.scgi.params)[13..], ["SCRIPT_NAME", "PATH_INFO", "DOCUMENT_URI"]);
+    let of_own = names(&own.uwsgi.params);
+    assert_eq!((of_own.len(), &of_own[14..]), (16, &["SERVER_NAME".to_owned(), "B".to_owned()][..]));
+    assert!(none.uwsgi.params.is_empty());
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) fn application(settings: &Settings, scheme: Scheme) -> Option<Applica
 }
 
 /// The params of a location that speaks so.
-fn params(settings: &Settings, scheme: Scheme) -> &[Param] {
+pub(super) fn params(settings: &Settings, scheme: Scheme) -> &[Param] {
     match scheme {
         Scheme::Uwsgi | Scheme::Suwsgi => &settings.uwsgi.params,
         Scheme::Scgi => &settings.scgi.params,
@@ -82,7 +82,7 @@ impl ParamsLayer {
                 .map(|param| (param.name.clone(), param.value.clone(), param.if_not_empty))
                 .collect(),
             pass_headers: settings.upstream.pass_headers,
-            traces: site.traces && trace::tells(settings),
+            traces: site.traces && trace::tells(settings, Some(scheme)),
             stderr: scheme == Scheme::FastCgi,
         }))
     }

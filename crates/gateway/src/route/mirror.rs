@@ -45,7 +45,7 @@ impl Mirror {
             return None;
         }
         let tasks = upstreams.tasks.clone();
-        let bodies = || BufferLayer::new(settings, &upstreams.config.runtime);
+        let bodies = || BufferLayer::new(settings, &upstreams.config.runtime, false);
         Some(Self(Arc::new(Inner {
             to: config.to.iter().map(|uri| auth_request::bytes(&uri.value)).collect(),
             bodies: config.body.then(bodies),

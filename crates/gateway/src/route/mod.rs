@@ -222,9 +222,10 @@ fn proxied(
     upstreams: &mut Upstreams<'_>,
 ) -> Result<Location, BuildError> {
     let leaf = leaf::Leaf::new(pass, settings, upstreams);
-    let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime);
-    if let Some(scheme) = pass.value.scheme().filter(|scheme| scheme.is_cgi()) {
-        let buffer = if cgi::wants_length(scheme) { buffer.announced() } else { buffer };
+    let scheme = pass.value.scheme();
+    let wants_length = scheme.is_some_and(cgi::wants_length);
+    let buffer = buffer::BufferLayer::new(settings, &upstreams.config.runtime, wants_length);
+    if let Some(scheme) = scheme.filter(|scheme| scheme.is_cgi()) {
         let params = cgi::ParamsLayer::new(settings, scheme, site);
         let target = proxy::TargetLayer::new(pass, prefix.len(), settings, upstreams)?;
         // The params tell how long the body is: it has to have been read before.

@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::leaf::Chosen;
 use super::{Keeper, spelling};
 use crate::error::BuildError;
-use crate::routing::{Address, Path, ProxyTarget, UriPart, request_target};
+use crate::routing::{Address, Path, ProxyTarget, ProxyTargetError, UriPart, request_target};
 use crate::tls::whom;
 use crate::upstreams::{self, Leaves, Upstreams};
 
@@ -75,8 +75,16 @@ struct Rule {
 }
 
 enum To {
-    Static { host: Arc<ProxyHost>, target: ProxyTarget },
-    Template { url: Template, leaves: Box<Leaves> },
+    Static {
+        host: Arc<ProxyHost>,
+        target: ProxyTarget,
+    },
+    /// `any`: the scheme is a variable's too.
+    Template {
+        url: Template,
+        any: bool,
+        leaves: Box<Leaves>,
+    },
 }
 
 impl TargetLayer {
@@ -94,6 +102,7 @@ impl TargetLayer {
             }
             config::ProxyPass::Template(url) => To::Template {
                 url: url.clone(),
+                any: pass.value.scheme().is_none(),
                 leaves: Box::new(upstreams.leaves(pass.value.scheme(), settings)),
             },
         };
@@ -138,7 +147,7 @@ impl TargetLayer {
         };
         match &self.0.to {
             To::Static { host, target } => tell(host.clone(), target, target.static_part()),
-            To::Template { url, .. } => match ProxyTarget::parse(&url.eval(exchange)) {
+            To::Template { url, any, .. } => match named(&url.eval(exchange), *any) {
                 Ok(target) => tell(proxy_host(&target), &target, target.expanded_part()),
                 Err(_) => return false, // told of when it is to go there
             },
@@ -283,19 +292,24 @@ impl Rule {
     }
 }
 
+/// What variables have named, `any` scheme among it. What is spoken does not depend on them: without a word of the configuration it is HTTP.
+fn named(url: &Bytes, any: bool) -> Result<ProxyTarget, ProxyTargetError> {
+    if any { ProxyTarget::parse_http(url) } else { ProxyTarget::parse(url) }
+}
+
 /// Finds the leaf that a template names, and sends the request there.
 async fn ask<S>(mut inner: S, rule: Arc<Rule>, mut request: Request<Body>) -> Result<S::Response, BoxError>
 where
     S: Service<Request<Body>, Error = BoxError>,
 {
-    let (To::Template { url, leaves }, Some(exchange)) =
+    let (To::Template { url, any, leaves }, Some(exchange)) =
         (&rule.to, request.extensions().get::<Exchange>().cloned())
     else {
         return inner.call(request).await;
     };
     let url = url.eval(&exchange);
     let text = || String::from_utf8_lossy(&url).into_owned();
-    let target = match ProxyTarget::parse(&url) {
+    let target = match named(&url, *any) {
         Ok(target) => target,
         Err(error) => {
             Keeper::give_back(&mut request);

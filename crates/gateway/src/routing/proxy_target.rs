@@ -2,6 +2,7 @@ use std::net::Ipv6Addr;
 
 use bytes::Bytes;
 use memchr::memchr;
+use propylon_config::Scheme;
 
 use super::{UriPart, escape::is_control_or_space};
 
@@ -27,33 +28,30 @@ pub struct ProxyTarget {
 }
 
 impl ProxyTarget {
-    /// Reads `http://host[:port][uri]`, `https://…`, or `http://unix:/path[:uri]`. A URI begins with the first `/` or
-    /// `?` after the host; it is kept as it stands.
+    /// Reads `http://host[:port][uri]`, or `http://unix:/path[:uri]`; `https` or another [`Scheme`] in its place. A URI begins with the
+    /// first `/` or `?` after the host; it is kept as it stands.
     ///
     /// # Errors
     ///
     /// See [`ProxyTargetError`]: a mistake in the configuration at load, a 500 at run time.
     pub fn parse(url: &Bytes) -> Result<Self, ProxyTargetError> {
-        let (scheme, rest) = if let Some(rest) = strip_prefix_caseless(url, b"http://") {
-            (Scheme::Http, rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"https://") {
-            (Scheme::Https, rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"fastcgi://") {
-            (Scheme::FastCgi, rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"suwsgi://") {
-            (Scheme::Suwsgi, rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"uwsgi://") {
-            behind_uwsgi(rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"scgi://") {
-            (Scheme::Scgi, rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"grpcs://") {
-            // Nothing behind it is a scheme: TLS that is asked for is not taken back by what a variable holds.
-            (Scheme::Grpcs, rest)
-        } else if let Some(rest) = strip_prefix_caseless(url, b"grpc://") {
-            behind_grpc(rest)
-        } else {
-            return Err(ProxyTargetError::Scheme);
-        };
+        Self::read(url, scheme_of(url)?)
+    }
+
+    /// The same for `proxy_pass`, whose variables may name the scheme too: the others are the configuration's to name, for what is
+    /// spoken is another protocol.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse), and [`ProxyTargetError::Scheme`] for any but `http://` and `https://`.
+    pub fn parse_http(url: &Bytes) -> Result<Self, ProxyTargetError> {
+        match scheme_of(url)? {
+            http @ (Scheme::Http | Scheme::Https, _) => Self::read(url, http),
+            _ => Err(ProxyTargetError::Scheme),
+        }
+    }
+
+    fn read(url: &Bytes, (scheme, rest): (Scheme, &[u8])) -> Result<Self, ProxyTargetError> {
         if let Some(rest) = strip_prefix_caseless(rest, b"unix:") {
             return unix(url, scheme, rest);
         }
@@ -61,7 +59,7 @@ impl ProxyTarget {
         let host = printable(host)?;
         let port_text = port.map(printable).transpose()?;
         let port = port_text.map(parse_port).transpose()?;
-        let default = scheme.default_port();
+        let default = scheme.port();
         let (proxy_host, proxy_port) = match port_text {
             Some(text) if port != Some(default) => (format!("{host}:{text}"), text.to_owned()),
             _ => (host.to_owned(), default.to_string()),
@@ -116,59 +114,6 @@ impl ProxyTarget {
     }
 }
 
-/// The scheme of a `proxy_pass` URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
-    /// Plain.
-    Http,
-    /// TLS.
-    Https,
-    /// No HTTP at all: what `fastcgi_pass` names, for which the configuration writes this scheme.
-    FastCgi,
-    /// What `uwsgi_pass` names, plain.
-    Uwsgi,
-    /// The same over TLS.
-    Suwsgi,
-    /// What `scgi_pass` names, for which the configuration writes this scheme.
-    Scgi,
-    /// What `grpc_pass` names, plain.
-    Grpc,
-    /// The same over TLS.
-    Grpcs,
-}
-
-impl Scheme {
-    /// 80, 443, or that of what nobody names without one.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Http | Self::Grpc => 80,
-            Self::Https | Self::Grpcs => 443,
-            Self::FastCgi => 9000,
-            Self::Uwsgi | Self::Suwsgi => 3031,
-            Self::Scgi => 4000,
-        }
-    }
-
-    /// Whether TLS is spoken.
-    pub fn is_secure(self) -> bool {
-        matches!(self, Self::Https | Self::Suwsgi | Self::Grpcs)
-    }
-
-    /// As it stands in a URL.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-            Self::FastCgi => "fastcgi",
-            Self::Uwsgi => "uwsgi",
-            Self::Suwsgi => "suwsgi",
-            Self::Scgi => "scgi",
-            Self::Grpc => "grpc",
-            Self::Grpcs => "grpcs",
-        }
-    }
-}
-
 /// Whom a `proxy_pass` URL names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
@@ -189,7 +134,7 @@ pub enum Address {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyTargetError {
-    /// Neither `http://` nor `https://`.
+    /// No scheme, or one that is not spoken here.
     #[error("invalid URL prefix")]
     Scheme,
     /// Nothing before the port or the URI.
@@ -212,20 +157,17 @@ pub enum ProxyTargetError {
     LongSocketPath,
 }
 
-/// As in [`behind_grpc`], for `uwsgi_pass`.
-fn behind_uwsgi(rest: &[u8]) -> (Scheme, &[u8]) {
-    match strip_prefix_caseless(rest, b"suwsgi://") {
-        Some(rest) => (Scheme::Suwsgi, rest),
-        None => (Scheme::Uwsgi, strip_prefix_caseless(rest, b"uwsgi://").unwrap_or(rest)),
-    }
-}
-
-/// `grpc_pass` may have a variable that names the scheme: the `grpc://` before it is the configuration's then.
-fn behind_grpc(rest: &[u8]) -> (Scheme, &[u8]) {
-    match strip_prefix_caseless(rest, b"grpcs://") {
-        Some(rest) => (Scheme::Grpcs, rest),
-        None => (Scheme::Grpc, strip_prefix_caseless(rest, b"grpc://").unwrap_or(rest)),
-    }
+/// The scheme, and what is behind it.
+///
+/// `grpc_pass` and `uwsgi_pass` may have a variable that names the scheme: the plain one before it is the configuration's then. Nothing
+/// behind one with TLS is a scheme: what is asked for is not taken back by what a variable holds.
+fn scheme_of(url: &[u8]) -> Result<(Scheme, &[u8]), ProxyTargetError> {
+    let (scheme, rest) = Scheme::split(url).ok_or(ProxyTargetError::Scheme)?;
+    Ok(match (scheme, Scheme::split(rest)) {
+        (Scheme::Grpc, Some(behind @ (Scheme::Grpc | Scheme::Grpcs, _))) => behind,
+        (Scheme::Uwsgi, Some(behind @ (Scheme::Uwsgi | Scheme::Suwsgi, _))) => behind,
+        _ => (scheme, rest),
+    })
 }
 
 fn unix(url: &Bytes, scheme: Scheme, rest: &[u8]) -> Result<ProxyTarget, ProxyTargetError> {
@@ -357,7 +299,7 @@ mod tests {
 
     /// TLS that the configuration asks for is not taken away by what a variable holds.
     #[test]
-    fn a_scheme_behind_grpc() {
+    fn a_scheme_behind_another() {
         for (url, expected) in [
             ("grpc://h:1", Ok(Scheme::Grpc)),
             ("grpcs://h:1", Ok(Scheme::Grpcs)),
@@ -366,9 +308,32 @@ mod tests {
             ("grpc://http://h:1", Err(ProxyTargetError::Port)),
             ("grpcs://grpc://h:1", Err(ProxyTargetError::Port)),
             ("grpcs://grpcs://h:1", Err(ProxyTargetError::Port)),
+            ("grpc://suwsgi://h:1", Err(ProxyTargetError::Port)),
+            ("uwsgi://h:1", Ok(Scheme::Uwsgi)),
+            ("suwsgi://h:1", Ok(Scheme::Suwsgi)),
+            ("uwsgi://uwsgi://h:1", Ok(Scheme::Uwsgi)),
+            ("uwsgi://SUWSGI://h:1", Ok(Scheme::Suwsgi)),
+            ("uwsgi://http://h:1", Err(ProxyTargetError::Port)),
+            ("uwsgi://grpcs://h:1", Err(ProxyTargetError::Port)),
+            ("suwsgi://uwsgi://h:1", Err(ProxyTargetError::Port)),
+            ("suwsgi://suwsgi://h:1", Err(ProxyTargetError::Port)),
         ] {
             let found = ProxyTarget::parse(&Bytes::from_static(url.as_bytes()));
             assert_eq!(found.map(|target| target.scheme()), expected, "{url}");
+        }
+    }
+
+    /// Whoever speaks HTTP asks for nothing else, whatever a variable holds.
+    #[test]
+    fn http_alone() {
+        for scheme in ["fastcgi", "uwsgi", "suwsgi", "scgi", "grpc", "GRPCS"] {
+            let url = Bytes::from(format!("{scheme}://h:1/"));
+            assert!(ProxyTarget::parse(&url).is_ok(), "{scheme}");
+            assert_eq!(ProxyTarget::parse_http(&url), Err(ProxyTargetError::Scheme), "{scheme}");
+        }
+        for url in ["http://h:1/a", "HTTPS://unix:/a:/b"] {
+            let url = Bytes::from_static(url.as_bytes());
+            assert_eq!(ProxyTarget::parse_http(&url), ProxyTarget::parse(&url));
         }
     }
 

@@ -78,33 +78,25 @@ pub(crate) struct Whole;
 #[derive(Clone, Debug)]
 pub(crate) struct BufferLayer {
     layer: RequestBufferLayer,
-    whole: bool,
     memory: usize,
     max_size: Option<u64>,
 }
 
 impl BufferLayer {
-    pub(crate) fn new(settings: &Settings, runtime: &Runtime) -> Self {
+    /// `wants_length`: for an upstream that has to be told a body's length before it. What has none is read as a whole.
+    pub(crate) fn new(settings: &Settings, runtime: &Runtime, wants_length: bool) -> Self {
         let directory = super::directory(runtime);
         let buffer = &settings.buffer;
         let layer = RequestBufferLayer::new(directory)
-            .mode(if buffer.request { Mode::Whole } else { Mode::Stream })
+            .mode(match (buffer.request, wants_length) {
+                (true, _) => Mode::Whole,
+                (false, true) => Mode::StreamAnnounced,
+                (false, false) => Mode::Stream,
+            })
             .memory(buffer.request_memory)
             .in_file_only(buffer.request_in_file_only)
             .max_size(settings.limit.body_size);
-        Self {
-            layer,
-            whole: buffer.request,
-            memory: buffer.request_memory,
-            max_size: settings.limit.body_size,
-        }
-    }
-
-    /// The same, for an upstream that has to be told a body's length before it: what has none is read as a whole.
-    pub(crate) fn announced(self) -> Self {
-        let Self { layer, whole, memory, max_size } = self;
-        let layer = if whole { layer } else { layer.mode(Mode::StreamAnnounced) };
-        Self { layer, whole, memory, max_size }
+        Self { layer, memory: buffer.request_memory, max_size: settings.limit.body_size }
     }
 
     /// Reads all of a body now, whatever the settings say of that.
@@ -124,7 +116,7 @@ impl<S> Layer<S> for BufferLayer {
     type Service = Buffer<S>;
 
     fn layer(&self, inner: S) -> Buffer<S> {
-        let Self { layer, memory, max_size, .. } = self;
+        let Self { layer, memory, max_size } = self;
         Buffer(layer.layer(Unwrap { inner, memory: *memory, max_size: *max_size }))
     }
 }

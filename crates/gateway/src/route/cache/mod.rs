@@ -82,7 +82,7 @@ where
     // What asks for the request's body has to wait for it.
     let buffer = needs(settings)
         .has(Keep::REQUEST_BODY)
-        .then(|| BufferLayer::new(settings, &upstreams.config.runtime));
+        .then(|| BufferLayer::new(settings, &upstreams.config.runtime, false));
     Ok(Kept::Yes(route.layer_opt(buffer)))
 }
 

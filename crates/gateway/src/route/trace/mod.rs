@@ -5,7 +5,7 @@ mod spans;
 use std::borrow::Cow;
 
 use http::Request;
-use propylon_config::{LocationMatch, Settings, Template, TraceOn};
+use propylon_config::{LocationMatch, Scheme, Settings, Template, TraceOn};
 use propylon_exchange::{Exchange, Keep, Trace};
 use propylon_stack::Body;
 use propylon_trace::{
@@ -14,7 +14,7 @@ use propylon_trace::{
 };
 use propylon_upstream::Params;
 
-use super::Site;
+use super::{Site, cgi};
 use crate::upstreams::Upstreams;
 
 use spans::{Wall, describe, tries};
@@ -185,13 +185,14 @@ pub(crate) fn is_passed_on(exchange: &Exchange) -> bool {
     exchange.with_trace(|trace| trace.passed_on).unwrap_or_default()
 }
 
-/// Whether a place with these settings lets its upstreams be told: what the configuration itself sends comes first.
-pub(crate) fn tells(settings: &Settings) -> bool {
-    let set = settings.headers.set.iter().any(|field| field.name == TRACEPARENT);
-    let mut params =
-        [&settings.fastcgi.params, &settings.uwsgi.params, &settings.scgi.params].into_iter().flatten();
-    let param = params.any(|param| &*param.name == "HTTP_TRACEPARENT");
-    settings.upstream.pass_headers && !set && !param
+/// Whether a place with these settings lets its upstreams be told: what the configuration itself sends comes first. `cgi`: what is
+/// spoken to them; none: HTTP.
+pub(crate) fn tells(settings: &Settings, cgi: Option<Scheme>) -> bool {
+    let own = match cgi {
+        None => settings.headers.set.iter().any(|field| field.name == TRACEPARENT),
+        Some(scheme) => cgi::params(settings, scheme).iter().any(|param| &*param.name == "HTTP_TRACEPARENT"),
+    };
+    settings.upstream.pass_headers && !own
 }
 
 /// Tells the upstream of the trace, with the span of the next try as its parent if that has one.
