@@ -6,23 +6,14 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use propylon_tests::{Client, End, LIMIT, Listener, Refusing, Stream, address, lossy, until};
+use propylon_tests::{Client, End, LIMIT, Listener, Refusing, Stream, lossy, until};
 
 mod fastcgi_support;
-use fastcgi_support::{ERR, OUT, Php, before, get, read, record, response, seen};
+use fastcgi_support::{ERR, OUT, Php, always, before, get, read, record, response, seen};
 
-/// A peer that is always wrong in the same way, in a thread that ends with the test.
+/// A peer that is always wrong in the same way.
 fn wrong(bytes: Vec<u8>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind(address()).unwrap();
-    let at = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        while let Ok((socket, _)) = listener.accept() {
-            let mut peer = Stream::over_tcp(socket).unwrap();
-            read(&mut peer);
-            let _ = peer.send(&bytes);
-        }
-    });
-    at
+    always(|peer| drop(read(peer)), bytes)
 }
 
 #[test]
@@ -142,10 +133,17 @@ fn a_server_may_be_named_by_variables() {
 #[test]
 fn health_is_asked_with_the_ping_of_php_fpm() {
     let fpm = Php::start();
-    for (uri, well) in [("/ping", true), ("/none", false)] {
+    for (uri, body, well) in [
+        ("/ping", "pong", true),
+        ("/none", "pong", false),
+        ("/./index%2ephp?a", "SCRIPT_NAME=/index.php\n", true),
+        ("/index.php", "SERVER_NAME=u\n", true),
+        ("/index.php", "HTTP_HOST=u\n", true),
+        ("/index.php", "!PATH_INFO", true),
+    ] {
         let upstream = format!(
             "[upstream.u]\nserver = [{{ address = \"{}\" }}]\n[upstream.u.health_check]\ninterval = \"20ms\"\nuri = \"{uri}\"\nmandatory = {well}\n\
-             match = {{ body = \"pong\" }}\n",
+             match = {{ body = '''{body}''' }}\n",
             fpm.tcp
         );
         let (_gateway, listen) = fpm.gateway("u", "", &upstream);

@@ -8,12 +8,17 @@ use propylon_tests::{Client, End, LIMIT, Listener, Propylon, Refusing, Stream, l
 mod cgi_support;
 mod fastcgi_support;
 use cgi_support::Speaks::{self, Scgi, Uwsgi};
-use cgi_support::{always, by_name};
+use cgi_support::by_name;
 use fastcgi_support::{gateway, get};
 
 /// A gateway before a server that the test plays.
 fn before(speaks: Speaks, pass: &str, more: &str) -> (Propylon, SocketAddr) {
     gateway(&format!("[[server.location]]\nmatch = \"/\"\n{} = \"{pass}\"\n{more}", speaks.pass()), "")
+}
+
+/// A server that always answers the same.
+fn always(speaks: Speaks, bytes: Vec<u8>) -> SocketAddr {
+    fastcgi_support::always(move |peer| drop(speaks.read(peer)), bytes)
 }
 
 #[test]

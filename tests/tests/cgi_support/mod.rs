@@ -21,6 +21,7 @@ import hashlib, os
 from urllib.parse import parse_qs
 
 def application(env, start):
+    env['SERVER_NAME'], env['SERVER_PORT']  # WSGI has them, and applications count on it
     asked = {name: values[0] for name, values in parse_qs(env.get('QUERY_STRING', '')).items()}
     do = asked.get('do')
     plain = [('Content-Type', 'text/plain')]
@@ -161,18 +162,4 @@ pub(crate) fn by_name(params: Vec<(String, String)>) -> BTreeMap<String, String>
     let params = BTreeMap::from_iter(params);
     assert_eq!(params.len(), count, "{params:?}");
     params
-}
-
-/// A peer that always answers the same and closes, in a thread that ends with the test.
-pub(crate) fn always(speaks: Speaks, bytes: Vec<u8>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind(address()).unwrap();
-    let at = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        while let Ok((socket, _)) = listener.accept() {
-            let mut peer = Stream::over_tcp(socket).unwrap();
-            speaks.read(&mut peer);
-            let _ = peer.send(&bytes);
-        }
-    });
-    at
 }

@@ -93,6 +93,20 @@ pub(crate) fn before(pass: &str, more: &str) -> (Propylon, SocketAddr) {
     gateway(&format!("[[server.location]]\nmatch = \"/\"\nfastcgi_pass = \"{pass}\"\n{more}"), "")
 }
 
+/// A peer that always answers the same to what `reads` has read, and closes, in a thread that ends with the test.
+pub(crate) fn always(reads: impl Fn(&mut Stream) + Send + 'static, bytes: Vec<u8>) -> SocketAddr {
+    let listener = std::net::TcpListener::bind(address()).unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((socket, _)) = listener.accept() {
+            let mut peer = Stream::over_tcp(socket).unwrap();
+            reads(&mut peer);
+            let _ = peer.send(&bytes);
+        }
+    });
+    at
+}
+
 pub(crate) fn get(at: SocketAddr, path: &str) -> RawResponse {
     raw_request(at, format!("GET {path} HTTP/1.1\r\nHost: a.test\r\n\r\n").as_bytes()).unwrap()
 }
