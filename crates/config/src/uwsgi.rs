@@ -24,8 +24,7 @@ pub(crate) const TABLE: Table = Table {
     name: "uwsgi",
     doc: "What uwsgi servers are asked, where `uwsgi_pass` is the action. The tables `headers` (`hide`, `pass`, `ignore`), `buffer`, \
           `timeout`, `retry` and `limit` hold for them too. No connection is kept. A body of unknown length is read before it is \
-          sent, whatever `buffer.request` says. Over `suwsgi://` a response without a length is over where its connection is, even if TLS does not \
-          say so (`close_notify`), for uWSGI never does.",
+          sent, whatever `buffer.request` says.",
     keys: &[
         cgi::params_key("uwsgi_param"),
         cgi::default_key(
