@@ -96,6 +96,36 @@ fn the_name_chooses_the_certificate() {
     }
 }
 
+/// As in nginx: it is the default server's, and whoever wants to see clients' certificates has not seen any.
+#[test]
+fn a_server_without_a_certificate_has_the_default_servers() {
+    let (world, listen) = (World::new(), address());
+    let server = |name: &str, tls: &str| {
+        format!(
+            "[[server]]\nlisten = [\"{listen} tls\"]\nname = [\"{name}\"]\n{tls}\n\
+             [[server.location]]\nmatch = \"/\"\nreturn = [200, \"{name} on $ssl_server_name\"]\n"
+        )
+    };
+    let own = format!(
+        "tls.certificates = [{{ certificate = \"{0}.pem\", key = \"{0}.key\" }}]",
+        world.at("a.test")
+    );
+    let careful =
+        format!("tls.verify_client = \"on\"\ntls.client_certificate = \"{}\"", world.at("root.pem"));
+    let _gateway =
+        Propylon::start(&(server("a.test", &own) + &server("b.test", "") + &server("c.test", &careful)));
+    let answer =
+        |name: &str| get(&Connector::builder().server_name(true).build().unwrap(), listen, name).unwrap();
+    assert!(answer("b.test").ends_with("b.test on b.test"));
+    let refused = answer("c.test");
+    assert!(
+        refused.starts_with("HTTP/1.1 400 ") && refused.contains("No required SSL certificate"),
+        "{refused}"
+    );
+    let error = get(&world.careful().build().unwrap(), listen, "b.test").unwrap_err();
+    assert!(error.contains("does not match \"b.test\""), "the default server's certificate: {error}");
+}
+
 #[test]
 fn plain_http_where_tls_is_spoken_is_told_so() {
     let (world, listen) = (World::new(), address());

@@ -324,6 +324,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let servers: Vec<Arc<Server>> =
         servers.filter_map(|value| server::read(cx, &levels, value)).map(Arc::new).collect();
     let listeners = listen::merge(cx, servers.iter().map(|server| server.listens.as_slice()));
+    server::certificates(cx, &listeners, &servers);
     server::conflicts(cx, &servers);
     let acme = acme::finish(cx, acme, &servers);
     trace_exporter::finish(cx, trace_exporter.as_ref(), &servers);

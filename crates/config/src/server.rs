@@ -14,7 +14,7 @@ use crate::http2::{self, Http2};
 use crate::http3::{self, Http3};
 use crate::inner_uri;
 use crate::key::{Key, Kind, Need, Table};
-use crate::listen::{self, Listen, ListenAddress};
+use crate::listen::{self, Listen, ListenAddress, Listener};
 use crate::location::{self, Location};
 use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::referers;
@@ -47,6 +47,8 @@ pub struct Server {
     pub try_files: Option<TryFiles>,
     /// TLS towards clients.
     pub tls: Tls,
+    /// It has no certificates, does not ask for one, and rejects nobody: it has those of its address's default server.
+    pub(crate) lacks_certificate: bool,
     /// HTTP/2 with clients.
     pub http2: Http2,
     /// HTTP/3 with clients.
@@ -214,9 +216,10 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let try_files = scope.read("try_files", try_files::read);
     let mut scope = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
     let mut tls = Tls::read(&mut scope);
-    match scope.read(acme::SERVER.name, acme::asked) {
-        Some(asked) => acme::of_server(cx, asked, &mut tls, (&listens, &names)),
-        None => check_tls(cx, &listens, &tls),
+    let asked = scope.read(acme::SERVER.name, acme::asked);
+    let lacks_certificate = asked.is_none() && tls.certificates.is_empty() && !tls.reject_handshake;
+    if let Some(asked) = asked {
+        acme::of_server(cx, asked, &mut tls, (&listens, &names));
     }
     let http2 = Http2::read(cx, &levels, &mut effective);
     check_quic(cx, &listens, &tls);
@@ -240,6 +243,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         respond,
         try_files,
         tls,
+        lacks_certificate,
         http2,
         http3,
         settings,
@@ -271,14 +275,30 @@ fn check_used(cx: &mut Context, steps: &[Spanned<Step>], locations: &[Location])
     }
 }
 
-fn check_tls(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
-    for listen in
-        listens.iter().filter(|listen| listen.tls && tls.certificates.is_empty() && !tls.reject_handshake)
-    {
-        cx.push(
-            Diagnostic::error(listen.span, "there is no certificate for TLS here")
-                .label("expected `tls.certificates`, or `tls.acme`, in this server or in `[defaults]`"),
-        );
+/// A server without certificates is served with those of its address's default server, as in nginx: that one needs some, and if it
+/// refuses whoever it does not know, all the others do.
+pub(crate) fn certificates(cx: &mut Context, listeners: &[Listener], servers: &[Arc<Server>]) {
+    for listener in listeners.iter().filter(|listener| listener.tls) {
+        let Some(default) = servers.get(listener.default_server) else { continue };
+        let refuses = default.tls.reject_handshake && default.tls.certificates.is_empty();
+        let lacking = listener
+            .servers
+            .iter()
+            .filter_map(|index| servers.get(*index))
+            .filter(|server| server.lacks_certificate && (refuses || Arc::ptr_eq(server, default)));
+        for server in lacking {
+            let listen = server.listens.iter().find(|listen| listen.address == listener.address);
+            let mut diagnostic = Diagnostic::error(
+                listen.map_or(server.span, |listen| listen.span),
+                "there is no certificate for TLS here",
+            )
+            .label("expected `tls.certificates`, or `tls.acme`, in this server or in `[defaults]`");
+            if refuses {
+                diagnostic = diagnostic
+                    .related(default.span, "the default server has none either: it rejects handshakes");
+            }
+            cx.push(diagnostic);
+        }
     }
 }
 

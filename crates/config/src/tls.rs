@@ -178,8 +178,8 @@ pub(crate) const PROTOCOLS: Kind = Kind::List(&Kind::Choice { built: &["TLSv1.2"
 pub(crate) const TABLE: Table = Table {
     name: "tls",
     doc: "TLS towards clients, where `listen` says `tls`. The name that the client asks for chooses the server; who asks for \
-          none, or an unknown one, gets the default server's certificate. Clients are offered http/1.1, and h2 before it where \
-          `listen` says `http2` (ALPN).",
+          none, or an unknown one, gets the default server's certificate, and so does who asks for a server without one. Clients are \
+          offered http/1.1, and h2 before it where `listen` says `http2` (ALPN).",
     keys: &[
         Key {
             name: "certificates",
