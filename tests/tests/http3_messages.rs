@@ -270,14 +270,14 @@ async fn a_reload_keeps_connections_and_a_listener_that_is_gone_sends_them_away(
     assert_eq!(ask(&mut sender, get("/")).await.unwrap().text(), "three");
     // The address can be had again as soon as those who were there have left.
     connection.close(0_u32.into(), b"");
+    gateway.rewrite(&config(&certificates, listen, &answer("four")));
+    let outcomes = || ["reloaded ", "is not reloaded"].map(|text| gateway.error_log().matches(text).count());
     until("the address", LIMIT, || {
-        gateway.rewrite(&config(&certificates, listen, &answer("four")));
+        let before = outcomes();
         gateway.signal(Signal::HUP);
-        let client = certificates.client(None);
-        let served = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { client.connect(listen, "a.test").await.is_ok() })
-        });
-        served.join().unwrap().then_some(())
+        let after = until("the end of a reload", LIMIT, || Some(outcomes()).filter(|after| *after != before));
+        (after[0] > before[0]).then_some(())
     });
+    let mut sender = connect(&certificates, listen).await;
+    assert_eq!(ask(&mut sender, get("/")).await.unwrap().text(), "four");
 }

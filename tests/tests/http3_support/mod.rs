@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use h3::client::{RequestStream, SendRequest};
-use h3::error::StreamError;
+use h3::error::{Code, StreamError};
 use h3_quinn::{BidiStream, OpenStreams};
 use http::{HeaderMap, Request, Response};
 use propylon_testkit::certificates::{Authority, Identity, file};
@@ -152,9 +152,7 @@ impl Whole {
 
 /// Asks, and reads all of the response.
 pub(crate) async fn ask(sender: &mut Sender, request: Request<()>) -> Result<Whole, StreamError> {
-    let mut stream = sender.send_request(request).await?;
-    stream.finish().await?;
-    whole(stream).await
+    send(sender, request, b"").await
 }
 
 /// The same with a body.
@@ -164,8 +162,18 @@ pub(crate) async fn send(
     body: &[u8],
 ) -> Result<Whole, StreamError> {
     let mut stream = sender.send_request(request).await?;
-    stream.send_data(Bytes::copy_from_slice(body)).await?;
-    stream.finish().await?;
+    let mut sent = Ok(());
+    if !body.is_empty() {
+        sent = stream.send_data(Bytes::copy_from_slice(body)).await;
+    }
+    if sent.is_ok() {
+        sent = stream.finish().await;
+    }
+    match sent {
+        // The answer was there before all of the request was (RFC 9114 4.1).
+        Err(StreamError::RemoteTerminate { code, .. }) if code == Code::H3_NO_ERROR => {}
+        sent => sent?,
+    }
     whole(stream).await
 }
 
