@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub fn convert(text: &str, name: &str) -> Result<Converted, Vec<Problem>> {
 /// it (`nginx -g`).
 ///
 /// # Errors
-/// What nginx would refuse, all of it; after an error of syntax, or when a file cannot be read, nothing else.
+/// What nginx would refuse, all of it; where there are errors of syntax, or files that cannot be read, these alone, the first of each file.
 pub fn import(path: &Path, globals: &str) -> Result<Converted, Vec<Problem>> {
     let name = path.display().to_string();
     let bytes = Disk.read(path).map_err(|error| {
@@ -49,10 +50,9 @@ fn build(
     directory: &Path,
     files: &dyn Files,
 ) -> Result<Converted, Vec<Problem>> {
-    let parser = Parser { files, directory: directory.to_owned() };
-    let globals = Arc::new(Source::new("command line", globals));
-    let globals = parser.parse(&globals).map_err(|problem| vec![problem])?;
-    let block = parser.parse(source).map_err(|problem| vec![problem])?;
+    let parser = Parser::new(files, directory.to_owned());
+    let globals = parser.parse(&Arc::new(Source::new("command line", globals))).map_err(once)?;
+    let block = parser.parse(source).map_err(once)?;
     let mut convert = Convert::new(directory);
     convert.frame_mut().section.comment(format!(" Made from {} by propylon import.", source.name()));
     convert.block(&globals);
@@ -65,7 +65,7 @@ fn build(
     let (mut document, mut lines, mut problems) = convert.finish();
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.range.start));
-        return Err(problems);
+        return Err(once(problems));
     }
     if let Some(place) = document.add_connection_upgrade() {
         let note = "nginx refuses it without a map for $connection_upgrade: the usual one is taken";
@@ -75,6 +75,16 @@ fn build(
     rows::complete(&mut document);
     let (toml, origins) = document.render();
     Ok(Converted { name: source.name().to_string(), toml, origins, lines })
+}
+
+/// Each of them once: a file may be included many times.
+fn once(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let mut known = HashSet::new();
+    problems.retain(|problem| {
+        let place = problem.place.as_ref().map(|place| (place.file().to_owned(), place.range.start));
+        known.insert((place, problem.message.clone()))
+    });
+    problems
 }
 
 impl Converted {
@@ -101,11 +111,24 @@ impl Converted {
         self.lines.iter().filter(|line| line.verdict == verdict).count()
     }
 
-    /// What is not exact, line by line, and how many lines there are.
+    /// What is not exact, line by line, and how many directives there are. A line that counts many times, for its file is included
+    /// as often, stands there once.
     #[must_use]
     pub fn report(&self) -> String {
-        let lines = self.lines.iter().filter(|line| line.verdict != Verdict::Exact);
-        let mut text: String = lines.map(|line| format!("{line}\n")).collect();
+        let mut lines: Vec<(String, usize)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for line in self.lines.iter().filter(|line| line.verdict != Verdict::Exact).map(Line::to_string) {
+            let index = *known.entry(line.clone()).or_insert(lines.len());
+            match lines.get_mut(index) {
+                Some((_, times)) => *times += 1,
+                None => lines.push((line, 1)),
+            }
+        }
+        let line = |(line, times): &(String, usize)| match times {
+            1 => format!("{line}\n"),
+            times => format!("{line}, {times} times\n"),
+        };
+        let mut text: String = lines.iter().map(line).collect();
         let [exact, different, refused] =
             [Verdict::Exact, Verdict::Different, Verdict::Refused].map(|verdict| self.count(verdict));
         text.push_str(&format!(
@@ -151,10 +174,10 @@ impl Converted {
         let loaded = propylon_config::read(Source::new(&self.name, &self.toml).made_from(self.places()));
         match loaded {
             Ok(loaded) if problems.is_empty() => Ok(loaded),
-            Ok(_) => Err(problems),
+            Ok(_) => Err(once(problems)),
             Err(report) => {
                 problems.extend(self.problems(&report));
-                Err(problems)
+                Err(once(problems))
             }
         }
     }
@@ -199,8 +222,7 @@ impl Converted {
 /// What nginx would refuse, and directives that are not about the process.
 pub fn globals(text: &str) -> Result<Config, Vec<Problem>> {
     let source = Arc::new(Source::new("command line", text));
-    let parser = Parser { files: &NoFiles, directory: PathBuf::new() };
-    let block = parser.parse(&source).map_err(|problem| vec![problem])?;
+    let block = Parser::new(&NoFiles, PathBuf::new()).parse(&source)?;
     let mut convert = Convert::new(Path::new(""));
     convert.block(&block);
     let (document, lines, problems) = convert.finish();

@@ -1,5 +1,6 @@
 //! Tokens to a tree, with the included files in their places.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use crate::tree::{Block, Body, Directive};
 const DEEPEST: usize = 64;
 /// Includes inside includes: nginx has no limit, and runs out of descriptors.
 const INCLUDES: usize = 16;
+/// After so many included files that are no good no more are read: one that includes itself twice has no end.
+const MOST: usize = 1000;
 
 /// Where included files come from.
 pub(crate) trait Files {
@@ -50,15 +53,30 @@ impl Files for NoFiles {
 }
 
 pub(crate) struct Parser<'f> {
-    pub(crate) files: &'f dyn Files,
+    files: &'f dyn Files,
     /// Relative includes are against this: the main file's directory.
-    pub(crate) directory: PathBuf,
+    directory: PathBuf,
+    /// What is wrong with included files: whoever includes them can be read on.
+    problems: RefCell<Vec<Problem>>,
 }
 
-impl Parser<'_> {
-    /// A whole file.
-    pub(crate) fn parse(&self, source: &Arc<Source>) -> Result<Block, Problem> {
-        self.file(source, 0, 0)
+impl<'f> Parser<'f> {
+    pub(crate) fn new(files: &'f dyn Files, directory: PathBuf) -> Self {
+        Self { files, directory, problems: RefCell::default() }
+    }
+
+    /// A whole file: or what is wrong with it, in each of the files that it includes.
+    pub(crate) fn parse(&self, source: &Arc<Source>) -> Result<Block, Vec<Problem>> {
+        let parsed = self.file(source, 0, 0);
+        let mut problems = self.problems.take();
+        match parsed {
+            Ok(block) if problems.is_empty() => Ok(block),
+            Ok(_) => Err(problems),
+            Err(problem) => {
+                problems.push(problem);
+                Err(problems)
+            }
+        }
     }
 
     fn file(&self, source: &Arc<Source>, includes: usize, depth: usize) -> Result<Block, Problem> {
@@ -169,14 +187,32 @@ impl Parser<'_> {
         let paths = if name.contains(['*', '?', '[']) { self.files.glob(&path) } else { vec![path] };
         let mut blocks = Vec::new();
         for path in paths {
-            let bytes = self.files.read(&path).map_err(|error| {
-                let message = format!("open() \"{}\" failed ({})", path.display(), system(&error));
-                Problem::new(&directive.place, message)
-            })?;
-            let source = source(&path.display().to_string(), &bytes)?;
-            blocks.push(self.file(&source, includes + 1, depth)?);
+            match self.included(directive, &path, includes, depth) {
+                Ok(block) => blocks.push(block),
+                Err(problem) => {
+                    let mut problems = self.problems.borrow_mut();
+                    problems.push(problem.clone());
+                    if problems.len() >= MOST {
+                        return Err(problem);
+                    }
+                }
+            }
         }
         Ok(blocks)
+    }
+
+    fn included(
+        &self,
+        directive: &Directive,
+        path: &Path,
+        includes: usize,
+        depth: usize,
+    ) -> Result<Block, Problem> {
+        let bytes = self.files.read(path).map_err(|error| {
+            let message = format!("open() \"{}\" failed ({})", path.display(), system(&error));
+            Problem::new(&directive.place, message)
+        })?;
+        self.file(&source(&path.display().to_string(), &bytes)?, includes + 1, depth)
     }
 }
 
