@@ -15,6 +15,7 @@ use crate::charset::{self, CharsetMap};
 use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
 use crate::group_names;
+use crate::include::{self, Files};
 use crate::key::{Key, Kind, Need, Table};
 use crate::keyval::{self, KeyvalZone};
 use crate::limit_zone::{self, LimitZone};
@@ -108,6 +109,7 @@ pub(crate) static TABLE: Table = Table {
     name: "",
     doc: "The whole file.",
     keys: &[
+        include::KEY,
         top("runtime", Kind::Table(&runtime::TABLE), "The process."),
         top("error_log", Kind::Table(&error_log::TABLE), "Where the gateway reports trouble."),
         top("admin", Kind::Table(&admin::TABLE), "Where operators look at the process, and act on it."),
@@ -208,7 +210,7 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
     let bytes = std::fs::read(path)
         .map_err(|error| fail(format!("the configuration cannot be read: {error}"), ""))?;
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, &name),
+        Ok(text) => read_all(Files::read(path, &name, text)),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -220,7 +222,7 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
     }
 }
 
-/// Reads a configuration from text; `name` is what reports call it.
+/// Reads a configuration from text; `name` is what reports call it. It cannot include files: it is in no directory.
 ///
 /// ```
 /// let text = r#"
@@ -249,12 +251,17 @@ pub fn parse(source: &str, name: &str) -> Result<Loaded, Report> {
 /// # Errors
 /// A report of everything that is wrong.
 pub fn read(source: Source) -> Result<Loaded, Report> {
-    let source = Arc::new(source);
+    let problems = include::refuse(&source);
+    read_all(Files { source, problems })
+}
+
+fn read_all(files: Files) -> Result<Loaded, Report> {
+    let source = Arc::new(files.source);
     let mut cx = Context::new(source.clone());
-    let (root, syntax) = DeTable::parse_recoverable(source.text());
-    let table = root.get_ref();
-    shape::check(&mut cx, table, 0..0, &TABLE);
-    let config = resolve(&mut cx, table);
+    files.problems.into_iter().for_each(|problem| cx.push(problem));
+    let (root, syntax) = include::parse(&mut cx, &source);
+    shape::check(&mut cx, &root, 0..0, &TABLE);
+    let config = resolve(&mut cx, &root);
     let mut report = cx.report;
     add_syntax(&source, &mut report, &syntax);
     report.sort();
@@ -265,8 +272,14 @@ pub fn read(source: Source) -> Result<Loaded, Report> {
 }
 
 /// The parser goes on after an error with what it can make of the text: what else is said of such a line is noise.
-pub(crate) fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::de::Error]) {
-    let places: Vec<Range<usize>> = errors.iter().map(|error| error.span().unwrap_or(0..0)).collect();
+///
+/// Each error is one of a file that begins at that byte.
+pub(crate) fn add_syntax(source: &Source, report: &mut Report, errors: &[(usize, toml::de::Error)]) {
+    let place = |(start, error): &(usize, toml::de::Error)| {
+        let place = error.span().unwrap_or(0..0);
+        place.start + start..place.end + start
+    };
+    let places: Vec<Range<usize>> = errors.iter().map(place).collect();
     let lines: Vec<Range<usize>> = places.iter().map(|place| source.lines_around(place).0).collect();
     report.retain(|diagnostic| {
         // A value that could not be read has no place.
@@ -276,8 +289,8 @@ pub(crate) fn add_syntax(source: &Source, report: &mut Report, errors: &[toml::d
         !lines.iter().any(|line| line.contains(&span.start))
     });
     let mut told = Vec::new();
-    for (error, place) in errors.iter().zip(places) {
-        let (line, _) = source.place(place.start);
+    for ((_, error), place) in errors.iter().zip(places) {
+        let line = source.lines_around(&place).0.start;
         if told.contains(&line) {
             continue;
         }

@@ -37,7 +37,7 @@
 //! - One table of keys makes the reader, the JSON [`schema`] and the [`reference`](fn@reference) page.
 //!
 //! ## What it does not
-//! It opens no socket, resolves no name and reads no file but the configuration. What only the world decides (a name that
+//! It opens no socket, resolves no name and reads no file but the configuration and what that includes. What only the world decides (a name that
 //! does not resolve, a port that is taken) is found when the gateway is built; [`Report::with`] puts it into the same report.
 //! Regexes are checked here but compiled by the router. Paths are kept as written: a relative one counts from the working
 //! directory of the process.
@@ -80,11 +80,13 @@ mod error_page;
 mod expires;
 mod fastcgi;
 mod files;
+mod glob;
 mod group_names;
 mod grpc;
 mod headers;
 mod http2;
 mod http3;
+mod include;
 mod inner_uri;
 mod json_schema;
 mod key;
@@ -166,6 +168,7 @@ pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::expires::{Expires, ExpiresRule};
 pub use crate::fastcgi::FastCgi;
 pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks};
+pub use crate::glob::glob;
 pub use crate::headers::{Forwarded, Headers, Peer, RealIpHeader, SetHeader};
 pub use crate::http2::Http2;
 pub use crate::http3::Http3;

@@ -39,7 +39,7 @@ impl Report {
     }
 
     pub(crate) fn push(&mut self, mut diagnostic: Diagnostic) {
-        diagnostic.file = self.source.name().clone();
+        diagnostic.file = self.source.name_at(diagnostic.span.as_ref().map_or(0, |span| span.start)).clone();
         if let Some(range) = &diagnostic.span {
             (diagnostic.line, diagnostic.column) = self.source.place(range.start);
         }
@@ -129,7 +129,7 @@ impl Report {
         let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
         Snippet::source(self.source.slice(lines))
             .line_start(first)
-            .path(self.source.name().as_ref())
+            .path(self.source.name_at(span.start).as_ref())
             .annotation(annotation)
     }
 

@@ -49,7 +49,6 @@ mod convert;
 mod converted;
 mod document;
 mod frame;
-mod glob;
 mod lexer;
 mod parser;
 mod place;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use propylon_config::Source;
 
-use crate::glob;
 use crate::lexer::{Lexer, Token, Word};
 use crate::place::{Place, Problem};
 use crate::tree::{Block, Body, Directive};
@@ -35,7 +34,7 @@ impl Files for Disk {
     }
 
     fn glob(&self, pattern: &Path) -> Vec<PathBuf> {
-        glob::paths(pattern)
+        propylon_config::glob(pattern)
     }
 }
 

@@ -48,6 +48,7 @@ pub fn read_servers(text: &str, name: &str) -> Result<Vec<UpstreamServer>, Repor
     let items = table.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let servers = items.filter_map(|item| server(&mut cx, item.get_ref())).collect();
     let mut report = cx.report;
+    let syntax: Vec<_> = syntax.into_iter().map(|error| (0, error)).collect();
     add_syntax(&source, &mut report, &syntax);
     report.sort();
     if report.has_errors() { Err(report) } else { Ok(servers) }

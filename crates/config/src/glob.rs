@@ -1,9 +1,10 @@
-//! `include conf.d/*.conf`: the names that a pattern stands for, as glob(3) has them.
+//! The names that a pattern of an `include` stands for.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The existing paths that match, sorted.
-pub(crate) fn paths(pattern: &Path) -> Vec<PathBuf> {
+/// The existing paths that match a pattern of `*`, `?`, `[a-z]` and `[!a-z]`, as glob(3) has them; sorted.
+#[must_use]
+pub fn glob(pattern: &Path) -> Vec<PathBuf> {
     let mut found = vec![PathBuf::new()];
     for component in pattern.components() {
         match component {
@@ -34,7 +35,7 @@ fn step(directory: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 /// Whether a name matches a pattern of `*`, `?`, `[a-z]` and `[!a-z]`.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+fn matches(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let name: Vec<char> = name.chars().collect();
     let (mut p, mut n) = (0, 0);
