@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Converts an nginx.conf: TOML to stdout or a file, a verdict for every line to stderr.
     Import(Import),
+    /// Lays configurations out as all others are: blank lines, spaces, lists. Comments and the order stay.
+    Fmt(Fmt),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
     /// Starts two small upstreams and a gateway before them on loopback, and tells what to try.
@@ -73,6 +75,16 @@ pub(crate) struct Import {
     /// Anything that is not exact makes the exit code 1, not only what is refused.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// The configurations, TOML; `-` is standard input, and goes to standard output.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Writes nothing: tells which are not laid out so, with exit code 1 if any is.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -20,10 +20,13 @@ pub(crate) fn import(args: &args::Import) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
+    // What is no TOML would be an error of the conversion, and is shown as it is.
+    let toml = propylon_config::format(converted.toml(), "").unwrap_or_else(|_| converted.toml().to_owned());
     match &args.output {
-        Some(path) => std::fs::write(path, converted.toml())
-            .with_context(|| format!("cannot write {}", path.display()))?,
-        None => crate::print(converted.toml())?,
+        Some(path) => {
+            std::fs::write(path, toml).with_context(|| format!("cannot write {}", path.display()))?
+        }
+        None => crate::print(&toml)?,
     }
     if let Some(path) = &args.json {
         std::fs::write(path, converted.json()).with_context(|| format!("cannot write {}", path.display()))?;

@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod error_log;
 mod explain;
+mod fmt;
 mod handover;
 mod import;
 mod pid_file;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Explain(args) => explain::explain(&args),
         Command::Import(args) => import::import(&args),
+        Command::Fmt(args) => fmt::fmt(&args),
         Command::Demo => demo::demo(),
         Command::Schema => check::schema(),
     };
