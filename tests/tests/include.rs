@@ -72,3 +72,30 @@ fn check_and_explain_name_the_file() {
     // What is on no disk has no files beside it.
     assert_eq!(check("include = [\"nowhere.toml\"]\n[[server]]\nreturn = [204]\n").status.code(), Some(1));
 }
+
+/// What is converted into several files is checked, and formatted, as what is written by hand.
+#[test]
+fn an_nginx_conf_of_several_files_becomes_several() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("sites-enabled")).unwrap();
+    fs::write(at("nginx.conf"), "events { }\nhttp { include sites-enabled/*; }\n").unwrap();
+    for name in ["a.test", "b.test"] {
+        let site = format!("server {{ server_name {name}; return 200 {name}; }}\n");
+        fs::write(at("sites-enabled").join(name), site).unwrap();
+    }
+    let run = |arguments: &[&str], paths: &[&Path]| {
+        let output = Command::new(binary()).args(arguments).args(paths).output().unwrap();
+        (output.status.code(), lossy(&output.stderr))
+    };
+    let (out, main) = (at("out"), at("out/propylon.toml"));
+    let (code, told) = run(&["import"], &[&at("nginx.conf"), Path::new("-d"), &out]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(fs::read_to_string(&main).unwrap().contains("propylon import.\ninclude = [\"sites/*.toml\"]\n"));
+    assert!(fs::read_to_string(at("out/sites/b.test.toml")).unwrap().contains("name = [\"b.test\"]"));
+    let (code, told) = run(&["fmt", "--check"], &[&main, &at("out/sites/a.test.toml")]);
+    assert_eq!(code, Some(0), "{told}");
+    fs::create_dir(at("out/logs")).unwrap(); // nginx needs it as well
+    let (code, told) = run(&["check", "--config"], &[&main, Path::new("--prefix"), &out]);
+    assert_eq!(code, Some(0), "{told}");
+}

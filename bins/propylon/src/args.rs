@@ -66,6 +66,10 @@ pub(crate) struct Import {
     /// Where the TOML goes; the default is standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Where the TOML goes in several files, as the nginx.conf was: propylon.toml, and sites/NAME.toml for each included file
+    /// with servers, upstreams, maps or zones.
+    #[arg(short, long, value_name = "DIR", conflicts_with = "output")]
+    pub(crate) directory: Option<PathBuf>,
     /// Where the verdicts go as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! `propylon import`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -20,13 +21,14 @@ pub(crate) fn import(args: &args::Import) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
     };
-    // What is no TOML would be an error of the conversion, and is shown as it is.
-    let toml = propylon_config::format(converted.toml(), "").unwrap_or_else(|_| converted.toml().to_owned());
-    match &args.output {
-        Some(path) => {
-            std::fs::write(path, toml).with_context(|| format!("cannot write {}", path.display()))?
+    match (&args.output, &args.directory) {
+        (_, Some(directory)) => {
+            for (name, text) in converted.files() {
+                write(&directory.join(name), &text)?;
+            }
         }
-        None => crate::print(&toml)?,
+        (Some(path), None) => write(path, converted.toml())?,
+        (None, None) => crate::print(&formatted(converted.toml()))?,
     }
     if let Some(path) = &args.json {
         std::fs::write(path, converted.json()).with_context(|| format!("cannot write {}", path.display()))?;
@@ -35,4 +37,20 @@ pub(crate) fn import(args: &args::Import) -> anyhow::Result<ExitCode> {
     let refused = converted.count(Verdict::Refused) > 0;
     let inexact = args.strict && converted.count(Verdict::Different) > 0;
     Ok(if refused || inexact { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Writes a file, and makes the directory that it is in.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || {
+        if let Some(directory) = path.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        std::fs::write(path, formatted(text))
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What is no TOML would be an error of the conversion, and is shown as it is.
+fn formatted(text: &str) -> String {
+    propylon_config::format(text, "").unwrap_or_else(|_| text.to_owned())
 }

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use propylon_config::{Config, Diagnostic, Loaded, MadeFrom, Report, Severity, Source};
 
 use crate::convert::{Convert, UNKNOWN};
+use crate::document::Document;
 use crate::parser::{self, Disk, Files, NoFiles, Parser, system};
 use crate::place::{Place, Problem};
 use crate::rows;
+use crate::split::split;
 use crate::verdict::{Line, Verdict};
 
 /// An nginx.conf as TOML, with what became of each line.
 #[derive(Clone, Debug)]
 pub struct Converted {
     name: String,
+    document: Document,
     toml: String,
     origins: Vec<(Range<usize>, Place)>,
     lines: Vec<Line>,
@@ -54,7 +57,7 @@ fn build(
     let globals = parser.parse(&Arc::new(Source::new("command line", globals))).map_err(once)?;
     let block = parser.parse(source).map_err(once)?;
     let mut convert = Convert::new(directory);
-    convert.frame_mut().section.comment(format!(" Made from {} by propylon import.", source.name()));
+    convert.frame_mut().section.title(format!(" Made from {} by propylon import.", source.name()));
     convert.block(&globals);
     convert.block(&block);
     let unknown = convert.lines.iter().any(|line| line.note == UNKNOWN);
@@ -74,7 +77,7 @@ fn build(
     }
     rows::complete(&mut document);
     let (toml, origins) = document.render();
-    Ok(Converted { name: source.name().to_string(), toml, origins, lines })
+    Ok(Converted { name: source.name().to_string(), document, toml, origins, lines })
 }
 
 /// Each of them once: a file may be included many times.
@@ -92,6 +95,14 @@ impl Converted {
     #[must_use]
     pub fn toml(&self) -> &str {
         &self.toml
+    }
+
+    /// The same in several files, as the nginx.conf was: names, relative to the directory of the first, which includes the others, and
+    /// texts. An included file with servers, upstreams,
+    /// maps or zones is one of them.
+    #[must_use]
+    pub fn files(&self) -> Vec<(String, String)> {
+        split(&self.document, &self.name)
     }
 
     /// Every directive and what became of it, in the order of the nginx.conf.
@@ -230,6 +241,6 @@ pub fn globals(text: &str) -> Result<Config, Vec<Problem>> {
         return Err(problems);
     }
     let (toml, origins) = document.render();
-    let loaded = Converted { name: "command line".to_owned(), toml, origins, lines }.load()?;
+    let loaded = Converted { name: "command line".to_owned(), document, toml, origins, lines }.load()?;
     Ok(loaded.config)
 }

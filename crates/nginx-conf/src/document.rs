@@ -1,18 +1,18 @@
 //! The TOML that is written: sections with keys and comments, and where each piece came from.
 
-use std::fmt::Write;
 use std::ops::Range;
 
 use crate::place::Place;
 pub(crate) use crate::quote::key;
-use crate::quote::{plain, quote};
 
 mod inherit;
 mod speaks;
 mod value;
+mod writer;
 
 pub(crate) use speaks::{FASTCGI, GRPC, PASSES, SCGI, UWSGI, tongue, waits};
 pub(crate) use value::Value;
+use writer::Writer;
 
 #[derive(Clone, Debug)]
 enum Line {
@@ -54,6 +54,11 @@ impl Section {
             place: Some(place.clone()),
             ..Self::default()
         }
+    }
+
+    /// A comment above everything in it.
+    pub(crate) fn title(&mut self, text: impl Into<String>) {
+        self.above.push(text.into());
     }
 
     pub(crate) fn comment(&mut self, text: impl Into<String>) {
@@ -137,6 +142,11 @@ impl Section {
             (path, value, place)
         })
         .collect()
+    }
+
+    /// The file that its block stands in.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.place.as_ref().map(Place::file)
     }
 
     /// Puts the note beside the last key, if it has none yet.
@@ -270,7 +280,7 @@ impl Section {
 }
 
 /// The whole file, in the order of the documentation's example.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Document {
     pub(crate) top: Section,
     pub(crate) runtime: Section,
@@ -328,98 +338,19 @@ impl Document {
         process.into_iter().chain(tokens).chain(rest).for_each(|section| writer.section(section));
         (writer.text, writer.origins)
     }
-}
 
-#[derive(Default)]
-struct Writer {
-    text: String,
-    origins: Vec<(Range<usize>, Place)>,
-}
-
-impl Writer {
-    fn section(&mut self, section: &Section) {
-        if section.is_empty() {
-            return;
-        }
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        section.above.iter().for_each(|text| self.comment(text));
-        if !section.header.is_empty() {
-            let start = self.text.len();
-            self.text.push_str(&section.header);
-            self.from(start, section.place.as_ref());
-            self.end(section.beside.as_deref());
-        }
-        for line in &section.lines {
-            match line {
-                Line::Comment(text) => self.comment(text),
-                Line::Key { path, value, place, beside } => {
-                    let start = self.text.len();
-                    let path: Vec<String> = path.iter().map(|part| key(part)).collect();
-                    // Writing to a String cannot fail.
-                    let _ = write!(self.text, "{} = ", path.join("."));
-                    self.value(value);
-                    self.from(start, place.as_ref());
-                    self.end(beside.as_deref());
-                }
-            }
-        }
-        section.children.iter().for_each(|child| self.section(child));
-    }
-
-    fn comment(&mut self, text: &str) {
-        let _ = writeln!(self.text, "#{}", plain(text));
-    }
-
-    fn end(&mut self, beside: Option<&str>) {
-        if let Some(note) = beside {
-            let _ = write!(self.text, " #{}", plain(note));
-        }
-        self.text.push('\n');
-    }
-
-    fn from(&mut self, start: usize, place: Option<&Place>) {
-        if let Some(place) = place {
-            self.origins.push((start..self.text.len(), place.clone()));
-        }
-    }
-
-    fn value(&mut self, value: &Value) {
-        match value {
-            Value::Raw(text) => self.text.push_str(text),
-            Value::Text(text) => self.text.push_str(&quote(text)),
-            Value::List(items) => {
-                self.text.push('[');
-                for (index, item) in items.iter().enumerate() {
-                    self.text.push_str(if index == 0 { "" } else { ", " });
-                    self.value(item);
-                }
-                self.text.push(']');
-            }
-            Value::Table(pairs) if pairs.is_empty() => self.text.push_str("{}"),
-            Value::Table(pairs) => {
-                self.text.push_str("{ ");
-                for (index, (name, value)) in pairs.iter().enumerate() {
-                    self.text.push_str(if index == 0 { "" } else { ", " });
-                    self.text.push_str(&key(name));
-                    self.text.push_str(" = ");
-                    self.value(value);
-                }
-                self.text.push_str(" }");
-            }
-            Value::At(value, place) => {
-                let start = self.text.len();
-                self.value(value);
-                self.from(start, Some(place));
-            }
-        }
+    /// The text of some of its sections.
+    pub(crate) fn render_alone(sections: Vec<&Section>) -> String {
+        let mut writer = Writer::default();
+        sections.into_iter().for_each(|section| writer.section(section));
+        writer.text
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quote::quote;
 
     #[test]
     fn text_reads_back() {

@@ -56,6 +56,7 @@ mod quote;
 mod reference;
 mod row;
 mod rows;
+mod split;
 mod tree;
 mod verdict;
 

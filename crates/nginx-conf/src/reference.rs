@@ -26,7 +26,8 @@ pub fn reference() -> String {
 const INTRODUCTION: &str = "# nginx.conf
 
 `propylon import nginx.conf -o propylon.toml` converts an nginx.conf, `propylon run --nginx-conf nginx.conf --prefix /etc/nginx` runs one
-as it is, and `check` and `explain` take it as well. Every directive has a verdict:
+as it is, and `check` and `explain` take it as well. `propylon import nginx.conf -d DIR` writes several files, as the nginx.conf was:
+`propylon.toml` includes the others, `sites/NAME.toml` for each included file with servers, upstreams, maps or zones. Every directive has a verdict:
 
 - **exact**: it means here what it means in nginx;
 - **different**: the same request gives the same answer, but sizes, counts or timing are not as in nginx;
