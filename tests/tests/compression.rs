@@ -226,3 +226,39 @@ fn the_gateways_own_answers_too() {
     let cut = raw_request(world.listen, get("/", &[GZIP, HTML, "X-Do: size=50000 cut"]).as_bytes());
     assert!(cut.is_ok_and(|answer| answer.end == End::Cut));
 }
+
+/// `$gzip_ratio`, beside nginx's: of what was compressed whole.
+#[test]
+fn the_log_knows_how_much_smaller_it_is() {
+    let (origin, [listen, reference]) = (Origin::start(), addresses());
+    let to = origin.address();
+    let gateway = Propylon::start(&format!(
+        "[log_format]\nratio = \"$request_uri $gzip_ratio\"\n[[server]]\nlisten = [\"{listen}\"]\ncompression.codings = [\"gzip\"]\n\
+         access_log = {{ path = \"@DIR@/access.log\", format = \"ratio\" }}\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://{to}\"\n"
+    ));
+    let nginx = Nginx::start(&format!(
+        "http {{ log_format ratio '$request_uri $gzip_ratio'; access_log @DIR@/access.log ratio; server {{ listen {reference}; gzip on;
+         location / {{ proxy_pass http://{to}; }} }} }}"
+    ));
+    let mut expected = Vec::new();
+    for (path, fields) in [
+        ("/small", &[GZIP, HTML, "X-Do: size=30"][..]),
+        ("/large", &[GZIP, HTML, "X-Do: size=100000"]),
+        ("/plain", &[HTML, "X-Do: size=1000"]),
+        ("/cut", &[GZIP, HTML, "X-Do: size=50000 cut"]),
+    ] {
+        let [ours, _] = [listen, reference].map(|at| raw_request(at, get(path, fields).as_bytes()).unwrap());
+        let (size, length) = (if path == "/small" { 30 } else { 100_000 }, ours.body.len().max(1));
+        let hundredths = (size * 1000 / length + 5) / 10;
+        let is_whole = ours.head.field("content-encoding").is_some() && ours.end == End::Complete;
+        let ratio =
+            if is_whole { format!("{}.{:02}", hundredths / 100, hundredths % 100) } else { "-".to_owned() };
+        expected.push(format!("{path} {ratio}"));
+    }
+    let ours = gateway.lines("access.log", 4);
+    assert_eq!(ours, expected);
+    assert!(ours[1].len() > "/large 1.00".len(), "{ours:?}");
+    for (line, nginxs) in ours.iter().zip(nginx.lines("access.log", 4)) {
+        assert_eq!(line.ends_with('-'), nginxs.ends_with('-'), "{line} {nginxs}");
+    }
+}

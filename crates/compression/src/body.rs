@@ -1,6 +1,7 @@
 use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use tower_http::compression::predicate::Predicate;
 use tower_http::compression::{Compression, CompressionBody};
 use tower_service::Service;
 
+use crate::sizes::{Counted, Sizes};
 use crate::{BoxError, Coding};
 
 pin_project! {
@@ -28,7 +30,7 @@ pin_project! {
     enum State<B: Body> {
         Plain { #[pin] body: B },
         // Boxed: a compressor takes more than a word.
-        Coded { body: Pin<Box<CompressionBody<B>>> },
+        Coded { body: Pin<Box<CompressionBody<Counted<B>>>>, sizes: Option<Arc<Sizes>> },
     }
 }
 
@@ -46,6 +48,7 @@ pub(crate) fn code<B>(
     response: Response<B>,
     coding: Coding,
     level: i32,
+    sizes: Option<Arc<Sizes>>,
 ) -> Result<Response<ResponseBody<B>>, Gone>
 where
     B: Body<Data = Bytes>,
@@ -54,12 +57,13 @@ where
     let vary: Vec<HeaderValue> = response.headers().get_all(VARY).iter().cloned().collect();
     let mut request = Request::new(());
     request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(coding.name()));
+    let response = response.map(|body| Counted::new(body, sizes.clone()));
     let coder = Compression::new(Once(Some(response))).compress_when(Always);
     let coded = coder.quality(CompressionLevel::Precise(level)).call(request);
     let Poll::Ready(coded) = pin!(coded).poll(&mut Context::from_waker(Waker::noop())) else {
         return Err(Gone);
     };
-    let mut coded = coded?.map(|body| ResponseBody { state: State::Coded { body: Box::pin(body) } });
+    let mut coded = coded?.map(|body| ResponseBody { state: State::Coded { body: Box::pin(body), sizes } });
     // What it says of `Vary` is not ours to say where that is off.
     coded.headers_mut().remove(VARY);
     for value in vary {
@@ -121,14 +125,20 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.project().state.project() {
             Project::Plain { body } => body.poll_frame(cx).map_err(Into::into),
-            Project::Coded { body } => body.as_mut().poll_frame(cx),
+            Project::Coded { body, sizes } => {
+                let polled = body.as_mut().poll_frame(cx);
+                if let (Poll::Ready(frame @ (None | Some(Ok(_)))), Some(sizes)) = (&polled, sizes) {
+                    sizes.wrote(frame.as_ref().and_then(|frame| frame.as_ref().ok()));
+                }
+                polled
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.state {
             State::Plain { body } => body.is_end_stream(),
-            State::Coded { body } => body.is_end_stream(),
+            State::Coded { body, .. } => body.is_end_stream(),
         }
     }
 

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 
 use crate::body::code;
 use crate::rules::{Asked, Rules};
+use crate::sizes::Sizes;
 use crate::{BoxError, ResponseBody};
 
 pin_project! {
@@ -20,12 +21,13 @@ pin_project! {
         inner: F,
         asked: Asked,
         rules: Arc<Rules>,
+        sizes: Option<Arc<Sizes>>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(crate) const fn new(inner: F, asked: Asked, rules: Arc<Rules>) -> Self {
-        Self { inner, asked, rules }
+    pub(crate) const fn new(inner: F, asked: Asked, rules: Arc<Rules>, sizes: Option<Arc<Sizes>>) -> Self {
+        Self { inner, asked, rules, sizes }
     }
 }
 
@@ -47,7 +49,7 @@ where
         let response = Response::from_parts(parts, body);
         Poll::Ready(match coding {
             None => Ok(response.map(ResponseBody::plain)),
-            Some(coding) => code(response, coding, this.rules.level).map_err(Into::into),
+            Some(coding) => code(response, coding, this.rules.level, this.sizes.take()).map_err(Into::into),
         })
     }
 }

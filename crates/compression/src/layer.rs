@@ -6,10 +6,13 @@ use http::{StatusCode, response};
 use tower_layer::Layer;
 
 use crate::rules::{Rules, no_transform};
-use crate::{Coding, Compress, Proxied};
+use crate::{Coding, Compress, Proxied, Sizes};
 
 /// Whose requests are left alone.
 pub(crate) type Exclude = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
+
+/// Where the lengths of the response to this request are told.
+pub(crate) type Count = Arc<dyn Fn(&Parts) -> Option<Arc<Sizes>> + Send + Sync>;
 
 /// Puts a [`Compress`] around a service.
 ///
@@ -26,6 +29,7 @@ pub(crate) type Exclude = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
 pub struct CompressionLayer {
     rules: Arc<Rules>,
     exclude: Option<Exclude>,
+    count: Option<Count>,
 }
 
 impl CompressionLayer {
@@ -44,7 +48,7 @@ impl CompressionLayer {
             no_transform: |parts| no_transform(&parts.headers),
             status: |parts| parts.status,
         };
-        Self { rules: Arc::new(rules), exclude: None }
+        Self { rules: Arc::new(rules), exclude: None, count: None }
     }
 
     /// The media types, without parameters; `*`: any. Event streams and gRPC never.
@@ -112,6 +116,23 @@ impl CompressionLayer {
         self
     }
 
+    /// Tells how long compressed bodies were and are: in the [`Sizes`] that this makes for a request, if it does.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use propylon_compression::{Coding, CompressionLayer, Sizes};
+    ///
+    /// // Whoever wants to know puts them into the request, and keeps them.
+    /// let layer = CompressionLayer::new([Coding::Gzip])
+    ///     .count(|request| request.extensions.get::<Arc<Sizes>>().cloned());
+    /// # let _ = layer;
+    /// ```
+    #[must_use]
+    pub fn count(mut self, count: impl Fn(&Parts) -> Option<Arc<Sizes>> + Send + Sync + 'static) -> Self {
+        self.count = Some(Arc::new(count));
+        self
+    }
+
     fn rules(&mut self) -> &mut Rules {
         Arc::make_mut(&mut self.rules)
     }
@@ -121,7 +142,7 @@ impl<S> Layer<S> for CompressionLayer {
     type Service = Compress<S>;
 
     fn layer(&self, inner: S) -> Compress<S> {
-        Compress::new(inner, self.rules.clone(), self.exclude.clone())
+        Compress::new(inner, self.rules.clone(), self.exclude.clone(), self.count.clone())
     }
 }
 

@@ -72,6 +72,7 @@ mod layer;
 mod proxied;
 mod rules;
 mod service;
+mod sizes;
 
 pub use body::ResponseBody;
 pub use coding::Coding;
@@ -80,6 +81,7 @@ pub use layer::CompressionLayer;
 pub use proxied::Proxied;
 pub use rules::no_transform;
 pub use service::Compress;
+pub use sizes::Sizes;
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

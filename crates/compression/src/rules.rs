@@ -33,6 +33,13 @@ pub(crate) struct Asked {
     authorized: bool,
 }
 
+impl Asked {
+    /// Whether the client takes any coding.
+    pub(crate) const fn may_be_coded(self) -> bool {
+        self.coding.is_some()
+    }
+}
+
 impl Rules {
     /// What a request lets be done to its response; `excluded`: nothing.
     pub(crate) fn ask(&self, request: &request::Parts, excluded: bool) -> Asked {

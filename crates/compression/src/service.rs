@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use crate::layer::Exclude;
+use crate::layer::{Count, Exclude};
 use crate::rules::Rules;
 use crate::{BoxError, ResponseBody, ResponseFuture};
 
@@ -17,11 +17,12 @@ pub struct Compress<S> {
     inner: S,
     rules: Arc<Rules>,
     exclude: Option<Exclude>,
+    count: Option<Count>,
 }
 
 impl<S> Compress<S> {
-    pub(crate) fn new(inner: S, rules: Arc<Rules>, exclude: Option<Exclude>) -> Self {
-        Self { inner, rules, exclude }
+    pub(crate) fn new(inner: S, rules: Arc<Rules>, exclude: Option<Exclude>, count: Option<Count>) -> Self {
+        Self { inner, rules, exclude, count }
     }
 
     /// The service inside.
@@ -59,8 +60,9 @@ where
         let (parts, body) = request.into_parts();
         let excluded = self.exclude.as_ref().is_some_and(|exclude| exclude(&parts));
         let asked = self.rules.ask(&parts, excluded);
+        let sizes = self.count.as_ref().filter(|_| asked.may_be_coded()).and_then(|count| count(&parts));
         let inner = self.inner.call(Request::from_parts(parts, body));
-        ResponseFuture::new(inner, asked, self.rules.clone())
+        ResponseFuture::new(inner, asked, self.rules.clone(), sizes)
     }
 }
 

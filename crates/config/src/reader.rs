@@ -30,7 +30,7 @@ use crate::units;
 pub(crate) type Value<'v> = toml::Spanned<DeValue<'v>>;
 
 /// What a request may have brought in another location than the one that shows it, and what every location has to see to then.
-const LATER: Keep = Keep::UPSTREAM_HEAD.and(Keep::REQUEST_BODY).and(Keep::TRACE);
+const LATER: Keep = Keep::UPSTREAM_HEAD.and(Keep::REQUEST_BODY).and(Keep::TRACE).and(Keep::COMPRESSED);
 
 /// What was learned so far: findings, and the named things that templates and locations refer to.
 pub(crate) struct Context {

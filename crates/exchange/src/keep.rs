@@ -17,6 +17,8 @@ impl Keep {
     pub const PROXY: Self = Self(8);
     /// The ids of the trace that the request belongs to (`$otel_trace_id`), also where nothing is traced.
     pub const TRACE: Self = Self(16);
+    /// How long the response was before it was compressed, and after (`$gzip_ratio`).
+    pub const COMPRESSED: Self = Self(32);
 
     /// Both of these.
     #[must_use]

@@ -233,6 +233,7 @@ impl Server {
             name: name.clone(),
             has_pages,
             traces: upstreams.config.later.has(Keep::TRACE) || server.traces(),
+            counts_compressed: upstreams.config.later.has(Keep::COMPRESSED),
             lane: upstreams.counted().map(|ledger| ledger.server(&tally::label(server))),
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;

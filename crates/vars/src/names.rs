@@ -139,6 +139,7 @@ const TABLE: &[Description] = &[
     single_entry("document_uri", BuiltIn::Uri, "the same as $uri"),
     single_entry("fastcgi_path_info", BuiltIn::FastcgiPathInfo, "what follows the script's name in the path, as `fastcgi.split_path_info` has it"),
     single_entry("fastcgi_script_name", BuiltIn::FastcgiScriptName, "the script that a FastCGI server is to run: the path, with `fastcgi.index` behind its last slash"),
+    single_entry("gzip_ratio", BuiltIn::GzipRatio, "how many times smaller the response is than it was, as `3.25`, once all of it has been compressed, whatever the coding"),
     single_entry("host", BuiltIn::Text(Text::Host), "the host that the request is for, in lower case and without port; else the server's name"),
     single_entry("hostname", BuiltIn::Constant(Constant::Hostname), "the name of this machine"),
     single_entry("http2", BuiltIn::Text(Text::Http2), "`h2` if the request came by HTTP/2 over TLS, `h2c` if without, else empty"),

@@ -119,6 +119,20 @@ pub fn limit_rate(exchange: &Exchange) -> Option<u64> {
     read(exchange, |facts| facts.limit_rate)
 }
 
+/// Tells the lengths of the response before and after it was compressed, once it was.
+pub type Compressed = dyn Fn() -> Option<(u64, u64)> + Send + Sync;
+
+/// The response is compressed (`$gzip_ratio`).
+pub fn set_compressed(exchange: &Exchange, sizes: Arc<Compressed>) {
+    write(exchange, |facts| facts.compressed = Some(sizes));
+}
+
+/// How many times smaller the response is than it was, in hundredths.
+pub(crate) fn compression_ratio(exchange: &Exchange) -> Option<u64> {
+    let (original, compressed) = read(exchange, |facts| facts.compressed.clone())?()?;
+    Some(original.saturating_mul(1000).checked_div(compressed)?.saturating_add(5) / 10)
+}
+
 /// What limits of requests decided (`$limit_req_status`).
 pub fn set_requests_limited(exchange: &Exchange, limited: Limited) {
     write(exchange, |facts| facts.requests_limited = Some(limited));
@@ -217,8 +231,13 @@ pub fn share(from: &Exchange, to: &Exchange) {
 pub fn lend(from: &Exchange, to: &Exchange) {
     let facts = write(from, |facts| {
         facts.request_id();
-        let mut lent =
-            Facts { groups: SmallVec::new(), limit_rate: None, slice_range: None, ..facts.clone() };
+        let mut lent = Facts {
+            groups: SmallVec::new(),
+            limit_rate: None,
+            slice_range: None,
+            compressed: None,
+            ..facts.clone()
+        };
         lent.named.iter_mut().for_each(|named| named.own = false);
         lent
     });
@@ -266,6 +285,7 @@ pub(crate) struct Facts {
     document: Option<Arc<Document>>,
     pub(crate) referers: Option<Arc<RefererCheck>>,
     pub(crate) script: Option<Arc<Script>>,
+    compressed: Option<Arc<Compressed>>,
 }
 
 /// A value that was set.

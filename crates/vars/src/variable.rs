@@ -93,6 +93,7 @@ impl Variable {
             Self::BuiltIn(BuiltIn::RequestBody) => Keep::REQUEST_BODY,
             Self::BuiltIn(BuiltIn::ProxyHost | BuiltIn::ProxyPort) => Keep::PROXY,
             Self::BuiltIn(BuiltIn::Trace(_)) => Keep::TRACE,
+            Self::BuiltIn(BuiltIn::GzipRatio) => Keep::COMPRESSED,
             Self::UpstreamHeader(_) | Self::UpstreamTrailer(_) | Self::UpstreamCookie(_) => {
                 Keep::UPSTREAM_HEAD
             }

@@ -1,9 +1,12 @@
 //! `compression`: configuration to layer.
 
+use std::sync::Arc;
+
 use http::header::{CACHE_CONTROL, USER_AGENT};
 use http::request::Parts;
-use propylon_compression::{Coding, CompressionLayer, Proxied};
+use propylon_compression::{Coding, CompressionLayer, Proxied, Sizes};
 use propylon_config::{self as config, Settings};
+use propylon_exchange::Exchange;
 
 use super::{Site, carry};
 
@@ -26,6 +29,7 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer
         .proxied(compression.proxied.iter().fold(Proxied::OFF, |all, name| all.or(proxied(name))))
         .http_1_0(compression.http_1_0);
     let layer = if rewrites(settings) { layer.no_transform(carry::said_no_transform) } else { layer };
+    let layer = if site.counts_compressed { layer.count(count) } else { layer };
     // The page of an error is compressed by the status that the client sees.
     let layer = if site.has_pages { layer.status(carry::shown) } else { layer };
     let disabled: Vec<_> = compression.disabled().collect();
@@ -36,6 +40,15 @@ pub(crate) fn layer(settings: &Settings, site: &Site) -> Option<CompressionLayer
         let agent = parts.headers.get(USER_AGENT);
         agent.is_some_and(|agent| disabled.iter().any(|pattern| pattern.is_match(agent.as_bytes())))
     }))
+}
+
+/// Has the exchange of a request know what its response was compressed to.
+fn count(request: &Parts) -> Option<Arc<Sizes>> {
+    let exchange = request.extensions.get::<Exchange>()?;
+    let sizes = Arc::new(Sizes::default());
+    let told = sizes.clone();
+    propylon_vars::set_compressed(exchange, Arc::new(move || told.get()));
+    Some(sizes)
 }
 
 /// Whether `Cache-Control` may be another one by the time that it is asked for: then what the origin said is to be carried along, for

@@ -116,6 +116,8 @@ pub(crate) struct Site {
     pub(crate) has_pages: bool,
     /// Whether any of its locations has to do with traces.
     pub(crate) traces: bool,
+    /// Whether anybody asks how well responses are compressed.
+    pub(crate) counts_compressed: bool,
     /// What its exchanges are counted in, where somebody may ask.
     pub(crate) lane: Option<Arc<ServerLane>>,
 }
@@ -428,6 +430,7 @@ impl Site {
             redirects: Redirects::new(settings, &self.name),
             name: self.name.clone(),
             has_pages: self.has_pages,
+            counts_compressed: self.counts_compressed,
             traces: self.traces,
             lane: self.lane.clone(),
         }
