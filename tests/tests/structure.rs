@@ -60,6 +60,8 @@ const DAG: &[(&str, &[&str])] = &[
     ("access", &[]),
     ("auth-request", &[]),
     ("auth-jwt", &[]),
+    // ID tokens are what it is about: keys, signatures and what tokens say are read in one place.
+    ("auth-oidc", &["auth-jwt"]),
     ("mirror", &[]),
     ("addition", &[]),
     ("ssi", &[]),
@@ -108,8 +110,9 @@ const NOT_IN_LAYERS: [&str; 9] = [
     "async-trait",
 ];
 
-/// What a crate is about all the same: tokens are JSON, and so are state files.
-const IN_LAYERS: [(&str, &str); 2] = [("auth-jwt", "serde_json"), ("keyval", "serde_json")];
+/// What a crate is about all the same: tokens are JSON, and so are providers' answers and state files.
+const IN_LAYERS: [(&str, &str); 3] =
+    [("auth-jwt", "serde_json"), ("auth-oidc", "serde_json"), ("keyval", "serde_json")];
 
 const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 

@@ -64,4 +64,4 @@ pub use error::{KeyError, Refused};
 pub use file::KeyFile;
 pub use keys::KeySet;
 pub use layer::{AuthJwtLayer, Guarded, Keys};
-pub use token::Token;
+pub use token::{Token, value_at};

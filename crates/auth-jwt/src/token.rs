@@ -50,17 +50,23 @@ impl Token {
         Ok(Self { text: text.into(), signature: text.len() - signature.len(), header, payload, claims })
     }
 
+    /// The token as it came.
+    #[must_use]
+    pub const fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The value in the header that these names lead to, from the outermost: see [`claim`](Self::claim).
     #[must_use]
     pub fn header(&self, path: &[impl AsRef<str>]) -> Option<Bytes> {
-        text_at(&self.header, path)
+        value_at(&self.header, path)
     }
 
     /// The claim that these names lead to, from the outermost: texts as they are, numbers and truths as JSON has them, arrays as
     /// their elements with commas between them. An object has none, nor has `null`.
     #[must_use]
     pub fn claim(&self, path: &[impl AsRef<str>]) -> Option<Bytes> {
-        text_at(&self.claims, path)
+        value_at(&self.claims, path)
     }
 
     /// The claims as the JSON that they came as.
@@ -129,7 +135,10 @@ fn object(json: &[u8]) -> Result<Map<String, Value>, Refused> {
     serde_json::from_slice(json).map_err(|_| Refused::Malformed)
 }
 
-fn text_at(object: &Map<String, Value>, path: &[impl AsRef<str>]) -> Option<Bytes> {
+/// The value in an object that these names lead to, from the outermost, as [`Token::claim`] has it: for what is said as claims are, and is
+/// in no token.
+#[must_use]
+pub fn value_at(object: &Map<String, Value>, path: &[impl AsRef<str>]) -> Option<Bytes> {
     let (last, outer) = path.split_last()?;
     let mut object = object;
     for name in outer {
