@@ -232,7 +232,9 @@ where
         }
         store.put(fingerprint(&id), Arc::new(session), provider.session_timeout).map_err(Error::Full)?;
         let cookie = inner.cookies(asked).session(&provider.cookie_name, &id);
-        Ok(Answer::redirect(login.way()).cookie(&cookie))
+        // Who stands before us may have another scheme and host: a path would do, if nobody made a URL of it.
+        let way = format!("{}{}", provider.origin().unwrap_or_default(), login.way());
+        Ok(Answer::redirect(&way).cookie(&cookie))
     }
 
     /// The session that a code is good for.

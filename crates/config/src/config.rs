@@ -23,6 +23,7 @@ use crate::listen::{self, Listener};
 use crate::location::Location;
 use crate::log_format::{self, LogFormat};
 use crate::map;
+use crate::oidc_provider::{self, OidcProvider};
 use crate::reader::{Context, Levels, Scope};
 use crate::report::{Diagnostic, Report};
 use crate::resolver::{self, Resolver};
@@ -77,6 +78,8 @@ pub struct Config {
     pub cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
     /// Keys and values that are changed while the gateway runs, by name.
     pub keyval_zones: IndexMap<Box<str>, Arc<KeyvalZone>>,
+    /// Where users log in, by name.
+    pub oidc_providers: IndexMap<Box<str>, Arc<OidcProvider>>,
     /// Each distinct address that any server listens at, in the order of the file.
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
@@ -162,6 +165,10 @@ pub(crate) static TABLE: Table = Table {
         Key {
             nginx: "auth_jwt_header_set",
             ..top("jwt_header_set", auth_jwt::NAMES, "The same from the headers of tokens.")
+        },
+        Key {
+            nginx: "oidc_provider",
+            ..top("oidc_provider", oidc_provider::KIND, "OpenID providers, where users log in, by name.")
         },
         Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "How to recode between charsets.") },
         Key {
@@ -307,6 +314,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let table = |name: &str| root.get(name).and_then(|value| value.get_ref().as_table());
     let names = group_names::find(cx, root);
     keyval::read(cx, table("keyval_zone"));
+    oidc_provider::read(cx, table("oidc_provider"));
     let tokens = auth_jwt::Names::find(cx, root);
     let maps = [table("map"), table("geo"), table("split_clients"), table("keyval")];
     map::read(cx, maps, &tokens, names);
@@ -362,6 +370,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         limit_zones: std::mem::take(&mut cx.limit_zones),
         cache_zones: std::mem::take(&mut cx.cache_zones),
         keyval_zones: std::mem::take(&mut cx.keyval_zones),
+        oidc_providers: std::mem::take(&mut cx.oidc_providers),
         listeners,
         servers,
     }

@@ -11,6 +11,7 @@ use crate::files;
 use crate::grpc;
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
+use crate::oidc_provider;
 use crate::proxy_pass::{self, ProxyPass};
 use crate::reader::{Context, Levels, Scope, Value};
 use crate::referers;
@@ -154,6 +155,7 @@ pub(crate) static TABLE: Table = Table {
         try_files::KEY,
         expires::EXPIRES,
         slice::SLICE,
+        oidc_provider::KEY,
         files::ROOT,
         files::INDEX,
         Key {

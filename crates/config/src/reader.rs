@@ -20,6 +20,7 @@ use crate::key::{Need, Table};
 use crate::keyval::KeyvalZone;
 use crate::limit_zone::LimitZone;
 use crate::log_format::LogFormat;
+use crate::oidc_provider::OidcProvider;
 use crate::quoted;
 use crate::report::{Diagnostic, Report};
 use crate::shape;
@@ -43,6 +44,7 @@ pub(crate) struct Context {
     pub(crate) limit_zones: IndexMap<Box<str>, Arc<LimitZone>>,
     pub(crate) cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
     pub(crate) keyval_zones: IndexMap<Box<str>, Arc<KeyvalZone>>,
+    pub(crate) oidc_providers: IndexMap<Box<str>, Arc<OidcProvider>>,
     /// Where `[acme]` keeps its certificates, if there is one; `None` within: it is broken.
     pub(crate) acme: Option<Option<PathBuf>>,
     /// Whether there is somebody to send spans to.
@@ -68,6 +70,7 @@ impl Context {
             limit_zones: IndexMap::new(),
             cache_zones: IndexMap::new(),
             keyval_zones: IndexMap::new(),
+            oidc_providers: IndexMap::new(),
             acme: None,
             has_trace_exporter: false,
             broken: Vec::new(),

@@ -16,6 +16,7 @@ use crate::inner_uri;
 use crate::key::{Key, Kind, Need, Table};
 use crate::listen::{self, Listen, ListenAddress, Listener};
 use crate::location::{self, Location};
+use crate::oidc_provider;
 use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::referers;
 use crate::report::Diagnostic;
@@ -86,6 +87,7 @@ macro_rules! both_levels {
             settings::SERVER_TOKENS,
             expires::EXPIRES,
             slice::SLICE,
+            oidc_provider::KEY,
             files::ROOT,
             files::INDEX,
             referers::KEY,

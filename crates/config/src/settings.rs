@@ -1,6 +1,7 @@
 //! The tables that `[defaults]`, `[[server]]` and `[[server.location]]` have in common.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
@@ -22,6 +23,7 @@ use crate::inner_uri::InnerUri;
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
 use crate::mirror::{self, Mirror};
+use crate::oidc_provider::{self, OidcProvider};
 use crate::reader::{Context, Levels, Scope, below};
 use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
@@ -60,6 +62,8 @@ pub struct Settings {
     pub access: Access,
     /// The table `auth_jwt`.
     pub auth_jwt: AuthJwt,
+    /// Where users have to log in; none: they do not.
+    pub auth_oidc: Option<Arc<OidcProvider>>,
     /// The table `auth_request`.
     pub auth_request: AuthRequest,
     /// The table `mirror`.
@@ -133,6 +137,7 @@ impl Settings {
         let resolver = level.read("resolver", resolver::read);
         let expires = expires::read(&mut level);
         let slice = slice::read(&mut level);
+        let auth_oidc = oidc_provider::of_level(&mut level);
         let (root, index) = (files::root(&mut level), files::index(&mut level));
         let files = Scope::inherited(cx, &files::TABLE, below(levels, "files"), found);
         let files = Files::read(root, index, &mut { files });
@@ -199,6 +204,7 @@ impl Settings {
             files,
             access,
             auth_jwt,
+            auth_oidc,
             auth_request,
             mirror,
             addition,

@@ -161,6 +161,17 @@ pub(crate) const TLS: Table = Table {
 };
 
 impl UpstreamTls {
+    /// TLS towards somebody who has to be the one that he should be, by these files.
+    pub(crate) fn verifying(
+        cx: &mut Context,
+        trusted_certificate: Option<PathBuf>,
+        crl: Option<PathBuf>,
+        span: Span,
+    ) -> Self {
+        let usual = Self::read(cx, None);
+        Self { verify: true, verify_depth: 6, server_name: true, trusted_certificate, crl, span, ..usual }
+    }
+
     pub(crate) fn read(cx: &mut Context, found: Option<&Value<'_>>) -> Self {
         let span = found.map(|value| cx.span(value.span())).unwrap_or_default();
         let mut scope = Scope::alone(cx, &TLS, found.and_then(|value| value.get_ref().as_table()));

@@ -104,6 +104,7 @@ impl Gateway {
         gateway.listeners.keep_paths(false);
         gateway.runtime.caches.put_to_use(&config);
         gateway.runtime.keyvals.put_to_use(&config);
+        gateway.runtime.oidc.put_to_use(&config);
         acme::put_to_use(&gateway.runtime, &config);
         gateway.runtime.traces.put_to_use(&config);
         gateway.runtime.names.follow();
@@ -138,6 +139,7 @@ impl Gateway {
         self.runtime.zones.forget(&config);
         self.runtime.caches.put_to_use(&config);
         self.runtime.keyvals.put_to_use(&config);
+        self.runtime.oidc.put_to_use(&config);
         if let Err(error) = self.runtime.caches.share(&config) {
             tracing::error!(target: "propylon_gateway", "caches are not shared: {error}");
         }
@@ -303,6 +305,7 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, 
     found.faults.extend(Caches::faults(config));
     runtime.caches.open(config, runtime.owner)?;
     found.faults.extend(runtime.keyvals.open(config));
+    runtime.oidc.open(runtime, config).map_err(StartError::Worker)?;
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;
     let probes = Probes::build(config, runtime)?;

@@ -70,6 +70,7 @@ pub mod insight;
 mod keyvals;
 mod listener;
 mod names;
+mod oidc;
 mod page;
 mod phases;
 mod proxy_protocol;

@@ -63,9 +63,12 @@ impl Phases {
         let At { server, exchange, beside } = at;
         let parent = Parent { server, exchange };
         let access = self.access.as_ref().filter(|_| !beside);
-        // Limits may be for what a token says, and hear only of a good one.
+        // Limits may be for what a session or a token says, and hear only of a good one.
         let token = match (access, &self.limits) {
-            (Some(access), Some(_)) => access.look_at_token(&parent, path).await,
+            (Some(access), Some(_)) => {
+                access.look_at_session(exchange);
+                access.look_at_token(&parent, path).await
+            }
             _ => None,
         };
         if let Some(limits) = &self.limits

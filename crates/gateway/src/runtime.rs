@@ -13,6 +13,7 @@ use crate::caches::{Caches, Owner};
 use crate::client::http3::Keys;
 use crate::keyvals::Keyvals;
 use crate::names::Names;
+use crate::oidc::Oidc;
 use crate::tally::Ledgers;
 use crate::tls::Store;
 use crate::traces::Traces;
@@ -34,6 +35,8 @@ pub(crate) struct Runtime {
     pub(crate) caches: Caches,
     /// Keys and values that operators change.
     pub(crate) keyvals: Keyvals,
+    /// Who has logged in.
+    pub(crate) oidc: Oidc,
     /// What the workers count.
     pub(crate) ledgers: Ledgers,
     /// What became of copies of requests.
@@ -60,6 +63,7 @@ impl Runtime {
             zones: Zones::default(),
             caches: Caches::default(),
             keyvals: Keyvals::default(),
+            oidc: Oidc::default(),
             ledgers: Ledgers::default(),
             copies: Counts::default(),
             left: propylon_detach::Counts::default(),

@@ -217,6 +217,24 @@ impl Zone {
         self.change_all(changes, true)
     }
 
+    /// Puts a value in its place for this time, whatever was there: for who keeps in a zone what is not the operators'.
+    ///
+    /// # Errors
+    /// When the key cannot be one, or there is no room.
+    pub fn keep(&self, key: String, value: String, after: Duration) -> Result<(), Error> {
+        let Some(found) = Key::new(self.0.kind, &key) else { return Err(Error::Key(key)) };
+        let mut books = self.0.books.lock();
+        // A time without an end is none.
+        let entry = Entry { value: shared(value), expires: Instant::now().checked_add(after) };
+        let judged = BTreeMap::from([(found, Some(entry))]);
+        self.make_room(&mut books, &judged)?;
+        for (key, entry) in judged {
+            self.put(&mut books, key, entry);
+        }
+        books.version += 1;
+        Ok(())
+    }
+
     /// Removes everything, and says how much that was.
     pub fn clear(&self) -> usize {
         let mut books = self.0.books.lock();

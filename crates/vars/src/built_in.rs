@@ -9,6 +9,7 @@ use propylon_exchange::{End, Exchange};
 
 use crate::clock::{self, Zone};
 use crate::limited::Limited;
+use crate::login::{self, LoginPart};
 use crate::out::Out;
 use crate::proxied::Proxied;
 use crate::request_uri::{authority, request_uri};
@@ -70,6 +71,7 @@ pub(crate) enum BuiltIn {
     SecureLink,
     SecureLinkExpires,
     JwtPayload,
+    Login(LoginPart),
     Trace(Trace),
 }
 
@@ -197,6 +199,7 @@ impl BuiltIn {
             }
             Self::SecureLink => return out.option(secure_link::secure_link(exchange).as_deref()),
             Self::SecureLinkExpires => return out.option(secure_link::expires(exchange).as_deref()),
+            Self::Login(part) => return out.option(login::part(exchange, part).as_deref()),
             Self::JwtPayload => return out.option(token::payload(exchange).as_deref()),
             Self::SliceRange => return out.option(state::slice_range(exchange).as_deref()),
             Self::FastcgiPathInfo => {
@@ -214,6 +217,7 @@ impl BuiltIn {
             Self::Uri => Some(state::uri(exchange)),
             Self::RequestId => Some(state::write(exchange, |facts| facts.request_id().clone())),
             Self::RequestBody => Some(exchange.request_body()),
+            Self::Login(part) => Some(login::part(exchange, part)),
             Self::JwtPayload => Some(token::payload(exchange)),
             Self::SliceRange => Some(state::slice_range(exchange)),
             Self::RemoteUser => exchange.user().cloned().map(Some),
@@ -334,7 +338,9 @@ fn limited(
 }
 
 /// The port that the client wrote: in the target, else in `Host`.
-fn request_port(exchange: &Exchange) -> Option<&[u8]> {
+/// The port that the client writes behind the host of its request (`$request_port`), if it does.
+#[must_use]
+pub fn request_port(exchange: &Exchange) -> Option<&[u8]> {
     let head = exchange.head()?;
     let authority = authority(&head.target).or_else(|| head.headers.value(&HOST))?;
     let at = authority.iter().rposition(|byte| *byte == b':')?;

@@ -58,6 +58,7 @@
 //! | `split_clients` | [`Map::split_clients`] |
 //! | `keyval` | [`Map::keyval`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
+//! | `auth_oidc` | [`set_login`] |
 //! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |
 //!
 //! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
@@ -85,6 +86,7 @@ mod error;
 mod fields;
 mod key_values;
 mod limited;
+mod login;
 mod lookup;
 mod map;
 mod names;
@@ -108,13 +110,14 @@ mod tries;
 mod variable;
 
 pub use builder::Builder;
-pub use built_in::NGINX_VERSION;
+pub use built_in::{NGINX_VERSION, request_port};
 pub use clock::{Zone, date};
 pub use definitions::Definitions;
 pub use document::{Document, FileName};
 pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
 pub use key_values::KeyValues;
 pub use limited::Limited;
+pub use login::{Login, LoginPart, set_login};
 pub use map::Map;
 pub use names::{Description, describe};
 pub use propylon_exchange::Keep;

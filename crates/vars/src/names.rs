@@ -1,6 +1,7 @@
 //! The names that are built in: one table for lookups, hints and the reference page.
 
 use crate::built_in::{BuiltIn, Constant, Count, Text, Wire};
+use crate::login::LoginPart;
 use crate::proxied::Proxied;
 use crate::tls::{Client, Tls};
 use crate::trace::Trace;
@@ -157,6 +158,10 @@ const TABLE: &[Description] = &[
     single_entry("limit_req_status", BuiltIn::LimitReqStatus, "what the limits of requests decided: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN` or `REJECTED_DRY_RUN`"),
     single_entry("msec", BuiltIn::Msec, "the present time in seconds with milliseconds"),
     single_entry("nginx_version", BuiltIn::Constant(Constant::NginxVersion), "the version of nginx whose behaviour is the reference"),
+    single_entry("oidc_access_token", BuiltIn::Login(LoginPart::AccessToken), "the access token of whoever has logged in, where `auth_oidc` has it so"),
+    family_entry("oidc_claim_NAME", Family::OidcClaim, "what the provider says of that user under NAME, in lower case: in the ID token, or else in the answer of userinfo; elements of arrays are joined by commas"),
+    single_entry("oidc_id_token", BuiltIn::Login(LoginPart::IdToken), "that user's ID token"),
+    single_entry("oidc_userinfo", BuiltIn::Login(LoginPart::Userinfo), "the answer of userinfo, JSON, where `oidc_provider.userinfo` is on"),
     single_entry("otel_parent_id", BuiltIn::Trace(Trace::ParentId), "the id of the span that the request came from, if `trace.context` has it read"),
     single_entry("otel_parent_sampled", BuiltIn::Trace(Trace::ParentSampled), "`1` if that span is recorded, else `0`"),
     single_entry("otel_span_id", BuiltIn::Trace(Trace::SpanId), "the id of the request's span, 16 hexadecimal digits"),

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
+use crate::login::Login;
 use crate::token::Token;
 use crate::{Document, Limited, Script, SecureLink};
 
@@ -280,6 +281,8 @@ pub(crate) struct Facts {
     link: Option<Box<LinkFacts>>,
     /// The one that was found good.
     pub(crate) token: Option<Arc<dyn Token>>,
+    /// Whose browser it is.
+    pub(crate) login: Option<Arc<dyn Login>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,

@@ -11,7 +11,7 @@ use crate::definitions::Inner;
 use crate::fields::Field;
 use crate::out::Out;
 use crate::token::{self, TokenPart};
-use crate::{fields, proxied, state};
+use crate::{fields, login, proxied, state};
 
 /// What a name in a template stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) enum Variable {
     ProxyProtocolTlv(TlvName),
     /// What the request's token says, by the names that lead to it.
     Token(TokenPart, Box<[Box<str>]>),
+    /// What the provider says of whoever has logged in.
+    OidcClaim(Box<str>),
     /// `$1` to `$9`.
     Group(u8),
     Named(Box<str>),
@@ -52,6 +54,7 @@ pub(crate) enum Family {
     ProxyProtocolTlv,
     JwtHeader,
     JwtClaim,
+    OidcClaim,
 }
 
 impl Family {
@@ -72,6 +75,7 @@ impl Family {
             Self::ProxyProtocolTlv => Variable::ProxyProtocolTlv(TlvName::parse(name)?),
             Self::JwtHeader => Variable::Token(TokenPart::Header, [name.into()].into()),
             Self::JwtClaim => Variable::Token(TokenPart::Claims, [name.into()].into()),
+            Self::OidcClaim => Variable::OidcClaim(name.into()),
             Self::UpstreamTrailer => Variable::UpstreamTrailer(Field::new(name)?),
         })
     }
@@ -195,6 +199,7 @@ impl Variable {
             },
             Self::Map(index) => Some(Some(definitions.map_value(*index, exchange))),
             Self::Token(part, path) => Some(token::value(exchange, *part, path)),
+            Self::OidcClaim(name) => Some(login::claim(exchange, name)),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! `access`, `auth_jwt` and `auth_request`: configuration to rules, and what they decide to answers.
+//! `access`, `auth_oidc`, `auth_jwt` and `auth_request`: configuration to rules, and what they decide to answers.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +13,7 @@ use propylon_exchange::Exchange;
 use tokio::sync::Semaphore;
 
 use super::auth_jwt::{AuthJwt, Judged};
+use super::auth_oidc::{AuthOidc, Came};
 use super::auth_request::AuthRequest;
 use super::{Found, LimitsSeen};
 use crate::client::Closed;
@@ -27,6 +28,8 @@ pub(crate) struct Guard {
     usual: Gate,
     /// What holds for all methods but these.
     except: Option<(Vec<Method>, Gate)>,
+    /// Where users log in.
+    oidc: Option<AuthOidc>,
     /// Whose tokens are good.
     jwt: Option<AuthJwt>,
     /// Who is asked besides.
@@ -62,7 +65,8 @@ impl Guard {
     pub(crate) fn new(settings: &Settings, upstreams: &Upstreams<'_>) -> Option<Self> {
         let config = &settings.access;
         let (jwt, request) = (AuthJwt::new(settings), AuthRequest::new(settings));
-        if config.is_open() && jwt.is_none() && request.is_none() {
+        let oidc = AuthOidc::new(settings, upstreams);
+        if config.is_open() && oidc.is_none() && jwt.is_none() && request.is_none() {
             return None;
         }
         let gate = |rules: &[AccessRule], basic: Option<&BasicAuth>| Gate {
@@ -74,6 +78,7 @@ impl Guard {
             except: config.limit_except.as_ref().map(|limit: &config::LimitExcept| {
                 (limit.methods.clone(), gate(&limit.rules, limit.basic.as_ref()))
             }),
+            oidc,
             jwt,
             request,
             any: config.satisfy_any,
@@ -84,6 +89,13 @@ impl Guard {
     /// Whether who is asked may say how fast the response goes.
     pub(crate) fn sets_rate(&self) -> bool {
         self.request.as_ref().is_some_and(AuthRequest::sets_rate)
+    }
+
+    /// Finds the session that the request is of: for those who want to know before `run`.
+    pub(crate) fn look_at_session(&self, exchange: &Exchange) {
+        if let Some(oidc) = &self.oidc {
+            oidc.look(exchange);
+        }
     }
 
     /// What comes of the request's token, where that is known without asking another location: for those who want to know before `run`.
@@ -141,13 +153,41 @@ impl Guard {
             Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.any,
             Some(_) => false,
         };
-        if !asks || self.jwt.is_none() && self.request.is_none() {
+        if !asks || self.oidc.is_none() && self.jwt.is_none() && self.request.is_none() {
             return refusal(exchange, verdict);
         }
-        let mut so_far = match verdict {
+        let so_far = match verdict {
             Verdict::Forbidden => Some(Found::page(StatusCode::FORBIDDEN)), // that is not the last word
             verdict => refusal(exchange, verdict),
         };
+        let Some(oidc) = &self.oidc else { return self.ask(parent, path, seen, token, so_far).await };
+        match oidc.run(exchange, path).await {
+            Came::Step(found) => Some(found),
+            Came::In if self.any => None,
+            Came::In => self.ask(parent, path, seen, token, so_far).await,
+            Came::Unknown if !self.any => Some(oidc.login(exchange, path).await),
+            Came::Unknown => {
+                let nobody = Found::page(StatusCode::UNAUTHORIZED);
+                let found = self.ask(parent, path, seen, token, Some(either(so_far, nobody))).await;
+                // Nobody lets it in: then it may log in.
+                match found {
+                    Some(found) if found.refuses() => Some(oidc.login(exchange, path).await),
+                    found => found,
+                }
+            }
+        }
+    }
+
+    /// Asks about a request that is not let in yet: `so_far` is how those refuse who would have been enough.
+    async fn ask(
+        &self,
+        parent: &Parent<'_>,
+        path: &mut Path,
+        seen: &mut Option<Box<LimitsSeen>>,
+        token: Option<Judged>,
+        mut so_far: Option<Found>,
+    ) -> Option<Found> {
+        let exchange = parent.exchange;
         if let Some(jwt) = &self.jwt {
             let judged = match token {
                 Some(judged) => judged,

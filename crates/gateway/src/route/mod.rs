@@ -6,6 +6,7 @@ mod access_log;
 mod addition;
 mod answer;
 mod auth_jwt;
+mod auth_oidc;
 mod auth_request;
 mod balance;
 mod buffer;

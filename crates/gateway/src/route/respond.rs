@@ -138,6 +138,8 @@ pub(crate) enum Found {
     Return(Respond),
     /// A text of this type.
     Text(HeaderValue, Bytes),
+    /// A text with these fields.
+    Fields(Box<HeaderMap>, &'static str),
 }
 
 impl Found {
@@ -210,6 +212,12 @@ impl Service<Request<Body>> for Finding {
             Some(Found::Text(media_type, text)) => {
                 let mut response = with_status(StatusCode::OK, Body::from(text.clone()));
                 response.headers_mut().insert(CONTENT_TYPE, media_type.clone());
+                Ok(response)
+            }
+            Some(Found::Fields(fields, text)) => {
+                let mut response =
+                    with_status(StatusCode::OK, Body::from(Bytes::from_static(text.as_bytes())));
+                response.headers_mut().extend((**fields).clone());
                 Ok(response)
             }
             Some(Found::With(status, fields)) => {

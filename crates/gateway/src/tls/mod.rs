@@ -98,10 +98,8 @@ impl Store {
                 }
             }
         }
-        let locations = config.locations();
         let mut seen: Vec<&config::UpstreamTls> = Vec::new();
-        for location in locations.filter(|location| is_secured(location)) {
-            let tls = &location.settings.upstream.tls;
+        for (tls, whose) in outward(config) {
             if seen.contains(&tls) {
                 continue;
             }
@@ -110,7 +108,7 @@ impl Store {
             let opens = tells_keys(tls.key_log.as_deref());
             let problem = make(&self.securities, tls, files, opens, || Tls::new(tls), |made| made.read(tls));
             if let Some(problem) = problem {
-                faults.push(fault(problem, tls.span, "TLS towards the upstream")?);
+                faults.push(fault(problem, tls.span, whose)?);
             } else {
                 faults.extend(upstreams::plain(tls).iter().filter_map(out_of_date));
             }
@@ -143,9 +141,13 @@ impl Store {
     /// Forgets what is not of this configuration.
     pub(crate) fn forget(&self, config: &Config) {
         self.serving.lock().retain(|made| config.servers.iter().any(|server| server.tls == made.key));
-        self.securities
-            .lock()
-            .retain(|made| config.locations().any(|location| location.settings.upstream.tls == made.key));
+        self.securities.lock().retain(|made| {
+            config
+                .locations()
+                .map(|location| &location.settings.upstream.tls)
+                .chain(providers(config))
+                .any(|tls| *tls == made.key)
+        });
     }
 
     fn sessions(&self, tls: &config::Tls) -> Result<Sessions, TlsError> {
@@ -176,6 +178,17 @@ impl Store {
     pub(crate) fn security(&self, tls: &UpstreamTls) -> Option<Security> {
         find(&self.securities.lock(), tls).map(|made| made as Security)
     }
+}
+
+/// Whom the gateway speaks TLS to, and what that is.
+fn outward(config: &Config) -> impl Iterator<Item = (&UpstreamTls, &'static str)> {
+    let upstreams = config.locations().filter(|location| is_secured(location));
+    let upstreams = upstreams.map(|location| (&location.settings.upstream.tls, "TLS towards the upstream"));
+    upstreams.chain(providers(config).map(|tls| (tls, "TLS towards the OpenID provider")))
+}
+
+fn providers(config: &Config) -> impl Iterator<Item = &UpstreamTls> {
+    config.oidc_providers.values().map(|provider| &provider.tls)
 }
 
 /// Whether keys are written to a file, which is opened anew then; and that they are is told.

@@ -1,0 +1,432 @@
+//! The tables `oidc_provider.NAME`, where users log in, and the key `auth_oidc`, who has to.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use toml::de::DeTable;
+
+use crate::key::{Key, Kind, Need, PATH, Table};
+use crate::keyval::{self, KeyvalKind, KeyvalZone};
+use crate::nearest::nearest;
+use crate::reader::{Context, Scope, Value};
+use crate::report::Diagnostic;
+use crate::source::{Span, Spanned};
+use crate::upstream_tls::UpstreamTls;
+
+/// An OpenID provider, and who we are to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OidcProvider {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its issuer identifier.
+    pub issuer: Box<str>,
+    /// Who we are.
+    pub client_id: Box<str>,
+    /// What proves it; none: nothing does.
+    pub client_secret: Option<Secret>,
+    /// Where its metadata is; none: where it usually is.
+    pub config_url: Option<Box<str>>,
+    /// The cookie of a session.
+    pub cookie_name: Box<str>,
+    /// Arguments of the authentication request besides.
+    pub extra_auth_args: Option<Box<str>>,
+    /// Where users come back: a path, or a whole URI.
+    pub redirect_uri: Box<str>,
+    /// The path that ends a session.
+    pub logout_uri: Option<Box<str>>,
+    /// Where users are sent after that: a path, or a whole URI.
+    pub post_logout_uri: Option<Box<str>>,
+    /// Whether the provider is shown the ID token of the session that ends.
+    pub logout_token_hint: bool,
+    /// The path by which the provider ends sessions.
+    pub frontchannel_logout_uri: Option<Box<str>>,
+    /// What is asked for.
+    pub scope: Vec<Box<str>>,
+    /// Where sessions are; none: in memory of its own.
+    pub session_store: Option<Arc<KeyvalZone>>,
+    /// How long they last.
+    pub session_timeout: Duration,
+    /// Whether more is asked about users.
+    pub userinfo: bool,
+    /// Whether codes are bound to who has begun; none: as the provider says.
+    pub pkce: Option<bool>,
+    /// How it is known to be the one that it should be.
+    pub tls: UpstreamTls,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// What is not shown where a configuration is.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// It itself.
+    #[must_use]
+    pub const fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
+
+const TABLE: Table = Table {
+    name: "oidc_provider.NAME",
+    doc: "An OpenID provider, where users log in whom `auth_oidc` asks for: the authorization code flow of OpenID Connect. Its metadata and keys are fetched when they are \
+          needed, and used for an hour; where nothing newer can be had, they stay. A provider that cannot be reached is 502, and lets nobody in.",
+    keys: &[
+        Key {
+            name: "issuer",
+            kind: Kind::Text { hint: "a URL such as \"https://id.example.com\"" },
+            need: Need::Required,
+            nginx: "issuer",
+            doc: "Its issuer identifier, to the letter as its metadata has it; `https`.",
+        },
+        Key {
+            name: "client_id",
+            kind: Kind::Text { hint: "a name" },
+            need: Need::Required,
+            nginx: "client_id",
+            doc: "By what name it knows us.",
+        },
+        Key {
+            name: "client_secret",
+            kind: Kind::Text { hint: "a secret" },
+            need: Need::Optional,
+            nginx: "client_secret",
+            doc: "What proves that it is us: as a password, or, where its metadata does not list that, as an argument. Without it we are a public client.",
+        },
+        Key {
+            name: "config_url",
+            kind: Kind::Text { hint: "a URL" },
+            need: Need::Optional,
+            nginx: "config_url",
+            doc: "Where its metadata is, `https`. Not set: `/.well-known/openid-configuration` below the issuer.",
+        },
+        Key {
+            name: "cookie_name",
+            kind: Kind::Text { hint: "a name" },
+            need: Need::Default("\"NGX_OIDC_SESSION\""),
+            nginx: "cookie_name",
+            doc: "The cookie of a session; while somebody logs in there is another one, with `_LOGIN` behind its name. Neither is for scripts or for other sites, and over \
+                  TLS both are `Secure`.",
+        },
+        Key {
+            name: "extra_auth_args",
+            kind: Kind::Text { hint: "arguments such as \"display=page&prompt=login\"" },
+            need: Need::Optional,
+            nginx: "extra_auth_args",
+            doc: "Arguments of the authentication request besides.",
+        },
+        Key {
+            name: "redirect_uri",
+            kind: Kind::Text { hint: "a path, or a URL of `https` with one" },
+            need: Need::Default("\"/oidc_callback\""),
+            nginx: "redirect_uri",
+            doc: "Where users come back from it: a path of each server that has `auth_oidc` there, as the provider has it registered. Write a whole URL where others see \
+                  this gateway by another scheme or host: behind a proxy that ends TLS.",
+        },
+        Key {
+            name: "logout_uri",
+            kind: PATHNAME,
+            need: Need::Optional,
+            nginx: "logout_uri",
+            doc: "The path that ends the session of whoever asks for it. It leads to the provider's logout, or else to `post_logout_uri`, or to a page.",
+        },
+        Key {
+            name: "post_logout_uri",
+            kind: Kind::Text { hint: "a path or a URL" },
+            need: Need::Optional,
+            nginx: "post_logout_uri",
+            doc: "Where users are sent after that, as the provider has it registered. A path is to be of a place with `auth_oidc = \"off\"`.",
+        },
+        Key {
+            name: "logout_token_hint",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "logout_token_hint",
+            doc: "Whether its logout is shown the ID token (`id_token_hint`), as some providers want it.",
+        },
+        Key {
+            name: "frontchannel_logout_uri",
+            kind: PATHNAME,
+            need: Need::Optional,
+            nginx: "frontchannel_logout_uri",
+            doc: "The path by which the provider ends sessions: with `iss` and `sid`, or else with the cookie, which browsers do not send from within another site's page.",
+        },
+        Key {
+            name: "scope",
+            kind: Kind::List(&Kind::Text { hint: "a scope such as \"email\"" }),
+            need: Need::Default("[\"openid\"]"),
+            nginx: "scope",
+            doc: "What is asked for; `openid` always is.",
+        },
+        Key {
+            name: "session_store",
+            kind: Kind::Text { hint: "the NAME of a `[keyval_zone.NAME]`" },
+            need: Need::Optional,
+            nginx: "session_store",
+            doc: "The `[keyval_zone.NAME]`, of type \"string\", that sessions are kept in: with `state` they survive a restart. Whoever reads it has the tokens. \
+                  Where it is full nobody can log in. Not set: 8 MiB of memory of its own, where the sessions make room that would end first; they survive a reload while name, \
+                  `issuer`, `client_id` and `session_store` stay.",
+        },
+        Key {
+            name: "session_timeout",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"8h\""),
+            nginx: "session_timeout",
+            doc: "How long a session lasts, from when it began; tokens are not refreshed.",
+        },
+        Key {
+            name: "userinfo",
+            kind: Kind::Bool,
+            need: Need::Default("false"),
+            nginx: "userinfo",
+            doc: "Whether it is asked at its UserInfo endpoint for more about a user, for `$oidc_userinfo` and `$oidc_claim_NAME`.",
+        },
+        Key {
+            name: "pkce",
+            kind: Kind::Bool,
+            need: Need::Optional,
+            nginx: "pkce",
+            doc: "Whether codes are bound to who has begun a login (RFC 7636, S256). Not set: if its metadata says that it knows how, or there is no `client_secret`.",
+        },
+        Key {
+            name: "tls",
+            kind: Kind::Table(&TLS),
+            need: Need::Default("{}"),
+            nginx: "",
+            doc: "How it is known to be the one that it should be.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+const PATHNAME: Kind = Kind::Text { hint: "a path such as \"/logout\"" };
+
+const TLS: Table = Table {
+    name: "oidc_provider.NAME.tls",
+    doc: "TLS towards the provider, which is always verified.",
+    keys: &[
+        Key {
+            name: "trusted_certificate",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "ssl_trusted_certificate",
+            doc: "The file of certificates to trust, PEM; without it, those that the system trusts.",
+        },
+        Key {
+            name: "crl",
+            kind: PATH,
+            need: Need::Optional,
+            nginx: "ssl_crl",
+            doc: "The file of revocation lists, PEM; there must be one of each issuer.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+/// The key `auth_oidc` of all levels.
+pub(crate) const KEY: Key = Key {
+    name: "auth_oidc",
+    kind: Kind::Text { hint: "the NAME of an `[oidc_provider.NAME]`, or \"off\"" },
+    need: Need::Default("\"off\""),
+    nginx: "auth_oidc",
+    doc: "Where users have to log in before they come in: whoever has no session is sent to this `[oidc_provider.NAME]`, and comes back by its `redirect_uri`, \
+          which has to be within a place that has the same. `$oidc_claim_NAME` and its like are what the provider says of the user. With `access.satisfy = \"all\"` it is looked at \
+          after `access` and before `auth_jwt`; with \"any\" a session is enough, and who has none, and is let in by nobody else, is sent to log in. \"off\": nobody \
+          has to; nor for what `return` answers.",
+};
+
+/// No provider is called so.
+const OFF: &str = "off";
+
+/// Reads all providers.
+pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
+    for (name, value) in table.into_iter().flatten() {
+        let written = name.get_ref().as_ref();
+        if written == OFF {
+            let diagnostic = Diagnostic::at(name.span(), "a provider cannot be called `off`");
+            cx.push(diagnostic.label("`auth_oidc = \"off\"` means none"));
+        }
+        match provider(cx, written, cx.span(name.span()), value) {
+            Some(provider) => drop(cx.oidc_providers.insert(written.into(), Arc::new(provider))),
+            None => cx.broken.push(written.into()),
+        }
+    }
+}
+
+fn provider(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<OidcProvider> {
+    let table = value.get_ref().as_table()?;
+    let mut scope = Scope::alone(cx, &TABLE, Some(table));
+    let url = |scope: &mut Scope<'_>, key| checked(scope, key, is_https, "expected a URL of `https`");
+    let path = |scope: &mut Scope<'_>, key| checked(scope, key, is_path, "expected a path");
+    let text = |scope: &mut Scope<'_>, key| checked(scope, key, is_text, "expected text");
+    let issuer = checked(&mut scope, "issuer", is_issuer, "expected a URL of `https`, without a query");
+    let client_id = text(&mut scope, "client_id");
+    let client_secret = text(&mut scope, "client_secret").map(|secret| Secret(secret.value));
+    let config_url = url(&mut scope, "config_url");
+    let cookie_name = checked(&mut scope, "cookie_name", is_token, "expected a name of letters and digits")?;
+    let extra = checked(&mut scope, "extra_auth_args", is_arguments, "expected arguments of a query");
+    let redirect =
+        checked(&mut scope, "redirect_uri", is_callback, "expected a path, or a URL of `https` with one")?;
+    let logout = path(&mut scope, "logout_uri");
+    let after = checked(&mut scope, "post_logout_uri", is_after, "expected a path or a URL");
+    let front_channel = path(&mut scope, "frontchannel_logout_uri");
+    apart(scope.cx, [Some(&redirect), logout.as_ref(), front_channel.as_ref()]);
+    let words = scope.list("scope", scope_word).unwrap_or_default();
+    let session_store = scope.text("session_store").and_then(|name| store(scope.cx, &name));
+    let value = |text: Spanned<Box<str>>| text.value;
+    Some(OidcProvider {
+        name: name.into(),
+        issuer: issuer?.value,
+        client_id: client_id?.value,
+        client_secret,
+        config_url: config_url.map(value),
+        cookie_name: cookie_name.value,
+        extra_auth_args: extra.map(value),
+        redirect_uri: redirect.value,
+        logout_uri: logout.map(value),
+        post_logout_uri: after.map(value),
+        logout_token_hint: scope.bool("logout_token_hint"),
+        frontchannel_logout_uri: front_channel.map(value),
+        scope: words,
+        session_store,
+        session_timeout: scope.duration("session_timeout"),
+        userinfo: scope.bool("userinfo"),
+        pkce: scope.read("pkce", |_, value| value.get_ref().as_bool()),
+        tls: scope.read("tls", |cx, value| Some(tls(cx, value)))?,
+        span,
+    })
+}
+
+fn tls(cx: &mut Context, value: &Value<'_>) -> UpstreamTls {
+    let span = cx.span(value.span());
+    let mut scope = Scope::alone(cx, &TLS, value.get_ref().as_table());
+    let mut path = |name| scope.text(name).map(|path| PathBuf::from(&**path));
+    let (trusted, crl) = (path("trusted_certificate"), path("crl"));
+    UpstreamTls::verifying(cx, trusted, crl, span)
+}
+
+/// The text of a key, if it is what it has to be.
+fn checked(
+    scope: &mut Scope<'_>,
+    key: &'static str,
+    is_good: fn(&str) -> bool,
+    expected: &'static str,
+) -> Option<Spanned<Box<str>>> {
+    let text = scope.text(key)?;
+    if !is_good(&text) {
+        let message = format!("this is no `{key}`");
+        scope.cx.push(Diagnostic::error(text.span, message).label(expected));
+    }
+    Some(text)
+}
+
+fn is_text(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
+}
+
+fn is_https(text: &str) -> bool {
+    text.parse::<Uri>()
+        .is_ok_and(|uri| uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !host.is_empty()))
+        && !text.contains('#')
+}
+
+fn is_issuer(text: &str) -> bool {
+    is_https(text) && !text.contains('?')
+}
+
+/// A path as a request is found by: without what would be decoded or cut off.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/')
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%' | b'\\'))
+        && !text.contains("//")
+}
+
+fn is_callback(text: &str) -> bool {
+    let path = |rest: &str| rest.find('/').and_then(|at| rest.get(at..)).is_some_and(is_path);
+    is_path(text) || is_https(text) && text.split_once("://").is_some_and(|(_, rest)| path(rest))
+}
+
+fn is_after(text: &str) -> bool {
+    let graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_url = text.parse::<Uri>().is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    graphic && (text.starts_with('/') && !text.starts_with("//") || is_url)
+}
+
+fn is_arguments(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'?')) && !text.starts_with('&')
+}
+
+/// RFC 6265, 4.1.1: a token.
+fn is_token(text: &str) -> bool {
+    let is_in = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_in)
+}
+
+/// RFC 6749, 3.3.
+fn scope_word(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<Box<str>> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
+        cx.push(Diagnostic::at(span, "this is no `scope`").label("expected one word, such as \"email\""));
+    }
+    Some(text.into())
+}
+
+/// One path has one meaning.
+fn apart(cx: &mut Context, uris: [Option<&Spanned<Box<str>>>; 3]) {
+    let path = |uri: &str| match uri.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
+        None => uri.to_owned(),
+    };
+    let mut known: Vec<(String, Span)> = Vec::new();
+    for uri in uris.into_iter().flatten() {
+        let path = path(uri);
+        match known.iter().find(|(other, _)| *other == path) {
+            Some((_, other)) => {
+                let message = format!("the path `{path}` has two meanings");
+                let diagnostic = Diagnostic::error(uri.span, message).label("expected another path");
+                cx.push(diagnostic.related(*other, "the other one"));
+            }
+            None => known.push((path, uri.span)),
+        }
+    }
+}
+
+fn store(cx: &mut Context, name: &Spanned<Box<str>>) -> Option<Arc<KeyvalZone>> {
+    let zone = keyval::find(cx, name)?;
+    if zone.kind != KeyvalKind::String {
+        let message = format!("the zone `{}` cannot keep sessions", zone.name);
+        let diagnostic = Diagnostic::error(name.span, message).label("expected one of `type = \"string\"`");
+        cx.push(diagnostic.related(zone.span, "the zone"));
+    }
+    Some(zone)
+}
+
+/// Reads the key of a level; none: nobody has to log in.
+pub(crate) fn of_level(level: &mut Scope<'_>) -> Option<Arc<OidcProvider>> {
+    level.read(KEY.name, |cx, value| {
+        let name = value.get_ref().as_str()?;
+        if name == OFF {
+            return None;
+        }
+        let provider = cx.oidc_providers.get(name).cloned();
+        if provider.is_none() && !cx.broken.iter().any(|broken| **broken == *name) {
+            let near = nearest(name, cx.oidc_providers.keys().map(AsRef::as_ref));
+            let help = near.map(|name| format!("did you mean \"{name}\"?"));
+            let message = format!("there is no provider `{}`", name.escape_debug());
+            let label = "expected the NAME of an `[oidc_provider.NAME]`, or \"off\"";
+            cx.push(Diagnostic::at(value.span(), message).label(label).maybe_help(help));
+        }
+        provider
+    })
+}
