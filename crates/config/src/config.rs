@@ -89,14 +89,18 @@ pub struct Config {
 impl Config {
     /// All locations of all servers in the order of the file, those inside others too.
     pub fn locations(&self) -> impl Iterator<Item = &Location> {
-        let all = self.servers.iter().flat_map(|server| &server.locations);
-        let mut inside: Vec<&Location> = all.rev().collect();
-        std::iter::from_fn(move || {
-            let location = inside.pop()?;
-            inside.extend(location.locations.iter().rev());
-            Some(location)
-        })
+        self.servers.iter().flat_map(|server| locations(&server.locations))
     }
+}
+
+/// These locations in the order of the file, with those inside others.
+pub fn locations(all: &[Location]) -> impl Iterator<Item = &Location> {
+    let mut inside: Vec<&Location> = all.iter().rev().collect();
+    std::iter::from_fn(move || {
+        let location = inside.pop()?;
+        inside.extend(location.locations.iter().rev());
+        Some(location)
+    })
 }
 
 /// A configuration that can be used, and what is odd about it.

@@ -162,7 +162,7 @@ pub use crate::cgi::Param;
 pub use crate::charset::{Charset, CharsetMap, CharsetValues};
 pub use crate::compression::{Coding, Compression};
 pub use crate::condition::{Condition, Test};
-pub use crate::config::{Config, Loaded, load, parse, read};
+pub use crate::config::{Config, Loaded, load, locations, parse, read};
 pub use crate::cookie::{CookieFlag, CookieFlags, CookieRule, Cookies, cookie_flags};
 pub use crate::effective::{Effective, Level, Origin, Setting};
 pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};

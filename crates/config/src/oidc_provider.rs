@@ -59,6 +59,14 @@ pub struct OidcProvider {
     pub span: Span,
 }
 
+impl OidcProvider {
+    /// The path that users come back by.
+    #[must_use]
+    pub fn callback(&self) -> &str {
+        path_of(&self.redirect_uri)
+    }
+}
+
 /// What is not shown where a configuration is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
@@ -384,13 +392,9 @@ fn scope_word(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Opt
 
 /// One path has one meaning.
 fn apart(cx: &mut Context, uris: [Option<&Spanned<Box<str>>>; 3]) {
-    let path = |uri: &str| match uri.split_once("://") {
-        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/").to_owned(),
-        None => uri.to_owned(),
-    };
-    let mut known: Vec<(String, Span)> = Vec::new();
+    let mut known: Vec<(&str, Span)> = Vec::new();
     for uri in uris.into_iter().flatten() {
-        let path = path(uri);
+        let path = path_of(uri);
         match known.iter().find(|(other, _)| *other == path) {
             Some((_, other)) => {
                 let message = format!("the path `{path}` has two meanings");
@@ -399,6 +403,14 @@ fn apart(cx: &mut Context, uris: [Option<&Spanned<Box<str>>>; 3]) {
             }
             None => known.push((path, uri.span)),
         }
+    }
+}
+
+/// The path of a URI, which may be nothing else.
+fn path_of(uri: &str) -> &str {
+    match uri.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => uri,
     }
 }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_acme::WELL_KNOWN;
 use propylon_config::{
-    AcmeChallenge, Action, Config, Location, Origin, ProxyPass, Server, Setting, Settings, Source,
+    AcmeChallenge, Action, Config, Location, OidcProvider, Origin, ProxyPass, Server, Setting, Settings,
+    Source,
 };
 
 use crate::dispatch::MAX_REROUTES;
@@ -179,6 +180,9 @@ fn beside(
     let answers = !matches!(location.action, Action::Return(_)); // which asks for nothing
     let asks = settings.auth_request.uri.iter().filter(|_| answers).map(|uri| ("asks", uri));
     let jwt = &settings.auth_jwt;
+    if let Some(provider) = settings.auth_oidc.as_ref().filter(|_| answers) {
+        logs_in(lines, source, server, provider)?;
+    }
     let keys = jwt.realm.iter().flat_map(|_| &jwt.key_request).filter(|_| answers);
     let keys = keys.map(|uri| ("keys from", uri));
     let copies = settings.mirror.to.iter().filter(|_| answers).map(|uri| ("copies to", uri));
@@ -195,6 +199,45 @@ fn beside(
         lines.push(format!("{what:9} {}, {}: {whose}", uri.value, source.line_of(uri.span)));
     }
     Ok(())
+}
+
+/// Where users of a place log in, and who takes the path that they come back by.
+fn logs_in(
+    lines: &mut Vec<String>,
+    source: &Source,
+    server: &Server,
+    provider: &OidcProvider,
+) -> Result<(), ExplainError> {
+    lines.push(format!(
+        "logs in   at {}, {}: {}",
+        provider.name,
+        source.line_of(provider.span),
+        provider.issuer
+    ));
+    let whose = match comes_back(server, provider)? {
+        Some(place) => {
+            format!("of the location {}, {}", place.matcher.value, source.line_of(place.matcher.span))
+        }
+        None => "which no location takes that asks for the same".to_owned(),
+    };
+    lines.push(format!("back by   {}: {whose}", provider.redirect_uri));
+    Ok(())
+}
+
+/// The location that users of a provider come back to, if it knows them.
+pub(crate) fn comes_back<'s>(
+    server: &'s Server,
+    provider: &OidcProvider,
+) -> Result<Option<&'s Location>, ExplainError> {
+    let path = Bytes::copy_from_slice(provider.callback().as_bytes());
+    let Ok(path) = Path::parse(path, Slashes::Merge) else { return Ok(None) };
+    Ok(match find_location(server, &path)? {
+        Place::Location(location) => {
+            let asks = location.settings.auth_oidc.as_ref().is_some_and(|other| other.name == provider.name);
+            Some(location).filter(|location| asks && !matches!(location.action, Action::Return(_)))
+        }
+        _ => None,
+    })
 }
 
 /// Which way responses go.

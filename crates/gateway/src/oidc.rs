@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use propylon_auth_oidc::{Kept, Memory, Provider, RelyingParty, Store};
-use propylon_config::{self as config, Config, OidcProvider};
+use propylon_config::{self as config, Action, Config, OidcProvider};
 
+use crate::explain::comes_back;
 use crate::runtime::Runtime;
 
 use client::Client;
@@ -34,6 +35,7 @@ struct Known {
 impl Oidc {
     /// Opens those of a configuration that are not open yet. Zones and TLS have been before.
     pub(crate) fn open(&self, runtime: &Runtime, config: &Config) -> io::Result<()> {
+        report_lost(config);
         let mut all = self.0.lock();
         // Of a configuration that was refused: the zone that one has is not that of the next.
         all.retain(|known| known.used);
@@ -82,6 +84,29 @@ fn same(one: &OidcProvider, other: &OidcProvider) -> bool {
     };
     (&one.name, &one.issuer, &one.client_id, zone(one))
         == (&other.name, &other.issuer, &other.client_id, zone(other))
+}
+
+/// Says where nobody takes back those who are sent to log in: the way of rewrites is not known here, so that is no error.
+fn report_lost(config: &Config) {
+    for server in &config.servers {
+        let mut told: Vec<&str> = Vec::new();
+        for location in config::locations(&server.locations) {
+            let Some(provider) = location.settings.auth_oidc.as_ref() else { continue };
+            if told.contains(&&*provider.name) || matches!(location.action, Action::Return(_)) {
+                continue;
+            }
+            told.push(&provider.name);
+            if let Ok(None) = comes_back(server, provider) {
+                tracing::warn!(
+                    target: "propylon_gateway",
+                    "no location with auth_oidc \"{}\" takes {}, by which its users come back, in the server of {}",
+                    provider.name,
+                    provider.callback(),
+                    config.source.line_of(server.span)
+                );
+            }
+        }
+    }
 }
 
 fn store(runtime: &Runtime, wanted: &OidcProvider) -> Arc<dyn Store> {

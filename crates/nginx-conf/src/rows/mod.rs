@@ -2,6 +2,7 @@
 
 mod acme;
 mod auth_jwt;
+mod auth_oidc;
 mod beside;
 mod cache;
 mod cgi;
@@ -51,6 +52,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Servers", http::ROWS),
     ("Locations and answers", location::ROWS),
     ("JSON Web Tokens", auth_jwt::ROWS),
+    ("OpenID Connect", auth_oidc::ROWS),
     ("What is asked for beside requests", beside::ROWS),
     ("Rewriting", rewrite::ROWS),
     ("Links with a secret", secure_link::ROWS),
