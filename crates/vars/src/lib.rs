@@ -121,6 +121,7 @@ pub use login::{Login, LoginPart, set_login};
 pub use map::Map;
 pub use names::{Description, describe};
 pub use propylon_exchange::Keep;
+pub use request_uri::request_uri;
 pub use script::Script;
 pub use secure_link::SecureLink;
 pub use state::{

@@ -1,7 +1,8 @@
 //! The parts of a request-target (RFC 9112 3.2). Pure.
 
 /// The path and arguments in `target`: all of an origin-form; an absolute-form without scheme and authority.
-pub(crate) fn request_uri(target: &[u8]) -> &[u8] {
+#[must_use]
+pub fn request_uri(target: &[u8]) -> &[u8] {
     if target.starts_with(b"/") { target } else { in_absolute_form(target).unwrap_or(target) }
 }
 

@@ -104,7 +104,7 @@ async fn with(exchange: &Exchange, path: &Path, look: impl AsyncFnOnce(&Asked<'_
     let cookies: Vec<&[u8]> = head.headers.values(&COOKIE).collect();
     let asked = Asked {
         origin: &format!("{scheme}://{host}{port}"),
-        target: &head.target,
+        target: propylon_vars::request_uri(&head.target),
         query: path.args().map(|args| &args[..]).unwrap_or_default(),
         cookies: &cookies,
     };
