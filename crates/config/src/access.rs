@@ -78,7 +78,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Choice { built: &["all", "any"], unbuilt: &[] },
             need: Need::Default("\"all\""),
             nginx: "satisfy",
-            doc: "Whether address, password, `auth_jwt` and `auth_request` are all needed, those that there are, or any is enough.",
+            doc: "Whether address, password, `auth_oidc`, `auth_jwt` and `auth_request` are all needed, those that there are, or any is enough.",
         },
         Key {
             name: "delay",

@@ -47,7 +47,7 @@ pub struct Require {
 pub(crate) const TABLE: Table = Table {
     name: "auth_jwt",
     doc: "Who has a JSON Web Token that was signed with one of these keys may come in; else it is 401. HS256, HS384, HS512, RS256, RS384, RS512, PS256, \
-          PS384, PS512, ES256, ES384 and EdDSA with Ed25519, each only with keys that are for it. It is looked at after `access` and before `auth_request`, \
+          PS384, PS512, ES256, ES384 and EdDSA with Ed25519, each only with keys that are for it. It is looked at after `access` and `auth_oidc`, and before `auth_request`, \
           with which it counts under `access.satisfy`, and not for what `return` answers. `$jwt_claim_NAME` and `$jwt_header_NAME` are what \
           a token says that was found good; of another one nobody hears. `limit` comes before, and may be for what the token says where keys are in files: then it is \
           checked before that.",
@@ -81,7 +81,7 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Default("[]"),
             nginx: "auth_jwt_key_request",
             doc: "Paths in this server that answer a GET with such a set, of locations that may be `internal`. Anything but 200 and a set is 500. What is asked is \
-                  not itself subject to `access`, `auth_jwt` and `auth_request`.",
+                  not itself subject to `access`, `auth_oidc`, `auth_jwt` and `auth_request`.",
         },
         Key {
             name: "key_cache",

@@ -207,3 +207,29 @@ fn questions() {
     assert_eq!(asked("/c"), (Some("/auth".into()), vec!["b=$a".into(), "args=x".into()]));
     assert_eq!(asked("/d"), (Some("/other?x".into()), vec!["a=$upstream_status".into()]));
 }
+
+#[test]
+fn logins() {
+    let text = "[keyval_zone.sessions]\n[oidc_provider.a]\nissuer = \"https://id.test/r\"\nclient_id = \"us\"\n\
+        [oidc_provider.b]\nissuer = \"https://b.test\"\nclient_id = \"us\"\nclient_secret = \"s\"\nredirect_uri = \"https://app.test/in/back\"\n\
+        scope = [\"email\"]\nsession_store = \"sessions\"\nsession_timeout = \"1h\"\npkce = false\ntls.crl = \"/crl\"\n\
+        [defaults]\nauth_oidc = \"a\"\n[[server]]\nroot = \"/srv\"\n[[server.location]]\nmatch = \"/a\"\n\
+        [[server.location]]\nmatch = \"/b\"\nauth_oidc = \"b\"\n[[server.location]]\nmatch = \"/off\"\nauth_oidc = \"off\"\n";
+    let config = propylon_config::parse(text, "c").unwrap().config;
+    let of = |at: &str| location(&config, at).settings.auth_oidc.clone();
+    let a = of("/a").unwrap();
+    assert_eq!((&*a.name, &*a.cookie_name, a.callback()), ("a", "NGX_OIDC_SESSION", "/oidc_callback"));
+    assert_eq!(
+        (a.client_secret.clone(), a.pkce, a.session_timeout),
+        (None, None, Duration::from_secs(8 * 3600))
+    );
+    assert_eq!(a.scope, ["openid".into()]);
+    assert!(a.tls.verify && a.tls.server_name && a.tls.verify_depth == 6);
+    let b = of("/b").unwrap();
+    assert_eq!((b.callback(), b.pkce), ("/in/back", Some(false)));
+    assert_eq!(b.client_secret.as_ref().map(propylon_config::Secret::reveal), Some("s"));
+    assert!(!format!("{b:?}").contains("\"s\""), "secrets are not shown");
+    assert_eq!(b.session_store.as_ref().map(|zone| &*zone.name), Some("sessions"));
+    assert_eq!(b.tls.crl.as_deref(), Some(std::path::Path::new("/crl")));
+    assert_eq!(of("/off"), None);
+}
