@@ -34,7 +34,7 @@ pub enum Error {
         why: Box<str>,
     },
     /// The provider is another one than it should be.
-    #[error("the provider calls itself \"{0}\"")]
+    #[error("the provider calls itself \"{}\"", .0.escape_debug())]
     Issuer(Box<str>),
     /// The provider lacks something.
     #[error("the provider's metadata has no {0}")]
@@ -43,10 +43,10 @@ pub enum Error {
     #[error("the provider takes neither `client_secret_basic` nor `client_secret_post`")]
     Method,
     /// The code is not good: it was used, or is not for this client.
-    #[error("the provider does not take the code: {0}")]
+    #[error("the provider does not take the code: {}", .0.escape_debug())]
     Code(Box<str>),
     /// The provider says that it does not let the user in.
-    #[error("the provider says \"{error}\"{}{}", if .description.is_empty() { "" } else { ": " }, .description.escape_debug())]
+    #[error("the provider says \"{}\"{}{}", .error.escape_debug(), if .description.is_empty() { "" } else { ": " }, .description.escape_debug())]
     Denied {
         /// The error, as OpenID Connect names it.
         error: Box<str>,

@@ -210,7 +210,9 @@ where
         let metadata = self.metadata().await?;
         // RFC 9207, 2.4: else another provider's answer could be passed off as this one's.
         match arguments.one("iss") {
-            Some(iss) if iss != &*provider.issuer => return Err(Error::Issuer(iss.into())),
+            Some(iss) if iss != &*provider.issuer => {
+                return Err(Error::State("it comes from another provider"));
+            }
             None if metadata.names_itself => return Err(Error::State("it does not say who sends it")),
             _ => {}
         }

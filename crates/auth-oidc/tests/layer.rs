@@ -387,7 +387,7 @@ async fn who_names_itself_has_to() {
     let mut browser = Browser::new(&party);
     let back = browser.begin("/").await;
     let mixed = browser.get(&format!("/oidc_callback?{back}&iss=https%3A%2F%2Fevil.test")).await;
-    assert_eq!(why(&mixed), (502, "the provider calls itself \"https://evil.test\"".to_owned()));
+    assert_eq!(why(&mixed), (400, "the login is not known: it comes from another provider".to_owned()));
     id.says(|says| {
         says.metadata =
             says.metadata.replacen('{', "{\"authorization_response_iss_parameter_supported\":true,", 1);
