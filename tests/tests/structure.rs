@@ -30,6 +30,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("timeout", &[]),
     ("limit", &[]),
     ("keyval", &[]),
+    ("geoip", &[]),
     ("buffer", &[]),
     ("retry", &[]),
     ("balance", &[]),
@@ -110,9 +111,10 @@ const NOT_IN_LAYERS: [&str; 9] = [
     "async-trait",
 ];
 
-/// What a crate is about all the same: tokens are JSON, and so are providers' answers and state files.
-const IN_LAYERS: [(&str, &str); 3] =
-    [("auth-jwt", "serde_json"), ("auth-oidc", "serde_json"), ("keyval", "serde_json")];
+/// What a crate is about all the same: tokens are JSON, and so are providers' answers and state files; values of databases come by serde's
+/// traits.
+const IN_LAYERS: [(&str, &str); 4] =
+    [("auth-jwt", "serde_json"), ("auth-oidc", "serde_json"), ("keyval", "serde_json"), ("geoip", "serde")];
 
 const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
