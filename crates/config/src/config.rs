@@ -14,6 +14,7 @@ use crate::cache_zone::{self, CacheZone};
 use crate::charset::{self, CharsetMap};
 use crate::effective::{Effective, Level};
 use crate::error_log::{self, ErrorLog};
+use crate::geoip::{self, GeoipDatabase, GeoipVariable};
 use crate::group_names;
 use crate::include::{self, Files};
 use crate::key::{Key, Kind, Need, Table};
@@ -80,6 +81,10 @@ pub struct Config {
     pub keyval_zones: IndexMap<Box<str>, Arc<KeyvalZone>>,
     /// Where users log in, by name.
     pub oidc_providers: IndexMap<Box<str>, Arc<OidcProvider>>,
+    /// Files that know addresses, by name.
+    pub geoip_databases: IndexMap<Box<str>, Arc<GeoipDatabase>>,
+    /// The variables from them.
+    pub geoip: Vec<GeoipVariable>,
     /// Each distinct address that any server listens at, in the order of the file.
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
@@ -157,6 +162,14 @@ pub(crate) static TABLE: Table = Table {
                 keyval::ZONES,
                 "Keys and values that are changed while the gateway runs, by name.",
             )
+        },
+        Key {
+            nginx: "geoip2",
+            ..top("geoip", geoip::VARIABLES, "Variables from what databases say of addresses, by name.")
+        },
+        Key {
+            nginx: "geoip2",
+            ..top("geoip_database", geoip::DATABASES, "Files that know addresses, by name.")
         },
         Key {
             nginx: "auth_jwt_claim_set",
@@ -319,8 +332,9 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let names = group_names::find(cx, root);
     keyval::read(cx, table("keyval_zone"));
     oidc_provider::read(cx, table("oidc_provider"));
+    geoip::read(cx, table("geoip_database"));
     let tokens = auth_jwt::Names::find(cx, root);
-    let maps = [table("map"), table("geo"), table("split_clients"), table("keyval")];
+    let maps = [table("map"), table("geo"), table("split_clients"), table("keyval"), table("geoip")];
     map::read(cx, maps, &tokens, names);
     log_format::read(cx, table("log_format"));
     charset::read_maps(cx, root);
@@ -375,6 +389,8 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         cache_zones: std::mem::take(&mut cx.cache_zones),
         keyval_zones: std::mem::take(&mut cx.keyval_zones),
         oidc_providers: std::mem::take(&mut cx.oidc_providers),
+        geoip_databases: std::mem::take(&mut cx.geoip_databases),
+        geoip: std::mem::take(&mut cx.geoip),
         listeners,
         servers,
     }

@@ -6,6 +6,7 @@ use crate::balance::{Upstream, UpstreamServer};
 use crate::cache_zone::CacheZone;
 use crate::config::Config;
 use crate::effective::Effective;
+use crate::geoip::GeoipDatabase;
 use crate::keyval::KeyvalZone;
 use crate::limit_zone::LimitZone;
 use crate::location::Location;
@@ -15,7 +16,7 @@ use crate::source::Source;
 
 impl Config {
     /// The effective configuration in the form of the file: every key of every level, inheritance done, each with a note
-    /// of where its value comes from. Maps, `keyval` and log formats, which inherit nothing, are left out.
+    /// of where its value comes from. Maps, `keyval`, `geoip` and log formats, which inherit nothing, are left out.
     ///
     /// ```
     /// let text = "[defaults]\ntimeout.read = \"5s\"\n[[server]]\nreturn = [204]\n";
@@ -41,6 +42,7 @@ impl Config {
         resolver(&mut text, &self.resolver);
         self.limit_zones.values().for_each(|zone| limit_zone(&mut text, source, zone));
         self.keyval_zones.values().for_each(|zone| keyval_zone(&mut text, source, zone));
+        self.geoip_databases.values().for_each(|database| geoip_database(&mut text, source, database));
         self.cache_zones.values().for_each(|zone| cache_zone(&mut text, source, zone));
         self.upstreams.values().for_each(|upstream| group(&mut text, source, upstream));
         for server in &self.servers {
@@ -112,6 +114,15 @@ fn keyval_zone(text: &mut String, source: &Source, zone: &KeyvalZone) {
     }
     if let Some(state) = &zone.state {
         let _ = writeln!(text, "state = {}", quote(&state.to_string_lossy()));
+    }
+}
+
+fn geoip_database(text: &mut String, source: &Source, database: &GeoipDatabase) {
+    let (name, line) = (quote(&database.name), source.line_of(database.span));
+    let path = quote(&database.path.to_string_lossy());
+    let _ = write!(text, "\n[geoip_database.{name}] # {line}\npath = {path}\n");
+    if let Some(every) = database.auto_reload {
+        let _ = writeln!(text, "auto_reload = \"{}ms\"", every.as_millis());
     }
 }
 

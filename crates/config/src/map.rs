@@ -1,4 +1,4 @@
-//! The tables `map`, `geo` and `split_clients`: variables made from others; and the variables of `keyval`.
+//! The tables `map`, `geo` and `split_clients`: variables made from others; and the variables of `keyval` and `geoip`.
 
 use std::ops::Range;
 
@@ -7,6 +7,7 @@ use propylon_vars::{Definitions, KeyValues, Place};
 use toml::de::{DeTable, DeValue};
 
 use crate::auth_jwt;
+use crate::geoip;
 use crate::headers::{self, Peer};
 use crate::key::{Key, Kind, Need, Table};
 use crate::keyval;
@@ -131,16 +132,21 @@ pub(crate) const MAPS: Kind = Kind::Names(&Kind::Table(&MAP));
 pub(crate) const GEOS: Kind = Kind::Names(&Kind::Table(&GEO));
 pub(crate) const SPLITS: Kind = Kind::Names(&Kind::Table(&SPLIT_CLIENTS));
 
-/// Compiles all maps: those of the tables `map`, `geo`, `split_clients` and `keyval`. Makes the names of regex groups known, which
+/// Compiles all maps: those of the tables `map`, `geo`, `split_clients`, `keyval` and `geoip`. Makes the names of regex groups known, which
 /// patterns of maps define too.
 pub(crate) fn read(
     cx: &mut Context,
-    tables: [Option<&DeTable<'_>>; 4],
+    tables: [Option<&DeTable<'_>>; 5],
     tokens: &auth_jwt::Names<'_>,
     mut names: Vec<(String, Range<usize>)>,
 ) {
-    let kinds: [fn(&mut Context, &DeTable<'_>) -> Patterns; 4] =
-        [|_, _| Patterns::Texts, |_, _| Patterns::Networks, |_, _| Patterns::Shares, asked];
+    let kinds: [fn(&mut Context, &DeTable<'_>) -> Patterns; 5] = [
+        |_, _| Patterns::Texts,
+        |_, _| Patterns::Networks,
+        |_, _| Patterns::Shares,
+        asked,
+        |cx, table| Patterns::Located(geoip::asked(cx, table)),
+    ];
     let mut maps: Vec<Source<'_>> = Vec::new();
     for (table, kind) in tables.into_iter().zip(kinds) {
         maps.extend(table.into_iter().flatten().filter_map(|entry| Source::new(cx, kind, entry)));
@@ -212,6 +218,8 @@ enum Patterns {
     Shares,
     /// None: a zone is asked.
     Asked(KeyValues),
+    /// None: a database is asked for an address.
+    Located(KeyValues),
 }
 
 /// A map as it is written.
@@ -242,7 +250,8 @@ impl<'s> Source<'s> {
         let flag = |key: &str| table.get(key).and_then(|value| value.get_ref().as_bool()).unwrap_or_default();
         let values = table.get("values").and_then(|values| values.get_ref().as_table());
         let values = values.into_iter().flatten();
-        let address = || if patterns == Patterns::Networks { ("$remote_addr", 0..0) } else { ("", 0..0) };
+        let of_address = matches!(patterns, Patterns::Networks | Patterns::Located(_));
+        let address = || if of_address { ("$remote_addr", 0..0) } else { ("", 0..0) };
         Some(Self {
             proxies: table.get("proxies").map(|value| networks(cx, value)).unwrap_or_default(),
             proxy_recursive: flag("proxy_recursive"),
@@ -266,6 +275,8 @@ impl<'s> Source<'s> {
                 .proxies(self.proxies.iter().copied(), self.proxy_recursive),
             Patterns::Shares => propylon_vars::Map::split_clients(self.name, self.key.0),
             Patterns::Asked(values) => propylon_vars::Map::keyval(self.name, self.key.0, values),
+            Patterns::Located(values) => propylon_vars::Map::keyval(self.name, self.key.0, values)
+                .proxies(self.proxies.iter().copied(), self.proxy_recursive),
         };
         if let Some((text, _)) = &self.default {
             map = map.default(*text);

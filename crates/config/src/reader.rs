@@ -16,6 +16,7 @@ use crate::cache_zone::CacheZone;
 use crate::cgi::Param;
 use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
+use crate::geoip::{GeoipDatabase, GeoipVariable};
 use crate::key::{Need, Table};
 use crate::keyval::KeyvalZone;
 use crate::limit_zone::LimitZone;
@@ -45,6 +46,8 @@ pub(crate) struct Context {
     pub(crate) cache_zones: IndexMap<Box<str>, Arc<CacheZone>>,
     pub(crate) keyval_zones: IndexMap<Box<str>, Arc<KeyvalZone>>,
     pub(crate) oidc_providers: IndexMap<Box<str>, Arc<OidcProvider>>,
+    pub(crate) geoip_databases: IndexMap<Box<str>, Arc<GeoipDatabase>>,
+    pub(crate) geoip: Vec<GeoipVariable>,
     /// Where `[acme]` keeps its certificates, if there is one; `None` within: it is broken.
     pub(crate) acme: Option<Option<PathBuf>>,
     /// Whether there is somebody to send spans to.
@@ -71,6 +74,8 @@ impl Context {
             cache_zones: IndexMap::new(),
             keyval_zones: IndexMap::new(),
             oidc_providers: IndexMap::new(),
+            geoip_databases: IndexMap::new(),
+            geoip: Vec::new(),
             acme: None,
             has_trace_exporter: false,
             broken: Vec::new(),

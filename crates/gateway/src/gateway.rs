@@ -105,6 +105,7 @@ impl Gateway {
         gateway.runtime.caches.put_to_use(&config);
         gateway.runtime.keyvals.put_to_use(&config);
         gateway.runtime.oidc.put_to_use(&config);
+        gateway.runtime.geoips.put_to_use(&config);
         acme::put_to_use(&gateway.runtime, &config);
         gateway.runtime.traces.put_to_use(&config);
         gateway.runtime.names.follow();
@@ -140,6 +141,7 @@ impl Gateway {
         self.runtime.caches.put_to_use(&config);
         self.runtime.keyvals.put_to_use(&config);
         self.runtime.oidc.put_to_use(&config);
+        self.runtime.geoips.put_to_use(&config);
         if let Err(error) = self.runtime.caches.share(&config) {
             tracing::error!(target: "propylon_gateway", "caches are not shared: {error}");
         }
@@ -306,6 +308,7 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, 
     runtime.caches.open(config, runtime.owner)?;
     found.faults.extend(runtime.keyvals.open(config));
     runtime.oidc.open(runtime, config).map_err(StartError::Worker)?;
+    found.faults.extend(runtime.geoips.open(config));
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;
     let probes = Probes::build(config, runtime)?;

@@ -63,6 +63,7 @@ mod error;
 mod explain;
 mod failures;
 mod gateway;
+mod geoips;
 mod given;
 mod handshake;
 mod health;

@@ -11,6 +11,7 @@ use propylon_mirror::Counts;
 use crate::acme::Acme;
 use crate::caches::{Caches, Owner};
 use crate::client::http3::Keys;
+use crate::geoips::Geoips;
 use crate::keyvals::Keyvals;
 use crate::names::Names;
 use crate::oidc::Oidc;
@@ -37,6 +38,8 @@ pub(crate) struct Runtime {
     pub(crate) keyvals: Keyvals,
     /// Who has logged in.
     pub(crate) oidc: Oidc,
+    /// What databases know of addresses.
+    pub(crate) geoips: Geoips,
     /// What the workers count.
     pub(crate) ledgers: Ledgers,
     /// What became of copies of requests.
@@ -64,6 +67,7 @@ impl Runtime {
             caches: Caches::default(),
             keyvals: Keyvals::default(),
             oidc: Oidc::default(),
+            geoips: Geoips::default(),
             ledgers: Ledgers::default(),
             copies: Counts::default(),
             left: propylon_detach::Counts::default(),

@@ -111,14 +111,12 @@ fn patterns(map: &Map, errors: &mut Errors) -> Patterns {
         let pattern = map.values.get(n).map(|(pattern, _)| pattern.clone()).unwrap_or_default();
         fault(n, DefinitionErrorKind::Overlap(pattern));
     }
+    let proxies = || Proxies { networks: map.proxies.clone(), recursive: map.proxy_recursive };
     match &map.kind {
         Kind::Texts => Patterns::Texts(table),
-        Kind::Networks => {
-            let proxies = Proxies { networks: map.proxies.clone(), recursive: map.proxy_recursive };
-            Patterns::Networks(networks, proxies)
-        }
+        Kind::Networks => Patterns::Networks(networks, proxies()),
         Kind::Shares => Patterns::Shares(shares),
-        Kind::Asked(values) => Patterns::Asked(values.clone()),
+        Kind::Asked(values) => Patterns::Asked(values.clone(), proxies()),
     }
 }
 

@@ -56,7 +56,7 @@
 //! | `map`, `hostnames`, `volatile`, `default` | [`Map`] |
 //! | `geo`, `ranges`, `proxy`, `proxy_recursive` | [`Map::geo`], [`Map::proxies`] |
 //! | `split_clients` | [`Map::split_clients`] |
-//! | `keyval` | [`Map::keyval`] |
+//! | `keyval`, variables of `geoip2` | [`Map::keyval`], [`Map::proxies`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //! | `auth_oidc` | [`set_login`] |
 //! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |

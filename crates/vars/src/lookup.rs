@@ -24,7 +24,7 @@ pub(crate) enum Patterns {
     Networks(Networks, Proxies),
     Shares(Shares),
     /// It has none: another is asked.
-    Asked(KeyValues),
+    Asked(KeyValues, Proxies),
 }
 
 /// Peers that tell whom they speak for.
@@ -58,7 +58,7 @@ impl Lookup {
                 networks.find(proxies.client(address, scene.exchange)).map(without_captures)
             }
             Patterns::Shares(shares) => shares.find(&self.key(scene)).map(without_captures),
-            Patterns::Asked(values) => return self.ask(values, scene),
+            Patterns::Asked(values, proxies) => return self.ask(values, proxies, scene),
         };
         let Some(hit) = hit else { return self.default.eval(scene) };
         if let Some(captures) = hit.captures {
@@ -68,8 +68,14 @@ impl Lookup {
     }
 
     #[inline(never)] // out of the way of what most maps are
-    fn ask(&self, values: &KeyValues, scene: Scene<'_>) -> Bytes {
-        values.find(&self.key(scene)).unwrap_or_else(|| self.default.eval(scene))
+    fn ask(&self, values: &KeyValues, proxies: &Proxies, scene: Scene<'_>) -> Bytes {
+        let mut key = self.key(scene);
+        if let Some(peer) = networks::parse(&key).filter(|peer| proxies.trust(*peer)) {
+            let client = proxies.client(peer, scene.exchange);
+            key.clear();
+            key.extend_from_slice(client.to_string().as_bytes());
+        }
+        values.find(&key).unwrap_or_else(|| self.default.eval(scene))
     }
 
     fn key(&self, scene: Scene<'_>) -> Scratch {

@@ -84,7 +84,7 @@ impl Map {
         Self { kind: Kind::Shares, ..Self::new(name, key) }
     }
 
-    /// nginx's `keyval`: `values` are asked for what the value of the template `key` leads to, at most once an exchange; it is text, not a
+    /// nginx's `keyval`, and the variables of its `geoip2`: `values` are asked for what the value of the template `key` leads to, at most once an exchange; it is text, not a
     /// template.
     ///
     /// ```
@@ -99,7 +99,7 @@ impl Map {
         Self { kind: Kind::Asked(values.clone()), ..Self::new(name, key) }
     }
 
-    /// For [`geo`](Self::geo): where the key is an address in one of these networks, the last address in the request's
+    /// For [`geo`](Self::geo), and for [`keyval`](Self::keyval) where the key is an address: where the key is an address in one of these networks, the last address in the request's
     /// `X-Forwarded-For` takes its place; `recursive`: the last one that is in none of them.
     #[must_use]
     pub fn proxies(mut self, networks: impl IntoIterator<Item = IpNet>, recursive: bool) -> Self {

@@ -75,8 +75,11 @@ impl Networks {
 
 /// The address that a key names; nginx takes what is none for this one.
 pub(crate) fn address(key: &[u8]) -> IpAddr {
-    let parsed = std::str::from_utf8(key).ok().and_then(|text| text.trim().parse().ok());
-    parsed.unwrap_or(IpAddr::V4(Ipv4Addr::BROADCAST))
+    parse(key).unwrap_or(IpAddr::V4(Ipv4Addr::BROADCAST))
+}
+
+pub(crate) fn parse(key: &[u8]) -> Option<IpAddr> {
+    std::str::from_utf8(key).ok().and_then(|text| text.trim().parse().ok())
 }
 
 /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, or one address.

@@ -324,6 +324,28 @@ async fn another_is_asked() {
     assert_eq!(asked.load(std::sync::atomic::Ordering::Relaxed), 3, "once a request");
 }
 
+/// Where keys are addresses, proxies tell whom they speak for.
+#[tokio::test]
+async fn another_is_asked_for_the_client_behind_proxies() {
+    let values = KeyValues::new("addresses");
+    values.fill(|key| (key != b"192.0.2.9").then(|| Bytes::copy_from_slice(key)));
+    let seen = |recursive: bool, key: &str, forwarded: &[(&str, &str)]| {
+        let map = Map::keyval("m", "$arg_k", &values).default("nothing");
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let definitions = one(map.proxies(trusted, recursive));
+        let exchange = request("/", forwarded);
+        set_uri(&exchange, "/".into(), Some(format!("k={key}").into()));
+        logged(&definitions, "$m", &exchange)
+    };
+    let two = [("X-Forwarded-For", "2001:DB8::1, 10.0.0.2")];
+    assert_eq!(seen(false, "10.0.0.1", &two), "10.0.0.2");
+    assert_eq!(seen(true, "10.0.0.1", &two), "2001:db8::1");
+    assert_eq!(seen(true, "10.0.0.1", &[]), "10.0.0.1");
+    assert_eq!(seen(true, "192.0.2.1", &two), "192.0.2.1");
+    assert_eq!(seen(true, "no address", &two), "no address");
+    assert_eq!(seen(true, "10.0.0.1", &[("X-Forwarded-For", "192.0.2.9")]), "nothing");
+}
+
 /// What they are asked for is no part of what was written, but whom they ask is.
 #[test]
 fn who_is_asked_tells_definitions_apart() {
