@@ -37,7 +37,11 @@ impl Geoips {
                 None => all.push_mut(Known::new(wanted.path.clone())),
             };
             if let Err(error) = known.look() {
-                let beside = if known.database.build_epoch().is_some() { "the one before stays" } else { "it is empty" };
+                let beside = if known.database.build_epoch().is_some() {
+                    "the one before stays"
+                } else {
+                    "it is empty"
+                };
                 let why = crate::caches::chain(&error);
                 faults.push(format!("geoip database \"{}\": {why}; {beside}", wanted.name));
             }

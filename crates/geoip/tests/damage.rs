@@ -5,8 +5,8 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
 
-use propylon_geoip::{Content, DataPath};
 use proptest::prelude::*;
+use propylon_geoip::{Content, DataPath};
 
 const NAMES: [&str; 4] = [
     "MaxMind-DB-test-decoder.mmdb",
@@ -15,8 +15,14 @@ const NAMES: [&str; 4] = [
     "GeoIP2-City-Test.mmdb",
 ];
 
-const PATHS: [&str; 6] =
-    ["country iso_code", "subdivisions -1 names en", "map mapX arrayX 1", "map1 map2 array 0 map3 a", "uint128", ""];
+const PATHS: [&str; 6] = [
+    "country iso_code",
+    "subdivisions -1 names en",
+    "map mapX arrayX 1",
+    "map1 map2 array 0 map3 a",
+    "uint128",
+    "",
+];
 
 /// Looks for everything in a file.
 fn read(bytes: &[u8], addresses: &[IpAddr]) {
@@ -24,7 +30,9 @@ fn read(bytes: &[u8], addresses: &[IpAddr]) {
     fs::write(file.path(), bytes).unwrap();
     let Ok(content) = Content::read(file.path()) else { return };
     let _ = content.build_epoch();
-    for address in addresses.iter().copied().chain(["1.1.1.1".parse().unwrap(), "81.2.69.142".parse().unwrap()]) {
+    for address in
+        addresses.iter().copied().chain(["1.1.1.1".parse().unwrap(), "81.2.69.142".parse().unwrap()])
+    {
         for path in PATHS {
             let _ = content.find(address, &DataPath::new(path.split_whitespace()));
         }

@@ -11,7 +11,10 @@ fn keys() -> HashSet<String> {
     for level in ["/properties/defaults", "/properties/server/items", "/$defs/server.location"] {
         collect(schema.pointer(level), "", &mut keys);
     }
-    collect(schema.pointer("/properties/upstream/additionalProperties"), "upstream.NAME.", &mut keys);
+    for table in ["upstream", "geoip"] {
+        let each = schema.pointer(&format!("/properties/{table}/additionalProperties"));
+        collect(each, &format!("{table}.NAME."), &mut keys);
+    }
     for name in ["runtime", "error_log", "resolver", "trace_exporter"] {
         collect(schema.pointer(&format!("/properties/{name}")), &format!("{name}."), &mut keys);
     }

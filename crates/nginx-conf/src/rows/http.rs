@@ -156,6 +156,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     let frame = convert.inside(Frame::new(HTTP, section, ""), block);
     let speaks_http2 = http2::said(&frame).unwrap_or_default();
     super::health::finish(convert);
+    super::geoip::finish(&frame, convert);
     let mut section = super::tls::finish(frame, convert)?;
     super::trace::finish(&mut section, convert);
     section.set(&["error_page", "style"], Value::text("nginx"), None);

@@ -10,6 +10,7 @@ mod charset;
 mod compression;
 mod files;
 mod geo;
+mod geoip;
 mod grpc;
 mod headers;
 mod health;
@@ -76,6 +77,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Names", resolver::ROWS),
     ("Variables", map::ROWS),
     ("Variables from addresses and shares", geo::ROWS),
+    ("Variables from databases of addresses", geoip::ROWS),
     ("Variables that are changed meanwhile", keyval::ROWS),
     ("Logs", log::ROWS),
     ("TLS", tls::ROWS),

@@ -3,7 +3,6 @@
 use crate::context::Contexts;
 use crate::row::{ANY, NONE, Row};
 
-const HTTP: Contexts = Contexts::HTTP;
 const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
 
@@ -16,7 +15,6 @@ const DAV: &str = "clients cannot write files";
 const NEVER: &str = "it is not built";
 const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
 const ZONES: &str = "`[admin]` counts by the servers' names";
-const VARIABLE: &str = "this kind of variable is not built yet";
 
 macro_rules! rows {
     ($($contexts:ident, $args:expr, $verdict:ident, $note:ident: $($name:literal)*;)*) => {
@@ -45,7 +43,6 @@ pub(crate) const ROWS: &[Row] = rows! {
     LOCATION, NONE, refused, NEVER: "flv" "mp4";
     SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
     SERVER_LOCATION, ANY, nothing, ZONES: "status_zone";
-    HTTP, ANY, refused, VARIABLE: "geoip_country" "geoip_city" "geoip_org" "geoip_proxy" "geoip_proxy_recursive";
 };
 
 const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
