@@ -175,6 +175,11 @@ mod tests {
         let second = config(&path, "auto_reload = \"1h\"");
         geoips.open(&second);
         assert_eq!(found(&one, &asn, "1.128.0.1"), None);
+        fs::write(&path, "nothing").unwrap();
+        assert_eq!(geoips.open(&second).len(), 1);
+        geoips.put_to_use(&second);
+        assert_eq!(found(&one, &asn, "1.128.0.1"), None, "what the one that was refused has found is gone");
+        put("GeoLite2-ASN-Test.mmdb", &path);
         geoips.open(&second);
         geoips.put_to_use(&second);
         assert_eq!(found(&one, &asn, "1.128.0.1").as_deref(), Some(&b"1221"[..]), "the same database");

@@ -80,7 +80,45 @@ fn values_of_every_kind() {
     check(&texts, "1.1.1.1", "", Some("1.1.1.1/32"));
     let v4 = open("MaxMind-DB-test-ipv4-24.mmdb");
     check(&v4, "1.1.1.3", "ip", Some("1.1.1.2"));
+    check(&v4, "::ffff:1.1.1.3", "ip", Some("1.1.1.2"));
     check(&v4, "2001:db8::1", "ip", None);
+}
+
+/// A database of one record, for all addresses of IPv4: one node, both of whose branches lead to it.
+fn of_one_record(record: &[u8]) -> Vec<u8> {
+    let text = |text: &str| [&[0x40 | u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let to_record = [0, 0, 1 + 16];
+    let mut file = [&to_record[..], &to_record, &[0; 16], record, b"\xab\xcd\xefMaxMind.com"].concat();
+    // A map of nine; integers of two, four and eight bytes.
+    file.push(0xe0 | 9);
+    for (name, value) in [
+        ("binary_format_major_version", &[0xa1, 2][..]),
+        ("binary_format_minor_version", &[0xa0]),
+        ("build_epoch", &[0x01, 0x02, 1]),
+        ("database_type", &[0x41, b'x']),
+        ("description", &[0xe0]),
+        ("ip_version", &[0xa1, 4]),
+        ("languages", &[0x00, 0x04]),
+        ("node_count", &[0xc1, 1]),
+        ("record_size", &[0xa1, 24]),
+    ] {
+        file.extend(text(name));
+        file.extend(value);
+    }
+    file
+}
+
+#[test]
+fn a_number_is_a_name_where_there_is_no_list() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    // { "ports": { "80": "open", "-1": "none" } }
+    fs::write(file.path(), of_one_record(b"\xe1\x45ports\xe2\x4280\x44open\x42-1\x44none")).unwrap();
+    let database = Database::new(file.path());
+    assert!(database.refresh().unwrap());
+    assert_eq!(database.build_epoch(), Some(1));
+    check(&database, "192.0.2.1", "ports 80", Some("open"));
+    check(&database, "255.0.2.1", "ports -1", Some("none"));
+    check(&database, "255.0.2.1", "ports 81", None);
 }
 
 #[test]

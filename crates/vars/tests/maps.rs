@@ -342,6 +342,7 @@ async fn another_is_asked_for_the_client_behind_proxies() {
     assert_eq!(seen(true, "10.0.0.1", &two), "2001:db8::1");
     assert_eq!(seen(true, "10.0.0.1", &[]), "10.0.0.1");
     assert_eq!(seen(true, "192.0.2.1", &two), "192.0.2.1");
+    assert_eq!(seen(true, "2001:DB8::2", &two), "2001:DB8::2", "as it was written");
     assert_eq!(seen(true, "no address", &two), "no address");
     assert_eq!(seen(true, "10.0.0.1", &[("X-Forwarded-For", "192.0.2.9")]), "nothing");
 }
