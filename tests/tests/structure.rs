@@ -26,6 +26,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
+    ("userid", &[]),
     ("redirect", &[]),
     ("timeout", &[]),
     ("limit", &[]),

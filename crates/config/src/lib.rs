@@ -137,6 +137,7 @@ mod try_files;
 mod units;
 mod upstream;
 mod upstream_tls;
+mod userid;
 mod uwsgi;
 
 pub use propylon_vars::Template;
@@ -217,3 +218,4 @@ pub use crate::try_files::{TryFile, TryFiles, TryLast};
 pub use crate::units::{UnitError, duration, size};
 pub use crate::upstream::{Bind, EarlyHints, Transport, UpstreamVersion};
 pub use crate::upstream_tls::UpstreamTls;
+pub use crate::userid::{UserId, UserIdExpires, UserIdFlag, UserIdMode};

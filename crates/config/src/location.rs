@@ -194,6 +194,7 @@ pub(crate) static TABLE: Table = Table {
         settings::CHARSET,
         settings::COMPRESSION,
         settings::COOKIE,
+        settings::USERID,
         settings::REDIRECT,
         settings::RETRY,
         settings::FASTCGI,

@@ -144,6 +144,7 @@ macro_rules! both_levels {
             settings::CHARSET,
             settings::COMPRESSION,
             settings::COOKIE,
+            settings::USERID,
             settings::REDIRECT,
             settings::RETRY,
             settings::FASTCGI,

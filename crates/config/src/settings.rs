@@ -39,6 +39,7 @@ use crate::substitute::{self, Substitute};
 use crate::timeout::{self, Timeout};
 use crate::trace::{self, Trace};
 use crate::upstream::{self, Transport};
+use crate::userid::{self, UserId};
 use crate::uwsgi::{self, Uwsgi};
 
 /// What applies at a place, inheritance done.
@@ -102,6 +103,8 @@ pub struct Settings {
     pub compression: Compression,
     /// The table `cookie`.
     pub cookie: Cookies,
+    /// The table `userid`.
+    pub userid: UserId,
     /// The table `redirect`.
     pub redirect: Redirects,
     /// The table `retry`.
@@ -181,6 +184,8 @@ impl Settings {
         let compression = Compression::read(&mut { compression });
         let cookie = Scope::inherited(cx, &cookie::TABLE, below(levels, "cookie"), found);
         let cookie = Cookies::read(&mut { cookie });
+        let userid = Scope::inherited(cx, &userid::TABLE, below(levels, "userid"), found);
+        let userid = UserId::read(&mut { userid });
         let redirect = Scope::inherited(cx, &redirect::TABLE, below(levels, "redirect"), found);
         let redirect = Redirects::read(&mut { redirect });
         let retry = Scope::inherited(cx, &retry::TABLE, below(levels, "retry"), found);
@@ -220,6 +225,7 @@ impl Settings {
             store,
             secure_link,
             substitute,
+            userid,
             ssi,
             charset,
             compression,
@@ -320,6 +326,8 @@ pub(crate) const STORE: Key =
     table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
 pub(crate) const SUBSTITUTE: Key =
     table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
+pub(crate) const USERID: Key =
+    table("userid", Kind::Table(&userid::TABLE), "A cookie by which clients are known again.");
 pub(crate) const SSI: Key =
     table("ssi", Kind::Table(&ssi::TABLE), "Server side includes: commands in pages.");
 pub(crate) const CHARSET: Key =

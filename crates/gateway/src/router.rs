@@ -9,7 +9,7 @@ use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
 use propylon_exchange::{Address, Exchange, Keep};
 use propylon_stack::Route;
-use propylon_vars::{Document, RefererCheck, Script};
+use propylon_vars::{Document, RefererCheck, Script, UserIds};
 use tokio_util::sync::CancellationToken;
 
 use crate::acme;
@@ -20,7 +20,7 @@ use crate::phases::Phases;
 use crate::redirects::Redirects;
 use crate::retired::Generation;
 use crate::rewrite::Steps;
-use crate::route::{self, EdgeHeaders, Pace, RealIp, Tracing};
+use crate::route::{self, EdgeHeaders, Pace, RealIp, Tracing, Users};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::tally::{self, Tally};
 use crate::tls::{ClientAuth, Serving};
@@ -106,6 +106,8 @@ pub(crate) struct Location {
     pub(crate) referers: Option<Arc<RefererCheck>>,
     /// How links are judged.
     pub(crate) secure_link: Option<Arc<propylon_vars::SecureLink>>,
+    /// Who knows its clients by a cookie.
+    pub(crate) users: Option<Arc<Users>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
     /// Whether other locations' answers are parts of its responses.
@@ -234,6 +236,7 @@ impl Server {
             has_pages,
             traces: upstreams.config.later.has(Keep::TRACE) || server.traces(),
             counts_compressed: upstreams.config.later.has(Keep::COMPRESSED),
+            issuer: upstreams.runtime.issuer.clone(),
             lane: upstreams.counted().map(|ledger| ledger.server(&tally::label(server))),
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;
@@ -390,20 +393,24 @@ impl Location {
     #[inline]
     pub(crate) fn enter(&self, exchange: &Exchange) {
         exchange.keep(self.keep);
+        let before = self.users.as_ref().and_then(|_| propylon_vars::user_ids(exchange));
         propylon_vars::set_place(
             exchange,
             self.document.as_ref(),
             self.referers.as_ref(),
             self.script.as_ref(),
         );
-        if self.secure_link.is_some() || self.real_ip.is_some() {
-            self.introduce(exchange);
+        if self.secure_link.is_some() || self.real_ip.is_some() || self.users.is_some() {
+            self.introduce(exchange, before.as_deref());
         }
     }
 
     /// What few locations ask for.
     #[inline(never)]
-    fn introduce(&self, exchange: &Exchange) {
+    fn introduce(&self, exchange: &Exchange, before: Option<&dyn UserIds>) {
+        if let Some(users) = &self.users {
+            users.introduce(exchange, before);
+        }
         if let Some(link) = &self.secure_link {
             propylon_vars::set_secure_link(exchange, link.clone());
         }

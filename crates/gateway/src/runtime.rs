@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use parking_lot::Mutex;
 use propylon_access_log::Sinks;
 use propylon_mirror::Counts;
+use propylon_userid::Issuer;
 
 use crate::acme::Acme;
 use crate::caches::{Caches, Owner};
@@ -40,6 +41,8 @@ pub(crate) struct Runtime {
     pub(crate) oidc: Oidc,
     /// What databases know of addresses.
     pub(crate) geoips: Geoips,
+    /// Ids for clients that have none.
+    pub(crate) issuer: Issuer,
     /// What the workers count.
     pub(crate) ledgers: Ledgers,
     /// What became of copies of requests.
@@ -68,6 +71,7 @@ impl Runtime {
             keyvals: Keyvals::default(),
             oidc: Oidc::default(),
             geoips: Geoips::default(),
+            issuer: Issuer::of_process(),
             ledgers: Ledgers::default(),
             copies: Counts::default(),
             left: propylon_detach::Counts::default(),

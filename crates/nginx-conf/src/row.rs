@@ -66,6 +66,7 @@ pub(crate) const TWO: Args = Args { least: 2, most: 2, block: false };
 pub(crate) const ONE_OR_TWO: Args = Args { least: 1, most: 2, block: false };
 pub(crate) const THREE: Args = Args { least: 3, most: 3, block: false };
 pub(crate) const TWO_OR_THREE: Args = Args { least: 2, most: 3, block: false };
+pub(crate) const UP_TO_THREE: Args = Args { least: 1, most: 3, block: false };
 pub(crate) const UP_TO_FOUR: Args = Args { least: 1, most: 4, block: false };
 pub(crate) const SOME: Args = Args { least: 1, most: usize::MAX, block: false };
 pub(crate) const TWO_OR_MORE: Args = Args { least: 2, most: usize::MAX, block: false };

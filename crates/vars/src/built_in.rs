@@ -16,7 +16,7 @@ use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
 use crate::trace::Trace;
 use crate::tries::Column;
-use crate::{credentials, document, script, secure_link, state, token};
+use crate::{credentials, document, script, secure_link, state, token, user_ids};
 
 /// The version of nginx whose behaviour is the reference: the value of `$nginx_version`.
 pub const NGINX_VERSION: &str = "1.31.5";
@@ -72,6 +72,8 @@ pub(crate) enum BuiltIn {
     SecureLinkExpires,
     JwtPayload,
     Login(LoginPart),
+    UidGot,
+    UidSet,
     Trace(Trace),
 }
 
@@ -201,6 +203,8 @@ impl BuiltIn {
             Self::SecureLinkExpires => return out.option(secure_link::expires(exchange).as_deref()),
             Self::Login(part) => return out.option(login::part(exchange, part).as_deref()),
             Self::JwtPayload => return out.option(token::payload(exchange).as_deref()),
+            Self::UidGot => return out.option(user_ids::got(exchange).as_deref()),
+            Self::UidSet => return out.option(user_ids::set(exchange).as_deref()),
             Self::SliceRange => return out.option(state::slice_range(exchange).as_deref()),
             Self::FastcgiPathInfo => {
                 return out.option(script::script(exchange).as_ref().map(|(_, rest)| &**rest));

@@ -59,6 +59,7 @@
 //! | `keyval`, variables of `geoip2` | [`Map::keyval`], [`Map::proxies`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //! | `auth_oidc` | [`set_login`] |
+//! | `$uid_got`, `$uid_set` | [`UserIds`], [`set_user_ids`] |
 //! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |
 //!
 //! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
@@ -107,6 +108,7 @@ mod tls;
 mod token;
 mod trace;
 mod tries;
+mod user_ids;
 mod variable;
 
 pub use builder::Builder;
@@ -131,3 +133,4 @@ pub use state::{
 };
 pub use template::{Context, Template};
 pub use token::{Token, TokenPart, set_token, with_token};
+pub use user_ids::{UserIds, set_user_ids, user_ids};

@@ -253,6 +253,8 @@ const TABLE: &[Description] = &[
     single_entry("upstream_response_time", BuiltIn::Upstream(Column::ResponseTime), "time to the end of the response of each"),
     single_entry("upstream_status", BuiltIn::Upstream(Column::Status), "the status of each, or the one that stands for its failure"),
     family_entry("upstream_trailer_NAME", Family::UpstreamTrailer, "the trailer field NAME of the last response"),
+    single_entry("uid_got", BuiltIn::UidGot, "the cookie of `userid` that the client has, as `uid=` and 32 hexadecimal digits"),
+    single_entry("uid_set", BuiltIn::UidSet, "the cookie of `userid` that the client gets, in the same form"),
     single_entry("uri", BuiltIn::Uri, "the request's path now: decoded, normalised, rewritten"),
 ];
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::login::Login;
 use crate::token::Token;
-use crate::{Document, Limited, Script, SecureLink};
+use crate::{Document, Limited, Script, SecureLink, UserIds};
 
 /// Judges a `Referer`, which a request may lack: whether it is a valid one.
 pub type RefererCheck = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
@@ -160,7 +160,7 @@ pub fn set_place(
     facts.document = document.cloned();
     facts.referers = referers.cloned();
     facts.script = script.cloned();
-    facts.slice_range = None;
+    (facts.slice_range, facts.user_ids) = (None, None);
     if let Some(link) = &mut facts.link {
         (link.how, link.expires) = (None, None);
     }
@@ -283,6 +283,7 @@ pub(crate) struct Facts {
     pub(crate) token: Option<Arc<dyn Token>>,
     /// Whose browser it is.
     pub(crate) login: Option<Arc<dyn Login>>,
+    pub(crate) user_ids: Option<Arc<dyn UserIds>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,

@@ -38,6 +38,9 @@ pub(super) fn furnish<'a>(
     if let Some(client) = &visit.upgrade {
         extensions.insert(client.clone());
     }
+    if let Some(visitor) = location.users.as_ref().and_then(|users| users.visitor(&visit.exchange)) {
+        extensions.insert(visitor);
+    }
     if location.has_parts {
         extensions.insert(asker(visit));
     }

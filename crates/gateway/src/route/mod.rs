@@ -51,6 +51,7 @@ mod trailerless;
 mod trailers;
 mod try_files;
 mod tunnel;
+mod userid;
 
 use std::sync::Arc;
 
@@ -99,6 +100,7 @@ pub(crate) use trace::{Tracing, lend as lend_trace, tells as tells_traces};
 pub(crate) use trailerless::Trailerless;
 pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
+pub(crate) use userid::Users;
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {
@@ -119,6 +121,8 @@ pub(crate) struct Site {
     pub(crate) traces: bool,
     /// Whether anybody asks how well responses are compressed.
     pub(crate) counts_compressed: bool,
+    /// Ids for clients that have none.
+    pub(crate) issuer: propylon_userid::Issuer,
     /// What its exchanges are counted in, where somebody may ask.
     pub(crate) lane: Option<Arc<ServerLane>>,
 }
@@ -369,6 +373,7 @@ where
             .and(trailers::needs(settings))
             .and(limit::needs(settings))
             .and(expires::needs(settings))
+            .and(userid::needs(settings))
             .and(error_page::needs(settings))
             .and(cache::needs(settings))
             .and(early_hints::needs(settings))
@@ -388,6 +393,7 @@ where
         script: None,
         referers: None,
         secure_link: secure_link::judge(settings),
+        users: userid::users(settings, site),
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),
@@ -408,6 +414,7 @@ where
         Some(carry) => Route::plain(response.layer(carry.layer(group))), // add_header asks for variables
     };
     let route = route.layer_opt(spelling::layer(settings)); // the names of what was added
+    let route = route.layer_opt(userid::layer(settings, site)); // behind what the location sets itself
     let route = route.layer_opt(trailers::layer(settings)); // fields of the body's end
     let route = route.layer_opt(substitute::layer(settings)); // in the words of whoever wrote them
     let route = route.layer_opt(charset::layer(settings, &site.charset_maps)); // of text, before it is compressed
@@ -433,6 +440,7 @@ impl Site {
             has_pages: self.has_pages,
             counts_compressed: self.counts_compressed,
             traces: self.traces,
+            issuer: self.issuer.clone(),
             lane: self.lane.clone(),
         }
     }

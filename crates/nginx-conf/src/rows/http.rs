@@ -159,6 +159,7 @@ pub(crate) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     super::geoip::finish(&frame, convert);
     let mut section = super::tls::finish(frame, convert)?;
     super::trace::finish(&mut section, convert);
+    super::userid::finish(&mut section, convert);
     section.set(&["error_page", "style"], Value::text("nginx"), None);
     section.beside(" error pages and the field Server as in nginx");
     section.set(&["retry", "budget"], Value::flag(false), None);

@@ -40,6 +40,7 @@ mod tls;
 mod trace;
 mod unbuilt;
 mod upstream;
+mod userid;
 
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Target};
@@ -73,6 +74,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Charsets", charset::ROWS),
     ("Compression", compression::ROWS),
     ("Redirects and cookies of upstreams", rewriting::ROWS),
+    ("Clients that come again", userid::ROWS),
     ("Upstreams", upstream::ROWS),
     ("Names", resolver::ROWS),
     ("Variables", map::ROWS),

@@ -1,0 +1,264 @@
+//! The table `userid`: a cookie by which clients are known again.
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use propylon_vars::Template;
+
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::Scope;
+use crate::report::Diagnostic;
+use crate::units;
+
+/// A cookie by which clients are known again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserId {
+    /// Who gets one.
+    pub mode: UserIdMode,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its domain; none: the server's.
+    pub domain: Option<Box<str>>,
+    /// Its path.
+    pub path: Box<str>,
+    /// Until when it is kept; none: until the browser is closed.
+    pub expires: Option<UserIdExpires>,
+    /// Its flags.
+    pub flags: Vec<UserIdFlag>,
+    /// What follows the id.
+    pub mark: Option<u8>,
+    /// The field `P3P`.
+    pub p3p: Option<HeaderValue>,
+    /// Who gives ids.
+    pub service: Option<u32>,
+    /// Who is to get another id.
+    pub reset: Option<Template>,
+}
+
+/// Who gets a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserIdMode {
+    /// Nobody, and nobody is known.
+    Off,
+    /// Nobody.
+    Log,
+    /// Whoever has none, in the first version.
+    V1,
+    /// Whoever has none.
+    On,
+}
+
+/// Until when a cookie is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserIdExpires {
+    /// Until the end of 2037.
+    Max,
+    /// For so long.
+    After(Duration),
+}
+
+/// A flag of the cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserIdFlag {
+    /// `secure`
+    Secure,
+    /// `httponly`
+    HttpOnly,
+    /// `samesite=strict`
+    SameSiteStrict,
+    /// `samesite=lax`
+    SameSiteLax,
+    /// `samesite=none`
+    SameSiteNone,
+}
+
+const MODES: [(&str, UserIdMode); 4] =
+    [("off", UserIdMode::Off), ("log", UserIdMode::Log), ("v1", UserIdMode::V1), ("on", UserIdMode::On)];
+
+const FLAGS: [(&str, UserIdFlag); 5] = [
+    ("secure", UserIdFlag::Secure),
+    ("httponly", UserIdFlag::HttpOnly),
+    ("samesite=strict", UserIdFlag::SameSiteStrict),
+    ("samesite=lax", UserIdFlag::SameSiteLax),
+    ("samesite=none", UserIdFlag::SameSiteNone),
+];
+
+pub(crate) const TABLE: Table = Table {
+    name: "userid",
+    doc: "A cookie by which clients are known again, in the form of nginx's: `$uid_got` and `$uid_set` show it. It proves nothing: ids can be guessed.",
+    keys: &[
+        Key {
+            name: "mode",
+            kind: Kind::Choice { built: &["off", "log", "v1", "on"], unbuilt: &[] },
+            need: Need::Default("\"off\""),
+            nginx: "userid",
+            doc: "\"on\": who has none gets a cookie; \"v1\": in the first version of its form; \"log\": nobody gets one, but $uid_got has that which came.",
+        },
+        Key {
+            name: "name",
+            kind: Kind::Text { hint: "the name of a cookie such as \"uid\"" },
+            need: Need::Default("\"uid\""),
+            nginx: "userid_name",
+            doc: "The cookie's name.",
+        },
+        Key {
+            name: "domain",
+            kind: Kind::Text { hint: "a domain such as \"example.com\"" },
+            need: Need::Default("\"\""),
+            nginx: "userid_domain",
+            doc: "Its domain; empty: it has none.",
+        },
+        Key {
+            name: "path",
+            kind: Kind::Text { hint: "a path such as \"/\"" },
+            need: Need::Default("\"/\""),
+            nginx: "userid_path",
+            doc: "Its path.",
+        },
+        Key {
+            name: "expires",
+            kind: Kind::Text { hint: "a duration such as \"365d\", \"max\", or \"off\"" },
+            need: Need::Default("\"off\""),
+            nginx: "userid_expires",
+            doc: "How long a browser keeps it: a duration, \"max\" (until the end of 2037), or \"off\" (until it is closed).",
+        },
+        Key {
+            name: "flags",
+            kind: Kind::List(&Kind::Choice {
+                built: &["secure", "httponly", "samesite=strict", "samesite=lax", "samesite=none"],
+                unbuilt: &[],
+            }),
+            need: Need::Default("[]"),
+            nginx: "userid_flags",
+            doc: "Its flags.",
+        },
+        Key {
+            name: "mark",
+            kind: Kind::Text { hint: "one letter, one digit, \"=\", or \"off\"" },
+            need: Need::Default("\"off\""),
+            nginx: "userid_mark",
+            doc: "A letter, a digit or \"=\" behind the id. Who has another one gets the cookie anew, with the same id: so that its other attributes reach those who have one.",
+        },
+        Key {
+            name: "p3p",
+            kind: Kind::Text { hint: "the value of a field" },
+            need: Need::Default("\"\""),
+            nginx: "userid_p3p",
+            doc: "A field P3P that goes with the cookie; empty: none.",
+        },
+        Key {
+            name: "service",
+            kind: Kind::Integer { min: 0, max: 4_294_967_295 },
+            need: Need::Optional,
+            nginx: "userid_service",
+            doc: "A number in new ids that tells who gave them. Not set: the address that the client is connected to, and 0 with \"v1\".",
+        },
+        Key {
+            name: "reset",
+            kind: Kind::Template,
+            need: Need::Default("\"\""),
+            nginx: "$uid_reset",
+            doc: "Who has a cookie gets another id where this is neither empty nor \"0\"; with \"log\" that is in the error log.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+impl UserId {
+    pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
+        let text = |scope: &mut Scope<'_>, key: &'static str| {
+            scope.text(key).map(|text| text.value).unwrap_or_default()
+        };
+        let known = |mode: &str| MODES.into_iter().find(|(word, _)| *word == mode);
+        Self {
+            mode: known(&text(scope, "mode")).map_or(UserIdMode::Off, |(_, mode)| mode),
+            name: name(scope),
+            domain: Some(in_cookie(scope, "domain")).filter(|domain| !domain.is_empty()),
+            path: in_cookie(scope, "path"),
+            expires: expires(scope),
+            flags: scope
+                .list("flags", |_, text, _| Some(FLAGS.iter().find(|(word, _)| *word == text)?.1))
+                .unwrap_or_default(),
+            mark: mark(scope),
+            p3p: p3p(scope),
+            service: scope.integer("service").and_then(|service| u32::try_from(service).ok()),
+            reset: scope
+                .template("reset")
+                .filter(|template| template.as_static().is_none_or(|text| !text.is_empty())),
+        }
+    }
+}
+
+/// A cookie's name is a token.
+fn name(scope: &mut Scope<'_>) -> Box<str> {
+    let Some(name) = scope.text("name") else { return "uid".into() };
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        wrong(
+            scope,
+            &name,
+            "this cannot be the name of a cookie",
+            "expected letters, digits, and some of !#$%&'*+-.^_`|~",
+        );
+    }
+    name.value
+}
+
+/// An attribute of the cookie.
+fn in_cookie(scope: &mut Scope<'_>, key: &'static str) -> Box<str> {
+    let Some(text) = scope.text(key) else { return Box::default() };
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b';') {
+        wrong(
+            scope,
+            &text,
+            "this cannot stand in a cookie",
+            "expected text without \";\" and other than ASCII",
+        );
+    }
+    text.value
+}
+
+fn expires(scope: &mut Scope<'_>) -> Option<UserIdExpires> {
+    let text = scope.text("expires")?;
+    match &**text {
+        "off" => None,
+        "max" => Some(UserIdExpires::Max),
+        written => match units::duration(written) {
+            Ok(time) => Some(UserIdExpires::After(time)).filter(|_| !time.is_zero()),
+            Err(_) => {
+                wrong(
+                    scope,
+                    &text,
+                    "this is no time",
+                    "expected a duration such as \"365d\", \"max\", or \"off\"",
+                );
+                None
+            }
+        },
+    }
+}
+
+fn mark(scope: &mut Scope<'_>) -> Option<u8> {
+    let text = scope.text("mark")?;
+    match text.as_bytes() {
+        b"off" => None,
+        [mark] if mark.is_ascii_alphanumeric() || *mark == b'=' => Some(*mark),
+        _ => {
+            wrong(scope, &text, "this is no mark", "expected one letter, one digit, \"=\", or \"off\"");
+            None
+        }
+    }
+}
+
+fn p3p(scope: &mut Scope<'_>) -> Option<HeaderValue> {
+    let text = scope.text("p3p").filter(|text| !text.is_empty())?;
+    let value = HeaderValue::from_str(&text).ok();
+    if value.is_none() {
+        wrong(scope, &text, "this cannot stand in a field", "expected the value of a field");
+    }
+    value
+}
+
+fn wrong(scope: &mut Scope<'_>, text: &crate::source::Spanned<Box<str>>, what: &str, expected: &str) {
+    scope.cx.push(Diagnostic::error(text.span, what).label(expected));
+}
