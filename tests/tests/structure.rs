@@ -116,9 +116,6 @@ const NOT_IN_LAYERS: [&str; 9] = [
 /// traits.
 const IN_LAYERS: [(&str, &str); 4] =
     [("auth-jwt", "serde_json"), ("auth-oidc", "serde_json"), ("keyval", "serde_json"), ("geoip", "serde")];
-/// What a crate is about all the same: tokens are JSON, and so are state files; values of databases come by serde's traits.
-const IN_LAYERS: [(&str, &str); 3] =
-    [("auth-jwt", "serde_json"), ("keyval", "serde_json"), ("geoip", "serde")];
 
 const BANNED: [&str; 4] = ["ring", "openssl", "openssl-sys", "native-tls"];
 
