@@ -34,6 +34,7 @@ http {
         location /equals { userid_mark =; return 200 "$uid_got|$uid_set"; }
         location /service { userid_service 66051; return 200 "$uid_got|$uid_set"; }
         location /service1 { userid v1; userid_service 66051; return 200 "$uid_got|$uid_set"; }
+        location /away { rewrite ^ /off last; }
         location /moved { rewrite ^ /marked last; }
         location /asked { set $before $uid_set; rewrite ^ /marked?$before last; }
     }
@@ -107,6 +108,7 @@ const PATHS: &[&str] = &[
     "/service",
     "/service1",
     "/moved",
+    "/away",
     "/asked",
     "/?reset=0",
     "/?reset=1",
@@ -174,6 +176,12 @@ fn cookies_are_those_of_nginx() {
     };
     for to in [ours, theirs] {
         assert!(ask(to, "/", "").body.starts_with(&address(to)), "{to}");
+    }
+    // Wherever a request goes, its client is given one id.
+    for to in [ours, theirs] {
+        let asked = ask(to, "/asked", "").body;
+        let ids: Vec<&str> = asked.split('|').collect();
+        assert!(ids.len() == 3 && ids[1] == ids[2] && ids[1].len() == 36, "{asked}");
     }
     drop((gateway, nginx));
 }
