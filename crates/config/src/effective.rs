@@ -1,9 +1,10 @@
 use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
-    access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie,
-    error_log, error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry, rewrite,
-    runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, userid, uwsgi,
+    access, access_log, addition, auth_jwt, auth_request, browser, buffer, cache, charset, compression,
+    cookie, error_log, error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry,
+    rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, userid,
+    uwsgi,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -26,7 +27,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 31] = [
+const TABLES: [&Table; 32] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,
@@ -50,6 +51,7 @@ const TABLES: [&Table; 31] = [
     &charset::TABLE,
     &compression::TABLE,
     &cookie::TABLE,
+    &browser::TABLE,
     &userid::TABLE,
     &redirect::TABLE,
     &retry::TABLE,

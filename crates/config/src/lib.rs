@@ -64,6 +64,7 @@ mod auth_jwt;
 mod auth_request;
 mod autoindex;
 mod balance;
+mod browser;
 mod buffer;
 mod cache;
 mod cache_zone;
@@ -155,6 +156,7 @@ pub use crate::balance::{
     Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
     StickyLearn, Upstream, UpstreamServer, ValueMatch, read_servers, write_servers,
 };
+pub use crate::browser::is_browser;
 pub use crate::buffer::Buffers;
 pub use crate::cache::{
     CACHE_STALE, Cache, Habits, Purge, PurgeAllow, PurgeRequests, Purged, Valid, ZoneName,

@@ -195,6 +195,7 @@ pub(crate) static TABLE: Table = Table {
         settings::COMPRESSION,
         settings::COOKIE,
         settings::USERID,
+        settings::BROWSER,
         settings::REDIRECT,
         settings::RETRY,
         settings::FASTCGI,

@@ -145,6 +145,7 @@ macro_rules! both_levels {
             settings::COMPRESSION,
             settings::COOKIE,
             settings::USERID,
+            settings::BROWSER,
             settings::REDIRECT,
             settings::RETRY,
             settings::FASTCGI,

@@ -3,11 +3,14 @@
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
+use propylon_vars::Browsers;
+
 use crate::access::{self, Access};
 use crate::access_log::{self, AccessLog};
 use crate::addition::{self, Addition};
 use crate::auth_jwt::{self, AuthJwt};
 use crate::auth_request::{self, AuthRequest};
+use crate::browser;
 use crate::buffer::{self, Buffers};
 use crate::cache::{self, Cache};
 use crate::charset::{self, Charset};
@@ -103,6 +106,8 @@ pub struct Settings {
     pub compression: Compression,
     /// The table `cookie`.
     pub cookie: Cookies,
+    /// The table `browser`; none: all are ancient.
+    pub browsers: Option<Arc<Browsers>>,
     /// The table `userid`.
     pub userid: UserId,
     /// The table `redirect`.
@@ -184,6 +189,8 @@ impl Settings {
         let compression = Compression::read(&mut { compression });
         let cookie = Scope::inherited(cx, &cookie::TABLE, below(levels, "cookie"), found);
         let cookie = Cookies::read(&mut { cookie });
+        let browsers = Scope::inherited(cx, &browser::TABLE, below(levels, "browser"), found);
+        let browsers = browser::read(&mut { browsers });
         let userid = Scope::inherited(cx, &userid::TABLE, below(levels, "userid"), found);
         let userid = UserId::read(&mut { userid });
         let redirect = Scope::inherited(cx, &redirect::TABLE, below(levels, "redirect"), found);
@@ -226,6 +233,7 @@ impl Settings {
             secure_link,
             substitute,
             userid,
+            browsers,
             ssi,
             charset,
             compression,
@@ -326,6 +334,8 @@ pub(crate) const STORE: Key =
     table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
 pub(crate) const SUBSTITUTE: Key =
     table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
+pub(crate) const BROWSER: Key =
+    table("browser", Kind::Table(&browser::TABLE), "Which browsers count as modern.");
 pub(crate) const USERID: Key =
     table("userid", Kind::Table(&userid::TABLE), "A cookie by which clients are known again.");
 pub(crate) const SSI: Key =

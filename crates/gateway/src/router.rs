@@ -108,6 +108,8 @@ pub(crate) struct Location {
     pub(crate) secure_link: Option<Arc<propylon_vars::SecureLink>>,
     /// Who knows its clients by a cookie.
     pub(crate) users: Option<Arc<Users>>,
+    /// Which browsers are modern.
+    pub(crate) browsers: Option<Arc<propylon_vars::Browsers>>,
     /// What is done before a request is answered.
     pub(crate) phases: Option<Box<Phases>>,
     /// Whether other locations' answers are parts of its responses.
@@ -400,7 +402,8 @@ impl Location {
             self.referers.as_ref(),
             self.script.as_ref(),
         );
-        if self.secure_link.is_some() || self.real_ip.is_some() || self.users.is_some() {
+        let few = self.users.is_some() || self.browsers.is_some();
+        if few || self.secure_link.is_some() || self.real_ip.is_some() {
             self.introduce(exchange, before.as_deref());
         }
     }
@@ -410,6 +413,9 @@ impl Location {
     fn introduce(&self, exchange: &Exchange, before: Option<&dyn UserIds>) {
         if let Some(users) = &self.users {
             users.introduce(exchange, before);
+        }
+        if let Some(browsers) = &self.browsers {
+            propylon_vars::set_browsers(exchange, browsers.clone());
         }
         if let Some(link) = &self.secure_link {
             propylon_vars::set_secure_link(exchange, link.clone());

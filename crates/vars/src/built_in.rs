@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, REFERER, USER_AGENT};
 use http::{HeaderName, HeaderValue, StatusCode};
 use propylon_exchange::{End, Exchange};
 
+use crate::browser::{Browsers, is_msie};
 use crate::clock::{self, Zone};
 use crate::limited::Limited;
 use crate::login::{self, LoginPart};
@@ -74,6 +75,9 @@ pub(crate) enum BuiltIn {
     Login(LoginPart),
     UidGot,
     UidSet,
+    ModernBrowser,
+    AncientBrowser,
+    Msie,
     Trace(Trace),
 }
 
@@ -204,6 +208,13 @@ impl BuiltIn {
             Self::Login(part) => return out.option(login::part(exchange, part).as_deref()),
             Self::JwtPayload => return out.option(token::payload(exchange).as_deref()),
             Self::UidGot => return out.option(user_ids::got(exchange).as_deref()),
+            Self::ModernBrowser => out.text(&browser(exchange, Browsers::modern_value)),
+            Self::AncientBrowser => out.text(&browser(exchange, Browsers::ancient_value)),
+            Self::Msie => {
+                if user_agent(exchange).is_some_and(is_msie) {
+                    out.text(b"1");
+                }
+            }
             Self::UidSet => return out.option(user_ids::set(exchange).as_deref()),
             Self::SliceRange => return out.option(state::slice_range(exchange).as_deref()),
             Self::FastcgiPathInfo => {
@@ -247,6 +258,17 @@ impl BuiltIn {
             _ => None,
         }
     }
+}
+
+fn user_agent(exchange: &Exchange) -> Option<&[u8]> {
+    exchange.head()?.headers.value(&USER_AGENT)
+}
+
+/// What is said of the request's browser.
+#[inline(never)] // few logs have it
+fn browser(exchange: &Exchange, value: impl FnOnce(&Browsers, Option<&[u8]>) -> Bytes) -> Bytes {
+    let browsers = state::read(exchange, |facts| facts.browsers.clone()).unwrap_or_default();
+    value(&browsers, user_agent(exchange))
 }
 
 /// A date in the form that nginx has for pages.

@@ -59,6 +59,7 @@
 //! | `keyval`, variables of `geoip2` | [`Map::keyval`], [`Map::proxies`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //! | `auth_oidc` | [`set_login`] |
+//! | `modern_browser`, `ancient_browser` | [`Browsers`], [`set_browsers`] |
 //! | `$uid_got`, `$uid_set` | [`UserIds`], [`set_user_ids`] |
 //! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |
 //!
@@ -76,6 +77,7 @@
 //! maps, request id) is one allocation when the first of it is set or asked for, behind an uncontended lock that is never
 //! held while a variable is evaluated. Time stamps are made at most once a second and thread.
 
+mod browser;
 mod builder;
 mod built_in;
 mod clock;
@@ -111,6 +113,7 @@ mod tries;
 mod user_ids;
 mod variable;
 
+pub use browser::Browsers;
 pub use builder::Builder;
 pub use built_in::{NGINX_VERSION, request_port};
 pub use clock::{Zone, date};
@@ -129,6 +132,8 @@ pub use secure_link::SecureLink;
 pub use state::{
     Captures, Compressed, RefererCheck, args, document, give_back, group, lend, limit_rate, set_captures,
     set_compressed, set_connections_limited, set_document, set_get, set_limit_rate, set_named, set_place,
+    Captures, RefererCheck, args, document, give_back, group, lend, limit_rate, set_browsers, set_captures,
+    set_connections_limited, set_document, set_get, set_limit_rate, set_named, set_place,
     set_requests_limited, set_secure_link, set_slice_range, set_uri, share, slice_range, uri,
 };
 pub use template::{Context, Template};

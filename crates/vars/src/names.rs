@@ -123,6 +123,7 @@ const fn later(name: &'static str, summary: &'static str) -> Description {
 
 #[rustfmt::skip]
 const TABLE: &[Description] = &[
+    single_entry("ancient_browser", BuiltIn::AncientBrowser, "`1`, or `browser.ancient_value`, if the browser is none that `browser` says is modern, else empty"),
     family_entry("arg_NAME", Family::Argument, "the argument NAME of the request line"),
     single_entry("args", BuiltIn::Args, "the arguments of the request line"),
     single_entry("binary_remote_addr", BuiltIn::Wire(Wire::BinaryRemoteAddr), "the client's address as 4 or 16 bytes"),
@@ -156,7 +157,9 @@ const TABLE: &[Description] = &[
     single_entry("limit_conn_status", BuiltIn::LimitConnStatus, "what the limits of requests at once decided: `PASSED`, `REJECTED` or `REJECTED_DRY_RUN`"),
     single_entry("limit_rate", BuiltIn::LimitRate, "bytes of response body sent each second, 0: as fast as it can; may be set"),
     single_entry("limit_req_status", BuiltIn::LimitReqStatus, "what the limits of requests decided: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN` or `REJECTED_DRY_RUN`"),
+    single_entry("modern_browser", BuiltIn::ModernBrowser, "`1`, or `browser.modern_value`, if the browser is one that `browser` says is modern, else empty"),
     single_entry("msec", BuiltIn::Msec, "the present time in seconds with milliseconds"),
+    single_entry("msie", BuiltIn::Msie, "`1` if the browser is Internet Explorer, else empty"),
     single_entry("nginx_version", BuiltIn::Constant(Constant::NginxVersion), "the version of nginx whose behaviour is the reference"),
     single_entry("oidc_access_token", BuiltIn::Login(LoginPart::AccessToken), "the access token of whoever has logged in, where `auth_oidc` has it so"),
     family_entry("oidc_claim_NAME", Family::OidcClaim, "what the provider says of that user under NAME, in lower case: in the ID token, or else in the answer of userinfo; elements of arrays are joined by commas"),

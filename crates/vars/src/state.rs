@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::login::Login;
 use crate::token::Token;
-use crate::{Document, Limited, Script, SecureLink, UserIds};
+use crate::{Browsers, Document, Limited, Script, SecureLink, UserIds};
 
 /// Judges a `Referer`, which a request may lack: whether it is a valid one.
 pub type RefererCheck = dyn Fn(Option<&[u8]>) -> bool + Send + Sync;
@@ -160,10 +160,15 @@ pub fn set_place(
     facts.document = document.cloned();
     facts.referers = referers.cloned();
     facts.script = script.cloned();
-    (facts.slice_range, facts.user_ids) = (None, None);
+    (facts.slice_range, facts.user_ids, facts.browsers) = (None, None, None);
     if let Some(link) = &mut facts.link {
         (link.how, link.expires) = (None, None);
     }
+}
+
+/// These browsers are modern, and those ancient, from here on (`$modern_browser`, `$ancient_browser`).
+pub fn set_browsers(exchange: &Exchange, browsers: Arc<Browsers>) {
+    write(exchange, |facts| facts.browsers = Some(browsers));
 }
 
 /// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
@@ -284,6 +289,7 @@ pub(crate) struct Facts {
     /// Whose browser it is.
     pub(crate) login: Option<Arc<dyn Login>>,
     pub(crate) user_ids: Option<Arc<dyn UserIds>>,
+    pub(crate) browsers: Option<Arc<Browsers>>,
     pub(crate) requests_limited: Option<Limited>,
     pub(crate) connections_limited: Option<Limited>,
     document: Option<Arc<Document>>,

@@ -394,6 +394,7 @@ where
         referers: None,
         secure_link: secure_link::judge(settings),
         users: userid::users(settings, site),
+        browsers: settings.browsers.clone(),
         phases: None,
         steps: None,
         real_ip: headers::real_ip(settings),

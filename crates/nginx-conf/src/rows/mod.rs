@@ -4,6 +4,7 @@ mod acme;
 mod auth_jwt;
 mod auth_oidc;
 mod beside;
+mod browser;
 mod cache;
 mod cgi;
 mod charset;
@@ -80,6 +81,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("Variables", map::ROWS),
     ("Variables from addresses and shares", geo::ROWS),
     ("Variables from databases of addresses", geoip::ROWS),
+    ("Variables from browsers", browser::ROWS),
     ("Variables that are changed meanwhile", keyval::ROWS),
     ("Logs", log::ROWS),
     ("TLS", tls::ROWS),

@@ -36,7 +36,7 @@ pub(crate) const ROWS: &[Row] = rows! {
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "perl" "js_content" "js_header_filter"
-        "js_body_filter" "js_set" "js_import" "limit_proxy" "modern_browser" "ancient_browser";
+        "js_body_filter" "js_set" "js_import" "limit_proxy";
     LOCATION, NONE, refused, NEVER: "flv" "mp4";
     SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
     SERVER_LOCATION, ANY, nothing, ZONES: "status_zone";
