@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, and its module of geoip2, OpenSSL's own
 # server, a browser and a library that speak WebSocket, php-fpm, uWSGI with Python, h2load, haproxy, gRPC and protocol buffers, a certificate
-# authority, Redis).
+# authority, Redis, memcached).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,6 +17,7 @@ ls /usr/sbin/php-fpm* >/dev/null 2>&1 || missing+=(php-fpm)
 [ -x /usr/bin/uwsgi_python3 ] || missing+=(uwsgi-core uwsgi-plugin-python3)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v pebble >/dev/null || missing+=(pebble)
+command -v memcached >/dev/null || missing+=(memcached)
 command -v redis-server >/dev/null || missing+=(redis-server)
 /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null || missing+=(python3-grpcio python3-protobuf)
 [ -x /usr/bin/chromium ] || missing+=(chromium)

@@ -50,10 +50,12 @@ const DAG: &[(&str, &[&str])] = &[
     ("trace", &[]),
     ("h1", &[]),
     ("h3", &[]),
-    ("upstream", &["exchange", "h1", "cgi", "fastcgi"]),
+    ("upstream", &["exchange", "h1", "cgi", "fastcgi", "memcached"]),
     // Params and heads of responses, which are CGI's whatever carries them.
     ("fastcgi", &["cgi"]),
     ("cgi", &[]),
+    // How connections are read and written, and who gets them back.
+    ("memcached", &["cgi"]),
     ("cache", &["exchange", "conditions"]),
     // Implements the cache's trait for a second tier, and brings what a network client needs: not every cache is to.
     ("cache-redis", &["cache"]),

@@ -5,6 +5,9 @@ use crate::{
     cookie, error_log, error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry,
     rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, userid,
     uwsgi,
+    access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie,
+    error_log, error_page, fastcgi, files, headers, http2, http3, limit, memcached, mirror, redirect, retry,
+    rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, uwsgi,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -28,6 +31,7 @@ pub struct Effective {
 
 /// What servers have, beyond what locations have, stands first.
 const TABLES: [&Table; 32] = [
+const TABLES: [&Table; 31] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,
@@ -58,6 +62,7 @@ const TABLES: [&Table; 32] = [
     &fastcgi::TABLE,
     &uwsgi::TABLE,
     &scgi::TABLE,
+    &memcached::TABLE,
     &upstream::TABLE,
     &access_log::TABLE,
 ];

@@ -101,6 +101,7 @@ mod location;
 mod location_match;
 mod log_format;
 mod map;
+mod memcached;
 mod mirror;
 mod nearest;
 mod oidc_provider;

@@ -12,6 +12,7 @@ use crate::grpc;
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
 use crate::oidc_provider;
+use crate::memcached;
 use crate::proxy_pass::{self, ProxyPass};
 use crate::reader::{Context, Levels, Scope, Value};
 use crate::referers;
@@ -47,7 +48,7 @@ pub struct Location {
 /// What a location does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Requests are passed on, over HTTP, FastCGI, uwsgi, SCGI or gRPC: the scheme tells.
+    /// Requests are passed on, over HTTP, FastCGI, uwsgi, SCGI, gRPC or memcached's protocol: the scheme tells.
     ProxyPass(Spanned<ProxyPass>),
     /// An answer is given.
     Return(Spanned<Return>),
@@ -65,7 +66,7 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass`, `return`, \
+    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass`, `memcached_pass`, `return`, \
           `purge`, `stub_status` or `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
@@ -120,6 +121,15 @@ pub(crate) static TABLE: Table = Table {
                   `redirect.rules = []` and `cache.zone = \"off\"`, whatever is inherited; method and body are the client's. To a request whose \
                   Content-Type is application/grpc the gateway's own errors are 200 with `grpc-status` and `grpc-message`, unless \
                   `error_page` has another answer.",
+        },
+        Key {
+            name: "memcached_pass",
+            kind: Kind::Url { hint: proxy_pass::MEMCACHED },
+            need: Need::Optional,
+            nginx: "memcached_pass",
+            doc: "The memcached that is asked: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked for stands in the table \
+                  `memcached`. What is not there is a 404, and `error_page` names who answers then. Of GET and HEAD alone: else 405. It implies \
+                  `cache.zone = \"off\"` and `upstream.force_ranges = true`.",
         },
         Key {
             name: "return",
@@ -201,18 +211,20 @@ pub(crate) static TABLE: Table = Table {
         settings::FASTCGI,
         settings::UWSGI,
         settings::SCGI,
+        settings::MEMCACHED,
         settings::UPSTREAM,
         settings::ACCESS_LOG,
     ],
     unbuilt: &[],
 };
 
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 10] = [
     "proxy_pass",
     "fastcgi_pass",
     "uwsgi_pass",
     "scgi_pass",
     "grpc_pass",
+    "memcached_pass",
     "return",
     "purge",
     "stub_status",
@@ -234,6 +246,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let pass = pass.or(scope.read("uwsgi_pass", proxy_pass::read_uwsgi));
     let pass = pass.or(scope.read("scgi_pass", proxy_pass::read_scgi));
     let pass = pass.or(scope.read("grpc_pass", proxy_pass::read_grpc));
+    let pass = pass.or(scope.read("memcached_pass", proxy_pass::read_memcached));
     let answer = scope.read("return", respond::read);
     let purge = scope.read("purge", cache::read_action);
     let (stub_status, empty_gif) = (scope.bool("stub_status"), scope.bool("empty_gif"));
@@ -251,6 +264,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     }
     if let Some(pass) = pass.as_ref().filter(|pass| pass.value.is_grpc()) {
         grpc::imply(cx, &mut settings, table, pass.span);
+    }
+    if let Some(pass) = pass.as_ref().filter(|pass| pass.value.is_memcached()) {
+        memcached::imply(cx, &mut settings, table, pass.span);
     }
     check_actions(cx, table, value, settings.files.root.is_some());
     if let Some(pass) = pass.as_ref().filter(|pass| pass.value.is_grpc()) {

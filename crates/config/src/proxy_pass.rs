@@ -76,10 +76,12 @@ pub enum Scheme {
     Grpc,
     /// gRPC over TLS.
     Grpcs,
+    /// memcached's protocol (`memcached_pass`), which nobody writes either.
+    Memcached,
 }
 
 impl Scheme {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Http,
         Self::Https,
         Self::FastCgi,
@@ -88,6 +90,7 @@ impl Scheme {
         Self::Scgi,
         Self::Grpc,
         Self::Grpcs,
+        Self::Memcached,
     ];
 
     /// As it stands in a URL.
@@ -102,6 +105,7 @@ impl Scheme {
             Self::Scgi => "scgi",
             Self::Grpc => "grpc",
             Self::Grpcs => "grpcs",
+            Self::Memcached => "memcached",
         }
     }
 
@@ -125,6 +129,7 @@ impl Scheme {
             Self::FastCgi => 9000,
             Self::Uwsgi | Self::Suwsgi => 3031,
             Self::Scgi => 4000,
+            Self::Memcached => 11211,
         }
     }
 
@@ -147,6 +152,7 @@ impl Scheme {
             Self::Uwsgi | Self::Suwsgi => UWSGI,
             Self::Scgi => SCGI,
             Self::Grpc | Self::Grpcs => GRPC,
+            Self::Memcached => MEMCACHED,
             Self::Http | Self::Https => otherwise,
         }
     }
@@ -176,6 +182,9 @@ pub(crate) const SCGI: &str =
 pub(crate) const GRPC: &str = "`grpc://` or `grpcs://`, and an upstream's name, an address with a port such as \"127.0.0.1:50051\", \
      or \"unix:/path.sock\"";
 
+pub(crate) const MEMCACHED: &str =
+    "an upstream's name, an address with a port such as \"127.0.0.1:11211\", or \"unix:/path.sock\"";
+
 impl ProxyPass {
     /// The scheme as it is written; none where a variable gives it, which is one of HTTP's two. Behind [`Scheme::Grpc`] and
     /// [`Scheme::Uwsgi`] a variable may still ask for TLS.
@@ -191,6 +200,12 @@ impl ProxyPass {
     #[must_use]
     pub fn is_cgi(&self) -> bool {
         self.scheme().is_some_and(Scheme::is_cgi)
+    }
+
+    /// Whether a memcached is meant.
+    #[must_use]
+    pub fn is_memcached(&self) -> bool {
+        self.scheme() == Some(Scheme::Memcached)
     }
 
     /// Whether a gRPC server is meant.
@@ -227,6 +242,13 @@ pub(crate) fn read_uwsgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<
 pub(crate) fn read_scgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
     let wrong = ["a SCGI server has no scheme", "a SCGI server has no URI"];
     read_server(cx, value, Scheme::Scgi, &[], wrong)
+}
+
+/// Reads the value of `memcached_pass` of a location.
+pub(crate) fn read_memcached(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
+    let wrong =
+        ["a memcached has no scheme", "a memcached has no URI: `memcached.key` is what it is asked for"];
+    read_server(cx, value, Scheme::Memcached, &[], wrong)
 }
 
 /// Reads a server that has no URI. One of `schemes` may be written before it; else it is `usual`. `wrong`: what is said of another scheme,

@@ -151,6 +151,7 @@ macro_rules! both_levels {
             settings::FASTCGI,
             settings::UWSGI,
             settings::SCGI,
+            settings::MEMCACHED,
             settings::UPSTREAM,
             settings::ACCESS_LOG,
         ]

@@ -25,6 +25,7 @@ use crate::headers::{self, Headers};
 use crate::inner_uri::InnerUri;
 use crate::key::{Key, Kind, Need};
 use crate::limit::{self, Limit};
+use crate::memcached::{self, Memcached};
 use crate::mirror::{self, Mirror};
 use crate::oidc_provider::{self, OidcProvider};
 use crate::reader::{Context, Levels, Scope, below};
@@ -120,6 +121,8 @@ pub struct Settings {
     pub uwsgi: Uwsgi,
     /// The table `scgi`.
     pub scgi: Scgi,
+    /// The table `memcached`.
+    pub memcached: Memcached,
     /// The table `upstream`.
     pub upstream: Transport,
     /// Whether what is asked for beside requests has a line in the access log as well.
@@ -203,6 +206,8 @@ impl Settings {
         let uwsgi = Uwsgi::read(&mut { uwsgi });
         let scgi = Scope::inherited(cx, &scgi::TABLE, below(levels, "scgi"), found);
         let scgi = Scgi::read(&mut { scgi });
+        let memcached = Scope::inherited(cx, &memcached::TABLE, below(levels, "memcached"), found);
+        let memcached = Memcached::read(&mut { memcached });
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
         let upstream = Transport::read(&mut { upstream });
         let access_logs = access_log::read(cx, levels, found);
@@ -243,6 +248,7 @@ impl Settings {
             fastcgi,
             uwsgi,
             scgi,
+            memcached,
             upstream,
             log_subrequest,
             access_logs,
@@ -354,6 +360,8 @@ pub(crate) const FASTCGI: Key =
     table("fastcgi", Kind::Table(&fastcgi::TABLE), "What FastCGI servers are asked.");
 pub(crate) const UWSGI: Key = table("uwsgi", Kind::Table(&uwsgi::TABLE), "What uwsgi servers are asked.");
 pub(crate) const SCGI: Key = table("scgi", Kind::Table(&scgi::TABLE), "What SCGI servers are asked.");
+pub(crate) const MEMCACHED: Key =
+    table("memcached", Kind::Table(&memcached::TABLE), "What memcached is asked for.");
 pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
 pub(crate) const LOG_SUBREQUEST: Key = Key {
     name: "log_subrequest",

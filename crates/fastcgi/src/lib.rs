@@ -63,7 +63,6 @@
 mod body;
 mod config;
 mod error;
-mod keeper;
 mod record;
 mod sending;
 mod stderr;
@@ -72,7 +71,6 @@ mod wire;
 pub use body::Body;
 pub use config::Config;
 pub use error::{Error, Invalid};
-pub use keeper::Keeper;
-pub use propylon_cgi::{BoxError, Connection, Counters, HeadFault, Params, ParamsBuilder, Reason};
+pub use propylon_cgi::{BoxError, Connection, Counters, HeadFault, Keeper, Params, ParamsBuilder, Reason};
 pub use sending::{Sending, send};
 pub use stderr::Stderr;

@@ -16,7 +16,7 @@ use propylon_pattern::Pattern;
 use propylon_proxy_protocol::{v1, v2};
 use propylon_stack::Body;
 use propylon_upstream::{
-    Bind, Client, Greeting, Keepalive, Params, Peer, PeerAddress, Pool, ServerName, Target, Transport,
+    Bind, Client, Greeting, Keepalive, Key, Params, Peer, PeerAddress, Pool, ServerName, Target, Transport,
 };
 
 use crate::error::BuildError;
@@ -46,6 +46,8 @@ struct Question {
     bind: Option<Bind>,
     /// What is asked in terms of CGI.
     params: Option<Params>,
+    /// What memcached is asked for; whatever it knows of it, it is well.
+    key: Option<Key>,
     port: Option<u16>,
     timeout: Duration,
     status: Vec<(u16, u16)>,
@@ -168,6 +170,8 @@ impl Probe {
         let transport = transport.connect_timeout(check.timeout);
         let cgi = user.filter(|(scheme, _)| scheme.is_cgi());
         let params = cgi.map(|(scheme, settings)| params(&check.uri, &upstream.name, scheme, settings));
+        let memcached = user.filter(|(scheme, _)| *scheme == Scheme::Memcached);
+        let key = memcached.and_then(|_| Key::escaped(check.uri.as_bytes()));
         let condition = |wanted| Condition::new(wanted, upstream.span);
         let headers = check.headers.iter().map(condition).collect::<Result<_, _>>()?;
         let body = match &check.body {
@@ -182,6 +186,7 @@ impl Probe {
             greeting,
             bind,
             params,
+            key,
             port: check.port,
             timeout: check.timeout,
             status: check.status.clone(),
@@ -237,11 +242,15 @@ impl Probe {
         if let Some(params) = self.0.params.clone() {
             request.extensions_mut().insert(params);
         }
+        if let Some(key) = self.0.key.clone() {
+            request.extensions_mut().insert(key);
+        }
         let answer = self.0.client.send(peer, request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
         let within =
             |ranges: &[(u16, u16)]| ranges.iter().any(|&(first, last)| (first..=last).contains(&status));
-        if !(self.0.status.is_empty() || within(&self.0.status)) || within(&self.0.not_status) {
+        let good = (self.0.status.is_empty() || within(&self.0.status)) && !within(&self.0.not_status);
+        if !good && self.0.key.is_none() {
             return Err(format!("status {status}"));
         }
         if let Some(wrong) = self.0.headers.iter().find(|condition| !condition.holds(answer.headers())) {

@@ -8,19 +8,23 @@ use http::{HeaderName, HeaderValue};
 use propylon_upstream::{Error as Upstream, HeadFault};
 
 use crate::client::ClientBodyError;
-use crate::route::TargetError;
+use crate::route::{NoValue, TargetError};
 use crate::tls::Unusable;
 
 /// The name of the field.
 pub(crate) const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
-/// The field of the gateway called `name` for a request that failed so, with `next_hop` or before it was chosen.
+/// The field of the gateway called `name` for a request that failed so, with `next_hop` or before it was chosen; none, if nothing did:
+/// memcached has no value for it.
 pub(crate) fn field(
     name: &str,
     error: &(dyn StdError + 'static),
     next_hop: Option<&str>,
     details: &str,
 ) -> Option<HeaderValue> {
+    if error.is::<NoValue>() {
+        return None;
+    }
     let mut text = format!("{}; error={}", quoted(name), kind(error));
     if let Some(next_hop) = next_hop {
         // Writing to a String cannot fail.
@@ -110,7 +114,10 @@ fn upstream(error: &Upstream) -> Option<&'static str> {
         Upstream::InvalidHead(HeadFault::TooLarge) => "http_response_header_section_size",
         Upstream::InvalidHead(HeadFault::UnknownEncoding) => "http_response_transfer_coding",
         Upstream::InvalidHead(HeadFault::UnexpectedUpgrade) => "http_upgrade_failed",
-        Upstream::InvalidHead(_) | Upstream::InvalidBody | Upstream::InvalidStream => "http_protocol_error",
+        Upstream::InvalidHead(_)
+        | Upstream::InvalidBody
+        | Upstream::InvalidReply(_)
+        | Upstream::InvalidStream => "http_protocol_error",
         _ => "proxy_internal_error",
     })
 }

@@ -16,7 +16,7 @@ use tower_service::Service;
 use crate::client::{self, ClientBodyError, Closed};
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
-use crate::route::{Found, NoZone, TargetError, Unsafe};
+use crate::route::{Found, NoValue, NoZone, TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
 pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
@@ -40,6 +40,9 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
         }
         if error.is::<Unsafe>() {
             return StatusCode::NOT_FOUND;
+        }
+        if let Some(error) = error.downcast_ref::<NoValue>() {
+            return error.status();
         }
         if let Some(error) = error.downcast_ref::<TargetError>() {
             return error.status();

@@ -42,20 +42,21 @@ pub(crate) type LeafBody =
 pub(crate) enum Speaks {
     Http(Http1),
     /// What a scheme says that is none of HTTP.
-    Cgi(config::Scheme),
+    Other(config::Scheme),
 }
 
 impl Speaks {
     /// What a target's scheme says.
     pub(crate) fn to(scheme: config::Scheme, http1: Http1) -> Self {
-        if scheme.is_cgi() { Self::Cgi(scheme) } else { Self::Http(http1) }
+        let other = scheme.is_cgi() || scheme == config::Scheme::Memcached;
+        if other { Self::Other(scheme) } else { Self::Http(http1) }
     }
 
     /// Which of those that are none of HTTP.
-    fn cgi(self) -> Option<config::Scheme> {
+    fn other(self) -> Option<config::Scheme> {
         match self {
             Self::Http(_) => None,
-            Self::Cgi(scheme) => Some(scheme),
+            Self::Other(scheme) => Some(scheme),
         }
     }
 }
@@ -384,9 +385,9 @@ pub(crate) fn transport(settings: &Settings, secure: Option<Security>, speaks: S
         .connect_timeout(settings.timeout.connect)
         .engine(match speaks {
             Speaks::Http(Http1::Hyper) => Engine::Hyper,
-            Speaks::Http(Http1::H1) | Speaks::Cgi(_) => Engine::H1,
+            Speaks::Http(Http1::H1) | Speaks::Other(_) => Engine::H1,
         })
-        .application(speaks.cgi().and_then(|scheme| application(settings, scheme)))
+        .application(speaks.other().and_then(|scheme| application(settings, scheme)))
         .socket_keepalive(settings.upstream.socket_keepalive)
         .max_head(settings.buffer.header_size)
         .read_buffer(read_bytes(&settings.buffer))
@@ -412,7 +413,7 @@ fn leaf(
         .layer(TimeoutLayer::new().send(timeout.send).read(timeout.read))
         .failure_status(rescue::try_status);
     let retry = crate::route::retry(settings, balancer.group().clone());
-    let tells = traces && tells_traces(settings, speaks.cgi());
+    let tells = traces && tells_traces(settings, speaks.other());
     let to_peer = ToPeer::new(client, upstream.bound.clone(), &settings.retry, tells);
     let balance = Balance::new(balancer, to_peer).sticky(upstream.bond.is_some());
     StickyLayer::new(upstream.bond.clone()).layer(retry.layer(balance)) // outside retry: who serves in the end is who is remembered

@@ -10,7 +10,7 @@ mod speaks;
 mod value;
 mod writer;
 
-pub(crate) use speaks::{FASTCGI, GRPC, PASSES, SCGI, UWSGI, tongue, waits};
+pub(crate) use speaks::{FASTCGI, GRPC, MEMCACHED, PASSES, SCGI, UWSGI, tongue, waits};
 pub(crate) use value::Value;
 use writer::Writer;
 

@@ -154,7 +154,9 @@ impl Streaming {
         let Some(attempt) = &self.attempt else { return };
         if let Some(data) = frame.data_ref() {
             // The other engines count by themselves.
-            if let Incoming::Hyper(_) | Incoming::FastCgi(_) | Incoming::Cgi(_) = *self.incoming {
+            if let Incoming::Hyper(_) | Incoming::FastCgi(_) | Incoming::Cgi(_) | Incoming::Memcached(_) =
+                *self.incoming
+            {
                 attempt.received(data.len() as u64);
             }
         } else if let Some(trailers) = frame.trailers_ref() {

@@ -13,9 +13,10 @@ use crate::connect::Socket;
 use crate::idle::State;
 use crate::interim::Listener;
 use crate::outgoing::Outgoing;
+use crate::place::Place;
 use crate::transport::{Fingerprint, Protocol};
 use crate::wire::Wire;
-use crate::{Error, Upgraded, cgi, fastcgi, h1, http1, http2};
+use crate::{Error, Upgraded, cgi, fastcgi, h1, http1, http2, memcached};
 
 /// An established connection: dropping it closes it, whatever is under way.
 #[derive(Debug)]
@@ -24,8 +25,9 @@ pub(crate) enum Connection {
     Hyper(http1::Connection),
     /// A part in one that others use too.
     Http2(http2::Slot),
-    FastCgi(fastcgi::Connection),
+    FastCgi(Place),
     Cgi(cgi::Connection),
+    Memcached(Place),
 }
 
 /// A request to be sent.
@@ -97,8 +99,9 @@ impl Connection {
     ) -> Result<Self, Error> {
         Ok(match settings.protocol {
             Protocol::Hyper => Self::Hyper(http1::Connection::open(socket, settings, closed).await?),
-            Protocol::FastCgi => Self::FastCgi(fastcgi::Connection::open(socket)),
+            Protocol::FastCgi => Self::FastCgi(Place::new(socket)),
             Protocol::Cgi => Self::Cgi(cgi::Connection::open(socket)),
+            Protocol::Memcached => Self::Memcached(Place::new(socket)),
             _ => Self::H1(h1::Connection::open(socket, settings)),
         })
     }
@@ -109,7 +112,7 @@ impl Connection {
             Self::H1(connection) => connection.state(),
             Self::Hyper(connection) => connection.state(),
             Self::Http2(slot) => slot.state(),
-            Self::FastCgi(connection) => connection.state(),
+            Self::FastCgi(place) | Self::Memcached(place) => place.state(),
             Self::Cgi(connection) => connection.state(),
         }
     }
@@ -118,7 +121,7 @@ impl Connection {
     pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::H1(connection) => connection.poll_idle(cx),
-            Self::FastCgi(connection) => connection.poll_idle(cx),
+            Self::FastCgi(place) | Self::Memcached(place) => place.poll_idle(cx),
             Self::Cgi(_) => Poll::Ready(()), // none is kept
             Self::Hyper(_) | Self::Http2(_) if self.has_ended() => Poll::Ready(()),
             Self::Hyper(_) | Self::Http2(_) => Poll::Pending,
@@ -128,7 +131,7 @@ impl Connection {
     /// Whether it has ended by itself, as `closed` told.
     pub(crate) fn has_ended(&self) -> bool {
         match self {
-            Self::H1(_) | Self::FastCgi(_) | Self::Cgi(_) => false,
+            Self::H1(_) | Self::FastCgi(_) | Self::Cgi(_) | Self::Memcached(_) => false,
             Self::Hyper(connection) => connection.has_ended(),
             Self::Http2(slot) => slot.has_ended(),
         }
@@ -144,7 +147,7 @@ impl Connection {
             Self::H1(connection) => Traffic::H1(Arc::clone(connection.counters())),
             Self::Hyper(connection) => Traffic::Hyper(Arc::clone(connection.wire())),
             Self::Http2(slot) => Traffic::Http2(Arc::clone(slot.counters())),
-            Self::FastCgi(connection) => Traffic::Cgi(Arc::clone(connection.counters())),
+            Self::FastCgi(place) | Self::Memcached(place) => Traffic::Cgi(Arc::clone(place.counters())),
             Self::Cgi(connection) => Traffic::Cgi(Arc::clone(connection.counters())),
         }
     }
@@ -161,7 +164,8 @@ impl Connection {
             (Self::H1(connection), request) => connection.send(request, kept, listener).await,
             (Self::Hyper(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
             (Self::Http2(slot), Outbound::Plain(request)) => slot.send(request, listener).await,
-            (Self::FastCgi(connection), Outbound::Plain(request)) => connection.send(request, kept).await,
+            (Self::FastCgi(place), Outbound::Plain(request)) => fastcgi::send(place, request, kept).await,
+            (Self::Memcached(place), Outbound::Plain(request)) => memcached::send(place, request, kept).await,
             (Self::Cgi(connection), Outbound::Plain(request)) => connection.send(request).await,
             // Only connections with the same settings replace each other.
             (_, Outbound::Encoded(_)) => Err(Failure::fatal(Error::Closed { sent: false })),
@@ -208,6 +212,7 @@ pub(crate) enum Incoming {
     Http2(Box<http2::Incoming>),
     FastCgi(Box<fastcgi::Incoming>),
     Cgi(Box<cgi::Incoming>),
+    Memcached(Box<memcached::Incoming>),
 }
 
 impl Body for Incoming {
@@ -221,6 +226,7 @@ impl Body for Incoming {
             Self::Http2(incoming) => Pin::new(&mut **incoming).poll_frame(cx),
             Self::FastCgi(incoming) => Pin::new(&mut **incoming).poll_frame(cx).map_err(fastcgi::error),
             Self::Cgi(incoming) => Pin::new(&mut **incoming).poll_frame(cx).map_err(cgi::error),
+            Self::Memcached(incoming) => Pin::new(&mut **incoming).poll_frame(cx).map_err(memcached::error),
         }
     }
 
@@ -231,6 +237,7 @@ impl Body for Incoming {
             Self::Http2(incoming) => incoming.is_end_stream(),
             Self::FastCgi(incoming) => incoming.is_end_stream(),
             Self::Cgi(incoming) => incoming.is_end_stream(),
+            Self::Memcached(incoming) => incoming.is_end_stream(),
         }
     }
 
@@ -241,6 +248,7 @@ impl Body for Incoming {
             Self::Http2(incoming) => incoming.size_hint(),
             Self::FastCgi(incoming) => incoming.size_hint(),
             Self::Cgi(incoming) => incoming.size_hint(),
+            Self::Memcached(incoming) => incoming.size_hint(),
         }
     }
 }

@@ -42,6 +42,9 @@ pub enum Error {
     /// The [`Target`](crate::Target) is neither origin-form nor `*`, or longer than 65,534 bytes.
     #[error("request target cannot be sent to upstream")]
     InvalidTarget,
+    /// memcached: the request has no [`Key`](crate::Key) extension.
+    #[error("request without a key")]
+    NoKey,
     /// uwsgi, SCGI: params that cannot be sent.
     #[error("{0} while sending request to upstream")]
     InvalidParams(propylon_cgi::RequestFault),
@@ -93,6 +96,9 @@ pub enum Error {
     /// FastCGI: within the response body, what came is none of its records.
     #[error("upstream sent {0} while reading upstream")]
     InvalidRecord(propylon_fastcgi::Invalid),
+    /// memcached: what follows a value is not its end.
+    #[error("{0} while reading upstream")]
+    InvalidReply(propylon_memcached::Fault),
     /// HTTP/2: the peer broke off the response body (RST_STREAM).
     #[error("upstream rejected request with error {} while reading upstream", Code(*code))]
     Reset {
@@ -141,6 +147,9 @@ pub enum HeadFault {
     /// FastCGI: what came is none of its records, or no answer to the request.
     #[error("upstream sent {0}")]
     InvalidRecord(propylon_fastcgi::Invalid),
+    /// memcached: what came is no answer to the request.
+    #[error("{0}")]
+    InvalidReply(propylon_memcached::Fault),
     /// CGI: a `Status` that is none of a final response.
     #[error("upstream sent invalid status")]
     InvalidStatus,
@@ -178,6 +187,7 @@ impl Error {
             }
             Self::InvalidTarget
             | Self::InvalidParams(_)
+            | Self::NoKey
             | Self::Secure { .. }
             | Self::LengthRequired
             | Self::Closed { sent: false }
@@ -192,6 +202,7 @@ impl Error {
             Self::Truncated
             | Self::InvalidBody
             | Self::InvalidRecord(_)
+            | Self::InvalidReply(_)
             | Self::Reset { .. }
             | Self::InvalidStream
             | Self::BodyIo { .. } => AttemptClass::ResponseStarted,
@@ -206,12 +217,12 @@ impl Error {
 
     /// The status that stands for it: 504 for a timeout, 411 for [`LengthRequired`](Self::LengthRequired), 400 for
     /// [`RequestBody`](Self::RequestBody) (look at its source for better), 500 for what is nobody's but ours
-    /// ([`Local`](Self::Local), [`InvalidParams`](Self::InvalidParams)), else 502.
+    /// ([`Local`](Self::Local), [`InvalidParams`](Self::InvalidParams), [`NoKey`](Self::NoKey)), else 502.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
             Self::ConnectTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::Local { .. } | Self::InvalidParams(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Local { .. } | Self::InvalidParams(_) | Self::NoKey => StatusCode::INTERNAL_SERVER_ERROR,
             Self::LengthRequired => StatusCode::LENGTH_REQUIRED,
             Self::RequestBody { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::BAD_GATEWAY,

@@ -123,7 +123,11 @@ impl Ready {
         self.lease.begin();
         let connection = match &mut self.lease.connection {
             Connection::H1(connection) => connection,
-            Connection::Hyper(_) | Connection::Http2(_) | Connection::FastCgi(_) | Connection::Cgi(_) => {
+            Connection::Hyper(_)
+            | Connection::Http2(_)
+            | Connection::FastCgi(_)
+            | Connection::Cgi(_)
+            | Connection::Memcached(_) => {
                 let closes = head::closes(request.headers());
                 let sent = Sent { progress, closes, listener };
                 return Sending(State::Slow(Box::pin(self.slow(taken(request, body), sent))));
@@ -154,9 +158,7 @@ impl Ready {
     ) -> Result<Response<Body>, BoxError> {
         let mut more = match self.lease.connection {
             Connection::Http2(_) => RESENDS,
-            Connection::H1(_) | Connection::Hyper(_) | Connection::FastCgi(_) | Connection::Cgi(_) => {
-                u32::from(self.kept)
-            }
+            _ => u32::from(self.kept),
         };
         while more > 0
             && let Err(failure) = &mut answer
@@ -185,7 +187,7 @@ impl Ready {
         // own engine has judged.
         let reusable = match self.lease.connection {
             Connection::H1(_) => parts.version == Version::HTTP_11,
-            Connection::Http2(_) | Connection::FastCgi(_) => true, // it comes back if it can be used
+            Connection::Http2(_) | Connection::FastCgi(_) | Connection::Memcached(_) => true, // it comes back if it can be used
             Connection::Cgi(_) => false,
             Connection::Hyper(_) => !closes && head::keeps_alive(&parts),
         };

@@ -1,86 +1,47 @@
-//! FastCGI, by [`propylon_fastcgi`]: no task, the connection moves through the exchange and comes back.
+//! FastCGI, by [`propylon_fastcgi`].
 
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
 use http::{Extensions, Request};
-use parking_lot::Mutex;
-use propylon_fastcgi::{self as fastcgi, Config, Counters, Stderr};
+use propylon_fastcgi::{self as fastcgi, Config, Stderr};
 
 use crate::connect::Socket;
 use crate::connection::{self, Answer, Failure, Outbound};
-use crate::idle::State;
 use crate::outgoing::Outgoing;
+use crate::place::{Keeper, Place};
 use crate::{Error, HeadFault, cgi};
 
 /// A response body.
 pub(crate) type Incoming = fastcgi::Body<Socket, Outgoing, Keeper>;
 
-/// An established connection.
-#[derive(Debug)]
-pub(crate) struct Connection {
-    place: Arc<Place>,
-    counters: Arc<Counters>,
-}
-
-/// Where the connection is while nothing is under way on it; else it is with whoever sends or reads.
-type Place = Mutex<Option<fastcgi::Connection<Socket>>>;
-
-/// Brings the connection back.
-pub(crate) struct Keeper(Arc<Place>);
-
-impl fastcgi::Keeper<Socket> for Keeper {
-    fn give_back(self, connection: fastcgi::Connection<Socket>) {
-        *self.0.lock() = Some(connection);
+/// Sends `request` on the connection of this place.
+pub(crate) async fn send(
+    place: &Place,
+    mut request: Request<Outgoing>,
+    kept: bool,
+) -> Result<Answer, Failure> {
+    let Some(connection) = place.take() else {
+        return Err(Failure::unsent(Outbound::Plain(request)));
+    };
+    let idempotent = request.method().is_idempotent();
+    let copy = (kept && request.body().is_empty()).then(|| copy(&request));
+    // What cannot be repeated is worth a look at the socket before it is sent.
+    if kept && !(idempotent && copy.is_some()) && !connection.io().is_silent() {
+        return Err(Failure::unsent(Outbound::Plain(request)));
     }
-}
-
-impl Connection {
-    pub(crate) fn open(socket: Socket) -> Self {
-        let connection = fastcgi::Connection::new(socket);
-        let counters = Arc::clone(connection.counters());
-        Self { place: Arc::new(Mutex::new(Some(connection))), counters }
-    }
-
-    pub(crate) fn state(&self) -> State {
-        let idle = self.poll_idle(&mut Context::from_waker(Waker::noop())).is_pending();
-        if idle { State::Ready } else { State::Dead }
-    }
-
-    /// Ready when the application has closed it or said something unasked, and when it did not come back.
-    pub(crate) fn poll_idle(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut connection = self.place.lock();
-        connection.as_mut().map_or(Poll::Ready(()), |connection| connection.poll_idle(cx))
-    }
-
-    pub(crate) fn counters(&self) -> &Arc<Counters> {
-        &self.counters
-    }
-
-    pub(crate) async fn send(&self, mut request: Request<Outgoing>, kept: bool) -> Result<Answer, Failure> {
-        let Some(connection) = self.place.lock().take() else {
-            return Err(Failure::unsent(Outbound::Plain(request)));
-        };
-        let idempotent = request.method().is_idempotent();
-        let copy = (kept && request.body().is_empty()).then(|| copy(&request));
-        // What cannot be repeated is worth a look at the socket before it is sent.
-        if kept && !(idempotent && copy.is_some()) && !connection.io().is_silent() {
-            return Err(Failure::unsent(Outbound::Plain(request)));
+    let config = request.extensions_mut().remove::<Arc<Config>>().unwrap_or_default();
+    match fastcgi::send(connection, request, config, place.keeper()).await {
+        Ok(response) => {
+            Ok(cgi::answer(response, |incoming| connection::Incoming::FastCgi(Box::new(incoming))))
         }
-        let config = request.extensions_mut().remove::<Arc<Config>>().unwrap_or_default();
-        match fastcgi::send(connection, request, config, Keeper(Arc::clone(&self.place))).await {
-            Ok(response) => {
-                Ok(cgi::answer(response, |incoming| connection::Incoming::FastCgi(Box::new(incoming))))
-            }
-            Err(failure) => {
-                let sent = match failure {
-                    fastcgi::Error::Closed { sent } | fastcgi::Error::Io { sent, .. } => Some(sent),
-                    _ => None,
-                };
-                let harmless = sent.is_some_and(|sent| idempotent || !sent);
-                let again = copy.filter(|_| harmless).map(Outbound::Plain);
-                Err(Failure { error: error(failure), again, arrived: sent != Some(false) })
-            }
+        Err(failure) => {
+            let sent = match failure {
+                fastcgi::Error::Closed { sent } | fastcgi::Error::Io { sent, .. } => Some(sent),
+                _ => None,
+            };
+            let harmless = sent.is_some_and(|sent| idempotent || !sent);
+            let again = copy.filter(|_| harmless).map(Outbound::Plain);
+            Err(Failure { error: error(failure), again, arrived: sent != Some(false) })
         }
     }
 }

@@ -57,6 +57,7 @@
 //!   whatever its method; one that may have been sent, once, if its method is idempotent (RFC 9110 9.2.2), it has no body,
 //!   and not a byte of a response came. A POST never goes out twice. Before something that cannot be repeated is sent on a
 //!   kept connection the kernel is asked whether the peer has closed. All that counts as one try.
+//! - **Speaks FastCGI, uwsgi, SCGI and memcached's protocol** instead ([`Transport::application`]): the first and the last keep connections.
 //! - **Frees the connection early**: [`Body::take_bytes`] has a small response whole, before any of it is passed on.
 //! - **Records** one try for each peer in the request's [`Exchange`](propylon_exchange::Exchange), if it has one: times,
 //!   status or what stands for it, bytes each way, the true end of the response.
@@ -148,9 +149,11 @@ mod http1;
 mod http2;
 mod idle;
 mod interim;
+mod memcached;
 mod open;
 mod outgoing;
 mod peer;
+mod place;
 mod pool;
 mod secure;
 mod special;
@@ -173,6 +176,7 @@ pub use propylon_cgi::{Config as Cgi, Params, ParamsBuilder};
 pub use propylon_fastcgi::{Config as FastCgi, Stderr};
 pub use propylon_h1::server::Interim;
 pub use propylon_h1::{Marks, Unwanted};
+pub use propylon_memcached::{Config as Memcached, Key};
 pub use secure::{ClientIdentity, Handshake, Party, Secure, Secured, ServerName, secured};
 pub use special::{Bind, Greeting};
 pub use target::Target;

@@ -14,7 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 
 use crate::transport::Protocol;
-use crate::{Application, BoxError, Error, HttpVersion, Target, Transport, cgi, fastcgi};
+use crate::{Application, BoxError, Error, HttpVersion, Target, Transport, cgi, fastcgi, memcached};
 
 type BoxBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
@@ -92,6 +92,7 @@ where
     match &transport.application {
         Some(Application::FastCgi(config)) => fastcgi::keep_only(request.extensions_mut(), config),
         Some(Application::Cgi(config)) => cgi::keep_only(request.extensions_mut(), config),
+        Some(Application::Memcached(config)) => memcached::keep_only(request.extensions_mut(), *config),
         None if protocol == Protocol::H1 => {}
         None => request.extensions_mut().clear(),
     }

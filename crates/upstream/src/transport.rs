@@ -6,6 +6,7 @@ use std::time::Duration;
 use propylon_cgi::Config as Cgi;
 use propylon_fastcgi::Config as FastCgi;
 use propylon_h1::Unwanted;
+use propylon_memcached::Config as Memcached;
 
 use crate::interim::Interims;
 use crate::secure::Secure;
@@ -33,13 +34,15 @@ pub enum Engine {
     Hyper,
 }
 
-/// An application that is spoken to in terms of CGI, and how.
+/// What is spoken to in other terms than HTTP's, and how.
 #[derive(Clone, Debug)]
 pub enum Application {
     /// In FastCGI. A [`Stderr`](propylon_fastcgi::Stderr) in a request's extensions hears the application.
     FastCgi(Arc<FastCgi>),
     /// In uwsgi or SCGI: each request has a connection of its own.
     Cgi(Arc<Cgi>),
+    /// A memcached, which is asked for the [`Key`](propylon_memcached::Key) in a request's extensions.
+    Memcached(Memcached),
 }
 
 impl Application {
@@ -47,6 +50,7 @@ impl Application {
         match self {
             Self::FastCgi(_) => Protocol::FastCgi,
             Self::Cgi(_) => Protocol::Cgi,
+            Self::Memcached(_) => Protocol::Memcached,
         }
     }
 }
@@ -92,6 +96,7 @@ pub(crate) enum Protocol {
     Http2,
     FastCgi,
     Cgi,
+    Memcached,
 }
 
 /// What hyper parses without a heap allocation.
@@ -157,8 +162,9 @@ impl Transport {
         self.agree()
     }
 
-    /// Speaks to an application, as it says, instead of HTTP: requests are what their [`Params`](propylon_cgi::Params) are, an
-    /// extension. Limits of heads and reads are the application's own. Default none (nginx: `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`).
+    /// Speaks to an application, as it says, instead of HTTP: requests are what their [`Params`](propylon_cgi::Params) are, or their
+    /// [`Key`](propylon_memcached::Key), an extension. Limits of heads and reads are the application's own. Default none (nginx:
+    /// `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `memcached_pass`).
     #[must_use]
     pub fn application(mut self, application: Option<Application>) -> Self {
         self.application = application;

@@ -104,6 +104,7 @@ fn the_scheme_of_a_url_with_variables() {
         ("uwsgi_pass = \"uwsgi://127.0.0.1:1\"", Some(Scheme::Uwsgi)),
         ("uwsgi_pass = \"Suwsgi://127.0.0.1:1\"", Some(Scheme::Suwsgi)),
         ("scgi_pass = \"127.0.0.1:1\"", Some(Scheme::Scgi)),
+        ("memcached_pass = \"$arg_a\"\nmemcached.key = \"$uri\"", Some(Scheme::Memcached)),
         ("grpc_pass = \"$arg_a\"", Some(Scheme::Grpc)),
         ("grpc_pass = \"GRPCS://$arg_a\"", Some(Scheme::Grpcs)),
     ] {
@@ -112,6 +113,19 @@ fn the_scheme_of_a_url_with_variables() {
         let Action::ProxyPass(found) = &config.servers[0].locations[0].action else { panic!("{pass}") };
         assert_eq!(found.value.scheme(), expected, "{pass}");
     }
+}
+
+/// What is kept in memcached is not kept here again.
+#[test]
+fn memcached_has_no_cache_before_it() {
+    let text = "[cache_zone.z]\nkeys = \"1m\"\n[defaults.cache]\nzone = \"z\"\n[[server]]\n[[server.location]]\nmatch = \"/\"\n\
+                memcached_pass = \"127.0.0.1:1\"\nmemcached.key = \"$uri\"\n";
+    let config = propylon_config::parse(text, "test.toml").unwrap().config;
+    let location = &config.servers[0].locations[0];
+    let Action::ProxyPass(pass) = &location.action else { panic!("{:?}", location.action) };
+    assert!(pass.value.is_memcached() && !pass.value.is_cgi());
+    assert!(location.settings.cache.zone.is_none() && location.settings.upstream.force_ranges);
+    assert_eq!(&*location.settings.effective.find("cache.zone").unwrap().value, "\"off\"");
 }
 
 /// All have the tables of all three protocols, and most write nothing of them.

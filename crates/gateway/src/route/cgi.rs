@@ -15,9 +15,9 @@ use propylon_upstream::{Application, Cgi, Params};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Site, fastcgi, trace};
+use super::{Site, fastcgi, memcached, trace};
 
-/// How the applications of a location are spoken to; none if HTTP is.
+/// How what a location passes requests to is spoken to; none if HTTP is.
 pub(crate) fn application(settings: &Settings, scheme: Scheme) -> Option<Application> {
     let cgi = |cgi: Cgi| {
         let cgi = cgi.max_head(settings.buffer.header_size).read_buffer(super::read_bytes(&settings.buffer));
@@ -30,6 +30,7 @@ pub(crate) fn application(settings: &Settings, scheme: Scheme) -> Option<Applica
             Some(cgi(Cgi::uwsgi(settings.uwsgi.modifier1, settings.uwsgi.modifier2).abrupt_end(true)))
         }
         Scheme::Scgi => Some(cgi(Cgi::scgi())),
+        Scheme::Memcached => Some(Application::Memcached(memcached::transport(settings))),
         Scheme::Http | Scheme::Https | Scheme::Grpc | Scheme::Grpcs => None,
     }
 }

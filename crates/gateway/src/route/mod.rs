@@ -28,6 +28,7 @@ mod grpc;
 mod headers;
 mod leaf;
 mod limit;
+mod memcached;
 mod mirror;
 mod parts;
 mod passing;
@@ -88,6 +89,7 @@ pub(crate) use early_hints::interims;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, paced, set_rate};
+pub(crate) use memcached::NoValue;
 pub(crate) use mirror::Mirror;
 pub(crate) use parts::Asker;
 pub(crate) use proxy::{Error as TargetError, local};
@@ -141,6 +143,9 @@ pub(crate) fn location(
         Action::ProxyPass(pass) if pass.value.is_grpc() => {
             grpc::speaks(proxied(pass, prefix, settings, site, upstreams)?)
         }
+        Action::ProxyPass(pass) if pass.value.is_memcached() => {
+            memcached::location(pass, prefix, settings, site, upstreams)?
+        }
         Action::ProxyPass(pass) => proxied(pass, prefix, settings, site, upstreams)?,
         Action::Return(answer) => respond(&answer.value, settings, site, upstreams)?,
         Action::Purge(purge) => {
@@ -157,7 +162,7 @@ pub(crate) fn location(
     built.trace = built.trace.map(|trace| trace.at(&location.matcher.value));
     built.internal = location.internal;
     built.reads_path = match &location.action {
-        Action::ProxyPass(pass) => proxy::reads_path(&pass.value),
+        Action::ProxyPass(pass) if !pass.value.is_memcached() => proxy::reads_path(&pass.value),
         _ => true,
     };
     built.document = document(settings, matcher);

@@ -107,8 +107,8 @@ impl TargetLayer {
             },
         };
         let transport = &settings.upstream;
-        // In terms of CGI a method is a param, and its body is the client's; as in nginx, so are both to gRPC.
-        let http = !pass.value.is_cgi() && !pass.value.is_grpc();
+        // In terms of CGI a method is a param, and its body is the client's; as in nginx, so are both to gRPC. memcached has neither.
+        let http = !pass.value.is_cgi() && !pass.value.is_grpc() && !pass.value.is_memcached();
         if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
             may_be_transparent()
                 .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;

@@ -15,7 +15,7 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 14] = [
+const OWN: [&str; 15] = [
     "match",
     "internal",
     "set",
@@ -26,6 +26,7 @@ const OWN: [&str; 14] = [
     "uwsgi_pass",
     "scgi_pass",
     "grpc_pass",
+    "memcached_pass",
     "stub_status",
     "empty_gif",
     "try_files",

@@ -1,4 +1,4 @@
-//! FastCGI, uwsgi, SCGI and gRPC have directives of their own for what is one key here, whatever is spoken: a location gets those of what it speaks.
+//! FastCGI, uwsgi, SCGI, gRPC and memcached have directives of their own for what is one key here, whatever is spoken: a location gets those of what it speaks.
 
 use super::{Line, Section, Value};
 use crate::place::Place;
@@ -15,15 +15,24 @@ pub(crate) const SCGI: &str = "scgi directives";
 /// The same for gRPC.
 pub(crate) const GRPC: &str = "grpc directives";
 
+/// The same for memcached.
+pub(crate) const MEMCACHED: &str = "memcached directives";
+
 /// Marks a place whose requests the action of a location elsewhere takes on, in the table of what that speaks.
 const GOES: &str = "goes";
 
 /// The actions that pass requests on.
-pub(crate) const PASSES: [&str; 5] = ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass"];
+pub(crate) const PASSES: [&str; 6] =
+    ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass", "memcached_pass"];
 
 /// Those of them that speak something else than HTTP, and where what they speak has its directives.
-const TONGUES: [(&str, &str); 4] =
-    [("fastcgi_pass", FASTCGI), ("uwsgi_pass", UWSGI), ("scgi_pass", SCGI), ("grpc_pass", GRPC)];
+const TONGUES: [(&str, &str); 5] = [
+    ("fastcgi_pass", FASTCGI),
+    ("uwsgi_pass", UWSGI),
+    ("scgi_pass", SCGI),
+    ("grpc_pass", GRPC),
+    ("memcached_pass", MEMCACHED),
+];
 
 /// What the directives of each of them stand for, and what counts where none is written.
 const COMMON: [([&str; 2], Default); 22] = [
@@ -41,7 +50,7 @@ const COMMON: [([&str; 2], Default); 22] = [
     (["upstream", "bind"], Default::Text("off")),
     (["upstream", "pass_headers"], Default::Raw("true")),
     (["upstream", "pass_body"], Default::Raw("true")),
-    (["upstream", "force_ranges"], Default::Raw("false")),
+    (RANGES, Default::Raw("false")), // of memcached it is true
     (["upstream", "ignore_client_abort"], Default::Raw("false")),
     (["error_page", "intercept"], Default::Raw("false")),
     (["limit", "upstream_rate"], Default::Text("off")),
@@ -52,7 +61,7 @@ const COMMON: [([&str; 2], Default); 22] = [
     (REDIRECTS, Default::List(&[])),
 ];
 
-/// Those of FastCGI, uwsgi and SCGI alone.
+/// Those of FastCGI, uwsgi and SCGI alone; memcached has no directives for them, and none of what those of `proxy_*` say.
 const CGI_KEYS: [([&str; 2], Default); 23] = [
     (["buffer", "request"], Default::Raw("true")),
     (["buffer", "response"], Default::Raw("true")),
@@ -86,6 +95,7 @@ const GRPC_KEYS: [([&str; 2], Default); 3] = [
     (HTTP_VERSION, Default::Text("2")),
 ];
 
+const RANGES: [&str; 2] = ["upstream", "force_ranges"];
 const REDIRECTS: [&str; 2] = ["redirect", "rules"];
 const HTTP_VERSION: [&str; 2] = ["upstream", "http_version"];
 
@@ -107,7 +117,16 @@ fn tables(tongue: &str) -> &'static [[&'static str; 2]] {
 
 fn keys(tongue: &str) -> impl Iterator<Item = ([&'static str; 2], Default)> {
     let own: &[_] = if tongue == GRPC { &GRPC_KEYS } else { &CGI_KEYS };
-    COMMON.iter().chain(own).copied().chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
+    let default = move |(key, default)| match default {
+        _ if tongue == MEMCACHED && key == RANGES => (key, Default::Raw("true")),
+        default => (key, default),
+    };
+    COMMON
+        .iter()
+        .chain(own)
+        .copied()
+        .map(default)
+        .chain(LISTS.map(|key| (["headers", key], Default::List(&[]))))
 }
 
 /// What places that speak these may write, and what counts where HTTP is spoken.
@@ -134,7 +153,7 @@ impl Default {
 }
 
 impl Section {
-    /// What is one key here, and directives of FastCGI, uwsgi, SCGI, gRPC and of `proxy_*` there: a place has what those of what it speaks say.
+    /// What is one key here, and directives of FastCGI, uwsgi, SCGI, gRPC, memcached and of `proxy_*` there: a place has what those of what it speaks say.
     /// Nothing around it has been written so yet.
     pub(super) fn speak(&mut self, outer: &[&Self]) {
         match self.tongue() {
@@ -167,7 +186,7 @@ impl Section {
         }
         self.replace_tables(Some(tongue), &others, outer, &own);
         let action = TONGUES.iter().find(|(_, known)| *known == tongue).map(|(action, _)| *action);
-        if let Some(action) = action.filter(|_| tongue != GRPC) {
+        if let Some(action) = action.filter(|_| tongue != GRPC && tongue != MEMCACHED) {
             // All that is sent is written down.
             let place = self.line(&[action]).and_then(|(_, place)| place.clone());
             let table = action.trim_end_matches("_pass");

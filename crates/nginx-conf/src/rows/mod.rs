@@ -24,6 +24,7 @@ mod listen;
 mod location;
 mod log;
 mod map;
+mod memcached;
 mod openssl;
 mod process;
 mod proxy;
@@ -65,6 +66,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("uwsgi", cgi::UWSGI_ROWS),
     ("SCGI", cgi::SCGI_ROWS),
     ("gRPC", grpc::ROWS),
+    ("memcached", memcached::ROWS),
     ("TLS to servers of gRPC and uwsgi", secured::ROWS),
     ("Caches", cache::ROWS),
     ("Files of responses", store::ROWS),

@@ -120,7 +120,7 @@ fn set(convert: &mut Convert<'_>, directive: &Directive, key: &[&'static str], v
     convert.set(Target::Here, &path(directive, key), value, &directive.place);
 }
 
-/// `fastcgi_pass`, `uwsgi_pass`, `scgi_pass` and `grpc_pass`.
+/// `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass` and `memcached_pass`.
 pub(super) fn pass_to_server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if convert.frame().section.has(&["return"]) {
         return different("it is never reached: `return` answers first");

@@ -6,7 +6,7 @@ use crate::row::{ANY, NONE, Row};
 const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
 
-const OTHER: &str = "only upstreams of HTTP, FastCGI, uwsgi, SCGI and gRPC are built; put a gateway of this protocol before the application";
+const OTHER: &str = "only upstreams of HTTP, FastCGI, uwsgi, SCGI, gRPC and memcached are built; put a gateway of this protocol before the application";
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str =
@@ -23,10 +23,8 @@ macro_rules! rows {
 }
 
 pub(crate) const ROWS: &[Row] = rows! {
-    INNER, ANY, refused, OTHER: "memcached_pass" "tunnel_pass";
-    LEVELS, ANY, refused, OTHER: "memcached_connect_timeout"
-        "memcached_read_timeout" "memcached_send_timeout" "memcached_next_upstream" "memcached_gzip_flag"
-        "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
+    INNER, ANY, refused, OTHER: "tunnel_pass";
+    LEVELS, ANY, refused, OTHER: "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
         "tunnel_next_upstream_timeout" "tunnel_next_upstream_tries" "tunnel_bind" "tunnel_buffer_size";
     LEVELS, ANY, nothing, GUNZIP: "gunzip" "gunzip_buffers";
     LEVELS, ANY, nothing, CODING: "brotli" "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"

@@ -185,10 +185,11 @@ pub(crate) fn is_passed_on(exchange: &Exchange) -> bool {
     exchange.with_trace(|trace| trace.passed_on).unwrap_or_default()
 }
 
-/// Whether a place with these settings lets its upstreams be told: what the configuration itself sends comes first. `cgi`: what is
+/// Whether a place with these settings lets its upstreams be told: what the configuration itself sends comes first. `other`: what is
 /// spoken to them; none: HTTP.
-pub(crate) fn tells(settings: &Settings, cgi: Option<Scheme>) -> bool {
-    let own = match cgi {
+pub(crate) fn tells(settings: &Settings, other: Option<Scheme>) -> bool {
+    let own = match other {
+        Some(Scheme::Memcached) => return false, // a question is a key, and nothing else
         None => settings.headers.set.iter().any(|field| field.name == TRACEPARENT),
         Some(scheme) => cgi::params(settings, scheme).iter().any(|param| &*param.name == "HTTP_TRACEPARENT"),
     };

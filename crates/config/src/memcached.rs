@@ -1,0 +1,76 @@
+//! The table `memcached`: what memcached is asked for.
+
+use std::num::NonZeroU64;
+
+use propylon_vars::Template;
+use toml::de::DeTable;
+
+use crate::effective::Origin;
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Scope};
+use crate::report::Diagnostic;
+use crate::settings::Settings;
+use crate::source::Span;
+
+/// What memcached is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Memcached {
+    /// The key.
+    pub key: Option<Template>,
+    /// The flags of values that were compressed.
+    pub gzip_flag: Option<NonZeroU64>,
+}
+
+pub(crate) const TABLE: Table = Table {
+    name: "memcached",
+    doc: "What memcached is asked for, where `memcached_pass` is the action. The tables `timeout`, `retry` (`not_found` of nginx is `http_404`), \
+          `buffer`, `error_page`, and of `upstream` `bind`, `socket_keepalive` and `force_ranges` hold for it too. Connections are kept as \
+          `[upstream.NAME]` says. Values have the type that files of the request's path have.",
+    keys: &[
+        Key {
+            name: "key",
+            kind: Kind::Template,
+            need: Need::Optional,
+            nginx: "$memcached_key",
+            doc: "The key, as whoever fills memcached writes it: `$uri$is_args$args`. `memcached_pass` has to have one. Blanks, controls and `%` in it become `%XX`; an empty one is a 500, and of one that is longer than 250 bytes memcached \
+                  says that it is wrong: 502.",
+        },
+        Key {
+            name: "gzip_flag",
+            kind: Kind::Integer { min: 0, max: 9_223_372_036_854_775_807 },
+            need: Need::Default("0"),
+            nginx: "memcached_gzip_flag",
+            doc: "The flags of values that were stored compressed, any one of them: those get `Content-Encoding: gzip`, and go to clients as they \
+                  are. 0: none.",
+        },
+    ],
+    unbuilt: &[],
+};
+
+impl Memcached {
+    pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
+        let gzip_flag = scope.integer("gzip_flag").and_then(NonZeroU64::new);
+        Self { key: scope.template("key"), gzip_flag }
+    }
+}
+
+/// Changes the settings of a location that has `memcached_pass` to what that implies: what is kept there is not kept here again, where it
+/// would soon be something else, and parts of a value can be had (nginx). `own`: the location's own table, whose word counts.
+pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>, pass: Span) {
+    let written = settings.effective.find("memcached.key");
+    if written.is_none_or(|key| !matches!(key.origin, Origin::Set { .. })) {
+        let diagnostic = Diagnostic::error(pass, "nothing says which key memcached is asked for");
+        cx.push(
+            diagnostic
+                .label("expected `memcached.key`")
+                .help("write `memcached.key = \"$uri$is_args$args\"`, or how else it is filled"),
+        );
+    }
+    settings.effective.imply("cache", "zone", "\"off\"", pass);
+    settings.cache.zone = None;
+    let upstream = own.get("upstream").and_then(|value| value.get_ref().as_table());
+    if upstream.is_none_or(|table| !table.contains_key("force_ranges")) {
+        settings.effective.imply("upstream", "force_ranges", "true", pass);
+        settings.upstream.force_ranges = true;
+    }
+}
