@@ -44,6 +44,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("slice", &["conditions"]),
     ("force-ranges", &["conditions"]),
     ("files", &[]),
+    ("dav", &[]),
     ("tunnel", &[]),
     ("tls", &[]),
     ("acme", &[]),

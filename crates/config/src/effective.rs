@@ -6,6 +6,7 @@ use crate::{
     rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, userid,
     uwsgi,
     access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie,
+    access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie, dav,
     error_log, error_page, fastcgi, files, headers, http2, http3, limit, memcached, mirror, redirect, retry,
     rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, uwsgi,
 };
@@ -49,6 +50,7 @@ const TABLES: [&Table; 31] = [
     &buffer::TABLE,
     &cache::TABLE,
     &store::TABLE,
+    &dav::TABLE,
     &secure_link::TABLE,
     &substitute::TABLE,
     &ssi::TABLE,

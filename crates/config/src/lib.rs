@@ -74,6 +74,7 @@ mod compression;
 mod condition;
 mod config;
 mod cookie;
+mod dav;
 mod dump;
 mod effective;
 mod error_log;

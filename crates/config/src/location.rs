@@ -198,6 +198,7 @@ pub(crate) static TABLE: Table = Table {
         settings::BUFFER,
         settings::CACHE,
         settings::STORE,
+        settings::DAV,
         settings::SECURE_LINK,
         settings::SUBSTITUTE,
         settings::SSI,

@@ -138,6 +138,7 @@ macro_rules! both_levels {
             settings::BUFFER,
             settings::CACHE,
             settings::STORE,
+            settings::DAV,
             settings::SECURE_LINK,
             settings::SUBSTITUTE,
             settings::SSI,

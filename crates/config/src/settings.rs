@@ -16,6 +16,7 @@ use crate::cache::{self, Cache};
 use crate::charset::{self, Charset};
 use crate::compression::{self, Compression};
 use crate::cookie::{self, Cookies};
+use crate::dav::{self, Dav};
 use crate::effective::Effective;
 use crate::error_page::{self, ErrorPages};
 use crate::expires::{self, Expires};
@@ -97,6 +98,8 @@ pub struct Settings {
     pub secure_link: Option<SecureLink>,
     /// The table `store`.
     pub store: Store,
+    /// The table `dav`.
+    pub dav: Dav,
     /// The table `substitute`.
     pub substitute: Substitute,
     /// The table `ssi`.
@@ -178,6 +181,8 @@ impl Settings {
         let mut cache = Cache::read(&mut { cache });
         let store = Scope::inherited(cx, &store::TABLE, below(levels, "store"), found);
         let mut store = Store::read(&mut { store });
+        let dav = Scope::inherited(cx, &dav::TABLE, below(levels, "dav"), found);
+        let dav = Dav::read(&mut { dav });
         store.settle(&mut cache, cx, levels, found);
         let of_links = below(levels, "secure_link");
         let mut secure_link = Scope::inherited(cx, &secure_link::TABLE, of_links.clone(), found);
@@ -235,6 +240,7 @@ impl Settings {
             buffer,
             cache,
             store,
+            dav,
             secure_link,
             substitute,
             userid,
@@ -336,6 +342,7 @@ pub(crate) const CACHE: Key =
     table("cache", Kind::Table(&cache::TABLE), "Which responses are kept, and answer later requests.");
 pub(crate) const SECURE_LINK: Key =
     table("secure_link", Kind::Table(&secure_link::TABLE), "Links that only who knows a secret can make.");
+pub(crate) const DAV: Key = table("dav", Kind::Table(&dav::TABLE), "Files that clients write.");
 pub(crate) const STORE: Key =
     table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
 pub(crate) const SUBSTITUTE: Key =

@@ -28,7 +28,7 @@ pub enum StoreTo {
     Path(Template),
 }
 
-const RIGHTS: &[&str] = &["user:rw", "user:r", "group:rw", "group:r", "all:rw", "all:r"];
+pub(crate) const RIGHTS: &[&str] = &["user:rw", "user:r", "group:rw", "group:r", "all:rw", "all:r"];
 
 pub(crate) const TABLE: Table = Table {
     name: "store",
@@ -58,11 +58,7 @@ pub(crate) const TABLE: Table = Table {
 
 impl Store {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
-        let mut rights = scope.list("access", |_, text, _| right(text)).unwrap_or_default();
-        if rights.iter().all(|right| right & 0o700 == 0) {
-            rights.push(0o600);
-        }
-        Self { to: scope.read("to", to), access: rights.into_iter().fold(0, |all, right| all | right) }
+        Self { to: scope.read("to", to), access: access(scope) }
     }
 
     /// A response is kept in one place, in the way that the inner level says.
@@ -112,6 +108,15 @@ fn to(cx: &mut Context, value: &Value<'_>) -> Option<StoreTo> {
         "on" => Some(StoreTo::Root),
         _ => cx.template_of(value).map(StoreTo::Path),
     }
+}
+
+/// The rights of files, of the key `access`.
+pub(crate) fn access(scope: &mut Scope<'_>) -> u32 {
+    let mut rights = scope.list("access", |_, text, _| right(text)).unwrap_or_default();
+    if rights.iter().all(|right| right & 0o700 == 0) {
+        rights.push(0o600);
+    }
+    rights.into_iter().fold(0, |all, right| all | right)
 }
 
 fn right(text: &str) -> Option<u32> {

@@ -16,6 +16,7 @@ mod cgi;
 mod charset;
 mod compression;
 mod cookie;
+mod dav;
 mod detach;
 mod early_hints;
 mod empty_gif;
@@ -156,7 +157,7 @@ pub(crate) fn location(
             finish(leaf, false, settings, site, upstreams)?
         }
         Action::EmptyGif => finish(empty_gif::Leaf::new(site), false, settings, site, upstreams)?,
-        Action::Files => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
+        Action::Files => dav::location(settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
     built.trace = built.trace.map(|trace| trace.at(&location.matcher.value));
@@ -185,7 +186,7 @@ pub(crate) fn fallback(
 ) -> Result<Location, BuildError> {
     let settings = &server.settings;
     let mut built = match &settings.files.root {
-        Some(_) => finish(files::Leaf::new(settings, site), false, settings, site, upstreams)?,
+        Some(_) => dav::location(settings, site, upstreams)?,
         None => not_found(settings, site, upstreams)?,
     };
     built.document = files::document(settings, None);

@@ -9,6 +9,7 @@ mod cache;
 mod cgi;
 mod charset;
 mod compression;
+mod dav;
 mod files;
 mod geo;
 mod geoip;
@@ -70,6 +71,7 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("TLS to servers of gRPC and uwsgi", secured::ROWS),
     ("Caches", cache::ROWS),
     ("Files of responses", store::ROWS),
+    ("Files of clients", dav::ROWS),
     ("Limits", limits::ROWS),
     ("Header fields", headers::ROWS),
     ("Texts", substitute::ROWS),

@@ -57,13 +57,18 @@ pub(super) fn alone(
 
 fn access(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let key = path(directive, &["store", "access"]);
+    rights(convert, directive, &key)
+}
+
+/// Who may do what with files: words such as `group:rw`.
+pub(super) fn rights(convert: &mut Convert<'_>, directive: &Directive, key: &[&str]) -> Outcome {
     for (index, word) in directive.args().iter().enumerate() {
         let (who, what) = word.text.split_once(':').unwrap_or_default();
         if !(matches!(who, "user" | "group" | "all") && matches!(what, "r" | "rw")) {
             return Err(invalid(directive, index, format!("invalid value \"{}\"", word.text)));
         }
         let right = Value::text(&*word.text).at(directive.place_of(index));
-        convert.push(Target::Here, &key, right, &directive.place);
+        convert.push(Target::Here, key, right, &directive.place);
     }
     Ok(Done::AsWritten)
 }

@@ -11,7 +11,6 @@ const GUNZIP: &str = "responses go out as they came: nothing is decompressed for
 const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str =
     "of what changes the bodies of responses, `sub_filter`, `charset`, `ssi` and `add_after_body` are built";
-const DAV: &str = "clients cannot write files";
 const NEVER: &str = "it is not built";
 const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
 const ZONES: &str = "`[admin]` counts by the servers' names";
@@ -35,6 +34,11 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "limit_proxy";
+    LEVELS, ANY, refused, NEVER: "userid"
+        "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
+        "userid_service"
+        "perl" "js_content" "js_header_filter"
+        "js_body_filter" "js_set" "js_import" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "flv" "mp4";
     SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
     SERVER_LOCATION, ANY, nothing, ZONES: "status_zone";

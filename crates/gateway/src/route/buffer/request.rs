@@ -99,6 +99,13 @@ impl BufferLayer {
         Self { layer, memory: buffer.request_memory, max_size: settings.limit.body_size }
     }
 
+    /// One that passes bodies on as they come, whatever the settings say of that.
+    pub(crate) fn passing(settings: &Settings, runtime: &Runtime) -> Self {
+        let mut buffer = Self::new(settings, runtime, false);
+        buffer.layer = buffer.layer.mode(Mode::Stream);
+        buffer
+    }
+
     /// Reads all of a body now, whatever the settings say of that.
     pub(crate) async fn read(&self, body: Body) -> Result<Body, BoxError> {
         Ok(kept(&Box::pin(self.layer.read(body)).await?))

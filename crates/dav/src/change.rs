@@ -1,0 +1,131 @@
+//! DELETE, MKCOL, COPY and MOVE, on a thread that may wait.
+
+use std::path::Path;
+
+use http::StatusCode;
+use rustix::fs::{self, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::Failure;
+use crate::ask::Depth;
+use crate::dav::{Done, Other, Plan, overlap};
+use crate::place::{Links, Place, is_directory};
+use crate::tree;
+
+const MISSING: StatusCode = StatusCode::NOT_FOUND;
+const CONFLICT: StatusCode = StatusCode::CONFLICT;
+
+pub(crate) fn perform(plan: Plan, links: &Links) -> Result<Done, Failure> {
+    match plan {
+        Plan::Delete { path, uri_is_collection, depth } => delete(&path, uri_is_collection, depth, links),
+        Plan::MkCol { path, mode } => {
+            let place = Place::find(&path, links, CONFLICT)?;
+            fs::mkdirat(&place.directory, &*place.name, Mode::from_raw_mode(mode))
+                .map_err(|errno| place.failed("mkdir()", errno, CONFLICT))?;
+            Ok(Done::CreatedHere)
+        }
+        Plan::Other(other) => copy_or_move(&other, links),
+        Plan::Put(_) => Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "PUT has a body")),
+    }
+}
+
+fn delete(path: &Path, collection: bool, depth: Option<Depth>, links: &Links) -> Result<Done, Failure> {
+    let bad = |what| Failure::said(StatusCode::BAD_REQUEST, what);
+    let place = Place::find(path, links, MISSING)?;
+    let stat = place.look().map_err(|errno| place.failed("lstat()", errno, MISSING))?;
+    if is_directory(&stat) {
+        if !collection {
+            return Err(Failure::is(CONFLICT, path, "is a collection"));
+        }
+        if !matches!(depth, None | Some(Depth::Infinity)) {
+            return Err(bad("\"Depth\" header must be infinity"));
+        }
+    } else if collection {
+        return Err(place.failed("lstat()", Errno::NOTDIR, CONFLICT));
+    } else if depth == Some(Depth::One) {
+        return Err(bad("\"Depth\" header must be 0 or infinity"));
+    }
+    tree::remove(&place, is_directory(&stat))?;
+    Ok(Done::Changed)
+}
+
+fn copy_or_move(other: &Other, links: &Links) -> Result<Done, Failure> {
+    let (same, nested) = overlap(&other.from, &other.to);
+    if same || (nested && other.collection) {
+        let what = "and \"Destination\" are one, or one inside of the other";
+        return Err(Failure::is(StatusCode::FORBIDDEN, &other.from, what));
+    }
+    let from = Place::find(&other.from, links, MISSING)?;
+    // As in nginx, a file that is moved has its directories made.
+    let (mut to, missing) = Place::nearest(&other.to, links)?;
+    let there = if missing.is_empty() { there(&to, other)? } else { None };
+    let stat = from.look().map_err(|errno| from.failed("lstat()", errno, MISSING))?;
+    if is_directory(&stat) {
+        if !other.collection {
+            return Err(Failure::is(StatusCode::BAD_REQUEST, &other.from, "is collection"));
+        }
+        if !missing.is_empty() {
+            return Err(to.failed("open()", Errno::NOENT, CONFLICT));
+        }
+        if let Some(stat) = there {
+            tree::remove(&to, is_directory(&stat))?;
+        }
+        collection(other, &from, &to)?;
+        return Ok(Done::Created);
+    }
+    if other.collection {
+        return Err(from.failed("lstat()", Errno::NOTDIR, MISSING));
+    }
+    if !missing.is_empty() && !other.moves {
+        return Err(to.failed("open()", Errno::NOENT, CONFLICT));
+    }
+    to.make(&missing, other.mode)?;
+    file(other, &from, &to, links)?;
+    Ok(Done::Changed)
+}
+
+/// What is at the destination, if it may be replaced.
+fn there(to: &Place, other: &Other) -> Result<Option<Stat>, Failure> {
+    let stat = match to.look() {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(to.failed("lstat()", errno, MISSING)),
+    };
+    if is_directory(&stat) && !other.collection {
+        return Err(Failure::is(CONFLICT, &to.path, "is a collection"));
+    }
+    if !other.overwrite {
+        return Err(Failure::is(StatusCode::PRECONDITION_FAILED, &to.path, "could not be created"));
+    }
+    Ok(Some(stat))
+}
+
+fn collection(other: &Other, from: &Place, to: &Place) -> Result<(), Failure> {
+    if other.moves {
+        match rename(from, to) {
+            Err(Errno::XDEV) => {}
+            Err(errno) => return Err(to.failed("rename()", errno, CONFLICT)),
+            Ok(()) => return Ok(()),
+        }
+    }
+    tree::copy(from, to, other.deep)?;
+    if other.moves { tree::remove(from, true) } else { Ok(()) }
+}
+
+fn file(other: &Other, from: &Place, to: &Place, links: &Links) -> Result<(), Failure> {
+    if other.moves {
+        match rename(from, to) {
+            Err(Errno::XDEV) => {}
+            Err(errno) => return Err(to.failed("rename()", errno, CONFLICT)),
+            Ok(()) => return Ok(()),
+        }
+    }
+    // A link is copied as what it leads to, unless none is followed.
+    let flags = if *links == Links::Follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+    tree::copy_file(from, to, flags)?;
+    if other.moves { tree::remove(from, false) } else { Ok(()) }
+}
+
+fn rename(from: &Place, to: &Place) -> Result<(), Errno> {
+    fs::renameat(&from.directory, &*from.name, &to.directory, &*to.name)
+}

@@ -1,0 +1,76 @@
+//! A file that nobody sees before it is whole.
+
+use std::ffi::OsString;
+use std::fs::{File, Permissions};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::StatusCode;
+use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::Failure;
+use crate::place::Place;
+
+/// How many names are tried.
+const TRIES: usize = 16;
+
+/// A file by a name that nobody knows, in the directory of a place; gone if it is not put in its place.
+#[derive(Debug)]
+pub(crate) struct Fresh {
+    pub(crate) file: File,
+    directory: Arc<OwnedFd>,
+    name: Option<OsString>,
+}
+
+impl Fresh {
+    pub(crate) fn beside(place: &Place) -> Result<Self, Failure> {
+        let failed = |errno| place.failed("open()", errno, StatusCode::CONFLICT);
+        let directory = Arc::clone(&place.directory);
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for _ in 0..TRIES {
+            let name = OsString::from(format!(".written-{:016x}", fastrand::u64(..)));
+            match fs::openat(&directory, &*name, flags, Mode::from_raw_mode(0o600)) {
+                Ok(file) => return Ok(Self { file: file.into(), directory, name: Some(name) }),
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+        }
+        Err(failed(Errno::EXIST))
+    }
+
+    /// Puts it there, in the place of what may be there, with these rights and this time.
+    pub(crate) fn put(
+        mut self,
+        place: &Place,
+        mode: u32,
+        modified: Option<SystemTime>,
+    ) -> Result<(), Failure> {
+        let failed = |call, error: &std::io::Error| {
+            let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
+            place.failed(call, errno, StatusCode::CONFLICT)
+        };
+        let rights = Permissions::from_mode(mode & 0o777);
+        self.file.set_permissions(rights).map_err(|error| failed("chmod()", &error))?;
+        if let Some(modified) = modified {
+            self.file.set_modified(modified).map_err(|error| failed("utimes()", &error))?;
+        }
+        if let Some(name) = &self.name {
+            fs::renameat(&self.directory, &**name, &place.directory, &*place.name)
+                .map_err(|errno| place.failed("rename()", errno, StatusCode::CONFLICT))?;
+            self.name = None;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            // Whoever cannot remove it has said so when it was made.
+            let _ = fs::unlinkat(&self.directory, &*name, AtFlags::empty());
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `dav_*`: files that clients write.
+
+use super::proxy::like;
+use super::store;
+use crate::args::invalid;
+use crate::context::Contexts;
+use crate::convert::{Convert, Done, Outcome, Target};
+use crate::document::Value;
+use crate::row::{As, Row, SOME, To};
+use crate::tree::Directive;
+
+const LEVELS: Contexts = Contexts::LEVELS;
+
+pub(crate) const ROWS: &[Row] = &[
+    Row::new("dav_methods", LEVELS, SOME, To::By(methods, "dav.methods")).repeats().note(
+        "Of locations of files alone, as in nginx. A directory that is missing is a 409, and `Depth: 0` is obeyed (RFC 4918). Bodies go to a \
+         hidden file beside their place; `disable_symlinks` holds, where `if_not_owner` counts as `on`.",
+    ),
+    Row::new("dav_access", LEVELS, SOME, To::By(access, "dav.access")),
+    like("create_full_put_path", &["dav", "create_full_put_path"], As::Flag),
+    like("min_delete_depth", &["dav", "min_delete_depth"], As::Number),
+];
+
+/// The methods of several add up.
+fn methods(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    const KEY: [&str; 2] = ["dav", "methods"];
+    let mut all = match convert.section(Target::Here).take(&KEY) {
+        Some(Value::List(all)) => all,
+        _ => Vec::new(),
+    };
+    for (index, word) in directive.args().iter().enumerate() {
+        let method = word.text.to_ascii_uppercase();
+        match method.as_str() {
+            "OFF" => {}
+            "PUT" | "DELETE" | "MKCOL" | "COPY" | "MOVE" => {
+                all.push(Value::text(method).at(directive.place_of(index)));
+            }
+            _ => return Err(invalid(directive, index, format!("invalid value \"{}\"", word.text))),
+        }
+    }
+    convert.set(Target::Here, &KEY, Value::List(all), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn access(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    store::rights(convert, directive, &["dav", "access"])
+}
