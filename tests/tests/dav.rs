@@ -1,5 +1,5 @@
 //! Files that clients write, from TOML: uploads that are cut or too large, links, rules, and what nginx does otherwise.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, reason = "a test")]
 
 use std::fs;
 use std::net::SocketAddr;
