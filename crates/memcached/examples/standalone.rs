@@ -10,11 +10,14 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use propylon_memcached::{Config, Connection, Key, send};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tower::{Service, ServiceExt, service_fn};
+
+/// The largest value, unless memcached is told otherwise.
+const MOST: usize = 1024 * 1024;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
@@ -35,7 +38,9 @@ fn cached(
                 return Ok(Response::new(fallback(&path).into()));
             }
             let (head, body) = response.into_parts();
-            Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+            #[expect(clippy::disallowed_methods, reason = "it is limited")]
+            let value = Limited::new(body, MOST).collect().await?.to_bytes();
+            Ok(Response::from_parts(head, value))
         })
     })
 }
