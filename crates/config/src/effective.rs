@@ -2,13 +2,9 @@ use crate::key::{Kind, Need, Table};
 use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_jwt, auth_request, browser, buffer, cache, charset, compression,
-    cookie, error_log, error_page, fastcgi, files, headers, http2, http3, limit, mirror, redirect, retry,
-    rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, userid,
-    uwsgi,
-    access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie,
-    access, access_log, addition, auth_jwt, auth_request, buffer, cache, charset, compression, cookie, dav,
-    error_log, error_page, fastcgi, files, headers, http2, http3, limit, memcached, mirror, redirect, retry,
-    rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace, upstream, uwsgi,
+    cookie, dav, error_log, error_page, fastcgi, files, headers, http2, http3, limit, memcached, mirror,
+    redirect, retry, rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace,
+    upstream, userid, uwsgi,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -31,8 +27,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 32] = [
-const TABLES: [&Table; 31] = [
+const TABLES: [&Table; 34] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,

@@ -31,14 +31,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, BODY: "xslt_stylesheet"
         "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
-    LEVELS, ANY, refused, DAV: "dav_methods" "dav_access" "create_full_put_path" "min_delete_depth";
     LEVELS, ANY, refused, NEVER: "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "limit_proxy";
-    LEVELS, ANY, refused, NEVER: "userid"
-        "userid_domain" "userid_expires" "userid_flags" "userid_mark" "userid_name" "userid_p3p" "userid_path"
-        "userid_service"
-        "perl" "js_content" "js_header_filter"
-        "js_body_filter" "js_set" "js_import" "limit_proxy" "modern_browser" "ancient_browser";
     LOCATION, NONE, refused, NEVER: "flv" "mp4";
     SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
     SERVER_LOCATION, ANY, nothing, ZONES: "status_zone";
