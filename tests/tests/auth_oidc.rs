@@ -424,7 +424,7 @@ fn nobody_is_sent_elsewhere() {
     for (target, way) in [
         ("//evil.test/a", "/evil.test/a"),
         ("/\\evil.test", "/evil.test"),
-        (&*format!("http://{at}//evil.test/a"), "/evil.test/a"),
+        (&*format!("HTTP://{at}//evil.test/a"), "/evil.test/a"),
         ("/a?to=https://evil.test", "/a?to=https://evil.test"),
     ] {
         let mut browser = Browser::new(at);
