@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::place::Place;
 pub(crate) use crate::quote::key;
 
+mod codings;
 mod inherit;
 mod speaks;
 mod value;

@@ -169,7 +169,7 @@ http {
 
 #[test]
 fn every_directive_has_a_verdict() {
-    let text = "events { worker_connections 5; }\nhttp {\n image_filter test;\n server { listen 80; location / { userid on; } }\n}\n";
+    let text = "events { worker_connections 5; }\nhttp {\n image_filter test;\n server { listen 80; location / { perl x; } }\n}\n";
     let converted = convert(text, "nginx.conf").unwrap();
     let verdicts: Vec<_> =
         converted.lines().iter().map(|line| (line.directive.as_str(), line.verdict)).collect();
@@ -180,7 +180,7 @@ fn every_directive_has_a_verdict() {
             ("events", Verdict::Exact),
             ("image_filter", Verdict::Refused),
             ("listen", Verdict::Exact),
-            ("userid", Verdict::Refused),
+            ("perl", Verdict::Refused),
             ("location", Verdict::Exact),
             ("server", Verdict::Exact),
             ("http", Verdict::Exact),

@@ -316,3 +316,33 @@ fn stub_status_is_an_action_like_another() {
     assert_eq!(part(&toml, "match = \"@if-2\"").trim_end(), "headers.add.X-A = \"a\"", "{toml}");
     assert_eq!(part(&toml, "match = \"/never\""), "return = [204]", "{toml}");
 }
+
+/// Each coding has a switch of its own in nginx, which is inherited by itself.
+#[test]
+fn codings_are_one_list_of_what_is_on() {
+    let text = "events { } http { gzip on; brotli on; brotli_types text/css text/plain; gzip_types text/css; gzip_static on;
+        server { brotli_static always; location /off { gzip off; } location /both { zstd on; }
+                 location /none { gzip off; brotli off; } location / { } } }";
+    let converted = convert(text, "nginx.conf").unwrap();
+    let toml = converted.toml();
+    let lists = |part: &str, key: &str| {
+        part.lines().filter(|line| line.starts_with(key)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let codings = |part: &str| lists(part, "compression.codings");
+    assert_eq!(codings(part(toml, "[defaults]")), ["compression.codings = [\"br\", \"gzip\"]"], "{toml}");
+    assert_eq!(codings(part(toml, "match = \"/off\"")), ["compression.codings = [\"br\"]"], "{toml}");
+    assert_eq!(
+        codings(part(toml, "match = \"/both\"")),
+        ["compression.codings = [\"zstd\", \"br\", \"gzip\"]"],
+        "{toml}"
+    );
+    assert_eq!(codings(part(toml, "match = \"/none\"")), ["compression.codings = []"], "{toml}");
+    assert!(codings(part(toml, "match = \"/\"")).is_empty(), "{toml}");
+    let beforehand = |part: &str| lists(part, "files.precompressed");
+    assert_eq!(beforehand(part(toml, "[defaults]")), ["files.precompressed = [\"gzip\"]"], "{toml}");
+    assert_eq!(beforehand(part(toml, "[[server]]")), ["files.precompressed = [\"br\", \"gzip\"]"], "{toml}");
+    let types = lists(toml, "compression.types");
+    assert_eq!(types, ["compression.types = [\"text/html\", \"text/css\", \"text/plain\"]"], "{toml}");
+    assert_eq!(converted.refused().count(), 0);
+    converted.load().unwrap();
+}

@@ -55,10 +55,12 @@ impl Section {
                 self.set(&["headers", other], Value::Table(Vec::new()), None);
             }
         }
+        let codings = self.list_codings(outer);
         let mut children = std::mem::take(&mut self.children);
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         children.iter_mut().for_each(|child| child.complete(&around));
         self.children = children;
+        self.put_codings(codings);
         self.speak(outer);
         self.forget_half_a_password();
     }

@@ -1,5 +1,7 @@
 //! Compression.
 
+use std::collections::HashSet;
+
 use crate::args;
 use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Target, different};
@@ -12,6 +14,12 @@ const LEVELS: Contexts = Contexts::LEVELS;
 /// Old browsers that took gzip for what it is not (nginx's own name for them).
 const MSIE6: &str = r"MSIE [4-6]\.(?!.*SV1)";
 
+const TYPES: &str = "The types of one coding are those of all.";
+const LEVEL: &str = "how hard all codings try is what `gzip_comp_level` says";
+const LENGTH: &str = "what is too short for all codings is what `gzip_min_length` says";
+const WINDOW: &str = "the window goes by the level";
+const BUFFERS: &str = "what is compressed leaves as it comes: there are no buffers to set";
+
 pub(crate) const ROWS: &[Row] = &[
     Row::new("gzip", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings"))
         .note("`on` is different: responses have `Vary: Accept-Encoding`, which caches need, unless `gzip_vary off` says otherwise."),
@@ -22,18 +30,31 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("gzip_proxied", LEVELS, SOME, To::List(&["compression", "proxied"], As::Text)),
     Row::new("gzip_http_version", LEVELS, ONE, To::Key(&["compression", "http_version"], As::Text)),
     Row::new("gzip_disable", LEVELS, SOME, To::By(disable, "compression.disable")),
+    // Of ngx_brotli and the module of zstd.
+    Row::new("brotli", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings")).note("As for `gzip`."),
+    Row::new("zstd", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings")).note("As for `gzip`."),
+    Row::new("brotli_types", LEVELS, SOME, To::By(other_types, "compression.types")).repeats().note(TYPES),
+    Row::new("zstd_types", LEVELS, SOME, To::By(other_types, "compression.types")).repeats().note(TYPES),
+    Row::nothing("brotli_comp_level", LEVELS, ONE, LEVEL),
+    Row::nothing("zstd_comp_level", LEVELS, ONE, LEVEL),
+    Row::nothing("brotli_min_length", LEVELS, ONE, LENGTH),
+    Row::nothing("zstd_min_length", LEVELS, ONE, LENGTH),
+    Row::nothing("brotli_window", LEVELS, ONE, WINDOW),
+    Row::nothing("brotli_buffers", LEVELS, TWO, BUFFERS),
+    Row::nothing("zstd_buffers", LEVELS, TWO, BUFFERS),
     Row::nothing(
         "gzip_buffers",
         LEVELS,
         TWO,
-        "what is compressed leaves as it comes: there are no buffers to set",
+        BUFFERS,
     ),
 ];
 
 fn gzip(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let on = args::flag(directive, 0)?;
-    let codings = if on { vec![Value::text("gzip")] } else { Vec::new() };
-    convert.set(Target::Here, &["compression", "codings"], Value::List(codings), &directive.place);
+    let coding = if directive.name() == "brotli" { "br" } else { directive.name() };
+    let section = &mut convert.frame_mut().section;
+    section.switch_coding(["compression", "codings"], coding, on, &directive.place);
     if on {
         return different(
             "responses have Vary: Accept-Encoding, which caches need, unless gzip_vary off says otherwise",
@@ -42,8 +63,19 @@ fn gzip(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
+/// Each of them once: those of several codings are mostly the same.
 fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    super::media_types(convert, directive, "compression")
+    let done = super::media_types(convert, directive, "compression")?;
+    if let Some(Value::List(items)) = convert.frame_mut().section.value_mut(&["compression", "types"]) {
+        let mut known = HashSet::new();
+        items.retain(|item| item.as_text().is_none_or(|text| known.insert(text.to_owned())));
+    }
+    Ok(done)
+}
+
+fn other_types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    types(convert, directive)?;
+    different("the types of one coding are those of all")
 }
 
 fn disable(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

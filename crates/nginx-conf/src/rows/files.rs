@@ -22,6 +22,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("max_ranges", LEVELS, ONE, To::Key(&["files", "max_ranges"], As::Number)),
     Row::new("log_not_found", LEVELS, ONE, To::Key(&["files", "log_not_found"], As::Flag)),
     Row::new("disable_symlinks", LEVELS, ONE_OR_TWO, To::By(symlinks, "files.symlinks, files.symlinks_from")),
+    Row::new("brotli_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")),
+    Row::new("zstd_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")),
     Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed"))
         .note("`Vary` is sent whatever `gzip_vary` says, and parts of compressed files are to be had."),
     Row::new("random_index", Contexts::LOCATION, ONE, To::Key(&["files", "random_index"], As::Flag))
@@ -97,8 +99,10 @@ fn symlinks(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn gzip_static(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let word = args::one_of(directive, 0, &["off", "on", "always"])?;
-    let codings = if word == "off" { Vec::new() } else { vec![Value::text("gzip")] };
-    convert.set(Target::Here, &["files", "precompressed"], Value::List(codings), &directive.place);
+    let coding = directive.name().trim_end_matches("_static");
+    let coding = if coding == "brotli" { "br" } else { coding };
+    let section = &mut convert.frame_mut().section;
+    section.switch_coding(["files", "precompressed"], coding, word != "off", &directive.place);
     match word {
         "always" => different("clients that cannot decompress get the plain file"),
         _ => Ok(Done::AsWritten),

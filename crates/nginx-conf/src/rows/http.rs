@@ -316,6 +316,7 @@ pub(crate) fn complete(document: &mut Document) {
         server.complete(&[&outermost, &*defaults]);
         server.forget_tongues();
     }
+    defaults.complete_codings();
     defaults.forget_tongues();
     defaults.forget_half_a_password();
     for upstream in named {

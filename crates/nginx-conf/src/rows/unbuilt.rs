@@ -8,7 +8,6 @@ const LEVELS: Contexts = Contexts::LEVELS;
 
 const OTHER: &str = "only upstreams of HTTP, FastCGI, uwsgi, SCGI, gRPC and memcached are built; put a gateway of this protocol before the application";
 const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
-const CODING: &str = "nginx itself has no such directive: `compression.codings` has `br` and `zstd`";
 const BODY: &str =
     "of what changes the bodies of responses, `sub_filter`, `charset`, `ssi` and `add_after_body` are built";
 const NEVER: &str = "it is not built";
@@ -26,8 +25,6 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, OTHER: "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
         "tunnel_next_upstream_timeout" "tunnel_next_upstream_tries" "tunnel_bind" "tunnel_buffer_size";
     LEVELS, ANY, nothing, GUNZIP: "gunzip" "gunzip_buffers";
-    LEVELS, ANY, nothing, CODING: "brotli" "brotli_comp_level" "brotli_static" "brotli_types" "brotli_min_length" "brotli_buffers" "brotli_window"
-        "zstd" "zstd_comp_level" "zstd_types" "zstd_static" "zstd_min_length";
     LEVELS, ANY, refused, BODY: "xslt_stylesheet"
         "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";
