@@ -199,7 +199,11 @@ fn describe(error: &(dyn std::error::Error + 'static)) -> String {
         (None, Some(Upstream::RequestBody { source })) => describe(&**source),
         (None, Some(upstream)) => upstream.to_string(),
         (None, None) => match error.source() {
-            Some(source) => format!("{error}: {}", describe(source)),
+            Some(source) => {
+                let (text, cause) = (error.to_string(), describe(source));
+                // Some say their cause by themselves.
+                if text.ends_with(&cause) { text } else { format!("{text}: {cause}") }
+            }
             None => error.to_string(),
         },
     }

@@ -100,3 +100,19 @@ fn peers_that_a_template_names_are_tried_anew_when_all_have_failed() {
         assert!(tried.contains("127.0.0.1:1") && tried.contains("127.0.0.2:1"), "{tried}");
     }
 }
+
+/// Why a name leads nowhere stands in the error log once.
+#[test]
+fn a_resolver_that_is_not_there_is_told() {
+    let (listen, nobody) = (address(), address());
+    let gateway = Propylon::start(&format!(
+        "[error_log]\npath = \"@DIR@/error.log\"\n[resolver]\nservers = [\"{nobody}\"]\n[[server]]\nlisten = [\"{listen}\"]\n\
+         [[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://$arg_h:80\"\n"
+    ));
+    let answer =
+        raw_request(listen, b"GET /?h=a.test HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    assert_eq!(answer.status, 502);
+    let log = gateway.tells("a.test could not be resolved (2: Server failure): ");
+    assert_eq!(log.matches("Connection refused").count(), 1, "{log}");
+    assert!(log.contains(", client: 127.0.0.1, server: "), "{log}");
+}
