@@ -158,9 +158,7 @@ impl BuiltIn {
                 }
             }
             Self::LimitRate => out.number(state::limit_rate(exchange).unwrap_or_default()),
-            Self::GzipRatio => {
-                return out.option(state::compression_ratio(exchange).map(hundredths).as_deref());
-            }
+            Self::GzipRatio => return out.option(state::compression_ratio(exchange).as_deref()),
             Self::LimitReqStatus => return limited(exchange, out, |facts| facts.requests_limited),
             Self::LimitConnStatus => return limited(exchange, out, |facts| facts.connections_limited),
             Self::InvalidReferer => {
@@ -443,9 +441,4 @@ fn forwarded_for(exchange: &Exchange, out: &mut Out<'_>) {
         }
     }
     out.raw(exchange.client_text().as_bytes());
-}
-
-/// `3.25`
-fn hundredths(number: u64) -> Vec<u8> {
-    format!("{}.{:02}", number / 100, number % 100).into_bytes()
 }

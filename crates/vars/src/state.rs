@@ -128,10 +128,11 @@ pub fn set_compressed(exchange: &Exchange, sizes: Arc<Compressed>) {
     write(exchange, |facts| facts.compressed = Some(sizes));
 }
 
-/// How many times smaller the response is than it was, in hundredths.
-pub(crate) fn compression_ratio(exchange: &Exchange) -> Option<u64> {
+/// How many times smaller the response is than it was: `3.25`.
+pub(crate) fn compression_ratio(exchange: &Exchange) -> Option<Vec<u8>> {
     let (original, compressed) = read(exchange, |facts| facts.compressed.clone())?()?;
-    Some(original.saturating_mul(1000).checked_div(compressed)?.saturating_add(5) / 10)
+    let hundredths = original.saturating_mul(1000).checked_div(compressed)?.saturating_add(5) / 10;
+    Some(format!("{}.{:02}", hundredths / 100, hundredths % 100).into_bytes())
 }
 
 /// What limits of requests decided (`$limit_req_status`).

@@ -41,6 +41,7 @@ mod respond;
 mod retry;
 mod rule;
 mod secure_link;
+mod site;
 mod slice;
 mod spelling;
 mod ssi;
@@ -60,20 +61,17 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
-use propylon_files::Types;
 use propylon_stack::{Body, BoxError, Route};
-use propylon_vars::{Definitions, Document};
+use propylon_vars::Document;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::BuildError;
-use crate::page::Face;
 use crate::phases::Phases;
-use crate::redirects::Redirects;
 use crate::rescue::RescueLayer;
 use crate::router::Location;
 use crate::routing::LocationMatch;
-use crate::tally::{ServerLane, Tally};
+use crate::tally::Tally;
 use crate::upstreams::{LeafBody, Upstreams};
 
 use accel::Arriving;
@@ -98,37 +96,13 @@ pub(crate) use redirect::complete;
 pub(crate) use referers::check as referer_check;
 pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, retry};
+pub(crate) use site::Site;
 pub(crate) use sticky::Bond;
 pub(crate) use trace::{Tracing, lend as lend_trace, tells as tells_traces};
 pub(crate) use trailerless::Trailerless;
 pub(crate) use try_files::TryFiles;
 pub(crate) use tunnel::{Ends, Switching};
 pub(crate) use userid::Users;
-
-/// What the locations of a server have in common.
-pub(crate) struct Site {
-    pub(crate) face: Face,
-    /// The types of files, and the settings that they are made of.
-    pub(crate) types: Types,
-    /// How to recode between charsets.
-    pub(crate) charset_maps: Arc<[propylon_charset::Map]>,
-    /// The variables that there are.
-    pub(crate) definitions: Definitions,
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) redirects: Redirects,
-    /// The server's first name.
-    pub(crate) name: Arc<str>,
-    /// Whether an error has a page anywhere.
-    pub(crate) has_pages: bool,
-    /// Whether any of its locations has to do with traces.
-    pub(crate) traces: bool,
-    /// Whether anybody asks how well responses are compressed.
-    pub(crate) counts_compressed: bool,
-    /// Ids for clients that have none.
-    pub(crate) issuer: propylon_userid::Issuer,
-    /// What its exchanges are counted in, where somebody may ask.
-    pub(crate) lane: Option<Arc<ServerLane>>,
-}
 
 /// The stack of a `[[server.location]]`, whose match is `matcher`.
 pub(crate) fn location(
@@ -429,26 +403,4 @@ where
     let route = route.layer_opt(addition::layer(settings)); // answers of their own: shaped already, not yet compressed
     let route = route.layer_opt(compression::layer(settings, site)); // as the client gets it, fields that are added and all
     route.layer_opt(error_page::layer(settings, upstream)) // outermost: nothing is added to what is replaced
-}
-
-impl Site {
-    /// The same for a location with settings of its own.
-    pub(crate) fn with(&self, settings: &Arc<Settings>) -> Self {
-        let (ours, theirs) = (&self.settings.files, &settings.files);
-        let same = ours.types == theirs.types && ours.default_type == theirs.default_type;
-        Self {
-            face: Face::new(settings),
-            charset_maps: self.charset_maps.clone(),
-            definitions: self.definitions.clone(),
-            types: if same { self.types.clone() } else { types(theirs) },
-            settings: settings.clone(),
-            redirects: Redirects::new(settings, &self.name),
-            name: self.name.clone(),
-            has_pages: self.has_pages,
-            counts_compressed: self.counts_compressed,
-            traces: self.traces,
-            issuer: self.issuer.clone(),
-            lane: self.lane.clone(),
-        }
-    }
 }
