@@ -240,6 +240,8 @@ const TABLE: &[Description] = &[
     later("tcpinfo_snd_cwnd", "TCP's figure for the client's connection"),
     single_entry("time_iso8601", BuiltIn::TimeIso8601, "local time as `1970-09-28T12:00:00+06:00`"),
     single_entry("time_local", BuiltIn::TimeLocal, "local time as `28/Sep/1970:12:00:00 +0600`"),
+    single_entry("uid_got", BuiltIn::UidGot, "the cookie of `userid` that the client has, as `uid=` and 32 hexadecimal digits"),
+    single_entry("uid_set", BuiltIn::UidSet, "the cookie of `userid` that the client gets, in the same form"),
     single_entry("upstream_addr", BuiltIn::Upstream(Column::Address), "the peers that were tried"),
     single_entry("upstream_bytes_received", BuiltIn::Upstream(Column::BytesReceived), "bytes received from each"),
     single_entry("upstream_bytes_sent", BuiltIn::Upstream(Column::BytesSent), "bytes sent to each"),
@@ -256,8 +258,6 @@ const TABLE: &[Description] = &[
     single_entry("upstream_response_time", BuiltIn::Upstream(Column::ResponseTime), "time to the end of the response of each"),
     single_entry("upstream_status", BuiltIn::Upstream(Column::Status), "the status of each, or the one that stands for its failure"),
     family_entry("upstream_trailer_NAME", Family::UpstreamTrailer, "the trailer field NAME of the last response"),
-    single_entry("uid_got", BuiltIn::UidGot, "the cookie of `userid` that the client has, as `uid=` and 32 hexadecimal digits"),
-    single_entry("uid_set", BuiltIn::UidSet, "the cookie of `userid` that the client gets, in the same form"),
     single_entry("uri", BuiltIn::Uri, "the request's path now: decoded, normalised, rewritten"),
 ];
 
