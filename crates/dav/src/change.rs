@@ -51,15 +51,26 @@ fn delete(path: &Path, collection: bool, depth: Option<Depth>, links: &Links) ->
 
 fn copy_or_move(other: &Other, links: &Links) -> Result<Done, Failure> {
     let (same, nested) = overlap(&other.from, &other.to);
+    let one = || {
+        Failure::is(
+            StatusCode::FORBIDDEN,
+            &other.from,
+            "and \"Destination\" are one, or one inside of the other",
+        )
+    };
     if same || (nested && other.collection) {
-        let what = "and \"Destination\" are one, or one inside of the other";
-        return Err(Failure::is(StatusCode::FORBIDDEN, &other.from, what));
+        return Err(one());
     }
     let from = Place::find(&other.from, links, MISSING)?;
     // As in nginx, a file that is moved has its directories made.
     let (mut to, missing) = Place::nearest(&other.to, links)?;
     let there = if missing.is_empty() { there(&to, other)? } else { None };
     let stat = from.look().map_err(|errno| from.failed("lstat()", errno, MISSING))?;
+    // Names that have nothing in common may be one all the same, where links are followed.
+    let met = meet(&from, &stat, &to, there.as_ref(), missing.is_empty());
+    if met.map_err(|errno| to.failed("open()", errno, CONFLICT))? {
+        return Err(one());
+    }
     if is_directory(&stat) {
         if !other.collection {
             return Err(Failure::is(StatusCode::BAD_REQUEST, &other.from, "is collection"));
@@ -82,6 +93,15 @@ fn copy_or_move(other: &Other, links: &Links) -> Result<Done, Failure> {
     to.make(&missing, other.mode)?;
     file(other, &from, &to, links)?;
     Ok(Done::Changed)
+}
+
+/// Whether both are one, or one is inside of the other: what is replaced would be what is copied, or a copy would be copied on and on.
+/// `whole`: whether all directories on the way to the destination are there.
+fn meet(from: &Place, stat: &Stat, to: &Place, there: Option<&Stat>, whole: bool) -> Result<bool, Errno> {
+    let outer = there.filter(|there| is_directory(there));
+    Ok((whole && from.is(to)?)
+        || (is_directory(stat) && to.is_within(stat)?)
+        || outer.map_or(Ok(false), |outer| from.is_within(outer))?)
 }
 
 /// What is at the destination, if it may be replaced.

@@ -1,6 +1,8 @@
 //! What is asked for, and how it is done.
 
+use std::ffi::OsStr;
 use std::future::Future;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -181,8 +183,9 @@ impl Dav {
     }
 
     fn plan_delete(&self, headers: &HeaderMap, target: Target<'_>) -> Result<Plan, Failure> {
-        let names = target.uri.strip_suffix(b"/").unwrap_or(&target.uri);
-        if names.iter().filter(|byte| **byte == b'/').count() < self.min_delete_depth {
+        // Names, not slashes: of several of these, which stand for one, nobody is let in deeper.
+        let names = crate::place::steps(Path::new(OsStr::from_bytes(&target.uri))).count();
+        if names < self.min_delete_depth {
             return Err(conflict("insufficient URI depth to DELETE"));
         }
         let depth = ask::depth(headers)?;

@@ -1,8 +1,9 @@
 //! A file that nobody sees before it is whole.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -16,6 +17,15 @@ use crate::place::Place;
 
 /// How many names are tried.
 const TRIES: usize = 16;
+
+/// What all names of such files begin with; sixteen digits follow.
+const PREFIX: &str = ".written-";
+
+/// Whether a name is of such a file: one that is nobody's to see, or that is left of a process that was killed.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
+    let digits = name.as_bytes().strip_prefix(PREFIX.as_bytes());
+    digits.is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+}
 
 /// A file by a name that nobody knows, in the directory of a place; gone if it is not put in its place.
 #[derive(Debug)]
@@ -31,7 +41,7 @@ impl Fresh {
         let directory = Arc::clone(&place.directory);
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         for _ in 0..TRIES {
-            let name = OsString::from(format!(".written-{:016x}", fastrand::u64(..)));
+            let name = OsString::from(format!("{PREFIX}{:016x}", fastrand::u64(..)));
             match fs::openat(&directory, &*name, flags, Mode::from_raw_mode(0o600)) {
                 Ok(file) => return Ok(Self { file: file.into(), directory, name: Some(name) }),
                 Err(Errno::EXIST) => {}

@@ -34,7 +34,8 @@
 //! - **MKCOL** makes a collection. **COPY** and **MOVE** go to a `Destination` of the same host, in the place of what is there unless
 //!   `Overwrite` is `F`; a copy has the rights and the time of what it is of, and of a collection with `Depth: 0` only itself.
 //! - **Never leaves the root**: a `..` or a NUL in a path is refused. All is done in directories that are open, and links in collections are
-//!   neither followed nor copied, so that nothing that happens meanwhile leads elsewhere. [`Links`] says whether those on the way are followed.
+//!   neither followed nor copied, so that nothing that happens meanwhile leads elsewhere. [`Links`] says whether those on the way are followed;
+//!   a collection is never copied or moved into itself or onto what it is in, by whatever links it is named.
 //!
 //! ## What it does not
 //! No `PROPFIND`, no `LOCK`, no properties: nginx has none. No conditions (`If-Match`). No limit of a body, and none of time: layers around it
@@ -56,8 +57,9 @@
 //! Those of a request's body, from the service. All else is a response with a [`Failure`] in its extensions, which prints as nginx logs it.
 //!
 //! ## Cost
-//! A box, and some trips to tokio's blocking threads: of a body one for each 128 KiB, which are in memory meanwhile. A collection takes one or two
-//! descriptors for each level, and what its names take in memory.
+//! A box, and some trips to tokio's blocking threads: of a body one for each 128 KiB, which are copied to memory meanwhile, however small the
+//! pieces are that they come in. What is left of an upload is removed there too. A collection takes one or two descriptors for each level, and what
+//! its names take in memory.
 
 mod ask;
 mod change;

@@ -89,6 +89,31 @@ impl Place {
         fs::statat(&self.directory, &*self.name, AtFlags::empty())
     }
 
+    /// Whether the name is in this directory or in one inside of it, by whatever links it was found.
+    pub(crate) fn is_within(&self, directory: &Stat) -> Result<bool, Errno> {
+        let mut at = Arc::clone(&self.directory);
+        let mut stat = fs::fstat(&at)?;
+        while !is_same(&stat, directory) {
+            let outer = match fs::openat(&at, "..", DIRECTORY, Mode::empty()) {
+                // Nobody who reads `directory` comes from there.
+                Err(Errno::ACCESS) => return Ok(false),
+                outer => outer?,
+            };
+            let above = fs::fstat(&outer)?;
+            if is_same(&above, &stat) {
+                return Ok(false); // the root
+            }
+            (at, stat) = (outer.into(), above);
+        }
+        Ok(true)
+    }
+
+    /// Whether both are one name in one directory.
+    pub(crate) fn is(&self, other: &Self) -> Result<bool, Errno> {
+        let same = || Ok(is_same(&fs::fstat(&self.directory)?, &fs::fstat(&other.directory)?));
+        if self.name == other.name { same() } else { Ok(false) }
+    }
+
     pub(crate) fn failed(&self, call: &'static str, errno: Errno, missing: StatusCode) -> Failure {
         Failure::call(call, &self.path, errno, missing)
     }
@@ -96,6 +121,10 @@ impl Place {
 
 pub(crate) fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
+pub(crate) fn is_same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
 /// The steps of a path.

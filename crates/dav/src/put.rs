@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
 use rustix::io::Errno;
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use crate::dav::Done;
@@ -18,7 +19,7 @@ use crate::fresh::Fresh;
 use crate::place::{Links, Place, is_directory};
 use crate::{BoxError, Failure};
 
-/// How much is written at once.
+/// How much is written at once, at least: so much of a body is in memory, and what came last.
 const PIECE: usize = 128 * 1024;
 
 /// What is to be put, and where.
@@ -48,30 +49,86 @@ where
 {
     let path = put.path.clone();
     let creates = put.directories.is_some();
-    let mut upload = match blocking(move || Upload::begin(path, &links, creates)).await {
+    let begin = move || Upload::begin(path, &links, creates).map(UnderWay::new);
+    let mut upload = match blocking(begin).await {
         Ok(upload) => upload,
         Err(failure) => return Ok(Err(failure)),
     };
     let mut body = pin!(body);
-    let (mut pieces, mut size) = (Vec::new(), 0);
+    // What comes is copied: it may be in pieces of a byte, or of none, each of which holds the whole of a buffer.
+    let mut come = Vec::new();
     loop {
-        let frame = poll_fn(|cx| body.as_mut().poll_frame(cx)).await.transpose().map_err(Into::into)?;
+        let frame = poll_fn(|cx| body.as_mut().poll_frame(cx)).await.transpose();
+        let frame = match frame.map_err(Into::<BoxError>::into) {
+            Ok(frame) => frame,
+            Err(error) => {
+                upload.stop().await;
+                return Err(error);
+            }
+        };
         let ended = frame.is_none();
         if let Some(Ok(data)) = frame.map(http_body::Frame::into_data) {
-            size += data.len();
-            pieces.push(data);
+            come.extend_from_slice(&data);
         }
-        if size < PIECE && !ended {
+        if come.len() < PIECE && !ended {
             continue;
         }
-        let now = std::mem::take(&mut pieces);
-        size = 0;
-        upload = match blocking(move || upload.write(&now)).await {
-            Ok(upload) => upload,
+        (upload, come) = match upload.write(come).await {
+            Ok(written) => written,
             Err(failure) => return Ok(Err(failure)),
         };
         if ended {
-            return Ok(blocking(move || upload.finish(&put)).await);
+            return Ok(upload.finish(put).await);
+        }
+    }
+}
+
+/// An upload whose client may leave: to remove what has come of it takes a thread that may wait, for it may be much.
+struct UnderWay(Option<Upload>);
+
+impl UnderWay {
+    fn new(upload: Upload) -> Self {
+        Self(Some(upload))
+    }
+
+    /// Writes all of this, and gives the room for more of it back.
+    async fn write(self, mut come: Vec<u8>) -> Result<(Self, Vec<u8>), Failure> {
+        let written = self.on_a_thread(move |upload| {
+            let upload = upload.write(&come)?;
+            come.clear();
+            Ok((Self::new(upload), come))
+        });
+        written.await
+    }
+
+    async fn finish(self, put: Put) -> Result<Done, Failure> {
+        self.on_a_thread(move |upload| upload.finish(&put)).await
+    }
+
+    /// Nothing is left of it then.
+    async fn stop(self) {
+        let removed = |upload| {
+            drop(upload);
+            Ok(())
+        };
+        let _ = self.on_a_thread(removed).await; // whether there is a runtime or not
+    }
+
+    async fn on_a_thread<T: Send + 'static>(
+        mut self,
+        work: impl FnOnce(Upload) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let over = Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the upload is over");
+        let upload = self.0.take().ok_or(over)?;
+        blocking(move || work(upload)).await
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let Some(upload) = self.0.take() else { return };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn_blocking(move || drop(upload));
         }
     }
 }
@@ -97,9 +154,8 @@ impl Upload {
         Ok(Self { fresh: Fresh::beside(&place)?, place, missing, replaces: there.is_some() })
     }
 
-    fn write(mut self, pieces: &[Bytes]) -> Result<Self, Failure> {
-        let written = pieces.iter().try_for_each(|piece| self.fresh.file.write_all(piece));
-        match written {
+    fn write(mut self, come: &[u8]) -> Result<Self, Failure> {
+        match self.fresh.file.write_all(come) {
             Ok(()) => Ok(self),
             Err(error) => {
                 let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);

@@ -14,7 +14,7 @@ use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::Failure;
-use crate::fresh::Fresh;
+use crate::fresh::{Fresh, is_hidden};
 use crate::place::Place;
 
 /// How deep a collection may be: each level takes a descriptor and some of a thread's stack.
@@ -67,6 +67,7 @@ fn copy_all(from: &Place, to: &Place, deep: bool, depth: usize) -> Result<(), Fa
             let (from, to) = (inside(&directory, &name, &from.path), inside(&made, &name, &to.path));
             match kind {
                 FileType::Directory => copy_all(&from, &to, deep, depth + 1)?,
+                FileType::RegularFile if is_hidden(&name) => {} // an upload, of which a part has come
                 FileType::RegularFile => copy_file(&from, &to, OFlags::NOFOLLOW)?,
                 _ => {} // links, pipes and the like (nginx)
             }

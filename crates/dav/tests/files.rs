@@ -6,12 +6,18 @@ use std::convert::Infallible;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use propylon_dav::{BoxError, Dav, DavLayer, Failure, Links, Verb};
 use propylon_testkit::body::Script;
+use propylon_testkit::gate::Gate;
 use tempfile::TempDir;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -244,4 +250,157 @@ async fn links_lead_nowhere_else() {
     }
     root.has(&[("a/", ""), ("a/out", &out), ("a/file", &file)]);
     assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+/// A way of links to what is copied is no other place: it would be removed to make room for itself.
+#[tokio::test]
+async fn what_is_one_by_links_is_one() {
+    let root = Root::new(all());
+    fs::create_dir_all(root.0.path().join("a/b/c")).unwrap();
+    fs::write(root.0.path().join("a/b/c/d"), "d").unwrap();
+    symlink(root.0.path().join("a"), root.0.path().join("link")).unwrap();
+    let link = format!("-> {}", root.0.path().join("a").display());
+    let whole = [("a/", ""), ("a/b/", ""), ("a/b/c/", ""), ("a/b/c/d", "d"), ("link", &*link)];
+    for (from, to) in [
+        ("/a/b/", "/link/b/"),
+        ("/link/b/", "/a/b/"),
+        ("/a/b/", "/link/b/c/"),
+        ("/a/b/", "/link/b/c/e/"),
+        ("/a/b/c/", "/link/b/"),
+        ("/a/b/c/d", "/link/b/c/d"),
+    ] {
+        for method in ["COPY", "MOVE"] {
+            let (status, why) = root.ask(&format!("{method} {from}"), &[("destination", to)], "").await;
+            assert_eq!(status, 403, "{method} {from} {to}: {why}");
+            root.has(&whole);
+        }
+    }
+    assert_eq!(root.ask("MOVE /a/b/c/d", &[("destination", "/link/d")], "").await.0, 204);
+    assert_eq!(root.ask("MOVE /a/b/c/", &[("destination", "/link/b/e/")], "").await.0, 201);
+    root.has(&[("a/", ""), ("a/b/", ""), ("a/b/e/", ""), ("a/d", "d"), ("link", &link)]);
+}
+
+#[tokio::test]
+async fn names_are_what_counts_for_the_depth() {
+    let root = Root::new(all().min_delete_depth(2));
+    fs::create_dir(root.0.path().join("a")).unwrap();
+    for path in ["/a/", "/a//", "//a/", "/./a/"] {
+        assert_eq!(root.ask(&format!("DELETE {path}"), &[], "").await.0, 409, "{path}");
+    }
+    root.has(&[("a/", "")]);
+}
+
+/// Pieces of a byte, or of none, each in a buffer of its own.
+struct Pieces {
+    left: usize,
+    alive: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+struct Piece(&'static [u8], Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        self.0
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, BoxError>>> {
+        let Some(left) = self.left.checked_sub(1) else { return Poll::Ready(None) };
+        self.left = left;
+        let alive = self.alive.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(alive, Ordering::Relaxed);
+        let text: &[u8] = if left.is_multiple_of(2) { b"x" } else { b"" };
+        Poll::Ready(Some(Ok(http_body::Frame::data(Bytes::from_owner(Piece(text, self.alive.clone()))))))
+    }
+}
+
+#[tokio::test]
+async fn small_pieces_hold_no_more_than_large_ones() {
+    let root = Root::new(all());
+    let most = Arc::new(AtomicUsize::new(0));
+    let pieces = Pieces { left: 20_000, alive: Arc::default(), most: most.clone() };
+    let response = root.send(Request::put("/a").body(pieces.boxed()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 201);
+    root.has(&[("a", &"x".repeat(10_000))]);
+    assert!(most.load(Ordering::Relaxed) < 10, "{} pieces were kept", most.load(Ordering::Relaxed));
+}
+
+/// Polls an upload until this much of it is in its hidden file.
+async fn written(root: &Path, size: u64, mut upload: Pin<&mut impl Future>) {
+    std::future::poll_fn(|cx| {
+        assert!(upload.as_mut().poll(cx).is_pending());
+        let there = fs::read_dir(root).unwrap().any(|entry| {
+            let entry = entry.unwrap();
+            entry.file_name().to_string_lossy().starts_with(".written-")
+                && entry.metadata().unwrap().len() == size
+        });
+        if there {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn begun(gate: &Gate) -> Request<Body> {
+    let script = Script::new().data("x".repeat(300_000)).wait(gate);
+    Request::put("/a/new").body(script.map_err(Into::into).boxed()).unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_is_not_copied_before_it_is_whole() {
+    let (root, gate) = (Root::new(all()), Gate::new());
+    let a = root.0.path().join("a");
+    fs::create_dir(&a).unwrap();
+    fs::write(a.join(".written-by-hand"), "y").unwrap();
+    let mut upload = pin!(root.send(begun(&gate)));
+    written(&a, 300_000, upload.as_mut()).await;
+    assert_eq!(root.ask("COPY /a/", &[("destination", "/b/")], "").await.0, 201);
+    gate.open();
+    assert_eq!(upload.await.unwrap().status(), 201);
+    let whole = "x".repeat(300_000);
+    root.has(&[
+        ("a/", ""),
+        ("a/.written-by-hand", "y"),
+        ("a/new", &whole),
+        ("b/", ""),
+        ("b/.written-by-hand", "y"),
+    ]);
+}
+
+/// To remove what is large takes time, which whoever answers others does not have.
+#[test]
+fn what_is_left_of_an_upload_is_removed_elsewhere() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (root, gate) = (Root::new(all()), Gate::new());
+        let a = root.0.path().join("a");
+        fs::create_dir(&a).unwrap();
+        let mut upload = Box::pin(root.send(begun(&gate)));
+        written(&a, 300_000, upload.as_mut()).await;
+        // The one thread that may wait does.
+        let (free, waits) = mpsc::sync_channel::<()>(1);
+        let busy = tokio::task::spawn_blocking(move || waits.recv());
+        drop(upload);
+        assert_eq!(fs::read_dir(&a).unwrap().count(), 1, "it was removed here");
+        free.send(()).unwrap();
+        busy.await.unwrap().unwrap();
+        tokio::task::spawn_blocking(|| ()).await.unwrap();
+        root.has(&[("a/", "")]);
+    });
 }
