@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use propylon_tests::{Client, LIMIT, Propylon, address, raw_request, until};
+use propylon_tests::{Client, LIMIT, Propylon, address, lossy, raw_request, until};
 use tempfile::TempDir;
 
 mod dav_support;
@@ -79,6 +79,43 @@ fn what_is_too_large_is_refused() {
     assert_eq!(raw_request(listen, chunked.as_bytes()).unwrap().status, 413);
     assert!(tree(root.path()).is_empty());
     assert_eq!(status(listen, "PUT /a", "", &large[1..]), 201);
+}
+
+/// Nobody sends what is refused by its head.
+#[test]
+fn what_cannot_be_put_is_refused_before_it_is_sent() {
+    let (_gateway, listen, root) = gateway("");
+    fs::create_dir(root.path().join("a")).unwrap();
+    let ask = |path: &str| {
+        let mut client = Client::connect(listen).unwrap();
+        let head = format!(
+            "PUT {path} HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n"
+        );
+        client.send(head.as_bytes()).unwrap();
+        let head = client.stream().head().unwrap().unwrap();
+        lossy(head.start_line())
+    };
+    for path in ["/a", "/a/", "/none/b"] {
+        assert!(ask(path).starts_with("HTTP/1.1 409 "), "{path}");
+    }
+    assert_eq!(ask("/b"), "HTTP/1.1 100 Continue");
+    until("nothing of it", LIMIT, || (names(root.path()) == ["a/"]).then_some(()));
+}
+
+/// The tags are those that files are sent with.
+#[test]
+fn who_has_seen_what_is_there_may_change_it() {
+    let (_gateway, listen, root) = gateway("");
+    assert_eq!(status(listen, "PUT /a", "If-None-Match: *\r\n", "one"), 201);
+    assert_eq!(status(listen, "PUT /a", "If-None-Match: *\r\n", "two"), 412);
+    let seen = raw_request(listen, b"GET /a HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n").unwrap();
+    let tag = seen.head.fields().into_iter().find(|(name, _)| name == "etag").unwrap().1;
+    let seen = format!("If-Match: {}\r\n", lossy(&tag));
+    assert_eq!(status(listen, "PUT /a", &seen, "other"), 204);
+    for line in ["PUT /a", "DELETE /a"] {
+        assert_eq!(status(listen, line, &seen, if line.starts_with("PUT") { "x" } else { "" }), 412);
+    }
+    assert_eq!(tree(root.path()).into_values().collect::<Vec<_>>(), ["600 other"]);
 }
 
 /// Where RFC 4918 is followed and nginx does otherwise.

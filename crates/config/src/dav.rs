@@ -22,7 +22,7 @@ const METHODS: &[&str] = &["PUT", "DELETE", "MKCOL", "COPY", "MOVE"];
 pub(crate) const TABLE: Table = Table {
     name: "dav",
     doc: "The methods by which clients write files (WebDAV), where files are what a location has: of `root` or `alias`, under the rules of \
-          `files.symlinks`. Who may is for `access` and the like to say, `limit_except` among it; `limit.body_size` holds. The `Destination` of COPY \
+          `files.symlinks`. `If-Match` and its kind are of the file that is there: 412. Who may is for `access` and the like to say, `limit_except` among it; `limit.body_size` holds. The `Destination` of COPY \
           and MOVE is a path of the same `root`, whichever location that is in: its rules are not asked.",
     keys: &[
         Key {

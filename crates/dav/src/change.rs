@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::Failure;
 use crate::ask::Depth;
+use crate::conditions::Conditions;
 use crate::dav::{Done, Other, Plan, overlap};
 use crate::place::{Links, Place, is_directory};
 use crate::tree;
@@ -15,21 +16,32 @@ use crate::tree;
 const MISSING: StatusCode = StatusCode::NOT_FOUND;
 const CONFLICT: StatusCode = StatusCode::CONFLICT;
 
-pub(crate) fn perform(plan: Plan, links: &Links) -> Result<Done, Failure> {
+pub(crate) fn perform(plan: Plan, conditions: &Conditions, links: &Links) -> Result<Done, Failure> {
     match plan {
-        Plan::Delete { path, uri_is_collection, depth } => delete(&path, uri_is_collection, depth, links),
+        Plan::Delete { path, uri_is_collection, depth } => {
+            delete(&path, uri_is_collection, depth, conditions, links)
+        }
         Plan::MkCol { path, mode } => {
             let place = Place::find(&path, links, CONFLICT)?;
+            if matches!(place.look(), Err(Errno::NOENT)) {
+                conditions.check(&place, || None)?; // what is there is a 405 anyhow
+            }
             fs::mkdirat(&place.directory, &*place.name, Mode::from_raw_mode(mode))
                 .map_err(|errno| place.failed("mkdir()", errno, CONFLICT))?;
             Ok(Done::CreatedHere)
         }
-        Plan::Other(other) => copy_or_move(&other, links),
+        Plan::Other(other) => copy_or_move(&other, conditions, links),
         Plan::Put(_) => Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "PUT has a body")),
     }
 }
 
-fn delete(path: &Path, collection: bool, depth: Option<Depth>, links: &Links) -> Result<Done, Failure> {
+fn delete(
+    path: &Path,
+    collection: bool,
+    depth: Option<Depth>,
+    conditions: &Conditions,
+    links: &Links,
+) -> Result<Done, Failure> {
     let bad = |what| Failure::said(StatusCode::BAD_REQUEST, what);
     let place = Place::find(path, links, MISSING)?;
     let stat = place.look().map_err(|errno| place.failed("lstat()", errno, MISSING))?;
@@ -45,11 +57,12 @@ fn delete(path: &Path, collection: bool, depth: Option<Depth>, links: &Links) ->
     } else if depth == Some(Depth::One) {
         return Err(bad("\"Depth\" header must be 0 or infinity"));
     }
+    conditions.check(&place, || place.follow().ok())?;
     tree::remove(&place, is_directory(&stat))?;
     Ok(Done::Changed)
 }
 
-fn copy_or_move(other: &Other, links: &Links) -> Result<Done, Failure> {
+fn copy_or_move(other: &Other, conditions: &Conditions, links: &Links) -> Result<Done, Failure> {
     let (same, nested) = overlap(&other.from, &other.to);
     let one = || {
         Failure::is(
@@ -78,6 +91,7 @@ fn copy_or_move(other: &Other, links: &Links) -> Result<Done, Failure> {
         if !missing.is_empty() {
             return Err(to.failed("open()", Errno::NOENT, CONFLICT));
         }
+        conditions.check(&from, || Some(stat))?;
         if let Some(stat) = there {
             tree::remove(&to, is_directory(&stat))?;
         }
@@ -90,6 +104,7 @@ fn copy_or_move(other: &Other, links: &Links) -> Result<Done, Failure> {
     if !missing.is_empty() && !other.moves {
         return Err(to.failed("open()", Errno::NOENT, CONFLICT));
     }
+    conditions.check(&from, || from.follow().ok())?;
     to.make(&missing, other.mode)?;
     file(other, &from, &to, links)?;
     Ok(Done::Changed)

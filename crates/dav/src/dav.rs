@@ -10,6 +10,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, LOCATION};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
 
 use crate::ask::{self, Depth};
+use crate::conditions::Conditions;
 use crate::place::Links;
 use crate::put::{self, Put};
 use crate::{BoxError, Failure, Verb, change};
@@ -131,12 +132,13 @@ impl Dav {
         let (head, body) = request.into_parts();
         let uri = target.uri.clone();
         let plan = self.plan(&head, !body.is_end_stream(), target);
-        let links = self.links.clone();
+        let (links, conditions) = (self.links.clone(), Conditions::of(&head.headers));
         async move {
             let done = match plan {
-                Ok(Plan::Put(put)) => put::put(put, links, body).await?,
+                Ok(Plan::Put(put)) => put::put(put, conditions, links, body).await?,
                 Ok(plan) => {
-                    let done = tokio::task::spawn_blocking(move || change::perform(plan, &links)).await;
+                    let work = move || change::perform(plan, &conditions, &links);
+                    let done = tokio::task::spawn_blocking(work).await;
                     done.unwrap_or_else(|_| {
                         Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the runtime ends"))
                     })

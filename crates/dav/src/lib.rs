@@ -33,12 +33,14 @@
 //! - **DELETE** removes a file, or a collection with all that is in it; the slash at the end of its path says which is meant.
 //! - **MKCOL** makes a collection. **COPY** and **MOVE** go to a `Destination` of the same host, in the place of what is there unless
 //!   `Overwrite` is `F`; a copy has the rights and the time of what it is of, and of a collection with `Depth: 0` only itself.
+//! - **Conditions** (RFC 9110 13.1) are of what the path of the request names, with the tags that nginx makes of a file's time and size: 412 where
+//!   they do not hold. PUT asks once more when all has come, so that of two who begin at once the second one is told.
 //! - **Never leaves the root**: a `..` or a NUL in a path is refused. All is done in directories that are open, and links in collections are
 //!   neither followed nor copied, so that nothing that happens meanwhile leads elsewhere. [`Links`] says whether those on the way are followed;
 //!   a collection is never copied or moved into itself or onto what it is in, by whatever links it is named.
 //!
 //! ## What it does not
-//! No `PROPFIND`, no `LOCK`, no properties: nginx has none. No conditions (`If-Match`). No limit of a body, and none of time: layers around it
+//! No `PROPFIND`, no `LOCK`, no properties: nginx has none; no `If`, which is of locks. No limit of a body, and none of time: layers around it
 //! do that. Who may write is for others to decide.
 //!
 //! ## nginx
@@ -49,7 +51,7 @@
 //! | `create_full_put_path` | [`Dav::create_full_put_path`] |
 //! | `min_delete_depth` | [`Dav::min_delete_depth`] |
 //!
-//! Differences: a directory that is missing is a 409 (RFC 4918 9.7.1, 9.8.5), of nginx a 500 or 404; `Depth: 0` is obeyed; a copy that fails
+//! Differences: conditions are looked at; a directory that is missing is a 409 (RFC 4918 9.7.1, 9.8.5), of nginx a 500 or 404; `Depth: 0` is obeyed; a copy that fails
 //! in the middle of a collection is an error, and so is a collection that is more than 128 deep. The port of a `Destination` does not count, but
 //! a host that only begins with the name of the right one is another. nginx puts bodies into `client_body_temp_path` first.
 //!
@@ -63,6 +65,7 @@
 
 mod ask;
 mod change;
+mod conditions;
 mod dav;
 mod failure;
 mod fresh;

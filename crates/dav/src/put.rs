@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use crate::conditions::Conditions;
 use crate::dav::Done;
 use crate::fresh::Fresh;
 use crate::place::{Links, Place, is_directory};
@@ -39,17 +40,23 @@ struct Upload {
     place: Place,
     missing: Vec<OsString>,
     replaces: bool,
+    conditions: Conditions,
 }
 
 /// Writes a body to a file beside its place, and puts that there when it is whole. The outer error is the body's, and then nothing is left.
-pub(crate) async fn put<B>(put: Put, links: Links, body: B) -> Result<Result<Done, Failure>, BoxError>
+pub(crate) async fn put<B>(
+    put: Put,
+    conditions: Conditions,
+    links: Links,
+    body: B,
+) -> Result<Result<Done, Failure>, BoxError>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     let path = put.path.clone();
     let creates = put.directories.is_some();
-    let begin = move || Upload::begin(path, &links, creates).map(UnderWay::new);
+    let begin = move || Upload::begin(path, conditions, &links, creates).map(UnderWay::new);
     let mut upload = match blocking(begin).await {
         Ok(upload) => upload,
         Err(failure) => return Ok(Err(failure)),
@@ -141,7 +148,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Upload {
-    fn begin(path: PathBuf, links: &Links, creates: bool) -> Result<Self, Failure> {
+    fn begin(path: PathBuf, conditions: Conditions, links: &Links, creates: bool) -> Result<Self, Failure> {
         let (place, missing) = if creates {
             Place::nearest(&path, links)?
         } else {
@@ -151,7 +158,8 @@ impl Upload {
         if there.is_some_and(|stat| is_directory(&stat)) {
             return Err(Failure::is(StatusCode::CONFLICT, path, "is a collection"));
         }
-        Ok(Self { fresh: Fresh::beside(&place)?, place, missing, replaces: there.is_some() })
+        conditions.check(&place, || there)?;
+        Ok(Self { fresh: Fresh::beside(&place)?, place, missing, replaces: there.is_some(), conditions })
     }
 
     fn write(mut self, come: &[u8]) -> Result<Self, Failure> {
@@ -168,6 +176,8 @@ impl Upload {
         if let Some(mode) = put.directories {
             self.place.make(&self.missing, mode)?;
         }
+        // Others may have been faster.
+        self.conditions.check(&self.place, || self.place.follow().ok())?;
         self.fresh.put(&self.place, put.access, put.modified)?;
         Ok(if self.replaces { Done::Changed } else { Done::CreatedHere })
     }

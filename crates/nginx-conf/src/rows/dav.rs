@@ -13,7 +13,7 @@ const LEVELS: Contexts = Contexts::LEVELS;
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("dav_methods", LEVELS, SOME, To::By(methods, "dav.methods")).repeats().note(
-        "Of locations of files alone, as in nginx. A directory that is missing is a 409, and `Depth: 0` is obeyed (RFC 4918). Bodies go to a \
+        "Of locations of files alone, as in nginx. A directory that is missing is a 409, and `Depth: 0` is obeyed (RFC 4918), and so are `If-Match` and its kind (RFC 9110). Bodies go to a \
          hidden file beside their place; `disable_symlinks` holds, where `if_not_owner` counts as `on`.",
     ),
     Row::new("dav_access", LEVELS, SOME, To::By(access, "dav.access")),
