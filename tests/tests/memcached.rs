@@ -109,6 +109,31 @@ fn the_next_server_is_tried() {
     }
 }
 
+/// Clients choose keys, and are not to choose whether peers are well.
+#[test]
+fn a_key_that_is_too_long_is_held_against_nobody() {
+    let peers = [Memcached::start(), Memcached::start()];
+    peers.iter().for_each(|peer| peer.set("/k", 0, b"kept"));
+    let [one, other] = peers.each_ref().map(Memcached::address);
+    let outer = format!(
+        "[upstream.u]\nserver = [{{ address = \"{one}\", fail_timeout = \"1h\" }}, {{ address = \"{other}\", fail_timeout = \"1h\" }}]\n"
+    );
+    let (gateway, listen) = gateway(
+        "[[server.location]]\nmatch = \"/\"\nmemcached_pass = \"u\"\nmemcached.key = \"$uri\"",
+        &outer,
+    );
+    for length in [250, 3000, 6000, 251] {
+        assert_eq!(get(listen, &format!("/{}", "k".repeat(length))).status, 502, "{length}");
+    }
+    assert_eq!(get(listen, &format!("/{}", "k".repeat(249))).status, 404);
+    for _ in 0..2 {
+        assert_eq!(get(listen, "/k").text(), "kept");
+    }
+    until("the reason", LIMIT, || {
+        gateway.error_log().contains("memcached sent invalid response: \"CLIENT_ERROR\"").then_some(())
+    });
+}
+
 #[test]
 fn a_value_that_is_not_whole_is_cut_for_the_client() {
     for more in ["", "buffer.response = false"] {

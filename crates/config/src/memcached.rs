@@ -33,7 +33,7 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Optional,
             nginx: "$memcached_key",
             doc: "The key, as whoever fills memcached writes it: `$uri$is_args$args`. `memcached_pass` has to have one. Blanks, controls and `%` in it become `%XX`; an empty one is a 500, and of one that is longer than 250 bytes memcached \
-                  says that it is wrong: 502.",
+                  says that it is wrong: 502, which counts against no server.",
         },
         Key {
             name: "gzip_flag",

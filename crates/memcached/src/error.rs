@@ -44,13 +44,13 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// A line that is none of the protocol, or too long to be one.
+    /// A line that is no answer, `ERROR` among them: whoever knows no `get` is no memcached.
     #[error("memcached sent invalid response")]
     Reply,
     /// `SERVER_ERROR`.
     #[error("memcached sent invalid response: \"SERVER_ERROR\"")]
     Server,
-    /// `ERROR` or `CLIENT_ERROR`: the key is too long, most likely.
+    /// `CLIENT_ERROR`: the request is wrong, and not the server. The key is too long, most likely.
     #[error("memcached sent invalid response: \"CLIENT_ERROR\"")]
     Request,
     /// The value of another key.

@@ -37,7 +37,7 @@ impl Reply {
 fn fault(line: &[u8]) -> Fault {
     if line.starts_with(b"SERVER_ERROR") {
         Fault::Server
-    } else if line.starts_with(b"CLIENT_ERROR") || line == b"ERROR" {
+    } else if line.starts_with(b"CLIENT_ERROR") {
         Fault::Request
     } else {
         Fault::Reply
@@ -83,7 +83,7 @@ mod tests {
             ("end\r\n", false, Err(Fault::Reply)),
             ("\r\n", false, Err(Fault::Reply)),
             ("\n", false, Err(Fault::Reply)),
-            ("ERROR\r\n", false, Err(Fault::Request)),
+            ("ERROR\r\n", false, Err(Fault::Reply)),
             ("CLIENT_ERROR line format\r\n", false, Err(Fault::Request)),
             ("SERVER_ERROR out of memory\r\n", false, Err(Fault::Server)),
             ("HTTP/1.1 200 OK\r\n", false, Err(Fault::Reply)),

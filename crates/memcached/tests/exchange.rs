@@ -113,7 +113,8 @@ async fn what_is_there_and_what_is_not() {
 #[tokio::test(start_paused = true)]
 async fn what_is_wrong_before_a_value_is_no_response() {
     for (bytes, message) in [
-        ("ERROR\r\n", "memcached sent invalid response: \"CLIENT_ERROR\""),
+        ("ERROR\r\n", "memcached sent invalid response"),
+        ("CLIENT_ERROR bad\r\n", "memcached sent invalid response: \"CLIENT_ERROR\""),
         ("SERVER_ERROR out of memory\r\n", "memcached sent invalid response: \"SERVER_ERROR\""),
         ("VALUE /j 0 1\r\na\r\nEND\r\n", "memcached sent invalid key in response"),
         ("VALUE /k 0 a\r\na\r\nEND\r\n", "memcached sent invalid length in response"),

@@ -215,6 +215,13 @@ impl Error {
         matches!(self, Self::ConnectTimeout)
     }
 
+    /// Whether the peer is well, and says that the request is wrong: memcached, of a key that is too long. Whoever may choose a key can have
+    /// this as often as he likes, so it is not to be held against the peer.
+    #[must_use]
+    pub fn is_requests(&self) -> bool {
+        matches!(self, Self::InvalidHead(HeadFault::InvalidReply(propylon_memcached::Fault::Request)))
+    }
+
     /// The status that stands for it: 504 for a timeout, 411 for [`LengthRequired`](Self::LengthRequired), 400 for
     /// [`RequestBody`](Self::RequestBody) (look at its source for better), 500 for what is nobody's but ours
     /// ([`Local`](Self::Local), [`InvalidParams`](Self::InvalidParams), [`NoKey`](Self::NoKey)), else 502.

@@ -130,7 +130,9 @@ pub(crate) fn is_failure(status: StatusCode) -> bool {
 /// Whether a failure is the peer's: it counts towards its `max_fails`.
 pub(crate) fn is_peers(error: &BoxError) -> bool {
     fn is_clients(error: &(dyn std::error::Error + 'static)) -> bool {
-        error.is::<ClientBodyError>() || error.source().is_some_and(is_clients)
+        error.is::<ClientBodyError>()
+            || error.downcast_ref().is_some_and(Upstream::is_requests)
+            || error.source().is_some_and(is_clients)
     }
     failure::<()>(Err(error)).is_some() && !is_clients(&**error)
 }
