@@ -41,7 +41,8 @@
 //!   several tabs share, it is good for ten minutes, and once. `nonce` and the verifier of PKCE follow from it and from the keys.
 //! - **Sessions** are in a [`Store`]: [`Memory`], or any other. It has them by the SHA-256 of what browsers have.
 //! - The provider's metadata and keys are fetched at need, by one request for all that wait; they are used for an hour, and longer where
-//!   nothing newer can be had. Keys are fetched at once when a token is signed with none of them.
+//!   nothing newer can be had. Keys are fetched at once when a token is signed with none of them. The endpoints of an issuer of `https` are of
+//!   `https`.
 //! - **Logout** of a user, at the provider too if it knows how ([`Step::Logout`]), and of the provider's ([`Step::FrontChannel`]).
 //!
 //! The secret is shown as `client_secret_basic`, or else as `client_secret_post`; without one we are a public client, and PKCE is on.

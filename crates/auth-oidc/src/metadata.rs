@@ -44,13 +44,14 @@ impl Metadata {
             Some(issuer) if issuer != &*provider.issuer => return Err(Error::Issuer(issuer.into())),
             Some(_) => {}
         }
-        let needed = |name, what| endpoint(&all, name)?.ok_or(Error::Lacks(what));
+        let endpoint = |name| endpoint(&all, name, &provider.issuer);
+        let needed = |name, what| endpoint(name)?.ok_or(Error::Lacks(what));
         Ok(Self {
             authorization_endpoint: needed("authorization_endpoint", "`authorization_endpoint`")?,
             token_endpoint: needed("token_endpoint", "`token_endpoint`")?,
             jwks_uri: needed("jwks_uri", "`jwks_uri`")?,
-            userinfo_endpoint: endpoint(&all, "userinfo_endpoint")?,
-            end_session_endpoint: endpoint(&all, "end_session_endpoint")?,
+            userinfo_endpoint: endpoint("userinfo_endpoint")?,
+            end_session_endpoint: endpoint("end_session_endpoint")?,
             proof: proof(&all),
             s256: lists(&all, "code_challenge_methods_supported", "S256"),
             names_itself: all.get("authorization_response_iss_parameter_supported")
@@ -81,8 +82,9 @@ fn lists(all: &Map<String, Value>, name: &str, value: &str) -> bool {
     list.is_some_and(|list| list.iter().any(|item| item.as_str() == Some(value)))
 }
 
-/// A URL that can be asked, or that a browser can be sent to.
-fn endpoint(all: &Map<String, Value>, name: &'static str) -> Result<Option<Box<str>>, Error> {
+/// A URL that can be asked, or that a browser can be sent to. Discovery, 3: of a provider whose name is one of https it is one as well;
+/// logins, codes and tokens are not for everybody on the way.
+fn endpoint(all: &Map<String, Value>, name: &'static str, issuer: &str) -> Result<Option<Box<str>>, Error> {
     let Some(url) = all.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
     let text = url.as_str().unwrap_or_default();
     let good = text.parse::<Uri>().is_ok_and(|uri| {
@@ -91,7 +93,14 @@ fn endpoint(all: &Map<String, Value>, name: &'static str) -> Result<Option<Box<s
     if !good || text.contains('#') {
         return Err(Error::answer(WHAT, &format!("`{name}` is no URL")));
     }
+    if is_https(issuer) && !is_https(text) {
+        return Err(Error::answer(WHAT, &format!("`{name}` is no URL of https")));
+    }
     Ok(Some(text.into()))
+}
+
+fn is_https(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https"))
 }
 
 #[cfg(test)]
@@ -139,6 +148,27 @@ mod tests {
             check(&json, "the provider's metadata cannot be read: `token_endpoint` is no URL");
         }
         assert!(parse("[]").is_err() && parse("<html>").is_err());
+    }
+
+    #[test]
+    fn who_speaks_https_does_so_everywhere() {
+        let more = r#","userinfo_endpoint":"https://id.test/u","end_session_endpoint":"https://id.test/e""#;
+        let all = format!("{{{LEAST}{more}}}");
+        assert!(parse(&all.replace("https://id.test/t", "HTTPS://id.test/t")).is_ok());
+        for (name, path) in [
+            ("authorization_endpoint", "/a"),
+            ("token_endpoint", "/t"),
+            ("jwks_uri", "/k"),
+            ("userinfo_endpoint", "/u"),
+            ("end_session_endpoint", "/e"),
+        ] {
+            let json = all.replace(&format!("https://id.test{path}\""), &format!("http://id.test{path}\""));
+            let expected = format!("the provider's metadata cannot be read: `{name}` is no URL of https");
+            assert_eq!(parse(&json).unwrap_err().to_string(), expected);
+        }
+        // One that says so itself is one for a machine of its own.
+        let open = all.replace("https://", "http://");
+        assert!(Metadata::parse(open.as_bytes(), &Provider::new("http://id.test", "us")).is_ok());
     }
 
     #[test]
