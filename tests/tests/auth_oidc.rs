@@ -62,7 +62,10 @@ fn who_logs_in_comes_in_and_the_upstream_hears_who_it_is() {
             "{inside}"
         );
     }
-    assert!(inside.contains("X-Info: {\"sub\":\"me\","), "{inside}");
+    assert!(
+        inside.contains("X-Info: {\"sub\":\"me\",\"email\":\"me@example.com\",\"groups\":[\"a\",\"b\"]}\r\n"),
+        "{inside}"
+    );
     assert!(browser.ask("POST", "/other", "Content-Length: 0\r\n").text().contains("X-Sub: me\r\n"));
     assert_eq!(browser.get("/oidc_callback").status, 400, "nothing comes back twice");
     let mut other = Browser::new(at);

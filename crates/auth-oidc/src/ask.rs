@@ -107,6 +107,20 @@ pub(crate) fn read_userinfo(json: &Bytes, subject: &str) -> Result<Map<String, V
     if text(&said, "sub") == Some(subject) { Ok(said) } else { Err(Error::Subject) }
 }
 
+/// JSON on one line, so that it can be the value of a field: some write theirs for people.
+pub(crate) fn one_line(json: &Bytes) -> Bytes {
+    let (mut line, mut in_text, mut escaped) = (Vec::with_capacity(json.len()), false, false);
+    for &byte in json {
+        if in_text || !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
+            line.push(byte);
+        }
+        // A quotation mark behind a backslash does not end a text.
+        in_text ^= byte == b'"' && !escaped;
+        escaped = in_text && byte == b'\\' && !escaped;
+    }
+    line.into()
+}
+
 /// The body of an answer that is 200.
 pub(crate) fn body(answer: Response<Bytes>, what: &'static str) -> Result<Bytes, Error> {
     match answer.status() {
@@ -186,5 +200,16 @@ mod tests {
         assert!(matches!(read(r#"{"sub":"you"}"#), Err(Error::Subject)));
         assert!(matches!(read("{}"), Err(Error::Subject)));
         assert!(read("eyJ.e30.").is_err());
+    }
+
+    #[test]
+    fn json_for_people_is_put_on_one_line() {
+        for (json, line) in [
+            ("{\r\n\t\"sub\": \"a b\",\n \"n\" : [1, 2]\n}\n", r#"{"sub":"a b","n":[1,2]}"#),
+            (r#"{ "a" : "\" b" , "c\\" : " d " }"#, r#"{"a":"\" b","c\\":" d "}"#),
+            ("{}", "{}"),
+        ] {
+            assert_eq!(one_line(&Bytes::from_static(json.as_bytes())), line);
+        }
     }
 }

@@ -263,7 +263,7 @@ where
                 let request = ask::userinfo(url, &tokens.access)?;
                 let json = ask::body(self.send(request, ask::USERINFO).await?, ask::USERINFO)?;
                 let claims = ask::read_userinfo(&json, &subject)?;
-                Some((json, claims))
+                Some((ask::one_line(&json), claims))
             }
         };
         let ends = now.checked_add(provider.session_timeout).unwrap_or(now + crate::known::FRESH);

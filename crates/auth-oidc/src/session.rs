@@ -11,7 +11,7 @@ pub struct Session {
     of: Box<str>,
     id_token: Token,
     access_token: Bytes,
-    /// What else is known of the user, as it came and as a tree.
+    /// What else is known of the user, as text and as a tree.
     userinfo: Option<(Bytes, Map<String, Value>)>,
     /// The provider's name of it.
     sid: Option<Box<str>>,
@@ -56,7 +56,7 @@ impl Session {
         &self.access_token
     }
 
-    /// What else the provider says of the user, as JSON.
+    /// What else the provider says of the user, as JSON on one line.
     #[must_use]
     pub fn userinfo(&self) -> Option<&Bytes> {
         self.userinfo.as_ref().map(|(json, _)| json)

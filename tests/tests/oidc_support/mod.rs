@@ -189,7 +189,12 @@ impl Provider {
             "/.well-known/openid-configuration" => (200, says.metadata.clone()),
             "/keys" => (200, says.keys.clone()),
             "/userinfo" if fields.get("authorization").is_some_and(|token| token == "Bearer access") => {
-                (200, r#"{"sub":"me","email":"me@example.com","groups":["a","b"]}"#.to_owned())
+                // As some write it, for people.
+                (
+                    200,
+                    "{\n  \"sub\": \"me\",\n  \"email\": \"me@example.com\",\n  \"groups\": [\"a\", \"b\"]\n}\n"
+                        .to_owned(),
+                )
             }
             "/token" => match self.token(&mut says, fields, body) {
                 Ok(answer) => (200, answer),
