@@ -154,6 +154,12 @@ impl Guard {
             Some(_) => false,
         };
         if !asks || self.oidc.is_none() && self.jwt.is_none() && self.request.is_none() {
+            // Who is let in already may have a session all the same, and comes back and leaves like everybody else.
+            if let (None, Some(oidc)) = (verdict.status(), &self.oidc)
+                && let Came::Step(found) = oidc.run(exchange, path).await
+            {
+                return Some(found);
+            }
             return refusal(exchange, verdict);
         }
         let so_far = match verdict {

@@ -12,6 +12,7 @@ use propylon_headers::{
     Value, X_FORWARDED_FOR, append_forwarded, real_address, real_address_forwarded, strip_untrusted,
 };
 
+use super::respond::KeptAsSaid;
 use super::{Site, cache, carry};
 
 /// The layer that writes the head of the request to the upstream. `host` is `$proxy_host` where it is always the same.
@@ -88,7 +89,11 @@ pub(crate) fn response(settings: &Settings, site: &Site) -> ResponseHeadersLayer
         layer = layer.pass(&DATE);
     }
     if let Some(expires) = settings.expires.clone() {
-        layer = layer.expires(move |parts| super::expires::rule(&expires, parts));
+        layer = layer.expires(move |parts| {
+            // What is for one client, once, stays so: a login that others are given is theirs as well.
+            let said = parts.extensions.get::<KeptAsSaid>().is_some();
+            if said { None } else { super::expires::rule(&expires, parts) }
+        });
     }
     for field in &headers.add {
         layer = layer.add(response_field(field));

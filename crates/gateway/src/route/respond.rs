@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use http::{Extensions, HeaderMap, HeaderValue, Request, Response, StatusCode};
 use propylon_config::{Return, Template};
 use propylon_exchange::Exchange;
@@ -176,6 +176,10 @@ impl Found {
     }
 }
 
+/// Among the extensions of a response: how long it may be kept is said already, and `expires` is not for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeptAsSaid;
+
 /// A leaf that gives the answer that was [`Found`].
 #[derive(Clone)]
 pub(crate) struct Finding(Arc<Face>);
@@ -217,17 +221,25 @@ impl Service<Request<Body>> for Finding {
             Some(Found::Fields(fields, text)) => {
                 let mut response =
                     with_status(StatusCode::OK, Body::from(Bytes::from_static(text.as_bytes())));
-                response.headers_mut().extend((**fields).clone());
+                say(&mut response, fields);
                 Ok(response)
             }
             Some(Found::With(status, fields)) => {
                 let mut response = page::error(*status, &self.0);
-                response.headers_mut().extend((**fields).clone());
+                say(&mut response, fields);
                 Ok(response)
             }
             None => Ok(page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.0)),
         })
     }
+}
+
+/// Writes the fields of an answer that was found.
+fn say(response: &mut Response<Body>, fields: &HeaderMap) {
+    if fields.contains_key(CACHE_CONTROL) {
+        response.extensions_mut().insert(KeptAsSaid);
+    }
+    response.headers_mut().extend(fields.clone());
 }
 
 /// The text of an answer with this status, which it may ask for.
