@@ -50,7 +50,8 @@
 //! ## What it does not
 //! No other flow, no `response_mode` but `query`, no encrypted or symmetrically signed ID tokens (HS256: the secret is for the token endpoint),
 //! no `private_key_jwt`, no refresh tokens: a session lasts for its time, whatever becomes of its access token. No back-channel logout. Userinfo is
-//! JSON, not a token. It has no client: whoever has one gives it.
+//! JSON, not a token. It has no client: whoever has one gives it. Its cookie is not taken out of requests: what is behind gets it with the others,
+//! and could come as the user.
 //!
 //! ## nginx
 //! | nginx | here |

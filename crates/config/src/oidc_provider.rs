@@ -126,7 +126,7 @@ const TABLE: Table = Table {
             need: Need::Default("\"NGX_OIDC_SESSION\""),
             nginx: "cookie_name",
             doc: "The cookie of a session; while somebody logs in there is another one, with `_LOGIN` behind its name. Neither is for scripts or for other sites, and over \
-                  TLS both are `Secure`; one that begins with `__Host-` is then no other host's.",
+                  TLS both are `Secure`; one that begins with `__Host-` is then no other host's. Providers whose users come to the same host have a name each, or one login takes the place of the other.",
         },
         Key {
             name: "extra_auth_args",
