@@ -59,6 +59,8 @@ pub(crate) struct Context {
     pub(crate) usual_params: HashMap<&'static str, Arc<[Param]>>,
     /// What templates show that was known earlier.
     pub(crate) later: Keep,
+    /// What is being read is a default's text.
+    reads_default: bool,
 }
 
 impl Context {
@@ -82,6 +84,7 @@ impl Context {
             templates: HashMap::new(),
             usual_params: HashMap::new(),
             later: Keep::NONE,
+            reads_default: false,
         }
     }
 
@@ -89,8 +92,9 @@ impl Context {
         self.report.push(diagnostic);
     }
 
+    /// Where something is written; nowhere, if it is a default.
     pub(crate) fn span(&self, range: Range<usize>) -> Span {
-        self.source.span(range)
+        if self.reads_default { Span::default() } else { self.source.span(range) }
     }
 
     /// The part of the file that holds `range` of a decoded text; all of it when escapes moved the bytes.
@@ -224,7 +228,10 @@ impl<'s> Scope<'s> {
         }
         let Need::Default(text) = key?.need else { return None };
         let value = DeValue::parse(text).ok()?;
-        read(self.cx, &value)
+        let around = std::mem::replace(&mut self.cx.reads_default, true);
+        let read = read(self.cx, &value);
+        self.cx.reads_default = around;
+        read
     }
 
     fn record(&mut self, key: &'static str, level: Level, value: &Value<'_>) {

@@ -339,17 +339,16 @@ pub(crate) fn conflicts(cx: &mut Context, servers: &[Arc<Server>]) {
     for (index, server) in servers.iter().enumerate() {
         for listen in &server.listens {
             for name in &server.names {
-                let first = *claims.entry((&listen.address, name.as_str())).or_insert((index, name.span));
+                // A default stands nowhere.
+                let span = if name.span.line() > 0 { name.span } else { server.span };
+                let first = *claims.entry((&listen.address, name.as_str())).or_insert((index, span));
                 if first.0 == index || matches!(name.value, ServerName::Regex(_)) {
                     continue;
                 }
                 let message =
                     format!("the name \"{}\" on {} belongs to another server", name.as_str(), listen.address);
-                let mut diagnostic = Diagnostic::warning(name.span, message).label("ignored here");
-                if first.1.line() > 0 {
-                    diagnostic = diagnostic.related(first.1, "it has the name");
-                }
-                cx.push(diagnostic);
+                let diagnostic = Diagnostic::warning(span, message).label("ignored here");
+                cx.push(diagnostic.related(first.1, "it has the name"));
             }
         }
     }
