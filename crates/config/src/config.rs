@@ -234,7 +234,7 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
     let bytes = std::fs::read(path)
         .map_err(|error| fail(format!("the configuration cannot be read: {error}"), ""))?;
     match String::from_utf8(bytes) {
-        Ok(text) => read_all(Files::read(path, &name, text)),
+        Ok(text) => read_files(Files::read(path, &name, text)),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -275,19 +275,30 @@ pub fn parse(source: &str, name: &str) -> Result<Loaded, Report> {
 /// # Errors
 /// A report of everything that is wrong.
 pub fn read(source: Source) -> Result<Loaded, Report> {
-    let problems = include::refuse(&source);
-    read_all(Files { source, problems })
+    let source = Arc::new(source);
+    let mut cx = Context::new(source.clone());
+    let (root, syntax) = include::parse(&mut cx, &source);
+    include::refuse(&mut cx, &root);
+    finish(cx, &root, &syntax)
 }
 
-fn read_all(files: Files) -> Result<Loaded, Report> {
+fn read_files(files: Files) -> Result<Loaded, Report> {
     let source = Arc::new(files.source);
     let mut cx = Context::new(source.clone());
     files.problems.into_iter().for_each(|problem| cx.push(problem));
     let (root, syntax) = include::parse(&mut cx, &source);
-    shape::check(&mut cx, &root, 0..0, &TABLE);
-    let config = resolve(&mut cx, &root);
+    finish(cx, &root, &syntax)
+}
+
+fn finish(
+    mut cx: Context,
+    root: &DeTable<'_>,
+    syntax: &[(usize, toml::de::Error)],
+) -> Result<Loaded, Report> {
+    shape::check(&mut cx, root, 0..0, &TABLE);
+    let config = resolve(&mut cx, root);
     let mut report = cx.report;
-    add_syntax(&source, &mut report, &syntax);
+    add_syntax(&cx.source, &mut report, syntax);
     report.sort();
     if report.has_errors() {
         return Err(report);

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, Value};
+use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, TomlError, Value};
 
 use crate::config::add_syntax;
-use crate::report::Report;
+use crate::report::{Diagnostic, Report};
 use crate::source::Source;
 
 /// A list that makes its line longer than this has a line for each item.
@@ -25,10 +25,9 @@ const WIDTH: usize = 100;
 pub fn format(text: &str, name: &str) -> Result<String, Report> {
     let mut document: DocumentMut = match text.parse() {
         Ok(document) => document,
-        Err(_) => return Err(syntax(text, name)),
+        Err(error) => return Err(syntax(text, name, &error)),
     };
-    let table = document.as_table_mut();
-    lay_out(table);
+    lay_out(document.as_table_mut(), 0);
     let below = lines(&format!("{}\n", document.trailing().as_str().unwrap_or_default()), false);
     document.set_trailing(below);
     let laid_out = document.to_string();
@@ -37,17 +36,18 @@ pub fn format(text: &str, name: &str) -> Result<String, Report> {
 }
 
 /// All errors of syntax: the parser that keeps comments knows the first alone.
-fn syntax(text: &str, name: &str) -> Report {
+fn syntax(text: &str, name: &str, first: &TomlError) -> Report {
     let source = Arc::new(Source::new(name, text));
     let mut report = Report::new(source.clone());
     let (_, errors) = toml::de::DeTable::parse_recoverable(source.text());
     let errors: Vec<_> = errors.into_iter().map(|error| (0, error)).collect();
     add_syntax(&source, &mut report, &errors);
     report.sort();
-    report
+    if report.is_empty() { report.with(Diagnostic::whole(first.message())) } else { report }
 }
 
-fn lay_out(table: &mut Table) {
+/// `before` stands on the lines of its keys before them: `timeout.`.
+fn lay_out(table: &mut Table, before: usize) {
     // Of one that has a head of its own.
     if !table.is_implicit() && !table.is_dotted() {
         let above = lines(prefix(table.decor()), true);
@@ -59,16 +59,17 @@ fn lay_out(table: &mut Table) {
         if !item.is_value() {
             *key.leaf_decor_mut() = Decor::new("", "");
         }
+        let width = before + key.get().len();
         match item {
-            Item::Table(table) => lay_out(table),
-            Item::ArrayOfTables(tables) => tables.iter_mut().for_each(lay_out),
+            Item::Table(table) if table.is_dotted() => lay_out(table, width + ".".len()),
+            Item::Table(table) => lay_out(table, 0),
+            Item::ArrayOfTables(tables) => tables.iter_mut().for_each(|table| lay_out(table, 0)),
             Item::Value(value) => {
                 let decor = key.leaf_decor_mut();
                 let above = lines(prefix(decor), false);
                 *decor = Decor::new(above, " ");
-                let width = key.get().len() + " = ".len();
                 let after = beside(suffix(value.decor()));
-                lay_out_value(value, width);
+                lay_out_value(value, width + " = ".len());
                 *value.decor_mut() = Decor::new(" ", after);
             }
             Item::None => {}
@@ -160,8 +161,8 @@ fn lines(raw: &str, is_head: bool) -> String {
     let mut text = String::new();
     let mut blank = is_head;
     // What follows the last line end stands before the thing itself.
-    let above = raw.rsplit_once('\n').map_or("", |(above, _)| above);
-    for line in above.split('\n').map(str::trim).take_while(|_| !above.is_empty() || raw.contains('\n')) {
+    let above = raw.rsplit_once('\n').map(|(above, _)| above.split('\n'));
+    for line in above.into_iter().flatten().map(str::trim) {
         if line.is_empty() {
             blank = true;
             continue;

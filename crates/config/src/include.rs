@@ -35,37 +35,41 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Reads the files that the first one includes.
+    /// Reads the files that the first one includes, each once, whatever patterns there are for it.
     pub(crate) fn read(path: &Path, name: &str, text: String) -> Self {
+        let mut known: HashSet<PathBuf> = path.canonicalize().into_iter().collect();
         let mut problems = Vec::new();
         let mut others = Vec::new();
         for (pattern, place) in asked(&text) {
             for other in paths(path, &pattern) {
+                if !known.insert(other.canonicalize().unwrap_or_else(|_| other.clone())) {
+                    continue;
+                }
                 match std::fs::read(&other).map(String::from_utf8) {
-                    Ok(Ok(text)) => others.push((other, text)),
+                    Ok(Ok(text)) => others.push((other.display().to_string(), text)),
                     Ok(Err(_)) => problems.push(unreadable(&place, &other, &"it is not UTF-8")),
                     Err(error) => problems.push(unreadable(&place, &other, &error)),
                 }
             }
         }
-        // Once, whatever patterns there are for it.
-        let mut known: HashSet<PathBuf> = path.canonicalize().into_iter().collect();
-        others.retain(|(path, _)| known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-        let others = others.into_iter().map(|(path, text)| (path.display().to_string(), text));
-        Self { source: Source::joined(std::iter::once((name.to_owned(), text)).chain(others)), problems }
+        let source = Source::joined(std::iter::once((name.to_owned(), text)).chain(others));
+        Self { source, problems }
     }
 }
 
 /// A text that is in no directory includes nothing.
-pub(crate) fn refuse(source: &Source) -> Vec<Diagnostic> {
-    let refused = |(_, place)| {
-        Diagnostic::at(place, "there is no directory to include files from").label("expected in a file")
-    };
-    asked(source.text()).into_iter().map(refused).collect()
+pub(crate) fn refuse(cx: &mut Context, root: &DeTable<'_>) {
+    if let Some((name, _)) = root.get_key_value(KEY.name) {
+        let diagnostic = Diagnostic::at(name.span(), "there is no directory to include files from");
+        cx.push(diagnostic.label("expected in a file"));
+    }
 }
 
 /// What the text includes, and where it says so. What is no text is told of with all else that is of a wrong type.
 fn asked(text: &str) -> Vec<(String, Range<usize>)> {
+    if !text.contains(KEY.name) {
+        return Vec::new();
+    }
     let (root, _) = DeTable::parse_recoverable(text);
     let items = root.get_ref().get(KEY.name).and_then(|value| value.get_ref().as_array());
     let items = items.into_iter().flatten();

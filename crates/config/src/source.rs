@@ -61,8 +61,8 @@ impl Source {
         let mut names = Vec::new();
         let mut whole = String::new();
         for (name, text) in files {
-            if !whole.is_empty() && !whole.ends_with('\n') {
-                whole.push('\n');
+            if !names.is_empty() {
+                whole.push('\n'); // the end of a file is a place as well, and not the beginning of the next
             }
             names.push((name, whole.len()));
             whole.push_str(&text);
@@ -83,7 +83,7 @@ impl Source {
     /// The bytes of each file.
     pub(crate) fn parts(&self) -> impl Iterator<Item = Range<usize>> {
         let starts = std::iter::once(0).chain(self.included.iter().map(|file| file.start));
-        let ends = self.included.iter().map(|file| file.start).chain(std::iter::once(self.text.len()));
+        let ends = self.included.iter().map(|file| file.start - 1).chain(std::iter::once(self.text.len()));
         starts.zip(ends).map(|(start, end)| start..end)
     }
 

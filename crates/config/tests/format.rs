@@ -55,6 +55,13 @@ fn lists() {
         &format!("a = [\n    '{one}',\n    '{two}',\n] # wide\n"),
     );
     check(&format!("a = ['{one}{two}']\n"), &format!("a = ['{one}{two}']\n"));
+    // The names before it count, and a list by itself would fit.
+    let (one, two) = ("o".repeat(38), "t".repeat(38));
+    check(
+        &format!("headers.hide_these = ['{one}', '{two}']\n"),
+        &format!("headers.hide_these = [\n    '{one}',\n    '{two}',\n]\n"),
+    );
+    check(&format!("hide_these = ['{one}', '{two}']\n"), &format!("hide_these = ['{one}', '{two}']\n"));
     // Where there are comments inside, nothing is moved.
     let commented = "a = [ 1, # one\n  2 ]\nb = { c = 1 }\n";
     check(commented, commented);

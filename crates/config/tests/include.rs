@@ -146,3 +146,16 @@ fn what_cannot_be_included_is_told() {
     let report = propylon_config::parse("include = [\"a.toml\"]\n", "text").unwrap_err();
     assert_eq!(report.diagnostics()[0].message, "there is no directory to include files from");
 }
+
+/// What is missing at the end of a file is missing in that one, and not in the next.
+#[test]
+fn the_end_of_a_file_is_its_own() {
+    let main = "include = [\"a.toml\", \"b.toml\"]\n".to_owned() + &site("main");
+    for end in ["", "\n", "\n\n"] {
+        for open in ["listen = [\"8080\",", "# \nlisten = \"\"\"80"] {
+            let open = format!("[[server]]\n{open}{end}");
+            let wrong = wrong(&[("propylon.toml", &main), ("a.toml", &open), ("b.toml", &site("b"))]);
+            assert!(wrong.contains(" --> a.toml:") && !wrong.contains(" --> b.toml:"), "{open:?}: {wrong}");
+        }
+    }
+}
