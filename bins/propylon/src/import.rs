@@ -24,7 +24,11 @@ pub(crate) fn import(args: &args::Import) -> anyhow::Result<ExitCode> {
     match (&args.output, &args.directory) {
         (_, Some(directory)) => {
             for (name, text) in converted.files() {
-                write(&directory.join(name), &text)?;
+                let path = directory.join(name);
+                let above = path.parent().unwrap_or(directory);
+                std::fs::create_dir_all(above)
+                    .with_context(|| format!("cannot make the directory {}", above.display()))?;
+                write(&path, &text)?;
             }
         }
         (Some(path), None) => write(path, converted.toml())?,
@@ -39,15 +43,8 @@ pub(crate) fn import(args: &args::Import) -> anyhow::Result<ExitCode> {
     Ok(if refused || inexact { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Writes a file, and makes the directory that it is in.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let write = || {
-        if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory)?;
-        }
-        std::fs::write(path, formatted(text))
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    std::fs::write(path, formatted(text)).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// What is no TOML would be an error of the conversion, and is shown as it is.

@@ -32,6 +32,7 @@
 //! - A strong `ETag` becomes weak, for other bytes are another representation; `Content-Length` and `Accept-Ranges` go.
 //! - `Vary: Accept-Encoding` is on every response that is compressed for some, also where this client gets it plain, its head or a part.
 //! - What is there when no more comes for now is flushed: a response that trickles goes on trickling.
+//! - Whoever asks is told how long a body was and is, once all of it has been compressed ([`Sizes`]).
 //! - Trailers pass. A body that fails fails: nothing that was cut looks complete.
 //!
 //! ## What it does not
@@ -52,6 +53,7 @@
 //! | `gzip_proxied` | `proxied` | off |
 //! | `gzip_http_version` | `http_1_0` | 1.1 |
 //! | `gzip_disable` | `exclude` | |
+//! | `$gzip_ratio` | `count` | |
 //!
 //! Differences: nginx takes the first coding that it knows, ignores `no-transform` (here `no_transform(|_| false)`), and compresses event streams if it is told to.
 //!

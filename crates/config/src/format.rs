@@ -5,6 +5,8 @@ use std::sync::Arc;
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, RawString, Table, TomlError, Value};
 
 use crate::config::add_syntax;
+use crate::include;
+use crate::reader::Context;
 use crate::report::{Diagnostic, Report};
 use crate::source::Source;
 
@@ -39,8 +41,7 @@ pub fn format(text: &str, name: &str) -> Result<String, Report> {
 fn syntax(text: &str, name: &str, first: &TomlError) -> Report {
     let source = Arc::new(Source::new(name, text));
     let mut report = Report::new(source.clone());
-    let (_, errors) = toml::de::DeTable::parse_recoverable(source.text());
-    let errors: Vec<_> = errors.into_iter().map(|error| (0, error)).collect();
+    let (_, errors) = include::parse(&mut Context::new(source.clone()), &source);
     add_syntax(&source, &mut report, &errors);
     report.sort();
     if report.is_empty() { report.with(Diagnostic::whole(first.message())) } else { report }

@@ -31,14 +31,16 @@
 //! ## What it does
 //! - [`load`] and [`parse`] turn a file into a [`Config`], or into a [`Report`] of everything that is wrong with it, syntax
 //!   errors included: file, line, column, the text at fault, what was expected, the nearest valid name.
+//! - A file may include others (`include`): they are one configuration, and each finding is told with its own file.
+//! - [`format()`] lays a file out as all others are.
 //! - Three levels, `[defaults]` < `[[server]]` < `[[server.location]]`, are joined key by key.
 //! - Templates are compiled, references resolved, listeners of all servers joined.
 //! - Each level keeps where its values come from: [`Effective`].
 //! - One table of keys makes the reader, the JSON [`schema`] and the [`reference`](fn@reference) page.
 //!
 //! ## What it does not
-//! It opens no socket, resolves no name and reads no file but the configuration and what that includes. What only the world decides (a name that
-//! does not resolve, a port that is taken) is found when the gateway is built; [`Report::with`] puts it into the same report.
+//! It opens no socket, resolves no name and reads no file but the configuration and what that includes. What only the world decides (a
+//! name that does not resolve, a port that is taken) is found when the gateway is built; [`Report::with`] puts it into the same report.
 //! Regexes are checked here but compiled by the router. Paths are kept as written: a relative one counts from the working
 //! directory of the process.
 //!

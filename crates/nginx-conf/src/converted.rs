@@ -1,8 +1,9 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use propylon_config::{Config, Diagnostic, Loaded, MadeFrom, Report, Severity, Source};
 
 use crate::convert::{Convert, UNKNOWN};
@@ -35,7 +36,8 @@ pub fn convert(text: &str, name: &str) -> Result<Converted, Vec<Problem>> {
 /// it (`nginx -g`).
 ///
 /// # Errors
-/// What nginx would refuse, all of it; where there are errors of syntax, or files that cannot be read, these alone, the first of each file.
+/// What nginx would refuse, all of it; where there are errors of syntax, or files that cannot be read, these alone, the first of each
+/// file.
 pub fn import(path: &Path, globals: &str) -> Result<Converted, Vec<Problem>> {
     let name = path.display().to_string();
     let bytes = Disk.read(path).map_err(|error| {
@@ -98,8 +100,7 @@ impl Converted {
     }
 
     /// The same in several files, as the nginx.conf was: names, relative to the directory of the first, which includes the others, and
-    /// texts. An included file with servers, upstreams,
-    /// maps or zones is one of them.
+    /// texts. An included file with servers, upstreams, maps or zones is one of them.
     #[must_use]
     pub fn files(&self) -> Vec<(String, String)> {
         split(&self.document, &self.name)
@@ -126,16 +127,11 @@ impl Converted {
     /// as often, stands there once.
     #[must_use]
     pub fn report(&self) -> String {
-        let mut lines: Vec<(String, usize)> = Vec::new();
-        let mut known: HashMap<String, usize> = HashMap::new();
-        for line in self.lines.iter().filter(|line| line.verdict != Verdict::Exact).map(Line::to_string) {
-            let index = *known.entry(line.clone()).or_insert(lines.len());
-            match lines.get_mut(index) {
-                Some((_, times)) => *times += 1,
-                None => lines.push((line, 1)),
-            }
+        let mut lines: IndexMap<String, usize> = IndexMap::new();
+        for line in self.lines.iter().filter(|line| line.verdict != Verdict::Exact) {
+            *lines.entry(line.to_string()).or_default() += 1;
         }
-        let line = |(line, times): &(String, usize)| match times {
+        let line = |(line, times): (&String, &usize)| match times {
             1 => format!("{line}\n"),
             times => format!("{line}, {times} times\n"),
         };

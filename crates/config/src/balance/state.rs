@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
 use super::server::server;
 use super::tables::SERVER;
 use super::{Method, Upstream, UpstreamServer};
 use crate::address::Address;
 use crate::config::add_syntax;
+use crate::include;
 use crate::key::{Key, Kind, Need, Table};
 use crate::reader::Context;
 use crate::report::Report;
@@ -42,13 +41,11 @@ static FILE: Table = Table {
 pub fn read_servers(text: &str, name: &str) -> Result<Vec<UpstreamServer>, Report> {
     let source = Arc::new(Source::new(name, text));
     let mut cx = Context::new(source.clone());
-    let (root, syntax) = DeTable::parse_recoverable(source.text());
-    let table = root.get_ref();
-    shape::check(&mut cx, table, 0..0, &FILE);
-    let items = table.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
+    let (root, syntax) = include::parse(&mut cx, &source);
+    shape::check(&mut cx, &root, 0..0, &FILE);
+    let items = root.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let servers = items.filter_map(|item| server(&mut cx, item.get_ref())).collect();
     let mut report = cx.report;
-    let syntax: Vec<_> = syntax.into_iter().map(|error| (0, error)).collect();
     add_syntax(&source, &mut report, &syntax);
     report.sort();
     if report.has_errors() { Err(report) } else { Ok(servers) }

@@ -1,6 +1,7 @@
 //! Codings: nginx and modules for it have a switch for each, which is inherited by itself; here they are one list.
 
 use super::{Line, Section, Value};
+use crate::place::Place;
 
 /// The best first.
 const CODINGS: [&str; 3] = ["zstd", "br", "gzip"];
@@ -15,13 +16,7 @@ fn switch(key: &str, coding: &str) -> String {
 
 impl Section {
     /// Whether a coding is in a list, here and further in.
-    pub(crate) fn switch_coding(
-        &mut self,
-        [table, key]: [&str; 2],
-        coding: &str,
-        on: bool,
-        place: &crate::place::Place,
-    ) {
+    pub(crate) fn switch_coding(&mut self, [table, key]: [&str; 2], coding: &str, on: bool, place: &Place) {
         self.set(&[table, &switch(key, coding)], Value::flag(on), Some(place));
     }
 

@@ -14,7 +14,7 @@ const LEVELS: Contexts = Contexts::LEVELS;
 /// Old browsers that took gzip for what it is not (nginx's own name for them).
 const MSIE6: &str = r"MSIE [4-6]\.(?!.*SV1)";
 
-const TYPES: &str = "The types of one coding are those of all.";
+const TYPES: &str = "It is different: the types of one coding are those of all.";
 const LEVEL: &str = "how hard all codings try is what `gzip_comp_level` says";
 const LENGTH: &str = "what is too short for all codings is what `gzip_min_length` says";
 const WINDOW: &str = "the window goes by the level";
