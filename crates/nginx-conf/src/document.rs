@@ -341,9 +341,9 @@ impl Document {
     }
 
     /// The text of some of its sections.
-    pub(crate) fn render_alone(sections: Vec<&Section>) -> String {
+    pub(crate) fn render_alone(sections: &[&Section]) -> String {
         let mut writer = Writer::default();
-        sections.into_iter().for_each(|section| writer.section(section));
+        sections.iter().for_each(|section| writer.section(section));
         writer.text
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use indexmap::IndexMap;
+
 use crate::document::{Document, Section, Value};
 
 /// The file that includes all others.
@@ -14,40 +16,39 @@ const DIRECTORY: &str = "sites";
 /// blocks but `http` becomes one; all else is in the main one. The order of servers stays, for it says which is the default.
 pub(crate) fn split(document: &Document, main: &str) -> Vec<(String, String)> {
     let mut document = document.clone();
-    let sections = document.named.iter().chain(&document.servers);
-    let mut files: Vec<String> = Vec::new();
-    for file in sections.filter_map(Section::file) {
-        if !files.iter().any(|known| known == file) {
-            files.push(file.to_owned());
-        }
-    }
-    // Included servers come after those of the main file.
-    let mut servers = document.servers.iter().filter_map(Section::file).skip_while(|file| *file == main);
-    let main_keeps_its_servers = servers.all(|file| file != main);
-    let stays = |section: &Section, is_server: bool| {
-        section.file().is_none_or(|file| file == main && (main_keeps_its_servers || !is_server))
-    };
+    let stays = |section: &Section| section.file().is_none_or(|file| file == main);
+    // Included servers come after those of the main file: what is behind them there is a file as well.
+    let first = document.servers.iter().take_while(|section| stays(section)).count();
+    let moved_servers = document.servers.split_off(first);
     let (named, moved_named): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut document.named).into_iter().partition(|section| stays(section, false));
-    let (servers, moved_servers): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut document.servers).into_iter().partition(|section| stays(section, true));
-    (document.named, document.servers) = (named, servers);
-    let mut names = HashSet::new();
-    let mut others = Vec::new();
-    for file in &files {
-        let of_file = |section: &&Section| section.file() == Some(file);
-        let sections: Vec<_> =
-            moved_named.iter().filter(of_file).chain(moved_servers.iter().filter(of_file)).collect();
-        if !sections.is_empty() {
-            others.push((name(file, &mut names), Document::render_alone(sections)));
+        std::mem::take(&mut document.named).into_iter().partition(stays);
+    document.named = named;
+
+    // Servers of a file that is included twice, with others between, are in two.
+    let mut files: Vec<(&str, Vec<&Section>)> = Vec::new();
+    for section in &moved_servers {
+        let file = section.file().unwrap_or(main);
+        match files.last_mut().filter(|(last, _)| *last == file) {
+            Some((_, sections)) => sections.push(section),
+            None => files.push((file, vec![section])),
         }
     }
+    let mut beside: IndexMap<&str, Vec<&Section>> = IndexMap::new();
+    for section in &moved_named {
+        beside.entry(section.file().unwrap_or(main)).or_default().push(section);
+    }
+    for (file, sections) in &mut files {
+        let named = beside.shift_remove(file).unwrap_or_default();
+        sections.splice(0..0, named);
+    }
+    let mut names = HashSet::new();
+    let others = files.into_iter().chain(beside);
+    let others: Vec<_> =
+        others.map(|(file, sections)| (name(file, &mut names), Document::render_alone(&sections))).collect();
     if !others.is_empty() {
         document.top.begin(&["include"], include(&others));
     }
-    let mut all = vec![(MAIN.to_owned(), document.render().0)];
-    all.extend(others);
-    all
+    std::iter::once((MAIN.to_owned(), document.render().0)).chain(others).collect()
 }
 
 /// A name that no other has: `sites/example.com.toml`.

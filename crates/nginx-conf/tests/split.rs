@@ -22,7 +22,7 @@ fn converted(files: &[(&str, &str)]) -> Vec<(String, String)> {
     }
     let whole = converted.load().unwrap().config;
     let joined = propylon_config::load(&out.join(&split[0].0)).unwrap().config;
-    assert_eq!(joined, whole);
+    assert!(joined == whole, "{split:#?}");
     split
 }
 
@@ -56,14 +56,13 @@ fn each_file_with_servers_is_one() {
     ]);
     assert_eq!(
         names(&split),
-        ["propylon.toml", "sites/limits.toml", "sites/a.test.toml", "sites/b.test.toml"]
+        ["propylon.toml", "sites/a.test.toml", "sites/b.test.toml", "sites/limits.toml"]
     );
-    let listed = "include = [\"sites/limits.toml\", \"sites/*.toml\"]\n";
-    assert!(split[0].1.contains(listed), "{}", split[0].1);
-    assert!(split[0].1.contains("body_size = \"5m\"") && split[1].1.contains("[limit_zone.a]"), "{split:?}");
+    assert!(split[0].1.contains("include = [\"sites/*.toml\"]\n"), "{}", split[0].1);
+    assert!(split[0].1.contains("body_size = \"5m\"") && split[3].1.contains("[limit_zone.a]"), "{split:?}");
     assert!(split[0].1.contains("[upstream.shared]") && split[0].1.contains("[defaults]"), "{}", split[0].1);
-    assert!(split[2].1.contains("# of a\n[map.a]") && split[2].1.contains("[upstream.a]"), "{}", split[2].1);
-    assert!(split[3].1.contains("timeout.read = \"5s\""), "{}", split[3].1);
+    assert!(split[1].1.contains("# of a\n[map.a]") && split[1].1.contains("[upstream.a]"), "{}", split[1].1);
+    assert!(split[2].1.contains("timeout.read = \"5s\""), "{}", split[2].1);
 }
 
 #[test]
@@ -73,8 +72,20 @@ fn the_order_of_servers_stays() {
     assert_eq!(names(&split), ["propylon.toml", "sites/z.toml", "sites/a.toml"]);
     assert!(split[0].1.contains("include = [\"sites/z.toml\", \"sites/*.toml\"]"), "{}", split[0].1);
     assert!(split[0].1.contains("\"main\""), "{}", split[0].1);
+    // Whatever else stands in a file.
+    let main = "events { }\nhttp {\ninclude a.conf;\ninclude z.conf;\n}\n";
+    let z = format!("upstream z {{ server 127.0.0.1:1; }}\n{}", site("z"));
+    let split = converted(&[("nginx.conf", main), ("z.conf", &z), ("a.conf", &site("a"))]);
+    assert_eq!(names(&split), ["propylon.toml", "sites/a.toml", "sites/z.toml"]);
+    // A file that is there twice is two.
+    let main = "events { }\nhttp {\ninclude a.conf;\ninclude b.conf;\ninclude a.conf;\n}\n";
+    let split = converted(&[("nginx.conf", main), ("a.conf", &site("a")), ("b.conf", &site("b"))]);
+    assert_eq!(names(&split), ["propylon.toml", "sites/a.toml", "sites/b.toml", "sites/a-2.toml"]);
     // A server of the main file that comes after others has a file of its own.
     let main = format!("events {{ }}\nhttp {{\ninclude z.conf;\n{}}}\n", site("main"));
+    let split = converted(&[("nginx.conf", &main), ("z.conf", &site("z"))]);
+    assert_eq!(names(&split), ["propylon.toml", "sites/z.toml", "sites/nginx.toml"]);
+    let main = format!("events {{ }}\nhttp {{\n{}include z.conf;\n{}}}\n", site("first"), site("last"));
     let split = converted(&[("nginx.conf", &main), ("z.conf", &site("z"))]);
     assert_eq!(names(&split), ["propylon.toml", "sites/z.toml", "sites/nginx.toml"]);
 }
