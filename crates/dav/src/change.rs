@@ -1,6 +1,6 @@
 //! DELETE, MKCOL, COPY and MOVE, on a thread that may wait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use http::StatusCode;
 use rustix::fs::{self, Mode, OFlags, Stat};
@@ -9,29 +9,48 @@ use rustix::io::Errno;
 use crate::Failure;
 use crate::ask::Depth;
 use crate::conditions::Conditions;
-use crate::dav::{Done, Other, Plan, overlap};
+use crate::dav::{Done, overlap};
 use crate::place::{Links, Place, is_directory};
 use crate::tree;
 
 const MISSING: StatusCode = StatusCode::NOT_FOUND;
 const CONFLICT: StatusCode = StatusCode::CONFLICT;
 
-pub(crate) fn perform(plan: Plan, conditions: &Conditions, links: &Links) -> Result<Done, Failure> {
-    match plan {
-        Plan::Delete { path, uri_is_collection, depth } => {
-            delete(&path, uri_is_collection, depth, conditions, links)
-        }
-        Plan::MkCol { path, mode } => {
-            let place = Place::find(&path, links, CONFLICT)?;
-            if matches!(place.look(), Err(Errno::NOENT)) {
-                conditions.check(&place, || None)?; // what is there is a 405 anyhow
+/// What is done at once.
+pub(crate) enum Change {
+    Delete { path: PathBuf, collection: bool, depth: Option<Depth> },
+    MkCol { path: PathBuf, mode: u32 },
+    Other(Other),
+}
+
+/// COPY and MOVE.
+pub(crate) struct Other {
+    pub(crate) moves: bool,
+    pub(crate) from: PathBuf,
+    pub(crate) to: PathBuf,
+    /// Whether collections are meant.
+    pub(crate) collection: bool,
+    pub(crate) deep: bool,
+    pub(crate) overwrite: bool,
+    /// The rights of directories that are made.
+    pub(crate) mode: u32,
+}
+
+impl Change {
+    pub(crate) fn perform(self, conditions: &Conditions, links: &Links) -> Result<Done, Failure> {
+        match self {
+            Self::Delete { path, collection, depth } => delete(&path, collection, depth, conditions, links),
+            Self::MkCol { path, mode } => {
+                let place = Place::find(&path, links, CONFLICT)?;
+                if matches!(place.look(), Err(Errno::NOENT)) {
+                    conditions.check(&place, || None)?; // what is there is a 405 anyhow
+                }
+                fs::mkdirat(&place.directory, &*place.name, Mode::from_raw_mode(mode))
+                    .map_err(|errno| place.failed("mkdir()", errno, CONFLICT))?;
+                Ok(Done::CreatedHere)
             }
-            fs::mkdirat(&place.directory, &*place.name, Mode::from_raw_mode(mode))
-                .map_err(|errno| place.failed("mkdir()", errno, CONFLICT))?;
-            Ok(Done::CreatedHere)
+            Self::Other(other) => copy_or_move(&other, conditions, links),
         }
-        Plan::Other(other) => copy_or_move(&other, conditions, links),
-        Plan::Put(_) => Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "PUT has a body")),
     }
 }
 
@@ -95,7 +114,7 @@ fn copy_or_move(other: &Other, conditions: &Conditions, links: &Links) -> Result
         if let Some(stat) = there {
             tree::remove(&to, is_directory(&stat))?;
         }
-        collection(other, &from, &to)?;
+        transfer(other, &from, &to, links)?;
         return Ok(Done::Created);
     }
     if other.collection {
@@ -106,7 +125,7 @@ fn copy_or_move(other: &Other, conditions: &Conditions, links: &Links) -> Result
     }
     conditions.check(&from, || from.follow().ok())?;
     to.make(&missing, other.mode)?;
-    file(other, &from, &to, links)?;
+    transfer(other, &from, &to, links)?;
     Ok(Done::Changed)
 }
 
@@ -135,32 +154,21 @@ fn there(to: &Place, other: &Other) -> Result<Option<Stat>, Failure> {
     Ok(Some(stat))
 }
 
-fn collection(other: &Other, from: &Place, to: &Place) -> Result<(), Failure> {
+/// Copies or moves, when nothing speaks against it any more.
+fn transfer(other: &Other, from: &Place, to: &Place, links: &Links) -> Result<(), Failure> {
     if other.moves {
-        match rename(from, to) {
+        match fs::renameat(&from.directory, &*from.name, &to.directory, &*to.name) {
+            Ok(()) => return Ok(()),
             Err(Errno::XDEV) => {}
             Err(errno) => return Err(to.failed("rename()", errno, CONFLICT)),
-            Ok(()) => return Ok(()),
         }
     }
-    tree::copy(from, to, other.deep)?;
-    if other.moves { tree::remove(from, true) } else { Ok(()) }
-}
-
-fn file(other: &Other, from: &Place, to: &Place, links: &Links) -> Result<(), Failure> {
-    if other.moves {
-        match rename(from, to) {
-            Err(Errno::XDEV) => {}
-            Err(errno) => return Err(to.failed("rename()", errno, CONFLICT)),
-            Ok(()) => return Ok(()),
-        }
+    if other.collection {
+        tree::copy(from, to, other.deep)?;
+    } else {
+        // A link is copied as what it leads to, unless none is followed.
+        let flags = if *links == Links::Follow { OFlags::empty() } else { OFlags::NOFOLLOW };
+        tree::copy_file(from, to, flags)?;
     }
-    // A link is copied as what it leads to, unless none is followed.
-    let flags = if *links == Links::Follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-    tree::copy_file(from, to, flags)?;
-    if other.moves { tree::remove(from, false) } else { Ok(()) }
-}
-
-fn rename(from: &Place, to: &Place) -> Result<(), Errno> {
-    fs::renameat(&from.directory, &*from.name, &to.directory, &*to.name)
+    if other.moves { tree::remove(from, other.collection) } else { Ok(()) }
 }

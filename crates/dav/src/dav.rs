@@ -10,10 +10,11 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, LOCATION};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
 
 use crate::ask::{self, Depth};
+use crate::change::{Change, Other};
 use crate::conditions::Conditions;
-use crate::place::Links;
+use crate::place::{Links, steps};
 use crate::put::{self, Put};
-use crate::{BoxError, Failure, Verb, change};
+use crate::{BoxError, Failure, Verb};
 
 /// How clients write: a builder.
 ///
@@ -26,7 +27,7 @@ use crate::{BoxError, Failure, Verb, change};
 #[derive(Clone, Debug)]
 pub struct Dav {
     verbs: Vec<Verb>,
-    pub(crate) access: u32,
+    access: u32,
     create_full_put_path: bool,
     min_delete_depth: usize,
     links: Links,
@@ -47,26 +48,9 @@ pub struct Target<'a> {
 }
 
 /// What is to be done.
-#[derive(Debug)]
-pub(crate) enum Plan {
+enum Plan {
     Put(Put),
-    Delete { path: PathBuf, uri_is_collection: bool, depth: Option<Depth> },
-    MkCol { path: PathBuf, mode: u32 },
-    Other(Box<Other>),
-}
-
-/// COPY and MOVE.
-#[derive(Debug)]
-pub(crate) struct Other {
-    pub(crate) moves: bool,
-    pub(crate) from: PathBuf,
-    pub(crate) to: PathBuf,
-    /// Whether collections are meant.
-    pub(crate) collection: bool,
-    pub(crate) deep: bool,
-    pub(crate) overwrite: bool,
-    /// The rights of directories that are made.
-    pub(crate) mode: u32,
+    Change(Change),
 }
 
 impl Dav {
@@ -136,13 +120,7 @@ impl Dav {
         async move {
             let done = match plan {
                 Ok(Plan::Put(put)) => put::put(put, conditions, links, body).await?,
-                Ok(plan) => {
-                    let work = move || change::perform(plan, &conditions, &links);
-                    let done = tokio::task::spawn_blocking(work).await;
-                    done.unwrap_or_else(|_| {
-                        Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the runtime ends"))
-                    })
-                }
+                Ok(Plan::Change(change)) => blocking(move || change.perform(&conditions, &links)).await,
                 Err(failure) => Err(failure),
             };
             Ok(answer(done, &uri))
@@ -165,7 +143,7 @@ impl Dav {
                 if !collection {
                     return Err(conflict("MKCOL can create a collection only"));
                 }
-                Ok(Plan::MkCol { path: target.path, mode: self.directory_access() })
+                Ok(Plan::Change(Change::MkCol { path: target.path, mode: self.directory_access() }))
             }
             Verb::Copy | Verb::Move => self.plan_other(&head.headers, &target, verb == Verb::Move),
         }
@@ -186,12 +164,12 @@ impl Dav {
 
     fn plan_delete(&self, headers: &HeaderMap, target: Target<'_>) -> Result<Plan, Failure> {
         // Names, not slashes: of several of these, which stand for one, nobody is let in deeper.
-        let names = crate::place::steps(Path::new(OsStr::from_bytes(&target.uri))).count();
+        let names = steps(Path::new(OsStr::from_bytes(&target.uri))).count();
         if names < self.min_delete_depth {
             return Err(conflict("insufficient URI depth to DELETE"));
         }
-        let depth = ask::depth(headers)?;
-        Ok(Plan::Delete { path: target.path, uri_is_collection: target.uri.ends_with(b"/"), depth })
+        let (depth, collection) = (ask::depth(headers)?, target.uri.ends_with(b"/"));
+        Ok(Plan::Change(Change::Delete { path: target.path, collection, depth }))
     }
 
     fn plan_other(&self, headers: &HeaderMap, target: &Target<'_>, moves: bool) -> Result<Plan, Failure> {
@@ -214,13 +192,21 @@ impl Dav {
         let overwrite = ask::overwrite(headers)?;
         let from = target.path.clone();
         let mode = self.directory_access();
-        Ok(Plan::Other(Box::new(Other { moves, from, to, collection, deep, overwrite, mode })))
+        Ok(Plan::Change(Change::Other(Other { moves, from, to, collection, deep, overwrite, mode })))
     }
 
     /// Who may read may enter (nginx).
     fn directory_access(&self) -> u32 {
         self.access | (self.access & 0o444) >> 2
     }
+}
+
+/// Does what may wait on a thread that may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let ended = |_| Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the runtime ends"));
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
 }
 
 /// What was done.
@@ -264,7 +250,7 @@ fn conflict(what: &'static str) -> Failure {
 
 /// Whether a path is another one, or one of them is inside of the other.
 pub(crate) fn overlap(one: &Path, other: &Path) -> (bool, bool) {
-    let (mut one, mut other) = (crate::place::steps(one), crate::place::steps(other));
+    let (mut one, mut other) = (steps(one), steps(other));
     loop {
         match (one.next(), other.next()) {
             (None, None) => return (true, true),

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Permissions};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -13,6 +14,7 @@ use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::Failure;
+use crate::failure::errno;
 use crate::place::Place;
 
 /// How many names are tried.
@@ -58,10 +60,7 @@ impl Fresh {
         mode: u32,
         modified: Option<SystemTime>,
     ) -> Result<(), Failure> {
-        let failed = |call, error: &std::io::Error| {
-            let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
-            place.failed(call, errno, StatusCode::CONFLICT)
-        };
+        let failed = |call, error: &io::Error| place.failed(call, errno(error), StatusCode::CONFLICT);
         let rights = Permissions::from_mode(mode & 0o777);
         self.file.set_permissions(rights).map_err(|error| failed("chmod()", &error))?;
         if let Some(modified) = modified {

@@ -10,12 +10,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Body;
-use rustix::io::Errno;
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 
 use crate::conditions::Conditions;
-use crate::dav::Done;
+use crate::dav::{Done, blocking};
+use crate::failure::errno;
 use crate::fresh::Fresh;
 use crate::place::{Links, Place, is_directory};
 use crate::{BoxError, Failure};
@@ -24,7 +23,6 @@ use crate::{BoxError, Failure};
 const PIECE: usize = 128 * 1024;
 
 /// What is to be put, and where.
-#[derive(Debug)]
 pub(crate) struct Put {
     pub(crate) path: PathBuf,
     pub(crate) access: u32,
@@ -73,20 +71,17 @@ where
                 return Err(error);
             }
         };
-        let ended = frame.is_none();
-        if let Some(Ok(data)) = frame.map(http_body::Frame::into_data) {
+        let Some(frame) = frame else { return Ok(upload.finish(come, put).await) };
+        if let Ok(data) = frame.into_data() {
             come.extend_from_slice(&data);
         }
-        if come.len() < PIECE && !ended {
+        if come.len() < PIECE {
             continue;
         }
         (upload, come) = match upload.write(come).await {
             Ok(written) => written,
             Err(failure) => return Ok(Err(failure)),
         };
-        if ended {
-            return Ok(upload.finish(put).await);
-        }
     }
 }
 
@@ -108,8 +103,9 @@ impl UnderWay {
         written.await
     }
 
-    async fn finish(self, put: Put) -> Result<Done, Failure> {
-        self.on_a_thread(move |upload| upload.finish(&put)).await
+    /// Writes the last of it, too.
+    async fn finish(self, come: Vec<u8>, put: Put) -> Result<Done, Failure> {
+        self.on_a_thread(move |upload| upload.write(&come)?.finish(&put)).await
     }
 
     /// Nothing is left of it then.
@@ -140,13 +136,6 @@ impl Drop for UnderWay {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    let ended = |_| Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the runtime ends"));
-    spawn_blocking(work).await.unwrap_or_else(ended)
-}
-
 impl Upload {
     fn begin(path: PathBuf, conditions: Conditions, links: &Links, creates: bool) -> Result<Self, Failure> {
         let (place, missing) = if creates {
@@ -165,10 +154,7 @@ impl Upload {
     fn write(mut self, come: &[u8]) -> Result<Self, Failure> {
         match self.fresh.file.write_all(come) {
             Ok(()) => Ok(self),
-            Err(error) => {
-                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-                Err(self.place.failed("write()", errno, StatusCode::CONFLICT))
-            }
+            Err(error) => Err(self.place.failed("write()", errno(&error), StatusCode::CONFLICT)),
         }
     }
 

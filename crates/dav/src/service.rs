@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Request, Response, StatusCode};
 use tower_service::Service;
 
@@ -49,10 +50,7 @@ where
             let inner = self.inner.call(request);
             return Box::pin(async move { inner.await.map_err(Into::into) });
         }
-        let uri = request.uri();
-        let scheme =
-            if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { "https" } else { "http" }.to_owned();
-        let host = uri.authority().map(|authority| authority.as_str().to_owned());
+        let uri = request.uri().clone();
         let Some(path) = decode(uri.path().as_bytes()).filter(|path| !climbs(path)) else {
             return Box::pin(async {
                 let mut response = Response::new(R::default());
@@ -64,8 +62,8 @@ where
         let target = Target {
             path: within(root, &path),
             uri: path.into(),
-            scheme: &scheme,
-            host: host.as_deref().map(str::as_bytes),
+            scheme: if uri.scheme() == Some(&Scheme::HTTPS) { "https" } else { "http" },
+            host: uri.authority().map(|authority| authority.as_str().as_bytes()),
             elsewhere: &elsewhere,
         };
         let response = dav.respond(request, target);

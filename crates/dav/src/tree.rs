@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
-use rustix::io::Errno;
 
 use crate::Failure;
+use crate::failure::errno;
 use crate::fresh::{Fresh, is_hidden};
 use crate::place::Place;
 
@@ -96,10 +96,6 @@ pub(crate) fn copy_file(from: &Place, to: &Place, links: OFlags) -> Result<(), F
     let mut fresh = Fresh::beside(to)?;
     io::copy(&mut file, &mut fresh.file).map_err(|error| failed(&error))?;
     fresh.put(to, about.permissions().mode(), about.modified().ok())
-}
-
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// Opens a collection, and gives what is in it.
