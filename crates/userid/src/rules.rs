@@ -34,7 +34,7 @@ pub struct Rules {
     http_only: bool,
     same_site: Option<SameSite>,
     mark: Option<u8>,
-    p3p: Option<HeaderValue>,
+    pub(crate) p3p: Option<HeaderValue>,
     pub(crate) version: Version,
     service: Option<u32>,
 }
@@ -170,10 +170,6 @@ impl Rules {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(crate) const fn has_p3p(&self) -> Option<&HeaderValue> {
-        self.p3p.as_ref()
     }
 
     /// Of whom new ids are.

@@ -64,7 +64,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let cookie = self.cookie(&request);
-        let p3p = cookie.as_ref().and_then(|_| self.shared.rules.has_p3p().cloned());
+        let p3p = cookie.as_ref().and_then(|_| self.shared.rules.p3p.clone());
         ResponseFuture::new(self.inner.call(request), cookie, p3p)
     }
 }
