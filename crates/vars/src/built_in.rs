@@ -265,7 +265,7 @@ fn user_agent(exchange: &Exchange) -> Option<&[u8]> {
 /// What is said of the request's browser.
 #[inline(never)] // few logs have it
 fn browser(exchange: &Exchange, value: impl FnOnce(&Browsers, Option<&[u8]>) -> Bytes) -> Bytes {
-    let browsers = state::read(exchange, |facts| facts.browsers.clone()).unwrap_or_default();
+    let browsers = state::few(exchange, |few| few.browsers.clone()).unwrap_or_default();
     value(&browsers, user_agent(exchange))
 }
 
@@ -361,8 +361,7 @@ fn limited(
     out.option(state::read(exchange, found).map(|limited| limited.as_str().as_bytes()))
 }
 
-/// The port that the client wrote: in the target, else in `Host`.
-/// The port that the client writes behind the host of its request (`$request_port`), if it does.
+/// The port that the client wrote (`$request_port`): in the target, else in `Host`.
 #[must_use]
 pub fn request_port(exchange: &Exchange) -> Option<&[u8]> {
     let head = exchange.head()?;

@@ -35,7 +35,7 @@ pub fn set_login(exchange: &Exchange, login: Option<Arc<dyn Login>>) {
     }
     state::write(exchange, |facts| {
         facts.forget_maps(); // they may have the one before in them
-        facts.login = login;
+        facts.few().login = login;
     });
 }
 
@@ -52,5 +52,5 @@ pub(crate) fn part(exchange: &Exchange, part: LoginPart) -> Option<Bytes> {
 }
 
 fn known(exchange: &Exchange) -> Option<Arc<dyn Login>> {
-    state::read(exchange, |facts| facts.login.clone())
+    state::few(exchange, |few| few.login.clone())
 }

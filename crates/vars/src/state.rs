@@ -125,12 +125,12 @@ pub type Compressed = dyn Fn() -> Option<(u64, u64)> + Send + Sync;
 
 /// The response is compressed (`$gzip_ratio`).
 pub fn set_compressed(exchange: &Exchange, sizes: Arc<Compressed>) {
-    write(exchange, |facts| facts.compressed = Some(sizes));
+    write(exchange, |facts| facts.few().compressed = Some(sizes));
 }
 
 /// How many times smaller the response is than it was: `3.25`.
 pub(crate) fn compression_ratio(exchange: &Exchange) -> Option<Vec<u8>> {
-    let (original, compressed) = read(exchange, |facts| facts.compressed.clone())?()?;
+    let (original, compressed) = few(exchange, |few| few.compressed.clone())?()?;
     let hundredths = original.saturating_mul(1000).checked_div(compressed)?.saturating_add(5) / 10;
     Some(format!("{}.{:02}", hundredths / 100, hundredths % 100).into_bytes())
 }
@@ -161,15 +161,15 @@ pub fn set_place(
     facts.document = document.cloned();
     facts.referers = referers.cloned();
     facts.script = script.cloned();
-    (facts.slice_range, facts.user_ids, facts.browsers) = (None, None, None);
-    if let Some(link) = &mut facts.link {
-        (link.how, link.expires) = (None, None);
+    facts.slice_range = None;
+    if let Some(few) = &mut facts.few {
+        (few.link, few.link_expires, few.user_ids, few.browsers) = (None, None, None, None);
     }
 }
 
 /// These browsers are modern, and those ancient, from here on (`$modern_browser`, `$ancient_browser`).
 pub fn set_browsers(exchange: &Exchange, browsers: Arc<Browsers>) {
-    write(exchange, |facts| facts.browsers = Some(browsers));
+    write(exchange, |facts| facts.few().browsers = Some(browsers));
 }
 
 /// The request is for this slice of what it asks for (`$slice_range`), as `Range` has it; none: for all of it.
@@ -188,37 +188,37 @@ pub fn slice_range(exchange: &Exchange) -> Option<Bytes> {
 /// How the request's link is judged from here on (`$secure_link`).
 pub fn set_secure_link(exchange: &Exchange, link: Arc<SecureLink>) {
     write(exchange, |facts| {
-        let own = facts.link.get_or_insert_default();
-        (own.how, own.expires) = (Some(link), None);
+        let few = facts.few();
+        (few.link, few.link_expires) = (Some(link), None);
     });
 }
 
 /// Looks at how the request's link is judged. While it is looked at it is not judged, so that what has itself in it comes to an end.
 pub(crate) fn with_secure_link<T>(exchange: &Exchange, look: impl FnOnce(&SecureLink) -> T) -> Option<T> {
-    let link = write(exchange, |facts| facts.link.as_mut()?.how.take())??;
+    let link = write(exchange, |facts| facts.few.as_mut()?.link.take())??;
     let found = look(&link);
-    write(exchange, |facts| facts.link.get_or_insert_default().how = Some(link));
+    write(exchange, |facts| facts.few().link = Some(link));
     Some(found)
 }
 
 /// Until when the request's link is good (`$secure_link_expires`).
 pub(crate) fn set_link_expires(exchange: &Exchange, expires: Option<Bytes>) {
-    write(exchange, |facts| facts.link.get_or_insert_default().expires = expires);
+    write(exchange, |facts| facts.few().link_expires = expires);
 }
 
 /// The same, if that is known.
 pub(crate) fn link_expires(exchange: &Exchange) -> Option<Bytes> {
-    read(exchange, |facts| facts.link.as_ref()?.expires.clone())
+    few(exchange, |few| few.link_expires.clone())
 }
 
 /// What the request's link was judged to be.
 pub(crate) fn set_link_judged(exchange: &Exchange, judged: Option<Bytes>) {
-    write(exchange, |facts| facts.link.get_or_insert_default().judged = Some(judged));
+    write(exchange, |facts| facts.few().link_judged = Some(judged));
 }
 
 /// The same, if it was.
 pub(crate) fn link_judged(exchange: &Exchange) -> Option<Option<Bytes>> {
-    read(exchange, |facts| facts.link.as_ref()?.judged.clone())
+    few(exchange, |few| few.link_judged.clone())
 }
 
 /// Sets one named value.
@@ -238,14 +238,10 @@ pub fn share(from: &Exchange, to: &Exchange) {
 pub fn lend(from: &Exchange, to: &Exchange) {
     let facts = write(from, |facts| {
         facts.request_id();
-        let mut lent = Facts {
-            groups: SmallVec::new(),
-            limit_rate: None,
-            slice_range: None,
-            compressed: None,
-            ..facts.clone()
-        };
+        let mut lent =
+            Facts { groups: SmallVec::new(), limit_rate: None, slice_range: None, ..facts.clone() };
         lent.named.iter_mut().for_each(|named| named.own = false);
+        lent.few.iter_mut().for_each(|few| few.compressed = None);
         lent
     });
     if let Some(facts) = facts {
@@ -283,19 +279,27 @@ pub(crate) struct Facts {
     get: bool,
     limit_rate: Option<u64>,
     slice_range: Option<Bytes>,
-    /// Of the few requests that have a link.
-    link: Option<Box<LinkFacts>>,
+    pub(crate) requests_limited: Option<Limited>,
+    pub(crate) connections_limited: Option<Limited>,
+    document: Option<Arc<Document>>,
+    pub(crate) referers: Option<Arc<RefererCheck>>,
+    pub(crate) script: Option<Arc<Script>>,
+    few: Option<Box<Few>>,
+}
+
+/// What few requests have.
+#[derive(Clone, Default)]
+pub(crate) struct Few {
+    link: Option<Arc<SecureLink>>,
+    link_expires: Option<Bytes>,
+    /// What was judged stays so, wherever the request goes.
+    link_judged: Option<Option<Bytes>>,
     /// The one that was found good.
     pub(crate) token: Option<Arc<dyn Token>>,
     /// Whose browser it is.
     pub(crate) login: Option<Arc<dyn Login>>,
     pub(crate) user_ids: Option<Arc<dyn UserIds>>,
     pub(crate) browsers: Option<Arc<Browsers>>,
-    pub(crate) requests_limited: Option<Limited>,
-    pub(crate) connections_limited: Option<Limited>,
-    document: Option<Arc<Document>>,
-    pub(crate) referers: Option<Arc<RefererCheck>>,
-    pub(crate) script: Option<Arc<Script>>,
     compressed: Option<Arc<Compressed>>,
 }
 
@@ -308,14 +312,6 @@ struct Named {
     own: bool,
 }
 
-#[derive(Clone, Default)]
-struct LinkFacts {
-    how: Option<Arc<SecureLink>>,
-    expires: Option<Bytes>,
-    /// What was judged stays so, wherever the request goes.
-    judged: Option<Option<Bytes>>,
-}
-
 /// Which map of which definitions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MapKey {
@@ -324,6 +320,10 @@ pub(crate) struct MapKey {
 }
 
 impl Facts {
+    pub(crate) fn few(&mut self) -> &mut Few {
+        self.few.get_or_insert_default()
+    }
+
     pub(crate) fn group(&self, number: u8) -> Option<&Bytes> {
         self.groups.get(usize::from(number).checked_sub(1)?)?.as_ref()
     }
@@ -369,14 +369,14 @@ impl Facts {
     pub(crate) fn hear(&mut self, token: Arc<dyn Token>) -> Self {
         let before = self.clone();
         self.forget_maps();
-        self.token = Some(token);
+        self.few().token = Some(token);
         before
     }
 
     /// The while is over: what was learnt in it may be of the token.
     pub(crate) fn forget(&mut self, before: Self) {
-        (self.groups, self.named, self.maps, self.token) =
-            (before.groups, before.named, before.maps, before.token);
+        (self.groups, self.named, self.maps, self.few) =
+            (before.groups, before.named, before.maps, before.few);
     }
 
     pub(crate) fn request_id(&mut self) -> &Bytes {
@@ -387,6 +387,11 @@ impl Facts {
 /// Looks at the state. `look` must not evaluate a variable.
 pub(crate) fn read<T>(exchange: &Exchange, look: impl FnOnce(&Facts) -> Option<T>) -> Option<T> {
     exchange.made_slot::<State>().and_then(|state| look(&state.0.lock()))
+}
+
+/// The same for what few requests have.
+pub(crate) fn few<T>(exchange: &Exchange, look: impl FnOnce(&Few) -> Option<T>) -> Option<T> {
+    read(exchange, |facts| look(facts.few.as_ref()?))
 }
 
 /// Changes the state. `change` must not evaluate a variable.

@@ -37,7 +37,7 @@ pub fn set_token(exchange: &Exchange, token: Option<Arc<dyn Token>>) {
     }
     state::write(exchange, |facts| {
         facts.forget_maps(); // they may have the one before in them
-        facts.token = token;
+        facts.few().token = token;
     });
 }
 
@@ -65,5 +65,5 @@ pub(crate) fn payload(exchange: &Exchange) -> Option<Bytes> {
 }
 
 fn known(exchange: &Exchange) -> Option<Arc<dyn Token>> {
-    state::read(exchange, |facts| facts.token.clone())
+    state::few(exchange, |few| few.token.clone())
 }

@@ -20,17 +20,15 @@ pub trait UserIds: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// The request's client is known by this one from here on; `None`: by nobody.
-pub fn set_user_ids(exchange: &Exchange, ids: Option<Arc<dyn UserIds>>) {
-    if ids.is_some() || user_ids(exchange).is_some() {
-        state::write(exchange, |facts| facts.user_ids = ids);
-    }
+/// The request's client is known by this one until the request is at [another place](crate::set_place).
+pub fn set_user_ids(exchange: &Exchange, ids: Arc<dyn UserIds>) {
+    state::write(exchange, |facts| facts.few().user_ids = Some(ids));
 }
 
 /// By whom the request's client is known.
 #[must_use]
 pub fn user_ids(exchange: &Exchange) -> Option<Arc<dyn UserIds>> {
-    state::read(exchange, |facts| facts.user_ids.clone())
+    state::few(exchange, |few| few.user_ids.clone())
 }
 
 /// The value of `$uid_got`.

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use propylon_exchange::Exchange;
-use propylon_vars::{Definitions, Map, Token, TokenPart, set_place, set_token, with_token};
+use propylon_vars::{
+    Context, Definitions, Map, SecureLink, Token, TokenPart, set_place, set_secure_link, set_token,
+    with_token,
+};
 use support::{logged, request};
 
 /// Says its name and what it is asked for.
@@ -85,6 +88,19 @@ async fn a_token_that_nobody_found_good_leaves_no_trace() {
     assert_eq!(all(), "good good good");
     assert_eq!(with_token(&exchange, says("forged"), all), "forged forged forged");
     assert_eq!(all(), "good good good");
+}
+
+/// Nor what a link was judged to be, which stays as it is elsewhere.
+#[tokio::test]
+async fn a_link_that_such_a_token_made_good_is_none_behind_it() {
+    let definitions = definitions();
+    let exchange = request("/", &[]);
+    let template = |source: &str| definitions.template(source, Context::Request).unwrap();
+    let md5_of_forged = "6naqHS7Osk3xyuBh_rVxiA";
+    set_secure_link(&exchange, Arc::new(SecureLink::new(template(md5_of_forged), template("$jwt_payload"))));
+    let link = || logged(&definitions, "$secure_link", &exchange);
+    assert_eq!(with_token(&exchange, says("forged"), link), "1");
+    assert_eq!(link(), "-");
 }
 
 #[test]

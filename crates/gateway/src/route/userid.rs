@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::COOKIE;
 use propylon_config::{Settings, Template, UserIdExpires, UserIdFlag, UserIdMode};
 use propylon_exchange::{Exchange, Keep};
-use propylon_userid::{Expires, Got, Issuer, Rules, SameSite, UserIdLayer, Version, Visitor};
+use propylon_userid::{Expires, Got, Id, Issuer, Rules, SameSite, Set, UserIdLayer, Version, Visitor};
 use propylon_vars::UserIds;
 
 use super::Site;
@@ -87,14 +87,14 @@ impl Users {
     pub(crate) fn introduce(self: &Arc<Self>, exchange: &Exchange, before: Option<&dyn UserIds>) {
         let before = before.and_then(|before| before.as_any().downcast_ref::<Known>());
         let visitor = before.map(|before| before.visitor.clone()).unwrap_or_default();
-        propylon_vars::set_user_ids(exchange, Some(Arc::new(Known { users: self.clone(), visitor })));
+        propylon_vars::set_user_ids(exchange, Arc::new(Known { users: self.clone(), visitor }));
     }
 
     /// What is known of a request's client: for the layer, which asks for no variables.
     pub(crate) fn visitor(&self, exchange: &Exchange) -> Option<Visitor> {
         let ids = propylon_vars::user_ids(exchange).filter(|_| self.gives)?;
         let known = ids.as_any().downcast_ref::<Known>()?;
-        known.set(exchange);
+        known.given(exchange);
         Some(known.visitor.clone())
     }
 
@@ -118,21 +118,28 @@ struct Known {
     visitor: Visitor,
 }
 
+impl Known {
+    /// What the client gets.
+    fn given(&self, exchange: &Exchange) -> Option<&Set> {
+        let Users { rules, issuer, gives, .. } = &*self.users;
+        let resets = |got: &Got| self.users.resets(exchange, got);
+        let set = || self.visitor.set(rules, issuer, lines(exchange), resets, local(exchange));
+        gives.then(set)?
+    }
+
+    fn shown(&self, id: Id) -> Bytes {
+        format!("{}={id}", self.users.rules.name()).into()
+    }
+}
+
 impl UserIds for Known {
     fn got(&self, exchange: &Exchange) -> Option<Bytes> {
-        let rules = &self.users.rules;
-        let got = self.visitor.got(rules, lines(exchange))?;
-        Some(format!("{}={}", rules.name(), got.id()).into())
+        let got = self.visitor.got(&self.users.rules, lines(exchange))?;
+        Some(self.shown(got.id()))
     }
 
     fn set(&self, exchange: &Exchange) -> Option<Bytes> {
-        let Users { rules, issuer, gives, .. } = &*self.users;
-        if !gives {
-            return None;
-        }
-        let resets = |got: &Got| self.users.resets(exchange, got);
-        let set = self.visitor.set(rules, issuer, lines(exchange), resets, local(exchange))?;
-        Some(format!("{}={}", rules.name(), set.id()).into())
+        Some(self.shown(self.given(exchange)?.id()))
     }
 
     fn as_any(&self) -> &dyn Any {
