@@ -1,5 +1,6 @@
 //! What must be so before anything is changed (RFC 9110 13.1): who writes over what he has read does not undo what others wrote since.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{IF_MATCH, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
@@ -26,11 +27,19 @@ impl Conditions {
         Self { matches, matches_none: all(IF_NONE_MATCH), unmodified_since }
     }
 
+    fn any(&self) -> bool {
+        self.unmodified_since.is_some() || !(self.matches.is_empty() && self.matches_none.is_empty())
+    }
+
+    /// Held from the look to a change that takes no time: of two that look at once, neither would see the other.
+    pub(crate) fn turn(&self) -> Option<MutexGuard<'static, ()>> {
+        static TURN: Mutex<()> = Mutex::new(());
+        self.any().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Fails with 412 if they do not hold for what is at a place.
     pub(crate) fn check(&self, place: &Place, there: impl FnOnce() -> Option<Stat>) -> Result<(), Failure> {
-        let any =
-            self.unmodified_since.is_some() || !(self.matches.is_empty() && self.matches_none.is_empty());
-        if !any || self.hold(there().as_ref()) {
+        if !self.any() || self.hold(there().as_ref()) {
             return Ok(());
         }
         let what = "is not as the conditions of the request have it";
@@ -63,10 +72,14 @@ fn modified(stat: &Stat) -> SystemTime {
 
 /// Whether a tag is among these, or `*` is, which is anything that is there. `weakly`: as well as weak ones (RFC 9110 8.8.3.2).
 fn lists(lines: &[HeaderValue], tag: Option<&str>, weakly: bool) -> bool {
+    // Tags of others may have commas in them, and what is between these is none of ours.
     let mut all = lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-    all.any(|one| {
-        let one = one.trim_ascii();
-        let strong = if weakly { one.strip_prefix(b"W/").unwrap_or(one) } else { one };
-        one == b"*" || tag.is_some_and(|tag| tag.as_bytes() == strong)
-    })
+    let listed = |tag: &str| {
+        all.any(|one| {
+            let one = one.trim_ascii();
+            let strong = if weakly { one.strip_prefix(b"W/").unwrap_or(one) } else { one };
+            tag.as_bytes() == strong
+        })
+    };
+    lines.iter().any(|line| line.as_bytes().trim_ascii() == b"*") || tag.is_some_and(listed)
 }

@@ -163,6 +163,7 @@ impl Upload {
             self.place.make(&self.missing, mode)?;
         }
         // Others may have been faster.
+        let _turn = self.conditions.turn();
         self.conditions.check(&self.place, || self.place.follow().ok())?;
         self.fresh.put(&self.place, put.access, put.modified)?;
         Ok(if self.replaces { Done::Changed } else { Done::CreatedHere })

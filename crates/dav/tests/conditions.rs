@@ -49,6 +49,8 @@ async fn what_is_not_as_it_was_is_left_alone() {
         ("if-none-match", TAG, false, true),
         ("if-none-match", "W/\"2ebc98a1-3\"", false, true),
         ("if-none-match", "\"a\"", true, true),
+        ("if-none-match", "\"a,*,b\"", true, true),
+        ("if-match", "\"a,*,b\"", false, false),
         ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", true, true),
         ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:36 GMT", false, true),
         ("if-unmodified-since", "yesterday", true, true),
@@ -101,4 +103,18 @@ async fn of_two_at_once_one_is_first() {
     assert_eq!(slow.await, 412);
     assert_eq!(fs::read(root.path().join("a")).unwrap(), b"fast");
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+}
+
+/// Nobody comes between the look and the change.
+#[tokio::test]
+async fn of_many_at_once_one_is_first() {
+    let root = tempfile::tempdir().unwrap();
+    for n in 0..500 {
+        let line = format!("PUT /{n}");
+        let fields = [("if-none-match", "*"), ("date", "Sun, 06 Nov 1994 08:49:37 GMT")];
+        let put = || ask(root.path(), &line, &fields, Script::new().data("x"));
+        let mut all = <[u16; 6]>::from(tokio::join!(put(), put(), put(), put(), put(), put()));
+        all.sort_unstable();
+        assert_eq!(all, [201, 412, 412, 412, 412, 412], "{n}");
+    }
 }
