@@ -119,7 +119,7 @@ fn store(runtime: &Runtime, wanted: &OidcProvider) -> Arc<dyn Store> {
 
 fn provider(config: &OidcProvider) -> Provider {
     let mut provider = Provider::new(&*config.issuer, &*config.client_id)
-        .cookie_name(&*config.cookie_name)
+        .cookie_name(&**config.cookie_name)
         .redirect_uri(&*config.redirect_uri)
         .logout_token_hint(config.logout_token_hint)
         .scope(&config.scope.join(" "))

@@ -218,7 +218,7 @@ fn logins() {
     let config = propylon_config::parse(text, "c").unwrap().config;
     let of = |at: &str| location(&config, at).settings.auth_oidc.clone();
     let a = of("/a").unwrap();
-    assert_eq!((&*a.name, &*a.cookie_name, a.callback()), ("a", "NGX_OIDC_SESSION", "/oidc_callback"));
+    assert_eq!((&*a.name, &**a.cookie_name, a.callback()), ("a", "NGX_OIDC_SESSION", "/oidc_callback"));
     assert_eq!(
         (a.client_secret.clone(), a.pkce, a.session_timeout),
         (None, None, Duration::from_secs(8 * 3600))

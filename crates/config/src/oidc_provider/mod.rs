@@ -1,5 +1,7 @@
 //! The tables `oidc_provider.NAME`, where users log in, and the key `auth_oidc`, who has to.
 
+mod keys;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,13 +10,16 @@ use std::time::Duration;
 use http::Uri;
 use toml::de::DeTable;
 
-use crate::key::{Key, Kind, Need, PATH, Table};
 use crate::keyval::{self, KeyvalKind, KeyvalZone};
 use crate::nearest::nearest;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::upstream_tls::UpstreamTls;
+
+use keys::{TABLE, TLS};
+
+pub(crate) use keys::{KEY, KIND};
 
 /// An OpenID provider, and who we are to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +35,7 @@ pub struct OidcProvider {
     /// Where its metadata is; none: where it usually is.
     pub config_url: Option<Box<str>>,
     /// The cookie of a session.
-    pub cookie_name: Box<str>,
+    pub cookie_name: Spanned<Box<str>>,
     /// Arguments of the authentication request besides.
     pub extra_auth_args: Option<Box<str>>,
     /// Where users come back: a path, or a whole URI.
@@ -85,178 +90,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
-
-const TABLE: Table = Table {
-    name: "oidc_provider.NAME",
-    doc: "An OpenID provider, where users log in whom `auth_oidc` asks for: the authorization code flow of OpenID Connect. Its metadata and keys are fetched when they are \
-          needed, and used for an hour; where nothing newer can be had, they stay. A provider that cannot be reached is 502, and lets nobody in.",
-    keys: &[
-        Key {
-            name: "issuer",
-            kind: Kind::Text { hint: "a URL such as \"https://id.example.com\"" },
-            need: Need::Required,
-            nginx: "issuer",
-            doc: "Its issuer identifier, to the letter as its metadata has it; `https`.",
-        },
-        Key {
-            name: "client_id",
-            kind: Kind::Text { hint: "a name" },
-            need: Need::Required,
-            nginx: "client_id",
-            doc: "By what name it knows us.",
-        },
-        Key {
-            name: "client_secret",
-            kind: Kind::Text { hint: "a secret" },
-            need: Need::Optional,
-            nginx: "client_secret",
-            doc: "What proves that it is us: as a password, or, where its metadata does not list that, as an argument. Without it we are a public client.",
-        },
-        Key {
-            name: "config_url",
-            kind: Kind::Text { hint: "a URL" },
-            need: Need::Optional,
-            nginx: "config_url",
-            doc: "Where its metadata is, `https`. Not set: `/.well-known/openid-configuration` below the issuer.",
-        },
-        Key {
-            name: "cookie_name",
-            kind: Kind::Text { hint: "a name" },
-            need: Need::Default("\"NGX_OIDC_SESSION\""),
-            nginx: "cookie_name",
-            doc: "The cookie of a session; while somebody logs in there is another one, with `_LOGIN` behind its name. Neither is for scripts or for other sites, and over \
-                  TLS both are `Secure`; one that begins with `__Host-` is then no other host's. Providers whose users come to the same host have a name each, or one login takes the place of the other.",
-        },
-        Key {
-            name: "extra_auth_args",
-            kind: Kind::Text { hint: "arguments such as \"display=page&prompt=login\"" },
-            need: Need::Optional,
-            nginx: "extra_auth_args",
-            doc: "Arguments of the authentication request besides.",
-        },
-        Key {
-            name: "redirect_uri",
-            kind: Kind::Text { hint: "a path, or a URL of `https` with one" },
-            need: Need::Default("\"/oidc_callback\""),
-            nginx: "redirect_uri",
-            doc: "Where users come back from it: a path of each server that has `auth_oidc` there, as the provider has it registered. Write a whole URL where others see \
-                  this gateway by another scheme or host: behind a proxy that ends TLS.",
-        },
-        Key {
-            name: "logout_uri",
-            kind: PATHNAME,
-            need: Need::Optional,
-            nginx: "logout_uri",
-            doc: "The path that ends the session of whoever asks for it. It leads to the provider's logout, or else to `post_logout_uri`, or to a page.",
-        },
-        Key {
-            name: "post_logout_uri",
-            kind: Kind::Text { hint: "a path or a URL" },
-            need: Need::Optional,
-            nginx: "post_logout_uri",
-            doc: "Where users are sent after that, as the provider has it registered. A path is to be of a place with `auth_oidc = \"off\"`.",
-        },
-        Key {
-            name: "logout_token_hint",
-            kind: Kind::Bool,
-            need: Need::Default("false"),
-            nginx: "logout_token_hint",
-            doc: "Whether its logout is shown the ID token (`id_token_hint`), as some providers want it.",
-        },
-        Key {
-            name: "frontchannel_logout_uri",
-            kind: PATHNAME,
-            need: Need::Optional,
-            nginx: "frontchannel_logout_uri",
-            doc: "The path by which the provider ends sessions: with `iss` and `sid`, or else with the cookie, which browsers do not send from within another site's page.",
-        },
-        Key {
-            name: "scope",
-            kind: Kind::List(&Kind::Text { hint: "a scope such as \"email\"" }),
-            need: Need::Default("[\"openid\"]"),
-            nginx: "scope",
-            doc: "What is asked for; `openid` always is.",
-        },
-        Key {
-            name: "session_store",
-            kind: Kind::Text { hint: "the NAME of a `[keyval_zone.NAME]`" },
-            need: Need::Optional,
-            nginx: "session_store",
-            doc: "The `[keyval_zone.NAME]`, of type \"string\", that sessions are kept in: with `state` they survive a restart. Whoever reads it has the tokens. \
-                  Where it is full nobody can log in. Not set: 8 MiB of memory of its own, where the sessions make room that would end first; they survive a reload while name, \
-                  `issuer`, `client_id` and `session_store` stay.",
-        },
-        Key {
-            name: "session_timeout",
-            kind: Kind::Duration { zero: false },
-            need: Need::Default("\"8h\""),
-            nginx: "session_timeout",
-            doc: "How long a session lasts, from when it began; tokens are not refreshed.",
-        },
-        Key {
-            name: "userinfo",
-            kind: Kind::Bool,
-            need: Need::Default("false"),
-            nginx: "userinfo",
-            doc: "Whether it is asked at its UserInfo endpoint for more about a user, for `$oidc_userinfo` and `$oidc_claim_NAME`.",
-        },
-        Key {
-            name: "pkce",
-            kind: Kind::Bool,
-            need: Need::Optional,
-            nginx: "pkce",
-            doc: "Whether codes are bound to who has begun a login (RFC 7636, S256). Not set: if its metadata says that it knows how, or there is no `client_secret`.",
-        },
-        Key {
-            name: "tls",
-            kind: Kind::Table(&TLS),
-            need: Need::Default("{}"),
-            nginx: "",
-            doc: "How it is known to be the one that it should be.",
-        },
-    ],
-    unbuilt: &[],
-};
-
-const PATHNAME: Kind = Kind::Text { hint: "a path such as \"/logout\"" };
-
-const TLS: Table = Table {
-    name: "oidc_provider.NAME.tls",
-    doc: "TLS towards the provider, which is always verified.",
-    keys: &[
-        Key {
-            name: "trusted_certificate",
-            kind: PATH,
-            need: Need::Optional,
-            nginx: "ssl_trusted_certificate",
-            doc: "The file of certificates to trust, PEM; without it, those that the system trusts.",
-        },
-        Key {
-            name: "crl",
-            kind: PATH,
-            need: Need::Optional,
-            nginx: "ssl_crl",
-            doc: "The file of revocation lists, PEM; there must be one of each issuer.",
-        },
-    ],
-    unbuilt: &[],
-};
-
-/// The key `auth_oidc` of all levels.
-pub(crate) const KEY: Key = Key {
-    name: "auth_oidc",
-    kind: Kind::Text { hint: "the NAME of an `[oidc_provider.NAME]`, or \"off\"" },
-    need: Need::Default("\"off\""),
-    nginx: "auth_oidc",
-    doc: "Where users have to log in before they come in: whoever has no session is sent to this `[oidc_provider.NAME]`, and comes back by its `redirect_uri`, \
-          which has to be within a place that has the same. `$oidc_claim_NAME` and its like are what the provider says of the user. With `access.satisfy = \"all\"` it is looked at \
-          after `access` and before `auth_jwt`; with \"any\" a session is enough, and who has none, and is let in by nobody else, is sent to log in. \"off\": nobody \
-          has to; nor for what `return` answers.",
-};
-
 /// No provider is called so.
 const OFF: &str = "off";
+
+/// What the cookie of a login has behind the name of the session's.
+const LOGIN: &str = "_LOGIN";
 
 /// Reads all providers.
 pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
@@ -276,6 +114,10 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
 fn provider(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<OidcProvider> {
     let table = value.get_ref().as_table()?;
     let mut scope = Scope::alone(cx, &TABLE, Some(table));
+    // What is written nowhere is of the table.
+    let placed = |key, text: Spanned<Box<str>>| {
+        if table.contains_key(key) { text } else { Spanned::new(text.value, span) }
+    };
     let url = |scope: &mut Scope<'_>, key| checked(scope, key, is_https, "expected a URL of `https`");
     let path = |scope: &mut Scope<'_>, key| checked(scope, key, is_path, "expected a path");
     let text = |scope: &mut Scope<'_>, key| checked(scope, key, is_text, "expected text");
@@ -283,10 +125,13 @@ fn provider(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Opti
     let client_id = text(&mut scope, "client_id");
     let client_secret = text(&mut scope, "client_secret").map(|secret| Secret(secret.value));
     let config_url = url(&mut scope, "config_url");
-    let cookie_name = checked(&mut scope, "cookie_name", is_token, "expected a name of letters and digits")?;
+    let cookie = checked(&mut scope, "cookie_name", is_token, "expected a name of letters and digits")?;
+    let cookie_name = placed("cookie_name", cookie);
+    cookies_apart(scope.cx, &cookie_name);
     let extra = checked(&mut scope, "extra_auth_args", is_arguments, "expected arguments of a query");
     let redirect =
         checked(&mut scope, "redirect_uri", is_callback, "expected a path, or a URL of `https` with one")?;
+    let redirect = placed("redirect_uri", redirect);
     let logout = path(&mut scope, "logout_uri");
     let after = checked(&mut scope, "post_logout_uri", is_after, "expected a path or a URL");
     let front_channel = path(&mut scope, "frontchannel_logout_uri");
@@ -300,7 +145,7 @@ fn provider(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Opti
         client_id: client_id?.value,
         client_secret,
         config_url: config_url.map(value),
-        cookie_name: cookie_name.value,
+        cookie_name,
         extra_auth_args: extra.map(value),
         redirect_uri: redirect.value,
         logout_uri: logout.map(value),
@@ -388,6 +233,23 @@ fn scope_word(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Opt
         cx.push(Diagnostic::at(span, "this is no `scope`").label("expected one word, such as \"email\""));
     }
     Some(text.into())
+}
+
+/// The cookie of one provider's sessions is not that of another one's logins, or these would end the sessions.
+fn cookies_apart(cx: &mut Context, cookie: &Spanned<Box<str>>) {
+    let is_login = |login: &str, session: &str| login.strip_suffix(LOGIN) == Some(session);
+    let found = cx.oidc_providers.values().find_map(|other| {
+        let other = &other.cookie_name;
+        (is_login(cookie, other) || is_login(other, cookie)).then(|| other.clone())
+    });
+    if let Some(other) = found {
+        let login = if is_login(cookie, &other) { cookie } else { &other };
+        let message = format!("the cookie `{}` has two meanings", login.value);
+        let diagnostic = Diagnostic::error(cookie.span, message).label("expected another name");
+        let help =
+            format!("while somebody logs in there is a cookie with `{LOGIN}` behind the session's name");
+        cx.push(diagnostic.related(other.span, "the other one").help(help));
+    }
 }
 
 /// One path has one meaning.
