@@ -3,22 +3,25 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::disallowed_methods,
     reason = "a test"
 )]
 
-mod oidc_support;
+mod edges;
+mod provider;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
-use oidc_support::{Browser, Provider, location};
 use propylon_testkit::tokens::{Signer, set};
 use propylon_tests::{LIMIT, Origin, Propylon, address, binary, check, lossy, until};
 
+use provider::{Browser, Provider, argument, location};
+
 /// The configuration of a gateway at this address, with these tables and keys of its server.
-fn config(at: SocketAddr, origin: &Origin, tables: &str, server: &str) -> String {
+pub(crate) fn config(at: SocketAddr, origin: &Origin, tables: &str, server: &str) -> String {
     format!(
         r#"
 [error_log]
@@ -41,7 +44,12 @@ proxy_pass = "http://{}"
     )
 }
 
-fn gateway(provider: &Provider, origin: &Origin, more: &str, server: &str) -> (Propylon, SocketAddr) {
+pub(crate) fn gateway(
+    provider: &Provider,
+    origin: &Origin,
+    more: &str,
+    server: &str,
+) -> (Propylon, SocketAddr) {
     let at = address();
     (Propylon::start(&config(at, origin, &provider.table(more), server)), at)
 }
@@ -213,9 +221,9 @@ fn users_leave() {
     let url = location(&browser.get("/logout"));
     let (to, arguments) = url.split_once('?').unwrap();
     assert_eq!(to, format!("{}/end", provider.issuer()));
-    let after = oidc_support::argument(arguments, "post_logout_redirect_uri").unwrap();
+    let after = argument(arguments, "post_logout_redirect_uri").unwrap();
     assert_eq!(after, format!("http://{at}/bye"));
-    assert!(oidc_support::argument(arguments, "id_token_hint").unwrap().starts_with("ey"), "{url}");
+    assert!(argument(arguments, "id_token_hint").unwrap().starts_with("ey"), "{url}");
     assert_eq!((browser.get(&after).status, browser.get("/").status, stale.get("/").status), (200, 302, 302));
     // The provider ends all sessions of one name.
     let (mut one, mut other) = (Browser::new(at), Browser::new(at));
@@ -310,57 +318,6 @@ fn sessions_in_a_zone() {
     assert_eq!((Browser::new(at).get(&gone).status, browser.get("/").status), (200, 302));
 }
 
-/// What is asked of whom, where several may let somebody in, or all have to; and limits that know who it is.
-#[test]
-fn beside_other_checks() {
-    let (provider, origin) = (Provider::start(), Origin::echo());
-    let tables = "[limit_zone.users]\nkey = \"$oidc_claim_sub\"\nrate = \"1r/m\"\n";
-    let location = |path: &str, keys: &str| {
-        format!(
-            "[[server.location]]\nmatch = \"{path}\"\nproxy_pass = \"http://{}\"\n{keys}\n",
-            origin.address()
-        )
-    };
-    let server = location(
-        "/any/here",
-        "access = { satisfy = \"any\", rules = [\"allow 127.0.0.1\", \"deny all\"] }",
-    ) + &location("/any/there", "access = { satisfy = \"any\", rules = [\"deny all\"] }")
-        + &location("/any/none", "access.satisfy = \"any\"")
-        + &location("/any/asked", "access.satisfy = \"any\"\nauth_request.uri = \"/auth\"")
-        + &location("/all/there", "access.rules = [\"deny all\"]")
-        + &location("/all/asked", "auth_request.uri = \"/auth\"")
-        + &location("/limited", "limit.requests = [{ zone = \"users\" }]")
-        + "[[server.location]]\nmatch = \"/returns\"\nreturn = [204]\n"
-        + "[[server.location]]\nmatch = \"= /auth\"\nrewrite = [{ if = \"$http_x_pass\", then = [{ return = [204] }] }]\nreturn = [403]\n";
-    let at = address();
-    let gateway = Propylon::start(&config(at, &origin, &(tables.to_owned() + &provider.table("")), &server));
-    let (mut browser, mut nobody) = (Browser::new(at), Browser::new(at));
-    browser.log_in(&provider, "/");
-    for (path, pass, out, inside) in [
-        ("/any/here", false, 200, 200),
-        ("/any/there", false, 302, 200),
-        ("/any/none", false, 302, 200),
-        ("/any/asked", false, 302, 200),
-        ("/any/asked", true, 200, 200),
-        ("/all/there", false, 403, 403),
-        ("/all/asked", false, 302, 403),
-        ("/all/asked", true, 302, 200),
-        ("/returns", false, 204, 204),
-    ] {
-        let fields = if pass { "X-Pass: 1\r\n" } else { "" };
-        let statuses = [&mut nobody, &mut browser].map(|who| who.ask("GET", path, fields).status);
-        assert_eq!(statuses, [out, inside], "{path} {pass}");
-    }
-    assert_eq!([(); 3].map(|()| browser.get("/limited").status), [200, 503, 503]);
-    assert_eq!(
-        [(); 3].map(|()| nobody.get("/limited").status),
-        [302, 302, 302],
-        "it is nobody who is counted"
-    );
-    let log = gateway.error_log();
-    assert!(!log.contains("no location with auth_oidc"), "{log}");
-}
-
 #[test]
 fn by_nginx_conf() {
     let (provider, origin, at) = (Provider::start(), Origin::echo(), address());
@@ -401,40 +358,6 @@ location /bye {{ auth_oidc off; return 200 bye; }}
     );
     assert_eq!((browser.get("/a").status, browser.get("/bye").status), (302, 200));
     assert!(gateway.error_log().lines().all(|line| !line.contains("[warn]") || !line.contains("auth_oidc")));
-}
-
-/// Cookies are for TLS alone where that is spoken, by this gateway or by who stands before it.
-#[test]
-fn cookies_are_secure_where_browsers_see_tls() {
-    let (provider, origin) = (Provider::start(), Origin::echo());
-    let (_gateway, at) = gateway(&provider, &origin, "redirect_uri = \"https://app.example.com/back\"", "");
-    let mut browser = Browser::new(at);
-    let answer = browser.get("/a");
-    assert!(answer.head.field("set-cookie").unwrap().ends_with("; Secure"));
-    let url = provider.agree(&location(&answer));
-    let back = url.strip_prefix("https://app.example.com").unwrap();
-    let answer = browser.get(back);
-    assert_eq!(location(&answer), "https://app.example.com/a");
-    assert!(answer.head.field("set-cookie").unwrap().ends_with("; Secure"));
-    let (_gateway, at) = gateway(&provider, &origin, "", "");
-    assert!(!Browser::new(at).get("/a").head.field("set-cookie").unwrap().contains("Secure"));
-}
-
-/// The way back leads to this host, whatever was asked for.
-#[test]
-fn nobody_is_sent_elsewhere() {
-    let (provider, origin) = (Provider::start(), Origin::echo());
-    let (_gateway, at) = gateway(&provider, &origin, "", "server_name_in_redirect = false");
-    for (target, way) in [
-        ("//evil.test/a", "/evil.test/a"),
-        ("/\\evil.test", "/evil.test"),
-        (&*format!("HTTP://{at}//evil.test/a"), "/evil.test/a"),
-        ("/a?to=https://evil.test", "/a?to=https://evil.test"),
-    ] {
-        let mut browser = Browser::new(at);
-        let back = browser.begin(&provider, target);
-        assert_eq!(location(&browser.get(&back)), way, "{target}");
-    }
 }
 
 #[test]

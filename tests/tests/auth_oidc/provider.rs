@@ -1,13 +1,4 @@
 //! An OpenID provider over TLS, which checks what a relying party has to show it; and browsers.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::disallowed_methods,
-    dead_code,
-    reason = "a test"
-)]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
