@@ -80,7 +80,7 @@ fn the_next_server_is_tried() {
         (
             "invalid_header",
             always("SERVER_ERROR no\r\n"),
-            "memcached sent invalid response: \\\"SERVER_ERROR\\\"",
+            "memcached sent invalid response: \"SERVER_ERROR\"",
         ),
         ("invalid_header", always("VALUE /j 0 5\r\nother\r\nEND\r\n"), "memcached sent invalid key"),
         ("invalid_header", always("VALUE /k 0 4\r\nhello\r\nEND\r\n"), "memcached sent invalid trailer"),
@@ -100,7 +100,7 @@ fn the_next_server_is_tried() {
         assert_eq!(get(listen, "/k").text(), "hello", "{name}");
         let line = both.lines("access.log", 1).remove(0);
         assert!(line.contains(&format!("200 [{bad}, {good}] [{failed}, 200] [")), "{name}: {line}");
-        until(message, LIMIT, || both.error_log().contains(&message.replace("\\\"", "\"")).then_some(()));
+        until(message, LIMIT, || both.error_log().contains(message).then_some(()));
         // Alone, and where that is no reason.
         for (on, second) in [(name, ""), ("http_503", &*second)] {
             let (_gateway, listen) = gateway(location, &outer(on, second));

@@ -75,7 +75,7 @@ pub(super) const HEALTH_CHECK: Table = Table {
     doc: "Servers are asked whether they are well, by a GET over the transport of the first location that passes requests to the \
           group (TLS if it has that). To FastCGI, uwsgi and SCGI the params are those of such a request, `params` apart: HTTP_HOST and \
           SERVER_NAME are the group's name, SERVER_PORT is 80, and the path is PATH_INFO, for FastCGI SCRIPT_NAME, and SCRIPT_FILENAME \
-          behind the root. memcached is asked for `uri` as a key: that there is none is as good as a value. One that is not gets no requests.",
+          behind the root. memcached is asked for `uri` as a key: that there is none is as good as a value, whatever `match.status` says. One that is not gets no requests.",
     keys: &[
         Key {
             name: "interval",

@@ -18,14 +18,14 @@ use propylon_vars::Document;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Site;
 use super::buffer::BufferLayer;
-use super::{Site, files};
+use super::files::{self, Asked};
 use crate::error::BuildError;
 use crate::page::{self, Face};
 use crate::redirects::Redirects;
 use crate::rescue::{self, RescueLayer};
 use crate::router::Location;
-use crate::routing;
 use crate::upstreams::Upstreams;
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
@@ -126,25 +126,13 @@ impl Rules {
     }
 
     async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
-        let error = |status| Ok(page::error(status, &self.face));
-        let exchange = request.extensions().get::<Exchange>().cloned();
-        let path = request.extensions().get::<routing::Path>().cloned();
-        let (Some(exchange), Some(path)) = (exchange, path) else {
-            return error(StatusCode::INTERNAL_SERVER_ERROR);
+        let Asked { exchange, path, document } = match files::asked(request.extensions()) {
+            Ok(asked) => asked,
+            Err(status) => return Ok(page::error(status, &self.face)),
         };
-        let Some(document) = propylon_vars::document(&exchange) else {
-            return error(StatusCode::NOT_FOUND);
-        };
-        if document.matched() > 0 && !path.is_in_location() {
-            rescue::report_text(
-                &exchange,
-                "\"alias\" cannot be used in a location where the URI was rewritten",
-            );
-            return error(StatusCode::INTERNAL_SERVER_ERROR);
-        }
         let uri = path.decoded();
         let Some(place) = files::path(&exchange, &document.file(&exchange, uri)) else {
-            return error(StatusCode::NOT_FOUND);
+            return Ok(page::error(StatusCode::NOT_FOUND, &self.face));
         };
         let dav = Dav::clone(&self.dav).links(self.links(&exchange));
         let response = {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, LAST_MODIFIED, LOCATION};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode};
 use propylon_config::{self as config, Settings, Template};
 use propylon_exchange::Exchange;
 use propylon_files::{
@@ -107,6 +107,25 @@ impl Rules {
     }
 }
 
+/// What a request for a file is known by.
+pub(super) struct Asked {
+    pub(super) exchange: Exchange,
+    pub(super) path: routing::Path,
+    pub(super) document: Arc<Document>,
+}
+
+/// Finds that in the extensions of a request, or the status that stands for what is missing.
+pub(super) fn asked(extensions: &Extensions) -> Result<Asked, StatusCode> {
+    let exchange = extensions.get::<Exchange>().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+    let path = extensions.get::<routing::Path>().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)?;
+    let document = propylon_vars::document(&exchange).ok_or(StatusCode::NOT_FOUND)?;
+    if document.matched() > 0 && !path.is_in_location() {
+        rescue::report_text(&exchange, "\"alias\" cannot be used in a location where the URI was rewritten");
+        return Err(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    Ok(Asked { exchange, path, document })
+}
+
 /// The name as a path; none if the request has made it leave its directory.
 pub(crate) fn path(exchange: &Exchange, name: &FileName) -> Option<PathBuf> {
     if climbs(&name.path, name.fixed) {
@@ -172,21 +191,10 @@ impl Inner {
     async fn answer(&self, mut request: Request<Body>) -> Response<Body> {
         Keeper::give_back(&mut request);
         let (parts, _) = request.into_parts();
-        let exchange = parts.extensions.get::<Exchange>().cloned();
-        let path = parts.extensions.get::<routing::Path>().cloned();
-        let (Some(exchange), Some(path)) = (exchange, path) else {
-            return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face);
+        let Asked { exchange, path, document } = match asked(&parts.extensions) {
+            Ok(asked) => asked,
+            Err(status) => return page::error(status, &self.face),
         };
-        let Some(document) = propylon_vars::document(&exchange) else {
-            return page::error(StatusCode::NOT_FOUND, &self.face);
-        };
-        if document.matched() > 0 && !path.is_in_location() {
-            rescue::report_text(
-                &exchange,
-                "\"alias\" cannot be used in a location where the URI was rewritten",
-            );
-            return page::error(StatusCode::INTERNAL_SERVER_ERROR, &self.face);
-        }
         let request = Request::from_parts(parts, ());
         let uri = path.decoded();
         let readable = matches!(*request.method(), Method::GET | Method::HEAD | Method::POST);

@@ -326,7 +326,7 @@ mod tests {
     /// Whoever speaks HTTP asks for nothing else, whatever a variable holds.
     #[test]
     fn http_alone() {
-        for scheme in ["fastcgi", "uwsgi", "suwsgi", "scgi", "grpc", "GRPCS"] {
+        for scheme in ["fastcgi", "uwsgi", "suwsgi", "scgi", "grpc", "GRPCS", "memcached"] {
             let url = Bytes::from(format!("{scheme}://h:1/"));
             assert!(ProxyTarget::parse(&url).is_ok(), "{scheme}");
             assert_eq!(ProxyTarget::parse_http(&url), Err(ProxyTargetError::Scheme), "{scheme}");

@@ -24,21 +24,20 @@ pub(crate) const ROWS: &[Row] = &[
 /// The methods of several add up.
 fn methods(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     const KEY: [&str; 2] = ["dav", "methods"];
-    let mut all = match convert.section(Target::Here).take(&KEY) {
-        Some(Value::List(all)) => all,
-        _ => Vec::new(),
-    };
+    if !convert.section(Target::Here).has(&KEY) {
+        convert.set(Target::Here, &KEY, Value::List(Vec::new()), &directive.place); // `off` is none, whatever is around it
+    }
     for (index, word) in directive.args().iter().enumerate() {
         let method = word.text.to_ascii_uppercase();
         match method.as_str() {
             "OFF" => {}
             "PUT" | "DELETE" | "MKCOL" | "COPY" | "MOVE" => {
-                all.push(Value::text(method).at(directive.place_of(index)));
+                let method = Value::text(method).at(directive.place_of(index));
+                convert.push(Target::Here, &KEY, method, &directive.place);
             }
             _ => return Err(invalid(directive, index, format!("invalid value \"{}\"", word.text))),
         }
     }
-    convert.set(Target::Here, &KEY, Value::List(all), &directive.place);
     Ok(Done::AsWritten)
 }
 

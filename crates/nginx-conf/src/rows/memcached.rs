@@ -40,18 +40,14 @@ fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     const CONDITIONS: [&str; 5] = ["error", "timeout", "invalid_response", "not_found", "off"];
     let path = path(directive, &["retry", "on"]);
-    let mut all = match convert.section(Target::Here).take(&path) {
-        Some(Value::List(all)) => all,
-        _ => Vec::new(),
-    };
     for index in 0..directive.args().len() {
         let word = match args::one_of(directive, index, &CONDITIONS)? {
             "invalid_response" => "invalid_header",
             "not_found" => "http_404",
             word => word,
         };
-        all.push(Value::text(word).at(directive.place_of(index)));
+        let word = Value::text(word).at(directive.place_of(index));
+        convert.push(Target::Here, &path, word, &directive.place);
     }
-    convert.set(Target::Here, &path, Value::List(all), &directive.place);
     Ok(Done::AsWritten)
 }
