@@ -82,12 +82,12 @@ impl Content {
 
 /// The version is that of what is open: another file may take its place meanwhile.
 fn bytes_of(path: &Path) -> io::Result<(Vec<u8>, Version)> {
-    let mut file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no file")); // a pipe would be waited for
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file")); // opening a pipe is to wait for whoever writes into it
     }
+    let mut file = File::open(path)?;
+    let version = Version::of(&file.metadata()?);
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
-    Ok((bytes, Version::of(&metadata)))
+    Ok((bytes, version))
 }

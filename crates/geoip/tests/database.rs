@@ -4,6 +4,10 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use propylon_geoip::{Content, DataPath, Database, Error};
 
@@ -164,6 +168,18 @@ fn a_file_that_changes_is_read_anew_and_one_that_is_no_good_is_not() {
     fs::remove_dir(&path).unwrap();
     put("GeoLite2-ASN-Test.mmdb");
     assert!(database.refresh().unwrap());
+}
+
+/// Whoever starts has more to do.
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pipe.mmdb");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let (tell, told) = mpsc::sync_channel(1);
+    thread::spawn(move || tell.send(Database::new(path).refresh()));
+    let refreshed = told.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(matches!(refreshed, Err(Error::Read { .. })), "{refreshed:?}");
 }
 
 /// Databases that are made to lead readers astray.
