@@ -50,6 +50,9 @@ fn who_is_to_get_another_id() {
     let some = Some("$uid_reset".to_owned());
     assert_eq!(reset("userid on; map $arg_a $uid_reset { default 0; 1 log; }"), some);
     assert_eq!(reset("userid on; server { set $uid_reset $arg_a; return 204; }"), some);
+    assert_eq!(reset("userid on; keyval_zone zone=a:1m; keyval $arg_a $uid_reset zone=a;"), some);
+    assert_eq!(reset("userid on; geoip2 /a.mmdb { $uid_reset country iso_code; }"), some);
+    assert_eq!(reset("userid on; server { set $uid_reset_by $arg_a; return 204; }"), None);
 }
 
 #[test]

@@ -86,12 +86,30 @@ fn text(convert: &mut Convert<'_>, directive: &Directive, key: &str, value: &str
 /// A variable that nginx has by itself, and that has to be set to be there here.
 const RESET: &str = "$uid_reset";
 
+/// The directives that set variables whose names stand on their lines.
+const SETS: [&str; 8] = [
+    "set",
+    "map",
+    "geo",
+    "split_clients",
+    "keyval",
+    "auth_request_set",
+    "auth_jwt_claim_set",
+    "auth_jwt_header_set",
+];
+
 /// Now that all of `http` is known: whether anything says who is to get another id.
 pub(super) fn finish(section: &mut Section, convert: &Convert<'_>) {
-    let sets =
-        |name: &str| matches!(name, "set" | "map" | "geo" | "split_clients" | "geoip2" | "auth_request_set");
-    let found = convert.lines.iter().find(|line| sets(&line.directive) && line.place.text().contains(RESET));
+    let found = convert.lines.iter().find(|line| {
+        let sets = SETS.contains(&&*line.directive) && names_reset(line.place.text());
+        sets || line.directive == RESET // in the block of `geoip2`
+    });
     if let Some(line) = found {
         section.set(&["userid", "reset"], Value::text(RESET).at(&line.place), Some(&line.place));
     }
+}
+
+fn names_reset(text: &str) -> bool {
+    let is_name = |next: char| next.is_ascii_alphanumeric() || next == '_';
+    text.split(RESET).skip(1).any(|rest| !rest.starts_with(is_name))
 }
