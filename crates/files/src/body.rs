@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,8 +15,16 @@ use http_body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
+use crate::buffers::Buffer;
+
 /// How much is read at once.
 pub(crate) const CHUNK: usize = 128 * 1024;
+
+/// Parts of files that are shorter are better read: they leave with their head, in one send.
+const LARGE: u64 = 32 * 1024;
+
+/// How much of a file is given away at once.
+const SENT: u64 = 512 * 1024;
 
 /// The body of a response, read from a file as it is asked for: at most 128 KiB of it are in memory.
 ///
@@ -78,9 +87,25 @@ impl Body {
         }
     }
 
+    /// Takes the next part of the body if it is a large one of a file, for the kernel to send it, or who else has a better way than to read
+    /// it: it counts as read. `None` also where the kernel has not got it in memory: [reading](http_body::Body::poll_frame) does not
+    /// keep a thread of the runtime waiting.
+    pub fn take_file(&mut self) -> Option<(Arc<File>, Range<u64>)> {
+        if self.reading.is_some() || self.cannot_peek {
+            return None;
+        }
+        let Some(Piece::File { file, offset, length }) = self.pieces.front_mut() else { return None };
+        let wanted = (*length).min(SENT);
+        if *length < LARGE || !is_here(file, *offset, wanted) {
+            return None;
+        }
+        let part = (Arc::clone(file), *offset..*offset + wanted);
+        self.advance(wanted);
+        Some(part)
+    }
+
     /// Takes what was read off the piece in front, and off what is left.
-    fn advance(&mut self, bytes: Bytes) -> Frame<Bytes> {
-        let read = bytes.len() as u64;
+    fn advance(&mut self, read: u64) {
         self.left -= read.min(self.left);
         if let Some(Piece::File { offset, length, .. }) = self.pieces.front_mut() {
             *offset += read;
@@ -89,6 +114,10 @@ impl Body {
                 self.pieces.pop_front();
             }
         }
+    }
+
+    fn frame(&mut self, bytes: Bytes) -> Frame<Bytes> {
+        self.advance(bytes.len() as u64);
         Frame::data(bytes)
     }
 }
@@ -110,7 +139,7 @@ impl http_body::Body for Body {
                     Ok(bytes) => bytes,
                     Err(error) => return Poll::Ready(Some(Err(error))),
                 };
-                return Poll::Ready(Some(Ok(this.advance(bytes))));
+                return Poll::Ready(Some(Ok(this.frame(bytes))));
             }
             let (file, offset, wanted) = match this.pieces.pop_front() {
                 None => return Poll::Ready(None),
@@ -126,7 +155,7 @@ impl http_body::Body for Body {
             };
             if !this.cannot_peek {
                 match peek(&file, offset, wanted) {
-                    Peek::Here(bytes) => return Poll::Ready(Some(Ok(this.advance(bytes)))),
+                    Peek::Here(bytes) => return Poll::Ready(Some(Ok(this.frame(bytes)))),
                     Peek::NotNow => {}
                     Peek::Unknown => this.cannot_peek = true,
                     Peek::Failed(error) => return Poll::Ready(Some(Err(error))),
@@ -145,6 +174,13 @@ impl http_body::Body for Body {
     }
 }
 
+/// Whether the kernel has both ends of a part in memory: then mostly what is between them as well, for it reads ahead.
+fn is_here(file: &File, offset: u64, length: u64) -> bool {
+    let has =
+        |at| matches!(preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT), Ok(1));
+    has(offset + length - 1) && has(offset)
+}
+
 pub(crate) enum Peek {
     /// Some of it, and not nothing.
     Here(Bytes),
@@ -157,13 +193,10 @@ pub(crate) enum Peek {
 
 /// What the kernel has in memory of a part of a file.
 pub(crate) fn peek(file: &File, offset: u64, wanted: usize) -> Peek {
-    let mut buffer = vec![0; wanted];
-    match preadv2(file, &mut [IoSliceMut::new(&mut buffer)], offset, ReadWriteFlags::NOWAIT) {
+    let mut buffer = Buffer::new(wanted);
+    match preadv2(file, &mut [IoSliceMut::new(buffer.room())], offset, ReadWriteFlags::NOWAIT) {
         Ok(0) if wanted > 0 => Peek::Failed(shortened()),
-        Ok(read) => {
-            buffer.truncate(read);
-            Peek::Here(buffer.into())
-        }
+        Ok(read) => Peek::Here(buffer.into_bytes(read)),
         Err(Errno::AGAIN | Errno::INTR) => Peek::NotNow,
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => Peek::Unknown,
         Err(errno) => Peek::Failed(errno.into()),
@@ -172,9 +205,9 @@ pub(crate) fn peek(file: &File, offset: u64, wanted: usize) -> Peek {
 
 /// A part of a file, however long that takes.
 pub(crate) fn read(file: &File, offset: u64, wanted: usize) -> io::Result<Bytes> {
-    let mut buffer = vec![0; wanted];
-    match file.read_exact_at(&mut buffer, offset) {
-        Ok(()) => Ok(buffer.into()),
+    let mut buffer = Buffer::new(wanted);
+    match file.read_exact_at(buffer.room(), offset) {
+        Ok(()) => Ok(buffer.into_bytes(wanted)),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(shortened()),
         Err(error) => Err(error),
     }

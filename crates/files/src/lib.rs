@@ -72,11 +72,13 @@
 //! ## Cost
 //! What the kernel has in memory is opened and read at once (`openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`):
 //! no other thread takes part. What it has not goes to tokio's blocking pool in one piece of work: open, look, decide, read the
-//! beginning. A file of up to 64 KiB is then in memory; of a larger one at most 128 KiB are at a time. A response allocates
+//! beginning. A file of up to 64 KiB is then in memory; of a larger one at most 128 KiB are at a time, in buffers that are used again. Who
+//! can have the kernel send files asks the body for [parts](Body::take_file) of them instead: then nothing is read at all. A response allocates
 //! its fields and its buffer; types and settings are shared. A list is made on the blocking pool, whole, with a look at every file in it: some
 //! 200 bytes of memory a name.
 
 mod body;
+mod buffers;
 mod coding;
 mod conditions;
 mod failure;

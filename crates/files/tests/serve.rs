@@ -1,8 +1,14 @@
 //! What requests for files get.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test"
+)]
 
 use std::fs::{self, File, FileTimes};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::{Request, Response};
@@ -163,6 +169,63 @@ async fn large_files_come_whole_and_in_bounded_pieces() {
         pieces += 1;
     }
     assert!(at == LARGE && pieces > 5 && body.is_end_stream(), "{at} in {pieces}");
+}
+
+fn range_of(text: &str) -> std::ops::Range<u64> {
+    let (first, last) = text.split_once('-').unwrap();
+    match (first.parse(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) => first..last + 1,
+        (Ok(first), Err(_)) => first..LARGE as u64,
+        (Err(_), last) => LARGE as u64 - last.unwrap()..LARGE as u64,
+    }
+}
+
+/// What is large is given away as parts of its file; what is read of it meanwhile stands between them.
+#[tokio::test]
+async fn large_files_can_be_taken_in_parts() {
+    let dir = site();
+    let whole = File::open(dir.path().join("www/large.bin")).unwrap();
+    let of = |range: std::ops::Range<u64>| {
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap()];
+        whole.read_exact_at(&mut bytes, range.start).unwrap();
+        bytes
+    };
+    for (range, large) in [
+        ("bytes=0-", 700_001),
+        ("bytes=10-100009", 100_000),
+        ("bytes=0-32766", 0), // a small one is better read
+        ("bytes=-600000", 600_000),
+        ("bytes=0-99999,200000-200009,300000-399999", 200_000),
+    ] {
+        let mut body =
+            ask(&service(&dir, Files::new()), "GET", "/large.bin", &[("range", range)]).await.into_body();
+        let (mut taken, mut all) = (0, Vec::new());
+        while !body.is_end_stream() {
+            let left = body.size_hint().exact().unwrap();
+            if let Some((file, part)) = body.take_file() {
+                assert_eq!(file.metadata().unwrap().ino(), whole.metadata().unwrap().ino());
+                let length = part.end - part.start;
+                assert!(length <= 512 * 1024 && body.size_hint().exact().unwrap() == left - length);
+                all.extend(of(part));
+                taken += length;
+            } else {
+                all.extend(body.frame().await.unwrap().unwrap().into_data().unwrap());
+            }
+        }
+        // Where its beginning has been waited for, that is there already.
+        assert!((u64::saturating_sub(large, 128 * 1024)..=large).contains(&taken), "{range}: {taken}");
+        let parts: Vec<Vec<u8>> = range["bytes=".len()..].split(',').map(|part| of(range_of(part))).collect();
+        if let [one] = &parts[..] {
+            assert!(all == *one, "{range}");
+        }
+        for part in parts {
+            assert!(all.windows(part.len()).any(|window| window == part), "{range}");
+        }
+    }
+    // Behind what was read, the rest.
+    let mut body = ask(&service(&dir, Files::new()), "GET", "/large.bin", &[]).await.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap().len() as u64;
+    assert_eq!(body.take_file().unwrap().1.start, first);
 }
 
 #[tokio::test]

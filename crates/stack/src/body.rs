@@ -2,7 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::fs::File;
+use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -21,7 +24,25 @@ enum Kind {
     Full(Bytes),
     Incoming(Incoming),
     Replayable(Box<dyn Replayable>),
+    Filed(Box<dyn Filed>),
     Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+/// A part of a file.
+pub type FilePart = (Arc<File>, Range<u64>);
+
+/// A body that may have parts of files in it, which who sends it may have as such instead of as bytes.
+pub trait FiledBody: HttpBody<Data = Bytes> {
+    /// Takes the next part, if it is one of a file: it counts as read.
+    fn take_file(&mut self) -> Option<FilePart>;
+}
+
+/// The same, whatever its error.
+trait Filed: Send {
+    fn take_file(&mut self) -> Option<FilePart>;
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>;
+    fn is_end_stream(&self) -> bool;
+    fn size_hint(&self) -> SizeHint;
 }
 
 /// A body that can be had again from its beginning.
@@ -72,6 +93,21 @@ impl Body {
         Self(Kind::Replayable(Box::new(Replay(body))))
     }
 
+    /// A body of which [`Body::take_file`] gives parts.
+    #[must_use]
+    pub fn filed<B>(body: B) -> Self
+    where
+        B: FiledBody + Unpin + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self(Kind::Filed(Box::new(WithFiles(body))))
+    }
+
+    /// Takes the next part of the body if it is one of a file, for the kernel to send it: it counts as read.
+    pub fn take_file(&mut self) -> Option<FilePart> {
+        if let Kind::Filed(body) = &mut self.0 { body.take_file() } else { None }
+    }
+
     /// The same body again, if that can be had: an empty body, whole bytes that nobody has begun to read, or a
     /// [replayable](Body::replayable) one.
     #[must_use]
@@ -80,7 +116,7 @@ impl Body {
             Kind::Empty => Some(Self::empty()),
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
             Kind::Replayable(body) => Some(Self(Kind::Replayable(body.again()))),
-            Kind::Incoming(_) | Kind::Boxed(_) => None,
+            Kind::Incoming(_) | Kind::Filed(_) | Kind::Boxed(_) => None,
         }
     }
 
@@ -139,6 +175,7 @@ impl HttpBody for Body {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
             Kind::Replayable(body) => body.poll_frame(cx),
+            Kind::Filed(body) => body.poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -149,6 +186,7 @@ impl HttpBody for Body {
             Kind::Full(_) => false,
             Kind::Incoming(body) => body.is_end_stream(),
             Kind::Replayable(body) => body.is_end_stream(),
+            Kind::Filed(body) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -159,6 +197,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(body) => body.size_hint(),
             Kind::Replayable(body) => body.size_hint(),
+            Kind::Filed(body) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -171,6 +210,7 @@ impl fmt::Debug for Body {
             Kind::Full(_) => "full",
             Kind::Incoming(_) => "incoming",
             Kind::Replayable(_) => "replayable",
+            Kind::Filed(_) => "filed",
             Kind::Boxed(_) => "boxed",
         };
         write!(f, "Body({kind}, {:?})", self.size_hint())
@@ -187,6 +227,31 @@ where
 {
     fn again(&self) -> Box<dyn Replayable> {
         Box::new(Self(self.0.clone()))
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.0).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// A [`FiledBody`] whose error became a [`BoxError`].
+struct WithFiles<B>(B);
+
+impl<B> Filed for WithFiles<B>
+where
+    B: FiledBody + Unpin + Send,
+    B::Error: Into<BoxError>,
+{
+    fn take_file(&mut self) -> Option<FilePart> {
+        self.0.take_file()
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {

@@ -1,14 +1,16 @@
 //! HTTP/1.1 with a client: our own engine.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use propylon_exchange::{End, clock};
 use propylon_h1::HeadErrorKind;
-use propylon_h1::server::{self, Connection, Context, Observer, Outcome, RequestBody, Ticker};
+use propylon_h1::server::{self, Connection, Context, FilePart, Observer, Outcome, RequestBody, Ticker};
+use propylon_stack::FiledBody;
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, ClientEnd, Closed, HandOver, Received, Rejected, Service, Stream};
@@ -23,8 +25,11 @@ pub(crate) async fn serve<S: Service>(
 ) {
     let Some(engine) = service.engine() else { return };
     let served = Served { client, service };
+    let connection_sends = stream.sends_files();
     let connection =
         Connection::new(stream, &served, &served).config(engine.h1.clone()).readable(Stream::poll_readable);
+    let connection =
+        if connection_sends { connection.send_files(Stream::poll_send_file) } else { connection };
     let connection = connection.deadlines(ticker.deadlines());
     let handle = connection.handle();
     if drain.is_cancelled() {
@@ -52,6 +57,14 @@ struct Served<S> {
 impl<S: Service> server::Service for Served<S> {
     type Body = S::Body;
     type Error = Closed;
+
+    fn take_file(body: Pin<&mut S::Body>) -> Option<FilePart> {
+        body.get_mut().take_file()
+    }
+
+    fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {
+        S::unreadable(body.get_mut(), error);
+    }
 
     fn call(
         &self,

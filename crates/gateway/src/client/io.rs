@@ -1,5 +1,6 @@
 //! A client's stream, counted and timed.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -126,6 +127,25 @@ impl Stream {
             Self::Unix(stream) => stream.poll_read_ready(cx).map(drop),
             // What was decrypted may wait above the socket.
             Self::Tls(_) => Poll::Ready(()),
+        }
+    }
+
+    /// Whether the kernel can send files on it: what is encrypted, it cannot.
+    pub(super) fn sends_files(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+
+    /// Has the kernel send a part of a file.
+    pub(super) fn poll_send_file(
+        &self,
+        file: &File,
+        offset: u64,
+        count: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_send_file(file, offset, count, cx),
+            Self::Unix(_) | Self::Tls(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 

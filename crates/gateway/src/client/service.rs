@@ -1,20 +1,20 @@
 //! What an HTTP engine serves, and what it is told: the seam between engines and the edge.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
-use http_body::Body;
 use propylon_h1::server::Context;
-use propylon_stack::BoxError;
+use propylon_stack::{BoxError, FiledBody};
 
 use super::{Client, Engine, Received, Track};
 
 /// What serves a client's requests.
 pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
     /// The body of its responses.
-    type Body: Body<Data = Bytes, Error = BoxError> + Send + 'static;
+    type Body: FiledBody<Error = BoxError> + Unpin + Send + 'static;
     /// Serves one request.
     type Future: Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
 
@@ -36,6 +36,9 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
         line: Bytes,
         bytes: u64,
     ) -> Option<Response<Bytes>>;
+
+    /// A part of a file that was taken of a body cannot be sent: the file has become shorter, or cannot be read. The message is cut.
+    fn unreadable(body: &mut Self::Body, error: io::Error);
 
     /// An engine of streams has refused one by itself, with this status or as good as that: its log line is to be written.
     fn refused(&self, client: &Arc<Client>, status: StatusCode, track: &Track);

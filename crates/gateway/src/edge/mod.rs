@@ -5,6 +5,7 @@ mod response;
 mod serving;
 mod tunnel;
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -110,6 +111,10 @@ impl client::Service for Edge {
         );
         client.response_ends(&exchange, &server.fallback);
         answer
+    }
+
+    fn unreadable(body: &mut ResponseBody, error: io::Error) {
+        body.unreadable(error);
     }
 
     fn refused(&self, client: &Arc<Client>, status: StatusCode, track: &Track) {

@@ -1,12 +1,13 @@
 //! The response body on its way to the client: counted, and its end seen.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use propylon_exchange::End;
-use propylon_stack::{Body, BoxError};
+use propylon_stack::{Body, BoxError, FilePart, FiledBody};
 
 use super::{Guard, Teller};
 
@@ -26,12 +27,23 @@ impl ResponseBody {
         Self { inner, guard, chunked }
     }
 
-    fn sent(&self, data: &Bytes) {
-        let framing = match (self.chunked, data.len()) {
+    /// What was taken of it cannot be sent.
+    pub(crate) fn unreadable(&self, error: io::Error) {
+        self.cut(&error.into());
+    }
+
+    fn cut(&self, error: &BoxError) {
+        let exchange = self.guard.exchange();
+        exchange.ended(End::Truncated);
+        crate::rescue::report_cut(exchange, error);
+    }
+
+    fn sent(&self, length: u64) {
+        let framing = match (self.chunked, length) {
             (false, _) | (true, 0) => 0,
             (true, length) => u64::from(length.ilog2() / 4 + 1) + "\r\n\r\n".len() as u64,
         };
-        self.guard.exchange().body_sent(data.len() as u64 + framing);
+        self.guard.exchange().body_sent(length + framing);
     }
 
     fn complete(&self) {
@@ -45,6 +57,17 @@ impl ResponseBody {
     }
 }
 
+impl FiledBody for ResponseBody {
+    fn take_file(&mut self) -> Option<FilePart> {
+        let part = self.inner.take_file()?;
+        self.sent(part.1.end.saturating_sub(part.1.start));
+        if self.inner.is_end_stream() {
+            self.complete();
+        }
+        Some(part)
+    }
+}
+
 impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;
@@ -54,21 +77,17 @@ impl HttpBody for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let exchange = self.guard.exchange();
         match &frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
-                    self.sent(data);
+                    self.sent(data.len() as u64);
                 }
                 // An engine does not ask again for what it knows to be over.
                 if self.inner.is_end_stream() {
                     self.complete();
                 }
             }
-            Some(Err(error)) => {
-                exchange.ended(End::Truncated);
-                crate::rescue::report_cut(exchange, error);
-            }
+            Some(Err(error)) => self.cut(error),
             None => self.complete(),
         }
         Poll::Ready(frame)

@@ -67,7 +67,7 @@ where
                 pulled => pulled.is_pending(),
             };
             let before = wire.output.sent();
-            let written = wire.output.poll_write(&mut wire.io, cx);
+            let written = wire.output.poll_write(&mut wire.io, None, cx);
             if wire.output.sent() > before {
                 wire.count();
             }

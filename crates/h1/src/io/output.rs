@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
+use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 
 use super::buffers;
+use super::file::{self, FilePart, SendFile};
 
 /// A message of up to so many bytes leaves in one buffer.
 const COALESCE: usize = 8 << 10;
@@ -31,6 +33,8 @@ pub(crate) struct Output {
     /// Bytes in the queue's own chunks.
     shared: usize,
     sent: u64,
+    /// Why a part of a file cannot be sent.
+    unreadable: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -38,6 +42,7 @@ enum Chunk {
     /// So many bytes of the buffer.
     Buffer(usize),
     Shared(Bytes),
+    File(FilePart),
 }
 
 impl Output {
@@ -56,14 +61,31 @@ impl Output {
             self.buffer().extend_from_slice(&data);
             return;
         }
+        self.queue_buffer();
+        self.shared += data.len();
+        self.queue.push_back(Chunk::Shared(data));
+    }
+
+    /// Sends a part of a file after all that is here.
+    pub(crate) fn push_file(&mut self, part: FilePart) {
+        self.queue_buffer();
+        self.shared += length(&part);
+        self.queue.push_back(Chunk::File(part));
+    }
+
+    /// What follows goes after all that is in the buffer.
+    fn queue_buffer(&mut self) {
         // What is behind the queue may be sent in part.
         let unqueued = self.buffer.len() - self.queued.max(self.at);
         if unqueued > 0 {
             self.queue.push_back(Chunk::Buffer(unqueued));
             self.queued = self.buffer.len();
         }
-        self.shared += data.len();
-        self.queue.push_back(Chunk::Shared(data));
+    }
+
+    /// Why a part of a file could not be read, if that is why writing failed.
+    pub(crate) fn take_unreadable(&mut self) -> Option<io::Error> {
+        self.unreadable.take()
     }
 
     /// Bytes that wait.
@@ -118,14 +140,20 @@ impl Output {
     pub(crate) fn poll_write<I: AsyncWrite + Unpin>(
         &mut self,
         io: &mut I,
+        send_file: Option<SendFile<I>>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while self.pending() > 0 {
-            let n = if self.queue.is_empty() {
-                let bytes = self.buffer.get(self.at..).unwrap_or_default();
-                ready!(Pin::new(&mut *io).poll_write(cx, bytes))?
-            } else {
-                ready!(self.poll_write_queue(io, cx))?
+            let n = match self.queue.front() {
+                None => {
+                    let bytes = self.buffer.get(self.at..).unwrap_or_default();
+                    ready!(Pin::new(&mut *io).poll_write(cx, bytes))?
+                }
+                Some(Chunk::File(_)) => match ready!(self.poll_send_file(io, send_file, cx))? {
+                    Some(n) => n,
+                    None => continue,
+                },
+                Some(_) => ready!(self.poll_write_queue(io, cx))?,
             };
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -147,6 +175,40 @@ impl Output {
         Pin::new(io).poll_write_vectored(cx, slices.get(..filled).unwrap_or_default())
     }
 
+    /// Has the kernel send what it takes of the part of a file in front. `None`: it cannot, and bytes stand there now.
+    #[inline(never)]
+    fn poll_send_file<I>(
+        &mut self,
+        io: &I,
+        send_file: Option<SendFile<I>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Option<usize>>> {
+        let Some(Chunk::File(part)) = self.queue.front_mut() else { return Poll::Ready(Ok(None)) };
+        let count = length(part);
+        let (file, range) = part;
+        let sent = match send_file {
+            Some(send) => ready!(send(io, file, range.start, count, cx)),
+            None => Err(io::ErrorKind::Unsupported.into()),
+        };
+        match sent {
+            Ok(0) => self.unreadable = Some(file::shortened()),
+            Ok(n) => return Poll::Ready(Ok(Some(n))),
+            Err(error) if is_of_file(&error) => match file::read(file, range) {
+                Ok(bytes) => {
+                    range.start += bytes.len() as u64;
+                    if range.is_empty() {
+                        self.queue.pop_front();
+                    }
+                    self.queue.push_front(Chunk::Shared(bytes));
+                    return Poll::Ready(Ok(None));
+                }
+                Err(error) => self.unreadable = Some(error),
+            },
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+        Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+    }
+
     fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES]) -> usize {
         let mut rest = self.buffer.get(self.at..).unwrap_or_default();
         let mut filled = 0;
@@ -159,7 +221,7 @@ impl Output {
                     now
                 }
                 None if filled == self.queue.len() && !rest.is_empty() => rest,
-                None => break,
+                Some(Chunk::File(_)) | None => break,
             };
             *slice = IoSlice::new(bytes);
             filled += 1;
@@ -190,6 +252,15 @@ impl Output {
                     self.at += n;
                     return;
                 }
+                Some(Chunk::File(part)) if length(part) > n => {
+                    part.1.start += n as u64;
+                    self.shared -= n;
+                    return;
+                }
+                Some(Chunk::File(part)) => {
+                    n -= length(part);
+                    self.shared -= length(part);
+                }
                 Some(Chunk::Shared(data)) => {
                     n -= data.len();
                     self.shared -= data.len();
@@ -206,6 +277,17 @@ impl Output {
             self.queue.pop_front();
         }
     }
+}
+
+/// How long a part is: no longer than one that a process may have.
+fn length((_, range): &FilePart) -> usize {
+    usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX)
+}
+
+/// Whether it is the file that cannot be sent so, and not the stream that takes nothing.
+fn is_of_file(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+        || matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::NOSYS | Errno::IO))
 }
 
 impl Drop for Output {
@@ -239,7 +321,7 @@ mod tests {
             let mut got = Vec::new();
             far.read_to_end(&mut got).await.map(|_| got)
         });
-        poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
+        poll_fn(|cx| output.poll_write(&mut near, None, cx)).await.unwrap();
         assert_eq!((output.pending(), output.sent()), (0, expected.len() as u64));
         drop(near);
         assert!(reader.await.unwrap().unwrap() == expected, "{pieces:?} in steps of {step}");
@@ -263,7 +345,7 @@ mod tests {
         let mut expected = vec![b'a'; 5000];
         output.buffer().extend_from_slice(&expected);
         let (mut near, mut far) = tokio::io::duplex(1000);
-        let polled = poll_fn(|cx| Poll::Ready(output.poll_write(&mut near, cx))).await;
+        let polled = poll_fn(|cx| Poll::Ready(output.poll_write(&mut near, None, cx))).await;
         assert!(polled.is_pending() && output.pending() == 4000);
         output.push(vec![b'b'; 9000].into());
         output.buffer().extend_from_slice(b"tail");
@@ -273,7 +355,7 @@ mod tests {
             let mut got = Vec::new();
             far.read_to_end(&mut got).await.map(|_| got)
         });
-        poll_fn(|cx| output.poll_write(&mut near, cx)).await.unwrap();
+        poll_fn(|cx| output.poll_write(&mut near, None, cx)).await.unwrap();
         assert_eq!((output.pending(), output.sent()), (0, expected.len() as u64));
         drop(near);
         assert!(reader.await.unwrap().unwrap() == expected);

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::net::Shutdown;
@@ -11,7 +12,9 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustix::fs::sendfile;
 use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::runtime::Handle;
@@ -160,6 +163,20 @@ impl Socket {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.poll_io(|tcp| tcp.try_write_vectored(slices), cx)
+    }
+
+    pub(super) fn poll_send_file(
+        &self,
+        file: &File,
+        offset: u64,
+        count: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let send = |tcp: &TcpStream| {
+            let send = || Ok(sendfile(tcp, file, Some(&mut { offset }), count)?);
+            tcp.try_io(Interest::WRITABLE, send)
+        };
+        self.poll_io(send, cx)
     }
 
     #[inline]

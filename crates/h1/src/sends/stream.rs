@@ -1,6 +1,7 @@
 //! A stream whose small messages are sent through a queue.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,6 +30,23 @@ impl QueuedStream {
     pub(super) fn new(stream: TcpStream, queue: SendQueue) -> Self {
         let (read, write) = stream.into_split();
         Self { read, socket: Arc::new(Socket::new(write)), queue }
+    }
+}
+
+impl QueuedStream {
+    /// Has the kernel send `count` bytes of a file from `offset` on, behind all that is queued, without copying them: how many it took, none
+    /// if the file has no more. What is not in the kernel's memory is waited for.
+    ///
+    /// Its [failures](io::ErrorKind): besides the stream's, `InvalidInput` if files of this kind cannot be sent so.
+    pub fn poll_send_file(
+        &self,
+        file: &File,
+        offset: u64,
+        count: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.socket.poll_ready(cx))?;
+        self.socket.poll_send_file(file, offset, count, cx)
     }
 }
 

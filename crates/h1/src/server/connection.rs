@@ -15,10 +15,11 @@ use super::exchange::Exchange;
 use super::handle::Shared;
 use super::observer::End;
 use super::reading::{Next, Wire};
+use super::sending::Files;
 use super::{
     Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
 };
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, SendFile};
 use crate::proto::RequestParser;
 use crate::{BodyKind, HeadError, maps};
 
@@ -80,6 +81,7 @@ impl<I, S, O> Connection<I, S, O> {
             requests: 0,
             writing: false,
             readable: None,
+            send_file: None,
         };
         Self { wire, service, observer }
     }
@@ -95,8 +97,22 @@ impl<I, S, O, D> Connection<I, S, O, D> {
 
     /// Has its deadlines watched by `deadlines`, instead of a timer of its own.
     pub fn deadlines<E: Deadlines>(self, deadlines: E) -> Connection<I, S, O, E> {
-        let Wire { io, input, output, parser, config, shared, requests, writing, readable, .. } = self.wire;
-        let wire = Wire { io, input, output, parser, config, deadlines, shared, requests, writing, readable };
+        let Wire {
+            io, input, output, parser, config, shared, requests, writing, readable, send_file, ..
+        } = self.wire;
+        let wire = Wire {
+            io,
+            input,
+            output,
+            parser,
+            config,
+            deadlines,
+            shared,
+            requests,
+            writing,
+            readable,
+            send_file,
+        };
         Connection { wire, service: self.service, observer: self.observer }
     }
 
@@ -104,6 +120,14 @@ impl<I, S, O, D> Connection<I, S, O, D> {
     /// can tell of a socket. Ready is always a right answer; pending must wake the task.
     pub fn readable(mut self, readable: fn(&I, &mut std::task::Context<'_>) -> Poll<()>) -> Self {
         self.wire.readable = Some(readable);
+        self
+    }
+
+    /// Has parts of files sent so, which the service's bodies may [have](Service::take_file): what runtimes can do with a socket that
+    /// nothing is encrypted on, for example by [`QueuedStream::poll_send_file`](crate::sends::QueuedStream::poll_send_file). Without it
+    /// no body is asked for files.
+    pub fn send_files(mut self, send: SendFile<I>) -> Self {
+        self.wire.send_file = Some(send);
         self
     }
 
@@ -234,7 +258,8 @@ where
     let end = {
         // It goes when it has been told how its exchange ended: who waits for that has it as long.
         let mut body = pin!(into_body(response));
-        let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await;
+        let files = Files { take: S::take_file, unreadable: S::unreadable };
+        let end = poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), &files, cx)).await;
         flight.finish(wire.output.sent(), end);
         end
     };
@@ -292,7 +317,7 @@ where
     let end = {
         let mut body = pin!(into_body(response));
         let exchange = &mut flight.exchange;
-        poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), cx)).await
+        poll_fn(|cx| wire.poll_sending(exchange, &mut outgoing, body.as_mut(), &Files::none(), cx)).await
     };
     wire.output.clear();
     if end != End::Complete {

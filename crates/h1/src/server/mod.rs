@@ -56,6 +56,7 @@ mod serving;
 mod ticker;
 mod upgrade;
 
+pub use crate::io::{FilePart, SendFile};
 pub use body::{RequestBody, RequestBodyError};
 pub use config::{Config, SendBuffer, Timeouts};
 pub use connection::{Closed, Connection};

@@ -11,7 +11,7 @@ use super::exchange::Exchange;
 use super::handle::Shared;
 use super::{Config, Deadlines, Observer, Wait};
 use crate::HeadError;
-use crate::io::{Input, Output, Readable};
+use crate::io::{Input, Output, Readable, SendFile};
 use crate::proto::{CONTINUE, Event, RequestParser};
 
 /// The stream with all that belongs to it rather than to a request.
@@ -29,6 +29,8 @@ pub(super) struct Wire<I, D> {
     pub(super) writing: bool,
     /// Tells without a buffer whether there is anything to read.
     pub(super) readable: Option<Readable<I>>,
+    /// Sends parts of files.
+    pub(super) send_file: Option<SendFile<I>>,
 }
 
 /// What came instead of silence.
@@ -127,7 +129,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                 exchange.expects = false;
                 self.output.buffer().extend_from_slice(CONTINUE);
                 // Best effort: what the client does not take now, it takes before the response.
-                if self.output.poll_write(&mut self.io, cx).is_ready() {
+                if self.output.poll_write(&mut self.io, self.send_file, cx).is_ready() {
                     self.output.recycle();
                 }
             }

@@ -1,5 +1,6 @@
 //! Sending a response.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ use super::observer::End;
 use super::reading::Wire;
 use super::{Deadlines, SendBuffer, date};
 use crate::BodySize;
-use crate::io::ENOUGH;
+use crate::io::{ENOUGH, FilePart, Output};
 use crate::proto::{Encoder, ResponseToSend, encode_response_dated};
 
 /// How far a response's body has got.
@@ -47,6 +48,19 @@ impl Outgoing {
             State::Whole => Some(End::Complete),
             State::Failed => Some(End::Truncated),
         }
+    }
+}
+
+/// What a service knows of the files in its bodies.
+pub(super) struct Files<B> {
+    pub(super) take: fn(Pin<&mut B>) -> Option<FilePart>,
+    pub(super) unreadable: fn(Pin<&mut B>, io::Error),
+}
+
+impl<B> Files<B> {
+    /// There are none.
+    pub(super) fn none() -> Self {
+        Self { take: |_| None, unreadable: |_, _| {} }
     }
 }
 
@@ -101,15 +115,24 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         exchange: &mut Exchange,
         outgoing: &mut Outgoing,
         mut body: Pin<&mut B>,
+        files: &Files<B>,
         cx: &mut Context<'_>,
     ) -> Poll<End> {
         loop {
-            let waits = self.poll_pull(outgoing, body.as_mut(), cx).is_pending();
+            let waits = self.poll_pull(outgoing, body.as_mut(), files.take, cx).is_pending();
             let flushed = self.poll_flush(cx);
             exchange.sent_so_far = self.output.sent();
             match flushed {
                 Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(end)) => return Poll::Ready(end),
+                Poll::Ready(Err(end)) => {
+                    return Poll::Ready(match self.output.take_unreadable() {
+                        Some(error) => {
+                            (files.unreadable)(body, error);
+                            End::Truncated
+                        }
+                        None => end,
+                    });
+                }
                 Poll::Pending if waits => {}
                 Poll::Pending => return Poll::Pending,
             }
@@ -133,6 +156,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         &mut self,
         outgoing: &mut Outgoing,
         mut body: Pin<&mut B>,
+        take_file: fn(Pin<&mut B>) -> Option<FilePart>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
         while outgoing.state == State::Open && self.output.pending() < outgoing.enough {
@@ -141,6 +165,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                 outgoing.state = State::Whole;
             } else if body.is_end_stream() {
                 self.finish(outgoing, None);
+            } else if let Some(part) = self.send_file.and_then(|_| take_file(body.as_mut())) {
+                self.push_file(outgoing, part);
             } else {
                 match body.as_mut().poll_frame(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -160,14 +186,23 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
     }
 
     fn push(&mut self, outgoing: &mut Outgoing, data: Bytes) {
-        if data.is_empty() {
+        self.push_piece(outgoing, data.len(), |output| output.push(data));
+    }
+
+    fn push_file(&mut self, outgoing: &mut Outgoing, part: FilePart) {
+        let length = usize::try_from(part.1.end.saturating_sub(part.1.start)).unwrap_or(usize::MAX);
+        self.push_piece(outgoing, length, |output| output.push_file(part));
+    }
+
+    fn push_piece(&mut self, outgoing: &mut Outgoing, length: usize, push: impl FnOnce(&mut Output)) {
+        if length == 0 {
             return;
         }
-        if outgoing.encoder.begin(data.len(), self.output.buffer()).is_err() {
+        if outgoing.encoder.begin(length, self.output.buffer()).is_err() {
             outgoing.state = State::Failed; // longer than it said
             return;
         }
-        self.output.push(data);
+        push(&mut self.output);
         outgoing.encoder.end(self.output.buffer());
         if outgoing.encoder.remaining() == Some(0) {
             outgoing.state = State::Whole;

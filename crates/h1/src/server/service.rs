@@ -2,12 +2,14 @@
 
 use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
-use super::{Context, RequestBody};
+use super::{Context, FilePart, RequestBody};
 
 /// Any error of a body.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -21,6 +23,19 @@ pub trait Service: Send + Sync {
     /// The connection is closed without an answer (nginx: `return 444`).
     type Error: Send;
 
+    /// The next part of a body, if it is one of a file: then it is sent as it is, by the kernel, and counts as taken. Asked only where
+    /// the connection [sends files](super::Connection::send_files). Default: bodies are bytes.
+    #[must_use]
+    fn take_file(body: Pin<&mut Self::Body>) -> Option<FilePart> {
+        let _ = body;
+        None
+    }
+
+    /// A part that was taken so cannot be sent: the file has become shorter, or cannot be read. The message is cut.
+    fn unreadable(body: Pin<&mut Self::Body>, error: io::Error) {
+        let _ = (body, error);
+    }
+
     /// Serves one request. The exact target and the raw head are in its [context](Context::received).
     fn call(
         &self,
@@ -32,6 +47,14 @@ pub trait Service: Send + Sync {
 impl<S: Service> Service for &S {
     type Body = S::Body;
     type Error = S::Error;
+
+    fn take_file(body: Pin<&mut S::Body>) -> Option<FilePart> {
+        S::take_file(body)
+    }
+
+    fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {
+        S::unreadable(body, error);
+    }
 
     fn call(
         &self,
@@ -45,6 +68,14 @@ impl<S: Service> Service for &S {
 impl<S: Service> Service for std::sync::Arc<S> {
     type Body = S::Body;
     type Error = S::Error;
+
+    fn take_file(body: Pin<&mut S::Body>) -> Option<FilePart> {
+        S::take_file(body)
+    }
+
+    fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {
+        S::unreadable(body, error);
+    }
 
     fn call(
         &self,

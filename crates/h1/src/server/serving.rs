@@ -71,7 +71,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
     /// Writes what is to be written, in time.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         let before = self.output.sent();
-        match self.output.poll_write(&mut self.io, cx) {
+        match self.output.poll_write(&mut self.io, self.send_file, cx) {
             Poll::Ready(Ok(())) => {
                 if self.writing {
                     self.writing = false;

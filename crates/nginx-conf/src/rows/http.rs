@@ -13,6 +13,8 @@ const SERVER: Contexts = Contexts::SERVER;
 const SERVERS: Contexts = Contexts::SERVERS;
 const LEVELS: Contexts = Contexts::LEVELS;
 const HASH: &str = "hash tables size themselves";
+const SENDFILE: &str =
+    "the kernel always sends files of which nothing is changed or encrypted, 512 KiB at most at once";
 const KERNEL: &str = "how bytes reach the kernel is the engine's business";
 const POOL: &str = "memory is allocated as it is needed";
 const LINGER: &str = "a connection with unread input lingers for as long as the engine has it";
@@ -130,8 +132,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("proxy_headers_hash_max_size", LEVELS, ONE, HASH),
     Row::nothing("types_hash_bucket_size", LEVELS, ONE, HASH),
     Row::nothing("types_hash_max_size", LEVELS, ONE, HASH),
-    Row::nothing("sendfile", Contexts::LEVELS_IF, ONE, KERNEL),
-    Row::nothing("sendfile_max_chunk", LEVELS, ONE, KERNEL),
+    Row::nothing("sendfile", Contexts::LEVELS_IF, ONE, SENDFILE),
+    Row::nothing("sendfile_max_chunk", LEVELS, ONE, SENDFILE),
     Row::nothing("tcp_nopush", LEVELS, ONE, KERNEL),
     Row::nothing("tcp_nodelay", LEVELS, ONE, "it is on"),
     Row::nothing("send_lowat", LEVELS, ONE, KERNEL),
