@@ -49,6 +49,12 @@ impl<R> ResponseBody<R> {
         }
     }
 
+    /// Whether all that is left is in memory in several pieces.
+    #[must_use]
+    pub fn is_in_pieces(&self) -> bool {
+        matches!(&self.kind, Kind::Stored { body } if body.is_in_pieces())
+    }
+
     /// The body of the service inside, if nothing is done with it here.
     ///
     /// # Errors

@@ -72,6 +72,12 @@ impl EntryBody {
         }
     }
 
+    /// Whether all that is left is in memory in several pieces: whoever sends it need not wait between them.
+    #[must_use]
+    pub fn is_in_pieces(&self) -> bool {
+        matches!(self.from, From::Pieces(_))
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         Poll::Ready(match &mut self.from {
             From::Nothing => None,

@@ -26,6 +26,9 @@ pub(super) enum Body {
 /// The size of a large body's pieces.
 pub(super) const BLOCK: usize = 64 << 10;
 
+/// Of a larger body there is no second one, not even while its pieces are joined.
+const HUGE: usize = 64 * BLOCK;
+
 /// What an object takes beside its text.
 const OVERHEAD: usize = 320;
 
@@ -38,7 +41,8 @@ impl Object {
 }
 
 impl Body {
-    /// Of pieces in blocks that are the store's own. Many small ones are joined: each costs more than its bytes.
+    /// Of pieces in blocks that are the store's own. They are joined once instead of being sent one by one each time, but for those of a
+    /// body of which nobody wants two in memory: of these only small ones are, for they cost more than their bytes.
     pub(super) fn new(mut pieces: Vec<Bytes>, exact: bool) -> Self {
         let length: usize = pieces.iter().map(Bytes::len).sum();
         match pieces.as_slice() {
@@ -47,7 +51,8 @@ impl Body {
             [_] => {
                 return Self::One(pieces.pop().map_or_else(Bytes::new, |one| Bytes::copy_from_slice(&one)));
             }
-            _ if length > BLOCK && exact && length / pieces.len() >= BLOCK / 16 => {}
+            few if exact && few.len() == length.div_ceil(BLOCK) => {}
+            few if exact && length > HUGE && length / few.len() >= BLOCK / 16 => {}
             _ => pieces = join(&pieces, length),
         }
         match pieces.as_slice() {
@@ -105,7 +110,7 @@ mod tests {
             (text.len(), true, 1),
             (text.len(), false, 1),
             (BLOCK, true, 4),
-            (BLOCK / 8, true, 25),
+            (BLOCK / 8, true, 4),
             (1000, true, 4),
             (BLOCK, false, 4),
             (1, false, 4),
@@ -126,6 +131,14 @@ mod tests {
             };
             assert_eq!((count, bytes == text), (expected, true), "{size}");
         }
+        let huge = |size| {
+            let piece = Bytes::from(vec![0; size]);
+            match Body::new(vec![piece; (HUGE + BLOCK).div_ceil(size)], true) {
+                Body::Many(pieces, _) => pieces.len(),
+                Body::One(_) => 1,
+            }
+        };
+        assert_eq!([huge(BLOCK), huge(BLOCK / 8), huge(1024)], [65, 520, 65]);
         assert!(matches!(Body::new(vec![], true), Body::One(bytes) if bytes.is_empty()));
         let few = Body::new(vec![Bytes::from_static(b"ab"), Bytes::from_static(b"c")], true);
         assert!(matches!(few, Body::One(bytes) if bytes == "abc"));

@@ -8,6 +8,7 @@ use futures_util::future::{Either, MapOk, Ready, ready};
 use http::{Request, Response};
 use propylon_cache::ResponseBody;
 use propylon_exchange::{Exchange, Keep};
+use propylon_h1::server::SendBuffer;
 use propylon_stack::{Body, BoxError};
 use tower_service::Service;
 
@@ -91,13 +92,19 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = task::ready!(this.inner.poll(cx))?;
+        let mut response = task::ready!(this.inner.poll(cx))?;
         if let Some(exchange) = this.exchange {
             exchange.upstream_responded(response.headers());
+        }
+        if response.body().is_in_pieces() {
+            response.extensions_mut().insert(SendBuffer(IN_MEMORY)); // it is there in any case
         }
         Poll::Ready(Ok(response.map(body)))
     }
 }
+
+/// How much of a body in memory is given to the kernel at once.
+const IN_MEMORY: usize = 256 << 10;
 
 /// What is whole in memory, or is the upstream's and nothing else, needs no box.
 fn body(mut body: ResponseBody<Body>) -> Body {
