@@ -189,7 +189,8 @@ impl Socket {
         loop {
             ready!(tcp.poll_write_ready(cx))?;
             match write(tcp) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 done => return Poll::Ready(done),
             }
         }
