@@ -141,3 +141,46 @@ fn a_file_that_becomes_shorter_is_cut() {
     let log = site.gateway.lines("access.log", 2);
     assert!(log.iter().all(|line| line.contains(" 200 ") && !line.ends_with(" OK")), "{log:?}");
 }
+
+/// What is stored already is read as its client takes it, and not copied into another file while he is slow.
+#[test]
+fn what_is_stored_in_files_is_not_buffered_in_others() {
+    let content = bytes(2 * LARGE);
+    let site = Site::start("file", &content);
+    let [listen] = addresses();
+    let gateway = Propylon::start(&format!(
+        r#"
+        [cache_zone.files]
+        path = "@DIR@/zone"
+        keys = "1m"
+        [[server]]
+        listen = ["{listen}"]
+        [[server.location]]
+        match = "/"
+        proxy_pass = "http://{}"
+        cache = {{ zone = "files", valid = {{ "200" = "1h" }} }}
+        headers.add = {{ "X-Cache" = "$upstream_cache_status" }}
+        "#,
+        site.plain
+    ));
+    let mut client = Client::connect(listen).unwrap();
+    let mut hit = |range: std::ops::Range<usize>| {
+        let fields = format!("Range: bytes={}-{}\r\n", range.start, range.end - 1);
+        let answer = client.ask(&get("/file", &fields)).unwrap();
+        assert!(answer.body == content[range.clone()], "{range:?}");
+        answer.head.field("x-cache").unwrap() == "HIT"
+    };
+    until("all of it to be stored", LIMIT, || hit(0..10).then_some(()));
+    let mut slow = Client::connect(listen).unwrap();
+    slow.send(&get("/file", "")).unwrap();
+    let head = slow.stream().head().unwrap().unwrap();
+    for part in [0..2 * LARGE, 70_000..200_001, LARGE..LARGE + 3_000_000] {
+        assert!(hit(part));
+    }
+    let links = fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap();
+    let names = links.filter_map(|link| fs::read_link(link.unwrap().path()).ok());
+    let spilled: Vec<_> = names.filter(|name| name.to_string_lossy().contains("(deleted)")).collect();
+    assert!(spilled.is_empty(), "{spilled:?}");
+    let rest = slow.body(head, false).unwrap();
+    assert!(rest.end == End::Complete && rest.body == content);
+}

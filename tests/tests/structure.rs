@@ -23,6 +23,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("pattern", &[]),
     ("proxy-protocol", &[]),
     ("conditions", &[]),
+    ("page-cache", &[]),
     ("stack", &[]),
     ("headers", &[]),
     ("cookie", &[]),
@@ -43,7 +44,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("slice", &["conditions"]),
     ("force-ranges", &["conditions"]),
-    ("files", &[]),
+    ("files", &["page-cache"]),
     ("dav", &[]),
     ("tunnel", &[]),
     ("tls", &[]),
@@ -57,7 +58,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("cgi", &[]),
     // How connections are read and written, and who gets them back.
     ("memcached", &["cgi"]),
-    ("cache", &["exchange", "conditions"]),
+    ("cache", &["exchange", "conditions", "page-cache"]),
     // Implements the cache's trait for a second tier, and brings what a network client needs: not every cache is to.
     ("cache-redis", &["cache"]),
     ("resolver", &[]),
@@ -84,11 +85,12 @@ const DAG: &[(&str, &[&str])] = &[
 const ABOVE: [&str; 6] = ["config", "nginx-conf", "gateway", "admin", "propylon", "tests"];
 
 /// What is no layer, service or connector by itself: vocabulary, engines, and what stands above.
-const NO_LAYERS: [&str; 15] = [
+const NO_LAYERS: [&str; 16] = [
     "exchange",
     "stack",
     "pattern",
     "conditions",
+    "page-cache",
     "proxy-protocol",
     "vars",
     "h1",

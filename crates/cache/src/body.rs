@@ -49,7 +49,13 @@ impl<R> ResponseBody<R> {
         }
     }
 
-    /// Whether all that is left is in memory in several pieces.
+    /// Whether it is all from the store: no upstream waits for it to be read.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        matches!(&self.kind, Kind::Stored { .. } | Kind::Parts { .. })
+    }
+
+    /// Whether all that is left is in the store's memory, in several pieces.
     #[must_use]
     pub fn is_in_pieces(&self) -> bool {
         matches!(&self.kind, Kind::Stored { body } if body.is_in_pieces())

@@ -3,22 +3,16 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use propylon_page_cache::{CHUNK, Peek, has, peek, read};
 use tokio::task::JoinHandle;
-
-use crate::buffers::Buffer;
-
-/// How much is read at once.
-pub(crate) const CHUNK: usize = 128 * 1024;
 
 /// Parts of files that are shorter are better read: they leave with their head, in one send.
 const LARGE: u64 = 32 * 1024;
@@ -96,7 +90,7 @@ impl Body {
         }
         let Some(Piece::File { file, offset, length }) = self.pieces.front_mut() else { return None };
         let wanted = (*length).min(SENT);
-        if *length < LARGE || !is_here(file, *offset, wanted) {
+        if *length < LARGE || !has(file, *offset, wanted) {
             return None;
         }
         let part = (Arc::clone(file), *offset..*offset + wanted);
@@ -172,47 +166,4 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
     }
-}
-
-/// Whether the kernel has both ends of a part in memory: then mostly what is between them as well, for it reads ahead.
-fn is_here(file: &File, offset: u64, length: u64) -> bool {
-    let has =
-        |at| matches!(preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT), Ok(1));
-    has(offset + length - 1) && has(offset)
-}
-
-pub(crate) enum Peek {
-    /// Some of it, and not nothing.
-    Here(Bytes),
-    /// It has to be waited for.
-    NotNow,
-    /// This kernel, or this file system, cannot say.
-    Unknown,
-    Failed(io::Error),
-}
-
-/// What the kernel has in memory of a part of a file.
-pub(crate) fn peek(file: &File, offset: u64, wanted: usize) -> Peek {
-    let mut buffer = Buffer::new(wanted);
-    match preadv2(file, &mut [IoSliceMut::new(buffer.room())], offset, ReadWriteFlags::NOWAIT) {
-        Ok(0) if wanted > 0 => Peek::Failed(shortened()),
-        Ok(read) => Peek::Here(buffer.into_bytes(read)),
-        Err(Errno::AGAIN | Errno::INTR) => Peek::NotNow,
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => Peek::Unknown,
-        Err(errno) => Peek::Failed(errno.into()),
-    }
-}
-
-/// A part of a file, however long that takes.
-pub(crate) fn read(file: &File, offset: u64, wanted: usize) -> io::Result<Bytes> {
-    let mut buffer = Buffer::new(wanted);
-    match file.read_exact_at(buffer.room(), offset) {
-        Ok(()) => Ok(buffer.into_bytes(wanted)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(shortened()),
-        Err(error) => Err(error),
-    }
-}
-
-fn shortened() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was sent")
 }

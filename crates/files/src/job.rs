@@ -10,9 +10,10 @@ use http::header::{
     LOCATION, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use propylon_page_cache::{CHUNK, Peek, peek, read};
 use rustix::fs::FileType;
 
-use crate::body::{self, CHUNK, Peek, Piece};
+use crate::body::Piece;
 use crate::coding::{self, Coding};
 use crate::conditions::{Conditions, Plan, Validators};
 use crate::failure::{Failure, Kind};
@@ -158,12 +159,12 @@ fn piece(
     let read = match patience {
         _ if length == 0 => return Ok(Vec::new()),
         Patience::Now if length > SMALL => None,
-        Patience::Now => match body::peek(&file, part.start, now) {
+        Patience::Now => match peek(&file, part.start, now) {
             Peek::Here(bytes) if bytes.len() == now => Some(bytes),
             _ => return Err(Trouble::Again),
         },
         // What fails here fails again when it is sent, and the client sees that something is missing.
-        Patience::Wait => body::read(&file, part.start, now).ok(),
+        Patience::Wait => read(&file, part.start, now).ok(),
     };
     let Some(bytes) = read else {
         return Ok(vec![Piece::File { file, offset: part.start, length }]);

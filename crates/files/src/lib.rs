@@ -78,7 +78,6 @@
 //! 200 bytes of memory a name.
 
 mod body;
-mod buffers;
 mod coding;
 mod conditions;
 mod failure;

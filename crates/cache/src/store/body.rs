@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::fs::FileExt as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use propylon_page_cache::CHUNK;
 use tokio::task::JoinHandle;
 
 use super::disk::Opened;
@@ -36,9 +36,6 @@ enum From {
     Flow(FlowBody),
     File(FileBody),
 }
-
-/// How much of a file is read at once.
-pub(super) const READ: u64 = 256 << 10;
 
 impl EntryBody {
     pub(super) fn new(source: &Source, at: u64, end: Option<u64>) -> Self {
@@ -189,6 +186,11 @@ impl FileBody {
         if let Some(first) = self.opened.first(at, end) {
             return Poll::Ready(Ok(first));
         }
+        if self.reading.is_none()
+            && let Some(read) = self.opened.read_now(at, end)
+        {
+            return Poll::Ready(Ok(read));
+        }
         let opened = &self.opened;
         let reading = self.reading.get_or_insert_with(|| {
             let opened = Arc::clone(opened);
@@ -202,7 +204,6 @@ impl FileBody {
 
 /// Up to `length` bytes of a body that was written to this file just now.
 fn read(written: &Written, at: u64, length: u64) -> io::Result<Bytes> {
-    let mut data = vec![0; usize::try_from(length.min(READ)).unwrap_or(0)];
-    written.file.read_exact_at(&mut data, written.body_at + at)?;
-    Ok(data.into())
+    let length = usize::try_from(length).unwrap_or(CHUNK).min(CHUNK);
+    propylon_page_cache::read(&written.file, written.body_at + at, length)
 }

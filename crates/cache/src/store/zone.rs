@@ -103,6 +103,10 @@ impl Zone {
     }
 
     fn open(&self, key: &Key, name: Name, generation: Option<u64>) -> Lookup {
+        let now = generation.and_then(|generation| disk::open_now(&self.shared, key, name, generation));
+        if let Some(entry) = now {
+            return Lookup::Found(entry);
+        }
         let (shared, key) = (Arc::clone(&self.shared), key.clone());
         let open = move || disk::open(&shared, &key, name, generation);
         Lookup::Opening(Opening(tokio::task::spawn_blocking(open)))

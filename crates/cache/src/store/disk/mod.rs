@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 
 pub(super) use loader::Loader;
 pub(super) use names::Name;
-pub(super) use reader::{Opened, open};
+pub(super) use reader::{Opened, open, open_now};
 pub(super) use writer::Writer;
 
 use super::error::OpenError;

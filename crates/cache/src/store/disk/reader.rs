@@ -1,4 +1,5 @@
-//! Reading what is stored, on the blocking pool. Nothing is passed on that was not checked.
+//! Reading what is stored: what the kernel has in memory at once, everything else on the blocking pool. Nothing is passed on that was not
+//! checked.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use propylon_page_cache::{CHUNK, Peek};
 
 use super::format::{Fault, Head, Layout, PIECE, PROLOGUE, encode_head};
 use super::{Disk, Name, block, variant_hash};
@@ -31,13 +33,21 @@ pub(in crate::store) struct Opened {
 }
 
 /// How much of a file is read with its head.
-const FIRST: u64 = 128 << 10;
+const FIRST: u64 = CHUNK as u64;
 
 /// How much of a file is read if only its head is wanted.
 const HEAD: u64 = 8 << 10;
 
 /// How much of a file is read at once after that, in pieces.
-const PIECES: u64 = 4;
+const PIECES: u64 = CHUNK as u64 / PIECE;
+
+/// Whether a disk may be waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// What would have to be is an error: `WouldBlock`.
+    Now,
+    Wait,
+}
 
 /// What is at the beginning of a file.
 struct Start {
@@ -52,6 +62,23 @@ struct Start {
 enum Failure {
     Fault(Fault),
     Io(io::Error),
+}
+
+/// The same as [`open`], if the kernel has it in memory and nothing is wrong with it.
+pub(in crate::store) fn open_now(
+    shared: &Arc<Shared>,
+    key: &Key,
+    name: Name,
+    generation: u64,
+) -> Option<Entry> {
+    let disk = shared.disk.as_ref()?;
+    let before = shared.pending(name.id, generation)?.0;
+    let file = propylon_page_cache::open(&disk.path(name)).ok()?;
+    let start = Start::read_once(&file, FIRST, Patience::Now).ok()?;
+    if start.head.key != key.as_bytes() || start.layout.nonce != generation {
+        return None;
+    }
+    known(shared, name, file, start, before, Patience::Now)?.ok()
 }
 
 /// What is stored under `key`, as the record of this generation says; the file itself if there may be one that the index does
@@ -73,7 +100,7 @@ pub(in crate::store) fn open(
             return None;
         }
     };
-    let mut start = match Start::read(shared, name, &file) {
+    let start = match Start::read(shared, name, &file) {
         Ok(start) => start,
         Err(failure) => {
             failure.punish(shared, disk, name, generation);
@@ -89,52 +116,53 @@ pub(in crate::store) fn open(
         shared.drop_record(name.id, generation);
         return None;
     }
-    let soft = match generation {
-        Some(_) => {
-            // A head that was on its way before the file was read may have come into it since.
-            let (meta, soft) = shared.pending(name.id, layout.nonce)?;
-            if let Some(meta) = meta.or(before) {
-                start.head.meta = meta.as_ref().clone();
-            }
-            soft
-        }
-        None => shared.adopt(&start, name)?,
-    };
-    let opened = match Opened::new(shared, name, file, start) {
-        Ok(opened) => opened,
-        Err(failure) => {
-            failure.punish(shared, disk, name, Some(layout.nonce));
-            return None;
+    let entry = match generation {
+        Some(_) => known(shared, name, file, start, before, Patience::Wait)?,
+        None => {
+            let soft = shared.adopt(&start, name)?;
+            Opened::new(shared, name, file, start, Patience::Wait).map(|opened| opened.entry(soft))
         }
     };
-    Some(Entry { id: name.id, generation: layout.nonce, soft, source: Source::File(Arc::new(opened)) })
+    entry.map_err(|failure| failure.punish(shared, disk, name, Some(layout.nonce))).ok()
+}
+
+/// A file that the index knows, with the head that it has by now: one that was on its way `before` the file was read may have come into it
+/// since. None if it is gone.
+fn known(
+    shared: &Arc<Shared>,
+    name: Name,
+    file: File,
+    mut start: Start,
+    before: Option<Arc<Meta>>,
+    patience: Patience,
+) -> Option<Result<Entry, Failure>> {
+    let (meta, soft) = shared.pending(name.id, start.layout.nonce)?;
+    if let Some(meta) = meta.or(before) {
+        start.head.meta = meta.as_ref().clone();
+    }
+    Some(Opened::new(shared, name, file, start, patience).map(|opened| opened.entry(soft)))
 }
 
 impl Start {
     fn read(shared: &Shared, name: Name, file: &File) -> Result<Self, Failure> {
-        match Self::read_once(file, FIRST) {
+        match Self::read_once(file, FIRST, Patience::Wait) {
             // Perhaps it was being changed.
             Err(Failure::Fault(Fault::Damaged)) => {
                 let _files = shared.shard(name.id).files.lock();
-                Self::read_once(file, FIRST)
+                Self::read_once(file, FIRST, Patience::Wait)
             }
             read => read,
         }
     }
 
     /// With at most `first` bytes of the file, or as many as its head needs.
-    fn read_once(file: &File, first: u64) -> Result<Self, Failure> {
+    fn read_once(file: &File, first: u64, patience: Patience) -> Result<Self, Failure> {
         let length = file.metadata()?.len();
-        let mut read = vec![0; size(length.min(first))];
-        file.read_exact_at(&mut read, 0)?;
+        let mut read = read_at(file, 0, size(length.min(first)), patience)?;
         let layout = Layout::decode(&read, length)?;
-        let missing = layout.body_at().saturating_sub(read.len() as u64);
-        if missing > 0 {
-            let at = read.len();
-            read.resize(at + size(missing), 0);
-            file.read_exact_at(read.get_mut(at..).unwrap_or_default(), at as u64)?;
+        if layout.body_at() > read.len() as u64 {
+            read = read_at(file, 0, size(layout.body_at()), patience)?;
         }
-        let read = Bytes::from(read);
         let slots = read.get(PROLOGUE..size(layout.body_at())).map(|slots| read.slice_ref(slots));
         let head = slots.and_then(|slots| layout.decode_slots(&slots));
         let (slot, head) = head.ok_or(Failure::Fault(Fault::Damaged))?;
@@ -149,7 +177,13 @@ impl Start {
 
 impl Opened {
     /// With the pieces of the body that are there already.
-    fn new(shared: &Arc<Shared>, name: Name, file: File, start: Start) -> Result<Self, Failure> {
+    fn new(
+        shared: &Arc<Shared>,
+        name: Name,
+        file: File,
+        start: Start,
+        patience: Patience,
+    ) -> Result<Self, Failure> {
         let Start { layout, head, read, .. } = start;
         let there = (read.len() as u64).saturating_sub(layout.body_at()).min(layout.body);
         let whole = if there == layout.body { there } else { there / PIECE * PIECE };
@@ -159,13 +193,18 @@ impl Opened {
             let sums_at = size(layout.sum_at(0));
             let sums_len = size(whole.div_ceil(PIECE) * 8);
             let sums = match read.get(sums_at..sums_at + sums_len) {
-                Some(sums) => sums.to_vec(),
-                None => read_at(&file, layout.sum_at(0), sums_len)?,
+                Some(sums) => read.slice_ref(sums),
+                None => read_at(&file, layout.sum_at(0), sums_len, patience)?,
             };
             check(&layout, 0, &first, &sums)?;
         }
         let key = Key::new(head.key);
         Ok(Self { key, meta: head.meta, shared: Arc::clone(shared), name, file, layout, first })
+    }
+
+    fn entry(self, soft: bool) -> Entry {
+        let (id, generation) = (self.name.id, self.layout.nonce);
+        Entry { id, generation, soft, source: Source::File(Arc::new(self)) }
     }
 
     pub(super) fn name(&self) -> Name {
@@ -191,25 +230,29 @@ impl Opened {
         (!part.is_empty()).then(|| self.first.slice_ref(part))
     }
 
+    /// What is at `at`, at most up to `end`, if the kernel has it in memory and nothing is wrong with it.
+    pub(in crate::store) fn read_now(&self, at: u64, end: u64) -> Option<Bytes> {
+        self.read_pieces(at, end, Patience::Now).ok()
+    }
+
     /// What is at `at`, at most up to `end`.
     pub(in crate::store) fn read(&self, at: u64, end: u64) -> Result<Bytes, Error> {
-        let read = self.read_pieces(at, end);
+        let read = self.read_pieces(at, end, Patience::Wait);
         if let (Err(Error::Damaged), Some(disk)) = (&read, &self.shared.disk) {
             Failure::Fault(Fault::Damaged).punish(&self.shared, disk, self.name, Some(self.layout.nonce));
         }
         read
     }
 
-    fn read_pieces(&self, at: u64, end: u64) -> Result<Bytes, Error> {
+    fn read_pieces(&self, at: u64, end: u64, patience: Patience) -> Result<Bytes, Error> {
         let piece = at / PIECE;
         let begin = piece * PIECE;
         let stop = (begin + PIECES * PIECE).min(end.next_multiple_of(PIECE)).min(self.layout.body);
         let length = stop.saturating_sub(begin);
-        let data = read_at(&self.file, self.layout.body_at() + begin, size(length)).map_err(Error::Read)?;
-        let sums = size(length.div_ceil(PIECE) * 8);
-        let sums = read_at(&self.file, self.layout.sum_at(piece), sums).map_err(Error::Read)?;
+        let read = |at, length| read_at(&self.file, at, length, patience).map_err(Error::Read);
+        let data = read(self.layout.body_at() + begin, size(length))?;
+        let sums = read(self.layout.sum_at(piece), size(length.div_ceil(PIECE) * 8))?;
         check(&self.layout, piece, &data, &sums).map_err(|_| Error::Damaged)?;
-        let data = Bytes::from(data);
         let part = data.get(size(at - begin)..size(end - begin).min(data.len())).ok_or(Error::Damaged)?;
         Ok(data.slice_ref(part))
     }
@@ -225,10 +268,20 @@ fn check(layout: &Layout, first: u64, data: &[u8], sums: &[u8]) -> Result<(), Fa
     if right { Ok(()) } else { Err(Fault::Damaged) }
 }
 
-fn read_at(file: &File, at: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut data = vec![0; length];
-    file.read_exact_at(&mut data, at)?;
-    Ok(data)
+fn read_at(file: &File, at: u64, length: usize, patience: Patience) -> io::Result<Bytes> {
+    match patience {
+        Patience::Wait if length <= CHUNK => propylon_page_cache::read(file, at, length),
+        Patience::Wait => {
+            let mut data = vec![0; length];
+            file.read_exact_at(&mut data, at)?;
+            Ok(data.into())
+        }
+        Patience::Now => match propylon_page_cache::peek(file, at, length) {
+            Peek::Here(data) if data.len() == length => Ok(data),
+            Peek::Failed(error) => Err(error),
+            Peek::Here(_) | Peek::NotNow | Peek::Unknown => Err(ErrorKind::WouldBlock.into()),
+        },
+    }
 }
 
 /// What is in memory has a size that fits.
@@ -313,7 +366,7 @@ impl Shared {
         if *path != disk.path(name) {
             return; // not where it would be looked for
         }
-        match Start::read_once(&file, HEAD) {
+        match Start::read_once(&file, HEAD, Patience::Wait) {
             Ok(start) => {
                 let _ = self.adopt(&start, name);
             }
@@ -324,7 +377,7 @@ impl Shared {
     /// The key of what is in a file, if it is what the record of this generation says.
     pub(super) fn key_of(&self, disk: &Disk, name: Name, generation: u64) -> Option<Bytes> {
         let file = File::open(disk.path(name)).ok()?;
-        let start = Start::read_once(&file, HEAD).ok()?;
+        let start = Start::read_once(&file, HEAD, Patience::Wait).ok()?;
         (start.layout.nonce == generation).then_some(start.head.key)
     }
 
@@ -339,7 +392,7 @@ impl Shared {
     ) -> bool {
         let _files = self.shard(name.id).files.lock();
         let Ok(file) = OpenOptions::new().read(true).write(true).open(disk.path(name)) else { return false };
-        let Ok(start) = Start::read_once(&file, HEAD) else { return false };
+        let Ok(start) = Start::read_once(&file, HEAD, Patience::Wait) else { return false };
         if start.layout.nonce != generation {
             return false;
         }

@@ -1,10 +1,10 @@
-//! Memory that files are read into, and that is used again: to get it anew would be to clear it.
+//! Memory that files are read into, and that is used again.
 
 use std::cell::RefCell;
 
 use bytes::Bytes;
 
-use crate::body::CHUNK;
+use crate::CHUNK;
 
 /// How many are kept for each thread.
 const KEPT: usize = 8;
