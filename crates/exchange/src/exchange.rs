@@ -1,6 +1,7 @@
 //! The handle itself.
 
 mod beside;
+mod stream;
 
 use std::any::Any;
 use std::fmt;
@@ -56,7 +57,12 @@ struct Facts {
 #[derive(Clone)]
 enum Received {
     Head(Head),
-    Rejected { line: Bytes, bytes: u64 },
+    Rejected {
+        line: Bytes,
+        bytes: u64,
+    },
+    /// Bytes that nobody here reads anything into.
+    Stream,
 }
 
 impl Exchange {
@@ -145,7 +151,7 @@ impl Exchange {
     pub fn head(&self) -> Option<&Head> {
         match &self.0.received {
             Received::Head(head) => Some(head),
-            Received::Rejected { .. } => None,
+            Received::Rejected { .. } | Received::Stream => None,
         }
     }
 
@@ -155,6 +161,7 @@ impl Exchange {
         match &self.0.received {
             Received::Head(head) => head.line().into(),
             Received::Rejected { line, .. } => line.clone(),
+            Received::Stream => Bytes::new(),
         }
     }
 
@@ -164,6 +171,7 @@ impl Exchange {
         let head = match &self.0.received {
             Received::Head(head) => head.bytes,
             Received::Rejected { bytes, .. } => *bytes,
+            Received::Stream => 0,
         };
         head + self.0.facts.body_received.get()
     }

@@ -129,6 +129,17 @@ fn lengths_count_head_and_body() {
 }
 
 #[test]
+fn a_stream_has_no_head() {
+    assert!(!exchange().is_stream());
+    let connection = Arc::new(Connection::new(7, Address::unix(), Address::unix()));
+    let stream = Exchange::stream(connection, Instant::now());
+    stream.body_received(3);
+    assert!(stream.is_stream() && stream.beside(|_| ()).is_stream());
+    assert!(stream.head().is_none() && stream.request_line().is_empty() && stream.uri().is_none());
+    assert_eq!((stream.request_length(), stream.connection().id), (3, 7));
+}
+
+#[test]
 fn the_slot_belongs_to_its_first_type() {
     let exchange = exchange();
     assert_eq!(exchange.slot::<u32>(), Some(&0));

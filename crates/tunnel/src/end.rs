@@ -5,7 +5,8 @@ use std::time::Duration;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum End {
-    /// Both sides have said their last, and all of it was passed on.
+    /// Both sides have said their last, and all of it was passed on; or one has, where
+    /// [that is enough](crate::Tunnel::half_close).
     Closed,
     /// It stood still for longer than a limit: whom it waited for, and the limit.
     TimedOut(Waited, Duration),
@@ -18,7 +19,7 @@ pub enum End {
 /// Whom a tunnel waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Waited {
-    /// Anybody to say something: [`Limits::read`](crate::Limits::read).
+    /// Anybody to say something, [`Limits::read`](crate::Limits::read), or anything to move, [`Limits::idle`](crate::Limits::idle).
     Anybody,
     /// The upstream to take something: [`Limits::send`](crate::Limits::send).
     Upstream,

@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
+use crate::pace::Pace;
+
 /// A direction reads so much at first, and four times as much each time that this was not enough.
 const START: usize = 8 << 10;
 
@@ -21,6 +23,8 @@ pub(crate) enum Waits {
     Reading,
     /// Its destination, to take bytes or the end.
     Writing,
+    /// The time, for it has been as fast as it may.
+    Pacing,
     /// Nothing: it is over.
     Over,
 }
@@ -39,6 +43,7 @@ pub(crate) struct Flow {
     /// How much is read next.
     size: usize,
     largest: usize,
+    pace: Option<Pace>,
     state: State,
     /// Whether something was written and not flushed.
     unflushed: bool,
@@ -61,10 +66,22 @@ impl Flow {
             buffer: BytesMut::new(),
             size: START.min(largest),
             largest,
+            pace: None,
             state: State::Open,
             unflushed: false,
             moved: false,
         }
+    }
+
+    /// The same buffer for another size.
+    pub(crate) fn resize(&mut self, largest: usize) {
+        self.largest = largest.max(1);
+        self.size = START.min(self.largest);
+    }
+
+    /// Reads no faster.
+    pub(crate) fn pace(&mut self, pace: Option<Pace>) {
+        self.pace = pace;
     }
 
     /// Whether anything moved since the last call.
@@ -107,7 +124,11 @@ impl Flow {
                 },
                 State::Open => match self.poll_read(source, cx) {
                     Poll::Ready(read) => read.map_err(Fault::Source)?,
-                    Poll::Pending => return self.rest(destination, cx),
+                    Poll::Pending => {
+                        let waits = self.rest(destination, cx)?;
+                        let paced = self.pace.as_ref().is_some_and(Pace::holds);
+                        return Ok(if paced && waits == Waits::Reading { Waits::Pacing } else { waits });
+                    }
                 },
             }
         }
@@ -139,13 +160,21 @@ impl Flow {
         source: &mut R,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        // What was written is gone from the front: the room is used again if it is enough.
-        if !self.buffer.try_reclaim(self.size) {
-            self.buffer = BytesMut::with_capacity(self.size);
+        let mut size = self.size;
+        if let Some(pace) = &mut self.pace {
+            ready!(pace.poll_ready(cx));
+            size = pace.at_once(size);
         }
-        let mut limited = bytes::BufMut::limit(&mut self.buffer, self.size);
+        // What was written is gone from the front: the room is used again if it is enough.
+        if !self.buffer.try_reclaim(size) {
+            self.buffer = BytesMut::with_capacity(size);
+        }
+        let mut limited = bytes::BufMut::limit(&mut self.buffer, size);
         let n = ready!(pin!(source.read_buf(&mut limited)).poll(cx))?;
         self.moved = true;
+        if let Some(pace) = &mut self.pace {
+            pace.took(n);
+        }
         if n == 0 {
             self.state = State::Ending;
             self.buffer = BytesMut::new();

@@ -66,6 +66,8 @@
 //! - Half-close: the end of one side is passed on as an end, after all that came before it; the other side may go on.
 //! - [`Limits`]: how long nobody may say anything, and how long either side may take nothing. Bytes in any direction count as
 //!   something said.
+//! - [`Tunnel::half_close`] off: the end of one side ends both, once all that came before it was passed on.
+//! - [`Tunnel::upload_rate`], [`Tunnel::download_rate`]: so many bytes a second, by reading no more; nothing is saved up.
 //! - [`Counts`]: what each side has taken, also after the future was dropped. Dropping it is how a tunnel is cancelled.
 //! - [`UpgradeLayer`] takes the client's end from the request, lets it pass, and has the ends joined by a [`Policy`] if the response
 //!   is a 101. Any other response passes as it is. A 101 that the client did not ask for is an error.
@@ -74,7 +76,7 @@
 //!
 //! - It knows no protocol: no WebSocket frames, no pings.
 //! - It does not know how a server hands its connection over: the [`Policy`] does (hyper's is in `examples/standalone.rs`).
-//! - It spawns nothing, limits no rate and no total time.
+//! - It spawns nothing, and limits no total time.
 //! - It does not judge `Upgrade` and `Connection`: the server and the layers that write fields do.
 //!
 //! ## nginx
@@ -85,9 +87,12 @@
 //! | `proxy_send_timeout` | [`Limits::send`] |
 //! | `send_timeout` | [`Limits::client_send`] |
 //! | `proxy_buffer_size` | [`Tunnel::buffer`] |
+//! | `proxy_timeout` (stream) | [`Limits::idle`] |
+//! | `proxy_half_close` (stream) | [`Tunnel::half_close`] |
+//! | `proxy_upload_rate`, `proxy_download_rate` (stream) | [`Tunnel::upload_rate`], [`Tunnel::download_rate`] |
 //!
 //! Difference: nginx closes both sides as soon as one of them has said its last. Here the other may finish what it has to say, within
-//! the limits.
+//! the limits, unless that is turned off.
 //!
 //! ## Errors
 //!
@@ -107,6 +112,7 @@ mod flow;
 mod future;
 mod layer;
 mod limits;
+mod pace;
 mod policy;
 mod service;
 mod tunnel;

@@ -19,13 +19,15 @@ pub struct Limits {
     pub send: Option<Duration>,
     /// The longest time that the client may take nothing of what there is for it. nginx: `send_timeout`.
     pub client_send: Option<Duration>,
+    /// The longest time without a byte in either direction, whoever is waited for. nginx: `proxy_timeout` of the stream module.
+    pub idle: Option<Duration>,
 }
 
 impl Limits {
     /// No limits.
     #[must_use]
     pub const fn new() -> Self {
-        Self { read: None, send: None, client_send: None }
+        Self { read: None, send: None, client_send: None, idle: None }
     }
 
     /// Sets the field [`read`](Self#structfield.read).
@@ -46,6 +48,13 @@ impl Limits {
     #[must_use]
     pub fn client_send(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.client_send = limit.into();
+        self
+    }
+
+    /// Sets the field [`idle`](Self#structfield.idle).
+    #[must_use]
+    pub fn idle(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.idle = limit.into();
         self
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::flow::{Fault, Flow, Waits};
+use crate::pace::Pace;
 use crate::{Counts, End, Limits, Waited};
 
 /// The most that is read at once, each way.
@@ -56,6 +58,7 @@ pub struct Tunnel<C, U> {
     /// From the upstream to the client.
     down: Flow,
     limits: Limits,
+    half_close: bool,
     counts: Arc<Counts>,
     clock: Option<Clock>,
 }
@@ -76,6 +79,7 @@ impl<C, U> Tunnel<C, U> {
             up: Flow::new(LARGEST),
             down: Flow::new(LARGEST),
             limits: Limits::new(),
+            half_close: true,
             counts: Arc::default(),
             clock: None,
         }
@@ -89,8 +93,27 @@ impl<C, U> Tunnel<C, U> {
 
     /// The most bytes that are held each way; 64 KiB by default. A tunnel begins with 8 KiB, and holds nothing at rest.
     pub fn buffer(mut self, largest: usize) -> Self {
-        self.up = Flow::new(largest);
-        self.down = Flow::new(largest);
+        self.up.resize(largest);
+        self.down.resize(largest);
+        self
+    }
+
+    /// Whether the other side may go on when one has said its last, as is the default. If not, the tunnel is over as soon as all of
+    /// that was passed on, and both sides are told.
+    pub fn half_close(mut self, on: bool) -> Self {
+        self.half_close = on;
+        self
+    }
+
+    /// How many bytes a second are read of the client at most; any number by default. Whoever is held back is not late.
+    pub fn upload_rate(mut self, rate: impl Into<Option<NonZeroU64>>) -> Self {
+        self.up.pace(rate.into().map(Pace::new));
+        self
+    }
+
+    /// How many bytes a second are read of the upstream at most; any number by default. Whoever is held back is not late.
+    pub fn download_rate(mut self, rate: impl Into<Option<NonZeroU64>>) -> Self {
+        self.down.pace(rate.into().map(Pace::new));
         self
     }
 
@@ -128,10 +151,23 @@ where
         Ok((up, down))
     }
 
+    /// One side has said its last, and that is enough: the other is told so too, if it listens.
+    fn close(&mut self, up: Waits, cx: &mut Context<'_>) -> End {
+        let _ = match up {
+            Waits::Over => Pin::new(&mut self.client).poll_shutdown(cx),
+            _ => Pin::new(&mut self.upstream).poll_shutdown(cx),
+        };
+        End::Closed
+    }
+
     /// Ready with whom the tunnel has waited for too long.
     fn poll_late(&mut self, up: Waits, down: Waits, cx: &mut Context<'_>) -> Poll<(Waited, Duration)> {
         let (up_moved, down_moved) = (self.up.has_moved(), self.down.has_moved());
+        if let Some(clock) = self.clock.as_mut().filter(|_| up_moved || down_moved) {
+            clock.moved(up_moved, down_moved);
+        }
         let limits = [
+            (Waited::Anybody, self.limits.idle, up != Waits::Pacing && down != Waits::Pacing),
             (Waited::Client, self.limits.client_send, down == Waits::Writing),
             (Waited::Upstream, self.limits.send, up == Waits::Writing),
             // Whoever has a slow reader is not waited for.
@@ -145,12 +181,7 @@ where
             limits.into_iter().filter(|(.., runs)| *runs).filter_map(|(who, limit, _)| Some((who, limit?)));
         let Some(first) = limits.clone().map(|(_, limit)| limit).min() else { return Poll::Pending };
         let clock = match &mut self.clock {
-            Some(clock) => {
-                if up_moved || down_moved {
-                    clock.moved(up_moved, down_moved);
-                }
-                clock
-            }
+            Some(clock) => clock,
             clock => {
                 let now = Instant::now();
                 clock.insert(Clock { up: now, down: now, sleep: Box::pin(sleep_until(after(now, first))) })
@@ -211,6 +242,9 @@ where
         match this.poll_flows(cx) {
             Err(end) => Poll::Ready(end),
             Ok((Waits::Over, Waits::Over)) => Poll::Ready(End::Closed),
+            Ok((up @ Waits::Over, _) | (up, Waits::Over)) if !this.half_close => {
+                Poll::Ready(this.close(up, cx))
+            }
             Ok((up, down)) => this.poll_late(up, down, cx).map(|(who, limit)| End::TimedOut(who, limit)),
         }
     }
