@@ -47,6 +47,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("files", &["page-cache"]),
     ("dav", &[]),
     ("tunnel", &[]),
+    ("stream", &[]),
     ("tls", &[]),
     ("acme", &[]),
     ("trace", &[]),
