@@ -175,6 +175,22 @@ impl<T> Balancer<T> {
         Ok(Picked { peer, balancer, timed, verdict, tells: false, at_end: None })
     }
 
+    /// Chooses a peer, after waiting for a place if all are full and the group has a queue: for those who send no requests. Gives the
+    /// time waited, if it had to.
+    ///
+    /// # Errors
+    /// Any: nobody lives, the queue is full, or the wait in it was too long.
+    pub async fn pick_or_queue(
+        &self,
+        key: Key<'_>,
+        tried: Option<&Tried>,
+    ) -> Result<(Picked<T>, Option<Duration>), Error> {
+        match self.pick_or_wait(None, key, tried) {
+            Some(picked) => Ok((picked?, None)),
+            None => self.wait(None, key, tried).await.map(|(picked, waited)| (picked, Some(waited))),
+        }
+    }
+
     /// Chooses a peer, after waiting for a place if all are full and the group has a queue. Gives the time waited.
     pub(crate) async fn wait(
         &self,
@@ -322,7 +338,7 @@ impl<T> Picked<T> {
     }
 
     /// The response has been read to its end.
-    pub(crate) fn ended(&self) {
+    pub fn ended(&self) {
         if let Some(since) = self.since().filter(|_| self.balancer.0.times.last_byte) {
             self.peer.state.record_last_byte_time(since.elapsed());
         }

@@ -1,5 +1,5 @@
 //! What is read of a client's first bytes.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::sync::Arc;
 

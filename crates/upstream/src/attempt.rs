@@ -64,6 +64,20 @@ impl Attempt {
         }
     }
 
+    /// There is a connection, for whatever is spoken on it.
+    pub(crate) fn opened(&self) {
+        if let Some(record) = &self.record {
+            record.connected();
+        }
+    }
+
+    /// Where there are no heads, the first byte is the response's beginning.
+    pub(crate) fn began(&self) {
+        if let Some(record) = &self.record {
+            record.head_received(StatusCode::OK);
+        }
+    }
+
     /// The body is read from here on; the heads were this long.
     pub(crate) fn body_began(&mut self, heads: u64) {
         self.heads = Some(heads);

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use propylon_h1::sends::{QueuedStream, SendQueue};
@@ -35,6 +36,17 @@ impl Socket {
     /// Sends through the queue what it can.
     pub(crate) fn sending_through(self, sends: &SendQueue) -> Self {
         if let Self::Tcp(socket) = self { Self::Queued(sends.stream(socket)) } else { self }
+    }
+
+    /// Closes it so that the peer sees a reset.
+    pub(crate) fn reset(&self) {
+        let socket = match self {
+            Self::Tcp(socket) => SockRef::from(socket),
+            Self::Queued(socket) => SockRef::from(socket.as_ref()),
+            Self::Unix(_) => return,
+            Self::Secured(secured) => return secured.socket().reset(),
+        };
+        let _ = socket.set_linger(Some(Duration::ZERO)); // it fails only on a connection that is gone
     }
 
     /// Ready unless the runtime knows that there is nothing to read. No system call.

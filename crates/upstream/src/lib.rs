@@ -58,6 +58,7 @@
 //!   and not a byte of a response came. A POST never goes out twice. Before something that cannot be repeated is sent on a
 //!   kept connection the kernel is asked whether the peer has closed. All that counts as one try.
 //! - **Speaks FastCGI, uwsgi, SCGI and memcached's protocol** instead ([`Transport::application`]): the first and the last keep connections.
+//! - **Opens connections for anything else** ([`Transport::connect`]): whatever is spoken on them, as bytes.
 //! - **Frees the connection early**: [`Body::take_bytes`] has a small response whole, before any of it is passed on.
 //! - **Records** one try for each peer in the request's [`Exchange`](propylon_exchange::Exchange), if it has one: times,
 //!   status or what stands for it, bytes each way, the true end of the response.
@@ -155,6 +156,7 @@ mod outgoing;
 mod peer;
 mod place;
 mod pool;
+mod raw;
 mod secure;
 mod special;
 mod target;

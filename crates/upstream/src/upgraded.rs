@@ -1,4 +1,4 @@
-//! A connection whose peer has switched to another protocol.
+//! A connection that carries another protocol: its peer has switched to it, or nothing else was ever spoken.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -36,21 +36,34 @@ impl fmt::Debug for Switched {
     }
 }
 
-/// A connection whose peer has switched to another protocol. What had been read of it already is read first.
+/// A connection that carries another protocol: its peer has switched to it, and then what had been read of it already is read first,
+/// or it was [opened](crate::Transport::connect) for that.
 ///
-/// The request's try lasts for as long as this does: its bytes are counted, and recorded when this drops.
+/// The try lasts for as long as this does: its bytes are counted, and recorded when this drops.
 #[derive(Debug)]
 pub struct Upgraded {
     socket: Socket,
     read: Bytes,
     attempt: Option<Attempt>,
+    /// Whether what the peer says first is its response's beginning: there was no head.
+    awaits: bool,
     sent: u64,
     received: u64,
 }
 
 impl Upgraded {
     pub(crate) fn new(socket: Socket, read: Bytes) -> Self {
-        Self { socket, read, attempt: None, sent: 0, received: 0 }
+        Self { socket, read, attempt: None, awaits: false, sent: 0, received: 0 }
+    }
+
+    /// One of which nothing has been read, and on which this much was sent.
+    pub(crate) fn opened(socket: Socket, sent: usize, attempt: Option<Attempt>) -> Self {
+        Self { socket, read: Bytes::new(), attempt, awaits: true, sent: sent as u64, received: 0 }
+    }
+
+    /// Closes it with a reset, which no peer takes for an end in order. A unix socket has none.
+    pub fn reset(self) {
+        self.socket.reset();
     }
 
     /// Records what passes as this try's.
@@ -87,7 +100,14 @@ impl AsyncRead for Upgraded {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buf))?;
-        self.received += (buf.filled().len() - before) as u64;
+        let n = buf.filled().len() - before;
+        self.received += n as u64;
+        if self.awaits && n > 0 {
+            self.awaits = false;
+            if let Some(attempt) = &self.attempt {
+                attempt.began();
+            }
+        }
         Poll::Ready(Ok(()))
     }
 }
