@@ -56,7 +56,7 @@ pub struct LimitExcept {
     pub basic: Option<BasicAuth>,
 }
 
-const RULES: Kind = Kind::List(&Kind::Text {
+pub(crate) const RULES: Kind = Kind::List(&Kind::Text {
     hint: "\"allow\" or \"deny\" with \"all\", a network, an address or \"unix:\"",
 });
 const BASIC_OR_OFF: Kind = Kind::Either(&[Kind::Bool, Kind::Table(&BASIC)]);

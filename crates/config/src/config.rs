@@ -33,6 +33,7 @@ use crate::server::{self, Server};
 use crate::settings::Settings;
 use crate::shape;
 use crate::source::Source;
+use crate::stream::{self, Stream};
 use crate::trace_exporter::{self, TraceExporter};
 
 /// A checked configuration: inheritance applied, every value in its final type, every reference resolved.
@@ -85,10 +86,12 @@ pub struct Config {
     pub geoip_databases: IndexMap<Box<str>, Arc<GeoipDatabase>>,
     /// The variables from them.
     pub geoip: Vec<GeoipVariable>,
-    /// Each distinct address that any server listens at, in the order of the file.
+    /// Each distinct address that any server or stream listens at, in the order of the file, servers first.
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
     pub servers: Vec<Arc<Server>>,
+    /// TCP that is passed on, in the order of the file.
+    pub streams: Vec<Arc<Stream>>,
 }
 
 impl Config {
@@ -212,6 +215,10 @@ pub(crate) static TABLE: Table = Table {
         Key {
             nginx: "server",
             ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
+        },
+        Key {
+            nginx: "stream, server",
+            ..top("stream", Kind::List(&Kind::Table(&stream::TABLE)), "TCP that is passed on.")
         },
     ],
     unbuilt: &[],
@@ -373,14 +380,23 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let servers = root.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let servers: Vec<Arc<Server>> =
         servers.filter_map(|value| server::read(cx, &levels, value)).map(Arc::new).collect();
-    let listeners = listen::merge(cx, servers.iter().map(|server| server.listens.as_slice()));
+    let streams = root.get("stream").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
+    let streams: Vec<Arc<Stream>> =
+        streams.filter_map(|value| stream::read(cx, value)).map(Arc::new).collect();
+    let listeners = listen::merge(
+        cx,
+        servers.iter().map(|server| server.listens.as_slice()),
+        streams.iter().map(|stream| stream.listens.as_slice()),
+    );
     server::certificates(cx, &listeners, &servers);
     server::conflicts(cx, &servers);
     let acme = acme::finish(cx, acme, &servers);
     trace_exporter::finish(cx, trace_exporter.as_ref(), &servers);
     let admin = admin::read(cx, table("admin"), &listeners);
-    if servers.is_empty() && !cx.report.has_errors() {
-        cx.push(Diagnostic::whole("there is no [[server]]: nothing would be served").softened());
+    if servers.is_empty() && streams.is_empty() && !cx.report.has_errors() {
+        cx.push(
+            Diagnostic::whole("there is no [[server]] and no [[stream]]: nothing would be served").softened(),
+        );
     }
     Config {
         source: cx.source.clone(),
@@ -404,5 +420,6 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         geoip: std::mem::take(&mut cx.geoip),
         listeners,
         servers,
+        streams,
     }
 }

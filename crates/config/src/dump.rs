@@ -54,6 +54,10 @@ impl Config {
                 .iter()
                 .for_each(|location| self.location(&mut text, "server.location", location));
         }
+        for stream in &self.streams {
+            let _ = writeln!(text, "\n[[stream]] # {}", source.line_of(stream.span));
+            settings(&mut text, source, &stream.settings.effective);
+        }
         text
     }
 

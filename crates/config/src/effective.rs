@@ -3,8 +3,8 @@ use crate::source::{Source, Span};
 use crate::{
     access, access_log, addition, auth_jwt, auth_request, browser, buffer, cache, charset, compression,
     cookie, dav, error_log, error_page, fastcgi, files, headers, http2, http3, limit, memcached, mirror,
-    redirect, retry, rewrite, runtime, scgi, secure_link, ssi, store, substitute, timeout, tls, trace,
-    upstream, userid, uwsgi,
+    redirect, retry, rewrite, runtime, scgi, secure_link, ssi, store, stream, substitute, timeout, tls,
+    trace, upstream, userid, uwsgi,
 };
 
 /// Every key that applies at a place, its value, and where that was written: what `explain` prints.
@@ -63,6 +63,16 @@ const TABLES: [&Table; 34] = [
     &upstream::TABLE,
     &access_log::TABLE,
 ];
+/// What streams have.
+const STREAM: [&Table; 7] = [
+    &stream::TIMEOUT,
+    &stream::RETRY,
+    &stream::LIMIT,
+    &stream::ACCESS,
+    &tls::TABLE,
+    &stream::UPSTREAM,
+    &access_log::TABLE,
+];
 const PROCESS: [&Table; 2] = [&runtime::TABLE, &error_log::TABLE];
 
 /// A key that somebody wrote; the others are in the tables.
@@ -88,6 +98,11 @@ impl Effective {
         Self { own: Some(own), tables: &TABLES, written: Vec::new() }
     }
 
+    /// A stream, nothing written yet.
+    pub(crate) const fn stream() -> Self {
+        Self { own: Some(&stream::TABLE), tables: &STREAM, written: Vec::new() }
+    }
+
     /// The process, nothing written yet.
     pub(crate) const fn process() -> Self {
         Self { own: None, tables: &PROCESS, written: Vec::new() }
@@ -105,6 +120,15 @@ impl Effective {
 
     pub(crate) fn push(&mut self, written: Written) {
         self.written.push(written);
+    }
+
+    /// What else is written that is shown here.
+    pub(crate) fn join(&mut self, other: Self) {
+        let known: Vec<&str> = self.written.iter().map(|written| written.table).collect();
+        let shown = |table: &str| self.tables.iter().any(|known| known.name == table);
+        let more = other.written.into_iter();
+        let more: Vec<_> = more.filter(|new| shown(new.table) && !known.contains(&new.table)).collect();
+        self.written.extend(more);
     }
 
     /// A key of the level that does not apply here although somebody wrote it.
@@ -133,7 +157,9 @@ impl Effective {
     fn table(&self, table: &'static Table) -> Vec<Setting> {
         let own = self.own.is_some_and(|own| own.name == table.name);
         let setting = |key: &str, value: &str, origin| {
-            let path = if own { key.into() } else { format!("{}.{key}", table.name) };
+            // The reference has the tables of streams under names of their own.
+            let name = table.name.strip_prefix("stream.").unwrap_or(table.name);
+            let path = if own { key.into() } else { format!("{name}.{key}") };
             Setting { key: path.trim_end_matches('.').into(), value: value.into(), origin }
         };
         let written = |key: &str| {
@@ -240,6 +266,8 @@ pub enum Level {
     Server,
     /// `[[server.location]]`
     Location,
+    /// `[[stream]]`, which inherits nothing.
+    Stream,
 }
 
 impl Level {
@@ -252,6 +280,7 @@ impl Level {
             Self::Defaults => "[defaults]",
             Self::Server => "[[server]]",
             Self::Location => "[[server.location]]",
+            Self::Stream => "[[stream]]",
         }
     }
 }

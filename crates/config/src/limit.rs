@@ -87,7 +87,8 @@ pub struct Over {
     pub log_level: LogLevel,
 }
 
-const LOG_LEVELS: Kind = Kind::Choice { built: &["info", "notice", "warn", "error"], unbuilt: &[] };
+pub(crate) const LOG_LEVELS: Kind =
+    Kind::Choice { built: &["info", "notice", "warn", "error"], unbuilt: &[] };
 const STATUS: Kind = Kind::Integer { min: 400, max: 599 };
 const MOST: u64 = u32::MAX as u64 / 1000;
 
@@ -127,7 +128,7 @@ const REQUESTS: Table = Table {
     unbuilt: &[],
 };
 
-const CONNECTIONS: Table = Table {
+pub(crate) const CONNECTIONS: Table = Table {
     name: "limit.connections",
     doc: "How many requests of a key may be served at once, each from its head to the end of its response.",
     keys: &[
@@ -149,7 +150,7 @@ const CONNECTIONS: Table = Table {
     unbuilt: &[],
 };
 
-const AMOUNT: Kind = Kind::Either(&[Kind::Template, Kind::Size]);
+pub(crate) const AMOUNT: Kind = Kind::Either(&[Kind::Template, Kind::Size]);
 
 pub(crate) const TABLE: Table = Table {
     name: "limit",
@@ -305,7 +306,7 @@ impl Limit {
 }
 
 /// A size, a template of one, or nothing.
-fn amount(cx: &mut Context, value: &Value<'_>) -> Option<Amount> {
+pub(crate) fn amount(cx: &mut Context, value: &Value<'_>) -> Option<Amount> {
     let fixed = |bytes: u64| (bytes > 0).then_some(Amount::Fixed(bytes));
     let text = match value.get_ref() {
         DeValue::String(text) if text == "off" => return None,

@@ -58,15 +58,17 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// One address and all servers that are reached at it.
+/// One address and all servers, or the stream, that are reached at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
     /// The address.
     pub address: ListenAddress,
     /// Index of the server that answers when no name matches.
     pub default_server: usize,
-    /// Indices of all its servers, in the order of the file.
+    /// Indices of all its servers, in the order of the file; none: it is a stream's, or nobody's.
     pub servers: Vec<usize>,
+    /// Index of the stream that it is of.
+    pub stream: Option<usize>,
     /// Whether any of them says `tls`, or it is of UDP: then connections are TLS.
     pub tls: bool,
     /// Whether any of them says `http2`: then clients may speak it.
@@ -90,6 +92,7 @@ impl Listener {
             address,
             default_server: 0,
             servers: Vec::new(),
+            stream: None,
             tls: false,
             http2: false,
             proxy_protocol: false,
@@ -103,8 +106,17 @@ impl Listener {
 
 const OPTIONS: [&str; 8] =
     ["default_server", "tls", "http2", "http3", "proxy_protocol", "reuseport", "backlog=", "ipv6only="];
-const UNBUILT: [&str; 8] =
-    ["bind", "setfib=", "fastopen=", "rcvbuf=", "sndbuf=", "accept_filter=", "deferred", "so_keepalive="];
+const UNBUILT: [&str; 9] = [
+    "udp",
+    "bind",
+    "setfib=",
+    "fastopen=",
+    "rcvbuf=",
+    "sndbuf=",
+    "accept_filter=",
+    "deferred",
+    "so_keepalive=",
+];
 const ADDRESS: &str = "a port, `address:port`, `[::]:port` or `unix:/path`";
 
 /// Reads `ADDRESS [option...]`.
@@ -150,6 +162,30 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         return None;
     }
     Some(Spanned::new(listen, cx.span(span)))
+}
+
+/// The same of a stream, which knows no HTTP; as in nginx it has no usual port.
+pub(crate) fn read_stream(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Listen>> {
+    let listen = read(cx, text, span.clone())?;
+    let strange = [
+        (listen.default_server, "default_server", "a stream is alone at its addresses"),
+        (listen.http2, "http2", "a stream knows no HTTP"),
+        (listen.http3, "http3", "a stream knows no HTTP"),
+    ];
+    for (_, option, reason) in strange.into_iter().filter(|(is_there, ..)| *is_there) {
+        let at = words(text).find(|(_, word)| *word == option).map_or(0, |(at, _)| at);
+        let place = cx.inside(&span, text, at..at + option.len());
+        let message = format!("`{option}` is for servers: {reason}");
+        cx.push(Diagnostic::at(place, message).label("expected none of `default_server`, `http2`, `http3`"));
+    }
+    let (at, word) = words(text).next()?;
+    let has_port = word.bytes().all(|byte| byte.is_ascii_digit())
+        || address::host_port(word, 0).map_or(true, |parts| parts.port.is_some() || parts.host == "*");
+    if !has_port {
+        let place = cx.inside(&span, text, at..at + word.len());
+        cx.push(Diagnostic::at(place, "the port is missing").label(format!("expected {ADDRESS}")));
+    }
+    Some(listen)
 }
 
 /// Words and where they begin.
@@ -257,33 +293,48 @@ fn unknown(name: &str, place: Range<usize>) -> Diagnostic {
         .maybe_help(help)
 }
 
-/// Joins the addresses of all servers; each of `servers` is the list of one.
+/// Joins the addresses of all servers; each of `servers` is the list of one. Behind them come those of `streams`.
 pub(crate) fn merge<'l>(
     cx: &mut Context,
     servers: impl Iterator<Item = &'l [Spanned<Listen>]>,
+    streams: impl Iterator<Item = &'l [Spanned<Listen>]>,
 ) -> Vec<Listener> {
     let mut merges: Vec<Merge<'l>> = Vec::new();
     for (index, listens) in servers.enumerate() {
         for listen in listens {
-            if listen.ipv6only.is_some() && !listen.is_ipv6() {
-                cx.push(
-                    Diagnostic::error(listen.span, "`ipv6only` is for IPv6 addresses")
-                        .label("expected an address such as `[::]:80`"),
-                );
-            }
+            check_ipv6only(cx, listen);
             match merges.iter_mut().find(|merge| merge.first.address == listen.address) {
                 Some(merge) => merge.add(cx, index, listen),
                 None => merges.push(Merge::new(index, listen)),
             }
         }
     }
+    for (index, listens) in streams.enumerate() {
+        for listen in listens {
+            check_ipv6only(cx, listen);
+            match merges.iter().find(|merge| merge.first.address == listen.address) {
+                Some(merge) => merge.refuse(cx, index, listen),
+                None => merges.push(Merge { stream: Some(index), ..Merge::new(index, listen) }),
+            }
+        }
+    }
     merges.into_iter().map(Merge::finish).collect()
 }
 
-/// The lists of several servers that name the same address.
+fn check_ipv6only(cx: &mut Context, listen: &Spanned<Listen>) {
+    if listen.ipv6only.is_some() && !listen.is_ipv6() {
+        cx.push(
+            Diagnostic::error(listen.span, "`ipv6only` is for IPv6 addresses")
+                .label("expected an address such as `[::]:80`"),
+        );
+    }
+}
+
+/// The lists of several servers that name the same address, or the stream whose it is.
 struct Merge<'l> {
     first: &'l Spanned<Listen>,
     servers: Vec<usize>,
+    stream: Option<usize>,
     default: Option<(usize, Span)>,
     tls: bool,
     http2: bool,
@@ -298,6 +349,7 @@ impl<'l> Merge<'l> {
         Self {
             first: listen,
             servers: vec![index],
+            stream: None,
             default: listen.default_server.then_some((index, listen.span)),
             tls: listen.tls,
             http2: listen.http2,
@@ -354,15 +406,29 @@ impl<'l> Merge<'l> {
         });
     }
 
+    /// A stream shares its address with nobody.
+    fn refuse(&self, cx: &mut Context, stream: usize, listen: &Spanned<Listen>) {
+        let address = &listen.address;
+        let message = match self.stream {
+            Some(other) if other == stream => format!("the stream listens on {address} twice"),
+            Some(_) => format!("{address} belongs to another stream"),
+            None => format!("{address} belongs to a server"),
+        };
+        let diagnostic = Diagnostic::error(listen.span, message).label("expected an address of its own");
+        cx.push(diagnostic.related(self.first.span, "first here"));
+    }
+
     fn finish(self) -> Listener {
+        let servers = if self.stream.is_some() { Vec::new() } else { self.servers };
         Listener {
             address: self.first.address.clone(),
             default_server: self
                 .default
                 .map(|(index, _)| index)
-                .or(self.servers.first().copied())
+                .or(servers.first().copied())
                 .unwrap_or_default(),
-            servers: self.servers,
+            servers,
+            stream: self.stream,
             tls: self.tls,
             http2: self.http2,
             proxy_protocol: self.proxy_protocol,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use propylon_vars::Template;
 
-use crate::address::{self, Address, Problem};
+use crate::address::{self, Address, HostPort, Problem};
 use crate::location_match::LocationMatch;
 use crate::nearest::within;
 use crate::reader::{Context, Value};
@@ -359,7 +359,10 @@ fn read_static(
     }
     let to = match &parts.address {
         Address::Unix(_) => Destination::Address(parts.address),
-        other => destination(cx, text, span, start, &parts, other)?,
+        other => {
+            let host = HostPort { host: parts.host, port: parts.port };
+            destination(cx, text, span, start, &host, other)?
+        }
     };
     Some(Target {
         scheme,
@@ -401,12 +404,12 @@ fn split(text: &str, scheme: Scheme, start: usize) -> Result<Parts<'_>, Problem>
 }
 
 /// The upstream of that name, or a name to resolve; a bare word that nearly is an upstream's name is an error.
-fn destination(
+pub(crate) fn destination(
     cx: &mut Context,
     text: &str,
     span: &Range<usize>,
     start: usize,
-    parts: &Parts<'_>,
+    parts: &HostPort<'_>,
     address: &Address,
 ) -> Option<Destination> {
     let place = |cx: &Context| cx.inside(span, text, start..start + parts.host.len());

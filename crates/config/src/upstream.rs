@@ -76,6 +76,30 @@ pub enum UpstreamVersion {
     Http2,
 }
 
+pub(crate) const SOCKET_KEEPALIVE: Key = Key {
+    name: "socket_keepalive",
+    kind: Kind::Bool,
+    need: Need::Default("false"),
+    nginx: "proxy_socket_keepalive",
+    doc: "Whether TCP keepalive probes are sent on connections to the upstream.",
+};
+pub(crate) const BIND: Key = Key {
+    name: "bind",
+    kind: Kind::Template,
+    need: Need::Default("\"off\""),
+    nginx: "proxy_bind",
+    doc: "The local address of connections, with a port or without; after it, ` transparent`: also one that this machine \
+          does not have, such as the client's (needs CAP_NET_ADMIN). Empty or \"off\": as the kernel chooses.",
+};
+pub(crate) const PROXY_PROTOCOL: Key = Key {
+    name: "proxy_protocol",
+    kind: Kind::Either(&[Kind::Bool, Kind::Integer { min: 1, max: 2 }]),
+    need: Need::Default("false"),
+    nginx: "",
+    doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2; they serve one client \
+          then.",
+};
+
 pub(crate) const TABLE: Table = Table {
     name: "upstream",
     doc: "How requests are sent to the upstream.",
@@ -116,29 +140,9 @@ pub(crate) const TABLE: Table = Table {
             nginx: "proxy_pass_request_body",
             doc: "Whether the client's body is passed.",
         },
-        Key {
-            name: "socket_keepalive",
-            kind: Kind::Bool,
-            need: Need::Default("false"),
-            nginx: "proxy_socket_keepalive",
-            doc: "Whether TCP keepalive probes are sent on connections to the upstream.",
-        },
-        Key {
-            name: "bind",
-            kind: Kind::Template,
-            need: Need::Default("\"off\""),
-            nginx: "proxy_bind",
-            doc: "The local address of connections, with a port or without; after it, ` transparent`: also one that this machine \
-                  does not have, such as the client's (needs CAP_NET_ADMIN). Empty or \"off\": as the kernel chooses.",
-        },
-        Key {
-            name: "proxy_protocol",
-            kind: Kind::Either(&[Kind::Bool, Kind::Integer { min: 1, max: 2 }]),
-            need: Need::Default("false"),
-            nginx: "",
-            doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2; they serve one client \
-                  then.",
-        },
+        SOCKET_KEEPALIVE,
+        BIND,
+        PROXY_PROTOCOL,
         Key {
             name: "ignore_client_abort",
             kind: Kind::Bool,

@@ -207,6 +207,33 @@ fn every_key_of_the_levels_is_read() {
 }
 
 #[test]
+fn every_key_of_streams_is_read() {
+    let loaded =
+        propylon_config::parse(&everything(), "everything.toml").unwrap_or_else(|report| panic!("{report}"));
+    let written: BTreeSet<Box<str>> = (loaded.config.streams.iter())
+        .flat_map(|stream| stream.settings.effective.iter())
+        .filter(|setting| matches!(setting.origin, propylon_config::Origin::Set { .. }))
+        .map(|setting| setting.key)
+        .collect();
+    let mut found = Vec::new();
+    properties(&propylon_config::schema(), "", &mut found);
+    let keys: BTreeSet<&str> = found.iter().filter_map(|(path, _)| path.strip_prefix("stream.")).collect();
+    let tables = ["timeout", "retry", "limit", "access", "upstream", "access_log"];
+    let of_tables = |key: &&&str| match key.split_once('.') {
+        Some((table, rest)) => tables.contains(&table) && !rest.contains('.'),
+        None => !tables.contains(*key) && **key != "tls",
+    };
+    let keys: Vec<&str> = keys.iter().filter(of_tables).copied().collect();
+    assert!(keys.len() > 25, "{keys:?}");
+    for key in keys {
+        assert!(
+            written.contains(key),
+            "`{key}` is in the table, but nobody reads it or everything.toml lacks it"
+        );
+    }
+}
+
+#[test]
 fn the_reference_has_every_key_and_what_is_not_built() {
     let reference = propylon_config::reference();
     let mut found = Vec::new();

@@ -63,7 +63,7 @@ fn bits_that_count_for_nothing() {
 #[test]
 fn no_server_at_all() {
     let found = warnings("");
-    assert_eq!(found, [(0, 0, "there is no [[server]]: nothing would be served".into())]);
+    assert_eq!(found, [(0, 0, "there is no [[server]] and no [[stream]]: nothing would be served".into())]);
 }
 
 #[test]
