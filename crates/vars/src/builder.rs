@@ -10,6 +10,7 @@ use crate::networks::Networks;
 use crate::parse::is_name;
 use crate::scope::Scope;
 use crate::shares::Shares;
+use crate::side::{self, Lacking};
 use crate::table::Table;
 use crate::token::{TokenPart, TokenPath};
 use crate::variable::Variable;
@@ -83,6 +84,7 @@ impl Builder {
         }
         let mut inner = Inner { id: fastrand::u64(..), scope, maps, sources };
         keep(&mut inner);
+        side::of_maps(&mut inner);
         Ok(Definitions::new(inner))
     }
 }
@@ -174,7 +176,7 @@ fn declare(
 fn fault(name: &str, taken: bool) -> Option<DefinitionErrorKind> {
     if !is_name(name) {
         Some(DefinitionErrorKind::InvalidName(name.into()))
-    } else if names::single(name).is_some() {
+    } else if names::reserved(name) {
         Some(DefinitionErrorKind::BuiltIn(name.into()))
     } else {
         taken.then(|| DefinitionErrorKind::Duplicate(name.into()))
@@ -196,7 +198,8 @@ fn compile(map: &Map, patterns: Patterns, scope: &Scope, errors: &mut Errors) ->
     let values = map.values.iter().enumerate();
     let values = values.map(|(n, (_, template))| compile(template, Place::Value(n))).collect();
     let (hostnames, volatile) = (map.hostnames, map.volatile);
-    Lookup { key, patterns, values, default, hostnames, volatile, keep: Keep::default() }
+    let (keep, lacking) = (Keep::default(), Lacking::default());
+    Lookup { key, patterns, values, default, hostnames, volatile, keep, lacking }
 }
 
 /// The maps that a map's templates name.

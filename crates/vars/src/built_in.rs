@@ -12,6 +12,7 @@ use crate::clock::{self, Zone};
 use crate::limited::Limited;
 use crate::login::{self, LoginPart};
 use crate::out::Out;
+use crate::preread::Preread;
 use crate::proxied::Proxied;
 use crate::request_uri::{authority, request_uri};
 use crate::tls::Tls;
@@ -28,6 +29,8 @@ pub(crate) enum BuiltIn {
     Constant(Constant),
     Count(Count),
     Text(Text),
+    /// What was read of a stream's first bytes.
+    Preread(Preread),
     Wire(Wire),
     Proxied(Proxied),
     Tls(Tls),
@@ -86,6 +89,8 @@ pub(crate) enum BuiltIn {
 pub(crate) enum Constant {
     Hostname,
     NginxVersion,
+    /// What streams pass on.
+    Tcp,
     Pid,
     Pipe,
     PropylonVersion,
@@ -137,6 +142,7 @@ impl BuiltIn {
             Self::Count(count) => out.number(count.value(exchange)),
             Self::Text(text) => return out.option(text.value(exchange)),
             Self::Wire(wire) => wire.write(exchange, out),
+            Self::Preread(preread) => return preread.write(exchange, out),
             Self::Proxied(proxied) => return proxied.write(exchange, out),
             Self::Tls(tls) => return tls.write(exchange, out),
             Self::Trace(trace) => return trace.write(exchange, out),
@@ -279,6 +285,7 @@ impl Constant {
         match self {
             Self::Hostname => rustix::system::uname().nodename().to_bytes().to_ascii_lowercase().into(),
             Self::NginxVersion => Bytes::from_static(NGINX_VERSION.as_bytes()),
+            Self::Tcp => Bytes::from_static(b"TCP"),
             Self::Pid => std::process::id().to_string().into(),
             // Whether a request was pipelined is known to the server's parser alone.
             Self::Pipe => Bytes::from_static(b"."),

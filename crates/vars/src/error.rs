@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::side::{Misplaced, Side};
+
 /// What is wrong with a template's text, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{kind}")]
@@ -41,6 +43,16 @@ pub enum TemplateErrorKind {
     Never {
         /// The name, in lower case.
         name: Box<str>,
+    },
+    /// A variable that is there, but not where the template stands.
+    #[error("{}", Misplaced { name, map: map.as_deref(), side: *side })]
+    Misplaced {
+        /// The name, in lower case.
+        name: Box<str>,
+        /// The map that is made from it and that the text names.
+        map: Option<Box<str>>,
+        /// Where the template stands.
+        side: Side,
     },
     /// `$1` … `$9` where no regular expression can have matched.
     #[error("`$1` to `$9` have no meaning here")]
@@ -89,6 +101,8 @@ impl TemplateErrorKind {
             }
             Self::Unknown { nearest: None, .. } => "a built-in variable, or the name of a map".into(),
             Self::NotBuilt { .. } | Self::Never { .. } => "a variable that this version has".into(),
+            Self::Misplaced { side: Side::Http, .. } => "a variable that requests have".into(),
+            Self::Misplaced { side: Side::Stream, .. } => "a variable that streams have".into(),
             Self::NoCaptures => "a variable's name, or a named capture".into(),
         }
     }

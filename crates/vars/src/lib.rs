@@ -59,6 +59,8 @@
 //! | `keyval`, variables of `geoip2` | [`Map::keyval`], [`Map::proxies`] |
 //! | named captures | [`Builder::name`], [`set_captures`] |
 //! | `auth_oidc` | [`set_login`] |
+//! | `ssl_preread` | [`set_hello`] |
+//! | variables of `http`, of `stream` | [`Template::misplaced`] |
 //! | `modern_browser`, `ancient_browser` | [`Browsers`], [`set_browsers`] |
 //! | `$uid_got`, `$uid_set` | [`UserIds`], [`set_user_ids`] |
 //! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |
@@ -96,6 +98,7 @@ mod names;
 mod networks;
 mod out;
 mod parse;
+mod preread;
 mod proxied;
 mod request_uri;
 mod scope;
@@ -103,6 +106,7 @@ mod scratch;
 mod script;
 mod secure_link;
 mod shares;
+mod side;
 mod state;
 mod table;
 mod template;
@@ -125,10 +129,12 @@ pub use limited::Limited;
 pub use login::{Login, LoginPart, set_login};
 pub use map::Map;
 pub use names::{Description, describe};
+pub use preread::{Hello, set_hello};
 pub use propylon_exchange::Keep;
 pub use request_uri::request_uri;
 pub use script::Script;
 pub use secure_link::SecureLink;
+pub use side::Side;
 pub use state::{
     Captures, Compressed, RefererCheck, args, document, give_back, group, lend, limit_rate, set_browsers,
     set_captures, set_compressed, set_connections_limited, set_document, set_get, set_limit_rate, set_named,

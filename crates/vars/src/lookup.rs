@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::networks::{self, Networks};
 use crate::scratch::Scratch;
 use crate::shares::Shares;
+use crate::side::Lacking;
 use crate::state;
 use crate::table::{Hit, Table};
 use crate::variable::Scene;
@@ -45,6 +46,8 @@ pub(crate) struct Lookup {
     pub(crate) volatile: bool,
     /// The facts that it needs, also by way of other maps.
     pub(crate) keep: Keep,
+    /// What it has that requests lack, or streams, also by way of other maps.
+    pub(crate) lacking: Lacking,
 }
 
 impl Lookup {

@@ -2,7 +2,9 @@
 
 use crate::built_in::{BuiltIn, Constant, Count, Text, Wire};
 use crate::login::LoginPart;
+use crate::preread::Preread;
 use crate::proxied::Proxied;
+use crate::side::Side;
 use crate::tls::{Client, Tls};
 use crate::trace::Trace;
 use crate::tries::Column;
@@ -16,6 +18,8 @@ pub struct Description {
     /// What its value is, in one line.
     pub summary: &'static str,
     pub(crate) kind: Kind,
+    /// Who has it; none: requests and streams.
+    side: Option<Side>,
 }
 
 /// What a built-in name stands for.
@@ -34,6 +38,16 @@ impl Description {
         !matches!(self.kind, Kind::NotBuilt | Kind::Never)
     }
 
+    /// Requests and streams have it.
+    const fn everywhere(self) -> Self {
+        Self { side: None, ..self }
+    }
+
+    /// Streams alone have it.
+    const fn of_streams(self) -> Self {
+        Self { side: Some(Side::Stream), ..self }
+    }
+
     /// The part before `NAME`, if this is a family.
     fn prefix(&self) -> Option<&'static str> {
         self.name.strip_suffix("NAME")
@@ -49,6 +63,19 @@ pub fn describe() -> &'static [Description] {
 /// What the built-in `name`, in lower case, stands for.
 pub(crate) fn single(name: &str) -> Option<Kind> {
     TABLE.iter().find(|entry| entry.name == name).map(|entry| entry.kind)
+}
+
+/// Whether nothing can be defined under the built-in `name`. Those of streams are not of that kind: what many configurations of HTTP
+/// call `$protocol` is theirs.
+pub(crate) fn reserved(name: &str) -> bool {
+    TABLE.iter().any(|entry| entry.name == name && entry.side != Some(Side::Stream))
+}
+
+/// The side that alone has the built-in `name`.
+pub(crate) fn side(name: &str) -> Option<Side> {
+    let single = TABLE.iter().find(|entry| entry.name == name);
+    let of_family = |entry: &&Description| entry.prefix().is_some_and(|prefix| name.starts_with(prefix));
+    single.or_else(|| TABLE.iter().find(of_family))?.side
 }
 
 /// The family that `name`, in lower case, is of, and the rest of the name.
@@ -100,25 +127,27 @@ fn distance(a: &str, b: &str) -> usize {
     above.last().copied().unwrap_or_default()
 }
 
+const HTTP: Option<Side> = Some(Side::Http);
+
 const fn single_entry(name: &'static str, variable: BuiltIn, summary: &'static str) -> Description {
-    Description { name, summary, kind: Kind::Single(variable) }
+    Description { name, summary, kind: Kind::Single(variable), side: HTTP }
 }
 
 const fn family_entry(name: &'static str, family: Family, summary: &'static str) -> Description {
-    Description { name, summary, kind: Kind::Family(family) }
+    Description { name, summary, kind: Kind::Family(family), side: HTTP }
 }
 
 const fn tls_entry(name: &'static str, variable: Tls, summary: &'static str) -> Description {
-    single_entry(name, BuiltIn::Tls(variable), summary)
+    single_entry(name, BuiltIn::Tls(variable), summary).everywhere()
 }
 
 /// nginx has it, and this gateway cannot.
 const fn never(name: &'static str, summary: &'static str) -> Description {
-    Description { name, summary, kind: Kind::Never }
+    Description { name, summary, kind: Kind::Never, side: None }
 }
 
 const fn later(name: &'static str, summary: &'static str) -> Description {
-    Description { name, summary, kind: Kind::NotBuilt }
+    Description { name, summary, kind: Kind::NotBuilt, side: None }
 }
 
 #[rustfmt::skip]
@@ -126,10 +155,11 @@ const TABLE: &[Description] = &[
     single_entry("ancient_browser", BuiltIn::AncientBrowser, "`1`, or `browser.ancient_value`, if the browser is none that `browser` says is modern, else empty"),
     family_entry("arg_NAME", Family::Argument, "the argument NAME of the request line"),
     single_entry("args", BuiltIn::Args, "the arguments of the request line"),
-    single_entry("binary_remote_addr", BuiltIn::Wire(Wire::BinaryRemoteAddr), "the client's address as 4 or 16 bytes"),
+    single_entry("binary_remote_addr", BuiltIn::Wire(Wire::BinaryRemoteAddr), "the client's address as 4 or 16 bytes").everywhere(),
     single_entry("body_bytes_sent", BuiltIn::Count(Count::BodyBytesSent), "bytes of response body sent to the client"),
-    single_entry("bytes_sent", BuiltIn::Count(Count::BytesSent), "bytes sent to the client"),
-    single_entry("connection", BuiltIn::Count(Count::Connection), "the connection's number"),
+    single_entry("bytes_received", BuiltIn::Count(Count::RequestLength), "bytes received from the client, in a stream").of_streams(),
+    single_entry("bytes_sent", BuiltIn::Count(Count::BytesSent), "bytes sent to the client").everywhere(),
+    single_entry("connection", BuiltIn::Count(Count::Connection), "the connection's number").everywhere(),
     single_entry("connection_requests", BuiltIn::Count(Count::ConnectionRequests), "which request of its connection this is"),
     single_entry("connection_time", BuiltIn::ConnectionTime, "how long the connection exists, in seconds with milliseconds"),
     single_entry("content_length", BuiltIn::Text(Text::ContentLength), "the field Content-Length of the request"),
@@ -143,7 +173,7 @@ const TABLE: &[Description] = &[
     single_entry("fastcgi_script_name", BuiltIn::FastcgiScriptName, "the script that a FastCGI server is to run: the path, with `fastcgi.index` behind its last slash"),
     single_entry("gzip_ratio", BuiltIn::GzipRatio, "how many times smaller the response is than it was, as `3.25`, once all of it has been compressed, whatever the coding"),
     single_entry("host", BuiltIn::Text(Text::Host), "the host that the request is for, in lower case and without port; else the server's name"),
-    single_entry("hostname", BuiltIn::Constant(Constant::Hostname), "the name of this machine"),
+    single_entry("hostname", BuiltIn::Constant(Constant::Hostname), "the name of this machine").everywhere(),
     single_entry("http2", BuiltIn::Text(Text::Http2), "`h2` if the request came by HTTP/2 over TLS, `h2c` if without, else empty"),
     single_entry("http3", BuiltIn::Text(Text::Http3), "`h3` if the request came by HTTP/3, else empty"),
     family_entry("http_NAME", Family::Header, "the field NAME of the request; `-` is written `_`, several lines are joined"),
@@ -154,13 +184,13 @@ const TABLE: &[Description] = &[
     family_entry("jwt_claim_NAME", Family::JwtClaim, "the claim NAME, in lower case, of the request's JSON Web Token, once `auth_jwt` has found it good; elements of arrays are joined by commas; other names by `jwt_claim_set`"),
     family_entry("jwt_header_NAME", Family::JwtHeader, "the parameter NAME, in lower case, of that token's header"),
     single_entry("jwt_payload", BuiltIn::JwtPayload, "all claims of that token, as JSON"),
-    single_entry("limit_conn_status", BuiltIn::LimitConnStatus, "what the limits of requests at once decided: `PASSED`, `REJECTED` or `REJECTED_DRY_RUN`"),
+    single_entry("limit_conn_status", BuiltIn::LimitConnStatus, "what the limits of requests at once decided: `PASSED`, `REJECTED` or `REJECTED_DRY_RUN`").everywhere(),
     single_entry("limit_rate", BuiltIn::LimitRate, "bytes of response body sent each second, 0: as fast as it can; may be set"),
     single_entry("limit_req_status", BuiltIn::LimitReqStatus, "what the limits of requests decided: `PASSED`, `DELAYED`, `REJECTED`, `DELAYED_DRY_RUN` or `REJECTED_DRY_RUN`"),
     single_entry("modern_browser", BuiltIn::ModernBrowser, "`1`, or `browser.modern_value`, if the browser is one that `browser` says is modern, else empty"),
-    single_entry("msec", BuiltIn::Msec, "the present time in seconds with milliseconds"),
+    single_entry("msec", BuiltIn::Msec, "the present time in seconds with milliseconds").everywhere(),
     single_entry("msie", BuiltIn::Msie, "`1` if the browser is Internet Explorer, else empty"),
-    single_entry("nginx_version", BuiltIn::Constant(Constant::NginxVersion), "the version of nginx whose behaviour is the reference"),
+    single_entry("nginx_version", BuiltIn::Constant(Constant::NginxVersion), "the version of nginx whose behaviour is the reference").everywhere(),
     single_entry("oidc_access_token", BuiltIn::Login(LoginPart::AccessToken), "the access token of whoever has logged in, where `auth_oidc` has it so"),
     family_entry("oidc_claim_NAME", Family::OidcClaim, "what the provider says of that user under NAME, in lower case: in the ID token, or else in the answer of userinfo; elements of arrays are joined by commas"),
     single_entry("oidc_id_token", BuiltIn::Login(LoginPart::IdToken), "that user's ID token"),
@@ -169,23 +199,24 @@ const TABLE: &[Description] = &[
     single_entry("otel_parent_sampled", BuiltIn::Trace(Trace::ParentSampled), "`1` if that span is recorded, else `0`"),
     single_entry("otel_span_id", BuiltIn::Trace(Trace::SpanId), "the id of the request's span, 16 hexadecimal digits"),
     single_entry("otel_trace_id", BuiltIn::Trace(Trace::Id), "the id of the trace that the request belongs to, 32 hexadecimal digits"),
-    single_entry("pid", BuiltIn::Constant(Constant::Pid), "the process's number"),
+    single_entry("pid", BuiltIn::Constant(Constant::Pid), "the process's number").everywhere(),
     single_entry("pipe", BuiltIn::Constant(Constant::Pipe), "always `.`: whether a request was pipelined is not told"),
-    single_entry("propylon_version", BuiltIn::Constant(Constant::PropylonVersion), "the version of propylon"),
+    single_entry("propylon_version", BuiltIn::Constant(Constant::PropylonVersion), "the version of propylon").everywhere(),
+    single_entry("protocol", BuiltIn::Constant(Constant::Tcp), "what a stream passes on: `TCP`").of_streams(),
     single_entry("proxy_add_x_forwarded_for", BuiltIn::ProxyAddXForwardedFor, "the request's X-Forwarded-For with the client's address appended"),
     single_entry("proxy_host", BuiltIn::ProxyHost, "host and port as proxy_pass has them"),
     single_entry("proxy_port", BuiltIn::ProxyPort, "the port that proxy_pass has, or its scheme's"),
-    single_entry("proxy_protocol_addr", BuiltIn::Proxied(Proxied::Addr), "the client's address that the PROXY protocol told"),
-    single_entry("proxy_protocol_port", BuiltIn::Proxied(Proxied::Port), "the client's port that the PROXY protocol told"),
-    single_entry("proxy_protocol_server_addr", BuiltIn::Proxied(Proxied::ServerAddr), "the server's address that the PROXY protocol told"),
-    single_entry("proxy_protocol_server_port", BuiltIn::Proxied(Proxied::ServerPort), "the server's port that the PROXY protocol told"),
-    family_entry("proxy_protocol_tlv_NAME", Family::ProxyProtocolTlv, "the TLV NAME that the PROXY protocol told: `alpn`, `authority`, `unique_id`, `ssl`, `netns`, `ssl_verify`, `ssl_version`, `ssl_cn`, `ssl_cipher`, `ssl_sig_alg`, `ssl_key_alg`, or a number as `0xee`"),
+    single_entry("proxy_protocol_addr", BuiltIn::Proxied(Proxied::Addr), "the client's address that the PROXY protocol told").everywhere(),
+    single_entry("proxy_protocol_port", BuiltIn::Proxied(Proxied::Port), "the client's port that the PROXY protocol told").everywhere(),
+    single_entry("proxy_protocol_server_addr", BuiltIn::Proxied(Proxied::ServerAddr), "the server's address that the PROXY protocol told").everywhere(),
+    single_entry("proxy_protocol_server_port", BuiltIn::Proxied(Proxied::ServerPort), "the server's port that the PROXY protocol told").everywhere(),
+    family_entry("proxy_protocol_tlv_NAME", Family::ProxyProtocolTlv, "the TLV NAME that the PROXY protocol told: `alpn`, `authority`, `unique_id`, `ssl`, `netns`, `ssl_verify`, `ssl_version`, `ssl_cn`, `ssl_cipher`, `ssl_sig_alg`, `ssl_key_alg`, or a number as `0xee`").everywhere(),
     single_entry("query_string", BuiltIn::Args, "the same as $args"),
-    single_entry("realip_remote_addr", BuiltIn::Wire(Wire::RealipRemoteAddr), "the address that the connection came from"),
-    single_entry("realip_remote_port", BuiltIn::Wire(Wire::RealipRemotePort), "the port that the connection came from"),
+    single_entry("realip_remote_addr", BuiltIn::Wire(Wire::RealipRemoteAddr), "the address that the connection came from").everywhere(),
+    single_entry("realip_remote_port", BuiltIn::Wire(Wire::RealipRemotePort), "the port that the connection came from").everywhere(),
     single_entry("realpath_root", BuiltIn::RealpathRoot, "the same with all symbolic links resolved"),
-    single_entry("remote_addr", BuiltIn::Wire(Wire::RemoteAddr), "the client's address"),
-    single_entry("remote_port", BuiltIn::Wire(Wire::RemotePort), "the client's port"),
+    single_entry("remote_addr", BuiltIn::Wire(Wire::RemoteAddr), "the client's address").everywhere(),
+    single_entry("remote_port", BuiltIn::Wire(Wire::RemotePort), "the client's port").everywhere(),
     single_entry("remote_user", BuiltIn::RemoteUser, "the name that basic authentication supplied"),
     single_entry("request", BuiltIn::Request, "the request line"),
     single_entry("request_body", BuiltIn::RequestBody, "the request's body, once a `proxy_pass` has read it; nothing if it was not kept in memory"),
@@ -203,10 +234,11 @@ const TABLE: &[Description] = &[
     single_entry("secure_link_expires", BuiltIn::SecureLinkExpires, "until when the request's link is good, in seconds since 1970"),
     family_entry("sent_http_NAME", Family::SentHeader, "the field NAME of the response to the client"),
     family_entry("sent_trailer_NAME", Family::SentTrailer, "the trailer field NAME of the response to the client"),
-    single_entry("server_addr", BuiltIn::Wire(Wire::ServerAddr), "the address that accepted the connection"),
+    single_entry("server_addr", BuiltIn::Wire(Wire::ServerAddr), "the address that accepted the connection").everywhere(),
     single_entry("server_name", BuiltIn::Text(Text::ServerName), "the first name of the server that was chosen"),
-    single_entry("server_port", BuiltIn::Wire(Wire::ServerPort), "the port that accepted the connection"),
+    single_entry("server_port", BuiltIn::Wire(Wire::ServerPort), "the port that accepted the connection").everywhere(),
     single_entry("server_protocol", BuiltIn::Text(Text::ServerProtocol), "the request's protocol, as `HTTP/1.1`"),
+    single_entry("session_time", BuiltIn::RequestTime, "how long a stream's connection exists, in seconds with milliseconds").of_streams(),
     single_entry("slice_range", BuiltIn::SliceRange, "the slice that an upstream is asked for, as `bytes=0-1048575`; empty where `slice` is not set"),
     tls_entry("ssl_alpn_protocol", Tls::Alpn, "the protocol that ALPN chose"),
     tls_entry("ssl_cipher", Tls::Cipher, "the cipher of the client's connection"),
@@ -228,34 +260,39 @@ const TABLE: &[Description] = &[
     tls_entry("ssl_curve", Tls::Curve, "the curve of the key exchange"),
     tls_entry("ssl_curves", Tls::OfferedCurves, "the curves that the client offered"),
     tls_entry("ssl_early_data", Tls::EarlyData, "always empty: TLS early data is not taken"),
+    single_entry("ssl_preread_alpn_protocols", BuiltIn::Preread(Preread::AlpnProtocols), "the protocols that ALPN offers in a stream's first bytes, with a comma between two, where `stream.preread` is on").of_streams(),
+    single_entry("ssl_preread_protocol", BuiltIn::Preread(Preread::Protocol), "the highest TLS version that the client offers in them, as `TLSv1.3`").of_streams(),
+    single_entry("ssl_preread_server_name", BuiltIn::Preread(Preread::ServerName), "the name that SNI asks for in them").of_streams(),
     tls_entry("ssl_protocol", Tls::Protocol, "the TLS version"),
     tls_entry("ssl_server_name", Tls::ServerName, "the name that SNI asked for"),
     tls_entry("ssl_session_id", Tls::SessionId, "a name of the TLS session, which both ends can derive (RFC 5705); another one when it is resumed"),
     tls_entry("ssl_session_reused", Tls::SessionReused, "`r` if the TLS session was reused, else `.`"),
     never("ssl_sigalg", "the signature algorithm of the server's certificate: the TLS library does not tell"),
-    single_entry("status", BuiltIn::Status, "the status sent to the client"),
+    single_entry("status", BuiltIn::Status, "the status sent to the client").everywhere(),
     later("tcpinfo_rcv_space", "TCP's figure for the client's connection"),
     later("tcpinfo_rtt", "TCP's figure for the client's connection"),
     later("tcpinfo_rttvar", "TCP's figure for the client's connection"),
     later("tcpinfo_snd_cwnd", "TCP's figure for the client's connection"),
-    single_entry("time_iso8601", BuiltIn::TimeIso8601, "local time as `1970-09-28T12:00:00+06:00`"),
-    single_entry("time_local", BuiltIn::TimeLocal, "local time as `28/Sep/1970:12:00:00 +0600`"),
+    single_entry("time_iso8601", BuiltIn::TimeIso8601, "local time as `1970-09-28T12:00:00+06:00`").everywhere(),
+    single_entry("time_local", BuiltIn::TimeLocal, "local time as `28/Sep/1970:12:00:00 +0600`").everywhere(),
     single_entry("uid_got", BuiltIn::UidGot, "the cookie of `userid` that the client has, as `uid=` and 32 hexadecimal digits"),
     single_entry("uid_set", BuiltIn::UidSet, "the cookie of `userid` that the client gets, in the same form"),
-    single_entry("upstream_addr", BuiltIn::Upstream(Column::Address), "the peers that were tried"),
-    single_entry("upstream_bytes_received", BuiltIn::Upstream(Column::BytesReceived), "bytes received from each"),
-    single_entry("upstream_bytes_sent", BuiltIn::Upstream(Column::BytesSent), "bytes sent to each"),
+    single_entry("upstream_addr", BuiltIn::Upstream(Column::Address), "the peers that were tried").everywhere(),
+    single_entry("upstream_bytes_received", BuiltIn::Upstream(Column::BytesReceived), "bytes received from each").everywhere(),
+    single_entry("upstream_bytes_sent", BuiltIn::Upstream(Column::BytesSent), "bytes sent to each").everywhere(),
     single_entry("upstream_cache_etag", BuiltIn::UpstreamCacheEtag, "the entity tag of the stored response that the upstream is asked about"),
     single_entry("upstream_cache_last_modified", BuiltIn::UpstreamCacheLastModified, "when that was last modified"),
     single_entry("upstream_cache_status", BuiltIn::UpstreamCacheStatus, "how the cache took part"),
-    single_entry("upstream_connect_time", BuiltIn::Upstream(Column::ConnectTime), "time to connect to each, TLS included"),
+    single_entry("upstream_connect_time", BuiltIn::Upstream(Column::ConnectTime), "time to connect to each, TLS included").everywhere(),
     family_entry("upstream_cookie_NAME", Family::UpstreamCookie, "the cookie NAME that the last response sets"),
+    single_entry("upstream_first_byte_time", BuiltIn::Upstream(Column::HeaderTime), "time to the first byte of each, in a stream").of_streams(),
     single_entry("upstream_header_time", BuiltIn::Upstream(Column::HeaderTime), "time to the response head of each"),
     family_entry("upstream_http_NAME", Family::UpstreamHeader, "the field NAME of the last response"),
-    single_entry("upstream_last_addr", BuiltIn::UpstreamLastAddr, "the peer that was tried last"),
-    single_entry("upstream_queue_time", BuiltIn::Upstream(Column::QueueTime), "time spent waiting for each"),
+    single_entry("upstream_last_addr", BuiltIn::UpstreamLastAddr, "the peer that was tried last").everywhere(),
+    single_entry("upstream_queue_time", BuiltIn::Upstream(Column::QueueTime), "time spent waiting for each").everywhere(),
     single_entry("upstream_response_length", BuiltIn::Upstream(Column::ResponseLength), "bytes of response body from each"),
     single_entry("upstream_response_time", BuiltIn::Upstream(Column::ResponseTime), "time to the end of the response of each"),
+    single_entry("upstream_session_time", BuiltIn::Upstream(Column::ResponseTime), "how long the connection to each existed, in a stream").of_streams(),
     single_entry("upstream_status", BuiltIn::Upstream(Column::Status), "the status of each, or the one that stands for its failure"),
     family_entry("upstream_trailer_NAME", Family::UpstreamTrailer, "the trailer field NAME of the last response"),
     single_entry("uri", BuiltIn::Uri, "the request's path now: decoded, normalised, rewritten"),

@@ -8,6 +8,7 @@ use propylon_exchange::Exchange;
 use smallvec::SmallVec;
 
 use crate::login::Login;
+use crate::preread::Hello;
 use crate::token::Token;
 use crate::{Browsers, Document, Limited, Script, SecureLink, UserIds};
 
@@ -301,6 +302,8 @@ pub(crate) struct Few {
     pub(crate) user_ids: Option<Arc<dyn UserIds>>,
     pub(crate) browsers: Option<Arc<Browsers>>,
     compressed: Option<Arc<Compressed>>,
+    /// What was read of a stream's first bytes.
+    pub(crate) hello: Option<Arc<Hello>>,
 }
 
 /// A value that was set.

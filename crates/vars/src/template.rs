@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::HeaderValue;
 use propylon_exchange::{Exchange, Keep};
 
-use crate::Definitions;
 use crate::code::Code;
+use crate::side::{self, Side};
 use crate::variable::{Scene, Variable};
+use crate::{Definitions, TemplateError};
 
 /// A text with variables in it, compiled once and evaluated from an [`Exchange`].
 ///
@@ -77,6 +78,16 @@ impl Template {
     #[must_use]
     pub fn needs(&self) -> Keep {
         self.0.keep
+    }
+
+    /// The variables in it that are not there on this side: those of HTTP in what is evaluated for a stream, and those of streams for a
+    /// request. They would have no value.
+    #[must_use]
+    pub fn misplaced(&self, side: Side) -> Vec<TemplateError> {
+        match self.as_static() {
+            Some(_) => Vec::new(), // a literal may hold a dollar
+            None => side::misplaced(self.0.definitions.inner(), &self.0.source, side),
+        }
     }
 
     /// Whether it shows the body of the request.
