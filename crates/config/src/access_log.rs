@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use propylon_vars::Template;
+use propylon_vars::{Side, Template};
 use toml::de::{DeTable, DeValue};
 
 use crate::effective::{Effective, Level, Written};
@@ -70,7 +70,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Text { hint: "the name of a log format" },
             need: Need::Default("\"combined\""),
             nginx: "access_log",
-            doc: "The name of a `log_format`, or \"combined\" or \"json\".",
+            doc: "The name of a `log_format`, or \"combined\" or \"json\"; of a stream, which has to say it, of a `log_format` of variables that streams have.",
         },
         Key {
             name: "if",
@@ -157,6 +157,14 @@ fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Eff
         (None, None) | (Some(0), _) => None,
         (size, flush) => Some(Buffer { size: size.unwrap_or(SIZE_WITH_FLUSH), flush }),
     };
+    if cx.side == Some(Side::Stream) && name.as_ref().is_none_or(|name| name.span.line() == 0) {
+        let diagnostic = Diagnostic::error(
+            path.span,
+            "`format` is missing: what is usual for requests is not for streams",
+        );
+        cx.push(diagnostic.label("expected `format` beside it"));
+        return Vec::new();
+    }
     let (Some(target), Some(format)) = (target(cx, &path), format(cx, name)) else { return Vec::new() };
     if buffer.is_some() && matches!(target, LogTarget::Syslog(_)) {
         cx.push(
@@ -190,8 +198,9 @@ fn target(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<LogTarget> {
 
 fn format(cx: &mut Context, name: Option<Spanned<Box<str>>>) -> Option<Arc<LogFormat>> {
     let Some(name) = name else { return cx.formats.get("combined").cloned() };
-    if let Some(format) = cx.formats.get(&*name.value) {
-        return Some(format.clone());
+    if let Some(format) = cx.formats.get(&*name.value).cloned() {
+        cx.check_referred(&format.template, &format!("the log format `{}`", format.name), name.span);
+        return Some(format);
     }
     if !cx.broken.contains(&name.value) {
         let span: Range<usize> = name.span.range();

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use propylon_vars::{Definitions, Keep};
+use propylon_vars::{Definitions, Keep, Side};
 use toml::de::DeTable;
 
 use crate::acme::{self, Acme};
@@ -95,6 +95,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether connections to this upstream are streams', and none of them is HTTP's: its health is that it can be connected to.
+    #[must_use]
+    pub fn is_of_streams(&self, upstream: &str) -> bool {
+        stream::alone_use(upstream, &self.servers, &self.streams)
+    }
+
     /// All locations of all servers in the order of the file, those inside others too.
     pub fn locations(&self) -> impl Iterator<Item = &Location> {
         self.servers.iter().flat_map(|server| locations(&server.locations))
@@ -372,6 +378,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =
         ErrorLog::read(&mut Scope::process(cx, &error_log::TABLE, table("error_log"), &mut process));
+    cx.side = Some(Side::Http);
     let levels: Levels<'_> = table("defaults").into_iter().map(|table| (Level::Defaults, table)).collect();
     if !levels.is_empty() {
         // Checked even when no server inherits them.
@@ -380,9 +387,12 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let servers = root.get("server").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let servers: Vec<Arc<Server>> =
         servers.filter_map(|value| server::read(cx, &levels, value)).map(Arc::new).collect();
+    cx.side = Some(Side::Stream);
     let streams = root.get("stream").and_then(|value| value.get_ref().as_array()).into_iter().flatten();
     let streams: Vec<Arc<Stream>> =
         streams.filter_map(|value| stream::read(cx, value)).map(Arc::new).collect();
+    cx.side = None;
+    stream::check_upstreams(cx, &servers, &streams);
     let listeners = listen::merge(
         cx,
         servers.iter().map(|server| server.listens.as_slice()),

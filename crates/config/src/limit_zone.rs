@@ -143,5 +143,6 @@ pub(crate) fn find(cx: &mut Context, name: &Spanned<Box<str>>, by_rate: bool) ->
         cx.push(Diagnostic::error(name.span, message).label(label).related(zone.span, "the zone"));
         return None;
     }
+    cx.check_referred(&zone.key, &format!("the key of `limit_zone.{}`", zone.name), name.span);
     Some(zone)
 }

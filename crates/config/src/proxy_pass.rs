@@ -5,6 +5,7 @@ use std::ops::Range;
 use propylon_vars::Template;
 
 use crate::address::{self, Address, HostPort, Problem};
+use crate::balance;
 use crate::location_match::LocationMatch;
 use crate::nearest::within;
 use crate::reader::{Context, Value};
@@ -423,6 +424,8 @@ pub(crate) fn destination(
             );
             return None;
         }
+        let place = place(cx);
+        balance::check_use(cx, &name, place);
         return Some(Destination::Upstream(name));
     }
     if cx.broken.iter().any(|name| name.eq_ignore_ascii_case(parts.host)) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use indexmap::IndexMap;
-use propylon_vars::{Definitions, Keep, Template, TemplateError};
+use propylon_vars::{Definitions, Keep, Side, Template, TemplateError};
 use toml::de::{DeTable, DeValue};
 
 use crate::balance::Upstream;
@@ -61,6 +61,8 @@ pub(crate) struct Context {
     pub(crate) later: Keep,
     /// What is being read is a default's text.
     reads_default: bool,
+    /// What is being read is for these; none: for whoever refers to it.
+    pub(crate) side: Option<Side>,
 }
 
 impl Context {
@@ -85,6 +87,7 @@ impl Context {
             usual_params: HashMap::new(),
             later: Keep::NONE,
             reads_default: false,
+            side: None,
         }
     }
 
@@ -105,16 +108,52 @@ impl Context {
 
     /// Compiles a template of a request; findings point into the text.
     pub(crate) fn template(&mut self, text: &str, span: &Range<usize>) -> Option<Template> {
-        if let Some(template) = self.templates.get(text) {
-            return Some(template.clone());
-        }
-        let template = self.compile(text, span, propylon_vars::Context::Request)?;
-        self.templates.insert(text.into(), template.clone());
+        let known = self.templates.get(text).cloned();
+        let template = match known {
+            Some(template) => template,
+            None => {
+                let template = self.compile_shared(text, span, propylon_vars::Context::Request)?;
+                self.templates.insert(text.into(), template.clone());
+                template
+            }
+        };
+        self.check_side(&template, text, span);
         Some(template)
     }
 
     /// Compiles a template; each thing that is wrong in it is told.
     pub(crate) fn compile(
+        &mut self,
+        text: &str,
+        span: &Range<usize>,
+        context: propylon_vars::Context,
+    ) -> Option<Template> {
+        let template = self.compile_shared(text, span, context)?;
+        self.check_side(&template, text, span);
+        Some(template)
+    }
+
+    /// A variable that is not there where its template stands. What nobody wrote is not judged: streams have defaults of HTTP.
+    fn check_side(&mut self, template: &Template, text: &str, span: &Range<usize>) {
+        let Some(side) = self.side.filter(|_| !self.reads_default) else { return };
+        for error in template.misplaced(side) {
+            let place = self.inside(span, text, error.range());
+            let diagnostic = Diagnostic::at(place, error.to_string());
+            self.push(diagnostic.label(format!("expected {}", error.expected())));
+        }
+    }
+
+    /// The same for a template that stands elsewhere, in what is called `what`, and is referred to at `span`.
+    pub(crate) fn check_referred(&mut self, template: &Template, what: &str, span: Span) {
+        let Some(side) = self.side.filter(|_| !self.reads_default) else { return };
+        if let Some(error) = template.misplaced(side).first() {
+            let diagnostic = Diagnostic::error(span, error.to_string()).label(format!("in {what}"));
+            self.push(diagnostic);
+        }
+    }
+
+    /// The same, whoever has those variables.
+    pub(crate) fn compile_shared(
         &mut self,
         text: &str,
         span: &Range<usize>,

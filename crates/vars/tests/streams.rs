@@ -63,7 +63,7 @@ fn a_variable_of_the_other_side_is_told() {
         let template = maps().template(text, Context::Log).unwrap();
         let found = template.misplaced(side);
         for error in &found {
-            assert!(text[error.range()].starts_with('$'), "{text}");
+            assert!(text.get(error.range()).unwrap().starts_with('$'), "{text}");
         }
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(found, expected, "{text}");

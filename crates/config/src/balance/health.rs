@@ -9,6 +9,7 @@ use crate::key::{Key, Kind, Need, Table};
 use crate::pattern;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
+use crate::source::Span;
 
 /// How servers are asked whether they are well.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub struct HealthCheck {
     pub headers: Vec<HeaderMatch>,
     /// What its body must hold, or must not: a regular expression, which compiles as a pattern.
     pub body: Option<BodyMatch>,
+    /// The keys that are for HTTP alone, where they are written.
+    pub(crate) of_http: Vec<(&'static str, Span)>,
 }
 
 /// What a field of a good answer must be.
@@ -203,7 +206,11 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
         not_status: Vec::new(),
         headers: Vec::new(),
         body: None,
+        of_http: Vec::new(),
     };
+    check.of_http = (["uri", "match"].into_iter())
+        .filter_map(|key| Some((key, cx.span(table.get_key_value(key)?.0.span()))))
+        .collect();
     let found = table.get("match").and_then(|value| value.get_ref().as_table());
     let mut scope = Scope::alone(cx, &MATCH, found);
     let status = scope.list("status", status).unwrap_or_default();

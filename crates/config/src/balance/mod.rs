@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use propylon_vars::Template;
+use propylon_vars::{Side, Template};
 use toml::de::{DeTable, DeValue};
 
 use crate::address::Address;
@@ -177,6 +177,20 @@ fn check_state(cx: &mut Context, upstream: &Upstream) {
         let diagnostic = Diagnostic::error(upstream.span, message).label("expected another `state`");
         let diagnostic = diagnostic.related(first.span, "the other one");
         cx.push(diagnostic);
+    }
+}
+
+/// What a group has must be there for whoever uses it.
+pub(crate) fn check_use(cx: &mut Context, name: &str, place: std::ops::Range<usize>) {
+    let Some(upstream) = cx.upstreams.get(name).cloned() else { return };
+    let span = cx.source.span(place);
+    if let Method::Hash { key, .. } = &upstream.method {
+        cx.check_referred(key, &format!("the key that `upstream.{name}` hashes"), span);
+    }
+    if cx.side == Some(Side::Stream) && upstream.sticky.is_some() {
+        let diagnostic =
+            Diagnostic::error(span, format!("the upstream `{name}` is `sticky`: that is for requests"));
+        cx.push(diagnostic.label("expected an upstream without it").related(upstream.span, "the upstream"));
     }
 }
 

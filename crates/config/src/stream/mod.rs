@@ -1,5 +1,6 @@
 //! The tables `[[stream]]`: TCP that is passed on.
 
+mod groups;
 mod pass;
 mod tables;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
+pub(crate) use self::groups::{alone_use, check_upstreams};
 pub use self::pass::StreamPass;
 pub(crate) use self::tables::{ACCESS, LIMIT, RETRY, TABLE, TIMEOUT, UPSTREAM};
 use crate::acme;
@@ -107,6 +109,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
     let mut effective = Effective::stream();
     let mut scope = Scope::inherited(cx, &TABLE, levels.clone(), &mut effective);
     let listens = scope.list("listen", listen::read_stream);
+    scope.read("resolver", |_, _| Some(())); // the settings have it
     let action = action(&mut scope, value);
     check_empty(scope.cx, table);
     let (preread, half_close) = (scope.bool("preread"), scope.bool("half_close"));
@@ -206,7 +209,8 @@ fn retry(scope: &mut Scope<'_>) -> StreamRetry {
 fn tls(cx: &mut Context, levels: &Levels<'_>, listens: &[Spanned<Listen>], effective: &mut Effective) -> Tls {
     let mut scope = Scope::inherited(cx, &tls::TABLE, below(levels, "tls"), effective);
     let tls = Tls::read(&mut scope);
-    if scope.read(acme::SERVER.name, |_, _| Some(())).is_some()
+    let asked = scope.read(acme::SERVER.name, |_, value| Some(value.get_ref().as_bool() != Some(false)));
+    if asked == Some(true)
         && let Some((_, table)) = below(levels, "tls").first()
         && let Some((key, _)) = table.get_key_value(acme::SERVER.name)
     {
@@ -240,5 +244,6 @@ fn settings(cx: &mut Context, levels: &Levels<'_>, mut effective: Effective) -> 
     note(&UPSTREAM, &below(levels, "upstream"));
     effective.join(settings.effective);
     settings.effective = effective;
+    settings.retry.on.clear(); // a word of HTTP's: streams have `retry` of their own
     settings
 }

@@ -60,7 +60,8 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<Stream
     let start = text.len() - bare.len();
     let pass = if bare.contains('$') {
         cx.template(text, &span)?; // errors where they are
-        StreamPass::Dynamic { secure, target: cx.template(bare, &span)? }
+        let target = cx.compile_shared(bare, &span, propylon_vars::Context::Request)?;
+        StreamPass::Dynamic { secure, target }
     } else {
         let wrong = |cx: &mut Context, problem: Problem| {
             let place = cx.inside(&span, text, problem.range);

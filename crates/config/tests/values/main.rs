@@ -11,6 +11,7 @@
 mod caches;
 mod process;
 mod servers;
+mod streams;
 mod support;
 mod texts;
 mod upstreams;

@@ -66,7 +66,17 @@ fn listeners_and_names() {
     let config = everything();
     let addresses: Vec<String> =
         config.listeners.iter().map(|listener| listener.address.to_string()).collect();
-    let expected = ["0.0.0.0:80", "[::]:80", "unix:/run/propylon.sock", "127.0.0.1:8080", "0.0.0.0:443"];
+    let expected = [
+        "0.0.0.0:80",
+        "[::]:80",
+        "unix:/run/propylon.sock",
+        "127.0.0.1:8080",
+        "0.0.0.0:443",
+        "127.0.0.1:3306",
+        "[::]:3306",
+        "unix:/run/db.sock",
+        "0.0.0.0:7",
+    ];
     assert_eq!(addresses, expected);
     assert_eq!(config.listeners[0].backlog, Some(511));
     assert!(!config.listeners[0].reuseport);

@@ -11,7 +11,7 @@ use crate::support::{everything, location, target};
 fn named_things() {
     let config = everything();
     let names: Vec<&str> = config.formats.keys().map(AsRef::as_ref).collect();
-    assert_eq!(names, ["combined", "json", "detailed", "lines"]);
+    assert_eq!(names, ["combined", "json", "stream", "detailed", "lines"]);
     assert_eq!(config.formats["lines"].escape, Escape::Json);
     assert_eq!(config.formats["combined"].escape, Escape::Default);
     let backend = &config.upstreams["backend"];

@@ -1,0 +1,113 @@
+//! Streams: what is read of a `[[stream]]`.
+
+use std::time::Duration;
+
+use propylon_config::{AccessLog, Amount, Config, Destination, Peer, StreamAction, StreamPass};
+
+use crate::support::everything;
+
+fn parse(text: &str) -> Config {
+    propylon_config::parse(text, "text").unwrap_or_else(|report| panic!("{report}")).config
+}
+
+#[test]
+fn a_stream() {
+    let config = everything();
+    let [stream, other] = &config.streams[..] else { panic!("{}", config.streams.len()) };
+    let pass = stream.pass().unwrap();
+    assert_eq!((pass.is_secure(), pass.upstream()), (true, Some("backend")));
+    assert!(stream.preread && stream.half_close);
+    assert_eq!((stream.preread_buffer_size, stream.buffer_size), (4 << 10, 32 << 10));
+    let timeout = &stream.timeout;
+    assert_eq!([timeout.connect, timeout.idle, timeout.preread].map(|time| time.as_secs()), [5, 3600, 3]);
+    assert_eq!(stream.settings.timeout.connect, Duration::from_secs(5));
+    assert!(stream.retry.on);
+    assert_eq!(stream.retry.tries.map(Into::into), Some(2_usize));
+    assert_eq!(stream.retry.timeout, Some(Duration::from_secs(10)));
+    assert_eq!(stream.upload_rate, Some(Amount::Fixed(1 << 20)));
+    assert!(matches!(&stream.download_rate, Some(Amount::Template(rate)) if rate.source() == "$rate"));
+    assert!(matches!(&stream.real_ip_from[..], [Peer::Net(_), Peer::Unix]));
+    assert_eq!(stream.tls.certificates.len(), 1);
+    let settings = &stream.settings;
+    assert_eq!(settings.access.rules.len(), 3);
+    assert_eq!(
+        (&*settings.limit.connections[0].zone.name, settings.limit.connections[0].max),
+        ("clients", 10)
+    );
+    assert!(settings.limit.connections_over.dry_run);
+    assert_eq!(settings.upstream.bind.as_ref().map(|bind| bind.address.source()), Some("10.0.0.2"));
+    assert_eq!(settings.upstream.proxy_protocol, Some(2));
+    assert!(settings.upstream.socket_keepalive && settings.upstream.tls.verify);
+    assert!(settings.resolver.is_some());
+    let [AccessLog { format, condition: Some(condition), .. }] = &settings.access_logs[..] else { panic!() };
+    assert_eq!((&*format.name, condition.source()), ("stream", "$status"));
+    assert!(
+        matches!(&other.action.value, StreamAction::Return(text) if text.source() == "$remote_addr $protocol\n")
+    );
+}
+
+#[test]
+fn what_nobody_writes() {
+    let config = parse("[[stream]]\nlisten = [\"1\"]\nproxy_pass = \"db.example.com:3306\"\n");
+    let stream = &config.streams[0];
+    let seconds = [stream.timeout.connect, stream.timeout.idle, stream.timeout.preread];
+    assert_eq!(seconds.map(|time| time.as_secs()), [60, 600, 30]);
+    assert!(stream.retry.on && stream.retry.tries.is_none() && stream.retry.timeout.is_none());
+    assert_eq!((stream.buffer_size, stream.preread_buffer_size), (16 << 10, 16 << 10));
+    assert!(!stream.preread && !stream.half_close && stream.upload_rate.is_none());
+    assert!(stream.settings.access_logs.is_empty() && stream.settings.upstream.proxy_protocol.is_none());
+}
+
+#[test]
+fn an_address_is_a_streams() {
+    let config = parse(
+        "[[stream]]\nlisten = [\"1\", \"2 tls reuseport\"]\nreturn = \"a\"\ntls.reject_handshake = true\n[[server]]\nlisten = [\"3\"]\nreturn = [204]\n[[stream]]\nlisten = [\"unix:/a\"]\nreturn = \"b\"\n",
+    );
+    let found: Vec<_> = (config.listeners.iter())
+        .map(|listener| (listener.address.to_string(), listener.servers.clone(), listener.stream))
+        .collect();
+    let expected = [
+        ("0.0.0.0:3".to_owned(), vec![0], None),
+        ("0.0.0.0:1".to_owned(), vec![], Some(0)),
+        ("0.0.0.0:2".to_owned(), vec![], Some(0)),
+        ("unix:/a".to_owned(), vec![], Some(1)),
+    ];
+    assert_eq!(found, expected);
+    assert!(config.listeners[2].tls && config.listeners[2].reuseport && !config.listeners[1].tls);
+}
+
+#[test]
+fn where_connections_go() {
+    fn check(pass: &str, expected: &StreamPass) {
+        let text = format!(
+            "[upstream.db]\nserver = [{{ address = \"127.0.0.1:1\" }}]\n[[stream]]\nlisten = [\"1\"]\nproxy_pass = \"{pass}\"\n"
+        );
+        assert_eq!(parse(&text).streams[0].pass(), Some(expected), "{pass}");
+    }
+    let address = |text: &str| {
+        let text =
+            format!("[upstream.x]\nserver = [{{ address = \"{text}\" }}]\n[[server]]\nreturn = [204]\n");
+        Destination::Address(parse(&text).upstreams["x"].servers[0].address.value.clone())
+    };
+    let to = |secure, to| StreamPass::Static { secure, to };
+    check("DB", &to(false, Destination::Upstream("db".into())));
+    check("tls://db", &to(true, Destination::Upstream("db".into())));
+    check("127.0.0.1:5", &to(false, address("127.0.0.1:5")));
+    check("tls://[::1]:5", &to(true, address("[::1]:5")));
+    check("db.example.com:5", &to(false, address("db.example.com:5")));
+    check("unix:/run/db.sock", &to(false, address("unix:/run/db.sock")));
+    let target = propylon_vars::Definitions::default()
+        .template("$ssl_preread_server_name:443", propylon_vars::Context::Request)
+        .unwrap();
+    check("tls://$ssl_preread_server_name:443", &StreamPass::Dynamic { secure: true, target });
+}
+
+#[test]
+fn whose_health_is_a_connection() {
+    let config = parse(
+        "[upstream.a]\nserver = [{ address = \"127.0.0.1:1\" }]\n[upstream.b]\nserver = [{ address = \"127.0.0.1:1\" }]\n\
+         [upstream.c]\nserver = [{ address = \"127.0.0.1:1\" }]\n[[server]]\n[[server.location]]\nmatch = \"/\"\nproxy_pass = \"http://b\"\n\
+         [[stream]]\nlisten = [\"1\"]\nproxy_pass = \"a\"\n[[stream]]\nlisten = [\"2\"]\nproxy_pass = \"b\"\n",
+    );
+    assert_eq!(["a", "b", "c"].map(|name| config.is_of_streams(name)), [true, false, false]);
+}
