@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, and its module of geoip2, OpenSSL's own
+# Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, and its modules of geoip2 and of streams, OpenSSL's own
 # server, a browser and a library that speak WebSocket, php-fpm, uWSGI with Python, h2load, haproxy, gRPC and protocol buffers, a certificate
 # authority, Redis, memcached).
 # The README's test command; .ci/run calls it.
@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 
 missing=()
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || missing+=(nginx)
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
 [ -e /usr/lib/nginx/modules/ngx_http_geoip2_module.so ] || missing+=(libnginx-mod-http-geoip2)
 command -v curl >/dev/null || missing+=(curl)
 [ -x /usr/sbin/haproxy ] || missing+=(haproxy)

@@ -132,11 +132,12 @@ fn lengths_count_head_and_body() {
 fn a_stream_has_no_head() {
     assert!(!exchange().is_stream());
     let connection = Arc::new(Connection::new(7, Address::unix(), Address::unix()));
-    let stream = Exchange::stream(connection, Instant::now());
+    let stream = Exchange::stream("127.0.0.1:53".into(), connection, Instant::now());
     stream.body_received(3);
     assert!(stream.is_stream() && stream.beside(|_| ()).is_stream());
     assert!(stream.head().is_none() && stream.request_line().is_empty() && stream.uri().is_none());
     assert_eq!((stream.request_length(), stream.connection().id), (3, 7));
+    assert_eq!(stream.server_name().map(|name| &**name), Some("127.0.0.1:53"));
 }
 
 #[test]

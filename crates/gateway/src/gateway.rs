@@ -352,10 +352,14 @@ pub(crate) fn has(config: &Config, wanted: &Definition) -> bool {
             .upstreams
             .get(&upstream.name)
             .is_some_and(|found| Definition::named(found, config) == *wanted),
-        Definition::Direct(address) => config.locations().any(|location| match &location.action {
-            propylon_config::Action::ProxyPass(pass) => leads_to(&pass.value, address),
-            _ => false,
-        }),
+        Definition::Direct(address) => {
+            let streams = || config.streams.iter().filter_map(|stream| stream.pass());
+            streams().any(|pass| passes_to(pass, address))
+                || config.locations().any(|location| match &location.action {
+                    propylon_config::Action::ProxyPass(pass) => leads_to(&pass.value, address),
+                    _ => false,
+                })
+        }
     }
 }
 
@@ -363,7 +367,13 @@ pub(crate) fn has(config: &Config, wanted: &Definition) -> bool {
 fn asks(config: &Config, resolver: &propylon_config::Resolver) -> bool {
     let upstreams = config.upstreams.values().filter_map(|upstream| upstream.resolver.as_ref());
     let locations = config.locations().filter_map(|location| location.settings.resolver.as_ref());
-    upstreams.chain(locations).any(|known| known == resolver) || config.resolver == *resolver
+    let streams = config.streams.iter().filter_map(|stream| stream.settings.resolver.as_ref());
+    upstreams.chain(locations).chain(streams).any(|known| known == resolver) || config.resolver == *resolver
+}
+
+fn passes_to(pass: &propylon_config::StreamPass, wanted: &propylon_config::Address) -> bool {
+    use propylon_config::{Destination, StreamPass};
+    matches!(pass, StreamPass::Static { to: Destination::Address(address), .. } if address == wanted)
 }
 
 fn leads_to(pass: &propylon_config::ProxyPass, wanted: &propylon_config::Address) -> bool {

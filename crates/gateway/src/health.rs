@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
-use propylon_config::{self as config, Action, Config, Destination, ProxyPass, Scheme, Settings, Span};
+use propylon_config::{
+    self as config, Action, Config, Destination, ProxyPass, Scheme, Settings, Span, StreamPass,
+};
 use propylon_pattern::Pattern;
 use propylon_proxy_protocol::{v1, v2};
 use propylon_stack::Body;
@@ -37,6 +39,8 @@ pub(crate) struct Probe(Arc<Question>);
 
 struct Question {
     client: Client,
+    /// Of a stream's peers a connection is all that is asked for.
+    connects: Option<Transport>,
     uri: Bytes,
     host: HeaderValue,
     name: ServerName,
@@ -137,6 +141,21 @@ fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, 
     users.min_by_key(|(rank, ..)| *rank).map(|(_, scheme, settings)| (scheme, settings))
 }
 
+/// The same of streams: the first that passes connections to `upstream`, or may.
+fn of_streams<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, &'a Settings)> {
+    let users = config.streams.iter().filter_map(|stream| {
+        let pass = stream.pass()?;
+        let rank = match pass {
+            StreamPass::Dynamic { .. } => 1,
+            StreamPass::Static { .. } if pass.upstream() == Some(&upstream.name) => 0,
+            StreamPass::Static { .. } => return None,
+        };
+        let scheme = if pass.is_secure() { Scheme::Https } else { Scheme::Http };
+        Some((rank, scheme, &*stream.settings))
+    });
+    users.min_by_key(|(rank, ..)| *rank).map(|(_, scheme, settings)| (scheme, settings))
+}
+
 impl Probe {
     /// What asks the peers of `upstream`, as the location that passes requests to it would.
     pub(crate) fn new(
@@ -146,6 +165,8 @@ impl Probe {
         runtime: &Runtime,
     ) -> Result<Self, BuildError> {
         let user = user(upstream, config);
+        // In terms of connections, a stream that speaks TLS is what HTTPS is.
+        let user = user.or_else(|| of_streams(upstream, config));
         let secured = user.filter(|(scheme, _)| scheme.is_secure());
         let secure = secured.and_then(|(_, settings)| runtime.tls.security(&settings.upstream.tls));
         // A name with variables is a request's, and there is none.
@@ -168,6 +189,7 @@ impl Probe {
             None => Transport::new(),
         };
         let transport = transport.connect_timeout(check.timeout);
+        let connects = config.is_of_streams(&upstream.name).then(|| transport.clone());
         let cgi = user.filter(|(scheme, _)| scheme.is_cgi());
         let params = cgi.map(|(scheme, settings)| params(&check.uri, &upstream.name, scheme, settings));
         let memcached = user.filter(|(scheme, _)| *scheme == Scheme::Memcached);
@@ -180,6 +202,7 @@ impl Probe {
         };
         Ok(Self(Arc::new(Question {
             client: Client::new(Pool::new(Keepalive::off()), transport),
+            connects,
             uri: Bytes::copy_from_slice(check.uri.as_bytes()),
             host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
             name: ServerName(name),
@@ -225,20 +248,31 @@ impl Probe {
         false
     }
 
+    /// For whom the connection is, where it comes from, and what it begins with.
+    fn source(&self) -> Extensions {
+        let mut extensions = Extensions::new();
+        extensions.insert(self.0.name.clone());
+        if let Some(bind) = self.0.bind {
+            extensions.insert(bind);
+        }
+        if let Some(greeting) = self.0.greeting.clone() {
+            extensions.insert(greeting);
+        }
+        extensions
+    }
+
     async fn question(&self, peer: &Peer) -> Result<(), String> {
+        if let Some(transport) = &self.0.connects {
+            let connected = transport.connect(peer, &self.source()).await;
+            return connected.map(drop).map_err(|error| error.to_string());
+        }
         let mut request = Request::new(Body::empty());
         let headers = request.headers_mut();
         headers.insert(HOST, self.0.host.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        *request.extensions_mut() = self.source();
         request.extensions_mut().insert(Target(self.0.uri.clone()));
-        request.extensions_mut().insert(self.0.name.clone());
-        if let Some(bind) = self.0.bind {
-            request.extensions_mut().insert(bind);
-        }
-        if let Some(greeting) = self.0.greeting.clone() {
-            request.extensions_mut().insert(greeting);
-        }
         if let Some(params) = self.0.params.clone() {
             request.extensions_mut().insert(params);
         }

@@ -86,6 +86,7 @@ mod router;
 pub mod routing;
 mod runtime;
 mod start;
+mod stream;
 mod tally;
 mod tls;
 mod token;

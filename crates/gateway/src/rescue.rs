@@ -91,7 +91,7 @@ pub(crate) fn report_try(exchange: &Exchange, error: &BoxError) {
 }
 
 /// Records that no peer was there, as the try that it would have been (nginx: the group's name in `$upstream_addr`).
-fn record_nobody(exchange: &Exchange, error: &BoxError) {
+pub(crate) fn record_nobody(exchange: &Exchange, error: &BoxError) {
     use propylon_balance::Error as Nobody;
     let Some(Nobody::NoLivePeers { group } | Nobody::QueueFull { group } | Nobody::QueueTimeout { group }) =
         error.downcast_ref()
@@ -141,12 +141,12 @@ pub(crate) fn report_text(exchange: &Exchange, text: &str) {
 /// Says something in the error log, at this level.
 pub(crate) fn report_at(exchange: &Exchange, level: LogLevel, text: &str) {
     let server = exchange.server_name().cloned().unwrap_or_default();
-    let request = exchange.request_line();
-    let request = String::from_utf8_lossy(&request);
+    let request = request(exchange);
+    let request = request.as_ref().map(tracing::field::display);
     let (connection, client) = (exchange.connection().id, exchange.client());
     macro_rules! say {
         ($level:ident) => {
-            tracing::$level!(target: "propylon_gateway", connection, %client, server = &*server, %request, "{text}")
+            tracing::$level!(target: "propylon_gateway", connection, %client, server = &*server, request, "{text}")
         };
     }
     match level {
@@ -165,21 +165,29 @@ fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
 fn write(exchange: &Exchange, harmless: bool, text: &str) {
     let upstream = upstream(exchange);
     let server = exchange.server_name().cloned().unwrap_or_default();
-    let request = exchange.request_line();
-    let request = String::from_utf8_lossy(&request);
+    let request = request(exchange);
+    let request = request.as_ref().map(tracing::field::display);
     let upstream = upstream.as_deref().unwrap_or_default();
     let connection = exchange.connection().id;
     let client = exchange.client();
     if harmless {
-        tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");
+        tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
     } else {
-        tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, %request, upstream, "{text}");
+        tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
     }
+}
+
+/// The request's line. A stream has none.
+fn request(exchange: &Exchange) -> Option<String> {
+    (!exchange.is_stream()).then(|| String::from_utf8_lossy(&exchange.request_line()).into_owned())
 }
 
 /// Where the request went last, as nginx prints it; none: nowhere yet.
 fn upstream(exchange: &Exchange) -> Option<String> {
     let peer = exchange.last_peer()?;
+    if exchange.is_stream() {
+        return Some(peer.to_string());
+    }
     let target = exchange.proxy_target().unwrap_or_default();
     let scheme = exchange.proxy().map_or("http", |proxy| proxy.scheme);
     let colon = if peer.starts_with("unix:") { ":" } else { "" };

@@ -22,6 +22,7 @@ use crate::retired::Generation;
 use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, Pace, RealIp, Tracing, Users};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
+use crate::stream::{self, At};
 use crate::tally::{self, Tally};
 use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
@@ -29,6 +30,7 @@ use crate::upstreams::Upstreams;
 /// Everything that one worker routes by.
 pub(crate) struct Router {
     listeners: HashMap<ListenAddress, Arc<Listener>, foldhash::fast::RandomState>,
+    streams: HashMap<ListenAddress, Arc<At>>,
     /// Cancelled when nobody is in any of its locations any more.
     pub(crate) end: CancellationToken,
 }
@@ -133,11 +135,18 @@ impl Router {
         let listeners = config
             .listeners
             .iter()
+            .filter(|listener| listener.stream.is_none())
             .map(|listener| {
                 Ok((listener.address.clone(), Arc::new(Listener::build(listener, &servers, upstreams)?)))
             })
             .collect::<Result<_, BuildError>>()?;
-        Ok(Self { listeners, end: upstreams.generation.end() })
+        let streams = stream::by_address(config, upstreams)?;
+        Ok(Self { listeners, streams, end: upstreams.generation.end() })
+    }
+
+    /// The stream at an address.
+    pub(crate) fn stream(&self, address: &ListenAddress) -> Option<Arc<At>> {
+        self.streams.get(address).cloned()
     }
 
     /// The servers at an address.

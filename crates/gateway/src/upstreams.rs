@@ -1,11 +1,13 @@
 //! What the routes of one worker share for each upstream: its pool and its choice among the peers.
 
+mod asked;
+mod choices;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use propylon_balance::{Balance, Balancer, Change, Group, Method, Sticky, StickyLayer};
 use propylon_config::{self as config, Address, Config, Destination, Http1, Settings, UpstreamVersion};
 use propylon_h1::sends::SendQueue;
@@ -28,6 +30,9 @@ use crate::route::{
 use crate::runtime::Runtime;
 use crate::tally::Ledger;
 use crate::tls::Security;
+
+use asked::Asked;
+pub(crate) use choices::{Choice, Choices};
 
 /// A leaf: one upstream's peers as its method chooses them, over this worker's connections, with a route's transport, timeouts
 /// and retries.
@@ -60,9 +65,6 @@ impl Speaks {
         }
     }
 }
-
-/// How many targets of a `proxy_pass` with variables are remembered.
-const MAX_KEPT: usize = 1024;
 
 /// A leaf's response body for what follows: one that came with its head needs no box, and gives its connection back now.
 pub(crate) fn body(mut body: LeafBody, trailers: bool) -> Body {
@@ -206,7 +208,7 @@ impl<'a> Upstreams<'a> {
             secure,
             speaks,
             resolver,
-            asked: Mutex::default(),
+            asked: Asked::default(),
         }
     }
 
@@ -336,7 +338,7 @@ pub(crate) struct Leaves {
     /// Who is asked for names.
     pub(crate) resolver: Option<Resolver>,
     /// Those that requests have named, so that turns and failures are remembered.
-    asked: Mutex<HashMap<(Box<str>, bool), Leaf>>,
+    asked: Asked<Leaf>,
 }
 
 impl Leaves {
@@ -348,28 +350,11 @@ impl Leaves {
 
     /// A leaf for the addresses that a request named as `name`.
     pub(crate) fn any(&self, name: &str, tls: bool, peers: Vec<Peer>) -> Leaf {
-        let mut asked = self.asked.lock();
-        let key = (Box::from(name), tls);
-        if let Some(leaf) = asked.get(&key) {
-            let group = leaf.get_ref().get_ref().balancer().group();
-            let same = group.peers().iter().map(|peer| peer.server().payload()).eq(peers.iter());
-            if !same {
-                group.set(peers.iter().cloned().map(server));
-            }
-            // Where all have failed, all are tried anew: nginx remembers nothing of such peers at all.
-            if group.peers().iter().any(|peer| peer.is_available()) {
-                return leaf.clone();
-            }
-        }
-        let group = Group::new(name);
-        group.set(peers.into_iter().map(server));
-        let secure = self.secure.clone().filter(|_| tls);
-        let leaf = leaf(&self.any, balancer(group, Method::RoundRobin), &self.settings, secure, self.speaks);
-        if asked.len() >= MAX_KEPT {
-            asked.clear(); // rare, and costs no more than what is forgotten
-        }
-        asked.insert(key, leaf.clone());
-        leaf
+        let group = |leaf: &Leaf| leaf.get_ref().get_ref().balancer().group().clone();
+        self.asked.get((name.into(), tls), peers, group, |balancer| {
+            let secure = self.secure.clone().filter(|_| tls);
+            leaf(&self.any, balancer, &self.settings, secure, self.speaks)
+        })
     }
 }
 

@@ -83,8 +83,7 @@ impl Worker {
         if let Some(known) = places.iter().find(|place| place.address == *address) {
             return known.clone();
         }
-        let listener = self.router.load().listener(address);
-        let place = Arc::new(Place::new(address.clone(), listener));
+        let place = Arc::new(Place::new(address.clone(), &self.router.load()));
         places.push(place.clone());
         place
     }
@@ -95,7 +94,7 @@ impl Worker {
         let mut places = self.places.lock();
         places.retain(|place| Arc::strong_count(place) > 1);
         for place in &*places {
-            *place.listener.lock() = router.listener(&place.address);
+            place.route_by(&router);
         }
         self.router.swap(router)
     }
@@ -387,6 +386,10 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                 failures.over();
                 let connection = Connection::new(worker.runtime.next_connection(), peer, local);
                 let open = Open::new(&worker.ledger);
+                if let Some(at) = place.stream() {
+                    worker.run(crate::stream::serve(stream, connection, at, open));
+                    continue;
+                }
                 let listener = place.listener().filter(|listener| listener.tls || listener.proxy_protocol);
                 let (edge, serving) = (edge.clone(), worker.clone());
                 match listener {

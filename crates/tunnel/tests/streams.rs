@@ -1,5 +1,4 @@
 //! What connections that are passed on need of a tunnel: one end for both, one limit for all that stands still, rates.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::num::NonZeroU64;
 use std::time::Duration;

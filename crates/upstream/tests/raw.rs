@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 fn stream() -> (Exchange, Extensions) {
     let connection = Connection::new(1, Address::unix(), Address::unix());
-    let exchange = Exchange::stream(Arc::new(connection), Instant::now());
+    let exchange = Exchange::stream("".into(), Arc::new(connection), Instant::now());
     let mut extensions = Extensions::new();
     extensions.insert(exchange.clone());
     (exchange, extensions)

@@ -317,7 +317,8 @@ impl Basic {
     }
 }
 
-fn rules(rules: &[AccessRule]) -> Rules {
+/// Who may come in, by address.
+pub(crate) fn rules(rules: &[AccessRule]) -> Rules {
     rules.iter().fold(Rules::new(), |all, rule| {
         let whom = match &rule.whom {
             None => Whom::All,

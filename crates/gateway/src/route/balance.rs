@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use propylon_balance::{Dispatch, Key, Outcome};
 use propylon_config::{self as config, Template};
@@ -23,6 +24,20 @@ pub(crate) enum Bound {
     Address,
     /// What this gives.
     Template(Template),
+}
+
+impl Bound {
+    /// What binds an exchange to a peer; `bytes` is where it is kept.
+    pub(crate) fn key<'a>(&self, exchange: &Exchange, bytes: &'a mut Bytes) -> Key<'a> {
+        match self {
+            Self::Free => Key::None,
+            Self::Address => exchange.client().as_ip().map_or(Key::None, Key::Address),
+            Self::Template(template) => {
+                *bytes = template.eval(exchange);
+                Key::Bytes(bytes)
+            }
+        }
+    }
 }
 
 /// Sends to a peer, over the connections and with the timeouts of a route.
@@ -73,15 +88,10 @@ impl Dispatch<Peer, Body> for ToPeer {
     }
 
     fn with_key<R>(&self, request: &Request<Body>, pick: impl FnOnce(Key<'_>) -> R) -> R {
-        let exchange = || request.extensions().get::<Exchange>();
-        match &self.0.bound {
-            Bound::Address if let Some(exchange) = exchange() => {
-                pick(exchange.client().as_ip().map_or(Key::None, Key::Address))
-            }
-            Bound::Template(template) if let Some(exchange) = exchange() => {
-                pick(Key::Bytes(&template.eval(exchange)))
-            }
-            _ => pick(Key::None),
+        let bound = !matches!(self.0.bound, Bound::Free);
+        match bound.then(|| request.extensions().get::<Exchange>()).flatten() {
+            Some(exchange) => pick(self.0.bound.key(exchange, &mut Bytes::new())),
+            None => pick(Key::None),
         }
     }
 

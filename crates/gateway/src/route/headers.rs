@@ -179,6 +179,12 @@ pub(crate) fn real_ip(settings: &Settings) -> Option<RealIp> {
 }
 
 impl RealIp {
+    /// The rule where the PROXY protocol is all that tells it; none, where nobody is believed.
+    pub(crate) fn of_proxies(from: &[Peer]) -> Option<Self> {
+        let header = RealIpHeader::ProxyProtocol;
+        (!from.is_empty()).then(|| Self { trusted: trusted(from), header, recursive: false })
+    }
+
     /// The client's address as a trusted peer gives it.
     pub(crate) fn address(&self, exchange: &Exchange) -> Option<Address> {
         let peer = client_addr(exchange.connection().peer);

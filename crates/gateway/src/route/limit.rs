@@ -239,7 +239,8 @@ pub(crate) fn read_at(body: Body, rate: &Amount, exchange: Option<&Exchange>) ->
     }
 }
 
-fn bytes(amount: &Amount, exchange: &Exchange) -> u64 {
+/// What an amount is for this exchange.
+pub(crate) fn bytes(amount: &Amount, exchange: &Exchange) -> u64 {
     match amount {
         Amount::Fixed(bytes) => *bytes,
         Amount::Template(template) => size(&template.eval(exchange)).unwrap_or_else(|text| {

@@ -1,7 +1,6 @@
 //! `proxy_pass`: where a request goes, and the leaf that takes it there.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,17 +11,15 @@ use http::{Extensions, HeaderValue, Method, Request, StatusCode, Uri};
 use propylon_config::{self as config, Settings, Spanned, Template};
 use propylon_exchange::{Exchange, ProxyHost};
 use propylon_h1::Names;
-use propylon_proxy_protocol::{v1, v2};
 use propylon_stack::{Body, BoxError};
-use propylon_upstream::{Bind, ClientIdentity, Greeting, Peer, ServerName, Target};
+use propylon_upstream::{Peer, Target};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::leaf::Chosen;
-use super::{Keeper, spelling};
+use super::{Keeper, Source, spelling};
 use crate::error::BuildError;
 use crate::routing::{Address, Path, ProxyTarget, ProxyTargetError, UriPart, request_target};
-use crate::tls::whom;
 use crate::upstreams::{self, Leaves, Upstreams};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -63,13 +60,7 @@ struct Rule {
     method: Option<Template>,
     body: Option<Template>,
     pass_body: bool,
-    bind: Option<config::Bind>,
-    /// The version of the PROXY protocol.
-    proxy_protocol: Option<u8>,
-    /// What the peer should be called, where TLS is spoken; `None`: as the target's host.
-    name: Option<Template>,
-    /// The certificate and the key to show, if their names have variables.
-    identity: Option<(Template, Template)>,
+    source: Source,
     /// The names of `headers.set` that are spelled in a way of their own.
     names: Option<Names>,
 }
@@ -109,24 +100,13 @@ impl TargetLayer {
         let transport = &settings.upstream;
         // In terms of CGI a method is a param, and its body is the client's; as in nginx, so are both to gRPC. memcached has neither.
         let http = !pass.value.is_cgi() && !pass.value.is_grpc() && !pass.value.is_memcached();
-        if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
-            may_be_transparent()
-                .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;
-        }
         Ok(Self(Arc::new(Rule {
             to,
             prefix,
             method: http.then(|| transport.method.clone()).flatten(),
             body: http.then(|| transport.body.clone()).flatten(),
             pass_body: transport.pass_body,
-            bind: transport.bind.clone(),
-            proxy_protocol: transport.proxy_protocol,
-            name: transport.tls.name.clone(),
-            identity: transport
-                .tls
-                .identity
-                .clone()
-                .filter(|(certificate, key)| certificate.as_static().is_none() || key.as_static().is_none()),
+            source: Source::new(transport)?,
             names: spelling::names(&settings.headers.set),
         })))
     }
@@ -227,49 +207,6 @@ where
 }
 
 impl Rule {
-    /// Where the connection comes from, and what it begins with.
-    fn source(&self, request: &mut Request<Body>) {
-        let Some(exchange) = request.extensions().get::<Exchange>().cloned() else { return };
-        if let Some(bind) = &self.bind {
-            let text = bind.address.eval(&exchange);
-            match local(&text) {
-                Some(address) => {
-                    request.extensions_mut().insert(Bind { address, transparent: bind.transparent });
-                }
-                None if text.is_empty() => {}
-                // As nginx: the request goes on, from an address of the kernel's choice.
-                None => {
-                    let text = String::from_utf8_lossy(&text);
-                    tracing::error!(target: "propylon_gateway", client = %exchange.client(), "invalid local address \"{text}\"");
-                }
-            }
-        }
-        if let Some(version) = self.proxy_protocol {
-            let end = |address: propylon_exchange::Address| {
-                Some(SocketAddr::new(address.as_ip()?, address.port().unwrap_or(0)))
-            };
-            let ends = end(exchange.client()).zip(end(exchange.connection().local));
-            let header = if version == 1 { v1(ends) } else { v2(ends) };
-            request.extensions_mut().insert(Greeting(header));
-        }
-    }
-
-    /// What the peer should be called: without a port, which nginx strips too.
-    fn server_name(&self, request: &Request<Body>, target: &ProxyTarget) -> ServerName {
-        let named = self.name.as_ref().zip(request.extensions().get::<Exchange>());
-        let name = match named {
-            Some((name, exchange)) => String::from_utf8_lossy(&name.eval(exchange)).into_owned(),
-            None => target.proxy_host().to_owned(),
-        };
-        let bare = match name.rsplit_once(':') {
-            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !host.ends_with(':') => {
-                host
-            }
-            _ => &name,
-        };
-        ServerName(bare.into())
-    }
-
     /// `method`, `body` and `pass_body`.
     fn rewrite(&self, request: &mut Request<Body>) {
         if let Some(method) = &self.method
@@ -361,17 +298,14 @@ fn aim(
     part: UriPart<'_>,
     rule: &Rule,
 ) {
-    if target.scheme().is_secure() {
-        let name = rule.server_name(request, target);
-        request.extensions_mut().insert(name);
-        let exchange = request.extensions().get::<Exchange>();
-        if let Some((identity, exchange)) = rule.identity.as_ref().zip(exchange) {
-            let identity = ClientIdentity(whom(identity, exchange));
-            request.extensions_mut().insert(identity);
+    let secure = target.scheme().is_secure();
+    if (secure || rule.source.is_special())
+        && let Some(exchange) = request.extensions().get::<Exchange>().cloned()
+    {
+        if secure {
+            rule.source.secure(target.proxy_host(), &exchange, request.extensions_mut());
         }
-    }
-    if rule.bind.is_some() || rule.proxy_protocol.is_some() {
-        rule.source(request);
+        rule.source.tell(&exchange, request.extensions_mut());
     }
     let exchange = request.extensions().get::<Exchange>();
     let bytes = destination(request.extensions(), exchange, target, part, rule.prefix);
@@ -422,16 +356,4 @@ pub(crate) fn host(pass: &config::ProxyPass) -> Option<HeaderValue> {
 fn proxy_host(target: &ProxyTarget) -> Arc<ProxyHost> {
     let port = target.proxy_port().parse().unwrap_or_default();
     Arc::new(ProxyHost { host: target.proxy_host().into(), port, scheme: target.scheme().as_str() })
-}
-
-/// Whether this process may take addresses that the machine does not have.
-fn may_be_transparent() -> std::io::Result<()> {
-    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?.set_ip_transparent_v4(true)
-}
-
-/// An address with a port or without.
-pub(crate) fn local(text: &[u8]) -> Option<SocketAddr> {
-    let text = std::str::from_utf8(text).ok()?;
-    let bare = text.trim_matches(['[', ']']).parse().ok();
-    bare.map(|ip| SocketAddr::new(ip, 0)).or_else(|| text.parse().ok())
 }

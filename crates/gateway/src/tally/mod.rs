@@ -59,7 +59,9 @@ impl Ledgers {
 
     /// Forgets servers and zones that a configuration does not have any more.
     pub(crate) fn forget(&self, config: &config::Config) {
-        let labels: Vec<String> = config.servers.iter().map(|server| label(server)).collect();
+        let servers = config.servers.iter().map(|server| label(server));
+        let labels: Vec<String> =
+            servers.chain(config.streams.iter().map(|stream| stream_label(stream))).collect();
         for ledger in self.all() {
             ledger.forget(
                 |name| labels.iter().any(|label| label == name),
@@ -146,4 +148,10 @@ pub(crate) fn label(server: &config::Server) -> String {
         ("" | "_", Some(listen)) => listen.address.to_string(),
         (name, _) => name.to_owned(),
     }
+}
+
+/// What a stream is called where it is counted: by its first address, which no server has.
+pub(crate) fn stream_label(stream: &config::Stream) -> String {
+    let address = stream.listens.first().map(|listen| listen.address.to_string()).unwrap_or_default();
+    format!("stream {address}")
 }

@@ -64,9 +64,10 @@ impl Store {
         let secured = config.listeners.iter().filter(|listener| listener.tls);
         let secured: BTreeSet<usize> =
             secured.flat_map(|listener| listener.servers.iter().copied()).collect();
+        let servers = secured.into_iter().filter_map(|index| config.servers.get(index));
+        let servers = servers.map(|server| (&server.tls, server.span));
         let mut seen: Vec<&config::Tls> = Vec::new(); // many share what they have inherited
-        for server in secured.into_iter().filter_map(|index| config.servers.get(index)) {
-            let tls = &server.tls;
+        for (tls, span) in servers.chain(streams(config)) {
             // A server without certificates is served with those of the default server, as in nginx.
             if tls.certificates.is_empty() && !tls.reject_handshake || seen.contains(&tls) {
                 continue;
@@ -85,7 +86,7 @@ impl Store {
                 Some(Ok(problem)) => awaited.push(await_certificate(tls, &problem)),
                 Some(Err(problem)) => {
                     let at = tls.ciphers.as_ref().map(|ciphers| ciphers.span);
-                    let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(server.span);
+                    let at = at.or(tls.certificates.first().map(|one| one.span)).unwrap_or(span);
                     let is_key_log = matches!(&problem.error, TlsError::File { path, .. } if Some(&**path) == tls.key_log.as_deref());
                     let what = if is_key_log { "cannot open key log" } else { "cannot load certificate" };
                     faults.push(fault(problem, at, what)?);
@@ -140,11 +141,15 @@ impl Store {
 
     /// Forgets what is not of this configuration.
     pub(crate) fn forget(&self, config: &Config) {
-        self.serving.lock().retain(|made| config.servers.iter().any(|server| server.tls == made.key));
+        self.serving.lock().retain(|made| {
+            let servers = config.servers.iter().map(|server| &server.tls);
+            servers.chain(config.streams.iter().map(|stream| &stream.tls)).any(|tls| *tls == made.key)
+        });
         self.securities.lock().retain(|made| {
             config
                 .locations()
                 .map(|location| &location.settings.upstream.tls)
+                .chain(config.streams.iter().map(|stream| &stream.settings.upstream.tls))
                 .chain(providers(config))
                 .any(|tls| *tls == made.key)
         });
@@ -184,7 +189,16 @@ impl Store {
 fn outward(config: &Config) -> impl Iterator<Item = (&UpstreamTls, &'static str)> {
     let upstreams = config.locations().filter(|location| is_secured(location));
     let upstreams = upstreams.map(|location| (&location.settings.upstream.tls, "TLS towards the upstream"));
-    upstreams.chain(providers(config).map(|tls| (tls, "TLS towards the OpenID provider")))
+    let streams = config.streams.iter().filter(|stream| stream.pass().is_some_and(|pass| pass.is_secure()));
+    let streams = streams.map(|stream| (&stream.settings.upstream.tls, "TLS towards the upstream"));
+    upstreams.chain(streams).chain(providers(config).map(|tls| (tls, "TLS towards the OpenID provider")))
+}
+
+/// The streams that end the TLS of their clients.
+fn streams(config: &Config) -> impl Iterator<Item = (&config::Tls, config::Span)> {
+    let secured = |stream: &config::Stream| stream.listens.iter().any(|listen| listen.tls);
+    let streams = config.streams.iter().filter(move |stream| secured(stream));
+    streams.map(|stream| (&stream.tls, stream.span))
 }
 
 fn providers(config: &Config) -> impl Iterator<Item = &UpstreamTls> {

@@ -1,0 +1,72 @@
+//! The log line of a connection that is passed on.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, StatusCode};
+use propylon_exchange::{Connection, End, Exchange};
+use propylon_tunnel::Counts;
+
+use super::At;
+use crate::route::LimitsSeen;
+use crate::tally::Open;
+
+/// The log line of a connection: written when this drops, however it ended.
+pub(super) struct Line {
+    pub(super) at: Arc<At>,
+    pub(super) exchange: Exchange,
+    /// nginx's 200 is whatever had a beginning and an end.
+    pub(super) status: StatusCode,
+    pub(super) end: End,
+    /// What went through the tunnel.
+    pub(super) counts: Arc<Counts>,
+    /// What was sent without one.
+    pub(super) sent: u64,
+    /// The places that limits have given it.
+    pub(super) seen: LimitsSeen,
+    pub(super) open: Open,
+}
+
+impl Line {
+    pub(super) fn new(at: Arc<At>, connection: &Connection, open: Open) -> Self {
+        Self {
+            exchange: begin(&at, connection),
+            at,
+            status: StatusCode::OK,
+            end: End::ClientClosed, // unless it ends otherwise
+            counts: Arc::default(),
+            sent: 0,
+            seen: LimitsSeen::default(),
+            open,
+        }
+    }
+
+    /// More is known of the connection now: that it speaks TLS.
+    pub(super) fn knows(&mut self, connection: &Connection) {
+        self.exchange = begin(&self.at, connection);
+    }
+}
+
+fn begin(at: &At, connection: &Connection) -> Exchange {
+    let started = connection.since;
+    let exchange = Exchange::stream(at.server.clone(), Arc::new(connection.clone()), started);
+    if let Some(address) = at.stream.real_ip.as_ref().and_then(|real_ip| real_ip.address(&exchange)) {
+        exchange.set_client(address);
+    }
+    exchange
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let exchange = &self.exchange;
+        let sent = self.counts.to_client() + self.sent;
+        exchange.body_received(self.counts.to_upstream());
+        exchange.set_sent(sent, sent);
+        exchange.responded(self.status, &HeaderMap::new());
+        exchange.ended(self.end);
+        let stream = &self.at.stream;
+        if let Some(tally) = &stream.tally {
+            tally.count(exchange);
+        }
+        stream.logs.write(exchange);
+    }
+}

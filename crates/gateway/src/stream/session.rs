@@ -1,0 +1,218 @@
+//! A connection from its first byte to its last, in the order of nginx's phases.
+
+use std::io;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use propylon_access::Client;
+use propylon_config::Amount;
+use propylon_exchange::{Connection, End, Exchange};
+use propylon_stream::{Ahead, ClientHello, Error as Preread, preread};
+use propylon_tls::{Greeting, Handshake, ServerStream};
+use propylon_tunnel::{End as Ended, Limits, Tunnel};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, timeout};
+
+use super::joined::Joined;
+use super::line::Line;
+use super::passing::Passing;
+use super::{Action, At};
+use crate::client::Stream;
+use crate::tally::Open;
+use crate::tls::Serving;
+use crate::{handshake, proxy_protocol, rescue, route};
+
+/// How long the header of the PROXY protocol may take, and a handshake (nginx: `proxy_protocol_timeout`, `ssl_handshake_timeout`).
+const PROXY_PROTOCOL: Duration = Duration::from_secs(30);
+const HANDSHAKE: Duration = Duration::from_secs(60);
+
+/// Serves a connection.
+pub(crate) async fn serve(stream: Stream, mut connection: Connection, at: Arc<At>, open: Open) {
+    let deadline = Instant::now() + PROXY_PROTOCOL;
+    let told = !at.proxy_protocol || proxy_protocol::begin(&stream, &mut connection, deadline).await;
+    let mut line = Line::new(at, &connection, open);
+    let served = if told { line.serve(stream, connection).await } else { Err(StatusCode::BAD_REQUEST) };
+    line.end = End::Complete;
+    if let Err(status) = served {
+        line.status = status;
+    }
+}
+
+impl Line {
+    async fn serve(&mut self, stream: Stream, connection: Connection) -> Result<(), StatusCode> {
+        self.admit().await?;
+        let stream = if self.at.tls { self.shake(stream, connection).await? } else { stream };
+        let client = self.preread(stream).await?;
+        let at = self.at.clone();
+        match &at.stream.action {
+            Action::Return(text) => self.answer(client, text.eval(&self.exchange)).await,
+            Action::Pass(passing) => self.pass(client, passing).await?,
+        }
+        Ok(())
+    }
+
+    /// Before anything is read: how many there are, and who it is.
+    async fn admit(&mut self) -> Result<(), StatusCode> {
+        let stream = &self.at.stream;
+        if let Some(limits) = &stream.limits
+            && limits.run(&self.exchange, &mut self.seen).await.is_some()
+        {
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let client = self.exchange.client().as_ip().map_or(Client::Unix, Client::Ip);
+        if stream.rules.verdict(client) == Some(false) {
+            rescue::report_text(&self.exchange, "access forbidden by rule");
+            return Err(StatusCode::FORBIDDEN);
+        }
+        Ok(())
+    }
+
+    /// Makes TLS of the connection, of which the exchange tells from then on.
+    async fn shake(&mut self, stream: Stream, mut connection: Connection) -> Result<Stream, StatusCode> {
+        let serving = self.at.stream.serving.clone();
+        let shaken = timeout(HANDSHAKE, accept(stream, &connection, serving)).await;
+        match shaken {
+            Ok(Ok((stream, handshake))) => {
+                connection.tls = Some(handshake::facts(handshake));
+                self.open.ledger().shook_hands(connection.tls.as_ref().is_some_and(|tls| tls.resumed));
+                self.knows(&connection);
+                return Ok(Stream::Tls(Box::new(stream)));
+            }
+            Ok(Err(error)) => {
+                let text = format!("SSL_do_handshake() failed ({error}) while SSL handshaking");
+                rescue::report_tunnel(&self.exchange, &text);
+            }
+            Err(_) => {
+                let text = "client timed out (110: Connection timed out) while SSL handshaking";
+                rescue::report_tunnel(&self.exchange, text);
+            }
+        }
+        self.open.ledger().handshakes_failed.add(1);
+        Err(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Reads what the client asks for, if that is to be known.
+    async fn preread(&mut self, stream: Stream) -> Result<Ahead<Stream>, StatusCode> {
+        let config = &self.at.stream.config;
+        if !config.preread {
+            return Ok(Ahead::new(stream, Bytes::new()));
+        }
+        let limits =
+            propylon_stream::Limits::new().buffer(config.preread_buffer_size).timeout(config.timeout.preread);
+        match preread(stream, limits).await {
+            Ok((client, hello)) => {
+                if let Some(hello) = hello {
+                    tell(&self.exchange, &hello);
+                }
+                Ok(client)
+            }
+            Err(error @ Preread::Full { .. }) => {
+                rescue::report_text(&self.exchange, &error.to_string());
+                Err(StatusCode::BAD_REQUEST)
+            }
+            // As in nginx, whoever has said nothing has had no session to speak of.
+            Err(error) => {
+                rescue::report_tunnel(&self.exchange, &error.to_string());
+                Err(StatusCode::OK)
+            }
+        }
+    }
+
+    /// Sends a text, and that was it.
+    async fn answer(&mut self, mut client: Ahead<Stream>, text: Bytes) {
+        let mut left = &*text;
+        let idle = self.at.stream.config.timeout.idle;
+        let sent = async {
+            while !left.is_empty() {
+                let n = timeout(idle, client.write(left)).await??;
+                left = left.get(n..).unwrap_or_default();
+            }
+            client.shutdown().await
+        };
+        let sent = sent.await;
+        self.sent = (text.len() - left.len()) as u64;
+        if let Err(error) = sent {
+            rescue::report_tunnel(&self.exchange, &format!("send() failed ({error})"));
+        }
+    }
+
+    /// Joins the connection with one to a peer.
+    async fn pass(&mut self, client: Ahead<Stream>, passing: &Passing) -> Result<(), StatusCode> {
+        let at = self.at.clone();
+        let config = &at.stream.config;
+        let upstream = passing.connect(&self.exchange, &config.retry).await?;
+        let rate = |amount: &Option<Amount>| {
+            let amount = amount.as_ref().map_or(0, |amount| route::amount(amount, &self.exchange));
+            NonZeroU64::new(amount)
+        };
+        let mut tunnel = Tunnel::new(client, upstream)
+            .limits(Limits::new().idle(config.timeout.idle))
+            .buffer(config.buffer_size)
+            .half_close(config.half_close)
+            .upload_rate(rate(&config.upload_rate))
+            .download_rate(rate(&config.download_rate));
+        self.counts = tunnel.counts();
+        let ended = (&mut tunnel).await;
+        self.report(&ended);
+        let (client, upstream) = tunnel.into_inner();
+        close(&ended, client, upstream);
+        Ok(())
+    }
+
+    fn report(&self, ended: &Ended) {
+        let what = match ended {
+            Ended::TimedOut(..) => "connection timed out (110: Connection timed out)".to_owned(),
+            Ended::Client(error) => format!("client's connection failed ({error})"),
+            Ended::Upstream(error) => format!("upstream's connection failed ({error})"),
+            _ => return,
+        };
+        rescue::report_tunnel(&self.exchange, &format!("{what} while proxying connection"));
+    }
+}
+
+/// Closes both: what was cut on one side is not to look like what has ended on the other.
+fn close(ended: &Ended, client: Ahead<Stream>, upstream: Joined) {
+    let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    match ended {
+        Ended::Upstream(error) if reset(error) => {
+            drop(upstream); // its bytes are counted before the line is written
+            client.into_parts().0.reset();
+        }
+        Ended::Client(error) if reset(error) => upstream.reset(),
+        _ => {}
+    }
+}
+
+async fn accept(
+    stream: Stream,
+    connection: &Connection,
+    serving: Option<Arc<Serving>>,
+) -> io::Result<(ServerStream<Stream>, Handshake)> {
+    let greeting = Greeting::read(stream).await?;
+    let name = greeting.server_name();
+    let Some(serving) = serving.filter(|serving| !serving.rejects) else {
+        greeting.refuse().await?;
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "nobody is served here"));
+    };
+    match serving.acceptor(connection, name.as_deref(), false).await {
+        Ok(acceptor) => greeting.accept(&acceptor).await,
+        Err(error) => {
+            tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
+            greeting.fail().await?;
+            Err(error)
+        }
+    }
+}
+
+/// Variables tell it from here on.
+fn tell(exchange: &Exchange, hello: &ClientHello) {
+    let told = propylon_vars::Hello {
+        protocol: hello.protocol,
+        server_name: hello.server_name.clone().unwrap_or_default(),
+        alpn_protocols: hello.alpn.join(&b","[..]).into(),
+    };
+    propylon_vars::set_hello(exchange, Arc::new(told));
+}
