@@ -16,7 +16,9 @@ use std::net::TcpListener;
 use admin_support::{Metrics, ask, get, peer, send};
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::{Plan, RawPeer};
-use propylon_tests::{Client, LIMIT, Nginx, Propylon, Refusing, address, raw_request, until};
+use propylon_tests::{
+    Client, LIMIT, Listener, Nginx, Propylon, Refusing, Stream, address, raw_request, until,
+};
 use serde_json::json;
 
 #[test]
@@ -315,4 +317,51 @@ fn stub_status_is_nginxs() {
     assert_eq!(found, scenario(theirs));
     assert_eq!((&*found[3].2[0], found[3].3), ("Active connections: 5 ", Some(4)), "{found:?}");
     gate.open();
+}
+
+#[test]
+fn streams_are_counted_while_they_run_and_when_they_are_over() {
+    let (listen, other, admin) = (address(), Refusing::new(), address());
+    let origin = Listener::new();
+    let at = origin.address();
+    let _gateway = Propylon::start(&format!(
+        "[admin]\nlisten = \"{admin}\"\n[[upstream.group.server]]\naddress = \"{at}\"\n\
+         [[stream]]\nlisten = [\"{listen}\"]\nproxy_pass = \"group\"\n\
+         [[stream]]\nlisten = [\"unix:@DIR@/a.sock\"]\nproxy_pass = \"{}\"\n",
+        other.address()
+    ));
+    let stream = || get(admin, &format!("/api/v1/streams/{listen}"));
+    let mut client = Stream::connect(listen).unwrap();
+    client.send(b"hello").unwrap();
+    let mut upstream = origin.accept();
+    upstream.exactly(5, &mut Vec::new()).unwrap();
+    until("it runs", LIMIT, || (stream()["active"] == 1).then_some(()));
+    assert_eq!(
+        (&stream()["sessions"]["total"], get(admin, "/api/v1/connections")["writing"].as_u64()),
+        (&json!(0), Some(1))
+    );
+    upstream.send(b"good day").unwrap();
+    client.exactly(8, &mut Vec::new()).unwrap();
+    drop((client, upstream));
+    until("it is over", LIMIT, || (stream()["active"] == 0).then_some(()));
+    let told = stream();
+    assert_eq!(
+        (&told["sessions"]["2xx"], &told["received"], &told["sent"]),
+        (&json!(1), &json!(5), &json!(8))
+    );
+    assert_eq!(told["addresses"], json!([listen.to_string()]));
+    assert_eq!(get(admin, "/api/v1/streams").as_object().unwrap().len(), 2);
+    let metrics = Metrics::of(admin);
+    assert_eq!(
+        metrics.value(&format!("propylon_stream_sessions_total{{stream=\"{listen}\",class=\"2xx\"}}")),
+        1.0
+    );
+    assert_eq!(metrics.value(&format!("propylon_stream_sent_bytes_total{{stream=\"{listen}\"}}")), 8.0);
+    assert_eq!(metrics.value(&format!("propylon_stream_sessions_active{{stream=\"{listen}\"}}")), 0.0);
+    // Its peer has served somebody.
+    let peer = &get(admin, "/api/v1/upstreams/group")["peers"][0];
+    assert_eq!(
+        (&peer["responses"]["2xx"], &peer["received"], &peer["sent"]),
+        (&json!(1), &json!(8), &json!(5))
+    );
 }

@@ -1,7 +1,7 @@
 //! The handle itself.
 
 mod beside;
-mod stream;
+mod received;
 
 use std::any::Any;
 use std::fmt;
@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use self::received::Received;
 use crate::facts::{Count, Moment, Status};
 use crate::late::Late;
 use crate::tries::Progress;
@@ -51,18 +52,6 @@ struct Facts {
     reroutes: AtomicU8,
     keep: AtomicU8,
     first_try: Progress,
-}
-
-/// What was received of the request: a head, or something that was refused before it was one.
-#[derive(Clone)]
-enum Received {
-    Head(Head),
-    Rejected {
-        line: Bytes,
-        bytes: u64,
-    },
-    /// Bytes that nobody here reads anything into.
-    Stream,
 }
 
 impl Exchange {
@@ -144,36 +133,6 @@ impl Exchange {
     pub fn elapsed(&self) -> Duration {
         let ended = self.0.facts.ended.get(self.0.started);
         ended.unwrap_or_else(clock::now).saturating_duration_since(self.0.started)
-    }
-
-    /// The request's head, unless it was refused before it was one.
-    #[must_use]
-    pub fn head(&self) -> Option<&Head> {
-        match &self.0.received {
-            Received::Head(head) => Some(head),
-            Received::Rejected { .. } | Received::Stream => None,
-        }
-    }
-
-    /// The request line as it came, without its line end (`$request`).
-    #[must_use]
-    pub fn request_line(&self) -> Bytes {
-        match &self.0.received {
-            Received::Head(head) => head.line().into(),
-            Received::Rejected { line, .. } => line.clone(),
-            Received::Stream => Bytes::new(),
-        }
-    }
-
-    /// Bytes received from the client: head and body (`$request_length`).
-    #[must_use]
-    pub fn request_length(&self) -> u64 {
-        let head = match &self.0.received {
-            Received::Head(head) => head.bytes,
-            Received::Rejected { bytes, .. } => *bytes,
-            Received::Stream => 0,
-        };
-        head + self.0.facts.body_received.get()
     }
 
     /// All of the request's body is this: recorded if it is to be [kept](Keep::REQUEST_BODY).

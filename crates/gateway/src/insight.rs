@@ -7,6 +7,7 @@ mod certificates;
 mod keyvals;
 mod peers;
 mod servers;
+mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -26,6 +27,7 @@ pub use propylon_cache::store::Stats;
 pub use propylon_cache::store::tier::TierStats;
 pub use propylon_keyval as keyval;
 pub use servers::{Duration as Time, Server};
+pub use streams::Stream;
 
 /// A handle of a running gateway: what it tells of itself. A clone is the same handle, and it may outlive the gateway.
 ///

@@ -35,6 +35,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/connections", get(state::connections))
         .route("/servers", get(state::servers))
         .route("/servers/{name}", get(state::server))
+        .route("/streams", get(state::streams))
+        .route("/streams/{name}", get(state::stream))
         .route("/upstreams", get(peers::upstreams))
         .route("/upstreams/{upstream}", get(peers::upstream))
         .route("/upstreams/{upstream}/peers", get(peers::peers).post(peers::add))
@@ -95,7 +97,7 @@ async fn versions() -> Json<Value> {
 async fn index() -> Json<Value> {
     Json(json!({
         "resources": [
-            "status", "connections", "servers", "upstreams", "caches", "keyvals", "certificates", "limits", "logs", "reload"
+            "status", "connections", "servers", "streams", "upstreams", "caches", "keyvals", "certificates", "limits", "logs", "reload"
         ]
     }))
 }

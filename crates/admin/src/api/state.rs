@@ -1,4 +1,4 @@
-//! The process, its connections, its servers, its logs.
+//! The process, its connections, its servers and streams, its logs.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
-use propylon_gateway::insight::{Certificate, Server};
+use propylon_gateway::insight::{Certificate, Server, Stream};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Shared, responses};
@@ -71,6 +71,29 @@ fn one(server: &Server) -> Value {
         "received": server.received,
         "sent": server.sent,
         "request_time_ms": average(server.times.nanos, server.times.count),
+    })
+}
+
+pub(super) async fn streams(State(app): Shared) -> Json<Value> {
+    let all = app.insight.streams();
+    let all = all.iter().map(|stream| (stream.name.clone(), passed(stream)));
+    Json(all.collect::<Map<_, _>>().into())
+}
+
+pub(super) async fn stream(State(app): Shared, Path(name): Path<String>) -> Answer {
+    let all = app.insight.streams();
+    let found = all.iter().find(|stream| stream.name == name);
+    found.map(|stream| Json(passed(stream))).ok_or_else(|| Refusal::missing("stream"))
+}
+
+fn passed(stream: &Stream) -> Value {
+    json!({
+        "addresses": stream.addresses,
+        "active": stream.active,
+        "sessions": responses(stream.sessions),
+        "received": stream.received,
+        "sent": stream.sent,
+        "session_time_ms": average(stream.nanos, stream.ended()),
     })
 }
 

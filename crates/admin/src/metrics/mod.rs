@@ -6,7 +6,7 @@ mod text;
 use std::time::SystemTime;
 
 use propylon_gateway::insight::keyval::Stats;
-use propylon_gateway::insight::{Cache, Certificate, Connections, Server, TierStats};
+use propylon_gateway::insight::{Cache, Certificate, Connections, Server, Stream, TierStats};
 
 use crate::app::App;
 use crate::process::Process;
@@ -29,6 +29,7 @@ pub(crate) fn metrics(app: &App) -> String {
     process(&mut text, app, Process::now());
     connections(&mut text, insight.connections());
     servers(&mut text, &insight.servers());
+    streams(&mut text, &insight.streams());
     peers::write(&mut text, &insight.upstreams());
     let zones = app.insight.caches();
     caches(&mut text, &zones);
@@ -169,6 +170,34 @@ fn servers(text: &mut Text, servers: &[Server]) {
         family.part("_bucket", &[name, ("le", "+Inf")], server.times.count);
         family.part("_sum", &[name], seconds(server.times.nanos));
         family.part("_count", &[name], server.times.count);
+    }
+}
+
+fn streams(text: &mut Text, streams: &[Stream]) {
+    let help =
+        "Connections of streams that are over, by the stream's first address and the class of the status.";
+    let mut family = text.family("propylon_stream_sessions_total", Counter, help);
+    for stream in streams {
+        for (class, count) in CLASSES.iter().zip(stream.sessions) {
+            family.sample(&[("stream", &stream.name), ("class", class)], count);
+        }
+    }
+    let mut of_each = |name, kind, help: &str, value: fn(&Stream) -> u64| {
+        let mut family = text.family(name, kind, help);
+        for stream in streams {
+            family.sample(&[("stream", &stream.name)], value(stream));
+        }
+    };
+    let help = "Connections of streams that are open.";
+    of_each("propylon_stream_sessions_active", Gauge, help, |stream| stream.active);
+    let help = "Bytes that came from the clients of streams.";
+    of_each("propylon_stream_received_bytes_total", Counter, help, |stream| stream.received);
+    let help = "Bytes that were sent to the clients of streams.";
+    of_each("propylon_stream_sent_bytes_total", Counter, help, |stream| stream.sent);
+    let help = "How long connections of streams took, those that are over.";
+    let mut family = text.family("propylon_stream_session_seconds_total", Counter, help);
+    for stream in streams {
+        family.sample(&[("stream", &stream.name)], seconds(stream.nanos));
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(at: Arc<At>, connection: &Connection, open: Open) -> Self {
+        if let Some(tally) = &at.stream.tally {
+            tally.begin();
+        }
         Self {
             exchange: begin(&at, connection),
             at,

@@ -24,9 +24,11 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// One server's exchanges.
+/// One server's exchanges, or one stream's.
 #[derive(Debug, Default)]
 pub(crate) struct ServerLane {
+    /// Of a stream, those that have begun.
+    pub(crate) begun: Count,
     /// By class of status.
     pub(crate) responses: [Count; 6],
     pub(crate) received: Count,

@@ -106,6 +106,11 @@ impl Tally {
         Some(Box::new(Self { ledger, server, zone }))
     }
 
+    /// A stream's connection has begun.
+    pub(crate) fn begin(&self) {
+        self.server.begun.add(1);
+    }
+
     /// An exchange is over.
     pub(crate) fn count(&self, exchange: &Exchange) {
         self.server.count(exchange);
