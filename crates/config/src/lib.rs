@@ -146,7 +146,7 @@ mod upstream_tls;
 mod userid;
 mod uwsgi;
 
-pub use propylon_vars::Template;
+pub use propylon_vars::{Template, is_reserved};
 
 pub use crate::access::{Access, AccessRule, BasicAuth, LimitExcept};
 pub use crate::access_log::{AccessLog, Buffer, LogTarget};

@@ -15,6 +15,7 @@ fn keys() -> HashSet<String> {
         let each = schema.pointer(&format!("/properties/{table}/additionalProperties"));
         collect(each, &format!("{table}.NAME."), &mut keys);
     }
+    collect(schema.pointer("/properties/stream/items"), "stream.", &mut keys);
     for name in ["runtime", "error_log", "resolver", "trace_exporter"] {
         collect(schema.pointer(&format!("/properties/{name}")), &format!("{name}."), &mut keys);
     }

@@ -22,6 +22,14 @@ impl Contexts {
     /// `match`, of health checks.
     pub(crate) const MATCH: Self = Self(1 << 9);
 
+    pub(crate) const STREAM: Self = Self(1 << 10);
+    /// `server` in `stream`.
+    pub(crate) const STREAM_SERVER: Self = Self(1 << 11);
+    /// `upstream` in `stream`.
+    pub(crate) const STREAM_UPSTREAM: Self = Self(1 << 12);
+
+    /// stream, and `server` in it.
+    pub(crate) const STREAMS: Self = Self(Self::STREAM.0 | Self::STREAM_SERVER.0);
     /// http, server, location.
     pub(crate) const LEVELS: Self = Self(Self::HTTP.0 | Self::SERVER.0 | Self::LOCATION.0);
     /// These and `if` in a location.
@@ -63,6 +71,9 @@ impl fmt::Display for Contexts {
             (Self::IF, "if in location"),
             (Self::LIMIT_EXCEPT, "limit_except"),
             (Self::MATCH, "match"),
+            (Self::STREAM, "stream"),
+            (Self::STREAM_SERVER, "server in stream"),
+            (Self::STREAM_UPSTREAM, "upstream in stream"),
         ];
         let names: Vec<&str> =
             names.into_iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name).collect();

@@ -49,6 +49,7 @@ pub(crate) enum Target {
     ErrorLog,
     Resolver,
     LogFormat,
+    StreamFormat,
     ClaimSet,
     HeaderSet,
 }
@@ -290,8 +291,17 @@ impl<'a> Convert<'a> {
             Target::ErrorLog => &mut self.document.error_log,
             Target::Resolver => &mut self.document.resolver,
             Target::LogFormat => &mut self.document.log_format,
+            Target::StreamFormat => &mut self.document.stream_formats,
             Target::ClaimSet => &mut self.document.claim_set,
             Target::HeaderSet => &mut self.document.header_set,
+        }
+    }
+
+    /// Where maps, upstreams and zones of the present block go: streams have names of their own.
+    pub(crate) fn named(&mut self) -> &mut Vec<Section> {
+        match self.depth(Contexts::STREAM) {
+            0 => &mut self.document.named,
+            _ => &mut self.document.stream_named,
         }
     }
 

@@ -62,6 +62,7 @@ fn build(
     convert.frame_mut().section.title(format!(" Made from {} by propylon import.", source.name()));
     convert.block(&globals);
     convert.block(&block);
+    rows::join_streams(&mut convert);
     let unknown = convert.lines.iter().any(|line| line.note == UNKNOWN);
     if !convert.frame().has("events") && convert.problems.is_empty() && !unknown {
         let message = "no \"events\" section in configuration".to_owned();

@@ -8,6 +8,7 @@ pub(crate) use crate::quote::key;
 mod codings;
 mod inherit;
 mod speaks;
+mod streams;
 mod value;
 mod writer;
 
@@ -60,6 +61,11 @@ impl Section {
     /// A comment above everything in it.
     pub(crate) fn title(&mut self, text: impl Into<String>) {
         self.above.push(text.into());
+    }
+
+    /// Comments above its header, before those that are there.
+    pub(crate) fn put_above(&mut self, comments: Vec<String>) {
+        self.above.splice(0..0, comments);
     }
 
     pub(crate) fn comment(&mut self, text: impl Into<String>) {
@@ -143,6 +149,11 @@ impl Section {
             (path, value, place)
         })
         .collect()
+    }
+
+    /// Where its block stands.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// The file that its block stands in.
@@ -294,6 +305,11 @@ pub(crate) struct Document {
     pub(crate) named: Vec<Section>,
     pub(crate) defaults: Section,
     pub(crate) servers: Vec<Section>,
+    pub(crate) streams: Vec<Section>,
+    /// The maps and upstreams of `stream`, until its names are known to be nobody else's.
+    pub(crate) stream_named: Vec<Section>,
+    /// Its log formats.
+    pub(crate) stream_formats: Section,
 }
 
 impl Document {
@@ -309,6 +325,9 @@ impl Document {
             named: Vec::new(),
             defaults: Section::new("[defaults]"),
             servers: Vec::new(),
+            streams: Vec::new(),
+            stream_named: Vec::new(),
+            stream_formats: Section::default(),
         }
     }
 
@@ -335,7 +354,7 @@ impl Document {
         let mut writer = Writer::default();
         let process = [&self.top, &self.runtime, &self.error_log, &self.resolver, &self.log_format];
         let tokens = [&self.claim_set, &self.header_set];
-        let rest = self.named.iter().chain([&self.defaults]).chain(&self.servers);
+        let rest = self.named.iter().chain([&self.defaults]).chain(&self.servers).chain(&self.streams);
         process.into_iter().chain(tokens).chain(rest).for_each(|section| writer.section(section));
         (writer.text, writer.origins)
     }

@@ -13,16 +13,19 @@ const MAIN: &str = "propylon.toml";
 const DIRECTORY: &str = "sites";
 
 /// The names of files and their texts, the main one first. Each file of the nginx.conf that has servers, maps or upstreams outside of all
-/// blocks but `http` becomes one; all else is in the main one. The order of servers stays, for it says which is the default.
+/// blocks but `http` and `stream` becomes one; all else is in the main one. The order of servers stays, for it says which is the default.
 pub(crate) fn split(document: &Document, main: &str) -> Vec<(String, String)> {
     let mut document = document.clone();
     let stays = |section: &Section| section.file().is_none_or(|file| file == main);
     // Included servers come after those of the main file: what is behind them there is a file as well.
     let first = document.servers.iter().take_while(|section| stays(section)).count();
     let moved_servers = document.servers.split_off(first);
-    let (named, moved_named): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut document.named).into_iter().partition(stays);
-    document.named = named;
+    let mut moved_named = Vec::new();
+    for sections in [&mut document.named, &mut document.streams] {
+        let (stay, mut moved): (Vec<_>, Vec<_>) = std::mem::take(sections).into_iter().partition(stays);
+        *sections = stay;
+        moved_named.append(&mut moved);
+    }
 
     // Servers of a file that is included twice, with others between, are in two.
     let mut files: Vec<(&str, Vec<&Section>)> = Vec::new();

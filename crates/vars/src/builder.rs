@@ -176,7 +176,7 @@ fn declare(
 fn fault(name: &str, taken: bool) -> Option<DefinitionErrorKind> {
     if !is_name(name) {
         Some(DefinitionErrorKind::InvalidName(name.into()))
-    } else if names::reserved(name) {
+    } else if names::is_reserved(name) {
         Some(DefinitionErrorKind::BuiltIn(name.into()))
     } else {
         taken.then(|| DefinitionErrorKind::Duplicate(name.into()))

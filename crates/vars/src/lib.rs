@@ -128,7 +128,7 @@ pub use key_values::KeyValues;
 pub use limited::Limited;
 pub use login::{Login, LoginPart, set_login};
 pub use map::Map;
-pub use names::{Description, describe};
+pub use names::{Description, describe, is_reserved};
 pub use preread::{Hello, set_hello};
 pub use propylon_exchange::Keep;
 pub use request_uri::request_uri;

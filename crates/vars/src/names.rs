@@ -67,7 +67,8 @@ pub(crate) fn single(name: &str) -> Option<Kind> {
 
 /// Whether nothing can be defined under the built-in `name`. Those of streams are not of that kind: what many configurations of HTTP
 /// call `$protocol` is theirs.
-pub(crate) fn reserved(name: &str) -> bool {
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
     TABLE.iter().any(|entry| entry.name == name && entry.side != Some(Side::Stream))
 }
 

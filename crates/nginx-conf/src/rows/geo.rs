@@ -9,10 +9,10 @@ use crate::row::{BLOCK_ONE_OR_TWO, BLOCK_TWO, Row, To};
 use crate::tree::{Block, Directive};
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("geo", Contexts::HTTP, BLOCK_ONE_OR_TWO, To::By(geo, "geo"))
+    Row::new("geo", Contexts::HTTP.or(Contexts::STREAM), BLOCK_ONE_OR_TWO, To::By(geo, "geo"))
         .repeats()
         .note("In it: default, ranges, proxy, proxy_recursive, volatile, delete, include. Ranges that overlap in part are refused."),
-    Row::new("split_clients", Contexts::HTTP, BLOCK_TWO, To::By(split_clients, "split_clients")).repeats(),
+    Row::new("split_clients", Contexts::HTTP.or(Contexts::STREAM), BLOCK_TWO, To::By(split_clients, "split_clients")).repeats(),
 ];
 
 fn geo(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -66,7 +66,7 @@ fn define(
         section.set(&["key"], Value::text(directive.arg(0)).at(place), Some(place));
     }
     entries(convert, block, &mut section, entry);
-    convert.document.named.push(section);
+    convert.named().push(section);
     Ok(Done::AsWritten)
 }
 

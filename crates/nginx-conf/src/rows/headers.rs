@@ -105,13 +105,17 @@ fn expires(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
-fn real_ip_from(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn real_ip_from(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let text = directive.arg(0);
     let net = text == "unix:" || text.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
     if !net {
         return refuse("a name here is not built: write its addresses");
     }
     let value = convert.value(directive, 0, As::Text)?;
-    convert.push(Target::Here, &["headers", "real_ip_from"], value, &directive.place);
+    let path: &[&str] = match Contexts::STREAMS.has(convert.frame().context) {
+        true => &["real_ip_from"],
+        false => &["headers", "real_ip_from"],
+    };
+    convert.push(Target::Here, path, value, &directive.place);
     Ok(Done::AsWritten)
 }

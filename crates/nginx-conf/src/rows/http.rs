@@ -12,7 +12,7 @@ const HTTP: Contexts = Contexts::HTTP;
 const SERVER: Contexts = Contexts::SERVER;
 const SERVERS: Contexts = Contexts::SERVERS;
 const LEVELS: Contexts = Contexts::LEVELS;
-const HASH: &str = "hash tables size themselves";
+pub(super) const HASH: &str = "hash tables size themselves";
 const SENDFILE: &str =
     "the kernel always sends files of which nothing is changed or encrypted, 512 KiB at most at once";
 const KERNEL: &str = "how bytes reach the kernel is the engine's business";

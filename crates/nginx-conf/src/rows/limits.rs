@@ -11,6 +11,7 @@ use crate::tree::Directive;
 
 const HTTP: Contexts = Contexts::HTTP;
 const LEVELS: Contexts = Contexts::LEVELS;
+const BOTH: Contexts = LEVELS.or(Contexts::STREAMS);
 const LEVELS_IF: Contexts = Contexts::LEVELS_IF;
 
 pub(crate) const ROWS: &[Row] = &[
@@ -22,11 +23,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("limit_req_status", LEVELS, ONE, To::By(status, "limit.requests_status")),
     Row::new("limit_req_dry_run", LEVELS, ONE, To::Key(&["limit", "requests_dry_run"], As::Flag)),
     Row::new("limit_req_log_level", LEVELS, ONE, To::By(log_level, "limit.requests_log_level")),
-    Row::new("limit_conn_zone", HTTP, TWO, To::By(connection_zone, "limit_zone")).repeats(),
-    Row::new("limit_conn", LEVELS, TWO, To::By(connections, "limit.connections")).repeats(),
+    Row::new("limit_conn_zone", HTTP.or(Contexts::STREAM), TWO, To::By(connection_zone, "limit_zone"))
+        .repeats(),
+    Row::new("limit_conn", BOTH, TWO, To::By(connections, "limit.connections")).repeats(),
     Row::new("limit_conn_status", LEVELS, ONE, To::By(status, "limit.connections_status")),
-    Row::new("limit_conn_dry_run", LEVELS, ONE, To::Key(&["limit", "connections_dry_run"], As::Flag)),
-    Row::new("limit_conn_log_level", LEVELS, ONE, To::By(log_level, "limit.connections_log_level")),
+    Row::new("limit_conn_dry_run", BOTH, ONE, To::Key(&["limit", "connections_dry_run"], As::Flag)),
+    Row::new("limit_conn_log_level", BOTH, ONE, To::By(log_level, "limit.connections_log_level")),
 ];
 
 pub(super) fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -77,7 +79,7 @@ fn zone(convert: &mut Convert<'_>, directive: &Directive, by_rate: bool) -> Outc
         None if by_rate => section.set(&["rate"], Value::text("1r/s"), Some(&directive.place)),
         None => {}
     }
-    convert.document.named.push(section);
+    convert.named().push(section);
     Ok(Done::AsWritten)
 }
 

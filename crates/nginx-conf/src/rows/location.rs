@@ -12,6 +12,7 @@ use crate::tree::{Block, Body, Directive};
 const LEVELS: Contexts = Contexts::LEVELS;
 const LEVELS_IF: Contexts = Contexts::LEVELS_IF;
 const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
+const ACCESS: Contexts = LEVELS.or(Contexts::LIMIT_EXCEPT).or(Contexts::STREAMS);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
@@ -42,8 +43,8 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .note("With more in it than `allow`, `deny` and `auth_basic`, or beside steps, it is a step that uses a location of its own."),
     Row::new("valid_referers", SERVER_LOCATION, SOME, To::By(referers, "valid_referers")).repeats(),
-    Row::new("allow", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
-    Row::new("deny", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(rule, "access.rules")).repeats(),
+    Row::new("allow", ACCESS, ONE, To::By(rule, "access.rules")).repeats(),
+    Row::new("deny", ACCESS, ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("satisfy", LEVELS, ONE, To::Key(&["access", "satisfy"], As::Text)),
     Row::new("auth_delay", LEVELS, ONE, To::Key(&["access", "delay"], As::Time))
         .note("Counted from where the request is judged, so that what `auth_request` takes is a part of it."),

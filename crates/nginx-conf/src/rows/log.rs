@@ -8,15 +8,22 @@ use crate::row::{ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To, UP_TO_FOUR};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
-const NESTED: Contexts = LEVELS.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT);
+const NESTED: Contexts = BOTH.or(Contexts::IF).or(Contexts::LIMIT_EXCEPT);
+const BOTH: Contexts = LEVELS.or(Contexts::STREAMS);
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("log_format", Contexts::HTTP, TWO_OR_MORE, To::By(log_format, "log_format")).repeats(),
+    Row::new(
+        "log_format",
+        Contexts::HTTP.or(Contexts::STREAM),
+        TWO_OR_MORE,
+        To::By(log_format, "log_format"),
+    )
+    .repeats(),
     Row::new("access_log", NESTED, SOME, To::By(access_log, "access_log")).repeats(),
     Row::new("error_log", Contexts::MAIN, ONE_OR_TWO, To::By(error_log, "error_log.path, error_log.level"))
         .repeats(),
-    Row::nothing("error_log", LEVELS, ONE_OR_TWO, "all errors are in the log of the process").repeats(),
-    Row::nothing("open_log_file_cache", LEVELS, UP_TO_FOUR, "log files stay open"),
+    Row::nothing("error_log", BOTH, ONE_OR_TWO, "all errors are in the log of the process").repeats(),
+    Row::nothing("open_log_file_cache", BOTH, UP_TO_FOUR, "log files stay open"),
 ];
 
 /// nginx's log where none is written.
@@ -31,11 +38,16 @@ fn format_name(name: &str) -> &str {
 
 fn log_format(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let name = directive.arg(0);
-    if name == "combined" {
+    let target = match convert.frame().context {
+        Contexts::STREAM => Target::StreamFormat,
+        _ => Target::LogFormat,
+    };
+    let of_http = matches!(target, Target::LogFormat);
+    if name == "combined" && of_http {
         return Err(invalid(directive, 0, "duplicate \"log_format\" name \"combined\""));
     }
-    let name = format_name(name);
-    if convert.document.log_format.has(&[name]) {
+    let name = if of_http { format_name(name) } else { name };
+    if convert.section(target).has(&[name]) {
         return Err(invalid(directive, 0, format!("duplicate \"log_format\" name \"{name}\"")));
     }
     let escape = directive.arg(1).strip_prefix("escape=");
@@ -53,7 +65,7 @@ fn log_format(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         None => format,
         Some(escape) => Value::table([("format", format), ("escape", Value::text(escape))]),
     };
-    convert.set(Target::LogFormat, &[name], value, &directive.place);
+    convert.set(target, &[name], value, &directive.place);
     Ok(Done::AsWritten)
 }
 
@@ -66,6 +78,10 @@ fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         }
         convert.set(Target::Here, &["access_log"], Value::List(Vec::new()), place);
         return Ok(Done::AsWritten);
+    }
+    let of_http = !Contexts::STREAMS.has(convert.frame().context);
+    if !of_http && (directive.args().len() < 2 || directive.arg(1).contains('=')) {
+        return Err(invalid(directive, 0, "log format is not specified"));
     }
     let path = if path == "/dev/stdout" { "stdout" } else { path };
     let mut log = vec![("path", Value::text(path).at(directive.place_of(0)))];
@@ -84,7 +100,10 @@ fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             },
             "if" => log.push(("if", Value::text(value).at(&word.place))),
             "gzip" => note = Some("logs are not compressed"),
-            _ if index == 1 => log.push(("format", Value::text(format_name(text)).at(&word.place))),
+            _ if index == 1 => {
+                let name = if of_http { format_name(text) } else { text };
+                log.push(("format", Value::text(name).at(&word.place)));
+            }
             _ => return Err(invalid(directive, index, format!("invalid parameter \"{text}\""))),
         }
     }

@@ -7,9 +7,10 @@ use crate::document::{Section, Value, key};
 use crate::row::{BLOCK_TWO, Row, To};
 use crate::tree::Directive;
 
-pub(crate) const ROWS: &[Row] = &[Row::new("map", Contexts::HTTP, BLOCK_TWO, To::By(map, "map"))
-    .repeats()
-    .note("In it: default, hostnames, volatile, include.")];
+pub(crate) const ROWS: &[Row] =
+    &[Row::new("map", Contexts::HTTP.or(Contexts::STREAM), BLOCK_TWO, To::By(map, "map"))
+        .repeats()
+        .note("In it: default, hostnames, volatile, include.")];
 
 fn map(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
@@ -26,7 +27,7 @@ fn map(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     );
     convert.entries(block, |_, entry| self::entry(&mut section, entry));
     block.below.iter().for_each(|comment| section.comment(comment.clone()));
-    convert.document.named.push(section);
+    convert.named().push(section);
     Ok(Done::AsWritten)
 }
 

@@ -38,6 +38,7 @@ mod secured;
 mod ssi;
 mod sticky;
 mod store;
+mod stream;
 mod substitute;
 mod tls;
 mod trace;
@@ -91,6 +92,8 @@ pub(crate) const GROUPS: &[(&str, &[Row])] = &[
     ("TLS", tls::ROWS),
     ("Certificates that come by themselves", acme::ROWS),
     ("Traces", trace::ROWS),
+    ("Streams", stream::ROWS),
+    ("What is not built of streams", stream::UNBUILT),
     ("What is not built", unbuilt::ROWS),
 ];
 
@@ -120,6 +123,7 @@ fn media_types(convert: &mut Convert<'_>, directive: &Directive, table: &'static
 pub(crate) use acme::Issuers;
 pub(crate) use health::Checks;
 pub(crate) use http::complete;
+pub(crate) use stream::join as join_streams;
 pub(crate) use trace::Spans;
 
 #[cfg(test)]

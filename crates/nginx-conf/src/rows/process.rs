@@ -66,8 +66,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("worker_connections", EVENTS, ONE, CONNECTIONS),
     Row::nothing("worker_aio_requests", EVENTS, ONE, "there is no such limit"),
     Row::nothing("debug_connection", EVENTS, ONE, "use `error_log ... debug`"),
-    Row::refused("stream", MAIN, BLOCK, "TCP and UDP are not proxied: only HTTP is"),
-    Row::refused("mail", MAIN, BLOCK, "mail is not proxied: only HTTP is"),
+    Row::new("stream", MAIN, BLOCK, To::By(super::stream::block, "stream")),
+    Row::refused("mail", MAIN, BLOCK, "mail is not spoken: pass it on as it is, in `stream`"),
     Row::refused("ssl_engine", MAIN, ONE, "there are no OpenSSL engines: TLS is done by rustls; remove it"),
     Row::refused("google_perftools_profiles", MAIN, ONE, "profile the process from outside; remove it"),
 ];

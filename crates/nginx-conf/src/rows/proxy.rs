@@ -9,6 +9,7 @@ use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
+const BOTH: Contexts = LEVELS.or(Contexts::STREAMS);
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
 pub(super) const PASSED_OVER: &str = "Those that are not spoken are passed over, as in `ssl_ciphers`.";
 pub(super) const ABORTED: &str = "At most 1000 in each worker, for each location. The log line is written when the client has left, with 499.";
@@ -22,9 +23,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_pass_request_headers", LEVELS, ONE, To::Key(&["upstream", "pass_headers"], As::Flag)),
     Row::new("proxy_pass_request_body", LEVELS, ONE, To::Key(&["upstream", "pass_body"], As::Flag)),
     Row::new("proxy_http_version", LEVELS, ONE, To::By(version, "upstream.http_version")),
-    Row::new("proxy_socket_keepalive", LEVELS, ONE, To::Key(&["upstream", "socket_keepalive"], As::Flag)),
-    Row::new("proxy_bind", LEVELS, ONE_OR_TWO, To::By(bind, "upstream.bind")),
-    Row::new("proxy_connect_timeout", LEVELS, ONE, To::Key(&["timeout", "connect"], As::Time)),
+    Row::new("proxy_socket_keepalive", BOTH, ONE, To::Key(&["upstream", "socket_keepalive"], As::Flag)),
+    Row::new("proxy_bind", BOTH, ONE_OR_TWO, To::By(bind, "upstream.bind")),
+    Row::new("proxy_connect_timeout", BOTH, ONE, To::Key(&["timeout", "connect"], As::Time)),
     Row::new("proxy_send_timeout", LEVELS, ONE, To::Key(&["timeout", "send"], As::Time)),
     Row::new("proxy_read_timeout", LEVELS, ONE, To::Key(&["timeout", "read"], As::Time)),
     Row::new("proxy_request_buffering", LEVELS, ONE, To::Key(&["buffer", "request"], As::Flag)),
@@ -40,39 +41,24 @@ pub(crate) const ROWS: &[Row] = &[
         To::Key(&["buffer", "temp_file_write_size"], As::Size),
     ),
     Row::new("proxy_next_upstream", LEVELS, SOME, To::By(next_upstream, "retry.on")).repeats(),
-    Row::new("proxy_next_upstream_tries", LEVELS, ONE, To::Key(&["retry", "tries"], As::Number)),
-    Row::new("proxy_next_upstream_timeout", LEVELS, ONE, To::Key(&["retry", "timeout"], As::Time)),
-    Row::new("proxy_ssl_verify", LEVELS, ONE, To::Key(&["upstream", "tls", "verify"], As::Flag)),
+    Row::new("proxy_next_upstream_tries", BOTH, ONE, To::Key(&["retry", "tries"], As::Number)),
+    Row::new("proxy_next_upstream_timeout", BOTH, ONE, To::Key(&["retry", "timeout"], As::Time)),
+    Row::new("proxy_ssl_verify", BOTH, ONE, To::Key(&["upstream", "tls", "verify"], As::Flag)),
     Row::new(
         "proxy_ssl_trusted_certificate",
-        LEVELS,
+        BOTH,
         ONE,
         To::Key(&["upstream", "tls", "trusted_certificate"], As::ConfPath),
     ),
-    Row::new(
-        "proxy_ssl_verify_depth",
-        LEVELS,
-        ONE,
-        To::Key(&["upstream", "tls", "verify_depth"], As::Number),
-    ),
-    Row::new("proxy_ssl_crl", LEVELS, ONE, To::Key(&["upstream", "tls", "crl"], As::ConfPath)),
-    Row::new("proxy_ssl_server_name", LEVELS, ONE, To::Key(&["upstream", "tls", "server_name"], As::Flag)),
-    Row::new("proxy_ssl_name", LEVELS, ONE, To::Key(&["upstream", "tls", "name"], As::Text)),
-    Row::new(
-        "proxy_ssl_certificate",
-        LEVELS,
-        ONE,
-        To::Key(&["upstream", "tls", "certificate"], As::ConfPath),
-    ),
-    Row::new("proxy_ssl_certificate_key", LEVELS, ONE, To::Key(&["upstream", "tls", "key"], As::ConfPath)),
-    Row::new(
-        "proxy_ssl_session_reuse",
-        LEVELS,
-        ONE,
-        To::Key(&["upstream", "tls", "session_reuse"], As::Flag),
-    ),
-    Row::new("proxy_ssl_protocols", LEVELS, SOME, To::By(protocols, "upstream.tls.protocols")),
-    Row::new("proxy_ssl_ciphers", LEVELS, ONE, To::By(ciphers, "upstream.tls.ciphers")).note(PASSED_OVER),
+    Row::new("proxy_ssl_verify_depth", BOTH, ONE, To::Key(&["upstream", "tls", "verify_depth"], As::Number)),
+    Row::new("proxy_ssl_crl", BOTH, ONE, To::Key(&["upstream", "tls", "crl"], As::ConfPath)),
+    Row::new("proxy_ssl_server_name", BOTH, ONE, To::Key(&["upstream", "tls", "server_name"], As::Flag)),
+    Row::new("proxy_ssl_name", BOTH, ONE, To::Key(&["upstream", "tls", "name"], As::Text)),
+    Row::new("proxy_ssl_certificate", BOTH, ONE, To::Key(&["upstream", "tls", "certificate"], As::ConfPath)),
+    Row::new("proxy_ssl_certificate_key", BOTH, ONE, To::Key(&["upstream", "tls", "key"], As::ConfPath)),
+    Row::new("proxy_ssl_session_reuse", BOTH, ONE, To::Key(&["upstream", "tls", "session_reuse"], As::Flag)),
+    Row::new("proxy_ssl_protocols", BOTH, SOME, To::By(protocols, "upstream.tls.protocols")),
+    Row::new("proxy_ssl_ciphers", BOTH, ONE, To::By(ciphers, "upstream.tls.ciphers")).note(PASSED_OVER),
     Row::nothing(
         "proxy_ssl",
         LEVELS,
@@ -82,17 +68,17 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("proxy_send_lowat", LEVELS, ONE, "how bytes reach the kernel is the engine's business"),
     Row::new(
         "proxy_ssl_password_file",
-        LEVELS,
+        BOTH,
         ONE,
         To::Key(&["upstream", "tls", "password_file"], As::ConfPath),
     ),
     Row::new(
         "proxy_ssl_certificate_cache",
-        LEVELS,
+        BOTH,
         SOME,
         To::By(certificate_cache, "upstream.tls.certificate_cache"),
     ),
-    Row::new("proxy_ssl_conf_command", LEVELS, TWO, To::By(upstream_command, ""))
+    Row::new("proxy_ssl_conf_command", BOTH, TWO, To::By(upstream_command, ""))
         .repeats()
         .differs(UPSTREAM_COMMAND),
     Row::refused(
@@ -101,7 +87,7 @@ pub(crate) const ROWS: &[Row] = &[
         SOME,
         "nginx has it for `stream` alone; what is spoken says which protocols there are",
     ),
-    like("proxy_ssl_key_log", &["upstream", "tls", "key_log"], As::Path),
+    Row::new("proxy_ssl_key_log", BOTH, ONE, To::Key(&["upstream", "tls", "key_log"], As::Path)),
     like("proxy_ignore_client_abort", &["upstream", "ignore_client_abort"], As::Flag).note(ABORTED),
     like("proxy_force_ranges", &["upstream", "force_ranges"], As::Flag).note(FORCED),
 ];

@@ -7,7 +7,7 @@ use crate::document::Value;
 use crate::row::{ONE, Row, SOME, To};
 use crate::tree::Directive;
 
-const LEVELS: Contexts = Contexts::LEVELS;
+const LEVELS: Contexts = Contexts::LEVELS.or(Contexts::STREAMS);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("resolver", LEVELS, SOME, To::By(resolver, "resolver")),

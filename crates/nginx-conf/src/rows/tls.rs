@@ -12,48 +12,49 @@ use crate::row::{As, ONE, ONE_OR_TWO, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const SERVERS: Contexts = Contexts::SERVERS;
+const BOTH: Contexts = SERVERS.or(Contexts::STREAMS);
 const VERIFY: &str = "OCSP checks of clients' certificates are not built";
 const STAPLING: &str = "OCSP responses are not stapled";
 const PASSED_OVER: &str = "Ciphers without forward secrecy or without an AEAD, and those with finite-field Diffie-Hellman, are passed over, as long as others are left.";
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("ssl_certificate", SERVERS, ONE, To::By(certificate, "tls.certificates")).repeats(),
-    Row::new("ssl_certificate_key", SERVERS, ONE, To::By(certificate_key, "tls.certificates")).repeats(),
-    Row::new("ssl_protocols", SERVERS, SOME, To::By(protocols, "tls.protocols")),
-    Row::new("ssl_ciphers", SERVERS, ONE, To::By(openssl::ciphers, "tls.ciphers")).note(PASSED_OVER),
-    Row::new("ssl_prefer_server_ciphers", SERVERS, ONE, To::Key(&["tls", "prefer_server_ciphers"], As::Flag)),
-    Row::new("ssl_session_tickets", SERVERS, ONE, To::Key(&["tls", "session_tickets"], As::Flag)),
-    Row::new("ssl_session_cache", SERVERS, ONE_OR_TWO, To::By(session_cache, "tls.session_cache"))
+    Row::new("ssl_certificate", BOTH, ONE, To::By(certificate, "tls.certificates")).repeats(),
+    Row::new("ssl_certificate_key", BOTH, ONE, To::By(certificate_key, "tls.certificates")).repeats(),
+    Row::new("ssl_protocols", BOTH, SOME, To::By(protocols, "tls.protocols")),
+    Row::new("ssl_ciphers", BOTH, ONE, To::By(openssl::ciphers, "tls.ciphers")).note(PASSED_OVER),
+    Row::new("ssl_prefer_server_ciphers", BOTH, ONE, To::Key(&["tls", "prefer_server_ciphers"], As::Flag)),
+    Row::new("ssl_session_tickets", BOTH, ONE, To::Key(&["tls", "session_tickets"], As::Flag)),
+    Row::new("ssl_session_cache", BOTH, ONE_OR_TWO, To::By(session_cache, "tls.session_cache"))
         .note("Here it is a number of sessions, which are the workers' own or shared as rustls has it; `builtin` and `shared` are the same."),
-    Row::new("ssl_session_timeout", SERVERS, ONE, To::Key(&["tls", "session_timeout"], As::Time)),
-    Row::new("ssl_session_ticket_key", SERVERS, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats(),
-    Row::new("ssl_ecdh_curve", SERVERS, ONE, To::By(openssl::curves, "tls.curves"))
+    Row::new("ssl_session_timeout", BOTH, ONE, To::Key(&["tls", "session_timeout"], As::Time)),
+    Row::new("ssl_session_ticket_key", BOTH, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats(),
+    Row::new("ssl_ecdh_curve", BOTH, ONE, To::By(openssl::curves, "tls.curves"))
         .note("Those that are not built, such as secp521r1 and X448, are passed over, as long as one is left."),
-    Row::new("ssl_certificate_cache", SERVERS, SOME, To::By(certificate_cache, "tls.certificate_cache")),
-    Row::new("ssl_stapling_file", SERVERS, ONE, To::By(staple, "tls.certificates.staple")),
-    Row::new("ssl_password_file", SERVERS, ONE, To::By(passwords, "tls.certificates.password_file")),
-    Row::new("ssl_reject_handshake", SERVERS, ONE, To::Key(&["tls", "reject_handshake"], As::Flag)),
-    Row::new("ssl_verify_client", SERVERS, ONE, To::By(verify, "tls.verify_client")),
-    Row::new("ssl_client_certificate", SERVERS, ONE, To::Key(&["tls", "client_certificate"], As::ConfPath)),
-    Row::new("ssl_trusted_certificate", SERVERS, ONE, To::Key(&["tls", "trusted_certificate"], As::ConfPath)),
-    Row::new("ssl_verify_depth", SERVERS, ONE, To::Key(&["tls", "verify_depth"], As::Number)),
-    Row::new("ssl_crl", SERVERS, ONE, To::Key(&["tls", "crl"], As::ConfPath)),
+    Row::new("ssl_certificate_cache", BOTH, SOME, To::By(certificate_cache, "tls.certificate_cache")),
+    Row::new("ssl_stapling_file", BOTH, ONE, To::By(staple, "tls.certificates.staple")),
+    Row::new("ssl_password_file", BOTH, ONE, To::By(passwords, "tls.certificates.password_file")),
+    Row::new("ssl_reject_handshake", BOTH, ONE, To::Key(&["tls", "reject_handshake"], As::Flag)),
+    Row::new("ssl_verify_client", BOTH, ONE, To::By(verify, "tls.verify_client")),
+    Row::new("ssl_client_certificate", BOTH, ONE, To::Key(&["tls", "client_certificate"], As::ConfPath)),
+    Row::new("ssl_trusted_certificate", BOTH, ONE, To::Key(&["tls", "trusted_certificate"], As::ConfPath)),
+    Row::new("ssl_verify_depth", BOTH, ONE, To::Key(&["tls", "verify_depth"], As::Number)),
+    Row::new("ssl_crl", BOTH, ONE, To::Key(&["tls", "crl"], As::ConfPath)),
     Row::nothing("ssl_buffer_size", SERVERS, ONE, "records are as large as the data at hand"),
-    Row::nothing("ssl_dhparam", SERVERS, ONE, "there are no ciphers with finite-field Diffie-Hellman"),
+    Row::nothing("ssl_dhparam", BOTH, ONE, "there are no ciphers with finite-field Diffie-Hellman"),
     Row::nothing("ssl_early_data", SERVERS, ONE, "clients are not offered 0-RTT"),
-    Row::nothing("ssl_stapling", SERVERS, ONE, STAPLING),
-    Row::nothing("ssl_stapling_responder", SERVERS, ONE, STAPLING),
-    Row::nothing("ssl_stapling_verify", SERVERS, ONE, STAPLING),
-    Row::nothing("ssl_certificate_compression", SERVERS, ONE, "certificates are sent as they are"),
+    Row::nothing("ssl_stapling", BOTH, ONE, STAPLING),
+    Row::nothing("ssl_stapling_responder", BOTH, ONE, STAPLING),
+    Row::nothing("ssl_stapling_verify", BOTH, ONE, STAPLING),
+    Row::nothing("ssl_certificate_compression", BOTH, ONE, "certificates are sent as they are"),
     Row::new("ssl", SERVERS, ONE, To::By(ssl, "server.listen"))
         .differs("nginx has removed this directive: it is said of each `listen` of the server"),
-    Row::refused("ssl_ocsp", SERVERS, ONE, VERIFY),
-    Row::refused("ssl_ocsp_cache", SERVERS, ONE, VERIFY),
-    Row::refused("ssl_ocsp_responder", SERVERS, ONE, VERIFY),
+    Row::refused("ssl_ocsp", BOTH, ONE, VERIFY),
+    Row::refused("ssl_ocsp_cache", BOTH, ONE, VERIFY),
+    Row::refused("ssl_ocsp_responder", BOTH, ONE, VERIFY),
     Row::refused("ssl_alpn", SERVERS, SOME, "nginx has it for `stream` alone; what is spoken says which protocols there are"),
-    Row::new("ssl_conf_command", SERVERS, TWO, To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers")).repeats()
+    Row::new("ssl_conf_command", BOTH, TWO, To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers")).repeats()
         .note(openssl::CONF_COMMAND),
-    Row::new("ssl_key_log", SERVERS, ONE, To::Key(&["tls", "key_log"], As::Path)),
+    Row::new("ssl_key_log", BOTH, ONE, To::Key(&["tls", "key_log"], As::Path)),
 ];
 
 fn certificate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -105,7 +106,7 @@ pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section,
         own => own,
     };
     let [certificates, keys, passwords, staples] = PARTS.map(words);
-    if frame.context == Contexts::HTTP && keys.is_empty() {
+    if matches!(frame.context, Contexts::HTTP | Contexts::STREAM) && keys.is_empty() {
         return Ok(frame.section); // servers may have them
     }
     let mut list = Vec::new();

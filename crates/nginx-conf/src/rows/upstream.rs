@@ -9,7 +9,7 @@ use crate::row::{ANY, As, BLOCK_ONE, NONE, ONE, ONE_OR_TWO, Row, SOME, To, UP_TO
 use crate::tree::Directive;
 
 const UPSTREAM: Contexts = Contexts::UPSTREAM;
-const STATE: &str = "the file is `FILE.toml`; servers in nginx's own are not taken over: add them by the API, or write them there as in `[upstream.NAME]`";
+pub(super) const STATE: &str = "the file is `FILE.toml`; servers in nginx's own are not taken over: add them by the API, or write them there as in `[upstream.NAME]`";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("upstream", Contexts::HTTP, BLOCK_ONE, To::By(upstream, "upstream")).repeats(),
@@ -50,16 +50,20 @@ pub(crate) const ROWS: &[Row] = &[
     Row::refused("ntlm", UPSTREAM, NONE, "connections bound to clients are not built"),
 ];
 
-fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
     let name = directive.arg(0);
     let above = convert.take_pending();
     let header = format!("[upstream.{}]", key(name));
     let section = Section::of(header, &directive.place, &above, directive.beside.as_ref());
-    let mut frame = convert.inside(Frame::new(UPSTREAM, section, name), block);
+    let context = match convert.frame().context {
+        Contexts::STREAM => Contexts::STREAM_UPSTREAM,
+        _ => UPSTREAM,
+    };
+    let mut frame = convert.inside(Frame::new(context, section, name), block);
     super::health::collect(convert, &mut frame);
     let empty = !frame.section.has(&["server"]) && !frame.section.has(&["state"]);
-    convert.document.named.push(frame.section);
+    convert.named().push(frame.section);
     if empty && !frame.refused {
         return Err(Stop::Invalid(crate::place::Problem::new(
             &directive.place,
@@ -69,7 +73,7 @@ fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     Ok(Done::AsWritten)
 }
 
-fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let address = Value::text(directive.arg(0)).at(directive.place_of(0));
     let mut server = vec![("address", address)];
     for (index, word) in directive.args().iter().enumerate().skip(1) {
@@ -101,13 +105,13 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 }
 
 /// nginx's file stays as it is.
-fn state(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn state(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let file = Value::text(format!("{}.toml", directive.arg(0))).at(directive.place_of(0));
     convert.set(Target::Here, &["state"], file, &directive.place);
     different(STATE)
 }
 
-fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let text = directive.args().iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
     convert.set(Target::Here, &["zone"], Value::text(text).at(directive.place_of(0)), &directive.place);
     Ok(Done::AsWritten)
@@ -121,7 +125,7 @@ fn known(name: &str) -> &'static str {
 }
 
 /// The method, after which no other may stand.
-fn method(convert: &mut Convert<'_>, directive: &Directive, value: Value) -> Outcome {
+pub(super) fn method(convert: &mut Convert<'_>, directive: &Directive, value: Value) -> Outcome {
     if convert.frame().section.has(&["method"]) {
         convert.set(Target::Here, &["method"], value, &directive.place);
         return different("the method before it is redefined, as nginx has it");
@@ -130,11 +134,11 @@ fn method(convert: &mut Convert<'_>, directive: &Directive, value: Value) -> Out
     Ok(Done::AsWritten)
 }
 
-fn word(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn word(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     method(convert, directive, Value::text(directive.name()))
 }
 
-fn hash(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+pub(super) fn hash(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let mut pairs = vec![("hash", Value::text(directive.arg(0)).at(directive.place_of(0)))];
     match directive.arg(1) {
         "" => {}

@@ -1,0 +1,97 @@
+//! Streams: what they inherit is written out, and the names that they have in common with `http` are told apart.
+
+use super::writer::Writer;
+use super::{Line, Section, Value};
+use crate::place::Place;
+
+impl Section {
+    /// The keys of an outer level that are missing here, as nginx inherits them: directive by directive.
+    pub(crate) fn inherit_keys(&mut self, outer: &Self, wanted: impl Fn(&Self, &[&str]) -> bool) {
+        let own = self.clone();
+        for line in &outer.lines {
+            let Line::Key { path, value, place, .. } = line else { continue };
+            let path: Vec<&str> = path.iter().map(String::as_str).collect();
+            if !own.has(&path) && wanted(&own, &path) {
+                self.set(&path, value.clone(), place.as_ref());
+            }
+        }
+    }
+
+    /// What kind of thing its header names, and the name: `upstream` and `db` of `[upstream.db]`.
+    pub(crate) fn kind_and_name(&self) -> Option<(&str, &str)> {
+        let (kind, name) = self.header.strip_prefix('[')?.strip_suffix(']')?.split_once('.')?;
+        Some((kind, name.trim_matches(['"', '\''])))
+    }
+
+    /// Gives it another header.
+    pub(crate) fn rename(&mut self, header: String) {
+        self.header = header;
+    }
+
+    /// Whether another one says the same, in whatever place.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let text = |section: &Self| {
+            let keys = section.lines.iter().filter_map(|line| match line {
+                Line::Key { path, value, .. } => {
+                    Some(Line::Key { path: path.clone(), value: value.clone(), place: None, beside: None })
+                }
+                Line::Comment(_) => None,
+            });
+            let mut writer = Writer::default();
+            writer.section(&Self {
+                header: section.header.clone(),
+                lines: keys.collect(),
+                ..Self::default()
+            });
+            writer.text
+        };
+        text(self) == text(other)
+    }
+
+    /// Changes all texts of its values: told are the key of the section, or the innermost of a table in it, and the text.
+    pub(crate) fn each_text(&mut self, mut change: impl FnMut(&str, &mut String)) {
+        for line in &mut self.lines {
+            if let Line::Key { path, value, .. } = line {
+                value.each_text(path.last().map_or("", String::as_str), &mut change);
+            }
+        }
+    }
+
+    /// The keys at its top, with what stands there and where it came from.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Option<&Place>)> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Key { path, place, .. } => Some((path.first()?.as_str(), place.as_ref())),
+            Line::Comment(_) => None,
+        })
+    }
+
+    /// Gives a key at its top another name.
+    pub(crate) fn rename_key(&mut self, from: &str, to: &str) {
+        for line in &mut self.lines {
+            if let Line::Key { path, .. } = line
+                && let [name] = &mut path[..]
+                && name == from
+            {
+                *name = to.to_owned();
+            }
+        }
+    }
+
+    /// This key alone.
+    pub(crate) fn only(&self, key: &str) -> Self {
+        let lines = self.lines.iter().filter(|line| matches!(line, Line::Key { path, .. } if path == &[key]));
+        Self { lines: lines.cloned().collect(), ..Self::default() }
+    }
+}
+
+impl Value {
+    fn each_text(&mut self, key: &str, change: &mut dyn FnMut(&str, &mut String)) {
+        match self {
+            Self::Raw(_) => {}
+            Self::Text(text) => change(key, text),
+            Self::List(items) => items.iter_mut().for_each(|item| item.each_text(key, change)),
+            Self::Table(pairs) => pairs.iter_mut().for_each(|(key, value)| value.each_text(key, change)),
+            Self::At(value, _) => value.each_text(key, change),
+        }
+    }
+}

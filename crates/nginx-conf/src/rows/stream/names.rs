@@ -1,0 +1,200 @@
+//! `http` and `stream` name things independently of one another, here the names are one: those of streams change where both have one.
+
+use crate::convert::Convert;
+use crate::document::{Document, Section, key};
+use crate::place::Place;
+use crate::verdict::{Line, Verdict};
+
+/// The kinds of tables that define a variable.
+const VARIABLES: [&str; 5] = ["map", "geo", "split_clients", "keyval", "geoip"];
+
+/// The whole nginx.conf is read: what is named in `stream` comes to what is named elsewhere.
+pub(crate) fn join(convert: &mut Convert<'_>) {
+    let Convert { document, lines, .. } = convert;
+    formats(document, lines);
+    let mut own = std::mem::take(&mut document.stream_named);
+    for at in 0..own.len() {
+        let Some((kind, name)) = own.get(at).and_then(Section::kind_and_name) else { continue };
+        let (kind, name) = (kind.to_owned(), name.to_owned());
+        let known = |name: &str| taken(document, &kind, name);
+        if !known(&name) {
+            continue;
+        }
+        let is_variable = VARIABLES.contains(&kind.as_str());
+        let same = own.get(at).is_some_and(|own| document.named.iter().any(|other| own.says_the_same(other)));
+        if is_variable && same {
+            if let Some(own) = own.get_mut(at) {
+                *own = Section::default();
+            }
+            continue;
+        }
+        let is_own = |name: &str| own.iter().any(|section| section.kind_and_name() == Some((&kind, name)));
+        let new = free(&name, |name| known(name) || is_own(name));
+        if let Some(section) = own.get_mut(at) {
+            section.rename(format!("[{kind}.{}]", key(&new)));
+            note(lines, section.place(), &new);
+        }
+        match kind.as_str() {
+            "upstream" => rename_upstream(document, &mut own, &name, &new),
+            "limit_zone" => rename_zone(document, &name, &new),
+            _ => rename_variable(document, &mut own, &name, &new),
+        }
+    }
+    own.retain(|section| section.kind_and_name().is_some());
+    document.named.append(&mut own);
+    let formats = std::mem::take(&mut document.stream_formats);
+    document.log_format.append(formats);
+}
+
+/// Whether something of this kind has the name already, or is built in.
+fn taken(document: &Document, kind: &str, name: &str) -> bool {
+    let is_variable = VARIABLES.contains(&kind);
+    let of_kind = |known: &str| if is_variable { VARIABLES.contains(&known) } else { known == kind };
+    let same = |known: &str| match kind {
+        "limit_zone" => known == name,
+        _ => known.eq_ignore_ascii_case(name),
+    };
+    let mut named = document.named.iter().filter_map(Section::kind_and_name);
+    named.any(|(known, other)| of_kind(known) && same(other))
+        || is_variable && propylon_config::is_reserved(&name.to_ascii_lowercase())
+}
+
+fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let mut new = format!("stream_{name}");
+    while is_taken(&new) {
+        new.insert_str(0, "stream_");
+    }
+    new
+}
+
+/// The report tells of the new name.
+fn note(lines: &mut [Line], place: Option<&Place>, new: &str) {
+    let Some(place) = place else { return };
+    let here = |line: &&mut Line| line.place.file() == place.file() && line.place.range == place.range;
+    for line in lines.iter_mut().filter(here).filter(|line| line.verdict != Verdict::Refused) {
+        line.verdict = Verdict::Different;
+        let told = format!("`http` has one of this name, or it is built in: it is `{new}` here");
+        line.note = if line.note.is_empty() { told } else { format!("{}; {told}", line.note) };
+    }
+}
+
+fn formats(document: &mut Document, lines: &mut [Line]) {
+    let entries = document.stream_formats.entries();
+    let entries: Vec<_> = entries.map(|(name, place)| (name.to_owned(), place.cloned())).collect();
+    for (name, place) in entries {
+        let known = |name: &str| matches!(name, "combined" | "json") || document.log_format.has(&[name]);
+        if !known(&name) {
+            continue;
+        }
+        if document.stream_formats.only(&name).says_the_same(&document.log_format.only(&name)) {
+            document.stream_formats.remove(&[&name]);
+            continue;
+        }
+        let new = free(&name, |name| known(name) || document.stream_formats.has(&[name]));
+        document.stream_formats.rename_key(&name, &new);
+        note(lines, place.as_ref(), &new);
+        for stream in &mut document.streams {
+            stream.each_text(|key, text| {
+                if key == "format" && *text == name {
+                    text.clone_from(&new);
+                }
+            });
+        }
+    }
+}
+
+/// Maps may give the name, if any `proxy_pass` asks them.
+fn rename_upstream(document: &mut Document, own: &mut [Section], name: &str, new: &str) {
+    let mut asks = false;
+    for stream in &mut document.streams {
+        stream.each_text(|key, text| {
+            if key != "proxy_pass" {
+                return;
+            }
+            let start = if text.starts_with("tls://") { "tls://".len() } else { 0 };
+            let target = text.get(start..).unwrap_or_default();
+            asks |= target.contains('$');
+            if target.eq_ignore_ascii_case(name) {
+                text.replace_range(start.., new);
+            }
+        });
+    }
+    let is_variable =
+        |section: &Section| section.kind_and_name().is_some_and(|(kind, _)| VARIABLES.contains(&kind));
+    for map in own.iter_mut().filter(|section| asks && is_variable(section)) {
+        map.each_text(|key, text| {
+            if key != "key" && text.eq_ignore_ascii_case(name) {
+                new.clone_into(text);
+            }
+        });
+    }
+}
+
+fn rename_zone(document: &mut Document, name: &str, new: &str) {
+    for stream in &mut document.streams {
+        stream.each_text(|key, text| {
+            if key == "zone" && text == name {
+                new.clone_into(text);
+            }
+        });
+    }
+}
+
+fn rename_variable(document: &mut Document, own: &mut [Section], name: &str, new: &str) {
+    let Document { streams, stream_formats, .. } = document;
+    for section in streams.iter_mut().chain(own).chain([stream_formats]) {
+        section.each_text(|_, text| {
+            if text.contains('$') {
+                *text = with_variable(text, name, new);
+            }
+        });
+    }
+}
+
+/// A text with `$new` in the place of `$name`.
+fn with_variable(text: &str, name: &str, new: &str) -> String {
+    let mut changed = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        let (before, from) = rest.split_at(at);
+        changed.push_str(before);
+        let after = from.get(1..).unwrap_or_default();
+        let (open, close, after) = match after.strip_prefix('{') {
+            Some(after) => ("${", "}", after),
+            None => ("$", "", after),
+        };
+        let end = after.bytes().position(|byte| !(byte.is_ascii_alphanumeric() || byte == b'_'));
+        let (found, behind) = after.split_at(end.unwrap_or(after.len()));
+        let closed = behind.strip_prefix(close);
+        changed.push_str(open);
+        rest = match closed {
+            Some(behind) if found.eq_ignore_ascii_case(name) => {
+                changed.push_str(new);
+                changed.push_str(close);
+                behind
+            }
+            _ => {
+                changed.push_str(found);
+                behind
+            }
+        };
+    }
+    changed.push_str(rest);
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_change_their_names() {
+        let check =
+            |text, expected| assert_eq!(with_variable(text, "host", "stream_host"), expected, "{text}");
+        check("", "");
+        check("$host", "$stream_host");
+        check("a$HOST:1${host}b$hostname$host_x$", "a$stream_host:1${stream_host}b$hostname$host_x$");
+        check("${host", "${host");
+        check("$é$host", "$é$stream_host");
+    }
+}
