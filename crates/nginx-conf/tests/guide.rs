@@ -19,8 +19,9 @@ fn every_snippet_converts() {
     for snippet in include_str!("guide.conf").split("#### ").skip(1) {
         let (title, text) = snippet.split_once('\n').unwrap();
         let (context, title) = title.split_once(": ").unwrap();
+        let block = if context == "stream" { "stream" } else { "http" };
         let text = match context {
-            "http" => text.to_owned(),
+            "http" | "stream" => text.to_owned(),
             "server" => format!("server {{\n{text}}}\n"),
             "location" => format!("server {{ location / {{\n{text}}} }}\n"),
             other => panic!("{other}"),
@@ -31,8 +32,8 @@ fn every_snippet_converts() {
                 true => String::new(),
                 false => format!("proxy_cache_path /data/{zone} keys_zone={zone}:10m;\n"),
             });
-        let text = zones.concat() + &text;
-        std::fs::write(&path, format!("events {{ }}\nhttp {{\n{text}}}\n")).unwrap();
+        let zones = if block == "http" { zones.concat() } else { String::new() };
+        std::fs::write(&path, format!("events {{ }}\n{block} {{\n{zones}{text}}}\n")).unwrap();
         let converted = import(&path, "").unwrap_or_else(|problems| panic!("{title}: {}", problems[0]));
         if let Some(line) = converted.refused().next() {
             panic!("{title}: {line}");
@@ -40,5 +41,5 @@ fn every_snippet_converts() {
         converted.load().unwrap_or_else(|problems| panic!("{title}: {}\n{}", problems[0], converted.toml()));
         count += 1;
     }
-    assert!(count > 40, "{count}");
+    assert!(count > 45, "{count}");
 }

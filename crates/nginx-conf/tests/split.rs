@@ -110,3 +110,33 @@ fn names_are_not_taken_twice_and_one_file_stays_one() {
     assert_eq!(names(&split), ["propylon.toml"]);
     assert!(!split[0].1.contains("include"), "{}", split[0].1);
 }
+
+#[test]
+fn streams_go_where_their_files_say() {
+    let main = "events { }\nstream {\n  proxy_timeout 1m;\n  server { listen 1; proxy_pass a; }\n  include streams/*.conf;\n}\nhttp {\n  include web.conf;\n}\n";
+    let a = "# of a\nupstream a { server 127.0.0.1:2; }\nmap $remote_addr $x { default 127.0.0.1:3; }\nserver { listen 2; proxy_pass $x; }\n";
+    let web = format!("upstream a {{ server 127.0.0.1:9; }}\n{}", site("web"));
+    let split = converted(&[
+        ("nginx.conf", main),
+        ("streams/a.conf", a),
+        ("streams/b.conf", "server { listen 3; return b; }\n"),
+        ("web.conf", &web),
+    ]);
+    assert_eq!(names(&split), ["propylon.toml", "sites/web.toml", "sites/a.toml", "sites/b.toml"]);
+    assert!(
+        split[0].1.contains("[[stream]]") && split[0].1.contains("proxy_pass = \"stream_a\""),
+        "{}",
+        split[0].1
+    );
+    assert!(
+        split[2].1.contains("# of a\n[upstream.stream_a]") && split[2].1.contains("[map.x]"),
+        "{}",
+        split[2].1
+    );
+    assert!(
+        split[2].1.contains("[[stream]]") && split[2].1.contains("timeout.idle = \"1m\""),
+        "{}",
+        split[2].1
+    );
+    assert!(split[1].1.contains("[upstream.a]") && split[1].1.contains("[[server]]"), "{}", split[1].1);
+}
