@@ -20,7 +20,7 @@ use crate::include::{self, Files};
 use crate::key::{Key, Kind, Need, Table};
 use crate::keyval::{self, KeyvalZone};
 use crate::limit_zone::{self, LimitZone};
-use crate::listen::{self, Listener};
+use crate::listener::{self, Listener};
 use crate::location::Location;
 use crate::log_format::{self, LogFormat};
 use crate::map;
@@ -393,7 +393,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
         streams.filter_map(|value| stream::read(cx, value)).map(Arc::new).collect();
     cx.side = None;
     stream::check_upstreams(cx, &servers, &streams);
-    let listeners = listen::merge(
+    let listeners = listener::merge(
         cx,
         servers.iter().map(|server| server.listens.as_slice()),
         streams.iter().map(|stream| stream.listens.as_slice()),
