@@ -8,12 +8,12 @@ use propylon_exchange::Exchange;
 use crate::out::Out;
 use crate::state;
 
-/// A ClientHello, as far as variables tell of it. What does not speak TLS has an empty one.
+/// A ClientHello, as far as variables tell of it. What does not speak TLS has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
     /// The highest version that the client speaks (`$ssl_preread_protocol`), as `TLSv1.3`.
     pub protocol: &'static str,
-    /// The name that it asks for (`$ssl_preread_server_name`), in lower case.
+    /// The name that it asks for (`$ssl_preread_server_name`), as it came.
     pub server_name: Bytes,
     /// The protocols that it offers (`$ssl_preread_alpn_protocols`), with a comma between two.
     pub alpn_protocols: Bytes,
