@@ -73,7 +73,9 @@ fn note(lines: &mut [Line], place: Option<&Place>, new: &str) {
     let here = |line: &&mut Line| line.place.file() == place.file() && line.place.range == place.range;
     for line in lines.iter_mut().filter(here).filter(|line| line.verdict != Verdict::Refused) {
         line.verdict = Verdict::Different;
-        let told = format!("`http` has one of this name, or it is built in: it is `{new}` here");
+        let told = format!(
+            "`http` has one of this name, or it is built in: it is `{new}` here, wherever it is named"
+        );
         line.note = if line.note.is_empty() { told } else { format!("{}; {told}", line.note) };
     }
 }
