@@ -29,6 +29,7 @@ impl Certificates {
         }
         let other = Authority::root("Other");
         let _ = file(directory.path(), "other.pem", &other.certificate);
+        let _ = other.server(&["x"]).write(directory.path(), "stranger");
         Self { directory }
     }
 
@@ -127,6 +128,52 @@ fn tls_ends_here_and_variables_tell_of_it() {
     assert!(!heard.starts_with(b"HTTP"), "{heard:?}");
     assert_eq!(logged(&world.lines(2)[1], "status"), "500");
     world.gateway.tells("while SSL handshaking");
+}
+
+#[test]
+fn clients_show_a_certificate_where_they_have_to() {
+    let certificates = Certificates::new();
+    let world = World::new("");
+    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = text.replace("s = '", "s = '$ssl_client_verify ") + &certificates.tls("a.test");
+    let authority =
+        format!("\ntls.client_certificate = \"{}\"\ntls.verify_client = ", certificates.at("root.pem"));
+    let showing = |name: &str| {
+        let (certificate, key) =
+            (certificates.at(&format!("{name}.pem")), certificates.at(&format!("{name}.key")));
+        certificates.careful().identity(certificate, key).build().unwrap()
+    };
+    let (nobody, good, stranger) =
+        (certificates.careful().build().unwrap(), showing("b.test"), showing("stranger"));
+    let mut lines = 0;
+    for (verify, connector, verdict, served) in [
+        ("on", &good, "SUCCESS", true),
+        ("on", &nobody, "NONE", false),
+        ("on", &stranger, "FAILED:", false),
+        ("optional", &nobody, "NONE", true),
+        ("optional", &stranger, "FAILED:", false),
+        ("optional_no_ca", &stranger, "FAILED:", true),
+    ] {
+        world.gateway.put_to_use(&format!("{text}{authority}\"{verify}\"\n"));
+        let (listen, connector) = (world.listen, connector.clone());
+        let client = std::thread::spawn(move || ask(&connector, listen, "a.test", b"hello"));
+        if served {
+            let mut upstream = world.origin.accept();
+            exactly(&mut upstream, b"hello");
+            upstream.send(b"good day").unwrap();
+            drop(upstream);
+        }
+        let heard = client.join().unwrap();
+        assert_eq!(heard.is_ok_and(|heard| heard == "good day"), served, "{verify}, {verdict}");
+        lines += 1;
+        let line = world.lines(lines).pop().unwrap();
+        let status = if served { "200" } else { "500" };
+        assert!(line.starts_with(verdict), "{verify}: {line}");
+        assert_eq!(logged(&line, "status"), status, "{verify}: {line}");
+        assert!(served || world.origin.try_accept().is_none());
+    }
+    world.gateway.tells("client sent no required SSL certificate while SSL handshaking, client: 127.0.0.1");
+    world.gateway.tells("client SSL certificate verify error: (");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, request};
 use propylon_config::VerifyClient;
-use propylon_exchange::{Address, Connection, Exchange, Refused, Tls};
+use propylon_exchange::{Address, Connection, Exchange, Tls};
 use propylon_h1::{Marks, ReceivedRequest};
 
 use super::{BAD_CERTIFICATE, NO_CERTIFICATE};
@@ -18,6 +18,7 @@ use crate::client::ClientEnd;
 use crate::client::http3::PseudoHeaders;
 use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Host, Path, Target};
+use crate::tls::NotVerified;
 
 /// A request that was looked at.
 pub(crate) struct Checked<'a> {
@@ -200,21 +201,13 @@ fn verified(
         tracing::info!(target: "propylon_gateway", client = %peer, "client attempted to request the server name different from the one that was negotiated");
         return Err(StatusCode::MISDIRECTED_REQUEST);
     }
-    let Some(certificate) = &tls.client else {
-        if server.clients.verify != VerifyClient::On {
-            return Ok(());
+    server.clients.judge(tls).map_err(|refusal| {
+        tracing::info!(target: "propylon_gateway", client = %peer, "{refusal} while reading client request headers");
+        match refusal {
+            NotVerified::NoCertificate => NO_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST),
+            NotVerified::Refused { .. } => BAD_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST),
         }
-        tracing::info!(target: "propylon_gateway", client = %peer, "client sent no required SSL certificate while reading client request headers");
-        return Err(NO_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST));
-    };
-    match certificate.refused {
-        None => Ok(()),
-        Some(refused) if refused.for_trust && server.clients.verify == VerifyClient::OptionalNoCa => Ok(()),
-        Some(Refused { code, reason, .. }) => {
-            tracing::info!(target: "propylon_gateway", client = %peer, "client SSL certificate verify error: ({code}:{reason}) while reading client request headers");
-            Err(BAD_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST))
-        }
-    }
+    })
 }
 
 /// RFC 9110 10.1.1: nothing but `100-continue` is understood, and an expectation is not passed on, so nobody would meet it.

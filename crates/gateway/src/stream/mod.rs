@@ -16,7 +16,7 @@ use crate::error::BuildError;
 use crate::retired::Generation;
 use crate::route::{Limits, RealIp, access_logs, access_rules};
 use crate::tally::{self, Tally};
-use crate::tls::Serving;
+use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
 
 use passing::Passing;
@@ -40,6 +40,8 @@ struct Stream {
     real_ip: Option<RealIp>,
     /// How it speaks TLS, where it does.
     serving: Option<Arc<Serving>>,
+    /// Who may be its client.
+    clients: ClientAuth,
     logs: AccessLogs,
     /// What its connections are counted in, where somebody may ask.
     tally: Option<Box<Tally>>,
@@ -77,6 +79,7 @@ impl Stream {
             limits: Limits::new(settings, upstreams),
             real_ip: RealIp::of_proxies(&config.real_ip_from),
             serving: upstreams.runtime.tls.serving(&config.tls),
+            clients: ClientAuth::new(&config.tls),
             logs: access_logs(settings, upstreams)?,
             tally: Tally::new(lane.as_ref(), settings, upstreams),
             config: config.clone(),

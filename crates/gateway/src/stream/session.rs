@@ -8,8 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use propylon_access::Client;
-use propylon_config::Amount;
-use propylon_exchange::{Connection, End, Exchange};
+use propylon_config::{Amount, VerifyClient};
+use propylon_exchange::{Connection, End, Exchange, Tls};
 use propylon_stream::{Ahead, ClientHello, Error as Preread, preread};
 use propylon_tls::{Greeting, Handshake, ServerStream};
 use propylon_tunnel::{End as Ended, Limits, Tunnel};
@@ -22,7 +22,7 @@ use super::passing::Passing;
 use super::{Action, At};
 use crate::client::Stream;
 use crate::tally::Open;
-use crate::tls::Serving;
+use crate::tls::{NotVerified, Serving};
 use crate::{handshake, proxy_protocol, rescue, route};
 
 /// How long the header of the PROXY protocol may take, and a handshake (nginx: `proxy_protocol_timeout`, `ssl_handshake_timeout`).
@@ -76,10 +76,13 @@ impl Line {
         let shaken = timeout(HANDSHAKE, accept(stream, &connection, serving)).await;
         match shaken {
             Ok(Ok((stream, handshake))) => {
-                connection.tls = Some(handshake::facts(handshake));
-                self.open.ledger().shook_hands(connection.tls.as_ref().is_some_and(|tls| tls.resumed));
+                let tls = connection.tls.insert(handshake::facts(handshake));
+                self.open.ledger().shook_hands(tls.resumed);
+                let judged = self.judge(tls);
                 self.knows(&connection);
-                return Ok(Stream::Tls(Box::new(stream)));
+                let Err(refusal) = judged else { return Ok(Stream::Tls(Box::new(stream))) };
+                rescue::report_tunnel(&self.exchange, &format!("{refusal} while SSL handshaking"));
+                return Err(StatusCode::INTERNAL_SERVER_ERROR); // nginx's
             }
             Ok(Err(error)) => {
                 let text = format!("SSL_do_handshake() failed ({error}) while SSL handshaking");
@@ -92,6 +95,12 @@ impl Line {
         }
         self.open.ledger().handshakes_failed.add(1);
         Err(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether the client is one that may be.
+    fn judge(&self, tls: &Tls) -> Result<(), NotVerified> {
+        let clients = &self.at.stream.clients;
+        if clients.verify == VerifyClient::Off { Ok(()) } else { clients.judge(tls) }
     }
 
     /// Reads what the client asks for, if that is to be known.

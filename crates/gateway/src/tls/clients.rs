@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use propylon_config::{self as config, Template, VerifyClient};
-use propylon_exchange::{Connection, Exchange, Place};
+use propylon_exchange::{Connection, Exchange, Place, Tls};
 use propylon_tls::{Acceptor, AcceptorBuilder, BuildError, Identity, Sessions};
 use tokio::time::Instant;
 
@@ -47,12 +47,34 @@ pub(crate) struct ClientAuth {
     believed: (Option<PathBuf>, Option<PathBuf>, usize, Option<PathBuf>),
 }
 
+/// Why somebody may be no client of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotVerified {
+    #[error("client sent no required SSL certificate")]
+    NoCertificate,
+    #[error("client SSL certificate verify error: ({code}:{reason})")]
+    Refused { code: u8, reason: &'static str },
+}
+
 impl ClientAuth {
     pub(crate) fn new(tls: &config::Tls) -> Self {
         let authorities = (tls.client_certificate.clone(), tls.trusted_certificate.clone());
         Self {
             verify: tls.verify_client,
             believed: (authorities.0, authorities.1, tls.verify_depth, tls.crl.clone()),
+        }
+    }
+
+    /// Whether a client is one that may be, by what its handshake brought.
+    pub(crate) fn judge(&self, tls: &Tls) -> Result<(), NotVerified> {
+        let Some(certificate) = &tls.client else {
+            return if self.verify == VerifyClient::On { Err(NotVerified::NoCertificate) } else { Ok(()) };
+        };
+        match certificate.refused {
+            Some(refused) if !refused.for_trust || self.verify != VerifyClient::OptionalNoCa => {
+                Err(NotVerified::Refused { code: refused.code, reason: refused.reason })
+            }
+            _ => Ok(()),
         }
     }
 
