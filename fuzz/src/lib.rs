@@ -21,6 +21,9 @@ mod nginx_conf;
 #[path = "../../crates/proxy-protocol/tests/fuzz/targets.rs"]
 mod proxy_protocol;
 
+#[path = "../../crates/stream/tests/fuzz/targets.rs"]
+mod stream;
+
 #[path = "../../crates/vars/tests/fuzz/targets.rs"]
 mod vars;
 
@@ -78,6 +81,10 @@ pub fn nginx_conf(data: &[u8]) {
 
 pub fn proxy_header(data: &[u8]) {
     proxy_protocol::proxy_header(data);
+}
+
+pub fn client_hello(data: &[u8]) {
+    stream::client_hello(data);
 }
 
 pub fn template(data: &[u8]) {

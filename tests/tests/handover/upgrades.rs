@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use propylon_tests::{Client, LIMIT, Signal, binary, until};
+use propylon_tests::{Client, LIMIT, Listener, Signal, Stream, address, binary, until};
 
 use crate::support::Gateway;
 
@@ -22,6 +22,39 @@ fn the_old_process_finishes_what_is_in_flight() {
     assert_eq!((answer.status, answer.head.field("x-pid")), (200, Some(old.to_string())));
     client.leave();
     gateway.ended(old);
+}
+
+/// What is passed on goes on in the old process for as long as it lasts; what is new is the new one's.
+#[test]
+fn streams_outlive_their_listener() {
+    let mut gateway = Gateway::start(2);
+    let old = gateway.first();
+    let (listen, origin) = (address(), Listener::new());
+    let at = origin.address();
+    gateway.configure(2, &format!("[[stream]]\nlisten = [\"{listen}\"]\nproxy_pass = \"{at}\"\n"));
+    old.signal(Signal::HUP);
+    gateway.logs(": reloaded ");
+    let session = || {
+        let client = Stream::connect(listen).unwrap();
+        (client, origin.accept())
+    };
+    let says = |(client, upstream): &mut (Stream, Stream), what: &[u8]| {
+        client.send(what).unwrap();
+        let mut heard = Vec::new();
+        upstream.exactly(what.len(), &mut heard).unwrap();
+        assert_eq!(heard, what);
+    };
+    let mut first = session();
+    says(&mut first, b"one");
+    let new = gateway.upgrade(old);
+    old.signal(Signal::QUIT);
+    until("the new process alone", LIMIT, || (0..16).all(|_| gateway.who() == new).then_some(()));
+    let mut second = session();
+    says(&mut second, b"two");
+    says(&mut first, b"three");
+    drop(first);
+    gateway.ended(old);
+    says(&mut second, b"four");
 }
 
 /// Each inherited socket has connections from the kernel: one that nobody accepts from would leave its clients waiting.
