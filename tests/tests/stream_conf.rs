@@ -8,8 +8,9 @@ use std::fs;
 use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Output};
 
+use propylon_testkit::certificates::Authority;
 use propylon_tests::{
-    Listener, Nginx, Process, Propylon, Refusing, Stream, addresses, binary, fill, lossy, raw_request,
+    LIMIT, Listener, Nginx, Process, Propylon, Refusing, Stream, addresses, binary, fill, lossy, raw_request,
 };
 use streams_support::{MODULE, exactly, silent};
 
@@ -163,6 +164,41 @@ fn a_conf_is_what_it_is_in_nginx_and_what_it_becomes() {
     let toml = lossy(&import.stdout).replace("pid_file = \"logs/nginx.pid\"", "");
     let gateway = Propylon::start(&toml);
     assert_eq!(world.script(&imported, &gateway), expected, "an import, nginx: {toml}");
+}
+
+/// Nothing comes, or half of it: the time that is said for it, not the usual half a minute, which nobody here waits for.
+#[test]
+fn who_says_nothing_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Authority::root("Root");
+    let _ = root.server(&["a.test"]).write(dir.path(), "a.test");
+    let certificate = dir.path().join("a.test").display().to_string();
+    let [header, handshake, hello] = [(); 3].map(|()| addresses::<1>()[0]);
+    let conf = format!(
+        "events {{ }}
+        stream {{
+            proxy_protocol_timeout 1s; ssl_handshake_timeout 1s; preread_timeout 1s; ssl_preread on;
+            log_format status '$server_port $status'; access_log @DIR@/access.log status;
+            ssl_certificate {certificate}.pem; ssl_certificate_key {certificate}.key;
+            server {{ listen {header} proxy_protocol; return header; }}
+            server {{ listen {handshake} ssl; return handshake; }}
+            server {{ listen {hello}; return hello; }}
+        }}"
+    );
+    let gateway = Propylon::start_nginx(&conf);
+    let begins: [(SocketAddr, &[u8], &str); 3] = [
+        (header, b"PROXY TCP4 ", "400"),
+        (handshake, b"\x16\x03\x01", "500"),
+        (hello, b"\x16\x03\x01", "200"),
+    ];
+    for (count, (at, bytes, status)) in begins.into_iter().enumerate() {
+        let mut client = Stream::connect(at).unwrap();
+        client.set_limit(LIMIT / 2).unwrap();
+        client.send(bytes).unwrap();
+        silent(&mut client);
+        let line = gateway.lines("access.log", count + 1).pop();
+        assert_eq!(line.unwrap(), format!("{} {status}", at.port()));
+    }
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn all_of_a_stream() {
                 proxy_next_upstream off; proxy_next_upstream_tries 3; proxy_next_upstream_timeout 4s;
                 proxy_upload_rate 10k; proxy_download_rate $rate;
                 proxy_bind 10.0.0.1; proxy_protocol on; proxy_socket_keepalive on;
-                ssl_preread on; preread_buffer_size 4k; preread_timeout 2s;
+                ssl_preread on; preread_buffer_size 4k; preread_timeout 2s; proxy_protocol_timeout 6s; ssl_handshake_timeout 7s;
                 set_real_ip_from 10.0.0.0/8; set_real_ip_from unix:;
                 allow 10.0.0.0/8; deny all;
                 limit_conn addr 5; limit_conn_log_level warn; limit_conn_dry_run on;
@@ -73,6 +73,7 @@ fn all_of_a_stream() {
     assert_eq!(config.upstreams["db"].servers.len(), 2);
     let timeout = stream.timeout;
     assert_eq!([timeout.connect, timeout.idle, timeout.preread].map(|time| time.as_secs()), [1, 300, 2]);
+    assert_eq!([timeout.proxy_protocol, timeout.handshake].map(|time| time.as_secs()), [6, 7]);
     assert_eq!((stream.buffer_size, stream.preread_buffer_size), (8 << 10, 4 << 10));
     assert!(stream.half_close && stream.preread && !stream.retry.on);
     assert_eq!(stream.retry.tries.unwrap().get(), 3);
@@ -199,6 +200,42 @@ fn names_that_http_has_too() {
 }
 
 #[test]
+fn variables_that_are_looked_up_elsewhere() {
+    let stream = "stream {
+        keyval_zone zone=pools:1m; keyval $remote_addr $pool zone=pools;
+        geoip2 /a/Country.mmdb { $country default=XX country iso_code; } geoip2_proxy 10.0.0.0/8;
+        geoip2 /a/City.mmdb { $city city names en; }
+        server { listen 1; proxy_pass $pool; access_log a.log a; } log_format a '$country $city';
+    }";
+    let config = load(stream);
+    assert!(config.keyval_zones.contains_key("pools"));
+    assert_eq!(config.geoip_databases.keys().map(|name| &**name).collect::<Vec<_>>(), ["Country", "City"]);
+    assert_eq!(config.streams[0].settings.access_logs.len(), 1);
+    let http = "http {
+        keyval_zone zone=pools:2m; keyval $uri $pool zone=pools;
+        geoip2 /a/Country.mmdb { $country default=XX country iso_code; } geoip2_proxy 10.0.0.0/8;
+        geoip2 /b/City.mmdb { $city city names en; }
+        server { listen 2; add_header A $pool$city; return 204; }
+    }";
+    let converted = converted(&format!("{http}{stream}"));
+    let config =
+        converted.load().unwrap_or_else(|problems| panic!("{}\n{}", problems[0], converted.toml())).config;
+    assert_eq!(config.geoip_databases.len(), 3, "{}", converted.toml());
+    let mut databases: Vec<_> = config.geoip.iter().map(|variable| &*variable.database.name).collect();
+    databases.sort_unstable();
+    assert_eq!(databases, ["City", "Country", "stream_City"], "the country is one for both");
+    let toml = converted.toml();
+    for part in [
+        "[keyval.stream_pool]\nkey = \"$remote_addr\"\nzone = \"stream_pools\"\n",
+        "[geoip.stream_city]\ndatabase = \"stream_City\"\n",
+        "proxy_pass = \"$stream_pool\"",
+        "a = \"$country $stream_city\"",
+    ] {
+        assert!(toml.contains(part), "{part}: {toml}");
+    }
+}
+
+#[test]
 fn checks_are_the_upstreams() {
     let config = load(
         "stream { health_check_timeout 2s; upstream a { server 127.0.0.1:1; } upstream b { server 127.0.0.1:1; }
@@ -270,7 +307,6 @@ fn what_is_not_built_says_so() {
         "server { listen 1 ssl; ssl_alpn h2; return a; ssl_certificate a; ssl_certificate_key a; }",
         "which protocols there are",
     );
-    check("keyval_zone zone=a:1m;", "built for `http`");
     check("upstream a { least_time connect; server 127.0.0.1:1; }", "times to connect are not compared");
     check("server { listen 1; proxy_pass 127.0.0.1:1; return a; }", "leave one of them out");
     check("match m { send GET; expect ~ 200; }", "what servers of TCP say is not looked at");

@@ -78,6 +78,10 @@ pub struct StreamTimeout {
     pub idle: Duration,
     /// For what is read before.
     pub preread: Duration,
+    /// For the header of a client's PROXY protocol.
+    pub proxy_protocol: Duration,
+    /// For a TLS handshake with a client.
+    pub handshake: Duration,
 }
 
 /// When a stream tries another server.
@@ -121,6 +125,8 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
         connect: scope.duration("connect"),
         idle: scope.duration("idle"),
         preread: scope.duration("preread"),
+        proxy_protocol: scope.duration("proxy_protocol"),
+        handshake: scope.duration("handshake"),
     };
     let retry = retry(&mut Scope::inherited(cx, &RETRY, below(&levels, "retry"), &mut effective));
     let mut scope = Scope::inherited(cx, &LIMIT, below(&levels, "limit"), &mut effective);

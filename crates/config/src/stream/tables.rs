@@ -143,6 +143,20 @@ pub(crate) const TIMEOUT: Table = Table {
             nginx: "preread_timeout",
             doc: "Time for what `preread` reads.",
         },
+        Key {
+            name: "proxy_protocol",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"30s\""),
+            nginx: "proxy_protocol_timeout",
+            doc: "Time for the header of a client's PROXY protocol.",
+        },
+        Key {
+            name: "handshake",
+            kind: Kind::Duration { zero: false },
+            need: Need::Default("\"60s\""),
+            nginx: "ssl_handshake_timeout",
+            doc: "Time for a TLS handshake with a client.",
+        },
     ],
     unbuilt: &[],
 };

@@ -20,6 +20,7 @@ fn a_stream() {
     assert_eq!((stream.preread_buffer_size, stream.buffer_size), (4 << 10, 32 << 10));
     let timeout = &stream.timeout;
     assert_eq!([timeout.connect, timeout.idle, timeout.preread].map(|time| time.as_secs()), [5, 3600, 3]);
+    assert_eq!([timeout.proxy_protocol, timeout.handshake].map(|time| time.as_secs()), [4, 6]);
     assert_eq!(stream.settings.timeout.connect, Duration::from_secs(5));
     assert!(stream.retry.on);
     assert_eq!(stream.retry.tries.map(Into::into), Some(2_usize));
@@ -52,6 +53,8 @@ fn what_nobody_writes() {
     let stream = &config.streams[0];
     let seconds = [stream.timeout.connect, stream.timeout.idle, stream.timeout.preread];
     assert_eq!(seconds.map(|time| time.as_secs()), [60, 600, 30]);
+    let seconds = [stream.timeout.proxy_protocol, stream.timeout.handshake];
+    assert_eq!(seconds.map(|time| time.as_secs()), [30, 60]);
     assert!(stream.retry.on && stream.retry.tries.is_none() && stream.retry.timeout.is_none());
     assert_eq!((stream.buffer_size, stream.preread_buffer_size), (16 << 10, 16 << 10));
     assert!(!stream.preread && !stream.half_close && stream.upload_rate.is_none());

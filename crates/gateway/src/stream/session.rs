@@ -3,7 +3,6 @@
 use std::io;
 use std::num::NonZeroU64;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -25,13 +24,9 @@ use crate::tally::Open;
 use crate::tls::{NotVerified, Serving};
 use crate::{handshake, proxy_protocol, rescue, route};
 
-/// How long the header of the PROXY protocol may take, and a handshake (nginx: `proxy_protocol_timeout`, `ssl_handshake_timeout`).
-const PROXY_PROTOCOL: Duration = Duration::from_secs(30);
-const HANDSHAKE: Duration = Duration::from_secs(60);
-
 /// Serves a connection.
 pub(crate) async fn serve(stream: Stream, mut connection: Connection, at: Arc<At>, open: Open) {
-    let deadline = Instant::now() + PROXY_PROTOCOL;
+    let deadline = Instant::now() + at.stream.config.timeout.proxy_protocol;
     let told = !at.proxy_protocol || proxy_protocol::begin(&stream, &mut connection, deadline).await;
     let mut line = Line::new(at, &connection, open);
     let served = if told { line.serve(stream, connection).await } else { Err(StatusCode::BAD_REQUEST) };
@@ -73,7 +68,8 @@ impl Line {
     /// Makes TLS of the connection, of which the exchange tells from then on.
     async fn shake(&mut self, stream: Stream, mut connection: Connection) -> Result<Stream, StatusCode> {
         let serving = self.at.stream.serving.clone();
-        let shaken = timeout(HANDSHAKE, accept(stream, &connection, serving)).await;
+        let shaken =
+            timeout(self.at.stream.config.timeout.handshake, accept(stream, &connection, serving)).await;
         match shaken {
             Ok(Ok((stream, handshake))) => {
                 let tls = connection.tls.insert(handshake::facts(handshake));

@@ -10,22 +10,22 @@ use crate::place::Problem;
 use crate::row::{BLOCK_ONE, ONE, ONE_OR_TWO, Row, To};
 use crate::tree::Directive;
 
-const HTTP: Contexts = Contexts::HTTP;
+const BOTH: Contexts = Contexts::HTTP.or(Contexts::STREAM);
 const GEOIP2: &str = "Of ngx_http_geoip2_module. In it: `auto_reload`, `$variable [default=] [source=] PATH...`, `$variable metadata FIELD`. A file that cannot be read is a fault here, \
                       and `last_change` is when it was read.";
 const LEGACY: &str = "MaxMind ended the old format (`.dat`) in 2022, and it is not read: name the `.mmdb` of GeoLite2 or GeoIP2 here, or write `geoip2`";
 const MODERN: &str = "what the `.mmdb` says, nothing of the old one: no `..._code3`, no `$geoip_area_code`; fractions have five decimals";
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("geoip2", HTTP, BLOCK_ONE, To::By(geoip2, "geoip_database, geoip")).repeats().note(GEOIP2),
-    Row::new("geoip2_proxy", HTTP, ONE, To::By(proxy, "geoip.NAME.proxies")).repeats(),
-    Row::new("geoip2_proxy_recursive", HTTP, ONE, To::By(recursive, "geoip.NAME.proxy_recursive")),
-    Row::new("geoip_country", HTTP, ONE_OR_TWO, To::By(country, "geoip_database, geoip")).differs(OLD),
-    Row::new("geoip_city", HTTP, ONE_OR_TWO, To::By(city, "geoip_database, geoip"))
+    Row::new("geoip2", BOTH, BLOCK_ONE, To::By(geoip2, "geoip_database, geoip")).repeats().note(GEOIP2),
+    Row::new("geoip2_proxy", BOTH, ONE, To::By(proxy, "geoip.NAME.proxies")).repeats(),
+    Row::new("geoip2_proxy_recursive", BOTH, ONE, To::By(recursive, "geoip.NAME.proxy_recursive")),
+    Row::new("geoip_country", BOTH, ONE_OR_TWO, To::By(country, "geoip_database, geoip")).differs(OLD),
+    Row::new("geoip_city", BOTH, ONE_OR_TWO, To::By(city, "geoip_database, geoip"))
         .differs("As `geoip_country`."),
-    Row::new("geoip_org", HTTP, ONE_OR_TWO, To::By(org, "geoip_database, geoip")).differs(ORG),
-    Row::new("geoip_proxy", HTTP, ONE, To::By(proxy, "geoip.NAME.proxies")).repeats(),
-    Row::new("geoip_proxy_recursive", HTTP, ONE, To::By(recursive, "geoip.NAME.proxy_recursive")),
+    Row::new("geoip_org", BOTH, ONE_OR_TWO, To::By(org, "geoip_database, geoip")).differs(ORG),
+    Row::new("geoip_proxy", BOTH, ONE, To::By(proxy, "geoip.NAME.proxies")).repeats(),
+    Row::new("geoip_proxy_recursive", BOTH, ONE, To::By(recursive, "geoip.NAME.proxy_recursive")),
 ];
 
 const OLD: &str = "Only where the file is an `.mmdb`: MaxMind ended the old format (`.dat`) in 2022, and it is not read. The variables are what the `.mmdb` says: there is no \
@@ -178,7 +178,7 @@ fn database(convert: &mut Convert<'_>, directive: &Directive) -> String {
         let above = convert.take_pending();
         let mut section = Section::of(header(&name), &directive.place, &above, directive.beside.as_ref());
         section.set(&["path"], Value::text(path).at(place), Some(place));
-        convert.document.named.push(section);
+        convert.named().push(section);
         convert.frame_mut().collect("geoip_files", &[Word { text: path.to_owned(), place: place.clone() }]);
     }
     name
@@ -206,12 +206,12 @@ fn of_database(name: &str, database: &str, directive: &Directive, above: &[Strin
 
 /// Of two that define the same the later counts.
 fn write(convert: &mut Convert<'_>, name: &str, section: Section) {
-    convert.document.named.retain(|known| !known.is_called(&variable_header(name)));
-    convert.document.named.push(section);
+    convert.named().retain(|known| !known.is_called(&variable_header(name)));
+    convert.named().push(section);
 }
 
 fn section<'c>(convert: &'c mut Convert<'_>, header: &str) -> Option<&'c mut Section> {
-    convert.document.named.iter_mut().find(|section| section.is_called(header))
+    convert.named().iter_mut().find(|section| section.is_called(header))
 }
 
 /// The variable is that of a client, whom proxies may speak for: which is known at the end.
@@ -245,7 +245,10 @@ pub(super) fn finish(frame: &Frame, convert: &mut Convert<'_>) {
             continue;
         }
         let variables = frame.collected(of);
-        let sections = convert.document.named.iter_mut();
+        let sections = match frame.context {
+            Contexts::STREAM => convert.document.stream_named.iter_mut(),
+            _ => convert.document.named.iter_mut(),
+        };
         for section in sections.filter(|section| variables.iter().any(|word| section.is_called(&word.text))) {
             for word in proxies {
                 section.push(&["proxies"], Value::text(&word.text).at(&word.place), Some(&word.place));

@@ -8,13 +8,13 @@ use crate::lexer::Word;
 use crate::row::{Row, SOME, THREE, To};
 use crate::tree::Directive;
 
-const HTTP: Contexts = Contexts::HTTP;
+const BOTH: Contexts = Contexts::HTTP.or(Contexts::STREAM);
 const ZONE: &str = "The API is that of `[admin]`, which the TOML has to have: the same paths and bodies under `/api/v1/keyvals/`. With `state` it is different: the file is `FILE.json`, and keys in nginx's own are not taken over. `sync` is refused.";
 const STATE: &str = "the file is `FILE.json`; keys in nginx's own are not taken over: add them by the API, or write them there as JSON, `{ \"key\": \"value\" }`";
 
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("keyval_zone", HTTP, SOME, To::By(zone, "keyval_zone")).repeats().note(ZONE),
-    Row::new("keyval", HTTP, THREE, To::By(variable, "keyval")).repeats(),
+    Row::new("keyval_zone", BOTH, SOME, To::By(zone, "keyval_zone")).repeats().note(ZONE),
+    Row::new("keyval", BOTH, THREE, To::By(variable, "keyval")).repeats(),
 ];
 
 fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -62,7 +62,7 @@ fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         section.set(&[known], value, Some(&directive.place));
     }
     let has_file = section.has(&["state"]);
-    convert.document.named.push(section);
+    convert.named().push(section);
     if has_file { different(STATE) } else { Ok(Done::AsWritten) }
 }
 
@@ -80,6 +80,6 @@ fn variable(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     section.set(&["key"], Value::text(directive.arg(0)).at(place), Some(place));
     let place = directive.place_of(2);
     section.set(&["zone"], Value::text(zone).at(place), Some(place));
-    convert.document.named.push(section);
+    convert.named().push(section);
     Ok(Done::AsWritten)
 }

@@ -59,8 +59,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("tcp_nodelay", STREAMS, ONE, "it is on"),
     Row::nothing("proxy_requests", STREAMS, ONE, UDP),
     Row::nothing("proxy_responses", STREAMS, ONE, UDP),
-    Row::nothing("ssl_handshake_timeout", STREAMS, ONE, "a handshake may take 60 s, nginx's default"),
-    Row::nothing("proxy_protocol_timeout", STREAMS, ONE, "its header may take 30 s, nginx's default"),
+    Row::new("ssl_handshake_timeout", STREAMS, ONE, To::By(handshake, "stream.timeout.handshake")),
+    Row::new("proxy_protocol_timeout", STREAMS, ONE, To::By(header, "stream.timeout.proxy_protocol")),
     Row::nothing("variables_hash_bucket_size", STREAM, ONE, HASH),
     Row::nothing("variables_hash_max_size", STREAM, ONE, HASH),
     Row::nothing("map_hash_bucket_size", STREAM, ONE, HASH),
@@ -76,6 +76,7 @@ pub(super) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
     let mut above = convert.take_pending();
     above.extend(directive.beside.clone());
     let frame = convert.inside(Frame::new(STREAM, Section::default(), ""), block);
+    super::geoip::finish(&frame, convert);
     let mut section = super::tls::finish(frame, convert)?;
     above.extend(section.comments().cloned());
     let document = &mut convert.document;
@@ -234,6 +235,14 @@ fn preread(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn preread_timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     here(convert, directive, &["timeout", "preread"], As::Time)
+}
+
+fn handshake(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    here(convert, directive, &["timeout", "handshake"], As::Time)
+}
+
+fn header(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    here(convert, directive, &["timeout", "proxy_protocol"], As::Time)
 }
 
 fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -20,9 +20,9 @@ pub(crate) fn join(convert: &mut Convert<'_>) {
         if !known(&name) {
             continue;
         }
-        let is_variable = VARIABLES.contains(&kind.as_str());
+        let may_be_one = VARIABLES.contains(&kind.as_str()) || kind == "geoip_database";
         let same = own.get(at).is_some_and(|own| document.named.iter().any(|other| own.says_the_same(other)));
-        if is_variable && same {
+        if may_be_one && same {
             if let Some(own) = own.get_mut(at) {
                 *own = Section::default();
             }
@@ -36,7 +36,11 @@ pub(crate) fn join(convert: &mut Convert<'_>) {
         }
         match kind.as_str() {
             "upstream" => rename_upstream(document, &mut own, &name, &new),
-            "limit_zone" => rename_zone(document, &name, &new),
+            "limit_zone" => {
+                document.streams.iter_mut().for_each(|stream| rename_in(stream, "zone", &name, &new))
+            }
+            "keyval_zone" => rename_of(&mut own, "keyval", "zone", &name, &new),
+            "geoip_database" => rename_of(&mut own, "geoip", "database", &name, &new),
             _ => rename_variable(document, &mut own, &name, &new),
         }
     }
@@ -51,7 +55,7 @@ fn taken(document: &Document, kind: &str, name: &str) -> bool {
     let is_variable = VARIABLES.contains(&kind);
     let of_kind = |known: &str| if is_variable { VARIABLES.contains(&known) } else { known == kind };
     let same = |known: &str| match kind {
-        "limit_zone" => known == name,
+        "limit_zone" | "keyval_zone" | "geoip_database" => known == name,
         _ => known.eq_ignore_ascii_case(name),
     };
     let mut named = document.named.iter().filter_map(Section::kind_and_name);
@@ -132,14 +136,18 @@ fn rename_upstream(document: &mut Document, own: &mut [Section], name: &str, new
     }
 }
 
-fn rename_zone(document: &mut Document, name: &str, new: &str) {
-    for stream in &mut document.streams {
-        stream.each_text(|key, text| {
-            if key == "zone" && text == name {
-                new.clone_into(text);
-            }
-        });
-    }
+/// What the tables of a kind name by this key.
+fn rename_of(own: &mut [Section], kind: &str, by: &str, name: &str, new: &str) {
+    let of_kind = |section: &&mut Section| section.kind_and_name().is_some_and(|(known, _)| known == kind);
+    own.iter_mut().filter(of_kind).for_each(|section| rename_in(section, by, name, new));
+}
+
+fn rename_in(section: &mut Section, by: &str, name: &str, new: &str) {
+    section.each_text(|key, text| {
+        if key == by && text == name {
+            new.clone_into(text);
+        }
+    });
 }
 
 fn rename_variable(document: &mut Document, own: &mut [Section], name: &str, new: &str) {

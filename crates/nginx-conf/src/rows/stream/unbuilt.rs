@@ -16,8 +16,6 @@ const MQTT: &str = "nothing is known of MQTT: it is passed on as it is";
 const SYNC: &str = "processes share nothing over the network but caches in Redis";
 const ALPN: &str = "which protocols there are behind TLS is not known: clients that offer some get none";
 const TOLD: &str = "what servers of TCP say is not looked at: one is well that can be connected to";
-const LATER: &str =
-    "it is built for `http`: write the table in the TOML, which streams have in common with it";
 const DROP: &str = "a connection stays until one of its ends closes it";
 
 macro_rules! rows {
@@ -34,9 +32,6 @@ pub(crate) const ROWS: &[Row] = rows! {
     STREAMS, SOME, ALPN: "ssl_alpn" "proxy_ssl_alpn";
     STREAM, BLOCK_ONE, TOLD: "match";
     STREAM, BLOCK_TWO, NEVER: "num_map";
-    STREAM, ANY, LATER: "keyval" "keyval_zone" "geoip_country" "geoip_city" "geoip_org" "geoip_proxy"
-        "geoip_proxy_recursive";
-    STREAM, BLOCK_ONE, LATER: "geoip2";
     GROUP, ANY, NEVER: "ip_hash" "queue" "keepalive" "sticky";
     STREAMS, ANY, SCRIPTS: "js_access" "js_preread" "js_filter" "js_import" "js_include" "js_path" "js_set" "js_var"
         "js_periodic" "js_preload_object" "js_shared_dict_zone" "js_context_reuse" "js_engine" "js_fetch_buffer_size"
