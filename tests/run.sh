@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Passes all tests, after it has installed what they need (Debian: nginx as the reference to compare with, and its modules of geoip2 and of streams, OpenSSL's own
 # server, a browser and a library that speak WebSocket, php-fpm, uWSGI with Python, h2load, haproxy, gRPC and protocol buffers, a certificate
-# authority, Redis, memcached).
+# authority, Redis, memcached, the exporter that reads nginx Plus' API for Prometheus).
 # The README's test command; .ci/run calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,7 @@ ls /usr/sbin/php-fpm* >/dev/null 2>&1 || missing+=(php-fpm)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v pebble >/dev/null || missing+=(pebble)
 command -v memcached >/dev/null || missing+=(memcached)
+command -v prometheus-nginx-exporter >/dev/null || missing+=(prometheus-nginx-exporter)
 command -v redis-server >/dev/null || missing+=(redis-server)
 /usr/bin/python3 -c 'import grpc, google.protobuf' 2>/dev/null || missing+=(python3-grpcio python3-protobuf)
 [ -x /usr/bin/chromium ] || missing+=(chromium)

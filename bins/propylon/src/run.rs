@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use propylon_admin::{Admin, Orders};
+use propylon_admin::{Admin, NginxApi, Orders};
 use propylon_config::{Config, ErrorLogTarget};
 use propylon_gateway::log::{Sinks, Target};
 use propylon_gateway::{Gateway, Given, Start};
@@ -116,7 +116,7 @@ impl Running {
         let signals = Signals::new()?; // before the pid file tells anybody that they are heard
         let pid_file = args.pid_file.clone().or_else(|| config.runtime.pid_file.clone());
         let patience = config.runtime.shutdown_timeout;
-        let mut start = Start::new(sinks.clone()).strict(args.strict).sockets(sockets);
+        let mut start = Start::new(sinks.clone()).strict(args.strict).sockets(sockets).api(NginxApi::new());
         if let Some(identity) = user::identity(&config.runtime)? {
             start = start.owner(identity.user, identity.group).in_each_worker(move || identity.assume());
         }

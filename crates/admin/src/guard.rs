@@ -111,7 +111,7 @@ fn host(authority: &str) -> &str {
     }
 }
 
-fn check_origin(headers: &HeaderMap, authority: &str) -> Result<(), Refusal> {
+pub(crate) fn check_origin(headers: &HeaderMap, authority: &str) -> Result<(), Refusal> {
     let elsewhere = || Refusal::forbidden("a page of another origin may not ask for this");
     for origin in headers.get_all(ORIGIN) {
         let own = origin.to_str().ok().and_then(|origin| origin.split_once("://"));

@@ -1,6 +1,7 @@
 //! What whoever looks at a group is told of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::group::{Group, Peer};
 use crate::server::Server;
@@ -95,12 +96,34 @@ impl<T> Server<T> {
     pub fn places(&self) -> u32 {
         self.max_conns
     }
+
+    /// How many failures make it unavailable, within what time and for how long.
+    #[must_use]
+    pub fn endures(&self) -> (u32, Duration) {
+        (self.max_fails, self.fail_timeout)
+    }
+
+    /// How long its share takes to grow.
+    #[must_use]
+    pub fn warms_up(&self) -> Duration {
+        self.slow_start
+    }
+
+    /// What sticky sessions call it, where that is said.
+    #[must_use]
+    pub fn route_name(&self) -> Option<&Arc<str>> {
+        self.route.as_ref()
+    }
+
+    /// Whether it is out of service, and whether it serves only what is bound to it.
+    #[must_use]
+    pub fn is_out(&self) -> (bool, bool) {
+        (self.down, self.drain)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]

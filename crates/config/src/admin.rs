@@ -112,7 +112,7 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, servers: &[Lis
 }
 
 /// Whether others than this machine may reach it.
-fn is_open(address: &ListenAddress) -> bool {
+pub(crate) fn is_open(address: &ListenAddress) -> bool {
     matches!(address, ListenAddress::Tcp(address) if !address.ip().to_canonical().is_loopback())
 }
 

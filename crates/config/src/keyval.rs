@@ -73,7 +73,7 @@ pub(crate) const VARIABLES: Kind = Kind::Names(&Kind::Table(&VARIABLE));
 
 const ZONE: Table = Table {
     name: "keyval_zone.NAME",
-    doc: "Keys and values that operators change while the gateway runs, by the API of `[admin]`: a key is changed for all workers at once. `keyval.NAME` has \
+    doc: "Keys and values that operators change while the gateway runs, by the API of `[admin]`, or by `api`: a key is changed for all workers at once. `keyval.NAME` has \
           variables from them. What a zone has survives a reload while its name, `type` and `state` stay.",
     keys: &[
         Key {

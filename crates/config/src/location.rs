@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use crate::api::{self, Api};
 use crate::cache::{self, Purge};
 use crate::effective::{Effective, Level};
 use crate::expires;
@@ -37,6 +38,8 @@ pub struct Location {
     pub rewrite: Vec<Spanned<Step>>,
     /// What is done.
     pub action: Action,
+    /// What its requests are counted as.
+    pub status_zone: Option<Box<str>>,
     /// What applies here.
     pub settings: Arc<Settings>,
     /// The locations inside it: searched within the paths that this one matches.
@@ -58,6 +61,8 @@ pub enum Action {
     StubStatus,
     /// An image of one transparent point.
     EmptyGif,
+    /// nginx Plus' REST API.
+    Api(Api),
     /// Files are sent.
     Files,
     /// Nothing is written: 404.
@@ -67,7 +72,7 @@ pub enum Action {
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
     doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass`, `memcached_pass`, `return`, \
-          `purge`, `stub_status` or `empty_gif`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
+          `purge`, `stub_status`, `empty_gif` or `api`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
     keys: &[
         Key {
             name: "match",
@@ -154,6 +159,7 @@ pub(crate) static TABLE: Table = Table {
             nginx: "empty_gif",
             doc: "Whether the answer is an image of one transparent point.",
         },
+        api::ACTION,
         Key {
             name: "internal",
             kind: Kind::Bool,
@@ -161,6 +167,7 @@ pub(crate) static TABLE: Table = Table {
             nginx: "internal",
             doc: "Whether only the gateway itself can send a request here; clients get 404.",
         },
+        api::LOCATION_ZONE,
         files::ALIAS,
         try_files::KEY,
         expires::EXPIRES,
@@ -219,7 +226,7 @@ pub(crate) static TABLE: Table = Table {
     unbuilt: &[],
 };
 
-const ACTIONS: [&str; 10] = [
+const ACTIONS: [&str; 11] = [
     "proxy_pass",
     "fastcgi_pass",
     "uwsgi_pass",
@@ -230,6 +237,7 @@ const ACTIONS: [&str; 10] = [
     "purge",
     "stub_status",
     "empty_gif",
+    "api",
 ];
 
 /// Reads a location; `outer` are the levels around it.
@@ -251,13 +259,16 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let answer = scope.read("return", respond::read);
     let purge = scope.read("purge", cache::read_action);
     let (stub_status, empty_gif) = (scope.bool("stub_status"), scope.bool("empty_gif"));
+    let api = scope.read("api", api::read);
     let alias = files::alias(&mut scope);
     let try_files = scope.read("try_files", try_files::read);
     if let Some(matcher) = &matcher {
         check_alias(cx, table, matcher);
+        api::check_place(cx, api.as_ref(), matcher);
     }
     let mut levels = outer.clone();
     levels.push((Level::Location, table));
+    let status_zone = api::zone(cx, &TABLE, &levels, &mut effective);
     let mut settings = Settings::read(cx, &levels, effective);
     if alias.is_some() {
         settings.files.root = alias;
@@ -287,8 +298,11 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         (None, None, Some(purge)) => Action::Purge(Box::new(purge)),
         (None, None, None) if stub_status => Action::StubStatus,
         (None, None, None) if empty_gif => Action::EmptyGif,
-        (None, None, None) if settings.files.root.is_some() => Action::Files,
-        (None, None, None) => Action::NotFound,
+        (None, None, None) => match api {
+            Some(api) => Action::Api(api),
+            None if settings.files.root.is_some() => Action::Files,
+            None => Action::NotFound,
+        },
     };
     Some(Location {
         matcher: matcher?,
@@ -296,6 +310,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         rewrite,
         action,
         try_files,
+        status_zone,
         settings,
         locations,
         span: cx.span(value.span()),

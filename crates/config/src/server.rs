@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use crate::acme;
+use crate::api;
 use crate::auth_jwt;
 use crate::effective::{Effective, Level};
 use crate::expires;
@@ -41,6 +42,8 @@ pub struct Server {
     pub merge_slashes: bool,
     /// Requests on one client connection before it is closed.
     pub keepalive_requests: u64,
+    /// What its requests are counted as.
+    pub status_zone: Option<Box<str>>,
     /// The steps before a location is searched.
     pub rewrite: Vec<Spanned<Step>>,
     /// An answer to every request, whatever its path.
@@ -192,6 +195,7 @@ pub(crate) static TABLE: Table = Table {
             nginx: "return",
             doc: "An answer to every request, as in a location.",
         },
+        api::SERVER_ZONE,
         try_files::KEY,
         rewrite::SET,
         rewrite::REWRITE,
@@ -221,6 +225,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let rewrite = rewrite::read(&mut scope);
     let respond = scope.read("return", respond::read);
     let try_files = scope.read("try_files", try_files::read);
+    let status_zone = api::name(&mut scope);
     let mut scope = Scope::inherited(cx, &tls::TABLE, below(&levels, "tls"), &mut effective);
     let mut tls = Tls::read(&mut scope);
     let asked = scope.read(acme::SERVER.name, acme::asked);
@@ -246,6 +251,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         names,
         merge_slashes,
         keepalive_requests,
+        status_zone,
         rewrite,
         respond,
         try_files,
@@ -259,6 +265,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     };
     inner_uri::check(cx, &server);
     auth_jwt::check(cx, &server);
+    api::check_open(cx, &server);
     Some(server)
 }
 

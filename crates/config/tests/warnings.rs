@@ -125,3 +125,22 @@ fn an_exporter_without_spans() {
     assert_eq!(warnings(&text("")), [(2, 12, "no request has a span to send there".into())]);
     assert_eq!(warnings(&text("trace.on = true")), []);
 }
+
+#[test]
+fn an_api_that_anybody_may_change_things_by() {
+    let config = |listen: &str, more: &str| {
+        format!("[[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/api\"\n{more}\n")
+    };
+    let open = [(5, 7, "whoever reaches this location can change upstreams and keys".into())];
+    assert_eq!(warnings(&config("8080", "api = { write = true }")), open);
+    for (listen, more) in [
+        ("127.0.0.1:8080", "api = { write = true }"),
+        ("unix:/run/api.sock", "api = { write = true }"),
+        ("8080", "api = {}"),
+        ("8080", "api = { write = true }\naccess.rules = [\"deny all\"]"),
+        ("8080", "api = { write = true }\naccess.basic = { realm = \"r\", users = \"/etc/users\" }"),
+        ("8080", "api = { write = true }\ninternal = true"),
+    ] {
+        assert_eq!(warnings(&config(listen, more)), [], "{listen} {more}");
+    }
+}

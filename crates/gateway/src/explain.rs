@@ -358,6 +358,10 @@ fn explain_location(
         Action::Files => lines.push(files(location, path)),
         Action::Purge(purge) => lines.push(format!("answer    {}", cache::purge(purge, source))),
         Action::EmptyGif => lines.push("answer    empty_gif: an image of one transparent point".to_owned()),
+        Action::Api(api) => lines.push(format!(
+            "answer    nginx Plus' REST API, {}",
+            if api.write { "to look and to change" } else { "to look" }
+        )),
         Action::StubStatus => lines.push("answer    stub_status: how many connections there are".to_owned()),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
         Action::Return(answer) => lines.push(format!("answer    return, {}", source.line_of(answer.span))),

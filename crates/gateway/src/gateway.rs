@@ -49,9 +49,9 @@ impl Gateway {
     /// # Errors
     /// When an address can't be listened on, a log can't be opened, or a thread can't be had. Nothing is left running.
     pub async fn start(config: Config, start: Start) -> Result<Self, StartError> {
-        let Start { sinks, strict, sockets, in_worker, owner } = start;
+        let Start { sinks, strict, sockets, in_worker, owner, api } = start;
         let config = Arc::new(config);
-        let runtime = Arc::new(Runtime::new(sinks).owned_by(owner));
+        let runtime = Arc::new(Runtime::new(sinks).owned_by(owner).answered_by(api));
         // Kept until the workers have built theirs: the logs that it has opened are open for them, who may not have the right.
         let (tested, probes) = validate(&config, &runtime, strict).await?;
         let count = match config.runtime.workers {
@@ -83,6 +83,7 @@ impl Gateway {
         });
         let rereading = Rereading::start(&runtime, &config);
         let insight = Insight::new(runtime.clone(), config.clone(), workers.len());
+        runtime.desk.opens(&insight);
         let mut gateway = Self {
             runtime,
             listeners,

@@ -7,17 +7,19 @@ mod certificates;
 mod keyvals;
 mod peers;
 mod servers;
+mod statuses;
 mod streams;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use propylon_config::Config;
 
 use crate::runtime::Runtime;
-use crate::tally::Ledgers;
+use crate::tally::{Ledger, Ledgers};
 
 pub use caches::{Cache, Outcome, Purged, Removed, Shared};
 pub use keyvals::{KeyvalError, Keyvals};
@@ -27,6 +29,7 @@ pub use propylon_cache::store::Stats;
 pub use propylon_cache::store::tier::TierStats;
 pub use propylon_keyval as keyval;
 pub use servers::{Duration as Time, Server};
+pub use statuses::StatusZone;
 pub use streams::Stream;
 
 /// A handle of a running gateway: what it tells of itself. A clone is the same handle, and it may outlive the gateway.
@@ -45,11 +48,22 @@ pub use streams::Stream;
 #[derive(Clone)]
 pub struct Insight(Arc<Inner>);
 
+/// The same, for who must not keep what it tells of.
+pub(crate) struct WeakInsight(Weak<Inner>);
+
+impl WeakInsight {
+    pub(crate) fn upgrade(&self) -> Option<Insight> {
+        self.0.upgrade().map(Insight)
+    }
+}
+
 struct Inner {
     runtime: Arc<Runtime>,
     config: ArcSwap<Config>,
     /// How many configurations have been put to use.
     generation: AtomicU64,
+    /// Since when the last of them is in force.
+    since: ArcSwap<SystemTime>,
     workers: usize,
 }
 
@@ -99,17 +113,37 @@ pub struct LimitZone {
     pub kind: &'static str,
     /// How many keys are known.
     pub keys: u64,
+    /// What became of requests, since they are counted.
+    pub counts: LimitCounts,
+}
+
+/// What became of requests that a limit has looked at. Of several limits it is the one that decides that counts it as delayed or rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LimitCounts {
+    /// They went on.
+    pub passed: u64,
+    /// They went on later.
+    pub delayed: u64,
+    /// They went no further.
+    pub rejected: u64,
+    /// They would have gone on later, but for `dry_run`.
+    pub delayed_dry_run: u64,
+    /// They would have gone no further, but for `dry_run`.
+    pub rejected_dry_run: u64,
 }
 
 impl Insight {
     pub(crate) fn new(runtime: Arc<Runtime>, config: Arc<Config>, workers: usize) -> Self {
         let (config, generation) = (ArcSwap::new(config), AtomicU64::new(1));
-        Self(Arc::new(Inner { runtime, config, generation, workers }))
+        let since = ArcSwap::from_pointee(wall_clock());
+        Self(Arc::new(Inner { runtime, config, generation, since, workers }))
     }
 
     /// Another configuration is in force.
     pub(crate) fn reloaded(&self, config: Arc<Config>) {
         self.0.config.store(config);
+        self.0.since.store(Arc::new(wall_clock()));
         self.0.generation.fetch_add(1, Relaxed);
     }
 
@@ -125,6 +159,12 @@ impl Insight {
         self.0.generation.load(Relaxed)
     }
 
+    /// Since when the configuration in force is.
+    #[must_use]
+    pub fn since(&self) -> SystemTime {
+        **self.0.since.load()
+    }
+
     /// How many workers there are.
     #[must_use]
     pub fn workers(&self) -> usize {
@@ -135,6 +175,18 @@ impl Insight {
     #[must_use]
     pub fn connections(&self) -> Connections {
         Connections::of(&self.0.runtime.ledgers)
+    }
+
+    /// The same by worker.
+    #[must_use]
+    pub fn each_worker(&self) -> Vec<Connections> {
+        let mut each = Vec::new();
+        for ledger in self.0.runtime.ledgers.all() {
+            let mut one = Connections::default();
+            one.add(&ledger);
+            each.push(one);
+        }
+        each
     }
 
     /// The open logs, the error log among them, by their targets.
@@ -181,6 +233,10 @@ impl Insight {
         self.0.runtime.zones.known(&self.config())
     }
 
+    pub(crate) fn downgrade(&self) -> WeakInsight {
+        WeakInsight(Arc::downgrade(&self.0))
+    }
+
     fn runtime(&self) -> &Runtime {
         &self.0.runtime
     }
@@ -189,24 +245,32 @@ impl Insight {
 impl Connections {
     pub(crate) fn of(ledgers: &Ledgers) -> Self {
         let mut all = Self::default();
-        for ledger in ledgers.all() {
-            let closed = ledger.closed.get(); // before those that were accepted: they are never fewer
-            let accepted = ledger.accepted.get();
-            let look = ledger.look();
-            let active = accepted.saturating_sub(closed);
-            all.accepted += accepted;
-            all.active += active;
-            all.requests += look.requests;
-            all.reading += look.reading;
-            all.waiting += look.idle;
-            all.writing += active.saturating_sub(look.reading + look.idle);
-            all.handshakes += ledger.handshakes.get();
-            all.handshakes_failed += ledger.handshakes_failed.get();
-            all.handshakes_resumed += ledger.handshakes_resumed.get();
-        }
+        ledgers.all().iter().for_each(|ledger| all.add(ledger));
         all.requests = ledgers.requests(all.requests);
         all
     }
+
+    /// Those of a worker, too.
+    fn add(&mut self, ledger: &Ledger) {
+        let closed = ledger.closed.get(); // before those that were accepted: they are never fewer
+        let accepted = ledger.accepted.get();
+        let look = ledger.look();
+        let active = accepted.saturating_sub(closed);
+        self.accepted += accepted;
+        self.active += active;
+        self.requests += look.requests;
+        self.reading += look.reading;
+        self.waiting += look.idle;
+        self.writing += active.saturating_sub(look.reading + look.idle);
+        self.handshakes += ledger.handshakes.get();
+        self.handshakes_failed += ledger.handshakes_failed.get();
+        self.handshakes_resumed += ledger.handshakes_resumed.get();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "once a reload: it is shown to people")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 impl std::fmt::Debug for Insight {

@@ -55,6 +55,7 @@
 //! three seams of [`propylon_stack`]; `bench/` measures it against nginx.
 
 mod acme;
+mod api;
 mod caches;
 mod client;
 mod dispatch;
@@ -95,6 +96,7 @@ mod upstreams;
 mod worker;
 mod zones;
 
+pub use api::{Answering, Api, Question};
 pub use error::{BuildError, StartError};
 pub use explain::{ExplainError, Explanation, explain};
 pub use failures::AcceptFailures;

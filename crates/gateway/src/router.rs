@@ -23,7 +23,7 @@ use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, Pace, RealIp, Tracing, Users};
 use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
 use crate::stream::{self, At};
-use crate::tally::{self, Tally};
+use crate::tally::{self, StatusLane, Tally};
 use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
 
@@ -76,6 +76,8 @@ pub(crate) struct Server {
     /// The server's own `return`, before any location.
     pub(crate) respond: Option<Arc<Location>>,
     edge: EdgeHeaders,
+    /// What its requests are counted in as they come, if it has a `status_zone` and somebody may ask.
+    pub(crate) status: Option<Arc<StatusLane>>,
 }
 
 /// One `[[server.location]]`.
@@ -249,6 +251,7 @@ impl Server {
             counts_compressed: upstreams.config.later.has(Keep::COMPRESSED),
             issuer: upstreams.runtime.issuer.clone(),
             lane: upstreams.counted().map(|ledger| ledger.server(&tally::label(server))),
+            status: tally::zone(server, upstreams),
         };
         let mut fallback = route::fallback(server, &site, upstreams)?;
         fallback.referers = route::referer_check(&server.settings, server)?;
@@ -280,6 +283,7 @@ impl Server {
                 })
                 .transpose()?,
             edge: EdgeHeaders::new(&server.settings),
+            status: site.status.clone(),
         })
     }
 
@@ -354,6 +358,7 @@ impl Build<'_, '_> {
             try_files: named.try_files.clone().or_else(|| location.try_files.clone()),
             matcher: location.matcher.clone(),
             internal: location.internal,
+            status_zone: named.status_zone.clone(),
             rewrite: Vec::new(),
             settings: match &action {
                 config::Action::ProxyPass(pass) if !own && pass.value.is_grpc() => {

@@ -10,6 +10,7 @@ use propylon_mirror::Counts;
 use propylon_userid::Issuer;
 
 use crate::acme::Acme;
+use crate::api::{Api, Desk};
 use crate::caches::{Caches, Owner};
 use crate::client::http3::Keys;
 use crate::geoips::Geoips;
@@ -51,6 +52,8 @@ pub(crate) struct Runtime {
     pub(crate) left: propylon_detach::Counts,
     /// Where spans go.
     pub(crate) traces: Traces,
+    /// Who answers the locations of `api`.
+    pub(crate) desk: Desk,
     /// Whose their directories are.
     pub(crate) owner: Option<Owner>,
     /// By what the process knows what it has said over QUIC, once it speaks it.
@@ -76,6 +79,7 @@ impl Runtime {
             copies: Counts::default(),
             left: propylon_detach::Counts::default(),
             traces: Traces::default(),
+            desk: Desk::default(),
             owner: None,
             quic: Mutex::default(),
             connections: AtomicU64::new(0),
@@ -85,6 +89,12 @@ impl Runtime {
     /// Directories that are made are this user's.
     pub(crate) fn owned_by(mut self, owner: Option<Owner>) -> Self {
         self.owner = owner;
+        self
+    }
+
+    /// Locations of `api` are answered by this.
+    pub(crate) fn answered_by(mut self, api: Option<Arc<dyn Api>>) -> Self {
+        self.desk = Desk::of(api);
         self
     }
 

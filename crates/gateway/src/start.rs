@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use propylon_access_log::Sinks;
 
+use crate::api::Api;
 use crate::caches::Owner;
 use crate::given::Given;
 
@@ -23,6 +24,7 @@ pub struct Start {
     pub(crate) sockets: Vec<Given>,
     pub(crate) in_worker: Option<InWorker>,
     pub(crate) owner: Option<Owner>,
+    pub(crate) api: Option<Arc<dyn Api>>,
 }
 
 /// What each worker's thread does first.
@@ -40,7 +42,7 @@ impl std::fmt::Debug for Start {
 impl Start {
     /// Logs go to `sinks`, which the caller may share with a log of its own.
     pub fn new(sinks: Sinks) -> Self {
-        Self { sinks, strict: false, sockets: Vec::new(), in_worker: None, owner: None }
+        Self { sinks, strict: false, sockets: Vec::new(), in_worker: None, owner: None, api: None }
     }
 
     /// Makes a name that does not resolve an error, as in nginx; else it disables what needs it. Default: false.
@@ -60,6 +62,12 @@ impl Start {
     /// there. Default: whoever made them.
     pub fn owner(mut self, user: u32, group: u32) -> Self {
         self.owner = Some(Owner { user, group });
+        self
+    }
+
+    /// Who answers where the action of a location is `api`. Default: nobody, and the answer is 501.
+    pub fn api(mut self, api: impl Api + 'static) -> Self {
+        self.api = Some(Arc::new(api));
         self
     }
 

@@ -118,6 +118,8 @@ pub(crate) struct Upstreams<'a> {
     pub(crate) generation: Generation,
     /// What the worker counts in; none for a router that serves nobody.
     ledger: Option<&'a Arc<Ledger>>,
+    /// Whether anybody may ask what it has counted.
+    is_asked: bool,
     /// Whether requests are traced anywhere.
     traces: bool,
     /// Where the worker queues what it sends.
@@ -137,7 +139,8 @@ impl<'a> Upstreams<'a> {
         let (tasks, generation) = (tasks.clone(), Generation::new());
         let (ledger, sends, new) = (None, SendQueue::new(), Kept::new());
         let traces = config.servers.iter().any(|server| server.traces());
-        Self { runtime, config, password_turns, tasks, generation, ledger, traces, sends, old, new }
+        let is_asked = config.is_asked();
+        Self { runtime, config, password_turns, tasks, generation, ledger, is_asked, traces, sends, old, new }
     }
 
     /// What is sent is queued there.
@@ -154,7 +157,7 @@ impl<'a> Upstreams<'a> {
 
     /// Where requests are counted, if anybody may ask.
     pub(crate) fn counted(&self) -> Option<&'a Arc<Ledger>> {
-        self.ledger.filter(|_| self.config.admin.is_some())
+        self.ledger.filter(|_| self.is_asked)
     }
 
     /// What was built.

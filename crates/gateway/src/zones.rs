@@ -7,10 +7,36 @@ use parking_lot::Mutex;
 use propylon_config::{Config, LimitZone};
 use propylon_limit::{ConnectionZone, RequestRate, RequestZone};
 
-use crate::insight;
+use crate::insight::{self, LimitCounts};
+use crate::tally::Shared;
 
 /// Zones, and as which they were made.
-type Known<T> = Mutex<Vec<(Arc<LimitZone>, T)>>;
+type Known<T> = Mutex<Vec<(Arc<LimitZone>, Counted<T>)>>;
+
+/// A zone, and what became of the requests that it had to do with.
+type Counted<T> = (T, Arc<Counts>);
+
+/// What became of requests.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) passed: Shared,
+    pub(crate) delayed: Shared,
+    pub(crate) rejected: Shared,
+    pub(crate) delayed_dry_run: Shared,
+    pub(crate) rejected_dry_run: Shared,
+}
+
+impl Counts {
+    fn now(&self) -> LimitCounts {
+        LimitCounts {
+            passed: self.passed.get(),
+            delayed: self.delayed.get(),
+            rejected: self.rejected.get(),
+            delayed_dry_run: self.delayed_dry_run.get(),
+            rejected_dry_run: self.rejected_dry_run.get(),
+        }
+    }
+}
 
 /// All zones.
 #[derive(Default)]
@@ -21,29 +47,34 @@ pub(crate) struct Zones {
 
 impl Zones {
     /// The zone of requests that the configuration has; none if it has no rate.
-    pub(crate) fn requests(&self, zone: &Arc<LimitZone>) -> Option<RequestZone> {
+    pub(crate) fn requests(&self, zone: &Arc<LimitZone>) -> Option<Counted<RequestZone>> {
         let rate = zone.rate?;
         let number = NonZeroU32::new(rate.requests)?;
         let rate =
             if rate.minute { RequestRate::per_minute(number) } else { RequestRate::per_second(number) };
-        let made = find(&self.requests, zone, || RequestZone::new(rate, bytes(zone)));
-        Some(made.at(rate))
+        let (made, counts) = find(&self.requests, zone, || RequestZone::new(rate, bytes(zone)));
+        Some((made.at(rate), counts))
     }
 
     /// The zone of requests at once that the configuration has.
-    pub(crate) fn connections(&self, zone: &Arc<LimitZone>) -> ConnectionZone {
+    pub(crate) fn connections(&self, zone: &Arc<LimitZone>) -> Counted<ConnectionZone> {
         find(&self.connections, zone, || ConnectionZone::new(bytes(zone)))
     }
 
     /// Those that this configuration has.
     pub(crate) fn known(&self, config: &Config) -> Vec<insight::LimitZone> {
-        let told = |name: &str, kind, keys| insight::LimitZone { name: name.into(), kind, keys: keys as u64 };
+        let told = |name: &str, kind, keys, counts: &Counts| {
+            let counts = counts.now();
+            insight::LimitZone { name: name.into(), kind, keys: keys as u64, counts }
+        };
         let requests = self.requests.lock();
         let requests = requests.iter().filter(|(zone, _)| is_of(zone, config, true));
-        let requests = requests.map(|(zone, table)| told(&zone.name, "requests", table.len()));
+        let requests =
+            requests.map(|(zone, (table, counts))| told(&zone.name, "requests", table.len(), counts));
         let connections = self.connections.lock();
         let connections = connections.iter().filter(|(zone, _)| is_of(zone, config, false));
-        let connections = connections.map(|(zone, table)| told(&zone.name, "connections", table.len()));
+        let connections =
+            connections.map(|(zone, (table, counts))| told(&zone.name, "connections", table.len(), counts));
         requests.chain(connections).collect()
     }
 
@@ -60,12 +91,12 @@ fn bytes(zone: &LimitZone) -> usize {
 
 /// What is known of a zone is of use as long as it counts the same. One that counts otherwise does not take its place before
 /// [`Zones::forget`]: the configuration that asks for it may yet be refused.
-fn find<T: Clone>(zones: &Known<T>, wanted: &Arc<LimitZone>, make: impl FnOnce() -> T) -> T {
+fn find<T: Clone>(zones: &Known<T>, wanted: &Arc<LimitZone>, make: impl FnOnce() -> T) -> Counted<T> {
     let mut zones = zones.lock();
     if let Some((_, zone)) = zones.iter().find(|(known, _)| counts_as(known, wanted)) {
         return zone.clone();
     }
-    let zone = make();
+    let zone = (make(), Arc::default());
     zones.push((wanted.clone(), zone.clone()));
     zone
 }

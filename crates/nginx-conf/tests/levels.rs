@@ -317,6 +317,46 @@ fn stub_status_is_an_action_like_another() {
     assert_eq!(part(&toml, "match = \"/never\""), "return = [204]", "{toml}");
 }
 
+#[test]
+fn api_and_status_zone() {
+    let toml = toml(
+        "status_zone front;
+        location /api { api write=on; }
+        location /look { api write=off; status_zone look; if ($arg_a) { add_header X-A a; status_zone off; } }
+        location /plain { api; status_zone plain; location /plain/inner { return 204; } if ($arg_b) { expires 1h; } }
+        location /never { return 204; api; }\n",
+    );
+    assert!(toml.contains("status_zone = \"front\""), "{toml}");
+    assert!(part(&toml, "match = \"/api\"").contains("api = { write = true }"), "{toml}");
+    let look = part(&toml, "match = \"/look\"");
+    assert!(
+        look.contains("api = {}") && look.contains("status_zone = \"look\"") && look.contains("@if-1"),
+        "{toml}"
+    );
+    assert_eq!(
+        part(&toml, "match = \"@if-1\"").trim_end(),
+        "headers.add.X-A = \"a\"\nstatus_zone = \"off\"",
+        "{toml}"
+    );
+    // It goes on to the location's action, and is counted as the location is.
+    assert_eq!(
+        part(&toml, "match = \"@if-2\"").trim_end(),
+        "expires = \"1h\"\nstatus_zone = \"plain\"",
+        "{toml}"
+    );
+    assert_eq!(part(&toml, "match = \"/never\""), "return = [204]", "{toml}");
+    let of = |location: &str| {
+        let text = format!("events {{ }}\nhttp {{ server {{ {location} }} }}\n");
+        convert(&text, "nginx.conf").map_err(|problems| problems[0].to_string())
+    };
+    for location in ["location ~ ^/api { api; }", "location @api { api; }"] {
+        let refused = of(location).unwrap();
+        assert_eq!(refused.count(Verdict::Refused), 1, "{location}: {}", refused.report());
+        assert!(refused.report().contains("which part of the path"), "{}", refused.report());
+    }
+    assert!(of("location /api { api write=yes; }").unwrap_err().contains("invalid parameter \"write=yes\""));
+}
+
 /// Each coding has a switch of its own in nginx, which is inherited by itself.
 #[test]
 fn codings_are_one_list_of_what_is_on() {

@@ -136,9 +136,10 @@ pub use script::Script;
 pub use secure_link::SecureLink;
 pub use side::Side;
 pub use state::{
-    Captures, Compressed, RefererCheck, args, document, give_back, group, lend, limit_rate, set_browsers,
-    set_captures, set_compressed, set_connections_limited, set_document, set_get, set_limit_rate, set_named,
-    set_place, set_requests_limited, set_secure_link, set_slice_range, set_uri, share, slice_range, uri,
+    Captures, Compressed, RefererCheck, args, document, give_back, group, lend, limit_rate, request_id,
+    set_browsers, set_captures, set_compressed, set_connections_limited, set_document, set_get,
+    set_limit_rate, set_named, set_place, set_requests_limited, set_secure_link, set_slice_range, set_uri,
+    share, slice_range, uri,
 };
 pub use template::{Context, Template};
 pub use token::{Token, TokenPart, set_token, with_token};

@@ -234,6 +234,12 @@ pub fn share(from: &Exchange, to: &Exchange) {
     write(to, |own| *own = facts);
 }
 
+/// What a request is called: `$request_id`.
+#[must_use]
+pub fn request_id(exchange: &Exchange) -> Option<Bytes> {
+    write(exchange, |facts| facts.request_id().clone())
+}
+
 /// The same for what is asked for in the name of a request and is to be known as that one (`$request_id`); what its regular
 /// expressions captured by number stays its own.
 pub fn lend(from: &Exchange, to: &Exchange) {

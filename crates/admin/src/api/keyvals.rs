@@ -41,8 +41,13 @@ pub(super) async fn add(
     Path(zone): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
-    let zone = find(&app, &zone)?;
-    let new = entries(&body)?.into_iter().map(|(key, value)| match said(&key, value)? {
+    add_to(&find(&app, &zone)?, object(&body)?).await?;
+    Ok(StatusCode::CREATED)
+}
+
+/// Adds what is said of keys, and says so in the error log.
+pub(crate) async fn add_to(zone: &Keyvals, said_of: Map<String, Value>) -> Result<(), Refusal> {
+    let new = entries(said_of)?.into_iter().map(|(key, value)| match said(&key, value)? {
         Change::Set(new) => Ok((key, new)),
         _ => Err(Refusal::bad(format!("there is no value for `{}`", key.escape_debug()))),
     });
@@ -50,7 +55,7 @@ pub(super) async fn add(
     let count = new.len();
     zone.add(new).await.map_err(refused)?;
     tracing::info!(target: "propylon_admin", "the API: {count} keys are added to keyval zone \"{}\"", zone.name());
-    Ok(StatusCode::CREATED)
+    Ok(())
 }
 
 pub(super) async fn change(
@@ -58,21 +63,31 @@ pub(super) async fn change(
     Path(zone): Path<String>,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
-    let zone = find(&app, &zone)?;
+    change_in(&find(&app, &zone)?, object(&body)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes what is said of keys come true, and says so in the error log.
+pub(crate) async fn change_in(zone: &Keyvals, said_of: Map<String, Value>) -> Result<(), Refusal> {
     let changes =
-        entries(&body)?.into_iter().map(|(key, value)| said(&key, value).map(|change| (key, change)));
+        entries(said_of)?.into_iter().map(|(key, value)| said(&key, value).map(|change| (key, change)));
     let changes: Vec<(String, Change)> = changes.collect::<Result<_, _>>()?;
     let count = changes.len();
     zone.change(changes).await.map_err(refused)?;
     tracing::info!(target: "propylon_admin", "the API: {count} keys of keyval zone \"{}\" are changed", zone.name());
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 pub(super) async fn clear(State(app): Shared, Path(zone): Path<String>) -> Result<StatusCode, Refusal> {
-    let zone = find(&app, &zone)?;
+    empty(&find(&app, &zone)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Removes all keys, and says so in the error log.
+pub(crate) async fn empty(zone: &Keyvals) -> Result<(), Refusal> {
     let count = zone.clear().await.map_err(refused)?;
     tracing::warn!(target: "propylon_admin", "the API: all {count} keys of keyval zone \"{}\" are removed", zone.name());
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 fn find(app: &App, name: &str) -> Result<Keyvals, Refusal> {
@@ -80,14 +95,13 @@ fn find(app: &App, name: &str) -> Result<Keyvals, Refusal> {
     found.ok_or_else(|| Refusal::missing("keyval zone"))
 }
 
-fn pairs(all: Vec<Pair>) -> Value {
+pub(crate) fn pairs(all: Vec<Pair>) -> Value {
     let text = |pair: &Pair| String::from_utf8_lossy(&pair.value).into_owned();
     all.into_iter().map(|pair| (pair.key.clone(), Value::from(text(&pair)))).collect::<Map<_, _>>().into()
 }
 
 /// What is said of keys.
-fn entries(body: &Bytes) -> Result<Map<String, Value>, Refusal> {
-    let entries = object(body)?;
+fn entries(entries: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
     if entries.is_empty() {
         return Err(Refusal::bad("no key is named"));
     }
@@ -150,7 +164,7 @@ fn refused(error: KeyvalError) -> Refusal {
 }
 
 /// The first argument of a query with this name, decoded.
-fn argument(query: Option<&str>, name: &str) -> Option<String> {
+pub(crate) fn argument(query: Option<&str>, name: &str) -> Option<String> {
     let pairs = query?.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.filter(|(known, _)| *known == name).map(|(_, value)| decoded(value)).next()
 }

@@ -1,8 +1,8 @@
 //! The API, its page and the metrics: what is where.
 
 mod caches;
-mod keyvals;
-mod peers;
+pub(crate) mod keyvals;
+pub(crate) mod peers;
 mod state;
 
 use std::sync::Arc;
@@ -20,6 +20,8 @@ use crate::app::App;
 use crate::error::Refusal;
 use crate::metrics::{self, MEDIA_TYPE};
 use crate::page;
+
+pub(crate) use keyvals::argument;
 
 /// What handlers are given.
 type Shared = State<Arc<App>>;

@@ -1,6 +1,6 @@
 //! Upstreams, their peers, and what operators make of those.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -9,12 +9,11 @@ use axum::response::IntoResponse;
 use http::StatusCode;
 use http::header::LOCATION;
 use propylon_config::{Report, UpstreamServer};
-use propylon_gateway::insight::{Change, MembershipError, Peer, PeerState, Unknown, Upstream};
+use propylon_gateway::insight::{Change, Insight, MembershipError, Peer, PeerState, Unknown, Upstream};
 use serde_json::{Map, Value, json};
 
 use super::state::average;
 use super::{Answer, Shared, object, order, responses};
-use crate::app::App;
 use crate::error::Refusal;
 
 pub(super) async fn upstreams(State(app): Shared) -> Json<Value> {
@@ -23,15 +22,15 @@ pub(super) async fn upstreams(State(app): Shared) -> Json<Value> {
 }
 
 pub(super) async fn upstream(State(app): Shared, Path(name): Path<String>) -> Answer {
-    Ok(Json(one(&find(&app, &name)?)))
+    Ok(Json(one(&find(&app.insight, &name)?)))
 }
 
 pub(super) async fn peers(State(app): Shared, Path(name): Path<String>) -> Answer {
-    Ok(Json(find(&app, &name)?.peers.iter().map(of_peer).collect()))
+    Ok(Json(find(&app.insight, &name)?.peers.iter().map(of_peer).collect()))
 }
 
 pub(super) async fn peer(State(app): Shared, Path((upstream, peer)): Path<(String, String)>) -> Answer {
-    Ok(Json(of_peer(&find_peer(&app, &upstream, &peer)?)))
+    Ok(Json(of_peer(&find_peer(&app.insight, &upstream, &peer)?)))
 }
 
 pub(super) async fn change(
@@ -39,7 +38,7 @@ pub(super) async fn change(
     Path((upstream, peer)): Path<(String, String)>,
     body: Bytes,
 ) -> Answer {
-    let found = find_peer(&app, &upstream, &peer)?;
+    let found = find_peer(&app.insight, &upstream, &peer)?;
     let order = order(&body, &["state", "weight"])?;
     if order.is_empty() {
         return Err(Refusal::bad("nothing is said; expected `state`, `weight` or both"));
@@ -49,6 +48,7 @@ pub(super) async fn change(
     let change = |before: Change| Change {
         state: state.unwrap_or(before.state),
         weight: weight.unwrap_or(before.weight),
+        ..before
     };
     app.insight.change_peer(&upstream, found.id, change).map_err(|unknown| {
         Refusal::missing(match unknown {
@@ -56,13 +56,18 @@ pub(super) async fn change(
             Unknown::Peer => "peer",
         })
     })?;
-    let now = find_peer(&app, &upstream, &found.id.to_string())?;
+    let now = find_peer(&app.insight, &upstream, &found.id.to_string())?;
+    tell_change(&upstream, &now);
+    Ok(Json(of_peer(&now)))
+}
+
+/// Says in the error log what was made of a peer.
+pub(crate) fn tell_change(upstream: &str, now: &Peer) {
     tracing::warn!(
         target: "propylon_admin",
         "the API: upstream server \"{}\" of upstream \"{upstream}\" is {}, weight {}",
         now.address, now.standing.as_str(), now.weight
     );
-    Ok(Json(of_peer(&now)))
 }
 
 pub(super) async fn add(
@@ -71,45 +76,62 @@ pub(super) async fn add(
     body: Bytes,
 ) -> Result<impl IntoResponse, Refusal> {
     let server = server(&object(&body)?)?;
-    let written = server.written.clone();
-    let id = member(&app, &name, move |app, upstream| app.insight.add_peer(upstream, &server)).await?;
-    tracing::warn!(target: "propylon_admin", "the API: upstream server \"{written}\" is added to upstream \"{name}\"");
-    let peer = of_peer(&find_peer(&app, &name, &id.to_string())?);
+    let id = add_to(&app.insight, &name, server).await.map_err(|error| refused(&error))?;
+    let peer = of_peer(&find_peer(&app.insight, &name, &id.to_string())?);
     Ok((StatusCode::CREATED, [(LOCATION, format!("/api/v1/upstreams/{name}/peers/{id}"))], Json(peer)))
 }
 
 pub(super) async fn remove(State(app): Shared, Path((upstream, peer)): Path<(String, String)>) -> Answer {
-    let found = find_peer(&app, &upstream, &peer)?;
-    member(&app, &upstream, move |app, upstream| app.insight.remove_peer(upstream, found.id)).await?;
+    let found = find_peer(&app.insight, &upstream, &peer)?;
+    take_out(&app.insight, &upstream, found).await.map_err(|error| refused(&error))?;
+    peers(State(app), Path(upstream)).await
+}
+
+/// Adds a server to an upstream, and says so in the error log. Returns the peer's number.
+pub(crate) async fn add_to(
+    insight: &Insight,
+    upstream: &str,
+    server: UpstreamServer,
+) -> Result<u32, MembershipError> {
+    let written = server.written.clone();
+    let id = member(insight, upstream, move |insight, upstream| insight.add_peer(upstream, &server)).await?;
+    tracing::warn!(target: "propylon_admin", "the API: upstream server \"{written}\" is added to upstream \"{upstream}\"");
+    Ok(id)
+}
+
+/// Takes a server out that was added, and says so in the error log.
+pub(crate) async fn take_out(insight: &Insight, upstream: &str, peer: Peer) -> Result<(), MembershipError> {
+    member(insight, upstream, move |insight, upstream| insight.remove_peer(upstream, peer.id)).await?;
     tracing::warn!(
         target: "propylon_admin",
-        "the API: upstream server \"{}\" is taken out of upstream \"{upstream}\"", found.address
+        "the API: upstream server \"{}\" is taken out of upstream \"{upstream}\"", peer.address
     );
-    peers(State(app), Path(upstream)).await
+    Ok(())
 }
 
 /// Changes who belongs to an upstream: that may write a file.
 async fn member<T: Send + 'static>(
-    app: &Arc<App>,
+    insight: &Insight,
     upstream: &str,
-    change: impl FnOnce(&App, &str) -> Result<T, MembershipError> + Send + 'static,
-) -> Result<T, Refusal> {
-    let (app, upstream) = (Arc::clone(app), upstream.to_owned());
-    let done = tokio::task::spawn_blocking(move || change(&app, &upstream)).await;
-    let done = done.unwrap_or_else(|error| Err(MembershipError::State(error.to_string())));
-    done.map_err(|error| {
-        let (status, code) = match error {
-            MembershipError::NoUpstream | MembershipError::NoPeer => (StatusCode::NOT_FOUND, "not_found"),
-            MembershipError::Exists | MembershipError::Configured => (StatusCode::CONFLICT, "conflict"),
-            MembershipError::Invalid(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            MembershipError::State(_) => (StatusCode::INTERNAL_SERVER_ERROR, "state"),
-        };
-        Refusal::new(status, code, error.to_string())
-    })
+    change: impl FnOnce(&Insight, &str) -> Result<T, MembershipError> + Send + 'static,
+) -> Result<T, MembershipError> {
+    let (insight, upstream) = (insight.clone(), upstream.to_owned());
+    let done = tokio::task::spawn_blocking(move || change(&insight, &upstream)).await;
+    done.unwrap_or_else(|error| Err(MembershipError::State(error.to_string())))
+}
+
+fn refused(error: &MembershipError) -> Refusal {
+    let (status, code) = match error {
+        MembershipError::NoUpstream | MembershipError::NoPeer => (StatusCode::NOT_FOUND, "not_found"),
+        MembershipError::Exists | MembershipError::Configured => (StatusCode::CONFLICT, "conflict"),
+        MembershipError::Invalid(_) => (StatusCode::BAD_REQUEST, "bad_request"),
+        MembershipError::State(_) => (StatusCode::INTERNAL_SERVER_ERROR, "state"),
+    };
+    Refusal::new(status, code, error.to_string())
 }
 
 /// A server as the configuration reads it: the keys of `[[upstream.NAME.server]]`.
-fn server(keys: &Map<String, Value>) -> Result<UpstreamServer, Refusal> {
+pub(crate) fn server(keys: &Map<String, Value>) -> Result<UpstreamServer, Refusal> {
     let simple = |value: &Value| matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_));
     if let Some((key, _)) = keys.iter().find(|(_, value)| !simple(value)) {
         return Err(Refusal::bad(format!("`{}` is a text, a number, true or false", key.escape_debug())));
@@ -149,15 +171,15 @@ fn weight(value: &Value) -> Result<Option<u32>, Refusal> {
     })
 }
 
-fn find(app: &App, name: &str) -> Result<Upstream, Refusal> {
-    let found = app.insight.upstreams().into_iter().find(|upstream| upstream.name == name);
+fn find(insight: &Insight, name: &str) -> Result<Upstream, Refusal> {
+    let found = insight.upstreams().into_iter().find(|upstream| upstream.name == name);
     found.ok_or_else(|| Refusal::missing("upstream"))
 }
 
 /// By its number, or by its address.
-fn find_peer(app: &App, upstream: &str, wanted: &str) -> Result<Peer, Refusal> {
+fn find_peer(insight: &Insight, upstream: &str, wanted: &str) -> Result<Peer, Refusal> {
     let number = wanted.parse::<u32>().ok();
-    let all = find(app, upstream)?.peers.into_iter();
+    let all = find(insight, upstream)?.peers.into_iter();
     let mut found = all.filter(|peer| Some(peer.id) == number || peer.address == wanted);
     found.next().ok_or_else(|| Refusal::missing("peer"))
 }
@@ -172,7 +194,19 @@ fn one(upstream: &Upstream) -> Value {
 }
 
 fn of_peer(peer: &Peer) -> Value {
-    let set = json!({ "state": peer.set.state.map(PeerState::as_str), "weight": peer.set.weight });
+    let mut set = json!({ "state": peer.set.state.map(PeerState::as_str), "weight": peer.set.weight });
+    if let Some(set) = set.as_object_mut() {
+        let millis = |time: Option<Duration>| {
+            time.map(|time| Value::from(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+        };
+        let more = [
+            ("max_conns", peer.set.max_conns.map(Value::from)),
+            ("max_fails", peer.set.max_fails.map(Value::from)),
+            ("fail_timeout_ms", millis(peer.set.fail_timeout)),
+            ("slow_start_ms", millis(peer.set.slow_start)),
+        ];
+        set.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    }
     json!({
         "id": peer.id,
         "address": peer.address,

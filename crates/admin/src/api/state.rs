@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use jiff::Timestamp;
-use propylon_gateway::insight::{Certificate, Server, Stream};
+use propylon_gateway::insight::{Certificate, LimitZone, Server, Stream};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, Shared, responses};
@@ -106,7 +106,19 @@ pub(super) fn average(nanos: u64, count: u64) -> Option<f64> {
 
 pub(super) async fn limits(State(app): Shared) -> Json<Value> {
     let zones = app.insight.limits().into_iter();
-    Json(zones.map(|zone| json!({ "zone": zone.name, "kind": zone.kind, "keys": zone.keys })).collect())
+    let one = |zone: LimitZone| {
+        json!({
+            "zone": zone.name,
+            "kind": zone.kind,
+            "keys": zone.keys,
+            "passed": zone.counts.passed,
+            "delayed": zone.counts.delayed,
+            "rejected": zone.counts.rejected,
+            "delayed_dry_run": zone.counts.delayed_dry_run,
+            "rejected_dry_run": zone.counts.rejected_dry_run,
+        })
+    };
+    Json(zones.map(one).collect())
 }
 
 pub(super) async fn certificates(State(app): Shared) -> Json<Value> {

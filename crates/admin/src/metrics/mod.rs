@@ -6,7 +6,7 @@ mod text;
 use std::time::SystemTime;
 
 use propylon_gateway::insight::keyval::Stats;
-use propylon_gateway::insight::{Cache, Certificate, Connections, Server, Stream, TierStats};
+use propylon_gateway::insight::{Cache, Certificate, Connections, LimitZone, Server, Stream, TierStats};
 
 use crate::app::App;
 use crate::process::Process;
@@ -316,6 +316,20 @@ fn limits(text: &mut Text, app: &App) {
     let mut family = text.family("propylon_limit_zone_keys", Gauge, "Keys that a limit's zone knows.");
     for zone in app.insight.limits() {
         family.sample(&[("zone", &zone.name), ("kind", zone.kind)], zone.keys);
+    }
+    let help = "Requests that a limit has looked at, by what became of them.";
+    let mut family = text.family("propylon_limit_zone_requests_total", Counter, help);
+    for LimitZone { name, kind, counts, .. } in app.insight.limits() {
+        let results = [
+            ("passed", counts.passed),
+            ("delayed", counts.delayed),
+            ("rejected", counts.rejected),
+            ("delayed_dry_run", counts.delayed_dry_run),
+            ("rejected_dry_run", counts.rejected_dry_run),
+        ];
+        for (result, count) in results {
+            family.sample(&[("zone", &name), ("kind", kind), ("result", result)], count);
+        }
     }
 }
 

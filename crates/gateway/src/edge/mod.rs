@@ -87,6 +87,7 @@ impl client::Service for Edge {
         let server = listener.default_server();
         let (number, began) = client.request_begins();
         let place = propylon_exchange::Place { server_name: Some(server.name.clone()), ..Default::default() };
+        begins(server);
         let bodiless = line.starts_with(b"HEAD ");
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
@@ -122,6 +123,7 @@ impl client::Service for Edge {
         let server = listener.default_server();
         let (number, began) = client.stream_begins();
         let place = propylon_exchange::Place { server_name: Some(server.name.clone()), ..Default::default() };
+        begins(server);
         let (line, bytes) = (Bytes::new(), track.head_bytes());
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
@@ -193,6 +195,7 @@ impl Edge {
         }
         let Checked { server, path, refused, upgrade, .. } = checked;
         let upgrade = upgrade.filter(|_| refused.is_none());
+        begins(server);
         let visit = Visit::new(server.clone(), path, exchange, upgrade, refused);
         let mut guard = Box::new(Guard { client: client.clone(), visit, teller });
         drop(looking);
@@ -206,6 +209,14 @@ impl Edge {
             if refused.is_some() || body.is_empty() { Body::empty() } else { guard.request_body(body) };
         let next = guard.visit.enter(Request::from_parts(parts, body));
         Some(Serving::new(next, guard))
+    }
+}
+
+/// A request has come, which is to [end](router::Location::ended).
+#[inline]
+fn begins(server: &router::Server) {
+    if let Some(zone) = &server.status {
+        zone.begun.add(1);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What peers have done, and what operators make of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use propylon_upstream::Peer as Address;
 
@@ -40,6 +41,14 @@ pub struct Peer {
     pub weight: u32,
     /// How many requests it serves at the same time; 0: any number.
     pub max_conns: u32,
+    /// How many failures make it unavailable, within what time and for how long.
+    pub fails: (u32, Duration),
+    /// How long its share takes to grow.
+    pub slow_start: Duration,
+    /// What sticky sessions call it, where that is said.
+    pub route: Option<String>,
+    /// Whether it is said to be out of service, and to serve only what is bound to it.
+    pub out: (bool, bool),
     /// Whether it is sent requests, and if not, why.
     pub standing: Standing,
     /// Whether active checks have found it well; none: there was no verdict.
@@ -78,6 +87,14 @@ pub struct Change {
     pub state: Option<PeerState>,
     /// Its weight; none: as the configuration says.
     pub weight: Option<u32>,
+    /// How many requests it serves at the same time, 0 for any number; none: as the configuration says.
+    pub max_conns: Option<u32>,
+    /// How many failures make it unavailable; none: as the configuration says.
+    pub max_fails: Option<u32>,
+    /// Within what time they count, and for how long it is unavailable; none: as the configuration says.
+    pub fail_timeout: Option<Duration>,
+    /// How long its share takes to grow; none: as the configuration says.
+    pub slow_start: Option<Duration>,
 }
 
 impl Change {
@@ -213,6 +230,10 @@ impl Peer {
             backup: server.is_backup(),
             weight: server.share(),
             max_conns: server.places(),
+            fails: server.endures(),
+            slow_start: server.warms_up(),
+            route: server.route_name().map(ToString::to_string),
+            out: server.is_out(),
             standing: peer.standing(),
             healthy: peer.verdict(),
             set: Change::default(),

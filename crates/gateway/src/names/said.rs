@@ -35,15 +35,17 @@ impl Word {
 impl Said {
     /// A peer of a server, as it is to be.
     pub(super) fn heed(&self, server: &UpstreamServer, peer: Server<Peer>) -> Server<Peer> {
-        let Change { state, weight } = self.of(server, peer.name());
+        let Change { state, weight, max_conns, max_fails, fail_timeout, slow_start } =
+            self.of(server, peer.name());
         let peer = match state {
             None => peer,
             Some(state) => peer.down(state == PeerState::Down).drain(state == PeerState::Drain),
         };
-        match weight {
-            None => peer,
-            Some(weight) => peer.weight(weight),
-        }
+        let peer = set(peer, weight, Server::weight);
+        let peer = set(peer, max_conns, Server::max_conns);
+        let peer = set(peer, max_fails, Server::max_fails);
+        let peer = set(peer, fail_timeout, Server::fail_timeout);
+        set(peer, slow_start, Server::slow_start)
     }
 
     fn of(&self, server: &UpstreamServer, peer: &Arc<str>) -> Change {
@@ -54,6 +56,17 @@ impl Said {
     /// Forgets what nobody has any more.
     pub(super) fn retain(&self, keep: impl Fn(&str, &UpstreamServer) -> bool) {
         self.0.lock().retain(|word| keep(&word.upstream, &word.server));
+    }
+}
+
+fn set<T>(
+    peer: Server<Peer>,
+    value: Option<T>,
+    set: impl FnOnce(Server<Peer>, T) -> Server<Peer>,
+) -> Server<Peer> {
+    match value {
+        None => peer,
+        Some(value) => set(peer, value),
     }
 }
 

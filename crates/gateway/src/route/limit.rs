@@ -14,7 +14,9 @@ use propylon_vars::Limited;
 
 use super::{Found, carry};
 use crate::rescue;
+use crate::tally::Shared;
 use crate::upstreams::Upstreams;
+use crate::zones::Counts;
 
 /// What an upstream said about how fast its response may go: it travels beside the response.
 #[derive(Clone, Copy, Debug)]
@@ -26,11 +28,18 @@ pub(crate) struct Limits(Arc<Inner>);
 
 struct Inner {
     requests: Vec<RequestLimit>,
-    request_zones: Vec<Arc<LimitZone>>,
+    request_zones: Zones,
     requests_over: Over,
     connections: Vec<ConnectionLimit>,
-    connection_zones: Vec<Arc<LimitZone>>,
+    connection_zones: Zones,
     connections_over: Over,
+}
+
+/// The zones of limits, side by side with these.
+struct Zones {
+    all: Vec<(Arc<LimitZone>, Arc<Counts>)>,
+    /// Whether anybody may ask what became of requests.
+    is_asked: bool,
 }
 
 /// What of a request the limits have looked at: each looks once, whatever locations it comes to.
@@ -59,18 +68,23 @@ impl Limits {
         let zones = &upstreams.runtime.zones;
         // A limit and its zone, side by side.
         let requests = limit.requests.iter().filter_map(|limit| {
-            let made = RequestLimit::new(zones.requests(&limit.zone)?).burst(limit.burst);
+            let (zone, counts) = zones.requests(&limit.zone)?;
+            let made = RequestLimit::new(zone).burst(limit.burst);
             let made = match limit.delay {
                 Some(delay) => made.delay_after(delay),
                 None => made.no_delay(),
             };
-            Some((made, limit.zone.clone()))
+            Some((made, (limit.zone.clone(), counts)))
         });
         let connections = limit.connections.iter().map(|limit| {
-            (ConnectionLimit::new(zones.connections(&limit.zone), limit.max), limit.zone.clone())
+            let (zone, counts) = zones.connections(&limit.zone);
+            (ConnectionLimit::new(zone, limit.max), (limit.zone.clone(), counts))
         });
-        let (requests, request_zones) = requests.unzip();
-        let (connections, connection_zones) = connections.unzip();
+        let is_asked = upstreams.counted().is_some();
+        let (requests, all) = requests.unzip();
+        let request_zones = Zones { all, is_asked };
+        let (connections, all) = connections.unzip();
+        let connection_zones = Zones { all, is_asked };
         Some(Self(Arc::new(Inner {
             requests,
             request_zones,
@@ -103,22 +117,30 @@ impl Inner {
     /// How long a request has to wait.
     fn requests(&self, exchange: &Exchange, seen: &mut bool) -> Result<Option<std::time::Duration>, Found> {
         let zones = &self.request_zones;
-        let key = |at: usize| key(zones, at, LONGEST_REQUEST_KEY, exchange);
+        let mut keyed = Keyed::default();
+        let key = |at: usize| keyed.note(at, zones.key(at, LONGEST_REQUEST_KEY, exchange));
         let Over { status, dry_run, log_level } = self.requests_over;
         let verdict = check_requests(&self.requests, clock::now(), key);
         *seen = !matches!(verdict, RequestVerdict::Uncounted);
         let dry = if dry_run { ", dry run" } else { "" };
         let (limited, result) = match verdict {
             RequestVerdict::Uncounted => return Ok(None),
-            RequestVerdict::Passed => (Limited::Passed, Ok(None)),
+            RequestVerdict::Passed => {
+                zones.passed(&keyed, None);
+                (Limited::Passed, Ok(None))
+            }
             RequestVerdict::Delayed { by, excess, limit } => {
-                let zone = name(zones, limit);
+                let zone = zones.name(limit);
+                zones.passed(&keyed, Some(limit));
+                zones.count(limit, |counts| if dry_run { &counts.delayed_dry_run } else { &counts.delayed });
                 let text = format!("delaying request{dry}, excess: {excess}, by zone \"{zone}\"");
                 rescue::report_at(exchange, lower(log_level), &text);
                 if dry_run { (Limited::DelayedDryRun, Ok(None)) } else { (Limited::Delayed, Ok(Some(by))) }
             }
             RequestVerdict::Rejected { excess, limit } => {
-                let zone = name(zones, limit);
+                let zone = zones.name(limit);
+                zones
+                    .count(limit, |counts| if dry_run { &counts.rejected_dry_run } else { &counts.rejected });
                 let text = format!("limiting requests{dry}, excess: {excess} by zone \"{zone}\"");
                 rescue::report_at(exchange, log_level, &text);
                 if dry_run {
@@ -135,18 +157,22 @@ impl Inner {
     fn connections(&self, exchange: &Exchange, seen: &mut Seen) -> Option<Found> {
         let zones = &self.connection_zones;
         let Over { status, dry_run, log_level } = self.connections_over;
-        let verdict =
-            check_connections(&self.connections, |at| key(zones, at, LONGEST_CONNECTION_KEY, exchange));
+        let mut keyed = Keyed::default();
+        let key = |at: usize| keyed.note(at, zones.key(at, LONGEST_CONNECTION_KEY, exchange));
+        let verdict = check_connections(&self.connections, key);
         seen.connections = !matches!(verdict, ConnectionVerdict::Uncounted);
         let (limited, found) = match verdict {
             ConnectionVerdict::Uncounted => return None,
             ConnectionVerdict::Passed(places) => {
+                zones.passed(&keyed, None);
                 seen.places = Some(places);
                 (Limited::Passed, None)
             }
             ConnectionVerdict::Rejected { limit, .. } => {
                 let dry = if dry_run { ", dry run," } else { "" };
-                let text = format!("limiting connections{dry} by zone \"{}\"", name(zones, limit));
+                let text = format!("limiting connections{dry} by zone \"{}\"", zones.name(limit));
+                zones
+                    .count(limit, |counts| if dry_run { &counts.rejected_dry_run } else { &counts.rejected });
                 rescue::report_at(exchange, log_level, &text);
                 if dry_run {
                     (Limited::RejectedDryRun, None)
@@ -160,22 +186,52 @@ impl Inner {
     }
 }
 
-fn name(zones: &[Arc<LimitZone>], at: usize) -> &str {
-    zones.get(at).map_or("", |zone| &zone.name)
+/// Which limits have a key for a request: the first 64 of them, and nobody writes more.
+#[derive(Default)]
+struct Keyed(u64);
+
+impl Keyed {
+    fn note(&mut self, at: usize, key: Option<bytes::Bytes>) -> Option<bytes::Bytes> {
+        let has = key.as_ref().is_some_and(|key| !key.is_empty());
+        self.0 |= u32::try_from(at).ok().and_then(|at| u64::from(has).checked_shl(at)).unwrap_or_default();
+        key
+    }
+
+    fn has(&self, at: usize) -> bool {
+        u32::try_from(at).ok().and_then(|at| self.0.checked_shr(at)).unwrap_or_default() & 1 == 1
+    }
 }
 
-fn key(zones: &[Arc<LimitZone>], at: usize, most: usize, exchange: &Exchange) -> Option<bytes::Bytes> {
-    let zone = zones.get(at)?;
-    let key = zone.key.eval(exchange);
-    if key.len() > most {
-        let source = zone.key.source();
-        rescue::report_text(
-            exchange,
-            &format!("the value of the \"{source}\" key is more than {most} bytes"),
-        );
-        return None;
+impl Zones {
+    fn name(&self, at: usize) -> &str {
+        self.all.get(at).map_or("", |(zone, _)| &zone.name)
     }
-    Some(key)
+
+    fn key(&self, at: usize, most: usize, exchange: &Exchange) -> Option<bytes::Bytes> {
+        let (zone, _) = self.all.get(at)?;
+        let key = zone.key.eval(exchange);
+        if key.len() > most {
+            let source = zone.key.source();
+            rescue::report_text(
+                exchange,
+                &format!("the value of the \"{source}\" key is more than {most} bytes"),
+            );
+            return None;
+        }
+        Some(key)
+    }
+
+    fn count(&self, at: usize, which: impl FnOnce(&Counts) -> &Shared) {
+        if let Some((_, counts)) = self.all.get(at).filter(|_| self.is_asked) {
+            which(counts).add(1);
+        }
+    }
+
+    /// A request has passed all that have a key for it, but for this one.
+    fn passed(&self, keyed: &Keyed, but: Option<usize>) {
+        let passed = (0..self.all.len()).filter(|at| keyed.has(*at) && Some(*at) != but);
+        passed.for_each(|at| self.count(at, |counts| &counts.passed));
+    }
 }
 
 /// nginx: delays are told of one level lower than refusals.

@@ -5,6 +5,7 @@ mod access;
 mod access_log;
 mod addition;
 mod answer;
+mod api;
 mod auth_jwt;
 mod auth_oidc;
 mod auth_request;
@@ -134,11 +135,18 @@ pub(crate) fn location(
             finish(leaf, false, settings, site, upstreams)?
         }
         Action::EmptyGif => finish(empty_gif::Leaf::new(site), false, settings, site, upstreams)?,
+        Action::Api(api) => {
+            let leaf = api::Leaf::new(api, matcher, settings, site, upstreams);
+            finish(leaf, false, settings, site, upstreams)?
+        }
         Action::Files => dav::location(settings, site, upstreams)?,
         Action::NotFound => not_found(settings, site, upstreams)?,
     };
     built.trace = built.trace.map(|trace| trace.at(&location.matcher.value));
     built.internal = location.internal;
+    if let (Some(tally), Some(zone)) = (&mut built.tally, &location.status_zone) {
+        tally.also_as(zone);
+    }
     built.reads_path = match &location.action {
         Action::ProxyPass(pass) if !pass.value.is_memcached() => proxy::reads_path(&pass.value),
         _ => true,
@@ -366,7 +374,7 @@ where
         logs,
         logs_beside: settings.log_subrequest,
         trace: Tracing::new(settings, site, upstreams),
-        tally: Tally::new(site.lane.as_ref(), settings, upstreams),
+        tally: Tally::new(site.lane.as_ref(), site.status.as_ref(), settings, upstreams),
         token: site.face.token.clone(),
         redirects: site.redirects.clone(),
         internal: false,

@@ -9,7 +9,7 @@ use propylon_vars::Definitions;
 use super::types;
 use crate::page::Face;
 use crate::redirects::Redirects;
-use crate::tally::ServerLane;
+use crate::tally::{ServerLane, StatusLane};
 
 /// What the locations of a server have in common.
 pub(crate) struct Site {
@@ -34,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) issuer: propylon_userid::Issuer,
     /// What its exchanges are counted in, where somebody may ask.
     pub(crate) lane: Option<Arc<ServerLane>>,
+    /// The same for its `status_zone`, if it has one.
+    pub(crate) status: Option<Arc<StatusLane>>,
 }
 
 impl Site {
@@ -54,6 +56,7 @@ impl Site {
             traces: self.traces,
             issuer: self.issuer.clone(),
             lane: self.lane.clone(),
+            status: self.status.clone(),
         }
     }
 }

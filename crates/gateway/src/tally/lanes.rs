@@ -13,7 +13,7 @@ pub(crate) const BOUNDS: [u64; 12] = [
 ];
 
 /// The class of a status: 1 to 5; 0: there was none, or nobody was sent it (nginx's 444 and 499).
-fn class(status: Option<StatusCode>) -> usize {
+pub(super) fn class(status: Option<StatusCode>) -> usize {
     match status.map(|status| status.as_u16()) {
         None | Some(444 | 499) => 0,
         Some(code) => usize::from((code / 100).min(5)),
@@ -123,7 +123,7 @@ impl ZoneLane {
     }
 }
 
-fn add(counters: &[Count], at: usize, n: u64) {
+pub(super) fn add(counters: &[Count], at: usize, n: u64) {
     if let Some(counter) = counters.get(at) {
         counter.add(n);
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use propylon_exchange::{Count, TryRecord};
 
-use super::{PeerLane, ServerLane, Shared, ZoneLane};
+use super::{PeerLane, ServerLane, Shared, Statuses, ZoneLane};
 use crate::client::{Clients, Phase};
 
 /// From how many peers on those are looked for that nobody has any more.
@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     servers: Mutex<HashMap<Box<str>, Arc<ServerLane>>>,
     zones: Mutex<HashMap<Box<str>, Arc<ZoneLane>>>,
     peers: Mutex<Peers>,
+    pub(crate) server_zones: Statuses,
+    pub(crate) location_zones: Statuses,
 }
 
 #[derive(Default)]

@@ -1,11 +1,12 @@
 //! What workers count, for whoever looks: numbers that one worker alone writes and that are added up when somebody asks.
 //!
 //! To count is a load and a store for each number, and a lock or two for a request, which nobody else wants unless somebody looks: its
-//! tries' and, if there were any, that of the worker's peers. Requests are counted only where the configuration has an `[admin]`.
-//! Connections always are: there may be an `[admin]` with the next reload, and then those that are open count.
+//! tries' and, if there were any, that of the worker's peers. Requests are counted only where the configuration has an `[admin]`, or
+//! a location whose action is `api`. Connections always are: there may be one with the next reload, and then those that are open count.
 
 mod lanes;
 mod ledger;
+mod status;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::upstreams::Upstreams;
 
 pub(crate) use lanes::{BOUNDS, OUTCOMES, PeerLane, ServerLane, ZoneLane};
 pub(crate) use ledger::{Ledger, Open};
+pub(crate) use status::{StatusLane, Statuses};
 
 /// A number that any thread may count: what looks at a connection may be the last to hold it.
 #[derive(Debug, Default)]
@@ -62,11 +64,17 @@ impl Ledgers {
         let servers = config.servers.iter().map(|server| label(server));
         let labels: Vec<String> =
             servers.chain(config.streams.iter().map(|stream| stream_label(stream))).collect();
+        let zones_of_servers: Vec<Option<&str>> =
+            config.servers.iter().map(|server| server.status_zone.as_deref()).collect();
+        let zones_of_locations: Vec<Option<&str>> =
+            config.locations().map(|location| location.status_zone.as_deref()).collect();
         for ledger in self.all() {
             ledger.forget(
                 |name| labels.iter().any(|label| label == name),
                 |name| config.cache_zones.contains_key(name),
             );
+            ledger.server_zones.forget(|name| zones_of_servers.contains(&Some(name)));
+            ledger.location_zones.forget(|name| zones_of_locations.contains(&Some(name)));
         }
     }
 
@@ -81,6 +89,8 @@ pub(crate) struct Tally {
     ledger: Arc<Ledger>,
     server: Arc<ServerLane>,
     zone: Option<Zones>,
+    /// The zones of its server and of the location.
+    status: [Option<Arc<StatusLane>>; 2],
 }
 
 enum Zones {
@@ -89,9 +99,10 @@ enum Zones {
 }
 
 impl Tally {
-    /// That of a place in the server with this lane; none where nobody counts.
+    /// That of a place in a server, which has a zone for its status or not; none where nobody counts.
     pub(crate) fn new(
         server: Option<&Arc<ServerLane>>,
+        status: Option<&Arc<StatusLane>>,
         settings: &Settings,
         upstreams: &Upstreams<'_>,
     ) -> Option<Box<Self>> {
@@ -103,7 +114,14 @@ impl Tally {
                 Zones::Named(name.clone(), all.map(|name| (name.clone(), ledger.zone(name))).collect())
             }
         });
-        Some(Box::new(Self { ledger, server, zone }))
+        let status = [status.cloned(), None];
+        Some(Box::new(Self { ledger, server, zone, status }))
+    }
+
+    /// What the place answers is counted as this, too.
+    pub(crate) fn also_as(&mut self, zone: &str) {
+        let [_, place] = &mut self.status;
+        *place = Some(self.ledger.location_zones.get(zone));
     }
 
     /// A stream's connection has begun.
@@ -114,6 +132,7 @@ impl Tally {
     /// An exchange is over.
     pub(crate) fn count(&self, exchange: &Exchange) {
         self.server.count(exchange);
+        self.status.iter().flatten().for_each(|zone| zone.count(exchange));
         self.count_beside(exchange);
     }
 
@@ -143,6 +162,11 @@ impl Tally {
             }
         }
     }
+}
+
+/// What is counted of a server's `status_zone`, if it has one and somebody may ask.
+pub(crate) fn zone(server: &config::Server, upstreams: &Upstreams<'_>) -> Option<Arc<StatusLane>> {
+    Some(upstreams.counted()?.server_zones.get(server.status_zone.as_deref()?))
 }
 
 /// What a server is called where it is counted: by its first name, or else by its first address. Servers that are called the same

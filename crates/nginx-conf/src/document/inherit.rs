@@ -15,7 +15,7 @@ const PAIRS: [(&str, &str); 2] = [("add", "add_always"), ("add_trailer", "add_tr
 /// What a location does not share with an `if` block inside: what it is, and what it does before it serves.
 ///
 /// An `alias` counts where the location is used: the block has no paths of its own that it could stand for.
-const OWN: [&str; 15] = [
+const OWN: [&str; 16] = [
     "match",
     "internal",
     "set",
@@ -29,6 +29,7 @@ const OWN: [&str; 15] = [
     "memcached_pass",
     "stub_status",
     "empty_gif",
+    "api",
     "try_files",
     "alias",
 ];
@@ -135,8 +136,9 @@ impl Section {
         let mut children = std::mem::take(&mut self.children);
         let around: Vec<&Self> = outer.iter().copied().chain([&*self]).collect();
         for section in &mut conditional {
-            let goes_on = (self.passes() || self.has(&["stub_status"]) || self.has(&["empty_gif"]))
-                && !section.passes();
+            let acts =
+                self.passes() || ["stub_status", "empty_gif", "api"].iter().any(|action| self.has(&[action]));
+            let goes_on = acts && !section.passes();
             let mut roots = around.iter().rev().filter(|outer| outer.has(&["root"]) || outer.has(&["alias"]));
             let aliased =
                 !section.has(&["root"]) && roots.next().is_some_and(|nearest| nearest.has(&["alias"]));

@@ -9,7 +9,7 @@ use crate::row::{Row, SOME, THREE, To};
 use crate::tree::Directive;
 
 const BOTH: Contexts = Contexts::HTTP.or(Contexts::STREAM);
-const ZONE: &str = "The API is that of `[admin]`, which the TOML has to have: the same paths and bodies under `/api/v1/keyvals/`. With `state` it is different: the file is `FILE.json`, and keys in nginx's own are not taken over. `sync` is refused.";
+const ZONE: &str = "The API is that of `api`, or that of `[admin]` with the same paths and bodies under `/api/v1/keyvals/`. With `state` it is different: the file is `FILE.json`, and keys in nginx's own are not taken over. `sync` is refused.";
 const STATE: &str = "the file is `FILE.json`; keys in nginx's own are not taken over: add them by the API, or write them there as JSON, `{ \"key\": \"value\" }`";
 
 pub(crate) const ROWS: &[Row] = &[

@@ -14,10 +14,14 @@ const LEVELS_IF: Contexts = Contexts::LEVELS_IF;
 const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
 const ACCESS: Contexts = LEVELS.or(Contexts::LIMIT_EXCEPT).or(Contexts::STREAMS);
 
+const API: &str = "Without `/stream`, `/license` and what is not counted (docs/admin.md). In a location with a regex it is refused.";
+
 pub(crate) const ROWS: &[Row] = &[
     Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
     Row::new("empty_gif", Contexts::LOCATION, NONE, To::By(empty_gif, "empty_gif")),
     Row::new("stub_status", SERVER_LOCATION, NONE_OR_ONE, To::By(stub_status, "stub_status")),
+    Row::new("api", Contexts::LOCATION, NONE_OR_ONE, To::By(api, "api")).note(API),
+    Row::new("status_zone", SERVER_LOCATION.or(Contexts::IF), ONE, To::Key(&["status_zone"], As::Text)),
     Row::new("internal", Contexts::LOCATION, NONE, To::By(internal, "internal")),
     Row::new("error_page", LEVELS_IF, TWO_OR_MORE, To::By(respond::error_page, "error_page.pages")).repeats(),
     Row::new("recursive_error_pages", LEVELS, ONE, To::Key(&["error_page", "recursive"], As::Flag)),
@@ -112,6 +116,25 @@ fn empty_gif(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return different("it is never reached: `return` answers first");
     }
     convert.set(Target::Here, &["empty_gif"], Value::flag(true), &directive.place);
+    Ok(Done::AsWritten)
+}
+
+fn api(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let write = match directive.args().first().map(|word| &*word.text) {
+        None | Some("write=off") => false,
+        Some("write=on") => true,
+        Some(other) => return Err(invalid(directive, 0, format!("invalid parameter \"{other}\""))),
+    };
+    if convert.frame().section.has(&["return"]) {
+        return different("it is never reached: `return` answers first");
+    }
+    if convert.frame().name.starts_with(['~', '@']) {
+        return refuse(
+            "nobody knows which part of the path is the API's; put it into a location with a prefix",
+        );
+    }
+    let keys = if write { vec![("write", Value::flag(true))] } else { Vec::new() };
+    convert.set(Target::Here, &["api"], Value::table(keys), &directive.place);
     Ok(Done::AsWritten)
 }
 

@@ -27,7 +27,7 @@ fn returns(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return different(UNREACHED);
     }
     // It is a step where something comes before it, or another answer behind it.
-    if PASSES.iter().chain(&["rewrite", "stub_status", "empty_gif"]).any(|key| section.has(&[key])) {
+    if PASSES.iter().chain(&["rewrite", "stub_status", "empty_gif", "api"]).any(|key| section.has(&[key])) {
         let step = Value::table([("return", Value::List(items))]);
         return push(convert, directive, step);
     }

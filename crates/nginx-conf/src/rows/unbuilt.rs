@@ -11,8 +11,7 @@ const GUNZIP: &str = "responses go out as they came: nothing is decompressed for
 const BODY: &str =
     "of what changes the bodies of responses, `sub_filter`, `charset`, `ssi` and `add_after_body` are built";
 const NEVER: &str = "it is not built";
-const API: &str = "write `[admin]` with `listen` in the TOML: the API, the metrics and the page are served there, not in a location";
-const ZONES: &str = "`[admin]` counts by the servers' names";
+const API: &str = "nginx itself has `api` in its place now, which is built; `[admin]` in the TOML has a page";
 
 macro_rules! rows {
     ($($contexts:ident, $args:expr, $verdict:ident, $note:ident: $($name:literal)*;)*) => {
@@ -31,8 +30,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     LEVELS, ANY, refused, NEVER: "perl" "js_content" "js_header_filter"
         "js_body_filter" "js_set" "js_import" "limit_proxy";
     LOCATION, NONE, refused, NEVER: "flv" "mp4";
-    SERVER_LOCATION, ANY, refused, API: "api" "status" "status_format" "upstream_conf" "dashboard";
-    SERVER_LOCATION, ANY, nothing, ZONES: "status_zone";
+    SERVER_LOCATION, ANY, refused, API: "status" "status_format" "upstream_conf" "dashboard";
 };
 
 const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);

@@ -1,0 +1,203 @@
+//! The servers of upstreams, as they are configured and changed: by what `/api/v1/upstreams` does it with, and nginx's keys and errors.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use propylon_config::UpstreamServer;
+use propylon_gateway::insight::{Change, Insight, MembershipError, Peer, PeerState};
+use serde_json::{Map, Value, json};
+
+use super::fault::Fault;
+use super::keyvals::object;
+use super::{Answer, upstreams};
+use crate::api::peers;
+
+/// What a server may be told, and what is said of a value that is no good.
+const KEYS: [(&str, &str); 11] = [
+    ("server", "UpstreamBadAddress"),
+    ("service", "UpstreamBadService"),
+    ("weight", "UpstreamBadWeight"),
+    ("max_conns", "UpstreamBadMaxConns"),
+    ("max_fails", "UpstreamBadMaxFails"),
+    ("fail_timeout", "UpstreamBadFailTimeout"),
+    ("slow_start", "UpstreamBadSlowStart"),
+    ("route", "UpstreamBadRoute"),
+    ("backup", "UpstreamConfFormatError"),
+    ("down", "UpstreamConfFormatError"),
+    ("drain", "UpstreamConfFormatError"),
+];
+
+/// An address for a server of which something else is read.
+const ANY: &str = "127.0.0.1:80";
+
+pub(super) fn all(insight: &Insight, upstream: &str) -> Result<Value, Fault> {
+    Ok(upstreams::find(insight, upstream)?.peers.iter().map(of_peer).collect())
+}
+
+pub(super) fn one(insight: &Insight, upstream: &str, id: &str) -> Result<Value, Fault> {
+    Ok(of_peer(&find(insight, upstream, id)?))
+}
+
+pub(super) async fn add(insight: &Insight, upstream: &str, body: &Bytes) -> Result<Answer, Fault> {
+    upstreams::find(insight, upstream)?;
+    let said = said(body)?;
+    if !said.contains_key("server") {
+        return Err(Fault::bad("UpstreamConfFormatError", "missing \"server\" argument"));
+    }
+    let server = server(&said)?;
+    let id = peers::add_to(insight, upstream, server).await.map_err(|error| refused(&error))?;
+    let body = one(insight, upstream, &id.to_string())?;
+    Ok(Answer { status: StatusCode::CREATED, body: Some(body) })
+}
+
+pub(super) async fn remove(insight: &Insight, upstream: &str, id: &str) -> Result<Answer, Fault> {
+    let peer = find(insight, upstream, id)?;
+    peers::take_out(insight, upstream, peer).await.map_err(|error| refused(&error))?;
+    all(insight, upstream).map(Answer::ok)
+}
+
+pub(super) fn change(insight: &Insight, upstream: &str, id: &str, body: &Bytes) -> Result<Answer, Fault> {
+    let peer = find(insight, upstream, id)?;
+    let said = said(body)?;
+    keeps(&peer, &said)?;
+    let new = server(&said)?;
+    let has = |key: &str| said.contains_key(key);
+    let change = |before: Change| Change {
+        state: state(&said).or(before.state),
+        weight: has("weight").then_some(new.weight).or(before.weight),
+        max_conns: has("max_conns").then_some(new.max_conns).or(before.max_conns),
+        max_fails: has("max_fails").then_some(new.max_fails).or(before.max_fails),
+        fail_timeout: has("fail_timeout").then_some(new.fail_timeout).or(before.fail_timeout),
+        slow_start: has("slow_start").then_some(new.slow_start).or(before.slow_start),
+    };
+    insight.change_peer(upstream, peer.id, change).map_err(|_| not_found(id))?;
+    let now = find(insight, upstream, id)?;
+    peers::tell_change(upstream, &now);
+    Ok(Answer::ok(of_peer(&now)))
+}
+
+/// What cannot be changed has to be what it is.
+fn keeps(peer: &Peer, said: &Map<String, Value>) -> Result<(), Fault> {
+    let id = peer.id;
+    let is = |key: &str, now: &[&str]| {
+        said.get(key).is_none_or(|said| now.iter().any(|now| said.as_str() == Some(now)))
+    };
+    if !is("server", &[&peer.address, &peer.server]) {
+        let text = format!("server \"{id}\" address is immutable");
+        return Err(Fault::bad("UpstreamServerImmutable", text));
+    }
+    let format =
+        |key: &str| Err(Fault::bad("UpstreamConfFormatError", format!("\"{key}\" cannot be changed")));
+    if !is("route", &[peer.route.as_deref().unwrap_or_default()]) {
+        return format("route");
+    }
+    if said.get("backup").is_some_and(|backup| backup.as_bool() != Some(peer.backup)) {
+        return format("backup");
+    }
+    if said.contains_key("service") { format("service") } else { Ok(()) }
+}
+
+/// Whether it is to be sent requests, if that is said.
+fn state(said: &Map<String, Value>) -> Option<PeerState> {
+    match ["down", "drain"].map(|key| said.get(key).and_then(Value::as_bool)) {
+        [Some(true), _] => Some(PeerState::Down),
+        [_, Some(true)] => Some(PeerState::Drain),
+        [None, None] => None,
+        _ => Some(PeerState::Up),
+    }
+}
+
+/// The keys in a body, all of them known. `id` is not said, but told.
+fn said(body: &Bytes) -> Result<Map<String, Value>, Fault> {
+    let mut said = object(body)?;
+    said.remove("id");
+    for (key, value) in &said {
+        if !KEYS.iter().any(|(known, _)| known == key) {
+            let text = format!("unknown parameter \"{}\"", key.escape_debug());
+            return Err(Fault::bad("UpstreamConfFormatError", text));
+        }
+        if value.is_object() || value.is_array() {
+            return Err(Fault::bad("UpstreamConfFormatError", "nested object or list"));
+        }
+    }
+    Ok(said)
+}
+
+/// A server as it is said.
+fn server(said: &Map<String, Value>) -> Result<UpstreamServer, Fault> {
+    for (key, code) in KEYS {
+        if let Some(value) = said.get(key) {
+            let alone = [(key.to_owned(), value.clone())].into_iter().collect();
+            peers::server(&keys(&alone))
+                .map_err(|refusal| Fault::bad(code, format!("invalid \"{key}\": {}", refusal.text)))?;
+        }
+    }
+    peers::server(&keys(said)).map_err(|refusal| Fault::bad("UpstreamConfFormatError", refusal.text))
+}
+
+/// The keys of the configuration for nginx's.
+fn keys(said: &Map<String, Value>) -> Map<String, Value> {
+    let one = |(key, value): (&String, &Value)| match (key.as_str(), value) {
+        ("server", value) => Some(("address".to_owned(), value.clone())),
+        // A number of seconds, and a route that is none.
+        ("fail_timeout" | "slow_start", Value::Number(seconds)) => {
+            Some((key.clone(), format!("{seconds}s").into()))
+        }
+        ("route", Value::String(route)) if route.is_empty() => None,
+        _ => Some((key.clone(), value.clone())),
+    };
+    let any = [("address".to_owned(), ANY.into())];
+    any.into_iter().chain(said.iter().filter_map(one)).collect()
+}
+
+fn find(insight: &Insight, upstream: &str, id: &str) -> Result<Peer, Fault> {
+    let number: u32 = id.parse().map_err(|_| Fault::bad("UpstreamBadServerId", "invalid server ID"))?;
+    let found = upstreams::find(insight, upstream)?.peers.into_iter().find(|peer| peer.id == number);
+    found.ok_or_else(|| not_found(id))
+}
+
+fn not_found(id: &str) -> Fault {
+    Fault::missing("UpstreamServerNotFound", format!("server with ID \"{id}\" does not exist"))
+}
+
+fn refused(error: &MembershipError) -> Fault {
+    let (status, code) = match error {
+        MembershipError::NoUpstream => (StatusCode::NOT_FOUND, "UpstreamNotFound"),
+        MembershipError::NoPeer => (StatusCode::NOT_FOUND, "UpstreamServerNotFound"),
+        MembershipError::Exists => (StatusCode::CONFLICT, "EntryExists"),
+        MembershipError::Configured => (StatusCode::BAD_REQUEST, "UpstreamServerImmutable"),
+        MembershipError::Invalid(_) => (StatusCode::BAD_REQUEST, "UpstreamConfFormatError"),
+        MembershipError::State(_) => (StatusCode::INTERNAL_SERVER_ERROR, "UpstreamNotSaved"),
+    };
+    Fault::new(status, code, error.to_string())
+}
+
+fn of_peer(peer: &Peer) -> Value {
+    let (max_fails, fail_timeout) = peer.fails;
+    let (down, drain) = peer.out;
+    let mut all = json!({
+        "id": peer.id,
+        "server": peer.address,
+        "weight": peer.weight,
+        "max_conns": peer.max_conns,
+        "max_fails": max_fails,
+        "fail_timeout": time(fail_timeout),
+        "slow_start": time(peer.slow_start),
+        "route": peer.route.as_deref().unwrap_or_default(),
+        "backup": peer.backup,
+        "down": down,
+    });
+    if let (true, Some(all)) = (drain, all.as_object_mut()) {
+        all.insert("drain".to_owned(), true.into());
+    }
+    all
+}
+
+/// In seconds, or what is no whole number of them in milliseconds.
+fn time(time: Duration) -> String {
+    match time.subsec_millis() {
+        0 => format!("{}s", time.as_secs()),
+        _ => format!("{}ms", time.as_millis()),
+    }
+}
