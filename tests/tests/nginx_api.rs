@@ -24,16 +24,20 @@ struct World {
     admin: SocketAddr,
     a: RawPeer,
     b: RawPeer,
-    _gateway: Propylon,
+    gateway: Propylon,
+    config: String,
 }
 
 impl World {
     fn new() -> Self {
         let (listen, admin, a, b) = (address(), address(), peer("a"), peer("b"));
-        let gateway = Propylon::start(&format!(
+        let config = format!(
             r#"
 [runtime]
 workers = 2
+[error_log]
+path = "@DIR@/error.log"
+level = "info"
 [admin]
 listen = "{admin}"
 [keyval_zone.one]
@@ -92,13 +96,17 @@ return = [200, "<$found>"]
 match = "/look"
 api = {{}}
 [[server.location]]
+match = "/elsewhere"
+rewrite = [["^/elsewhere/(.*)", "/$1", "break"]]
+api = {{}}
+[[server.location]]
 match = "/api/"
 api = {{ write = true }}
 "#,
             a.addr(),
             b.addr()
-        ));
-        Self { listen, admin, a, b, _gateway: gateway }
+        );
+        Self { listen, admin, a, b, gateway: Propylon::start(&config), config }
     }
 
     fn api(&self, path: &str) -> Value {
@@ -244,6 +252,8 @@ fn paths_versions_and_fields_are_nginx_s() {
     for path in ["/look/10/", "/look/x", "/look/0/nginx"] {
         assert_eq!(ask(listen, "GET", path, "").json()["error"]["code"], "UnknownVersion", "{path}");
     }
+    assert_eq!(get(listen, "/elsewhere"), get(listen, "/look"));
+    assert_eq!(ask(listen, "GET", "/elsewhere/9/nginx", "").status, 404, "it is /9/nginx by then");
     let error = ask(listen, "GET", "/look/3/no", "").json();
     assert_eq!((&error["path"], &error["method"]), (&json!(""), &json!("")), "{error}");
     let error = ask(listen, "GET", "/look/4/no", "").json();
@@ -423,6 +433,13 @@ fn what_is_reset_counts_from_there() {
     assert_eq!(peers()[0]["requests"], 1);
     assert_eq!(get(world.admin, "/api/v1/upstreams/app/peers/0")["requests"], 6);
     assert_eq!(get(world.admin, "/api/v1/caches/main")["outcomes"]["miss"]["responses"], 1);
+    // Over a reload all of it goes on, from where it was.
+    let before = world.api("nginx");
+    world.gateway.reload(&format!("{}\n# another\n", world.config));
+    let now = world.api("nginx");
+    assert_eq!((&before["generation"], &now["generation"]), (&json!(1), &json!(2)));
+    assert!(before["load_timestamp"].as_str() < now["load_timestamp"].as_str(), "{before} {now}");
+    assert_eq!((root(), &peers()[0]["requests"]), (json!(1), &json!(1)));
     world.refuses("DELETE", "http/caches/no", "", 404, "CacheNotFound");
     world.refuses("DELETE", "http/caches", "", 405, "MethodDisabled");
 }
@@ -437,10 +454,10 @@ fn an_nginx_conf_is_enough() {
     });
     let gateway = Propylon::start_nginx(&format!(
         "worker_processes 1; error_log @DIR@/error.log notice; pid propylon.pid; events {{ }}
-        http {{ access_log off;
+        http {{ access_log off; limit_conn_zone $arg_other zone=per:1m;
             upstream backend {{ zone backend 64k; server {}; }}
             server {{ listen {listen}; status_zone server_backend;
-                location / {{ proxy_pass http://backend; status_zone all; if ($arg_other) {{ status_zone other; }} }}
+                location / {{ proxy_pass http://backend; status_zone all; limit_conn per 1; if ($arg_other) {{ status_zone other; }} }}
                 location /api {{ api write=on; allow 127.0.0.1; deny all; }} }} }}",
         origin.addr()
     ));
@@ -452,12 +469,15 @@ fn an_nginx_conf_is_enough() {
     // And that which asks.
     assert_eq!(zone()["processing"], 2);
     assert_eq!(api("upstreams/backend")["peers"][0]["active"], 1);
+    assert_eq!(send(listen, "a", "/?other=1").0, 503);
+    let limited = json!({ "passed": 1, "rejected": 1, "rejected_dry_run": 0 });
+    assert_eq!(api("limit_conns"), json!({ "per": limited }));
     gate.open();
     assert_eq!(client.response(false).unwrap().status, 200);
     let now = until("its end", LIMIT, || Some(zone()).filter(|now| now["processing"] == 1));
     assert_eq!(now["requests"].as_u64().unwrap() - 1, now["responses"]["total"].as_u64().unwrap(), "{now}");
     let zones = api("location_zones");
-    assert_eq!((&zones["other"]["requests"], &zones["all"]["requests"]), (&json!(1), &json!(0)), "{zones}");
+    assert_eq!((&zones["other"]["requests"], &zones["all"]["requests"]), (&json!(2), &json!(0)), "{zones}");
     assert_eq!(ask(listen, "DELETE", "/api/9/http/server_zones/server_backend", "").status, 204);
     assert!(zone()["requests"].as_u64().unwrap() <= 2);
     drop(gateway);

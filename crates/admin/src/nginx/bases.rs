@@ -31,6 +31,11 @@ impl Bases {
         self.0.lock().insert(what.to_owned(), now);
     }
 
+    /// What was known of all that is called so.
+    pub(super) fn forget(&self, prefix: &str) {
+        self.0.lock().retain(|what, _| !what.starts_with(prefix));
+    }
+
     /// What it has counted since then.
     pub(super) fn since(&self, what: &str, now: Value) -> Value {
         let mut all = self.0.lock();

@@ -25,14 +25,17 @@ pub(super) fn find(insight: &Insight, name: &str) -> Result<Upstream, Fault> {
 
 /// Its peers count from here on.
 pub(super) fn reset(insight: &Insight, bases: &Bases, name: &str) -> Result<(), Fault> {
-    for peer in &find(insight, name)?.peers {
+    let peers = find(insight, name)?.peers;
+    bases.forget(&format!("upstreams/{name}/"));
+    for peer in &peers {
         bases.set(&path(name, peer), of_peer(peer));
     }
     Ok(())
 }
 
 fn path(upstream: &str, peer: &Peer) -> String {
-    format!("upstreams/{upstream}/{}", peer.id)
+    // Another configuration may give its number to another one.
+    format!("upstreams/{upstream}/{}/{}", peer.id, peer.address)
 }
 
 fn of_upstream(upstream: &Upstream, bases: &Bases) -> Value {

@@ -27,8 +27,8 @@ pub(super) struct Leaf(Arc<Action>);
 struct Action {
     runtime: Arc<Runtime>,
     write: bool,
-    /// How much of the path is the location's.
-    prefix: usize,
+    /// What of the path is the location's.
+    prefix: Box<str>,
     /// How long a body may be: as long as one that is kept in memory (nginx: `client_body_buffer_size`).
     longest: usize,
     face: Face,
@@ -46,7 +46,7 @@ impl Leaf {
         Self(Arc::new(Action {
             runtime: Arc::clone(upstreams.runtime),
             write: api.write,
-            prefix: matcher.prefix_len(),
+            prefix: matcher.text().into(),
             longest: settings.buffer.request_memory.min(most),
             face: site.face.clone(),
         }))
@@ -95,7 +95,7 @@ impl Action {
         })
     }
 
-    /// None: of a path that is no text.
+    /// None: of a path that is no text, or that steps have changed into another.
     fn question(&self, parts: &request::Parts, body: Bytes) -> Option<Question> {
         let exchange = parts.extensions.get::<Exchange>()?;
         let path = parts.extensions.get::<Path>()?;
@@ -104,7 +104,7 @@ impl Action {
         Some(Question {
             method: parts.method.clone(),
             headers: parts.headers.clone(),
-            path: text(path.decoded().get(self.prefix..).unwrap_or_default())?,
+            path: text(path.decoded().strip_prefix(self.prefix.as_bytes())?)?,
             query: query.map_or(Some(None), |query| query.map(Some))?,
             body,
             write: self.write,
