@@ -10,6 +10,25 @@ use http::{HeaderMap, Method, Response};
 use crate::insight::{Insight, WeakInsight};
 
 /// Answers requests for locations with the action `api`, on the threads of the workers: it must not block them.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Response;
+/// use propylon_gateway::{Answering, Api, Question, Start, insight::Insight, log::Sinks};
+///
+/// /// Says how many workers there are.
+/// struct Workers;
+///
+/// impl Api for Workers {
+///     fn answer(&self, insight: Insight, _: Question) -> Answering {
+///         let text = Bytes::from(insight.workers().to_string());
+///         Box::pin(async { Response::new(text) })
+///     }
+/// }
+/// # fn main() -> std::io::Result<()> {
+/// let start = Start::new(Sinks::spawn(propylon_gateway::report_trouble)?).api(Workers);
+/// # let _ = start; Ok(()) }
+/// ```
 pub trait Api: Send + Sync {
     /// Answers a question from what the gateway tells of itself.
     fn answer(&self, insight: Insight, question: Question) -> Answering;

@@ -132,15 +132,14 @@ impl Inner {
             RequestVerdict::Delayed { by, excess, limit } => {
                 let zone = zones.name(limit);
                 zones.passed(&keyed, Some(limit));
-                zones.count(limit, |counts| if dry_run { &counts.delayed_dry_run } else { &counts.delayed });
+                zones.delayed(limit, dry_run);
                 let text = format!("delaying request{dry}, excess: {excess}, by zone \"{zone}\"");
                 rescue::report_at(exchange, lower(log_level), &text);
                 if dry_run { (Limited::DelayedDryRun, Ok(None)) } else { (Limited::Delayed, Ok(Some(by))) }
             }
             RequestVerdict::Rejected { excess, limit } => {
                 let zone = zones.name(limit);
-                zones
-                    .count(limit, |counts| if dry_run { &counts.rejected_dry_run } else { &counts.rejected });
+                zones.rejected(limit, dry_run);
                 let text = format!("limiting requests{dry}, excess: {excess} by zone \"{zone}\"");
                 rescue::report_at(exchange, log_level, &text);
                 if dry_run {
@@ -171,8 +170,7 @@ impl Inner {
             ConnectionVerdict::Rejected { limit, .. } => {
                 let dry = if dry_run { ", dry run," } else { "" };
                 let text = format!("limiting connections{dry} by zone \"{}\"", zones.name(limit));
-                zones
-                    .count(limit, |counts| if dry_run { &counts.rejected_dry_run } else { &counts.rejected });
+                zones.rejected(limit, dry_run);
                 rescue::report_at(exchange, log_level, &text);
                 if dry_run {
                     (Limited::RejectedDryRun, None)
@@ -225,6 +223,14 @@ impl Zones {
         if let Some((_, counts)) = self.all.get(at).filter(|_| self.is_asked) {
             which(counts).add(1);
         }
+    }
+
+    fn delayed(&self, at: usize, dry_run: bool) {
+        self.count(at, |counts| if dry_run { &counts.delayed_dry_run } else { &counts.delayed });
+    }
+
+    fn rejected(&self, at: usize, dry_run: bool) {
+        self.count(at, |counts| if dry_run { &counts.rejected_dry_run } else { &counts.rejected });
     }
 
     /// A request has passed all that have a key for it, but for this one.
