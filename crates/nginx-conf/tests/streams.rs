@@ -97,7 +97,7 @@ fn what_stream_says_is_written_into_each() {
         "stream {
             proxy_timeout 1m; proxy_ssl on; proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem; preread_timeout 3s;
             log_format a '$status'; access_log a.log a; allow 10.0.0.0/8; deny all;
-            ssl_certificate a.pem; ssl_certificate_key a.key; resolver 10.0.0.1; resolver_timeout 7s;
+            ssl_certificate a.pem; ssl_certificate_key a.key; resolver 10.0.0.1 valid=9s; resolver_timeout 7s;
             server { listen 1 ssl; proxy_pass 127.0.0.1:1; }
             server { listen 2; proxy_ssl off; proxy_pass 127.0.0.1:1; access_log off; proxy_timeout 2m; deny 10.0.0.1; resolver 10.0.0.2 ipv6=off; }
             proxy_half_close on;
@@ -116,6 +116,7 @@ fn what_stream_says_is_written_into_each() {
     let asked = [first, second].map(|stream| format!("{:?}", stream.settings.resolver));
     assert!(asked[0].contains("10.0.0.1:53") && asked[0].contains("timeout: 7s"), "{}", asked[0]);
     assert!(asked[1].contains("10.0.0.2:53") && asked[1].contains("timeout: 7s"), "{}", asked[1]);
+    assert!(asked[0].contains("valid: Some(9s)") && asked[1].contains("valid: None"), "{asked:?}");
 }
 
 #[test]
@@ -160,7 +161,7 @@ const HTTP: &str = "
         log_format main '$request'; log_format same '$status';
         map $http_x $kind { default 1; }
         map $remote_addr $both { default y; }
-        limit_req_zone $kind zone=addr:1m rate=1r/s;
+        limit_req_zone $kind zone=other:1m rate=1r/s;
         upstream web { server 127.0.0.1:1; }
         server { listen 80; location / { proxy_pass http://web; } }
     }";
@@ -182,6 +183,7 @@ fn names_that_http_has_too() {
         assert!(!config.formats.contains_key("stream_same"));
         let logs = config.streams[0].settings.access_logs.iter().map(|log| &*log.format.name);
         assert_eq!(logs.collect::<Vec<_>>(), ["stream_main", "same", "stream_combined"]);
+        assert_eq!(&*config.streams[0].settings.limit.connections[0].zone.name, "stream_other");
         let log = &config.streams[1].settings.access_logs[0];
         assert_eq!(log.condition.as_ref().map(|when| when.source()), Some("$both"));
         let toml = converted(&text).toml().to_owned();
@@ -195,7 +197,7 @@ fn names_that_http_has_too() {
     }
     let told = notes(&format!("{TWICE}{HTTP}"));
     let told: Vec<_> = told.iter().filter(|note| note.contains("has one of this name")).collect();
-    assert_eq!(told.len(), 5, "{told:#?}");
+    assert_eq!(told.len(), 6, "{told:#?}");
     assert!(told[0].starts_with("log_format Different: `http` has one of this name"), "{told:#?}");
 }
 
