@@ -201,7 +201,8 @@ impl Converted {
     #[must_use]
     pub fn translate(&self, diagnostic: &Diagnostic) -> Problem {
         let place = diagnostic.span.as_ref().and_then(|span| self.origin(span.start)).cloned();
-        let mut message = diagnostic.message.replace("[[server]]", "`server` block");
+        let message = diagnostic.message.replace("[[server]]", "`server` block");
+        let mut message = message.replace("[[stream]]", "`server` block of `stream`");
         if !diagnostic.label.is_empty() {
             message = format!("{message}: {}", diagnostic.label);
         }

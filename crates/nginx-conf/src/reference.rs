@@ -37,6 +37,9 @@ What nginx does without a directive is written into the result where Propylon's 
 field Server in nginx's style, the log `logs/access.log`, one worker, no budget for retries. Relative paths are as in nginx: certificates and
 includes are against the directory of the nginx.conf, everything else is against the prefix.
 
+Each server of `stream` is a `[[stream]]`, into which what `stream` says is written. `http` and `stream` name upstreams, variables, formats and
+zones independently of one another, here the names are one: where both have one, that of `stream` is `stream_NAME`.
+
 `include` works everywhere, with patterns.
 ";
 
