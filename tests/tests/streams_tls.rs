@@ -195,6 +195,7 @@ fn a_proxy_is_heard_before_tls() {
             let mut stream = connector.connect(socket, "a.test").await.unwrap();
             stream.write_all(b"hello").await.unwrap();
             stream.shutdown().await.unwrap();
+            assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "an end that TLS vouches for");
         });
     });
     let mut upstream = world.origin.accept();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use propylon_tunnel::{End, Limits, Tunnel, Waited};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -29,7 +29,8 @@ async fn without_half_close_one_end_is_both() {
         let ((), read) = tokio::join!(says, second.read_to_end(&mut heard));
         read.unwrap();
         assert_eq!(heard, [7; 150], "all that came before the end");
-        assert!(matches!(ended.await.unwrap(), End::Closed), "clients first: {clients_first}");
+        let ended = timeout(MINUTE, ended).await.expect("an end").unwrap();
+        assert!(matches!(ended, End::Closed), "clients first: {clients_first}");
         assert_eq!(first.read(&mut [0]).await.unwrap(), 0, "who said its last is closed too");
     }
 }
@@ -45,7 +46,8 @@ async fn whatever_moves_is_not_idle() {
         server.read_exact(&mut [0]).await.unwrap();
     }
     let since = Instant::now();
-    let End::TimedOut(Waited::Anybody, limit) = ended.await.unwrap() else { panic!() };
+    let ended = timeout(2 * MINUTE, ended).await.expect("an end").unwrap();
+    let End::TimedOut(Waited::Anybody, limit) = ended else { panic!() };
     assert_eq!(
         (limit, since.elapsed().as_secs()),
         (MINUTE, 60),
