@@ -49,16 +49,10 @@ impl<R> ResponseBody<R> {
         }
     }
 
-    /// Whether it is all from the store: no upstream waits for it to be read.
+    /// Whether it is read from a file of the store as it goes: no upstream waits for it, and none of the zone's memory is held.
     #[must_use]
-    pub fn is_stored(&self) -> bool {
-        matches!(&self.kind, Kind::Stored { .. } | Kind::Parts { .. })
-    }
-
-    /// Whether all that is left is in the store's memory, in several pieces.
-    #[must_use]
-    pub fn is_in_pieces(&self) -> bool {
-        matches!(&self.kind, Kind::Stored { body } if body.is_in_pieces())
+    pub fn is_in_file(&self) -> bool {
+        matches!(&self.kind, Kind::Stored { body } if body.is_in_file())
     }
 
     /// The body of the service inside, if nothing is done with it here.

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 const LARGE: u64 = 32 * 1024;
 
 /// How much of a file is given away at once.
-const SENT: u64 = 512 * 1024;
+const SENT: u64 = 256 * 1024;
 
 /// The body of a response, read from a file as it is asked for: at most 128 KiB of it are in memory.
 ///

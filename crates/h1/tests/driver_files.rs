@@ -223,7 +223,7 @@ fn not_for_long(
     if TRIED.fetch_add(1, Relaxed) < 2 {
         return stream.poll_send_file(file, offset, count.min(1000), cx);
     }
-    Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    Poll::Ready(Err(io::ErrorKind::PermissionDenied.into())) // a sandbox
 }
 
 #[tokio::test]
@@ -238,4 +238,34 @@ async fn a_file_that_cannot_be_sent_is_read() {
     let (message, cut, told) = ask(pieces, true, not_for_long, "GET").await;
     assert_eq!((split(&message).1.len(), cut), (100_000, Some(End::Truncated)));
     assert_eq!(told, ["the file became shorter while it was sent"]);
+}
+
+/// How often another task has had its turn, and how often it had when the first part was sent.
+static TURNS: AtomicUsize = AtomicUsize::new(0);
+static AT_FIRST: AtomicUsize = AtomicUsize::new(usize::MAX);
+static AT_LAST: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes whatever it is given, and sends none of it.
+fn takes_all(_: &QueuedStream, _: &File, _: u64, count: usize, _: &mut Cx<'_>) -> Poll<io::Result<usize>> {
+    let turns = TURNS.load(Relaxed);
+    AT_FIRST.fetch_min(turns, Relaxed);
+    AT_LAST.store(turns, Relaxed);
+    Poll::Ready(Ok(count))
+}
+
+/// A client that takes all at once does not keep others waiting until it has it.
+#[tokio::test]
+async fn others_have_their_turn() {
+    let file = file(1);
+    let pieces = (0..64).map(|_| Piece::File((Arc::clone(&file), 0..1 << 20))).collect();
+    let other = tokio::spawn(std::future::poll_fn(|cx| {
+        TURNS.fetch_add(1, Relaxed);
+        cx.waker().wake_by_ref();
+        Poll::<()>::Pending
+    }));
+    let (message, cut, _) = ask(pieces, true, takes_all, "GET").await;
+    assert!(split(&message).1.is_empty() && cut.is_none());
+    let turns = AT_LAST.load(Relaxed) - AT_FIRST.load(Relaxed);
+    assert!(turns >= 20, "{turns} in 64 MiB");
+    other.abort();
 }

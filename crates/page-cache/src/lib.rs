@@ -10,7 +10,9 @@
 //! # let path = directory.path().join("file");
 //! std::fs::write(&path, "0123456789")?;
 //! let file = match open(&path) {
-//!     Err(error) if error.kind() == ErrorKind::WouldBlock => std::fs::File::open(&path)?, // where that is no harm
+//!     Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Unsupported) => {
+//!         std::fs::File::open(&path)? // where that is no harm
+//!     }
 //!     opened => opened?,
 //! };
 //! let bytes = match peek(&file, 2, 5) {
@@ -23,8 +25,8 @@
 //! ```
 //!
 //! ## What it does
-//! - [`open`]: `openat2` with `RESOLVE_CACHED`.
-//! - [`peek`]: `preadv2` with `RWF_NOWAIT`, at most [`CHUNK`] at once; [`has`]: whether it would give something at both ends of a part.
+//! - [`open`]: `openat2` with `RESOLVE_CACHED`; [`is_local`]: whether that is of use where a path leads.
+//! - [`peek`]: `preadv2` with `RWF_NOWAIT`, at most [`CHUNK`] at once; [`has`]: whether it would give something wherever one looks in a part.
 //! - [`read`]: the same bytes, waited for.
 //! - What is large is read into memory that is used again: new memory is cleared first, page by page, which takes longer than reading.
 //!
@@ -38,11 +40,11 @@
 //! | `open_file_cache` | the kernel's own, by [`open`] |
 //!
 //! ## Errors
-//! Those of the kernel. `WouldBlock` of [`open`] is no trouble with the file; a file that ends before what is wanted of it is
+//! Those of the kernel. `WouldBlock` and `Unsupported` of [`open`] are no trouble with the file; a file that ends before what is wanted of it is
 //! `UnexpectedEof`. Kernels, sandboxes and file systems that cannot say what is in memory never have anything at hand.
 //!
 //! ## Cost
-//! A system call each, and no allocation for large reads while at most eight buffers a thread are in use; these are kept.
+//! A system call each ([`has`]: one for 32 KiB), and no allocation for large reads while at most eight buffers a thread are in use; these are kept.
 
 mod buffer;
 
@@ -52,13 +54,16 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2, statfs};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use buffer::Buffer;
 
 /// How much is read at once.
 pub const CHUNK: usize = 128 * 1024;
+
+/// How far looks are apart.
+const LOOK: usize = 32 * 1024;
 
 /// What the kernel has in memory of a part of a file.
 #[derive(Debug)]
@@ -76,16 +81,37 @@ pub enum Peek {
 /// Opens a file for reading, if that takes no disk.
 ///
 /// # Errors
-/// `WouldBlock` if it does, or nobody can tell; else why it cannot be opened.
+/// `WouldBlock` if it does, `Unsupported` if nobody can tell; else why it cannot be opened.
 pub fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::CLOEXEC | OFlags::RDONLY | OFlags::NONBLOCK; // a pipe without a writer stops nobody
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+        Err(Errno::AGAIN | Errno::INTR) => Err(io::ErrorKind::WouldBlock.into()),
         // Old kernels and sandboxes know nothing of it.
-        Err(Errno::AGAIN | Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG | Errno::INTR) => {
-            Err(io::ErrorKind::WouldBlock.into())
+        Err(Errno::NOSYS | Errno::PERM | Errno::INVAL | Errno::TOOBIG) => {
+            Err(io::ErrorKind::Unsupported.into())
         }
         opened => Ok(opened?.into()),
     }
+}
+
+/// Whether the file system of `path` is this machine's: others may keep whoever opens a file waiting for their server, whatever is in memory.
+#[must_use]
+pub fn is_local(path: &Path) -> bool {
+    // NFS, FUSE, SMB in three versions, 9P, Ceph, AFS, Coda, Lustre.
+    const REMOTE: [u32; 10] = [
+        0x6969,
+        0x6573_5546,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x0102_1997,
+        0x00c3_6400,
+        0x5346_414f,
+        0x7375_7245,
+        0x0bd0_0bd0,
+    ];
+    statfs(path)
+        .is_ok_and(|system| !REMOTE.iter().any(|magic| i128::from(*magic) == i128::from(system.f_type)))
 }
 
 /// Reads what is in memory of a part of a file, at most [`CHUNK`] bytes.
@@ -100,12 +126,12 @@ pub fn peek(file: &File, offset: u64, wanted: usize) -> Peek {
     }
 }
 
-/// Whether both ends of a part are in memory: then mostly what is between them as well, for the kernel reads ahead.
+/// Whether a part is in memory, as far as looks at every 32 KiB of it tell: the kernel reads ahead, and seldom less at once.
 #[must_use]
 pub fn has(file: &File, offset: u64, length: u64) -> bool {
     let has =
         |at| matches!(preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT), Ok(1));
-    length > 0 && has(offset + length - 1) && has(offset)
+    length > 0 && has(offset + length - 1) && (0..length - 1).step_by(LOOK).all(|at| has(offset + at))
 }
 
 /// A part of a file, at most [`CHUNK`] bytes, however long that takes.
@@ -150,6 +176,8 @@ mod tests {
         assert_eq!(read(&file, end - 1, 2).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         assert!(!has(&file, end - 1, 2) && !has(&file, 0, 0));
         let missing = open(&directory.path().join("none")).unwrap_err().kind();
-        assert!(matches!(missing, io::ErrorKind::NotFound | io::ErrorKind::WouldBlock));
+        let unknown = [io::ErrorKind::WouldBlock, io::ErrorKind::Unsupported];
+        assert!(missing == io::ErrorKind::NotFound || unknown.contains(&missing), "{missing}");
+        assert!(is_local(Path::new("/proc")) && !is_local(&directory.path().join("none")));
     }
 }

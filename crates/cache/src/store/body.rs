@@ -69,10 +69,10 @@ impl EntryBody {
         }
     }
 
-    /// Whether all that is left is in memory in several pieces: whoever sends it need not wait between them.
+    /// Whether it is read from a file as it goes.
     #[must_use]
-    pub fn is_in_pieces(&self) -> bool {
-        matches!(self.from, From::Pieces(_))
+    pub fn is_in_file(&self) -> bool {
+        matches!(self.from, From::File(_))
     }
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
@@ -185,6 +185,9 @@ impl FileBody {
     fn poll_data(&mut self, at: u64, end: u64, cx: &mut Context<'_>) -> Poll<Result<Bytes, Error>> {
         if let Some(first) = self.opened.first(at, end) {
             return Poll::Ready(Ok(first));
+        }
+        if let Some(opened) = Arc::get_mut(&mut self.opened) {
+            opened.passed_first(at); // nobody else reads it
         }
         if self.reading.is_none()
             && let Some(read) = self.opened.read_now(at, end)

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use rustix::io::Errno;
 use tokio::io::AsyncWrite;
 
 use super::buffers;
@@ -286,8 +285,21 @@ fn length((_, range): &FilePart) -> usize {
 
 /// Whether it is the file that cannot be sent so, and not the stream that takes nothing.
 fn is_of_file(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported
-        || matches!(Errno::from_io_error(error), Some(Errno::INVAL | Errno::NOSYS | Errno::IO))
+    use io::ErrorKind::{
+        BrokenPipe, ConnectionAborted, ConnectionReset, HostUnreachable, NetworkDown, NetworkUnreachable,
+        NotConnected, TimedOut,
+    };
+    let of_stream = [
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionReset,
+        HostUnreachable,
+        NetworkDown,
+        NetworkUnreachable,
+        NotConnected,
+        TimedOut,
+    ];
+    !of_stream.contains(&error.kind())
 }
 
 impl Drop for Output {

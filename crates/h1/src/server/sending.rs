@@ -51,6 +51,9 @@ impl Outgoing {
     }
 }
 
+/// How much is sent until others have their turn: of what the kernel sends by itself, a client may take more than of anything else.
+const AT_ONCE: u64 = 2 << 20;
+
 /// What a service knows of the files in its bodies.
 pub(super) struct Files<B> {
     pub(super) take: fn(Pin<&mut B>) -> Option<FilePart>,
@@ -118,6 +121,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         files: &Files<B>,
         cx: &mut Context<'_>,
     ) -> Poll<End> {
+        let until = self.output.sent() + AT_ONCE;
         loop {
             let waits = self.poll_pull(outgoing, body.as_mut(), files.take, cx).is_pending();
             let flushed = self.poll_flush(cx);
@@ -140,6 +144,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                 && let Some(end) = outgoing.end()
             {
                 return Poll::Ready(end);
+            }
+            if self.output.sent() >= until {
+                cx.waker().wake_by_ref(); // others are waiting for their turn
+                return Poll::Pending;
             }
             if waits {
                 match self.poll_around(exchange, cx) {

@@ -14,7 +14,7 @@ const SERVERS: Contexts = Contexts::SERVERS;
 const LEVELS: Contexts = Contexts::LEVELS;
 pub(super) const HASH: &str = "hash tables size themselves";
 const SENDFILE: &str =
-    "the kernel always sends files of which nothing is changed or encrypted, 512 KiB at most at once";
+    "the kernel always sends files of which nothing is changed or encrypted, 256 KiB at most at once";
 const KERNEL: &str = "how bytes reach the kernel is the engine's business";
 const POOL: &str = "memory is allocated as it is needed";
 const LINGER: &str = "a connection with unread input lingers for as long as the engine has it";

@@ -73,6 +73,8 @@ pub(super) struct Disk {
     cold: AtomicBool,
     /// What was purged since the start, for what is not in the index yet.
     rules: Mutex<Vec<(Purge, Strength)>>,
+    /// Whether it can be told what of it is in memory, without waiting for somebody else's machine.
+    at_hand: AtomicBool,
     /// After an error nothing is stored for a moment.
     paused: AtomicU64,
     #[cfg(test)]
@@ -98,6 +100,7 @@ impl Disk {
             probe(path).map_err(OpenError::Directory)?;
         }
         Ok(Self {
+            at_hand: AtomicBool::new(propylon_page_cache::is_local(&root)),
             root,
             levels: Levels(levels.into_iter().collect()),
             temporary,
@@ -133,6 +136,17 @@ impl Disk {
     /// Whether there may be files that the index does not know.
     pub(super) fn is_cold(&self) -> bool {
         self.cold.load(Ordering::Acquire)
+    }
+
+    fn is_at_hand(&self) -> bool {
+        self.at_hand.load(Ordering::Relaxed)
+    }
+
+    /// Something was not read at once: where that is because nobody can tell, nobody asks again.
+    fn could_not(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::Unsupported {
+            self.at_hand.store(false, Ordering::Relaxed);
+        }
     }
 
     fn pause(&self, now: u64) {

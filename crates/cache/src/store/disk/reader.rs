@@ -44,7 +44,7 @@ const PIECES: u64 = CHUNK as u64 / PIECE;
 /// Whether a disk may be waited for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Patience {
-    /// What would have to be is an error: `WouldBlock`.
+    /// What would have to be is an error: `WouldBlock`, or `Unsupported` where nobody can tell.
     Now,
     Wait,
 }
@@ -71,10 +71,18 @@ pub(in crate::store) fn open_now(
     name: Name,
     generation: u64,
 ) -> Option<Entry> {
-    let disk = shared.disk.as_ref()?;
+    let disk = shared.disk.as_ref().filter(|disk| disk.is_at_hand())?;
     let before = shared.pending(name.id, generation)?.0;
-    let file = propylon_page_cache::open(&disk.path(name)).ok()?;
-    let start = Start::read_once(&file, FIRST, Patience::Now).ok()?;
+    let file = propylon_page_cache::open(&disk.path(name)).map_err(|error| disk.could_not(&error)).ok()?;
+    let start = match Start::read_once(&file, FIRST, Patience::Now) {
+        Ok(start) => start,
+        Err(failure) => {
+            if let Failure::Io(error) = failure {
+                disk.could_not(&error);
+            }
+            return None;
+        }
+    };
     if start.head.key != key.as_bytes() || start.layout.nonce != generation {
         return None;
     }
@@ -230,9 +238,25 @@ impl Opened {
         (!part.is_empty()).then(|| self.first.slice_ref(part))
     }
 
+    /// All before `at` has been read: what came with the head is not kept for it.
+    pub(in crate::store) fn passed_first(&mut self, at: u64) {
+        if at >= self.first.len() as u64 {
+            self.first = Bytes::new();
+        }
+    }
+
     /// What is at `at`, at most up to `end`, if the kernel has it in memory and nothing is wrong with it.
     pub(in crate::store) fn read_now(&self, at: u64, end: u64) -> Option<Bytes> {
-        self.read_pieces(at, end, Patience::Now).ok()
+        let disk = self.shared.disk.as_ref().filter(|disk| disk.is_at_hand())?;
+        match self.read_pieces(at, end, Patience::Now) {
+            Ok(read) => Some(read),
+            Err(error) => {
+                if let Error::Read(error) = error {
+                    disk.could_not(&error);
+                }
+                None
+            }
+        }
     }
 
     /// What is at `at`, at most up to `end`.
@@ -279,7 +303,8 @@ fn read_at(file: &File, at: u64, length: usize, patience: Patience) -> io::Resul
         Patience::Now => match propylon_page_cache::peek(file, at, length) {
             Peek::Here(data) if data.len() == length => Ok(data),
             Peek::Failed(error) => Err(error),
-            Peek::Here(_) | Peek::NotNow | Peek::Unknown => Err(ErrorKind::WouldBlock.into()),
+            Peek::Here(_) | Peek::NotNow => Err(ErrorKind::WouldBlock.into()),
+            Peek::Unknown => Err(ErrorKind::Unsupported.into()),
         },
     }
 }

@@ -38,7 +38,7 @@ impl Keeping {
     ) -> Response<Body> {
         let (mut head, body) = response.into_parts();
         let way = self.layer.way(&head, connect);
-        // What is stored already is read as its client takes it.
+        // What is stored in a file already is read as its client takes it.
         if way != Way::Kept || head.extensions.get::<SendBuffer>().is_some() {
             return Response::from_parts(head, body);
         }

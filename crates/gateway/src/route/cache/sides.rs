@@ -6,7 +6,6 @@ use std::task::{self, Context, Poll};
 use futures_util::TryFutureExt as _;
 use futures_util::future::{Either, MapOk, Ready, ready};
 use http::{Request, Response};
-use http_body::Body as _;
 use propylon_cache::ResponseBody;
 use propylon_exchange::{Exchange, Keep};
 use propylon_h1::server::SendBuffer;
@@ -97,17 +96,14 @@ where
         if let Some(exchange) = this.exchange {
             exchange.upstream_responded(response.headers());
         }
-        if response.body().is_stored() && !response.body().is_end_stream() {
-            // Of what is in memory more takes no more of it.
-            let ahead = if response.body().is_in_pieces() { IN_MEMORY } else { AHEAD };
-            response.extensions_mut().insert(SendBuffer(ahead));
+        if response.body().is_in_file() {
+            response.extensions_mut().insert(SendBuffer(AHEAD));
         }
         Poll::Ready(Ok(response.map(body)))
     }
 }
 
-/// How much of what is stored in memory is given to the kernel at once, and how much of other files may wait for it.
-const IN_MEMORY: usize = 256 << 10;
+/// How much of a stored file may wait for its client: it is not kept in buffers.
 const AHEAD: usize = 64 << 10;
 
 /// What is whole in memory, or is the upstream's and nothing else, needs no box.
