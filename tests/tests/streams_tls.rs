@@ -176,6 +176,27 @@ fn clients_show_a_certificate_where_they_have_to() {
     world.gateway.tells("client SSL certificate verify error: (");
 }
 
+/// What was decided before TLS is known when more is known.
+#[test]
+fn limits_are_kept_over_a_handshake() {
+    let certificates = Certificates::new();
+    let zone = "[limit_zone.all]\nkey = \"$server_port\"\nsize = \"1m\"\n";
+    let world = World::with(zone, "@ORIGIN@", "limit.connections = [{ zone = \"all\", max = 1 }]");
+    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = text.replace("s = '", "s = '$limit_conn_status ") + &certificates.tls("a.test");
+    world.gateway.put_to_use(&text);
+    let (listen, connector) = (world.listen, certificates.careful().build().unwrap());
+    let client = std::thread::spawn(move || ask(&connector, listen, "a.test", b"hello"));
+    let mut upstream = world.origin.accept();
+    exactly(&mut upstream, b"hello");
+    silent(&mut Stream::connect(world.listen).unwrap());
+    drop(upstream);
+    client.join().unwrap().unwrap();
+    let lines = world.lines(2);
+    assert!(lines[0].starts_with("REJECTED status=503 "), "{lines:#?}");
+    assert!(lines[1].starts_with("PASSED status=200 "), "{lines:#?}");
+}
+
 #[test]
 fn a_proxy_is_heard_before_tls() {
     let certificates = Certificates::new();

@@ -45,7 +45,9 @@ impl Line {
 
     /// More is known of the connection now: that it speaks TLS.
     pub(super) fn knows(&mut self, connection: &Connection) {
-        self.exchange = begin(&self.at, connection);
+        let exchange = begin(&self.at, connection);
+        propylon_vars::give_back(&self.exchange, &exchange); // what limits have decided
+        self.exchange = exchange;
     }
 }
 

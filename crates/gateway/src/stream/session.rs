@@ -39,8 +39,9 @@ pub(crate) async fn serve(stream: Stream, mut connection: Connection, at: Arc<At
 impl Line {
     async fn serve(&mut self, stream: Stream, connection: Connection) -> Result<(), StatusCode> {
         self.admit().await?;
-        let stream = if self.at.tls { self.shake(stream, connection).await? } else { stream };
-        let client = self.preread(stream).await?;
+        // In boxes what is over soon: a connection is as large as the largest of its steps for as long as it lasts.
+        let stream = if self.at.tls { Box::pin(self.shake(stream, connection)).await? } else { stream };
+        let client = Box::pin(self.preread(stream)).await?;
         let at = self.at.clone();
         match &at.stream.action {
             Action::Return(text) => self.answer(client, text.eval(&self.exchange)).await,
@@ -148,7 +149,7 @@ impl Line {
     async fn pass(&mut self, client: Ahead<Stream>, passing: &Passing) -> Result<(), StatusCode> {
         let at = self.at.clone();
         let config = &at.stream.config;
-        let upstream = passing.connect(&self.exchange, &config.retry).await?;
+        let upstream = Box::pin(passing.connect(&self.exchange, &config.retry)).await?;
         let rate = |amount: &Option<Amount>| {
             let amount = amount.as_ref().map_or(0, |amount| route::amount(amount, &self.exchange));
             NonZeroU64::new(amount)
