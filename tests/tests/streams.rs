@@ -315,6 +315,25 @@ fn names_that_variables_give_are_looked_up_or_told_of() {
     assert!(lines[1..].iter().all(|line| logged(line, "status") == "500"), "{lines:#?}");
 }
 
+#[test]
+fn what_comes_to_a_stream_is_explained_as_no_request() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("propylon.toml");
+    let text =
+        "[[server]]\nlisten = [\"8080\"]\nreturn = [204]\n[[stream]]\nlisten = [\"3306\"]\nreturn = \"x\"\n";
+    std::fs::write(&path, text).unwrap();
+    for (url, what) in [
+        ("http://a:3306/", "a stream listens there, line 4: what comes is no request"),
+        ("http://a:3307/", "no server listens there"),
+        ("http://a/", "the default server of"),
+    ] {
+        let mut command = std::process::Command::new(propylon_tests::binary());
+        let output = command.args(["explain", "--config"]).arg(&path).arg(url).output().unwrap();
+        let told = propylon_tests::lossy(&output.stdout);
+        assert!(told.contains(what), "{url}: {told}");
+    }
+}
+
 /// HTTP goes on beside it, and of one upstream.
 #[test]
 fn an_upstream_may_be_shared_with_http() {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_acme::WELL_KNOWN;
 use propylon_config::{
-    AcmeChallenge, Action, Config, Location, OidcProvider, Origin, ProxyPass, Server, Setting, Settings,
-    Source,
+    AcmeChallenge, Action, Config, ListenAddress, Location, OidcProvider, Origin, ProxyPass, Server, Setting,
+    Settings, Source,
 };
 
 use crate::dispatch::MAX_REROUTES;
@@ -60,7 +60,7 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
     let line_of = |span| config.source.line_of(span);
 
     let Some((server, why)) = find_server(config, &uri)? else {
-        lines.push("no server listens there: the connection is refused".to_owned());
+        lines.push(nobody(config, &uri));
         return Ok(Explanation { lines });
     };
     let name = server.names.first().map(|name| name.value.as_str()).unwrap_or_default();
@@ -274,21 +274,39 @@ enum Place<'a> {
     None,
 }
 
+/// Why there is no server.
+fn nobody(config: &Config, uri: &Uri) -> String {
+    let port = uri.port_u16().unwrap_or(80);
+    let is_there = |address: &ListenAddress| matches!(address, ListenAddress::Tcp(at) if at.port() == port);
+    let here = config.listeners.iter().find(|listener| is_there(&listener.address));
+    match here.and_then(|listener| config.streams.get(listener.stream?)) {
+        Some(stream) => {
+            format!(
+                "a stream listens there, {}: what comes is no request",
+                config.source.line_of(stream.span)
+            )
+        }
+        None => "no server listens there: the connection is refused".to_owned(),
+    }
+}
+
 fn find_server<'a>(config: &'a Config, uri: &Uri) -> Result<Option<(&'a Server, String)>, ExplainError> {
+    // What is at a stream's address is no request.
+    let listeners = || config.listeners.iter().filter(|listener| listener.stream.is_none());
     let at = |port: u16| {
-        use propylon_config::ListenAddress::{Tcp, Udp};
+        use ListenAddress::{Tcp, Udp};
         let listens = |listener: &&propylon_config::Listener, tcp: bool| match &listener.address {
             Tcp(addr) => tcp && addr.port() == port,
             Udp(addr) => !tcp && addr.port() == port,
-            propylon_config::ListenAddress::Unix(_) => false,
+            ListenAddress::Unix(_) => false,
         };
-        let find = |tcp| config.listeners.iter().find(|listener| listens(listener, tcp));
+        let find = |tcp| listeners().find(|listener| listens(listener, tcp));
         find(true).or(find(false))
     };
     // A URL without a port asks for port 80, or for whatever there is.
     let listener = match uri.port_u16() {
         Some(port) => at(port),
-        None => at(80).or(config.listeners.first()),
+        None => at(80).or(listeners().next()),
     };
     let Some(listener) = listener else { return Ok(None) };
     let mut names = ServerNames::builder();
