@@ -3,6 +3,8 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
 
 use propylon_testkit::certificates::Authority;
 use propylon_tests::{Client, End, LIMIT, Propylon, Stream, addresses, curl, raw_request, until};
@@ -170,7 +172,17 @@ fn what_is_stored_in_files_is_not_buffered_in_others() {
         assert!(answer.body == content[range.clone()], "{range:?}");
         answer.head.field("x-cache").unwrap() == "HIT"
     };
-    until("all of it to be stored", LIMIT, || hit(0..10).then_some(()));
+    // Its file has its name, which is a hash, when all of it is there.
+    let is_there = || {
+        let found = Command::new("find")
+            .args([&gateway.path("zone"), Path::new("-name")])
+            .arg("?".repeat(32))
+            .output();
+        !found.unwrap().stdout.is_empty()
+    };
+    hit(0..10);
+    until("all of it to be stored", LIMIT, || is_there().then_some(()));
+    assert!(hit(0..10));
     let mut slow = Client::connect(listen).unwrap();
     slow.send(&get("/file", "")).unwrap();
     let head = slow.stream().head().unwrap().unwrap();
