@@ -201,6 +201,45 @@ fn names_that_http_has_too() {
     assert!(told[0].starts_with("log_format Different: `http` has one of this name"), "{told:#?}");
 }
 
+/// What says the same says something else once what it names has another name.
+#[test]
+fn names_that_new_names_tell_apart() {
+    let same = "map $remote_addr $to { default web; } map $remote_addr $by_name { default $backend; }
+        map $remote_addr $alike { default a; } log_format line '$status $backend'; log_format alike '$alike';";
+    let streams = format!(
+        "stream {{ {same} map $remote_port $backend {{ default WEB; }} upstream web {{ server 127.0.0.1:2; }}
+         server {{ listen 1; proxy_pass $to; access_log a.log line; access_log b.log alike; }}
+         server {{ listen 2; proxy_pass $by_name; access_log c.log line if=$alike; }} }}"
+    );
+    let http = format!(
+        "http {{ {same} map $http_x $backend {{ default web; }} upstream web {{ server 127.0.0.1:1; }}
+         server {{ listen 80; access_log d.log line; location / {{ proxy_pass http://$to; }} location /b {{ proxy_pass http://$by_name; }} }} }}"
+    );
+    for text in [format!("{streams}{http}"), format!("{http}{streams}")] {
+        let config = load(&text);
+        let targets = config.streams.iter().map(|stream| match stream.pass() {
+            Some(StreamPass::Dynamic { target, .. }) => target.source(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(targets.collect::<Vec<_>>(), ["$stream_to", "$stream_by_name"]);
+        let logs = config.streams.iter().flat_map(|stream| &stream.settings.access_logs);
+        let logs: Vec<_> = logs.map(|log| (&*log.format.name, log.format.template.source())).collect();
+        let line = ("stream_line", "$status $stream_backend");
+        assert_eq!(logs, [line, ("alike", "$alike"), line]);
+        let toml = converted(&text).toml().to_owned();
+        for part in [
+            "[map.stream_to]\nkey = \"$remote_addr\"\ndefault = \"stream_web\"",
+            "[map.stream_by_name]\nkey = \"$remote_addr\"\ndefault = \"$stream_backend\"",
+            "[map.stream_backend]\nkey = \"$remote_port\"\ndefault = \"stream_web\"",
+            "[map.to]\nkey = \"$remote_addr\"\ndefault = \"web\"",
+            "[map.by_name]\nkey = \"$remote_addr\"\ndefault = \"$backend\"",
+        ] {
+            assert!(toml.contains(part), "{part}: {toml}");
+        }
+        assert!(!toml.contains("stream_alike"), "{toml}");
+    }
+}
+
 #[test]
 fn variables_that_are_looked_up_elsewhere() {
     let stream = "stream {

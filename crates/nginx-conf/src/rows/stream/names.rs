@@ -11,25 +11,10 @@ const VARIABLES: [&str; 5] = ["map", "geo", "split_clients", "keyval", "geoip"];
 /// The whole nginx.conf is read: what is named in `stream` comes to what is named elsewhere.
 pub(crate) fn join(convert: &mut Convert<'_>) {
     let Convert { document, lines, .. } = convert;
-    formats(document, lines);
     let mut own = std::mem::take(&mut document.stream_named);
-    for at in 0..own.len() {
-        let Some((kind, name)) = own.get(at).and_then(Section::kind_and_name) else { continue };
-        let (kind, name) = (kind.to_owned(), name.to_owned());
-        let known = |name: &str| taken(document, &kind, name);
-        if !known(&name) {
-            continue;
-        }
-        let may_be_one = VARIABLES.contains(&kind.as_str()) || kind == "geoip_database";
-        let same = own.get(at).is_some_and(|own| document.named.iter().any(|other| own.says_the_same(other)));
-        if may_be_one && same {
-            if let Some(own) = own.get_mut(at) {
-                *own = Section::default();
-            }
-            continue;
-        }
-        let is_own = |name: &str| own.iter().any(|section| section.kind_and_name() == Some((&kind, name)));
-        let new = free(&name, |name| known(name) || is_own(name));
+    // A new name may tell two apart that were one: what is in them named it.
+    while let Some((at, kind, name)) = next(document, &own) {
+        let new = free(&name, |name| taken(document, &kind, name) || has(&own, &kind, name));
         if let Some(section) = own.get_mut(at) {
             section.rename(format!("[{kind}.{}]", key(&new)));
             note(lines, section.place(), &new);
@@ -44,23 +29,39 @@ pub(crate) fn join(convert: &mut Convert<'_>) {
             _ => rename_variable(document, &mut own, &name, &new),
         }
     }
-    own.retain(|section| section.kind_and_name().is_some());
+    own.retain(|section| section.kind_and_name().is_some_and(|(kind, name)| !taken(document, kind, name)));
     document.named.append(&mut own);
+    formats(document, lines); // last: they name variables
     let formats = std::mem::take(&mut document.stream_formats);
     document.log_format.append(formats);
 }
 
+/// The next one that needs another name, with its kind and its name: something of that name is there, and does not say the same.
+fn next(document: &Document, own: &[Section]) -> Option<(usize, String, String)> {
+    own.iter().enumerate().find_map(|(at, section)| {
+        let (kind, name) = section.kind_and_name()?;
+        let may_be_one = VARIABLES.contains(&kind) || kind == "geoip_database";
+        let is_one = || may_be_one && document.named.iter().any(|other| section.says_the_same(other));
+        (taken(document, kind, name) && !is_one()).then(|| (at, kind.to_owned(), name.to_owned()))
+    })
+}
+
 /// Whether something of this kind has the name already, or is built in.
 fn taken(document: &Document, kind: &str, name: &str) -> bool {
+    has(&document.named, kind, name)
+        || VARIABLES.contains(&kind) && propylon_config::is_reserved(&name.to_ascii_lowercase())
+}
+
+/// Whether one of these sections is of this kind and has the name.
+fn has(sections: &[Section], kind: &str, name: &str) -> bool {
     let is_variable = VARIABLES.contains(&kind);
     let of_kind = |known: &str| if is_variable { VARIABLES.contains(&known) } else { known == kind };
     let same = |known: &str| match kind {
         "limit_zone" | "keyval_zone" | "geoip_database" => known == name,
         _ => known.eq_ignore_ascii_case(name),
     };
-    let mut named = document.named.iter().filter_map(Section::kind_and_name);
+    let mut named = sections.iter().filter_map(Section::kind_and_name);
     named.any(|(known, other)| of_kind(known) && same(other))
-        || is_variable && propylon_config::is_reserved(&name.to_ascii_lowercase())
 }
 
 fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
