@@ -1,9 +1,10 @@
 //! What a worker routes by: listeners, servers and locations, each with its stack, built from one configuration.
 
+mod listener;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
@@ -13,7 +14,6 @@ use propylon_vars::{Document, RefererCheck, Script, UserIds};
 use tokio_util::sync::CancellationToken;
 
 use crate::acme;
-use crate::client::Engine;
 use crate::error::BuildError;
 use crate::page::Face;
 use crate::phases::Phases;
@@ -21,11 +21,13 @@ use crate::redirects::Redirects;
 use crate::retired::Generation;
 use crate::rewrite::Steps;
 use crate::route::{self, EdgeHeaders, Pace, RealIp, Tracing, Users};
-use crate::routing::{Captures, LocationMatch, Locations, ServerNames, Slashes};
+use crate::routing::{Captures, LocationMatch, Locations, Slashes};
 use crate::stream::{self, At};
 use crate::tally::{self, StatusLane, Tally};
 use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
+
+pub(crate) use listener::Listener;
 
 /// Everything that one worker routes by.
 pub(crate) struct Router {
@@ -33,23 +35,6 @@ pub(crate) struct Router {
     streams: HashMap<ListenAddress, Arc<At>>,
     /// Cancelled when nobody is in any of its locations any more.
     pub(crate) end: CancellationToken,
-}
-
-/// The servers that share a listening address.
-pub(crate) struct Listener {
-    names: ServerNames,
-    servers: Vec<Arc<Server>>,
-    default: Arc<Server>,
-    /// Whether it takes a name to know which server is meant, or what the name's regex captures.
-    has_names: bool,
-    /// Whether its clients speak TLS.
-    pub(crate) tls: bool,
-    /// Whether their connections begin with a header of the PROXY protocol.
-    pub(crate) proxy_protocol: bool,
-    /// How its connections are served: as the default server says.
-    pub(crate) engine: Arc<Engine>,
-    /// Where an authority may look for challenges of TLS.
-    pub(crate) challenges: Option<propylon_acme::Challenges>,
 }
 
 /// One `[[server]]`.
@@ -154,78 +139,6 @@ impl Router {
     /// The servers at an address.
     pub(crate) fn listener(&self, address: &ListenAddress) -> Option<Arc<Listener>> {
         self.listeners.get(address).cloned()
-    }
-}
-
-impl Listener {
-    fn build(
-        listener: &config::Listener,
-        servers: &[Arc<Server>],
-        upstreams: &Upstreams<'_>,
-    ) -> Result<Self, BuildError> {
-        let mut names = ServerNames::builder();
-        let mut here = Vec::new();
-        for &index in &listener.servers {
-            let (Some(server), Some(written)) = (servers.get(index), upstreams.config.servers.get(index))
-            else {
-                continue;
-            };
-            for name in &written.names {
-                // A name that another server has already keeps its first owner, as in nginx; `check` has warned.
-                let _ = names
-                    .add(here.len(), name.value.as_str())
-                    .map_err(BuildError::value("this is no server name", name.span))?;
-            }
-            here.push(server.clone());
-        }
-        let default = servers.get(listener.default_server).or(here.first()).cloned();
-        let default = default.ok_or(BuildError::NoServer)?;
-        let heads = here.iter().map(|server| server.settings.limit.head);
-        let head = heads.fold(default.settings.limit.head, |most, head| config::HeadLimit {
-            line: most.line.max(head.line),
-            size: most.size.max(head.size),
-            fields: most.fields.max(head.fields),
-        });
-        let written = upstreams.config.servers.get(listener.default_server).ok_or(BuildError::NoServer)?;
-        let engine = Arc::new(Engine::new(upstreams.config.runtime.http1, listener.http2, written, head));
-        let names = names.build();
-        Ok(Self {
-            has_names: here.len() > 1 || names.has_regexes(),
-            names,
-            servers: here,
-            default,
-            tls: listener.tls,
-            proxy_protocol: listener.proxy_protocol,
-            engine,
-            challenges: acme::shaking(upstreams, listener),
-        })
-    }
-
-    pub(crate) fn default_server(&self) -> &Arc<Server> {
-        &self.default
-    }
-
-    /// How the server with this name speaks TLS, or else the default server.
-    pub(crate) fn serving(&self, name: Option<&str>) -> Option<Arc<Serving>> {
-        let named = self.asked_for(name).and_then(|server| server.serving.clone());
-        named.or_else(|| self.default.serving.clone())
-    }
-
-    /// The server that a client asked for when it began to speak TLS.
-    pub(crate) fn asked_for(&self, name: Option<&str>) -> Option<&Arc<Server>> {
-        let (server, _) = self.find(&Bytes::copy_from_slice(name?.as_bytes()))?;
-        Some(server)
-    }
-
-    /// Whether there is anything to [find](Self::find) but the default server.
-    pub(crate) fn has_names(&self) -> bool {
-        self.has_names
-    }
-
-    /// The server with this name, and what its regex captured; `None`: the default server.
-    pub(crate) fn find(&self, host: &Bytes) -> Option<(&Arc<Server>, Option<Captures>)> {
-        let found = self.names.find(host)?;
-        Some((self.servers.get(found.server)?, found.captures))
     }
 }
 
