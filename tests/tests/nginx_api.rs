@@ -12,7 +12,7 @@ mod admin_support;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use admin_support::{Metrics, ask, get, peer, send};
+use admin_support::{Asked, Metrics, ask, get, peer, send};
 use propylon_testkit::gate::Gate;
 use propylon_testkit::peer::{Plan, RawPeer};
 use propylon_tests::{Client, Exporter, LIMIT, Propylon, address, raw_request, until};
@@ -57,7 +57,7 @@ server = [{{ address = "{}", route = "r" }}, {{ address = "{}", backup = true }}
 
 [[server]]
 listen = ["{listen}"]
-name = ["site"]
+name = ["site", "_", "*.wild"]
 status_zone = "front"
 [[server.location]]
 match = "/"
@@ -285,21 +285,32 @@ fn who_may_only_look_changes_nothing_and_nor_does_a_page_elsewhere() {
         (405, Some("GET, HEAD, POST, PATCH, DELETE"))
     );
     assert_eq!(ask(world.listen, "POST", "/api/9/nginx", "{}").status, 405);
-    let elsewhere = |field: &str| {
+    let adds = |host: &str, field: &str| {
         let length = server.len();
         let request = format!(
-            "POST /api/9/http/upstreams/app/servers HTTP/1.1\r\nHost: {}\r\n{field}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{server}",
-            world.listen
+            "POST /api/9/http/upstreams/app/servers HTTP/1.1\r\nHost: {host}\r\n{field}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{server}"
         );
-        raw_request(world.listen, request.as_bytes()).unwrap().status
+        Asked::from(raw_request(world.listen, request.as_bytes()).unwrap())
     };
+    let elsewhere = |field: &str| adds(&world.listen.to_string(), field).status;
     assert_eq!(elsewhere("Origin: http://elsewhere.test"), 403);
     assert_eq!(elsewhere("Sec-Fetch-Site: cross-site"), 403);
+    // The page's own name leads here, and to a browser it is one origin.
+    for host in
+        ["rebound.test", "rebound.test:80", "_", "a.wild", "localhost.rebound.test", "127.0.0.1.rebound.test"]
+    {
+        let asked = adds(host, &format!("Origin: http://{host}\r\nSec-Fetch-Site: same-origin"));
+        assert_eq!((asked.status, &asked.json()["error"]["code"]), (421, &json!("UnknownHost")), "{host}");
+    }
+    assert_eq!(send(world.listen, "rebound.test", "/api/9/http/keyvals").0, 200, "to look is no order");
     let long = format!("{{\"server\": \"{}\"}}", "a".repeat(64 << 10));
     assert_eq!(ask(world.listen, "POST", "/api/9/http/upstreams/app/servers", &long).status, 413);
     assert_eq!(world.api("http/upstreams/app/servers").as_array().unwrap().len(), 2, "nothing was added");
     assert_eq!(world.api("http/keyvals"), json!({ "one": {} }));
     assert_eq!(elsewhere(&format!("Origin: http://{}", world.listen)), 201);
+    for host in ["site", "SITE:80", "localhost:1", "[::1]"] {
+        assert_eq!(adds(host, &format!("Origin: http://{host}")).status, 409, "{host} is let in");
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Guard {
         }
         let authority = authority(&request.uri, &request.headers)?;
         if from != From::Unix {
-            self.check_name(authority)?;
+            check_name(authority, &self.names, "admin.names")?;
         }
         if matches!(request.method, Method::GET | Method::HEAD) {
             return Ok(());
@@ -76,20 +76,6 @@ impl Guard {
             _ => false,
         })
     }
-
-    fn check_name(&self, authority: &str) -> Result<(), Refusal> {
-        let host = host(authority);
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
-        let known = || self.names.iter().any(|name| name.eq_ignore_ascii_case(host));
-        if literal || host.eq_ignore_ascii_case("localhost") || known() {
-            return Ok(());
-        }
-        let text = format!(
-            "`admin.names` does not have `{}`; ask by address, or as `localhost`",
-            host.escape_debug()
-        );
-        Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", text))
-    }
 }
 
 /// What the request is for. There is one `Host`.
@@ -109,6 +95,19 @@ fn host(authority: &str) -> &str {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     }
+}
+
+/// Whether a request is for an address, or for a name that is no other's: one of those in `key`.
+pub(crate) fn check_name(authority: &str, names: &[Box<str>], key: &str) -> Result<(), Refusal> {
+    let host = host(authority);
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    let known = || names.iter().any(|name| name.eq_ignore_ascii_case(host));
+    if literal || host.eq_ignore_ascii_case("localhost") || known() {
+        return Ok(());
+    }
+    let host = host.escape_debug();
+    let text = format!("`{key}` does not have `{host}`; ask by address, or as `localhost`");
+    Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", text))
 }
 
 pub(crate) fn check_origin(headers: &HeaderMap, authority: &str) -> Result<(), Refusal> {

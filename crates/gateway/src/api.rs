@@ -55,6 +55,8 @@ pub struct Question {
     pub write: bool,
     /// The IP address that it came to, if it came over IP.
     pub address: Option<String>,
+    /// The names that its server answers for and nobody else may have: no wildcards, and not `_`.
+    pub names: Arc<[Box<str>]>,
     /// What logs call it (`$request_id`).
     pub id: String,
 }

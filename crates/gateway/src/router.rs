@@ -159,6 +159,7 @@ impl Server {
             settings: server.settings.clone(),
             redirects: Redirects::new(&server.settings, &name),
             name: name.clone(),
+            names: route::own_names(server),
             has_pages,
             traces: upstreams.config.later.has(Keep::TRACE) || server.traces(),
             counts_compressed: upstreams.config.later.has(Keep::COMPRESSED),

@@ -19,7 +19,7 @@ use propylon_gateway::{Answering, Api, Question};
 use serde_json::{Map, Value};
 
 use crate::api::argument;
-use crate::guard::check_origin;
+use crate::guard::{check_name, check_origin};
 
 use bases::Bases;
 use fault::Fault;
@@ -101,11 +101,19 @@ impl Asked {
         if !self.question.write || !resource.methods().contains(method) {
             return Err(Fault::disabled());
         }
-        // A browser carries orders of any page to wherever that page says.
-        let host = self.question.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        check_origin(&self.question.headers, host)
-            .map_err(|refusal| Fault::new(refusal.status, "Forbidden", refusal.text))?;
+        self.check_browser()?;
         self.change(resource).await
+    }
+
+    /// A browser carries orders of any page to wherever that page says, and a page's own name may lead here. Over a unix socket there is none.
+    fn check_browser(&self) -> Result<(), Fault> {
+        let Question { headers, address, names, .. } = &self.question;
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if address.is_some() {
+            check_name(host, names, "server.name")
+                .map_err(|refusal| Fault::new(refusal.status, "UnknownHost", refusal.text))?;
+        }
+        check_origin(headers, host).map_err(|refusal| Fault::new(refusal.status, "Forbidden", refusal.text))
     }
 
     /// What is there.

@@ -31,6 +31,7 @@ struct Action {
     prefix: Box<str>,
     /// How long a body may be: as long as one that is kept in memory (nginx: `client_body_buffer_size`).
     longest: usize,
+    names: Arc<[Box<str>]>,
     face: Face,
 }
 
@@ -48,6 +49,7 @@ impl Leaf {
             write: api.write,
             prefix: matcher.text().into(),
             longest: settings.buffer.request_memory.min(most),
+            names: Arc::clone(&site.names),
             face: site.face.clone(),
         }))
     }
@@ -109,6 +111,7 @@ impl Action {
             body,
             write: self.write,
             address: exchange.connection().local.as_ip().map(|ip| ip.to_string()),
+            names: Arc::clone(&self.names),
             id: propylon_vars::request_id(exchange).as_deref().and_then(text).unwrap_or_default(),
         })
     }

@@ -99,7 +99,7 @@ pub(crate) use redirect::complete;
 pub(crate) use referers::check as referer_check;
 pub(crate) use respond::{Found, Respond};
 pub(crate) use retry::{NextPeer, is_peers, retry};
-pub(crate) use site::Site;
+pub(crate) use site::{Site, own_names};
 pub(crate) use source::{Source, local};
 pub(crate) use sticky::Bond;
 pub(crate) use trace::{Tracing, lend as lend_trace, tells as tells_traces};

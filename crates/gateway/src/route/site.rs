@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use propylon_config::Settings;
+use propylon_config::{self as config, ServerName, Settings};
 use propylon_files::Types;
 use propylon_vars::Definitions;
 
@@ -24,6 +24,8 @@ pub(crate) struct Site {
     pub(crate) redirects: Redirects,
     /// The server's first name.
     pub(crate) name: Arc<str>,
+    /// Its names that are one host's each.
+    pub(crate) names: Arc<[Box<str>]>,
     /// Whether an error has a page anywhere.
     pub(crate) has_pages: bool,
     /// Whether any of its locations has to do with traces.
@@ -36,6 +38,15 @@ pub(crate) struct Site {
     pub(crate) lane: Option<Arc<ServerLane>>,
     /// The same for its `status_zone`, if it has one.
     pub(crate) status: Option<Arc<StatusLane>>,
+}
+
+/// The names of a server that are one host's each.
+pub(crate) fn own_names(server: &config::Server) -> Arc<[Box<str>]> {
+    let own = server.names.iter().filter_map(|name| match &name.value {
+        ServerName::Exact(name) if **name != *"_" => Some(name.clone()),
+        _ => None,
+    });
+    own.collect()
 }
 
 impl Site {
@@ -51,6 +62,7 @@ impl Site {
             settings: settings.clone(),
             redirects: Redirects::new(settings, &self.name),
             name: self.name.clone(),
+            names: self.names.clone(),
             has_pages: self.has_pages,
             counts_compressed: self.counts_compressed,
             traces: self.traces,
