@@ -10,13 +10,18 @@
 mod admin_support;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::process::Command;
+use std::thread;
 
 use admin_support::{ask, get, peer, send};
-use propylon_tests::{Propylon, address, check, lossy};
+use propylon_tests::{LIMIT, Propylon, address, check, lossy, until};
+use rustix::pipe::fcntl_getpipe_size;
 use serde_json::{Value, json};
 
 /// The parts of a gateway that the tests have to do with.
+#[derive(Clone, Copy)]
 struct Places {
     listen: SocketAddr,
     admin: SocketAddr,
@@ -169,6 +174,43 @@ fn the_file_of_the_state_brings_them_back() {
     )));
     assert_eq!(get(places.admin, "/api/v1/upstreams/app/peers").as_array().unwrap().len(), 1);
     assert_eq!(fs::read_dir(state.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+/// The writer is stuck in a pipe that is full, for as long as that takes.
+#[test]
+fn who_looks_does_not_wait_for_the_file() {
+    let (places, a, b) = (Places::new(), peer("a"), peer("b"));
+    let state = tempfile::tempdir().unwrap();
+    let (file, pipe) = (state.path().join("app.toml"), state.path().join("app.toml.new"));
+    let gateway = Propylon::start(&places.config(&format!("state = \"{}\"", file.display())));
+    assert_eq!(places.add(&json!({ "address": a.addr().to_string() })).0, 201);
+    let before = fs::read_to_string(&file).unwrap();
+
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut end = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let filled = fcntl_getpipe_size(&end).unwrap();
+    end.write_all(&vec![b'#'; filled]).unwrap();
+    let server = json!({ "address": b.addr().to_string() });
+    let adding = thread::spawn({
+        let server = server.clone();
+        move || places.add(&server)
+    });
+    let open = format!("/proc/{}/fd", gateway.id());
+    until("the writer has come", LIMIT, || {
+        let mut all = fs::read_dir(&open).unwrap().flatten();
+        all.any(|fd| fs::read_link(fd.path()).is_ok_and(|path| path == pipe)).then_some(())
+    });
+    let peers = || get(places.admin, "/api/v1/upstreams/app/peers").as_array().unwrap().len();
+    assert_eq!((peers(), places.served(4).as_str()), (1, "aaaa"), "nothing is changed before it is kept");
+    assert!(!adding.is_finished());
+
+    // It is no file that could be kept.
+    end.read_exact(&mut vec![0; filled]).unwrap();
+    let (status, refused) = adding.join().unwrap();
+    assert_eq!((status, &refused["error"]["code"]), (500, &json!("state")));
+    assert_eq!((peers(), fs::read_to_string(&file).unwrap()), (1, before));
+    fs::remove_file(&pipe).unwrap();
+    assert_eq!((places.add(&server).0, peers()), (201, 2));
 }
 
 #[test]

@@ -15,8 +15,14 @@ use super::{Definition, Entry, Names};
 use crate::insight::MembershipError;
 
 /// The servers that were added. A configuration that is refused has no say in those of the one in force, which may have another file.
+///
+/// Files are read and written without the lock of what is known: whoever looks waits for no disk.
 #[derive(Default)]
-pub(super) struct Added(Mutex<HashMap<Key, Members>>);
+pub(super) struct Added {
+    known: Mutex<HashMap<Key, Members>>,
+    /// Whoever changes something: one after the other.
+    changing: Mutex<()>,
+}
 
 /// An upstream's name, and where its servers are kept.
 type Key = (Box<str>, Option<Box<Path>>);
@@ -41,46 +47,67 @@ impl Members {
             Err(fault) => Self { servers: Vec::new(), fault: Some(fault) },
         }
     }
-
-    /// Other servers, in the file too.
-    fn set(&mut self, file: Option<&Path>, servers: Vec<UpstreamServer>) -> Result<(), MembershipError> {
-        if let Some(fault) = &self.fault {
-            return Err(MembershipError::State(fault.clone()));
-        }
-        if let Some(file) = file {
-            write(file, &config::write_servers(&servers))
-                .map_err(|error| MembershipError::State(format!("{}: {error}", file.display())))?;
-        }
-        self.servers = servers;
-        Ok(())
-    }
 }
 
 impl Added {
     /// The servers of an upstream that do not stand in its configuration; its file is read when it was not yet, or was no good.
     pub(super) fn to(&self, upstream: &config::Upstream) -> Vec<UpstreamServer> {
-        let mut all = self.0.lock();
-        let known = all.entry(key(upstream)).or_insert_with(|| Members::read(upstream));
-        if known.fault.is_some() {
-            *known = Members::read(upstream);
+        self.read(upstream, true);
+        let configured = |server: &UpstreamServer| !has_address(&upstream.servers, server);
+        self.good(upstream).unwrap_or_default().into_iter().filter(configured).collect()
+    }
+
+    /// Reads an upstream's file if nobody has, and `again` if it was no good.
+    fn read(&self, upstream: &config::Upstream, again: bool) {
+        let is_known = |all: &HashMap<Key, Members>| {
+            all.get(&key(upstream)).is_some_and(|known| known.fault.is_none() || !again)
+        };
+        if is_known(&self.known.lock()) {
+            return;
         }
-        let configured = |server: &&UpstreamServer| !has_address(&upstream.servers, server);
-        known.servers.iter().filter(configured).cloned().collect()
+        let read = Members::read(upstream);
+        let mut all = self.known.lock();
+        // Somebody else may have read it meanwhile, and written it since.
+        if !is_known(&all) {
+            all.insert(key(upstream), read);
+        }
+    }
+
+    /// Those of an upstream; none: its file was not read yet, or was no good.
+    fn good(&self, upstream: &config::Upstream) -> Option<Vec<UpstreamServer>> {
+        let all = self.known.lock();
+        all.get(&key(upstream)).filter(|known| known.fault.is_none()).map(|known| known.servers.clone())
+    }
+
+    /// Those of an upstream, for who is to [set](Self::set) others.
+    fn before(&self, upstream: &config::Upstream) -> Result<Vec<UpstreamServer>, MembershipError> {
+        self.read(upstream, false);
+        self.good(upstream).ok_or_else(|| MembershipError::State(self.fault(upstream).unwrap_or_default()))
+    }
+
+    /// Other servers, first in the file. The caller has it that nobody else changes anything.
+    fn set(&self, upstream: &config::Upstream, servers: Vec<UpstreamServer>) -> Result<(), MembershipError> {
+        if let Some(file) = upstream.state() {
+            write(file, &config::write_servers(&servers))
+                .map_err(|error| MembershipError::State(format!("{}: {error}", file.display())))?;
+        }
+        self.known.lock().insert(key(upstream), Members { servers, fault: None });
+        Ok(())
     }
 
     /// Forgets those of upstreams that nobody has any more.
     pub(super) fn retain(&self, entries: &[Arc<Entry>]) {
         let keys: Vec<Key> = entries.iter().filter_map(|entry| Some(key(entry.upstream()?))).collect();
-        self.0.lock().retain(|known, _| keys.contains(known));
+        self.known.lock().retain(|known, _| keys.contains(known));
     }
 
     fn fault(&self, upstream: &config::Upstream) -> Option<String> {
-        self.0.lock().get(&key(upstream)).and_then(|members| members.fault.clone())
+        self.known.lock().get(&key(upstream)).and_then(|members| members.fault.clone())
     }
 
     /// Whether a server was added, and does not stand in the configuration.
     pub(super) fn has(&self, upstream: &config::Upstream, server: &UpstreamServer) -> bool {
-        let all = self.0.lock();
+        let all = self.known.lock();
         let added = all.get(&key(upstream)).is_some_and(|members| members.servers.contains(server));
         added && !has_address(&upstream.servers, server)
     }
@@ -120,15 +147,12 @@ impl Names {
         upstream.takes(server).map_err(MembershipError::Invalid)?;
         let used = self.used(config);
         let entry = used.iter().find(|entry| entry.is_of(upstream)).ok_or(MembershipError::NoUpstream)?;
-        {
-            let mut all = self.added.0.lock();
-            let members = all.entry(key(upstream)).or_insert_with(|| Members::read(upstream));
-            if has_address(&members.servers, server) || has_address(&upstream.servers, server) {
-                return Err(MembershipError::Exists);
-            }
-            let more = members.servers.iter().cloned().chain([server.clone()]);
-            members.set(upstream.state(), more.collect())?;
+        let _turn = self.added.changing.lock();
+        let before = self.added.before(upstream)?;
+        if has_address(&before, server) || has_address(&upstream.servers, server) {
+            return Err(MembershipError::Exists);
         }
+        self.added.set(upstream, before.into_iter().chain([server.clone()]).collect())?;
         for entry in self.entries_of(upstream) {
             entry.join(server.clone());
         }
@@ -143,15 +167,12 @@ impl Names {
         let peers = entry.group.peers();
         let peer = peers.iter().find(|known| known.id() == peer).ok_or(MembershipError::NoPeer)?;
         let server = entry.line_of(peer).ok_or(MembershipError::NoPeer)?;
+        let _turn = self.added.changing.lock();
         if !self.added.has(upstream, &server) {
             return Err(MembershipError::Configured);
         }
-        {
-            let mut all = self.added.0.lock();
-            let members = all.get_mut(&key(upstream)).ok_or(MembershipError::NoPeer)?;
-            let left = members.servers.iter().filter(|known| **known != server).cloned().collect();
-            members.set(upstream.state(), left)?;
-        }
+        let left = self.added.before(upstream)?.into_iter().filter(|known| *known != server);
+        self.added.set(upstream, left.collect())?;
         for entry in self.entries_of(upstream) {
             entry.leave(&server);
         }
@@ -162,7 +183,8 @@ impl Names {
     /// Whether a peer is of a server that was added.
     pub(crate) fn was_added(&self, entry: &Entry, peer: &propylon_balance::Peer<Peer>) -> bool {
         let Some(upstream) = entry.upstream() else { return false };
-        let any = self.added.0.lock().get(&key(upstream)).is_some_and(|members| !members.servers.is_empty());
+        let any =
+            self.added.known.lock().get(&key(upstream)).is_some_and(|members| !members.servers.is_empty());
         any && entry.line_of(peer).is_some_and(|server| self.added.has(upstream, &server))
     }
 
