@@ -240,6 +240,24 @@ fn names_that_new_names_tell_apart() {
     }
 }
 
+/// `http` defines what streams have of themselves: each has its own.
+#[test]
+fn names_that_streams_have_of_themselves() {
+    let config = load(
+        "http {
+            map $scheme $protocol { default s; } log_format same '$protocol';
+            server { listen 80; set $session_time soon; return 200 $protocol$session_time; access_log a.log same; }
+        }
+        stream {
+            map $protocol $kind { TCP 1; } log_format b '$remote_addr $protocol $session_time $kind'; log_format same '$protocol';
+            server { listen 90; proxy_pass 127.0.0.1:1; access_log b.log b; access_log c.log same; }
+        }",
+    );
+    let logs = config.streams[0].settings.access_logs.iter();
+    let logs: Vec<_> = logs.map(|log| (&*log.format.name, log.format.template.source())).collect();
+    assert_eq!(logs, [("b", "$remote_addr $protocol $session_time $kind"), ("same", "$protocol")]);
+}
+
 #[test]
 fn variables_that_are_looked_up_elsewhere() {
     let stream = "stream {

@@ -204,10 +204,7 @@ fn compile(map: &Map, patterns: Patterns, scope: &Scope, errors: &mut Errors) ->
 
 /// The maps that a map's templates name.
 fn needed(map: &Lookup) -> impl Iterator<Item = usize> {
-    map.codes().flat_map(Code::variables).filter_map(|variable| match variable {
-        Variable::Map(index) => Some(*index),
-        _ => None,
-    })
+    map.codes().flat_map(Code::variables).filter_map(Variable::map)
 }
 
 /// Maps that need their own value, each circle once.

@@ -12,7 +12,7 @@ use crate::lookup::Lookup;
 use crate::names;
 use crate::scope::Scope;
 use crate::state::{self, MapKey};
-use crate::variable::{Scene, Variable};
+use crate::variable::Scene;
 use crate::{Context, Map, Template, TemplateError};
 
 /// What a configuration defines: its maps, and further names. Templates are compiled against it.
@@ -86,9 +86,9 @@ impl Inner {
     /// The facts that `code` needs, also by way of maps.
     pub(crate) fn keep(&self, code: &Code) -> Keep {
         code.variables().fold(Keep::default(), |keep, variable| {
-            keep.and(match variable {
-                Variable::Map(index) => self.maps.get(*index).map_or(Keep::default(), |map| map.keep),
-                other => other.keep(),
+            keep.and(match variable.map() {
+                Some(index) => self.maps.get(index).map_or(Keep::default(), |map| map.keep),
+                None => variable.keep(),
             })
         })
     }

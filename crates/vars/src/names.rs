@@ -66,7 +66,7 @@ pub(crate) fn single(name: &str) -> Option<Kind> {
 }
 
 /// Whether nothing can be defined under the built-in `name`. Those of streams are not of that kind: what many configurations of HTTP
-/// call `$protocol` is theirs.
+/// call `$protocol` is theirs. Streams have their own under that name all the same.
 #[must_use]
 pub fn is_reserved(name: &str) -> bool {
     TABLE.iter().any(|entry| entry.name == name && entry.side != Some(Side::Stream))

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::TemplateErrorKind;
 use crate::built_in::BuiltIn;
 use crate::names::{self, Kind};
+use crate::side::Side;
 use crate::token::TokenPath;
-use crate::variable::Variable;
+use crate::variable::{Sides, Variable};
 
 /// The names that a configuration defines.
 #[derive(Debug, Default)]
@@ -28,24 +29,39 @@ impl Scope {
         })
     }
 
-    /// The same, if there is such a name. What the configuration defines comes before the families of names.
+    /// The same, if there is such a name. What the configuration defines comes before the families of names; what streams have of
+    /// themselves stays theirs: HTTP may define the name for its requests.
     pub(crate) fn find(&self, name: &str) -> Result<Option<Variable>, TemplateErrorKind> {
+        Ok(match (self.find_defined(name), names::side(name)) {
+            (Some(http), Some(Side::Stream)) => Some(match Self::find_built_in(name)? {
+                Some(stream) => Variable::OfSides(Box::new(Sides { http, stream })),
+                None => http,
+            }),
+            (Some(defined), _) => Some(defined),
+            (None, _) => Self::find_built_in(name)?,
+        })
+    }
+
+    fn find_defined(&self, name: &str) -> Option<Variable> {
         if let Some(index) = self.maps.get(name) {
-            return Ok(Some(Variable::Map(*index)));
+            return Some(Variable::Map(*index));
         }
         if let Some((part, path)) = self.tokens.get(name) {
-            return Ok(Some(Variable::Token(*part, path.clone())));
+            return Some(Variable::Token(*part, path.clone()));
         }
-        if self.names.contains(name) {
+        self.names.contains(name).then(|| {
             let family = names::family(name).and_then(|(kind, rest)| match kind {
                 Kind::Family(family) => family.member(rest),
                 _ => None,
             });
-            return Ok(Some(match family {
+            match family {
                 Some(other) => Variable::NamedOr(name.into(), Box::new(other)),
                 None => Variable::Named(name.into()),
-            }));
-        }
+            }
+        })
+    }
+
+    fn find_built_in(name: &str) -> Result<Option<Variable>, TemplateErrorKind> {
         Ok(match names::single(name).map(|kind| (kind, "")).or_else(|| names::family(name)) {
             Some((Kind::Single(BuiltIn::Constant(constant)), _)) => {
                 Some(Variable::Constant(constant.value()))

@@ -58,6 +58,9 @@ impl fmt::Display for Misplaced<'_> {
 pub(crate) fn misplaced(inner: &Inner, text: &str, side: Side) -> Vec<TemplateError> {
     let mut errors = Vec::new();
     for (name, range) in variables(text) {
+        if side == Side::Stream && names::side(&name) == Some(side) {
+            continue; // its own, whatever HTTP calls so
+        }
         let map = inner.scope.maps.get(&*name).and_then(|index| inner.maps.get(*index));
         let kind = match map {
             Some(map) => side.of(&map.lacking).map(|lacking| TemplateErrorKind::Misplaced {
@@ -78,12 +81,12 @@ pub(crate) fn misplaced(inner: &Inner, text: &str, side: Side) -> Vec<TemplateEr
 
 /// What each map has that one of the sides lacks, once there are no circles: a map learns from those that it names.
 pub(crate) fn of_maps(inner: &mut Inner) {
-    let mut named: Vec<Vec<usize>> = Vec::new();
+    let mut named: Vec<Vec<(usize, bool)>> = Vec::new();
     for (map, lookup) in inner.sources.iter().zip(&mut inner.maps) {
         let mut others = Vec::new();
         for name in texts(map).flat_map(|text| variables(text).map(|(name, _)| name)) {
             match inner.scope.maps.get(&*name) {
-                Some(index) => others.push(*index),
+                Some(index) => others.push((*index, names::side(&name) == Some(Side::Stream))),
                 None => {
                     note(&mut lookup.lacking, |side| lacks(&inner.scope, side, &name).then(|| name.clone()))
                 }
@@ -96,8 +99,10 @@ pub(crate) fn of_maps(inner: &mut Inner) {
         let mut changed = false;
         for (map, others) in inner.maps.iter_mut().zip(&named) {
             let before = map.lacking.clone();
-            for other in others.iter().filter_map(|index| known.get(*index)) {
-                note(&mut map.lacking, |side| side.of(other).map(Into::into));
+            for (index, is_own) in others {
+                let Some(other) = known.get(*index) else { continue };
+                let asked = |side: &Side| !(*is_own && *side == Side::Stream);
+                note(&mut map.lacking, |side| side.of(other).filter(|_| asked(&side)).map(Into::into));
             }
             changed |= map.lacking != before;
         }

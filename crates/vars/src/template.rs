@@ -9,7 +9,7 @@ use propylon_exchange::{Exchange, Keep};
 
 use crate::code::Code;
 use crate::side::{self, Side};
-use crate::variable::{Scene, Variable};
+use crate::variable::Scene;
 use crate::{Definitions, TemplateError};
 
 /// A text with variables in it, compiled once and evaluated from an [`Exchange`].
@@ -139,7 +139,7 @@ impl Template {
     }
 
     fn uses_maps(&self) -> bool {
-        self.0.code.variables().any(|variable| matches!(variable, Variable::Map(_)))
+        self.0.code.variables().any(|variable| variable.map().is_some())
     }
 }
 

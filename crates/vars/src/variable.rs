@@ -38,6 +38,21 @@ pub(crate) enum Variable {
     /// A name of a family that the configuration sets somewhere: what was set, else what it is of itself (nginx).
     NamedOr(Box<str>, Box<Self>),
     Map(usize),
+    /// Something that the configuration defines, and what streams have under the same name: each side has its own.
+    OfSides(Box<Sides>),
+}
+
+/// What a name stands for where it is not the same for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sides {
+    pub(crate) http: Variable,
+    pub(crate) stream: Variable,
+}
+
+impl Sides {
+    fn of(&self, exchange: &Exchange) -> &Variable {
+        if exchange.is_stream() { &self.stream } else { &self.http }
+    }
 }
 
 /// Variables whose names begin alike.
@@ -89,11 +104,21 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Variable {
+    /// The map, if it is one, of whichever side.
+    pub(crate) fn map(&self) -> Option<usize> {
+        match self {
+            Self::Map(index) => Some(*index),
+            Self::OfSides(sides) => sides.http.map(),
+            _ => None,
+        }
+    }
+
     /// The facts that it reads and that are kept on demand; those of a map are asked of the map.
     pub(crate) fn keep(&self) -> Keep {
         match self {
             Self::SentHeader(_) => Keep::SENT_HEAD,
             Self::NamedOr(_, other) => other.keep(),
+            Self::OfSides(sides) => sides.http.keep(), // those of streams alone are in what is always known
             Self::BuiltIn(BuiltIn::RequestBody) => Keep::REQUEST_BODY,
             Self::BuiltIn(BuiltIn::ProxyHost | BuiltIn::ProxyPort) => Keep::PROXY,
             Self::BuiltIn(BuiltIn::Trace(_)) => Keep::TRACE,
@@ -166,6 +191,8 @@ impl Variable {
                 .with_upstream_headers(|headers| out.option(fields::set_cookie(headers, name)))
                 .unwrap_or(false),
             Self::ProxyProtocolTlv(name) => proxied::tlv(*name, exchange, out),
+            Self::BuiltIn(variable) => variable.write(exchange, out),
+            Self::OfSides(sides) => sides.of(exchange).write_member(scene, out),
             _ => self.shared(scene).flatten().is_some_and(|value| out.option(Some(&value))),
         }
     }
@@ -200,6 +227,7 @@ impl Variable {
             Self::Map(index) => Some(Some(definitions.map_value(*index, exchange))),
             Self::Token(part, path) => Some(token::value(exchange, *part, path)),
             Self::OidcClaim(name) => Some(login::claim(exchange, name)),
+            Self::OfSides(sides) => sides.of(exchange).shared(scene),
             _ => None,
         }
     }

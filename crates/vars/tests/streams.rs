@@ -6,8 +6,9 @@ mod support;
 use std::sync::Arc;
 
 use propylon_exchange::Exchange;
-use propylon_vars::{Context, Definitions, Hello, Map, Side, set_hello};
-use support::{logged, request};
+use propylon_vars::{Context, Definitions, Hello, Map, Side, TokenPart, set_hello, set_named};
+use support::{connection, logged, request};
+use tokio::time::Instant;
 
 fn maps() -> Definitions {
     let pool = Map::new("pool", "$ssl_preread_server_name").default("other").value("a.example.com", "a");
@@ -15,6 +16,10 @@ fn maps() -> Definitions {
     let page = Map::new("page", "$server_port").default("$http_host");
     let both = Map::new("both", "$host$protocol").value("x", "$pool");
     Definitions::builder().map(inner).map(pool).map(page).map(both).build().unwrap()
+}
+
+fn stream() -> Exchange {
+    Exchange::stream("db".into(), Arc::new(connection()), Instant::now())
 }
 
 fn hello(exchange: &Exchange) -> String {
@@ -89,11 +94,49 @@ fn a_variable_of_the_other_side_is_told() {
     assert!(literal.misplaced(Side::Stream).is_empty());
 }
 
+/// HTTP may call something of its own as streams call what they have: each has its own.
 #[tokio::test]
-async fn a_name_of_streams_may_be_a_map() {
+async fn a_name_of_streams_may_be_defined_for_requests() {
     let map = Map::new("protocol", "$scheme").default("s");
-    let definitions = Definitions::builder().map(map).name("session_time").build().unwrap();
-    assert_eq!(logged(&definitions, "$protocol $session_time", &request("/", &[])), "s -");
-    let template = definitions.template("$protocol $session_time", Context::Request).unwrap();
+    let outer = Map::new("outer", "$remote_addr").default("<$Protocol>");
+    let token = Definitions::builder().token_value("bytes_received", TokenPart::Claims, ["sub"]);
+    let definitions = token.map(outer).map(map).name("session_time").build().unwrap();
+    let line = "$protocol $session_time $bytes_received $outer";
+    let (requested, passed) = (request("/", &[]), stream());
+    set_named(&requested, "session_time", "soon".into());
+    passed.body_received(7);
+    assert_eq!(logged(&definitions, line, &requested), "s soon - <s>");
+    assert_eq!(logged(&definitions, line, &passed), "TCP 0.000 7 <TCP>");
+    for (name, expected) in [("protocol", "TCP"), ("session_time", "0.000"), ("bytes_received", "7")] {
+        let text = format!("${name}");
+        assert_eq!(logged(&definitions, &text, &passed), expected, "{name}");
+        assert_eq!(definitions.value(name, &passed).as_deref(), Some(expected.as_bytes()), "{name}");
+    }
+    let template = definitions.template(line, Context::Request).unwrap();
     assert!(template.misplaced(Side::Http).is_empty());
+    assert!(template.misplaced(Side::Stream).is_empty(), "{:?}", template.misplaced(Side::Stream));
+    let request_of_it = |name: &str| definitions.template(name, Context::Request).unwrap().field(&passed);
+    assert_eq!(request_of_it("$protocol").unwrap(), "TCP");
+    assert_eq!(request_of_it("$bytes_received").unwrap(), "7");
+}
+
+/// It is a map all the same: what it is made from counts for requests, and it may not go in circles.
+#[test]
+fn what_such_a_map_lacks_is_told_of_requests() {
+    let map = |key| Definitions::builder().map(Map::new("protocol", key)).map(Map::new("outer", "$protocol"));
+    let definitions = map("$ssl_preread_server_name").build().unwrap();
+    for name in ["$protocol", "$outer"] {
+        let template = definitions.template(name, Context::Request).unwrap();
+        let found: Vec<_> = template.misplaced(Side::Http).iter().map(ToString::to_string).collect();
+        let expected = format!(
+            "`{name}` is made from `$ssl_preread_server_name`, a variable of streams: a request has none"
+        );
+        assert_eq!(found, [expected]);
+        assert!(template.misplaced(Side::Stream).is_empty());
+    }
+    let errors = map("$outer").build().unwrap_err();
+    assert_eq!(
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["`$protocol` needs its own value: protocol needs outer needs protocol"]
+    );
 }
