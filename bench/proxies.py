@@ -77,9 +77,11 @@ def by_name(name, binary):
 
 @contextlib.contextmanager
 def workplace(name):
-    """An empty directory that nginx's unprivileged worker may enter too."""
+    """A directory that nginx's unprivileged worker may enter too, with the files that are asked for."""
     directory = tempfile.mkdtemp(prefix=f"propylon-bench-{name}-")
     os.chmod(directory, 0o755)
+    for name, size in (("100k", 100 * KIB), ("1m", MIB), ("10m", 10 * MIB)):
+        pathlib.Path(directory, name).write_bytes(b"x" * size)
     try:
         yield directory
     finally:
@@ -94,7 +96,6 @@ def origin(core=None, niceness=0):
         argv = Nginx().argv(directory, "origin.conf")
         config = pathlib.Path(directory, "origin.conf")
         config.write_text(config.read_text().replace("@1KIB@", "x" * KIB))
-        pathlib.Path(directory, "1m").write_bytes(b"x" * MIB)
         with running(argv, directory, core, niceness) as process:
             wait_until_open(ORIGIN_PORT, process, directory)
             yield process

@@ -36,6 +36,10 @@ ALL = {
         ),
         Scenario("http2", "the same as `plain`, over HTTP/2 to the upstream (nginx 1.22 cannot: HTTP/1.1)", 18105),
         Scenario("large", "1 MiB, 8 clients, access log", 18101, "/1m", MIB, clients=8, counted=(100, 400)),
+        Scenario("file", "a file of 100 KiB, 16 clients", 18106, "/100k", 100 * KIB, clients=16),
+        Scenario("file_large", "a file of 10 MiB, 8 clients", 18106, "/10m", 10 * MIB, clients=8, counted=(20, 60)),
+        Scenario("disk", "a hit of a cache in files, 100 KiB, 16 clients", 18107, "/100k", 100 * KIB, clients=16),
+        Scenario("disk_large", "the same, 10 MiB, 8 clients", 18107, "/10m", 10 * MIB, clients=8, counted=(20, 60)),
         Scenario("close", "a client connection for each request, 1 KiB, access log", 18101, close=True),
     )
 }
