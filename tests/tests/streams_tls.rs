@@ -130,6 +130,35 @@ fn tls_ends_here_and_variables_tell_of_it() {
     world.gateway.tells("while SSL handshaking");
 }
 
+/// What is spoken inside is the server's business: whatever a client offers (ALPN), it is not turned away, and is told nothing.
+#[test]
+fn a_client_may_offer_any_protocol() {
+    let certificates = Certificates::new();
+    let world = World::new("");
+    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = text.replace("s = '", "s = '[$ssl_alpn_protocol] ");
+    let fixed = text.clone() + &certificates.tls("a.test");
+    // The same of a certificate that is read when its client is there.
+    let late = text + &certificates.tls("a.test").replace("a.test", "$ssl_server_name");
+    let mut lines = 0;
+    for text in [fixed, late] {
+        world.gateway.put_to_use(&text);
+        for offers in [&["dot"][..], &["postgresql"], &["h2", "http/1.1"]] {
+            let connector = certificates.careful().alpn(offers.iter().copied()).build().unwrap();
+            let listen = world.listen;
+            let client = std::thread::spawn(move || ask(&connector, listen, "a.test", b"hello"));
+            let mut upstream = world.origin.accept();
+            exactly(&mut upstream, b"hello");
+            upstream.send(b"good day").unwrap();
+            drop(upstream);
+            assert_eq!(client.join().unwrap().unwrap(), "good day", "{offers:?}");
+            lines += 1;
+            let line = world.lines(lines).pop().unwrap();
+            assert!(line.starts_with("[-] status=200 ") || line.starts_with("[] status=200 "), "{line}");
+        }
+    }
+}
+
 #[test]
 fn clients_show_a_certificate_where_they_have_to() {
     let certificates = Certificates::new();

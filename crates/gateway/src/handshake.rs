@@ -14,6 +14,7 @@ use crate::client::{Client, Rejected, Service, Stream, bytes_of};
 use crate::edge::Edge;
 use crate::proxy_protocol;
 use crate::router::Listener;
+use crate::tls::Above;
 
 /// What a TLS client says first.
 const HANDSHAKE: u8 = 22;
@@ -100,7 +101,8 @@ async fn accept(stream: Stream, connection: &Connection, listener: &Listener) ->
         greeting.refuse().await?;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "no server for this name"));
     };
-    match serving.acceptor(connection, name.as_deref(), listener.engine.http2.spoken).await {
+    let above = if listener.engine.http2.spoken { Above::Http2 } else { Above::Http1 };
+    match serving.acceptor(connection, name.as_deref(), above).await {
         Ok(acceptor) => {
             let (stream, handshake) = greeting.accept(&acceptor).await?;
             Ok(Accepted::Client(Box::new((stream, handshake))))

@@ -21,7 +21,7 @@ use super::passing::Passing;
 use super::{Action, At};
 use crate::client::Stream;
 use crate::tally::Open;
-use crate::tls::{NotVerified, Serving};
+use crate::tls::{Above, NotVerified, Serving};
 use crate::{handshake, proxy_protocol, rescue, route};
 
 /// Serves a connection.
@@ -203,7 +203,7 @@ async fn accept(
         greeting.refuse().await?;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "nobody is served here"));
     };
-    match serving.acceptor(connection, name.as_deref(), false).await {
+    match serving.acceptor(connection, name.as_deref(), Above::Unknown).await {
         Ok(acceptor) => greeting.accept(&acceptor).await,
         Err(error) => {
             tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");

@@ -20,16 +20,40 @@ const HTTP1: [&str; 2] = ["http/1.1", "http/1.0"];
 const HTTP2: [&str; 3] = [http2::ALPN, "http/1.1", "http/1.0"];
 const HTTP3: [&str; 1] = [http3::ALPN];
 
+/// What is spoken above TLS, and so which of the protocols that a client offers (ALPN) are accepted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Above {
+    Http1,
+    /// HTTP/2, or what came before it.
+    Http2,
+    Http3,
+    /// Whatever a stream's client and its server speak: an offer is heard, and not answered, whatever it is.
+    Unknown,
+}
+
+impl Above {
+    const fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::Http1 => &HTTP1,
+            Self::Http2 => &HTTP2,
+            Self::Http3 => &HTTP3,
+            Self::Unknown => &[],
+        }
+    }
+}
+
 /// How one server speaks TLS: what its files hold now.
 pub(crate) struct Serving {
     /// Whether it refuses everyone.
     pub(crate) rejects: bool,
     /// `None`: its files are no good.
-    acceptor: ArcSwapOption<Acceptor>,
+    http1: ArcSwapOption<Acceptor>,
     /// The same where HTTP/2 may be spoken.
     http2: ArcSwapOption<Acceptor>,
     /// The same over QUIC.
     http3: ArcSwapOption<Acceptor>,
+    /// The same where nobody knows what is spoken.
+    unknown: ArcSwapOption<Acceptor>,
     /// Certificates that are known only when a client is there.
     late: Option<Arc<Late>>,
 }
@@ -96,9 +120,10 @@ impl Serving {
         });
         Self {
             rejects: tls.reject_handshake,
-            acceptor: ArcSwapOption::empty(),
+            http1: ArcSwapOption::empty(),
             http2: ArcSwapOption::empty(),
             http3: ArcSwapOption::empty(),
+            unknown: ArcSwapOption::empty(),
             late,
         }
     }
@@ -112,28 +137,24 @@ impl Serving {
             }
         }
         let acceptor = builder.build(sessions)?;
-        self.http2.store(Some(Arc::new(acceptor.with_alpn(HTTP2))));
-        self.http3.store(Some(Arc::new(acceptor.with_alpn(HTTP3))));
-        self.acceptor.store(Some(Arc::new(acceptor)));
+        for above in [Above::Http1, Above::Http2, Above::Http3, Above::Unknown] {
+            let protocols = above.protocols().iter().copied();
+            self.made_for(above).store(Some(Arc::new(acceptor.with_alpn(protocols))));
+        }
         if let Some(late) = &self.late {
             late.kept.clear();
         }
         Ok(())
     }
 
-    /// How a client is served that asked for this name, where HTTP/2 may be spoken or not.
+    /// How a client is served that asked for this name.
     pub(crate) async fn acceptor(
         &self,
         connection: &Connection,
         name: Option<&str>,
-        http2: bool,
+        above: Above,
     ) -> io::Result<Acceptor> {
-        let found = if http2 {
-            self.find(&self.http2, &HTTP2, connection, name)
-        } else {
-            self.find(&self.acceptor, &HTTP1, connection, name)
-        };
-        match found? {
+        match self.find(above, connection, name)? {
             Found::Known(acceptor) => Ok(acceptor),
             Found::Unread(unread) => {
                 tokio::task::spawn_blocking(move || unread.read()).await.map_err(io::Error::other)?
@@ -144,28 +165,31 @@ impl Serving {
     /// How a client of QUIC is served that asked for this name. Files that are not known yet are read while the worker waits: TLS is a
     /// part of QUIC's own machine, which waits for nobody.
     pub(crate) fn quic_acceptor(&self, connection: &Connection, name: Option<&str>) -> io::Result<Acceptor> {
-        match self.find(&self.http3, &HTTP3, connection, name)? {
+        match self.find(Above::Http3, connection, name)? {
             Found::Known(acceptor) => Ok(acceptor),
             Found::Unread(unread) => unread.read(),
         }
     }
 
-    /// The acceptor for a client that asked for this name, of those that speak `protocols`.
-    fn find(
-        &self,
-        acceptor: &ArcSwapOption<Acceptor>,
-        protocols: &'static [&'static str],
-        connection: &Connection,
-        name: Option<&str>,
-    ) -> io::Result<Found> {
-        let Some(acceptor) = acceptor.load_full() else {
+    const fn made_for(&self, above: Above) -> &ArcSwapOption<Acceptor> {
+        match above {
+            Above::Http1 => &self.http1,
+            Above::Http2 => &self.http2,
+            Above::Http3 => &self.http3,
+            Above::Unknown => &self.unknown,
+        }
+    }
+
+    /// The acceptor for a client that asked for this name.
+    fn find(&self, above: Above, connection: &Connection, name: Option<&str>) -> io::Result<Found> {
+        let Some(acceptor) = self.made_for(above).load_full() else {
             return Err(io::Error::other("its certificate could not be loaded"));
         };
         let Some(late) = &self.late else { return Ok(Found::Known(Acceptor::clone(&acceptor))) };
         let names = late.names(connection, name);
         Ok(match late.kept.get(&names, Instant::now()) {
-            Some(known) => Found::Known(known.with_alpn(protocols.iter().copied())),
-            None => Found::Unread(Unread { late: Arc::clone(late), names, acceptor, protocols }),
+            Some(known) => Found::Known(known.with_alpn(above.protocols().iter().copied())),
+            None => Found::Unread(Unread { late: Arc::clone(late), names, acceptor, above }),
         })
     }
 }
@@ -182,14 +206,14 @@ struct Unread {
     late: Arc<Late>,
     names: Vec<(Bytes, Bytes)>,
     acceptor: Arc<Acceptor>,
-    protocols: &'static [&'static str],
+    above: Above,
 }
 
 impl Unread {
     /// Reads them. What is kept is for whatever is spoken above TLS.
     fn read(self) -> io::Result<Acceptor> {
         let read = self.late.read(&self.names, &self.acceptor);
-        read.map(|acceptor| acceptor.with_alpn(self.protocols.iter().copied()))
+        read.map(|acceptor| acceptor.with_alpn(self.above.protocols().iter().copied()))
             .map_err(|error| io::Error::other(format!("cannot load certificate: {error}")))
     }
 }
@@ -229,8 +253,7 @@ fn builder(tls: &config::Tls) -> AcceptorBuilder {
         .session_tickets(tls.session_tickets)
         .session_timeout(tls.session_timeout)
         .ask_clients(tls.verify_client != VerifyClient::Off)
-        .verify_depth(tls.verify_depth)
-        .alpn(HTTP1);
+        .verify_depth(tls.verify_depth);
     if let Some(ciphers) = &tls.ciphers {
         builder = builder.ciphers(&*ciphers.value);
     }

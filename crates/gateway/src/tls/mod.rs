@@ -14,7 +14,7 @@ use propylon_tls::{BuildError as TlsError, Identity, Sessions};
 
 use crate::error::BuildError;
 
-pub(crate) use clients::{ClientAuth, NotVerified, Serving};
+pub(crate) use clients::{Above, ClientAuth, NotVerified, Serving};
 pub(crate) use upstreams::{Security, Unusable, whom};
 
 use kept::Stamps;
