@@ -126,6 +126,22 @@ async fn few_send_at_once() {
     assert!(arrived(&far));
 }
 
+/// Among many too, and behind what was queued before.
+#[tokio::test]
+async fn who_is_direct_sends_at_once() {
+    let mut sends = Sends::busy().await;
+    let (mut near, mut far) = sends.crowd.pop().unwrap();
+    near.write_all(b"one").await.unwrap();
+    assert!(!arrived(&far), "it is queued");
+    let mut near = near.direct();
+    near.write_all(b"two").await.unwrap();
+    let mut got = [0; 6];
+    far.read_exact(&mut got).await.unwrap();
+    assert_eq!(&got, b"onetwo");
+    near.write_all(b"three").await.unwrap();
+    assert!(arrived(&far));
+}
+
 #[tokio::test]
 async fn what_is_queued_is_sent_in_order_with_what_is_not() {
     let sends = Sends::busy().await;

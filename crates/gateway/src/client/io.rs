@@ -149,6 +149,11 @@ impl Stream {
         }
     }
 
+    /// The same, of which nothing waits in the worker's queue: what its client does not take is nobody's business but its writer's.
+    pub(crate) fn direct(self) -> Self {
+        if let Self::Tcp(stream) = self { Self::Tcp(stream.direct()) } else { self }
+    }
+
     /// Closes with a reset, which no client takes for the end of a message. A unix socket has none.
     pub(crate) fn reset(self) {
         match self {

@@ -29,6 +29,8 @@ pub(crate) async fn serve(stream: Stream, mut connection: Connection, at: Arc<At
     let deadline = Instant::now() + at.stream.config.timeout.proxy_protocol;
     let told = !at.proxy_protocol || proxy_protocol::begin(&stream, &mut connection, deadline).await;
     let mut line = Line::new(at, &connection, open);
+    // A queue has a patience of its own, and a session's is `timeout.idle`.
+    let stream = stream.direct();
     let served = if told { line.serve(stream, connection).await } else { Err(StatusCode::BAD_REQUEST) };
     line.end = End::Complete;
     if let Err(status) = served {

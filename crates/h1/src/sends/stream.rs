@@ -23,13 +23,27 @@ use super::socket::Socket;
 pub struct QueuedStream {
     read: OwnedReadHalf,
     socket: Arc<Socket>,
-    queue: SendQueue,
+    /// None: everything is sent at once.
+    queue: Option<SendQueue>,
 }
 
 impl QueuedStream {
     pub(super) fn new(stream: TcpStream, queue: SendQueue) -> Self {
         let (read, write) = stream.into_split();
-        Self { read, socket: Arc::new(Socket::new(write)), queue }
+        Self { read, socket: Arc::new(Socket::new(write)), queue: Some(queue) }
+    }
+
+    /// The same without the queue: what is written is sent at once, or waits with its writer, for as long as that likes. What is in the
+    /// queue already is sent first.
+    #[must_use]
+    pub fn direct(mut self) -> Self {
+        self.queue = None;
+        self
+    }
+
+    #[inline]
+    fn push<'a>(&self, bytes: impl Iterator<Item = &'a [u8]>, len: usize) -> bool {
+        len <= SMALL && self.queue.as_ref().is_some_and(|queue| queue.push(&self.socket, bytes, len))
     }
 }
 
@@ -79,7 +93,7 @@ impl AsyncWrite for QueuedStream {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.socket.poll_ready(cx))?;
-        if buf.len() <= SMALL && self.queue.push(&self.socket, std::iter::once(buf), buf.len()) {
+        if self.push(std::iter::once(buf), buf.len()) {
             return Poll::Ready(Ok(buf.len()));
         }
         self.socket.poll_write(buf, cx)
@@ -92,7 +106,7 @@ impl AsyncWrite for QueuedStream {
     ) -> Poll<io::Result<usize>> {
         ready!(self.socket.poll_ready(cx))?;
         let len = bufs.iter().fold(0_usize, |len, buf| len.saturating_add(buf.len()));
-        if len <= SMALL && self.queue.push(&self.socket, bufs.iter().map(|buf| &**buf), len) {
+        if self.push(bufs.iter().map(|buf| &**buf), len) {
             return Poll::Ready(Ok(len));
         }
         self.socket.poll_write_vectored(bufs, cx)
