@@ -138,6 +138,21 @@ fn a_reset_is_passed_on_as_one() {
     world.gateway.tells("while proxying connection");
 }
 
+/// A server that closes and has not read everything resets the connection after its answer.
+#[test]
+fn an_answer_before_a_reset_is_passed_on() {
+    let world = World::new("limit.download_rate = \"5\"");
+    let (mut client, mut upstream) = world.session();
+    // The answer waits for its time, and what the client sends meanwhile is refused.
+    upstream.send(b"-ERR no").unwrap();
+    exactly(&mut client, b"-ERR ");
+    upstream.reset();
+    client.send(b"and more").unwrap();
+    exactly(&mut client, b"no");
+    assert_eq!(client.receive_some(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(logged(&world.lines(1)[0], "from"), "7");
+}
+
 #[test]
 fn whoever_does_not_read_holds_up_nobody_for_ever() {
     let world = World::new("timeout.idle = \"1s\"\nbuffer_size = \"4k\"");

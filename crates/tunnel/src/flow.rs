@@ -49,6 +49,8 @@ pub(crate) struct Flow {
     unflushed: bool,
     /// Whether anything moved since this was last asked.
     moved: bool,
+    /// Whether the source was reset, which a write has been told of: what reads as its end is none.
+    cut: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ enum State {
     /// The source has ended: the destination is to be told.
     Ending,
     Over,
+    /// Nobody takes anything any more.
+    Stopped,
 }
 
 impl Flow {
@@ -70,6 +74,7 @@ impl Flow {
             state: State::Open,
             unflushed: false,
             moved: false,
+            cut: false,
         }
     }
 
@@ -82,6 +87,22 @@ impl Flow {
     /// Reads no faster.
     pub(crate) fn pace(&mut self, pace: Option<Pace>) {
         self.pace = pace;
+    }
+
+    /// Moves nothing any more.
+    pub(crate) fn stop(&mut self) {
+        self.state = State::Stopped;
+        self.buffer = BytesMut::new();
+    }
+
+    /// What its source has said is passed on, and its end is a failure.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
+    }
+
+    /// Whether the source has ended and the destination has all of it, and was told.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.state == State::Over
     }
 
     /// Whether anything moved since the last call.
@@ -113,7 +134,7 @@ impl Flow {
                 Poll::Pending => return Ok(Waits::Writing),
             }
             match self.state {
-                State::Over => return Ok(Waits::Over),
+                State::Over | State::Stopped => return Ok(Waits::Over),
                 State::Ending => match Pin::new(&mut *destination).poll_shutdown(cx) {
                     Poll::Pending => return Ok(Waits::Writing),
                     // What is not connected any more needs no telling.
@@ -176,6 +197,9 @@ impl Flow {
             pace.took(n);
         }
         if n == 0 {
+            if self.cut {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
             self.state = State::Ending;
             self.buffer = BytesMut::new();
         } else if n == self.size {

@@ -64,6 +64,8 @@
 //! - Back-pressure: a direction reads only when what it read before has been taken. It holds at most
 //!   [`Tunnel::buffer`] bytes, begins with 8 KiB, and holds nothing while it waits.
 //! - Half-close: the end of one side is passed on as an end, after all that came before it; the other side may go on.
+//! - A side that takes nothing more ends one direction: what it has said before is still passed on.
+//!   [`Tunnel::client_has_all`] and [`Tunnel::upstream_has_all`] tell what was whole in the end, and what is better reset.
 //! - [`Limits`]: how long nobody may say anything, and how long either side may take nothing. Bytes in any direction count as
 //!   something said.
 //! - [`Tunnel::half_close`] off: the end of one side ends both, once all that came before it was passed on.

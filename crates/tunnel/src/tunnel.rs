@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -59,6 +60,8 @@ pub struct Tunnel<C, U> {
     down: Flow,
     limits: Limits,
     half_close: bool,
+    /// How it ends when the one direction that is left does: the other has failed.
+    fault: Option<End>,
     counts: Arc<Counts>,
     clock: Option<Clock>,
 }
@@ -80,6 +83,7 @@ impl<C, U> Tunnel<C, U> {
             down: Flow::new(LARGEST),
             limits: Limits::new(),
             half_close: true,
+            fault: None,
             counts: Arc::default(),
             clock: None,
         }
@@ -123,6 +127,19 @@ impl<C, U> Tunnel<C, U> {
         Arc::clone(&self.counts)
     }
 
+    /// Whether the upstream has said its last, and the client has taken all of it and was told. It may be so of a tunnel that
+    /// ended otherwise than [`Closed`](End::Closed).
+    #[must_use]
+    pub fn client_has_all(&self) -> bool {
+        self.down.is_whole()
+    }
+
+    /// Whether the client has said its last, and the upstream has taken all of it and was told.
+    #[must_use]
+    pub fn upstream_has_all(&self) -> bool {
+        self.up.is_whole()
+    }
+
     /// The streams: the client's, the upstream's.
     #[must_use]
     pub fn into_inner(self) -> (C, U) {
@@ -139,16 +156,39 @@ where
     fn poll_flows(&mut self, cx: &mut Context<'_>) -> Result<(Waits, Waits), End> {
         let counts = &*self.counts;
         let up = self.up.poll(&mut self.client, &mut self.upstream, |n| counts.add_to_upstream(n), cx);
-        let up = up.map_err(|fault| match fault {
-            Fault::Source(error) => End::Client(error),
-            Fault::Destination(error) => End::Upstream(error),
-        })?;
+        let up = match up {
+            Ok(up) => up,
+            Err(Fault::Source(error)) => return Err(self.ends(End::Client(error))),
+            Err(Fault::Destination(error)) => {
+                stop(&mut self.up, &mut self.down, &error);
+                self.goes_on(End::Upstream(error))?
+            }
+        };
+        let counts = &*self.counts;
         let down = self.down.poll(&mut self.upstream, &mut self.client, |n| counts.add_to_client(n), cx);
-        let down = down.map_err(|fault| match fault {
-            Fault::Source(error) => End::Upstream(error),
-            Fault::Destination(error) => End::Client(error),
-        })?;
+        let down = match down {
+            Ok(down) => down,
+            Err(Fault::Source(error)) => return Err(self.ends(End::Upstream(error))),
+            Err(Fault::Destination(error)) => {
+                stop(&mut self.down, &mut self.up, &error);
+                self.goes_on(End::Client(error))?
+            }
+        };
         Ok((up, down))
+    }
+
+    /// One direction has failed: the other is whole, or goes on, or has failed before.
+    fn goes_on(&mut self, end: End) -> Result<Waits, End> {
+        if let Some(first) = self.fault.take() {
+            return Err(first);
+        }
+        self.fault = Some(end);
+        Ok(Waits::Over)
+    }
+
+    /// How it ends: as what came first says.
+    fn ends(&mut self, end: End) -> End {
+        self.fault.take().unwrap_or(end)
     }
 
     /// One side has said its last, and that is enough: the other is told so too, if it listens.
@@ -225,6 +265,15 @@ impl Clock {
     }
 }
 
+/// A direction whose destination takes nothing more. What that has said before may still be there to be read: a peer that closes
+/// and has not read everything resets the connection after its answer.
+fn stop(direction: &mut Flow, other: &mut Flow, error: &io::Error) {
+    direction.stop();
+    if error.kind() == io::ErrorKind::ConnectionReset {
+        other.cut(); // a socket tells of a reset once
+    }
+}
+
 /// A limit too far away for the clock is in a hundred years.
 fn after(since: Instant, limit: Duration) -> Instant {
     since.checked_add(limit).unwrap_or_else(|| since + Duration::from_secs(100 * 365 * 24 * 3600))
@@ -241,11 +290,13 @@ where
         let this = &mut *self;
         match this.poll_flows(cx) {
             Err(end) => Poll::Ready(end),
-            Ok((Waits::Over, Waits::Over)) => Poll::Ready(End::Closed),
-            Ok((up @ Waits::Over, _) | (up, Waits::Over)) if !this.half_close => {
+            Ok((Waits::Over, Waits::Over)) => Poll::Ready(this.ends(End::Closed)),
+            Ok((up @ Waits::Over, _) | (up, Waits::Over)) if !this.half_close && this.fault.is_none() => {
                 Poll::Ready(this.close(up, cx))
             }
-            Ok((up, down)) => this.poll_late(up, down, cx).map(|(who, limit)| End::TimedOut(who, limit)),
+            Ok((up, down)) => {
+                this.poll_late(up, down, cx).map(|(who, limit)| this.ends(End::TimedOut(who, limit)))
+            }
         }
     }
 }

@@ -176,7 +176,7 @@ impl AsyncWrite for Broken {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_side_that_fails_is_named() {
     let (near, mut far) = duplex(64);
     let end = Tunnel::new(near, Broken { reads: true }).await;
@@ -185,8 +185,11 @@ async fn the_side_that_fails_is_named() {
 
     let (near, mut far) = duplex(64);
     far.write_all(b"x").await.unwrap();
-    let end = Tunnel::new(near, Broken { reads: false }).await;
-    assert!(matches!(end, End::Upstream(error) if error.kind() == io::ErrorKind::BrokenPipe));
+    let end = Tunnel::new(near, Broken { reads: false }).limits(limits()).await;
+    assert!(
+        matches!(end, End::Upstream(error) if error.kind() == io::ErrorKind::BrokenPipe),
+        "what it may still say is not waited for for ever"
+    );
 
     let (near, _far) = duplex(64);
     assert!(matches!(Tunnel::new(Broken { reads: true }, near).await, End::Client(_)));
@@ -198,6 +201,78 @@ async fn the_side_that_fails_is_named() {
         ended.await.is_err(),
         "what is not connected needs no telling, and the other side may still speak"
     );
+}
+
+/// A stream that takes nothing, of which there is still something to be read.
+struct Left {
+    text: &'static [u8],
+    writing: io::ErrorKind,
+}
+
+impl AsyncRead for Left {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (some, left) = self.text.split_at(self.text.len().min(3));
+        buf.put_slice(some);
+        self.text = left;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Left {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(self.writing.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whoever takes nothing more has perhaps answered before.
+#[tokio::test(start_paused = true)]
+async fn what_was_said_before_a_failure_is_passed_on() {
+    let answer = &[7; 100][..];
+    for clients in [true, false] {
+        for half_close in [true, false] {
+            for (writing, whole) in
+                [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::ConnectionReset, false)]
+            {
+                let case = format!("client: {clients}, half-close: {half_close}, {writing}");
+                let left = Left { text: answer, writing };
+                let (near, mut far) = duplex(16); // a slow reader
+                far.write_all(b"more").await.unwrap();
+                let hears = async {
+                    let mut heard = vec![0; answer.len()];
+                    far.read_exact(&mut heard).await.unwrap();
+                    heard
+                };
+                let (heard, end, has_all) = if clients {
+                    let mut tunnel = Tunnel::new(left, near).half_close(half_close);
+                    let (heard, end) = tokio::join!(hears, &mut tunnel);
+                    (heard, end, tunnel.upstream_has_all())
+                } else {
+                    let mut tunnel = Tunnel::new(near, left).half_close(half_close);
+                    let (heard, end) = tokio::join!(hears, &mut tunnel);
+                    (heard, end, tunnel.client_has_all())
+                };
+                assert_eq!(heard, answer, "{case}");
+                let failed = match end {
+                    End::Client(error) if clients => error.kind(),
+                    End::Upstream(error) if !clients => error.kind(),
+                    end => panic!("{case}: {end:?}"),
+                };
+                assert_eq!((failed, has_all), (writing, whole), "{case}: what a reset cuts has no end");
+            }
+        }
+    }
 }
 
 proptest! {

@@ -27,10 +27,12 @@ pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
     line.counts = running.tunnel.counts();
     let ended = (&mut running.tunnel).await;
     line.report(&ended);
+    let has_all = running.tunnel.client_has_all();
     let (client, upstream) = running.tunnel.into_inner();
     drop(upstream);
     // What was cut is not to look like what has ended.
-    if matches!(&ended, Ended::Upstream(error) if error.kind() == io::ErrorKind::ConnectionReset) {
+    let reset = matches!(&ended, Ended::Upstream(error) if error.kind() == io::ErrorKind::ConnectionReset);
+    if reset && !has_all {
         match client.downcast::<Stream>() {
             Ok(parts) => parts.io.reset(),
             Err(client) => {

@@ -165,8 +165,7 @@ impl Line {
         self.counts = tunnel.counts();
         let ended = (&mut tunnel).await;
         self.report(&ended);
-        let (client, upstream) = tunnel.into_inner();
-        close(&ended, client, upstream);
+        close(&ended, tunnel);
         Ok(())
     }
 
@@ -181,15 +180,17 @@ impl Line {
     }
 }
 
-/// Closes both: what was cut on one side is not to look like what has ended on the other.
-fn close(ended: &Ended, client: Ahead<Stream>, upstream: Joined) {
+/// Closes both: what was cut on one side is not to look like what has ended on the other, which may have had all of it before.
+fn close(ended: &Ended, tunnel: Tunnel<Ahead<Stream>, Joined>) {
     let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+    let (client_has_all, upstream_has_all) = (tunnel.client_has_all(), tunnel.upstream_has_all());
+    let (client, upstream) = tunnel.into_inner();
     match ended {
-        Ended::Upstream(error) if reset(error) => {
+        Ended::Upstream(error) if reset(error) && !client_has_all => {
             drop(upstream); // its bytes are counted before the line is written
             client.into_parts().0.reset();
         }
-        Ended::Client(error) if reset(error) => upstream.reset(),
+        Ended::Client(error) if reset(error) && !upstream_has_all => upstream.reset(),
         _ => {}
     }
 }
