@@ -98,8 +98,10 @@ pub(crate) struct Entry {
     /// What its peers are called.
     called: Mutex<Called>,
     said: Arc<Said>,
-    /// What each server stands for; `None`: its name has not resolved yet.
+    /// What each server stands for, those first that stand in the configuration; `None`: its name has not resolved yet.
     found: Mutex<Vec<(UpstreamServer, Option<Vec<Endpoint>>)>>,
+    /// How many of them stand in the configuration.
+    configured: usize,
     /// Whether the error log knows that a name is missing.
     reported: AtomicBool,
     following: Mutex<Vec<AbortHandle>>,
@@ -161,7 +163,9 @@ impl Names {
             Definition::Named { upstream, .. } => self.added.to(upstream),
             Definition::Direct(_) => Vec::new(),
         };
-        let found = definition.servers().into_iter().chain(added).map(|server| {
+        let servers = definition.servers();
+        let configured = servers.len();
+        let found = servers.into_iter().chain(added).map(|server| {
             let known = literal(&server.address);
             (server, known)
         });
@@ -172,6 +176,7 @@ impl Names {
             called: Mutex::new(called),
             said: Arc::clone(&self.said),
             found: Mutex::new(found.collect()),
+            configured,
             reported: AtomicBool::new(false),
             following: Mutex::default(),
             checking: Mutex::default(),

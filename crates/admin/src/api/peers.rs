@@ -76,32 +76,34 @@ pub(super) async fn add(
     body: Bytes,
 ) -> Result<impl IntoResponse, Refusal> {
     let server = server(&object(&body)?)?;
-    let id = add_to(&app.insight, &name, server).await.map_err(|error| refused(&error))?;
+    let add = move |insight: &Insight, name: &str| add_to(insight, name, &server);
+    let id = member(&app.insight, &name, add).await.map_err(|error| refused(&error))?;
     let peer = of_peer(&find_peer(&app.insight, &name, &id.to_string())?);
     Ok((StatusCode::CREATED, [(LOCATION, format!("/api/v1/upstreams/{name}/peers/{id}"))], Json(peer)))
 }
 
 pub(super) async fn remove(State(app): Shared, Path((upstream, peer)): Path<(String, String)>) -> Answer {
     let found = find_peer(&app.insight, &upstream, &peer)?;
-    take_out(&app.insight, &upstream, found).await.map_err(|error| refused(&error))?;
+    let take_out = move |insight: &Insight, upstream: &str| take_out(insight, upstream, &found);
+    member(&app.insight, &upstream, take_out).await.map_err(|error| refused(&error))?;
     peers(State(app), Path(upstream)).await
 }
 
-/// Adds a server to an upstream, and says so in the error log. Returns the peer's number.
-pub(crate) async fn add_to(
+/// Adds a server to an upstream, and says so in the error log. Returns the peer's number. It may write a file.
+pub(crate) fn add_to(
     insight: &Insight,
     upstream: &str,
-    server: UpstreamServer,
+    server: &UpstreamServer,
 ) -> Result<u32, MembershipError> {
-    let written = server.written.clone();
-    let id = member(insight, upstream, move |insight, upstream| insight.add_peer(upstream, &server)).await?;
+    let id = insight.add_peer(upstream, server)?;
+    let written = &server.written;
     tracing::warn!(target: "propylon_admin", "the API: upstream server \"{written}\" is added to upstream \"{upstream}\"");
     Ok(id)
 }
 
-/// Takes a server out that was added, and says so in the error log.
-pub(crate) async fn take_out(insight: &Insight, upstream: &str, peer: Peer) -> Result<(), MembershipError> {
-    member(insight, upstream, move |insight, upstream| insight.remove_peer(upstream, peer.id)).await?;
+/// Takes a server out that was added, and says so in the error log. It may write a file.
+pub(crate) fn take_out(insight: &Insight, upstream: &str, peer: &Peer) -> Result<(), MembershipError> {
+    insight.remove_peer(upstream, peer.id)?;
     tracing::warn!(
         target: "propylon_admin",
         "the API: upstream server \"{}\" is taken out of upstream \"{upstream}\"", peer.address

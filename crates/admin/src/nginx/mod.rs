@@ -44,7 +44,7 @@ impl Api for NginxApi {
     fn answer(&self, insight: Insight, question: Question) -> Answering {
         let bases = Arc::clone(&self.0);
         Box::pin(async move {
-            let asked = Asked { insight, bases, question };
+            let asked = Arc::new(Asked { insight, bases, question });
             match asked.answer().await {
                 Ok(answer) => response(answer.status, answer.body.as_ref()),
                 Err(fault) => asked.refused(&fault),
@@ -58,6 +58,14 @@ struct Asked {
     insight: Insight,
     bases: Arc<Bases>,
     question: Question,
+}
+
+/// What is to be done.
+enum Order<'q> {
+    /// To say which versions there are.
+    Versions,
+    Look(u8, Resource<'q>),
+    Change(Resource<'q>),
 }
 
 /// What a question gets that is not refused.
@@ -89,20 +97,42 @@ impl Asked {
         Ok(Some((version, resource.ok_or(Fault::missing("PathNotFound", "path not found"))?)))
     }
 
-    async fn answer(&self) -> Result<Answer, Fault> {
+    /// What is to be done, if whoever asks may have it done.
+    fn order(&self) -> Result<Order<'_>, Fault> {
         let method = &self.question.method;
         let looks = matches!(*method, Method::GET | Method::HEAD);
         let Some((version, resource)) = self.find()? else {
-            return if looks { Ok(Answer::ok((1..=NEWEST).collect())) } else { Err(Fault::disabled()) };
+            return if looks { Ok(Order::Versions) } else { Err(Fault::disabled()) };
         };
         if looks {
-            return self.look(version, resource).map(Answer::ok);
+            return Ok(Order::Look(version, resource));
         }
         if !self.question.write || !resource.methods().contains(method) {
             return Err(Fault::disabled());
         }
         self.check_browser()?;
-        self.change(resource).await
+        Ok(Order::Change(resource))
+    }
+
+    /// Each peer or connection may have to be looked at, and a file be written: the worker goes on meanwhile.
+    async fn answer(self: &Arc<Self>) -> Result<Answer, Fault> {
+        if let Order::Change(Resource::Keyval(zone)) = self.order()? {
+            return self.change_keys(zone).await; // which waits for others itself
+        }
+        let asked = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || asked.answer_at_once()).await;
+        done.unwrap_or_else(|error| {
+            tracing::error!(target: "propylon_admin", "the API: {error}");
+            Err(Fault::new(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "internal error"))
+        })
+    }
+
+    fn answer_at_once(&self) -> Result<Answer, Fault> {
+        match self.order()? {
+            Order::Versions => Ok(Answer::ok((1..=NEWEST).collect())),
+            Order::Look(version, resource) => self.look(version, resource).map(Answer::ok),
+            Order::Change(resource) => self.change(resource),
+        }
     }
 
     /// A browser carries orders of any page to wherever that page says, and a page's own name may lead here. Over a unix socket there is none.
@@ -151,15 +181,20 @@ impl Asked {
         })
     }
 
-    async fn change(&self, resource: Resource<'_>) -> Result<Answer, Fault> {
-        let Question { method, body, .. } = &self.question;
-        let insight = &self.insight;
+    async fn change_keys(&self, zone: &str) -> Result<Answer, Fault> {
+        let (Question { method, body, .. }, insight) = (&self.question, &self.insight);
+        match *method {
+            Method::DELETE => keyvals::clear(insight, zone).await,
+            Method::PATCH => keyvals::change(insight, zone, body).await,
+            _ => keyvals::add(insight, zone, body).await,
+        }
+    }
+
+    fn change(&self, resource: Resource<'_>) -> Result<Answer, Fault> {
+        let (Question { method, body, .. }, insight) = (&self.question, &self.insight);
         match (method, resource) {
-            (&Method::DELETE, Resource::Keyval(zone)) => keyvals::clear(insight, zone).await,
-            (&Method::PATCH, Resource::Keyval(zone)) => keyvals::change(insight, zone, body).await,
-            (_, Resource::Keyval(zone)) => keyvals::add(insight, zone, body).await,
-            (_, Resource::Servers(upstream)) => servers::add(insight, upstream, body).await,
-            (&Method::DELETE, Resource::Server(upstream, id)) => servers::remove(insight, upstream, id).await,
+            (_, Resource::Servers(upstream)) => servers::add(insight, upstream, body),
+            (&Method::DELETE, Resource::Server(upstream, id)) => servers::remove(insight, upstream, id),
             (_, Resource::Server(upstream, id)) => servers::change(insight, upstream, id, body),
             (_, resource) => self.reset(resource),
         }

@@ -39,21 +39,21 @@ pub(super) fn one(insight: &Insight, upstream: &str, id: &str) -> Result<Value, 
     Ok(of_peer(&find(insight, upstream, id)?))
 }
 
-pub(super) async fn add(insight: &Insight, upstream: &str, body: &Bytes) -> Result<Answer, Fault> {
+pub(super) fn add(insight: &Insight, upstream: &str, body: &Bytes) -> Result<Answer, Fault> {
     upstreams::find(insight, upstream)?;
     let said = said(body)?;
     if !said.contains_key("server") {
         return Err(Fault::bad("UpstreamConfFormatError", "missing \"server\" argument"));
     }
     let server = server(&said)?;
-    let id = peers::add_to(insight, upstream, server).await.map_err(|error| refused(&error))?;
+    let id = peers::add_to(insight, upstream, &server).map_err(|error| refused(&error))?;
     let body = one(insight, upstream, &id.to_string())?;
     Ok(Answer { status: StatusCode::CREATED, body: Some(body) })
 }
 
-pub(super) async fn remove(insight: &Insight, upstream: &str, id: &str) -> Result<Answer, Fault> {
+pub(super) fn remove(insight: &Insight, upstream: &str, id: &str) -> Result<Answer, Fault> {
     let peer = find(insight, upstream, id)?;
-    peers::take_out(insight, upstream, peer).await.map_err(|error| refused(&error))?;
+    peers::take_out(insight, upstream, &peer).map_err(|error| refused(&error))?;
     all(insight, upstream).map(Answer::ok)
 }
 

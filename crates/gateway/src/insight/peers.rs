@@ -166,11 +166,10 @@ impl Insight {
     pub fn upstreams(&self) -> Vec<Upstream> {
         let ledgers = self.runtime().ledgers.all();
         let upstream = |entry: Arc<Entry>| {
-            let peers = entry.group().peers();
+            let (peers, made) = (entry.group().peers(), entry.made());
             let peers = peers.iter().map(|peer| {
                 let mut told = Peer::new(peer);
-                told.set = entry.said_of(peer);
-                told.added = self.runtime().names.was_added(&entry, peer);
+                (told.set, told.added) = made.of(peer);
                 let lanes =
                     ledgers.iter().filter_map(|ledger| ledger.known_peer(peer.server().payload().name()));
                 lanes.for_each(|lane| told.add(&lane));

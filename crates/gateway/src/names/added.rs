@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use propylon_config::{self as config, Config, UpstreamServer};
-use propylon_upstream::Peer;
 
 use super::peers::literal;
 use super::{Definition, Entry, Names};
@@ -178,14 +177,6 @@ impl Names {
         }
         self.said.retain(|name, known| name != &*upstream.name || *known != server);
         Ok(())
-    }
-
-    /// Whether a peer is of a server that was added.
-    pub(crate) fn was_added(&self, entry: &Entry, peer: &propylon_balance::Peer<Peer>) -> bool {
-        let Some(upstream) = entry.upstream() else { return false };
-        let any =
-            self.added.known.lock().get(&key(upstream)).is_some_and(|members| !members.servers.is_empty());
-        any && entry.line_of(peer).is_some_and(|server| self.added.has(upstream, &server))
     }
 
     /// All that have its servers: requests under way may be those of the configuration before.

@@ -1,5 +1,6 @@
 //! What operators say of peers while the gateway runs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -70,6 +71,20 @@ fn set<T>(
     }
 }
 
+/// What operators have made of peers, by where in memory the peers' names are.
+pub(crate) struct Made(HashMap<usize, (Change, bool)>);
+
+impl Made {
+    /// What was said of a peer, and whether its server was added.
+    pub(crate) fn of(&self, peer: &Known<Peer>) -> (Change, bool) {
+        self.0.get(&place(peer.server().name())).copied().unwrap_or_default()
+    }
+}
+
+fn place(name: &Arc<str>) -> usize {
+    name.as_ptr().addr()
+}
+
 impl Names {
     /// The upstreams that a configuration uses, those first that are an `[upstream.NAME]`.
     pub(crate) fn used(&self, config: &Config) -> Vec<Arc<Entry>> {
@@ -124,13 +139,24 @@ impl Entry {
         &self.group
     }
 
-    /// What was said of a peer.
-    pub(crate) fn said_of(&self, peer: &Known<Peer>) -> Change {
-        let name = peer.server().name();
-        // Most often nothing, and then nobody needs its server.
-        let is_spoken_of = self.said.0.lock().iter().any(|word| Arc::ptr_eq(&word.peer, name));
-        let server = if is_spoken_of { self.line_of(peer) } else { None };
-        server.map(|server| self.said.of(&server, name)).unwrap_or_default()
+    /// What operators have made of its peers, of all at once: to find a peer's server costs by the number of servers.
+    pub(crate) fn made(&self) -> Made {
+        let (found, mut called) = (self.found.lock(), self.called.lock().clone());
+        let said = self.said.0.lock();
+        let words: HashMap<usize, &Word> = said.iter().map(|word| (place(&word.peer), word)).collect();
+        let mut turn = called.turn();
+        let mut made = HashMap::default();
+        for (at, (server, endpoints)) in found.iter().enumerate() {
+            let added = at >= self.configured;
+            for peer in peers(server, endpoints.as_deref(), &mut turn) {
+                let word = words.get(&place(peer.name())).filter(|word| word.is_of(server, peer.name()));
+                let change = word.map(|word| word.change).unwrap_or_default();
+                if added || !change.is_nothing() {
+                    made.insert(place(peer.name()), (change, added));
+                }
+            }
+        }
+        Made(made)
     }
 
     /// Its servers.
