@@ -146,8 +146,12 @@ impl Flow {
                 State::Open => match self.poll_read(source, cx) {
                     Poll::Ready(read) => read.map_err(Fault::Source)?,
                     Poll::Pending => {
-                        let waits = self.rest(destination, cx)?;
                         let paced = self.pace.as_ref().is_some_and(Pace::holds);
+                        let size = self.size;
+                        let waits = self.rest(destination, cx)?;
+                        if paced {
+                            self.size = size; // it does not wait for bytes
+                        }
                         return Ok(if paced && waits == Waits::Reading { Waits::Pacing } else { waits });
                     }
                 },

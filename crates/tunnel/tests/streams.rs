@@ -78,6 +78,26 @@ async fn each_direction_has_its_rate() {
     }
 }
 
+/// Timers count milliseconds, in which a fast direction moves more than one buffer.
+#[tokio::test(start_paused = true)]
+async fn a_high_rate_is_reached_and_not_passed() {
+    const SIZE: usize = 10_000_000;
+    for buffer in [16 << 10, 64 << 10] {
+        let (mut browser, mut server, tunnel) = tunnel(1 << 20);
+        let tunnel = tunnel.buffer(buffer).download_rate(NonZeroU64::new(50_000_000).unwrap());
+        let _ended = tokio::spawn(tunnel);
+        let since = Instant::now();
+        let says = tokio::spawn(async move {
+            server.write_all(&vec![7; SIZE]).await.unwrap();
+            server
+        });
+        browser.read_exact(&mut vec![0; SIZE]).await.unwrap();
+        let took = since.elapsed().as_millis();
+        assert!((190..=210).contains(&took), "{took} ms, a buffer of {buffer}");
+        drop(says.await);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pause_earns_no_haste() {
     let (mut browser, mut server, tunnel) = tunnel(1 << 16);
