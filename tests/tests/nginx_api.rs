@@ -252,6 +252,13 @@ fn paths_versions_and_fields_are_nginx_s() {
     for path in ["/look/10/", "/look/x", "/look/0/nginx"] {
         assert_eq!(ask(listen, "GET", path, "").json()["error"]["code"], "UnknownVersion", "{path}");
     }
+    // What is no UTF-8 is not found, in the same shape.
+    let latin = |line: &[u8]| {
+        let request = [line, b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat();
+        Asked::from(raw_request(listen, &request).unwrap())
+    };
+    assert_eq!(latin(b"GET /look/9/nginx?fields=build,\xe9").json(), json!({ "build": "propylon" }));
+    assert_eq!(latin(b"GET /look/9/%E9").json()["error"]["code"], "PathNotFound");
     assert_eq!(get(listen, "/elsewhere"), get(listen, "/look"));
     assert_eq!(ask(listen, "GET", "/elsewhere/9/nginx", "").status, 404, "it is /9/nginx by then");
     let error = ask(listen, "GET", "/look/3/no", "").json();
@@ -304,7 +311,8 @@ fn who_may_only_look_changes_nothing_and_nor_does_a_page_elsewhere() {
     }
     assert_eq!(send(world.listen, "rebound.test", "/api/9/http/keyvals").0, 200, "to look is no order");
     let long = format!("{{\"server\": \"{}\"}}", "a".repeat(64 << 10));
-    assert_eq!(ask(world.listen, "POST", "/api/9/http/upstreams/app/servers", &long).status, 413);
+    world.refuses("POST", "http/upstreams/app/servers", &long, 413, "RequestEntityTooLarge");
+    world.refuses("POST", "http/keyvals/one", &long, 413, "RequestEntityTooLarge");
     assert_eq!(world.api("http/upstreams/app/servers").as_array().unwrap().len(), 2, "nothing was added");
     assert_eq!(world.api("http/keyvals"), json!({ "one": {} }));
     assert_eq!(elsewhere(&format!("Origin: http://{}", world.listen)), 201);

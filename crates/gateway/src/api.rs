@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, StatusCode};
 
 use crate::insight::{Insight, WeakInsight};
 
@@ -45,12 +45,12 @@ pub struct Question {
     pub method: Method,
     /// Its fields.
     pub headers: HeaderMap,
-    /// What of its path is behind what the location matches, decoded; it may begin with a slash.
+    /// What of its path is behind what the location matches, decoded; it may begin with a slash. What is no UTF-8 is replaced.
     pub path: String,
-    /// Its arguments, as they came.
+    /// Its arguments, as they came, but for what is no UTF-8.
     pub query: Option<String>,
-    /// Its body, if it is to change something.
-    pub body: Bytes,
+    /// Its body, if it is to change something; or the status for one that is too long (413) or did not come whole (400).
+    pub body: Result<Bytes, StatusCode>,
     /// Whether the location lets it change something.
     pub write: bool,
     /// The IP address that it came to, if it came over IP.

@@ -27,6 +27,15 @@ impl Fault {
         Self::new(StatusCode::BAD_REQUEST, code, text)
     }
 
+    /// A body that is too long, or not whole.
+    pub(super) fn unread(status: StatusCode) -> Self {
+        let (code, text) = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => ("RequestEntityTooLarge", "request body is too large"),
+            _ => ("BadRequest", "request body did not come whole"),
+        };
+        Self::new(status, code, text)
+    }
+
     /// A method that there is not, here or at all.
     pub(super) fn disabled() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodDisabled", "method disabled")

@@ -181,8 +181,12 @@ impl Asked {
         })
     }
 
+    fn body(&self) -> Result<&Bytes, Fault> {
+        self.question.body.as_ref().map_err(|status| Fault::unread(*status))
+    }
+
     async fn change_keys(&self, zone: &str) -> Result<Answer, Fault> {
-        let (Question { method, body, .. }, insight) = (&self.question, &self.insight);
+        let (method, body, insight) = (&self.question.method, self.body()?, &self.insight);
         match *method {
             Method::DELETE => keyvals::clear(insight, zone).await,
             Method::PATCH => keyvals::change(insight, zone, body).await,
@@ -191,7 +195,7 @@ impl Asked {
     }
 
     fn change(&self, resource: Resource<'_>) -> Result<Answer, Fault> {
-        let (Question { method, body, .. }, insight) = (&self.question, &self.insight);
+        let (method, body, insight) = (&self.question.method, self.body()?, &self.insight);
         match (method, resource) {
             (_, Resource::Servers(upstream)) => servers::add(insight, upstream, body),
             (&Method::DELETE, Resource::Server(upstream, id)) => servers::remove(insight, upstream, id),

@@ -73,12 +73,11 @@ impl Service<Request<Body>> for Leaf {
         let (parts, body) = request.into_parts();
         Box::pin(async move {
             let body = if changes { action.read(body).await } else { Ok(Bytes::new()) };
-            let question = body.and_then(|body| action.question(&parts, body).ok_or(StatusCode::NOT_FOUND));
-            let asked = question.map(|question| action.runtime.desk.ask(question));
+            let asked = action.question(&parts, body).map(|question| action.runtime.desk.ask(question));
             Ok(match asked {
-                Ok(Some(answer)) => answer.await.map(Body::from),
-                Ok(None) => page::error(StatusCode::NOT_IMPLEMENTED, &action.face),
-                Err(status) => page::error(status, &action.face),
+                Some(Some(answer)) => answer.await.map(Body::from),
+                Some(None) => page::error(StatusCode::NOT_IMPLEMENTED, &action.face),
+                None => page::error(StatusCode::NOT_FOUND, &action.face),
             })
         })
     }
@@ -97,22 +96,21 @@ impl Action {
         })
     }
 
-    /// None: of a path that is no text, or that steps have changed into another.
-    fn question(&self, parts: &request::Parts, body: Bytes) -> Option<Question> {
+    /// None: of a path that steps have changed into another.
+    fn question(&self, parts: &request::Parts, body: Result<Bytes, StatusCode>) -> Option<Question> {
         let exchange = parts.extensions.get::<Exchange>()?;
         let path = parts.extensions.get::<Path>()?;
-        let text = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned).ok();
-        let query = path.args().map(|args| text(args));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Some(Question {
             method: parts.method.clone(),
             headers: parts.headers.clone(),
-            path: text(path.decoded().strip_prefix(self.prefix.as_bytes())?)?,
-            query: query.map_or(Some(None), |query| query.map(Some))?,
+            path: text(path.decoded().strip_prefix(self.prefix.as_bytes())?),
+            query: path.args().map(|args| text(args)),
             body,
             write: self.write,
             address: exchange.connection().local.as_ip().map(|ip| ip.to_string()),
             names: Arc::clone(&self.names),
-            id: propylon_vars::request_id(exchange).as_deref().and_then(text).unwrap_or_default(),
+            id: propylon_vars::request_id(exchange).as_deref().map(text).unwrap_or_default(),
         })
     }
 }
