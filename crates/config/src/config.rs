@@ -95,7 +95,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether connections to this upstream are streams', and none of them is HTTP's: its health is that it can be connected to.
+    /// Whether connections to this upstream are streams', and none of them is HTTP's: its health is that it can be connected to. A stream
+    /// that names it counts, or one whose variables may, where those of no location may.
     #[must_use]
     pub fn is_of_streams(&self, upstream: &str) -> bool {
         stream::alone_use(upstream, &self.servers, &self.streams)

@@ -106,6 +106,7 @@ mod location;
 mod location_match;
 mod log_format;
 mod map;
+mod may_name;
 mod memcached;
 mod mirror;
 mod nearest;

@@ -11,9 +11,7 @@ use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::Body as _;
 use propylon_balance::{Group, HealthCheck};
-use propylon_config::{
-    self as config, Action, Config, Destination, ProxyPass, Scheme, Settings, Span, StreamPass,
-};
+use propylon_config::{self as config, Action, Config, ProxyPass, Scheme, Settings, Span, StreamPass};
 use propylon_pattern::Pattern;
 use propylon_proxy_protocol::{v1, v2};
 use propylon_stack::Body;
@@ -121,16 +119,15 @@ fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, 
     let name = &*upstream.name;
     let users = config.locations().filter_map(|location| {
         let Action::ProxyPass(pass) = &location.action else { return None };
+        if !pass.value.may_name(name) {
+            return None;
+        }
         let (rank, scheme) = match &pass.value {
-            ProxyPass::Static(target) if target.to == Destination::Upstream(name.into()) => {
-                (0, target.scheme)
-            }
-            ProxyPass::Static(_) => return None,
+            ProxyPass::Static(target) => (0, target.scheme),
             ProxyPass::Template(url) => {
                 let scheme = pass.value.scheme().unwrap_or(Scheme::Http);
                 match fixed_host(url.source()) {
-                    Some(host) if host.eq_ignore_ascii_case(name) => (0, scheme),
-                    Some(_) => return None,
+                    Some(_) => (0, scheme),
                     // One that may name any: better with TLS than in plain text where TLS is spoken.
                     None => (if scheme.is_secure() { 1 } else { 2 }, scheme),
                 }
@@ -144,11 +141,12 @@ fn user<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, 
 /// The same of streams: the first that passes connections to `upstream`, or may.
 fn of_streams<'a>(upstream: &config::Upstream, config: &'a Config) -> Option<(Scheme, &'a Settings)> {
     let users = config.streams.iter().filter_map(|stream| {
-        let pass = stream.pass()?;
+        let pass = stream.pass().filter(|pass| pass.may_name(&upstream.name))?;
         let rank = match pass {
-            StreamPass::Dynamic { .. } => 1,
-            StreamPass::Static { .. } if pass.upstream() == Some(&upstream.name) => 0,
-            StreamPass::Static { .. } => return None,
+            StreamPass::Static { .. } => 0,
+            // As there: better with TLS than in plain text where TLS is spoken.
+            StreamPass::Dynamic { .. } if pass.is_secure() => 1,
+            StreamPass::Dynamic { .. } => 2,
         };
         let scheme = if pass.is_secure() { Scheme::Https } else { Scheme::Http };
         Some((rank, scheme, &*stream.settings))

@@ -5,21 +5,26 @@ use std::sync::Arc;
 use super::Stream;
 use crate::config::locations;
 use crate::location::Action;
-use crate::proxy_pass::{Destination, ProxyPass};
+use crate::proxy_pass::ProxyPass;
 use crate::reader::Context;
 use crate::report::Diagnostic;
 use crate::server::Server;
 
-/// Whether streams name this upstream, and no location does.
+/// Whether streams name this upstream, and no location does; or streams may name it by variables, and no location may.
 pub(crate) fn alone_use(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -> bool {
-    streams.iter().any(|stream| stream.pass().and_then(|pass| pass.upstream()) == Some(upstream))
-        && !servers.iter().flat_map(|server| locations(&server.locations)).any(
-            |location| matches!(&location.action, Action::ProxyPass(pass) if names(&pass.value, upstream)),
-        )
-}
-
-fn names(pass: &ProxyPass, upstream: &str) -> bool {
-    matches!(pass, ProxyPass::Static(target) if matches!(&target.to, Destination::Upstream(name) if **name == *upstream))
+    let passes = || streams.iter().filter_map(|stream| stream.pass());
+    let is_named = passes().any(|pass| pass.upstream() == Some(upstream));
+    if !is_named && !passes().any(|pass| pass.may_name(upstream)) {
+        return false;
+    }
+    // A location whose variables may name it is no user of one that a stream does name.
+    let uses = |pass: &ProxyPass| {
+        if is_named { pass.names(upstream) } else { pass.may_name(upstream) }
+    };
+    !servers
+        .iter()
+        .flat_map(|server| locations(&server.locations))
+        .any(|location| matches!(&location.action, Action::ProxyPass(pass) if uses(&pass.value)))
 }
 
 /// Servers of TCP are asked nothing but for a connection.

@@ -114,3 +114,26 @@ fn whose_health_is_a_connection() {
     );
     assert_eq!(["a", "b", "c"].map(|name| config.is_of_streams(name)), [true, false, false]);
 }
+
+#[test]
+fn whose_health_is_a_connection_where_variables_name_upstreams() {
+    fn check(pass: &str, location: &str, expected: [bool; 2]) {
+        let config = parse(&format!(
+            "[upstream.a]\nserver = [{{ address = \"127.0.0.1:1\" }}]\n[upstream.b]\nserver = [{{ address = \"127.0.0.1:1\" }}]\n\
+             [[server]]\n[[server.location]]\nmatch = \"/\"\n{location}\n\
+             [[stream]]\nlisten = [\"1\"]\npreread = true\nproxy_pass = \"{pass}\"\n"
+        ));
+        assert_eq!(["a", "b"].map(|name| config.is_of_streams(name)), expected, "{pass}, {location}");
+    }
+    let (none, name) = ("return = [204]", "$ssl_preread_server_name");
+    check(name, none, [true, true]);
+    check("127.0.0.1:5", none, [false, false]);
+    check("$ssl_preread_server_name:443", none, [false, false]);
+    check("a$ssl_preread_alpn_protocols", none, [true, false]);
+    check(name, "proxy_pass = \"http://b\"", [true, false]);
+    check(name, "proxy_pass = \"http://b/$request_uri\"", [true, false]);
+    check(name, "proxy_pass = \"http://b$request_uri\"", [true, false]);
+    check(name, "proxy_pass = \"http://$http_x/\"", [false, false]);
+    check("a", "proxy_pass = \"http://$http_x/\"", [true, false]);
+    check("a", "proxy_pass = \"http://a/$request_uri\"", [false, false]);
+}
