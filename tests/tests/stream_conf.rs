@@ -232,3 +232,20 @@ fn what_cannot_be_is_said_before_it_starts() {
         "did you mean \"proxy_pass\"?",
     );
 }
+
+/// Nobody but a stream names the group, and by a variable alone: its server knows no HTTP.
+#[test]
+fn a_server_that_variables_name_is_well_if_it_can_be_connected_to() {
+    let (listen, quiet) = (addresses::<1>()[0], Listener::new());
+    let at = quiet.address();
+    let text = fill(
+        "[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n[map.pool]\nkey = \"$remote_addr\"\ndefault = \"group\"\n\
+         [upstream.group]\nhealth_check = { interval = \"100ms\", timeout = \"2s\", mandatory = true }\n\
+         [[upstream.group.server]]\naddress = \"@AT@\"\n\
+         [[stream]]\nlisten = [\"@LISTEN@\"]\nproxy_pass = \"$pool\"\n",
+        &[("AT", &at.to_string()), ("LISTEN", &listen.to_string())],
+    );
+    let gateway = Propylon::start(&text);
+    let log = gateway.tells(&format!("upstream server healthy: \"{at}\""));
+    assert!(!log.contains("health check of"), "{log}");
+}
