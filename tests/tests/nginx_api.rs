@@ -501,3 +501,30 @@ fn an_nginx_conf_is_enough() {
     assert!(zone()["requests"].as_u64().unwrap() <= 2);
     drop(gateway);
 }
+
+/// A head that has begun counts as a request, and may be none in the end: what was reset stays so.
+#[test]
+fn clients_that_leave_undo_no_reset() {
+    let (listen, admin) = (address(), address());
+    let _gateway = Propylon::start(&format!(
+        "[runtime]\nworkers = 1\n[admin]\nlisten = \"{admin}\"\n[[server]]\nlisten = [\"{listen}\"]\n\
+         [[server.location]]\nmatch = \"/\"\napi = {{ write = true }}\n"
+    ));
+    // Asked by a socket that does not count.
+    let reading = |expected: u64| {
+        until("heads under way", LIMIT, || {
+            let now = get(admin, "/api/v1/connections");
+            (now["reading"] == expected && now["active"] == expected).then_some(())
+        });
+    };
+    let mut clients: Vec<Client> = (0..5).map(|_| Client::connect(listen).unwrap()).collect();
+    // A line before the head, after which none comes.
+    clients.iter_mut().for_each(|client| client.send(b"\r\n").unwrap());
+    reading(5);
+    assert_eq!(ask(listen, "DELETE", "/9/workers/0", "").status, 204);
+    drop(clients);
+    reading(0);
+    let now = get(listen, "/9/workers/0");
+    assert_eq!(now["http"]["requests"]["total"], 0, "there were more when it was reset: {now}");
+    assert_eq!(now["connections"]["accepted"], 1);
+}

@@ -246,7 +246,6 @@ impl Connections {
     pub(crate) fn of(ledgers: &Ledgers) -> Self {
         let mut all = Self::default();
         ledgers.all().iter().for_each(|ledger| all.add(ledger));
-        all.requests = ledgers.requests(all.requests);
         all
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 use propylon_exchange::{Count, TryRecord};
@@ -21,6 +22,9 @@ pub(crate) struct Ledger {
     pub(crate) closed: Shared,
     /// Requests of connections that are closed.
     requests: Shared,
+    /// The most requests that anybody was told of: a head that has begun may be none in the end, and a connection that ends
+    /// meanwhile is missed once.
+    most: AtomicU64,
     pub(crate) handshakes: Count,
     pub(crate) handshakes_failed: Count,
     pub(crate) handshakes_resumed: Count,
@@ -42,7 +46,7 @@ struct Peers {
 /// What a look at each connection has found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Look {
-    /// Requests so far, those under way too. A connection that ends meanwhile may be missed.
+    /// Requests so far, those under way too: never fewer than before.
     pub(crate) requests: u64,
     /// Connections that wait for a request.
     pub(crate) idle: u64,
@@ -65,6 +69,7 @@ impl Ledger {
                 Phase::Busy => {}
             }
         });
+        look.requests = self.most.fetch_max(look.requests, Relaxed).max(look.requests);
         look
     }
 

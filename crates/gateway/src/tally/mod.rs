@@ -42,8 +42,6 @@ impl Shared {
 #[derive(Default)]
 pub(crate) struct Ledgers {
     all: Mutex<Vec<Arc<Ledger>>>,
-    /// The most requests that anybody was told of: a connection that ends in between is missed once.
-    requests: AtomicU64,
 }
 
 impl Ledgers {
@@ -76,11 +74,6 @@ impl Ledgers {
             ledger.server_zones.forget(|name| zones_of_servers.contains(&Some(name)));
             ledger.location_zones.forget(|name| zones_of_locations.contains(&Some(name)));
         }
-    }
-
-    /// Requests so far, of which so many are known now: never fewer than before.
-    pub(crate) fn requests(&self, now: u64) -> u64 {
-        self.requests.fetch_max(now, Relaxed).max(now)
     }
 }
 
