@@ -200,6 +200,57 @@ fn connections_at_once_are_limited() {
     let _again = world.session();
 }
 
+/// A hello of TLS that asks for nothing.
+const HELLO: &[u8] = b"\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x03\
+    0123456789abcdef0123456789abcdef\x00\x00\x02\x13\x01\x01\x00";
+
+/// A place in a queue is for whom there is somebody to serve, or something to pass on.
+#[test]
+fn who_waits_for_a_server_and_leaves_gives_up_its_place() {
+    let group =
+        "[upstream.one]\nserver = [{ address = \"@ORIGIN@\", max_conns = 1 }]\nqueue = { size = 1 }\n";
+    let world = World::with(group, "one", "");
+    let (client, mut upstream) = world.session();
+    let leave = |says: &[u8], reset: bool, lines: usize| {
+        let mut gone = Stream::connect(world.listen).unwrap();
+        gone.send(says).unwrap();
+        if reset {
+            gone.reset()
+        } else {
+            drop(gone)
+        }
+        let line = world.lines(lines).pop().unwrap();
+        assert_eq!((logged(&line, "status"), logged(&line, "upstream")), ("200", "-"), "{line}");
+        world.gateway.tells("client closed connection while waiting for an upstream");
+    };
+    leave(b"", false, 1);
+    leave(b"", true, 2);
+    world.gateway.put_to_use(&format!("{}\npreread = true\n", world.text()));
+    leave(HELLO, false, 3);
+    world.gateway.put_to_use(&format!("{}\nhalf_close = true\n", world.text()));
+    leave(b"", true, 4);
+    // What was said before the end has its turn.
+    world.gateway.put_to_use(world.text());
+    let mut last = Stream::connect(world.listen).unwrap();
+    last.send(b"last words").unwrap();
+    last.shutdown(Shutdown::Write);
+    drop(client);
+    silent(&mut upstream);
+    let mut upstream = world.origin.accept();
+    exactly(&mut upstream, b"last words");
+    silent(&mut upstream);
+    // And so has whoever only hears.
+    world.gateway.put_to_use(&format!("{}\nhalf_close = true\n", world.text()));
+    let held = world.session();
+    let mut hears = Stream::connect(world.listen).unwrap();
+    hears.shutdown(Shutdown::Write);
+    drop(held);
+    let mut upstream = world.origin.accept();
+    upstream.send(b"hello").unwrap();
+    drop(upstream);
+    exactly(&mut hears, b"hello");
+}
+
 #[test]
 fn a_text_is_all_that_some_get() {
     let listen = address();

@@ -4,8 +4,10 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use crate::read::STEP;
 
 /// A stream of which some was read ahead: whoever reads it reads that first, as if nobody had looked.
 #[derive(Debug)]
@@ -24,6 +26,21 @@ impl<I> Ahead<I> {
     #[must_use]
     pub const fn read_ahead(&self) -> &Bytes {
         &self.read
+    }
+
+    /// Reads more of it ahead, once: how much, at most so many bytes, of which none is the stream's end. Nothing is lost if this is
+    /// given up before it is done.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub async fn read_more(&mut self, most: usize) -> io::Result<usize>
+    where
+        I: AsyncRead + Unpin,
+    {
+        let mut more = BytesMut::with_capacity(most.min(STEP));
+        let n = self.io.read_buf(&mut (&mut more).limit(most.min(STEP))).await?;
+        self.read = if self.read.is_empty() { more.freeze() } else { [&*self.read, &more].concat().into() };
+        Ok(n)
     }
 
     /// The stream.

@@ -89,4 +89,4 @@ async fn read(
 }
 
 /// How much is read at once: most hellos are shorter.
-const STEP: usize = 2 << 10;
+pub(crate) const STEP: usize = 2 << 10;

@@ -17,6 +17,8 @@ pub(super) struct Line {
     /// nginx's 200 is whatever had a beginning and an end.
     pub(super) status: StatusCode,
     pub(super) end: End,
+    /// How much of what was read ahead is a hello of TLS.
+    pub(super) hello: usize,
     /// What went through the tunnel.
     pub(super) counts: Arc<Counts>,
     /// What was sent without one.
@@ -36,6 +38,7 @@ impl Line {
             at,
             status: StatusCode::OK,
             end: End::ClientClosed, // unless it ends otherwise
+            hello: 0,
             counts: Arc::default(),
             sent: 0,
             seen: LimitsSeen::default(),

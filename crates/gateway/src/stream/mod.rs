@@ -4,6 +4,7 @@ mod joined;
 mod line;
 mod passing;
 mod session;
+mod waiting;
 
 use std::collections::HashMap;
 use std::sync::Arc;

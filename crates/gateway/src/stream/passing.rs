@@ -13,6 +13,7 @@ use propylon_upstream::{Peer, Transport};
 use tokio::time::Instant;
 
 use super::joined::Joined;
+use super::waiting::Waiting;
 use crate::error::BuildError;
 use crate::rescue;
 use crate::route::{Source, is_peers};
@@ -67,6 +68,7 @@ impl Passing {
         &self,
         exchange: &Exchange,
         retry: &StreamRetry,
+        mut waiting: Waiting<'_>,
     ) -> Result<Joined, StatusCode> {
         let (choice, host) = self.find(exchange).await?;
         let mut extensions = Extensions::new();
@@ -79,7 +81,14 @@ impl Passing {
         let key = choice.bound.key(exchange, &mut bytes);
         let (tried, since) = (Tried::default(), Instant::now());
         loop {
-            let picked = choice.balancer.pick_or_queue(key, Some(&tried)).await;
+            let picked = tokio::select! {
+                biased;
+                picked = choice.balancer.pick_or_queue(key, Some(&tried)) => picked,
+                () = waiting.gone() => {
+                    rescue::report_tunnel(exchange, "client closed connection while waiting for an upstream");
+                    return Err(StatusCode::OK); // as who has gone before saying what it wants
+                }
+            };
             let (mut picked, waited) = picked.map_err(|nobody| nobody_is_there(exchange, nobody))?;
             if let Some(waited) = waited {
                 exchange.queued(waited);

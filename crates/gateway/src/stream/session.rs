@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use super::joined::Joined;
 use super::line::Line;
 use super::passing::Passing;
+use super::waiting::Waiting;
 use super::{Action, At};
 use crate::client::Stream;
 use crate::tally::Open;
@@ -113,6 +114,7 @@ impl Line {
         match preread(stream, limits).await {
             Ok((client, hello)) => {
                 if let Some(hello) = hello {
+                    self.hello = client.read_ahead().len();
                     tell(&self.exchange, &hello);
                 }
                 Ok(client)
@@ -148,10 +150,16 @@ impl Line {
     }
 
     /// Joins the connection with one to a peer.
-    async fn pass(&mut self, client: Ahead<Stream>, passing: &Passing) -> Result<(), StatusCode> {
+    async fn pass(&mut self, mut client: Ahead<Stream>, passing: &Passing) -> Result<(), StatusCode> {
         let at = self.at.clone();
         let config = &at.stream.config;
-        let upstream = Box::pin(passing.connect(&self.exchange, &config.retry)).await?;
+        let waiting = Waiting {
+            client: &mut client,
+            hello: self.hello,
+            buffer: config.buffer_size,
+            half_close: config.half_close,
+        };
+        let upstream = Box::pin(passing.connect(&self.exchange, &config.retry, waiting)).await?;
         let rate = |amount: &Option<Amount>| {
             let amount = amount.as_ref().map_or(0, |amount| route::amount(amount, &self.exchange));
             NonZeroU64::new(amount)
