@@ -39,7 +39,7 @@ pub(crate) async fn begin(
     listener: &Arc<Listener>,
 ) -> Result<(Stream, Connection), Unserved> {
     let deadline = Instant::now() + listener.default_server().settings.timeout.client_header;
-    if listener.proxy_protocol && !proxy_protocol::begin(&stream, &mut connection, deadline).await {
+    if listener.proxy_protocol && proxy_protocol::begin(&stream, &mut connection, deadline).await.is_err() {
         return Err(Unserved::Over);
     }
     if listener.tls { shake(stream, connection, listener, deadline).await } else { Ok((stream, connection)) }

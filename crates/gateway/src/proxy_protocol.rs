@@ -14,18 +14,23 @@ const GLANCE: usize = 256;
 /// How much of what is no header goes into the log.
 const SHOWN: usize = 107;
 
-/// Reads the header, of which the connection has what it tells from then on. Not a byte behind it is read. Says whether the
-/// connection goes on.
-pub(crate) async fn begin(stream: &Stream, connection: &mut Connection, deadline: Instant) -> bool {
+/// Reads the header, of which the connection has what it tells from then on. Not a byte behind it is read. Without one
+/// the connection does not go on.
+pub(crate) async fn begin(
+    stream: &Stream,
+    connection: &mut Connection,
+    deadline: Instant,
+) -> Result<(), Unheard> {
     let mut received = Vec::new();
     let failure = match timeout_at(deadline, read(stream, &mut received)).await {
         Ok(Ok(told)) => {
             connection.proxy_protocol = told.map(Box::new);
-            return true;
+            return Ok(());
         }
         Ok(Err(failure)) => failure,
-        Err(_) => Failure::Client("client timed out (110: Connection timed out)".into()),
+        Err(_) => Failure::Late,
     };
+    let unheard = if matches!(failure, Failure::Late) { Unheard::Late } else { Unheard::Broken };
     match failure {
         Failure::Header(error) => {
             // What is binary says nothing to whoever reads it.
@@ -38,16 +43,29 @@ pub(crate) async fn begin(stream: &Stream, connection: &mut Connection, deadline
             let shown = shown.unwrap_or_default();
             tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error}{shown} while reading PROXY protocol");
         }
+        Failure::Late => {
+            tracing::info!(target: "propylon_gateway", client = %connection.peer, "client timed out (110: Connection timed out) while reading PROXY protocol");
+        }
         Failure::Client(what) => {
             tracing::info!(target: "propylon_gateway", client = %connection.peer, "{what} while reading PROXY protocol");
         }
     }
-    false
+    Err(unheard)
+}
+
+/// What has become of a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unheard {
+    /// It is none, or its sender has gone.
+    Broken,
+    /// It did not come in time.
+    Late,
 }
 
 /// Why there is no header.
 enum Failure {
     Header(Error),
+    Late,
     Client(Box<str>),
 }
 

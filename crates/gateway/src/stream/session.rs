@@ -21,18 +21,26 @@ use super::passing::Passing;
 use super::waiting::Waiting;
 use super::{Action, At};
 use crate::client::Stream;
+use crate::proxy_protocol::{self, Unheard};
 use crate::tally::Open;
 use crate::tls::{Above, NotVerified, Serving};
-use crate::{handshake, proxy_protocol, rescue, route};
+use crate::{handshake, rescue, route};
 
 /// Serves a connection.
 pub(crate) async fn serve(stream: Stream, mut connection: Connection, at: Arc<At>, open: Open) {
     let deadline = Instant::now() + at.stream.config.timeout.proxy_protocol;
-    let told = !at.proxy_protocol || proxy_protocol::begin(&stream, &mut connection, deadline).await;
+    let told = match at.proxy_protocol {
+        true => proxy_protocol::begin(&stream, &mut connection, deadline).await,
+        false => Ok(()),
+    };
     let mut line = Line::new(at, &connection, open);
     // A queue has a patience of its own, and a session's is `timeout.idle`.
     let stream = stream.direct();
-    let served = if told { line.serve(stream, connection).await } else { Err(StatusCode::BAD_REQUEST) };
+    let served = match told {
+        Ok(()) => line.serve(stream, connection).await,
+        Err(Unheard::Late) => Err(StatusCode::OK), // as in nginx, whoever has said nothing
+        Err(Unheard::Broken) => Err(StatusCode::BAD_REQUEST),
+    };
     line.end = End::Complete;
     if let Err(status) = served {
         line.status = status;
@@ -140,7 +148,7 @@ impl Line {
                 let n = timeout(idle, client.write(left)).await??;
                 left = left.get(n..).unwrap_or_default();
             }
-            client.shutdown().await
+            timeout(idle, client.shutdown()).await? // TLS has something to say yet
         };
         let sent = sent.await;
         self.sent = (text.len() - left.len()) as u64;
