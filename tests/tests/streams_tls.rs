@@ -159,6 +159,32 @@ fn a_client_may_offer_any_protocol() {
     }
 }
 
+/// TLS that somebody has broken into is no end either.
+#[test]
+fn what_is_no_tls_any_more_is_passed_on_as_a_reset() {
+    let certificates = Certificates::new();
+    let world = World::new("");
+    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    world.gateway.put_to_use(&(text + &certificates.tls("a.test")));
+    let socket = std::net::TcpStream::connect(world.listen).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut raw = Stream::over_tcp(socket.try_clone().unwrap()).unwrap();
+    let connector = certificates.careful().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _stream = runtime.block_on(async {
+        let socket = TcpStream::from_std(socket).unwrap();
+        let mut stream = connector.connect(socket, "a.test").await.unwrap();
+        stream.write_all(b"hello").await.unwrap();
+        stream.flush().await.unwrap();
+        stream
+    });
+    let mut upstream = world.origin.accept();
+    exactly(&mut upstream, b"hello");
+    raw.send(b"this is no record of TLS").unwrap();
+    let read = upstream.receive_some(&mut [0]);
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+}
+
 #[test]
 fn clients_show_a_certificate_where_they_have_to() {
     let certificates = Certificates::new();

@@ -27,12 +27,16 @@ pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
     line.counts = running.tunnel.counts();
     let ended = (&mut running.tunnel).await;
     line.report(&ended);
-    let has_all = running.tunnel.client_has_all();
+    let (client_has_all, upstream_has_all) =
+        (running.tunnel.client_has_all(), running.tunnel.upstream_has_all());
     let (client, upstream) = running.tunnel.into_inner();
-    drop(upstream);
     // What was cut is not to look like what has ended.
-    let reset = matches!(&ended, Ended::Upstream(error) if error.kind() == io::ErrorKind::ConnectionReset);
-    if reset && !has_all {
+    if matches!(&ended, Ended::Client(error) if is_cut(error) && !upstream_has_all) {
+        upstream.reset();
+        return;
+    }
+    drop(upstream);
+    if matches!(&ended, Ended::Upstream(error) if is_cut(error) && !client_has_all) {
         match client.downcast::<Stream>() {
             Ok(parts) => parts.io.reset(),
             Err(client) => {
@@ -42,6 +46,11 @@ pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
             }
         }
     }
+}
+
+/// Whether what failed so was cut. TLS that ends without its own word is the habit of many, who mean an end.
+pub(crate) fn is_cut(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::UnexpectedEof
 }
 
 /// What is dropped before the log line is written.

@@ -21,6 +21,7 @@ use super::passing::Passing;
 use super::waiting::Waiting;
 use super::{Action, At};
 use crate::client::Stream;
+use crate::edge::is_cut;
 use crate::proxy_protocol::{self, Unheard};
 use crate::tally::Open;
 use crate::tls::{Above, NotVerified, Serving};
@@ -198,15 +199,14 @@ impl Line {
 
 /// Closes both: what was cut on one side is not to look like what has ended on the other, which may have had all of it before.
 fn close(ended: &Ended, tunnel: Tunnel<Ahead<Stream>, Joined>) {
-    let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
     let (client_has_all, upstream_has_all) = (tunnel.client_has_all(), tunnel.upstream_has_all());
     let (client, upstream) = tunnel.into_inner();
     match ended {
-        Ended::Upstream(error) if reset(error) && !client_has_all => {
+        Ended::Upstream(error) if is_cut(error) && !client_has_all => {
             drop(upstream); // its bytes are counted before the line is written
             client.into_parts().0.reset();
         }
-        Ended::Client(error) if reset(error) && !upstream_has_all => upstream.reset(),
+        Ended::Client(error) if is_cut(error) && !upstream_has_all => upstream.reset(),
         _ => {}
     }
 }
