@@ -59,7 +59,7 @@ const DAG: &[(&str, &[&str])] = &[
     ("cgi", &[]),
     // How connections are read and written, and who gets them back.
     ("memcached", &["cgi"]),
-    ("cache", &["exchange", "conditions", "page-cache"]),
+    ("cache", &["conditions", "page-cache"]),
     // Implements the cache's trait for a second tier, and brings what a network client needs: not every cache is to.
     ("cache-redis", &["cache"]),
     ("resolver", &[]),

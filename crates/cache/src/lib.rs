@@ -98,6 +98,8 @@
 //! ## Cost
 //!
 //! - A hit from memory: one look-up, a clone of the stored fields, and two fields more. The body is shared, not copied.
+//! - A hit from a file that the kernel has in memory: it is opened, read and checked at once, 128 KiB at a time. Any other file is read on
+//!   tokio's blocking pool.
 //! - What goes past the cache: a look at its fields.
 //! - A miss: a boxed future, two clones of the request's fields and one of the response's, and a copy of the body into the
 //!   store's own memory. Whoever waits for it reads that.

@@ -99,7 +99,8 @@
 //!
 //! A connection reads into a buffer of 8 KiB that grows to 256 KiB while reads fill it, and writes a message of up to 8 KiB in one
 //! send, a larger one vectored; buffers are recycled by the thread. An idle connection holds none: below 1 KiB beside its stream, and no
-//! room for a request, whose future is allocated when it comes. At most 64 KiB and one frame of a body wait for a slow reader. A small exchange is one read
+//! room for a request, whose future is allocated when it comes. At most 64 KiB and one frame of a body wait for a slow reader. Parts of
+//! files go by `sendfile`, where the connection is told how (`server::Connection::send_files`): no byte of them is copied. A small exchange is one read
 //! and one write on each side. Where one thread serves many at once, a [`SendQueue`](sends::SendQueue) has it send for many in a row.
 //! Deadlines are integers looked at ten times a second (`server::Ticker`), or one lazy timer.
 

@@ -24,25 +24,15 @@ enum Kind {
     Full(Bytes),
     Incoming(Incoming),
     Replayable(Box<dyn Replayable>),
-    Filed(Box<dyn Filed>),
-    Boxed(Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>),
+    Boxed(Pin<Box<dyn Boxed>>),
 }
 
 /// A part of a file.
 pub type FilePart = (Arc<File>, Range<u64>);
 
-/// A body that may have parts of files in it, which who sends it may have as such instead of as bytes.
-pub trait FiledBody: HttpBody<Data = Bytes> {
-    /// Takes the next part, if it is one of a file: it counts as read.
-    fn take_file(&mut self) -> Option<FilePart>;
-}
-
-/// The same, whatever its error.
-trait Filed: Send {
-    fn take_file(&mut self) -> Option<FilePart>;
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>;
-    fn is_end_stream(&self) -> bool;
-    fn size_hint(&self) -> SizeHint;
+/// A body of any origin, which may have parts of files in it.
+trait Boxed: HttpBody<Data = Bytes, Error = BoxError> + Send {
+    fn take_file(self: Pin<&mut Self>) -> Option<FilePart>;
 }
 
 /// A body that can be had again from its beginning.
@@ -76,7 +66,7 @@ impl Body {
             return if body.is_end_stream() { Self::empty() } else { Self(Kind::Incoming(body)) };
         }
         match slot {
-            Some(body) => Self(Kind::Boxed(Box::pin(IntoBoxError { body }))),
+            Some(body) => Self(Kind::Boxed(Box::pin(AnyOrigin { body, take_file: None }))),
             // Only the branches above empty the slot, and they return.
             None => Self::empty(),
         }
@@ -93,19 +83,19 @@ impl Body {
         Self(Kind::Replayable(Box::new(Replay(body))))
     }
 
-    /// A body of which [`Body::take_file`] gives parts.
+    /// A body of which [`Body::take_file`] gives parts, as `take_file` takes them of it.
     #[must_use]
-    pub fn filed<B>(body: B) -> Self
+    pub fn filed<B>(body: B, take_file: fn(Pin<&mut B>) -> Option<FilePart>) -> Self
     where
-        B: FiledBody + Unpin + Send + 'static,
+        B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Kind::Filed(Box::new(WithFiles(body))))
+        Self(Kind::Boxed(Box::pin(AnyOrigin { body, take_file: Some(take_file) })))
     }
 
     /// Takes the next part of the body if it is one of a file, for the kernel to send it: it counts as read.
     pub fn take_file(&mut self) -> Option<FilePart> {
-        if let Kind::Filed(body) = &mut self.0 { body.take_file() } else { None }
+        if let Kind::Boxed(body) = &mut self.0 { body.as_mut().take_file() } else { None }
     }
 
     /// The same body again, if that can be had: an empty body, whole bytes that nobody has begun to read, or a
@@ -116,7 +106,7 @@ impl Body {
             Kind::Empty => Some(Self::empty()),
             Kind::Full(bytes) => Some(Self(Kind::Full(bytes.clone()))),
             Kind::Replayable(body) => Some(Self(Kind::Replayable(body.again()))),
-            Kind::Incoming(_) | Kind::Filed(_) | Kind::Boxed(_) => None,
+            Kind::Incoming(_) | Kind::Boxed(_) => None,
         }
     }
 
@@ -175,7 +165,6 @@ impl HttpBody for Body {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
             }
             Kind::Replayable(body) => body.poll_frame(cx),
-            Kind::Filed(body) => body.poll_frame(cx),
             Kind::Boxed(body) => body.as_mut().poll_frame(cx),
         }
     }
@@ -186,7 +175,6 @@ impl HttpBody for Body {
             Kind::Full(_) => false,
             Kind::Incoming(body) => body.is_end_stream(),
             Kind::Replayable(body) => body.is_end_stream(),
-            Kind::Filed(body) => body.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -197,7 +185,6 @@ impl HttpBody for Body {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(body) => body.size_hint(),
             Kind::Replayable(body) => body.size_hint(),
-            Kind::Filed(body) => body.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -210,7 +197,6 @@ impl fmt::Debug for Body {
             Kind::Full(_) => "full",
             Kind::Incoming(_) => "incoming",
             Kind::Replayable(_) => "replayable",
-            Kind::Filed(_) => "filed",
             Kind::Boxed(_) => "boxed",
         };
         write!(f, "Body({kind}, {:?})", self.size_hint())
@@ -242,40 +228,27 @@ where
     }
 }
 
-/// A [`FiledBody`] whose error became a [`BoxError`].
-struct WithFiles<B>(B);
-
-impl<B> Filed for WithFiles<B>
-where
-    B: FiledBody + Unpin + Send,
-    B::Error: Into<BoxError>,
-{
-    fn take_file(&mut self) -> Option<FilePart> {
-        self.0.take_file()
-    }
-
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.0).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Into::into)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
 pin_project_lite::pin_project! {
     /// A body whose error became a [`BoxError`].
-    struct IntoBoxError<B> {
+    struct AnyOrigin<B> {
         #[pin]
         body: B,
+        take_file: Option<fn(Pin<&mut B>) -> Option<FilePart>>,
     }
 }
 
-impl<B> HttpBody for IntoBoxError<B>
+impl<B> Boxed for AnyOrigin<B>
+where
+    B: HttpBody<Data = Bytes> + Send,
+    B::Error: Into<BoxError>,
+{
+    fn take_file(self: Pin<&mut Self>) -> Option<FilePart> {
+        let this = self.project();
+        this.take_file.and_then(|take| take(this.body))
+    }
+}
+
+impl<B> HttpBody for AnyOrigin<B>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,

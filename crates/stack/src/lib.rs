@@ -50,7 +50,7 @@
 mod body;
 mod route;
 
-pub use body::{Body, FilePart, FiledBody};
+pub use body::{Body, FilePart};
 pub use route::{Route, RouteFuture};
 
 /// An error of any type, as it came from below a seam.

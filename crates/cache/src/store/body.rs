@@ -20,7 +20,7 @@ use super::wakers::Place;
 
 /// The body of an [`Entry`](super::Entry), or a part of it.
 ///
-/// From memory it comes without a copy, from a file in pieces that tokio's blocking pool reads and checks. That of a response
+/// From memory it comes without a copy, from a file in pieces that are checked, read at once or by tokio's blocking pool. That of a response
 /// which is still coming waits for more; it ends with an error if the response does not arrive whole.
 pub struct EntryBody {
     at: u64,

@@ -10,7 +10,6 @@ use http::{Request, Response};
 use propylon_exchange::{End, clock};
 use propylon_h1::HeadErrorKind;
 use propylon_h1::server::{self, Connection, Context, FilePart, Observer, Outcome, RequestBody, Ticker};
-use propylon_stack::FiledBody;
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, ClientEnd, Closed, HandOver, Received, Rejected, Service, Stream};
@@ -25,11 +24,10 @@ pub(crate) async fn serve<S: Service>(
 ) {
     let Some(engine) = service.engine() else { return };
     let served = Served { client, service };
-    let connection_sends = stream.sends_files();
+    let sends_files = stream.sends_files();
     let connection =
         Connection::new(stream, &served, &served).config(engine.h1.clone()).readable(Stream::poll_readable);
-    let connection =
-        if connection_sends { connection.send_files(Stream::poll_send_file) } else { connection };
+    let connection = if sends_files { connection.send_files(Stream::poll_send_file) } else { connection };
     let connection = connection.deadlines(ticker.deadlines());
     let handle = connection.handle();
     if drain.is_cancelled() {
@@ -59,7 +57,7 @@ impl<S: Service> server::Service for Served<S> {
     type Error = Closed;
 
     fn take_file(body: Pin<&mut S::Body>) -> Option<FilePart> {
-        body.get_mut().take_file()
+        S::take_file(body.get_mut())
     }
 
     fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {

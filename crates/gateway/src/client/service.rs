@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
+use http_body::Body;
 use propylon_h1::server::Context;
-use propylon_stack::{BoxError, FiledBody};
+use propylon_stack::{BoxError, FilePart};
 
 use super::{Client, Engine, Received, Track};
 
 /// What serves a client's requests.
 pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
     /// The body of its responses.
-    type Body: FiledBody<Error = BoxError> + Unpin + Send + 'static;
+    type Body: Body<Data = Bytes, Error = BoxError> + Unpin + Send + 'static;
     /// Serves one request.
     type Future: Future<Output = Result<Response<Self::Body>, Closed>> + Send + 'static;
 
@@ -36,6 +37,9 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
         line: Bytes,
         bytes: u64,
     ) -> Option<Response<Bytes>>;
+
+    /// Takes the next part of a body, if it is one of a file that the kernel may send.
+    fn take_file(body: &mut Self::Body) -> Option<FilePart>;
 
     /// A part of a file that was taken of a body cannot be sent: the file has become shorter, or cannot be read. The message is cut.
     fn unreadable(body: &mut Self::Body, error: io::Error);

@@ -13,7 +13,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING, UPGRAD
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
 use propylon_exchange::{End, Exchange, Fields, Head, Uri};
 use propylon_h1::server::{Context, Interim};
-use propylon_stack::Body;
+use propylon_stack::{Body, FilePart};
 
 use crate::client::{self, Client, Engine, Multiplexed, Received, Rejected, RequestBody, Track};
 use crate::dispatch::Visit;
@@ -113,6 +113,10 @@ impl client::Service for Edge {
         );
         client.response_ends(&exchange, &server.fallback);
         answer
+    }
+
+    fn take_file(body: &mut ResponseBody) -> Option<FilePart> {
+        body.take_file()
     }
 
     fn unreadable(body: &mut ResponseBody, error: io::Error) {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use propylon_exchange::End;
-use propylon_stack::{Body, BoxError, FilePart, FiledBody};
+use propylon_stack::{Body, BoxError, FilePart};
 
 use super::{Guard, Teller};
 
@@ -25,6 +25,16 @@ const LAST_CHUNK: u64 = "0\r\n\r\n".len() as u64;
 impl ResponseBody {
     pub(crate) fn new(inner: Body, guard: Box<Guard>, chunked: bool) -> Self {
         Self { inner, guard, chunked }
+    }
+
+    /// Takes the next part, if it is one of a file that the kernel may send.
+    pub(crate) fn take_file(&mut self) -> Option<FilePart> {
+        let part = self.inner.take_file()?;
+        self.sent(part.1.end.saturating_sub(part.1.start));
+        if self.inner.is_end_stream() {
+            self.complete();
+        }
+        Some(part)
     }
 
     /// What was taken of it cannot be sent.
@@ -54,17 +64,6 @@ impl ResponseBody {
             self.guard.exchange().body_sent(LAST_CHUNK);
         }
         self.guard.exchange().ended(End::Complete);
-    }
-}
-
-impl FiledBody for ResponseBody {
-    fn take_file(&mut self) -> Option<FilePart> {
-        let part = self.inner.take_file()?;
-        self.sent(part.1.end.saturating_sub(part.1.start));
-        if self.inner.is_end_stream() {
-            self.complete();
-        }
-        Some(part)
     }
 }
 

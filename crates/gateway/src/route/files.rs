@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::future::Future;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -12,13 +11,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, LAST_MODIFIED, LOCATION};
 use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode};
-use http_body::{Frame, SizeHint};
 use propylon_config::{self as config, Settings, Template};
 use propylon_exchange::Exchange;
 use propylon_files::{
     Coding, Failure, Files, IfModifiedSince, Index, ListFormat, Listing, Symlinks, Target, Types, climbs,
 };
-use propylon_stack::{Body, BoxError, FilePart, FiledBody};
+use propylon_stack::{Body, BoxError};
 use propylon_vars::{Document, FileName};
 use tower_service::Service;
 
@@ -309,7 +307,9 @@ impl Inner {
             self.rules.report(exchange, &failure);
         }
         if head.status.as_u16() < 300 || head.status == StatusCode::NOT_MODIFIED {
-            let body = body.take_bytes().map_or_else(|| Body::filed(Filed(body)), Body::from);
+            let body = body
+                .take_bytes()
+                .map_or_else(|| Body::filed(body, |body| body.get_mut().take_file()), Body::from);
             return Response::from_parts(head, body);
         }
         if let Some(location) = head.headers.get_mut(LOCATION) {
@@ -321,35 +321,6 @@ impl Inner {
         let mut response = page::error(head.status, &self.face);
         response.headers_mut().extend(head.headers);
         response
-    }
-}
-
-/// A file's body, of which whoever sends it may have parts of the file.
-struct Filed(propylon_files::Body);
-
-impl FiledBody for Filed {
-    fn take_file(&mut self) -> Option<FilePart> {
-        self.0.take_file()
-    }
-}
-
-impl http_body::Body for Filed {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
     }
 }
 
