@@ -8,13 +8,14 @@ use propylon_acme::ACME_TLS;
 use propylon_exchange::{ClientCertificate, Connection, Refused, Tls};
 use propylon_tls::{Greeting, Handshake, ServerStream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Client, Rejected, Service, Stream, bytes_of};
 use crate::edge::Edge;
 use crate::proxy_protocol;
 use crate::router::Listener;
-use crate::tls::Above;
+use crate::tls::{Above, Serving};
 
 /// What a TLS client says first.
 const HANDSHAKE: u8 = 22;
@@ -55,58 +56,76 @@ async fn shake(
     if is_plain(&stream, deadline).await {
         return Err(Unserved::Plain(Box::new((stream, connection))));
     }
-    match timeout_at(deadline, accept(stream, &connection, listener)).await {
-        Ok(Ok(Accepted::Client(accepted))) => {
+    // In a box, for it is over soon: a connection is as large as the largest of its steps for as long as it lasts.
+    match over(timeout_at(deadline, Box::pin(hear(stream, &connection, listener))).await) {
+        Ok(Heard::Client(accepted)) => {
             let (stream, handshake) = *accepted;
             connection.tls = Some(facts(handshake));
             Ok((Stream::Tls(Box::new(stream)), connection))
         }
-        Ok(Ok(Accepted::Challenge)) => {
+        Ok(Heard::Challenge) => {
             tracing::info!(target: "propylon_gateway", client = %connection.peer, "a challenge of ACME was looked at");
             Err(Unserved::Over)
         }
-        Ok(Err(error)) => {
-            tracing::info!(target: "propylon_gateway", client = %connection.peer, "SSL_do_handshake() failed ({error}) while SSL handshaking");
-            Err(Unserved::Failed)
-        }
-        Err(_) => {
-            tracing::info!(target: "propylon_gateway", client = %connection.peer, "client timed out (110: Connection timed out) while SSL handshaking");
+        Err(why) => {
+            tracing::info!(target: "propylon_gateway", client = %connection.peer, "{why}");
             Err(Unserved::Failed)
         }
     }
 }
 
 /// What a handshake was for.
-enum Accepted {
+enum Heard {
     /// A client that is to be served.
     Client(Box<(ServerStream<Stream>, Handshake)>),
     /// An authority's look at a challenge, and over.
     Challenge,
 }
 
-async fn accept(stream: Stream, connection: &Connection, listener: &Listener) -> io::Result<Accepted> {
+async fn hear(stream: Stream, connection: &Connection, listener: &Listener) -> io::Result<Heard> {
     let greeting = Greeting::read(stream).await?;
-    let name = greeting.server_name();
     if let Some(challenges) = &listener.challenges
         && greeting.offers(ACME_TLS)
-        && let Some(config) = challenges.tls(name.as_deref())
+        && let Some(config) = challenges.tls(greeting.server_name().as_deref())
     {
         // An authority has seen what it came for: nothing follows (RFC 8737 3).
         let (mut stream, _) = greeting.accept(&config.into()).await?;
         stream.shutdown().await?;
-        return Ok(Accepted::Challenge);
+        return Ok(Heard::Challenge);
     }
-    let serving = listener.serving(name.as_deref()).filter(|serving| !serving.rejects);
-    let Some(serving) = serving else {
+    let above = if listener.engine.http2.spoken { Above::Http2 } else { Above::Http1 };
+    let accepted = accept(greeting, connection, above, |name| listener.serving(name)).await?;
+    Ok(Heard::Client(Box::new(accepted)))
+}
+
+/// Why a client's connection does not become one of TLS, in the words of nginx's log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unshaken {
+    #[error("SSL_do_handshake() failed ({0}) while SSL handshaking")]
+    Failed(#[from] io::Error),
+    #[error("client timed out (110: Connection timed out) while SSL handshaking")]
+    Late(#[from] Elapsed),
+}
+
+/// What a handshake with a limit has come to.
+pub(crate) fn over<T>(shaken: Result<io::Result<T>, Elapsed>) -> Result<T, Unshaken> {
+    Ok(shaken??)
+}
+
+/// Shakes hands with a client that has greeted, as `serving` says for the name that it asks for; where nobody serves it, it is refused.
+pub(crate) async fn accept(
+    greeting: Greeting<Stream>,
+    connection: &Connection,
+    above: Above,
+    serving: impl FnOnce(Option<&str>) -> Option<Arc<Serving>>,
+) -> io::Result<(ServerStream<Stream>, Handshake)> {
+    let name = greeting.server_name();
+    let Some(serving) = serving(name.as_deref()).filter(|serving| !serving.rejects) else {
         greeting.refuse().await?;
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "no server for this name"));
     };
-    let above = if listener.engine.http2.spoken { Above::Http2 } else { Above::Http1 };
     match serving.acceptor(connection, name.as_deref(), above).await {
-        Ok(acceptor) => {
-            let (stream, handshake) = greeting.accept(&acceptor).await?;
-            Ok(Accepted::Client(Box::new((stream, handshake))))
-        }
+        Ok(acceptor) => greeting.accept(&acceptor).await,
         Err(error) => {
             tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
             greeting.fail().await?;

@@ -1,6 +1,5 @@
 //! A connection from its first byte to its last, in the order of nginx's phases.
 
-use std::io;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use propylon_access::Client;
 use propylon_config::{Amount, VerifyClient};
 use propylon_exchange::{Connection, End, Exchange, Tls};
 use propylon_stream::{Ahead, ClientHello, Error as Preread, preread};
-use propylon_tls::{Greeting, Handshake, ServerStream};
+use propylon_tls::Greeting;
 use propylon_tunnel::{End as Ended, Limits, Tunnel};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
@@ -24,7 +23,7 @@ use crate::client::Stream;
 use crate::edge::is_cut;
 use crate::proxy_protocol::{self, Unheard};
 use crate::tally::Open;
-use crate::tls::{Above, NotVerified, Serving};
+use crate::tls::{Above, NotVerified};
 use crate::{handshake, rescue, route};
 
 /// Serves a connection.
@@ -81,29 +80,25 @@ impl Line {
     /// Makes TLS of the connection, of which the exchange tells from then on.
     async fn shake(&mut self, stream: Stream, mut connection: Connection) -> Result<Stream, StatusCode> {
         let serving = self.at.stream.serving.clone();
-        let shaken =
-            timeout(self.at.stream.config.timeout.handshake, accept(stream, &connection, serving)).await;
-        match shaken {
-            Ok(Ok((stream, handshake))) => {
+        let shaken = timeout(self.at.stream.config.timeout.handshake, async {
+            let greeting = Greeting::read(stream).await?;
+            handshake::accept(greeting, &connection, Above::Unknown, |_| serving).await
+        });
+        match handshake::over(shaken.await) {
+            Ok((stream, handshake)) => {
                 let tls = connection.tls.insert(handshake::facts(handshake));
                 self.open.ledger().shook_hands(tls.resumed);
                 let judged = self.judge(tls);
                 self.knows(&connection);
                 let Err(refusal) = judged else { return Ok(Stream::Tls(Box::new(stream))) };
                 rescue::report_tunnel(&self.exchange, &format!("{refusal} while SSL handshaking"));
-                return Err(StatusCode::INTERNAL_SERVER_ERROR); // nginx's
             }
-            Ok(Err(error)) => {
-                let text = format!("SSL_do_handshake() failed ({error}) while SSL handshaking");
-                rescue::report_tunnel(&self.exchange, &text);
-            }
-            Err(_) => {
-                let text = "client timed out (110: Connection timed out) while SSL handshaking";
-                rescue::report_tunnel(&self.exchange, text);
+            Err(why) => {
+                self.open.ledger().handshakes_failed.add(1);
+                rescue::report_tunnel(&self.exchange, &why.to_string());
             }
         }
-        self.open.ledger().handshakes_failed.add(1);
-        Err(StatusCode::INTERNAL_SERVER_ERROR)
+        Err(StatusCode::INTERNAL_SERVER_ERROR) // nginx's
     }
 
     /// Whether the client is one that may be.
@@ -208,27 +203,6 @@ fn close(ended: &Ended, tunnel: Tunnel<Ahead<Stream>, Joined>) {
         }
         Ended::Client(error) if is_cut(error) && !upstream_has_all => upstream.reset(),
         _ => {}
-    }
-}
-
-async fn accept(
-    stream: Stream,
-    connection: &Connection,
-    serving: Option<Arc<Serving>>,
-) -> io::Result<(ServerStream<Stream>, Handshake)> {
-    let greeting = Greeting::read(stream).await?;
-    let name = greeting.server_name();
-    let Some(serving) = serving.filter(|serving| !serving.rejects) else {
-        greeting.refuse().await?;
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "nobody is served here"));
-    };
-    match serving.acceptor(connection, name.as_deref(), Above::Unknown).await {
-        Ok(acceptor) => greeting.accept(&acceptor).await,
-        Err(error) => {
-            tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
-            greeting.fail().await?;
-            Err(error)
-        }
     }
 }
 
