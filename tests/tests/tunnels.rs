@@ -331,15 +331,19 @@ fn a_client_that_leaves_before_the_switch() {
     assert_eq!(logged(&world.gateway.lines("access.log", 1)[0], "status"), "499");
 }
 
-/// An upstream's reset is no end: the client is not to take it for one.
+/// A reset is no end: the other side is not to take it for one.
 #[test]
 fn a_reset_is_passed_on() {
     let world = World::new("", "");
-    let (mut client, upstream) = world.switch("/websocket/");
-    upstream.reset();
-    assert_eq!(client.receive_some(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
-    let line = world.gateway.lines("access.log", 1).remove(0);
-    assert_eq!(logged(&line, "status"), "101");
+    for upstreams in [true, false] {
+        let (client, upstream) = world.switch("/websocket/");
+        let (gone, mut other) = if upstreams { (upstream, client) } else { (client, upstream) };
+        gone.reset();
+        let read = other.receive_some(&mut [0]).map_err(|error| error.kind());
+        assert_eq!(read, Err(ErrorKind::ConnectionReset), "the upstream's: {upstreams}");
+    }
+    let lines = world.gateway.lines("access.log", 2);
+    assert!(lines.iter().all(|line| logged(line, "status") == "101"), "{lines:#?}");
 }
 
 #[test]

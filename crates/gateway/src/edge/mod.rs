@@ -27,7 +27,7 @@ pub(crate) use check::{Checked, readable};
 pub(crate) use response::ResponseBody;
 
 use serving::Serving;
-pub(crate) use tunnel::is_cut;
+pub(crate) use tunnel::close as close_tunnel;
 
 /// The status of a plain request where TLS is spoken, as error pages know it.
 const PLAIN_ON_TLS: Option<StatusCode> = nginx_s(497);

@@ -4,8 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use propylon_exchange::{End, Exchange};
+use propylon_h1::server::Upgraded;
 use propylon_stack::Body;
 use propylon_tunnel::{Counts, End as Ended, Tunnel, Waited};
+use propylon_upstream::Upgraded as Upstream;
 
 use crate::client::{Client, Multiplexed, Phase, Stream, http2};
 use crate::rescue;
@@ -27,30 +29,44 @@ pub(super) async fn run(ends: Box<Ends>, mut line: Line) {
     line.counts = running.tunnel.counts();
     let ended = (&mut running.tunnel).await;
     line.report(&ended);
-    let (client_has_all, upstream_has_all) =
-        (running.tunnel.client_has_all(), running.tunnel.upstream_has_all());
-    let (client, upstream) = running.tunnel.into_inner();
-    // What was cut is not to look like what has ended.
-    if matches!(&ended, Ended::Client(error) if is_cut(error) && !upstream_has_all) {
-        upstream.reset();
-        return;
-    }
-    drop(upstream);
-    if matches!(&ended, Ended::Upstream(error) if is_cut(error) && !client_has_all) {
-        match client.downcast::<Stream>() {
-            Ok(parts) => parts.io.reset(),
-            Err(client) => {
-                if let Ok(parts) = client.downcast::<http2::Pipe>() {
-                    parts.io.reset();
-                }
-            }
+    close(&ended, running.tunnel, reset, Upstream::reset);
+}
+
+/// Closes both ends: what was cut on one side is not to look like what has ended on the other, which may have had all of it
+/// before.
+pub(crate) fn close<C, U>(
+    ended: &Ended,
+    tunnel: Tunnel<C, U>,
+    reset_client: impl FnOnce(C),
+    reset_upstream: impl FnOnce(U),
+) {
+    let (client_has_all, upstream_has_all) = (tunnel.client_has_all(), tunnel.upstream_has_all());
+    let (client, upstream) = tunnel.into_inner();
+    match ended {
+        Ended::Client(error) if is_cut(error) && !upstream_has_all => reset_upstream(upstream),
+        Ended::Upstream(error) if is_cut(error) && !client_has_all => {
+            drop(upstream); // its bytes are counted before the line is written
+            reset_client(client);
         }
+        _ => {}
     }
 }
 
 /// Whether what failed so was cut. TLS that ends without its own word is the habit of many, who mean an end.
-pub(crate) fn is_cut(error: &io::Error) -> bool {
+fn is_cut(error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::UnexpectedEof
+}
+
+/// Resets a client's connection, or its stream.
+fn reset(client: Upgraded) {
+    match client.downcast::<Stream>() {
+        Ok(parts) => parts.io.reset(),
+        Err(client) => {
+            if let Ok(parts) = client.downcast::<http2::Pipe>() {
+                parts.io.reset();
+            }
+        }
+    }
 }
 
 /// What is dropped before the log line is written.

@@ -20,7 +20,7 @@ use super::passing::Passing;
 use super::waiting::Waiting;
 use super::{Action, At};
 use crate::client::Stream;
-use crate::edge::is_cut;
+use crate::edge::close_tunnel;
 use crate::proxy_protocol::{self, Unheard};
 use crate::tally::Open;
 use crate::tls::{Above, NotVerified};
@@ -177,7 +177,7 @@ impl Line {
         self.counts = tunnel.counts();
         let ended = (&mut tunnel).await;
         self.report(&ended);
-        close(&ended, tunnel);
+        close_tunnel(&ended, tunnel, |client| client.into_parts().0.reset(), Joined::reset);
         Ok(())
     }
 
@@ -189,20 +189,6 @@ impl Line {
             _ => return,
         };
         rescue::report_tunnel(&self.exchange, &format!("{what} while proxying connection"));
-    }
-}
-
-/// Closes both: what was cut on one side is not to look like what has ended on the other, which may have had all of it before.
-fn close(ended: &Ended, tunnel: Tunnel<Ahead<Stream>, Joined>) {
-    let (client_has_all, upstream_has_all) = (tunnel.client_has_all(), tunnel.upstream_has_all());
-    let (client, upstream) = tunnel.into_inner();
-    match ended {
-        Ended::Upstream(error) if is_cut(error) && !client_has_all => {
-            drop(upstream); // its bytes are counted before the line is written
-            client.into_parts().0.reset();
-        }
-        Ended::Client(error) if is_cut(error) && !upstream_has_all => upstream.reset(),
-        _ => {}
     }
 }
 
