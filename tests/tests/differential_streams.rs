@@ -4,10 +4,9 @@
 mod streams_support;
 
 use std::net::Shutdown;
-use std::thread;
 
-use propylon_tests::{Listener, Process, Refusing, Stream};
-use streams_support::{World, exactly, silent};
+use propylon_tests::{Listener, Process, Refusing, Stream, both_at_once, exactly, silent};
+use streams_support::World;
 
 /// A hello of TLS 1.2 that asks for `a.test` and offers two protocols.
 const HELLO: &[u8] = b"\x16\x03\x01\x00\x54\x01\x00\x00\x50\x03\x03\
@@ -74,18 +73,7 @@ fn bytes_go_both_ways_and_either_end_is_both() {
         client.shutdown(Shutdown::Both);
         silent(&mut upstream);
     });
-    check("large", "", "", |origin, client| {
-        let mut upstream = origin.accept();
-        let large: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
-        thread::scope(|scope| {
-            let (mut from, mut to) = (client.handle().unwrap(), upstream.handle().unwrap());
-            let large = &large;
-            scope.spawn(move || from.send(large).unwrap());
-            scope.spawn(move || to.send(large).unwrap());
-            exactly(&mut upstream, large);
-            exactly(client, large);
-        });
-    });
+    check("large", "", "", |origin, client| both_at_once(client, &mut origin.accept()));
     // Half a close is a whole one, unless it is asked for.
     check("half a close", "", "", |origin, client| {
         let mut upstream = origin.accept();

@@ -10,9 +10,10 @@ use std::process::{Command, Output};
 
 use propylon_testkit::certificates::Authority;
 use propylon_tests::{
-    LIMIT, Listener, Nginx, Process, Propylon, Refusing, Stream, addresses, binary, fill, lossy, raw_request,
+    LIMIT, Listener, Nginx, Process, Propylon, Refusing, Stream, addresses, binary, exactly, fill, lossy,
+    raw_request, silent,
 };
-use streams_support::{MODULE, exactly, silent};
+use streams_support::MODULE;
 
 /// `http` and `stream` have a map, a format and an upstream of the same name each, which are not the same.
 const CONF: &str = r#"

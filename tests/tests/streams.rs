@@ -14,9 +14,10 @@ use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use propylon_tests::{
-    BlackHole, Client, LIMIT, Propylon, Redis, Refusing, Signal, Stream, address, fill, now, until,
+    BlackHole, Client, LIMIT, Propylon, Redis, Refusing, Signal, Stream, address, exactly, fill, logged, now,
+    silent, until,
 };
-use streams_support::{World, exactly, logged, silent};
+use streams_support::World;
 
 /// The answer of a Redis at this address.
 fn ping(stream: &mut Stream) {
@@ -271,10 +272,7 @@ fn the_proxy_protocol_is_believed_of_those_who_are_trusted() {
         "access.rules = [\"allow 192.0.2.0/24\", \"deny all\"]\nreal_ip_from = [\"127.0.0.0/8\"]\n\
          upstream.proxy_protocol = 2",
     );
-    let text = world
-        .text()
-        .replace(&format!("\"{}\"", world.listen), &format!("\"{} proxy_protocol\"", world.listen));
-    world.gateway.put_to_use(&text);
+    world.gateway.put_to_use(&world.listening("proxy_protocol"));
     // An address that has begun is another one now: whoever connects is asked for a header.
     let mut client = Stream::connect(world.listen).unwrap();
     client.send(b"PROXY TCP4 192.0.2.7 198.51.100.1 1234 25\r\nhello").unwrap();

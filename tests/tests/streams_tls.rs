@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use propylon_testkit::certificates::{Authority, file};
-use propylon_tests::{OpensslServer, Propylon, Stream, address, fill, lossy};
+use propylon_tests::{OpensslServer, Propylon, Stream, address, exactly, fill, logged, lossy, silent};
 use propylon_tls::{Connector, ConnectorBuilder};
-use streams_support::{World, exactly, logged, silent};
+use streams_support::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -105,7 +105,7 @@ fn tls_is_passed_on_by_the_name_that_its_client_asks_for() {
 fn tls_ends_here_and_variables_tell_of_it() {
     let certificates = Certificates::new();
     let world = World::new("");
-    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = world.listening("tls");
     let text = text.replace("s = '", "s = '$ssl_protocol $ssl_server_name ") + &certificates.tls("a.test");
     world.gateway.put_to_use(&text);
     let listen = world.listen;
@@ -135,7 +135,7 @@ fn tls_ends_here_and_variables_tell_of_it() {
 fn a_client_may_offer_any_protocol() {
     let certificates = Certificates::new();
     let world = World::new("");
-    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = world.listening("tls");
     let text = text.replace("s = '", "s = '[$ssl_alpn_protocol] ");
     let fixed = text.clone() + &certificates.tls("a.test");
     // The same of a certificate that is read when its client is there.
@@ -164,7 +164,7 @@ fn a_client_may_offer_any_protocol() {
 fn what_is_no_tls_any_more_is_passed_on_as_a_reset() {
     let certificates = Certificates::new();
     let world = World::new("");
-    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = world.listening("tls");
     world.gateway.put_to_use(&(text + &certificates.tls("a.test")));
     let socket = std::net::TcpStream::connect(world.listen).unwrap();
     socket.set_nonblocking(true).unwrap();
@@ -189,7 +189,7 @@ fn what_is_no_tls_any_more_is_passed_on_as_a_reset() {
 fn clients_show_a_certificate_where_they_have_to() {
     let certificates = Certificates::new();
     let world = World::new("");
-    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = world.listening("tls");
     let text = text.replace("s = '", "s = '$ssl_client_verify ") + &certificates.tls("a.test");
     let authority =
         format!("\ntls.client_certificate = \"{}\"\ntls.verify_client = ", certificates.at("root.pem"));
@@ -237,7 +237,7 @@ fn limits_are_kept_over_a_handshake() {
     let certificates = Certificates::new();
     let zone = "[limit_zone.all]\nkey = \"$server_port\"\nsize = \"1m\"\n";
     let world = World::with(zone, "@ORIGIN@", "limit.connections = [{ zone = \"all\", max = 1 }]");
-    let text = world.text().replace(&format!("\"{}\"", world.listen), &format!("\"{} tls\"", world.listen));
+    let text = world.listening("tls");
     let text = text.replace("s = '", "s = '$limit_conn_status ") + &certificates.tls("a.test");
     world.gateway.put_to_use(&text);
     let (listen, connector) = (world.listen, certificates.careful().build().unwrap());
@@ -258,9 +258,8 @@ fn a_proxy_is_heard_before_tls() {
     let world =
         World::new("real_ip_from = [\"127.0.0.0/8\"]\naccess.rules = [\"allow 192.0.2.7\", \"deny all\"]");
     let text = world
-        .text()
-        .replace(&format!("\"{}\"", world.listen), &format!("\"{} tls proxy_protocol\"", world.listen));
-    let text = text.replace("access.rules", &format!("{}\naccess.rules", certificates.tls("a.test")));
+        .listening("tls proxy_protocol")
+        .replace("access.rules", &format!("{}\naccess.rules", certificates.tls("a.test")));
     world.gateway.put_to_use(&text);
     let (listen, connector) = (world.listen, certificates.careful().build().unwrap());
     let client = std::thread::spawn(move || {

@@ -17,9 +17,10 @@ use std::thread;
 use std::time::Duration;
 
 use propylon_tests::{
-    Client, LIMIT, Listener, Refusing, Signal, Stream, address, addresses, raw_request, until,
+    Client, LIMIT, Listener, Refusing, Signal, Stream, address, addresses, both_at_once, exactly, logged,
+    raw_request, silent, until,
 };
-use tunnels_support::{ASK, NGINX, SWITCH, World, ask, exactly, logged, silent};
+use tunnels_support::{ASK, NGINX, SWITCH, World, ask};
 
 /// One way through nginx and through the gateway: what the upstream and the client saw, and the log line.
 fn same(what: &str, script: impl Fn(&mut Stream, &mut Stream)) -> [String; 2] {
@@ -42,8 +43,7 @@ fn same(what: &str, script: impl Fn(&mut Stream, &mut Stream)) -> [String; 2] {
                 answer.by_name().into_iter().filter(|(name, _)| !hidden.contains(&name.as_str())).collect();
             let got: Vec<_> = request.by_name().into_iter().collect();
             let status = propylon_tests::lossy(answer.start_line());
-            let sent: u64 =
-                line.split(' ').find_map(|word| word.strip_prefix("bytes=")).unwrap().parse().unwrap();
+            let sent: u64 = logged(&line, "bytes").parse().unwrap();
             // The head's length is another one: nginx has another name.
             let line = line
                 .replace(&format!("bytes={sent}"), &format!("tunnelled={}", sent - answer.0.len() as u64));
@@ -75,17 +75,7 @@ fn as_nginx_does() {
         upstream.to_end(&mut heard).unwrap();
         assert_eq!(heard, b"last words");
     });
-    check("large", |client, upstream| {
-        let large: Vec<u8> = (0..=255).cycle().take(3 << 20).collect();
-        thread::scope(|scope| {
-            let (mut from, mut to) = (client.handle().unwrap(), upstream.handle().unwrap());
-            let large = &large;
-            scope.spawn(move || from.send(large).unwrap());
-            scope.spawn(move || to.send(large).unwrap());
-            exactly(upstream, large);
-            exactly(client, large);
-        });
-    });
+    check("large", both_at_once);
     check("silence", |client, upstream| {
         silent(client);
         silent(upstream);

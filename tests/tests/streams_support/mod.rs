@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use propylon_tests::{Listener, Nginx, Propylon, Stream, addresses, fill};
+use propylon_tests::{Listener, Nginx, Propylon, Stream, addresses, exactly, fill};
 
 /// nginx's module of streams is a package of its own in Debian.
 pub(crate) const MODULE: (&str, &str) = ("ngx_stream_module.so", "libnginx-mod-stream");
@@ -65,6 +65,12 @@ impl World {
         &self.text
     }
 
+    /// The same, of a stream whose address says this as well.
+    pub(crate) fn listening(&self, how: &str) -> String {
+        let listen = format!("\"{}\"", self.listen);
+        self.text.replace(&listen, &format!("\"{} {how}\"", self.listen))
+    }
+
     /// A session: the client's end, the upstream's.
     pub(crate) fn session(&self) -> (Stream, Stream) {
         let mut client = Stream::connect(self.listen).unwrap();
@@ -92,24 +98,4 @@ impl World {
             ),
         )
     }
-}
-
-/// The next bytes are these.
-pub(crate) fn exactly(stream: &mut Stream, expected: &[u8]) {
-    let mut got = Vec::new();
-    stream.exactly(expected.len(), &mut got).unwrap();
-    assert!(got == expected, "{} bytes differ from what was sent", expected.len());
-}
-
-/// Nothing more comes but the end.
-pub(crate) fn silent(stream: &mut Stream) {
-    let mut rest = Vec::new();
-    stream.to_end(&mut rest).unwrap();
-    assert_eq!(propylon_tests::lossy(&rest), "");
-}
-
-/// A value of a log line.
-pub(crate) fn logged<'a>(line: &'a str, name: &str) -> &'a str {
-    let value = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    value.unwrap_or_else(|| panic!("no {name} in {line:?}"))
 }

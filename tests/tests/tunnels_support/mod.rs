@@ -124,23 +124,3 @@ impl Reference {
         ))
     }
 }
-
-/// The next bytes are these.
-pub(crate) fn exactly(stream: &mut Stream, expected: &[u8]) {
-    let mut got = Vec::new();
-    stream.exactly(expected.len(), &mut got).unwrap();
-    assert!(got == expected, "{} bytes differ from what was sent", expected.len());
-}
-
-/// Nothing more comes but the end.
-pub(crate) fn silent(stream: &mut Stream) {
-    let mut rest = Vec::new();
-    stream.to_end(&mut rest).unwrap();
-    assert_eq!(propylon_tests::lossy(&rest), "");
-}
-
-/// A value of a log line.
-pub(crate) fn logged<'a>(line: &'a str, name: &str) -> &'a str {
-    let value = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    value.unwrap_or_else(|| panic!("no {name} in {line:?}"))
-}
