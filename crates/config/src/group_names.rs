@@ -1,17 +1,38 @@
 //! The names of regex groups: variables everywhere, as in nginx, wherever the regex stands.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
 use crate::auth_request;
 use crate::condition;
+use crate::include;
 use crate::map;
+use crate::pattern;
 use crate::reader::{Context, Value};
 use crate::rule;
+use crate::source::Source;
 
 /// Names, each with its place.
 pub(crate) type Names = Vec<(String, Range<usize>)>;
+
+/// The names, in lower case, of the variables that a configuration's text defines beside its tables of variables: groups of every regex,
+/// what `set` sets, what `auth_request` says. No table of variables, and nothing that a token says, may have one of them.
+#[must_use]
+pub fn set_names(text: &str) -> BTreeSet<String> {
+    let source = Arc::new(Source::new("", text));
+    let mut cx = Context::new(source.clone());
+    let (root, _) = include::parse(&mut cx, &source);
+    let maps = root.get("map").and_then(|value| value.get_ref().as_table());
+    let maps = maps.into_iter().flatten().filter_map(|(_, map)| map.get_ref().as_table());
+    let values = maps.filter_map(|map| map.get("values")?.get_ref().as_table()).flatten();
+    let patterns = values.map(|(pattern, _)| pattern.get_ref()).filter(|pattern| pattern.starts_with('~'));
+    let of_maps = patterns.flat_map(|pattern| pattern::group_names(pattern)).map(|(_, name)| name.to_owned());
+    let others = find(&cx, &root).into_iter().map(|(name, _)| name);
+    of_maps.chain(others).map(|name| name.to_ascii_lowercase()).collect()
+}
 
 /// The groups of every regex in servers, locations and what they inherit. Maps tell their own.
 pub(crate) fn find(cx: &Context, root: &DeTable<'_>) -> Names {

@@ -45,7 +45,8 @@ fn is_ours(kind: &ErrorKind) -> bool {
 }
 
 /// The names of the pattern's groups, and where each group's `?<` stands.
-pub(crate) fn group_names(pattern: &str) -> Vec<(usize, &str)> {
+#[must_use]
+pub fn group_names(pattern: &str) -> Vec<(usize, &str)> {
     let mut names = Vec::new();
     let mut rest = pattern;
     while let Some(at) = rest.find(['\\', '(']) {

@@ -1,8 +1,18 @@
 //! Streams: what they inherit is written out, and the names that they have in common with `http` are told apart.
 
+use std::collections::BTreeSet;
+
 use super::writer::Writer;
-use super::{Line, Section, Value};
+use super::{Document, Line, Section, Value};
 use crate::place::Place;
+
+impl Document {
+    /// The variables that `http` defines beside its maps and their like, in lower case.
+    pub(crate) fn set_names(&self) -> BTreeSet<String> {
+        let all: Vec<&Section> = self.named.iter().chain([&self.defaults]).chain(&self.servers).collect();
+        propylon_config::set_names(&Self::render_alone(&all))
+    }
+}
 
 impl Section {
     /// The keys of an outer level that are missing here, as nginx inherits them: directive by directive.
@@ -57,6 +67,32 @@ impl Section {
         }
     }
 
+    /// The names of the groups in the patterns of a map.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.lines.iter().filter_map(|line| match line {
+            Line::Key { path, .. } => pattern(path),
+            Line::Comment(_) => None,
+        });
+        patterns.flat_map(|pattern| propylon_config::group_names(pattern)).map(|(_, name)| name)
+    }
+
+    /// Gives those groups another name that have this one.
+    pub(crate) fn rename_group(&mut self, from: &str, to: &str) {
+        for line in &mut self.lines {
+            let Line::Key { path, .. } = line else { continue };
+            let Some(old) = pattern(path) else { continue };
+            let mut new = old.to_owned();
+            for (at, name) in propylon_config::group_names(old).into_iter().rev() {
+                let opened = old.get(at..).and_then(|group| group.find(['<', '\'']));
+                if let Some(opened) = opened.filter(|_| name.eq_ignore_ascii_case(from)) {
+                    let start = at + opened + 1;
+                    new.replace_range(start..start + name.len(), to);
+                }
+            }
+            path.splice(1.., [new]);
+        }
+    }
+
     /// The keys at its top, with what stands there and where it came from.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, Option<&Place>)> {
         self.lines.iter().filter_map(|line| match line {
@@ -81,6 +117,16 @@ impl Section {
     pub(crate) fn only(&self, key: &str) -> Self {
         let lines = self.lines.iter().filter(|line| matches!(line, Line::Key { path, .. } if path == &[key]));
         Self { lines: lines.cloned().collect(), ..Self::default() }
+    }
+}
+
+/// The pattern that a key of a map's values is.
+fn pattern(path: &[String]) -> Option<&str> {
+    match path {
+        [values, pattern] if values == "values" => {
+            Some(pattern.as_str()).filter(|text| text.starts_with('~'))
+        }
+        _ => None,
     }
 }
 

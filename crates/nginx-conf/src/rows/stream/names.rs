@@ -1,22 +1,31 @@
 //! `http` and `stream` name things independently of one another, here the names are one: those of streams change where both have one.
 
+use std::collections::BTreeSet;
+
 use crate::convert::Convert;
 use crate::document::{Document, Section, key};
 use crate::place::Place;
 use crate::verdict::{Line, Verdict};
 
-/// The kinds of tables that define a variable.
-const VARIABLES: [&str; 5] = ["map", "geo", "split_clients", "keyval", "geoip"];
+/// What defines a variable: kinds of tables, and the groups of their patterns.
+const VARIABLES: [&str; 6] = ["map", "geo", "split_clients", "keyval", "geoip", GROUP];
+const GROUP: &str = "group";
 
 /// The whole nginx.conf is read: what is named in `stream` comes to what is named elsewhere.
 pub(crate) fn join(convert: &mut Convert<'_>) {
     let Convert { document, lines, .. } = convert;
     let mut own = std::mem::take(&mut document.stream_named);
+    let set = if own.is_empty() { BTreeSet::new() } else { document.set_names() };
     // A new name may tell two apart that were one: what is in them named it.
-    while let Some((at, kind, name)) = next(document, &own) {
-        let new = free(&name, |name| taken(document, &kind, name) || has(&own, &kind, name));
+    while let Some((at, kind, name)) = next(document, &set, &own).or_else(|| next_group(document, &set, &own))
+    {
+        let new = free(&name, |name| {
+            taken(document, &set, &kind, name) || has(&own, &kind, name) || has_group(&own, name)
+        });
         if let Some(section) = own.get_mut(at) {
-            section.rename(format!("[{kind}.{}]", key(&new)));
+            if kind != GROUP {
+                section.rename(format!("[{kind}.{}]", key(&new)));
+            }
             note(lines, section.place(), &new);
         }
         match kind.as_str() {
@@ -26,10 +35,16 @@ pub(crate) fn join(convert: &mut Convert<'_>) {
             }
             "keyval_zone" => rename_of(&mut own, "keyval", "zone", &name, &new),
             "geoip_database" => rename_of(&mut own, "geoip", "database", &name, &new),
+            GROUP => {
+                own.iter_mut().for_each(|section| section.rename_group(&name, &new));
+                rename_variable(document, &mut own, &name, &new);
+            }
             _ => rename_variable(document, &mut own, &name, &new),
         }
     }
-    own.retain(|section| section.kind_and_name().is_some_and(|(kind, name)| !taken(document, kind, name)));
+    own.retain(|section| {
+        section.kind_and_name().is_some_and(|(kind, name)| !taken(document, &set, kind, name))
+    });
     document.named.append(&mut own);
     formats(document, lines); // last: they name variables
     let formats = std::mem::take(&mut document.stream_formats);
@@ -37,19 +52,41 @@ pub(crate) fn join(convert: &mut Convert<'_>) {
 }
 
 /// The next one that needs another name, with its kind and its name: something of that name is there, and does not say the same.
-fn next(document: &Document, own: &[Section]) -> Option<(usize, String, String)> {
+fn next(document: &Document, set: &BTreeSet<String>, own: &[Section]) -> Option<(usize, String, String)> {
     own.iter().enumerate().find_map(|(at, section)| {
         let (kind, name) = section.kind_and_name()?;
         let may_be_one = VARIABLES.contains(&kind) || kind == "geoip_database";
         let is_one = || may_be_one && document.named.iter().any(|other| section.says_the_same(other));
-        (taken(document, kind, name) && !is_one()).then(|| (at, kind.to_owned(), name.to_owned()))
+        (taken(document, set, kind, name) && !is_one()).then(|| (at, kind.to_owned(), name.to_owned()))
+    })
+}
+
+/// The next group of that kind.
+fn next_group(
+    document: &Document,
+    set: &BTreeSet<String>,
+    own: &[Section],
+) -> Option<(usize, String, String)> {
+    own.iter().enumerate().find_map(|(at, section)| {
+        let name = section.groups().find(|name| taken(document, set, GROUP, name))?;
+        Some((at, GROUP.to_owned(), name.to_owned()))
     })
 }
 
 /// Whether something of this kind has the name already, or is built in.
-fn taken(document: &Document, kind: &str, name: &str) -> bool {
-    has(&document.named, kind, name)
-        || VARIABLES.contains(&kind) && propylon_config::is_reserved(&name.to_ascii_lowercase())
+fn taken(document: &Document, set: &BTreeSet<String>, kind: &str, name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let is_variable = || {
+        let tokens = [&document.claim_set, &document.header_set].into_iter().flat_map(Section::entries);
+        propylon_config::is_reserved(&lower)
+            || tokens.into_iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+            || kind != GROUP && set.contains(&lower) // groups may be set by others, too
+    };
+    has(&document.named, kind, name) || VARIABLES.contains(&kind) && is_variable()
+}
+
+fn has_group(sections: &[Section], name: &str) -> bool {
+    sections.iter().flat_map(Section::groups).any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether one of these sections is of this kind and has the name.
