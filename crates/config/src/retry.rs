@@ -65,6 +65,15 @@ const BUDGET: Table = Table {
     unbuilt: &[],
 };
 
+/// Also of streams.
+pub(crate) const TIMEOUT: Key = Key {
+    name: "timeout",
+    kind: Kind::Duration { zero: true },
+    need: Need::Default("\"0\""),
+    nginx: "proxy_next_upstream_timeout",
+    doc: "How long after the first try the last one may begin; \"0\": any time.",
+};
+
 pub(crate) const TABLE: Table = Table {
     name: "retry",
     doc: "When a request is tried again with another server of the upstream. One that was sent is tried again only if its \
@@ -84,13 +93,7 @@ pub(crate) const TABLE: Table = Table {
             nginx: "proxy_next_upstream_tries",
             doc: "How often a request is tried, the first time included; 0: with each server once.",
         },
-        Key {
-            name: "timeout",
-            kind: Kind::Duration { zero: true },
-            need: Need::Default("\"0\""),
-            nginx: "proxy_next_upstream_timeout",
-            doc: "How long after the first try the last one may begin; \"0\": any time.",
-        },
+        TIMEOUT,
         Key {
             name: "budget",
             kind: Kind::Either(&[Kind::Bool, Kind::Table(&BUDGET)]),

@@ -175,6 +175,15 @@ const CACHE: Table = Table {
 
 pub(crate) const PROTOCOLS: Kind = Kind::List(&Kind::Choice { built: &["TLSv1.2", "TLSv1.3"], unbuilt: &[] });
 
+/// Also of others who verify.
+pub(crate) const CRL: Key = Key {
+    name: "crl",
+    kind: PATH,
+    need: Need::Optional,
+    nginx: "ssl_crl",
+    doc: "The file of revocation lists, PEM; there must be one of each issuer.",
+};
+
 pub(crate) const TABLE: Table = Table {
     name: "tls",
     doc: "TLS towards clients, where `listen` says `tls`. The name that the client asks for chooses the server; who asks for \
@@ -281,13 +290,7 @@ pub(crate) const TABLE: Table = Table {
             nginx: "ssl_verify_depth",
             doc: "How many certificates may stand between a client's and an authority's.",
         },
-        Key {
-            name: "crl",
-            kind: PATH,
-            need: Need::Optional,
-            nginx: "ssl_crl",
-            doc: "The file of revocation lists, PEM; there must be one of each issuer.",
-        },
+        CRL,
         Key {
             name: "key_log",
             kind: PATH,

@@ -48,6 +48,11 @@ impl Contexts {
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
+
+    /// Whether there is none that `other` lacks.
+    pub(crate) const fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
+    }
 }
 
 impl BitOr for Contexts {

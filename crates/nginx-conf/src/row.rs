@@ -126,6 +126,7 @@ impl Row {
             To::Key(..) | To::List(..) | To::Item(..) if self.contexts == Contexts::UPSTREAM => {
                 format!("upstream.NAME.{}", self.to.key())
             }
+            To::Key(..) if self.contexts.is_within(Contexts::STREAMS) => format!("stream.{}", self.to.key()),
             _ => self.to.key(),
         }
     }

@@ -123,22 +123,21 @@ fn what_comes_back_has_to_be_what_was_sent() {
 fn codes_of_another_login_are_of_no_use() {
     let (provider, origin) = (Provider::start(), Origin::echo());
     let (gateway, at) = gateway(&provider, &origin, "", "");
-    let (mut victim, mut attacker) = (Browser::new(at), Browser::new(at));
-    let theirs = victim.begin(&provider, "/");
-    let code = theirs.split("code=").nth(1).unwrap().split('&').next().unwrap();
-    let own = attacker.begin(&provider, "/");
-    let state = own.split("state=").nth(1).unwrap();
-    assert_eq!(attacker.get(&format!("/oidc_callback?code={code}&state={state}")).status, 403);
+    let attack = |at| {
+        let (mut victim, mut attacker) = (Browser::new(at), Browser::new(at));
+        let theirs = victim.begin(&provider, "/");
+        let code = theirs.split("code=").nth(1).unwrap().split('&').next().unwrap();
+        let own = attacker.begin(&provider, "/");
+        let state = own.split("state=").nth(1).unwrap();
+        assert_eq!(attacker.get(&format!("/oidc_callback?code={code}&state={state}")).status, 403);
+        attacker
+    };
+    attack(at);
     gateway.tells("auth_oidc: the provider does not take the code"); // PKCE
     // Without PKCE it is the nonce that is another one.
     let origin = Origin::echo();
     let (gateway, at) = self::gateway(&provider, &origin, "pkce = false", "");
-    let (mut victim, mut attacker) = (Browser::new(at), Browser::new(at));
-    let theirs = victim.begin(&provider, "/");
-    let code = theirs.split("code=").nth(1).unwrap().split('&').next().unwrap();
-    let own = attacker.begin(&provider, "/");
-    let state = own.split("state=").nth(1).unwrap();
-    assert_eq!(attacker.get(&format!("/oidc_callback?code={code}&state={state}")).status, 403);
+    let mut attacker = attack(at);
     gateway.tells("the ID token is refused: `nonce` is another login's");
     assert_eq!((attacker.get("/").status, origin.heads()), (302, 0));
 }

@@ -1,6 +1,7 @@
 //! Their keys.
 
 use crate::key::{Key, Kind, Need, PATH, Table};
+use crate::tls;
 
 pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
 
@@ -150,13 +151,7 @@ pub(super) const TLS: Table = Table {
             nginx: "ssl_trusted_certificate",
             doc: "The file of certificates to trust, PEM; without it, those that the system trusts.",
         },
-        Key {
-            name: "crl",
-            kind: PATH,
-            need: Need::Optional,
-            nginx: "ssl_crl",
-            doc: "The file of revocation lists, PEM; there must be one of each issuer.",
-        },
+        tls::CRL,
     ],
     unbuilt: &[],
 };

@@ -2,7 +2,7 @@
 
 use super::pass;
 use crate::key::{Key, Kind, Need, Table};
-use crate::{access, limit, settings, tls, upstream, upstream_tls};
+use crate::{access, limit, retry, settings, tls, upstream, upstream_tls};
 
 pub(crate) static TABLE: Table = Table {
     name: "stream",
@@ -179,13 +179,7 @@ pub(crate) const RETRY: Table = Table {
             nginx: "proxy_next_upstream_tries",
             doc: "How many are tried, the first one included; 0: each once.",
         },
-        Key {
-            name: "timeout",
-            kind: Kind::Duration { zero: true },
-            need: Need::Default("\"0\""),
-            nginx: "proxy_next_upstream_timeout",
-            doc: "How long after the first try the last one may begin; \"0\": any time.",
-        },
+        retry::TIMEOUT,
     ],
     unbuilt: &[],
 };

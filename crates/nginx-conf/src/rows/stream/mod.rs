@@ -32,16 +32,16 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_pass", SERVER, ONE, To::By(pass, "stream.proxy_pass")),
     Row::new("return", SERVER, ONE, To::By(respond, "stream.return")),
     Row::new("proxy_ssl", STREAMS, ONE, To::By(speaks_tls, "stream.proxy_pass")).note("It is `tls://` in `proxy_pass`."),
-    Row::new("proxy_protocol", STREAMS, ONE, To::By(proxy_protocol, "stream.upstream.proxy_protocol")),
-    Row::new("proxy_timeout", STREAMS, ONE, To::By(idle, "stream.timeout.idle")),
+    Row::new("proxy_protocol", STREAMS, ONE, To::Key(&["upstream", "proxy_protocol"], As::Flag)),
+    Row::new("proxy_timeout", STREAMS, ONE, To::Key(&["timeout", "idle"], As::Time)),
     Row::new("proxy_buffer_size", STREAMS, ONE, To::By(buffer_size, "stream.buffer_size")),
-    Row::new("proxy_half_close", STREAMS, ONE, To::By(half_close, "stream.half_close")),
-    Row::new("proxy_next_upstream", STREAMS, ONE, To::By(next_upstream, "stream.retry.on")),
+    Row::new("proxy_half_close", STREAMS, ONE, To::Key(&["half_close"], As::Flag)),
+    Row::new("proxy_next_upstream", STREAMS, ONE, To::Key(&["retry", "on"], As::Flag)),
     Row::new("proxy_upload_rate", STREAMS, ONE, To::By(rate, "stream.limit.upload_rate")),
     Row::new("proxy_download_rate", STREAMS, ONE, To::By(rate, "stream.limit.download_rate")),
-    Row::new("ssl_preread", STREAMS, ONE, To::By(preread, "stream.preread")),
+    Row::new("ssl_preread", STREAMS, ONE, To::Key(&["preread"], As::Flag)),
     Row::new("preread_buffer_size", STREAMS, ONE, To::By(buffer_size, "stream.preread_buffer_size")),
-    Row::new("preread_timeout", STREAMS, ONE, To::By(preread_timeout, "stream.timeout.preread")),
+    Row::new("preread_timeout", STREAMS, ONE, To::Key(&["timeout", "preread"], As::Time)),
     Row::new("set_real_ip_from", STREAMS, ONE, To::By(super::headers::real_ip_from, "stream.real_ip_from")).repeats(),
     Row::new("upstream", STREAM, BLOCK_ONE, To::By(upstream::upstream, "upstream")).repeats(),
     Row::new("server", GROUP, SOME, To::By(of_group, "upstream.NAME.server")).repeats(),
@@ -59,8 +59,8 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("tcp_nodelay", STREAMS, ONE, "it is on"),
     Row::nothing("proxy_requests", STREAMS, ONE, UDP),
     Row::nothing("proxy_responses", STREAMS, ONE, UDP),
-    Row::new("ssl_handshake_timeout", STREAMS, ONE, To::By(handshake, "stream.timeout.handshake")),
-    Row::new("proxy_protocol_timeout", STREAMS, ONE, To::By(header, "stream.timeout.proxy_protocol")),
+    Row::new("ssl_handshake_timeout", STREAMS, ONE, To::Key(&["timeout", "handshake"], As::Time)),
+    Row::new("proxy_protocol_timeout", STREAMS, ONE, To::Key(&["timeout", "proxy_protocol"], As::Time)),
     Row::nothing("variables_hash_bucket_size", STREAM, ONE, HASH),
     Row::nothing("variables_hash_max_size", STREAM, ONE, HASH),
     Row::nothing("map_hash_bucket_size", STREAM, ONE, HASH),
@@ -209,40 +209,8 @@ fn here(convert: &mut Convert<'_>, directive: &Directive, path: &[&str], how: As
     Ok(Done::AsWritten)
 }
 
-fn proxy_protocol(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["upstream", "proxy_protocol"], As::Flag)
-}
-
 fn speaks_tls(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     here(convert, directive, &["proxy_ssl"], As::Flag)
-}
-
-fn idle(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["timeout", "idle"], As::Time)
-}
-
-fn half_close(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["half_close"], As::Flag)
-}
-
-fn next_upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["retry", "on"], As::Flag)
-}
-
-fn preread(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["preread"], As::Flag)
-}
-
-fn preread_timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["timeout", "preread"], As::Time)
-}
-
-fn handshake(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["timeout", "handshake"], As::Time)
-}
-
-fn header(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    here(convert, directive, &["timeout", "proxy_protocol"], As::Time)
 }
 
 fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
