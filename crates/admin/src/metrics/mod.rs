@@ -314,12 +314,13 @@ fn shared(text: &mut Text, caches: &[Cache]) {
 
 fn limits(text: &mut Text, app: &App) {
     let mut family = text.family("propylon_limit_zone_keys", Gauge, "Keys that a limit's zone knows.");
-    for zone in app.insight.limits() {
+    let zones = app.insight.limits();
+    for zone in &zones {
         family.sample(&[("zone", &zone.name), ("kind", zone.kind)], zone.keys);
     }
     let help = "Requests that a limit has looked at, by what became of them.";
     let mut family = text.family("propylon_limit_zone_requests_total", Counter, help);
-    for LimitZone { name, kind, counts, .. } in app.insight.limits() {
+    for LimitZone { name, kind, counts, .. } in &zones {
         let results = [
             ("passed", counts.passed),
             ("delayed", counts.delayed),
@@ -328,7 +329,7 @@ fn limits(text: &mut Text, app: &App) {
             ("rejected_dry_run", counts.rejected_dry_run),
         ];
         for (result, count) in results {
-            family.sample(&[("zone", &name), ("kind", kind), ("result", result)], count);
+            family.sample(&[("zone", name), ("kind", kind), ("result", result)], count);
         }
     }
 }

@@ -211,6 +211,8 @@ impl Asked {
             Resource::Connections => self.bases.set("connections", state::connections(insight)),
             Resource::Ssl => self.bases.set("ssl", state::ssl(insight)),
             Resource::Requests => self.bases.set("http/requests", state::requests(insight)),
+            Resource::Workers(None) => (state::workers(insight).into_iter().enumerate())
+                .for_each(|(id, worker)| self.bases.set(&format!("workers/{id}"), worker)),
             Resource::Workers(Some(id)) => self.bases.set(&format!("workers/{id}"), self.worker(id)?),
             Resource::Zones(kind, Some(name)) => {
                 self.bases.set(&kind.path(name), zones::one(insight, kind, NEWEST, name)?);

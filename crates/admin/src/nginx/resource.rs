@@ -125,13 +125,12 @@ impl<'p> Resource<'p> {
             | Self::Connections
             | Self::Ssl
             | Self::Requests
-            | Self::Workers(Some(_))
+            | Self::Workers(_)
             | Self::Zones(_, Some(_))
             | Self::Upstream(_) => &[Method::DELETE],
             Self::Endpoints
             | Self::Http
             | Self::Nginx
-            | Self::Workers(None)
             | Self::Zones(_, None)
             | Self::Upstreams
             | Self::Keyvals => &[],
