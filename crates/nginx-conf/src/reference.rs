@@ -38,7 +38,7 @@ field Server in nginx's style, the log `logs/access.log`, one worker, no budget 
 includes are against the directory of the nginx.conf, everything else is against the prefix.
 
 Each server of `stream` is a `[[stream]]`, into which what `stream` says is written. `http` and `stream` name upstreams, variables, formats and
-zones independently of one another, here the names are one: where both have one, that of `stream` is `stream_NAME`.
+zones independently of one another, here the names are one: where both have one, and it is not the same thing, that of `stream` is `stream_NAME`.
 
 `include` works everywhere, with patterns.
 ";

@@ -113,7 +113,10 @@ pub(crate) static TABLE: Table = Table {
             nginx: "",
             doc: "How the server is connected to.",
         },
-        settings::ACCESS_LOG,
+        Key {
+            doc: "A line for each connection, when it is over. Without any, nothing is logged.",
+            ..settings::ACCESS_LOG
+        },
     ],
     unbuilt: &[],
 };

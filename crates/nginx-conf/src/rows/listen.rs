@@ -24,12 +24,12 @@ pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
     if notes.is_empty() { Ok(Done::AsWritten) } else { different(notes.join("; ")) }
 }
 
-pub(super) struct Addresses {
-    pub(super) all: Vec<String>,
-    pub(super) by_name: bool,
+struct Addresses {
+    all: Vec<String>,
+    by_name: bool,
 }
 
-pub(super) fn addresses(directive: &Directive) -> Result<Addresses, Stop> {
+fn addresses(directive: &Directive) -> Result<Addresses, Stop> {
     let text = directive.arg(0);
     let fixed = |all| Ok(Addresses { all, by_name: false });
     if text.starts_with("unix:") {
@@ -86,7 +86,7 @@ fn pairs(hosts: &[String], first: u16, last: u16) -> Vec<String> {
 }
 
 /// The parameters that mean something here, and what is different.
-pub(super) fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
+fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
     const SOCKET: &str = "the socket's buffers and timers are the kernel's business";
     let mut options = Vec::new();
     let mut notes = Vec::new();
