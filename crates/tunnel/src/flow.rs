@@ -53,11 +53,13 @@ pub(crate) struct Flow {
     cut: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     Open,
     /// The source has ended: the destination is to be told.
     Ending,
+    /// The source has failed: what it has said before is to leave.
+    Failed(io::Error),
     Over,
     /// Nobody takes anything any more.
     Stopped,
@@ -100,9 +102,14 @@ impl Flow {
         self.cut = true;
     }
 
+    /// Whether it is [cut](Self::cut).
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
+    }
+
     /// Whether the source has ended and the destination has all of it, and was told.
     pub(crate) fn is_whole(&self) -> bool {
-        self.state == State::Over
+        matches!(self.state, State::Over)
     }
 
     /// Whether anything moved since the last call.
@@ -133,7 +140,7 @@ impl Flow {
                 Poll::Ready(done) => done.map_err(Fault::Destination)?,
                 Poll::Pending => return Ok(Waits::Writing),
             }
-            match self.state {
+            match &self.state {
                 State::Over | State::Stopped => return Ok(Waits::Over),
                 State::Ending => match Pin::new(&mut *destination).poll_shutdown(cx) {
                     Poll::Pending => return Ok(Waits::Writing),
@@ -143,8 +150,20 @@ impl Flow {
                     }
                     Poll::Ready(_) => self.state = State::Over,
                 },
+                State::Failed(_) => {
+                    if self.poll_flush(destination, cx).is_pending() {
+                        return Ok(Waits::Writing);
+                    }
+                    if let State::Failed(error) = std::mem::replace(&mut self.state, State::Stopped) {
+                        return Err(Fault::Source(error));
+                    }
+                }
                 State::Open => match self.poll_read(source, cx) {
-                    Poll::Ready(read) => read.map_err(Fault::Source)?,
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => {
+                        self.state = State::Failed(error);
+                        self.buffer = BytesMut::new();
+                    }
                     Poll::Pending => {
                         let paced = self.pace.as_ref().is_some_and(Pace::holds);
                         let size = self.size;
@@ -220,13 +239,23 @@ impl Flow {
     ) -> Result<Waits, Fault> {
         self.buffer = BytesMut::new();
         self.size = START.min(self.largest);
-        if self.unflushed {
-            match Pin::new(destination).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(error)) => return Err(Fault::Destination(error)),
-                Poll::Pending => return Ok(Waits::Writing),
-            }
+        match self.poll_flush(destination, cx) {
+            Poll::Ready(Ok(())) => Ok(Waits::Reading),
+            Poll::Ready(Err(error)) => Err(Fault::Destination(error)),
+            Poll::Pending => Ok(Waits::Writing),
         }
-        Ok(Waits::Reading)
+    }
+
+    /// What was written leaves.
+    fn poll_flush<W: AsyncWrite + Unpin>(
+        &mut self,
+        destination: &mut W,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.unflushed {
+            ready!(Pin::new(destination).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -156,34 +156,40 @@ where
     fn poll_flows(&mut self, cx: &mut Context<'_>) -> Result<(Waits, Waits), End> {
         let counts = &*self.counts;
         let up = self.up.poll(&mut self.client, &mut self.upstream, |n| counts.add_to_upstream(n), cx);
-        let up = match up {
-            Ok(up) => up,
-            Err(Fault::Source(error)) => return Err(self.ends(End::Client(error))),
-            Err(Fault::Destination(error)) => {
-                stop(&mut self.up, &mut self.down, &error);
-                self.goes_on(End::Upstream(error))?
-            }
-        };
+        let up = up.or_else(|fault| self.fails(fault, true))?;
         let counts = &*self.counts;
         let down = self.down.poll(&mut self.upstream, &mut self.client, |n| counts.add_to_client(n), cx);
-        let down = match down {
-            Ok(down) => down,
-            Err(Fault::Source(error)) => return Err(self.ends(End::Upstream(error))),
-            Err(Fault::Destination(error)) => {
-                stop(&mut self.down, &mut self.up, &error);
-                self.goes_on(End::Client(error))?
-            }
-        };
+        let down = down.or_else(|fault| self.fails(fault, false))?;
         Ok((up, down))
     }
 
-    /// One direction has failed: the other is whole, or goes on, or has failed before.
-    fn goes_on(&mut self, end: End) -> Result<Waits, End> {
-        if let Some(first) = self.fault.take() {
-            return Err(first);
+    /// A direction has failed. Without its source all is over; without its destination the other one goes on, if it has not failed
+    /// before: a peer that closes and has not read everything resets the connection after its answer, which may still be there to be
+    /// read.
+    fn fails(&mut self, fault: Fault, up: bool) -> Result<Waits, End> {
+        let (direction, other) =
+            if up { (&mut self.up, &mut self.down) } else { (&mut self.down, &mut self.up) };
+        match fault {
+            Fault::Source(error) => {
+                // It took nothing more, and has told how it ends since; but a socket tells of a reset once.
+                let first = self.fault.take().filter(|_| direction.is_cut());
+                Err(first.unwrap_or(if up { End::Client(error) } else { End::Upstream(error) }))
+            }
+            Fault::Destination(error) => {
+                direction.stop();
+                if error.kind() == io::ErrorKind::ConnectionReset {
+                    other.cut();
+                }
+                let end = if up { End::Upstream(error) } else { End::Client(error) };
+                match self.fault.take() {
+                    Some(first) => Err(first),
+                    None => {
+                        self.fault = Some(end);
+                        Ok(Waits::Over)
+                    }
+                }
+            }
         }
-        self.fault = Some(end);
-        Ok(Waits::Over)
     }
 
     /// How it ends: as what came first says.
@@ -262,15 +268,6 @@ impl Clock {
             Waited::Upstream => self.up,
             Waited::Client => self.down,
         }
-    }
-}
-
-/// A direction whose destination takes nothing more. What that has said before may still be there to be read: a peer that closes
-/// and has not read everything resets the connection after its answer.
-fn stop(direction: &mut Flow, other: &mut Flow, error: &io::Error) {
-    direction.stop();
-    if error.kind() == io::ErrorKind::ConnectionReset {
-        other.cut(); // a socket tells of a reset once
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use propylon_tunnel::{End, Limits, Tunnel, Waited};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream, DuplexStream, ReadBuf, duplex, join, sink,
+};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -206,6 +208,8 @@ async fn the_side_that_fails_is_named() {
 /// A stream that takes nothing, of which there is still something to be read.
 struct Left {
     text: &'static [u8],
+    /// How it fails then, if it does not end.
+    reading: Option<io::ErrorKind>,
     writing: io::ErrorKind,
 }
 
@@ -215,6 +219,9 @@ impl AsyncRead for Left {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(reading) = self.reading.filter(|_| self.text.is_empty()) {
+            return Poll::Ready(Err(reading.into()));
+        }
         let (some, left) = self.text.split_at(self.text.len().min(3));
         buf.put_slice(some);
         self.text = left;
@@ -239,14 +246,19 @@ impl AsyncWrite for Left {
 /// Whoever takes nothing more has perhaps answered before.
 #[tokio::test(start_paused = true)]
 async fn what_was_said_before_a_failure_is_passed_on() {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
     let answer = &[7; 100][..];
     for clients in [true, false] {
         for half_close in [true, false] {
-            for (writing, whole) in
-                [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::ConnectionReset, false)]
-            {
-                let case = format!("client: {clients}, half-close: {half_close}, {writing}");
-                let left = Left { text: answer, writing };
+            for (writing, reading, tells, whole) in [
+                (BrokenPipe, None, BrokenPipe, true),
+                (ConnectionReset, None, ConnectionReset, false),
+                // TLS without its last word, and how that may be, too.
+                (BrokenPipe, Some(UnexpectedEof), UnexpectedEof, false),
+                (ConnectionReset, Some(UnexpectedEof), ConnectionReset, false),
+            ] {
+                let case = format!("client: {clients}, half-close: {half_close}, {writing}, {reading:?}");
+                let left = Left { text: answer, reading, writing };
                 let (near, mut far) = duplex(16); // a slow reader
                 far.write_all(b"more").await.unwrap();
                 let hears = async {
@@ -269,9 +281,37 @@ async fn what_was_said_before_a_failure_is_passed_on() {
                     End::Upstream(error) if !clients => error.kind(),
                     end => panic!("{case}: {end:?}"),
                 };
-                assert_eq!((failed, has_all), (writing, whole), "{case}: what a reset cuts has no end");
+                assert_eq!((failed, has_all), (tells, whole), "{case}: what a reset cuts has no end");
             }
         }
+    }
+}
+
+/// What TLS has taken, and its socket not yet, leaves before the end.
+#[tokio::test(start_paused = true)]
+async fn what_was_taken_before_the_source_failed_leaves() {
+    let answer = &[7; 100][..];
+    for clients in [true, false] {
+        let fails = join(answer.chain(Broken { reads: true }), sink());
+        let (near, mut far) = duplex(16); // a slow reader
+        let near = BufStream::new(near);
+        let hears = async {
+            let mut heard = Vec::new();
+            far.read_to_end(&mut heard).await.unwrap();
+            heard
+        };
+        let (heard, end) = if clients {
+            tokio::join!(hears, Tunnel::new(fails, near))
+        } else {
+            tokio::join!(hears, Tunnel::new(near, fails))
+        };
+        assert_eq!(heard, answer, "client: {clients}");
+        let failed = match end {
+            End::Client(error) if clients => error.kind(),
+            End::Upstream(error) if !clients => error.kind(),
+            end => panic!("{end:?}"),
+        };
+        assert_eq!(failed, io::ErrorKind::ConnectionReset, "client: {clients}");
     }
 }
 
