@@ -364,6 +364,13 @@ impl<'a> Convert<'a> {
         self.refuse_all(directive, why);
     }
 
+    /// What is told of a directive when all others are known: that it is refused.
+    pub(crate) fn refuse_after_all(&mut self, place: &Place, why: impl Into<String>) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.is_at(place)) {
+            (line.verdict, line.note) = (Verdict::Refused, why.into());
+        }
+    }
+
     fn refuse_all(&mut self, directive: &Directive, why: &str) {
         self.line(directive, Verdict::Refused, why.to_owned());
         let inner: &[Block] = match &directive.body {

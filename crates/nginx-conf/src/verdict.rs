@@ -49,6 +49,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether it is of what stands at this place.
+    pub(crate) fn is_at(&self, place: &Place) -> bool {
+        self.place.file() == place.file() && self.place.range == place.range
+    }
+
     /// The directive on one line.
     fn text(&self) -> String {
         self.place.text().split_whitespace().collect::<Vec<_>>().join(" ")

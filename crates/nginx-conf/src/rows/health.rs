@@ -9,7 +9,6 @@ use crate::document::{PASSES, Section, Value, key};
 use crate::frame::Frame;
 use crate::place::{Place, Problem};
 use crate::tree::Directive;
-use crate::verdict::Verdict;
 
 /// Checks that wait for the end of the configuration: upstreams and matches may stand behind them.
 #[derive(Default)]
@@ -34,23 +33,13 @@ enum Whose {
 
 pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     for (index, word) in directive.args().iter().enumerate() {
-        let (name, value) =
-            word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
-        let wrong = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
-        let (name, value) = match (name, value) {
-            ("interval", Some(value)) => ("interval", Value::text(duration(value).ok_or_else(wrong)?)),
-            ("jitter", Some(value)) => ("jitter", Value::text(duration(value).ok_or_else(wrong)?)),
-            ("fails", Some(value)) => ("fails", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("passes", Some(value)) => ("passes", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("port", Some(value)) => ("port", Value::number(value.parse().map_err(|_| wrong())?)),
+        let (name, value) = match split(&word.text) {
             ("uri", Some(value)) => ("uri", Value::text(value)),
             ("match", Some(value)) if !value.is_empty() => ("match", Value::text(value)),
-            ("mandatory", None) => ("mandatory", Value::flag(true)),
-            ("persistent", None) => ("persistent", Value::flag(true)),
-            ("keepalive_time" | "type" | "grpc_service" | "grpc_status", _) => {
+            (name @ ("keepalive_time" | "type" | "grpc_service" | "grpc_status"), _) => {
                 return refuse(format!("`{name}` is not built yet"));
             }
-            _ => return Err(wrong()),
+            _ => parameter(directive, index)?,
         };
         convert.set(Target::Here, &["health_check", name], value.at(&word.place), &directive.place);
     }
@@ -59,6 +48,28 @@ pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> 
         convert.set(Target::Here, &["health_check", "uri"], uri, &directive.place);
     }
     different("an answer may take 5 s (`health_check.timeout`); several checks of an upstream are one here")
+}
+
+/// A parameter that checks of streams have as well.
+pub(super) fn parameter(directive: &Directive, index: usize) -> Result<(&'static str, Value), Stop> {
+    let text = directive.arg(index);
+    let wrong = || invalid(directive, index, format!("invalid parameter \"{text}\""));
+    let time = |value| Ok(Value::text(duration(value).ok_or_else(wrong)?));
+    let number = |value: &str| Ok(Value::number(value.parse().map_err(|_| wrong())?));
+    Ok(match split(text) {
+        ("interval", Some(value)) => ("interval", time(value)?),
+        ("jitter", Some(value)) => ("jitter", time(value)?),
+        ("fails", Some(value)) => ("fails", number(value)?),
+        ("passes", Some(value)) => ("passes", number(value)?),
+        ("port", Some(value)) => ("port", number(value)?),
+        ("mandatory", None) => ("mandatory", Value::flag(true)),
+        ("persistent", None) => ("persistent", Value::flag(true)),
+        _ => return Err(wrong()),
+    })
+}
+
+fn split(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)))
 }
 
 /// Takes the check of a block that has ended along.
@@ -154,16 +165,7 @@ pub(super) fn finish(convert: &mut Convert<'_>) {
         match attach(convert, &matches, asked) {
             Ok(()) => {}
             Err(Stop::Invalid(problem)) => convert.problems.push(problem),
-            Err(Stop::Refused(why)) => {
-                let line = convert.lines.iter_mut().find(|line| {
-                    line.directive == "health_check"
-                        && line.place.range == place.range
-                        && line.place.file() == place.file()
-                });
-                if let Some(line) = line {
-                    (line.verdict, line.note) = (Verdict::Refused, why);
-                }
-            }
+            Err(Stop::Refused(why)) => convert.refuse_after_all(&place, why),
         }
     }
 }

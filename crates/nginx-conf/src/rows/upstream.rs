@@ -31,7 +31,7 @@ pub(crate) const ROWS: &[Row] = &[
         To::By(super::health::health_check, "upstream.NAME.health_check"),
     )
     .repeats()
-    .note("One for each upstream, which is that of the `proxy_pass` beside it; in an `upstream` block it is understood as well."),
+    .differs("One for each upstream, which is that of the `proxy_pass` beside it; in an `upstream` block it is understood as well."),
     Row::new(
         "match",
         Contexts::HTTP,

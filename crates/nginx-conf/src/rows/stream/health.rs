@@ -1,10 +1,10 @@
 //! `health_check` of a stream: whether a server can be connected to. It is the upstream's here.
 
-use crate::args::{self, duration, invalid};
+use crate::args;
 use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
 use crate::document::{Value, key};
+use crate::rows::health::parameter;
 use crate::tree::Directive;
-use crate::verdict::{Line, Verdict};
 
 /// Where a check stands, until it is given to its upstream.
 pub(super) const ASKED: &[&str] = &["health_check", "asked"];
@@ -16,22 +16,10 @@ const NOT_SENT: &str = "what servers of TCP say is not looked at: one is well th
 pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.set(Target::Here, ASKED, Value::flag(true).at(&directive.place), &directive.place);
     for (index, word) in directive.args().iter().enumerate() {
-        let (name, value) =
-            word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
-        let wrong = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
-        let (name, value) = match (name, value) {
-            ("interval" | "jitter", Some(value)) => {
-                let name = if name == "interval" { "interval" } else { "jitter" };
-                (name, Value::text(duration(value).ok_or_else(wrong)?))
-            }
-            ("fails", Some(value)) => ("fails", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("passes", Some(value)) => ("passes", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("port", Some(value)) => ("port", Value::number(value.parse().map_err(|_| wrong())?)),
-            ("mandatory", None) => ("mandatory", Value::flag(true)),
-            ("persistent", None) => ("persistent", Value::flag(true)),
-            ("match", Some(_)) => return refuse(NOT_SENT),
-            ("udp", None) => return refuse("UDP is not passed on: only TCP is"),
-            _ => return Err(wrong()),
+        let (name, value) = match word.text.as_str() {
+            "udp" => return refuse("UDP is not passed on: only TCP is"),
+            text if text.starts_with("match=") => return refuse(NOT_SENT),
+            _ => parameter(directive, index)?,
         };
         convert.set(Target::Here, &["health_check", name], value.at(&word.place), &directive.place);
     }
@@ -72,9 +60,6 @@ pub(super) fn finish(convert: &mut Convert<'_>) {
         }
     }
     for (place, why) in refused {
-        let here = |line: &&mut Line| line.place.file() == place.file() && line.place.range == place.range;
-        if let Some(line) = convert.lines.iter_mut().find(here) {
-            (line.verdict, line.note) = (Verdict::Refused, why.to_owned());
-        }
+        convert.refuse_after_all(&place, why);
     }
 }

@@ -54,7 +54,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("resolver", GROUP, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
     Row::new("resolver_timeout", GROUP, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
     Row::new("health_check", SERVER, ANY, To::By(health::health_check, "upstream.NAME.health_check"))
-        .note("One for each upstream, which is that of the `proxy_pass` beside it: a server is well that can be connected to."),
+        .differs("One for each upstream, which is that of the `proxy_pass` beside it: a server is well that can be connected to."),
     Row::new("health_check_timeout", STREAMS, ONE, To::By(health::timeout, "upstream.NAME.health_check")),
     Row::nothing("tcp_nodelay", STREAMS, ONE, "it is on"),
     Row::nothing("proxy_requests", STREAMS, ONE, UDP),

@@ -112,8 +112,7 @@ fn free(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
 /// The report tells of the new name.
 fn note(lines: &mut [Line], place: Option<&Place>, new: &str) {
     let Some(place) = place else { return };
-    let here = |line: &&mut Line| line.place.file() == place.file() && line.place.range == place.range;
-    for line in lines.iter_mut().filter(here).filter(|line| line.verdict != Verdict::Refused) {
+    for line in lines.iter_mut().filter(|line| line.is_at(place) && line.verdict != Verdict::Refused) {
         line.verdict = Verdict::Different;
         let told = format!(
             "`http` has one of this name, or it is built in: it is `{new}` here, wherever it is named"
