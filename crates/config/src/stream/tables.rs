@@ -6,7 +6,7 @@ use crate::{access, limit, retry, settings, tls, upstream, upstream_tls};
 
 pub(crate) static TABLE: Table = Table {
     name: "stream",
-    doc: "TCP that is passed on: whatever clients speak, connections are joined with those to a server. Nothing is inherited from `[defaults]`.",
+    doc: "TCP that is passed on: whatever clients speak, connections are joined with those to a server. Where one side is cut, so is the other, with a reset; TLS that lacks its last word is taken for an end. Nothing is inherited from `[defaults]`.",
     keys: &[
         Key {
             name: "listen",
