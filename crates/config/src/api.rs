@@ -1,4 +1,4 @@
-//! The action `api` of a location, and `status_zone` of servers and locations: what nginx Plus' REST API shows, and to whom it is shown.
+//! The action `api` of a location, and `status_zone` of servers, locations and streams: what nginx Plus' REST API shows, and to whom it is shown.
 
 use crate::admin;
 use crate::config::{Config, locations};
@@ -70,6 +70,14 @@ pub(crate) const LOCATION_ZONE: Key = Key {
           are not counted.",
 };
 
+pub(crate) const STREAM_ZONE: Key = Key {
+    name: "status_zone",
+    kind: ZONE,
+    need: Need::Optional,
+    nginx: "status_zone",
+    doc: "What the connections are counted as in the `server_zones` of `/stream` of `api`; several streams may have the same.",
+};
+
 pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Api> {
     let span = cx.span(value.span());
     let mut scope = Scope::alone(cx, &TABLE, Some(value.get_ref().as_table()?));
@@ -118,7 +126,7 @@ pub(crate) fn zone(
     name(&mut Scope::inherited(cx, table, locations, effective)).filter(|name| **name != *"off")
 }
 
-/// The zone of a server.
+/// The zone of a server, or of a stream.
 pub(crate) fn name(scope: &mut Scope<'_>) -> Option<Box<str>> {
     scope.read("status_zone", |cx, value| {
         let name = value.get_ref().as_str()?;

@@ -95,13 +95,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Whether connections to this upstream are streams', and none of them is HTTP's: its health is that it can be connected to. A stream
-    /// that names it counts, or one whose variables may, where those of no location may.
-    #[must_use]
-    pub fn is_of_streams(&self, upstream: &str) -> bool {
-        stream::alone_use(upstream, &self.servers, &self.streams)
-    }
-
     /// All locations of all servers in the order of the file, those inside others too.
     pub fn locations(&self) -> impl Iterator<Item = &Location> {
         self.servers.iter().flat_map(|server| locations(&server.locations))

@@ -268,6 +268,12 @@ pub(crate) const TABLE: Table = Table {
 };
 
 impl Limit {
+    /// Whether this zone is one of those that count.
+    pub(crate) fn counts_in(&self, zone: &str) -> bool {
+        self.requests.iter().any(|limit| *limit.zone.name == *zone)
+            || self.connections.iter().any(|limit| *limit.zone.name == *zone)
+    }
+
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         let size = scope.read("body_size", |_, value| match value.get_ref().as_str() {
             Some(text) => units::size(text).ok(),

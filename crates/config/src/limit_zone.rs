@@ -5,6 +5,7 @@ use std::sync::Arc;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
+use crate::config::Config;
 use crate::key::{Key, Kind, Need, Table};
 use crate::nearest::nearest;
 use crate::reader::{Context, Scope, Value};
@@ -24,6 +25,22 @@ pub struct LimitZone {
     pub rate: Option<RequestRate>,
     /// Where it is written.
     pub span: Span,
+}
+
+impl Config {
+    /// Whether a stream has its connections counted by this zone.
+    #[must_use]
+    pub fn limits_streams(&self, zone: &str) -> bool {
+        self.streams.iter().any(|stream| stream.settings.limit.counts_in(zone))
+    }
+
+    /// Whether a server or a location has its requests counted by this zone.
+    #[must_use]
+    pub fn limits_http(&self, zone: &str) -> bool {
+        let mut servers = self.servers.iter().map(|server| &server.settings.limit);
+        servers.any(|limit| limit.counts_in(zone))
+            || self.locations().any(|location| location.settings.limit.counts_in(zone))
+    }
 }
 
 impl PartialEq for LimitZone {

@@ -111,6 +111,10 @@ pub struct LimitZone {
     pub name: Box<str>,
     /// What it counts: `requests` or `connections`.
     pub kind: &'static str,
+    /// Whether requests of HTTP are looked at.
+    pub serves_http: bool,
+    /// Whether connections of streams are.
+    pub serves_streams: bool,
     /// How many keys are known.
     pub keys: u64,
     /// What became of requests, since they are counted.

@@ -64,8 +64,16 @@ impl Zones {
     /// Those that this configuration has.
     pub(crate) fn known(&self, config: &Config) -> Vec<insight::LimitZone> {
         let told = |name: &str, kind, keys, counts: &Counts| {
-            let counts = counts.now();
-            insight::LimitZone { name: name.into(), kind, keys: keys as u64, counts }
+            let (serves_streams, counts) = (config.limits_streams(name), counts.now());
+            let serves_http = !serves_streams || config.limits_http(name);
+            insight::LimitZone {
+                name: name.into(),
+                kind,
+                serves_http,
+                serves_streams,
+                keys: keys as u64,
+                counts,
+            }
         };
         let requests = self.requests.lock();
         let requests = requests.iter().filter(|(zone, _)| is_of(zone, config, true));

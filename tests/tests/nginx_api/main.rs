@@ -13,5 +13,6 @@ mod changes;
 mod numbers;
 mod paths;
 mod resets;
+mod streams;
 mod support;
 mod who;

@@ -12,7 +12,17 @@ fn paths_versions_and_fields_are_nginx_s() {
     let listen = world.listen;
     assert_eq!(get(listen, "/look"), json!([1, 2, 3, 4, 5, 6, 7, 8, 9]));
     assert_eq!(get(listen, "/look/"), get(listen, "/api/"));
-    let names = json!(["nginx", "processes", "connections", "slabs", "http", "resolvers", "ssl", "workers"]);
+    let names = json!([
+        "nginx",
+        "processes",
+        "connections",
+        "slabs",
+        "http",
+        "stream",
+        "resolvers",
+        "ssl",
+        "workers"
+    ]);
     assert_eq!((get(listen, "/look/9"), get(listen, "/look/9/")), (names.clone(), names));
     assert_eq!(
         get(listen, "/look/1/http"),
@@ -55,7 +65,8 @@ fn paths_versions_and_fields_are_nginx_s() {
         ("slabs/no", "SlabNotFound"),
         ("resolvers/no", "ResolverZoneNotFound"),
         ("workers/2", "WorkerNotFound"),
-        ("stream", "PathNotFound"),
+        ("stream/upstreams/app", "UpstreamNotFound"),
+        ("license", "PathNotFound"),
     ] {
         world.refuses("GET", path, "", 404, code);
     }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 /// What is no counter: it is as it is.
-const GAUGES: [&str; 12] = [
+const GAUGES: [&str; 14] = [
     "id",
     "pid",
     "processing",
@@ -18,6 +18,8 @@ const GAUGES: [&str; 12] = [
     "max_conns",
     "weight",
     "header_time",
+    "connect_time",
+    "first_byte_time",
     "response_time",
 ];
 

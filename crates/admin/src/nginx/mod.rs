@@ -24,6 +24,7 @@ use crate::guard::{check_name, check_origin};
 use bases::Bases;
 use fault::Fault;
 use resource::Resource;
+use servers::Group;
 
 /// The last version of the API; those before it are spoken as well.
 const NEWEST: u8 = 9;
@@ -153,7 +154,7 @@ impl Asked {
         let of_one = |value: Value| select(value, fields);
         Ok(match resource {
             Resource::Endpoints => resource::endpoints(version),
-            Resource::Http => resource::http_endpoints(version),
+            Resource::Part(part) => part.endpoints(version),
             Resource::Nginx => of_one(state::nginx(&self.insight, self.question.address.as_deref())),
             Resource::Processes => of_one(state::processes()),
             Resource::Connections => of_one(self.since("connections", state::connections(&self.insight))),
@@ -172,10 +173,12 @@ impl Asked {
             Resource::Zones(kind, Some(name)) => {
                 of_one(self.since(&kind.path(name), zones::one(&self.insight, kind, version, name)?))
             }
-            Resource::Upstreams => collection(upstreams::all(&self.insight, &self.bases).into_iter(), fields),
-            Resource::Upstream(name) => of_one(upstreams::one(&self.insight, &self.bases, name)?),
-            Resource::Servers(upstream) => servers::all(&self.insight, upstream)?,
-            Resource::Server(upstream, id) => servers::one(&self.insight, upstream, id)?,
+            Resource::Upstreams(part) => {
+                collection(upstreams::all(&self.insight, part, &self.bases).into_iter(), fields)
+            }
+            Resource::Upstream(part, name) => of_one(upstreams::one(&self.insight, part, &self.bases, name)?),
+            Resource::Servers(part, upstream) => Group(&self.insight, part, upstream).servers()?,
+            Resource::Server(part, upstream, id) => Group(&self.insight, part, upstream).server(id)?,
             Resource::Keyvals => keyvals::all(&self.insight, fields),
             Resource::Keyval(zone) => keyvals::one(&self.insight, zone, self.argument("key").as_deref())?,
         })
@@ -197,9 +200,11 @@ impl Asked {
     fn change(&self, resource: Resource<'_>) -> Result<Answer, Fault> {
         let (method, body, insight) = (&self.question.method, self.body()?, &self.insight);
         match (method, resource) {
-            (_, Resource::Servers(upstream)) => servers::add(insight, upstream, body),
-            (&Method::DELETE, Resource::Server(upstream, id)) => servers::remove(insight, upstream, id),
-            (_, Resource::Server(upstream, id)) => servers::change(insight, upstream, id, body),
+            (_, Resource::Servers(part, upstream)) => Group(insight, part, upstream).add(body),
+            (&Method::DELETE, Resource::Server(part, upstream, id)) => {
+                Group(insight, part, upstream).remove(id)
+            }
+            (_, Resource::Server(part, upstream, id)) => Group(insight, part, upstream).change(id, body),
             (_, resource) => self.reset(resource),
         }
     }
@@ -217,7 +222,7 @@ impl Asked {
             Resource::Zones(kind, Some(name)) => {
                 self.bases.set(&kind.path(name), zones::one(insight, kind, NEWEST, name)?);
             }
-            Resource::Upstream(name) => upstreams::reset(insight, &self.bases, name)?,
+            Resource::Upstream(part, name) => upstreams::reset(insight, part, &self.bases, name)?,
             _ => {} // nothing is counted there that could begin anew
         }
         Ok(Answer::done())

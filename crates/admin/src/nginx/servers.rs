@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
 use super::keyvals::object;
+use super::resource::Part;
 use super::{Answer, upstreams};
 use crate::api::peers;
 
@@ -28,53 +29,71 @@ const KEYS: [(&str, &str); 11] = [
     ("drain", "UpstreamConfFormatError"),
 ];
 
+/// What no server of a stream has.
+const OF_HTTP: [&str; 2] = ["route", "drain"];
+
 /// An address for a server of which something else is read.
 const ANY: &str = "127.0.0.1:80";
 
-pub(super) fn all(insight: &Insight, upstream: &str) -> Result<Value, Fault> {
-    Ok(upstreams::find(insight, upstream)?.peers.iter().map(of_peer).collect())
-}
+/// An upstream of a part, by its name.
+pub(super) struct Group<'q>(pub(super) &'q Insight, pub(super) Part, pub(super) &'q str);
 
-pub(super) fn one(insight: &Insight, upstream: &str, id: &str) -> Result<Value, Fault> {
-    Ok(of_peer(&find(insight, upstream, id)?))
-}
-
-pub(super) fn add(insight: &Insight, upstream: &str, body: &Bytes) -> Result<Answer, Fault> {
-    upstreams::find(insight, upstream)?;
-    let said = said(body)?;
-    if !said.contains_key("server") {
-        return Err(Fault::bad("UpstreamConfFormatError", "missing \"server\" argument"));
+impl Group<'_> {
+    pub(super) fn servers(&self) -> Result<Value, Fault> {
+        let Self(insight, part, name) = *self;
+        Ok(upstreams::find(insight, part, name)?.peers.iter().map(|peer| of_peer(part, peer)).collect())
     }
-    let server = server(&said)?;
-    let id = peers::add_to(insight, upstream, &server).map_err(|error| refused(&error))?;
-    let body = one(insight, upstream, &id.to_string())?;
-    Ok(Answer { status: StatusCode::CREATED, body: Some(body) })
-}
 
-pub(super) fn remove(insight: &Insight, upstream: &str, id: &str) -> Result<Answer, Fault> {
-    let peer = find(insight, upstream, id)?;
-    peers::take_out(insight, upstream, &peer).map_err(|error| refused(&error))?;
-    all(insight, upstream).map(Answer::ok)
-}
+    pub(super) fn server(&self, id: &str) -> Result<Value, Fault> {
+        Ok(of_peer(self.1, &self.find(id)?))
+    }
 
-pub(super) fn change(insight: &Insight, upstream: &str, id: &str, body: &Bytes) -> Result<Answer, Fault> {
-    let peer = find(insight, upstream, id)?;
-    let said = said(body)?;
-    keeps(&peer, &said)?;
-    let new = server(&said)?;
-    let has = |key: &str| said.contains_key(key);
-    let change = |before: Change| Change {
-        state: state(&said).or(before.state),
-        weight: has("weight").then_some(new.weight).or(before.weight),
-        max_conns: has("max_conns").then_some(new.max_conns).or(before.max_conns),
-        max_fails: has("max_fails").then_some(new.max_fails).or(before.max_fails),
-        fail_timeout: has("fail_timeout").then_some(new.fail_timeout).or(before.fail_timeout),
-        slow_start: has("slow_start").then_some(new.slow_start).or(before.slow_start),
-    };
-    insight.change_peer(upstream, peer.id, change).map_err(|_| not_found(id))?;
-    let now = find(insight, upstream, id)?;
-    peers::tell_change(upstream, &now);
-    Ok(Answer::ok(of_peer(&now)))
+    pub(super) fn add(&self, body: &Bytes) -> Result<Answer, Fault> {
+        let Self(insight, part, name) = *self;
+        upstreams::find(insight, part, name)?;
+        let said = said(body, part)?;
+        if !said.contains_key("server") {
+            return Err(Fault::bad("UpstreamConfFormatError", "missing \"server\" argument"));
+        }
+        let server = server(&said)?;
+        let id = peers::add_to(insight, name, &server).map_err(|error| refused(&error))?;
+        let body = self.server(&id.to_string())?;
+        Ok(Answer { status: StatusCode::CREATED, body: Some(body) })
+    }
+
+    pub(super) fn remove(&self, id: &str) -> Result<Answer, Fault> {
+        let peer = self.find(id)?;
+        peers::take_out(self.0, self.2, &peer).map_err(|error| refused(&error))?;
+        self.servers().map(Answer::ok)
+    }
+
+    pub(super) fn change(&self, id: &str, body: &Bytes) -> Result<Answer, Fault> {
+        let Self(insight, part, name) = *self;
+        let peer = self.find(id)?;
+        let said = said(body, part)?;
+        keeps(&peer, &said)?;
+        let new = server(&said)?;
+        let has = |key: &str| said.contains_key(key);
+        let change = |before: Change| Change {
+            state: state(&said).or(before.state),
+            weight: has("weight").then_some(new.weight).or(before.weight),
+            max_conns: has("max_conns").then_some(new.max_conns).or(before.max_conns),
+            max_fails: has("max_fails").then_some(new.max_fails).or(before.max_fails),
+            fail_timeout: has("fail_timeout").then_some(new.fail_timeout).or(before.fail_timeout),
+            slow_start: has("slow_start").then_some(new.slow_start).or(before.slow_start),
+        };
+        insight.change_peer(name, peer.id, change).map_err(|_| not_found(id))?;
+        let now = self.find(id)?;
+        peers::tell_change(name, &now);
+        Ok(Answer::ok(of_peer(part, &now)))
+    }
+
+    fn find(&self, id: &str) -> Result<Peer, Fault> {
+        let number: u32 = id.parse().map_err(|_| Fault::bad("UpstreamBadServerId", "invalid server ID"))?;
+        let Self(insight, part, name) = *self;
+        let found = upstreams::find(insight, part, name)?.peers.into_iter().find(|peer| peer.id == number);
+        found.ok_or_else(|| not_found(id))
+    }
 }
 
 /// What cannot be changed has to be what it is.
@@ -109,11 +128,11 @@ fn state(said: &Map<String, Value>) -> Option<PeerState> {
 }
 
 /// The keys in a body, all of them known. `id` is not said, but told.
-fn said(body: &Bytes) -> Result<Map<String, Value>, Fault> {
+fn said(body: &Bytes, part: Part) -> Result<Map<String, Value>, Fault> {
     let mut said = object(body)?;
     said.remove("id");
     for (key, value) in &said {
-        if !KEYS.iter().any(|(known, _)| known == key) {
+        if !KEYS.iter().any(|(known, _)| known == key) || part == Part::Stream && OF_HTTP.contains(&&**key) {
             let text = format!("unknown parameter \"{}\"", key.escape_debug());
             return Err(Fault::bad("UpstreamConfFormatError", text));
         }
@@ -151,12 +170,6 @@ fn keys(said: &Map<String, Value>) -> Map<String, Value> {
     any.into_iter().chain(said.iter().filter_map(one)).collect()
 }
 
-fn find(insight: &Insight, upstream: &str, id: &str) -> Result<Peer, Fault> {
-    let number: u32 = id.parse().map_err(|_| Fault::bad("UpstreamBadServerId", "invalid server ID"))?;
-    let found = upstreams::find(insight, upstream)?.peers.into_iter().find(|peer| peer.id == number);
-    found.ok_or_else(|| not_found(id))
-}
-
 fn not_found(id: &str) -> Fault {
     Fault::missing("UpstreamServerNotFound", format!("server with ID \"{id}\" does not exist"))
 }
@@ -173,7 +186,7 @@ fn refused(error: &MembershipError) -> Fault {
     Fault::new(status, code, error.to_string())
 }
 
-fn of_peer(peer: &Peer) -> Value {
+fn of_peer(part: Part, peer: &Peer) -> Value {
     let (max_fails, fail_timeout) = peer.fails;
     let (down, drain) = peer.out;
     let mut all = json!({
@@ -184,12 +197,14 @@ fn of_peer(peer: &Peer) -> Value {
         "max_fails": max_fails,
         "fail_timeout": time(fail_timeout),
         "slow_start": time(peer.slow_start),
-        "route": peer.route.as_deref().unwrap_or_default(),
         "backup": peer.backup,
         "down": down,
     });
-    if let (true, Some(all)) = (drain, all.as_object_mut()) {
-        all.insert("drain".to_owned(), true.into());
+    if let (Part::Http, Some(all)) = (part, all.as_object_mut()) {
+        all.insert("route".to_owned(), peer.route.as_deref().unwrap_or_default().into());
+        if drain {
+            all.insert("drain".to_owned(), true.into());
+        }
     }
     all
 }

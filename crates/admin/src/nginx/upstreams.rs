@@ -5,49 +5,63 @@ use serde_json::{Map, Value, json};
 
 use super::bases::Bases;
 use super::fault::Fault;
+use super::resource::Part;
 use super::zones::by_class;
 
-/// Those that the configuration has by name.
-pub(super) fn all(insight: &Insight, bases: &Bases) -> Vec<(String, Value)> {
-    let named = insight.upstreams().into_iter().filter(|upstream| upstream.is_named);
-    named.map(|upstream| (upstream.name.clone(), of_upstream(&upstream, bases))).collect()
+/// Those that the configuration has by name, and that serve this part. One may serve both: its peers are the same.
+fn of_part(insight: &Insight, part: Part) -> impl Iterator<Item = Upstream> {
+    insight.upstreams().into_iter().filter(move |upstream| {
+        let serves = match part {
+            Part::Http => upstream.serves_http,
+            Part::Stream => upstream.serves_streams,
+        };
+        upstream.is_named && serves
+    })
 }
 
-pub(super) fn one(insight: &Insight, bases: &Bases, name: &str) -> Result<Value, Fault> {
-    Ok(of_upstream(&find(insight, name)?, bases))
+pub(super) fn all(insight: &Insight, part: Part, bases: &Bases) -> Vec<(String, Value)> {
+    let one = |upstream: Upstream| (upstream.name.clone(), of_upstream(part, &upstream, bases));
+    of_part(insight, part).map(one).collect()
 }
 
-pub(super) fn find(insight: &Insight, name: &str) -> Result<Upstream, Fault> {
-    let mut all = insight.upstreams().into_iter();
-    let found = all.find(|upstream| upstream.is_named && upstream.name == name);
+pub(super) fn one(insight: &Insight, part: Part, bases: &Bases, name: &str) -> Result<Value, Fault> {
+    Ok(of_upstream(part, &find(insight, part, name)?, bases))
+}
+
+pub(super) fn find(insight: &Insight, part: Part, name: &str) -> Result<Upstream, Fault> {
+    let found = of_part(insight, part).find(|upstream| upstream.name == name);
     found.ok_or(Fault::missing("UpstreamNotFound", "upstream not found"))
 }
 
 /// Its peers count from here on.
-pub(super) fn reset(insight: &Insight, bases: &Bases, name: &str) -> Result<(), Fault> {
-    let peers = find(insight, name)?.peers;
-    bases.forget(&format!("upstreams/{name}/"));
+pub(super) fn reset(insight: &Insight, part: Part, bases: &Bases, name: &str) -> Result<(), Fault> {
+    let peers = find(insight, part, name)?.peers;
+    bases.forget(&path(part, name));
     for peer in &peers {
-        bases.set(&path(name, peer), of_peer(peer));
+        bases.set(&path_of(part, name, peer), of_peer(part, peer));
     }
     Ok(())
 }
 
-fn path(upstream: &str, peer: &Peer) -> String {
-    // Another configuration may give its number to another one.
-    format!("upstreams/{upstream}/{}/{}", peer.id, peer.address)
+fn path(part: Part, upstream: &str) -> String {
+    format!("{part:?}/upstreams/{upstream}/")
 }
 
-fn of_upstream(upstream: &Upstream, bases: &Bases) -> Value {
-    let peers = upstream.peers.iter().map(|peer| bases.since(&path(&upstream.name, peer), of_peer(peer)));
-    let mut all = json!({ "peers": peers.collect::<Vec<_>>() });
-    if let (Some((waiting, most)), Some(all)) = (upstream.queue, all.as_object_mut()) {
+fn path_of(part: Part, upstream: &str, peer: &Peer) -> String {
+    // Another configuration may give its number to another one.
+    format!("{}{}/{}", path(part, upstream), peer.id, peer.address)
+}
+
+fn of_upstream(part: Part, upstream: &Upstream, bases: &Bases) -> Value {
+    let told = |peer| bases.since(&path_of(part, &upstream.name, peer), of_peer(part, peer));
+    let mut all = json!({ "peers": upstream.peers.iter().map(told).collect::<Vec<_>>() });
+    if let (Part::Http, Some((waiting, most)), Some(all)) = (part, upstream.queue, all.as_object_mut()) {
         all.insert("queue".to_owned(), json!({ "size": waiting, "max_size": most }));
     }
     all
 }
 
-fn of_peer(peer: &Peer) -> Value {
+fn of_peer(part: Part, peer: &Peer) -> Value {
     let mut checks = json!({
         "checks": peer.history.checks,
         "fails": peer.history.failed_checks,
@@ -64,8 +78,6 @@ fn of_peer(peer: &Peer) -> Value {
         ("weight", peer.weight.into()),
         ("state", state(peer.standing).into()),
         ("active", peer.active.into()),
-        ("requests", peer.requests.into()),
-        ("responses", by_class(peer.responses).into()),
         ("sent", peer.sent.into()),
         ("received", peer.received.into()),
         ("fails", peer.failures.into()),
@@ -76,14 +88,25 @@ fn of_peer(peer: &Peer) -> Value {
     .into_iter()
     .collect();
     let (heads, nanos) = peer.headers;
-    let times = [
-        ("header_time", nanos.checked_div(heads)),
-        ("response_time", peer.response_nanos.checked_div(heads)),
-    ];
+    let (connects, connect_nanos) = peer.connects;
+    let to_head = nanos.checked_div(heads);
+    let times = match part {
+        Part::Http => [("header_time", to_head), ("connect_time", None)],
+        Part::Stream => [("first_byte_time", to_head), ("connect_time", connect_nanos.checked_div(connects))],
+    };
+    let times = times.into_iter().chain([("response_time", peer.response_nanos.checked_div(heads))]);
+    match part {
+        Part::Http => {
+            all.insert("requests".to_owned(), peer.requests.into());
+            all.insert("responses".to_owned(), by_class(peer.responses).into());
+        }
+        Part::Stream => {
+            all.insert("connections".to_owned(), peer.requests.into());
+        }
+    }
     let most = [("max_conns", Some(u64::from(peer.max_conns)).filter(|most| *most > 0))];
     let millis = times.map(|(key, nanos)| (key, nanos.map(|nanos| (nanos + 500_000) / 1_000_000)));
-    let known =
-        millis.into_iter().chain(most).filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
+    let known = millis.chain(most).filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
     all.extend(known);
     all.into()
 }

@@ -4,7 +4,7 @@ use propylon_gateway::insight::{Cache, Insight, LimitZone, StatusZone};
 use serde_json::{Map, Value, json};
 
 use super::fault::Fault;
-use super::resource::Zones;
+use super::resource::{Part, Zones};
 use crate::metrics::CLASSES;
 
 /// The version that has brought the counts of each status.
@@ -15,19 +15,20 @@ pub(super) fn all(insight: &Insight, kind: Zones, version: u8) -> Vec<(String, V
     match kind {
         // There is no memory with slabs in it, nor does a resolver count.
         Zones::Slabs | Zones::Resolvers => Vec::new(),
-        Zones::Servers => statuses(insight.server_zones(), true, version),
+        Zones::Servers(Part::Http) => statuses(insight.server_zones(), true, version),
+        Zones::Servers(Part::Stream) => sessions(insight.stream_zones()),
         Zones::Locations => statuses(insight.location_zones(), false, version),
         Zones::Caches => {
             insight.caches().iter().map(|cache| (cache.name.to_string(), of_cache(cache))).collect()
         }
-        Zones::LimitConns => limits(insight, "connections", |counts| {
+        Zones::LimitConns(part) => limits(insight, "connections", part, |counts| {
             json!({
                 "passed": counts.passed,
                 "rejected": counts.rejected,
                 "rejected_dry_run": counts.rejected_dry_run,
             })
         }),
-        Zones::LimitReqs => limits(insight, "requests", |counts| {
+        Zones::LimitReqs => limits(insight, "requests", Part::Http, |counts| {
             json!({
                 "passed": counts.passed,
                 "delayed": counts.delayed,
@@ -69,6 +70,25 @@ fn statuses(zones: Vec<StatusZone>, of_servers: bool, version: u8) -> Vec<(Strin
     zones.into_iter().map(one).collect()
 }
 
+/// The zones of streams. What is over has had a status, whatever its client was sent: a session is never discarded.
+fn sessions(zones: Vec<StatusZone>) -> Vec<(String, Value)> {
+    let one = |zone: StatusZone| {
+        let [_, _, ok, _, refused, failed] = zone.responses;
+        let over: u64 = zone.responses.iter().sum();
+        let sessions = json!({ "2xx": ok, "4xx": refused, "5xx": failed, "total": over });
+        let value = json!({
+            "processing": zone.processing,
+            "connections": over + zone.processing,
+            "sessions": sessions,
+            "discarded": 0,
+            "received": zone.received,
+            "sent": zone.sent,
+        });
+        (zone.name, value)
+    };
+    zones.into_iter().map(one).collect()
+}
+
 /// Responses by class of status, and all of them; those that nobody was sent are not among them.
 pub(super) fn by_class(counts: [u64; 6]) -> Map<String, Value> {
     let sent = || CLASSES.iter().zip(counts).skip(1);
@@ -95,8 +115,13 @@ fn of_cache(cache: &Cache) -> Value {
 fn limits(
     insight: &Insight,
     kind: &str,
+    part: Part,
     counts: impl Fn(&propylon_gateway::insight::LimitCounts) -> Value,
 ) -> Vec<(String, Value)> {
-    let zones = insight.limits().into_iter().filter(|zone| zone.kind == kind);
+    let serves = |zone: &LimitZone| match part {
+        Part::Http => zone.serves_http,
+        Part::Stream => zone.serves_streams,
+    };
+    let zones = insight.limits().into_iter().filter(|zone| zone.kind == kind && serves(zone));
     zones.map(|LimitZone { name, counts: now, .. }| (name.into(), counts(&now))).collect()
 }

@@ -1,17 +1,33 @@
-//! Upstreams that streams use, and nobody else.
+//! Upstreams that streams use, and those that nobody else does.
 
 use std::sync::Arc;
 
-use super::Stream;
-use crate::config::locations;
+use super::{Stream, StreamPass};
+use crate::config::{Config, locations};
 use crate::location::Action;
 use crate::proxy_pass::ProxyPass;
 use crate::reader::Context;
 use crate::report::Diagnostic;
 use crate::server::Server;
 
+impl Config {
+    /// Whether connections to this upstream are streams', and none of them is HTTP's: its health is that it can be connected to. A stream
+    /// that names it counts, or one whose variables may, where those of no location may.
+    #[must_use]
+    pub fn is_of_streams(&self, upstream: &str) -> bool {
+        alone_use(upstream, &self.servers, &self.streams)
+    }
+
+    /// Whether streams send connections to this upstream, whoever else does: one names it, or it is [of streams](Self::is_of_streams) alone.
+    #[must_use]
+    pub fn serves_streams(&self, upstream: &str) -> bool {
+        let names = |stream: &Arc<Stream>| stream.pass().and_then(StreamPass::upstream) == Some(upstream);
+        self.streams.iter().any(names) || self.is_of_streams(upstream)
+    }
+}
+
 /// Whether streams name this upstream, and no location does; or streams may name it by variables, and no location may.
-pub(crate) fn alone_use(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -> bool {
+fn alone_use(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -> bool {
     let passes = || streams.iter().filter_map(|stream| stream.pass());
     let is_named = passes().any(|pass| pass.upstream() == Some(upstream));
     if !is_named && !passes().any(|pass| pass.may_name(upstream)) {

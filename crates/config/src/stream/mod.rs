@@ -11,10 +11,9 @@ use std::time::Duration;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
-pub(crate) use self::groups::{alone_use, check_upstreams};
+pub(crate) use self::groups::check_upstreams;
 pub use self::pass::StreamPass;
 pub(crate) use self::tables::{ACCESS, LIMIT, RETRY, TABLE, TIMEOUT, UPSTREAM};
-use crate::acme;
 use crate::effective::{Effective, Level};
 use crate::headers::{self, Peer};
 use crate::key::Table;
@@ -25,6 +24,7 @@ use crate::report::Diagnostic;
 use crate::settings::Settings;
 use crate::source::{Span, Spanned};
 use crate::tls::{self, Tls};
+use crate::{acme, api};
 
 /// TCP that is passed on.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +54,8 @@ pub struct Stream {
     /// What it has in common with HTTP: `access.rules`, `limit.connections` and `limit.connections_over`, `timeout.connect`, `resolver`, the
     /// `bind`, `proxy_protocol`, `socket_keepalive` and `tls` of `upstream`, `access_logs` and `effective`. All else has no meaning.
     pub settings: Arc<Settings>,
+    /// What its connections are counted as in the `server_zones` of nginx Plus' API.
+    pub status_zone: Option<Box<str>>,
     /// TLS towards clients.
     pub tls: Tls,
     /// Where it is written.
@@ -120,6 +122,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
     let preread_buffer_size = size(&mut scope, "preread_buffer_size");
     let buffer_size = size(&mut scope, "buffer_size");
     let real_ip_from = scope.list("real_ip_from", headers::peer).unwrap_or_default();
+    let status_zone = api::name(&mut scope);
     let mut scope = Scope::inherited(cx, &TIMEOUT, below(&levels, "timeout"), &mut effective);
     let timeout = StreamTimeout {
         connect: scope.duration("connect"),
@@ -150,6 +153,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
         upload_rate,
         download_rate,
         settings,
+        status_zone,
         tls,
         span,
     })

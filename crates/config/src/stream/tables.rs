@@ -2,7 +2,7 @@
 
 use super::pass;
 use crate::key::{Key, Kind, Need, Table};
-use crate::{access, limit, retry, settings, tls, upstream, upstream_tls};
+use crate::{access, api, limit, retry, settings, tls, upstream, upstream_tls};
 
 pub(crate) static TABLE: Table = Table {
     name: "stream",
@@ -70,6 +70,7 @@ pub(crate) static TABLE: Table = Table {
             nginx: "set_real_ip_from",
             doc: "Peers whose PROXY protocol is believed: the client's address is the one that it tells.",
         },
+        api::STREAM_ZONE,
         settings::RESOLVER,
         Key {
             name: "timeout",

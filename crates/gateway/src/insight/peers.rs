@@ -19,6 +19,10 @@ pub struct Upstream {
     pub name: String,
     /// Whether the configuration has an `[upstream.NAME]` for it.
     pub is_named: bool,
+    /// Whether requests of HTTP are sent to it.
+    pub serves_http: bool,
+    /// Whether connections of streams are.
+    pub serves_streams: bool,
     /// How many requests wait for a place at a peer, and how many may.
     pub queue: Option<(usize, usize)>,
     /// Its peers, backups last.
@@ -165,6 +169,7 @@ impl Insight {
     #[must_use]
     pub fn upstreams(&self) -> Vec<Upstream> {
         let ledgers = self.runtime().ledgers.all();
+        let config = self.config();
         let upstream = |entry: Arc<Entry>| {
             let (peers, made) = (entry.group().peers(), entry.made());
             let peers = peers.iter().map(|peer| {
@@ -177,9 +182,16 @@ impl Insight {
             });
             let peers = peers.collect();
             let (name, is_named) = (entry.name(), entry.is_named());
-            Upstream { queue: entry.group().waiting(), is_named, peers, name }
+            Upstream {
+                serves_http: !config.is_of_streams(&name),
+                serves_streams: config.serves_streams(&name),
+                queue: entry.group().waiting(),
+                is_named,
+                peers,
+                name,
+            }
         };
-        self.runtime().names.used(&self.config()).into_iter().map(upstream).collect()
+        self.runtime().names.used(&config).into_iter().map(upstream).collect()
     }
 
     /// Says something of a peer, from now on.

@@ -1,4 +1,4 @@
-//! What servers and locations with a `status_zone` have done.
+//! What servers, locations and streams with a `status_zone` have done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::Insight;
 use crate::tally::{Ledger, StatusLane};
 
-/// The requests of a `status_zone`, since they are counted.
+/// The requests of a `status_zone`, or its connections, if it is one of streams, since they are counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StatusZone {
     /// Its name.
     pub name: String,
-    /// Requests that are being served: known of zones of servers alone.
+    /// Requests that are being served: not known of zones of locations.
     pub processing: u64,
     /// Responses by class: `responses[2]` those with a status from 200 to 299; `responses[0]` requests whose client was sent
     /// none.
@@ -57,6 +57,14 @@ impl Insight {
         let config = self.config();
         let names = config.locations().filter_map(|location| location.status_zone.as_deref());
         self.statuses(names, |ledger, zone| ledger.location_zones.known(zone))
+    }
+
+    /// The zones of streams, in the order of the configuration.
+    #[must_use]
+    pub fn stream_zones(&self) -> Vec<StatusZone> {
+        let config = self.config();
+        let names = config.streams.iter().filter_map(|stream| stream.status_zone.as_deref());
+        self.statuses(names, |ledger, zone| ledger.stream_zones.known(zone))
     }
 
     fn statuses<'n>(

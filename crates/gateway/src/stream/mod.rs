@@ -82,7 +82,12 @@ impl Stream {
             serving: upstreams.runtime.tls.serving(&config.tls),
             clients: ClientAuth::new(&config.tls),
             logs: access_logs(settings, upstreams)?,
-            tally: Tally::new(lane.as_ref(), None, settings, upstreams),
+            tally: Tally::new(
+                lane.as_ref(),
+                tally::stream_zone(config, upstreams).as_ref(),
+                settings,
+                upstreams,
+            ),
             config: config.clone(),
             _generation: upstreams.generation.clone(),
         })

@@ -33,6 +33,7 @@ pub(crate) struct Ledger {
     peers: Mutex<Peers>,
     pub(crate) server_zones: Statuses,
     pub(crate) location_zones: Statuses,
+    pub(crate) stream_zones: Statuses,
 }
 
 #[derive(Default)]

@@ -66,6 +66,8 @@ impl Ledgers {
             config.servers.iter().map(|server| server.status_zone.as_deref()).collect();
         let zones_of_locations: Vec<Option<&str>> =
             config.locations().map(|location| location.status_zone.as_deref()).collect();
+        let zones_of_streams: Vec<Option<&str>> =
+            config.streams.iter().map(|stream| stream.status_zone.as_deref()).collect();
         for ledger in self.all() {
             ledger.forget(
                 |name| labels.iter().any(|label| label == name),
@@ -73,6 +75,7 @@ impl Ledgers {
             );
             ledger.server_zones.forget(|name| zones_of_servers.contains(&Some(name)));
             ledger.location_zones.forget(|name| zones_of_locations.contains(&Some(name)));
+            ledger.stream_zones.forget(|name| zones_of_streams.contains(&Some(name)));
         }
     }
 }
@@ -120,6 +123,7 @@ impl Tally {
     /// A stream's connection has begun.
     pub(crate) fn begin(&self) {
         self.server.begun.add(1);
+        self.status.iter().flatten().for_each(|zone| zone.begun.add(1));
     }
 
     /// An exchange is over.
@@ -160,6 +164,11 @@ impl Tally {
 /// What is counted of a server's `status_zone`, if it has one and somebody may ask.
 pub(crate) fn zone(server: &config::Server, upstreams: &Upstreams<'_>) -> Option<Arc<StatusLane>> {
     Some(upstreams.counted()?.server_zones.get(server.status_zone.as_deref()?))
+}
+
+/// The same of a stream.
+pub(crate) fn stream_zone(stream: &config::Stream, upstreams: &Upstreams<'_>) -> Option<Arc<StatusLane>> {
+    Some(upstreams.counted()?.stream_zones.get(stream.status_zone.as_deref()?))
 }
 
 /// What a server is called where it is counted: by its first name, or else by its first address. Servers that are called the same

@@ -11,7 +11,7 @@ use super::lanes::{add, class};
 /// The statuses that are counted one by one: HTTP's (RFC 9110 section 15).
 const CODES: std::ops::Range<usize> = 100..600;
 
-/// The requests of one zone.
+/// The requests of one zone, or its connections, if it is one of streams.
 #[derive(Debug)]
 pub(crate) struct StatusLane {
     /// Those that have come.
@@ -55,7 +55,7 @@ impl StatusLane {
     }
 }
 
-/// The zones of servers, or those of locations: the same name may be one of each.
+/// The zones of servers, those of locations, or those of streams: the same name may be one of each.
 #[derive(Debug, Default)]
 pub(crate) struct Statuses(Mutex<HashMap<Box<str>, Arc<StatusLane>>>);
 

@@ -67,7 +67,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("map_hash_max_size", STREAM, ONE, HASH),
     Row::nothing("server_names_hash_bucket_size", STREAM, ONE, HASH),
     Row::nothing("server_names_hash_max_size", STREAM, ONE, HASH),
-    Row::nothing("status_zone", STREAMS, ONE, "`[admin]` counts by the streams' addresses"),
+    Row::new("status_zone", SERVER, ONE, To::Key(&["status_zone"], As::Text)),
 ];
 
 /// The block `stream`.
