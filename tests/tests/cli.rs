@@ -149,6 +149,9 @@ fn explain_tells_server_location_and_where_values_come_from() {
         let row = row.unwrap_or_else(|| panic!("no {key} with {value} in:\n{text}"));
         assert!(row.contains(line), "{line} is not in: {row}");
     }
+    // What nobody has written comes after all that somebody has.
+    let (written, defaults) = text.split_once("settings that have their defaults\n").unwrap();
+    assert!(!written.contains("# default") && !defaults.contains(", line "), "{text}");
     let text = explain(&["http://a.test/any/"]);
     let names = "peers     what the request names: upstream \"backend\", upstream \"other\", localhost:8003, any address";
     assert!(text.contains(names), "{text}");

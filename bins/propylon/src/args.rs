@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 /// A reverse proxy made of tower layers: nginx's behaviour, better errors, less CPU.
 ///
-/// A new user starts with `propylon demo`. An operator writes a TOML file, tests it with `propylon check --config FILE`,
-/// and runs it with `propylon run --config FILE`.
+/// New here? Start with `propylon demo`. Otherwise write a TOML file, test it with `propylon check --config FILE` and run it
+/// with `propylon run --config FILE`.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -16,32 +16,32 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 all is well; 1 the configuration has errors, or the gateway could not start; 2 the configuration is valid, \
-but something it needs is missing (a name that does not resolve); 64 wrong usage.
+Exit codes: 0 success; 1 the configuration has errors, or the gateway could not start; 2 the configuration is valid, \
+but something it needs is missing (for example, a name does not resolve); 64 wrong usage.
 
-Signals: HUP reloads the configuration (tested first; no request is dropped), USR1 opens the log files anew, USR2 starts \
-the executable anew beside this process, with the same sockets (then QUIT ends this one), QUIT finishes what is in flight and \
-ends, TERM and INT end at once.";
+Signals: HUP reloads the configuration (it is tested first, and no request is dropped); USR1 reopens the log files; USR2 starts \
+the new executable beside this process, on the same sockets (QUIT then ends the old one); QUIT drains: finishes requests in flight, \
+then exits; TERM and INT exit at once.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs the gateway in the foreground.
     Run(Run),
-    /// Tests a configuration: reports all errors with file, line and column, and what does not resolve.
+    /// Tests a configuration: reports all errors with file, line and column, and names that do not resolve.
     Check(Check),
-    /// Tells which server and location answer a request, with each setting and the line that it came from.
+    /// Shows which server and location answer a request, and every setting with the line it came from.
     Explain(Explain),
-    /// Converts an nginx.conf: TOML to stdout or a file, a verdict for every line to stderr.
+    /// Converts an nginx.conf: writes TOML to stdout or a file, and a verdict for every line to stderr.
     Import(Import),
-    /// Lays configurations out as all others are: blank lines, spaces, lists. Comments and the order stay.
+    /// Formats configuration files: blank lines, spaces, lists. Keeps comments and order.
     Fmt(Fmt),
     /// Prints the JSON Schema of the configuration, for editors.
     Schema,
-    /// Starts two small upstreams and a gateway before them on loopback, and tells what to try.
+    /// Starts a gateway in front of two small upstreams on loopback, and prints what to try.
     Demo,
 }
 
-/// Where the configuration is.
+/// The configuration.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Source {
     /// The configuration, a TOML file.
@@ -50,10 +50,10 @@ pub(crate) struct Source {
     /// The configuration, an nginx.conf.
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     pub(crate) nginx_conf: Option<PathBuf>,
-    /// The directory that relative paths in the configuration are against, as nginx's -p; the default is the working directory.
+    /// The directory that relative paths in the configuration refer to, as nginx's -p. Default: the working directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) prefix: Option<PathBuf>,
-    /// Directives of nginx's main level that count beside the configuration, as nginx's -g: "pid /run/p.pid; worker_processes 2;".
+    /// Additional main-level nginx directives, as nginx's -g: "pid /run/p.pid; worker_processes 2;".
     #[arg(long, value_name = "DIRECTIVES", default_value = "", hide_default_value = true)]
     pub(crate) globals: String,
 }
@@ -63,30 +63,30 @@ pub(crate) struct Import {
     /// The nginx.conf.
     #[arg(value_name = "NGINX_CONF")]
     pub(crate) file: PathBuf,
-    /// Where the TOML goes; the default is standard output.
+    /// Writes the TOML to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Where the TOML goes in several files, as the nginx.conf was: propylon.toml, and sites/NAME.toml for each included file
-    /// with servers, upstreams, maps or zones.
+    /// Writes the TOML to several files in this directory, split as the nginx.conf was: propylon.toml, and sites/NAME.toml for
+    /// each included file that has servers, upstreams, maps or zones.
     #[arg(short, long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) directory: Option<PathBuf>,
-    /// Where the verdicts go as JSON.
+    /// Writes the verdicts to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// Directives of the main level that count as if they stood before the file, as nginx's -g.
+    /// Additional main-level nginx directives, read before the file, as nginx's -g.
     #[arg(long, value_name = "DIRECTIVES", default_value = "", hide_default_value = true)]
     pub(crate) globals: String,
-    /// Anything that is not exact makes the exit code 1, not only what is refused.
+    /// Exits with 1 for any directive that is not converted exactly, not only for refused ones.
     #[arg(long)]
     pub(crate) strict: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Fmt {
-    /// The configurations, TOML; `-` is standard input, and goes to standard output.
+    /// The TOML files; `-` reads standard input and writes to standard output.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Writes nothing: tells which are not laid out so, with exit code 1 if any is.
+    /// Writes nothing: lists the files that are not formatted, and exits with 1 if there are any.
     #[arg(long)]
     pub(crate) check: bool,
 }
@@ -95,13 +95,13 @@ pub(crate) struct Fmt {
 pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// Where to write the process id once all listeners are open; stands before `runtime.pid_file`.
+    /// Writes the process id here once all listeners are open; overrides `runtime.pid_file`.
     #[arg(long, value_name = "FILE")]
     pub(crate) pid_file: Option<PathBuf>,
-    /// Where errors are logged; stands before `error_log.path`.
+    /// Logs errors here; overrides `error_log.path`.
     #[arg(long, value_name = "FILE")]
     pub(crate) error_log: Option<PathBuf>,
-    /// A name that does not resolve keeps the gateway from starting, as it does nginx.
+    /// Refuses to start if a name does not resolve, as nginx does.
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -110,10 +110,10 @@ pub(crate) struct Run {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// What does not resolve is an error.
+    /// Treats a name that does not resolve as an error.
     #[arg(long)]
     pub(crate) strict: bool,
-    /// Prints the effective configuration: every setting of every location, with where it comes from.
+    /// Prints the effective configuration: every setting of every location, and where it comes from.
     #[arg(long)]
     pub(crate) dump: bool,
 }
@@ -122,7 +122,7 @@ pub(crate) struct Check {
 pub(crate) struct Explain {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// The method and the URL: `explain --config FILE POST http://example.com/login`. Without a method: GET.
+    /// The method (default: GET) and the URL: `explain --config FILE POST http://example.com/login`.
     #[arg(required = true, num_args = 1..=2, value_names = ["METHOD", "URL"])]
     pub(crate) request: Vec<String>,
 }

@@ -76,7 +76,8 @@ pub fn explain(config: &Config, method: &str, url: &str) -> Result<Explanation, 
     };
     lines.push(format!("path      {} (decoded and normalised)", String::from_utf8_lossy(path.decoded())));
     lines.extend(acme(config, server, &path));
-    explain_server(&mut lines, config, server, path, method)?;
+    let defaults = explain_server(&mut lines, config, server, path, method)?;
+    lines.extend(defaults);
     Ok(Explanation { lines })
 }
 
@@ -98,26 +99,22 @@ fn acme(config: &Config, server: &Server, path: &Path) -> Vec<String> {
     lines
 }
 
-/// From the server's steps on.
+/// From the server's steps on. What is returned are the settings that nobody has written: there are many of them, so they come last.
 fn explain_server(
     lines: &mut Vec<String>,
     config: &Config,
     server: &Server,
     path: Path,
     method: &str,
-) -> Result<(), ExplainError> {
+) -> Result<Vec<String>, ExplainError> {
     let source = &config.source;
     let mut path = match steps(lines, source, "server's", &server.rewrite, path) {
         Led::Serve(path) | Led::Search(path) => path,
-        Led::Answer => {
-            settings(lines, source, &server.settings);
-            return Ok(());
-        }
+        Led::Answer => return Ok(settings(lines, source, &server.settings)),
     };
     if let Some(answer) = &server.respond {
         lines.push(format!("answer    the server's return, {}", source.line_of(answer.span)));
-        settings(lines, source, &server.settings);
-        return Ok(());
+        return Ok(settings(lines, source, &server.settings));
     }
     for _ in 0..=MAX_REROUTES {
         match find_location(server, &path)? {
@@ -144,13 +141,14 @@ fn explain_server(
                     }
                     Led::Answer => {}
                 }
-                settings(lines, source, &location.settings);
+                let mut defaults = settings(lines, source, &location.settings);
                 if let Action::ProxyPass(pass) = &location.action
                     && let Some(upstream) = upstreams::named(config, pass)
                 {
-                    lines.push(format!("settings of the upstream \"{}\"", upstream.name));
-                    rows(lines, source, &upstreams::settings(upstream));
+                    let title = format!("settings of the upstream \"{}\"", upstream.name);
+                    defaults.extend(rows(lines, &title, source, &upstreams::settings(upstream)));
                 }
+                return Ok(defaults);
             }
             Place::Redirect(to) => lines.push(format!("answer    301 to {to}: the location ends in a slash")),
             Place::Internal(location) => {
@@ -160,13 +158,13 @@ fn explain_server(
             }
             Place::None => {
                 lines.push("location  none matches: 404".to_owned());
-                settings(lines, source, &server.settings);
+                return Ok(settings(lines, source, &server.settings));
             }
         }
-        return Ok(());
+        return Ok(Vec::new());
     }
     lines.push("answer    500: the rewrites come to no end".to_owned());
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Who is asked whether requests may come in, and who gets copies of them.
@@ -422,21 +420,26 @@ fn files(location: &Location, path: &Path) -> String {
     format!("file      {directory}{}{index}{tried}", String::from_utf8_lossy(&rest))
 }
 
-fn settings(lines: &mut Vec<String>, source: &Source, settings: &Settings) {
-    lines.push("settings".to_owned());
-    rows(lines, source, &settings.effective.iter().collect::<Vec<_>>());
+fn settings(lines: &mut Vec<String>, source: &Source, settings: &Settings) -> Vec<String> {
+    rows(lines, "settings", source, &settings.effective.iter().collect::<Vec<_>>())
 }
 
-fn rows(lines: &mut Vec<String>, source: &Source, all: &[Setting]) {
+/// Tells what the file says, and returns the others.
+fn rows(lines: &mut Vec<String>, title: &str, source: &Source, all: &[Setting]) -> Vec<String> {
     let width = all.iter().map(|s| s.key.len() + s.value.len() + 3).max().unwrap_or(0).min(60);
-    for Setting { key, value, origin } in all {
+    let row = |Setting { key, value, .. }: &Setting, from: &str| {
         let setting = format!("{key} = {value}");
-        let from = match origin {
-            Origin::Default => "default".to_owned(),
+        format!("  {setting:width$}  # {from}")
+    };
+    let mut defaults = vec![format!("{title} that have their defaults")];
+    lines.push(title.to_owned());
+    for setting in all {
+        match &setting.origin {
+            Origin::Default => defaults.push(row(setting, "default")),
             Origin::Set { level, span } => {
-                format!("{}, {}", level.as_str(), source.line_of(*span))
+                lines.push(row(setting, &format!("{}, {}", level.as_str(), source.line_of(*span))));
             }
-        };
-        lines.push(format!("  {setting:width$}  # {from}"));
+        }
     }
+    defaults
 }
