@@ -262,8 +262,13 @@ fn unsatisfiable(size: u64) -> Response<Body> {
 
 /// The path of a directory lacks its slash.
 fn moved(target: &Target) -> Response<Body> {
-    let mut location = Vec::with_capacity(target.uri.len() + 1);
-    escape(&target.uri, &mut location);
+    let mut location = Vec::with_capacity(target.uri.len() + 2);
+    // With two slashes at its beginning it would name another host (RFC 3986 4.2).
+    let slashes = target.uri.iter().take_while(|byte| **byte == b'/').count();
+    if slashes > 0 {
+        location.push(b'/');
+    }
+    escape(target.uri.get(slashes..).unwrap_or_default(), &mut location);
     location.push(b'/');
     if let Some(args) = target.args.as_ref().filter(|args| !args.is_empty()) {
         location.push(b'?');

@@ -144,6 +144,11 @@ async fn statuses() {
     }
     let response = ask(&service, "GET", "/dir?a=b", &[]).await;
     assert_eq!(field(&response, "location"), "/dir/?a=b");
+    // `//dir/` would be the host `dir` to a browser.
+    for uri in ["//dir", "///dir", "/%2Fdir"] {
+        let response = ask(&service, "GET", uri, &[]).await;
+        assert_eq!((response.status().as_u16(), field(&response, "location").as_str()), (301, "/dir/"), "{uri}");
+    }
 }
 
 #[tokio::test]
