@@ -189,6 +189,7 @@ pub(crate) static TABLE: Table = Table {
         settings::PORT_IN_REDIRECT,
         settings::SERVER_NAME_IN_REDIRECT,
         settings::LOG_SUBREQUEST,
+        settings::LAYERS,
         files::FILES,
         settings::ACCESS,
         settings::AUTH_JWT,

@@ -107,6 +107,7 @@ macro_rules! both_levels {
             settings::PORT_IN_REDIRECT,
             settings::SERVER_NAME_IN_REDIRECT,
             settings::LOG_SUBREQUEST,
+            settings::LAYERS,
             Key {
                 name: "tls",
                 kind: Kind::Table(&tls::TABLE),

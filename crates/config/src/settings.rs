@@ -32,6 +32,7 @@ use crate::oidc_provider::{self, OidcProvider};
 use crate::reader::{Context, Levels, Scope, below};
 use crate::redirect::{self, Redirects};
 use crate::referers::{self, Referers};
+use crate::report::Diagnostic;
 use crate::resolver::{self, Resolver};
 use crate::retry::{self, Retry};
 use crate::scgi::{self, Scgi};
@@ -130,6 +131,8 @@ pub struct Settings {
     pub upstream: Transport,
     /// Whether what is asked for beside requests has a line in the access log as well.
     pub log_subrequest: bool,
+    /// Layers of the binary's own around what is answered, the outermost first.
+    pub layers: Vec<Spanned<Box<str>>>,
     /// The tables `access_log`; none: nothing is logged.
     pub access_logs: Vec<AccessLog>,
     /// The same as text, with where each value comes from.
@@ -147,6 +150,7 @@ impl Settings {
         let port_in_redirect = level.bool("port_in_redirect");
         let server_name_in_redirect = level.bool("server_name_in_redirect");
         let log_subrequest = level.bool("log_subrequest");
+        let layers = layers(&mut level);
         let referers = referers::read(&mut level);
         let resolver = level.read("resolver", resolver::read);
         let expires = expires::read(&mut level);
@@ -257,6 +261,7 @@ impl Settings {
             memcached,
             upstream,
             log_subrequest,
+            layers,
             access_logs,
             effective,
         }
@@ -276,6 +281,24 @@ impl Settings {
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
         self.addition.uris().map(|uri| (uri, "the page of a 404 would be put into every response"))
     }
+}
+
+/// Each of them once: whether there are such layers is the binary's to say.
+fn layers(level: &mut Scope<'_>) -> Vec<Spanned<Box<str>>> {
+    let mut all: Vec<Spanned<Box<str>>> = Vec::new();
+    level.list(LAYERS.name, |cx, name, span| {
+        let span = cx.span(span);
+        match all.iter().find(|known| *known.value == *name) {
+            Some(known) => cx.push(
+                Diagnostic::error(span, format!("the layer `{name}` stands here twice"))
+                    .label("expected each layer once")
+                    .related(known.span, "first here"),
+            ),
+            None => all.push(Spanned::new(name.into(), span)),
+        }
+        Some(())
+    });
+    all
 }
 
 pub(crate) const SERVER_TOKENS: Key = Key {
@@ -376,6 +399,14 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
     need: Need::Default("false"),
     nginx: "log_subrequest",
     doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `auth_jwt`, `mirror`, `addition`, `ssi`) has a line in the access log as well.",
+};
+pub(crate) const LAYERS: Key = Key {
+    name: "layers",
+    kind: Kind::List(&Kind::Text { hint: "the name of a layer" }),
+    need: Need::Default("[]"),
+    nginx: "",
+    doc: "Layers that a binary of your own registers (`propylon_gateway::Start::layer`), by name, the outermost first. They wrap whatever the location answers, after limits and \
+          access and before the location's response fields, compression and error pages. The stock binary has none.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
 

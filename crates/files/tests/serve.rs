@@ -147,7 +147,11 @@ async fn statuses() {
     // `//dir/` would be the host `dir` to a browser.
     for uri in ["//dir", "///dir", "/%2Fdir"] {
         let response = ask(&service, "GET", uri, &[]).await;
-        assert_eq!((response.status().as_u16(), field(&response, "location").as_str()), (301, "/dir/"), "{uri}");
+        assert_eq!(
+            (response.status().as_u16(), field(&response, "location").as_str()),
+            (301, "/dir/"),
+            "{uri}"
+        );
     }
 }
 

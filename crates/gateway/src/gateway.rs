@@ -49,9 +49,9 @@ impl Gateway {
     /// # Errors
     /// When an address can't be listened on, a log can't be opened, or a thread can't be had. Nothing is left running.
     pub async fn start(config: Config, start: Start) -> Result<Self, StartError> {
-        let Start { sinks, strict, sockets, in_worker, owner, api } = start;
+        let Start { sinks, strict, sockets, in_worker, owner, api, layers } = start;
         let config = Arc::new(config);
-        let runtime = Arc::new(Runtime::new(sinks).owned_by(owner).answered_by(api));
+        let runtime = Arc::new(Runtime::new(sinks).owned_by(owner).answered_by(api).with_layers(layers));
         // Kept until the workers have built theirs: the logs that it has opened are open for them, who may not have the right.
         let (tested, probes) = validate(&config, &runtime, strict).await?;
         let count = match config.runtime.workers {
@@ -162,7 +162,15 @@ impl Gateway {
     /// When it can't be built, or a log can't be opened.
     pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
         let sinks = Sinks::spawn(report_trouble).map_err(StartError::Worker)?;
-        let runtime = Arc::new(Runtime::new(sinks));
+        Self::check_with(config, Start::new(sinks)).await
+    }
+
+    /// The same for a start with these layers: [`Start::layer`]. Nothing else of `start` is looked at.
+    ///
+    /// # Errors
+    /// As for [`Gateway::check`].
+    pub async fn check_with(config: &Config, start: Start) -> Result<Vec<String>, StartError> {
+        let runtime = Arc::new(Runtime::new(start.sinks).with_layers(start.layers));
         let (_, Found { mut faults, awaited }) = build_once(config, &runtime).await?;
         faults.extend(awaited);
         Ok(faults)

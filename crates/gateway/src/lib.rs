@@ -70,6 +70,7 @@ mod handshake;
 mod health;
 pub mod insight;
 mod keyvals;
+mod layers;
 mod listener;
 mod names;
 mod oidc;

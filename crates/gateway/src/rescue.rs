@@ -14,14 +14,18 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::client::{self, ClientBodyError, Closed};
+use crate::layers::Failed;
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
 use crate::route::{Found, NoValue, NoZone, TargetError, Unsafe};
 
 /// The status that stands for an error; `None` if nobody is left to be told.
 pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
-    let mut cause = Some(error);
+    let (mut cause, mut unknown) = (Some(error), StatusCode::BAD_GATEWAY);
     while let Some(error) = cause {
+        if error.is::<Failed>() {
+            unknown = StatusCode::INTERNAL_SERVER_ERROR;
+        }
         if let Some(error) = error.downcast_ref::<ClientBodyError>() {
             return match error {
                 ClientBodyError::Timeout => StatusCode::REQUEST_TIMEOUT,
@@ -71,7 +75,7 @@ pub(crate) fn status(error: &(dyn std::error::Error + 'static)) -> StatusCode {
         }
         cause = error.source();
     }
-    StatusCode::BAD_GATEWAY
+    unknown
 }
 
 /// [`status`] for a leaf's record of its try: none if it was the client that failed.

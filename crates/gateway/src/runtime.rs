@@ -15,6 +15,7 @@ use crate::caches::{Caches, Owner};
 use crate::client::http3::Keys;
 use crate::geoips::Geoips;
 use crate::keyvals::Keyvals;
+use crate::layers::Layers;
 use crate::names::Names;
 use crate::oidc::Oidc;
 use crate::tally::Ledgers;
@@ -54,6 +55,8 @@ pub(crate) struct Runtime {
     pub(crate) traces: Traces,
     /// Who answers the locations of `api`.
     pub(crate) desk: Desk,
+    /// Layers of whoever has started the gateway.
+    pub(crate) layers: Layers,
     /// Whose their directories are.
     pub(crate) owner: Option<Owner>,
     /// By what the process knows what it has said over QUIC, once it speaks it.
@@ -80,6 +83,7 @@ impl Runtime {
             left: propylon_detach::Counts::default(),
             traces: Traces::default(),
             desk: Desk::default(),
+            layers: Layers::default(),
             owner: None,
             quic: Mutex::default(),
             connections: AtomicU64::new(0),
@@ -95,6 +99,12 @@ impl Runtime {
     /// Locations of `api` are answered by this.
     pub(crate) fn answered_by(mut self, api: Option<Arc<dyn Api>>) -> Self {
         self.desk = Desk::of(api);
+        self
+    }
+
+    /// Locations may have these layers.
+    pub(crate) fn with_layers(mut self, layers: Layers) -> Self {
+        self.layers = layers;
         self
     }
 

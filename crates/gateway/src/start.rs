@@ -3,11 +3,18 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body as HttpBody;
 use propylon_access_log::Sinks;
+use propylon_stack::{Body, BoxError, Route};
+use tower_layer::Layer;
+use tower_service::Service;
 
 use crate::api::Api;
 use crate::caches::Owner;
 use crate::given::Given;
+use crate::layers::Layers;
 
 /// What a gateway starts with, besides its configuration.
 ///
@@ -25,6 +32,7 @@ pub struct Start {
     pub(crate) in_worker: Option<InWorker>,
     pub(crate) owner: Option<Owner>,
     pub(crate) api: Option<Arc<dyn Api>>,
+    pub(crate) layers: Layers,
 }
 
 /// What each worker's thread does first.
@@ -35,6 +43,7 @@ impl std::fmt::Debug for Start {
         f.debug_struct("Start")
             .field("strict", &self.strict)
             .field("sockets", &self.sockets)
+            .field("layers", &self.layers)
             .finish_non_exhaustive()
     }
 }
@@ -42,7 +51,15 @@ impl std::fmt::Debug for Start {
 impl Start {
     /// Logs go to `sinks`, which the caller may share with a log of its own.
     pub fn new(sinks: Sinks) -> Self {
-        Self { sinks, strict: false, sockets: Vec::new(), in_worker: None, owner: None, api: None }
+        Self {
+            sinks,
+            strict: false,
+            sockets: Vec::new(),
+            in_worker: None,
+            owner: None,
+            api: None,
+            layers: Layers::default(),
+        }
     }
 
     /// Makes a name that does not resolve an error, as in nginx; else it disables what needs it. Default: false.
@@ -68,6 +85,40 @@ impl Start {
     /// Who answers where the action of a location is `api`. Default: nobody, and the answer is 501.
     pub fn api(mut self, api: impl Api + 'static) -> Self {
         self.api = Some(Arc::new(api));
+        self
+    }
+
+    /// A layer of the caller's own, which locations have by its name: `layers = ["NAME"]`. The last one of a name counts.
+    ///
+    /// It wraps whatever the location answers, files and `return` too. A request comes to it when limits and access have let it in, with its
+    /// [`Exchange`](propylon_exchange::Exchange) among the extensions; the response that it returns is shaped as any other: fields, compression, error pages. Its errors become
+    /// 500, and are in the error log. It runs on the threads of the workers: it must not block them. Each worker builds its own stacks, so `layer` is called once for each
+    /// location, worker and reload; what is to be shared by all goes into an `Arc`.
+    ///
+    /// ```
+    /// use http::{HeaderValue, Request, Response};
+    /// use propylon_gateway::{Start, log::Sinks};
+    /// use propylon_stack::{Body, Route};
+    /// use tower::{ServiceBuilder, util::MapResponseLayer};
+    ///
+    /// # fn main() -> std::io::Result<()> {
+    /// let tell = MapResponseLayer::new(|mut response: Response<Body>| {
+    ///     response.headers_mut().insert("x-served-by", HeaderValue::from_static("platform"));
+    ///     response
+    /// });
+    /// let start = Start::new(Sinks::spawn(propylon_gateway::report_trouble)?).layer("tell", tell);
+    /// # let _ = start; Ok(()) }
+    /// ```
+    pub fn layer<L, B>(mut self, name: impl Into<Box<str>>, layer: L) -> Self
+    where
+        L: Layer<Route> + Send + Sync + 'static,
+        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
+        <L::Service as Service<Request<Body>>>::Future: Send,
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.layers.add(name.into(), move |route| route.layer(&layer));
         self
     }
 

@@ -352,8 +352,16 @@ where
     S::Future: Send,
 {
     let logs = access_log::logs(settings, upstreams)?;
+    let route = match upstreams.runtime.layers.of(settings)? {
+        None => shape(group, upstream, settings, site),
+        Some(layers) => {
+            // Their errors are responses, too, and what they answer is shaped.
+            let route = layers.around(Route::plain(group));
+            shape(RescueLayer::new(site.face.clone()).layer(route), upstream, settings, site)
+        }
+    };
     Ok(Location {
-        route: shape(group, upstream, settings, site),
+        route,
         found: shape(respond::Finding::new(site), false, settings, site),
         keep: logs
             .needs()
