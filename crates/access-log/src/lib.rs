@@ -1,9 +1,9 @@
-//! Access logs: what a line says, when there is one, and sinks that take lines without ever blocking a request: files,
-//! standard streams and syslog daemons, written by one thread of their own.
+//! Access logs: formats and conditions for log lines, and sinks that accept lines without ever blocking a request: files,
+//! standard streams and syslog daemons, written by one dedicated thread.
 //!
 //! ## Example
 //!
-//! A service of its own, without anything else of Propylon:
+//! A standalone service that uses no other part of Propylon:
 //!
 //! ```
 //! use std::{convert::Infallible, fs, time::Duration};
@@ -39,32 +39,34 @@
 //!
 //! ## What it does
 //!
-//! - A [`Format`] makes a line of an [`Exchange`](propylon_exchange::Exchange): a template, and one of three ways to
-//!   [escape](Escape) values. [`COMBINED`] and [`JSON`] are templates to begin with.
-//! - An [`AccessLog`] writes it, on a condition, to a [`Sink`]. A server that knows the true end of an exchange calls
-//!   [`AccessLogs::write`] then. [`AccessLogLayer`] is for services that do not: it writes when the response body ends or
-//!   is dropped, and when the client goes away before (499).
-//! - [`Sinks`] has one thread that writes for all sinks of a process. Handing a line over is a short lock and a copy. The
-//!   thread is woken by the first line; after a write it waits 5 ms and takes all lines that came in one write.
-//! - A sink has room for its buffer and 1 MiB more. While a disk, a pipe or a daemon takes nothing, lines wait there; when
-//!   it is full they are dropped and counted. Pipes, terminals and sockets are never waited for, so one that is stuck does
-//!   not keep the others; a regular file on a disk that hangs does.
-//! - After an error what was not written is tried again, once a second. Trouble is reported at most once a second and sink.
-//! - [`Sinks::reopen`] is for rotation: no line is lost, none is cut, and what was accepted before goes to the old file.
-//! - Sinks are shared by target: several logs, workers and generations of a configuration have one open file. It is
-//!   flushed and closed when the last handle is gone, within 10 s.
+//! - A [`Format`] turns an [`Exchange`](propylon_exchange::Exchange) into a line: a template, and one of three ways to
+//!   [escape](Escape) values. [`COMBINED`] and [`JSON`] are ready-made templates.
+//! - An [`AccessLog`] writes the line to a [`Sink`], optionally on a condition. A server that knows when an exchange has
+//!   really ended calls [`AccessLogs::write`] at that point. [`AccessLogLayer`] is for services that do not know: it writes
+//!   when the response body ends or is dropped, or when the client goes away earlier (499).
+//! - [`Sinks`] has one thread that writes for all sinks of a process. Handing a line over takes a short lock and a copy. The
+//!   first line wakes the thread; after each write it waits 5 ms and takes all lines that have arrived in one write.
+//! - A sink holds its buffer and 1 MiB more. While a disk, a pipe or a daemon accepts nothing, lines wait there; when the
+//!   space is full, further lines are dropped and counted. The thread never blocks on pipes, terminals and sockets, so one
+//!   that is stuck does not delay other sinks; a regular file on a hanging disk does.
+//! - After an error, lines that were not written are retried once a second. Errors are reported at most once a second for
+//!   each sink.
+//! - [`Sinks::reopen`] is for log rotation: no line is lost or truncated, and lines accepted before the call go to the old
+//!   file.
+//! - Sinks are shared by target: several logs, workers and generations of a configuration use one open file, which is
+//!   flushed and closed within 10 s of the last handle being dropped.
 //! - An `Arc<Sink>` is a writer for `tracing_subscriber::fmt().with_writer(…)`: the error log.
 //!
 //! ## What it does not
 //!
-//! - The layer does not see the connection: `$bytes_sent` is an estimate of the head plus the body, `$request_length` is
-//!   the head alone, `$connection` and `$connection_requests` are unknown unless an `Arc<Connection>` is among the
-//!   request's extensions. A line is written when the server has taken the body, not when the client has it.
-//! - An exchange that the request brings along belongs to who made it: the layer records nothing in it then.
-//! - No compression of files (`gzip=`), no `buffer=` for syslog daemons; lines for several workers
-//!   are in the order in which they were handed over.
-//! - When the process is killed, lines of the last 5 ms, or those that are buffered, are lost. At a regular end
-//!   [`Sinks::flush_all`] prevents that.
+//! - The layer does not see the connection: `$bytes_sent` is an estimate of the head plus the body, `$request_length` covers
+//!   the head alone, and `$connection` and `$connection_requests` are unknown unless the request's extensions hold an
+//!   `Arc<Connection>`. A line is written when the server has taken the body, not when the client has received it.
+//! - If a request already carries an `Exchange`, it belongs to whoever created it: the layer records nothing in it.
+//! - Files are not compressed (`gzip=`), and `buffer=` does not apply to syslog daemons. Lines of several workers appear in
+//!   the order in which they were handed over.
+//! - If the process is killed, the lines of the last 5 ms, or those in the buffer, are lost. On a regular exit
+//!   [`Sinks::flush_all`] prevents this.
 //!
 //! ## nginx
 //!
@@ -73,26 +75,27 @@
 //! | `log_format NAME escape=default\|json\|none …` | [`Format`], [`Escape`] |
 //! | `access_log PATH FORMAT` | [`Sinks::open`], [`AccessLog::new`]; with variables in the path [`AccessLog::by_path`] |
 //! | `access_log … if=CONDITION` | [`AccessLog::condition`] |
-//! | `access_log … buffer=SIZE flush=TIME` | [`Buffering`]; logs of one file share it, and the last one opened decides |
+//! | `access_log … buffer=SIZE flush=TIME` | [`Buffering`]; logs to the same file share it, and the last one opened sets it |
 //! | `access_log syslog:server=…,facility=…,tag=…,severity=…,nohostname` | [`Syslog`]; the tag is `propylon` by default |
 //! | `error_log PATH`, `error_log stderr` | [`Sink`] as a writer |
 //! | signal `USR1` | [`Sinks::reopen`] |
 //!
-//! nginx writes in the worker's own thread, so a disk that hangs stops requests; here it drops lines. nginx gives lines up
-//! when a write fails; here they wait as long as there is room.
+//! nginx writes in the worker's own thread, so a disk that hangs stops requests; this crate drops lines instead. nginx
+//! discards lines when a write fails; this crate keeps them for as long as there is room.
 //!
 //! ## Errors
 //!
-//! [`OpenError`] when a file cannot be opened (with its path), or a syslog server's name has no address; a daemon that does
-//! not run is no error, but [`Trouble`] later. [`Unflushed`] when lines were still not written at the end. A request never
-//! sees an error.
+//! [`OpenError`] if a file cannot be opened (with its path) or a syslog server's name has no address. A daemon that is not
+//! running is not an error; it is reported later as [`Trouble`]. [`Unflushed`] if lines were still unwritten at the end. A
+//! request never sees an error.
 //!
 //! ## Cost
 //!
-//! At steady state a line allocates nothing but what its variables do: it is formatted into a buffer of the thread, and
-//! copied into the sink's under a lock that is held for that copy. No system call while the writer is awake, and one wake-up
-//! when it is not. Memory: twice the buffer size and 2 MiB for a sink that is stuck, some lines for one that is not. Two
-//! reference counts and the copy of a head for each request through the layer; numbers are in the README.
+//! At steady state a line allocates nothing beyond what its variables allocate: it is formatted into a thread-local buffer
+//! and copied into the sink's buffer under a lock that is held for that copy. There is no system call while the writer is
+//! awake, and one wake-up when it is not. Memory: twice the buffer size plus 2 MiB for a sink that is stuck, a few lines for
+//! one that is not. Each request through the layer costs two reference counts and a copy of the head; the README has
+//! numbers.
 
 mod bell;
 mod body;

@@ -1,4 +1,4 @@
-//! A tower layer that lets requests in by address and by password: nginx's `allow`, `deny`, `satisfy` and `auth_basic`.
+//! A tower layer that restricts access by client address and by password: nginx's `allow`, `deny`, `satisfy` and `auth_basic`.
 //!
 //! ## Example
 //! ```
@@ -18,17 +18,18 @@
 //! ```
 //!
 //! ## What it does
-//! - [`Rules`]: networks, everyone, unix sockets, in their order; the first that means a client counts, and who is meant by
-//!   none may come in.
-//! - [`UserFile`]: a file as `htpasswd` writes it, read again when it has changed. Hashes: `{PLAIN}`, `{SHA}`, `{SSHA}`,
+//! - [`Rules`]: an ordered list of rules for networks, for unix sockets and for everyone. The first rule that matches a client
+//!   decides; a client that no rule matches is allowed.
+//! - [`UserFile`]: a password file as `htpasswd` writes it, reread when it has changed. Hashes: `{PLAIN}`, `{SHA}`, `{SSHA}`,
 //!   `$apr1$`, `$1$`, bcrypt (`$2y$`), SHA-crypt (`$5$`, `$6$`).
-//! - [`Access`] joins both: all is needed, or any is enough. [`AccessLayer`] is the layer around it; the request carries the
-//!   [`User`] on.
-//! - [`Delay`]: 401 takes a time of its own, whatever the check took, so that nothing is learned from how long it took.
+//! - [`Access`] combines rules and passwords: either all of them must allow the request, or any one is enough. [`AccessLayer`]
+//!   is the tower layer for it; an authenticated request carries the [`User`] in its extensions.
+//! - [`Delay`] holds every 401 back until a set time after the request arrived, so that response times reveal nothing about
+//!   users and passwords. The delay should be longer than any check takes.
 //!
 //! ## What it does not
-//! It finds out nobody's address: a closure tells it. It knows no traditional DES hashes and no yescrypt: such a user is not
-//! let in, and the reason is in the verdict. It does not count failures.
+//! The layer does not determine the client's address: a closure supplies it. Traditional DES hashes and yescrypt are not
+//! supported: such a user is refused, and the verdict holds the reason. Failed logins are not counted.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -38,17 +39,17 @@
 //! | `auth_basic`, `auth_basic_user_file` | [`Login`], [`AccessLayer::basic`] |
 //! | `auth_delay` | [`Delay`], [`AccessLayer::delay`] |
 //!
-//! Differences: a realm is quoted; a hash that the system's `crypt` would know and this crate does not is 500, as one that
-//! nobody knows is in nginx.
+//! Differences: the realm is quoted. A hash that the system's `crypt` supports but this crate does not is answered with 500, as
+//! nginx answers a hash that `crypt` does not support.
 //!
 //! ## Errors
-//! The layer answers with 401, 403 or 500 and passes the errors of the inner service. [`Refused`] says why a user is not let
-//! in, in nginx's words.
+//! The layer answers with 401, 403 or 500 and passes on the errors of the inner service. [`Refused`] says, in nginx's words, why
+//! a user was refused.
 //!
 //! ## Cost
-//! Rules are looked at one by one. A password takes one piece of work on tokio's blocking pool: the file's time is looked
-//! at, and its hash is computed, which bcrypt and SHA-crypt make slow on purpose; a semaphore bounds how many there are at once.
-//! Nothing about a password is remembered. A delay is a timer for each request that waits.
+//! Rules are tested one by one. A password check is one job on tokio's blocking pool: it checks the file's modification time and
+//! computes the hash, which is slow by design for bcrypt and SHA-crypt. A semaphore bounds the number of concurrent checks.
+//! Results are not cached. A delay costs one timer for each waiting request.
 
 mod access;
 mod delay;

@@ -1,4 +1,4 @@
-//! A tower layer that puts other bodies before and behind those of responses: a banner, a footer.
+//! A tower layer that adds other bodies before and after those of responses: a banner, a footer.
 //!
 //! ## Example
 //! ```
@@ -25,17 +25,16 @@
 //! ```
 //!
 //! ## What it does
-//! - A response with status 200 and one of the [`types`](AdditionLayer::types) gets what [`before`](AdditionLayer::before) and
-//!   [`after`](AdditionLayer::after) give. Both are closures of the response's head and its extensions, and may say that there is nothing to add
-//!   to this one.
-//! - What is added is asked for when its turn comes, and passes as it comes: nothing is collected. Trailers of the response
-//!   come behind all of it; those of what is added do not.
-//! - `Content-Length` and `Accept-Ranges` are of another body, and go; a strong `ETag` becomes a weak one. `Range` does not reach the service
-//!   inside. HEAD gets the same head, and nothing is asked for.
+//! - Adds the bodies that [`before`](AdditionLayer::before) and [`after`](AdditionLayer::after) supply to responses with status 200 and one of
+//!   the [`types`](AdditionLayer::types). Both are closures of the response's head and its extensions, and may return nothing to add.
+//! - Fetches each added body when its turn comes and streams it as it arrives: nothing is collected. Trailers of the response follow the last
+//!   body; trailers of the added bodies are discarded.
+//! - Removes `Content-Length` and `Accept-Ranges`, which no longer apply, makes a strong `ETag` weak, and hides `Range` from the inner service.
+//!   A response to HEAD gets the same head, and no added body is fetched.
 //!
 //! ## What it does not
-//! A response with a `Content-Encoding` is left alone: what is added is text, and its bytes are not. Neither is a part of a response (206)
-//! changed.
+//! A response with a `Content-Encoding` is left unchanged, because text cannot be added to encoded bytes. A partial response (206) is left
+//! unchanged as well.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -45,12 +44,12 @@
 //! | `addition_types` | [`AdditionLayer::types`] |
 //!
 //! ## Errors
-//! Those of the body inside and of what is added end the response's body with an [`Error`], which keeps the cause: whoever sends it has to cut
-//! the message, for it is not complete. After an error of the body inside nothing is added.
+//! If the inner body or an added body fails, the response's body ends with an [`Error`] that holds the cause. The server must then abort the
+//! message, because it is incomplete. Nothing is added after an error of the inner body.
 //!
 //! ## Cost
-//! One look at the status and at `Content-Type` for a response that is left alone. One that gets something has two boxes for
-//! each addition: the future that asks for it, and its body.
+//! One look at the status and at `Content-Type` for a response that is left unchanged. Otherwise two boxes for each added body: the future that
+//! fetches it, and the body itself.
 
 mod addition;
 mod body;

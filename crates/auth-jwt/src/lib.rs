@@ -1,4 +1,4 @@
-//! A tower layer that lets in whoever has a JSON Web Token (RFC 7519) that was signed with a known key: nginx Plus' `auth_jwt`.
+//! A tower layer that admits requests with a JSON Web Token (RFC 7519) signed with a known key: nginx Plus' `auth_jwt`.
 //!
 //! ## Example
 //! ```
@@ -20,17 +20,17 @@
 //! ```
 //!
 //! ## What it does
-//! - [`KeySet`]: keys as RFC 7517 has them, a set or one alone. [`KeyFile`]: a file of them, read again when it has changed.
-//! - [`Token`]: a token taken apart, and what it says, by the names that lead to it.
-//! - [`KeySet::verify`]: signature, `exp` and `nbf`. Which algorithms a key is for the key says (`alg`, or else its kind and curve), never
-//!   the token alone: a public key is no secret. HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and
-//!   EdDSA with Ed25519; `none` is none of them.
-//! - [`AuthJwtLayer`] is the layer around it; the request carries the token on.
+//! - [`KeySet`]: keys in RFC 7517's format, a set or a single key. [`KeyFile`]: a file of keys, reread when it has changed.
+//! - [`Token`]: a parsed token; its header and claims are looked up by the path of names that leads to them.
+//! - [`KeySet::verify`] checks the signature, `exp` and `nbf`. The key determines the algorithms it can be used with (by `alg`, else by its type
+//!   and curve), never the token alone, because a public key is no secret. Supported: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384,
+//!   PS512, ES256, ES384 and EdDSA with Ed25519; `none` is never accepted.
+//! - [`AuthJwtLayer`] is the tower layer; an admitted request carries the token in its extensions.
 //!
 //! ## What it does not
-//! It fetches no keys: whoever has a client gives it the text. It decrypts nothing (RFC 7516): an encrypted token has five parts, and is
-//! malformed. It knows neither ES512 nor Ed448, for what checks the signatures does not. What `iss`, `aud` and other claims have to be is
-//! for [`AuthJwtLayer::require`]. It remembers no token: each is checked each time.
+//! Keys are not fetched: the application supplies their text. Encrypted tokens (RFC 7516) are not supported: they have five parts and are
+//! treated as malformed. ES512 and Ed448 are not supported, because the underlying library does not verify them. `iss`, `aud` and other claims
+//! are checked only by [`AuthJwtLayer::require`]. Tokens are not cached: each is verified every time.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -41,16 +41,16 @@
 //! | `auth_jwt_require` | [`AuthJwtLayer::require`] |
 //! | `$jwt_claim_`, `$jwt_header_`, `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Token::claim`], [`Token::header`] |
 //!
-//! Differences: what is written of them is in the gateway's documentation, for nginx's own is closed. A secret of no length is no key; a token
-//! with `crit` is refused.
+//! Differences: the gateway's documentation lists them, because nginx's implementation is closed source. An empty secret is not accepted as a
+//! key; a token with `crit` is refused.
 //!
 //! ## Errors
-//! The layer answers with 401, 403 or 500 and passes the errors of the inner service. Its 401 has a [`Refused`] among its extensions, which says
-//! why. [`KeyError`]: there are no keys, which is 500.
+//! The layer answers with 401, 403 or 500 and passes on the errors of the inner service. Its 401 has a [`Refused`] in its extensions, which
+//! gives the reason. [`KeyError`]: no keys are available, which is a 500.
 //!
 //! ## Cost
-//! A token is a tree of JSON, of 64 KiB of text at most. A signature is checked
-//! for each key that fits; a `kid` makes that one. A file costs a look at its time, on tokio's blocking pool.
+//! A token is at most 64 KiB of text and is parsed into a tree of JSON values. The signature is checked with each key that fits; a `kid` usually
+//! narrows them down to one. A key file costs a look at its modification time, on tokio's blocking pool.
 
 mod bearer;
 mod error;

@@ -1,4 +1,4 @@
-//! A tower layer that lets in whoever has logged in at an OpenID provider: nginx Plus' `auth_oidc`.
+//! A tower layer that admits users who have logged in at an OpenID provider: nginx Plus' `auth_oidc`.
 //!
 //! ## Example
 //! ```
@@ -33,44 +33,47 @@
 //!
 //! ## What it does
 //! The relying party of OpenID Connect's authorization code flow, for one provider:
-//! - [`RelyingParty::login`] sends a browser to the provider; [`RelyingParty::answer`] takes it back: the code is changed for tokens, the ID
-//!   token is judged (signature, `iss`, `aud`, `azp`, `exp`, `nbf`, `iat`, `nonce`, `at_hash`, `sub`), userinfo asked for if that is
-//!   wanted, and a [`Session`] begun, which the browser has a cookie for.
-//! - **Logins are not kept here while they are under way**, so nobody can fill anything with them: `state` is sealed (AES-256-GCM, keys of this
-//!   process) and says when it began and which path of this host it leads to. It is bound to the browser by a cookie (`NAME_LOGIN`), which
-//!   several tabs share, it is good for ten minutes, and once. `nonce` and the verifier of PKCE follow from it and from the keys.
-//! - **Sessions** are in a [`Store`]: [`Memory`], or any other. It has them by the SHA-256 of what browsers have.
-//! - The provider's metadata and keys are fetched at need, by one request for all that wait; they are used for an hour, and longer where
-//!   nothing newer can be had. Keys are fetched at once when a token is signed with none of them. The endpoints of an issuer of `https` are of
-//!   `https`.
-//! - **Logout** of a user, at the provider too if it knows how ([`Step::Logout`]), and of the provider's ([`Step::FrontChannel`]).
+//! - [`RelyingParty::login`] redirects a browser to the provider; [`RelyingParty::answer`] handles its return: it exchanges the code for tokens,
+//!   validates the ID token (signature, `iss`, `aud`, `azp`, `exp`, `nbf`, `iat`, `nonce`, `at_hash`, `sub`), requests userinfo if configured, and
+//!   starts a [`Session`], for which the browser gets a cookie.
+//! - **Pending logins are not stored**, so they cannot be used to exhaust memory: `state` is encrypted and authenticated (AES-256-GCM with keys of
+//!   this process) and holds the time of the login and the path on this host to return to. A cookie (`NAME_LOGIN`), shared by all tabs, binds it to
+//!   the browser. A `state` is valid for ten minutes and can be used once. `nonce` and the PKCE verifier are derived from the `state` and the keys.
+//! - **Sessions** are kept in a [`Store`]: [`Memory`], or another implementation. The store is indexed by the SHA-256 of the browser's session
+//!   cookie.
+//! - The provider's metadata and keys are fetched on demand, with one request for all that wait for it. They are used for an hour, and longer if
+//!   they cannot be refreshed. Keys are refetched at once when no known key fits a token. If the issuer is an `https` URL, its endpoints must be
+//!   `https` URLs too.
+//! - **Logout** initiated by the user, also at the provider if it supports that ([`Step::Logout`]), and initiated by the provider
+//!   ([`Step::FrontChannel`]).
 //!
-//! The secret is shown as `client_secret_basic`, or else as `client_secret_post`; without one we are a public client, and PKCE is on.
+//! The client secret is sent by `client_secret_basic`, or else by `client_secret_post`. Without a secret the relying party is a public client, and
+//! PKCE is on.
 //!
 //! ## What it does not
-//! No other flow, no `response_mode` but `query`, no encrypted or symmetrically signed ID tokens (HS256: the secret is for the token endpoint),
-//! no `private_key_jwt`, no refresh tokens: a session lasts for its time, whatever becomes of its access token. No back-channel logout. Userinfo is
-//! JSON, not a token. It has no client: whoever has one gives it. Its cookie is not taken out of requests: what is behind gets it with the others,
-//! and could come as the user.
+//! No other flow, no `response_mode` but `query`, no encrypted or symmetrically signed ID tokens (HS256: the secret is for the token endpoint
+//! only), no `private_key_jwt`, and no refresh tokens: a session lasts for its configured time, whatever happens to its access token. No
+//! back-channel logout. Userinfo must be JSON, not a token. The crate has no HTTP client: the application supplies one. The session cookie is not
+//! removed from requests: the inner service receives it with the others, and could use it to impersonate the user.
 //!
 //! ## nginx
 //! | nginx | here |
 //! |---|---|
-//! | `oidc_provider` and what is in it | [`Provider`] |
+//! | `oidc_provider` and its directives | [`Provider`] |
 //! | `session_store` | [`Store`] |
 //! | `auth_oidc` | [`AuthOidcLayer`], [`RelyingParty`] |
 //! | `$oidc_id_token`, `$oidc_access_token`, `$oidc_userinfo`, `$oidc_claim_` | [`Session`] |
 //!
-//! Differences: what is written of them is in the gateway's documentation, for nginx's own is closed.
+//! Differences: the gateway's documentation lists them, because nginx's implementation is closed source.
 //!
 //! ## Errors
-//! The layer answers by itself and passes the errors of the inner service. An answer to what went wrong has an [`Error`] among its extensions,
-//! and its status: 400 for a login that is not known, 403 for whom the provider does not let in, or whose token is no good, 502 for a
-//! provider that cannot be reached or says what it should not. Nobody is let in for any of them.
+//! The layer answers by itself and passes on the errors of the inner service. An error response has an [`Error`] in its extensions, and a matching
+//! status: 400 for an unknown login, 403 for a user whom the provider refuses or whose token is invalid, 502 for a provider that cannot be reached
+//! or gives an invalid answer. In none of these cases is the request admitted.
 //!
 //! ## Cost
-//! A request of a session: a hash of its cookie, a look-up, and a clone of an `Arc`. A login: three or four requests to the provider, two of
-//! them kept. [`Memory`] has a size; where it is full the sessions end that would end first.
+//! A request with a session: a hash of its cookie, a look-up, and a clone of an `Arc`. A login: three or four requests to the provider, two of
+//! which are cached. [`Memory`] has a maximum size; when it is full, the sessions that would expire first are evicted.
 
 mod answer;
 mod ask;

@@ -1,4 +1,4 @@
-//! A tower layer that asks another service whether a request may come in: nginx's `auth_request`.
+//! A tower layer that asks another service whether to admit a request: nginx's `auth_request`.
 //!
 //! ## Example
 //! ```
@@ -33,15 +33,16 @@
 //! ```
 //!
 //! ## What it does
-//! - Asks with a [`question`]: a GET with the request's fields and no body. What is said of the body does not go along, nor what asks
-//!   for something of the thing itself: conditions, a range, an upgrade.
-//! - [`Verdict`]: 2xx lets the request in, 401 with every `WWW-Authenticate` and 403 refuse it; anything else is no answer, and a 500.
-//! - A request that is let in [takes over](AuthRequestLayer::take_over) what is wanted of the answer.
-//! - The body of the request is not touched before it is let in, and is not touched at all if it is not.
+//! - Sends a [`question`] to the authorization service: a GET with the request's fields and no body. Fields that describe the body are
+//!   left out, and so are those that ask for something of the resource itself: conditions, ranges, upgrades.
+//! - [`Verdict`]: 2xx admits the request; 401, with every `WWW-Authenticate`, and 403 refuse it. Any other answer is treated as a failure
+//!   and becomes a 500.
+//! - An admitted request can [take over](AuthRequestLayer::take_over) values from the answer.
+//! - The request's body is not touched before the request is admitted, and not at all if it is refused.
 //!
 //! ## What it does not
-//! It remembers no answer: put a cache around the service that is asked. It waits as long as that one takes: put a timeout around it. It
-//! makes no page for those that it refuses: their body is the default one.
+//! Answers are not cached: put a cache around the authorization service. There is no timeout: put one around it. Refused requests get the
+//! default body, not a page.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -49,14 +50,16 @@
 //! | `auth_request` | [`AuthRequestLayer::new`], [`AuthRequestLayer::uri`] |
 //! | `auth_request_set` | [`AuthRequestLayer::take_over`] |
 //!
-//! Differences: nginx passes `Content-Length` on with no body behind it, unless told otherwise, and conditions, whose 304 then is a 500.
+//! Differences: unless configured otherwise, nginx passes on `Content-Length` without a body, and conditions, whose 304 then becomes a
+//! 500.
 //!
 //! ## Errors
-//! The layer answers with 401, 403 or 500 and passes the errors of the inner service. That the service which is asked fails is a 500 with
-//! the extension [`Unanswered`], which has the reason: nobody is let in by mistake.
+//! The layer answers with 401, 403 or 500 and passes on the errors of the inner service. If the authorization service fails, the response
+//! is a 500 with the extension [`Unanswered`], which holds the reason: no request is admitted by mistake.
 //!
 //! ## Cost
-//! A copy of the request's fields, one future on the heap, and what it takes to get an answer. Dropping the future drops the question.
+//! A copy of the request's fields, one future on the heap, and the cost of the request to the authorization service. Dropping the future
+//! drops that request.
 
 mod layer;
 mod question;
