@@ -1,8 +1,9 @@
-//! Chooses the peer of an upstream for each request: every method of nginx, in its exact sequence where there is one, with
-//! its passive health, limits on requests at the same time, a queue, and slow starts.
+//! Chooses the peer of an upstream for each request: every method of nginx, with nginx's exact sequence where a method has one,
+//! its passive health checks, limits on concurrent requests, a queue, and slow start.
 //!
-//! A [`Group`] is what all workers share: the peers, their marks and counts. A [`Balancer`] is one worker's: whose turn it
-//! is. [`Balance`] is the tower service: it picks, and sends to that peer as the [`Dispatch`] does.
+//! A [`Group`] is shared by all workers: the peers, their health and their counters. A [`Balancer`] belongs to one worker and
+//! keeps its position in the rotation. [`Balance`] is the tower service: it picks a peer and sends the request to it by means of
+//! the [`Dispatch`].
 //!
 //! ## Example
 //! ```
@@ -39,27 +40,29 @@
 //! ```
 //!
 //! ## What it does
-//! - **Chooses** by [`Method`]: smooth weighted round robin, least connections, hashes of an address or a key, a consistent
-//!   hash with nginx's points, by chance, the better of two, the quickest. What a method cannot decide, the turn decides.
-//!   With one worker the sequences are nginx's.
-//! - **Watches** (nginx's passive health): [`max_fails`](Server::max_fails) failures within
-//!   [`fail_timeout`](Server::fail_timeout) make a peer unavailable for as long; then one request tries it. What is a failure
-//!   [`Dispatch::outcome`] says; as in nginx, a response that breaks off is none, and a status is one only where the request
-//!   goes to another peer because of it ([`Outcome::Open`]). The only peer of a group is never unavailable.
-//!   [`HealthCheck`] probes peers, each in its own rhythm and by whatever means the caller has; [`Group::set_healthy`] takes a
-//!   verdict. New peers of a [mandatory](GroupBuilder::mandatory) group get nothing before their first probe.
-//! - **Keeps within limits**: [`max_conns`](Server::max_conns) is exact over all workers; with a
-//!   [queue](GroupBuilder::queue) requests wait for a place, the first come first, on whatever worker.
-//! - **Starts slowly**: the share of a peer that has come back grows in a line over [`slow_start`](Server::slow_start).
-//! - **Backups** serve when none of the others can. A request that carries [`Tried`] goes to each peer once.
-//! - **Brings clients back**: a [`StickyLayer`] around it binds requests to the peer that they had, [by a cookie](ByCookie),
-//!   [by a route](ByRoute) that they name, or by [what peers say](Learning). A peer that drains takes these only; one that cannot
-//!   serve (gone, down, unavailable, full, tried already) is replaced as the method says.
-//! - **Changes**: [`Group::set`] replaces the servers; what is known of those that stay is kept.
-//! - **Tells**: an [observer](GroupBuilder::observer) hears of peers that become unavailable and available.
+//! - **Balances** by [`Method`]: smooth weighted round robin, least connections, hash of the client address or of a key,
+//!   consistent hash with nginx's points, random, random with two choices, least time. Round robin breaks ties. With one worker
+//!   the sequences are nginx's.
+//! - **Passive health checks**, as in nginx: after [`max_fails`](Server::max_fails) failures within
+//!   [`fail_timeout`](Server::fail_timeout) a peer is unavailable for that time; then one request tries it. [`Dispatch::outcome`]
+//!   defines what a failure is. As in nginx, a response that breaks off is not a failure, and a status is one only if it makes the
+//!   request go to another peer ([`Outcome::Open`]). The only peer of a group is never unavailable.
+//! - **Active health checks**: [`HealthCheck`] probes each peer at its own pace, by whatever means the caller provides;
+//!   [`Group::set_healthy`] records the verdict. New peers of a [mandatory](GroupBuilder::mandatory) group get no requests before
+//!   their first probe.
+//! - **Limits**: [`max_conns`](Server::max_conns) is exact across all workers. With a [queue](GroupBuilder::queue), requests wait
+//!   for a free slot, first come first served, whichever worker they are on.
+//! - **Slow start**: the share of a recovered peer grows linearly over [`slow_start`](Server::slow_start).
+//! - **Backup peers** serve when none of the others can. A request that carries [`Tried`] goes to each peer at most once.
+//! - **Sticky sessions**: a [`StickyLayer`] around the service binds requests to the peer that they had before, [by a
+//!   cookie](ByCookie), [by a route](ByRoute) named in the request, or [by what peers send](Learning). A draining peer gets only
+//!   bound requests. If the bound peer cannot serve (gone, down, unavailable, full, already tried), the method picks another.
+//! - **Live changes**: [`Group::set`] replaces the servers; the state of those that remain is kept.
+//! - **Notifications**: an [observer](GroupBuilder::observer) is called when a peer becomes unavailable or available.
 //!
 //! ## What it does not
-//! It sends nothing again (a retry layer around it does, with [`Tried`]) and resolves no names; what a probe is, it does not know.
+//! The service does not retry requests (a retry layer around it does, with [`Tried`]), does not resolve names, and does not define
+//! what a probe is.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -69,17 +72,18 @@
 //! | `queue` | [`GroupBuilder::queue`] |
 //! | `sticky cookie`, `route`, `learn` | [`StickyLayer`], [`ByCookie`], [`ByRoute`], [`Learning`] |
 //! | `health_check` | [`HealthCheck`] |
-//! | `zone` | a [`Group`] always is |
+//! | `zone` | a [`Group`] is always shared |
 //!
-//! Differences: times are counted in milliseconds, not in seconds. The turn is each worker's own, as in nginx without `zone`.
+//! Differences: times are counted in milliseconds, not in seconds. Each worker has its own rotation, as in nginx without `zone`.
 //!
 //! ## Errors
-//! [`Error`]: no live peers, the queue is full, the wait in it was too long. The services' errors pass as they are.
+//! [`Error`]: no live peers, the queue is full, or the wait in the queue was too long. Errors of the peers' services are passed on
+//! unchanged.
 //!
 //! ## Cost
-//! A pick takes one lock that is one worker's, and touches shared memory only with atomic operations on the chosen peer: no
-//! lock between workers. It looks at each peer once (hashes and chance look at the chosen ones only), and allocates nothing but
-//! for methods that measure (once). `cargo bench -p propylon-balance` tells how long that takes.
+//! A pick takes one lock that belongs to the worker, and touches shared memory only with atomic operations on the chosen peer:
+//! there is no lock between workers. It looks at each peer once (hash and random methods look only at the chosen ones) and
+//! allocates nothing, except once for methods that measure times. `cargo bench -p propylon-balance` measures it.
 
 mod balancer;
 mod body;

@@ -1,5 +1,6 @@
-//! Bodies that are kept on their way, in memory up to a limit, then in an unlinked file: requests whole, so that they can be
-//! sent again; responses as fast as they come, so that a slow client holds nothing of the upstream's.
+//! Buffers message bodies. Requests are read whole before they are forwarded, so that they can be retried; responses are read as fast
+//! as the upstream sends them, so that a slow client does not tie up an upstream connection. Bodies stay in memory up to a limit,
+//! then spill to an unlinked temporary file.
 //!
 //! ## Example
 //! ```
@@ -27,27 +28,27 @@
 //! ```
 //!
 //! ## What it does
-//! - [`Mode::Whole`]: reads the body to its end before the inner service is called. It has a length then, however it came.
-//!   Up to [`memory`](RequestBufferLayer::memory) bytes stay in memory; a larger one is in a file as a whole, which has no name
-//!   and is gone with the last clone, whatever happens to the process. Files are written and read on tokio's blocking threads.
-//! - [`Mode::Stream`]: passes the body on as it comes. It can be sent to another peer as long as nobody has begun to read
-//!   it, and after that if it came in one piece, which is kept (nginx: a body that came with its head).
-//! - [`Mode::StreamAnnounced`]: the one or the other, by whether the body says how long it is.
-//! - [`max_size`](RequestBufferLayer::max_size): refuses larger bodies, before reading where the length is announced.
-//! - An empty body goes through as it is. Trailers are kept.
-//!
+//! [`RequestBufferLayer`]:
+//! - [`Mode::Whole`]: reads the body to its end before the inner service is called, so that its length is known however it was sent.
+//!   Up to [`memory`](RequestBufferLayer::memory) bytes stay in memory; a larger body is written in full to an unlinked file, which
+//!   disappears with the last clone, whatever happens to the process. Files are written and read on tokio's blocking threads.
+//! - [`Mode::Stream`]: passes the body on as it arrives. It can be sent to another peer as long as nobody has begun to read it, and
+//!   after that if it arrived in one piece, which is kept (nginx: a body that came with its head).
+//! - [`Mode::StreamAnnounced`]: streams the body if its length is announced, else reads it whole.
+//! - [`max_size`](RequestBufferLayer::max_size): refuses larger bodies, before reading them if the length is announced.
+//! - An empty body is passed on unchanged. Trailers are kept.
 //!
 //! [`ResponseBufferLayer`]:
-//! - gives the client what comes when it comes, and reads on while the client is busy with that. Whoever waits reads: the client's
-//!   own task, else one of the runtime, which ends with the body.
-//! - What fits into `count` times `size` stays in memory; of more, most is in a file of up to `max_temp_file_size`; then the upstream
-//!   waits. At its end the inner body is dropped, however much the client has still to get.
-//! - Event streams, gRPC, upgrades and `X-Accel-Buffering: no` are passed on as they are: see [`Way`].
-//! - An error comes after all that came before it.
+//! - Passes data to the client as it arrives, and keeps reading while the client is busy. The client's task reads while it is waiting
+//!   for data; otherwise a task on the runtime reads, which ends with the body.
+//! - Keeps what fits into `count` times `size` in memory. Most of what exceeds it goes to a file of up to `max_temp_file_size`; when
+//!   that is full, the upstream has to wait. At its end the inner body is dropped, however much the client still has to receive.
+//! - Passes event streams, gRPC, upgrades and responses with `X-Accel-Buffering: no` through unbuffered: see [`Way`].
+//! - Delivers an error after all data that came before it.
 //!
 //! ## What it does not
-//! It does not decide whether a request is sent again; a retry layer does. It does not limit the time that a body takes. It holds
-//! no byte back to make larger pieces. It has no say over what the client's connection holds: see
+//! The layers do not decide whether a request is retried; a retry layer does. They do not limit how long a body takes, and do not
+//! hold data back to form larger pieces. They do not control how much data the client's connection holds: see
 //! [`ResponseBufferLayer::busy_bytes`].
 //!
 //! ## nginx
@@ -66,16 +67,16 @@
 //! | `proxy_temp_path` | [`ResponseBufferLayer::new`] |
 //!
 //! ## Errors
-//! [`Error`], boxed: too large, a temporary file that failed, a streamed body asked for twice. Errors of the body pass as they
-//! are, and the inner service is not called. A response's file that cannot be made or written is no error: the upstream waits for
-//! the client instead, and [`Event`] tells.
+//! [`Error`], boxed: the body is too large, a temporary file failed, or a streamed body was requested twice. Errors of the body are
+//! passed on unchanged, and the inner service is not called. If the temporary file of a response cannot be created or written, this
+//! is not an error: the upstream waits for the client instead, and an [`Event`] is reported.
 //!
 //! ## Cost
-//! An empty body: nothing. A whole one: one future on the heap, one copy into memory; in a file, besides, 64 KiB of
-//! memory and a task switch for each 64 KiB written or read. Memory a request: `memory` or 64 KiB, and the frame at hand.
+//! An empty request body costs nothing. A body read whole costs one future on the heap and one copy into memory; in a file, also 64
+//! KiB of memory and a task switch for each 64 KiB written or read. Memory per request: `memory` or 64 KiB, plus the current frame.
 //!
-//! A response: one allocation and, from the first frame on that is not the last, a task; no copy while the client is as fast as the
-//! upstream, one copy of what has to wait. Memory a response: `count` times `size`.
+//! A response costs one allocation and, unless its first frame is its last, a task. Data is not copied while the client keeps up with
+//! the upstream; data that has to wait is copied once. Memory per response: `count` times `size`.
 
 mod error;
 mod replay;

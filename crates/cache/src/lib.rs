@@ -1,8 +1,8 @@
-//! A shared HTTP cache for any tower service: RFC 9111 in full, and nginx's habits as switches.
+//! A shared HTTP cache for any tower service: all of RFC 9111, and nginx's behaviour as options.
 //!
-//! A request whose answer is stored and fresh is answered at once. Else the service inside is asked, by one request for all
-//! that want the same thing, and what it answers is kept in a [`Zone`](store::Zone): in memory, or in files. What is stale is
-//! validated, and used meanwhile, or in the place of an error, where that is allowed.
+//! A request for which a fresh response is stored is answered at once. Otherwise the inner service is asked, by one request on behalf of
+//! all that want the same thing, and its response is stored in a [`Zone`](store::Zone): in memory, or in files. A stale response is
+//! revalidated; where allowed, it is served in the meantime, or in place of an error.
 //!
 //! ## Example
 //!
@@ -40,29 +40,29 @@
 //!
 //! ## What it does
 //!
-//! - What may be stored, how old it is and how long it is fresh: RFC 9111 3, 4.2 and 5.2, RFC 9213 (`CDN-Cache-Control`),
-//!   nginx's `X-Accel-Expires`, and [`Rules::valid`](policy::Rules::valid) for what does not say.
-//! - `Vary`: several answers under one key. `Authorization`: what others may have is shared, and nothing else.
-//! - Validation with entity tags and dates; a 304 updates what is stored. A 304 about something else is not believed.
-//! - Stale answers while they are refreshed (RFC 5861), or in the place of an error, where the origin does not forbid it.
-//! - Requests for the same thing wait for one of them ([`Lock`]), and read its answer while it comes.
-//! - Conditions and ranges of clients are judged by what is stored; HEAD is answered by what GET brought.
-//! - An unsafe request that succeeds removes what is stored for its URI.
-//! - `Age`; `Cache-Status` (RFC 9211), which says why; [`Status`] among a response's extensions, in nginx's words.
-//! - A [second tier](store::tier), if the zone has one: what is not here, or stale, is looked for there before the service inside is
-//!   asked, what is stored is sent there, and purges reach all who share it.
-//! - With a [`spawner`](CacheLayer::spawner), refreshes run in the background, and a response is stored whole though its client
+//! - Decides what may be stored, how old it is and how long it is fresh: RFC 9111 3, 4.2 and 5.2, RFC 9213 (`CDN-Cache-Control`), nginx's
+//!   `X-Accel-Expires`, and [`Rules::valid`](policy::Rules::valid) for responses that do not say.
+//! - `Vary`: several responses under one key. `Authorization`: only responses that may be shared are stored.
+//! - Revalidates with entity tags and dates; a 304 updates the stored response. A 304 that does not match the stored response is ignored.
+//! - Serves stale responses while they are refreshed (RFC 5861), or in place of an error, unless the origin forbids it.
+//! - Collapses requests for the same thing: they wait for one of them ([`Lock`]) and read its response as it arrives.
+//! - Evaluates conditions and ranges of clients against the stored response; answers HEAD from a stored GET.
+//! - Invalidates what is stored for a URI when an unsafe request to it succeeds.
+//! - Sends `Age`, and `Cache-Status` (RFC 9211) with the reason; puts a [`Status`] in nginx's words into the response's extensions.
+//! - Uses a [second tier](store::tier), if the zone has one: what is missing or stale here is looked up there before the inner service is
+//!   asked, what is stored is sent there, and purges reach everyone who shares it.
+//! - With a [`spawner`](CacheLayer::spawner), refreshes responses in the background and finishes storing a response even if its client has
 //!   left.
 //!
 //! ## What it does not
 //!
-//! - It makes no keys but the simple one of [`ByUri`]. What can change an answer must be in the key: the host, and whatever
-//!   somebody trusts of a request beside its URI. A GET with a body, an `Upgrade`, `If-Match` and
-//!   `If-Unmodified-Since` go past it ([`Rules::preconditions`](policy::Rules::preconditions)).
-//! - It does not store parts (206), unless the key tells ranges apart ([`Rules::partial`](policy::Rules::partial)), nor
-//!   trailers.
-//! - A slow client slows what is stored of its response, and whoever reads that: put a buffer outside.
-//! - It does not remove the fields of a connection from what it passes on, only from what it stores.
+//! - The crate makes no keys other than the simple one of [`ByUri`]. The key must include everything that can change the response: the
+//!   host, and whatever else of a request besides its URI the application relies on. A GET with a body, an `Upgrade`, `If-Match` and
+//!   `If-Unmodified-Since` bypass the cache ([`Rules::preconditions`](policy::Rules::preconditions)).
+//! - The layer does not store partial responses (206), unless the key distinguishes ranges ([`Rules::partial`](policy::Rules::partial)),
+//!   nor trailers.
+//! - A slow client slows the storing of its response and everyone who reads it: put a buffer outside the cache.
+//! - The layer does not remove connection-specific fields from what it passes on, only from what it stores.
 //!
 //! ## nginx
 //!
@@ -77,35 +77,35 @@
 //! | `proxy_cache_min_uses` | [`CacheLayer::min_uses`] | 1 | 1 |
 //! | `proxy_cache_valid` | [`Rules::valid`](policy::Rules::valid) | | |
 //! | `proxy_ignore_headers` | [`Rules::ignore`](policy::Rules::ignore) | | |
-//! | `proxy_cache_use_stale` | [`Rules::use_stale`](policy::Rules::use_stale) | off | failures, where the origin lets it |
+//! | `proxy_cache_use_stale` | [`Rules::use_stale`](policy::Rules::use_stale) | off | failures, unless the origin forbids it |
 //! | `proxy_cache_background_update` | [`CacheLayer::background_update`] | off | on |
 //! | `proxy_cache_revalidate` | [`Rules::revalidate`](policy::Rules::revalidate) | off | on |
 //! | `proxy_cache_lock`, `_timeout`, `_age` | [`CacheLayer::lock`] | off, 5s, 5s | on, 5s, 5s |
 //! | `proxy_cache_convert_head` | [`CacheLayer::convert_head`] | on | off |
 //! | `proxy_cache_max_range_offset` | [`CacheLayer::max_range_offset`] | | |
 //!
-//! [`Rules::nginx`](policy::Rules::nginx) has the rest of its habits: clients' `Cache-Control` is not listened to, `Set-Cookie`
-//! prevents storing, nothing is guessed, nothing is invalidated, a 304 changes no stored field. Otherwise than in nginx, what
-//! waits for a lock waits for what is stale as well, all variants of a key are stored side by side, and a client that leaves
-//! does not spoil what others wait for.
+//! [`Rules::nginx`](policy::Rules::nginx) enables the rest of nginx's behaviour: the `Cache-Control` of clients is ignored, `Set-Cookie`
+//! prevents storing, there is no heuristic freshness and no invalidation, and a 304 changes no stored field. Unlike in nginx, the lock
+//! also applies when a stale response is stored, all variants of a key are stored side by side, and a client that leaves does not
+//! interrupt what others wait for.
 //!
 //! ## Errors
 //!
-//! [`Error`], inside a [`BoxError`], where an error of the service inside was remembered. Its other errors, and those of its
-//! bodies, pass through as they are. A stored body that cannot be read whole ends with a [`store::Error`]: the message is cut,
-//! and says so. What is not whole is never stored.
+//! [`Error`], inside a [`BoxError`], if an error of the inner service was remembered. All other errors of the inner service and of its
+//! bodies are passed on unchanged. A stored body that cannot be read in full ends with a [`store::Error`]: the message is visibly
+//! truncated. Incomplete responses are never stored.
 //!
 //! ## Cost
 //!
-//! - A hit from memory: one look-up, a clone of the stored fields, and two fields more. The body is shared, not copied.
-//! - A hit from a file that the kernel has in memory: it is opened, read and checked at once, 128 KiB at a time. Any other file is read on
-//!   tokio's blocking pool.
-//! - What goes past the cache: a look at its fields.
-//! - A miss: a boxed future, two clones of the request's fields and one of the response's, and a copy of the body into the
-//!   store's own memory. Whoever waits for it reads that.
-//! - A second tier: a hit does not look at it. A miss waits for it, for a limited time, and one of many that want the same does; what
-//!   cannot be cached at all is looked for there each time, so it is better kept out by the policy.
-//! - Nothing waits under a lock but for a look-up of another request.
+//! - A hit from memory: one look-up, a clone of the stored fields, and two extra fields. The body is shared, not copied.
+//! - A hit from a file in the page cache: the file is opened, read and checked without blocking, 128 KiB at a time. Any other file is read
+//!   on tokio's blocking pool.
+//! - A request that bypasses the cache: a look at its fields.
+//! - A miss: a boxed future, two clones of the request's fields and one of the response's, and a copy of the body into the store's own
+//!   memory. Requests that wait for the response read that copy.
+//! - A second tier: hits do not query it. A miss waits for it, for a limited time; of several requests for the same thing only one queries
+//!   it. Requests for uncacheable responses query it every time, so the policy should keep them out of the cache.
+//! - Nothing waits under a lock, except for another request's look-up.
 
 mod answer;
 mod asked;

@@ -1,8 +1,8 @@
 //! CGI over sockets, from the web server's side: the [`Params`] of requests, the [heads](HeadReader) of responses (RFC 3875), and a
-//! client connection for tower services that speaks uwsgi or SCGI. What FastCGI has in common with them is here too.
+//! client connection for tower services that speaks uwsgi or SCGI. The parts that these share with FastCGI are here too.
 //!
-//! [`send`] sends a request with its [`Params`] on a [`Connection`] and gives back an `http` response, whose [`Body`] has the
-//! connection until its end.
+//! [`send`] sends a request with its [`Params`] on a [`Connection`] and returns an `http` response, whose [`Body`] owns the connection
+//! until its end.
 //!
 //! ## Example
 //! ```
@@ -30,17 +30,18 @@
 //! ```
 //!
 //! ## What it does
-//! - **Sends** the params and the body, what there is of them in one write; the body as it comes, with back-pressure, while the
-//!   response is read already.
-//! - **Reads** the head of the response (RFC 3875 6): a status line of HTTP, if there is one, else `Status`, else 302 with a `Location`,
-//!   else 200; a line may end in a line feed alone. `Connection` and `Transfer-Encoding` are left out.
-//! - **Cuts, never completes**, where it can be told: a response with a `Content-Length` is over when that much has come, and one that
-//!   is shorter is an error. Without one it is over with its connection, unless that fails ([`Config::abrupt_end`]).
-//! - **Says** in SCGI what the protocol asks for: `CONTENT_LENGTH` first, and `SCGI`, each once.
+//! - **Sends** the params and the available part of the body in one write, and the rest of the body as it arrives, with back-pressure,
+//!   while the response is already being read.
+//! - **Parses** the head of the response (RFC 3875 6): the status is that of an HTTP status line, if there is one, else that of
+//!   `Status`, else 302 with a `Location`, else 200. Lines may end in a bare line feed. `Connection` and `Transfer-Encoding` are
+//!   dropped.
+//! - **Detects truncation** where possible: a response with a `Content-Length` ends after that many bytes, and a shorter one is an
+//!   error. Without it the response ends when the connection is closed, unless the connection fails ([`Config::abrupt_end`]).
+//! - **Adds** the variables that SCGI requires: `CONTENT_LENGTH` first, and `SCGI`, once each.
 //!
 //! ## What it does not
-//! No connection is kept: neither protocol can. No body of unknown length, for neither has an end of it. No params of its own but
-//! those two, no 101, no limits of time, no pool, no FastCGI: `propylon-fastcgi` is that.
+//! Connections are not reused: neither protocol can. Bodies of unknown length cannot be sent, because neither protocol can mark their
+//! end. There are no params of its own except the two of SCGI, no 101, no timeouts, no pool, and no FastCGI: use `propylon-fastcgi`.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -49,15 +50,16 @@
 //! | `uwsgi_modifier1`, `uwsgi_modifier2` | [`Config::uwsgi`] |
 //! | `uwsgi_buffer_size`, `scgi_buffer_size` (as the limit of a head) | [`Config::max_head`] |
 //!
-//! Differences: a `Content-Length` that stands there twice, or is no number, is an error; so is a status below 200. `Status` is never a
-//! field of the response. A NUL in a param of SCGI is an error, and `SCGI` is sent whatever the params are.
+//! Differences: a repeated `Content-Length`, or one that is not a number, is an error; so is a status below 200. `Status` never becomes
+//! a response field. A NUL in an SCGI param is an error, and `SCGI` is sent whatever the params are.
 //!
 //! ## Errors
-//! [`Error`], with the texts that nginx logs: among them [`RequestFault`], of a request of which nothing was sent.
+//! [`Error`], with the messages that nginx logs. A [`RequestFault`] means that nothing of the request was sent.
 //!
 //! ## Cost
-//! A request without a body is one write. A body: one box, up to sixteen frames in one call. The response: a read buffer of 8 KiB, up
-//! to [`Config::read_buffer`] while reads fill it; data is passed on without a copy, but for the head.
+//! A request without a body is one write. A request body costs one box, and up to sixteen frames go out in one call. A response costs a
+//! read buffer of 8 KiB, which grows up to [`Config::read_buffer`] (64 KiB by default) while reads fill it. Data is passed on without a
+//! copy, except for the head.
 
 mod body;
 mod config;

@@ -1,5 +1,5 @@
-//! A tower layer that names the charset of responses in `Content-Type`, and recodes their bodies from one charset to
-//! another by maps of characters.
+//! A tower layer that sets the charset of responses in `Content-Type`, and converts their bodies from one charset to another
+//! by character maps.
 //!
 //! ## Example
 //! ```
@@ -23,23 +23,24 @@
 //! ```
 //!
 //! ## What it does
-//! - A response of one of the [`types`](CharsetLayer::types) that names no charset gets the name of the layer's. One that
-//!   names a charset is left alone, unless [`override_charset`](CharsetLayer::override_charset) says otherwise.
-//! - Where the charset of the response is known, by its own word or by [`source`](CharsetLayer::source), and is another one,
-//!   the body is recoded by a [`Map`] between the two, in either direction; without one it is left alone, and
-//!   [`on_missing`](CharsetLayer::on_missing) is told.
-//! - Between two charsets of one byte a character, a character that the map does not have becomes `?`. What UTF-8 has and the
-//!   other charset has not becomes `&#NUMBER;`, and what is no UTF-8 becomes `?`. A character that is divided between two
-//!   pieces of the body is put together.
-//! - The charset, and the source, can be chosen for each response by a closure; an order that comes with the response
-//!   ([`order_with`](CharsetLayer::order_with)) goes before both.
+//! - A response of one of the [`types`](CharsetLayer::types) that names no charset gets the layer's. One that names a charset
+//!   keeps it, unless [`override_charset`](CharsetLayer::override_charset) is set.
+//! - If the charset of the response is known, from `Content-Type` or from [`source`](CharsetLayer::source), and differs from
+//!   the wanted one, the body is converted by a [`Map`] between the two, in either direction. Without such a map the body is
+//!   left unchanged, and [`on_missing`](CharsetLayer::on_missing) is called.
+//! - Between two single-byte charsets, a character missing from the map becomes `?`. From UTF-8, a character that the other
+//!   charset lacks becomes `&#NUMBER;`, and invalid UTF-8 becomes `?`. A character that is split between two pieces of the
+//!   body is reassembled.
+//! - A closure can choose the charset and the source charset for each response; a charset that comes with the response
+//!   ([`order_with`](CharsetLayer::order_with)) takes precedence over both.
 //! - Redirects (301, 302) get no charset.
 //!
 //! ## What it does not
-//! A response with a `Content-Encoding` is not recoded: its bytes are not characters. Neither is a part of a response (206)
-//! to or from UTF-8, where bytes have other places afterwards; for that reason a `Range` does not reach the service inside
-//! where its response may be recoded like that, nor does one with several ranges where it may be recoded at all. Charsets are
-//! what their maps say: none is built in. The bytes 0 to 127 stay as they are unless a map of single bytes has them.
+//! A response with a `Content-Encoding` is not converted, because its bytes are not characters. A partial response (206) is
+//! not converted to or from UTF-8, because that moves the byte positions. For the same reason the layer hides `Range` from
+//! the inner service if the response may be converted to or from UTF-8, and a `Range` with several ranges if it may be
+//! converted at all. No charset is built in: maps define them. Bytes 0 to 127 stay as they are unless a map of single bytes
+//! contains them.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -52,16 +53,17 @@
 //! | `charset_map` | [`Map::bytes`], [`Map::to_utf8`] |
 //! | `X-Accel-Charset` | [`order_with`](CharsetLayer::order_with) |
 //!
-//! Differences: parameters of `Content-Type` other than `charset` stay and do not hide the type; a character that the body
-//! breaks off in becomes `?`, where nginx drops it; a recoded response with several ranges is sent whole.
+//! Differences: parameters of `Content-Type` other than `charset` are kept, and the type is still recognised. A character
+//! that is cut off at the end of the body becomes `?`, where nginx drops it. A request for several ranges of a converted
+//! response gets the whole response.
 //!
 //! ## Errors
-//! [`MapError`], when a map is made. Responses and their bodies fail only as those inside do.
+//! [`MapError`], when a map is constructed. Responses and their bodies fail only if the inner ones do.
 //!
 //! ## Cost
-//! One look at `Content-Type` for a response that is left alone; a new field value for one that gets a name. A body that is
-//! recoded is written anew, piece by piece, with nothing kept but an unfinished character. The table of a map is 256 bytes,
-//! 1 KiB to UTF-8, and 256 bytes for each 256 characters from it.
+//! One look at `Content-Type` for a response that is left unchanged; a new field value for one that gets a charset. A
+//! converted body is rewritten piece by piece; only an incomplete character is buffered. A map's table takes 256 bytes
+//! between single-byte charsets, 1 KiB to UTF-8, and 256 bytes for each 256 characters from it.
 
 mod body;
 mod content_type;
