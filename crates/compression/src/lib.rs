@@ -1,5 +1,5 @@
-//! A tower layer that compresses responses with gzip, br or zstd, by type, length and client: on tower-http's layer, with what that leaves to
-//! be wished decided around it (no 406 after the fact, no strong `ETag` on other bytes, `no-transform` obeyed).
+//! A tower layer that compresses responses with gzip, br or zstd, by media type, length and client. The layer is built on tower-http's and makes the
+//! decisions itself: no 406, no strong `ETag` on compressed bytes, and `no-transform` is obeyed.
 //!
 //! ## Example
 //!
@@ -26,28 +26,31 @@
 //!
 //! ## What it does
 //!
-//! - The coding is the client's choice by its weights in `Accept-Encoding`, and among equals the first that is offered. Without an
-//!   acceptable one the response goes as it is: never a 406.
-//! - 200, 403 and 404 of the configured types and of at least the configured length are compressed; an unknown length is long enough.
-//! - A strong `ETag` becomes weak, for other bytes are another representation; `Content-Length` and `Accept-Ranges` go.
-//! - `Vary: Accept-Encoding` is on every response that is compressed for some, also where this client gets it plain, its head or a part.
-//! - What is there when no more comes for now is flushed: a response that trickles goes on trickling.
-//! - Whoever asks is told how long a body was and is, once all of it has been compressed ([`Sizes`]).
-//! - Trailers pass. A body that fails fails: nothing that was cut looks complete.
+//! - Chooses the coding with the highest weight in the client's `Accept-Encoding`; among equals, the first one offered. If no coding is acceptable,
+//!   the response is sent uncompressed, never a 406.
+//! - Compresses 200, 403 and 404 responses of the configured types and of at least the configured length; an unknown length is taken to be long
+//!   enough.
+//! - Makes a strong `ETag` weak, because the compressed bytes are another representation; removes `Content-Length` and `Accept-Ranges`.
+//! - Adds `Vary: Accept-Encoding` to every response that is compressed for some clients, also where this client gets it uncompressed, or only its
+//!   head or a part.
+//! - Flushes the compressor when no more data is available for now, so that a response sent in small pieces is not held back.
+//! - Reports the length of a body before and after compression, once it is complete ([`Sizes`]).
+//! - Passes trailers on. If the inner body fails, so does the compressed one: a truncated response is never shown as complete.
 //!
 //! ## What it does not
 //!
-//! - Never: responses with `Content-Encoding`, `Content-Range` or `Cache-Control: no-transform`, event streams, gRPC, responses to HEAD.
-//! - It does not compress requests, and decompresses nothing.
-//! - It keeps nothing: a response is compressed each time. Put a cache outside of it, or have files compressed beforehand.
+//! - The layer never compresses responses with `Content-Encoding`, `Content-Range` or `Cache-Control: no-transform`, event streams, gRPC, or
+//!   responses to HEAD.
+//! - Requests are not compressed, and nothing is decompressed.
+//! - Compressed responses are not cached: each is compressed anew. Put a cache outside the layer, or compress files in advance.
 //!
 //! ## nginx
 //!
 //! | directive | here | default |
 //! |---|---|---|
 //! | `gzip on` | `CompressionLayer::new([Coding::Gzip])` | |
-//! | `gzip_types` | `types`; `text/html` has to be named here | `text/html` |
-//! | `gzip_min_length` | `min_length`, also for lengths that only the body tells | 20 |
+//! | `gzip_types` | `types`; `text/html` must be listed explicitly | `text/html` |
+//! | `gzip_min_length` | `min_length`, also for a length known only from the body | 20 |
 //! | `gzip_comp_level` | `level`, for each coding | 1 |
 //! | `gzip_vary` | `vary`; off in nginx | on |
 //! | `gzip_proxied` | `proxied` | off |
@@ -55,17 +58,18 @@
 //! | `gzip_disable` | `exclude` | |
 //! | `$gzip_ratio` | `count` | |
 //!
-//! Differences: nginx takes the first coding that it knows, ignores `no-transform` (here `no_transform(|_| false)`), and compresses event streams if it is told to.
+//! Differences: nginx takes the first coding that it knows, ignores `no-transform` (here: `no_transform(|_| false)`), and compresses event streams if
+//! configured to.
 //!
 //! ## Errors
 //!
-//! None of its own. Those of the service and of the body inside pass, boxed.
+//! None of its own. Errors of the inner service and of the body are passed on, boxed.
 //!
 //! ## Cost
 //!
-//! A request: a look at `Accept-Encoding`, `Via` and `Authorization`. A response that is not compressed: some lookups in its head. One that
-//! is: a compressor on the heap (br and zstd by level up to some MiB) and what that takes of the CPU, which is most of what
-//! the response costs at all.
+//! Per request: a look at `Accept-Encoding`, `Via` and `Authorization`. A response that is not compressed: a few look-ups in its head. A compressed
+//! response: a compressor on the heap (for br and zstd up to some MiB, depending on the level) and its CPU time, which is most of the response's
+//! total cost.
 
 mod body;
 mod coding;

@@ -1,5 +1,5 @@
-//! What clients ask of a response that is there: only if it has changed, or only a part of it (RFC 9110 13 and 14). Functions of
-//! heads that know no clock and no I/O; whoever has a response, from a cache or an upstream, judges by them.
+//! Evaluates conditional and range requests (RFC 9110 13 and 14) against an available response, whether it comes from a cache or from an upstream.
+//! Pure functions of heads, without clock and I/O.
 //!
 //! ## Example
 //! ```
@@ -16,29 +16,30 @@
 //! ```
 //!
 //! ## What it does
-//! - [`judge`]: `If-Match`, `If-Unmodified-Since`, `If-None-Match`, `If-Modified-Since`, then `Range` with `If-Range`, in the order of RFC 9110
-//!   13.2.2. The dates of the RFC in all three forms, and nothing else that looks like one; tags as bytes.
-//! - [`show`]: the head that a response has then, of [`partial`], [`unsatisfiable`], [`not_modified`], [`forbidden`], and what of its body goes with it.
-//! - [`Window`]: cuts a part out of what comes in pieces; [`Cut`]: out of a body.
-//! - [`range`], [`date`], [`list`]: what these are made of.
+//! - [`judge`]: evaluates `If-Match`, `If-Unmodified-Since`, `If-None-Match`, `If-Modified-Since`, then `Range` with `If-Range`, in the order of RFC
+//!   9110 13.2.2. Dates are accepted in the RFC's three formats and no others; entity tags are compared as bytes.
+//! - [`show`]: turns the response's head into that of the result, by [`partial`], [`unsatisfiable`], [`not_modified`] or [`forbidden`], and says
+//!   which part of the body to send.
+//! - [`Window`]: cuts a part out of data that arrives in pieces; [`Cut`]: out of a body.
+//! - [`range`], [`date`], [`list`]: the parsers behind these functions.
 //!
 //! ## What it does not
-//! It knows no clock, and writes no `multipart/byteranges`: [`Shown::Parts`] says which ranges these would be.
+//! The crate reads no clock, and writes no `multipart/byteranges`: [`Shown::Parts`] lists the ranges for the caller to send.
 //!
 //! ## nginx
 //! | nginx | here |
 //! |---|---|
-//! | the filter of conditions | [`judge`] |
-//! | the filter of ranges | [`range::select`] |
+//! | the not-modified filter | [`judge`] |
+//! | the range filter | [`range::select`] |
 //!
-//! Differences: a `Range` that cannot be read is ignored, as RFC 9110 14.2 has it, where nginx answers 416; ranges are for GET alone; at most 16
+//! Differences: a malformed `Range` is ignored, as RFC 9110 14.2 requires, where nginx answers 416. Ranges are supported for GET only, and at most 16
 //! of them.
 //!
 //! ## Errors
-//! What cannot be read is not asked for. [`Short`], when a body ends before its length says: a part that is not whole is no part.
+//! Fields that cannot be parsed are ignored. [`Short`]: the body ended before its announced length, so the part is incomplete.
 //!
 //! ## Cost
-//! The list of ranges, and a `Content-Range`, are allocated.
+//! The list of ranges and `Content-Range` are allocated.
 
 mod cut;
 pub mod date;

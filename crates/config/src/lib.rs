@@ -1,4 +1,4 @@
-//! TOML to a checked configuration: inheritance, units, references, errors with spans.
+//! Reads TOML into a checked configuration: inheritance, units, references, errors with spans.
 //!
 //! ## Example
 //! ```
@@ -29,31 +29,31 @@
 //! ```
 //!
 //! ## What it does
-//! - [`load`] and [`parse`] turn a file into a [`Config`], or into a [`Report`] of everything that is wrong with it, syntax
-//!   errors included: file, line, column, the text at fault, what was expected, the nearest valid name.
-//! - A file may include others (`include`): they are one configuration, and each finding is told with its own file.
-//! - [`format()`] lays a file out as all others are.
-//! - Three levels, `[defaults]` < `[[server]]` < `[[server.location]]`, are joined key by key.
-//! - Templates are compiled, references resolved, listeners of all servers joined.
-//! - Each level keeps where its values come from: [`Effective`].
-//! - One table of keys makes the reader, the JSON [`schema`] and the [`reference`](fn@reference) page.
+//! - [`load`] and [`parse`] turn a file into a [`Config`], or into a [`Report`] of all its errors, including syntax errors: file, line,
+//!   column, the offending text, what was expected, and the nearest valid name.
+//! - A file may include others (`include`): together they form one configuration, and each finding names its own file.
+//! - [`format()`] formats a file in the standard layout.
+//! - The three levels, `[defaults]` < `[[server]]` < `[[server.location]]`, are merged key by key.
+//! - Templates are compiled, references resolved, and the listeners of all servers merged.
+//! - Each level records where its values come from: [`Effective`].
+//! - The parser, the JSON [`schema`] and the [`reference`](fn@reference) page are generated from one table of keys.
 //!
 //! ## What it does not
-//! It opens no socket, resolves no name and reads no file but the configuration and what that includes. What only the world decides (a
-//! name that does not resolve, a port that is taken) is found when the gateway is built; [`Report::with`] puts it into the same report.
-//! Regexes are checked here but compiled by the router. Paths are kept as written: a relative one counts from the working
-//! directory of the process.
+//! The crate opens no socket, resolves no name, and reads no files other than the configuration and its includes. Errors that depend on
+//! the environment (a name that does not resolve, a port that is in use) are found when the gateway is built; [`Report::with`] adds
+//! them to the same report. Regexes are checked here but compiled by the router. Paths are kept as written: a relative path is relative
+//! to the working directory of the process.
 //!
 //! ## nginx
-//! A key is the nginx directive without its module's prefix, in a table that has the module's task: `proxy_read_timeout` is
-//! `timeout.read`. The [`reference`](fn@reference) page names the directive of each key. Durations and sizes have nginx's
-//! grammar: [`duration`], [`size`].
+//! A key is the nginx directive without its module's prefix, in a table named after the module's purpose: `proxy_read_timeout` is
+//! `timeout.read`. The [`reference`](fn@reference) page names the directive for each key. Durations and sizes have nginx's syntax:
+//! [`duration`], [`size`].
 //!
 //! ## Errors
 //! A [`Report`]; its [`Diagnostic`]s can be read one by one or rendered.
 //!
 //! ## Cost
-//! Run once for each load: linear in the size of the file, but for the search of the nearest name of a misspelt one.
+//! Runs once for each load, in time linear in the size of the file, except for the search for the name nearest to a misspelt one.
 //! Templates with the same text are compiled once and shared.
 
 mod access;

@@ -1,7 +1,7 @@
 //! A tower layer that rewrites cookies on their way to the client: domain, path and flags of every `Set-Cookie`.
 //!
-//! An application behind a gateway sets cookies for the name, the path and the scheme under which it is known inside; the
-//! client knows others.
+//! An application behind a gateway sets cookies for the host name, path and scheme by which it is known internally; clients
+//! use different ones.
 //!
 //! ## Example
 //! ```
@@ -28,19 +28,19 @@
 //! ```
 //!
 //! ## What it does
-//! - Every line of `Set-Cookie` is looked at; attributes are known in any case; of each kind of rule, the first one that fits
-//!   counts, and rules of the other kinds besides.
-//! - [`domain`](CookieLayer::domain) replaces a `Domain` that equals a name, with or without a dot before it, which stays.
+//! - Rewrites every `Set-Cookie` line. Attribute names are case-insensitive. Of each kind of rule the first that matches
+//!   applies; rules of different kinds are independent.
+//! - [`domain`](CookieLayer::domain) replaces a `Domain` that equals a name, with or without a leading dot, which is kept.
 //! - [`path`](CookieLayer::path) replaces the beginning of a `Path`.
-//! - [`flags`](CookieLayer::flags) adds and removes `Secure`, `HttpOnly` and `SameSite` of the cookie with a name.
+//! - [`flags`](CookieLayer::flags) adds and removes `Secure`, `HttpOnly` and `SameSite` of the cookie with a given name.
 //! - [`domain_with`](CookieLayer::domain_with), [`path_with`](CookieLayer::path_with) and
-//!   [`flags_with`](CookieLayer::flags_with) take closures, which see the head of the response: for regular expressions, and
-//!   for values that depend on the request (put what they need into the response's extensions).
+//!   [`flags_with`](CookieLayer::flags_with) take closures of the response's head: for regular expressions, and for values
+//!   that depend on the request (put what they need into the response's extensions).
 //!
 //! ## What it does not
-//! A line that no rule fits keeps its bytes, and attributes that it does not know stay as they are, in their order. A line
-//! without a `=` before the first `;` is no cookie and is left alone. It does not look at what it replaces with: whether a
-//! browser takes a `Domain` is the browser's decision.
+//! A line that no rule matches is left byte for byte as it is, and unknown attributes keep their place and order. A line
+//! without a `=` before the first `;` is not a cookie and is left unchanged. Replacement values are not validated: whether to
+//! accept a `Domain` is up to the browser.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -51,11 +51,11 @@
 //! | the same with `~regex` or variables | [`domain_with`](CookieLayer::domain_with) and the others |
 //!
 //! ## Errors
-//! None of its own. A replacement that cannot stand in a field is not made.
+//! None of its own. A replacement that would not be a valid field value is not made.
 //!
 //! ## Cost
-//! One look at the names of a response's fields. A line that a rule fits is taken apart without a copy, and written anew: one
-//! allocation. With closures, another for the lines of a response that sets cookies.
+//! One look at the field names of each response. A line that a rule matches is parsed without a copy and rewritten with one
+//! allocation. Closures cost one more allocation for the lines of a response that sets cookies.
 
 mod flags;
 mod future;

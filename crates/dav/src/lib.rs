@@ -1,4 +1,4 @@
-//! A tower layer by which clients write files: `PUT`, `DELETE`, `MKCOL`, `COPY` and `MOVE` of WebDAV (RFC 4918), as nginx has them.
+//! A tower layer that lets clients write files: WebDAV's `PUT`, `DELETE`, `MKCOL`, `COPY` and `MOVE` (RFC 4918), as in nginx.
 //!
 //! ## Example
 //! ```
@@ -26,22 +26,22 @@
 //! ```
 //!
 //! ## What it does
-//! - [`DavLayer`] is the layer, for files in one directory; [`Dav::respond`] is what is beneath, for those who map requests to names
-//!   themselves.
-//! - **PUT** writes to a file beside its place that nobody sees, and puts it there when all of it has come: an upload that is cut leaves
-//!   nothing, and readers see the old file or the new one. `Date` becomes the file's time.
-//! - **DELETE** removes a file, or a collection with all that is in it; the slash at the end of its path says which is meant.
-//! - **MKCOL** makes a collection. **COPY** and **MOVE** go to a `Destination` of the same host, in the place of what is there unless
-//!   `Overwrite` is `F`; a copy has the rights and the time of what it is of, and of a collection with `Depth: 0` only itself.
-//! - **Conditions** (RFC 9110 13.1) are of what the path of the request names, with the tags that nginx makes of a file's time and size: 412 where
-//!   they do not hold. PUT asks once more when all has come, so that of two who begin at once the second one is told.
-//! - **Never leaves the root**: a `..` or a NUL in a path is refused. All is done in directories that are open, and links in collections are
-//!   neither followed nor copied, so that nothing that happens meanwhile leads elsewhere. [`Links`] says whether those on the way are followed;
-//!   a collection is never copied or moved into itself or onto what it is in, by whatever links it is named.
+//! - [`DavLayer`] is the layer, for the files of one directory; [`Dav::respond`] is the part beneath it, for applications that map requests to file
+//!   names themselves.
+//! - **PUT** writes to a hidden temporary file in the same directory and renames it when the upload is complete: an interrupted upload leaves nothing
+//!   behind, and readers see either the old file or the new one. `Date` sets the file's modification time.
+//! - **DELETE** removes a file, or a collection with everything in it; a trailing slash in the path means a collection.
+//! - **MKCOL** creates a collection. **COPY** and **MOVE** go to a `Destination` on the same host and replace what exists there, unless `Overwrite`
+//!   is `F`. A copy keeps the permissions and the modification time of its source; with `Depth: 0` a collection is copied without its contents.
+//! - **Conditions** (RFC 9110 13.1) apply to the resource at the request's path, with entity tags that are derived from the file's time and size as
+//!   in nginx; 412 if they do not hold. PUT evaluates them again after the upload, so that of two concurrent uploads the second gets the 412.
+//! - **Never leaves the root**: a `..` or a NUL in a path is refused. All operations are relative to open directories, and symbolic links in
+//!   collections are neither followed nor copied, so that concurrent changes cannot lead elsewhere. [`Links`] says whether links on the way to a file
+//!   are followed. A collection is never copied or moved into itself or onto one of its parents, whatever links its name contains.
 //!
 //! ## What it does not
-//! No `PROPFIND`, no `LOCK`, no properties: nginx has none; no `If`, which is of locks. No limit of a body, and none of time: layers around it
-//! do that. Who may write is for others to decide.
+//! No `PROPFIND`, no `LOCK` and no properties: nginx has none. No `If` either, which concerns locks. No limit on the size of a body or on its time:
+//! use layers around it. No access control: that is up to others.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -51,17 +51,18 @@
 //! | `create_full_put_path` | [`Dav::create_full_put_path`] |
 //! | `min_delete_depth` | [`Dav::min_delete_depth`] |
 //!
-//! Differences: conditions are looked at; a directory that is missing is a 409 (RFC 4918 9.7.1, 9.8.5), of nginx a 500 or 404; `Depth: 0` is obeyed; a copy that fails
-//! in the middle of a collection is an error, and so is a collection that is more than 128 deep. The port of a `Destination` does not count, but
-//! a host that only begins with the name of the right one is another. nginx puts bodies into `client_body_temp_path` first.
+//! Differences: conditions are evaluated. A missing directory is a 409 (RFC 4918 9.7.1, 9.8.5), where nginx answers 500 or 404. `Depth: 0` is obeyed.
+//! A copy that fails in the middle of a collection is an error, and so is a collection nested more than 128 levels deep. The port of a `Destination`
+//! is ignored, but its host must match in full, not only in its beginning. nginx first writes bodies to `client_body_temp_path`.
 //!
 //! ## Errors
-//! Those of a request's body, from the service. All else is a response with a [`Failure`] in its extensions, which prints as nginx logs it.
+//! The service fails only with the errors of the request's body. Everything else is a response with a [`Failure`] in its extensions, which prints as
+//! nginx logs it.
 //!
 //! ## Cost
-//! A box, and some trips to tokio's blocking threads: of a body one for each 128 KiB, which are copied to memory meanwhile, however small the
-//! pieces are that they come in. What is left of an upload is removed there too. A collection takes one or two descriptors for each level, and what
-//! its names take in memory.
+//! A box, and some trips to tokio's blocking threads: for a body, one for each 128 KiB, which are collected in memory first, however small the pieces
+//! in which they arrive. The remains of an interrupted upload are removed there too. A collection takes one or two file descriptors for each level,
+//! and memory for its names.
 
 mod ask;
 mod change;

@@ -1,4 +1,4 @@
-//! A tower layer whose requests go on to their end when their client leaves before it has an answer: nginx's `proxy_ignore_client_abort`.
+//! A tower layer that completes requests whose client leaves before the response: nginx's `proxy_ignore_client_abort`.
 //!
 //! ## Example
 //! ```
@@ -28,27 +28,27 @@
 //! ```
 //!
 //! ## What it does
-//! - A request whose future is dropped before it has an answer goes on in the background, its answer is thrown away, and a little of its body is
-//!   read, so that its connection may be used again.
-//! - [`Left`]: so many are under way at once; what is more ends with its client, as it would without the layer, and is counted
-//!   ([`Counts`]). What else outlives its client may [run](Left::run) within the same limit.
+//! - A request whose future is dropped before it has a response goes on in the background. Its response is discarded, and a little of the response's
+//!   body (at most 64 KiB) is read so that the connection can be reused.
+//! - [`Left`]: limits how many such requests run at once. Beyond the limit a request ends with its client, as it would without the layer, and is
+//!   counted ([`Counts`]). Other work that outlives its client can [`run`](Left::run) within the same limit.
 //!
 //! ## What it does not
-//! It keeps nobody's answer: one that has begun when its client leaves ends. It limits no time: put a timeout inside. A body of the client's that is
-//! still on its way ends with its client, which whoever reads it gets to know.
+//! A response that has begun when its client leaves is not completed. There is no time limit: put a timeout inside the layer. If the client's
+//! request body is still arriving, it ends with the client, and its reader gets the error.
 //!
 //! ## nginx
 //! | nginx | here |
 //! |---|---|
 //! | `proxy_ignore_client_abort on` | [`DetachLayer::new`] |
 //!
-//! Differences: nginx has no limit; it has its log line written when the upstream has answered.
+//! Differences: nginx has no limit, and writes its log line only when the upstream has answered.
 //!
 //! ## Errors
-//! None of its own. Those of a request whose client has left are nobody's.
+//! None of its own. Errors of a request whose client has left are discarded.
 //!
 //! ## Cost
-//! A box for each request; a task for each whose client leaves.
+//! One box for each request, and one task for each request whose client leaves.
 
 mod future;
 mod layer;

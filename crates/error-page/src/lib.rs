@@ -1,4 +1,4 @@
-//! A tower layer that answers with another response in the place of an error: nginx's `error_page`.
+//! A tower layer that replaces error responses with other responses: nginx's `error_page`.
 //!
 //! ## Example
 //! ```
@@ -27,16 +27,17 @@
 //! ```
 //!
 //! ## What it does
-//! - [`Pages`]: which page stands for which status, and which status the client sees beside it. The first page of a
-//!   status counts.
-//! - [`ErrorPageLayer`] looks at the status of each response and has the one that has a page replaced by what a closure
-//!   makes of it: a fixed text, a redirect, an order to a router to go round again.
-//! - [`intercept`](ErrorPageLayer::intercept) tells whose errors are meant: a proxy replaces its own, and those of upstreams
-//!   only if it is told to.
-//! - A request with the extension [`Handled`] passes, so that the error of an error page is shown as it is.
+//! - [`Pages`]: the page for each status, and the status that the client sees with it. If a status has several pages, the
+//!   first applies.
+//! - [`ErrorPageLayer`] looks at the status of each response; if there is a page for it, a closure supplies the replacement:
+//!   a fixed text, a redirect, or an instruction to a router to start over.
+//! - [`intercept`](ErrorPageLayer::intercept) selects the responses that may be replaced: a proxy replaces its own errors,
+//!   and those of upstreams only if configured to.
+//! - A request with the extension [`Handled`] is passed through, so that an error of an error page is shown as it is.
 //!
 //! ## What it does not
-//! It makes no page, sends no request, and does not see errors that are not responses: turn those into responses beneath it.
+//! The layer creates no pages and sends no requests. The layer does not see errors that are not responses: convert those to
+//! responses beneath the layer.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -48,11 +49,11 @@
 //! | `proxy_intercept_errors` | [`ErrorPageLayer::intercept`] |
 //!
 //! ## Errors
-//! None of its own: errors of the inner service pass.
+//! None of its own: errors of the inner service are passed on.
 //!
 //! ## Cost
-//! One look at a request extension, one shared pointer cloned, and one search in a short list for each response; nothing is
-//! allocated.
+//! One look at a request extension, one clone of a shared pointer, and one search in a short list for each response, without
+//! allocation.
 
 mod future;
 mod layer;

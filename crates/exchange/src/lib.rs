@@ -1,10 +1,9 @@
 //! Facts recorded about one request/response exchange: append-only, no behaviour.
 //!
-//! A layer that works on a request learns things that others want to *report* and that no response can carry, because
-//! the exchange may end in an error or an abort: which peers were tried, how long each took, how many bytes went where.
-//! The edge of a server creates one [`Exchange`] for each request and puts a clone in the request's extensions;
-//! layers record into it; variables, logs, metrics and `explain` read it. A layer that finds no `Exchange` records
-//! nothing and works.
+//! A layer that works on a request learns things that others want to *report* but that no response can carry, because the exchange
+//! may end in an error or an abort: which peers were tried, how long each took, how many bytes were transferred. The edge of a server
+//! creates one [`Exchange`] for each request and puts a clone into the request's extensions; layers record into it; variables, logs,
+//! metrics and `explain` read it. A layer that finds no `Exchange` works without recording anything.
 //!
 //! ## Example
 //! ```
@@ -37,23 +36,23 @@
 //! ```
 //!
 //! ## What it does
-//! - Keeps the client's head as it came, whatever was rewritten since.
-//! - Opens a record first, fills it later, closes it on `Drop`: what was begun is never lost.
-//! - Facts have one writer each and are only ever added.
+//! - Keeps the client's request head as received, whatever is rewritten later.
+//! - Opens a record first, fills it later, and closes it on `Drop`: a record that was begun is never lost.
+//! - Each fact has one writer, and facts are only ever added.
 //!
 //! ## What it does not
-//! It decides nothing, formats nothing and reads no clock but tokio's (which tests can pause), and that as seldom as
-//! [`clock::hold`] says.
+//! The crate makes no decisions, formats nothing, and reads no clock other than tokio's (which tests can pause), and that as rarely
+//! as [`clock::hold`] allows.
 //!
 //! ## nginx
-//! The counterpart of what nginx keeps in `ngx_http_request_t` and `r->upstream_states` for its variables.
+//! The counterpart of the state that nginx keeps in `ngx_http_request_t` and `r->upstream_states` for its variables.
 //!
 //! ## Errors
 //! None.
 //!
 //! ## Cost
-//! One allocation an exchange (two more when a request is tried a second time, and one when something is to be [kept](Keep)); a clone
-//! is a refcount bump; recording is a store where it is a number (times, counts, statuses, all of the first try), and else an
+//! One allocation per exchange (two more if the request is retried, and one if something is to be [kept](Keep)). A clone increments a
+//! reference count. Recording a number (times, counts and statuses of the first attempt) is a store; anything else takes an
 //! uncontended lock.
 
 mod address;

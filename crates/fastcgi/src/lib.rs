@@ -1,7 +1,7 @@
-//! FastCGI 1.0 from the web server's side: a codec without I/O, and a client connection for tower services on it.
+//! FastCGI 1.0 from the web server's side: a sans-I/O codec, and a client connection for tower services built on it.
 //!
-//! [`send`] sends a request with its [`Params`] on a [`Connection`] and gives back an `http` response, whose [`Body`] has the
-//! connection until the application says that the request is over.
+//! [`send`] sends a request with its [`Params`] on a [`Connection`] and returns an `http` response, whose [`Body`] owns the
+//! connection until the application ends the request.
 //!
 //! ## Example
 //! ```
@@ -29,18 +29,19 @@
 //! ```
 //!
 //! ## What it does
-//! - **Sends** the params and the body in records, what there is of them in one write; the body as it comes, with back-pressure,
-//!   while the response is read already.
-//! - **Reads** the head of the response (RFC 3875 6): `Status`, else 302 with a `Location`, else 200; a line may end in a line feed
-//!   alone. `Connection` and `Transfer-Encoding` of a script are left out.
-//! - **Cuts, never completes**: a response is over when the application says so, not when its connection ends; one that is shorter
-//!   than its `Content-Length` is an error, what is longer is cut off there.
-//! - **Hears** the standard error ([`Stderr`]), and makes an error of what [`Config::catch_stderr`] names.
-//! - **Keeps connections** if [`Config::keep_conn`] asks for it: one goes to the [`Keeper`] when the request was sent, the
-//!   application has ended it, and nothing came behind.
+//! - **Sends** the params and the available part of the body in one write, and the rest of the body as it arrives, in records, with
+//!   back-pressure, while the response is already being read.
+//! - **Parses** the head of the response (RFC 3875 6): the status is that of `Status`, else 302 with a `Location`, else 200. Lines
+//!   may end in a bare line feed. `Connection` and `Transfer-Encoding` from the application are dropped.
+//! - **Detects truncation**: a response ends when the application says so, not when its connection is closed. A body shorter than its
+//!   `Content-Length` is an error; surplus data is discarded.
+//! - **Reports** the standard error stream ([`Stderr`]), and fails if it contains, before the head, a text that
+//!   [`Config::catch_stderr`] names.
+//! - **Reuses connections** if [`Config::keep_conn`] is set: a connection is handed to the [`Keeper`] when the request has been sent,
+//!   the application has ended it, and no further data followed.
 //!
 //! ## What it does not
-//! No several requests on one connection, no roles but that of the responder, no params of its own, no limits of time, no pool.
+//! No multiplexing of requests on one connection, no role other than responder, no params of its own, no timeouts, no pool.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -49,16 +50,16 @@
 //! | `fastcgi_keep_conn`, `fastcgi_catch_stderr` | [`Config`] |
 //! | `fastcgi_buffer_size` (as the limit of a head) | [`Config::max_head`] |
 //!
-//! Differences: a `Content-Length` that stands there twice, or is no number, is an error; so are a status below 200 and output
-//! behind the end of output.
+//! Differences: a repeated `Content-Length`, or one that is not a number, is an error; so are a status below 200 and output after the
+//! end of output.
 //!
 //! ## Errors
-//! [`Error`], with the texts that nginx logs.
+//! [`Error`], with the messages that nginx logs.
 //!
 //! ## Cost
-//! A request without a body is one write, its end in the same piece as its beginning. A body: one box, two pieces for each frame,
-//! sixteen of which go out in one call. The response: a read buffer of 8 KiB, up to [`Config::read_buffer`] while reads fill it; data
-//! is passed on without a copy, but for the head. An idle connection holds no buffer.
+//! A request without a body is one write of a single piece. A request body costs one box and two pieces for each frame, and up to
+//! sixteen pieces go out in one call. A response costs a read buffer of 8 KiB, which grows up to [`Config::read_buffer`] while reads
+//! fill it. Data is passed on without a copy, except for the head. An idle connection holds no buffer.
 
 mod body;
 mod config;

@@ -1,5 +1,4 @@
-//! A tower service that answers with files, as nginx does: entity tags, dates, ranges, types, index files, symbolic links
-//! under control.
+//! A tower service that serves files as nginx does: entity tags, dates, ranges, media types, index files, control of symbolic links.
 //!
 //! ## Example
 //! ```
@@ -23,28 +22,27 @@
 //! ```
 //!
 //! ## What it does
-//! - [`ServeFiles`] is the service: a directory, its index files, 301 for a directory without its slash.
-//! - [`Files`] is what is beneath, for those who map requests to names themselves: [`respond`](Files::respond) answers with
-//!   one file, [`index`](Files::index) looks for an index file, [`first`](Files::first) for the first of several.
-//! - Preconditions and ranges by RFC 9110: `ETag` in nginx's form, `Last-Modified`, `If-Match`, `If-None-Match`,
-//!   [`If-Modified-Since`](IfModifiedSince), `If-Unmodified-Since`, `If-Range`; one range, or several as
-//!   `multipart/byteranges`, up to [`max_ranges`](Files::max_ranges).
-//! - [`Types`]: the types of nginx's `mime.types`, or others.
-//! - [`precompressed`](Files::precompressed): `NAME.br`, `NAME.zst`, `NAME.gz` in the place of `NAME` for clients that take
-//!   them.
-//! - [`Symlinks`]: followed, refused, or followed only to what belongs to the link's owner, from a directory on. The path
-//!   is opened step by step, so that nothing can be exchanged while it is looked at.
-//! - [`Listing`]: a directory without an index file is listed, as a page, JSON, JSONP or XML.
-//! - [`random_index`](ServeFiles::random_index): a directory is one of its files, another each time.
-//! - Never leaves the root: a `..` or a NUL in what a request adds to it is 404 ([`climbs`] for those who use [`Files`]).
+//! - [`ServeFiles`] is the service: a directory, its index files, and a 301 for a directory without its trailing slash.
+//! - [`Files`] is the part beneath it, for applications that map requests to file names themselves: [`respond`](Files::respond) answers with
+//!   one file, [`index`](Files::index) looks for an index file, [`first`](Files::first) for the first existing file of several.
+//! - Preconditions and ranges as in RFC 9110: `ETag` in nginx's format, `Last-Modified`, `If-Match`, `If-None-Match`,
+//!   [`If-Modified-Since`](IfModifiedSince), `If-Unmodified-Since`, `If-Range`; one range, or several as `multipart/byteranges`, up to
+//!   [`max_ranges`](Files::max_ranges).
+//! - [`Types`]: the media types of nginx's `mime.types`, or others.
+//! - [`precompressed`](Files::precompressed): `NAME.br`, `NAME.zst` or `NAME.gz` instead of `NAME` for clients that accept them.
+//! - [`Symlinks`]: followed, refused, or followed only if link and target have the same owner, optionally from a given directory on. The path
+//!   is opened component by component, so that nothing can be swapped during the check.
+//! - [`Listing`]: lists a directory without an index file, as HTML, JSON, JSONP or XML.
+//! - [`random_index`](ServeFiles::random_index): a request for a directory gets one of its files, picked at random.
+//! - Never leaves the root: a `..` or a NUL in the part of a path that comes from the request is a 404 ([`climbs`] for users of [`Files`]).
 //!
 //! ## What it does not
-//! It compresses nothing itself and has no pages for errors: an error is a status without a body, with
-//! the extension [`Failure`] that says why in nginx's words.
+//! The service does not compress, and has no error pages: an error is a status without a body, with the extension [`Failure`], which gives the
+//! reason in nginx's words.
 //!
-//! It is not a layer around tower-http's `ServeDir`: that answers 416 to several ranges where nginx sends
-//! `multipart/byteranges`, derives entity tags and types its own way, has no rule for symbolic links, and takes a trip to
-//! the blocking pool for each step: opening, looking, and every read.
+//! The service is not a layer around tower-http's `ServeDir`, because that answers 416 to several ranges where nginx sends
+//! `multipart/byteranges`, derives entity tags and media types differently, has no rules for symbolic links, and goes to the blocking pool for
+//! each step: opening, metadata, and every read.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -59,23 +57,23 @@
 //! | `gzip_static` | [`Files::precompressed`] |
 //! | `open() … failed (2: …)` in the error log | [`Failure`]'s text |
 //!
-//! Differences, all on purpose, and all RFC 9110's: `Range` counts for GET alone (14.2); dates are ignored beside entity
-//! tags (13.1.3, 13.1.4), and so are those that are none; a 405 has `Allow` (15.5.6); `Vary` is there wherever a compressed
-//! file could have been chosen. A compressed file can be asked for in ranges. A path that climbs out of an `alias` without a
-//! slash is 404. A list has a length, also for `HEAD`; names are cut and padded by characters whatever the charset, times of day are those
-//! of the file's own season, links that are not followed are no files in it, and a directory with more names than
-//! [`max_entries`](Listing::max_entries) is 500.
+//! All differences are deliberate. Following RFC 9110: `Range` applies to GET only (14.2); dates are ignored if there are entity tags (13.1.3,
+//! 13.1.4), and so are invalid dates; a 405 has `Allow` (15.5.6); `Vary` is sent wherever a precompressed file could have been chosen. Besides,
+//! ranges of a precompressed file can be requested. A path that climbs out of an `alias` without a trailing slash is a 404. A directory listing
+//! has a length, also for `HEAD`; names are truncated and padded by characters in any charset; times of day use the offset from UTC in force at
+//! the file's time; links that are not followed are not listed as files; and a directory with more names than
+//! [`max_entries`](Listing::max_entries) is a 500.
 //!
 //! ## Errors
-//! The service has none. A body fails when its file cannot be read on, or became shorter: what was sent is not the whole.
+//! The service itself never fails. A body fails if its file cannot be read further or has become shorter: the response is then incomplete.
 //!
 //! ## Cost
-//! What the kernel has in memory is opened and read at once (`openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`):
-//! no other thread takes part. What it has not goes to tokio's blocking pool in one piece of work: open, look, decide, read the
-//! beginning. A file of up to 64 KiB is then in memory; of a larger one at most 128 KiB are at a time, in buffers that are used again. Who
-//! can have the kernel send files asks the body for [parts](Body::take_file) of them instead: then nothing is read at all. A response allocates
-//! its fields and its buffer; types and settings are shared. A list is made on the blocking pool, whole, with a look at every file in it: some
-//! 200 bytes of memory a name.
+//! Data in the page cache is opened and read without blocking (`openat2` with `RESOLVE_CACHED`, `preadv2` with `RWF_NOWAIT`), without involving
+//! another thread. Otherwise one job on tokio's blocking pool does everything: open, check metadata, decide, read the beginning. A file of up
+//! to 64 KiB is then in memory; of a larger file at most 128 KiB are in memory at a time, in buffers that are reused. A server that can use
+//! `sendfile` takes parts of the file from the body instead ([`Body::take_file`]), and nothing is read at all. A response allocates its fields
+//! and its buffer; types and settings are shared. A directory listing is built in full on the blocking pool, with a look at every file: about
+//! 200 bytes of memory per name.
 
 mod body;
 mod coding;

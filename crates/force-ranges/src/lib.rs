@@ -1,4 +1,4 @@
-//! A tower layer that gives clients the ranges that they ask for, of responses whose upstream knows no ranges: nginx's `proxy_force_ranges`.
+//! A tower layer that answers range requests even if the upstream does not support them: nginx's `proxy_force_ranges`.
 //!
 //! ## Example
 //! ```
@@ -25,27 +25,28 @@
 //! ```
 //!
 //! ## What it does
-//! - A 200 to a GET whose length is known is cut to the range that the request asks for, with `If-Range` judged by the response's own `ETag` and
-//!   `Last-Modified` (RFC 9110 13.1.5 and 14): 206, or 416.
-//! - Such a response says `Accept-Ranges: bytes`; whatever any response says of that itself goes.
+//! - A 200 response to a GET whose length is known is cut to the requested range and becomes a 206, or a 416. `If-Range` is compared with the
+//!   response's own `ETag` and `Last-Modified` (RFC 9110 13.1.5 and 14).
+//! - A 200 response of known length that is sent whole gets `Accept-Ranges: bytes`; the upstream's own `Accept-Ranges` is removed from every
+//!   response.
 //!
 //! ## What it does not
-//! It asks for nothing else than the client does: an upstream that knows ranges after all answers 206, which passes. Several ranges get the
-//! whole, which is always right. What was skipped has been read all the same; what comes behind the range is not.
+//! The layer forwards the request unchanged: a 206 from an upstream that does support ranges is passed on. A request for several ranges gets the
+//! whole response, which is always correct. Data before the range is read and discarded; data after it is not read.
 //!
 //! ## nginx
 //! | nginx | here |
 //! |---|---|
 //! | `proxy_force_ranges on` | [`ForceRangesLayer::new`] |
 //!
-//! Differences: a `Range` that cannot be read is ignored, as RFC 9110 14.2 has it, where nginx answers 416, and so is one of HEAD; behind the
-//! range nginx reads on.
+//! Differences: a malformed `Range` is ignored, as RFC 9110 14.2 requires, where nginx answers 416, and so is a `Range` in a HEAD request. nginx
+//! keeps reading after the range.
 //!
 //! ## Errors
-//! [`Error`], when a body ends before its length says: the message is cut, never complete. Errors of the body pass.
+//! [`Error`]: the body ended before its announced length; the message is aborted rather than completed. Errors of the body are passed on.
 //!
 //! ## Cost
-//! A look at three fields; where a range is asked for, a clone of the request's fields. Nothing is copied.
+//! A look at three fields; for a range request, a clone of the request's fields. Data is not copied.
 
 mod body;
 mod future;

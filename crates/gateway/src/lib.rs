@@ -1,8 +1,8 @@
 //! The gateway: listeners, virtual hosts, location routing, and the stack of layers of every location.
 //!
-//! This crate joins the layer crates into a reverse proxy. It holds no logic of theirs: it builds, from a checked
-//! [`Config`](propylon_config::Config), one stack of layers a location and one router a worker, and serves connections.
-//! The `propylon` binary is a thin shell around it; a platform's own binary can be another.
+//! This crate combines the layer crates into a reverse proxy and holds none of their logic. From a checked
+//! [`Config`](propylon_config::Config) it builds one stack of layers per location and one router per worker, and serves connections.
+//! The `propylon` binary is a thin shell around it; a platform can have its own binary instead.
 //!
 //! ## Example
 //! ```
@@ -34,25 +34,25 @@
 //!
 //! ## What it does
 //! - [`Gateway`]: start, reload without a dropped request, reopen logs, drain, stop.
-//! - [`Given`]: sockets from systemd, or from a gateway that ran before; with [`Gateway::sockets`], a new process takes over
-//!   without a connection lost.
+//! - [`Given`]: sockets from systemd, or from a previous gateway; with [`Gateway::sockets`] a new process takes over without losing a
+//!   connection.
 //! - [`explain()`]: which server and location answer a request, with each setting and the line that it came from.
 //! - [`routing`]: nginx's rules for paths, hosts, locations and the URI of `proxy_pass`, as pure functions.
 //!
 //! ## What it does not
-//! It reads no files (that is `config`), knows no arguments and no signals (that is the binary), and spawns nothing on the
-//! caller's runtime but one task for names that have to be resolved again.
+//! The gateway reads no configuration files (`config` does), handles no arguments and no signals (the binary does), and spawns
+//! nothing on the caller's runtime except one task for names that must be resolved again.
 //!
 //! ## nginx
 //! `http`, `server`, `location`, `listen`, `server_name`, `return`, `internal`, `proxy_pass`, `X-Accel-Redirect`; phases as in nginx.
 //!
 //! ## Errors
-//! [`StartError`] when it can't start or a configuration can't take effect: what was in force stays. Requests never fail
-//! with an error: they get a status, and a line in the error log that says why.
+//! [`StartError`] if the gateway cannot start or a configuration cannot take effect; the current configuration then stays in force.
+//! Requests never fail with an error: they get a status, and the error log has a line with the reason.
 //!
 //! ## Cost
-//! One thread and one tokio runtime a worker; a connection never changes workers. A request through a proxy route passes
-//! three seams of [`propylon_stack`]; `bench/` measures it against nginx.
+//! One thread and one tokio runtime per worker; a connection never changes workers. A request through a proxy route passes three
+//! seams of [`propylon_stack`]; `bench/` measures it against nginx.
 
 mod acme;
 mod api;
