@@ -48,8 +48,8 @@
 //!   defines what a failure is. As in nginx, a response that breaks off is not a failure, and a status is one only if it makes the
 //!   request go to another peer ([`Outcome::Open`]). The only peer of a group is never unavailable.
 //! - **Active health checks**: [`HealthCheck`] probes each peer at its own pace, by whatever means the caller provides;
-//!   [`Group::set_healthy`] records the verdict. New peers of a [mandatory](GroupBuilder::mandatory) group get no requests before
-//!   their first probe.
+//!   [`Group::set_healthy`] records the verdict. New peers of a [mandatory](GroupBuilder::mandatory) group get no requests until
+//!   they have been found healthy.
 //! - **Limits**: [`max_conns`](Server::max_conns) is exact across all workers. With a [queue](GroupBuilder::queue), requests wait
 //!   for a free slot, first come first served, whichever worker they are on.
 //! - **Slow start**: the share of a recovered peer grows linearly over [`slow_start`](Server::slow_start).
@@ -83,7 +83,7 @@
 //! ## Cost
 //! A pick takes one lock that belongs to the worker, and touches shared memory only with atomic operations on the chosen peer:
 //! there is no lock between workers. It looks at each peer once (hash and random methods look only at the chosen ones) and
-//! allocates nothing, except once for methods that measure times. `cargo bench -p propylon-balance` measures it.
+//! allocates nothing; methods that measure times allocate once. `cargo bench -p propylon-balance` measures it.
 
 mod balancer;
 mod body;
