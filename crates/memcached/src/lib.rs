@@ -1,9 +1,10 @@
-//! What memcached keeps, as HTTP responses: its text protocol from the side of whoever asks, and a client connection for tower services.
+//! Values stored in memcached, as HTTP responses: the client side of its text protocol, and a client connection for tower services.
 //!
-//! [`send`] asks for the [`Key`] of a request on a [`Connection`] and gives back an `http` response, whose [`Body`] has the connection until
-//! its end. What memcached knows is a 200, what it does not is a 404, which is for another to answer.
+//! [`send`] requests the [`Key`] of a request on a [`Connection`] and returns an `http` response, whose [`Body`] owns the connection until
+//! its end. A value that memcached has is a 200. A value that it does not have is a 404, so that another service can answer instead.
 //!
 //! ## Example
+//!
 //! ```
 //! use http_body_util::BodyExt;
 //! use propylon_memcached::{Config, Connection, Key, send};
@@ -28,32 +29,44 @@
 //! ```
 //!
 //! ## What it does
-//! - **Asks** for one key (`get`), in one write. Nothing in a key ends the request: [`Key::escaped`].
-//! - **Reads** the value as it comes, with back-pressure. One that was stored compressed says so by its flags ([`Config::gzip_flag`]) and
-//!   becomes `Content-Encoding: gzip`.
-//! - **Cuts, never completes**: the last piece of a value waits for what ends it. What is shorter or longer than was said is an error, and if
-//!   all of it is here with the line before it, one before there is a response.
-//! - **Keeps** the connection for whoever wants it ([`Keeper`]), if all is in order.
+//!
+//! - **Requests** one key (`get`), in one write. No key can end the request line: [`Key::escaped`].
+//! - **Reads** the value as it arrives, with back-pressure. A value that was stored compressed says so in its flags ([`Config::gzip_flag`])
+//!   and gets `Content-Encoding: gzip`.
+//! - **Truncates visibly**: the last piece of a value is held back until its terminator has arrived. A value that is shorter or longer than
+//!   announced is an error; if all of it arrives together with the line before it, the error comes before the response.
+//! - **Reuses** the connection, if the exchange ended cleanly: it is handed to the [`Keeper`].
+//!
+//! Dropping the response's future or body closes the connection.
 //!
 //! ## What it does not
-//! No request but `get`, no values of several keys, no binary protocol. No fields but the two: no type, no time, for memcached knows none.
-//! No limits of time, no pool, no other try: layers around it do that. How connections are read and written is `propylon-cgi`'s.
+//!
+//! - It has no commands but `get`, does not request several keys at once, and does not support the binary protocol. It does not store
+//!   values.
+//! - The only fields are `Content-Length` and `Content-Encoding`: memcached knows neither types nor times.
+//! - It has no timeouts, no pool and no retries: these are for layers around it.
+//! - How connections are read and written is the responsibility of `propylon-cgi`.
 //!
 //! ## nginx
-//! | nginx | here |
+//!
+//! | directive | here |
 //! |---|---|
 //! | `$memcached_key` | [`Key::escaped`] |
 //! | `memcached_gzip_flag` | [`Config::gzip_flag`] |
-//! | `memcached_buffer_size` (as the limit of a line) | [`Config::max_head`] |
+//! | `memcached_buffer_size`, as the limit of a line | [`Config::max_head`] |
+//! | `memcached_pass` | not here: the caller connects |
 //!
-//! Differences: nginx logs that a value is longer than was said, and passes the first part of it on as if it were all.
+//! Difference: if a value is longer than announced, nginx logs it and forwards the first part as if it were complete.
 //!
 //! ## Errors
-//! [`Error`], with the texts that nginx logs; a value that is not there is none, but a 404.
+//!
+//! [`Error`], with the texts that nginx logs: `NoKey` (nothing was sent), `Closed`, `Io` and `Invalid` before there is a response; `Truncated`,
+//! `BodyIo` and `InvalidBody` from the body. A missing value is not an error, but a 404.
 //!
 //! ## Cost
-//! A request is one write and a box, and so is its response. A read buffer of 8 KiB, up to [`Config::read_buffer`] while reads fill it; data is
-//! passed on without a copy. An idle connection holds no buffer.
+//!
+//! A request takes one write and one box, and a response one box. The read buffer has 8 KiB and grows while reads fill it, up to
+//! [`Config::read_buffer`]; data is passed on without a copy. An idle connection holds no buffer.
 
 mod body;
 mod config;

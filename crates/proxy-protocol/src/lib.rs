@@ -1,6 +1,7 @@
-//! The PROXY protocol, versions 1 and 2: headers read and written, without I/O.
+//! The PROXY protocol, versions 1 and 2: reads and writes headers, without I/O.
 //!
 //! ## Example
+//!
 //! ```
 //! use propylon_proxy_protocol::{parse, v1, v2};
 //!
@@ -15,17 +16,23 @@
 //! ```
 //!
 //! ## What it does
-//! - Reads a header from the beginning of what has come ([`parse`]), and says as early as it can be known that there is none.
-//! - Checks what it reads: addresses of the family that is named, one space between two words, no line of more than 107 bytes, no
-//!   header of more than [`MAX`].
-//! - Finds values of version 2 that go beyond addresses ([`Tlvs`], [`TlvName`]).
+//!
+//! - Parses a header from the beginning of the received bytes ([`parse`]), and reports as early as possible that there is none.
+//! - Validates what it reads: addresses must belong to the named family, there is one space between two words, a line has at most 107
+//!   bytes, and a header at most [`MAX`].
+//! - Finds the TLVs of version 2 ([`Tlvs`], [`TlvName`]).
 //! - Writes headers of both versions ([`v1`], [`v2`]).
 //!
+//! Headers of the proxy's own connections (`LOCAL`), of connections with unknown endpoints (`UNKNOWN`), and of families other than IP over a
+//! stream have no addresses.
+//!
 //! ## What it does not
-//! No sockets and no time: whoever reads waits, and gives up. It trusts nobody, either: who may send a header is for the caller to
-//! know. It writes no TLVs.
+//!
+//! The crate has no sockets and no timeouts: the caller waits for bytes, and gives up. It does not decide whom to trust: the caller knows
+//! who may send a header. It does not write TLVs.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `listen … proxy_protocol` | [`parse`] |
@@ -33,14 +40,16 @@
 //! | `$proxy_protocol_addr`, `_port`, `_server_addr`, `_server_port` | [`Header::ends`] |
 //! | `$proxy_protocol_tlv_NAME` | [`TlvName`], [`Tlvs::value`] |
 //!
-//! Differences: nginx wants the whole header in one read, takes any text of letters and dots as an address of version 1, and
-//! commands that nobody knows. As in nginx, a checksum (CRC32c) is a value like any other.
+//! Differences: nginx needs the whole header in one read, accepts any text of letters and dots as a version 1 address, and accepts unknown
+//! commands. As in nginx, a checksum (CRC32c) is a value like any other and is not verified.
 //!
 //! ## Errors
-//! [`Error`]: the connection has to be closed.
+//!
+//! [`Error`]: there is no header, or the header is malformed, too large, or has an unknown version or command. The connection must be closed.
 //!
 //! ## Cost
-//! Reading allocates nothing; a header that comes in pieces is looked at from its beginning with each. Writing is one allocation.
+//!
+//! Parsing does not allocate; a header that arrives in pieces is parsed from its beginning with each piece. Writing is one allocation.
 
 mod read;
 mod tlv;

@@ -1,8 +1,8 @@
-//! Names to addresses for a proxy: answers kept for their time to live, SRV records, old answers while DNS is down, and a
-//! word when something changes.
+//! Resolves names to addresses for a proxy: caches answers for their TTL, supports SRV records, serves stale answers while DNS is
+//! down, and notifies of changes.
 //!
-//! [`hickory_proto`] reads and writes DNS messages underneath; this crate decides who is asked what and when, and what is believed
-//! how long.
+//! [`hickory_proto`] encodes and decodes the DNS messages; this crate decides which server is asked what and when, and how long an
+//! answer is valid.
 //!
 //! ## Example
 //! ```
@@ -22,24 +22,25 @@
 //! ```
 //!
 //! ## What it does
-//! - **Asks** the given DNS servers, or, if none is given, the operating system as every other program does. The servers are
-//!   asked in turn; the next one as well when one fails or says nothing for two seconds, and again after that; a late
-//!   answer counts too. UDP, each time from another port; TCP for what is too long for it. A and AAAA at once, names as they are: no
-//!   search list, no hosts file, as nginx. Aliases are followed.
-//! - **Half an answer** is used for five seconds, if one kind of address is there and the server failed for the other; a whole
-//!   older answer stands in for it.
-//! - **Remembers** an answer for its time to live, or for [`valid`](Builder::valid). Many who ask at once are one query, which
-//!   goes on when they leave. A number of names is remembered, not more.
-//! - **Goes on while DNS is down**: a query that fails or takes longer than a second gives the last good answer, for a day at
-//!   most; a failed query is repeated after a second at the earliest. "There is no such name" is an answer, believed for 5 s.
-//! - **Services**: [`Question::service`] asks for SRV records and their hosts' addresses, with priorities and weights.
-//! - **Tells changes**: [`Watch::changed`] asks again when the answer expires (not more often than each second), and returns
-//!   when it is another one; order does not matter.
+//! - **Queries** the given DNS servers or, if none is given, the operating system as every other program does. The servers are
+//!   tried in turn: when one fails or does not answer within two seconds, the next one is asked as well, and after the last one the
+//!   first again; a late answer still counts. Queries go over UDP, each from a different port, and over TCP if the answer does not
+//!   fit. A and AAAA are queried in parallel. Names are used as given, without a search list or hosts file, as in nginx. CNAMEs are
+//!   followed.
+//! - **Partial answers**: if one address family resolves and the server failed for the other, the partial answer is used for five
+//!   seconds; a complete older answer takes precedence over it.
+//! - **Caches** an answer for its TTL, or for [`valid`](Builder::valid). Concurrent queries for the same name are merged into one,
+//!   which continues when the callers go away. The number of cached names is bounded.
+//! - **Serves stale answers while DNS is down**: when a query fails or takes longer than a second, the last good answer is used, for a
+//!   day at most. A failed query is repeated after one second at the earliest. "There is no such name" is an answer, cached for 5 s.
+//! - **Services**: [`Question::service`] queries SRV records and the addresses of their hosts, with priorities and weights.
+//! - **Reports changes**: [`Watch::changed`] queries again when the answer expires (at most once a second), and returns
+//!   when the answer differs; the order of addresses does not matter.
 //!
 //! ## What it does not
-//! No DNSSEC, no DNS over TLS or HTTPS. It never changes an order into a preference: choosing among endpoints is a
-//! balancer's. With the operating system as the source, "no such name" can't be told from "no answer": old answers stand in
-//! for both.
+//! No DNSSEC, no DNS over TLS or HTTPS. The crate expresses no preference by the order of addresses: choosing among endpoints is up to
+//! a load balancer. With the operating system as the source, "no such name" cannot be told from "no answer", so stale answers are used
+//! in both cases.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -48,14 +49,15 @@
 //! | `resolver_timeout` | [`Builder::timeout`] |
 //! | `server … resolve`, `service=` | [`Resolver::watch`], [`Question::service`] |
 //!
-//! Differences: nginx gives no old answers; without `resolver` it resolves nothing at run time.
+//! Differences: nginx does not serve stale answers; without `resolver` it resolves nothing at run time.
 //!
 //! ## Errors
-//! [`Error`] in nginx's words; [`Error::is_final`] tells "no" from silence. [`BuildError`] for a resolver that cannot be.
+//! [`Error`] in nginx's words; [`Error::is_final`] distinguishes a negative answer from no answer. [`BuildError`] if a resolver cannot be
+//! built.
 //!
 //! ## Cost
-//! An answer from memory: one lock that is held for a hash look-up, no allocation but the result's. A query: a task on the
-//! builder's runtime, which ends after [`timeout`](Builder::timeout). A watch: one timer, no task. No background task else.
+//! A cached answer: one lock, held for a hash lookup, and no allocation except the result's. A query: a task on the
+//! builder's runtime, which ends after [`timeout`](Builder::timeout). A watch: one timer, no task. There are no other background tasks.
 
 mod answer;
 mod cache;

@@ -1,7 +1,8 @@
-//! What a client of TLS asks for, before anybody ends its TLS: the ClientHello is read ahead, and the connection goes on as if nobody had
-//! looked. For whoever passes connections on by the name that their clients ask for.
+//! Reads what a TLS client asks for before its TLS is terminated: the layer reads the ClientHello ahead, and the connection continues as if
+//! nothing had been read. For services that route connections by the name (SNI) that clients ask for.
 //!
 //! ## Example
+//!
 //! ```
 //! use propylon_stream::{Ahead, BoxError, ClientHello, Limits, PrereadLayer};
 //! use tokio::io::AsyncReadExt;
@@ -24,33 +25,39 @@
 //! ```
 //!
 //! ## What it does
-//! - [`ClientHello::parse`] reads the first bytes of a connection, without I/O: the highest version that the client offers, the name
-//!   that it asks for, and the protocols that it would speak. Records may split the message anywhere, and it may be of SSL 2.
-//! - [`preread`] reads as much of a connection as that takes, within [`Limits`], and gives the connection back
-//!   [with what was read](Ahead).
-//! - [`PrereadLayer`] is the tower layer of it: its service takes connections, the one inside gets them with what their clients
-//!   ask for.
-//! - What is not TLS, or is malformed, is nobody's error: it goes on as it is, and there is no [`ClientHello`].
+//!
+//! - [`ClientHello::parse`] parses the first bytes of a connection, without I/O: the highest version that the client offers, the server
+//!   name (SNI), and the protocols (ALPN). The message may be split across records anywhere, and may be an SSL 2 one.
+//! - [`preread`] reads as much of a connection as the parser needs, within [`Limits`], and returns the connection
+//!   [with the bytes read so far](Ahead).
+//! - [`PrereadLayer`] does this as a tower layer: its service accepts connections, and the inner service gets them together with what their
+//!   clients ask for.
+//! - Bytes that are not TLS, or are malformed, are not an error: the connection continues unchanged, without a [`ClientHello`].
 //!
 //! ## What it does not
-//! It ends no TLS, judges no names, and connects nowhere: the example `standalone` does that with a few lines of tokio.
+//!
+//! It does not terminate TLS, does not judge names, and does not connect anywhere: the example `standalone` does that with a few lines of
+//! tokio.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `ssl_preread` | [`PrereadLayer`] |
 //! | `preread_buffer_size`, `preread_timeout` | [`Limits`] |
 //! | `$ssl_preread_protocol`, `_server_name`, `_alpn_protocols` | the fields of [`ClientHello`] |
 //!
-//! Differences: where a client lists the versions that it offers, nginx takes it to offer TLS 1.3, whatever they are.
+//! Difference: if a client lists its supported versions, nginx reports TLS 1.3 whatever they are.
 //!
 //! ## Errors
-//! [`Error`]: the client has closed, its connection has failed, it took too long, or too many bytes. In a [`BoxError`] from the
-//! layer, as are those of the service inside.
+//!
+//! [`Error`]: the client closed the connection, the connection failed, the client took too long, or it sent too many bytes. The layer returns
+//! it in a [`BoxError`], like the errors of the inner service.
 //!
 //! ## Cost
-//! A connection: what is read ahead is kept until somebody reads it, 2 KiB at once and no more than the limit; a timer; with the
-//! layer a box.
+//!
+//! For each connection: the bytes read ahead, kept until they are read, in steps of 2 KiB up to the limit; a timer; and with the layer one
+//! box.
 
 mod ahead;
 mod error;

@@ -1,5 +1,5 @@
-//! TLS by [rustls](https://docs.rs/rustls) in the terms of nginx and OpenSSL: certificates by name, cipher lists, verification
-//! depth, revocation, and errors that say why.
+//! TLS with [rustls](https://docs.rs/rustls), in the terms of nginx and OpenSSL: certificates by name, cipher lists, verification
+//! depth, revocation, and descriptive errors.
 //!
 //! ## Example
 //! ```no_run
@@ -20,28 +20,29 @@
 //! ```
 //!
 //! ## What it does
-//! - **To peers**: [`Connector`]. Verifies nothing unless it is told to, as nginx; then chain, validity, depth, revocation and
-//!   name, with OpenSSL's numbers and words in the error. Tells the name (SNI) if asked to, shows a certificate of its own,
-//!   resumes sessions.
-//! - **From clients**: [`Greeting`] is what the client says first; the name that it asks for chooses an [`Acceptor`], or it is
-//!   refused with the alert that says so. Several certificates for one: the first that the client can verify. An OCSP response
-//!   from a file goes with them.
-//! - **Who clients are**: an acceptor may ask for certificates ([`AcceptorBuilder::ask_clients`]). The handshake succeeds whatever
-//!   comes, and [`Handshake::client`] tells whose certificate it is and why it is not to be trusted, so that a client that is
-//!   refused can be told why: **who serves it decides**. A resumed session's certificate is judged anew.
-//! - **Over QUIC** the same: [`QuicGreeting`] and [`QuicHandshake`], for whoever speaks QUIC.
-//! - **Sessions**: [`Sessions`] outlive the acceptors; tickets by keys that change, or by keys from files. A session is resumed only
-//!   for the same name, and where the same is asked of clients.
-//! - **Secrets in a file**, for Wireshark, if somebody wants them there: [`AcceptorBuilder::key_log`], [`ConnectorBuilder::key_log`].
-//! - **Keys with passwords** (PKCS #8), certificates in the place of files (`data:`): [`Identity`].
-//! - **Names**: protocols, ciphers and curves by OpenSSL's names; `HIGH:!aNULL` and the like stand for the suites that there are. What
-//!   only OpenSSL has is passed over as long as something is left; a name that nobody knows is an error that lists those that are.
-//!   Unlike OpenSSL's, a list may name ciphers of TLS 1.3, which are spoken alone then; `@SECLEVEL` means nothing, and Suite B's lists are an error.
+//! - **Connections to peers**: [`Connector`]. By default, it verifies nothing, as nginx. If told to, it verifies the chain, validity, depth,
+//!   revocation and name; errors have OpenSSL's numbers and messages. It sends SNI if asked to, presents a client certificate, and resumes
+//!   sessions.
+//! - **Connections from clients**: a [`Greeting`] is the ClientHello. The server name in it selects an [`Acceptor`], or the client is
+//!   rejected with the appropriate alert. With several certificates, the first one that the client can verify is used. An OCSP response
+//!   from a file is stapled.
+//! - **Client certificates**: an acceptor may ask for them ([`AcceptorBuilder::ask_clients`]). The handshake succeeds in any case, and
+//!   [`Handshake::client`] tells whose certificate it is and why it is not to be trusted, so that a rejected client can be told why:
+//!   **the server decides**. The certificate of a resumed session is verified again.
+//! - **QUIC**: [`QuicGreeting`] and [`QuicHandshake`] offer the same for a QUIC implementation.
+//! - **Sessions**: [`Sessions`] outlive the acceptors. Tickets use keys that rotate, or keys from files. A session is resumed only
+//!   for the same name, and only if the same is required of clients.
+//! - **Key logging** to a file, for Wireshark, if enabled: [`AcceptorBuilder::key_log`], [`ConnectorBuilder::key_log`].
+//! - **Encrypted keys** (PKCS #8), and certificates given inline instead of as files (`data:`): [`Identity`].
+//! - **Names**: protocols, ciphers and curves have OpenSSL's names; `HIGH:!aNULL` and the like stand for the available suites. Names that
+//!   only OpenSSL supports are ignored as long as something is left; an unknown name is an error that lists the known ones. Unlike in
+//!   OpenSSL, a list may name TLS 1.3 ciphers, and then only those of them are used. `@SECLEVEL` has no effect, and Suite B lists are an
+//!   error.
 //!
 //! ## What it does not
-//! TLS 1.2 and 1.3 only, with suites that have forward secrecy and authenticate: nothing older exists here. No OCSP responders are
-//! asked, no early data, no keys with passwords in the form before PKCS #8 (the error says how to convert them). Files are not
-//! watched: build again.
+//! TLS 1.2 and 1.3 only, with authenticated suites that have forward secrecy; nothing older is available. The crate does not query OCSP
+//! responders, has no early data, and does not read encrypted keys in formats older than PKCS #8 (the error says how to convert them). It does
+//! not watch files: build again after a change.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -54,16 +55,21 @@
 //! | `$ssl_protocol`, `$ssl_cipher`, `$ssl_curve`, `$ssl_server_name`, `$ssl_session_reused`, … | [`Handshake`] |
 //! | `$ssl_client_s_dn`, `$ssl_client_serial`, … | [`ClientCertificate`] |
 //!
-//! Differences: the system's trusted certificates stand in where none are given for a peer; nginx refuses that. A chain that is too
-//! long is called so, where OpenSSL may say that an issuer is missing. Tickets are not nginx's, even with the same key files.
+//! As in OpenSSL, and unlike in webpki alone: an X.509 version 1 certificate is accepted if it need not be verified, if it is itself trusted,
+//! or if a trusted authority issued it directly (without intermediates, and with no revocation lists configured); a peer's name may be in
+//! the subject alone (`CN`), if the certificate has no other names and `trusted_certificate` is set.
+//!
+//! Differences: if no trusted certificates are given for a peer, the system's are used; nginx rejects that configuration. A chain that is too
+//! long is reported as such, where OpenSSL may report a missing issuer. Tickets are not compatible with nginx's, even with the same key files.
+//! A connection that ends without TLS's `close_notify` reads as truncated; nginx treats it as a normal end.
 //!
 //! ## Errors
-//! [`BuildError`] when something is made, [`BuildError::is_fault`] if the world is to blame; [`Error`] of a handshake, in nginx's
-//! words.
+//! [`BuildError`] if a connector or acceptor cannot be built; [`BuildError::is_fault`] tells whether the environment is to blame (a missing or
+//! unusable file). [`Error`] if a handshake fails, in nginx's words.
 //!
 //! ## Cost
-//! rustls with aws-lc-rs: per connection some 20 KiB while it is used. Files are read when a connector or an acceptor is made, not
-//! later. What a client's certificate says is written out once a handshake, if it shows one.
+//! rustls with aws-lc-rs: some 20 KiB for each connection in use. Files are read when a connector or an acceptor is built, not
+//! later. The contents of a client's certificate are formatted once in each handshake, if the client presents one.
 
 mod acceptor;
 mod certificate;

@@ -1,5 +1,5 @@
-//! Two streams joined, as an upgrade leaves them: what comes from one side goes to the other, with limits on standing still, byte
-//! counts, half-close and back-pressure. And the tower layer that joins them when an upstream answers with 101.
+//! Joins two streams, as after an upgrade: forwards bytes in both directions, with idle limits, byte counts, half-close and back-pressure.
+//! Also a tower layer that joins them when an upstream responds with 101.
 //!
 //! ## Example
 //!
@@ -60,32 +60,34 @@
 //!
 //! ## What it does
 //!
-//! - [`Tunnel`] is a future: it moves bytes both ways until both sides have said their last, and says how it [ended](End).
-//! - Back-pressure: a direction reads only when what it read before has been taken. It holds at most
-//!   [`Tunnel::buffer`] bytes, begins with 8 KiB, and holds nothing while it waits.
-//! - Half-close: the end of one side is passed on as an end, after all that came before it; the other side may go on.
-//! - A side that takes nothing more ends one direction: what it has said before is still passed on.
-//!   [`Tunnel::client_has_all`] and [`Tunnel::upstream_has_all`] tell what was whole in the end, and what is better reset.
-//! - [`Limits`]: how long nobody may say anything, and how long either side may take nothing. Bytes in any direction count as
-//!   something said.
-//! - [`Tunnel::half_close`] off: the end of one side ends both, once all that came before it was passed on.
-//! - [`Tunnel::upload_rate`], [`Tunnel::download_rate`]: so many bytes a second, by reading no more; nothing is saved up.
-//! - [`Counts`]: what each side has taken, also after the future was dropped. Dropping it is how a tunnel is cancelled.
-//! - [`UpgradeLayer`] takes the client's end from the request, lets it pass, and has the ends joined by a [`Policy`] if the response
-//!   is a 101. Any other response passes as it is. A 101 that the client did not ask for is an error.
+//! - [`Tunnel`] is a future: it forwards bytes both ways until both sides have closed, and returns [how it ended](End).
+//! - Back-pressure: a direction reads only when its previous data has been written. Its buffer grows from 8 KiB to at most
+//!   [`Tunnel::buffer`] bytes, and is released while it waits.
+//! - Half-close: when one side closes, the end is passed on after all preceding data; the other side may continue.
+//! - If a write to one side fails, only that direction ends: what that side has sent is still passed on. [`Tunnel::client_has_all`] and
+//!   [`Tunnel::upstream_has_all`] tell which side received everything in the end, and which one should rather be reset.
+//! - If a read from one side fails, both directions end, once the data that it sent before has been written: a destination that buffers, such as TLS, is
+//!   flushed first.
+//! - [`Limits`]: how long both sides may be silent, and how long either side may accept no data. A byte in either direction counts as
+//!   activity.
+//! - [`Tunnel::half_close`] off: when one side closes, both directions end, once all preceding data has been passed on.
+//! - [`Tunnel::upload_rate`] and [`Tunnel::download_rate`] limit the bytes a second by not reading; unused allowance does not accumulate.
+//! - [`Counts`]: how many bytes each side has accepted, also after the future was dropped. Dropping the future cancels the tunnel.
+//! - [`UpgradeLayer`] takes the client's end from the request, forwards the request, and has a [`Policy`] join the two ends if the response
+//!   is a 101. Any other response passes unchanged. A 101 that the client did not ask for is an error.
 //!
 //! ## What it does not
 //!
 //! - It knows no protocol: no WebSocket frames, no pings.
-//! - It does not know how a server hands its connection over: the [`Policy`] does (hyper's is in `examples/standalone.rs`).
-//! - It spawns nothing, and limits no total time.
-//! - It does not judge `Upgrade` and `Connection`: the server and the layers that write fields do.
+//! - It does not know how a server hands its connection over: the [`Policy`] does (`examples/standalone.rs` has one for hyper).
+//! - It spawns nothing, and does not limit the total time.
+//! - It does not evaluate `Upgrade` and `Connection`: the server and the layers for header fields do.
 //!
 //! ## nginx
 //!
 //! | directive | here |
 //! |---|---|
-//! | `proxy_read_timeout` | [`Limits::read`]; as there, it begins anew with every byte, in whichever direction |
+//! | `proxy_read_timeout` | [`Limits::read`]; as in nginx, restarted by every byte in either direction |
 //! | `proxy_send_timeout` | [`Limits::send`] |
 //! | `send_timeout` | [`Limits::client_send`] |
 //! | `proxy_buffer_size` | [`Tunnel::buffer`] |
@@ -93,19 +95,19 @@
 //! | `proxy_half_close` (stream) | [`Tunnel::half_close`] |
 //! | `proxy_upload_rate`, `proxy_download_rate` (stream) | [`Tunnel::upload_rate`], [`Tunnel::download_rate`] |
 //!
-//! Difference: nginx closes both sides as soon as one of them has said its last. Here the other may finish what it has to say, within
-//! the limits, unless that is turned off.
+//! Difference: nginx closes both sides as soon as one of them has closed. Here the other side may finish sending, within the limits, unless
+//! half-close is turned off.
 //!
 //! ## Errors
 //!
-//! The layer fails with [`Error::NotAsked`], with what its [`Policy`] fails with, and with the errors from inside; all in a
-//! [`BoxError`]. A tunnel has no error but its [`End`]: a stream that failed, or a limit.
+//! The layer fails with [`Error::NotAsked`], with the error of its [`Policy`], and with inner errors; all in a [`BoxError`].
+//! A tunnel has no error type but its [`End`]: a stream that failed, or an exceeded limit.
 //!
 //! ## Cost
 //!
-//! The layer: a look into the request's extensions. A tunnel: one read and one write for what is there, at most 64 KiB at a
-//! time; a buffer while bytes move and none while it waits; one timer, which progress does not touch. At rest it is about 300 bytes
-//! and the two streams.
+//! The layer: a lookup in the request's extensions. A tunnel: one read and one write for the available data, at most 64 KiB at a time; a
+//! buffer while bytes move and none while it waits; one timer, which progress does not touch. An idle tunnel takes about 300 bytes besides
+//! the two streams.
 
 mod counts;
 mod end;

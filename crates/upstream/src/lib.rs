@@ -1,7 +1,7 @@
 //! Leaf service: one upstream peer over HTTP/1.1 or HTTP/2, with a keepalive pool.
 //!
 //! [`Client`] is a tower service that sends each request to the [`Peer`] in its extensions, on a kept connection or a new
-//! one. A [`Pool`] keeps the connections of one upstream and worker, a [`Transport`] says how a route talks to it.
+//! one. A [`Pool`] keeps the connections of one upstream and worker; a [`Transport`] says how a route communicates with it.
 //!
 //! ## Example
 //! ```
@@ -26,77 +26,79 @@
 //! ```
 //!
 //! ## What it does
-//! - **Connects** over TCP or a unix socket, within the connect timeout, the handshake of a [`Secure`] included;
-//!   `TCP_NODELAY` always. [`Client::layer`] takes a layer
+//! - **Connects** over TCP or a unix socket, within the connect timeout, which includes the handshake of a [`Secure`];
+//!   `TCP_NODELAY` is always set. [`Client::layer`] accepts a layer
 //!   for the *established* connection, so that a timeout there does not count connecting.
-//! - **Keeps connections** as [`Keepalive`] says. One goes back to the pool only if the response was read to its end, its
-//!   framing was clean, the request was sent completely, and neither side said `Connection: close`; a peer that speaks
-//!   HTTP/1.0 is not believed to keep one. What the peer closes while idle is dropped at once, and so is what talks unasked: the
-//!   runtime is asked once more before a request is sent. Bytes that come later still count as the answer, as with nginx; what is
-//!   no head is an error then, and not sent again here, for the peer may have done what it was asked.
-//! - **Speaks HTTP/1 by either of two engines** ([`Transport::engine`]), which differ in what the table below says.
-//! - **Speaks HTTP/2** ([`HttpVersion::Http2`]) to peers that are known to: in clear text, or over a [`Secure`] that asks for it.
-//!   What is different then has [a section of its own](#http2).
-//! - **Sends what it is given**: fields in the order of the map, names in title case, no field invented, the [`Target`] byte
+//! - **Keeps connections alive** as [`Keepalive`] says. A connection returns to the pool only if the response was read to its end, its
+//!   framing was clean, the request was sent completely, and neither side sent `Connection: close`. Connections to HTTP/1.0 peers are
+//!   never kept, even if the peer offers to. An idle connection is dropped at once when the peer closes it or sends unsolicited bytes; the
+//!   runtime is asked once more before a request is sent. Bytes that arrive later still count as the response, as in nginx; if they
+//!   are not a response head, that is an error, and the request is not resent here, because the peer may have acted on it.
+//! - **Implements HTTP/1 with one of two engines** ([`Transport::engine`]), which differ as shown in the table below.
+//! - **Speaks HTTP/2** ([`HttpVersion::Http2`]) to peers that are known to support it: in clear text, or over a [`Secure`] that negotiates it.
+//!   The differences have [a section of their own](#http2).
+//! - **Sends the request as given**: fields in the order of the map, names in title case, no additional fields, the [`Target`] byte
 //!   for byte. Only the framing is its own (RFC 9112 6): `Transfer-Encoding` is removed; `Content-Length` is the body's
-//!   exact size, or what was given if the body does not know its own (and then it is enforced); else the body is chunked. An
-//!   empty body keeps a `Content-Length: 0`. Request trailers are not sent. HTTP/1.0 gets `Connection: close`.
-//! - **Refuses heads in doubt** (502): not HTTP/1, malformed lines (folded ones and lines without a colon too),
-//!   `Content-Length` with `Transfer-Encoding`, differing or invalid lengths, codings other than `chunked`, a 101 that
-//!   nobody asked for, more than eight interim responses, too many bytes or fields. A 204 loses its
-//!   framing fields. Other fields and the reason phrase stay as they came.
+//!   exact size, or the given value if the body does not know its size (the value is then enforced); otherwise the body is chunked. An
+//!   empty body keeps a `Content-Length: 0`. Request trailers are not sent. HTTP/1.0 requests get `Connection: close`
+//!   unless they have a `Connection` already.
+//! - **Rejects doubtful heads** (502): not HTTP/1, malformed lines (including folded ones and lines without a colon),
+//!   `Content-Length` with `Transfer-Encoding`, differing or invalid lengths, codings other than `chunked`, an unsolicited 101,
+//!   more than eight interim responses, too many bytes or fields. A 204 loses its
+//!   framing fields. Other fields and the reason phrase stay unchanged.
 //! - **Passes interim responses on** (103 and the like; not 100) to the [`Interim`] in the request's extensions, without their
-//!   hop-by-hop fields, and what the peer says of itself (`Date`, `Server`) or orders (`X-Accel-…`).
+//!   hop-by-hop fields, and without the peer's own `Date`, `Server` and `X-Accel-…`.
 //! - **Hands over** the connection of a 101 that the request asked for with `Upgrade`: its stream is the response extension
-//!   [`Switched`], with what had been read already; the try lasts as long as the stream.
-//! - **Cuts, never completes**: a request body that fails closes the connection, so that the peer cannot take the request
-//!   for a whole one; a response body that is cut short is an error, never an end.
-//! - **Passes early responses** while the request body is still being sent, also from a peer that then closes. That
+//!   [`Switched`], including bytes that were already read; the try lasts as long as the stream.
+//! - **Truncates visibly**: a request body that fails closes the connection, so that the peer cannot take the request
+//!   for a complete one; a truncated response body is an error, never a normal end.
+//! - **Passes early responses on** while the request body is still being sent, also from a peer that closes afterwards. Such a
 //!   connection is not kept.
-//! - **Sends again** what met a kept connection that the peer had closed: a request of which provably nothing was sent,
-//!   whatever its method; one that may have been sent, once, if its method is idempotent (RFC 9110 9.2.2), it has no body,
-//!   and not a byte of a response came. A POST never goes out twice. Before something that cannot be repeated is sent on a
-//!   kept connection the kernel is asked whether the peer has closed. All that counts as one try.
-//! - **Speaks FastCGI, uwsgi, SCGI and memcached's protocol** instead ([`Transport::application`]): the first and the last keep connections.
-//! - **Opens connections for anything else** ([`Transport::connect`]): whatever is spoken on them, as bytes.
-//! - **Frees the connection early**: [`Body::take_bytes`] has a small response whole, before any of it is passed on.
+//! - **Resends** a request that met a kept connection closed by the peer: if provably nothing of it was sent,
+//!   whatever its method; if it may have been sent, once, if its method is idempotent (RFC 9110 9.2.2), it has no body,
+//!   and no byte of a response was received. A POST never goes out twice. Before a non-repeatable request is sent on a
+//!   kept connection, the kernel is asked whether the peer has closed. All of this counts as one try.
+//! - **Speaks FastCGI, uwsgi, SCGI and memcached's protocol** instead ([`Transport::application`]): connections are kept with FastCGI and
+//!   memcached.
+//! - **Opens connections for other protocols** ([`Transport::connect`]), as byte streams.
+//! - **Frees the connection early**: [`Body::take_bytes`] returns a small response body whole, before any of it is passed on.
 //! - **Records** one try for each peer in the request's [`Exchange`](propylon_exchange::Exchange), if it has one: times,
-//!   status or what stands for it, bytes each way, the true end of the response.
+//!   status or its substitute, bytes in each direction, the actual end of the response.
 //!
-//! Dropping the response future or the response body closes the connection. No task outlives its owner: the pool's ends with
-//! the pool, a connection's (hyper, HTTP/2) with the connection; with HTTP/2 a second later at the most, to say goodbye.
+//! Dropping the response future or the response body closes the connection. No task outlives its owner: the pool's task ends with
+//! the pool, a connection's (hyper, HTTP/2) with the connection; with HTTP/2 at most a second later, to send its GOAWAY.
 //!
 //! | | [`Engine::H1`] | [`Engine::Hyper`] |
 //! |---|---|---|
-//! | bytes of a [`Target`] | as they are; blanks and controls percent-encoded | also what an [`http::Uri`] refuses percent-encoded |
+//! | bytes of a [`Target`] | unchanged; blanks and control characters percent-encoded | bytes that an [`http::Uri`] rejects are percent-encoded too |
 //! | order of fields | `Host` first, `Content-Length`, `Transfer-Encoding` and `Connection` last | the map's |
-//! | `Connection` of a request | `close`, `upgrade`, `te` as the fields are; on 1.0 `keep-alive` | as given |
-//! | a repeated `Content-Length` in a response | refused, as nginx does | kept once, if all are the same |
-//! | length of a response on record | bytes as they came, chunks' framing included, once it is read (nginx's) | decoded bytes that were read |
+//! | `Connection` of a request | `close`, `upgrade`, `te` depending on the fields; on 1.0 `keep-alive` | as given |
+//! | a repeated `Content-Length` in a response | rejected, as in nginx | kept once, if all are the same |
+//! | recorded length of a response | received bytes, including chunk framing, once it is read (as in nginx) | decoded bytes that were read |
 //! | extensions of a response | [`propylon_h1::Reason`] and hyper's `ReasonPhrase` | hyper's |
 //!
 //! ### HTTP/2
-//! - Requests **share a connection**, [`Keepalive::streams`] of them at once or as many as the peer takes; more have another one. A
-//!   connection that is being made is waited for, until its peer has said how many requests it takes, and not made twice. All of
-//!   [`Keepalive`] holds; with [`Keepalive::off`] nothing is shared. A peer that wants to close (GOAWAY) gets nothing new, and what
-//!   it is at comes to its end.
-//! - **Sent again, whatever its method**: what the peer provably did nothing with (RFC 9113 8.7: REFUSED_STREAM, or after the last
-//!   stream of a GOAWAY), three times at most, as long as at most 64 KiB of its body had been taken; else it is an error of
-//!   [`AttemptClass::NotSent`]. A connection that ends without a word is as with HTTP/1.
-//! - **Who is slow holds up nobody else**: each response has a window of 64 KiB, a connection one that is large enough for all; of a
-//!   request's body no more is taken than the peer takes.
-//! - `Host` is `:authority`, without one the peer's address. What belongs to connections is not sent, `TE` only as `trailers`.
-//!   Trailers go both ways. `Cookie` is not split. Targets are as with hyper. No server push.
-//! - Dropping what waits for a response cancels that request only. If nothing at all had come meanwhile, the connection is in doubt:
-//!   its peer is asked (PING), and nothing new is sent on it until it answers.
-//! - A response that was there before the request had been sent is passed on, and the rest of the request is not sent (RFC 9113 8.1).
-//! - The bytes of a try are those of its heads, as they are without compression, and of its bodies.
-//! - No `Upgrade`, and no CONNECT.
+//! - Requests **share a connection**, [`Keepalive::streams`] of them at once or as many as the peer accepts; further requests use another
+//!   connection. Requests wait for a connection that is being established, until its peer has announced how many requests it accepts, instead
+//!   of opening another. [`Keepalive`] applies as a whole; with [`Keepalive::off`] nothing is shared. A peer that is going away (GOAWAY) gets
+//!   no new requests, and those in flight complete.
+//! - **Resent, whatever the method**: requests that the peer provably did not process (RFC 9113 8.7: REFUSED_STREAM, or above the last
+//!   stream of a GOAWAY), three times at most, as long as at most 64 KiB of the body had been taken; otherwise the error is
+//!   [`AttemptClass::NotSent`]. A connection that closes without a GOAWAY is handled as with HTTP/1.
+//! - **A slow exchange does not block others**: each response has a window of 64 KiB, and a connection has one that is large enough for all
+//!   of them; no more of a request body is read than the peer accepts.
+//! - `Host` becomes `:authority`; without one, the peer's address is used. Connection-specific fields are not sent, `TE` only as `trailers`.
+//!   Trailers are passed in both directions. `Cookie` is not split. Targets are handled as with hyper. There is no server push.
+//! - Dropping the future of a response cancels that request only. If nothing at all was received meanwhile, the connection is suspect:
+//!   its peer is checked with a PING, and no new requests are sent on it until it answers.
+//! - A response that arrives before the request has been sent is passed on, and the rest of the request is not sent (RFC 9113 8.1).
+//! - The byte counts of a try are those of its heads, uncompressed, and of its bodies.
+//! - There is no `Upgrade` and no CONNECT.
 //!
 //! ## What it does not
-//! No TLS of its own ([`Transport::secure`] takes it), no CONNECT, no WebSocket over HTTP/2 (RFC 8441). No names: resolve first. No choice of a peer and no
-//! other one when it fails: a balancer above it, which takes [`Client::to`], and a retry above that. No timeouts but connecting:
-//! put a layer into [`Client::layer`].
+//! No TLS of its own ([`Transport::secure`] accepts an implementation), no CONNECT, no WebSocket over HTTP/2 (RFC 8441). No name resolution:
+//! resolve first. It neither chooses a peer nor switches to another one on failure: a load balancer above it uses [`Client::to`], and a retry
+//! layer goes above that. No timeouts except the connect timeout: put a layer into [`Client::layer`].
 //!
 //! ## nginx
 //! | nginx | here |
@@ -111,27 +113,27 @@
 //! | `server` (address only) | [`Peer`] |
 //! | `$upstream_*` | the tries of the exchange |
 //!
-//! Differences: nginx forwards a header line without a colon as an empty field; here it is refused. nginx buffers a request body of unknown
+//! Differences: nginx forwards a header line without a colon as an empty field; here it is rejected. nginx buffers a request body of unknown
 //! length for an HTTP/1.0 peer; here that is [`Error::LengthRequired`]. With HTTP/2, nginx (1.29.4) has one request at a time on a
-//! connection, and a RST_STREAM before the head is its `invalid_header`; here it is an error as a reset connection is.
+//! connection, and treats a RST_STREAM before the head as `invalid_header`; here it is an error like a reset connection.
 //!
 //! ## Errors
-//! [`Error`], boxed, from services and bodies; the layer's own errors pass. [`Error::class`] says how far the attempt got,
-//! [`Error::status`] which status stands for it, and the text is what nginx logs.
+//! [`Error`], boxed, from services and bodies; the layer's own errors pass through. [`Error::class`] says how far the attempt got,
+//! [`Error::status`] which status represents it, and the text is what nginx logs.
 //!
 //! ## Cost
-//! A request without a body on a kept connection: two allocations of this crate's (the future that sends, the try's record if
-//! there is an exchange); no task switch, no channel, no copy of its fields
-//! in case it has to be sent again. A request body: two more, whatever its size. A target that an [`http::Uri`] cannot hold: three. What
-//! cannot be repeated costs one system call on a kept connection. A pool: one task with a timer, while something is idle; it is
-//! woken by what peers do to idle connections, not by requests, and then looks at all of them. Memory a connection: none while
-//! it is idle but the kernel's, a read buffer of 8 KiB to 256 KiB while a response is read.
+//! A request without a body on a kept connection: two allocations of this crate's (the future that sends, and the try's record if
+//! there is an exchange); no task switch, no channel, no copy of its fields for the case that it has to be resent. A request body: two
+//! more, whatever its size. A target that an [`http::Uri`] cannot hold: three. A request that cannot be repeated costs one system call
+//! on a kept connection. A pool: one task with a timer, while a connection is idle; events on idle connections wake the task, requests do
+//! not, and it then checks all of them. Memory of a connection: while idle, only the kernel's; while a response is read, a read buffer of
+//! 8 KiB to 256 KiB.
 //!
 //! HTTP/2: some twenty allocations more than HTTP/1 (bench/RESULTS.md), two task switches; a copy of the header map, since a
-//! request may have to be sent again, and up to 64 KiB of its body, until the response begins. A task a connection. Memory:
-//! 64 KiB a request for what is not read of its response, as much for what is not sent of its body.
+//! request may have to be resent, and up to 64 KiB of its body, until the response begins. A task for each connection. Memory for each
+//! request: 64 KiB of unread response, and as much of unsent request body.
 //!
-//! With hyper: more allocations, among them a copy of the header map of an idempotent request; two task switches; a task a
+//! With hyper: more allocations, among them a copy of the header map of an idempotent request; two task switches; a task for each
 //! connection; hyper's read buffer, at most about 400 KiB while a body is read.
 
 mod attempt;
