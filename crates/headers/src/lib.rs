@@ -1,7 +1,7 @@
-//! tower layers for header fields, as a reverse proxy needs them.
+//! Tower layers for header fields, as a reverse proxy needs them.
 //!
-//! What belongs to one connection is removed from what is forwarded, the configuration's fields are set and added, the
-//! upstream's own are hidden, and forwarding fields are written, read and, from peers that are not trusted, removed.
+//! They remove hop-by-hop fields from forwarded messages, set and add configured fields, hide the upstream's own fields, and write,
+//! read and (from untrusted peers) remove forwarding fields.
 //!
 //! ## Example
 //!
@@ -41,45 +41,45 @@
 //!
 //! ## What it does
 //!
-//! - [`RequestHeadersLayer`], towards the upstream: removes the connection's fields (RFC 9110, 7.6.1) and `Expect`; sets
+//! - [`RequestHeadersLayer`] prepares requests for the upstream: removes the hop-by-hop fields (RFC 9110, 7.6.1) and `Expect`; sets
 //!   [`Field`]s, whose values are fixed or computed from the request's parts.
-//! - [`ResponseHeadersLayer`], towards the client: removes the connection's fields and contradictory framing, hides what nginx
-//!   hides, adds [`Field`]s.
-//! - [`Forwarding`]: `X-Real-IP`, `X-Forwarded-*` and `Forwarded` (RFC 7239) as fields to set. [`Element`], [`Node`],
-//!   [`append_forwarded`] and [`append_x_forwarded_for`] are what it is made of.
-//! - [`RealIpLayer`] and the function [`real_address`]: who the client is, where trusted proxies say it; [`strip_untrusted`]:
-//!   what nobody trusted has said, taken away.
-//! - [`SanitizeLayer`]: drops fields with odd names, for the edge.
-//! - [`remove_hop_by_hop`]: for heads that pass no layer.
+//! - [`ResponseHeadersLayer`] prepares responses for the client: removes hop-by-hop fields and contradictory framing, hides the fields
+//!   that nginx hides, adds [`Field`]s.
+//! - [`Forwarding`]: `X-Real-IP`, `X-Forwarded-*` and `Forwarded` (RFC 7239) as fields to set. Its building blocks are [`Element`],
+//!   [`Node`], [`append_forwarded`] and [`append_x_forwarded_for`].
+//! - [`RealIpLayer`] and the function [`real_address`] determine the client's address from what trusted proxies report;
+//!   [`strip_untrusted`] removes forwarding fields from an untrusted peer.
+//! - [`SanitizeLayer`] drops fields with unusual names, for use at the edge.
+//! - [`remove_hop_by_hop`] is for heads that do not pass through a layer.
 //!
-//! **Order and case.** Names are those of [`http::HeaderMap`]: in lower case, and grouped. Set fields follow the client's, in
-//! the order written; `Host` stays where the client had it. The client's other fields keep their order as well, a response's
-//! need not: a field that is removed from it leaves its place to the last one. (Nothing may depend on the order of fields with
-//! different names: RFC 9110, 5.3. The lines of one name always keep theirs.)
+//! **Order and case.** Names are those of [`http::HeaderMap`]: in lower case, and grouped. Set fields follow the client's fields, in
+//! the order given; `Host` stays where the client had it. The client's other fields keep their order too. A response's fields may
+//! not: when a field is removed, the last one takes its place. (Nothing may depend on the order of fields with different names:
+//! RFC 9110, 5.3. Lines with the same name always keep their order.)
 //!
 //! ## What it does not
 //!
-//! - It does not write the `Date` and `Server` of a proxy's own, and no framing field: that is for the code that writes the
-//!   message. It does not answer `Expect: 100-continue`: that is for the code that reads the client's body.
-//! - It does not act on `X-Accel-*`, it only hides them: what acts on them belongs inside [`ResponseHeadersLayer`].
+//! - The crate writes no `Date` or `Server` for the proxy itself, and no framing fields: the code that writes the message does. It
+//!   does not answer `Expect: 100-continue`: the code that reads the client's body does.
+//! - It only hides `X-Accel-*` and does not act on them: code that does belongs inside [`ResponseHeadersLayer`].
 //! - It does not touch bodies or trailers, nor the field `Trailer`, which is not hop-by-hop in RFC 9110.
-//! - It does not validate `Host`, nor decide between two of them.
+//! - It does not validate `Host`, nor choose between two of them.
 //!
 //! ## nginx
 //!
 //! `proxy_set_header`, `proxy_pass_request_headers`, `proxy_hide_header`, `proxy_pass_header`, `add_header`, `expires`,
 //! `underscores_in_headers`, `ignore_invalid_headers`, `set_real_ip_from`, `real_ip_header`, `real_ip_recursive`,
-//! `$proxy_add_x_forwarded_for`, `$realip_remote_addr`. The README has the table, and the differences.
+//! `$proxy_add_x_forwarded_for`, `$realip_remote_addr`. The README has the table and the differences.
 //!
 //! ## Errors
 //!
-//! No layer fails, and the inner service's errors pass as they are. Dropping a future drops the inner one, no more.
-//! [`MalformedForwarded`] is for those who read `Forwarded` themselves.
+//! The layers never fail, and pass the inner service's errors through unchanged. Dropping a future only drops the inner one.
+//! [`MalformedForwarded`] is for callers that read `Forwarded` themselves.
 //!
 //! ## Cost
 //!
-//! No allocation unless a field is written whose value is new or whose name makes the map grow; no timer, no lock, no buffer.
-//! A service clone is one reference count besides the inner clone. Measured figures are in the README.
+//! Nothing is allocated unless a written field has a new value or its name makes the map grow. There is no timer, lock or buffer.
+//! Cloning a service clones one reference count in addition to the inner service. The README has measurements.
 
 mod client_addr;
 mod field;

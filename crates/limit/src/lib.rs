@@ -1,5 +1,5 @@
-//! Tower layers that limit: how fast the body of a response may go, how many requests a client may send, and how many it may have
-//! served at once. With nginx's arithmetic, for any service; it needs `http`, `http-body` and tokio's clock.
+//! Tower layers that limit the rate of a response body, the request rate of a client, and the number of its concurrent requests. They use
+//! nginx's arithmetic and work with any service. The crate needs `http`, `http-body` and tokio's clock.
 //!
 //! ## Example
 //!
@@ -27,26 +27,27 @@
 //!
 //! ## What it does
 //!
-//! - [`RateLayer`]: the data of a response goes in pieces, each when it is time for it: a tenth of a second's worth at once, within a
-//!   tenth of the rate over five seconds. A body that rested does not go faster for it. `X-Accel-Limit-Rate` is obeyed if wanted.
-//! - [`RequestLimitLayer`]: nginx's leaky bucket, to the millisecond: requests that are further ahead of their rate than the burst are
-//!   refused, those that are ahead wait until they are no more.
-//! - [`ConnectionLimitLayer`]: a request holds a place from its head to the end of its response, or until either is dropped.
-//! - Zones are bounded and shared by as many services and threads as have a clone. Several limits count together or not at all.
-//! - `dry_run` counts, and refuses nobody; an observer hears of every decision.
+//! - [`RateLayer`] sends the data of a response in pieces, each when it is due: a tenth of a second's worth at a time, which keeps within a
+//!   tenth of the rate over five seconds. A body that paused does not catch up faster. `X-Accel-Limit-Rate` is honoured if enabled.
+//! - [`RequestLimitLayer`] is nginx's leaky bucket, to the millisecond: requests that exceed the rate by more than the burst are rejected,
+//!   and requests within the burst are delayed until they conform to the rate.
+//! - [`ConnectionLimitLayer`]: a request occupies a slot from its head to the end of its response, or until either is dropped.
+//! - Zones are bounded, and shared by all services and threads that hold a clone. If several limits apply, a request counts in all of them
+//!   or in none.
+//! - `dry_run` counts but rejects nothing. An observer is told of every decision.
 //!
 //! ## What it does not
 //!
-//! - The head of a response is not counted, nor what a connection keeps to send: a client may be slower than the rate.
-//! - It makes no page: a refusal is a status and an empty body.
-//! - It does not read the clock of the machine: time is tokio's, so that tests can pause it.
+//! - The response head is not counted, nor is data that the connection buffers: the client may receive more slowly than the rate.
+//! - A rejection is a status with an empty body, not an error page.
+//! - The crate does not read the system clock: it uses tokio's, so that tests can pause it.
 //!
 //! ## nginx
 //!
 //! | directive | here |
 //! |---|---|
 //! | `limit_rate`, `limit_rate_after` | [`Rate::new`], [`Rate::after`] |
-//! | `proxy_limit_rate` | a [`RateBody`] around the upstream's body, inside of what buffers it |
+//! | `proxy_limit_rate` | a [`RateBody`] around the upstream's body, inside the layer that buffers it |
 //! | `X-Accel-Limit-Rate` | [`RateLayer::accel`] |
 //! | `limit_req_zone` | [`RequestZone`] |
 //! | `limit_req` | [`RequestLimit`]: `burst`, `delay_after`, `no_delay` |
@@ -55,19 +56,19 @@
 //! | `limit_conn` | [`ConnectionLimit`] |
 //! | `limit_conn_status`, `limit_conn_dry_run` | [`ConnectionLimitLayer::status`], [`ConnectionLimitLayer::dry_run`] |
 //!
-//! Differences: nginx lets the first second's worth of a response go at once, and what a response could have sent while its upstream was
-//! slow; an entry of a zone takes 128 bytes however long its key; in a full request zone one key makes place for another whatever their
-//! lengths.
+//! Differences: nginx sends the first second's worth of a response at once, and likewise what it could have sent while its upstream was
+//! slow. Here, a zone entry takes 128 bytes regardless of the length of its key, and in a full request zone a new key evicts one other key,
+//! whatever their lengths.
 //!
 //! ## Errors
 //!
-//! None of its own. Those of the service and of the body inside pass as they are.
+//! None of its own. Errors of the inner service and body pass through unchanged.
 //!
 //! ## Cost
 //!
-//! A body without a rate: nothing. One with a rate: one small allocation, a timer when it first waits, ten wake-ups a second. A counted
-//! request: a keyed hash of its key and one lock of up to sixteen for each limit, for as long as a look-up takes; a delayed one a timer.
-//! A zone takes the memory that it is given, as it fills.
+//! A body without a rate costs nothing. A body with a rate: one small allocation, a timer once it first waits, ten wake-ups a second. A
+//! counted request: for each limit, a keyed hash of its key, and one of up to sixteen locks, held for the time of a lookup; a delayed
+//! request also a timer. A zone uses the memory that it is given, as it fills.
 
 mod body;
 mod connections;

@@ -1,6 +1,7 @@
-//! A tower layer that sends copies of requests to another service and throws its answers away: nginx's `mirror`.
+//! A tower layer that sends copies of requests to another service and discards the responses: nginx's `mirror`.
 //!
 //! ## Example
+//!
 //! ```
 //! use bytes::Bytes;
 //! use http::{Request, Response};
@@ -32,31 +33,36 @@
 //! ```
 //!
 //! ## What it does
-//! - [`MirrorLayer`]: each request goes on as if nothing were there, and a copy of its head and body to the mirror: the same method, target and
-//!   fields but for `Upgrade` and `Expect`. Several mirrors are several layers.
-//! - The answer is thrown away; a little of its body is read, so that its connection may be used again.
-//! - [`Copies`]: so many are under way at once, and what is more is dropped and counted: neither the requests nor the memory wait for a slow
-//!   mirror. A request that is cancelled leaves its copy alone.
+//!
+//! - [`MirrorLayer`] forwards each request unchanged, and sends a copy of its head and body to the mirror: the same method, target and
+//!   fields except `Upgrade` and `Expect`. For several mirrors, use several layers.
+//! - The mirror's response is discarded; up to 64 KiB of its body is read, so that the connection can be reused.
+//! - [`Copies`] limits the number of copies in flight; copies beyond the limit are dropped and counted. Neither requests nor memory
+//!   depend on a slow mirror. Cancelling a request does not cancel its copy.
 //!
 //! ## What it does not
-//! It keeps no bodies: they have to be such that a clone is the same body, as bytes are; put `propylon-buffer`'s request layer outside, or
-//! copy [heads alone](MirrorLayer::without_bodies). It tells of no errors: a copy that fails is over. It limits no time: put a timeout around the
-//! mirror. Extensions of requests do not go along.
+//!
+//! The layer does not buffer bodies: a clone of a body must be the same body, as it is with bytes. Put `propylon-buffer`'s request layer
+//! outside, or copy [heads alone](MirrorLayer::without_bodies). It does not report errors: a copy that fails just ends. It has no
+//! timeouts: put a timeout around the mirror. Request extensions are not copied.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `mirror` | [`MirrorLayer::new`] |
 //! | `mirror_request_body off` | [`MirrorLayer::without_bodies`] |
 //!
-//! Differences: in nginx the next request on a client's connection waits until the copies of the last one are done, and there is no limit to
-//! them.
+//! Differences: in nginx the next request on a client's connection waits until the copies of the previous one are done, and the number
+//! of copies is not limited.
 //!
 //! ## Errors
-//! None of its own. [`TooMany`] is for those who [send](Copies::send) copies themselves.
+//!
+//! None of its own. [`TooMany`] is for callers that [send](Copies::send) copies themselves.
 //!
 //! ## Cost
-//! A copy of the request's fields and its body's clone, a task on the heap, and a few counts.
+//!
+//! A copy of the request's fields and a clone of its body, a heap-allocated task, and a few counters.
 
 mod copies;
 mod layer;

@@ -1,9 +1,9 @@
-//! A tower layer that rewrites where a response sends the client, `Location` and `Refresh`; and nginx's `rewrite` as pure
-//! functions.
+//! A tower layer that rewrites `Location` and `Refresh` in responses, and the URI arithmetic of nginx's `rewrite` as pure functions.
 //!
-//! An application behind a gateway redirects to the address under which it is known inside; the client knows another.
+//! An application behind a gateway redirects to its internal address; the client knows the gateway's.
 //!
 //! ## Example
+//!
 //! ```
 //! use http::{Request, Response, header::LOCATION};
 //! use propylon_redirect::RedirectLayer;
@@ -22,19 +22,21 @@
 //! ```
 //!
 //! ## What it does
-//! - [`replace`](RedirectLayer::replace) puts another beginning in the place of one; [`rule`](RedirectLayer::rule) takes a
-//!   closure, which sees the head of the response. The first rule that fits counts.
-//! - `Location` as a whole, and the URL behind `url=` of `Refresh`.
-//! - A response whose `Location` was rewritten carries the extension [`Rewritten`], for those who complete a path with scheme
-//!   and host.
-//! - [`Replacement`] composes the URI that nginx's `rewrite` makes: which arguments are kept, what is encoded, what a redirect
+//!
+//! - [`replace`](RedirectLayer::replace) replaces one prefix of the URL with another; [`rule`](RedirectLayer::rule) takes a closure, which
+//!   sees the response head. The first rule that matches applies, for `Location` as a whole and for the URL after `url=` in `Refresh`.
+//! - A response whose `Location` was rewritten carries the extension [`Rewritten`], for layers that complete a path with scheme and
+//!   host.
+//! - [`Replacement`] builds the URI that nginx's `rewrite` produces: which arguments are kept, what is encoded, and what a redirect
 //!   decodes again.
 //!
 //! ## What it does not
-//! It makes no redirect of its own, matches no regular expression, and does not complete paths: it has no idea under which
-//! name the client knows the service. A response whose fields no rule fits keeps their bytes.
+//!
+//! The layer makes no redirects of its own, does not match regular expressions, and does not complete paths with scheme and host, because it
+//! does not know under which name the client reaches the service. Fields that no rule matches keep their bytes.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `proxy_redirect from to` | [`RedirectLayer::replace`] |
@@ -43,10 +45,12 @@
 //! | `rewrite regex replacement` | [`Replacement`] |
 //!
 //! ## Errors
-//! None of its own. A replacement that cannot stand in a field is not made.
+//!
+//! None of its own. A replacement that is not a valid field value is not applied.
 //!
 //! ## Cost
-//! Two lookups for a response without these fields; one allocation for a field that is rewritten.
+//!
+//! Two lookups for a response without these fields; one allocation for each field that is rewritten.
 
 mod future;
 mod layer;

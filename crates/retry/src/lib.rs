@@ -1,7 +1,7 @@
-//! A tower layer that tries a request again when a try was no good: nginx's `proxy_next_upstream` for any service.
+//! A tower layer that retries failed requests: nginx's `proxy_next_upstream` for any service.
 //!
-//! It stands outside whatever chooses a peer, so that each try chooses again. It knows neither bodies nor errors: the
-//! [`Policy`] tells how a request is repeated, and what a result means.
+//! The layer belongs outside whatever chooses a peer, so that each try chooses again. It is independent of the types of bodies and
+//! errors: the [`Policy`] says how a request is repeated, and what a result means.
 //!
 //! ## Example
 //! ```
@@ -52,21 +52,20 @@
 //! ```
 //!
 //! ## What it does
-//! - **Tries again** after the [`Conditions`] that are wanted, as often as [`tries`](RetryLayer::tries) and the number of
-//!   peers allow, if the time for all tries is not over. The last result is passed on as it came.
-//! - **Repeats nothing that could do harm**: a request that may have reached a peer is sent again only if its method is
-//!   idempotent (all but POST, LOCK and PATCH, as in nginx), or [`Conditions::NON_IDEMPOTENT`] is set. What provably reached
-//!   nobody is sent again whatever its method. A request whose body cannot be had again is not.
-//! - **Bounds amplification**: repetitions are at most a share of the requests, and some a second ([`Budget`]). What reached
-//!   nobody is not counted.
-//! - **Says why not**: [`Policy::refused`] hears each reason.
+//! - **Retries** under the configured [`Conditions`], as often as [`tries`](RetryLayer::tries) and the number of
+//!   peers allow, as long as the time for all tries has not run out. The last result is passed on unchanged.
+//! - **Repeats nothing that could do harm**: a request that may have reached a peer is resent only if its method is
+//!   idempotent (all but POST, LOCK and PATCH, as in nginx), or if [`Conditions::NON_IDEMPOTENT`] is set. A request that provably
+//!   reached no peer is resent whatever its method. A request whose body is no longer available is not resent.
+//! - **Bounds amplification**: retries are limited to a share of the requests, plus a few a second ([`Budget`]). A try that provably
+//!   reached no peer does not count.
+//! - **Reports refusals**: [`Policy::refused`] is called with each reason for not retrying.
 //!
-//! A response that is not wanted is dropped with its body unread: for a connection that means the end, unless the service
-//! does better.
+//! A rejected response is dropped without reading its body: this closes its connection, unless the service does better.
 //!
 //! ## What it does not
-//! It keeps no bodies: what the policy clones must be repeatable. It never tries again once a response was passed on, and it
-//! does not wait between tries: they go to different peers.
+//! It does not buffer bodies: what the policy clones must be repeatable. It never retries once a response has been passed on, and it
+//! does not wait between tries, because they go to different peers.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -75,14 +74,14 @@
 //! | `proxy_next_upstream_tries` | [`RetryLayer::tries`] |
 //! | `proxy_next_upstream_timeout` | [`RetryLayer::timeout`] |
 //!
-//! Differences: the budget, which nginx does not have.
+//! Difference: nginx has no budget.
 //!
 //! ## Errors
 //! None of its own.
 //!
 //! ## Cost
-//! With fewer than two peers or no conditions: nothing but the future's own size. Else what the policy's clone of a request
-//! costs, for each try but the last.
+//! With fewer than two peers or no conditions: nothing but the future's own size. Otherwise, the policy's clone of the request, for each
+//! try but the last.
 
 mod budget;
 mod condition;

@@ -1,7 +1,9 @@
-//! A tower layer that asks for large responses in slices and puts these together for the client: nginx's `slice`. A cache inside keeps each
-//! slice by itself: of a large file it has what was asked for, and a client that looks at the end does not wait for the beginning.
+//! A tower layer that requests large responses in slices and reassembles them for the client: nginx's `slice`. A cache inside the layer
+//! stores each slice separately, so it holds only the requested parts of a large file, and a client that reads the end need not wait for
+//! the beginning.
 //!
 //! ## Example
+//!
 //! ```
 //! use std::num::NonZeroU64;
 //! use bytes::Bytes;
@@ -33,33 +35,42 @@
 //! ```
 //!
 //! ## What it does
-//! - GET and HEAD: the inner service is asked for the slice that the answer begins with, by `Range`, without the client's own ranges and
-//!   conditions. These are judged here, by the first slice's head (RFC 9110 13 and 14): the client gets 200, 206, 304, 412 or 416.
-//! - Each of the other slices is asked for when the one before it has been read. So many are as the client wants, and no more.
-//! - Slices have to be of one representation: the same length, `ETag`, and, where that is not a strong one, `Last-Modified`. What does not go with the
-//!   others, is no slice, or is not whole, ends the response with an [error](Error): the message is cut, never complete.
-//! - What is not answered with 206 passes as it is; of a 200, which knows no ranges, the client gets the part that it wants.
-//! - Where a part of nothing is refused (416, `bytes */0`), all of it is asked for.
+//!
+//! - For GET and HEAD, the layer requests the slice that the response begins with from the inner service, by `Range`, without the client's
+//!   own ranges and conditions. It evaluates these itself, against the head of the first slice (RFC 9110 13 and 14): the client gets 200,
+//!   206, 304, 412 or 416.
+//! - Each following slice is requested when the one before it has been read, up to the end of what the client asked for and no further.
+//! - All slices must belong to the same representation: the same length, `ETag` and, unless that is a strong one, `Last-Modified`. A
+//!   response that does not match, is not a slice, or is incomplete ends the client's response with an [error](Error): the message is truncated,
+//!   never apparently complete.
+//! - Responses other than 206 pass unchanged, except a 200 from a server that does not support ranges: of that, the client gets the part
+//!   that it asked for.
+//! - If a range of an empty representation is rejected (416, `bytes */0`), the layer requests the whole representation.
 //!
 //! ## What it does not
-//! It keeps nothing: that is for a cache inside, whose key tells slices apart (see [`Slice`] and [`SliceLayer::asking`]). It gives several ranges
-//! at once as the whole, and asks for nothing ahead. Requests with a body, other methods and upgrades pass as they are.
+//!
+//! The layer stores nothing: a cache inside it does, with a key that distinguishes slices (see [`Slice`] and [`SliceLayer::asking`]). It
+//! answers a request for several ranges with the whole representation, and does not prefetch. Requests with a body, other methods and
+//! upgrades pass unchanged.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `slice` | [`SliceLayer::new`] |
-//! | `$slice_range` | [`Slice`], as a text |
+//! | `$slice_range` | [`Slice`], as text |
 //!
-//! Differences: nginx compares entity tags alone; it passes conditions on; a first slice that is none closes its client's connection, where here
-//! an error is what the request ends with.
+//! Differences: nginx compares entity tags only, and forwards conditions. If the first response is not a slice, nginx closes the client's
+//! connection; here the request fails with an error.
 //!
 //! ## Errors
-//! [`Error`], boxed, for what is no slice: as the request's before the head, as the body's behind it. Errors of the inner service and of its
-//! bodies pass as they are.
+//!
+//! [`Error`], boxed, for a response that is not a slice: from the request before the head, from the body after it. Errors of the inner
+//! service and of its bodies pass through unchanged.
 //!
 //! ## Cost
-//! A clone of the request's fields, one of its extensions, and two boxes; for each slice behind the first a request with a clone of both, and two
+//!
+//! A clone of the request's fields, one of its extensions, and two boxes. For each further slice, a request with a clone of both, and two
 //! boxes. Nothing is copied.
 
 mod body;

@@ -1,6 +1,7 @@
-//! A tower layer for server side includes: pages with commands in comments, as nginx knows them.
+//! A tower layer for server side includes: pages with commands in comments, as in nginx.
 //!
 //! ## Example
+//!
 //! ```
 //! use std::sync::Arc;
 //!
@@ -52,21 +53,24 @@
 //! ```
 //!
 //! ## What it does
+//!
 //! - Commands: `include` (`virtual`, `file`, `wait`, `set`, `stub`), `echo` (`var`, `default`, `encoding`), `set`, `if`, `elif`, `else`, `endif`,
-//!   `block`, `endblock`, `config` (`errmsg`, `timefmt`), in responses of the [`types`](SsiLayer::types), as they come: a command may be
-//!   divided between pieces of the body, and nothing else is held back.
-//! - Variables, other pages, dates and regular expressions are those of a [`Host`], who is made for each page. What is set is
-//!   [`Shared`] by a page and those that are included in it.
-//! - Inclusions are asked for as soon as they are seen, up to sixteen at once, and shown in their order.
-//! - `Content-Length`, `Accept-Ranges`, `Last-Modified` and `ETag` go; with [`last_modified`](SsiLayer::last_modified) the `ETag` becomes a weak
-//!   one. `Range` does not reach the service inside.
-//! - All is bounded: values, names and parameters of commands, blocks and variables (a mebibyte for a request), what waits.
+//!   `block`, `endblock`, `config` (`errmsg`, `timefmt`). They are processed in responses with one of the configured
+//!   [`types`](SsiLayer::types), while the body streams: a command may be split between pieces of the body, and nothing but commands is held back.
+//! - A [`Host`], created for each page, provides variables, other pages, dates and regular expressions. A page shares the variables that it
+//!   sets with the pages that it includes ([`Shared`]).
+//! - Includes are requested as soon as they are parsed, up to sixteen at once, and output in their order.
+//! - `Content-Length`, `Accept-Ranges`, `Last-Modified` and `ETag` are removed; with [`last_modified`](SsiLayer::last_modified), the `ETag`
+//!   becomes a weak one instead. `Range` is not forwarded to the inner service.
+//! - Everything is bounded: values, names and parameters of commands, blocks and variables (one mebibyte for a request), pending data.
 //!
 //! ## What it does not
-//! A response with a `Content-Encoding` is left alone, and so is a part of one (206). `if` does not nest, as in nginx. There are no `exec`,
-//! `fsize`, `flastmod` and `printenv`, which nginx does not know either.
+//!
+//! A response with a `Content-Encoding` is left unchanged, and so is a partial response (206). `if` does not nest, as in nginx. The commands
+//! `exec`, `fsize`, `flastmod` and `printenv` do not exist, as in nginx.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `ssi` | [`SsiLayer`] |
@@ -76,17 +80,19 @@
 //! | `ssi_value_length` | [`value_length`](SsiLayer::value_length) |
 //! | `subrequest_output_buffer_size` | [`output_size`](SsiLayer::output_size) |
 //!
-//! Differences, all on purpose: what looks like the beginning of a command at the end of a page stays (nginx loses it), and a page that ends amid
-//! a command says so; `stub` also takes the place of errors that have a page of their
-//! own; a response that is too big for a variable leaves it as it was, and the page goes on.
+//! Differences, all intentional: text at the end of a page that looks like the beginning of a command stays (nginx drops it), and a page that
+//! ends within a command says so. `stub` also replaces errors that have an error page of their own. A response that is too large for a variable
+//! leaves the variable unchanged, and the page continues.
 //!
 //! ## Errors
-//! An [`Error`] is what is wrong with a command: it is told to the host, the page says so and goes on. Errors of the body inside, and of
-//! what is included, end the body: whoever sends it has to cut the message, for it is not complete.
+//!
+//! An [`Error`] describes what is wrong with a command: it is reported to the host, and the page shows an error text and continues. Errors of
+//! the inner body and of included bodies end the page's body: the server must truncate the message, because it is not complete.
 //!
 //! ## Cost
-//! One look at `Content-Type` for a response that is left alone. Text passes as it came, without a copy; it is searched for `<` alone. A
-//! command allocates its name and values; an inclusion is two boxes of its own, its future and its body.
+//!
+//! One check of `Content-Type` for a response that is left unchanged. Text passes through without a copy; it is only searched for `<`. A
+//! command allocates its name and values. An include takes two boxes, for its future and its body.
 
 mod body;
 mod command;

@@ -1,6 +1,7 @@
-//! A tower layer that stores responses as files on their way: nginx's `proxy_store`, for copies of what does not change.
+//! A tower layer that stores responses as files while it forwards them: nginx's `proxy_store`, for copies of content that does not change.
 //!
 //! ## Example
+//!
 //! ```
 //! use bytes::Bytes;
 //! use http::{Request, Response, request};
@@ -28,29 +29,35 @@
 //! ```
 //!
 //! ## What it does
-//! - A response of 200 to a GET is written to a temporary file beside the place that it is for, and put there when all of it has come, in
-//!   directories that are made for it. Before its client sees the end.
-//! - The file has the rights that [`Place::access`] says, and the time of `Last-Modified`.
-//! - With a [`spawner`](StoreLayer::spawner), a response is stored whole though its client left.
+//!
+//! - A 200 response to a GET is written to a temporary file near its destination. When the body is complete, the file is moved into place,
+//!   before the client sees the end of the response; missing directories are created.
+//! - The file has the permissions given by [`Place::access`], and the modification time from `Last-Modified`.
+//! - With a [`spawner`](StoreLayer::spawner), a response is stored completely even if its client leaves.
 //!
 //! ## What it does not
-//! It reads no file that it has written, looks at no `Cache-Control`, and removes nothing: that is for whoever serves the files, and a script.
-//! It does not know whether a path is safe. What is behind the body (trailers) and before it (fields) is not stored.
+//!
+//! The layer does not read the files that it writes, does not look at `Cache-Control`, and removes nothing: that is up to the file server and
+//! to a script. It does not know whether a path is safe. Response fields and trailers are not stored.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `proxy_store` | [`StoreLayer::new`], [`Place::new`] |
 //! | `proxy_store_access` | [`Place::access`] |
 //!
-//! Differences: nginx stores answers to any method; its temporary files are in `proxy_temp_path`.
+//! Differences: nginx stores responses to any method, and keeps its temporary files in `proxy_temp_path`.
 //!
 //! ## Errors
-//! None: what cannot be stored reaches its client all the same, and [`Place::on_error`] tells. What is cut short is not stored.
+//!
+//! None: a response that cannot be stored still reaches its client, and [`Place::on_error`] reports the failure. A truncated response is not
+//! stored.
 //!
 //! ## Cost
-//! A box for each response that is stored; up to 128 KiB and a frame that are not written yet, and then the upstream waits. Files are written
-//! on tokio's blocking threads.
+//!
+//! A box for each stored response, and up to 128 KiB and one frame of unwritten data; beyond that, the upstream waits. Files are written on
+//! tokio's blocking threads.
 
 mod body;
 mod future;

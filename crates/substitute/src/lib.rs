@@ -1,6 +1,7 @@
-//! A tower layer that replaces texts in the bodies of responses, while they pass.
+//! A tower layer that replaces strings in response bodies as they stream.
 //!
 //! ## Example
+//!
 //! ```
 //! use bytes::Bytes;
 //! use http::{Request, Response, header::CONTENT_TYPE};
@@ -22,21 +23,23 @@
 //! ```
 //!
 //! ## What it does
-//! - In responses of the [`types`](SubstituteLayer::types), each text that a rule names, whatever the case of its ASCII letters,
-//!   becomes another one: the first time only, unless [`once`](SubstituteLayer::once) says otherwise. Of texts that begin at
-//!   the same place, that of the first rule counts. What was put in is not looked at again.
-//! - Texts, and what stands in their place, may be [closures](SubstituteLayer::replace_with) of the response's head.
-//! - A text that is divided between two pieces of the body is found. Of what came, nothing is held back but what may be the
-//!   beginning of a text.
-//! - `Content-Length`, `Accept-Ranges`, `Last-Modified` and `ETag` are of another body, and go; where
-//!   [`last_modified`](SubstituteLayer::last_modified) is kept, the `ETag` becomes a weak one.
+//!
+//! - In responses with one of the [`types`](SubstituteLayer::types), replaces each string that a rule names, ignoring ASCII case: the
+//!   first occurrence only, unless [`once`](SubstituteLayer::once) says otherwise. If several strings match at the same position, the
+//!   first rule applies. Replaced text is not searched again.
+//! - Search strings and replacements may be [closures](SubstituteLayer::replace_with) of the response head.
+//! - Finds a string that is split between two pieces of the body. Only data that may be the beginning of a match is held back.
+//! - Removes `Content-Length`, `Accept-Ranges`, `Last-Modified` and `ETag`, which describe the original body. If
+//!   [`last_modified`](SubstituteLayer::last_modified) keeps the date, the `ETag` is kept as a weak one.
 //!
 //! ## What it does not
-//! A response with a `Content-Encoding` is left alone: its bytes are not text. Ask the service inside for none
-//! (`Accept-Encoding`). Neither is a part of a response (206) changed, and `Range` does not reach the service inside. There are
+//!
+//! A response with a `Content-Encoding` is left unchanged, because its bytes are not text: ask the inner service for none
+//! (`Accept-Encoding`). A partial response (206) is not changed either, and `Range` is not forwarded to the inner service. There are
 //! no regular expressions.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `sub_filter` | [`SubstituteLayer::replace`], [`replace_with`](SubstituteLayer::replace_with) |
@@ -45,12 +48,14 @@
 //! | `sub_filter_last_modified` | [`last_modified`](SubstituteLayer::last_modified) |
 //!
 //! ## Errors
-//! None of its own. Those of the service and of the body inside pass.
+//!
+//! None of its own. Errors of the inner service and body pass through unchanged.
 //!
 //! ## Cost
-//! One look at `Content-Type` for a response that is left alone. One that is changed is searched once, whatever the number of
-//! rules, and copied only around what is replaced. Kept of a body is at most the longest text less a byte. Where texts are
-//! closures, and each time that a text was replaced for its only time, the search is prepared anew.
+//!
+//! One check of `Content-Type` for a response that is left unchanged. A body that is changed is searched once, whatever the number of
+//! rules, and copied only around replacements. At most the length of the longest string, less one byte, is held back. The search is
+//! prepared anew where strings are closures, and each time a string has had its only replacement.
 
 mod body;
 mod future;

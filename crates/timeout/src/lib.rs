@@ -1,6 +1,6 @@
-//! A tower layer that ends an exchange which stands still: a limit on the time between two steps of the request, on the
-//! time to the response head, and on the time between two frames of the response body. Never on the whole: an exchange
-//! that moves may take a day.
+//! A tower layer that ends a stalled exchange. It limits the time between two steps of the request, the time to the response
+//! head, and the time between two frames of the response body. It never limits the whole exchange: one that makes progress
+//! may take a day.
 //!
 //! ## Example
 //!
@@ -26,39 +26,39 @@
 //!
 //! ## What it does
 //!
-//! The service inside sends a request and receives the response. It is best a connection that is *established*, so that
-//! the time to connect is not counted.
+//! The inner service sends a request and receives the response. It should be an *established* connection, so that the time
+//! to connect does not count.
 //!
 //! | from | to | limit | error |
 //! |---|---|---|---|
-//! | the call | the inner service asks for the first frame of the body | [`send`](Limits#structfield.send) | [`Error::SendTimeout`] |
-//! | a frame was taken | it asks for the next one | `send` | [`Error::SendTimeout`] |
-//! | it asks, the client's body is pending | a frame | none: the client is slow, not the service | |
-//! | the request is taken completely | the response head | [`read`](Limits#structfield.read) | [`Error::HeadTimeout`] |
+//! | the call | the inner service polls for the first frame of the body | [`send`](Limits#structfield.send) | [`Error::SendTimeout`] |
+//! | a frame was taken | the inner service polls for the next one | `send` | [`Error::SendTimeout`] |
+//! | the inner service polls, the client's body is pending | a frame | none: the client is slow, not the service | |
+//! | the request is completely taken | the response head | [`read`](Limits#structfield.read) | [`Error::HeadTimeout`] |
 //! | the consumer finds no frame of the response | a frame | `read` | [`Error::ReadTimeout`] |
 //!
-//! - A request is taken completely when its body has given the last frame or an error, or when the service has dropped
-//!   it; at once, if there is no body.
-//! - `read` runs only while the consumer waits: one that comes back after an hour has not used up anything.
-//! - A response may come before the request is complete. From then on `read` runs for each frame of the response,
-//!   whatever the client does, and `send` goes on for the request; both are looked at while the consumer of the response
+//! - A request is completely taken when its body has returned the last frame or an error, or when the service has dropped
+//!   it; if there is no body, at once.
+//! - `read` runs only while the consumer waits: a consumer that comes back after an hour has not used up anything.
+//! - A response may start before the request is complete. From then on `read` runs for each frame of the response,
+//!   whatever the client does, and `send` continues for the request; both are checked while the consumer of the response
 //!   waits.
-//! - What is there counts more than the clock: the inner service is always polled before the timer.
-//! - A request with the extension [`Limits`] has those instead of the layer's.
-//! - A response that makes the connection a tunnel (101, or 2xx to CONNECT) passes without a limit and carries the
-//!   [`Limits`] as an extension, for whoever joins the two streams.
-//! - Dropping the response future or the response body drops what is inside, at once.
-//! - On the server's side, around any `Service<Request<B>>`, `read` is the time that the handler may take for the head,
-//!   and then for each frame. Leave `send` off there if handlers may do long work before they read the request.
+//! - Available data takes precedence over the clock: the inner service is always polled before the timer.
+//! - A request with the extension [`Limits`] uses those instead of the layer's.
+//! - A response that turns the connection into a tunnel (101, or 2xx to CONNECT) passes without a limit and carries the
+//!   [`Limits`] as an extension, for the code that joins the two streams.
+//! - Dropping the response future or the response body drops the inner one at once.
+//! - On the server side, around any `Service<Request<B>>`, `read` limits the time that the handler may take for the head,
+//!   and then for each frame. Leave `send` unset there if handlers may do long work before they read the request.
 //!
 //! ## What it does not
 //!
 //! - It does not limit an exchange as a whole, nor the time to connect, nor the wait in `poll_ready`.
-//! - It does not see the socket. A frame that was taken counts as sent when the service asks for the next one, and the
-//!   last frame when it is taken: the time to flush that one counts for `read`. A service that buffers without bound
-//!   never stands still.
-//! - It does not answer: turning an [`Error`] into a 504 is for the caller, who knows whether the head has been sent.
-//! - It does not limit how slow the client may be. That is a limit on the client's connection.
+//! - It does not see the socket. A taken frame counts as sent when the service polls for the next one, and the
+//!   last frame when it is taken: the time to flush that one counts towards `read`. A service that buffers without bound
+//!   never stalls.
+//! - It does not generate responses: turning an [`Error`] into a 504 is up to the caller, who knows whether the head has been sent.
+//! - It does not limit how slow the client may be. That takes a limit on the client's connection.
 //!
 //! ## nginx
 //!
@@ -66,30 +66,30 @@
 //! |---|---|---|---|
 //! | `proxy_send_timeout`, `fastcgi_send_timeout`, `grpc_send_timeout` | [`TimeoutLayer::send`] | 60s | none |
 //! | `proxy_read_timeout`, `fastcgi_read_timeout`, `grpc_read_timeout` | [`TimeoutLayer::read`] | 60s | none |
-//! | `proxy_connect_timeout` | not here: the connector's | 60s | |
-//! | `client_body_timeout`, `send_timeout` | not here: the client connection's | 60s | |
+//! | `proxy_connect_timeout` | not here: in the connector | 60s | |
+//! | `client_body_timeout`, `send_timeout` | not here: in the client connection | 60s | |
 //!
-//! As in nginx, a limit is between two successive operations, never for the whole, and `read` also limits the wait for
+//! As in nginx, a limit applies between two successive operations, never to the whole, and `read` also limits the wait for
 //! the head.
 //!
 //! ## Errors
 //!
-//! [`Error`], inside a [`BoxError`], from the response future before the head and from the response body after it.
-//! Errors of the inner service and of the inner body pass through as they are, boxed. After an `Error` the body is at
-//! its end: the message is cut, and says so.
+//! [`Error`], in a [`BoxError`], from the response future before the head and from the response body after it.
+//! Errors of the inner service and of the inner body pass through unchanged, boxed. After an `Error` the body has
+//! ended: the message is visibly truncated.
 //!
 //! ## Cost
 //!
-//! - No limit: a move of the request and of the response; nothing allocated, no clock read.
+//! - Without a limit: a move of the request and of the response; no allocation, no clock read.
 //! - A response that is ready at the first poll: the same, and for a request with a body one small `Arc` and a clock
 //!   read for each frame taken.
 //! - A wait: one clock read when it begins, and one boxed tokio timer for the whole exchange, from its first wait on.
-//!   Progress does not touch it. It fires at most once in each span of the shortest limit, looks whether a deadline has
-//!   come, and is armed anew if not.
-//! - A thread keeps up to 1024 timers of finished exchanges, armed as they are, for later exchanges on the same runtime:
-//!   with equal limits a busy service touches the timer wheel once in a span, not once in an exchange. A head that is
-//!   waited for once costs about 500 instructions more than one that is there at once.
-//! - Nothing is buffered. Outside of a tokio runtime with time enabled, the first wait under a limit panics.
+//!   Progress does not touch the timer. It fires at most once in each period of the shortest limit, checks whether a deadline has
+//!   passed, and is rearmed if not.
+//! - Each thread keeps up to 1024 armed timers of finished exchanges for later exchanges on the same runtime:
+//!   with equal limits a busy service touches the timer wheel once in a period, not once in an exchange. Waiting once for a
+//!   head costs about 500 instructions more than a head that is available at once.
+//! - Nothing is buffered. Outside a tokio runtime with time enabled, the first wait under a limit panics.
 
 mod body;
 mod deadline;
