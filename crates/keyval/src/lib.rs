@@ -1,6 +1,6 @@
-//! Keys and values that are changed while a server runs, for any service: found by the key itself, by the smallest network around an
-//! address, or by the longest prefix; bounded, with entries that expire, and kept in a file if wanted. nginx Plus' key-value store
-//! without its API.
+//! A key-value store that can be changed while a server runs, for any service. Lookups find the key itself, the smallest network around
+//! an address, or the longest matching prefix. The store is bounded, entries can expire, and the contents can be kept in a file. It is
+//! nginx Plus' key-value store without its API.
 //!
 //! ## Example
 //!
@@ -22,23 +22,23 @@
 //!
 //! ## What it does
 //!
-//! - [`Zone::find`] looks a key up as the zone's [`Kind`] says: by itself (`String`), as an address or a network in the smallest network that is
-//!   there (`Ip`), or by the longest key that it begins with (`Prefix`).
-//! - [`Zone::add`] adds new keys, [`Zone::change`] changes or removes those that are there: all that is asked for, or nothing of it. A key
-//!   is changed for all at once, and of several keys one after the other: whoever looks two up meanwhile may find one changed and the other
-//!   not yet.
-//! - Entries go after the zone's `timeout`, or after one of their own. One that is over is not found any more from that moment on; [`Zone::manage`]
-//!   frees its room.
-//! - A zone has a `size`, and refuses what is more: nothing goes to make room for something else.
-//! - [`StateFile`] keeps a zone in a file: JSON, one entry a line, written beside and then put in its place. A damaged file is told, leaves the zone empty, and is put aside
-//!   as `NAME.damaged` before it would be overwritten.
+//! - [`Zone::find`] looks a key up as the zone's [`Kind`] says: exactly (`String`), as an address or network in the smallest stored network
+//!   that contains it (`Ip`), or by the longest stored key that is a prefix of it (`Prefix`).
+//! - [`Zone::add`] adds new keys, and [`Zone::change`] changes or removes existing ones; each call applies completely or not at all. A change
+//!   of one key becomes visible to all readers at once. Changes of several keys become visible one after the other: a reader that looks up two
+//!   of them meanwhile may see one changed and the other not.
+//! - Entries expire after the zone's `timeout`, or after their own. An expired entry is no longer found from that moment on; [`Zone::manage`]
+//!   frees its memory.
+//! - A zone has a maximum `size` and refuses additions beyond it: nothing is evicted to make room.
+//! - [`StateFile`] keeps a zone in a file: JSON, one entry a line, written to a second file that then replaces the first. A damaged file is
+//!   reported, leaves the zone empty, and is renamed to `NAME.damaged` before it would be overwritten.
 //!
 //! ## What it does not
 //!
-//! - It has no API over HTTP, and asks nobody for values.
-//! - Zones of several processes are not synchronised (`sync` in nginx Plus).
-//! - Keys and values are text. No key is empty: what has no value would have one.
-//! - A [`StateFile`] is written when `save` is called, not by itself; that waits for the disk, so call it where that does no harm.
+//! - The crate has no HTTP API, and does not fetch values from anywhere.
+//! - Zones are not synchronised between processes (`sync` in nginx Plus).
+//! - Keys and values are text. A key cannot be empty: otherwise, a lookup without a value would match it.
+//! - A [`StateFile`] is written only when `save` is called. `save` waits for the disk, so call it where blocking does no harm.
 //!
 //! ## nginx
 //!
@@ -51,20 +51,21 @@
 //! | `keyval` | [`Zone::find`] |
 //! | `POST`, `PATCH`, `DELETE` of `/http/keyvals/NAME` | [`Zone::add`], [`Zone::change`], [`Zone::clear`] |
 //!
-//! Differences: several keys may be added to a zone that is not empty, and several be changed at once; where networks or prefixes are within each other the
-//! smallest and the longest one counts, of which nginx says nothing; networks are written one way (`10.1.2.3/8` is `10.0.0.0/8`).
+//! Differences: several keys can be added to a zone that is not empty, and several can be changed at once. Of nested networks the smallest
+//! matches, and of nested prefixes the longest; nginx does not document which. Networks are stored in one normal form (`10.1.2.3/8` is
+//! `10.0.0.0/8`).
 //!
 //! ## Errors
 //!
-//! [`Error`] says why nothing of a change was made: a key exists or is not there, cannot be one, there is no room, or a time was given in a zone
-//! without `timeout`. [`StateError`] says what is wrong with a file, and where. A look-up has none.
+//! [`Error`] says why a change was not applied: a key exists already or does not exist, is invalid, there is no room, or an expiry was given in
+//! a zone without `timeout`. [`StateError`] says what is wrong with a file, and where. Lookups cannot fail.
 //!
 //! ## Cost
 //!
-//! A look-up: a read lock that is never held by others for longer than it takes to put one entry in its place, and a walk down a tree; of
-//! networks and prefixes one walk for each that is near and is not it. No allocation: the value is shared. The clock is read only for an entry
-//! that expires. A zone takes what its `size` says, as it fills: keys, values and 128 bytes for each entry. Listing, saving and removing
-//! what is over look at every entry, and let look-ups go on meanwhile.
+//! A lookup takes a read lock, which writers hold only long enough to put one entry in its place, and walks down a tree; with networks and
+//! prefixes it walks once more for each nearby entry that turns out not to match. It does not allocate: the value is shared. The clock is read
+//! only for entries that expire. A zone grows up to its `size` as it fills: keys, values and 128 bytes for each entry. Listing, saving and
+//! removing expired entries visit every entry, without blocking lookups.
 
 mod error;
 mod json;

@@ -1,4 +1,4 @@
-//! nginx.conf to Propylon's TOML: comments and order kept, a verdict for every line.
+//! Converts an nginx.conf to Propylon's TOML: keeps comments and order, and gives a verdict for every line.
 //!
 //! ## Example
 //! ```
@@ -19,27 +19,27 @@
 //! ```
 //!
 //! ## What it does
-//! - [`convert`] and [`import`] read an nginx.conf as nginx does: its grammar, its includes, its contexts, its checks of
-//!   arguments and of duplicates, its words for what is wrong.
-//! - Every directive has a [`Verdict`]: exact, different (and what is), refused (why, and what to do). None vanishes.
-//! - The result is TOML with the comments and the order of the original, and with what nginx does without a directive where
-//!   Propylon's own default is another.
-//! - [`Converted::load`] reads that TOML; what is wrong with it is told at the lines of the nginx.conf.
-//! - [`reference`](fn@reference) is the page that lists all directives, made from the table that converts them.
+//! - [`convert`] and [`import`] read an nginx.conf as nginx does: the same grammar, includes and contexts, the same checks of
+//!   arguments and duplicates, the same error messages.
+//! - Every directive has a [`Verdict`]: exact, different (and how), refused (why, and what to do instead). None is dropped silently.
+//! - The result is TOML with the comments and the order of the original. Where Propylon's default differs from what nginx does
+//!   without a directive, nginx's behaviour is written out.
+//! - [`Converted::load`] loads that TOML; errors in it are reported at the lines of the nginx.conf.
+//! - [`reference`](fn@reference) generates the page that lists all directives from the table that converts them.
 //!
 //! ## What it does not
-//! It starts nothing and opens nothing but the files of the configuration. Names are not resolved, except in `listen`, as
-//! nginx does. Paths are kept: relative ones are against the prefix, those of certificates are made absolute against the
-//! configuration's directory, as nginx has it.
+//! The crate starts nothing, and opens no files but those of the configuration. It resolves no names except in `listen`, as
+//! nginx does. Paths are kept: relative ones are relative to the prefix, while those of certificates are made absolute against the
+//! directory of the configuration, as in nginx.
 //!
 //! ## nginx
 //! All of it. `docs/nginx.md` has every directive with its verdict.
 //!
 //! ## Errors
-//! [`Problem`]s, with nginx's words and places.
+//! [`Problem`]s, with nginx's messages and positions.
 //!
 //! ## Cost
-//! Run once for each load: linear in the size of the file.
+//! Once for each load: linear in the size of the file.
 
 mod args;
 #[cfg(test)]

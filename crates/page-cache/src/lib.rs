@@ -1,7 +1,8 @@
-//! Files as far as the kernel has them in memory: opened and read without waiting for a disk, so that a thread that serves many need
-//! not hand the work to another one. What would have to be waited for is said to be.
+//! Opens and reads files only as far as the kernel has them in memory, without waiting for a disk, so that a thread that serves many
+//! connections need not hand the work to another thread. Operations that would have to wait say so.
 //!
 //! ## Example
+//!
 //! ```
 //! use propylon_page_cache::{Peek, open, peek, read};
 //! use std::io::ErrorKind;
@@ -25,26 +26,35 @@
 //! ```
 //!
 //! ## What it does
-//! - [`open`]: `openat2` with `RESOLVE_CACHED`; [`is_local`]: whether that is of use where a path leads.
-//! - [`peek`]: `preadv2` with `RWF_NOWAIT`, at most [`CHUNK`] at once; [`has`]: whether it would give something wherever one looks in a part.
-//! - [`read`]: the same bytes, waited for.
-//! - What is large is read into memory that is used again: new memory is cleared first, page by page, which takes longer than reading.
+//!
+//! - [`open`]: `openat2` with `RESOLVE_CACHED`. [`is_local`]: whether that is useful for the file system of a path.
+//! - [`peek`]: `preadv2` with `RWF_NOWAIT`, at most [`CHUNK`] at once. [`has`]: whether `peek` would return something, checked at
+//!   intervals throughout a range.
+//! - [`read`]: reads the same bytes, but waits for the disk.
+//! - Large reads go into reused buffers: the kernel has to clear newly allocated memory page by page, which takes longer than the read
+//!   itself.
 //!
 //! ## What it does not
-//! It has no threads, and knows no runtime: where to wait, its caller knows.
+//!
+//! The crate has no threads and is independent of any runtime: the caller decides where to wait.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
-//! | `aio threads`, which hands every read over | [`peek`] first, then [`read`] on a thread |
-//! | `open_file_cache` | the kernel's own, by [`open`] |
+//! | `aio threads`, which offloads every read | [`peek`] first, then [`read`] on a thread |
+//! | `open_file_cache` | the kernel's own cache, through [`open`] |
 //!
 //! ## Errors
-//! Those of the kernel. `WouldBlock` and `Unsupported` of [`open`] are no trouble with the file; a file that ends before what is wanted of it is
-//! `UnexpectedEof`. Kernels, sandboxes and file systems that cannot say what is in memory never have anything at hand.
+//!
+//! The kernel's errors. `WouldBlock` and `Unsupported` from [`open`] do not mean that something is wrong with the file. A file that ends before
+//! the requested range is `UnexpectedEof`. On kernels, sandboxes and file systems that cannot tell what is in memory, nothing is ever
+//! available without waiting.
 //!
 //! ## Cost
-//! A system call each ([`has`]: one for 32 KiB), and no allocation for large reads while at most eight buffers a thread are in use; these are kept.
+//!
+//! One system call each ([`has`]: one for every 32 KiB). Large reads do not allocate while at most eight buffers are in use on a thread; these
+//! are kept.
 
 mod buffer;
 

@@ -1,6 +1,7 @@
-//! nginx's regular expressions: PCRE's syntax on bytes, by engines that are bounded.
+//! nginx's regular expressions: PCRE syntax on bytes, matched by engines with bounded running time.
 //!
 //! ## Example
+//!
 //! ```
 //! use bytes::Bytes;
 //! use propylon_pattern::Pattern;
@@ -17,31 +18,36 @@
 //! ```
 //!
 //! ## What it does
-//! - Reads patterns as nginx's PCRE does without its UTF mode: bytes, ASCII classes, a brace that repeats nothing, a `$`
-//!   before the last line feed.
-//! - Matches by the crate `regex`, whose time is linear in the subject whatever the pattern. A pattern that looks around,
-//!   refers back, or keeps what it has taken (`(?!…)`, `(?<=…)`, `\1`, `(?>…)`, `a++`, `(?(1)…)`, `\K`) is matched by
-//!   `fancy-regex`, within a limit of steps; [`Pattern::goes_back`] tells.
-//! - Gives groups as slices of the subject, by number and by name.
+//!
+//! - Parses patterns as nginx's PCRE does without its UTF mode: bytes, ASCII classes, literal braces that are not quantifiers, a `$` that
+//!   also matches before a final line feed.
+//! - Matches with the crate `regex`, in time linear in the subject whatever the pattern. Patterns with lookaround, backreferences,
+//!   atomic groups, possessive quantifiers, conditionals or `\K` (`(?!…)`, `(?<=…)`, `\1`, `(?>…)`, `a++`, `(?(1)…)`) are matched by
+//!   `fancy-regex`, within a limit of steps; [`Pattern::goes_back`] tells which engine a pattern needs.
+//! - Returns groups as slices of the subject, by number and by name.
 //!
 //! ## What it does not
-//! It replaces nothing and knows no variables. Recursion, subroutine calls, branch reset, callouts and verbs are PCRE's alone:
-//! a [`PatternError`] names them.
+//!
+//! The crate does not replace text and does not know variables. Recursion, subroutine calls, branch reset, callouts and verbs are not
+//! supported: a [`PatternError`] names them.
 //!
 //! ## nginx
+//!
 //! | nginx | here |
 //! |---|---|
 //! | `~ regex` | [`Pattern::new`] |
 //! | `~* regex` | [`Pattern::caseless`] |
 //! | `$1`, `$name` | [`Captures::get`], [`Captures::name`] |
 //!
-//! A match that takes too many steps counts as none and is logged as an error; nginx answers 500.
+//! Difference: a match that takes too many steps counts as no match and is logged as an error; nginx answers with 500.
 //!
 //! ## Errors
+//!
 //! [`PatternError`], when a pattern is compiled. Matching cannot fail.
 //!
 //! ## Cost
-//! A clone is a reference count or two. Without groups a match allocates nothing; with them, one list of ranges.
+//!
+//! A clone is a reference count or two. A match without groups does not allocate; with groups, it allocates one list of ranges.
 
 mod engine;
 mod error;

@@ -1,6 +1,6 @@
 //! Type-erased HTTP bodies and routes: the seam between groups of tower layers.
 //!
-//! A gateway decides at run time, from a file, which layers a route has. Static types can't express that; boxing every
+//! A gateway decides at run time, from a file, which layers a route has. Static types cannot express that; boxing every
 //! service with tower's boxes makes clones quadratic and boxes bodies again at each layer. This crate has the one seam
 //! type, [`Route`], and the one body type, [`Body`], that such a stack needs, and it is the only place that boxes
 //! services. Between two seams, a group of layers stays statically typed.
@@ -28,24 +28,24 @@
 //!
 //! ## What it does
 //! - [`Route`]: a cheap clone over `Arc<dyn …>` whose call takes `&self` and any `Body<Data = Bytes>`. It is always ready:
-//!   it calls the static group beneath it, a clone if another thread is calling it too, and awaits that group's readiness
-//!   inside the call.
-//!   [`Route::plain`] is for groups whose answers are the stack's own already: these stay where they are.
-//! - [`Body`]: one opaque type with fast paths for what needs no box (nothing, whole bytes, hyper's incoming body);
-//!   [`Body::new`] recognises a `Body` and boxes nothing twice. [`Body::try_clone`] gives what can be sent again.
+//!   it calls the static group beneath it (or a clone of it, if another thread is calling it at the same time) and awaits that group's
+//!   readiness inside the call.
+//!   [`Route::plain`] is for groups that already respond with the stack's own types: their responses are not moved.
+//! - [`Body`]: one opaque type with fast paths for bodies that need no box (empty, whole bytes, hyper's incoming body);
+//!   [`Body::new`] recognises a `Body` and boxes nothing twice. [`Body::try_clone`] returns a copy that can be sent again.
 //!
 //! ## What it does not
-//! Back-pressure is not expressed by `poll_ready` across a seam: whoever limits awaits inside the call.
+//! `poll_ready` does not propagate back-pressure across a seam: a layer that limits has to wait inside the call.
 //!
 //! ## nginx
 //! No counterpart: nginx's filter chain is fixed at build time.
 //!
 //! ## Errors
-//! [`BoxError`], passed through as it came: downcast it to the crate's error that you expect.
+//! [`BoxError`], passed through unchanged: downcast it to the expected crate's error.
 //!
 //! ## Cost
-//! A seam allocates one future a call, takes an uncontended lock, and costs some 70 ns
-//! (`cargo bench -p propylon-stack`). Cancelling is dropping the future.
+//! A seam allocates one future for each call, takes an uncontended lock, and costs some 70 ns
+//! (`cargo bench -p propylon-stack`). Dropping the future cancels the call.
 
 mod body;
 mod route;

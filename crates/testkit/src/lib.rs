@@ -1,6 +1,6 @@
-//! Scripted bodies, services and peers, and the body laws: for the tests of the other crates.
+//! Scripted bodies, services and peers, and the body laws: test support for the other crates.
 //!
-//! A wrapper of bodies is checked in one line:
+//! One line checks a body wrapper:
 //!
 //! ```
 //! use propylon_testkit::laws;
@@ -8,7 +8,7 @@
 //! laws::check_all(|script| script); // the identity obeys every law
 //! ```
 //!
-//! A body that waits for the test, and tells what became of it:
+//! A body that waits for the test, and reports what became of it:
 //!
 //! ```
 //! use propylon_testkit::{body::Script, gate::Gate};

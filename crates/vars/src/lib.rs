@@ -1,8 +1,8 @@
 //! nginx's `$variables`: templates compiled once and evaluated from an [`Exchange`](propylon_exchange::Exchange), and `map`.
 //!
-//! A configuration is full of texts such as `"$host$request_uri"`. They are compiled when it is loaded, against the
-//! [`Definitions`] of that configuration; a [`Template`] then gives its value for any exchange, at any time: before the
-//! request is sent on, while the response is shaped, or when the log line is written.
+//! A configuration is full of strings such as `"$host$request_uri"`. They are compiled when it is loaded, against the
+//! [`Definitions`] of that configuration. A [`Template`] then gives its value for any exchange, at any time: before the
+//! request is forwarded, while the response is processed, or when the log line is written.
 //!
 //! ## Example
 //! ```
@@ -35,18 +35,18 @@
 //! ```
 //!
 //! ## What it does
-//! - Compiles `$name`, `${name}` and `$1` to `$9`, in the places and with the faults of nginx's own parser. A fault says
+//! - Compiles `$name`, `${name}` and `$1` to `$9`, in the same places and with the same errors as nginx's own parser. An error says
 //!   which bytes are wrong, what was expected, and the nearest name.
-//! - Evaluates the variables that [`describe`] lists, each with nginx's value: its joins, its digits, and its difference
-//!   between "empty" and "not there", which a log shows as `-`.
-//! - Looks up a [`Map`] when its value is first asked for, and at most once an exchange unless it is volatile.
-//! - Tells what an exchange must [keep](Template::needs) for a template, also by way of maps.
+//! - Evaluates the variables that [`describe`] lists, each with nginx's value, including its joins, its digits, and the difference
+//!   between "empty" and "not found", which a log shows as `-`.
+//! - Evaluates a [`Map`] when its value is first needed, and at most once in an exchange unless it is volatile.
+//! - Tells what an exchange must [record](Template::needs) for a template, including what its maps need.
 //!
 //! ## What it does not
-//! It knows no configuration format, reads no files (a map's `include` is the reader's; `$realpath_root` asks where a
-//! directory really is), and normalises nothing: whoever
-//! routes the request tells the current path and arguments with [`set_uri`], what was captured with
-//! [`set_captures`], and where files are with [`set_place`]. A few variables belong to capabilities that are not built yet; naming one is a fault of its own.
+//! The crate knows no configuration format, reads no files (a map's `include` is up to the code that reads the configuration; for
+//! `$realpath_root` alone it asks the file system where a directory really is), and normalises nothing: the code that routes the request
+//! passes in the current path and arguments with [`set_uri`], captures with [`set_captures`], and the location of files with
+//! [`set_place`]. A few variables belong to features that are not implemented yet; naming one is a separate error.
 //!
 //! ## nginx
 //! | nginx | here |
@@ -65,19 +65,19 @@
 //! | `$uid_got`, `$uid_set` | [`UserIds`], [`set_user_ids`] |
 //! | `auth_jwt_claim_set`, `auth_jwt_header_set` | [`Builder::token_value`], [`set_token`] |
 //!
-//! Differences, all on purpose: a circle of maps and a variable of no known name are found when the configuration is loaded;
+//! Differences, all intentional: a cycle of maps and an unknown variable are detected when the configuration is loaded;
 //! `$sent_http_NAME` shows the fields that were recorded as sent, where nginx makes up `connection` and a few others;
-//! a template is evaluated from left to right, so that a capture in front of a map is the one from before the map;
-//! `$pipe` is always `.`; lines of a field are joined as nginx does since 1.23.
+//! a template is evaluated from left to right, so that a capture before a map has its value from before the map's evaluation;
+//! `$pipe` is always `.`; several lines of a field are joined as in nginx since 1.23.
 //!
 //! ## Errors
 //! [`TemplateError`] and [`DefinitionError`], when a configuration is loaded. Evaluation cannot fail.
 //!
 //! ## Cost
-//! A template is a list of segments; a variable is an arm of a `match`, its field name parsed when it was compiled.
-//! Writing one into a buffer allocates nothing for the variables of usual logs. What an exchange remembers (captures,
-//! maps, request id) is one allocation when the first of it is set or asked for, behind an uncontended lock that is never
-//! held while a variable is evaluated. Time stamps are made at most once a second and thread.
+//! A template is a list of segments; a variable is an arm of a `match`, with its field name parsed when the template is compiled.
+//! Writing into a buffer does not allocate for the variables of usual logs. The values that an exchange remembers (captures,
+//! maps, request id) are one allocation when the first of them is set or needed, behind an uncontended lock that is never
+//! held while a variable is evaluated. Timestamps are formatted at most once a second on each thread.
 
 mod browser;
 mod builder;
