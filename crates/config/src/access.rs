@@ -63,44 +63,45 @@ const BASIC_OR_OFF: Kind = Kind::Either(&[Kind::Bool, Kind::Table(&BASIC)]);
 
 pub(crate) const TABLE: Table = Table {
     name: "access",
-    doc: "Who may come in. It is looked at before `try_files`, and not for what `return` answers.",
+    doc: "Access control: which clients may send requests. It is checked before `try_files` and does not apply to responses of `return`.",
     keys: &[
         Key {
             name: "rules",
             kind: RULES,
             need: Need::Default("[]"),
             nginx: "allow, deny",
-            doc: "By address: [\"allow 10.0.0.0/8\", \"allow unix:\", \"deny all\"]. The first that means the client counts; else \
-                  it is 403. Who is meant by none may come in.",
+            doc: "Rules by client address: [\"allow 10.0.0.0/8\", \"allow unix:\", \"deny all\"]. The first rule that matches the client \
+                  applies; a denied client gets 403. A client that no rule matches is allowed.",
         },
         Key {
             name: "satisfy",
             kind: Kind::Choice { built: &["all", "any"], unbuilt: &[] },
             need: Need::Default("\"all\""),
             nginx: "satisfy",
-            doc: "Whether address, password, `auth_oidc`, `auth_jwt` and `auth_request` are all needed, those that there are, or any is enough.",
+            doc: "Whether a request must pass all configured checks (address rules, password, `auth_oidc`, `auth_jwt` and `auth_request`) or \
+                  any one of them.",
         },
         Key {
             name: "delay",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "auth_delay",
-            doc: "How long a 401 takes, that of `auth_jwt` and `auth_request` too, so that nobody learns from the time who is known here: what the check took is a part of \
-                  it.",
+            doc: "The minimum time that a 401 takes, including those of `auth_jwt` and `auth_request`, so that response times do not reveal \
+                  which users exist. The time spent on the check counts towards it.",
         },
         Key {
             name: "basic",
             kind: BASIC_OR_OFF,
             need: Need::Default("false"),
             nginx: "auth_basic",
-            doc: "By password: a table; false: nobody is asked.",
+            doc: "HTTP Basic authentication: a table; false: none.",
         },
         Key {
             name: "limit_except",
             kind: Kind::Table(&LIMIT_EXCEPT),
             need: Need::Optional,
             nginx: "limit_except",
-            doc: "Other rules for all methods but some.",
+            doc: "Different rules for all methods except those listed.",
         },
     ],
     unbuilt: &[],
@@ -108,22 +109,22 @@ pub(crate) const TABLE: Table = Table {
 
 const BASIC: Table = Table {
     name: "access.basic",
-    doc: "Who may come in by password.",
+    doc: "HTTP Basic authentication.",
     keys: &[
         Key {
             name: "realm",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "auth_basic",
-            doc: "What browsers show beside the question; a template that gives \"off\" asks nobody.",
+            doc: "The realm, which browsers show in their password prompt. A template with the value \"off\" disables authentication.",
         },
         Key {
             name: "users",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "auth_basic_user_file",
-            doc: "The file of users, a line \"name:hash\" each; hashes as htpasswd makes them ({PLAIN}, {SHA}, {SSHA}, $apr1$, bcrypt, \
-                  SHA-crypt). It is read again when it has changed.",
+            doc: "The path of the password file, which has one \"name:hash\" entry per line, with hashes as written by htpasswd ({PLAIN}, \
+                  {SHA}, {SSHA}, $apr1$, bcrypt, SHA-crypt). The file is reread when it changes.",
         },
     ],
     unbuilt: &[],
@@ -131,28 +132,28 @@ const BASIC: Table = Table {
 
 const LIMIT_EXCEPT: Table = Table {
     name: "access.limit_except",
-    doc: "Rules for all methods but some; what is not set here is as outside.",
+    doc: "Rules for all methods except `methods`. Keys that are not set here keep their values from `access`.",
     keys: &[
         Key {
             name: "methods",
             kind: Kind::List(&Kind::Text { hint: "a method such as \"GET\"" }),
             need: Need::Required,
             nginx: "limit_except",
-            doc: "The methods that they are not for; GET is HEAD too.",
+            doc: "The methods that these rules do not apply to. GET includes HEAD.",
         },
         Key {
             name: "rules",
             kind: RULES,
             need: Need::Optional,
             nginx: "allow, deny",
-            doc: "As outside, in the place of those.",
+            doc: "Used instead of `access.rules`.",
         },
         Key {
             name: "basic",
             kind: BASIC_OR_OFF,
             need: Need::Optional,
             nginx: "auth_basic",
-            doc: "As outside, in the place of that.",
+            doc: "Used instead of `access.basic`.",
         },
     ],
     unbuilt: &[],

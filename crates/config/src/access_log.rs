@@ -54,45 +54,46 @@ pub enum LogTarget {
 
 pub(crate) const TABLE: Table = Table {
     name: "access_log",
-    doc: "A line for each request. One table inherits key by key; an array of tables (several logs) replaces what the \
-          outer level has. Without any, nothing is logged.",
+    doc: "Writes a line for each request. A single table inherits key by key; an array of tables (several logs) replaces the logs of the \
+          outer level. By default nothing is logged.",
     keys: &[
         Key {
             name: "path",
             kind: Kind::Text { hint: "a file path, \"stdout\", \"off\" or \"syslog:server=...\"" },
             need: Need::Optional,
             nginx: "access_log",
-            doc: "A file, which may have variables, \"stdout\", \"off\", or \"syslog:server=ADDRESS[:PORT]|unix:/PATH[,facility=local7][,tag=propylon]\
-                  [,severity=info][,nohostname]\".",
+            doc: "Where lines go: a file path, which may contain variables, \"stdout\", \"off\", or \
+                  \"syslog:server=ADDRESS[:PORT]|unix:/PATH[,facility=local7][,tag=propylon][,severity=info][,nohostname]\".",
         },
         Key {
             name: "format",
             kind: Kind::Text { hint: "the name of a log format" },
             need: Need::Default("\"combined\""),
             nginx: "access_log",
-            doc: "The name of a `log_format`, or \"combined\" or \"json\"; of a stream, which has to say it, of a `log_format` of variables that streams have.",
+            doc: "The name of a `log_format`, or \"combined\" or \"json\". A stream must set this key to a `log_format` that uses only \
+                  variables available in streams.",
         },
         Key {
             name: "if",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "access_log ... if=",
-            doc: "A request is not logged when this is empty or \"0\".",
+            doc: "A request is not logged if the value is empty or \"0\".",
         },
         Key {
             name: "buffer",
             kind: Kind::Size,
             need: Need::Optional,
             nginx: "access_log ... buffer=",
-            doc: "Lines are collected in this much memory; with `flush` alone it is \"64k\". Without both each line is \
-                  written at once.",
+            doc: "Collects lines in a buffer of this size. Default: \"64k\" if `flush` is set; without both keys, each line is written \
+                  immediately.",
         },
         Key {
             name: "flush",
             kind: Kind::Duration { zero: false },
             need: Need::Optional,
             nginx: "access_log ... flush=",
-            doc: "How long a collected line may wait.",
+            doc: "The longest time that a line stays in the buffer.",
         },
     ],
     unbuilt: &["gzip"],

@@ -18,32 +18,32 @@ pub struct Addition {
 
 pub(crate) const TABLE: Table = Table {
     name: "addition",
-    doc: "What other locations of the server answer is put before and behind the bodies of responses with status 200. It is asked for with a GET \
-          that has the request's fields, without body, conditions, range and `Accept-Encoding`; whatever comes is put in, whatever its status. \
-          What is asked is not subject to `access` and `auth_request`, has nothing added itself, and is not in the access log unless \
-          `log_subrequest` says so. `Range` is ignored for all that the location answers. Compressed responses are left alone: have the upstream send them as they are \
-          (`headers.set.\"Accept-Encoding\" = \"\"`).",
+    doc: "Inserts responses of other locations of the server before and after the bodies of responses with status 200. Each is requested \
+          with a GET that carries the request's header fields except conditional ones, `Range` and `Accept-Encoding`, and no body; the \
+          response is inserted whatever its status. These subrequests are not subject to `access` and `auth_request`, get no additions of \
+          their own, and appear in the access log only with `log_subrequest`. `Range` is ignored for all responses of the location. \
+          Compressed responses are not changed; to get uncompressed ones from the upstream, set `headers.set.\"Accept-Encoding\" = \"\"`.",
     keys: &[
         Key {
             name: "before",
             kind: Kind::Text { hint: "a path in this server such as \"/banner\", or \"off\"" },
             need: Need::Default("\"off\""),
             nginx: "add_before_body",
-            doc: "The path in this server whose answer comes before the body, of a location that may be `internal`; \"off\": nothing does.",
+            doc: "The path in this server whose response is inserted before the body; its location may be `internal`. \"off\": none.",
         },
         Key {
             name: "after",
             kind: Kind::Text { hint: "a path in this server such as \"/footer\", or \"off\"" },
             need: Need::Default("\"off\""),
             nginx: "add_after_body",
-            doc: "The path in this server whose answer comes behind it.",
+            doc: "The path in this server whose response is inserted after the body; its location may be `internal`. \"off\": none.",
         },
         Key {
             name: "types",
             kind: Kind::List(&Kind::Text { hint: "a media type such as \"text/plain\", or \"*\"" }),
             need: Need::Default("[\"text/html\"]"),
             nginx: "addition_types",
-            doc: "The media types of responses that get something; \"*\": any.",
+            doc: "The media types of responses that receive additions; \"*\": all.",
         },
     ],
     unbuilt: &[],

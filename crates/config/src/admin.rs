@@ -35,14 +35,14 @@ const EXPECTED: &str = "expected `127.0.0.1:9180`, `[::1]:9180` or `unix:/path`"
 
 pub(crate) const TABLE: Table = Table {
     name: "admin",
-    doc: "Metrics, a JSON API and a page for operators: see [admin.md](admin.md).",
+    doc: "Metrics, a JSON API and a status page for operators: see [admin.md](admin.md).",
     keys: &[
         Key {
             name: "listen",
             kind: Kind::Either(&[ADDRESS, Kind::List(&ADDRESS)]),
             need: Need::Required,
             nginx: "",
-            doc: "One address, or a list of them. One that others than this machine reach needs `allow` or `token`.",
+            doc: "One address to listen on, or a list of them. An address that other machines can reach requires `allow` or `token`.",
         },
         Key {
             name: "allow",
@@ -51,23 +51,24 @@ pub(crate) const TABLE: Table = Table {
             }),
             need: Need::Default(LOCAL),
             nginx: "",
-            doc: "The addresses that requests may come from; \"all\": any. Others get 403, unless they show the `token`.",
+            doc: "The client addresses that are allowed; \"all\": any. Other clients need the `token`: without it they get 401, or 403 if no \
+                  `token` is configured.",
         },
         Key {
             name: "token",
             kind: Kind::Text { hint: "a secret" },
             need: Need::Optional,
             nginx: "",
-            doc: "Whoever acts (peers, purges, reloads) has to send this as `Authorization: Bearer TOKEN`; whoever does is let in from \
-                  anywhere. Not set: who may look may act.",
+            doc: "The secret that requests which change something (peers, purges, reloads) must send as `Authorization: Bearer TOKEN`. A \
+                  request that sends it is accepted from any address. If unset, every allowed client may make changes.",
         },
         Key {
             name: "names",
             kind: Kind::List(&Kind::Text { hint: "the name of a host" }),
             need: Need::Default("[]"),
             nginx: "",
-            doc: "Names by which it may be asked (`Host`), beside addresses and `localhost`: others get 421, for a page elsewhere may \
-                  have its name lead here.",
+            doc: "Host names that are accepted in `Host`, besides addresses and `localhost`. Requests for other names get 421, as protection \
+                  against DNS rebinding.",
         },
     ],
     unbuilt: &[],

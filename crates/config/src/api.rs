@@ -31,14 +31,16 @@ impl Config {
 
 const TABLE: Table = Table {
     name: "location.api",
-    doc: "The REST API of nginx Plus, versions 1 to 9, behind the path that the location matches: for exporters, dashboards and scripts that speak it. \
-          Where a location has it requests are counted, as with `[admin]`. Who may come in says the location: `access`, for one.",
+    doc: "The REST API of nginx Plus, versions 1 to 9, under the path that the location matches, for exporters, dashboards and scripts that \
+          use it. As with `[admin]`, requests are counted if any location has this action. Use `access` or another check to restrict who may \
+          use it.",
     keys: &[Key {
         name: "write",
         kind: Kind::Bool,
         need: Need::Default("false"),
         nginx: "api write=",
-        doc: "Whether servers of upstreams and keys of zones can be changed and statistics be reset; else all but GET and HEAD gets 405.",
+        doc: "Allows changing servers of upstreams and keys of key-value zones, and resetting statistics. If false, methods other than GET \
+              and HEAD get 405.",
     }],
     unbuilt: &[],
 };
@@ -48,7 +50,8 @@ pub(crate) const ACTION: Key = Key {
     kind: Kind::Table(&TABLE),
     need: Need::Optional,
     nginx: "api",
-    doc: "nginx Plus' REST API: {} to look, { write = true } to change things as well. The location has to be a prefix or an exact path.",
+    doc: "Serves the REST API of nginx Plus: {} is read-only, { write = true } also allows changes. The location must match a prefix or an \
+          exact path.",
 };
 
 const ZONE: Kind = Kind::Text { hint: "a name" };
@@ -58,7 +61,7 @@ pub(crate) const SERVER_ZONE: Key = Key {
     kind: ZONE,
     need: Need::Optional,
     nginx: "status_zone",
-    doc: "What the server's requests are counted as in the `server_zones` of `api`; several servers may have the same.",
+    doc: "The name under which the server's requests are counted in the `server_zones` of `api`. Several servers may share a name.",
 };
 
 pub(crate) const LOCATION_ZONE: Key = Key {
@@ -66,8 +69,8 @@ pub(crate) const LOCATION_ZONE: Key = Key {
     kind: ZONE,
     need: Need::Optional,
     nginx: "status_zone",
-    doc: "What the requests that this location answers are counted as in the `location_zones` of `api`. Locations inside inherit it; \"off\": they \
-          are not counted.",
+    doc: "The name under which requests answered by this location are counted in the `location_zones` of `api`. Nested locations inherit it; \
+          \"off\": they are not counted.",
 };
 
 pub(crate) const STREAM_ZONE: Key = Key {
@@ -75,7 +78,7 @@ pub(crate) const STREAM_ZONE: Key = Key {
     kind: ZONE,
     need: Need::Optional,
     nginx: "status_zone",
-    doc: "What the connections are counted as in the `server_zones` of `/stream` of `api`; several streams may have the same.",
+    doc: "The name under which connections are counted in `/stream/server_zones` of `api`. Several streams may share a name.",
 };
 
 pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Api> {

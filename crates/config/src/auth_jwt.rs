@@ -46,70 +46,73 @@ pub struct Require {
 
 pub(crate) const TABLE: Table = Table {
     name: "auth_jwt",
-    doc: "Who has a JSON Web Token that was signed with one of these keys may come in; else it is 401. HS256, HS384, HS512, RS256, RS384, RS512, PS256, \
-          PS384, PS512, ES256, ES384 and EdDSA with Ed25519, each only with keys that are for it. It is looked at after `access` and `auth_oidc`, and before `auth_request`, \
-          with which it counts under `access.satisfy`, and not for what `return` answers. `$jwt_claim_NAME` and `$jwt_header_NAME` are what \
-          a token says that was found good; of another one nobody hears. `limit` comes before, and may be for what the token says where keys are in files: then it is \
-          checked before that.",
+    doc: "Requires a JSON Web Token that is signed with one of the configured keys; a request without a valid token gets 401. Algorithms: \
+          HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA with Ed25519, each only with keys that are \
+          meant for it. The token is checked after `access` and `auth_oidc` and before `auth_request`; `access.satisfy` applies to all of \
+          them. Responses of `return` are not protected. `$jwt_claim_NAME` and `$jwt_header_NAME` are set only from a valid token. `limit` \
+          is applied before this check, but if all keys are in files the token is verified first, so that limits can use its claims.",
     keys: &[
         Key {
             name: "realm",
             kind: Kind::Template,
             need: Need::Default("\"off\""),
             nginx: "auth_jwt",
-            doc: "What the 401 tells of the place; \"off\", or a template that gives that: nobody is asked.",
+            doc: "The realm in the `WWW-Authenticate` field of a 401. \"off\", or a template with this value: no token is required.",
         },
         Key {
             name: "token",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "auth_jwt ... token",
-            doc: "Where the token is: \"$cookie_auth_token\", \"$arg_token\". Not set, or \"\": in the field `Authorization`, behind `Bearer`.",
+            doc: "A template for the token, such as \"$cookie_auth_token\" or \"$arg_token\". If unset or \"\": the token is read from the \
+                  `Authorization` field, after `Bearer`.",
         },
         Key {
             name: "key_file",
             kind: Kind::List(&Kind::Template),
             need: Need::Default("[]"),
             nginx: "auth_jwt_key_file",
-            doc: "Files with a JSON Web Key Set, or with one key. They are read again when they have changed; one that is no good is 500. A token that names its \
-                  key (`kid`) has to be signed with that one, another one with any. A name with variables may be made of what the token says, although nobody has found it \
-                  good yet; one with `..` in it is 500.",
+            doc: "Files with a JSON Web Key Set or a single key. They are reread when they change; an unusable file gives 500. A token that \
+                  names its key (`kid`) must be signed with that key, any other token with any of the keys. A file name may contain \
+                  variables from the token's claims, although the token is not verified yet; a name that contains `..` gives 500.",
         },
         Key {
             name: "key_request",
             kind: Kind::List(&Kind::Text { hint: "a path in this server such as \"/jwks\"" }),
             need: Need::Default("[]"),
             nginx: "auth_jwt_key_request",
-            doc: "Paths in this server that answer a GET with such a set, of locations that may be `internal`. Anything but 200 and a set is 500. What is asked is \
-                  not itself subject to `access`, `auth_oidc`, `auth_jwt` and `auth_request`.",
+            doc: "Paths in this server that answer a GET with a key set; their locations may be `internal`. Any answer other than 200 with a \
+                  valid key set gives 500. These subrequests are not themselves subject to `access`, `auth_oidc`, `auth_jwt` and \
+                  `auth_request`.",
         },
         Key {
             name: "key_cache",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "auth_jwt_key_cache",
-            doc: "How long each worker uses keys, of each location by itself, before it looks for them again; those of a file whose name has variables for one request alone.",
+            doc: "How long each worker reuses keys, separately for each location, before it loads them again. Keys from a file whose name \
+                  contains variables are used for one request only.",
         },
         Key {
             name: "leeway",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "auth_jwt_leeway",
-            doc: "How far clocks may differ where the token says from when (`nbf`) and until when (`exp`) it is good.",
+            doc: "The clock skew that is tolerated when `nbf` and `exp` are checked.",
         },
         Key {
             name: "type",
             kind: Kind::Choice { built: &["signed"], unbuilt: &["encrypted", "nested"] },
             need: Need::Default("\"signed\""),
             nginx: "auth_jwt_type",
-            doc: "What tokens are: signed ones.",
+            doc: "The type of tokens: signed ones.",
         },
         Key {
             name: "require",
             kind: Kind::List(&Kind::Table(&REQUIRE)),
             need: Need::Default("[]"),
             nginx: "auth_jwt_require",
-            doc: "What has to be true of a good token besides: [{ values = [\"$valid_issuer\"], error = 403 }], where `$valid_issuer` is a `map`.",
+            doc: "Further conditions for a valid token: [{ values = [\"$valid_issuer\"], error = 403 }], where `$valid_issuer` is a `map`.",
         },
     ],
     unbuilt: &[],
@@ -117,21 +120,21 @@ pub(crate) const TABLE: Table = Table {
 
 const REQUIRE: Table = Table {
     name: "auth_jwt.require",
-    doc: "What has to be true of a good token.",
+    doc: "A further condition for a valid token.",
     keys: &[
         Key {
             name: "values",
             kind: Kind::List(&Kind::Template),
             need: Need::Required,
             nginx: "auth_jwt_require",
-            doc: "None of them may be empty, or \"0\".",
+            doc: "The condition is met if none of these is empty or \"0\".",
         },
         Key {
             name: "error",
             kind: Kind::Integer { min: 401, max: 403 },
             need: Need::Default("401"),
             nginx: "auth_jwt_require ... error",
-            doc: "401 or 403: the status if one is.",
+            doc: "The status if the condition is not met: 401 or 403.",
         },
     ],
     unbuilt: &[],

@@ -20,25 +20,26 @@ pub struct AuthRequest {
 
 pub(crate) const TABLE: Table = Table {
     name: "auth_request",
-    doc: "Another location is asked whether a request may come in: with a GET that has the request's fields and no body. 2xx lets it in, 401 \
-          (with its `WWW-Authenticate`) and 403 refuse it, anything else is 500. It is asked after `access`, with which it counts \
-          under `access.satisfy`, before `try_files`, and not for what `return` answers. What is asked is not itself subject to \
-          `access` and `auth_request`, nor is it in the access log unless `log_subrequest` says so; to `limit` it and the request are one.",
+    doc: "Asks another location whether a request is allowed, with a GET that carries the request's header fields and no body. 2xx allows \
+          the request, 401 (with its `WWW-Authenticate`) and 403 reject it, any other status gives 500. It is asked after `access` and \
+          before `try_files`, and counts under `access.satisfy`; responses of `return` are not protected. The subrequest is not itself \
+          subject to `access` and `auth_request`, and appears in the access log only with `log_subrequest`. `limit` counts it and the \
+          request as one.",
     keys: &[
         Key {
             name: "uri",
             kind: Kind::Text { hint: "a path in this server such as \"/auth\", or \"off\"" },
             need: Need::Default("\"off\""),
             nginx: "auth_request",
-            doc: "The path in this server that is asked for, of a location that may be `internal`; \"off\": nobody is asked.",
+            doc: "The path in this server that is asked; its location may be `internal`. \"off\": none.",
         },
         Key {
             name: "set",
             kind: Kind::Names(&Kind::Template),
             need: Need::Default("{}"),
             nginx: "auth_request_set",
-            doc: "Variables and their values, made of the answer: { user = \"$upstream_http_x_user\" }. They are there from then on, \
-                  also where the request is refused; `args` and `limit_rate` can be set as well.",
+            doc: "Variables that are set from the answer: { user = \"$upstream_http_x_user\" }. They are set even if the request is \
+                  rejected. `args` and `limit_rate` can be set as well.",
         },
     ],
     unbuilt: &[],

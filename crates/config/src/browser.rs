@@ -11,7 +11,8 @@ use crate::report::Diagnostic;
 
 pub(crate) const TABLE: Table = Table {
     name: "browser",
-    doc: "Which browsers count as modern, and which as ancient, by their User-Agent: what `$modern_browser` and `$ancient_browser` are made from. Without it all are ancient.",
+    doc: "Classifies browsers as modern or ancient by their `User-Agent`, for `$modern_browser` and `$ancient_browser`. Without this table \
+          all browsers are ancient.",
     keys: &[
         Key {
             name: "modern",
@@ -20,8 +21,8 @@ pub(crate) const TABLE: Table = Table {
             }),
             need: Need::Default("[]"),
             nginx: "modern_browser",
-            doc: "\"opera\", \"msie\", \"gecko\", \"safari\" or \"konqueror\", a blank, and the version that is modern, as all later ones; \"unlisted\": whatever is neither here nor in `ancient` \
-                  is modern as well.",
+            doc: "Modern browsers: \"opera\", \"msie\", \"gecko\", \"safari\" or \"konqueror\", a space, and the lowest modern version. \
+                  \"unlisted\": browsers that are listed neither here nor in `ancient` are modern as well.",
         },
         Key {
             name: "ancient",
@@ -30,21 +31,21 @@ pub(crate) const TABLE: Table = Table {
             }),
             need: Need::Default("[]"),
             nginx: "ancient_browser",
-            doc: "Parts of the User-Agent of browsers that are ancient; \"netscape4\": Mozilla 1 to 4.",
+            doc: "Substrings of the `User-Agent` of ancient browsers; \"netscape4\": Mozilla 1 to 4.",
         },
         Key {
             name: "modern_value",
             kind: Kind::Text { hint: "a text" },
             need: Need::Default("\"1\""),
             nginx: "modern_browser_value",
-            doc: "What `$modern_browser` is for a modern one.",
+            doc: "The value of `$modern_browser` for a modern browser.",
         },
         Key {
             name: "ancient_value",
             kind: Kind::Text { hint: "a text" },
             need: Need::Default("\"1\""),
             nginx: "ancient_browser_value",
-            doc: "What `$ancient_browser` is for an ancient one.",
+            doc: "The value of `$ancient_browser` for an ancient browser.",
         },
     ],
     unbuilt: &[],

@@ -32,84 +32,84 @@ pub struct Buffers {
 
 pub(crate) const TABLE: Table = Table {
     name: "buffer",
-    doc: "What is kept of bodies on their way.",
+    doc: "Buffering of request and response bodies.",
     keys: &[
         Key {
             name: "request",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_request_buffering",
-            doc: "Whether a request body is read whole before the upstream is contacted, so that it can be sent again; false: \
-                  it is passed on as it comes, and a request whose body has begun is not tried again, unless it came in one \
-                  piece, as a short one does with its head.",
+            doc: "Reads the whole request body before contacting the upstream, so that the request can be retried. If false, the body is \
+                  forwarded as it arrives, and a request is not retried once its body has begun, unless the body arrived in one piece, as a \
+                  short one does with the head.",
         },
         Key {
             name: "request_memory",
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "client_body_buffer_size",
-            doc: "How much of a request body is kept in memory; a larger one is in an unlinked file in `runtime.temp_path`.",
+            doc: "How much of a request body is kept in memory. A larger body spills to an unlinked file in `runtime.temp_path`.",
         },
         Key {
             name: "request_in_file_only",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "client_body_in_file_only clean",
-            doc: "Whether each request body is kept in a file, however small.",
+            doc: "Writes every request body to a file, however small it is.",
         },
         Key {
             name: "response",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_buffering",
-            doc: "Whether a response is read as fast as the upstream sends it, and what the client does not take as fast waits \
-                  in memory and in an unlinked file in `runtime.temp_path`; false: the upstream waits for the client. What \
-                  comes is passed on at once either way. Never kept: event streams, gRPC, upgrades. X-Accel-Buffering: yes \
-                  or no decides for one response.",
+            doc: "Reads a response as fast as the upstream sends it; what the client has not taken yet waits in memory and in an unlinked \
+                  file in `runtime.temp_path`. If false, the upstream is slowed down to the client's speed. Either way, data is forwarded as \
+                  soon as it arrives. Event streams, gRPC and upgraded connections are never buffered. `X-Accel-Buffering: yes` or `no` \
+                  decides for a single response.",
         },
         Key {
             name: "header_size",
             kind: Kind::Size,
             need: Need::Default("\"4k\""),
             nginx: "proxy_buffer_size",
-            doc: "How large the head of a response may be; a larger one is 502.",
+            doc: "The maximum size of a response head; a larger one gives 502.",
         },
         Key {
             name: "count",
             kind: Kind::Integer { min: 2, max: 1_000_000 },
             need: Need::Default("8"),
             nginx: "proxy_buffers (number)",
-            doc: "How many buffers a response has: it takes no more memory than `header_size` and `count` times `size`.",
+            doc: "The number of buffers for a response, which uses at most `header_size` plus `count` times `size` of memory.",
         },
         Key {
             name: "size",
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "proxy_buffers (size)",
-            doc: "How large a buffer is.",
+            doc: "The size of a buffer.",
         },
         Key {
             name: "busy_size",
             kind: Kind::Size,
             need: Need::Optional,
             nginx: "proxy_busy_buffers_size",
-            doc: "How much of the buffers is for what is on its way to the client; not set: twice the larger of `size` and \
-                  `header_size`, as far as there are so many.",
+            doc: "How much of the buffers may be taken up by data that is being sent to the client. Default: twice the larger of `size` and \
+                  `header_size`, as far as there are that many buffers.",
         },
         Key {
             name: "max_temp_file_size",
             kind: Kind::Size,
             need: Need::Default("\"1g\""),
             nginx: "proxy_max_temp_file_size",
-            doc: "How large the file may be; when it is full the upstream waits until the client has taken all of it. \"0\": \
-                  no file.",
+            doc: "The maximum size of the temporary file; when it is full, nothing more is read from the upstream until the client has taken \
+                  all of it. \"0\": no file.",
         },
         Key {
             name: "temp_file_write_size",
             kind: Kind::Size,
             need: Need::Optional,
             nginx: "proxy_temp_file_write_size",
-            doc: "How much is written to the file at once; not set: 64k, or `size` if that is more.",
+            doc: "How much is written to the file at once. Default: 64k, or `size` if that is larger.",
         },
     ],
     unbuilt: &[],

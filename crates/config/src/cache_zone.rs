@@ -90,101 +90,101 @@ pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
 
 const TABLE: Table = Table {
     name: "cache_zone.NAME",
-    doc: "Where responses are kept, for all workers together; `cache.zone` names it. What is kept in memory survives a reload while \
-          the zone keeps its name; what is kept in a directory survives a restart, too, whatever the zone is called.",
+    doc: "A store for cached responses, shared by all workers; `cache.zone` refers to it by name. A zone in memory survives a reload if it \
+          keeps its name. A zone in a directory also survives a restart, whatever its name is.",
     keys: &[
         Key {
             name: "path",
             kind: PATH,
             need: Need::Optional,
             nginx: "proxy_cache_path, fastcgi_cache_path",
-            doc: "The directory, which is made if it is not there. Not set: responses are kept in memory, until the process ends.",
+            doc: "The directory, which is created if it does not exist. If unset, responses are kept in memory until the process ends.",
         },
         Key {
             name: "levels",
             kind: Kind::List(&Kind::Integer { min: 1, max: 2 }),
             need: Need::Default("[1, 2]"),
             nginx: "proxy_cache_path levels=",
-            doc: "How many characters the names of the directories inside have, three at most: [1, 2] is 16 with 256 each. []: none. \
-                  Empty the directory when you change this: what is in the old places is neither found nor removed.",
+            doc: "The lengths of the subdirectory names at each level, three levels at most: [1, 2] gives 16 directories with 256 each. []: \
+                  no subdirectories. Empty the directory when you change this: files at the old places are neither found nor removed.",
         },
         Key {
             name: "keys",
             kind: Kind::Size,
             need: Need::Default("\"10m\""),
             nginx: "proxy_cache_path keys_zone=",
-            doc: "How much memory keys may take, 8k or more: 1m is some 8,000. The one that was used least recently goes.",
+            doc: "The memory for keys, 8k or more: 1m holds about 8,000 keys. When it is full, the least recently used key is evicted.",
         },
         Key {
             name: "max_size",
             kind: Kind::Size,
             need: Need::Optional,
             nginx: "proxy_cache_path max_size=",
-            doc: "How much all responses may take; those that were used least recently go. Not set: in a directory as much as there \
-                  is room for, in memory 64m.",
+            doc: "The maximum size of all responses; the least recently used ones are evicted. Default: in a directory, as much as there is \
+                  room for; in memory, 64m.",
         },
         Key {
             name: "min_free",
             kind: Kind::Size,
             need: Need::Default("0"),
             nginx: "proxy_cache_path min_free=",
-            doc: "How much room is to stay free on the directory's disk.",
+            doc: "The space to keep free on the disk of the directory.",
         },
         Key {
             name: "inactive",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"10m\""),
             nginx: "proxy_cache_path inactive=",
-            doc: "After how long without use a response goes, fresh or not.",
+            doc: "How long a response is kept without being used, fresh or not.",
         },
         Key {
             name: "manager_files",
             kind: FILES,
             need: Need::Default("100"),
             nginx: "proxy_cache_path manager_files=",
-            doc: "How many responses are removed at a time.",
+            doc: "The maximum number of responses that are removed in one pass.",
         },
         Key {
             name: "manager_threshold",
             kind: MOMENT,
             need: Need::Default("\"200ms\""),
             nginx: "proxy_cache_path manager_threshold=",
-            doc: "How long that may take.",
+            doc: "The maximum duration of a pass that removes responses.",
         },
         Key {
             name: "manager_sleep",
             kind: MOMENT,
             need: Need::Default("\"50ms\""),
             nginx: "proxy_cache_path manager_sleep=",
-            doc: "The pause after that.",
+            doc: "The pause between passes that remove responses.",
         },
         Key {
             name: "loader_files",
             kind: FILES,
             need: Need::Default("100"),
             nginx: "proxy_cache_path loader_files=",
-            doc: "How many files are looked at at a time when the process has started.",
+            doc: "The maximum number of files that are read in one pass when the process has started.",
         },
         Key {
             name: "loader_threshold",
             kind: MOMENT,
             need: Need::Default("\"200ms\""),
             nginx: "proxy_cache_path loader_threshold=",
-            doc: "How long that may take.",
+            doc: "The maximum duration of a pass that reads files.",
         },
         Key {
             name: "loader_sleep",
             kind: MOMENT,
             need: Need::Default("\"50ms\""),
             nginx: "proxy_cache_path loader_sleep=",
-            doc: "The pause after that.",
+            doc: "The pause between passes that read files.",
         },
         Key {
             name: "redis",
             kind: redis::KIND,
             need: Need::Optional,
             nginx: "",
-            doc: "A Redis or Valkey server by which this gateway and others share what they keep.",
+            doc: "A Redis or Valkey server through which this gateway and others share cached responses.",
         },
     ],
     unbuilt: &[],

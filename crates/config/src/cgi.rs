@@ -47,8 +47,8 @@ pub(crate) const fn params_key(nginx: &'static str) -> Key {
         kind: Kind::Names(&Kind::Either(&[Kind::Template, Kind::List(&Kind::Template)])),
         need: Need::Default("{}"),
         nginx,
-        doc: "Params, each a template, or [\"template\", \"if_not_empty\"] for one that is left out while it is empty. The table replaces \
-              the outer level's whole. Fields of the request are params too: HTTP_ and their name.",
+        doc: "Params; each is a template, or [\"template\", \"if_not_empty\"] for one that is omitted while it is empty. The table replaces \
+              the outer level's table entirely. The request's header fields are also sent, as HTTP_ and the field's name.",
     }
 }
 

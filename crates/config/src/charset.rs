@@ -44,29 +44,29 @@ const UTF8: &str = "utf-8";
 
 pub(crate) const TABLE: Table = Table {
     name: "charset",
-    doc: "Which charset responses name in `Content-Type`, and whether they are recoded to it.",
+    doc: "The charset that responses declare in `Content-Type`, and conversion to it.",
     keys: &[
         Key {
             name: "name",
             kind: Kind::Template,
             need: Need::Default("\"off\""),
             nginx: "charset",
-            doc: "The charset that responses without one get; \"off\": none.",
+            doc: "The charset that is declared for responses that declare none; \"off\": none.",
         },
         Key {
             name: "source",
             kind: Kind::Template,
             need: Need::Default("\"off\""),
             nginx: "source_charset",
-            doc: "The charset that responses without one are in: they are recoded from it, by a `charset_map`; \"off\": it is not \
-                  known, and nothing is recoded.",
+            doc: "The charset of responses that declare none; they are converted from it with a `charset_map`. \"off\": unknown, nothing is \
+                  converted.",
         },
         Key {
             name: "override",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "override_charset",
-            doc: "Whether responses that name another charset are recoded too.",
+            doc: "Also converts responses that declare another charset.",
         },
         Key {
             name: "types",
@@ -76,7 +76,7 @@ pub(crate) const TABLE: Table = Table {
                  \"application/rss+xml\"]",
             ),
             nginx: "charset_types",
-            doc: "The media types that get a charset; \"*\": any.",
+            doc: "The media types that get a charset; \"*\": all.",
         },
     ],
     unbuilt: &[],
@@ -84,28 +84,28 @@ pub(crate) const TABLE: Table = Table {
 
 const MAP: Table = Table {
     name: "charset_map",
-    doc: "Which character of one charset is which of another, in both directions.",
+    doc: "Maps characters of one charset to another; used in both directions.",
     keys: &[
         Key {
             name: "from",
             kind: Kind::Text { hint: "a charset such as \"koi8-r\"" },
             need: Need::Required,
             nginx: "charset_map",
-            doc: "A charset of one byte a character.",
+            doc: "A single-byte charset.",
         },
         Key {
             name: "to",
             kind: Kind::Text { hint: "a charset such as \"utf-8\"" },
             need: Need::Required,
             nginx: "charset_map",
-            doc: "Another one, or \"utf-8\".",
+            doc: "Another single-byte charset, or \"utf-8\".",
         },
         Key {
             name: "values",
             kind: Kind::Names(&Kind::Text { hint: "the bytes of a character in hexadecimal" }),
             need: Need::Default("{}"),
             nginx: "charset_map",
-            doc: "Bytes of the one and bytes of the other, in hexadecimal: C1 = \"E1\", C1 = \"D0B0\".",
+            doc: "The bytes of characters in `from` and in `to`, in hexadecimal: C1 = \"E1\", C1 = \"D0B0\".",
         },
     ],
     unbuilt: &[],

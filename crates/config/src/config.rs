@@ -122,64 +122,57 @@ pub struct Loaded {
 
 pub(crate) static TABLE: Table = Table {
     name: "",
-    doc: "The whole file.",
+    doc: "The top level of the file.",
     keys: &[
         include::KEY,
-        top("runtime", Kind::Table(&runtime::TABLE), "The process."),
+        top("runtime", Kind::Table(&runtime::TABLE), "Process-wide settings."),
         top("error_log", Kind::Table(&error_log::TABLE), "Where the gateway reports trouble."),
-        top("admin", Kind::Table(&admin::TABLE), "Where operators look at the process, and act on it."),
+        top("admin", Kind::Table(&admin::TABLE), "Metrics, API and status page for operators."),
         Key {
             nginx: "acme_issuer",
-            ..top("acme", Kind::Table(&acme::TABLE), "Certificates that come by themselves.")
+            ..top("acme", Kind::Table(&acme::TABLE), "Automatic certificates (ACME).")
         },
         Key {
             nginx: "otel_exporter",
-            ..top("trace_exporter", Kind::Table(&trace_exporter::TABLE), "Where spans go.")
+            ..top("trace_exporter", Kind::Table(&trace_exporter::TABLE), "Where trace spans are sent.")
         },
         Key {
             nginx: "log_format",
-            ..top("log_format", log_format::KIND, "Lines of the access log by name: a template, or a table.")
+            ..top(
+                "log_format",
+                log_format::KIND,
+                "Formats of access log lines, by name: a template, or a table.",
+            )
         },
-        Key { nginx: "map", ..top("map", map::MAPS, "Variables made from others, by name.") },
-        Key { nginx: "geo", ..top("geo", map::GEOS, "Variables made from addresses, by name.") },
+        Key { nginx: "map", ..top("map", map::MAPS, "Variables derived from others, by name.") },
+        Key { nginx: "geo", ..top("geo", map::GEOS, "Variables derived from addresses, by name.") },
         Key {
             nginx: "split_clients",
-            ..top(
-                "split_clients",
-                map::SPLITS,
-                "Variables with one of several values for each client, by name.",
-            )
+            ..top("split_clients", map::SPLITS, "Variables that divide clients into shares, by name.")
         },
         Key {
             nginx: "keyval",
-            ..top(
-                "keyval",
-                keyval::VARIABLES,
-                "Variables from keys and values that are changed while the gateway runs, by name.",
-            )
+            ..top("keyval", keyval::VARIABLES, "Variables looked up in a `keyval_zone`, by name.")
         },
         Key {
             nginx: "keyval_zone",
             ..top(
                 "keyval_zone",
                 keyval::ZONES,
-                "Keys and values that are changed while the gateway runs, by name.",
+                "Keys and values that can be changed while the gateway runs, by name.",
             )
         },
         Key {
             nginx: "geoip2",
-            ..top("geoip", geoip::VARIABLES, "Variables from what databases say of addresses, by name.")
+            ..top("geoip", geoip::VARIABLES, "Variables looked up in a `geoip_database`, by name.")
         },
-        Key {
-            nginx: "geoip2",
-            ..top("geoip_database", geoip::DATABASES, "Files that know addresses, by name.")
-        },
+        Key { nginx: "geoip2", ..top("geoip_database", geoip::DATABASES, "Geolocation databases, by name.") },
         Key {
             nginx: "auth_jwt_claim_set",
             ..top(
                 "jwt_claim_set",
                 auth_jwt::NAMES,
-                "Variables made from the claims of tokens: by name, the names that lead to one, from the outermost.",
+                "Variables from claims of JSON Web Tokens: for each variable, the path to the claim, outermost name first.",
             )
         },
         Key {
@@ -188,33 +181,33 @@ pub(crate) static TABLE: Table = Table {
         },
         Key {
             nginx: "oidc_provider",
-            ..top("oidc_provider", oidc_provider::KIND, "OpenID providers, where users log in, by name.")
+            ..top("oidc_provider", oidc_provider::KIND, "OpenID providers at which users log in, by name.")
         },
-        Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "How to recode between charsets.") },
+        Key { nginx: "charset_map", ..top("charset_map", charset::MAPS, "Conversions between charsets.") },
         Key {
             nginx: "resolver",
-            ..top("resolver", resolver::KIND, "Who is asked for the addresses of names; false: nobody.")
+            ..top("resolver", resolver::KIND, "The DNS servers that resolve names; false: none.")
         },
         Key {
             nginx: "limit_req_zone, limit_conn_zone",
             ..top(
                 "limit_zone",
                 limit_zone::KIND,
-                "What is counted for each client, or for any other key, by name.",
+                "Zones that count requests or connections per client or any other key, by name.",
             )
         },
         Key {
             nginx: "proxy_cache_path, fastcgi_cache_path",
-            ..top("cache_zone", cache_zone::KIND, "Where responses are kept, by name.")
+            ..top("cache_zone", cache_zone::KIND, "Stores for cached responses, by name.")
         },
-        Key { nginx: "upstream", ..top("upstream", balance::KIND, "Groups of servers by name.") },
+        Key { nginx: "upstream", ..top("upstream", balance::KIND, "Groups of servers, by name.") },
         Key {
             nginx: "http",
-            ..top("defaults", Kind::Table(&server::DEFAULTS), "What every server inherits.")
+            ..top("defaults", Kind::Table(&server::DEFAULTS), "Settings that every server inherits.")
         },
         Key {
             nginx: "server",
-            ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual hosts.")
+            ..top("server", Kind::List(&Kind::Table(&server::TABLE)), "The virtual servers.")
         },
         Key {
             nginx: "stream, server",

@@ -71,33 +71,33 @@ const FLAGS: [(&str, CookieFlag); 8] = [
 
 pub(crate) const TABLE: Table = Table {
     name: "cookie",
-    doc: "What becomes of the cookies that upstreams set.",
+    doc: "Rewrites cookies that upstreams set.",
     keys: &[
         Key {
             name: "domain",
             kind: Kind::List(&rule::PAIR),
             need: Need::Default("[]"),
             nginx: "proxy_cookie_domain",
-            doc: "[\"from\", \"to\"]: a Domain that is `from`, in any case and with or without a dot before it, becomes `to`; \
-                  [\"~regex\", \"to\"]: one that matches, in any case, is `to`, with $1. All are templates but the regexes; the \
-                  first rule that fits counts.",
+            doc: "[\"from\", \"to\"] replaces a Domain that is `from`, ignoring case and a leading dot, with `to`. [\"~regex\", \"to\"] \
+                  replaces a Domain that matches, ignoring case; `to` may use $1. Everything except the regexes is a template. The first \
+                  rule that matches applies.",
         },
         Key {
             name: "path",
             kind: Kind::List(&rule::PAIR),
             need: Need::Default("[]"),
             nginx: "proxy_cookie_path",
-            doc: "[\"from\", \"to\"]: a Path that begins with `from` begins with `to` instead; [\"~regex\", \"to\"], [\"~*regex\", \
-                  \"to\"]: one that matches is `to`, with $1.",
+            doc: "[\"from\", \"to\"] replaces `from` at the beginning of a Path with `to`. [\"~regex\", \"to\"], or [\"~*regex\", \"to\"] to \
+                  ignore case, replaces a Path that matches; `to` may use $1.",
         },
         Key {
             name: "flags",
             kind: Kind::List(&rule::PAIR),
             need: Need::Default("[]"),
             nginx: "proxy_cookie_flags",
-            doc: "[\"cookie\", \"flags\"]; the cookie is a name, \"~regex\" (in any case), or \"*\" for all; flags are secure, \
-                  httponly, samesite=strict, samesite=lax, samesite=none, and nosecure, nohttponly, nosamesite to remove them. \
-                  The first entry for a cookie counts.",
+            doc: "[\"cookie\", \"flags\"]. The cookie is a name, \"~regex\" (ignoring case), or \"*\" for all. The flags are secure, \
+                  httponly, samesite=strict, samesite=lax, samesite=none, and nosecure, nohttponly, nosamesite to remove them. The first \
+                  entry that matches a cookie applies.",
         },
     ],
     unbuilt: &[],

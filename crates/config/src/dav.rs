@@ -21,38 +21,40 @@ const METHODS: &[&str] = &["PUT", "DELETE", "MKCOL", "COPY", "MOVE"];
 
 pub(crate) const TABLE: Table = Table {
     name: "dav",
-    doc: "The methods by which clients write files (WebDAV), where files are what a location has: of `root` or `alias`, under the rules of \
-          `files.symlinks`. `If-Match` and its kind are of the file that is there: 412. Who may is for `access` and the like to say, `limit_except` among it; `limit.body_size` holds. The `Destination` of COPY \
-          and MOVE is a path of the same `root`, whichever location that is in: its rules are not asked.",
+    doc: "WebDAV methods with which clients write files, in locations that serve files from `root` or `alias`, subject to `files.symlinks`. \
+          `If-Match` and other preconditions are checked against the existing file; a failed one gives 412. Restrict who may write with \
+          `access`, including `access.limit_except`, or another check; `limit.body_size` applies. The `Destination` of COPY and MOVE is a \
+          path under the same `root`, whichever location it belongs to; the access rules of that location are not checked.",
     keys: &[
         Key {
             name: "methods",
             kind: Kind::List(&Kind::Choice { built: METHODS, unbuilt: &[] }),
             need: Need::Default("[]"),
             nginx: "dav_methods",
-            doc: "The methods that are allowed; others stay a 405. PUT writes beside the place and puts the file there when all of it has come.",
+            doc: "The methods that are allowed; others get 405. PUT writes to a temporary file beside the target, which it replaces when the \
+                  whole body has arrived.",
         },
         Key {
             name: "access",
             kind: Kind::List(&Kind::Choice { built: store::RIGHTS, unbuilt: &[] }),
             need: Need::Default("[\"user:rw\"]"),
             nginx: "dav_access",
-            doc: "Who may read and write the files; who may read may enter the directories that are made. Without a word on the user: \
-                  \"user:rw\".",
+            doc: "Who may read and write created files. Whoever may read may also enter created directories. If no entry names the user, \
+                  \"user:rw\" is added.",
         },
         Key {
             name: "create_full_put_path",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "create_full_put_path",
-            doc: "Whether PUT makes the directories that are missing; else it is a 409.",
+            doc: "Creates missing directories for PUT. If false, a PUT into a missing directory gets 409.",
         },
         Key {
             name: "min_delete_depth",
             kind: Kind::Integer { min: 0, max: 1_000_000 },
             need: Need::Default("0"),
             nginx: "min_delete_depth",
-            doc: "How many names the path of a DELETE has at least; with fewer it is a 409.",
+            doc: "The minimum number of path elements in a DELETE; a path with fewer gets 409.",
         },
     ],
     unbuilt: &[],

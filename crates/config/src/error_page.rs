@@ -57,36 +57,36 @@ pub enum PageStatus {
 
 pub(crate) const TABLE: Table = Table {
     name: "error_page",
-    doc: "What clients see in the place of an error.",
+    doc: "Responses that replace errors.",
     keys: &[
         Key {
             name: "intercept",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_intercept_errors",
-            doc: "Whether errors of upstreams are replaced as well as the gateway's own.",
+            doc: "Also replaces errors from upstreams, not only the gateway's own.",
         },
         Key {
             name: "recursive",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "recursive_error_pages",
-            doc: "Whether the error of an error page is replaced in its turn.",
+            doc: "Also replaces an error that occurs while an error page is being served.",
         },
         Key {
             name: "style",
             kind: Kind::Choice { built: &["propylon", "nginx"], unbuilt: &[] },
             need: Need::Default("\"propylon\""),
             nginx: "",
-            doc: "How the gateway's own pages look and what the field Server says; \"nginx\": to the letter as nginx, for \
-                  clients that rely on it.",
+            doc: "The style of the gateway's own pages and of the `Server` field. \"nginx\": exactly as nginx sends them, for clients that \
+                  depend on it.",
         },
         Key {
             name: "pages",
             kind: Kind::List(&Kind::Table(&PAGE)),
             need: Need::Default("[]"),
             nginx: "error_page",
-            doc: "What answers which errors; the first entry with a code counts.",
+            doc: "Which pages replace which errors; the first entry with a status applies.",
         },
     ],
     unbuilt: &[],
@@ -94,22 +94,22 @@ pub(crate) const TABLE: Table = Table {
 
 const PAGE: Table = Table {
     name: "error_page.pages",
-    doc: "What answers some errors.",
+    doc: "A page for some errors.",
     keys: &[
         Key {
             name: "codes",
             kind: Kind::List(&Kind::Integer { min: 300, max: 599 }),
             need: Need::Required,
             nginx: "error_page",
-            doc: "The statuses. 494 to 497 are nginx's own: too large a field, a client certificate that is wrong, none, and \
-                  plain HTTP where TLS is spoken.",
+            doc: "The statuses. 494 to 497 are nginx's own: header too large, invalid client certificate, missing client certificate, and \
+                  plain HTTP on a TLS port.",
         },
         Key {
             name: "uri",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "error_page",
-            doc: "\"/path\" in this server, \"@name\" of a location, or a URL that clients are redirected to.",
+            doc: "\"/path\" in this server, \"@name\" of a location, or a URL to which the client is redirected.",
         },
         Key {
             name: "status",
@@ -119,7 +119,7 @@ const PAGE: Table = Table {
             ]),
             need: Need::Optional,
             nginx: "error_page ... =",
-            doc: "The status that the client sees; \"from_page\": the page's own. Not set: the error's.",
+            doc: "The status that the client gets; \"from_page\": the status of the page. Default: the status of the error.",
         },
     ],
     unbuilt: &[],

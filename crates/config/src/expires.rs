@@ -86,9 +86,10 @@ pub(crate) const EXPIRES: Key = Key {
     kind: Kind::Template,
     need: Need::Default("\"off\""),
     nginx: "expires",
-    doc: "How long responses may be kept (`Expires` and `Cache-Control`): \"30d\" after they were sent, \"modified 30d\" after the date of \
-          their last change, \"@15h30m\" until that time of the day, \"max\", \"epoch\" or a negative time: not at all, \"off\": nothing \
-          is said. Of responses with status 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.",
+    doc: "How long clients may cache responses, as stated in `Expires` and `Cache-Control`. \"30d\": from when they are sent; \"modified \
+          30d\": from their last modification; \"@15h30m\": until that time of day; \"max\": as long as possible; \"epoch\" or a negative \
+          time: not at all; \"off\": the fields are not set. Applies to responses with status 200, 201, 204, 206, 301, 302, 303, 304, 307 \
+          and 308.",
 };
 
 /// Reads the key of a level; none: nothing is said.

@@ -42,13 +42,13 @@ const OWN: [Usual; 9] = [
 
 pub(crate) const TABLE: Table = Table {
     name: "fastcgi",
-    doc: "What FastCGI servers are asked, where `fastcgi_pass` is the action. The tables `headers` (`hide`, `pass`, `ignore`), \
-          `buffer`, `timeout`, `retry` and `limit` hold for them too.",
+    doc: "How FastCGI servers are asked, in locations with `fastcgi_pass`. The tables `headers` (`hide`, `pass`, `ignore`), `buffer`, \
+          `timeout`, `retry` and `limit` apply to them as well.",
     keys: &[
         cgi::params_key("fastcgi_param"),
         cgi::default_key(
             "include fastcgi.conf",
-            "Whether the usual params are sent, those that `params` does not name: SCRIPT_FILENAME, QUERY_STRING, REQUEST_METHOD, \
+            "Sends the usual params, except those that `params` sets: SCRIPT_FILENAME, QUERY_STRING, REQUEST_METHOD, \
              CONTENT_TYPE, CONTENT_LENGTH, SCRIPT_NAME, PATH_INFO, REQUEST_URI, DOCUMENT_URI, DOCUMENT_ROOT, SERVER_PROTOCOL, \
              REQUEST_SCHEME, HTTPS, GATEWAY_INTERFACE, SERVER_SOFTWARE, REMOTE_ADDR, REMOTE_PORT, REMOTE_USER, SERVER_ADDR, \
              SERVER_PORT, SERVER_NAME, REDIRECT_STATUS.",
@@ -58,28 +58,29 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Text { hint: "a file's name such as \"index.php\"" },
             need: Need::Optional,
             nginx: "fastcgi_index",
-            doc: "What follows `$fastcgi_script_name` where it ends in a slash.",
+            doc: "The file name that is appended to `$fastcgi_script_name` if that ends in a slash.",
         },
         Key {
             name: "split_path_info",
             kind: Kind::Text { hint: "a regex with two groups such as \"^(.+\\\\.php)(/.*)$\"" },
             need: Need::Optional,
             nginx: "fastcgi_split_path_info",
-            doc: "A regex for the path: its first group is `$fastcgi_script_name`, the second one `$fastcgi_path_info`.",
+            doc: "A regex for the path. Its first group becomes `$fastcgi_script_name`, its second group `$fastcgi_path_info`.",
         },
         Key {
             name: "keep_conn",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "fastcgi_keep_conn",
-            doc: "Whether connections are kept, as the upstream's `keepalive` says. A process of php-fpm waits for each of them.",
+            doc: "Keeps connections open, as configured by the upstream's `keepalive`. Each of them occupies a php-fpm process.",
         },
         Key {
             name: "catch_stderr",
             kind: Kind::List(&Kind::Text { hint: "a text" }),
             need: Need::Default("[]"),
             nginx: "fastcgi_catch_stderr",
-            doc: "Texts which, written to the standard error before the head, make a response an error, as an invalid header is.",
+            doc: "If the server writes one of these texts to standard error before the response head, the response is an error, as if it had \
+                  an invalid header.",
         },
     ],
     unbuilt: &[],

@@ -89,137 +89,139 @@ pub(crate) const ROOT: Key = Key {
     kind: Kind::Template,
     need: Need::Optional,
     nginx: "root",
-    doc: "The directory that files are in: the whole path of the request follows it. A location without an action, and a server \
-          without a location for a path, answers with them.",
+    doc: "The directory of the files to serve; the whole path of the request is appended. Files are served by locations without an action, \
+          and by a server for paths that match no location.",
 };
 pub(crate) const INDEX: Key = Key {
     name: "index",
     kind: Kind::List(&Kind::Template),
     need: Need::Default("[\"index.html\"]"),
     nginx: "index",
-    doc: "What stands for a directory: the first of these files that is in it; one that begins with `/` is a path of its own.",
+    doc: "The index files of a directory; the first that exists is served. An entry that begins with `/` is a path in the server rather than \
+          a file in the directory.",
 };
 pub(crate) const ALIAS: Key = Key {
     name: "alias",
     kind: Kind::Template,
     need: Need::Optional,
     nginx: "alias",
-    doc: "The directory that stands in the place of the location's prefix; with a regex, the whole name of the file.",
+    doc: "The directory that replaces the location's prefix in the path; in a regex location, the whole path of the file.",
 };
 pub(crate) const FILES: Key = Key {
     name: "files",
     kind: Kind::Table(&TABLE),
     need: Need::Optional,
     nginx: "",
-    doc: "How files are sent.",
+    doc: "How files are served.",
 };
 
 pub(crate) const TABLE: Table = Table {
     name: "files",
-    doc: "How files are sent.",
+    doc: "How files are served.",
     keys: &[
         Key {
             name: "types",
             kind: Kind::Names(&Kind::List(&Kind::Text { hint: "an extension such as \"html\"" })),
             need: Need::Optional,
             nginx: "types",
-            doc: "Types with the extensions that have them: `{ \"text/html\" = [\"html\", \"htm\"] }`. Not set: those of \
-                  nginx's mime.types.",
+            doc: "Media types and their file name extensions: `{ \"text/html\" = [\"html\", \"htm\"] }`. Default: those of nginx's \
+                  mime.types.",
         },
         Key {
             name: "default_type",
             kind: Kind::Text { hint: "a type such as \"text/plain\"" },
             need: Need::Default("\"text/plain\""),
             nginx: "default_type",
-            doc: "The type of all others; \"\": none.",
+            doc: "The media type of all other files; \"\": none.",
         },
         Key {
             name: "etag",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "etag",
-            doc: "Whether files have an entity tag.",
+            doc: "Sends an entity tag (`ETag`) with files.",
         },
         Key {
             name: "if_modified_since",
             kind: Kind::Choice { built: &["off", "exact", "before"], unbuilt: &[] },
             need: Need::Default("\"exact\""),
             nginx: "if_modified_since",
-            doc: "Which time of the client's counts as not modified: none, the file's, or that and any later one.",
+            doc: "How the time in `If-Modified-Since` is compared with the file's. \"off\": not at all; \"exact\": they must be equal; \
+                  \"before\": the file's time must be the same or earlier.",
         },
         Key {
             name: "max_ranges",
             kind: Kind::Integer { min: 0, max: u64::MAX },
             need: Need::Optional,
             nginx: "max_ranges",
-            doc: "How many ranges a request may ask for before it gets the whole; 0: ranges are not supported. Not set: any \
-                  number.",
+            doc: "The maximum number of ranges in a request; a request with more gets the whole file. 0: ranges are not supported. Default: \
+                  unlimited.",
         },
         Key {
             name: "precompressed",
             kind: Kind::List(&Kind::Choice { built: &["gzip", "br", "zstd"], unbuilt: &[] }),
             need: Need::Default("[]"),
             nginx: "gzip_static",
-            doc: "The codings that files may be there in beforehand, as NAME.gz, NAME.br, NAME.zst, the best first.",
+            doc: "The codings of precompressed files to serve if they exist, as NAME.gz, NAME.br and NAME.zst, in order of preference.",
         },
         Key {
             name: "symlinks",
             kind: Kind::Choice { built: &["follow", "refuse", "same_owner"], unbuilt: &[] },
             need: Need::Default("\"follow\""),
             nginx: "disable_symlinks",
-            doc: "Whether symbolic links are followed: always, never, or if the link and what it leads to belong to the same owner. \
-                  Else the answer is 403.",
+            doc: "Whether symbolic links are followed: always, never, or only if the link and its target have the same owner. Otherwise the \
+                  response is 403.",
         },
         Key {
             name: "symlinks_from",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "disable_symlinks from=",
-            doc: "The directory whose own path is not looked at for links: \"$document_root\".",
+            doc: "The directory whose own path is not checked for symbolic links, such as \"$document_root\".",
         },
         Key {
             name: "random_index",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "random_index",
-            doc: "Whether a directory is answered with one of its files, chosen anew for each request, before an index file is looked for. Names that begin with \
-                  a dot are left out.",
+            doc: "Answers a request for a directory with one of its files, chosen at random for each request, before index files are looked \
+                  for. Names that begin with a dot are left out.",
         },
         Key {
             name: "autoindex",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "autoindex",
-            doc: "Whether a directory without an index file is listed; else the answer is 403. Names that begin with a dot are left out, and \
-                  a directory with more than 100,000 others is 500.",
+            doc: "Lists the contents of a directory without an index file; if false, such a request gets 403. Names that begin with a dot \
+                  are left out. A directory with more than 100,000 other entries gives 500.",
         },
         Key {
             name: "autoindex_format",
             kind: Kind::Choice { built: &["html", "json", "jsonp", "xml"], unbuilt: &[] },
             need: Need::Default("\"html\""),
             nginx: "autoindex_format",
-            doc: "The form of lists. \"jsonp\": JSON as the argument of the function that the request's argument `callback` names.",
+            doc: "The format of listings. \"jsonp\": JSON as the argument of the function that the query argument `callback` names.",
         },
         Key {
             name: "autoindex_exact_size",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "autoindex_exact_size",
-            doc: "Whether lists in HTML tell sizes to the byte, rather than in K, M and G.",
+            doc: "Shows exact sizes in HTML listings, rather than in K, M and G.",
         },
         Key {
             name: "autoindex_local_time",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "autoindex_localtime",
-            doc: "Whether lists in HTML tell times in the local time zone, rather than UTC.",
+            doc: "Shows times in HTML listings in the local time zone, rather than in UTC.",
         },
         Key {
             name: "log_not_found",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "log_not_found",
-            doc: "Whether the error log tells of files that are not there.",
+            doc: "Reports missing files in the error log.",
         },
     ],
     unbuilt: &[],

@@ -68,16 +68,17 @@ pub(crate) const VARIABLES: Kind = Kind::Names(&Kind::Table(&VARIABLE));
 
 const DATABASE: Table = Table {
     name: "geoip_database.NAME",
-    doc: "A file that knows addresses, in MaxMind's format (`.mmdb`: GeoLite2, GeoIP2); `geoip.NAME` has variables from it. All of it is in memory. One that cannot be \
-          read, or is damaged, is a fault: its variables have their defaults, and what was read before stays.",
+    doc: "A database of addresses in MaxMind's format (`.mmdb`: GeoLite2, GeoIP2), which is read into memory; `geoip.NAME` defines variables \
+          from it. A file that cannot be read or is damaged is reported in the error log and by `check`, but is not a configuration error: the data read \
+          before stays in use, or else the variables have their defaults.",
     keys: &[
-        Key { name: "path", kind: PATH, need: Need::Required, nginx: "geoip2", doc: "The file." },
+        Key { name: "path", kind: PATH, need: Need::Required, nginx: "geoip2", doc: "The path of the file." },
         Key {
             name: "auto_reload",
             kind: Kind::Duration { zero: false },
             need: Need::Optional,
             nginx: "geoip2 ... auto_reload",
-            doc: "How often it is looked at, and read if it is another one than before. Not set: at the start and at each reload.",
+            doc: "How often the file is checked; it is reread if it has changed. Default: only at the start and at each reload.",
         },
     ],
     unbuilt: &[],
@@ -85,56 +86,59 @@ const DATABASE: Table = Table {
 
 const VARIABLE: Table = Table {
     name: "geoip.NAME",
-    doc: "The variable `$NAME`: what a database says of an address, or of itself; looked up once for a request.",
+    doc: "The variable `$NAME`: a value from a database for an address, or metadata of the database. It is looked up once per request.",
     keys: &[
         Key {
             name: "database",
             kind: Kind::Text { hint: "the NAME of a `[geoip_database.NAME]`" },
             need: Need::Required,
             nginx: "geoip2",
-            doc: "The `[geoip_database.NAME]`.",
+            doc: "The name of a `[geoip_database.NAME]`.",
         },
         Key {
             name: "data",
             kind: Kind::List(&Kind::Text { hint: "a name such as \"country\", or a number in a list" }),
             need: Need::Default("[]"),
             nginx: "geoip2",
-            doc: "The names that lead to the value, from the outermost: `[\"country\", \"iso_code\"]`; of a list a number, from \"0\", or from its end, from \"-1\".",
+            doc: "The path to the value, outermost name first: `[\"country\", \"iso_code\"]`. A number selects an element of a list: from \
+                  the beginning with \"0\", \"1\" …, from the end with \"-1\" ….",
         },
         Key {
             name: "metadata",
             kind: Kind::Choice { built: &["build_epoch", "last_check", "last_change"], unbuilt: &[] },
             need: Need::Optional,
             nginx: "geoip2 ... metadata",
-            doc: "In the place of `data`, in seconds since 1970: when the database was made, when its file was last looked at, and when it was read.",
+            doc: "Used instead of `data`, in seconds since 1970: when the database was built, when its file was last checked, or when the \
+                  current content was read.",
         },
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Default("\"$remote_addr\""),
             nginx: "geoip2 ... source=",
-            doc: "The address that is looked up; what is none is not found.",
+            doc: "The address to look up. A value that is not an address is not found.",
         },
         Key {
             name: "default",
             kind: Kind::Template,
             need: Need::Default("\"\""),
             nginx: "geoip2 ... default=",
-            doc: "The value where nothing is found.",
+            doc: "The value if nothing is found.",
         },
         Key {
             name: "proxies",
             kind: Kind::List(&Kind::Text { hint: "an address or a network such as \"10.0.0.0/8\"" }),
             need: Need::Default("[]"),
             nginx: "geoip2_proxy, geoip_proxy",
-            doc: "Where the address is one of these, the last one in X-Forwarded-For takes its place.",
+            doc: "Trusted proxies: if the address is one of these, the last address in X-Forwarded-For is used instead.",
         },
         Key {
             name: "proxy_recursive",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "geoip2_proxy_recursive, geoip_proxy_recursive",
-            doc: "Whether the last address that is none of `proxies` takes it.",
+            doc: "If the address is one of `proxies`, uses the last address in X-Forwarded-For that is not one of them, rather than the last \
+                  one.",
         },
     ],
     unbuilt: &[],

@@ -112,65 +112,66 @@ const IGNORABLE: [&str; 9] = [
 
 pub(crate) const TABLE: Table = Table {
     name: "headers",
-    doc: "Header fields to the upstream and to the client, and who the client is. A field's value is a template or a \
-          list of templates (a repeated field). `set`, `add`, `add_trailer` and their `_always` replace the outer level's whole.",
+    doc: "Header fields sent to the upstream and to the client, and how the client's address is determined. A field's value is a template, \
+          or a list of templates for a repeated field. `set`, `add`, `add_trailer` and their `_always` variants replace the outer level's \
+          tables entirely.",
     keys: &[
         Key {
             name: "set",
             kind: FIELDS,
             need: Need::Default("{}"),
             nginx: "proxy_set_header",
-            doc: "Fields sent to the upstream; an empty value: not sent. Content-Length and Transfer-Encoding are the \
-                  gateway's own.",
+            doc: "Fields sent to the upstream; a field with an empty value is not sent. Content-Length and Transfer-Encoding are set by the \
+                  gateway alone.",
         },
         Key {
             name: "add",
             kind: FIELDS,
             need: Need::Default("{}"),
             nginx: "add_header",
-            doc: "Fields added to responses of 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.",
+            doc: "Fields added to responses with status 200, 201, 204, 206, 301, 302, 303, 304, 307 and 308.",
         },
         Key {
             name: "add_always",
             kind: FIELDS,
             need: Need::Default("{}"),
             nginx: "add_header ... always",
-            doc: "Fields added to every response.",
+            doc: "Fields added to all responses.",
         },
         Key {
             name: "add_trailer",
             kind: FIELDS,
             need: Need::Default("{}"),
             nginx: "add_trailer",
-            doc: "Fields after the body of responses with the statuses of `add`, which are sent in chunks then; HTTP/1.0 has none.",
+            doc: "Trailer fields for responses with the statuses of `add`, which are then sent in chunks. HTTP/1.0 has no trailers.",
         },
         Key {
             name: "add_trailer_always",
             kind: FIELDS,
             need: Need::Default("{}"),
             nginx: "add_trailer ... always",
-            doc: "Fields after the body of every response.",
+            doc: "Trailer fields for all responses.",
         },
         Key {
             name: "hide",
             kind: NAMES,
             need: Need::Default("[]"),
             nginx: "proxy_hide_header",
-            doc: "Response fields that the client does not get, beside Date, Server, X-Pad and X-Accel-*.",
+            doc: "Response fields that are not sent to the client, in addition to Date, Server, X-Pad and X-Accel-*.",
         },
         Key {
             name: "pass",
             kind: NAMES,
             need: Need::Default("[]"),
             nginx: "proxy_pass_header",
-            doc: "Response fields hidden by default that the client gets after all.",
+            doc: "Response fields that are sent to the client although they are hidden by default.",
         },
         Key {
             name: "ignore",
             kind: NAMES,
             need: Need::Default("[]"),
             nginx: "proxy_ignore_headers",
-            doc: "Response fields that are not acted upon: X-Accel-Redirect, X-Accel-Expires, X-Accel-Limit-Rate, \
+            doc: "Response fields of upstreams that the gateway does not act on: X-Accel-Redirect, X-Accel-Expires, X-Accel-Limit-Rate, \
                   X-Accel-Buffering, X-Accel-Charset, Expires, Cache-Control, Set-Cookie, Vary.",
         },
         Key {
@@ -178,67 +179,68 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_pass_trailers",
-            doc: "Whether the fields that an upstream sends after a body reach the client. `TE: trailers` tells the upstream so, unless \
-                  `set` has `TE` or `Connection`, or `upstream.websocket` has use for the latter. Those of an HTTP/2 upstream \
-                  reach it always.",
+            doc: "Sends an upstream's trailer fields to the client. The upstream is told so by `TE: trailers`, unless `set` has `TE` or \
+                  `Connection`, or `upstream.websocket` needs the latter. Trailers of an HTTP/2 upstream are always sent.",
         },
         Key {
             name: "forwarded",
             kind: Kind::Choice { built: &["off", "append", "replace"], unbuilt: &[] },
             need: Need::Default("\"off\""),
             nginx: "",
-            doc: "The field Forwarded (RFC 7239) to the upstream: as it came, this hop appended, or this hop alone.",
+            doc: "The `Forwarded` field (RFC 7239) sent to the upstream. \"off\": as received; \"append\": with this hop appended; \
+                  \"replace\": this hop only.",
         },
         Key {
             name: "trusted",
             kind: PEERS,
             need: Need::Optional,
             nginx: "",
-            doc: "Peers whose X-Forwarded-*, Forwarded, X-Real-IP and Proxy fields are passed; those of all others are \
-                  removed. Not set: everyone's are passed.",
+            doc: "Peers whose X-Forwarded-*, Forwarded, X-Real-IP and Proxy fields are passed on; these fields are removed from the requests \
+                  of all others. If unset, the fields of all peers are passed on.",
         },
         Key {
             name: "real_ip_from",
             kind: PEERS,
             need: Need::Default("[]"),
             nginx: "set_real_ip_from",
-            doc: "Peers that may name the client's real address.",
+            doc: "Peers that are trusted to state the client's real address.",
         },
         Key {
             name: "real_ip_header",
             kind: Kind::Text { hint: "a header name, or \"proxy_protocol\"" },
             need: Need::Default("\"X-Real-IP\""),
             nginx: "real_ip_header",
-            doc: "The request field that names it; \"proxy_protocol\": the header that the connection began with, see `listen`.",
+            doc: "The request field that states the client's real address; \"proxy_protocol\": the PROXY protocol header at the beginning of \
+                  the connection, see `listen`.",
         },
         Key {
             name: "real_ip_recursive",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "real_ip_recursive",
-            doc: "Whether the last address that is not of `real_ip_from` counts, rather than the last one.",
+            doc: "Uses the last address that is not in `real_ip_from`, rather than the last one.",
         },
         Key {
             name: "underscores",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "underscores_in_headers",
-            doc: "Whether request fields with underscores in their names are valid.",
+            doc: "Treats request fields with underscores in their names as valid.",
         },
         Key {
             name: "ignore_invalid",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "ignore_invalid_headers",
-            doc: "Whether request fields with invalid names are dropped.",
+            doc: "Drops request fields with invalid names.",
         },
         Key {
             name: "proxy_status",
             kind: Kind::Either(&[Kind::Bool, Kind::Text { hint: "a name for this gateway" }]),
             need: Need::Default("false"),
             nginx: "",
-            doc: "Whether errors that the gateway makes of an upstream's tell why in `Proxy-Status` (RFC 9209), and the name of the \
-                  gateway there; true: \"propylon\".",
+            doc: "Adds `Proxy-Status` (RFC 9209), which gives the reason, to errors that the gateway generates when an upstream fails. A \
+                  text is the gateway's name in it; true: \"propylon\".",
         },
     ],
     unbuilt: &[],

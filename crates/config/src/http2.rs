@@ -21,30 +21,30 @@ pub struct Http2 {
 
 pub(crate) const TABLE: Table = Table {
     name: "http2",
-    doc: "HTTP/2 with clients, where `listen` says `http2`. Of servers at one address, the values of the default server count. What \
-          heads may take, and how long clients may, is said where it is for HTTP/1: `limit`, `timeout`, `keepalive_requests`.",
+    doc: "HTTP/2 with clients, where `listen` has `http2`. For servers at the same address, the values of the default server apply. Limits \
+          on heads and timeouts are set as for HTTP/1: by `limit`, `timeout` and `keepalive_requests`.",
     keys: &[
         Key {
             name: "max_concurrent_streams",
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("128"),
             nginx: "http2_max_concurrent_streams",
-            doc: "How many requests a client may have in flight on one connection.",
+            doc: "The maximum number of requests in flight on a client's connection.",
         },
         Key {
             name: "body_preread_size",
             kind: Kind::Size,
             need: Need::Default("\"256k\""),
             nginx: "http2_body_preread_size",
-            doc: "How much of a request's body may come before any of it is passed on: the window of each stream, from 1 to 2g - 1. \
-                  All bodies of a connection together have 1m, or this if it is more.",
+            doc: "How much of a request body may arrive before any of it is forwarded: the flow-control window of each stream, from 1 to 2g \
+                  - 1. The window for all bodies of a connection together is 1m, or this value if it is larger.",
         },
         Key {
             name: "chunk_size",
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "http2_chunk_size",
-            doc: "How much of a response's body goes into one frame at most, from 1 to 16m - 1; no more than the client takes.",
+            doc: "The maximum size of a frame of a response body, from 1 to 16m - 1, and never more than the client accepts.",
         },
     ],
     unbuilt: &[],

@@ -20,45 +20,46 @@ pub struct Http3 {
 
 pub(crate) const TABLE: Table = Table {
     name: "http3",
-    doc: "HTTP/3 with clients, where `listen` says `http3`: UDP, beside the TCP of another `listen` at the same address, as in \
-          `listen = [\"443 tls http2\", \"443 http3\"]`. Clients come by TCP first, and are told of it by a field: \
-          `headers.add.Alt-Svc = 'h3=\":443\"; ma=86400'`. Of servers at one address, the values of the default server count. What heads \
-          may take, and how long clients may, is said where it is for HTTP/1: `limit`, `timeout`, `keepalive_requests`. Each worker has a \
-          socket of its own, whatever `reuseport` says. A client that comes from another port keeps its connection; from another IP address \
-          it is sent away with its next request, and connects anew, so that rules of addresses hold. With USR2, connections stay with the \
-          process that has them, and whoever is new comes to the new one (not with sockets of systemd's, which are one for both). After a \
-          reload that takes an address of HTTP/3 away, the port is in use until the last connection there has ended: a reload that brings \
-          it back before that is refused (\"Address already in use\"), and the configuration stays as it is. There is no early data (0-RTT).",
+    doc: "HTTP/3 with clients, where `listen` has `http3`: UDP, in addition to TCP from another `listen` at the same address, as in `listen \
+          = [\"443 tls http2\", \"443 http3\"]`. Clients connect by TCP first and learn of HTTP/3 from a field: `headers.add.Alt-Svc = \
+          'h3=\":443\"; ma=86400'`. For servers at the same address, the values of the default server apply. Limits on heads and timeouts \
+          are set as for HTTP/1: by `limit`, `timeout` and `keepalive_requests`. Each worker has its own socket, whatever `reuseport` is. A \
+          client whose port changes keeps its connection. A client whose IP address changes is disconnected at its next request and has to \
+          connect again, so that address rules hold. On SIGUSR2, existing connections stay with the old process and new ones go to the new \
+          process, except with systemd's sockets, which both processes share. After a reload that removes an HTTP/3 address, the port stays \
+          in use until the last connection there has ended; a reload that adds the address again before that is refused (\"Address already \
+          in use\"), and the configuration stays as it is. Early data (0-RTT) is not supported.",
     keys: &[
         Key {
             name: "max_concurrent_streams",
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("128"),
             nginx: "http3_max_concurrent_streams",
-            doc: "How many requests a client may have in flight on one connection.",
+            doc: "The maximum number of requests in flight on a client's connection.",
         },
         Key {
             name: "stream_buffer_size",
             kind: Kind::Size,
             need: Need::Default("\"64k\""),
             nginx: "http3_stream_buffer_size",
-            doc: "How much of a request's body may come before any of it is passed on, from 1 to 1g. All bodies of a connection together \
-                  have 1m, or this if it is more; of responses a client may owe sixteen times as much an acknowledgment, or 1m.",
+            doc: "How much of a request body may arrive before any of it is forwarded, from 1 to 1g. The limit for all bodies of a \
+                  connection together is 1m, or this value if it is larger. Of responses, sixteen times this value, but at least 1m, may be \
+                  unacknowledged by the client.",
         },
         Key {
             name: "retry",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "quic_retry",
-            doc: "Whether every client has to show first that it is where it says, which takes a round trip more. While very many \
-                  handshakes are under way all have to.",
+            doc: "Requires every client to prove its address first (QUIC Retry), which costs a round trip. While very many handshakes are in \
+                  progress, this is always required.",
         },
         Key {
             name: "gso",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "quic_gso",
-            doc: "Whether the kernel may be given several packets in one go, where it can do that.",
+            doc: "Passes several packets to the kernel in one call (generic segmentation offload), where it supports that.",
         },
     ],
     unbuilt: &[],

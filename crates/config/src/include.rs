@@ -22,10 +22,11 @@ pub(crate) const KEY: Key = Key {
     kind: Kind::List(&Kind::Text { hint: "a file, or a pattern such as \"sites/*.toml\"" }),
     need: Need::Optional,
     nginx: "include",
-    doc: "Files that are read as well, as if what is in them stood behind this file: their servers come after those that stand here, in \
-          the order of the list, and files of one pattern (`*`, `?`, `[a-z]`) in that of their names. Relative ones are against the directory of \
-          this file. A table that many files may have, such as `upstream`, can be in all of them, each name in one; all others are in one file alone. \
-          A pattern that fits no file is fine. Included files include no others.",
+    doc: "Further files to read, as if their contents followed this file. Their servers come after the servers in this file, in the order of \
+          the list; files that match the same pattern (`*`, `?`, `[a-z]`) are in the order of their names. Relative paths are relative to \
+          the directory of this file. Lists such as `server` and tables of named entries such as `upstream` may be spread over several \
+          files, with each name in only one; any other table may be in only one file. A pattern may match no file. Included files cannot \
+          include other files.",
 };
 
 /// The text of a configuration's files, and what is wrong with those that could not be read.

@@ -73,38 +73,41 @@ pub(crate) const VARIABLES: Kind = Kind::Names(&Kind::Table(&VARIABLE));
 
 const ZONE: Table = Table {
     name: "keyval_zone.NAME",
-    doc: "Keys and values that operators change while the gateway runs, by the API of `[admin]`, or by `api`: a key is changed for all workers at once. `keyval.NAME` has \
-          variables from them. What a zone has survives a reload while its name, `type` and `state` stay.",
+    doc: "Keys and values that operators change while the gateway runs, with the API of `[admin]` or with `api`; a change applies to all \
+          workers at once. `keyval.NAME` defines variables from them. The contents survive a reload as long as the zone's name, `type` and \
+          `state` stay the same.",
     keys: &[
         Key {
             name: "type",
             kind: Kind::Choice { built: &["string", "ip", "prefix"], unbuilt: &[] },
             need: Need::Default("\"string\""),
             nginx: "keyval_zone type=",
-            doc: "How a key is looked up: \"string\", by itself; \"ip\", as an address or a network in the smallest of the networks that are keys; \
-                  \"prefix\", by the longest key that it begins with.",
+            doc: "How a key is looked up. \"string\": exactly; \"ip\": as an address or a network, in the smallest network among the keys \
+                  that contains it; \"prefix\": by the longest key that it begins with.",
         },
         Key {
             name: "size",
             kind: Kind::Size,
             need: Need::Default("\"1m\""),
             nginx: "keyval_zone zone=",
-            doc: "How much all entries may take, 32k or more: keys and values, and 128 bytes for each. More is refused.",
+            doc: "The maximum size of all entries, 32k or more; each entry takes its key, its value and 128 bytes. Entries that do not fit \
+                  are refused.",
         },
         Key {
             name: "timeout",
             kind: Kind::Duration { zero: false },
             need: Need::Optional,
             nginx: "keyval_zone timeout=",
-            doc: "After how long an entry goes, unless it was given a time of its own. Not set: entries stay, and have no times of their own.",
+            doc: "How long an entry is kept, unless it has an expiry time of its own. If unset, entries are kept for ever and cannot have an \
+                  expiry time.",
         },
         Key {
             name: "state",
             kind: PATH,
             need: Need::Optional,
             nginx: "keyval_zone state=",
-            doc: "A file, JSON, that entries are read from at the start and written to at each change; its directory has to be there, writable for whom the \
-                  process runs as. Without it they end with the process.",
+            doc: "A JSON file from which the entries are read at the start and to which they are written at each change. Its directory must \
+                  exist and be writable by the user that the process runs as. If unset, the entries are lost when the process ends.",
         },
     ],
     unbuilt: &["sync"],
@@ -112,21 +115,21 @@ const ZONE: Table = Table {
 
 const VARIABLE: Table = Table {
     name: "keyval.NAME",
-    doc: "The variable `$NAME`: the value that a key leads to in a zone, or nothing; looked up once for a request.",
+    doc: "The variable `$NAME`: the value of a key in a zone, or empty. It is looked up once per request.",
     keys: &[
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "keyval",
-            doc: "What is looked up.",
+            doc: "The key to look up.",
         },
         Key {
             name: "zone",
             kind: Kind::Text { hint: "the NAME of a `[keyval_zone.NAME]`" },
             need: Need::Required,
             nginx: "keyval zone=",
-            doc: "The `[keyval_zone.NAME]`.",
+            doc: "The name of a `[keyval_zone.NAME]`.",
         },
     ],
     unbuilt: &[],

@@ -75,76 +75,77 @@ pub struct BodyMatch {
 
 pub(super) const HEALTH_CHECK: Table = Table {
     name: "upstream.NAME.health_check",
-    doc: "Servers are asked whether they are well, by a GET over the transport of the first location that passes requests to the \
-          group (TLS if it has that). To FastCGI, uwsgi and SCGI the params are those of such a request, `params` apart: HTTP_HOST and \
-          SERVER_NAME are the group's name, SERVER_PORT is 80, and the path is PATH_INFO, for FastCGI SCRIPT_NAME, and SCRIPT_FILENAME \
-          behind the root. memcached is asked for `uri` as a key: that there is none is as good as a value, whatever `match.status` says. One that is not gets no requests.",
+    doc: "Probes the servers with a GET; a server that fails gets no requests. Probes use the transport of the first location that passes \
+          requests to the group (TLS if it uses that). FastCGI, uwsgi and SCGI servers get the params of such a request, except that \
+          `params` is ignored: HTTP_HOST and SERVER_NAME are the group's name, SERVER_PORT is 80, the path is in PATH_INFO (for FastCGI in \
+          SCRIPT_NAME), and SCRIPT_FILENAME is the root followed by the path. memcached is asked for the key `uri`; a missing key is as good \
+          as a value, whatever `match.status` says. For a group that only streams use, a probe only opens a connection.",
     keys: &[
         Key {
             name: "interval",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"5s\""),
             nginx: "health_check interval=",
-            doc: "The time from the end of a probe of a server to its next one; each server has its own rhythm.",
+            doc: "The time from the end of one probe of a server to the next. Each server is probed independently.",
         },
         Key {
             name: "jitter",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"0\""),
             nginx: "health_check jitter=",
-            doc: "Each probe is late by a random time up to this.",
+            doc: "Each probe is delayed by a random time up to this.",
         },
         Key {
             name: "fails",
             kind: Kind::Integer { min: 1, max: 1_000_000 },
             need: Need::Default("1"),
             nginx: "health_check fails=",
-            doc: "How many failures one after the other make a server unhealthy.",
+            doc: "The number of consecutive failed probes after which a server is unhealthy.",
         },
         Key {
             name: "passes",
             kind: Kind::Integer { min: 1, max: 1_000_000 },
             need: Need::Default("1"),
             nginx: "health_check passes=",
-            doc: "How many good answers one after the other make it healthy again.",
+            doc: "The number of consecutive successful probes after which a server is healthy again.",
         },
         Key {
             name: "uri",
             kind: Kind::Text { hint: "a path such as \"/health\"" },
             need: Need::Default("\"/\""),
             nginx: "health_check uri=",
-            doc: "What is asked for.",
+            doc: "The path to request.",
         },
         Key {
             name: "port",
             kind: Kind::Integer { min: 1, max: 65_535 },
             need: Need::Optional,
             nginx: "health_check port=",
-            doc: "The port that is asked, if it is not the server's own.",
+            doc: "The port to probe. Default: the server's own.",
         },
         Key {
             name: "timeout",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"5s\""),
             nginx: "",
-            doc: "How long an answer may take, from connecting to the end of its body.",
+            doc: "The time limit for a probe, from connecting to the end of the response body.",
         },
         flag(
             "mandatory",
             "health_check mandatory",
-            "Whether a server that has not been asked yet counts as unhealthy: also at the start, and when its name resolves to it later.",
+            "Treats a server that has not been probed yet as unhealthy, both at the start and when its name resolves to it later.",
         ),
         flag(
             "persistent",
             "health_check persistent",
-            "Whether, with `mandatory`, a server that was well before a reload counts as healthy all the same.",
+            "With `mandatory`, still treats a server as healthy if it was healthy before a reload.",
         ),
         Key {
             name: "match",
             kind: Kind::Table(&MATCH),
             need: Need::Default("{}"),
             nginx: "health_check match=",
-            doc: "What a good answer is.",
+            doc: "What a successful response is.",
         },
     ],
     unbuilt: &["keepalive_time", "type", "grpc_service"],
@@ -152,7 +153,7 @@ pub(super) const HEALTH_CHECK: Table = Table {
 
 const MATCH: Table = Table {
     name: "upstream.NAME.health_check.match",
-    doc: "What a good answer is: all that is written must hold.",
+    doc: "What a successful response is; all conditions must hold.",
     keys: &[
         Key {
             name: "status",
@@ -161,22 +162,22 @@ const MATCH: Table = Table {
             }),
             need: Need::Default("[\"200-399\"]"),
             nginx: "match { status }",
-            doc: "Statuses and ranges, one of which it has; with `!` before them, none of which it has.",
+            doc: "Statuses and ranges: the response must have one of those written without `!`, and none of those with a leading `!`.",
         },
         Key {
             name: "headers",
             kind: Kind::List(&Kind::Text { hint: "a condition such as \"Content-Type = text/html\"" }),
             need: Need::Default("[]"),
             nginx: "match { header }",
-            doc: "Conditions for fields, in nginx's words: \"Content-Type = text/html\", \"Server != apache\", \"X-Role ~ ^main\", \
-                  \"X-Role !~ ^old\", \"Via\" (it has one), \"! Refresh\" (it has none).",
+            doc: "Conditions on header fields, in nginx's syntax: \"Content-Type = text/html\", \"Server != apache\", \"X-Role ~ ^main\", \
+                  \"X-Role !~ ^old\", \"Via\" (must be present), \"! Refresh\" (must be absent).",
         },
         Key {
             name: "body",
             kind: Kind::Text { hint: "a regular expression" },
             need: Need::Optional,
             nginx: "match { body }",
-            doc: "A regular expression that is found in the first 256 KiB of its body; with `!` before it, that is not.",
+            doc: "A regular expression that must match the first 256 KiB of the body; with a leading `!`, it must not match.",
         },
     ],
     unbuilt: &["require"],

@@ -71,14 +71,14 @@ const TEMPLATES: Kind = Kind::List(&Kind::Template);
 
 const COOKIE: Table = Table {
     name: "upstream.NAME.sticky.cookie",
-    doc: "The cookie that names the server: the MD5 of its address, or its `route`.",
+    doc: "The cookie that identifies the server, by the MD5 of its address or by its `route`.",
     keys: &[
         Key {
             name: "name",
             kind: Kind::Text { hint: "the name of a cookie" },
             need: Need::Required,
             nginx: "sticky cookie",
-            doc: "Its name.",
+            doc: "The name of the cookie.",
         },
         Key {
             name: "expires",
@@ -88,42 +88,43 @@ const COOKIE: Table = Table {
             ]),
             need: Need::Optional,
             nginx: "sticky cookie ... expires=",
-            doc: "How long the browser keeps it; \"max\": as long as it can; without it, until it is closed.",
+            doc: "How long the browser keeps the cookie; \"max\": as long as possible. If unset, until the browser is closed.",
         },
         Key {
             name: "domain",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "sticky cookie ... domain=",
-            doc: "For which hosts it is; without it or empty, for the one that sets it.",
+            doc: "The hosts that the cookie is for. If unset or empty, only the host that set it.",
         },
         Key {
             name: "path",
             kind: Kind::Text { hint: "a path such as \"/\"" },
             need: Need::Optional,
             nginx: "sticky cookie ... path=",
-            doc: "For which paths it is; without it, for that of the request.",
+            doc: "The path that the cookie is for. If unset, that of the request.",
         },
         Key {
             name: "secure",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "sticky cookie ... secure",
-            doc: "Whether it is sent over TLS only.",
+            doc: "Restricts the cookie to TLS (`Secure`).",
         },
         Key {
             name: "httponly",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "sticky cookie ... httponly",
-            doc: "Whether scripts don't see it.",
+            doc: "Hides the cookie from scripts (`HttpOnly`).",
         },
         Key {
             name: "samesite",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "sticky cookie ... samesite=",
-            doc: "\"strict\", \"lax\", \"none\" or variables (which are \"strict\" if they say something else).",
+            doc: "The `SameSite` attribute: \"strict\", \"lax\" or \"none\", or a template; if a template gives anything else, it is \
+                  \"strict\".",
         },
     ],
     unbuilt: &[],
@@ -131,28 +132,28 @@ const COOKIE: Table = Table {
 
 const LEARN: Table = Table {
     name: "upstream.NAME.sticky.learn",
-    doc: "Sessions that servers begin are remembered, by all workers and over reloads.",
+    doc: "Remembers the sessions that servers create, for all workers and across reloads.",
     keys: &[
         Key {
             name: "create",
             kind: TEMPLATES,
             need: Need::Required,
             nginx: "sticky learn create=",
-            doc: "Where a new session is named, such as [\"$upstream_cookie_sid\"]: the first that is not empty.",
+            doc: "Where a response names a new session, such as [\"$upstream_cookie_sid\"]; the first that is not empty is used.",
         },
         Key {
             name: "lookup",
             kind: TEMPLATES,
             need: Need::Required,
             nginx: "sticky learn lookup=",
-            doc: "Where a request names its session, such as [\"$cookie_sid\"]: the first that is not empty.",
+            doc: "Where a request names its session, such as [\"$cookie_sid\"]; the first that is not empty is used.",
         },
         Key {
             name: "zone",
             kind: Kind::Size,
             need: Need::Default("\"1m\""),
             nginx: "sticky learn zone=",
-            doc: "How much memory the sessions may take, 32k or more: 1m is 8,192 of them. The one used least recently goes.",
+            doc: "The memory for sessions, 32k or more: 1m holds 8,192. When it is full, the least recently used session is evicted.",
         },
         Key {
             name: "timeout",
@@ -166,7 +167,7 @@ const LEARN: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "sticky learn header",
-            doc: "Whether a session begins with the head of the response, not with its end.",
+            doc: "Remembers a session as soon as the response head has arrived, rather than at the end of the response.",
         },
     ],
     unbuilt: &[],
@@ -174,29 +175,29 @@ const LEARN: Table = Table {
 
 pub(super) const STICKY: Table = Table {
     name: "upstream.NAME.sticky",
-    doc: "How clients come back to the server that they had: one of `cookie`, `route` and `learn`. A server that drains takes only \
-          these; one that cannot serve is replaced as `method` says.",
+    doc: "Session affinity, by one of `cookie`, `route` and `learn`: a client is sent to the server that it had before. A draining server \
+          gets only these requests. If the server is unavailable, `method` chooses another one.",
     keys: &[
         Key {
             name: "cookie",
             kind: Kind::Either(&[Kind::Text { hint: "the name of a cookie" }, Kind::Table(&COOKIE)]),
             need: Need::Optional,
             nginx: "sticky cookie",
-            doc: "They are given a cookie that names it: its name, or a table.",
+            doc: "The client gets a cookie that identifies the server: the cookie's name, or a table.",
         },
         Key {
             name: "route",
             kind: TEMPLATES,
             need: Need::Optional,
             nginx: "sticky route",
-            doc: "They name the `route` of a server: the first of these that is not empty.",
+            doc: "The request names the `route` of a server: the first of these that is not empty.",
         },
         Key {
             name: "learn",
             kind: Kind::Table(&LEARN),
             need: Need::Optional,
             nginx: "sticky learn",
-            doc: "Servers begin sessions, which are remembered.",
+            doc: "Servers create sessions, which the gateway remembers.",
         },
     ],
     unbuilt: &[],

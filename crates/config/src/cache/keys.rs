@@ -23,200 +23,202 @@ const TEMPLATES: Kind = Kind::List(&Kind::Template);
 const SWITCH: Kind = Kind::Bool;
 pub(crate) const TABLE: Table = Table {
     name: "cache",
-    doc: "Which responses of upstreams are kept, and answer later requests.",
+    doc: "Caching of upstream responses.",
     keys: &[
         Key {
             name: "zone",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_cache, fastcgi_cache",
-            doc: "The `[cache_zone.NAME]` that they are kept in, which may be chosen by variables; \"off\" or not set: they are not \
-                  kept.",
+            doc: "The name of the `[cache_zone.NAME]` to use; it may contain variables. \"off\" or unset: nothing is cached.",
         },
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_cache_key, fastcgi_cache_key",
-            doc: "What tells responses apart; not set: the scheme and the host that the client asks for, and the upstream and the \
-                  target that it is asked for; in nginx the latter alone.",
+            doc: "The cache key. Default: the scheme and host that the client requested, followed by the upstream and the request target \
+                  sent to it; in mode \"nginx\", only the latter two.",
         },
         Key {
             name: "valid",
             kind: Kind::Either(&[Kind::Duration { zero: true }, Kind::Names(&Kind::Duration { zero: true })]),
             need: Need::Default("{}"),
             nginx: "proxy_cache_valid, fastcgi_cache_valid",
-            doc: "How long responses are fresh that do not say so themselves: { \"200 302\" = \"10m\", any = \"1m\" }, the first that \
-                  has the status; \"10m\" alone: 200, 301 and 302. \"0\": they are not kept.",
+            doc: "How long responses are fresh that do not state it themselves: { \"200 302\" = \"10m\", any = \"1m\" }; the first entry \
+                  with the status applies. \"10m\" alone applies to 200, 301 and 302. \"0\": they are not cached.",
         },
         Key {
             name: "methods",
             kind: Kind::List(&Kind::Choice { built: &["GET", "HEAD", "POST"], unbuilt: &[] }),
             need: Need::Default("[\"GET\", \"HEAD\"]"),
             nginx: "proxy_cache_methods, fastcgi_cache_methods",
-            doc: "Which requests are answered from the cache; GET and HEAD always. With POST `key` should have `$request_body`.",
+            doc: "The methods of requests that are answered from the cache; GET and HEAD are always included. With POST, `key` should \
+                  contain `$request_body`.",
         },
         Key {
             name: "min_uses",
             kind: Kind::Integer { min: 1, max: 1_000_000 },
             need: Need::Default("1"),
             nginx: "proxy_cache_min_uses, fastcgi_cache_min_uses",
-            doc: "At which request for it something is kept.",
+            doc: "The number of requests for a key at which its response is cached; 1: at the first request.",
         },
         Key {
             name: "bypass",
             kind: TEMPLATES,
             need: Need::Default("[]"),
             nginx: "proxy_cache_bypass, fastcgi_cache_bypass",
-            doc: "A request for which one of these is neither empty nor 0 goes to the upstream; the response is kept.",
+            doc: "If one of these is neither empty nor 0, the request goes to the upstream; its response is cached.",
         },
         Key {
             name: "no_cache",
             kind: TEMPLATES,
             need: Need::Default("[]"),
             nginx: "proxy_no_cache, fastcgi_no_cache",
-            doc: "A response for which one of these is neither empty nor 0 is not kept.",
+            doc: "If one of these is neither empty nor 0, the response is not cached.",
         },
         Key {
             name: "use_stale",
             kind: Kind::List(&Kind::Choice { built: CACHE_STALE, unbuilt: &[] }),
             need: Need::Optional,
             nginx: "proxy_cache_use_stale, fastcgi_cache_use_stale",
-            doc: "When a response that is no longer fresh serves all the same: the upstream fails with this, or \"updating\": another \
-                  request fetches it. Not set: by `mode`: [\"error\", \"timeout\", \"invalid_header\", \"http_500\", \"http_502\", \
-                  \"http_503\", \"http_504\"], in nginx []. [\"off\"] or []: never, unless the response itself says so \
-                  (stale-if-error, stale-while-revalidate).",
+            doc: "When a stale response may be served: if the upstream fails in one of these ways or, with \"updating\", while another \
+                  request fetches a new one. Default: [\"error\", \"timeout\", \"invalid_header\", \"http_500\", \"http_502\", \"http_503\", \
+                  \"http_504\"]; in mode \"nginx\" []. [\"off\"] or []: never, unless the response itself allows it (stale-if-error, \
+                  stale-while-revalidate).",
         },
         Key {
             name: "lock",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_cache_lock, fastcgi_cache_lock",
-            doc: "Whether of several requests for what is not kept one goes to the upstream, and the others wait for its response. \
-                  In mode \"rfc\" they have it while it comes, unless `buffer.response` is false: then, as in nginx, when all \
-                  of it is there, for it comes as fast as the first client takes it. So it does, and all who have it with that \
-                  client are as slow, with X-Accel-Buffering: no, and behind `buffer.max_temp_file_size`.",
+            doc: "Sends only one of several concurrent requests for an uncached response to the upstream; the others wait for its response. \
+                  In mode \"rfc\" they receive it while it arrives, unless `buffer.response` is false: then, as in mode \"nginx\", they \
+                  receive it when it is complete, because it arrives only as fast as the first client takes it. With `X-Accel-Buffering: \
+                  no`, and beyond `buffer.max_temp_file_size`, it also arrives only that fast, and all clients that share it are as slow as \
+                  the first one.",
         },
         Key {
             name: "lock_timeout",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"5s\""),
             nginx: "proxy_cache_lock_timeout, fastcgi_cache_lock_timeout",
-            doc: "How long they wait; after that they go to the upstream, and what they get is not kept.",
+            doc: "How long requests wait for the response. After that they go to the upstream, and their responses are not cached.",
         },
         Key {
             name: "lock_age",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"5s\""),
             nginx: "proxy_cache_lock_age, fastcgi_cache_lock_age",
-            doc: "After how long one more of them goes, whose response is kept.",
+            doc: "After this time one more of the waiting requests goes to the upstream, and its response is cached.",
         },
         Key {
             name: "background_update",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_cache_background_update, fastcgi_cache_background_update",
-            doc: "Whether a response that is not fresh, and may serve while it is fetched anew (\"updating\", stale-while-revalidate), \
-                  serves the request that finds it so too, and is fetched beside it.",
+            doc: "Where a stale response may be served while a new one is fetched (\"updating\", stale-while-revalidate), serves it also to \
+                  the request that finds it stale, and fetches the new one in the background.",
         },
         Key {
             name: "revalidate",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "proxy_cache_revalidate, fastcgi_cache_revalidate",
-            doc: "Whether the upstream is asked, by `If-None-Match` and `If-Modified-Since`, if what is no longer fresh is still good. Not \
-                  set: yes, in nginx no.",
+            doc: "Revalidates stale responses with the upstream, by `If-None-Match` and `If-Modified-Since`. Default: true; in mode \
+                  \"nginx\" false.",
         },
         Key {
             name: "convert_head",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_cache_convert_head, fastcgi_cache_convert_head",
-            doc: "Whether HEAD goes to the upstream as GET, to keep the response; if not, `key` should have `$request_method`.",
+            doc: "Sends HEAD to the upstream as GET, in order to cache the response. If false, `key` should contain `$request_method`.",
         },
         Key {
             name: "max_range_offset",
             kind: Kind::Size,
             need: Need::Optional,
             nginx: "proxy_cache_max_range_offset, fastcgi_cache_max_range_offset",
-            doc: "A range that begins after it, of what is not kept, goes to the upstream as it is, and nothing is kept. Not set: all is \
-                  fetched.",
+            doc: "A request for a range that begins after this offset in an uncached response goes to the upstream unchanged, and nothing is \
+                  cached. If unset, the whole response is fetched.",
         },
         Key {
             name: "mode",
             kind: Kind::Choice { built: &["rfc", "nginx"], unbuilt: &[] },
             need: Need::Default("\"rfc\""),
             nginx: "",
-            doc: "\"rfc\": as RFC 9111 has it; \"nginx\": as nginx does it. The keys below, `use_stale` and `revalidate` go by it \
-                  where they are not set.",
+            doc: "\"rfc\": as RFC 9111 specifies; \"nginx\": as nginx does. The mode sets the defaults of the keys below and of `use_stale` \
+                  and `revalidate`.",
         },
         Key {
             name: "set_cookie",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "",
-            doc: "Whether responses with `Set-Cookie` are kept; if not, `headers.ignore` may say so. Not set: yes, in nginx no.",
+            doc: "Caches responses with `Set-Cookie`. If false, they are cached only if `headers.ignore` contains `Set-Cookie`. Default: \
+                  true; in mode \"nginx\" false.",
         },
         Key {
             name: "request_directives",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "",
-            doc: "Whether clients' `Cache-Control` and `Pragma` are obeyed: clients can get past the cache then. Not set: yes, in nginx no.",
+            doc: "Obeys the clients' `Cache-Control` and `Pragma`, which lets them bypass the cache. Default: true; in mode \"nginx\" false.",
         },
         Key {
             name: "heuristic",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "",
-            doc: "Whether a response that says nothing but when it was last modified is fresh for a tenth of the time since. Not set: yes, \
-                  in nginx no.",
+            doc: "Treats a response that states only when it was last modified as fresh for a tenth of the time since then. Default: true; \
+                  in mode \"nginx\" false.",
         },
         Key {
             name: "invalidate",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "",
-            doc: "Whether a request that changes something (POST, PUT, DELETE …) and succeeds removes what is kept under its target. Not set: \
-                  yes, in nginx no.",
+            doc: "Removes the cached response for a target when a request that changes something there (POST, PUT, DELETE …) succeeds. \
+                  Default: true; in mode \"nginx\" false.",
         },
         Key {
             name: "guard_stale",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "",
-            doc: "Whether a response's `must-revalidate`, `proxy-revalidate`, `s-maxage` or `no-cache` forbids what `use_stale` allows. Not \
-                  set: yes, in nginx no.",
+            doc: "Lets a response's `must-revalidate`, `proxy-revalidate`, `s-maxage` or `no-cache` forbid what `use_stale` allows. Default: \
+                  true; in mode \"nginx\" false.",
         },
         Key {
             name: "update_fields",
             kind: SWITCH,
             need: Need::Optional,
             nginx: "",
-            doc: "Whether the fields of a 304 take the place of those that are kept. Not set: yes, in nginx no.",
+            doc: "Replaces the fields of a cached response with those of a 304. Default: true; in mode \"nginx\" false.",
         },
         Key {
             name: "targeted",
             kind: Kind::List(&Kind::Text { hint: "a header name such as \"CDN-Cache-Control\"" }),
             need: Need::Optional,
             nginx: "",
-            doc: "Fields (RFC 9213) of which the first one that a response has counts alone, whatever `Cache-Control` and `Expires` say. Not \
-                  set: [\"CDN-Cache-Control\"], in nginx [].",
+            doc: "Targeted fields (RFC 9213). The first of these that a response has applies alone; `Cache-Control` and `Expires` are then \
+                  ignored. Default: [\"CDN-Cache-Control\"]; in mode \"nginx\" [].",
         },
         Key {
             name: "status",
             kind: Kind::Either(&[Kind::Bool, Kind::Text { hint: "a name for this cache" }]),
             need: Need::Optional,
             nginx: "",
-            doc: "Whether responses tell in `Cache-Status` (RFC 9211) what the cache did, and its name there; true: \"propylon\". Not set: \
-                  true, in nginx false.",
+            doc: "Adds `Cache-Status` (RFC 9211), which says what the cache did, to responses. A text is the name of the cache in it; true: \
+                  \"propylon\". Default: true; in mode \"nginx\" false.",
         },
         Key {
             name: "purge",
             kind: Kind::Either(&[Kind::Bool, Kind::Table(&purge::PURGE)]),
             need: Need::Default("false"),
             nginx: "proxy_cache_purge, fastcgi_cache_purge",
-            doc: "Which requests remove what is kept of what they name; true: PURGE from this machine.",
+            doc: "Which requests purge what is cached for their target; true: PURGE from this machine.",
         },
     ],
     unbuilt: &[],

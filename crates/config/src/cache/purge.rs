@@ -70,43 +70,42 @@ const ALLOW: Key = Key {
     kind: ADDRESSES,
     need: Need::Default(LOCAL),
     nginx: "",
-    doc: "The addresses that it may come from; \"all\": any, for whoever gets as far as this location. Others get 403. \
-          Behind a proxy on this machine everybody comes from this machine: set `headers.real_ip_from`, or `allow = []` and a `token`.",
+    doc: "The addresses from which purges are accepted; \"all\": any that reaches this location. Others get 403. Behind a proxy on this \
+          machine, all requests come from this machine: set `headers.real_ip_from`, or `allow = []` and a `token`.",
 };
 const TOKEN: Key = Key {
     name: "token",
     kind: Kind::Text { hint: "a secret" },
     need: Need::Optional,
     nginx: "",
-    doc: "Who sends this as `Authorization: Bearer TOKEN` may do so from anywhere.",
+    doc: "Requests that send this as `Authorization: Bearer TOKEN` are accepted from any address.",
 };
 const SOFT: Key = Key {
     name: "soft",
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "",
-    doc: "Whether what is named is not removed, but no longer fresh: it is asked for again, and serves meanwhile where `cache.use_stale` \
-          allows it.",
+    doc: "Marks responses as stale instead of removing them: they are fetched again, and served meanwhile where `cache.use_stale` allows it.",
 };
 
 pub(super) const PURGE: Table = Table {
     name: "cache.purge",
-    doc: "Requests that remove what they would be answered with: 204, or 404 where nothing was kept. A key that ends in `*` removes \
-          all whose key begins so.",
+    doc: "Requests that remove the cached response they would be answered with: 204, or 404 if nothing was cached. A key that ends in `*` \
+          removes all responses whose keys begin with what precedes it.",
     keys: &[
         Key {
             name: "methods",
             kind: METHODS,
             need: Need::Default("[\"PURGE\"]"),
             nginx: "",
-            doc: "Those with one of these methods, whose key is that of a GET.",
+            doc: "Requests with one of these methods purge what a GET for the same target would get.",
         },
         Key {
             name: "when",
             kind: TEMPLATES,
             need: Need::Default("[]"),
             nginx: "proxy_cache_purge, fastcgi_cache_purge",
-            doc: "Those for which one of these is neither empty nor 0.",
+            doc: "Requests for which one of these is neither empty nor 0 purge.",
         },
         SOFT,
         ALLOW,
@@ -117,28 +116,29 @@ pub(super) const PURGE: Table = Table {
 
 const ACTION: Table = Table {
     name: "location.purge",
-    doc: "Removes what is kept: 204, or 404 where nothing was.",
+    doc: "Removes cached responses: 204, or 404 if nothing was cached.",
     keys: &[
         Key {
             name: "zone",
             kind: ZONE,
             need: Need::Required,
             nginx: "proxy_cache_purge",
-            doc: "The `[cache_zone.NAME]`.",
+            doc: "The name of the `[cache_zone.NAME]`.",
         },
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_cache_purge",
-            doc: "The key; one that ends in `*` stands for all that begin so.",
+            doc: "The key to remove; one that ends in `*` stands for all keys that begin with what precedes it.",
         },
         Key {
             name: "tags",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "",
-            doc: "In the place of `key`: tags, between them blanks or commas, that responses had in `Cache-Tag` or `Surrogate-Key`.",
+            doc: "Used instead of `key`: tags, separated by blanks or commas; responses that had one of them in `Cache-Tag` or \
+                  `Surrogate-Key` are removed.",
         },
         SOFT,
         ALLOW,
@@ -153,7 +153,7 @@ pub(crate) const ACTION_KEY: Key = Key {
     kind: Kind::Table(&ACTION),
     need: Need::Optional,
     nginx: "proxy_cache_purge",
-    doc: "What requests remove from a cache: { zone = \"main\", key = \"$1\" }.",
+    doc: "Removes responses from a cache: { zone = \"main\", key = \"$1\" }.",
 };
 
 /// `Some(None)`: none.

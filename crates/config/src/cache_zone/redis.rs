@@ -57,113 +57,116 @@ pub(super) const KIND: Kind =
 
 const TABLE: Table = Table {
     name: "cache_zone.NAME.redis",
-    doc: "A Redis or Valkey server by which gateways share what they keep: what is not here is looked for there before an upstream is \
-          asked, what is stored is sent there, and a purge reaches all. A text instead of a table is its `url`. A look-up takes no \
-          longer than `timeout`, a purge waits for others to be told, and no error of its is one of a request's that is no purge. What is kept is judged where it is stored: have the gateways that \
-          share keep by the same rules (`cache`, `headers.ignore`) and the same keys. `Cache-Status` has `detail=tier` where a response came from \
-          there. Sentinel and Redis Cluster are not spoken.",
+    doc: "A Redis or Valkey server through which gateways share cached responses: what is not cached here is looked up there before an \
+          upstream is asked, what is stored here is sent there, and a purge reaches all gateways. A text instead of a table is the `url`. A \
+          look-up takes at most `timeout`. A purge waits until the other gateways have been told, and is the only request that an error of \
+          the server can affect. Whether a response may be cached is decided where it is stored, so all gateways that share a server need \
+          the same rules (`cache`, `headers.ignore`) and the same keys. Responses from the server have `detail=tier` in `Cache-Status`. \
+          Sentinel and Redis Cluster are not supported.",
     keys: &[
         Key {
             name: "url",
             kind: Kind::Text { hint: "a URL such as \"redis://10.0.0.1:6379\"" },
             need: Need::Required,
             nginx: "",
-            doc: "\"redis://HOST:PORT/DATABASE\", \"rediss://…\" for TLS, or \"unix:/PATH?db=DATABASE\". The port is 6379 and the database 0 \
-                  where nothing is said.",
+            doc: "\"redis://HOST:PORT/DATABASE\", \"rediss://…\" for TLS, or \"unix:/PATH?db=DATABASE\". Default port: 6379; default \
+                  database: 0.",
         },
         Key {
             name: "user",
             kind: Kind::Text { hint: "the name of a user" },
             need: Need::Optional,
             nginx: "",
-            doc: "Who the password is of (ACL). Not set: the server's default user.",
+            doc: "The user that the password belongs to (ACL). Default: the server's default user.",
         },
         Key {
             name: "password_file",
             kind: PATH,
             need: Need::Optional,
             nginx: "",
-            doc: "The file whose first line is the password. It is read for each connection.",
+            doc: "A file whose first line is the password. It is read for each new connection.",
         },
         Key {
             name: "prefix",
             kind: Kind::Text { hint: "a text" },
             need: Need::Optional,
             nginx: "",
-            doc: "What all keys there begin with: zones with the same share what is kept. Not set: \"propylon:NAME:\".",
+            doc: "The prefix of all keys on the server; zones with the same prefix share their contents. Default: \"propylon:NAME:\".",
         },
         Key {
             name: "trusted_certificate",
             kind: PATH,
             need: Need::Optional,
             nginx: "",
-            doc: "With \"rediss://\": the certificates that sign the server's, which is verified always. Not set: those that the system \
-                  trusts.",
+            doc: "With \"rediss://\": a file of CA certificates to verify the server's certificate, which is always verified. Default: the \
+                  system's.",
         },
         Key {
             name: "certificate",
             kind: PATH,
             need: Need::Optional,
             nginx: "",
-            doc: "With \"rediss://\": the certificate that the server is shown.",
+            doc: "With \"rediss://\": the client certificate.",
         },
         Key {
             name: "key",
             kind: PATH,
             need: Need::Optional,
             nginx: "",
-            doc: "The private key of that certificate.",
+            doc: "The private key of the client certificate.",
         },
         Key {
             name: "timeout",
             kind: WAIT,
             need: Need::Default("\"100ms\""),
             nginx: "",
-            doc: "How long a request waits for a look-up there before it goes on without, and for each of the keys that it makes invalid to be \
-                  removed there.",
+            doc: "How long a request waits for a look-up on the server before it continues without one, and, for each key that it \
+                  invalidates, for the key's removal there.",
         },
         Key {
             name: "background_timeout",
             kind: WAIT,
             need: Need::Default("\"1s\""),
             nginx: "",
-            doc: "How long anything else may take: to connect, to send a response, to tell of a purge, and then to read that it was told: a request \
-                  that purges waits for both.",
+            doc: "The time limit for every other operation: connecting, sending a response, announcing a purge, and then confirming the \
+                  announcement by reading it. A purge request waits for both of the latter.",
         },
         Key {
             name: "pause",
             kind: WAIT,
             need: Need::Default("\"5s\""),
             nginx: "",
-            doc: "For how long it is left alone after it failed; no request waits for it meanwhile.",
+            doc: "How long the server is left alone after a failure; no request waits for it during this time.",
         },
         Key {
             name: "poll",
             kind: WAIT,
             need: Need::Default("\"1s\""),
             nginx: "",
-            doc: "How often it is asked for the purges of others: the longest that one takes to be obeyed while the server answers.",
+            doc: "How often the server is asked for the purges of other gateways, and so how long a purge takes at most to have effect here \
+                  while the server responds.",
         },
         Key {
             name: "stale",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"1h\""),
             nginx: "",
-            doc: "For how long a response stays there after it has become stale, to be validated, or used where `cache.use_stale` allows it.",
+            doc: "How long a response stays on the server after it has become stale, to be revalidated, or served where `cache.use_stale` \
+                  allows it.",
         },
         Key {
             name: "max_object",
             kind: Kind::Size,
             need: Need::Default("\"1m\""),
             nginx: "",
-            doc: "The largest body that is kept there, 8m at most.",
+            doc: "The maximum size of a body stored on the server, 8m at most.",
         },
         Key {
             name: "queue",
             kind: Kind::Integer { min: 1, max: 1_000_000 },
             need: Need::Default("1024"),
             nginx: "",
-            doc: "How many responses may wait to be sent there; what is one more is not sent.",
+            doc: "The maximum number of responses waiting to be sent to the server; any more are not sent.",
         },
     ],
     unbuilt: &["sentinel", "cluster"],
