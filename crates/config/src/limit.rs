@@ -94,35 +94,37 @@ const MOST: u64 = u32::MAX as u64 / 1000;
 
 const REQUESTS: Table = Table {
     name: "limit.requests",
-    doc: "How many requests a key may send. Several count together: a request that one of them refuses counts in none.",
+    doc: "Limits how many requests each key may send. If several limits apply, a request that one of them refuses is \
+          counted in none of them.",
     keys: &[
         Key {
             name: "zone",
             kind: Kind::Text { hint: "the NAME of a `[limit_zone.NAME]` with a `rate`" },
             need: Need::Required,
             nginx: "limit_req zone=",
-            doc: "The `[limit_zone.NAME]`, which has a `rate`.",
+            doc: "The `[limit_zone.NAME]` to count in. It must have a `rate`.",
         },
         Key {
             name: "burst",
             kind: Kind::Integer { min: 0, max: MOST },
             need: Need::Default("0"),
             nginx: "limit_req burst=",
-            doc: "How many requests may be ahead of the rate; more are refused. Those that are ahead wait until they are no more.",
+            doc: "How many requests may exceed the rate; further ones are refused. Requests within the burst are delayed \
+                  until they conform to the rate.",
         },
         Key {
             name: "delay",
             kind: Kind::Integer { min: 0, max: MOST },
             need: Need::Default("0"),
             nginx: "limit_req delay=",
-            doc: "How many of those do not wait.",
+            doc: "How many requests of the burst are served without delay.",
         },
         Key {
             name: "nodelay",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "limit_req nodelay",
-            doc: "Whether none of those waits.",
+            doc: "Whether to serve all requests of the burst without delay.",
         },
     ],
     unbuilt: &[],
@@ -130,21 +132,22 @@ const REQUESTS: Table = Table {
 
 pub(crate) const CONNECTIONS: Table = Table {
     name: "limit.connections",
-    doc: "How many requests of a key may be served at once, each from its head to the end of its response.",
+    doc: "Limits how many requests of a key may be in flight at once, each from its head to the end of its response; in \
+          `[[stream]]`, how many connections may be open.",
     keys: &[
         Key {
             name: "zone",
             kind: Kind::Text { hint: "the NAME of a `[limit_zone.NAME]` without a `rate`" },
             need: Need::Required,
             nginx: "limit_conn",
-            doc: "The `[limit_zone.NAME]`, which has no `rate`.",
+            doc: "The `[limit_zone.NAME]` to count in. It must not have a `rate`.",
         },
         Key {
             name: "max",
             kind: Kind::Integer { min: 1, max: 65_535 },
             need: Need::Required,
             nginx: "limit_conn",
-            doc: "How many at once.",
+            doc: "The maximum number per key.",
         },
     ],
     unbuilt: &[],
@@ -154,114 +157,115 @@ pub(crate) const AMOUNT: Kind = Kind::Either(&[Kind::Template, Kind::Size]);
 
 pub(crate) const TABLE: Table = Table {
     name: "limit",
-    doc: "How much is allowed.",
+    doc: "Limits on requests and responses.",
     keys: &[
         Key {
             name: "body_size",
             kind: Kind::Either(&[Kind::Size, Kind::Choice { built: &["unlimited"], unbuilt: &[] }]),
             need: Need::Default("\"1m\""),
             nginx: "client_max_body_size",
-            doc: "How large a request body may be; a larger one gets 413. \"unlimited\" or 0: any size.",
+            doc: "The maximum size of a request body; a larger one gets 413. \"unlimited\" or 0: no limit.",
         },
         Key {
             name: "header_buffers",
             kind: Kind::Integer { min: 1, max: 1024 },
             need: Need::Default("4"),
             nginx: "large_client_header_buffers",
-            doc: "How many times `header_buffer_size` a request's head may take; a larger one gets 400. Of a server: locations \
-                  are chosen later.",
+            doc: "The maximum size of a request's head, as a multiple of `header_buffer_size`; a larger one gets 400. Only \
+                  the server's value counts, because the location is chosen after the head was read.",
         },
         Key {
             name: "header_buffer_size",
             kind: Kind::Size,
             need: Need::Default("\"8k\""),
             nginx: "large_client_header_buffers",
-            doc: "How long a line of a request's head may be; a longer request line gets 414, another line 400.",
+            doc: "The maximum length of a line in a request's head; a longer request line gets 414, another line 400.",
         },
         Key {
             name: "headers",
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("1000"),
             nginx: "max_headers",
-            doc: "How many fields a request may have; one with more gets 400.",
+            doc: "The maximum number of header fields in a request; a request with more gets 400.",
         },
         Key {
             name: "rate",
             kind: AMOUNT,
             need: Need::Default("\"off\""),
             nginx: "limit_rate",
-            doc: "How fast a response body goes to the client: \"100k\" each second; \"off\" or 0: as fast as it can. Also by `set` of \
-                  $limit_rate, and by X-Accel-Limit-Rate of an upstream, which go before.",
+            doc: "The maximum rate at which a response body is sent to the client, in bytes per second, such as \"100k\". \
+                  \"off\" or 0: no limit. A `set` of $limit_rate or an upstream's X-Accel-Limit-Rate overrides it.",
         },
         Key {
             name: "rate_after",
             kind: AMOUNT,
             need: Need::Default("0"),
             nginx: "limit_rate_after",
-            doc: "How much of it goes as fast as it can before that.",
+            doc: "How many bytes of the response body are sent at full speed before `rate` applies.",
         },
         Key {
             name: "upstream_rate",
             kind: AMOUNT,
             need: Need::Default("\"off\""),
             nginx: "proxy_limit_rate",
-            doc: "How fast a response body is read from the upstream, if it is kept (`buffer.response`).",
+            doc: "The maximum rate at which a response body is read from the upstream, in bytes per second. Only applies if \
+                  responses are buffered (`buffer.response`).",
         },
         Key {
             name: "requests",
             kind: Kind::List(&Kind::Table(&REQUESTS)),
             need: Need::Default("[]"),
             nginx: "limit_req",
-            doc: "How many requests may come: [{ zone = \"NAME\", burst = 20, delay = 8 }].",
+            doc: "Request rate limits: [{ zone = \"NAME\", burst = 20, delay = 8 }].",
         },
         Key {
             name: "requests_status",
             kind: STATUS,
             need: Need::Default("503"),
             nginx: "limit_req_status",
-            doc: "What those get that are too many.",
+            doc: "The status for requests that exceed the rate limits.",
         },
         Key {
             name: "requests_dry_run",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "limit_req_dry_run",
-            doc: "Whether they are only counted and told of.",
+            doc: "Whether requests over a limit are only counted and logged, instead of being delayed or refused.",
         },
         Key {
             name: "requests_log_level",
             kind: LOG_LEVELS,
             need: Need::Default("\"error\""),
             nginx: "limit_req_log_level",
-            doc: "How the error log tells of them; of those that wait, one level lower.",
+            doc: "The error log level for refused requests; delayed requests are logged one level lower.",
         },
         Key {
             name: "connections",
             kind: Kind::List(&Kind::Table(&CONNECTIONS)),
             need: Need::Default("[]"),
             nginx: "limit_conn",
-            doc: "How many requests may be served at once: [{ zone = \"NAME\", max = 10 }].",
+            doc: "Limits on requests in flight: [{ zone = \"NAME\", max = 10 }].",
         },
         Key {
             name: "connections_status",
             kind: STATUS,
             need: Need::Default("503"),
             nginx: "limit_conn_status",
-            doc: "What those get that are too many.",
+            doc: "The status for requests that exceed these limits.",
         },
         Key {
             name: "connections_dry_run",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "limit_conn_dry_run",
-            doc: "Whether they are only counted and told of.",
+            doc: "Whether requests over a limit are only counted and logged, instead of being refused.",
         },
         Key {
             name: "connections_log_level",
             kind: LOG_LEVELS,
             need: Need::Default("\"error\""),
             nginx: "limit_conn_log_level",
-            doc: "How the error log tells of them.",
+            doc: "The error log level for refused requests.",
         },
     ],
     unbuilt: &[],

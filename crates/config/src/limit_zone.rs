@@ -66,30 +66,31 @@ pub(crate) const KIND: Kind = Kind::Names(&Kind::Table(&TABLE));
 
 const TABLE: Table = Table {
     name: "limit_zone.NAME",
-    doc: "What is counted for each key, by all workers together: requests by their `rate`, or, without one, those that are served \
-          at once. `limit.requests` and `limit.connections` name it. What it knows survives a reload while `key` and `size` stay.",
+    doc: "A zone that counts requests per key, shared by all workers: the request rate if `rate` is set, otherwise the \
+          requests in flight. `limit.requests` and `limit.connections` refer to it by name. The counts survive a reload \
+          unless `key` or `size` changes.",
     keys: &[
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "limit_req_zone, limit_conn_zone",
-            doc: "What is counted apart, such as \"$binary_remote_addr\". What has an empty one is not counted.",
+            doc: "The key to count by, such as \"$binary_remote_addr\". Requests with an empty key are not counted.",
         },
         Key {
             name: "size",
             kind: Kind::Size,
             need: Need::Default("\"10m\""),
             nginx: "limit_req_zone zone=, limit_conn_zone zone=",
-            doc: "How much memory it may take, 32k or more: 1m is 8,192 keys. The key of requests that was used least recently goes; \
-                  of requests that are served at once, new keys are refused.",
+            doc: "The maximum memory of the zone, 32k or more; 1m holds 8,192 keys. When it is full, a zone with a `rate` \
+                  evicts the least recently used key; a zone without one refuses requests with new keys.",
         },
         Key {
             name: "rate",
             kind: Kind::Text { hint: "\"10r/s\" or \"30r/m\"" },
             need: Need::Optional,
             nginx: "limit_req_zone rate=",
-            doc: "How many requests a key may send: \"10r/s\", each second, or \"30r/m\", each minute.",
+            doc: "The request rate allowed per key: \"10r/s\" (per second) or \"30r/m\" (per minute).",
         },
     ],
     unbuilt: &[],

@@ -71,8 +71,9 @@ pub enum Action {
 
 pub(crate) static TABLE: Table = Table {
     name: "server.location",
-    doc: "What happens to requests for some paths. It has one action: `proxy_pass`, `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass`, `memcached_pass`, `return`, \
-          `purge`, `stub_status`, `empty_gif` or `api`; without one it sends files, if it has an `alias` or a `root`, its own or an outer one. Else the answer is 404.",
+    doc: "How requests for some paths are handled. A location has one action: `proxy_pass`, `fastcgi_pass`, `uwsgi_pass`, \
+          `scgi_pass`, `grpc_pass`, `memcached_pass`, `return`, `purge`, `stub_status`, `empty_gif` or `api`. A location \
+          without an action serves files if it has, or inherits, an `alias` or a `root`; otherwise it answers 404.",
     keys: &[
         Key {
             name: "match",
@@ -88,61 +89,62 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Url { hint: proxy_pass::URL },
             need: Need::Optional,
             nginx: "proxy_pass",
-            doc: "The URL that requests are passed to: `http://` and an upstream's name, `host:port` or \
-                  `unix:/path.sock:`; a URI after it takes the place of what was matched.",
+            doc: "The URL that requests are proxied to: `http://` or `https://` and an upstream's name, `host:port` or \
+                  `unix:/path.sock:`. A URI in the URL replaces the part of the path that the location matched.",
         },
         Key {
             name: "fastcgi_pass",
             kind: Kind::Url { hint: proxy_pass::FASTCGI },
             need: Need::Optional,
             nginx: "fastcgi_pass",
-            doc: "The FastCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked \
-                  stands in the table `fastcgi`.",
+            doc: "The FastCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`. The \
+                  table `fastcgi` has the parameters.",
         },
         Key {
             name: "uwsgi_pass",
             kind: Kind::Url { hint: proxy_pass::UWSGI },
             need: Need::Optional,
             nginx: "uwsgi_pass",
-            doc: "The uwsgi server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`, behind `suwsgi://` for \
-                  TLS as `upstream.tls` says, where a response without a length is over with its connection although uWSGI sends no \
-                  `close_notify`; what it is asked stands in the table `uwsgi`.",
+            doc: "The uwsgi server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`. The \
+                  prefix `suwsgi://` selects TLS, configured by `upstream.tls`; because uWSGI sends no `close_notify`, a \
+                  response without a length then ends when the connection does. The table `uwsgi` has the parameters.",
         },
         Key {
             name: "scgi_pass",
             kind: Kind::Url { hint: proxy_pass::SCGI },
             need: Need::Optional,
             nginx: "scgi_pass",
-            doc: "The SCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked stands in \
-                  the table `scgi`.",
+            doc: "The SCGI server that requests are passed to: an upstream's name, `host:port` or `unix:/path.sock`. The \
+                  table `scgi` has the parameters.",
         },
         Key {
             name: "grpc_pass",
             kind: Kind::Url { hint: proxy_pass::GRPC },
             need: Need::Optional,
             nginx: "grpc_pass",
-            doc: "The gRPC server that requests are passed to: `grpc://` or `grpcs://` and an upstream's name, `host:port` or \
-                  `unix:/path.sock`. It implies `upstream.http_version = \"2\"`, `buffer.request = false`, `buffer.response = false`, \
-                  `redirect.rules = []` and `cache.zone = \"off\"`, whatever is inherited; method and body are the client's. To a request whose \
-                  Content-Type is application/grpc the gateway's own errors are 200 with `grpc-status` and `grpc-message`, unless \
-                  `error_page` has another answer.",
+            doc: "The gRPC server that requests are passed to: `grpc://` or `grpcs://` and an upstream's name, `host:port` \
+                  or `unix:/path.sock`. Implies `upstream.http_version = \"2\"`, `buffer.request = false`, `buffer.response \
+                  = false`, `redirect.rules = []` and `cache.zone = \"off\"`, whatever is inherited; the client's method \
+                  and body are sent unchanged. If a request's Content-Type is application/grpc, the gateway's own errors \
+                  are sent as 200 with `grpc-status` and `grpc-message`, unless `error_page` provides another answer.",
         },
         Key {
             name: "memcached_pass",
             kind: Kind::Url { hint: proxy_pass::MEMCACHED },
             need: Need::Optional,
             nginx: "memcached_pass",
-            doc: "The memcached that is asked: an upstream's name, `host:port` or `unix:/path.sock`; what it is asked for stands in the table \
-                  `memcached`. What is not there is a 404, and `error_page` names who answers then. Of GET and HEAD alone: else 405. It implies \
-                  `cache.zone = \"off\"` and `upstream.force_ranges = true`.",
+            doc: "The memcached server to query: an upstream's name, `host:port` or `unix:/path.sock`. The table \
+                  `memcached` has the key. A key that is not found gives 404; use `error_page` to hand such requests to \
+                  another location. Only GET and HEAD are allowed; other methods get 405. Implies `cache.zone = \"off\"` \
+                  and `upstream.force_ranges = true`.",
         },
         Key {
             name: "return",
             kind: respond::KIND,
             need: Need::Optional,
             nginx: "return",
-            doc: "[code], [code, \"text\"], [code, \"URL\"] for 301, 302, 303, 307 and 308, or [\"URL\"] for 302; 444 \
-                  closes the connection.",
+            doc: "The response to send: [code], [code, \"text\"], [code, \"URL\"] for 301, 302, 303, 307 and 308, or \
+                  [\"URL\"] for 302. 444 closes the connection without a response.",
         },
         cache::ACTION_KEY,
         Key {
@@ -150,14 +152,15 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "stub_status",
-            doc: "Whether the answer is how many connections and requests there are, in nginx's words; `[admin]` tells more.",
+            doc: "Whether to answer with counts of connections and requests, in the format of nginx's `stub_status`. \
+                  `[admin]` has more metrics.",
         },
         Key {
             name: "empty_gif",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "empty_gif",
-            doc: "Whether the answer is an image of one transparent point.",
+            doc: "Whether to answer with a 1x1 transparent GIF.",
         },
         api::ACTION,
         Key {
@@ -165,7 +168,7 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "internal",
-            doc: "Whether only the gateway itself can send a request here; clients get 404.",
+            doc: "Whether only internal requests can reach this location; clients get 404.",
         },
         api::LOCATION_ZONE,
         files::ALIAS,
@@ -180,7 +183,7 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::List(&Kind::Table(&TABLE)),
             need: Need::Default("[]"),
             nginx: "location",
-            doc: "Locations inside this one: they inherit from it, and are searched among the paths that it matches.",
+            doc: "Nested locations. They inherit from this location and are searched only for paths that it matches.",
         },
         rewrite::SET,
         rewrite::REWRITE,

@@ -44,14 +44,14 @@ const JSON: &str = "{\"time\":\"$time_iso8601\",\"remote_addr\":\"$remote_addr\"
 
 const FORMAT: Table = Table {
     name: "log_format.NAME",
-    doc: "A format with its way to escape.",
+    doc: "A log format and how its values are escaped.",
     keys: &[
         Key {
             name: "format",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "log_format",
-            doc: "The line.",
+            doc: "The template of a log line.",
         },
         Key {
             name: "escape",

@@ -18,36 +18,37 @@ use crate::source::Spanned;
 
 const MAP: Table = Table {
     name: "map.NAME",
-    doc: "The variable `$NAME`: the value whose pattern is the key's.",
+    doc: "Defines the variable `$NAME`: its value is that of the pattern which `key` matches.",
     keys: &[
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "map",
-            doc: "What is looked up.",
+            doc: "The text to look up.",
         },
         Key {
             name: "default",
             kind: Kind::Template,
             need: Need::Default("\"\""),
             nginx: "map ... default",
-            doc: "The value when no pattern matches.",
+            doc: "The value if no pattern matches.",
         },
         Key {
             name: "values",
             kind: Kind::Names(&Kind::Template),
             need: Need::Default("{}"),
             nginx: "map",
-            doc: "Patterns and their values: text (in any case), \"~regex\", \"~*regex\"; a backslash before a first \
-                  `~` takes it as it is.",
+            doc: "Patterns and their values: text (compared case-insensitively), \"~regex\" or \"~*regex\". To match text \
+                  that begins with `~`, put a backslash before it.",
         },
         Key {
             name: "hostnames",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "map ... hostnames",
-            doc: "Whether patterns may be host names such as \"*.example.com\", \".example.com\" and \"www.example.*\".",
+            doc: "Whether patterns may be host names with a wildcard, such as \"*.example.com\", \".example.com\" and \
+                  \"www.example.*\".",
         },
         VOLATILE,
     ],
@@ -56,21 +57,21 @@ const MAP: Table = Table {
 
 const GEO: Table = Table {
     name: "geo.NAME",
-    doc: "The variable `$NAME`: the value of the smallest network that an address is in.",
+    doc: "Defines the variable `$NAME`: its value is that of the smallest network that contains an address.",
     keys: &[
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Default("\"$remote_addr\""),
             nginx: "geo",
-            doc: "The address that is looked up; what is none counts as 255.255.255.255.",
+            doc: "The address to look up. A value that is not an address counts as 255.255.255.255.",
         },
         Key {
             name: "default",
             kind: Kind::Template,
             need: Need::Default("\"\""),
             nginx: "geo ... default",
-            doc: "The value of an address that is in none of the networks.",
+            doc: "The value for an address that is in none of the networks.",
         },
         Key {
             name: "values",
@@ -84,14 +85,15 @@ const GEO: Table = Table {
             kind: Kind::List(&Kind::Text { hint: "an address or a network such as \"10.0.0.0/8\"" }),
             need: Need::Default("[]"),
             nginx: "geo ... proxy",
-            doc: "Where the address is one of these, the last one in X-Forwarded-For takes its place.",
+            doc: "Trusted proxies. If the address is one of these, the last address in X-Forwarded-For is looked up \
+                  instead.",
         },
         Key {
             name: "proxy_recursive",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "geo ... proxy_recursive",
-            doc: "Whether the last address that is none of `proxies` takes it.",
+            doc: "Whether to look up the last address in X-Forwarded-For that is not in `proxies`, instead of the last one.",
         },
         VOLATILE,
     ],
@@ -100,21 +102,21 @@ const GEO: Table = Table {
 
 const SPLIT_CLIENTS: Table = Table {
     name: "split_clients.NAME",
-    doc: "The variable `$NAME`: each key belongs to one of some shares, always to the same.",
+    doc: "Defines the variable `$NAME`: assigns each key to one of several shares. The same key always gets the same share.",
     keys: &[
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "split_clients",
-            doc: "What is divided.",
+            doc: "The text whose hash selects the share.",
         },
         Key {
             name: "values",
             kind: Kind::Names(&Kind::Template),
             need: Need::Required,
             nginx: "split_clients",
-            doc: "Shares and their values, in order: \"0.5%\", and \"*\" for what is left.",
+            doc: "Shares and their values, in order: \"0.5%\", and \"*\" for the remainder.",
         },
     ],
     unbuilt: &[],
@@ -125,7 +127,7 @@ const VOLATILE: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "map ... volatile",
-    doc: "Whether the value is looked up at every use, not once for a request.",
+    doc: "Whether to evaluate the variable at each use, instead of once per request.",
 };
 
 pub(crate) const MAPS: Kind = Kind::Names(&Kind::Table(&MAP));

@@ -23,25 +23,28 @@ pub struct Memcached {
 
 pub(crate) const TABLE: Table = Table {
     name: "memcached",
-    doc: "What memcached is asked for, where `memcached_pass` is the action. The tables `timeout`, `retry` (`not_found` of nginx is `http_404`), \
-          `buffer`, `error_page`, and of `upstream` `bind`, `socket_keepalive` and `force_ranges` hold for it too. Connections are kept as \
-          `[upstream.NAME]` says. Values have the type that files of the request's path have.",
+    doc: "The query that `memcached_pass` sends. The tables `timeout`, `retry` (nginx's `not_found` is `http_404`), \
+          `buffer` and `error_page` apply as well, and of `upstream` the keys `bind`, `socket_keepalive` and \
+          `force_ranges`. Connections are kept alive as `[upstream.NAME]` configures. The Content-Type is derived from the \
+          request's path, as for files.",
     keys: &[
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "$memcached_key",
-            doc: "The key, as whoever fills memcached writes it: `$uri$is_args$args`. `memcached_pass` has to have one. Blanks, controls and `%` in it become `%XX`; an empty one is a 500, and of one that is longer than 250 bytes memcached \
-                  says that it is wrong: 502, which counts against no server.",
+            doc: "The key to query, in the form in which the application stores it: `$uri$is_args$args`. Required with \
+                  `memcached_pass`. Blanks, control characters and `%` in it are sent as `%XX`. An empty key gives 500. \
+                  Memcached rejects a key longer than 250 bytes; this gives 502 and does not count as a failure of the \
+                  server.",
         },
         Key {
             name: "gzip_flag",
             kind: Kind::Integer { min: 0, max: 9_223_372_036_854_775_807 },
             need: Need::Default("0"),
             nginx: "memcached_gzip_flag",
-            doc: "The flags of values that were stored compressed, any one of them: those get `Content-Encoding: gzip`, and go to clients as they \
-                  are. 0: none.",
+            doc: "A bit mask: values whose flags have any of these bits set are stored compressed. They are sent to the \
+                  client as stored, with `Content-Encoding: gzip`. 0: none.",
         },
     ],
     unbuilt: &[],

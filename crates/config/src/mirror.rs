@@ -18,34 +18,36 @@ pub struct Mirror {
 
 pub(crate) const TABLE: Table = Table {
     name: "mirror",
-    doc: "Copies of requests go to other locations of the server as well, with the request's method and arguments, and what these answer is \
-          thrown away. Neither the request nor the next one on its connection waits for them, and a client that leaves does not cancel them. \
-          They are sent after `access`, `auth_request` and `try_files`, each time that a request comes to a location, and not for \
-          what `return` answers. They are not subject to `access` and `auth_request`, nor are they in the access log unless `log_subrequest` says \
-          so.",
+    doc: "Sends copies of requests, with their method and arguments, to other locations of the server, and discards the \
+          responses. Neither the request nor the next one on its connection waits for them, and a client that disconnects \
+          does not cancel them. Copies are sent after `access`, `auth_request` and `try_files`, each time a request enters \
+          a location, but not if `return` answers. The copies themselves are not subject to `access` and `auth_request`, \
+          and are not in the access log unless `log_subrequest` is set.",
     keys: &[
         Key {
             name: "to",
             kind: Kind::List(&Kind::Text { hint: "a path in this server such as \"/mirror\"" }),
             need: Need::Default("[]"),
             nginx: "mirror",
-            doc: "The paths in this server that copies go to, of locations that may be `internal`: [\"/mirror\"]; [] is none. A path with a `?` \
-                  has arguments of its own.",
+            doc: "The paths in this server to send copies to: [\"/mirror\"]; [] is none. Their locations may be `internal`. \
+                  A path with a `?` uses its own arguments instead of the request's.",
         },
         Key {
             name: "body",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "mirror_request_body",
-            doc: "Whether copies have the body: it is read to its end, as `buffer` and `limit.body_size` say, before the request goes on, whatever \
-                  `buffer.request` says. false: copies have neither a body nor a length.",
+            doc: "Whether copies include the body. The body is then read to its end before the request is forwarded, within \
+                  the limits of `buffer` and `limit.body_size`, whatever `buffer.request` says. false: copies have neither \
+                  a body nor a length.",
         },
         Key {
             name: "at_once",
             kind: Kind::Integer { min: 1, max: 1_000_000 },
             need: Need::Default("1000"),
             nginx: "",
-            doc: "How many copies may be under way in each worker, for each location; what is more is dropped, counted and told in the error log.",
+            doc: "The maximum number of copies in flight, per worker and location. Copies beyond it are dropped, counted \
+                  and reported in the error log.",
         },
     ],
     unbuilt: &[],

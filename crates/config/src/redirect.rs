@@ -23,7 +23,7 @@ pub enum RedirectRule {
 
 pub(crate) const TABLE: Table = Table {
     name: "redirect",
-    doc: "Where responses of upstreams send the client: the fields Location and Refresh.",
+    doc: "Rewrites the fields Location and Refresh in responses of upstreams.",
     keys: &[Key {
         name: "rules",
         kind: Kind::List(&Kind::Either(&[
@@ -32,10 +32,10 @@ pub(crate) const TABLE: Table = Table {
         ])),
         need: Need::Default("[\"default\"]"),
         nginx: "proxy_redirect",
-        doc: "[\"from\", \"to\"]: a URL that begins with `from` begins with `to` instead; [\"~regex\", \"to\"], [\"~*regex\", \
-              \"to\"]: one that matches is `to`, with $1. All are templates but the regexes; the first rule that fits \
-              counts. \"default\": the URL of proxy_pass becomes the location's prefix. [\"off\"] or []: nothing is changed. A \
-              result that begins with `/` is completed with scheme and host.",
+        doc: "Rules; the first that matches applies. [\"from\", \"to\"] replaces the prefix `from` of a URL with `to`; \
+              [\"~regex\", \"to\"] and [\"~*regex\", \"to\"] replace a matching URL with `to`, which may use $1. All texts \
+              but regexes are templates. \"default\": replaces the URL of proxy_pass with the location's prefix. [\"off\"] \
+              or []: no changes. A result that begins with `/` is completed with scheme and host.",
     }],
     unbuilt: &[],
 };

@@ -11,9 +11,9 @@ use crate::key::{Key, Kind, Need, Table};
 #[must_use]
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Configuration reference\n\nThree levels, `[defaults]` < `[[server]]` < `[[server.location]]`, are joined key \
-         by key. Durations are `\"300ms\"`, `\"5s\"`, `\"1h30m\"`; sizes are `\"4k\"`, `\"16m\"`, `\"1g\"` or a number of bytes; a \
-         template is text that may hold `$variables`.\n",
+        "# Configuration reference\n\nSettings are merged key by key over three levels, `[defaults]` < `[[server]]` < \
+         `[[server.location]]`: the innermost level that sets a key applies. Durations are `\"300ms\"`, `\"5s\"`, `\"1h30m\"`; sizes \
+         are `\"4k\"`, `\"16m\"`, `\"1g\"` or a number of bytes; a template is text that may contain `$variables`.\n",
     );
     let mut tables = Vec::new();
     collect(&config::TABLE, &mut tables);

@@ -30,9 +30,9 @@ pub(crate) const KEY: Key = Key {
     }),
     need: Need::Default("[]"),
     nginx: "valid_referers",
-    doc: "What makes `$invalid_referer` empty, which else is \"1\": \"none\" (no Referer), \"blocked\" (one that is no URL), \
-          \"server_names\", hosts as in `name`, with or without the beginning of a path, \"~regex\" for what follows `http://`; \
-          none of them: any Referer is valid.",
+    doc: "Valid values of the Referer field; `$invalid_referer` is empty for these and \"1\" for others. \"none\" (no \
+          Referer), \"blocked\" (a Referer that is not a URL), \"server_names\", hosts as in `name`, optionally with the \
+          beginning of a path, or \"~regex\", matched against what follows `http://`. Empty list: any Referer is valid.",
 };
 
 /// Reads the key of a level; `None`: every page is valid.

@@ -33,21 +33,22 @@ const DNS_PORT: u16 = 53;
 
 const TABLE: Table = Table {
     name: "resolver",
-    doc: "Who is asked for the addresses of names.",
+    doc: "How host names are resolved.",
     keys: &[
         Key {
             name: "servers",
             kind: Kind::List(&Kind::Text { hint: "an IP address, with a port if it is not 53" }),
             need: Need::Default("[]"),
             nginx: "resolver",
-            doc: "The DNS servers: \"10.0.0.1\", \"10.0.0.1:5353\", \"[::1]\"; none: the operating system is asked.",
+            doc: "The DNS servers: \"10.0.0.1\", \"10.0.0.1:5353\", \"[::1]\". Empty list: the operating system's resolver \
+                  is used.",
         },
         Key {
             name: "valid",
             kind: Kind::Duration { zero: false },
             need: Need::Optional,
             nginx: "resolver ... valid=",
-            doc: "How long an answer is used; without it, for its time to live, and 30 s for what the operating system says.",
+            doc: "How long an answer is cached. Default: its TTL, or 30 s for answers of the operating system.",
         },
         Key {
             name: "timeout",
@@ -61,14 +62,14 @@ const TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "resolver ... ipv4=",
-            doc: "Whether IPv4 addresses are asked for.",
+            doc: "Whether to look up IPv4 addresses.",
         },
         Key {
             name: "ipv6",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "resolver ... ipv6=",
-            doc: "Whether IPv6 addresses are asked for.",
+            doc: "Whether to look up IPv6 addresses.",
         },
     ],
     unbuilt: &["status_zone"],

@@ -45,21 +45,23 @@ const CONDITIONS: &[&str] = &[
 
 const BUDGET: Table = Table {
     name: "retry.budget",
-    doc: "How much of the traffic may be repetitions. What provably reached no server is not counted.",
+    doc: "Limits the share of retries in the traffic to the upstream. Retries of requests that provably reached no server \
+          are not counted.",
     keys: &[
         Key {
             name: "percent",
             kind: Kind::Integer { min: 0, max: 1000 },
             need: Need::Default("20"),
             nginx: "",
-            doc: "Of a hundred requests of the last ten seconds.",
+            doc: "The maximum number of retries per hundred requests, over the last ten seconds.",
         },
         Key {
             name: "floor",
             kind: Kind::Integer { min: 0, max: 1_000_000 },
             need: Need::Default("10"),
             nginx: "",
-            doc: "A second besides, which may come at once; for each location and worker.",
+            doc: "Retries per second that are allowed in addition, averaged over ten seconds, so that they may come in a \
+                  burst. Per location and worker.",
         },
     ],
     unbuilt: &[],
@@ -71,27 +73,29 @@ pub(crate) const TIMEOUT: Key = Key {
     kind: Kind::Duration { zero: true },
     need: Need::Default("\"0\""),
     nginx: "proxy_next_upstream_timeout",
-    doc: "How long after the first try the last one may begin; \"0\": any time.",
+    doc: "How long after the first try the last one may begin; \"0\": no limit.",
 };
 
 pub(crate) const TABLE: Table = Table {
     name: "retry",
-    doc: "When a request is tried again with another server of the upstream. One that was sent is tried again only if its \
-          method is idempotent; what reached no server is tried again whatever its method.",
+    doc: "When a request is retried with another server of the upstream. A request that was sent is retried only if its \
+          method is idempotent; a request that reached no server is retried whatever its method.",
     keys: &[
         Key {
             name: "on",
             kind: Kind::List(&Kind::Choice { built: CONDITIONS, unbuilt: &[] }),
             need: Need::Default("[\"error\", \"timeout\"]"),
             nginx: "proxy_next_upstream",
-            doc: "After what; \"denied\": a connection that is not permitted, which \"error\" has too; \"non_idempotent\": also POST, LOCK and PATCH that were sent; [\"off\"] or []: never.",
+            doc: "The conditions for a retry. \"denied\": the connection was not permitted (EACCES, EPERM), which \"error\" \
+                  includes. \"non_idempotent\": also retry POST, LOCK and PATCH requests that were sent. [\"off\"] or []: \
+                  never retry.",
         },
         Key {
             name: "tries",
             kind: Kind::Integer { min: 0, max: 1000 },
             need: Need::Default("0"),
             nginx: "proxy_next_upstream_tries",
-            doc: "How often a request is tried, the first time included; 0: with each server once.",
+            doc: "The maximum number of tries, including the first; 0: each server once.",
         },
         TIMEOUT,
         Key {
@@ -99,7 +103,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Either(&[Kind::Bool, Kind::Table(&BUDGET)]),
             need: Need::Default("true"),
             nginx: "",
-            doc: "How much of the traffic may be repetitions; false: all of it.",
+            doc: "The retry budget; false: no limit.",
         },
     ],
     unbuilt: &[],

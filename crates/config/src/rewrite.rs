@@ -92,9 +92,9 @@ pub(crate) const REWRITE: Key = Key {
     kind: Kind::List(&Kind::Either(&[TEXTS, BREAK, Kind::Table(&STEP)])),
     need: Need::Default("[]"),
     nginx: "rewrite, if, set, return, break",
-    doc: "Steps, in order: [\"regex\", \"replacement\"], with a third text \"last\", \"break\", \"redirect\" or \"permanent\" if \
-          wanted; \"break\"; { set = [\"name\", \"value\"] }; { return = [code, \"text\"] }; { if = \"$var = text\", then = [steps], \
-          use = \"@name\" }.",
+    doc: "Steps, in order: [\"regex\", \"replacement\"], optionally with a third text \"last\", \"break\", \"redirect\" or \
+          \"permanent\"; \"break\"; { set = [\"name\", \"value\"] }; { return = [code, \"text\"] }; { if = \"$var = text\", \
+          then = [steps], use = \"@name\" }.",
 };
 pub(crate) const SET: Key = Key {
     name: "set",
@@ -106,13 +106,13 @@ pub(crate) const SET: Key = Key {
 
 const STEP: Table = Table {
     name: "rewrite.step",
-    doc: "A step that is no plain rewrite.",
+    doc: "A step other than a plain rewrite.",
     keys: &[IF, THEN, USE, VARIABLE, RETURN],
     unbuilt: &[],
 };
 const INNER: Table = Table {
     name: "rewrite.step.then",
-    doc: "A step under a condition.",
+    doc: "A step inside a condition.",
     keys: &[VARIABLE, RETURN],
     unbuilt: &[],
 };
@@ -123,39 +123,40 @@ const IF: Key = Key {
     },
     need: Need::Optional,
     nginx: "if",
-    doc: "What must hold: \"$var\" (neither empty nor 0), with = and != and a text, with ~, ~*, !~, !~* and a regex; -f, -d, -e, -x \
-          and a path, or with ! before them. A variable stands alone, with blanks around the operator; quotes around what \
-          stands last are taken off.",
+    doc: "The condition: \"$var\" (neither empty nor \"0\"); \"$var = text\" or !=; \"$var ~ regex\", or ~*, !~, !~*; or \
+          -f, -d, -e, -x and a path, optionally with ! before it. The variable must stand alone, with blanks around the \
+          operator. Quotes around the last operand are removed.",
 };
 const THEN: Key = Key {
     name: "then",
     kind: Kind::List(&Kind::Either(&[TEXTS, BREAK, Kind::Table(&INNER)])),
     need: Need::Default("[]"),
     nginx: "",
-    doc: "The steps that are taken then.",
+    doc: "The steps to run if the condition holds.",
 };
 const USE: Key = Key {
     name: "use",
     kind: Kind::Text { hint: "the name of a location, \"@name\"" },
     need: Need::Optional,
     nginx: "",
-    doc: "In a location: the named location whose settings, and action if it has one, serve the request then; without one, \
-          files stay those of the location itself. The last one that holds counts.",
+    doc: "In a location: the named location that serves the request if the condition holds, with its settings and its \
+          action. If it has no action, files are served as configured in this location. If several conditions hold, the \
+          last one applies.",
 };
 const VARIABLE: Key = Key {
     name: "set",
     kind: Kind::List(&Kind::Template),
     need: Need::Optional,
     nginx: "set",
-    doc: "[\"name\", \"value\"]: the variable $name gets the value; `args` are the request's arguments, `limit_rate` is how fast the \
-          response goes.",
+    doc: "[\"name\", \"value\"]: sets the variable $name. `args` sets the request's arguments, `limit_rate` the response's \
+          rate.",
 };
 const RETURN: Key = Key {
     name: "return",
     kind: respond::KIND,
     need: Need::Optional,
     nginx: "return",
-    doc: "An answer, as the key `return`.",
+    doc: "The response to send, as the key `return`.",
 };
 
 /// Reads `set` and `rewrite` of a level.

@@ -54,7 +54,7 @@ pub enum Http1 {
 
 pub(crate) const TABLE: Table = Table {
     name: "runtime",
-    doc: "The process.",
+    doc: "Settings of the process.",
     keys: &[
         Key {
             name: "workers",
@@ -64,72 +64,74 @@ pub(crate) const TABLE: Table = Table {
             ]),
             need: Need::Default("\"auto\""),
             nginx: "worker_processes",
-            doc: "How many workers, each one thread; \"auto\" is one for each core.",
+            doc: "The number of workers, each a thread; \"auto\": one per core.",
         },
         Key {
             name: "user",
             kind: Kind::Text { hint: "the name of a user" },
             need: Need::Optional,
             nginx: "user",
-            doc: "As whom workers run when the process is started as root; the thread that opens sockets, logs and certificates \
-                  keeps its rights. Not set: as who started it.",
+            doc: "The user that workers run as if the process is started as root; the thread that opens sockets, logs and \
+                  certificates stays root. Default: the user that started the process.",
         },
         Key {
             name: "group",
             kind: Kind::Text { hint: "the name of a group" },
             need: Need::Optional,
             nginx: "user",
-            doc: "The group of workers, with `user`; not set: that with the user's name, or else the user's own.",
+            doc: "The group that workers run as; requires `user`. Default: the group with the user's name if there is one, \
+                  otherwise the user's primary group.",
         },
         Key {
             name: "pid_file",
             kind: PATH,
             need: Need::Optional,
             nginx: "pid",
-            doc: "The file that the process id is written to.",
+            doc: "The file to write the process ID to.",
         },
         Key {
             name: "shutdown_timeout",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"30s\""),
             nginx: "worker_shutdown_timeout",
-            doc: "How long requests may take to finish after the process was told to stop.",
+            doc: "How long requests in flight may take to finish after the process was told to stop.",
         },
         Key {
             name: "reload_timeout",
             kind: Kind::Duration { zero: false },
             need: Need::Optional,
             nginx: "worker_shutdown_timeout",
-            doc: "How long tunnels (WebSocket) that began before a reload may go on after it; not set: for as long as they take.",
+            doc: "How long tunnels (WebSocket) opened before a reload may continue after it. Default: no limit.",
         },
         Key {
             name: "temp_path",
             kind: PATH,
             need: Need::Optional,
             nginx: "client_body_temp_path, proxy_temp_path",
-            doc: "The directory of temporary files, which never have names in it; without it, the system's.",
+            doc: "The directory for temporary files. They are unlinked, so they never have a name there. Default: the \
+                  system's.",
         },
         Key {
             name: "reuseport",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "listen ... reuseport",
-            doc: "Whether each worker has a listening socket of its own (SO_REUSEPORT); false: all share one.",
+            doc: "Whether each worker has its own listening socket (SO_REUSEPORT); false: all workers share one.",
         },
         Key {
             name: "http1",
             kind: Kind::Choice { built: &["h1", "hyper"], unbuilt: &[] },
             need: Need::Default("\"h1\""),
             nginx: "",
-            doc: "The HTTP/1 engine: Propylon's own, or hyper's to compare with.",
+            doc: "The HTTP/1 engine: Propylon's own, or hyper's for comparison.",
         },
         Key {
             name: "certificate_check",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"10s\""),
             nginx: "",
-            doc: "How often it is looked whether files of certificates, keys and revocation lists have changed, to read them \
-                  anew; \"0\": only with a reload.",
+            doc: "How often to check certificate, key and revocation list files for changes and reload them; \"0\": only on \
+                  a configuration reload.",
         },
     ],
     unbuilt: &[],

@@ -22,9 +22,9 @@ const OWN: [Usual; 3] = [
 
 pub(crate) const TABLE: Table = Table {
     name: "scgi",
-    doc: "What SCGI servers are asked, where `scgi_pass` is the action. The tables `headers` (`hide`, `pass`, `ignore`), `buffer`, \
-          `timeout`, `retry` and `limit` hold for them too. No connection is kept. A body of unknown length is read before it is \
-          sent, whatever `buffer.request` says.",
+    doc: "What `scgi_pass` sends to SCGI servers. The tables `headers` (`hide`, `pass`, `ignore`), `buffer`, `timeout`, \
+          `retry` and `limit` apply as well. Connections are not kept alive. A body of unknown length is read to its end \
+          before it is sent, whatever `buffer.request` says.",
     keys: &[
         cgi::params_key("scgi_param"),
         cgi::default_key(

@@ -25,30 +25,32 @@ pub enum SecureLink {
 
 pub(crate) const TABLE: Table = Table {
     name: "secure_link",
-    doc: "What makes `$secure_link` and `$secure_link_expires`, by which `rewrite` lets in who has a link that was made with a secret: with `link` \
-          and `md5` `$secure_link` is \"1\", \"0\" when the link is good no more, and else empty.",
+    doc: "Sets `$secure_link` and `$secure_link_expires`, so that `rewrite` can admit only links signed with a secret. With \
+          `link` and `md5`, `$secure_link` is \"1\" for a valid link, \"0\" for an expired one, otherwise empty.",
     keys: &[
         Key {
             name: "link",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "secure_link",
-            doc: "The hash of a link, an MD5 in base64url, and behind a comma the second that it is good until: \"$arg_md5,$arg_expires\".",
+            doc: "The link's hash, an MD5 in base64url, optionally followed by a comma and the Unix time at which the link \
+                  expires: \"$arg_md5,$arg_expires\".",
         },
         Key {
             name: "md5",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "secure_link_md5",
-            doc: "What the hash has to be of: \"$secure_link_expires$uri$remote_addr secret\".",
+            doc: "The text whose MD5 the hash must be: \"$secure_link_expires$uri$remote_addr secret\".",
         },
         Key {
             name: "secret",
             kind: Kind::Text { hint: "a word that nobody knows" },
             need: Need::Optional,
             nginx: "secure_link_secret",
-            doc: "In the place of both: for paths such as /prefix/hash/link, where the hash is the MD5 of the link and this word, in hexadecimal \
-                  digits; `$secure_link` is the link then, or empty.",
+            doc: "Instead of `link` and `md5`: a secret for paths such as /prefix/hash/link, where the hash is the \
+                  hexadecimal MD5 of the link followed by this secret. `$secure_link` is then the link, or empty if the \
+                  hash is wrong.",
         },
     ],
     unbuilt: &[],

@@ -86,7 +86,7 @@ macro_rules! both_levels {
                 kind: Kind::Bool,
                 need: Need::Default("true"),
                 nginx: "merge_slashes",
-                doc: "Whether slashes in a row count as one.",
+                doc: "Whether to merge consecutive slashes in paths.",
             },
             settings::SERVER_TOKENS,
             expires::EXPIRES,
@@ -101,7 +101,7 @@ macro_rules! both_levels {
                 kind: Kind::Integer { min: 1, max: u64::MAX },
                 need: Need::Default("1000"),
                 nginx: "keepalive_requests",
-                doc: "Requests on one client connection before it is closed.",
+                doc: "The maximum number of requests on one client connection before it is closed.",
             },
             settings::ABSOLUTE_REDIRECT,
             settings::PORT_IN_REDIRECT,
@@ -113,21 +113,21 @@ macro_rules! both_levels {
                 kind: Kind::Table(&tls::TABLE),
                 need: Need::Optional,
                 nginx: "",
-                doc: "TLS towards clients.",
+                doc: "TLS for client connections.",
             },
             Key {
                 name: "http2",
                 kind: Kind::Table(&http2::TABLE),
                 need: Need::Optional,
                 nginx: "",
-                doc: "HTTP/2 with clients.",
+                doc: "HTTP/2 for client connections.",
             },
             Key {
                 name: "http3",
                 kind: Kind::Table(&http3::TABLE),
                 need: Need::Optional,
                 nginx: "",
-                doc: "HTTP/3 with clients.",
+                doc: "HTTP/3 for client connections.",
             },
             files::FILES,
             settings::ACCESS,
@@ -164,12 +164,16 @@ macro_rules! both_levels {
     };
 }
 
-pub(crate) const DEFAULTS: Table =
-    Table { name: "defaults", doc: "What every server inherits.", keys: both_levels![], unbuilt: &[] };
+pub(crate) const DEFAULTS: Table = Table {
+    name: "defaults",
+    doc: "The settings that all servers inherit.",
+    keys: both_levels![],
+    unbuilt: &[],
+};
 
 pub(crate) static TABLE: Table = Table {
     name: "server",
-    doc: "A virtual host.",
+    doc: "A virtual server.",
     keys: both_levels![
         Key {
             name: "listen",
@@ -179,22 +183,24 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Default("[\"80\"]"),
             nginx: "listen",
             doc: "Addresses: \"80\", \"address:80\", \"[::]:80\", \"unix:/path\", each with options: default_server, tls, \
-                  http2 (over TLS by ALPN, else by prior knowledge; beside HTTP/1.1), http3 (UDP, which is a `listen` of its own beside that of TCP), proxy_protocol (connections begin with its header, version 1 or 2), reuseport, backlog=N, ipv6only=on|off.",
+                  http2 (in addition to HTTP/1.1; by ALPN over TLS, otherwise by prior knowledge), http3 (UDP; needs a \
+                  `listen` of its own besides that for TCP), proxy_protocol (connections begin with a PROXY protocol \
+                  header, version 1 or 2), reuseport, backlog=N, ipv6only=on|off.",
         },
         Key {
             name: "name",
             kind: Kind::List(&Kind::Text { hint: "a server name" }),
             need: Need::Default("[\"\"]"),
             nginx: "server_name",
-            doc: "Hosts: \"example.com\", \"*.example.com\", \".example.com\", \"www.example.*\", \"~regex\"; \"\" is a \
-                  request without one.",
+            doc: "Host names: \"example.com\", \"*.example.com\", \".example.com\", \"www.example.*\", \"~regex\"; \"\" \
+                  matches requests without a host.",
         },
         Key {
             name: "return",
             kind: respond::KIND,
             need: Need::Optional,
             nginx: "return",
-            doc: "An answer to every request, as in a location.",
+            doc: "The response to every request, as in a location.",
         },
         api::SERVER_ZONE,
         try_files::KEY,
@@ -205,7 +211,7 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::List(&Kind::Table(&location::TABLE)),
             need: Need::Default("[]"),
             nginx: "location",
-            doc: "What happens to requests for some paths.",
+            doc: "How requests for some paths are handled.",
         },
     ],
     unbuilt: &[],

@@ -306,28 +306,28 @@ pub(crate) const SERVER_TOKENS: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("true"),
     nginx: "server_tokens",
-    doc: "Whether the field Server and the gateway's own pages tell the version.",
+    doc: "Whether the field Server and the gateway's own pages show the version.",
 };
 pub(crate) const ABSOLUTE_REDIRECT: Key = Key {
     name: "absolute_redirect",
     kind: Kind::Bool,
     need: Need::Default("true"),
     nginx: "absolute_redirect",
-    doc: "Whether redirects of the gateway's own carry scheme and host.",
+    doc: "Whether the gateway's own redirects are absolute URLs, with scheme and host.",
 };
 pub(crate) const PORT_IN_REDIRECT: Key = Key {
     name: "port_in_redirect",
     kind: Kind::Bool,
     need: Need::Default("true"),
     nginx: "port_in_redirect",
-    doc: "Whether they carry the listener's port.",
+    doc: "Whether absolute redirects include the listener's port.",
 };
 pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
     name: "server_name_in_redirect",
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "server_name_in_redirect",
-    doc: "Whether they carry the server's first name rather than the request's host.",
+    doc: "Whether absolute redirects use the server's first name instead of the request's host.",
 };
 pub(crate) const ACCESS: Key = table("access", Kind::Table(&access::TABLE), "Who may come in.");
 pub(crate) const AUTH_JWT: Key =
@@ -351,7 +351,7 @@ pub(crate) const RESOLVER: Key = Key {
     kind: resolver::KIND,
     need: Need::Optional,
     nginx: "resolver",
-    doc: "Who is asked for the names that a `proxy_pass` with variables gives; without it, as `resolver` of the file says.",
+    doc: "How the host names in a `proxy_pass` with variables are resolved. Default: the top-level `resolver`.",
 };
 pub(crate) const ERROR_PAGE: Key =
     table("error_page", Kind::Table(&error_page::TABLE), "What clients see in the place of an error.");
@@ -398,7 +398,7 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "log_subrequest",
-    doc: "Whether what the gateway asks itself for beside a request (`auth_request`, `auth_jwt`, `mirror`, `addition`, `ssi`) has a line in the access log as well.",
+    doc: "Whether subrequests (`auth_request`, `auth_jwt`, `mirror`, `addition`, `ssi`) are also written to the access log.",
 };
 pub(crate) const LAYERS: Key = Key {
     name: "layers",

@@ -10,11 +10,12 @@ pub(crate) const SLICE: Key = Key {
     kind: Kind::Size,
     need: Need::Default("\"0\""),
     nginx: "slice",
-    doc: "Upstreams are asked for aligned ranges of this size (`$slice_range`), one after the other as the client reads, and of what a client wants \
-          alone; `cache` keeps each by itself. \"0\": they are asked for all at once. The request to the upstream has the range in `Range`, and the \
-          key of the cache has it at its end, where `headers.set`, `fastcgi.params` or `cache.key` say nothing of it; what \
-          `cache.valid` has for 200 is for slices as well, unless it names 206. What is no slice passes as it is; slices of different versions cut the \
-          response.",
+    doc: "Fetches responses from upstreams in aligned ranges of this size (`$slice_range`), one after the other as the \
+          client reads, and only those that the client needs; `cache` stores each slice separately. \"0\": off. The range \
+          is added to the upstream request as `Range`, and to the end of the cache key, unless `headers.set`, \
+          `fastcgi.params` or `cache.key` already use it. `cache.valid` for 200 also applies to slices, unless it lists \
+          206. A response with another status than 206 is passed on; of a 200, the client gets the range that it requested. \
+          If slices belong to different versions, the response is aborted.",
 };
 
 /// Reads the key of a level; none: not in slices.

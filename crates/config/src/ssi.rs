@@ -22,53 +22,56 @@ pub struct Ssi {
 
 pub(crate) const TABLE: Table = Table {
     name: "ssi",
-    doc: "Server side includes: commands in the comments of pages, `<!--# include virtual=\"/footer\" -->`, `echo`, `set`, `if`, `elif`, `else`, `endif`, \
-          `block`, `endblock` and `config`, as nginx has them. What is included is asked for with a GET that has the request's fields, without body, conditions, \
-          range and `Accept-Encoding`, up to sixteen at once, from locations that may be `internal`; it is not subject to `access` and \
-          `auth_request`, and is not in the access log unless `log_subrequest` says so. `Range` is ignored for all that the location answers: set `on` where pages are. Compressed responses are left alone: have the upstream \
-          send them as they are (`headers.set.\"Accept-Encoding\" = \"\"`).",
+    doc: "Server Side Includes: processes commands in the comments of pages, `<!--# include virtual=\"/footer\" -->`, \
+          `echo`, `set`, `if`, `elif`, `else`, `endif`, `block`, `endblock` and `config`, as nginx does. Included pages are \
+          fetched, up to sixteen at once, by GET subrequests with the request's fields but without body, conditions, range \
+          and `Accept-Encoding`. Their locations may be `internal`. The subrequests are not subject to `access` and \
+          `auth_request`, and are not in the access log unless `log_subrequest` is set. While `on` is set, `Range` is \
+          ignored for everything that the location answers, so set it only where there are pages. Compressed responses are \
+          not processed: have the upstream send them uncompressed (`headers.set.\"Accept-Encoding\" = \"\"`).",
     keys: &[
         Key {
             name: "on",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "ssi",
-            doc: "Whether commands are obeyed.",
+            doc: "Whether to process SSI commands.",
         },
         Key {
             name: "types",
             kind: Kind::List(&Kind::Text { hint: "a media type such as \"text/plain\", or \"*\"" }),
             need: Need::Default("[\"text/html\"]"),
             nginx: "ssi_types",
-            doc: "The media types of pages; \"*\": any.",
+            doc: "The media types to process; \"*\": any.",
         },
         Key {
             name: "last_modified",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "ssi_last_modified",
-            doc: "Whether Last-Modified stays, and the ETag as a weak one.",
+            doc: "Whether to keep Last-Modified, and the ETag as a weak one.",
         },
         Key {
             name: "silent_errors",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "ssi_silent_errors",
-            doc: "Whether nothing stands in the place of what is wrong, rather than \"[an error occurred while processing the directive]\"; it is in the error log.",
+            doc: "Whether to output nothing in the place of a failed command, instead of \"[an error occurred while \
+                  processing the directive]\". The error is logged in both cases.",
         },
         Key {
             name: "value_length",
             kind: Kind::Integer { min: 1, max: 65_536 },
             need: Need::Default("256"),
             nginx: "ssi_value_length",
-            doc: "How long the value of a parameter may be, in bytes.",
+            doc: "The maximum length of a parameter's value, in bytes.",
         },
         Key {
             name: "output_size",
             kind: Kind::Size,
             need: Need::Default("\"8k\""),
             nginx: "subrequest_output_buffer_size",
-            doc: "How much of what is included a variable can keep (`include` with `set`), a megabyte at most.",
+            doc: "The maximum size of an included response stored in a variable (`include` with `set`); at most 1 MiB.",
         },
     ],
     unbuilt: &[],

@@ -32,25 +32,26 @@ pub(crate) const RIGHTS: &[&str] = &["user:rw", "user:r", "group:rw", "group:r",
 
 pub(crate) const TABLE: Table = Table {
     name: "store",
-    doc: "Responses of upstreams with status 200 to GET are stored as files, for whoever serves those; nothing is read here, and nothing removed. A response \
-          is written beside its place and put there when all of it has come, also when its client has left. It cannot be in a cache as well: of \
-          `store` and `cache.zone` that of the inner level counts.",
+    doc: "Stores upstream responses to GET with status 200 as files, to be served elsewhere; this table reads and removes \
+          none. A response is written to a temporary file beside its destination and renamed when it is complete, even if \
+          the client has disconnected. `store` and `cache.zone` exclude each other: the one on the inner level applies.",
     keys: &[
         Key {
             name: "to",
             kind: Kind::Template,
             need: Need::Default("\"off\""),
             nginx: "proxy_store, fastcgi_store",
-            doc: "The file: \"on\": the one that `root` or `alias` have for the path, as in `$request_filename`; \"off\": none; else its name, as \
-                  \"/srv/copies$uri\". What a request makes a `..` of is not stored, nor what ends in a slash.",
+            doc: "The file: \"on\" for the path from `root` or `alias`, as in `$request_filename`; \"off\" for none; \
+                  otherwise the file's name, such as \"/srv/copies$uri\". A response is not stored if the request puts a \
+                  `..` into the name or if the name ends with a slash.",
         },
         Key {
             name: "access",
             kind: Kind::List(&Kind::Choice { built: RIGHTS, unbuilt: &[] }),
             need: Need::Default("[\"user:rw\"]"),
             nginx: "proxy_store_access, fastcgi_store_access",
-            doc: "Who may read and write the files; who may read may enter the directories that are made for them. Without a word on the user: \
-                  \"user:rw\".",
+            doc: "The permissions of stored files, and of the directories created for them: whoever may read may also enter \
+                  these. If the user is not mentioned, \"user:rw\" applies.",
         },
     ],
     unbuilt: &[],

@@ -21,35 +21,35 @@ pub struct Substitute {
 
 pub(crate) const TABLE: Table = Table {
     name: "substitute",
-    doc: "Texts that are replaced in the bodies of responses.",
+    doc: "Replaces text in response bodies.",
     keys: &[
         Key {
             name: "rules",
             kind: Kind::List(&Kind::List(&Kind::Template)),
             need: Need::Default("[]"),
             nginx: "sub_filter",
-            doc: "[\"text\", \"what takes its place\"]; the text is found whatever the case of its letters.",
+            doc: "[\"text\", \"replacement\"]; the text is matched case-insensitively.",
         },
         Key {
             name: "once",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "sub_filter_once",
-            doc: "Whether each text is replaced the first time only.",
+            doc: "Whether to replace only the first occurrence of each text.",
         },
         Key {
             name: "types",
             kind: Kind::List(&Kind::Text { hint: "a media type such as \"text/css\", or \"*\"" }),
             need: Need::Default("[\"text/html\"]"),
             nginx: "sub_filter_types",
-            doc: "The media types of responses that are changed; \"*\": any.",
+            doc: "The media types of the responses to change; \"*\": any.",
         },
         Key {
             name: "last_modified",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "sub_filter_last_modified",
-            doc: "Whether Last-Modified stays, and the ETag as a weak one.",
+            doc: "Whether to keep Last-Modified, and the ETag as a weak one.",
         },
     ],
     unbuilt: &[],

@@ -28,58 +28,57 @@ const WAIT: Kind = Kind::Duration { zero: false };
 
 pub(crate) const TABLE: Table = Table {
     name: "timeout",
-    doc: "How long to wait. `connect`, `send` and `read` are about the upstream, the rest about the client. What is \
-          about a client before its request is known (`client_header`, `keepalive`) counts as the default server of the \
-          listener has it.",
+    doc: "Timeouts. `connect`, `send` and `read` apply to the upstream, the others to the client. Those that apply before a \
+          request's server is known (`client_header`, `keepalive`) are taken from the listener's default server.",
     keys: &[
         Key {
             name: "connect",
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "proxy_connect_timeout",
-            doc: "Time for a connection to the upstream, with its TLS handshake.",
+            doc: "The maximum time to connect to the upstream, including the TLS handshake.",
         },
         Key {
             name: "send",
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "proxy_send_timeout",
-            doc: "Longest pause between two writes to the upstream.",
+            doc: "The maximum time between two writes to the upstream.",
         },
         Key {
             name: "read",
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "proxy_read_timeout",
-            doc: "Longest pause between two reads from the upstream.",
+            doc: "The maximum time between two reads from the upstream.",
         },
         Key {
             name: "client_header",
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "client_header_timeout",
-            doc: "Time for the whole head of a request.",
+            doc: "The maximum time to receive a request's whole head.",
         },
         Key {
             name: "client_body",
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "client_body_timeout",
-            doc: "Longest pause between two reads of a request body.",
+            doc: "The maximum time between two reads of a request body.",
         },
         Key {
             name: "client_send",
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "send_timeout",
-            doc: "Longest pause between two writes to the client.",
+            doc: "The maximum time between two writes to the client.",
         },
         Key {
             name: "keepalive",
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"75s\""),
             nginx: "keepalive_timeout",
-            doc: "How long an idle client connection is kept open; \"0\" closes it after each response.",
+            doc: "How long an idle client connection is kept open; \"0\": connections are closed after each response.",
         },
     ],
     unbuilt: &[],

@@ -105,37 +105,37 @@ pub struct CertificateCache {
 
 const CERTIFICATE: Table = Table {
     name: "tls.certificates",
-    doc: "A certificate and its key. Files are read again when they change; those with variables in their names, when a client \
-          comes (certificate_cache).",
+    doc: "A certificate and its key. Files are reloaded when they change. Files with variables in their names are read when \
+          a client connects, and cached (certificate_cache).",
     keys: &[
         Key {
             name: "certificate",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "ssl_certificate",
-            doc: "The file of the certificate and those between it and the root, PEM, or the PEM itself after `data:`. It may have \
-                  variables: of the connection, such as $ssl_server_name.",
+            doc: "The file of the certificate and its intermediate certificates, PEM, or the PEM itself after `data:`. May \
+                  contain variables of the connection, such as $ssl_server_name.",
         },
         Key {
             name: "key",
             kind: Kind::Template,
             need: Need::Required,
             nginx: "ssl_certificate_key",
-            doc: "The file of its key, PEM, or the PEM itself after `data:`.",
+            doc: "The file of the certificate's key, PEM, or the PEM itself after `data:`.",
         },
         Key {
             name: "password_file",
             kind: PATH,
             need: Need::Optional,
             nginx: "ssl_password_file",
-            doc: "The file of passwords for the key (PKCS #8), one a line, each of which is tried.",
+            doc: "The file of passwords for the key (PKCS #8), one per line; each is tried.",
         },
         Key {
             name: "staple",
             kind: PATH,
             need: Need::Optional,
             nginx: "ssl_stapling_file",
-            doc: "The file of an OCSP response, DER, that clients get with the certificate.",
+            doc: "The file of an OCSP response, DER, to staple to the certificate.",
         },
     ],
     unbuilt: &[],
@@ -146,28 +146,29 @@ pub(crate) const CACHE_OR_OFF: Kind = Kind::Either(&[Kind::Bool, Kind::Table(&CA
 
 const CACHE: Table = Table {
     name: "tls.certificate_cache",
-    doc: "How long certificates with variables in their names are kept after they were read.",
+    doc: "How long certificates whose file names contain variables are cached.",
     keys: &[
         Key {
             name: "max",
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("1000"),
             nginx: "ssl_certificate_cache, proxy_ssl_certificate_cache",
-            doc: "How many files, each certificate and each key; those that were used longest ago go first.",
+            doc: "The maximum number of cached files; a certificate and its key count as two. The least recently used are \
+                  evicted.",
         },
         Key {
             name: "inactive",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"10m\""),
             nginx: "ssl_certificate_cache ... inactive=",
-            doc: "How long after their last use.",
+            doc: "How long an unused file stays in the cache.",
         },
         Key {
             name: "valid",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"60s\""),
             nginx: "ssl_certificate_cache ... valid=",
-            doc: "How long before it is looked whether the files have changed.",
+            doc: "How long before a file is checked for changes.",
         },
     ],
     unbuilt: &[],
@@ -181,21 +182,22 @@ pub(crate) const CRL: Key = Key {
     kind: PATH,
     need: Need::Optional,
     nginx: "ssl_crl",
-    doc: "The file of revocation lists, PEM; there must be one of each issuer.",
+    doc: "The file of revocation lists, PEM; it must have a list from each issuer.",
 };
 
 pub(crate) const TABLE: Table = Table {
     name: "tls",
-    doc: "TLS towards clients, where `listen` says `tls`. The name that the client asks for chooses the server; who asks for \
-          none, or an unknown one, gets the default server's certificate, and so does who asks for a server without one. Clients are \
-          offered http/1.1, and h2 before it where `listen` says `http2` (ALPN).",
+    doc: "TLS for client connections, where `listen` has `tls`. The SNI name selects the server. If it is missing or \
+          unknown, or its server has no certificate, the client gets the default server's certificate. ALPN offers \
+          http/1.1, and h2 before it where `listen` has `http2`.",
     keys: &[
         Key {
             name: "certificates",
             kind: Kind::List(&Kind::Table(&CERTIFICATE)),
             need: Need::Default("[]"),
             nginx: "ssl_certificate, ssl_certificate_key",
-            doc: "Certificates and their keys; of several (RSA and ECDSA) a client gets the first that it can verify.",
+            doc: "Certificates and their keys. If there are several (RSA and ECDSA), each client gets the first that it can \
+                  verify.",
         },
         acme::SERVER,
         Key {
@@ -203,45 +205,46 @@ pub(crate) const TABLE: Table = Table {
             kind: PROTOCOLS,
             need: Need::Default("[]"),
             nginx: "ssl_protocols",
-            doc: "\"TLSv1.2\", \"TLSv1.3\"; none: both.",
+            doc: "The enabled versions: \"TLSv1.2\", \"TLSv1.3\". Empty list: both.",
         },
         Key {
             name: "ciphers",
             kind: Kind::Text { hint: "OpenSSL's list of ciphers, such as \"HIGH:!aNULL\"" },
             need: Need::Optional,
             nginx: "ssl_ciphers",
-            doc: "OpenSSL's list of ciphers; only those with forward secrecy that authenticate exist here, OpenSSL's others are \
-                  passed over. Ciphers of TLS 1.3 (TLS_AES_256_GCM_SHA384) that it names are spoken alone; none: all three.",
+            doc: "An OpenSSL cipher list. Only ciphers with forward secrecy and authenticated encryption (AEAD) are \
+                  available; OpenSSL's others are ignored. If the list names TLS 1.3 ciphers (TLS_AES_256_GCM_SHA384), only \
+                  these are enabled; otherwise all three are.",
         },
         Key {
             name: "curves",
             kind: Kind::List(&Kind::Text { hint: "a curve such as \"X25519\" or \"prime256v1\"" }),
             need: Need::Default("[]"),
             nginx: "ssl_ecdh_curve",
-            doc: "The groups of key exchange, the preferred one first: X25519MLKEM768, X25519, prime256v1, secp384r1, \
-                  SecP256r1MLKEM768, MLKEM768, MLKEM1024; OpenSSL's others are passed over; none: the first four.",
+            doc: "The key exchange groups, in order of preference: X25519MLKEM768, X25519, prime256v1, secp384r1, \
+                  SecP256r1MLKEM768, MLKEM768, MLKEM1024. OpenSSL's others are ignored. Empty list: the first four.",
         },
         Key {
             name: "prefer_server_ciphers",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "ssl_prefer_server_ciphers",
-            doc: "Whether the order of `ciphers` decides, not the client's.",
+            doc: "Whether the order of `ciphers` takes precedence over the client's.",
         },
         Key {
             name: "session_tickets",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "ssl_session_tickets",
-            doc: "Whether clients are given tickets to resume sessions with; they are good after a reload too.",
+            doc: "Whether to issue session tickets. They stay valid across reloads.",
         },
         Key {
             name: "session_ticket_keys",
             kind: Kind::List(&PATH),
             need: Need::Default("[]"),
             nginx: "ssl_session_ticket_key",
-            doc: "Files of 48 or 80 random bytes; the first makes tickets, all open them. None: keys of the process's own, which \
-                  change.",
+            doc: "Files of 48 or 80 random bytes. The first key encrypts tickets, all keys decrypt them. Empty list: the \
+                  process generates and rotates its own keys.",
         },
         Key {
             name: "session_cache",
@@ -251,44 +254,45 @@ pub(crate) const TABLE: Table = Table {
             ]),
             need: Need::Default("20000"),
             nginx: "ssl_session_cache",
-            doc: "How many sessions are remembered, for clients without tickets; \"off\": none.",
+            doc: "How many sessions are cached, for clients without tickets; \"off\": none.",
         },
         Key {
             name: "session_timeout",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"5m\""),
             nginx: "ssl_session_timeout",
-            doc: "How long a session may be resumed.",
+            doc: "How long a session can be resumed.",
         },
         Key {
             name: "verify_client",
             kind: Kind::Choice { built: &["off", "on", "optional", "optional_no_ca"], unbuilt: &[] },
             need: Need::Default("\"off\""),
             nginx: "ssl_verify_client",
-            doc: "Whether clients are asked for a certificate. \"on\": they must have one, and it must be good; \"optional\": one \
-                  that they have must be good; \"optional_no_ca\": it need not come from somebody trusted, as $ssl_client_verify \
-                  tells. Who is refused gets 400, on error pages 495 and 496.",
+            doc: "Whether clients are asked for a certificate. \"on\": a valid certificate is required. \"optional\": a \
+                  certificate, if sent, must be valid. \"optional_no_ca\": a certificate need not be issued by a trusted \
+                  authority; $ssl_client_verify has the result. A refused client gets 400; for `error_page`, the codes are \
+                  495 and 496.",
         },
         Key {
             name: "client_certificate",
             kind: PATH,
             need: Need::Optional,
             nginx: "ssl_client_certificate",
-            doc: "The file of authorities that issue clients' certificates, PEM; clients are told their names.",
+            doc: "The file of CA certificates to verify client certificates with, PEM. Their names are sent to clients.",
         },
         Key {
             name: "trusted_certificate",
             kind: PATH,
             need: Need::Optional,
             nginx: "ssl_trusted_certificate",
-            doc: "The file of more authorities, PEM, that clients are not told.",
+            doc: "The file of more CA certificates, PEM, whose names are not sent to clients.",
         },
         Key {
             name: "verify_depth",
             kind: Kind::Integer { min: 0, max: 6 },
             need: Need::Default("1"),
             nginx: "ssl_verify_depth",
-            doc: "How many certificates may stand between a client's and an authority's.",
+            doc: "The maximum number of intermediate certificates between the client's and a trusted one.",
         },
         CRL,
         Key {
@@ -296,22 +300,23 @@ pub(crate) const TABLE: Table = Table {
             kind: PATH,
             need: Need::Optional,
             nginx: "ssl_key_log",
-            doc: "A file that the secrets of connections are added to, as Wireshark reads them (SSLKEYLOGFILE), opened at the start and on reload: whoever \
-                  reads it reads all that is sent.",
+            doc: "A file to which the secrets of connections are appended, in the format of SSLKEYLOGFILE, for Wireshark. \
+                  It is opened at start and on reload. Anyone who can read it can decrypt the traffic.",
         },
         Key {
             name: "reject_handshake",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "ssl_reject_handshake",
-            doc: "Whether clients who ask for this server's name are refused; on the default server: who asks for no known name.",
+            doc: "Whether to reject handshakes whose SNI name selects this server. On the default server: handshakes \
+                  without a known name.",
         },
         Key {
             name: "certificate_cache",
             kind: CACHE_OR_OFF,
             need: Need::Default("{}"),
             nginx: "ssl_certificate_cache",
-            doc: "How long certificates with variables in their names are kept; false: they are read for each client.",
+            doc: "The cache of certificates whose file names contain variables; false: they are read for each client.",
         },
     ],
     unbuilt: &["stapling", "early_data", "ocsp", "conf_command"],

@@ -46,54 +46,59 @@ impl Trace {
 
 pub(crate) const TABLE: Table = Table {
     name: "trace",
-    doc: "Which requests have a span, and what is in it: it tells OpenTelemetry's collector, to which `[trace_exporter]` sends it, how a request \
-          was served. Each try at an upstream has a span of its own inside, and upstreams may be told to go on (W3C Trace Context). What is \
-          decided where a request comes to a location first holds wherever it goes from there; the span is of the location where it ends.",
+    doc: "Which requests are traced, and what their spans contain. A request's span says how it was served and goes to the \
+          OpenTelemetry collector of `[trace_exporter]`. Each upstream try has a child span, and the trace context can be \
+          passed to upstreams (W3C Trace Context). What the first location decides stays in force if the request is \
+          redirected internally; the span describes the final location.",
     keys: &[
         Key {
             name: "on",
             kind: Kind::Either(&[Kind::Bool, Kind::Template]),
             need: Need::Default("false"),
             nginx: "otel_trace",
-            doc: "Whether requests are traced; a template: where its value is \"on\" or \"1\". Needs `[trace_exporter]`.",
+            doc: "Whether requests are traced; a template traces those for which its value is \"on\" or \"1\". Requires \
+                  `[trace_exporter]`.",
         },
         Key {
             name: "context",
             kind: Kind::Choice { built: &["propagate", "extract", "inject", "ignore"], unbuilt: &[] },
             need: Need::Optional,
             nginx: "otel_trace_context",
-            doc: "\"extract\": the trace goes on that the request's `traceparent` names, whoever has sent it. \"inject\": upstreams get \
-                  `traceparent` and `tracestate` of ours, also where the request is not recorded. \"propagate\": both. \"ignore\": the \
-                  request's own fields pass as they came. Without it: \"propagate\" where `on` is not false, else \"ignore\".",
+            doc: "How trace context is handled. \"extract\": continue the trace in the request's `traceparent`, whoever \
+                  sent it. \"inject\": send the gateway's `traceparent` and `tracestate` to upstreams, even if the request \
+                  is not recorded. \"propagate\": both. \"ignore\": pass the request's own fields unchanged. Default: \
+                  \"ignore\" if `on` is false, otherwise \"propagate\".",
         },
         Key {
             name: "parent_based",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "",
-            doc: "Whether the request's parent decides if it is recorded, where it has one that is read.",
+            doc: "Whether the parent span's sampling decision is followed, if the request has a parent that is extracted.",
         },
         Key {
             name: "ratio",
             kind: Kind::Text { hint: "a share such as \"100%\" or \"0.1%\"" },
             need: Need::Default("\"100%\""),
             nginx: "",
-            doc: "The share of the other traces that is recorded. Who asks for the same share, here or elsewhere, has the same traces.",
+            doc: "The share of the other traces that is recorded. The decision depends only on the trace ID, so that all \
+                  services with the same share record the same traces.",
         },
         Key {
             name: "span_name",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "otel_span_name",
-            doc: "What spans of requests are called; without it the method and the location: `GET /api/`.",
+            doc: "The name of request spans. Default: the method and the location: `GET /api/`.",
         },
         Key {
             name: "attributes",
             kind: Kind::Names(&Kind::Template),
             need: Need::Default("{}"),
             nginx: "otel_span_attr",
-            doc: "Attributes beside the usual ones, or in their place; those whose names begin with `http.request.header.` or \
-                  `http.response.header.` are lists. It replaces the outer level's whole.",
+            doc: "Additional attributes of spans; a standard attribute of the same name is replaced. Attributes whose names \
+                  begin with `http.request.header.` or `http.response.header.` are lists. The table replaces that of the \
+                  outer level as a whole.",
         },
     ],
     unbuilt: &[],

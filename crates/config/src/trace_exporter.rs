@@ -54,51 +54,51 @@ pub enum TraceProtocol {
 
 pub(crate) const TABLE: Table = Table {
     name: "trace_exporter",
-    doc: "Where spans go: a collector of OpenTelemetry's that speaks OTLP. Requests never wait for it: what it cannot take is dropped and \
-          counted, and told once in the error log. Which requests have spans stands in `trace`.",
+    doc: "The OpenTelemetry collector that receives spans, by OTLP. Requests never wait for it: spans that it cannot take \
+          are dropped and counted, and reported once in the error log. `trace` configures which requests have spans.",
     keys: &[
         Key {
             name: "endpoint",
             kind: Kind::Text { hint: "a URL such as \"http://127.0.0.1:4317\"" },
             need: Need::Required,
             nginx: "endpoint",
-            doc: "The collector: `http://HOST:PORT` or `https://HOST:PORT`, for HTTP with a path, which is `/v1/traces` without one. Without a \
-                  port: 4317 for gRPC, 4318 for HTTP.",
+            doc: "The collector's URL: `http://HOST:PORT` or `https://HOST:PORT`; for HTTP also with a path (default \
+                  `/v1/traces`). Default port: 4317 for gRPC, 4318 for HTTP.",
         },
         Key {
             name: "protocol",
             kind: Kind::Choice { built: &["grpc", "http/protobuf"], unbuilt: &["http/json"] },
             need: Need::Default("\"grpc\""),
             nginx: "",
-            doc: "What it speaks, as `OTEL_EXPORTER_OTLP_PROTOCOL` has it.",
+            doc: "The protocol, as in `OTEL_EXPORTER_OTLP_PROTOCOL`.",
         },
         Key {
             name: "interval",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"5s\""),
             nginx: "interval",
-            doc: "How long a span may wait for others of its batch.",
+            doc: "How long a span may wait for its batch to fill.",
         },
         Key {
             name: "batch_size",
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("512"),
             nginx: "batch_size",
-            doc: "How many spans are sent at once.",
+            doc: "The number of spans per batch.",
         },
         Key {
             name: "queue",
             kind: Kind::Integer { min: 1, max: 10_000_000 },
             need: Need::Default("2048"),
             nginx: "batch_count",
-            doc: "How many spans may wait, of all workers together; what is more is dropped and counted.",
+            doc: "The maximum number of queued spans, for all workers together; further spans are dropped and counted.",
         },
         Key {
             name: "timeout",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"10s\""),
             nginx: "",
-            doc: "How long the collector may take for a batch.",
+            doc: "How long the collector may take to accept a batch.",
         },
         Key {
             name: "compression",
@@ -112,28 +112,28 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Names(&Kind::Text { hint: "a value" }),
             need: Need::Default("{}"),
             nginx: "header",
-            doc: "Fields that go with each batch: a token, as a rule.",
+            doc: "Header fields to send with each batch, such as an authentication token.",
         },
         Key {
             name: "trusted_certificate",
             kind: PATH,
             need: Need::Optional,
             nginx: "trusted_certificate",
-            doc: "The file of certificates that the collector's is believed by, where it speaks TLS; without it those of the system.",
+            doc: "The file of CA certificates to verify the collector's certificate with. Default: the system's.",
         },
         Key {
             name: "service_name",
             kind: Kind::Text { hint: "a name" },
             need: Need::Default("\"propylon\""),
             nginx: "otel_service_name",
-            doc: "What this gateway is called, `service.name`.",
+            doc: "The name of this gateway in traces, `service.name`.",
         },
         Key {
             name: "attributes",
             kind: Kind::Names(&Kind::Text { hint: "a value" }),
             need: Need::Default("{}"),
             nginx: "otel_resource_attr",
-            doc: "What else is to be said of it: attributes of the resource.",
+            doc: "Additional resource attributes.",
         },
     ],
     unbuilt: &[],

@@ -41,8 +41,8 @@ pub(crate) const KEY: Key = Key {
     kind: Kind::List(&Kind::Template),
     need: Need::Optional,
     nginx: "try_files",
-    doc: "The first of these files that is there stands in the place of the request's path; one that ends in `/` is a directory. \
-          The last says what is done if none is: \"/path\", \"@name\" or \"=404\". Not inherited.",
+    doc: "The first of these files that exists replaces the request's path; a name that ends in `/` is a directory. The \
+          last item says what to do if none exists: \"/path\", \"@name\" or \"=404\". Not inherited.",
 };
 
 /// Reads it at one level.

@@ -81,23 +81,24 @@ pub(crate) const SOCKET_KEEPALIVE: Key = Key {
     kind: Kind::Bool,
     need: Need::Default("false"),
     nginx: "proxy_socket_keepalive",
-    doc: "Whether TCP keepalive probes are sent on connections to the upstream.",
+    doc: "Whether to send TCP keepalive probes on connections to the upstream.",
 };
 pub(crate) const BIND: Key = Key {
     name: "bind",
     kind: Kind::Template,
     need: Need::Default("\"off\""),
     nginx: "proxy_bind",
-    doc: "The local address of connections, with a port or without; after it, ` transparent`: also one that this machine \
-          does not have, such as the client's (needs CAP_NET_ADMIN). Empty or \"off\": as the kernel chooses.",
+    doc: "The local address of connections to the upstream, with or without a port. With ` transparent` after it, also an \
+          address that this machine does not have, such as the client's (requires CAP_NET_ADMIN). Empty or \"off\": the \
+          kernel chooses.",
 };
 pub(crate) const PROXY_PROTOCOL: Key = Key {
     name: "proxy_protocol",
     kind: Kind::Either(&[Kind::Bool, Kind::Integer { min: 1, max: 2 }]),
     need: Need::Default("false"),
     nginx: "",
-    doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2; they serve one client \
-          then.",
+    doc: "Whether connections begin with a PROXY protocol header, of version 1 (true or 1) or 2. A connection then serves \
+          only one client.",
 };
 
 pub(crate) const TABLE: Table = Table {
@@ -109,36 +110,36 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Choice { built: &["1.1", "1.0", "2"], unbuilt: &[] },
             need: Need::Default("\"1.1\""),
             nginx: "proxy_http_version",
-            doc: "The HTTP version of requests to the upstream. \"2\": its servers are known to speak HTTP/2, over TLS they are \
-                  asked for it (ALPN); requests share connections, and trailers are passed both ways.",
+            doc: "The HTTP version of requests to the upstream. \"2\": the servers are expected to speak HTTP/2, over TLS \
+                  negotiated by ALPN; requests share connections, and trailers are passed both ways.",
         },
         Key {
             name: "method",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_method",
-            doc: "The method sent instead of the client's.",
+            doc: "The method to send instead of the client's.",
         },
         Key {
             name: "body",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "proxy_set_body",
-            doc: "The body sent instead of the client's.",
+            doc: "The body to send instead of the client's.",
         },
         Key {
             name: "pass_headers",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_pass_request_headers",
-            doc: "Whether the client's header fields are passed.",
+            doc: "Whether to pass the client's header fields.",
         },
         Key {
             name: "pass_body",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_pass_request_body",
-            doc: "Whether the client's body is passed.",
+            doc: "Whether to pass the client's body.",
         },
         SOCKET_KEEPALIVE,
         BIND,
@@ -148,41 +149,41 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_ignore_client_abort, fastcgi_ignore_client_abort",
-            doc: "Whether a request goes on until the upstream has answered when its client leaves before that: at most 1000 in each worker, for each \
-                  location. The log tells of it when the client has left.",
+            doc: "Whether to continue a request until the upstream has answered if its client disconnects before; at most \
+                  1000 such requests per worker and location. The access log line is written when the client disconnects.",
         },
         Key {
             name: "force_ranges",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_force_ranges, fastcgi_force_ranges",
-            doc: "Whether a client that asks for a range gets it of a response with status 200 and a known length, whatever the upstream knows or says \
-                  of ranges: all of it is asked for, and cut. Several ranges get the whole.",
+            doc: "Whether to serve ranges of responses with status 200 and a known length, even if the upstream does not \
+                  support ranges: the whole response is read and cut. A request for several ranges gets the whole response.",
         },
         Key {
             name: "early_hints",
             kind: Kind::Either(&[Kind::Bool, Kind::List(&Kind::Template)]),
             need: Need::Default("true"),
             nginx: "early_hints",
-            doc: "Whether interim responses of the upstream, such as 103 (Early Hints), are passed to clients, of HTTP/1.1 and later; a list: if one of \
-                  these is neither empty nor \"0\". At most eight of a request, without fields of the connection, `Date`, `Server`, `X-Accel-…` and what \
-                  `headers.hide` names.",
+            doc: "Whether to pass interim responses of the upstream, such as 103 (Early Hints), to clients of HTTP/1.1 and \
+                  later. A list of templates: only if one of them is neither empty nor \"0\". At most eight per request, \
+                  without connection-specific fields, `Date`, `Server`, `X-Accel-…` and those that `headers.hide` lists.",
         },
         Key {
             name: "websocket",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "",
-            doc: "Whether a client's `Upgrade` is passed, so that WebSocket works, and any other protocol but h2c; without it, \
-                  only where `headers.set` has an `Upgrade`. `headers.set` has no say in `Upgrade` then, and in `Connection` only \
-                  for other requests.",
+            doc: "Whether to pass the client's `Upgrade`, so that WebSocket works, and any other protocol except h2c. \
+                  `headers.set` then cannot change `Upgrade`, and `Connection` only in other requests. If false, an upgrade \
+                  is possible only if `headers.set` has an `Upgrade`.",
         },
         Key {
             name: "tls",
             kind: Kind::Table(&TLS),
             need: Need::Default("{}"),
             nginx: "",
-            doc: "TLS towards the upstream, where `proxy_pass` says `https`.",
+            doc: "TLS to the upstream, where `proxy_pass` has `https`.",
         },
     ],
     unbuilt: &[],

@@ -85,14 +85,16 @@ const FLAGS: [(&str, UserIdFlag); 5] = [
 
 pub(crate) const TABLE: Table = Table {
     name: "userid",
-    doc: "A cookie by which clients are known again, in the form of nginx's: `$uid_got` and `$uid_set` show it. It proves nothing: ids can be guessed.",
+    doc: "A cookie that identifies returning clients, in nginx's format; `$uid_got` and `$uid_set` show it. It proves \
+          nothing: IDs can be guessed.",
     keys: &[
         Key {
             name: "mode",
             kind: Kind::Choice { built: &["off", "log", "v1", "on"], unbuilt: &[] },
             need: Need::Default("\"off\""),
             nginx: "userid",
-            doc: "\"on\": who has none gets a cookie; \"v1\": in the first version of its form; \"log\": nobody gets one, but $uid_got has that which came.",
+            doc: "\"on\": clients without the cookie get one; \"v1\": the same in version 1 of the format; \"log\": no \
+                  cookie is set, but $uid_got has the received one.",
         },
         Key {
             name: "name",
@@ -106,21 +108,22 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Text { hint: "a domain such as \"example.com\"" },
             need: Need::Default("\"\""),
             nginx: "userid_domain",
-            doc: "Its domain; empty: it has none.",
+            doc: "The cookie's domain; empty: none.",
         },
         Key {
             name: "path",
             kind: Kind::Text { hint: "a path such as \"/\"" },
             need: Need::Default("\"/\""),
             nginx: "userid_path",
-            doc: "Its path.",
+            doc: "The cookie's path.",
         },
         Key {
             name: "expires",
             kind: Kind::Text { hint: "a duration such as \"365d\", \"max\", or \"off\"" },
             need: Need::Default("\"off\""),
             nginx: "userid_expires",
-            doc: "How long a browser keeps it: a duration, \"max\" (until the end of 2037), or \"off\" (until it is closed).",
+            doc: "How long browsers keep the cookie: a duration, \"max\" (until the end of 2037), or \"off\" (until the \
+                  browser is closed).",
         },
         Key {
             name: "flags",
@@ -130,35 +133,38 @@ pub(crate) const TABLE: Table = Table {
             }),
             need: Need::Default("[]"),
             nginx: "userid_flags",
-            doc: "Its flags.",
+            doc: "The cookie's flags.",
         },
         Key {
             name: "mark",
             kind: Kind::Text { hint: "one letter, one digit, \"=\", or \"off\"" },
             need: Need::Default("\"off\""),
             nginx: "userid_mark",
-            doc: "A letter, a digit or \"=\" behind the id. Who has another one gets the cookie anew, with the same id: so that its other attributes reach those who have one.",
+            doc: "A letter, a digit or \"=\" appended to the ID. A client whose cookie has another mark is sent the cookie \
+                  again, with the same ID, so that changed attributes reach existing clients.",
         },
         Key {
             name: "p3p",
             kind: Kind::Text { hint: "the value of a field" },
             need: Need::Default("\"\""),
             nginx: "userid_p3p",
-            doc: "A field P3P that goes with the cookie; empty: none.",
+            doc: "The field P3P to send with the cookie; empty: none.",
         },
         Key {
             name: "service",
             kind: Kind::Integer { min: 0, max: 4_294_967_295 },
             need: Need::Optional,
             nginx: "userid_service",
-            doc: "A number in new ids that tells who gave them. Not set: the address that the client is connected to, and 0 with \"v1\".",
+            doc: "A number in new IDs that identifies the issuing service. Default: the address that the client is \
+                  connected to; 0 with \"v1\".",
         },
         Key {
             name: "reset",
             kind: Kind::Template,
             need: Need::Default("\"\""),
             nginx: "$uid_reset",
-            doc: "Who has a cookie gets another id where this is neither empty nor \"0\"; with \"log\" that is in the error log.",
+            doc: "A client that has a cookie gets a new ID if this value is neither empty nor \"0\"; if it is \"log\", the \
+                  error log reports this.",
         },
     ],
     unbuilt: &[],

@@ -22,9 +22,9 @@ const OWN: [Usual; 2] = [("CONTENT_LENGTH", "$content_length", false), ("PATH_IN
 
 pub(crate) const TABLE: Table = Table {
     name: "uwsgi",
-    doc: "What uwsgi servers are asked, where `uwsgi_pass` is the action. The tables `headers` (`hide`, `pass`, `ignore`), `buffer`, \
-          `timeout`, `retry` and `limit` hold for them too. No connection is kept. A body of unknown length is read before it is \
-          sent, whatever `buffer.request` says.",
+    doc: "What `uwsgi_pass` sends to uwsgi servers. The tables `headers` (`hide`, `pass`, `ignore`), `buffer`, `timeout`, \
+          `retry` and `limit` apply as well. Connections are not kept alive. A body of unknown length is read to its end \
+          before it is sent, whatever `buffer.request` says.",
     keys: &[
         cgi::params_key("uwsgi_param"),
         cgi::default_key(
@@ -38,14 +38,14 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Integer { min: 0, max: 255 },
             need: Need::Default("0"),
             nginx: "uwsgi_modifier1",
-            doc: "What the params are for: 0 for Python, 5 for Perl, 7 for Ruby.",
+            doc: "The kind of application that the parameters are for: 0 for Python, 5 for Perl, 7 for Ruby.",
         },
         Key {
             name: "modifier2",
             kind: Kind::Integer { min: 0, max: 255 },
             need: Need::Default("0"),
             nginx: "uwsgi_modifier2",
-            doc: "More of that, for some.",
+            doc: "The second modifier, which some kinds of application use.",
         },
     ],
     unbuilt: &[],
