@@ -25,22 +25,25 @@ pub fn reference() -> String {
 
 const INTRODUCTION: &str = "# nginx.conf
 
-`propylon import nginx.conf -o propylon.toml` converts an nginx.conf, `propylon run --nginx-conf nginx.conf --prefix /etc/nginx` runs one
-as it is, and `check` and `explain` take it as well. `propylon import nginx.conf -d DIR` writes several files, as the nginx.conf was:
-`propylon.toml` includes the others, `sites/NAME.toml` for each included file with servers, upstreams, maps or zones. Every directive has a verdict:
+`propylon import nginx.conf -o propylon.toml` converts an nginx.conf; `propylon run --nginx-conf nginx.conf --prefix /etc/nginx` runs one
+without converting it first, and `check` and `explain` accept one as well. `propylon import nginx.conf -d DIR` keeps the division into files:
+`propylon.toml` includes the others, and each included file with servers, upstreams, maps or zones becomes `sites/NAME.toml`. Every directive has
+a verdict:
 
-- **exact**: it means here what it means in nginx;
-- **different**: the same request gives the same answer, but sizes, counts or timing are not as in nginx;
-- **refused**: it cannot be converted. `import` leaves a comment in its place and ends with code 1; `run` does not start. To say `off` is fine.
+- **exact**: it has the same meaning as in nginx;
+- **different**: requests get the same answers, but sizes, counts or timing differ from nginx;
+- **refused**: it cannot be converted. `import` leaves a comment in its place and exits with code 1; `run` does not start. With the value `off`
+  such a directive is accepted.
 
-What nginx does without a directive is written into the result where Propylon's own default is another: no resolver, error pages and the
-field Server in nginx's style, the log `logs/access.log`, one worker, no budget for retries. Relative paths are as in nginx: certificates and
-includes are against the directory of the nginx.conf, everything else is against the prefix.
+Where nginx's default differs from Propylon's, nginx's is written into the result: no resolver, error pages and the field Server in nginx's
+style, the log `logs/access.log`, one worker, no retry budget. Relative paths are resolved as in nginx: those of certificates and includes
+against the directory of the nginx.conf, all others against the prefix.
 
-Each server of `stream` is a `[[stream]]`, into which what `stream` says is written. `http` and `stream` name upstreams, variables, formats and
-zones independently of one another, here the names are one: where both have one, and it is not the same thing, that of `stream` is `stream_NAME`.
+Each server of `stream` becomes a `[[stream]]`, which also gets the settings of the `stream` block. In nginx, `http` and `stream` have separate
+names for upstreams, variables, formats and zones; here they share them. If both use a name for different things, that of `stream` becomes
+`stream_NAME`.
 
-`include` works everywhere, with patterns.
+`include` works everywhere, also with patterns.
 ";
 
 fn line(page: &mut String, row: &Row) {

@@ -75,7 +75,7 @@ fn every_directive() {
 #[test]
 fn what_is_not_built_is_refused() {
     let asks = "server_name a.test;\nacme_certificate example;\nssl_certificate $acme_certificate;";
-    assert_eq!(refused("", asks, "acme_certificate"), "write `acme_issuer` before it");
+    assert_eq!(refused("", asks, "acme_certificate"), "define `acme_issuer` before it");
     let second = ISSUER.replace("example {", "second {");
     let twice = converted(&(ISSUER.to_owned() + &second), asks);
     let refusals = twice.lines().iter().filter(|line| line.verdict == Verdict::Refused);
@@ -88,18 +88,18 @@ fn what_is_not_built_is_refused() {
     let of_nobody = refused(ISSUER, &other, "acme_certificate");
     assert_eq!(of_nobody, "there is no issuer \"second\" before it: `[acme]` is \"example\"");
     let off = ISSUER.replace("/var/cache/nginx/acme-example", "off");
-    assert!(refused(&off, asks, "state_path").contains("give a directory"));
+    assert!(refused(&off, asks, "state_path").contains("specify a directory"));
     let key = ISSUER.replace("accept_terms_of_service", "account_key rsa:2048");
     assert!(refused(&key, asks, "account_key").contains("ECDSA on P-256"));
     for (directive, reason) in
-        [("preferred_chain Root", "the CA's default"), ("common_name_in_csr on", "alternative names alone")]
+        [("preferred_chain Root", "the CA's default"), ("common_name_in_csr on", "into subjectAltName")]
     {
         let issuer = ISSUER.replace("accept_terms_of_service", directive);
         let name = directive.split(' ').next().unwrap();
         assert!(refused(&issuer, asks, name).contains(reason), "{directive}");
     }
     let p521 = asks.replace("acme_certificate example", "acme_certificate example key=ecdsa:521");
-    assert!(refused(ISSUER, &p521, "acme_certificate").contains("not built"));
+    assert!(refused(ISSUER, &p521, "acme_certificate").contains("not supported"));
 }
 
 #[test]
@@ -132,6 +132,6 @@ fn all_certificates_have_one_kind_of_key() {
         let converted = two(one, other);
         let line = converted.lines().iter().find(|line| line.verdict == Verdict::Refused).unwrap();
         assert_eq!(line.directive, "acme_certificate");
-        assert!(line.note.contains(&format!("which is {known} already")), "{}", line.note);
+        assert!(line.note.contains(&format!("which is already {known}")), "{}", line.note);
     }
 }

@@ -104,10 +104,10 @@ fn what_is_not_built_is_refused() {
         assert_eq!(converted.count(Verdict::Refused), 1, "{}", converted.report());
         assert!(converted.report().contains(why), "{}", converted.report());
     };
-    check("geoip_country /usr/share/GeoIP/GeoIP.dat;", "the old format (`.dat`)");
-    check("geoip_city GeoLiteCity.dat utf8;", "name the `.mmdb`");
-    check("geoip2 a.mmdb { $x metadata node_count; }", "no metadata \"node_count\"");
-    check("geoip2 a.mmdb { $x default=$y country; }", "a dollar in this value");
+    check("geoip_country /usr/share/GeoIP/GeoIP.dat;", "the legacy format (`.dat`)");
+    check("geoip_city GeoLiteCity.dat utf8;", "specify a GeoLite2 or GeoIP2 `.mmdb` file");
+    check("geoip2 a.mmdb { $x metadata node_count; }", "unknown metadata \"node_count\"");
+    check("geoip2 a.mmdb { $x default=$y country; }", "the `$` in this value");
 }
 
 #[test]

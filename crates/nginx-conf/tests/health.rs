@@ -82,8 +82,12 @@ fn what_is_not_possible_is_refused_and_what_is_wrong_is_told() {
         ("", "proxy_pass http://$host;\nhealth_check;", "names no `upstream` block"),
         ("", "return 204;\nhealth_check;", "names no `upstream` block"),
         ("", "fastcgi_pass 127.0.0.1:9000;\nhealth_check;", "names no `upstream` block"),
-        ("", "proxy_pass http://app;\nhealth_check type=grpc;", "`type` is not built yet"),
-        ("", "proxy_pass http://app;\nhealth_check keepalive_time=1m;", "`keepalive_time` is not built yet"),
+        ("", "proxy_pass http://app;\nhealth_check type=grpc;", "`type` is not supported yet"),
+        (
+            "",
+            "proxy_pass http://app;\nhealth_check keepalive_time=1m;",
+            "`keepalive_time` is not supported yet",
+        ),
     ] {
         let (verdict, note) = verdict(http, location);
         assert_eq!(verdict, Verdict::Refused, "{location}");
@@ -93,9 +97,9 @@ fn what_is_not_possible_is_refused_and_what_is_wrong_is_told() {
     let twice =
         "proxy_pass http://app;\nhealth_check;\nlocation /b { proxy_pass http://app; health_check uri=/b; }";
     let refused: Vec<_> = converted("", twice).refused().map(|line| line.note.clone()).collect();
-    assert_eq!(refused, ["its upstream has a check already, and only one is possible here"]);
+    assert_eq!(refused, ["the upstream already has a health check, and only one is supported"]);
     let refused = converted("match a { require $a; }", "").refused().next().unwrap().note.clone();
-    assert_eq!(refused, "variables are not looked at by health checks");
+    assert_eq!(refused, "health checks cannot test variables");
 
     let problem = |http: &str, location: &str| {
         let text = format!(

@@ -24,7 +24,7 @@ fn zones_and_variables() {
     assert_eq!(converted.count(Verdict::Refused), 0, "{}", converted.report());
     // nginx's file is another's.
     assert_eq!(converted.count(Verdict::Different), 1, "{}", converted.report());
-    assert!(converted.report().contains("keys in nginx's own are not taken over"), "{}", converted.report());
+    assert!(converted.report().contains("keys in nginx's file are not imported"), "{}", converted.report());
     let toml = converted.toml();
     assert!(toml.contains("[keyval.text]") && toml.contains("key = \"$remote_addr:$host\""), "{toml}");
     let config = converted.load().unwrap_or_else(|problems| panic!("{}\n{toml}", problems[0])).config;
@@ -51,7 +51,7 @@ fn zones_and_variables() {
 fn what_is_not_built_is_refused() {
     let converted = of("keyval_zone zone=one:32k timeout=1h sync;\nkeyval $uri $text zone=one;").unwrap();
     assert_eq!(converted.count(Verdict::Refused), 1);
-    assert!(converted.report().contains("`sync` is not built"), "{}", converted.report());
+    assert!(converted.report().contains("`sync` is not supported"), "{}", converted.report());
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn what_would_make_every_request_a_purge_is_refused() {
     {
         let converted = converted(&format!("proxy_cache_purge {purge};"));
         let report = converted.report();
-        assert!(report.contains("would make every request a purge"), "{purge}: {report}");
+        assert!(report.contains("would turn every request into a purge"), "{purge}: {report}");
         assert_eq!(converted.count(Verdict::Refused), 1, "{purge}: {report}");
         assert!(!converted.toml().contains("cache.purge ="), "{purge}: {}", converted.toml());
     }

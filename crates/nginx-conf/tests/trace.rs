@@ -108,7 +108,7 @@ fn what_nginx_refuses() {
 #[test]
 fn what_cannot_be_converted() {
     for (exporter, directive, why) in [
-        ("endpoint unix:/tmp/a;", "endpoint", "reached by host and port"),
+        ("endpoint unix:/tmp/a;", "endpoint", "given by host and port"),
         ("endpoint a; header b c; header B d;", "header", "sent once"),
     ] {
         let converted = converted(&format!("otel_exporter {{ {exporter} }}\nserver {{ return 200; }}"));

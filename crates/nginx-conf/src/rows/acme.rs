@@ -20,15 +20,15 @@ pub(super) const CERTIFICATE: &str = "$acme_certificate";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("acme_issuer", HTTP, BLOCK_ONE, To::By(issuer, "acme")).repeats().note(
-        "Several are not supported. Its `account_key` is always ECDSA on P-256, its `state_path` cannot be off, its `profile` is \
-         always required; `preferred_chain` and `common_name_in_csr on` are refused.",
+        "Only one issuer is supported. Its `account_key` is always ECDSA P-256, its `state_path` cannot be off, and its \
+         `profile` is always required. `preferred_chain` and `common_name_in_csr on` are refused.",
     ),
     Row::new("acme_certificate", Contexts::SERVER, SOME, To::By(certificate, "tls.acme"))
         .note(
-        "Regexes among the server's names are left out, and `.example.com` is itself and `www.`, as in nginx. `key=` has to be the same \
-         for all.",
+        "As in nginx, regexes among the server's names are left out, and `.example.com` stands for `example.com` and \
+         `www.example.com`. `key=` must be the same for all certificates.",
     ),
-    Row::nothing("acme_shared_zone", HTTP, ONE, "workers share challenges and certificates without a zone"),
+    Row::nothing("acme_shared_zone", HTTP, ONE, "not needed: workers are threads and share challenges and certificates"),
 ];
 
 /// The issuers so far.
@@ -106,7 +106,7 @@ fn setting(convert: &Convert<'_>, entry: &Directive, section: &mut Section) -> O
     let mut set = |key: &[&str], value: Value| section.set(key, value, Some(&entry.place));
     match name {
         "uri" => set(&["directory"], text()),
-        "state_path" if entry.arg(0) == "off" => return refuse("the state is kept: give a directory"),
+        "state_path" if entry.arg(0) == "off" => return refuse("state is always kept: specify a directory"),
         "state_path" => set(&["state_path"], text()),
         "contact" => match section.value_mut(&["contact"]) {
             Some(Value::List(urls)) => urls.push(text()),
@@ -121,7 +121,7 @@ fn setting(convert: &Convert<'_>, entry: &Directive, section: &mut Section) -> O
             set(&["challenge"], Value::text(kind).at(place));
         }
         "account_key" if matches!(entry.arg(0), "ecdsa" | "ecdsa:256") => {}
-        "account_key" => return refuse("keys of accounts are ECDSA on P-256, and made here: remove it"),
+        "account_key" => return refuse("the gateway creates account keys itself, as ECDSA P-256: remove it"),
         "external_account_key" => {
             let key = convert.conf_path(entry.arg(1)).at(entry.place_of(1));
             set(&["external_account"], Value::table(vec![("id", text()), ("key", key)]));
@@ -130,13 +130,15 @@ fn setting(convert: &Convert<'_>, entry: &Directive, section: &mut Section) -> O
             set(&["trusted_certificate"], convert.conf_path(entry.arg(0)).at(place));
         }
         "ssl_verify" if args::flag(entry, 0)? => {}
-        "ssl_verify" => return refuse("the CA is always verified: give `ssl_trusted_certificate`"),
+        "ssl_verify" => {
+            return refuse("the CA's certificate is always verified: set `ssl_trusted_certificate` instead");
+        }
         "common_name_in_csr" if args::flag(entry, 0)? => {
             return refuse(
-                "names stand among the alternative names alone, where they are looked for: remove it",
+                "names are only put into subjectAltName, which is where clients look for them: remove it",
             );
         }
-        "preferred_chain" => return refuse("the chain is the CA's default: remove it"),
+        "preferred_chain" => return refuse("the CA's default chain is always used: remove it"),
         "profile" => return profile(entry, section),
         "accept_terms_of_service" => set(&["accept_terms_of_service"], Value::flag(true)),
         _ => {}
@@ -147,7 +149,9 @@ fn setting(convert: &Convert<'_>, entry: &Directive, section: &mut Section) -> O
 fn profile(entry: &Directive, section: &mut Section) -> Outcome {
     section.set(&["profile"], Value::text(entry.arg(0)).at(entry.place_of(0)), Some(&entry.place));
     match entry.args().len() {
-        1 => different("nothing is ordered if the CA does not have the profile, as with `require`"),
+        1 => different(
+            "the profile is required, as with `require`: if the CA does not offer it, no certificate is ordered",
+        ),
         _ if entry.arg(1) == "require" => Ok(Done::AsWritten),
         _ => Err(invalid(entry, 1, "invalid value in \"profile\" directive")),
     }
@@ -156,12 +160,12 @@ fn profile(entry: &Directive, section: &mut Section) -> Outcome {
 fn certificate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let asked = directive.arg(0);
     match convert.issuers.names.split_first() {
-        None => return refuse("write `acme_issuer` before it"),
+        None => return refuse("define `acme_issuer` before it"),
         Some((own, _)) if own == asked => {}
         Some((own, others)) => {
             return refuse(match others.iter().any(|other| other == asked) {
                 true => format!("several issuers are not supported: `[acme]` is \"{own}\""),
-                false => format!("there is no issuer \"{asked}\" before it: `[acme]` is \"{own}\""),
+                false => format!("issuer \"{asked}\" is not defined before it: `[acme]` is \"{own}\""),
             });
         }
     }
@@ -175,7 +179,7 @@ fn certificate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             Some("ecdsa:384") => key = "ecdsa:384",
             Some("rsa:3072") => key = "rsa:3072",
             Some("rsa:4096") => key = "rsa:4096",
-            Some("ecdsa:521") => return refuse("keys on P-521 are not built: take `key=ecdsa:384`"),
+            Some("ecdsa:521") => return refuse("P-521 keys are not supported: use `key=ecdsa:384`"),
             Some(kind) => return Err(invalid(directive, index, format!("unsupported key: {kind}"))),
         }
     }
@@ -191,7 +195,7 @@ fn the_key(convert: &mut Convert<'_>, directive: &Directive, key: &'static str) 
         Some(known) if known == key => {}
         Some(known) => {
             return refuse(format!(
-                "all certificates have one kind of key, which is {known} already, not {key}"
+                "all certificates use the same kind of key, which is already {known}: {key} is not possible"
             ));
         }
         None => {

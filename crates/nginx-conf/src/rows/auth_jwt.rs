@@ -12,11 +12,13 @@ const PLACES: Contexts = LEVELS.or(Contexts::LIMIT_EXCEPT);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("auth_jwt", PLACES, ONE_OR_TWO, To::By(auth_jwt, "auth_jwt.realm"))
-        .note("ES512 and Ed448 are not built, nor are encrypted tokens. `$jwt_claim_NAME` and its like have a value once the token was found good: not before (`rewrite`, `if`), and not where `satisfy any` did without."),
+        .note("ES512, Ed448 and encrypted tokens are not supported. `$jwt_claim_NAME` and related variables have a value \
+               only after the token was validated: not in `rewrite` and `if`, which run before, and not if `satisfy any` \
+               let the request in without a token."),
     Row::new("auth_jwt_key_file", PLACES, ONE, To::Item(&["auth_jwt", "key_file"], As::ConfPath)).repeats(),
     Row::new("auth_jwt_key_request", PLACES, ONE, To::Item(&["auth_jwt", "key_request"], As::Text))
         .repeats()
-        .note("Without variables. It is asked for without the client's conditions, range and `Accept-Encoding`."),
+        .note("Variables are not supported. The subrequest does not have the client's conditions, range and `Accept-Encoding`."),
     Row::new("auth_jwt_key_cache", LEVELS, ONE, To::Key(&["auth_jwt", "key_cache"], As::Time)),
     Row::new("auth_jwt_leeway", LEVELS, ONE, To::Key(&["auth_jwt", "leeway"], As::Time)),
     Row::new("auth_jwt_type", PLACES, ONE, To::By(kind, "auth_jwt.type")).note("`encrypted` and `nested` are refused."),

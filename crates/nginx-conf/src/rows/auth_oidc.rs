@@ -11,9 +11,10 @@ use crate::place::Problem;
 use crate::row::{As, BLOCK_ONE, ONE, Row, To};
 use crate::tree::Directive;
 
-const PROVIDER: &str = "All its directives are there. Sessions are not refreshed, `$oidc_claim_NAME` is in lower case, and ID tokens that are signed with the secret \
-                        (HS256) are refused. Without `resolver` the system finds the provider's address.";
-const AUTH: &str = "With `satisfy any` whoever is let in by nobody else is sent to log in.";
+const PROVIDER: &str = "All directives of the block are supported. Tokens are not refreshed, the NAME of `$oidc_claim_NAME` \
+                        is in lower case, and ID tokens signed with the client secret (HS256) are refused. Without \
+                        `resolver`, the system resolves the provider's name.";
+const AUTH: &str = "With `satisfy any`, a user whom no other check lets in is sent to log in.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("oidc_provider", Contexts::HTTP, BLOCK_ONE, To::By(provider, "oidc_provider"))

@@ -8,17 +8,18 @@ use crate::row::{As, ONE, Row, SOME, TWO, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
-const ADDED: &str = "It is asked for without the client's conditions, range and `Accept-Encoding`; compressed responses are left alone; `Range` is ignored for all that is answered there.";
+const ADDED: &str = "The subrequest does not have the client's conditions, range and `Accept-Encoding`. Compressed \
+                     responses are not changed. `Range` is ignored for everything that the location answers.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("auth_request", LEVELS, ONE, To::Key(&["auth_request", "uri"], As::Text))
-        .note("The question has no `Content-Length`, no conditions and no range, whatever the request has."),
+        .note("The subrequest has no `Content-Length`, conditions or range, even if the request does."),
     Row::new("auth_request_set", LEVELS, TWO, To::By(auth_request_set, "auth_request.set")).repeats(),
     Row::new("mirror", LEVELS, ONE, To::By(mirror, "mirror.to"))
         .repeats()
-        .note("The next request of a connection does not wait for the copies; more than `mirror.at_once` are dropped."),
+        .note("The next request on a connection does not wait for the copies. Copies beyond `mirror.at_once` are dropped."),
     Row::new("mirror_request_body", LEVELS, ONE, To::Key(&["mirror", "body"], As::Flag))
-        .note("A copy without the body has no `Content-Length`."),
+        .note("With `off`, copies have no `Content-Length` either."),
     Row::new("add_before_body", LEVELS, ONE, To::By(before, "addition.before")).note(ADDED),
     Row::new("add_after_body", LEVELS, ONE, To::By(after, "addition.after")).note(ADDED),
     Row::new("addition_types", LEVELS, SOME, To::By(types, "addition.types")).repeats(),

@@ -13,10 +13,13 @@ use crate::tree::Directive;
 const HTTP: Contexts = Contexts::HTTP;
 const LEVELS: Contexts = Contexts::LEVELS;
 const ZONE: &str =
-    "a response's file is written beside the place where it will be: `use_temp_path` has no meaning.";
-const PURGE: &str = "nginx has it for money, with conditions; two forms are those of a module of others: with a zone and a key the location \
-                     answers, and removes what has that key; `PURGE from 127.0.0.1` names a method and who may use it.";
-const SLICE: &str = "Whether `$slice_range` is named or not: what is not is done all the same. A first slice that is none is 502, and conditions are judged here.";
+    "`use_temp_path` has no effect: temporary files are always written next to their destination.";
+const PURGE: &str = "nginx Plus' form with conditions is supported, and both forms of the third-party module \
+                     ngx_cache_purge: with a zone and a key, the location answers and removes that key; `PURGE from \
+                     127.0.0.1` sets a method and the addresses that may use it.";
+const SLICE: &str = "`$slice_range` need not be used in `Range` and the cache key: where it is missing, the gateway adds \
+                     the range itself. If the first slice is invalid, the client gets 502. The gateway evaluates \
+                     conditional requests itself.";
 
 macro_rules! rows {
     ($($cache:literal $args:ident $key:literal $(, $more:ident $($note:ident)?)?;)*) => {
@@ -149,7 +152,7 @@ fn purge(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let zone = directive.arg(0);
     if directive.args().len() == 2 && !zone.contains('$') && directive.arg(1).contains('$') {
         if convert.frame().context != Contexts::LOCATION {
-            return refuse("with a zone and a key it is what a location does: write it in one");
+            return refuse("the form with a zone and a key is the action of a location: move it into one");
         }
         let zone = Value::text(zone).at(directive.place_of(0));
         let key = Value::text(directive.arg(1)).at(directive.place_of(1));
@@ -176,7 +179,7 @@ fn purge(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
                 (0..words.len()).map(|index| convert.value(directive, index, As::Text)).collect();
             (Vec::new(), when?, all(), Ok(Done::AsWritten))
         }
-        _ => return refuse("a text without variables would make every request a purge"),
+        _ => return refuse("a text without variables would turn every request into a purge"),
     };
     let purge =
         Value::table([("methods", Value::List(methods)), ("when", Value::List(when)), ("allow", allow)]);
@@ -184,8 +187,8 @@ fn purge(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     done
 }
 
-const ANSWER: &str = "a purge is answered with 204 and no page, or with 404 where nothing was kept";
-const ANYBODY: &str = "whoever gets as far as this location may purge: `allow` and `deny` say who";
+const ANSWER: &str = "a purge is answered with 204 without a body, or with 404 if nothing was cached";
+const ANYBODY: &str = "everyone who can reach this location may purge: restrict it with `allow` and `deny`";
 
 /// The word of the third-party form: `on` or a method, which `1` is not.
 fn is_method(word: &str) -> bool {
@@ -267,7 +270,7 @@ fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     }
     convert.document.named.push(section);
     if purger {
-        different("what a purge names goes at once: there is no purger")
+        different("there is no purger process: a purge removes entries at once")
     } else {
         Ok(Done::AsWritten)
     }

@@ -12,11 +12,11 @@ use crate::tree::Directive;
 const LEVELS: Contexts = Contexts::LEVELS;
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
 const LAST: &str =
-    "of several with the same name the last one is sent, which is the one that applications take.";
+    "If several have the same name, only the last one is sent; applications use that one anyway.";
 
-const NO_UPGRADE: &str =
-    "a response of 101 is an error: other protocols (WebSocket) are not spoken through it.";
-const NO_STATUS: &str = "a response of 101 is an error: other protocols (WebSocket) are not spoken through it. `Status` is no field for clients.";
+const NO_UPGRADE: &str = "Protocol upgrades (WebSocket) are not supported: a 101 response is an error.";
+const NO_STATUS: &str = "Protocol upgrades (WebSocket) are not supported: a 101 response is an error. The field `Status` is \
+                         not sent to clients.";
 
 /// The rows of a protocol, of which the directives begin with a name: its own, and those that all of them have.
 macro_rules! rows {
@@ -67,7 +67,7 @@ pub(crate) const FASTCGI_ROWS: &[Row] = rows! {
     ),
     Row::new("fastcgi_keep_conn", LEVELS, ONE, To::Key(&["fastcgi", "keep_conn"], As::Flag)),
     Row::new("fastcgi_catch_stderr", LEVELS, ONE, To::Item(&["fastcgi", "catch_stderr"], As::Text)).repeats(),
-    Row::nothing("fastcgi_send_lowat", LEVELS, ONE, "it is ignored on Linux, by nginx too"),
+    Row::nothing("fastcgi_send_lowat", LEVELS, ONE, "ignored on Linux, as in nginx"),
 };
 
 pub(crate) const UWSGI_ROWS: &[Row] = rows! {
@@ -78,7 +78,7 @@ pub(crate) const UWSGI_ROWS: &[Row] = rows! {
         "uwsgi_string",
         LEVELS,
         ONE,
-        "nginx has no word on it: bytes behind the params would be params, if they happen to be of their form",
+        "not documented by nginx: a string after the parameters could be parsed as more parameters; remove it",
     ),
 };
 

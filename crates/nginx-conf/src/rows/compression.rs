@@ -14,15 +14,15 @@ const LEVELS: Contexts = Contexts::LEVELS;
 /// Old browsers that took gzip for what it is not (nginx's own name for them).
 const MSIE6: &str = r"MSIE [4-6]\.(?!.*SV1)";
 
-const TYPES: &str = "It is different: the types of one coding are those of all.";
-const LEVEL: &str = "how hard all codings try is what `gzip_comp_level` says";
-const LENGTH: &str = "what is too short for all codings is what `gzip_min_length` says";
-const WINDOW: &str = "the window goes by the level";
-const BUFFERS: &str = "what is compressed leaves as it comes: there are no buffers to set";
+const TYPES: &str = "Different: all codings share one list of types.";
+const LEVEL: &str = "`gzip_comp_level` sets the level of all codings";
+const LENGTH: &str = "`gzip_min_length` sets the minimum length for all codings";
+const WINDOW: &str = "the window size follows from the compression level";
+const BUFFERS: &str = "compressed data is sent as it is produced: there are no buffers to configure";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("gzip", Contexts::LEVELS_IF, ONE, To::By(gzip, "compression.codings"))
-        .note("`on` is different: responses have `Vary: Accept-Encoding`, which caches need, unless `gzip_vary off` says otherwise."),
+        .note("`on` is different: responses have `Vary: Accept-Encoding`, which caches need, unless `gzip_vary off` is set."),
     Row::new("gzip_types", LEVELS, SOME, To::By(types, "compression.types")).repeats(),
     Row::new("gzip_min_length", LEVELS, ONE, To::Key(&["compression", "min_length"], As::Size)),
     Row::new("gzip_comp_level", LEVELS, ONE, To::Key(&["compression", "level"], As::Number)),
@@ -57,7 +57,7 @@ fn gzip(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     section.switch_coding(["compression", "codings"], coding, on, &directive.place);
     if on {
         return different(
-            "responses have Vary: Accept-Encoding, which caches need, unless gzip_vary off says otherwise",
+            "responses have Vary: Accept-Encoding, which caches need, unless gzip_vary off is set",
         );
     }
     Ok(Done::AsWritten)
@@ -75,7 +75,7 @@ fn types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn other_types(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     types(convert, directive)?;
-    different("the types of one coding are those of all")
+    different("all codings share one list of types")
 }
 
 fn disable(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

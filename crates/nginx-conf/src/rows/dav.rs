@@ -13,8 +13,9 @@ const LEVELS: Contexts = Contexts::LEVELS;
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("dav_methods", LEVELS, SOME, To::By(methods, "dav.methods")).repeats().note(
-        "Of locations of files alone, as in nginx. A directory that is missing is a 409, and `Depth: 0` is obeyed (RFC 4918), and so are `If-Match` and its kind (RFC 9110). Bodies go to a \
-         hidden file beside their place; `disable_symlinks` holds, where `if_not_owner` counts as `on`.",
+        "As in nginx, only in locations that serve files. A missing directory gives 409, `Depth: 0` is honoured (RFC 4918), \
+         and so are `If-Match` and other preconditions (RFC 9110). Bodies are first written to a hidden file in the \
+         destination's directory. `disable_symlinks` applies; `if_not_owner` counts as `on`.",
     ),
     Row::new("dav_access", LEVELS, SOME, To::By(access, "dav.access")),
     like("create_full_put_path", &["dav", "create_full_put_path"], As::Flag),

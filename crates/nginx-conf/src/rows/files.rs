@@ -25,9 +25,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("brotli_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")),
     Row::new("zstd_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed")),
     Row::new("gzip_static", LEVELS, ONE, To::By(gzip_static, "files.precompressed"))
-        .note("`Vary` is sent whatever `gzip_vary` says, and parts of compressed files are to be had."),
+        .note("`Vary` is sent whatever `gzip_vary` says, and compressed files support range requests."),
     Row::new("random_index", Contexts::LOCATION, ONE, To::Key(&["files", "random_index"], As::Flag))
-        .note("What `disable_symlinks` does not allow is not chosen."),
+        .note("Files that `disable_symlinks` forbids are not chosen."),
     Row::new("autoindex", LEVELS, ONE, To::Key(&["files", "autoindex"], As::Flag)),
     Row::new("autoindex_format", LEVELS, ONE, To::By(autoindex_format, "files.autoindex_format")),
     Row::new("autoindex_exact_size", LEVELS, ONE, To::Key(&["files", "autoindex_exact_size"], As::Flag)),
@@ -104,7 +104,7 @@ fn gzip_static(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let section = &mut convert.frame_mut().section;
     section.switch_coding(["files", "precompressed"], coding, word != "off", &directive.place);
     match word {
-        "always" => different("clients that cannot decompress get the plain file"),
+        "always" => different("clients that do not accept the coding get the uncompressed file"),
         _ => Ok(Done::AsWritten),
     }
 }

@@ -11,7 +11,8 @@ use crate::tree::{Block, Directive};
 pub(crate) const ROWS: &[Row] = &[
     Row::new("geo", Contexts::HTTP.or(Contexts::STREAM), BLOCK_ONE_OR_TWO, To::By(geo, "geo"))
         .repeats()
-        .note("In it: default, ranges, proxy, proxy_recursive, volatile, delete, include. Ranges that overlap in part are refused."),
+        .note("Supported in the block: default, ranges, proxy, proxy_recursive, volatile, delete, include. Partially \
+               overlapping ranges are refused."),
     Row::new("split_clients", Contexts::HTTP.or(Contexts::STREAM), BLOCK_TWO, To::By(split_clients, "split_clients")).repeats(),
 ];
 
@@ -90,7 +91,9 @@ fn entries(
 /// A value of these blocks is plain text in nginx, and the later of two counts.
 fn set(section: &mut Section, path: &[&str], entry: &Directive) -> Result<(), Stop> {
     if entry.arg(0).contains('$') {
-        return Err(Stop::Refused("a dollar in this value is text in nginx, and a variable here".into()));
+        return Err(Stop::Refused(
+            "nginx takes the `$` in this value as text, but here it would begin a variable".into(),
+        ));
     }
     section.set(path, Value::text(entry.arg(0)).at(entry.place_of(0)), Some(&entry.place));
     Ok(())

@@ -11,10 +11,13 @@ use crate::row::{BLOCK_ONE, ONE, ONE_OR_TWO, Row, To};
 use crate::tree::Directive;
 
 const BOTH: Contexts = Contexts::HTTP.or(Contexts::STREAM);
-const GEOIP2: &str = "Of ngx_http_geoip2_module. In it: `auto_reload`, `$variable [default=] [source=] PATH...`, `$variable metadata FIELD`. A file that cannot be read is a fault here, \
-                      and `last_change` is when it was read.";
-const LEGACY: &str = "MaxMind ended the old format (`.dat`) in 2022, and it is not read: name the `.mmdb` of GeoLite2 or GeoIP2 here, or write `geoip2`";
-const MODERN: &str = "what the `.mmdb` says, nothing of the old one: no `..._code3`, no `$geoip_area_code`; fractions have five decimals";
+const GEOIP2: &str = "From ngx_http_geoip2_module. Supported in the block: `auto_reload`, `$variable [default=] [source=] \
+                      PATH...`, `$variable metadata FIELD`. A file that cannot be read is an error, and `last_change` is \
+                      the time when the file was read.";
+const LEGACY: &str = "the legacy format (`.dat`), which MaxMind discontinued in 2022, is not supported: specify a GeoLite2 \
+                      or GeoIP2 `.mmdb` file here, or use `geoip2`";
+const MODERN: &str = "values come from the `.mmdb` file: there is no `..._code3` and no `$geoip_area_code`, and fractions \
+                      have five decimals";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("geoip2", BOTH, BLOCK_ONE, To::By(geoip2, "geoip_database, geoip")).repeats().note(GEOIP2),
@@ -28,9 +31,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("geoip_proxy_recursive", BOTH, ONE, To::By(recursive, "geoip.NAME.proxy_recursive")),
 ];
 
-const OLD: &str = "Only where the file is an `.mmdb`: MaxMind ended the old format (`.dat`) in 2022, and it is not read. The variables are what the `.mmdb` says: there is no \
-                   `..._code3` and no `$geoip_area_code`, and fractions have five decimals.";
-const ORG: &str = "As `geoip_country`. It is the value `organization`, and `autonomous_system_organization` where the file's name has \"ASN\" in it.";
+const OLD: &str = "Only with an `.mmdb` file: the legacy format (`.dat`), which MaxMind discontinued in 2022, is refused. \
+                   Values come from the `.mmdb` file: there is no `..._code3` and no `$geoip_area_code`, and fractions have \
+                   five decimals.";
+const ORG: &str = "As `geoip_country`. The variable is the value `organization`, or `autonomous_system_organization` if the \
+                   file's name contains \"ASN\".";
 
 type Variables = &'static [(&'static str, &'static [&'static str])];
 
@@ -94,7 +99,7 @@ fn variable(convert: &mut Convert<'_>, database: &str, entry: &Directive) -> Out
     if entry.arg(0) == "metadata" {
         let field = entry.arg(1);
         if !matches!(field, "build_epoch" | "last_check" | "last_change") || entry.args().len() > 2 {
-            return refuse(format!("there is no metadata \"{field}\": the variable would always be empty"));
+            return refuse(format!("unknown metadata \"{field}\": the variable would always be empty"));
         }
         section.set(&["metadata"], Value::text(field).at(entry.place_of(1)), Some(&entry.place));
         write(convert, name, section);
@@ -129,7 +134,7 @@ fn setting(section: &mut Section, name: &str, entry: &Directive, index: usize) -
         return Err(invalid(entry, index, format!("{what} has already been declared for  \"${name}\"")));
     }
     if known == "default" && value.contains('$') {
-        return refuse("a dollar in this value is text in nginx, and a variable here");
+        return refuse("nginx takes the `$` in this value as text, but here it would begin a variable");
     }
     section.set(&[known], Value::text(value).at(entry.place_of(index)), Some(&entry.place));
     Ok(())

@@ -11,8 +11,8 @@ const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("grpc_pass", PASS, ONE, To::By(proxy::pass_to_server, "grpc_pass")).note(
-        "To a request whose Content-Type is application/grpc the gateway's own errors are 200 with `grpc-status`, unless `error_page` \
-         has another answer.",
+        "If a request's Content-Type is application/grpc, the gateway's own errors are sent as 200 with `grpc-status`, \
+         unless `error_page` provides another answer.",
     ),
     Row::new("grpc_set_header", LEVELS, TWO, To::By(headers::set, "headers.set")).repeats(),
     Row::new("grpc_hide_header", LEVELS, ONE, To::Item(&[GRPC, "headers", "hide"], As::Text)).repeats(),

@@ -25,7 +25,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_hide_header", LEVELS, ONE, To::Item(&["headers", "hide"], As::Text)).repeats(),
     Row::new("proxy_pass_header", LEVELS, ONE, To::Item(&["headers", "pass"], As::Text)).repeats(),
     Row::new("proxy_pass_trailers", LEVELS, ONE, To::Key(&["headers", "pass_trailers"], As::Flag))
-        .note("`TE: trailers` is sent by itself."),
+        .note("`TE: trailers` is sent automatically."),
     Row::new("proxy_ignore_headers", LEVELS, SOME, To::By(ignore, "headers.ignore")).repeats(),
     Row::new("set_real_ip_from", LEVELS, ONE, To::By(real_ip_from, "headers.real_ip_from")).repeats(),
     Row::new("real_ip_header", LEVELS, ONE, To::Key(&["headers", "real_ip_header"], As::Text)),
@@ -64,7 +64,7 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
         // It is a list of its own all the same, in the place of the outer level's.
         let nothing = Value::text("").at(directive.place_of(1));
         convert.set(Target::Here, &[table, &[name]].concat(), nothing, &directive.place);
-        return different("how long a body is the engine says: the field is left out");
+        return different("the gateway sets message framing itself: the field is left out");
     }
     // The same field in another case is the same field: it is repeated under the name that came first.
     let known = convert.frame().section.child_keys(table);
@@ -75,7 +75,7 @@ fn field(convert: &mut Convert<'_>, directive: &Directive, table: &[&str]) -> Ou
     let value = Value::text(text).at(directive.place_of(1));
     convert.add(Target::Here, &[table, &[&*name]].concat(), value, &directive.place);
     if text != directive.arg(1) {
-        return different("the line break at the end is left out");
+        return different("the trailing line break is removed");
     }
     Ok(Done::AsWritten)
 }
@@ -109,7 +109,7 @@ pub(super) fn real_ip_from(convert: &mut Convert<'_>, directive: &Directive) -> 
     let text = directive.arg(0);
     let net = text == "unix:" || text.starts_with(|first: char| first.is_ascii_hexdigit() || first == ':');
     if !net {
-        return refuse("a name here is not built: write its addresses");
+        return refuse("host names are not supported here: specify the addresses");
     }
     let value = convert.value(directive, 0, As::Text)?;
     let path: &[&str] = match Contexts::STREAMS.has(convert.frame().context) {

@@ -37,7 +37,7 @@ pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> 
             ("uri", Some(value)) => ("uri", Value::text(value)),
             ("match", Some(value)) if !value.is_empty() => ("match", Value::text(value)),
             (name @ ("keepalive_time" | "type" | "grpc_service" | "grpc_status"), _) => {
-                return refuse(format!("`{name}` is not built yet"));
+                return refuse(format!("`{name}` is not supported yet"));
             }
             _ => parameter(directive, index)?,
         };
@@ -47,7 +47,9 @@ pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> 
         let uri = Value::text("/").at(&directive.place);
         convert.set(Target::Here, &["health_check", "uri"], uri, &directive.place);
     }
-    different("an answer may take 5 s (`health_check.timeout`); several checks of an upstream are one here")
+    different(
+        "the response timeout is 5 s (`health_check.timeout`), and several checks of an upstream become one",
+    )
 }
 
 /// A parameter that checks of streams have as well.
@@ -142,13 +144,13 @@ fn condition(section: &mut Section, entry: &Directive) -> Outcome {
             };
             let not = if *how == "!~" { "!" } else { "" };
             if section.has(&["body"]) {
-                return refuse("one condition for the body is all there may be");
+                return refuse("only one condition for the body is supported");
             }
             let value = Value::text(format!("{not}{pattern}")).at(entry.place_of(1));
             section.set(&["body"], value, Some(&entry.place));
             Ok(Done::AsWritten)
         }
-        ("require", _) => refuse("variables are not looked at by health checks"),
+        ("require", _) => refuse("health checks cannot test variables"),
         ("status" | "header" | "body", _) => Err(wrong()),
         (other, _) => Err(Stop::Invalid(Problem::new(
             &entry.place,
@@ -178,11 +180,11 @@ fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: 
     let header = name.map(|name| format!("[upstream.{}]", key(name)));
     let Some(upstream) = header.and_then(|header| convert.document.named_mut(&header)) else {
         return refuse(
-            "the `proxy_pass`, or its like, beside it names no `upstream` block, whose servers could be checked",
+            "the location's `proxy_pass` (or `fastcgi_pass` etc.) names no `upstream` block, so there are no servers to check",
         );
     };
     if upstream.has(&["health_check"]) {
-        return refuse("its upstream has a check already, and only one is possible here");
+        return refuse("the upstream already has a health check, and only one is supported");
     }
     for (name, value) in asked.keys {
         if name != "match" {

@@ -12,19 +12,18 @@ const HTTP: Contexts = Contexts::HTTP;
 const SERVER: Contexts = Contexts::SERVER;
 const SERVERS: Contexts = Contexts::SERVERS;
 const LEVELS: Contexts = Contexts::LEVELS;
-pub(super) const HASH: &str = "hash tables size themselves";
-const SENDFILE: &str =
-    "the kernel always sends files of which nothing is changed or encrypted, 256 KiB at most at once";
-const KERNEL: &str = "how bytes reach the kernel is the engine's business";
-const POOL: &str = "memory is allocated as it is needed";
-const LINGER: &str = "a connection with unread input lingers for as long as the engine has it";
-const TEMP: &str = "temporary files have no names: they are unlinked, in `runtime.temp_path`";
+pub(super) const HASH: &str = "not needed: hash tables grow as required";
+const SENDFILE: &str = "files are always sent with sendfile(2), at most 256 KiB at once, unless the response is modified or encrypted";
+const KERNEL: &str = "the gateway decides itself how to read and write data";
+const POOL: &str = "memory is allocated as needed";
+const LINGER: &str = "the HTTP engine has fixed limits for lingering on a connection with unread input";
+const TEMP: &str = "temporary files are unlinked; their directory is `runtime.temp_path`";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("server", HTTP, BLOCK, To::By(server, "server")).repeats(),
     Row::new("listen", SERVER, SOME, To::By(listen::listen, "server.listen"))
         .repeats()
-        .note("`ssl` is `tls` here; parameters of the socket's buffers are the kernel's business."),
+        .note("`ssl` becomes `tls`. Parameters of socket buffers are ignored: the kernel sizes them."),
     Row::new("server_name", SERVER, SOME, To::By(names, "server.name")).repeats(),
     Row::new("merge_slashes", SERVERS, ONE, To::Key(&["merge_slashes"], As::Flag)),
     Row::new("server_tokens", LEVELS, ONE, To::By(tokens, "server_tokens")),
@@ -42,7 +41,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("underscores_in_headers", SERVERS, ONE, To::Key(&["headers", "underscores"], As::Flag)),
     Row::new("ignore_invalid_headers", SERVERS, ONE, To::Key(&["headers", "ignore_invalid"], As::Flag)),
     Row::new("http2", SERVERS, ONE, To::By(http2::http2, "server.listen"))
-        .note("It is an option of the address here: all servers that share it speak HTTP/2 if one does."),
+        .note("Becomes an option of the address: if one of the servers that share it has HTTP/2, all have."),
     Row::new(
         "http2_max_concurrent_streams",
         SERVERS,
@@ -51,20 +50,20 @@ pub(crate) const ROWS: &[Row] = &[
     ),
     Row::new("http2_body_preread_size", SERVERS, ONE, To::Key(&["http2", "body_preread_size"], As::Size)),
     Row::new("http2_chunk_size", LEVELS, ONE, To::By(http2::chunk_size, "http2.chunk_size"))
-        .note("In a location it does not count: the server's does."),
+        .note("Ignored in a location: the server's value applies."),
     Row::nothing("http2_max_requests", SERVERS, ONE, http2::OBSOLETE_REQUESTS),
     Row::nothing("http2_idle_timeout", SERVERS, ONE, http2::OBSOLETE_IDLE),
     Row::nothing("http2_recv_timeout", SERVERS, ONE, http2::OBSOLETE_RECV),
     Row::nothing("http2_max_field_size", SERVERS, ONE, http2::OBSOLETE_HEADS),
     Row::nothing("http2_max_header_size", SERVERS, ONE, http2::OBSOLETE_HEADS),
-    Row::nothing("http2_recv_buffer_size", HTTP, ONE, "each connection reads into a buffer of its own"),
+    Row::nothing("http2_recv_buffer_size", HTTP, ONE, "each connection has its own read buffer"),
     Row::nothing("http2_pool_size", SERVERS, ONE, POOL),
     Row::nothing("http2_streams_index_size", SERVERS, ONE, HASH),
     Row::nothing("http2_max_concurrent_pushes", SERVERS, ONE, http2::PUSH),
     Row::nothing("http2_push", LEVELS, ONE, http2::PUSH),
     Row::nothing("http2_push_preload", LEVELS, ONE, http2::PUSH),
     Row::new("http3", SERVERS, ONE, To::By(http3::http3, "server.listen"))
-        .note("It is on where a `listen` says `quic`; `off` in a server leaves those addresses out."),
+        .note("Enabled by `listen ... quic`. With `off` in a server, its `quic` addresses are left out."),
     Row::nothing("http3_hq", SERVERS, ONE, http3::HQ),
     Row::new(
         "http3_max_concurrent_streams",
@@ -81,10 +80,15 @@ pub(crate) const ROWS: &[Row] = &[
         "keepalive_time",
         LEVELS,
         ONE,
-        "a client's connection has no age: `keepalive_requests` ends it",
+        "client connections have no maximum age: limit them with `keepalive_requests`",
     ),
-    Row::nothing("keepalive_disable", LEVELS, SOME, "the browsers that it is for are gone"),
-    Row::nothing("keepalive_min_timeout", LEVELS, ONE, "connections are closed when their time is up"),
+    Row::nothing("keepalive_disable", LEVELS, SOME, "not needed: it is a workaround for obsolete browsers"),
+    Row::nothing(
+        "keepalive_min_timeout",
+        LEVELS,
+        ONE,
+        "idle connections are closed when `keepalive_timeout` expires, and at once on a graceful shutdown",
+    ),
     Row::nothing("lingering_close", LEVELS, ONE, LINGER),
     Row::nothing("lingering_time", LEVELS, ONE, LINGER),
     Row::nothing("lingering_timeout", LEVELS, ONE, LINGER),
@@ -92,13 +96,13 @@ pub(crate) const ROWS: &[Row] = &[
         "reset_timedout_connection",
         LEVELS,
         ONE,
-        "a response that was cut ends with a reset anyway",
+        "an incomplete response always ends with a connection reset",
     ),
     Row::nothing(
         "client_body_in_single_buffer",
         LEVELS,
         ONE,
-        "a body kept in memory is in one piece for variables",
+        "not needed: variables always see a buffered body in one piece",
     ),
     Row::new("max_headers", SERVERS, ONE, To::Key(&["limit", "headers"], As::Number)),
     Row::new(
@@ -111,7 +115,7 @@ pub(crate) const ROWS: &[Row] = &[
         "client_header_buffer_size",
         SERVERS,
         ONE,
-        "the buffer of a request's head grows as it needs to",
+        "the buffer for a request's head grows as needed",
     ),
     Row::nothing("client_body_temp_path", LEVELS, ANY, TEMP),
     Row::nothing("proxy_temp_path", LEVELS, ANY, TEMP),
@@ -135,19 +139,19 @@ pub(crate) const ROWS: &[Row] = &[
     Row::nothing("sendfile", Contexts::LEVELS_IF, ONE, SENDFILE),
     Row::nothing("sendfile_max_chunk", LEVELS, ONE, SENDFILE),
     Row::nothing("tcp_nopush", LEVELS, ONE, KERNEL),
-    Row::nothing("tcp_nodelay", LEVELS, ONE, "it is on"),
+    Row::nothing("tcp_nodelay", LEVELS, ONE, "always on"),
     Row::nothing("send_lowat", LEVELS, ONE, KERNEL),
     Row::nothing("postpone_output", LEVELS, ONE, KERNEL),
     Row::nothing("output_buffers", LEVELS, TWO, KERNEL),
-    Row::nothing("aio", LEVELS, ONE, "files are read on threads of their own as needed"),
-    Row::nothing("aio_write", LEVELS, ONE, "files are written on threads of their own as needed"),
+    Row::nothing("aio", LEVELS, ONE, "files are read on separate threads as needed"),
+    Row::nothing("aio_write", LEVELS, ONE, "files are written on separate threads as needed"),
     Row::nothing("directio", LEVELS, ONE, KERNEL),
     Row::nothing("directio_alignment", LEVELS, ONE, KERNEL),
     Row::nothing("read_ahead", LEVELS, ONE, KERNEL),
-    Row::nothing("open_file_cache", LEVELS, ONE_OR_TWO, "files are opened anew for each request"),
-    Row::nothing("open_file_cache_errors", LEVELS, ONE, "files are opened anew for each request"),
-    Row::nothing("open_file_cache_min_uses", LEVELS, ONE, "files are opened anew for each request"),
-    Row::nothing("open_file_cache_valid", LEVELS, ONE, "files are opened anew for each request"),
+    Row::nothing("open_file_cache", LEVELS, ONE_OR_TWO, "files are opened for each request"),
+    Row::nothing("open_file_cache_errors", LEVELS, ONE, "files are opened for each request"),
+    Row::nothing("open_file_cache_min_uses", LEVELS, ONE, "files are opened for each request"),
+    Row::nothing("open_file_cache_valid", LEVELS, ONE, "files are opened for each request"),
 ];
 
 /// The block `http`.
@@ -220,7 +224,7 @@ fn names(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         convert.push(Target::Here, &["name"], Value::text(name).at(&word.place), &directive.place);
     }
     match directive.args().iter().any(|word| word.text == "$hostname") {
-        true => different("`$hostname` is the name of this machine"),
+        true => different("`$hostname` was replaced by the name of this machine"),
         false => Ok(Done::AsWritten),
     }
 }
@@ -235,13 +239,13 @@ fn tokens(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         "on" | "build" => true,
         "off" => false,
         other if other.contains('$') => {
-            return Err(Stop::Refused("a variable here is not built: write `on` or `off`".into()));
+            return Err(Stop::Refused("variables are not supported here: write `on` or `off`".into()));
         }
         _ => crate::args::flag(directive, 0)?,
     };
     convert.set(Target::Here, &["server_tokens"], Value::flag(on), &directive.place);
     match directive.arg(0) {
-        "build" => different("there is no build name"),
+        "build" => different("there is no build name: as `on`"),
         _ => Ok(Done::AsWritten),
     }
 }
@@ -259,14 +263,14 @@ fn keepalive_timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
     convert.set(Target::Here, &["timeout", "keepalive"], value, &directive.place);
     match directive.args().len() {
         1 => Ok(Done::AsWritten),
-        _ => different("the field Keep-Alive is not sent"),
+        _ => different("the second argument is ignored: the field Keep-Alive is not sent"),
     }
 }
 
 fn keepalive_requests(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let number = crate::args::number(directive, 0)?;
     if convert.frame().context == Contexts::LOCATION {
-        return different("in a location it does not count: the server's does");
+        return different("ignored in a location: the server's value applies");
     }
     if number == 0 {
         convert.set(Target::Here, &["timeout", "keepalive"], Value::text("0"), &directive.place);
@@ -285,7 +289,7 @@ fn in_file_only(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         &directive.place,
     );
     match word {
-        "on" => different("the file is unlinked: nobody finds it after the request"),
+        "on" => different("the file is unlinked, so it is not available after the request"),
         _ => Ok(Done::AsWritten),
     }
 }

@@ -10,11 +10,11 @@ use crate::tree::Directive;
 
 use super::http3;
 
-pub(super) const OBSOLETE_HEADS: &str = "as in nginx, `large_client_header_buffers` says it";
-pub(super) const OBSOLETE_REQUESTS: &str = "as in nginx, `keepalive_requests` says it";
-pub(super) const OBSOLETE_IDLE: &str = "as in nginx, `keepalive_timeout` says it";
-pub(super) const OBSOLETE_RECV: &str = "as in nginx, `client_header_timeout` says it";
-pub(super) const PUSH: &str = "nginx has given up server push as well";
+pub(super) const OBSOLETE_HEADS: &str = "obsolete in nginx too: `large_client_header_buffers` applies";
+pub(super) const OBSOLETE_REQUESTS: &str = "obsolete in nginx too: `keepalive_requests` applies";
+pub(super) const OBSOLETE_IDLE: &str = "obsolete in nginx too: `keepalive_timeout` applies";
+pub(super) const OBSOLETE_RECV: &str = "obsolete in nginx too: `client_header_timeout` applies";
+pub(super) const PUSH: &str = "server push is not supported; nginx has removed it too";
 
 /// `http2 on` is known to the addresses when the block ends.
 pub(super) fn http2(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -42,7 +42,7 @@ pub(super) fn speak(server: &mut Section) {
 pub(super) fn chunk_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let size = convert.value(directive, 0, As::Size)?;
     if convert.frame().context == Contexts::LOCATION {
-        return different("in a location it does not count: the server's does");
+        return different("ignored in a location: the server's value applies");
     }
     convert.set(Target::Here, &["http2", "chunk_size"], size, &directive.place);
     Ok(Done::AsWritten)

@@ -7,10 +7,11 @@ use crate::document::{Section, Value};
 use crate::frame::Frame;
 use crate::tree::Directive;
 
-pub(super) const HQ: &str = "HTTP/0.9 over QUIC, which nobody speaks but tests of QUIC, is not spoken";
-pub(super) const IDS: &str = "QUIC's engine knows how many it needs";
+pub(super) const HQ: &str =
+    "HTTP/0.9 over QUIC, which only QUIC interoperability tests use, is not supported";
+pub(super) const IDS: &str = "the QUIC engine chooses the number itself";
 pub(super) const HOST_KEY: &str =
-    "a key is made at each start, so that tokens from before it are not known any more";
+    "a new key is generated at each start, so tokens issued before a restart become invalid";
 
 /// It is on where a `listen` says `quic`.
 pub(super) fn http3(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -19,7 +20,7 @@ pub(super) fn http3(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
         return Ok(Done::AsWritten);
     }
     if convert.frame().context == Contexts::HTTP {
-        return different("it counts in a server alone here: a `listen` that says `quic` speaks HTTP/3");
+        return different("only has an effect inside `server`: a `listen` with `quic` speaks HTTP/3");
     }
     convert.frame_mut().collect("http3", directive.args());
     Ok(Done::AsWritten)
@@ -35,7 +36,7 @@ pub(super) fn leave_out(server: &mut Section) -> Result<(), Stop> {
     let Some(Value::List(addresses)) = server.value_mut(&["listen"]) else { return Ok(()) };
     addresses.retain(|address| !is_quic(address));
     if addresses.is_empty() {
-        return refuse("it listens on UDP alone, and `http3` is off").map(|_: Done| ());
+        return refuse("the server listens only on UDP, but `http3` is off").map(|_: Done| ());
     }
     Ok(())
 }

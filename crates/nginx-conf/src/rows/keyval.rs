@@ -9,8 +9,11 @@ use crate::row::{Row, SOME, THREE, To};
 use crate::tree::Directive;
 
 const BOTH: Contexts = Contexts::HTTP.or(Contexts::STREAM);
-const ZONE: &str = "The API is that of `api`, or that of `[admin]` with the same paths and bodies under `/api/v1/keyvals/`. With `state` it is different: the file is `FILE.json`, and keys in nginx's own are not taken over. `sync` is refused.";
-const STATE: &str = "the file is `FILE.json`; keys in nginx's own are not taken over: add them by the API, or write them there as JSON, `{ \"key\": \"value\" }`";
+const ZONE: &str = "Keys are changed by `api`, or by `[admin]` with the same paths and bodies under `/api/v1/keyvals/`. \
+                    With `state` it is different: the file is `FILE.json`, and keys in nginx's file are not imported. \
+                    `sync` is refused.";
+const STATE: &str = "the file is `FILE.json`; keys in nginx's file are not imported: add them by the API, or write them \
+                     there as JSON, `{ \"key\": \"value\" }`";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("keyval_zone", BOTH, SOME, To::By(zone, "keyval_zone")).repeats().note(ZONE),
@@ -42,7 +45,7 @@ fn zone(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             "type" if matches!(text, "string" | "ip" | "prefix") => ("type", Value::text(text)),
             "type" => return Err(wrong("type")),
             "sync" if word.text == "sync" => {
-                return refuse("`sync` is not built: each gateway has what its own API was told");
+                return refuse("`sync` is not supported: set the keys by the API of each gateway");
             }
             _ => return Err(wrong("parameter")),
         };

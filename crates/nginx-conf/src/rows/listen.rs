@@ -12,7 +12,7 @@ pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
     let (options, mut notes) = options(directive, quic)?;
     let addresses = addresses(directive)?;
     if addresses.by_name {
-        notes.push("the name was resolved here");
+        notes.push("the host name was resolved during the conversion");
     }
     for address in addresses.all {
         let text = std::iter::once(address.as_str()).chain(options.iter().map(String::as_str));
@@ -87,7 +87,7 @@ fn pairs(hosts: &[String], first: u16, last: u16) -> Vec<String> {
 
 /// The parameters that mean something here, and what is different.
 fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
-    const SOCKET: &str = "the socket's buffers and timers are the kernel's business";
+    const SOCKET: &str = "parameters of socket buffers and timers are ignored: the kernel's settings apply";
     let mut options = Vec::new();
     let mut notes = Vec::new();
     for (index, word) in directive.args().iter().enumerate().skip(1) {
@@ -103,7 +103,7 @@ fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'stat
             ("ssl", None) => options.push("tls".to_owned()),
             ("reuseport", None) => options.push("reuseport".to_owned()),
             ("backlog", Some(value)) => match value.parse::<u32>() {
-                Ok(count) if count > 0 && quic => notes.push("UDP has no backlog"),
+                Ok(count) if count > 0 && quic => notes.push("`backlog` is ignored: UDP has none"),
                 Ok(count) if count > 0 => options.push(format!("backlog={}", count.min(65535))),
                 _ => return Err(invalid(directive, index, format!("invalid backlog \"{value}\""))),
             },
@@ -122,7 +122,7 @@ fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'stat
             ("http2", None) => options.push("http2".to_owned()),
             ("proxy_protocol", None) => options.push("proxy_protocol".to_owned()),
             ("spdy", None) => {
-                notes.push("SPDY is no more: clients speak HTTP/2 if `http2` says so, else HTTP/1.1")
+                notes.push("SPDY is obsolete: clients use HTTP/2 if `http2` is set, otherwise HTTP/1.1")
             }
             ("so_keepalive", Some(value)) => {
                 let times = value.split(':').all(|part| part.is_empty() || duration(part).is_some());

@@ -14,7 +14,7 @@ const LEVELS_IF: Contexts = Contexts::LEVELS_IF;
 const SERVER_LOCATION: Contexts = Contexts::SERVER.or(Contexts::LOCATION);
 const ACCESS: Contexts = LEVELS.or(Contexts::LIMIT_EXCEPT).or(Contexts::STREAMS);
 
-const API: &str = "Without `/stream`, `/license` and what is not counted (docs/admin.md). In a location with a regex it is refused.";
+const API: &str = "Without `/stream/zone_sync`, `/license` and some statistics (docs/admin.md). Refused in a location with a regex.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("location", SERVER_LOCATION, BLOCK_ONE_OR_TWO, To::By(location, "server.location")).repeats(),
@@ -28,15 +28,16 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_intercept_errors", LEVELS, ONE, To::Key(&["error_page", "intercept"], As::Flag)),
     Row::new("early_hints", LEVELS, SOME, To::By(early_hints, "upstream.early_hints"))
         .repeats()
-        .note("Other interim responses too; at most eight of a request. `Date`, `Server` and `X-Accel-…` never pass, whatever `proxy_pass_header` says."),
-    Row::nothing("msie_padding", LEVELS, ONE, "the browsers that it is for are gone"),
-    Row::nothing("msie_refresh", LEVELS, ONE, "the browsers that it is for are gone"),
-    Row::nothing("chunked_transfer_encoding", LEVELS, ONE, "framing is the engine's business"),
+        .note("Also applies to other interim responses, at most eight per request. `Date`, `Server` and `X-Accel-…` are \
+               never passed, whatever `proxy_pass_header` says."),
+    Row::nothing("msie_padding", LEVELS, ONE, "not needed: it is a workaround for obsolete browsers"),
+    Row::nothing("msie_refresh", LEVELS, ONE, "not needed: it is a workaround for obsolete browsers"),
+    Row::nothing("chunked_transfer_encoding", LEVELS, ONE, "the HTTP engine chooses the message framing"),
     Row::nothing(
         "uninitialized_variable_warn",
         Contexts::HTTP.or(Contexts::REWRITE),
         ONE,
-        "an unknown variable is an error",
+        "uninitialised variables are not reported; unknown ones are errors",
     ),
     Row::nothing("rewrite_log", Contexts::HTTP.or(Contexts::REWRITE), ONE, "use `explain`"),
     Row::new(
@@ -45,13 +46,14 @@ pub(crate) const ROWS: &[Row] = &[
         crate::row::BLOCK_SOME,
         To::By(limit_except, "access.limit_except"),
     )
-    .note("With more in it than `allow`, `deny` and `auth_basic`, or beside steps, it is a step that uses a location of its own."),
+    .note("If it contains more than `allow`, `deny` and `auth_basic`, or if the location has rewrite steps, it becomes a \
+           step that uses a separate location."),
     Row::new("valid_referers", SERVER_LOCATION, SOME, To::By(referers, "valid_referers")).repeats(),
     Row::new("allow", ACCESS, ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("deny", ACCESS, ONE, To::By(rule, "access.rules")).repeats(),
     Row::new("satisfy", LEVELS, ONE, To::Key(&["access", "satisfy"], As::Text)),
     Row::new("auth_delay", LEVELS, ONE, To::Key(&["access", "delay"], As::Time))
-        .note("Counted from where the request is judged, so that what `auth_request` takes is a part of it."),
+        .note("The delay begins when the access checks begin, so it includes the time that `auth_request` takes."),
     Row::new("auth_basic", LEVELS.or(Contexts::LIMIT_EXCEPT), ONE, To::By(auth_basic, "access.basic.realm")),
     Row::new(
         "auth_basic_user_file",
@@ -94,7 +96,7 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         convert.inside(Frame::new(Contexts::LOCATION, Section::default(), text), block);
         convert.keep_pending(above);
         return different(
-            "no path of a client's begins so, but with \"/\": it is left out, also for redirects inside of the gateway",
+            "clients' paths always begin with \"/\", so no request matches: the location is left out, also for internal redirects",
         );
     }
     let above = convert.take_pending();
@@ -113,7 +115,7 @@ fn location(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn empty_gif(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if convert.frame().section.has(&["return"]) {
-        return different("it is never reached: `return` answers first");
+        return different("never reached: `return` answers first");
     }
     convert.set(Target::Here, &["empty_gif"], Value::flag(true), &directive.place);
     Ok(Done::AsWritten)
@@ -126,11 +128,11 @@ fn api(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         Some(other) => return Err(invalid(directive, 0, format!("invalid parameter \"{other}\""))),
     };
     if convert.frame().section.has(&["return"]) {
-        return different("it is never reached: `return` answers first");
+        return different("never reached: `return` answers first");
     }
     if convert.frame().name.starts_with(['~', '@']) {
         return refuse(
-            "nobody knows which part of the path is the API's; put it into a location with a prefix",
+            "with a regex or a name, it is unknown which part of the path belongs to the API: use a prefix location",
         );
     }
     let keys = if write { vec![("write", Value::flag(true))] } else { Vec::new() };
@@ -149,10 +151,10 @@ fn early_hints(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 /// Versions of nginx before 1.7.5 wanted an argument, whatever it said.
 fn stub_status(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if convert.frame().context != Contexts::LOCATION {
-        return refuse("the answer of a whole server is not built; put it into `location / {}`");
+        return refuse("not supported for a whole server: move it into `location / {}`");
     }
     if convert.frame().section.has(&["return"]) {
-        return different("it is never reached: `return` answers first");
+        return different("never reached: `return` answers first");
     }
     convert.set(Target::Here, &["stub_status"], Value::flag(true), &directive.place);
     Ok(Done::AsWritten)

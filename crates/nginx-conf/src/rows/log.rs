@@ -23,7 +23,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("error_log", Contexts::MAIN, ONE_OR_TWO, To::By(error_log, "error_log.path, error_log.level"))
         .repeats(),
     Row::nothing("error_log", BOTH, ONE_OR_TWO, "all errors are in the log of the process").repeats(),
-    Row::nothing("open_log_file_cache", BOTH, UP_TO_FOUR, "log files stay open"),
+    Row::nothing("open_log_file_cache", BOTH, UP_TO_FOUR, "not needed: log files stay open"),
 ];
 
 /// nginx's log where none is written.
@@ -99,7 +99,7 @@ fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
                 None => return Err(invalid(directive, index, format!("invalid flush time \"{value}\""))),
             },
             "if" => log.push(("if", Value::text(value).at(&word.place))),
-            "gzip" => note = Some("logs are not compressed"),
+            "gzip" => note = Some("`gzip` is ignored: logs are not compressed"),
             _ if index == 1 => {
                 let name = if of_http { format_name(text) } else { text };
                 log.push(("format", Value::text(name).at(&word.place)));

@@ -10,7 +10,7 @@ use crate::tree::Directive;
 pub(crate) const ROWS: &[Row] =
     &[Row::new("map", Contexts::HTTP.or(Contexts::STREAM), BLOCK_TWO, To::By(map, "map"))
         .repeats()
-        .note("In it: default, hostnames, volatile, include.")];
+        .note("Supported in the block: default, hostnames, volatile, include.")];
 
 fn map(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let Some(block) = directive.block() else { return Ok(Done::AsWritten) };

@@ -13,7 +13,8 @@ const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("memcached_pass", PASS, ONE, To::By(pass, "memcached_pass, memcached.key")).note(
-        "The key is `$memcached_key`. A value that is longer than was said is an error, not the first part of it. Values are buffered. A `Range` that cannot be read, and that of HEAD, are ignored (RFC 9110 14.2).",
+        "The key is `$memcached_key`. A value longer than announced is an error; nginx sends the first part. Values are \
+         buffered. A malformed `Range`, or one of a HEAD request, is ignored (RFC 9110 14.2).",
     ),
     like("memcached_gzip_flag", &["memcached", "gzip_flag"], As::Number),
     like("memcached_connect_timeout", &[MEMCACHED, "timeout", "connect"], As::Time),
@@ -29,7 +30,7 @@ pub(crate) const ROWS: &[Row] = &[
 
 fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if directive.arg(0).contains('$') {
-        return refuse("nginx has no variables here");
+        return refuse("nginx does not support variables here");
     }
     let key = Value::text("$memcached_key");
     convert.set(Target::Here, &["memcached", "key"], key, &directive.place);

@@ -40,9 +40,10 @@ const COMMANDS: &[&str] = &["tls", "commands"];
 const SUITES: &[&str] = &["tls", "commands", "suites"];
 const PREFERENCE: &[&str] = &["tls", "commands", "prefer"];
 
-pub(super) const CONF_COMMAND: &str = "`Ciphersuites`, and `Options` of `ServerPreference` or of what makes no difference: TLS is done by rustls. Other commands are refused.";
+pub(super) const CONF_COMMAND: &str = "Supported: `Ciphersuites` and `Options ServerPreference`. Other `Options` that have \
+                                       no effect with rustls are ignored. Other commands are refused.";
 pub(super) const UPSTREAM_COMMAND: &str =
-    "`Options` that make no difference need nothing: TLS is done by rustls. Other commands are refused.";
+    "`Options` that have no effect with rustls are ignored. Other commands are refused.";
 
 pub(super) fn ciphers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let value = convert.value(directive, 0, As::Text)?;
@@ -59,16 +60,19 @@ pub(super) fn ciphers_note(list: &str) -> Outcome {
         word.starts_with(['!', '-', '+', '@']) || SPOKEN.contains(&word) || word.starts_with("TLS_")
     };
     if !words().all(is_spoken) {
-        notes.push("of these ciphers those with forward secrecy (ECDHE) and an AEAD are spoken");
+        notes.push("only ciphers with forward secrecy (ECDHE) and AEAD are supported");
     }
     let modern = || words().filter(|word| word.starts_with("TLS_"));
     if modern().next().is_some() && !MODERN.iter().all(|name| modern().any(|word| word == *name)) {
-        notes.push("OpenSSL passes over TLS 1.3's ciphers in this list: here those that it names are spoken alone, unless `Ciphersuites` says which");
+        notes.push(
+            "OpenSSL ignores TLS 1.3 ciphers in this list; here only those that it names are enabled, unless \
+                    `Ciphersuites` sets them",
+        );
     }
     let level =
         |word: &str| word.strip_prefix("@SECLEVEL=").is_some_and(|level| !matches!(level, "0" | "1" | "2"));
     if words().any(level) {
-        notes.push("`@SECLEVEL` means nothing here: certificates and ciphers that it forbids are taken");
+        notes.push("`@SECLEVEL` is ignored: certificates and ciphers that it forbids are accepted");
     }
     if notes.is_empty() { Ok(Done::AsWritten) } else { different(notes.join("; ")) }
 }
@@ -85,7 +89,7 @@ pub(super) fn curves(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
     let passed_over: Vec<&str> = text.split(':').filter(passed_over).collect();
     match passed_over.is_empty() {
         true => Ok(Done::AsWritten),
-        false => different(format!("not built: {}: clients use another one", passed_over.join(", "))),
+        false => different(format!("not supported: {}; clients use another one", passed_over.join(", "))),
     }
 }
 
@@ -135,7 +139,7 @@ pub(super) fn command(convert: &mut Convert<'_>, directive: &Directive) -> Outco
         convert.section(Target::Here).set(SUITES, value, Some(place));
         return match others.is_empty() {
             true => Ok(Done::AsWritten),
-            false => different(format!("{} is not spoken", others.join(", "))),
+            false => different(format!("{} is not supported", others.join(", "))),
         };
     }
     if is(directive, "Options") {
@@ -161,7 +165,7 @@ pub(super) fn upstream_command(_: &mut Convert<'_>, directive: &Directive) -> Ou
         return match MODERN.iter().all(|name| spoken.contains(name)) {
             true => no_difference(),
             false => refuse(format!(
-                "write {} before the other ciphers into `{}_ssl_ciphers`: of TLS 1.3's those that it names are spoken alone",
+                "write {} before the other ciphers into `{}_ssl_ciphers`: only the TLS 1.3 ciphers that it names are enabled",
                 spoken.join(":"),
                 directive.name().split('_').next().unwrap_or_default()
             )),
@@ -179,7 +183,7 @@ fn is(directive: &Directive, command: &str) -> bool {
 }
 
 fn no_difference() -> Outcome {
-    different("an option of OpenSSL's, which makes no difference: TLS is done by rustls")
+    different("an OpenSSL option without effect: TLS is implemented by rustls")
 }
 
 fn unknown(directive: &Directive) -> Outcome {
@@ -189,7 +193,7 @@ fn unknown(directive: &Directive) -> Outcome {
         "curves" | "groups" => "write `ssl_ecdh_curve`",
         _ => "remove it",
     };
-    refuse(format!("it speaks of OpenSSL: TLS is done by rustls; {instead}"))
+    refuse(format!("an OpenSSL command, but TLS is implemented by rustls: {instead}"))
 }
 
 /// The ciphers of TLS 1.3 that a command names: those that are spoken, and the others.
@@ -198,7 +202,7 @@ fn suites(directive: &Directive) -> Result<(Vec<&str>, Vec<&str>), Stop> {
     let (spoken, others): (Vec<_>, Vec<_>) = words.partition(|word| MODERN.contains(word));
     match spoken.is_empty() {
         true => refuse(format!(
-            "of TLS 1.3 there are {}; without any of them write `ssl_protocols TLSv1.2`",
+            "the supported TLS 1.3 ciphers are {}; to use none of them, write `ssl_protocols TLSv1.2`",
             MODERN.join(", ")
         )),
         false => Ok((spoken, others)),

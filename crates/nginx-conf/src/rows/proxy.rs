@@ -11,10 +11,11 @@ use crate::tree::Directive;
 const LEVELS: Contexts = Contexts::LEVELS;
 const BOTH: Contexts = LEVELS.or(Contexts::STREAMS);
 const PASS: Contexts = Contexts::INNER.or(Contexts::LIMIT_EXCEPT);
-pub(super) const PASSED_OVER: &str = "Those that are not spoken are passed over, as in `ssl_ciphers`.";
-pub(super) const ABORTED: &str = "At most 1000 in each worker, for each location. The log line is written when the client has left, with 499.";
+pub(super) const PASSED_OVER: &str = "Unsupported ciphers are ignored, as in `ssl_ciphers`.";
+pub(super) const ABORTED: &str = "At most 1000 such requests per worker and location. The access log line is written when \
+                                  the client disconnects, with 499.";
 pub(super) const FORCED: &str =
-    "A `Range` that cannot be read, and that of HEAD, are ignored (RFC 9110 14.2); in nginx they are not.";
+    "A malformed `Range`, or one of a HEAD request, is ignored (RFC 9110 14.2), unlike in nginx.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_pass", PASS, ONE, To::By(pass, "proxy_pass")),
@@ -63,9 +64,9 @@ pub(crate) const ROWS: &[Row] = &[
         "proxy_ssl",
         LEVELS,
         ONE,
-        "write `https://` in `proxy_pass`: nginx has no such directive for HTTP",
+        "nginx has no such directive for HTTP: write `https://` in `proxy_pass`",
     ),
-    Row::nothing("proxy_send_lowat", LEVELS, ONE, "how bytes reach the kernel is the engine's business"),
+    Row::nothing("proxy_send_lowat", LEVELS, ONE, "the gateway decides itself how to read and write data"),
     Row::new(
         "proxy_ssl_password_file",
         BOTH,
@@ -85,7 +86,7 @@ pub(crate) const ROWS: &[Row] = &[
         "proxy_ssl_alpn",
         LEVELS,
         SOME,
-        "nginx has it for `stream` alone; what is spoken says which protocols there are",
+        "nginx has it only in `stream`: `proxy_http_version` determines the protocol",
     ),
     Row::new("proxy_ssl_key_log", BOTH, ONE, To::Key(&["upstream", "tls", "key_log"], As::Path)),
     like("proxy_ignore_client_abort", &["upstream", "ignore_client_abort"], As::Flag).note(ABORTED),
@@ -109,7 +110,7 @@ fn set(convert: &mut Convert<'_>, directive: &Directive, key: &[&'static str], v
 /// `fastcgi_pass`, `uwsgi_pass`, `scgi_pass`, `grpc_pass` and `memcached_pass`.
 pub(super) fn pass_to_server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if convert.frame().section.has(&["return"]) {
-        return different("it is never reached: `return` answers first");
+        return different("never reached: `return` answers first");
     }
     let value = Value::text(directive.arg(0)).at(directive.place_of(0));
     convert.set(Target::Here, &[directive.name()], value, &directive.place);
@@ -121,7 +122,7 @@ fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (url, note) = match url {
         // The guide's form; nginx wants the scheme.
         _ if url.starts_with("unix:") => {
-            (format!("http://{url}"), Some("read as `http://unix:...`: nginx wants the scheme"))
+            (format!("http://{url}"), Some("read as `http://unix:...`: nginx requires the scheme"))
         }
         _ => (url.to_owned(), None),
     };
@@ -130,7 +131,7 @@ fn pass(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         return Err(invalid(directive, 0, "invalid URL prefix"));
     }
     if convert.frame().section.has(&["return"]) {
-        return different("it is never reached: `return` answers first");
+        return different("never reached: `return` answers first");
     }
     convert.set(Target::Here, &["proxy_pass"], Value::text(url).at(directive.place_of(0)), &directive.place);
     note.map_or(Ok(Done::AsWritten), different)
@@ -165,13 +166,13 @@ pub(super) fn buffers(convert: &mut Convert<'_>, directive: &Directive) -> Outco
     let count = Value::number(number).at(directive.place_of(0));
     set(convert, directive, &["buffer", "count"], count);
     set(convert, directive, &["buffer", "size"], size);
-    if small { different("a buffer has 512 bytes at least") } else { Ok(Done::AsWritten) }
+    if small { different("raised to 512 bytes, the minimum size of a buffer") } else { Ok(Done::AsWritten) }
 }
 
 pub(super) fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (size, small) = at_least(directive, 0, 128)?;
     set(convert, directive, &["buffer", "header_size"], size);
-    if small { different("it has 128 bytes at least") } else { Ok(Done::AsWritten) }
+    if small { different("raised to 128 bytes, the minimum") } else { Ok(Done::AsWritten) }
 }
 
 /// A size, and whether it had to be raised.
@@ -244,10 +245,10 @@ pub(super) fn certificate_cache(convert: &mut Convert<'_>, directive: &Directive
 pub(super) fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (words, old) = modern(directive)?;
     if words.is_empty() {
-        return refuse("TLS before 1.2 is not built: write TLSv1.2 or TLSv1.3");
+        return refuse("TLS before 1.2 is not supported: write TLSv1.2 or TLSv1.3");
     }
     set(convert, directive, &["upstream", "tls", "protocols"], Value::List(words));
-    if old { different("TLS before 1.2 is not spoken") } else { Ok(Done::AsWritten) }
+    if old { different("TLS before 1.2 is not supported") } else { Ok(Done::AsWritten) }
 }
 
 pub(super) fn ciphers(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {

@@ -17,7 +17,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("break", Contexts::REWRITE, NONE, To::By(here, "rewrite")).repeats(),
     Row::new("if", Contexts::SERVER.or(Contexts::LOCATION), BLOCK_SOME, To::By(condition, "rewrite"))
         .repeats()
-        .note("What else it holds becomes a location of its own, which the step uses."),
+        .note("Other directives in it become a separate location, which the step uses."),
 ];
 
 fn returns(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -48,7 +48,7 @@ fn push(convert: &mut Convert<'_>, directive: &Directive, step: Value) -> Outcom
     Ok(Done::AsWritten)
 }
 
-const UNREACHED: &str = "it is never reached: a `return` stands before it";
+const UNREACHED: &str = "never reached: a `return` comes before it";
 
 /// A directive of the module as a step.
 fn step(directive: &Directive) -> Result<Value, Stop> {
@@ -69,7 +69,7 @@ fn step(directive: &Directive) -> Result<Value, Stop> {
         },
         "break" => Ok(Value::text("break")),
         "return" => Ok(Value::table([("return", Value::List(respond::items(directive)?))])),
-        name => Err(Stop::Refused(format!("\"{name}\" is no step"))),
+        name => Err(Stop::Refused(format!("\"{name}\" is not a rewrite step"))),
     }
 }
 
@@ -207,7 +207,7 @@ fn is_variable(directive: &Directive, word: &str) -> Result<(), Stop> {
     ];
     if ALL_NAMES.iter().any(|prefix| name.starts_with(prefix)) {
         return refuse(format!(
-            "nginx takes \"{name}\" for the name of a variable: put blanks around the operator"
+            "nginx takes \"{name}\" as the name of a variable: put blanks around the operator"
         ));
     }
     let problem = Problem::new(directive.place_of(0), format!("unknown \"{name}\" variable"));

@@ -11,8 +11,8 @@ const LEVELS: Contexts = Contexts::LEVELS;
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("proxy_redirect", LEVELS, ONE_OR_TWO, To::By(redirect, "redirect.rules")).repeats().note(
-        "`default` is always of the location's own `proxy_pass`; in an `if`, or in a location inside another one that has \
-         one, nginx takes that of the outer.",
+        "`default` always uses the location's own `proxy_pass`. In an `if` or in a nested location, nginx uses that of the \
+         outer location if it has one.",
     ),
     Row::new("proxy_cookie_domain", LEVELS, ONE_OR_TWO, To::By(domain, "cookie.domain")).repeats(),
     Row::new("proxy_cookie_path", LEVELS, ONE_OR_TWO, To::By(path, "cookie.path")).repeats(),

@@ -58,8 +58,12 @@ fn learn(directive: &Directive) -> Read {
                 pairs.push(("timeout", Value::text(duration(value).ok_or_else(wrong)?).at(&word.place)));
             }
             None if word.text == "header" => pairs.push(("header", Value::flag(true))),
-            Some(("remote_result", _)) => return refuse("sessions of other machines are not built"),
-            None if word.text == "sync" => return refuse("sessions of other machines are not built"),
+            Some(("remote_result", _)) => {
+                return refuse("sharing sessions between machines is not supported");
+            }
+            None if word.text == "sync" => {
+                return refuse("sharing sessions between machines is not supported");
+            }
             _ => return Err(wrong()),
         }
     }

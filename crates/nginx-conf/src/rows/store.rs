@@ -9,8 +9,8 @@ use crate::row::{As, ONE, Row, SOME, To};
 use crate::tree::Directive;
 
 const LEVELS: Contexts = Contexts::LEVELS;
-const STORED: &str =
-    "Of GET alone, and of no name that a `..` of the request is in. The temporary file is beside the place.";
+const STORED: &str = "Only responses to GET are stored, and none whose file name has a `..` from the request. The temporary file is in the \
+     destination's directory.";
 
 macro_rules! rows {
     ($($store:literal $access:literal;)*) => {

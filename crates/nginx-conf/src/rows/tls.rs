@@ -13,9 +13,10 @@ use crate::tree::Directive;
 
 const SERVERS: Contexts = Contexts::SERVERS;
 const BOTH: Contexts = SERVERS.or(Contexts::STREAMS);
-const VERIFY: &str = "OCSP checks of clients' certificates are not built";
-const STAPLING: &str = "OCSP responses are not stapled";
-const PASSED_OVER: &str = "Ciphers without forward secrecy or without an AEAD, and those with finite-field Diffie-Hellman, are passed over, as long as others are left.";
+const VERIFY: &str = "checking client certificates by OCSP is not supported";
+const STAPLING: &str = "OCSP responses are not fetched: staple one from a file with `ssl_stapling_file`";
+const PASSED_OVER: &str = "Ciphers without forward secrecy or without AEAD, and those with finite-field Diffie-Hellman, are \
+                           ignored, as long as others are left.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_certificate", BOTH, ONE, To::By(certificate, "tls.certificates")).repeats(),
@@ -25,11 +26,12 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_prefer_server_ciphers", BOTH, ONE, To::Key(&["tls", "prefer_server_ciphers"], As::Flag)),
     Row::new("ssl_session_tickets", BOTH, ONE, To::Key(&["tls", "session_tickets"], As::Flag)),
     Row::new("ssl_session_cache", BOTH, ONE_OR_TWO, To::By(session_cache, "tls.session_cache"))
-        .note("Here it is a number of sessions, which are the workers' own or shared as rustls has it; `builtin` and `shared` are the same."),
+        .note("Becomes a number of sessions. `builtin` and `shared` make no difference."),
     Row::new("ssl_session_timeout", BOTH, ONE, To::Key(&["tls", "session_timeout"], As::Time)),
-    Row::new("ssl_session_ticket_key", BOTH, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath)).repeats(),
+    Row::new("ssl_session_ticket_key", BOTH, ONE, To::Item(&["tls", "session_ticket_keys"], As::ConfPath))
+        .repeats(),
     Row::new("ssl_ecdh_curve", BOTH, ONE, To::By(openssl::curves, "tls.curves"))
-        .note("Those that are not built, such as secp521r1 and X448, are passed over, as long as one is left."),
+        .note("Unsupported curves, such as secp521r1 and X448, are ignored, as long as one is left."),
     Row::new("ssl_certificate_cache", BOTH, SOME, To::By(certificate_cache, "tls.certificate_cache")),
     Row::new("ssl_stapling_file", BOTH, ONE, To::By(staple, "tls.certificates.staple")),
     Row::new("ssl_password_file", BOTH, ONE, To::By(passwords, "tls.certificates.password_file")),
@@ -39,21 +41,37 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("ssl_trusted_certificate", BOTH, ONE, To::Key(&["tls", "trusted_certificate"], As::ConfPath)),
     Row::new("ssl_verify_depth", BOTH, ONE, To::Key(&["tls", "verify_depth"], As::Number)),
     Row::new("ssl_crl", BOTH, ONE, To::Key(&["tls", "crl"], As::ConfPath)),
-    Row::nothing("ssl_buffer_size", SERVERS, ONE, "records are as large as the data at hand"),
-    Row::nothing("ssl_dhparam", BOTH, ONE, "there are no ciphers with finite-field Diffie-Hellman"),
-    Row::nothing("ssl_early_data", SERVERS, ONE, "clients are not offered 0-RTT"),
+    Row::nothing("ssl_buffer_size", SERVERS, ONE, "TLS records are as large as the available data"),
+    Row::nothing(
+        "ssl_dhparam",
+        BOTH,
+        ONE,
+        "not needed: ciphers with finite-field Diffie-Hellman are not supported",
+    ),
+    Row::nothing("ssl_early_data", SERVERS, ONE, "0-RTT is not supported"),
     Row::nothing("ssl_stapling", BOTH, ONE, STAPLING),
     Row::nothing("ssl_stapling_responder", BOTH, ONE, STAPLING),
     Row::nothing("ssl_stapling_verify", BOTH, ONE, STAPLING),
-    Row::nothing("ssl_certificate_compression", BOTH, ONE, "certificates are sent as they are"),
+    Row::nothing("ssl_certificate_compression", BOTH, ONE, "certificates are sent uncompressed"),
     Row::new("ssl", SERVERS, ONE, To::By(ssl, "server.listen"))
-        .differs("nginx has removed this directive: it is said of each `listen` of the server"),
+        .differs("nginx has removed this directive: it becomes the option of each `listen` of the server"),
     Row::refused("ssl_ocsp", BOTH, ONE, VERIFY),
     Row::refused("ssl_ocsp_cache", BOTH, ONE, VERIFY),
     Row::refused("ssl_ocsp_responder", BOTH, ONE, VERIFY),
-    Row::refused("ssl_alpn", SERVERS, SOME, "nginx has it for `stream` alone; what is spoken says which protocols there are"),
-    Row::new("ssl_conf_command", BOTH, TWO, To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers")).repeats()
-        .note(openssl::CONF_COMMAND),
+    Row::refused(
+        "ssl_alpn",
+        SERVERS,
+        SOME,
+        "nginx has it only in `stream`: `http2` determines the protocols",
+    ),
+    Row::new(
+        "ssl_conf_command",
+        BOTH,
+        TWO,
+        To::By(openssl::command, "tls.ciphers, tls.prefer_server_ciphers"),
+    )
+    .repeats()
+    .note(openssl::CONF_COMMAND),
     Row::new("ssl_key_log", BOTH, ONE, To::Key(&["tls", "key_log"], As::Path)),
 ];
 
@@ -68,7 +86,7 @@ fn certificate_key(convert: &mut Convert<'_>, directive: &Directive) -> Outcome 
 fn file(convert: &mut Convert<'_>, directive: &Directive, name: &'static str) -> Outcome {
     let path = directive.arg(0);
     if path.starts_with("engine:") || path.starts_with("store:") {
-        return refuse("there are no OpenSSL engines: give the file");
+        return refuse("there are no OpenSSL engines: specify a file");
     }
     convert.frame_mut().collect(name, directive.args());
     Ok(Done::AsWritten)
@@ -141,17 +159,17 @@ pub(super) fn finish(mut frame: Frame, convert: &Convert<'_>) -> Result<Section,
 fn protocols(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let (words, old) = modern(directive)?;
     if words.is_empty() {
-        return refuse("TLS before 1.2 is not built: write TLSv1.2 or TLSv1.3");
+        return refuse("TLS before 1.2 is not supported: write TLSv1.2 or TLSv1.3");
     }
     convert.set(Target::Here, &["tls", "protocols"], Value::List(words), &directive.place);
-    if old { different("TLS before 1.2 is not spoken") } else { Ok(Done::AsWritten) }
+    if old { different("TLS before 1.2 is not supported") } else { Ok(Done::AsWritten) }
 }
 
 /// The old switch: nginx has removed it.
 fn ssl(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if crate::args::flag(directive, 0)? {
         if convert.frame().context != Contexts::SERVER {
-            return refuse("write `ssl` in `listen`: nginx has removed this directive");
+            return refuse("nginx has removed this directive: write `ssl` in `listen`");
         }
         convert.frame_mut().collect("ssl", directive.args());
     }

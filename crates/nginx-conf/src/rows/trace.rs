@@ -16,18 +16,19 @@ const HEADER: &str = "[trace_exporter]";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("otel_exporter", HTTP, BLOCK, To::By(exporter, "trace_exporter")).note(
-        "Its `batch_size` times its `batch_count` is `queue`, of all workers together. What the collector cannot take now is tried again.",
+        "`batch_size` times `batch_count` becomes `queue`, shared by all workers. Batches that the collector cannot take are retried.",
     ),
     Row::new("otel_service_name", HTTP, ONE, To::By(service_name, "trace_exporter.service_name")),
     Row::new("otel_resource_attr", HTTP, TWO, To::By(resource_attr, "trace_exporter.attributes")).repeats(),
     Row::new("otel_trace", LEVELS, ONE, To::By(trace, "trace.on")).differs(
-        "attributes have the names of the present conventions (`url.path` for `http.target`); each try at an upstream has a span of its own, \
-         which `traceparent` names; `return` of a server has spans as well; what is decided in the first location holds",
+        "attributes have the names of the current semantic conventions (`url.path`, not `http.target`); each upstream try \
+         has a span of its own, which is the parent in `traceparent`; a server's `return` has spans too; what the first \
+         location decides stays in force after internal redirects",
     ),
     Row::new("otel_trace_context", LEVELS, ONE, To::By(context, "trace.context"))
-        .note("Two lines of `traceparent` are none, and a `tracestate` with an error is not passed on."),
+        .note("A request with two `traceparent` fields counts as having none, and a malformed `tracestate` is not passed on."),
     Row::new("otel_span_name", LEVELS, ONE, To::Key(&["trace", "span_name"], As::Text))
-        .note("Without it a span is called `GET /location` here, and `/location` in nginx."),
+        .note("Default: `GET /location`; in nginx, `/location`."),
     Row::new("otel_span_attr", LEVELS, TWO, To::By(span_attr, "trace.attributes")).repeats(),
 ];
 
@@ -58,7 +59,7 @@ fn exporter(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     });
     block.below.iter().for_each(|comment| section.comment(comment.clone()));
     if !section.has(&["endpoint"]) && refused {
-        return refuse("without its endpoint there is nobody to send spans to");
+        return refuse("without an endpoint, spans cannot be sent");
     }
     if !section.has(&["endpoint"]) {
         let message = "\"otel_exporter\" requires \"endpoint\"";
@@ -99,7 +100,7 @@ fn setting(
     let mut set = |key: &[&str], value: Value| section.set(key, value, Some(&entry.place));
     match name {
         "endpoint" if entry.arg(0).starts_with("unix:") || entry.arg(0).starts_with("dns:") => {
-            return refuse("the collector is reached by host and port: write `HOST:PORT`");
+            return refuse("the collector must be given by host and port: write `HOST:PORT`");
         }
         "endpoint" => set(&["endpoint"], Value::text(entry.arg(0)).at(place)),
         "trusted_certificate" => set(&["trusted_certificate"], convert.conf_path(entry.arg(0)).at(place)),
@@ -112,7 +113,7 @@ fn setting(
         "header" => {
             let field = entry.arg(0).to_ascii_lowercase();
             if section.has(&["headers", &field]) {
-                return refuse("a field is sent once: give one value");
+                return refuse("each field is sent once: specify one value");
             }
             let value = Value::text(entry.arg(1)).at(entry.place_of(1));
             section.set(&["headers", &field], value, Some(&entry.place));
@@ -155,7 +156,7 @@ fn trace(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     match text {
         "on" | "1" | "off" | "0" => Ok(Done::AsWritten),
         _ if text.contains('$') => Ok(Done::AsWritten),
-        _ => different("that is off: it is neither \"on\" nor \"1\""),
+        _ => different("this value means off: it is neither \"on\" nor \"1\""),
     }
 }
 
@@ -195,6 +196,6 @@ pub(super) fn finish(section: &mut Section, convert: &mut Convert<'_>) {
             section.beside(" nginx's default");
         }
         section.set(&["trace", "parent_based"], Value::flag(false), None);
-        section.beside(" nginx asks no parent but by variables");
+        section.beside(" nginx follows the parent's decision only by variables");
     }
 }

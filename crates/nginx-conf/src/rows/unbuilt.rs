@@ -6,12 +6,13 @@ use crate::row::{ANY, NONE, Row};
 const LOCATION: Contexts = Contexts::LOCATION;
 const LEVELS: Contexts = Contexts::LEVELS;
 
-const OTHER: &str = "only upstreams of HTTP, FastCGI, uwsgi, SCGI, gRPC and memcached are built; put a gateway of this protocol before the application";
-const GUNZIP: &str = "responses go out as they came: nothing is decompressed for clients";
-const BODY: &str =
-    "of what changes the bodies of responses, `sub_filter`, `charset`, `ssi` and `add_after_body` are built";
-const NEVER: &str = "it is not built";
-const API: &str = "nginx itself has `api` in its place now, which is built; `[admin]` in the TOML has a page";
+const OTHER: &str = "only HTTP, FastCGI, uwsgi, SCGI, gRPC and memcached upstreams are supported: for another \
+                     protocol, put a gateway that speaks it before the application";
+const GUNZIP: &str = "responses are not decompressed for clients";
+const BODY: &str = "not supported: the body filters are `sub_filter`, `charset`, `ssi`, `add_before_body` and `add_after_body`";
+const NEVER: &str = "not supported";
+const API: &str =
+    "nginx has replaced it with `api`, which is supported; the page for operators is `[admin]` in the TOML";
 
 macro_rules! rows {
     ($($contexts:ident, $args:expr, $verdict:ident, $note:ident: $($name:literal)*;)*) => {

@@ -9,7 +9,8 @@ use crate::row::{ANY, As, BLOCK_ONE, NONE, ONE, ONE_OR_TWO, Row, SOME, To, UP_TO
 use crate::tree::Directive;
 
 const UPSTREAM: Contexts = Contexts::UPSTREAM;
-pub(super) const STATE: &str = "the file is `FILE.toml`; servers in nginx's own are not taken over: add them by the API, or write them there as in `[upstream.NAME]`";
+pub(super) const STATE: &str = "the file is `FILE.toml`; servers in nginx's file are not imported: add them by the API, or \
+                                write them there as in `[upstream.NAME]`";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("upstream", Contexts::HTTP, BLOCK_ONE, To::By(upstream, "upstream")).repeats(),
@@ -31,7 +32,7 @@ pub(crate) const ROWS: &[Row] = &[
         To::By(super::health::health_check, "upstream.NAME.health_check"),
     )
     .repeats()
-    .differs("One for each upstream, which is that of the `proxy_pass` beside it; in an `upstream` block it is understood as well."),
+    .differs("Only one check per upstream: that of the location's `proxy_pass`. Also accepted in an `upstream` block."),
     Row::new(
         "match",
         Contexts::HTTP,
@@ -39,15 +40,15 @@ pub(crate) const ROWS: &[Row] = &[
         To::By(super::health::matching, "upstream.NAME.health_check.match"),
     )
     .repeats()
-    .note("In it: status, header, body."),
+    .note("Supported in the block: status, header, body."),
     Row::new("zone", UPSTREAM, ONE_OR_TWO, To::By(zone, "upstream.NAME.zone")),
     Row::new("sticky", UPSTREAM, SOME, To::By(super::sticky::sticky, "upstream.NAME.sticky")),
     Row::new("resolver", UPSTREAM, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
     Row::new("resolver_timeout", UPSTREAM, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
-    Row::refused("sticky_cookie_insert", UPSTREAM, UP_TO_FOUR, "it is obsolete: write `sticky cookie`"),
+    Row::refused("sticky_cookie_insert", UPSTREAM, UP_TO_FOUR, "obsolete: write `sticky cookie`"),
     Row::new("state", UPSTREAM, ONE, To::By(state, "upstream.NAME.state"))
         .differs(STATE),
-    Row::refused("ntlm", UPSTREAM, NONE, "connections bound to clients are not built"),
+    Row::refused("ntlm", UPSTREAM, NONE, "binding upstream connections to clients is not supported"),
 ];
 
 pub(super) fn upstream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -128,7 +129,7 @@ fn known(name: &str) -> &'static str {
 pub(super) fn method(convert: &mut Convert<'_>, directive: &Directive, value: Value) -> Outcome {
     if convert.frame().section.has(&["method"]) {
         convert.set(Target::Here, &["method"], value, &directive.place);
-        return different("the method before it is redefined, as nginx has it");
+        return different("replaces the load balancing method before it, as in nginx");
     }
     convert.set(Target::Here, &["method"], value, &directive.place);
     Ok(Done::AsWritten)
@@ -165,7 +166,7 @@ fn random(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 fn least_time(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let by = args::one_of(directive, 0, &["header", "last_byte", "connect", "first_byte"])?;
     if matches!(by, "connect" | "first_byte") {
-        return refuse("least_time knows `header` and `last_byte` here");
+        return refuse("only `header` and `last_byte` are supported");
     }
     let mut pairs = vec![("least_time", Value::text(by).at(directive.place_of(0)))];
     match directive.arg(1) {

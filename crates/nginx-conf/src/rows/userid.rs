@@ -12,7 +12,7 @@ const FLAGS: [&str; 5] = ["secure", "httponly", "samesite=strict", "samesite=lax
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("userid", LEVELS, ONE, To::By(mode, "userid.mode"))
-        .note("`$uid_reset`, where anything sets it, becomes `userid.reset`."),
+        .note("Setting `$uid_reset` becomes `userid.reset`."),
     Row::new("userid_name", LEVELS, ONE, To::Key(&["userid", "name"], As::Text)),
     Row::new("userid_domain", LEVELS, ONE, To::By(domain, "userid.domain")),
     Row::new("userid_path", LEVELS, ONE, To::Key(&["userid", "path"], As::Text)),
