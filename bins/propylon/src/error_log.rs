@@ -1,56 +1,84 @@
-//! The error log: diagnostics as lines in nginx's format.
+//! The error log: diagnostics as lines in nginx's format, in the log of the process or in those of the place that a line is about.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use propylon_config::LogLevel;
-use propylon_gateway::log::{Buffering, Sink, Sinks, Target};
+use propylon_config::{Config, LogLevel};
+use propylon_gateway::log::{Buffering, NOTICE, Sink, Sinks, Target, current};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::reload;
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The handle by which a reload moves the log.
-pub(crate) struct ErrorLog {
-    sink: Arc<ArcSwap<Sink>>,
-    level: Box<dyn Fn(LevelFilter) -> anyhow::Result<()>>,
+pub(crate) struct ErrorLog(Arc<ArcSwap<Log>>);
+
+/// Where lines go, and which.
+struct Log {
+    /// Those that no place has a log of its own for.
+    sink: Arc<Sink>,
+    /// The least severe ones that go there.
+    level: LogLevel,
+    /// The least severe ones that any place wants, if any has a log of its own.
+    places: Option<LogLevel>,
 }
 
 impl ErrorLog {
-    /// Sends diagnostics of the whole process to `target`.
+    /// Sends diagnostics of the whole process to `target`, but for those that places of `config` have logs of their own for.
     ///
     /// # Errors
     /// When it can't be opened.
-    pub(crate) fn install(sinks: &Sinks, target: &Target, level: LogLevel) -> anyhow::Result<Self> {
-        let sink = Arc::new(ArcSwap::new(open(sinks, target)?));
-        let (filter, handle) = reload::Layer::new(filter(level));
-        let lines = tracing_subscriber::fmt::layer().event_format(Lines).with_writer(Output(sink.clone()));
-        tracing_subscriber::registry().with(filter).with(lines).try_init().context("a second error log")?;
-        let level = Box::new(move |level| handle.reload(level).context("the error log's level"));
-        Ok(Self { sink, level })
+    pub(crate) fn install(sinks: &Sinks, target: &Target, config: &Config) -> anyhow::Result<Self> {
+        let log = Arc::new(ArcSwap::from_pointee(Log::open(sinks, target, config)?));
+        tracing_subscriber::registry().with(Lines(log.clone())).try_init().context("a second error log")?;
+        Ok(Self(log))
     }
 
-    /// Moves the log, and changes its level.
+    /// Lets pass what places of a configuration want that is about to be used, beside what is wanted now.
+    pub(crate) fn want_also(&self, config: &Config) {
+        let Log { sink, level, places } = &**self.0.load();
+        let places = places.iter().copied().chain(wanted(config)).min();
+        self.put(Log { sink: sink.clone(), level: *level, places });
+    }
+
+    /// Lets pass what places of this configuration want, and no more.
+    pub(crate) fn want(&self, config: &Config) {
+        let Log { sink, level, .. } = &**self.0.load();
+        self.put(Log { sink: sink.clone(), level: *level, places: wanted(config) });
+    }
+
+    /// Goes by a configuration that is in use now.
     ///
     /// # Errors
-    /// When the new one can't be opened: the old one stays.
-    pub(crate) fn change(&self, sinks: &Sinks, target: &Target, level: LogLevel) -> anyhow::Result<()> {
-        let sink = open(sinks, target)?;
-        (self.level)(filter(level))?;
-        self.sink.store(sink);
+    /// When its log can't be opened: the one before stays.
+    pub(crate) fn change(&self, sinks: &Sinks, target: &Target, config: &Config) -> anyhow::Result<()> {
+        self.put(Log::open(sinks, target, config)?);
         Ok(())
+    }
+
+    fn put(&self, log: Log) {
+        self.0.store(Arc::new(log));
+        // What is not wanted costs nothing: each place in the code remembers whether anybody wants what it has to say.
+        tracing::callsite::rebuild_interest_cache();
     }
 }
 
-fn open(sinks: &Sinks, target: &Target) -> anyhow::Result<Arc<Sink>> {
-    sinks.open(target, Buffering::Prompt).context("cannot open the error log")
+impl Log {
+    fn open(sinks: &Sinks, target: &Target, config: &Config) -> anyhow::Result<Self> {
+        let sink = sinks.open(target, Buffering::Prompt).context("cannot open the error log")?;
+        // Nothing is called worse than an error: who asks for no less is not to miss that a reload has failed.
+        Ok(Self { sink, level: config.error_log.level.min(LogLevel::Error), places: wanted(config) })
+    }
+}
+
+/// The least severe lines that any place with a log of its own wants.
+fn wanted(config: &Config) -> Option<LogLevel> {
+    config.error_logs().map(|log| log.level).min()
 }
 
 /// Adds lines to a log that is not open yet, for a process that does not start; what can't be written is lost.
@@ -69,62 +97,82 @@ pub(crate) fn append(path: &std::path::Path, text: &str) {
     }
 }
 
-/// nginx has more levels; each is shown with what is at least as severe.
+/// How severe it is, in nginx's words.
+fn severity(metadata: &Metadata<'_>) -> LogLevel {
+    let target = metadata.target();
+    match *metadata.level() {
+        Level::ERROR => LogLevel::Error,
+        Level::WARN => LogLevel::Warn,
+        // Of the process, not of a request; or of a request, where nginx has it so.
+        Level::INFO if target.starts_with("propylon::") || target == NOTICE => LogLevel::Notice,
+        Level::INFO => LogLevel::Info,
+        _ => LogLevel::Debug,
+    }
+}
+
+/// The levels of `tracing` that are as severe, at least.
 fn filter(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Info | LogLevel::Notice => LevelFilter::INFO,
         LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Error | LogLevel::Crit | LogLevel::Alert | LogLevel::Emerg => LevelFilter::ERROR,
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Crit | LogLevel::Alert | LogLevel::Emerg => LevelFilter::OFF,
     }
 }
 
-struct Output(Arc<ArcSwap<Sink>>);
+/// Writes what is said, in the logs of the place that it is about.
+struct Lines(Arc<ArcSwap<Log>>);
 
-impl MakeWriter<'_> for Output {
-    type Writer = Line;
+impl<S: Subscriber> Layer<S> for Lines {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let (log, severity) = (self.0.load(), severity(metadata));
+        let everywhere = severity >= log.level;
+        match log.places.filter(|_| is_ours(metadata)) {
+            // It depends on the place.
+            Some(level) if everywhere || severity >= level => Interest::sometimes(),
+            _ if everywhere => Interest::always(),
+            _ => Interest::never(),
+        }
+    }
 
-    fn make_writer(&self) -> Line {
-        Line(self.0.load_full())
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        let log = self.0.load();
+        let place = log.places.filter(|_| is_ours(metadata)).and_then(|_| current());
+        severity(metadata) >= place.map_or(log.level, |logs| logs.level())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let log = self.0.load();
+        Some(log.places.map_or(LevelFilter::OFF, filter).max(filter(log.level)))
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let severity = severity(event.metadata());
+        let line = line(event, severity);
+        let Some(logs) = Some(event.metadata()).filter(|event| is_ours(event)).and_then(|_| current()) else {
+            self.0.load().sink.write_line(line.as_bytes());
+            return;
+        };
+        for (sink, _) in logs.iter().filter(|(_, level)| severity >= *level) {
+            sink.write_line(line.as_bytes());
+        }
     }
 }
 
-struct Line(Arc<Sink>);
-
-impl std::io::Write for Line {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        (&*self.0).write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Whether it is the gateway that speaks, which knows of places, and not what it is made of.
+fn is_ours(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("propylon")
 }
 
 /// `2026/11/22 13:13:45 [error] 123#123: *7 connect() failed …, client: 10.0.0.1, server: example.com, request: "GET / HTTP/1.1"`
-struct Lines;
-
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let now = jiff::Zoned::now().strftime("%Y/%m/%d %H:%M:%S");
-        let level = match *event.metadata().level() {
-            Level::ERROR => "error",
-            Level::WARN => "warn",
-            // Of the process, not of a request.
-            Level::INFO if event.metadata().target().starts_with("propylon::") => "notice",
-            Level::INFO => "info",
-            _ => "debug",
-        };
-        let pid = std::process::id();
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        write!(out, "{now} [{level}] {pid}#{pid}: {}{}{}", fields.connection, fields.message, fields.rest)?;
-        out.write_char('\n')
-    }
+fn line(event: &Event<'_>, severity: LogLevel) -> String {
+    let now = jiff::Zoned::now().strftime("%Y/%m/%d %H:%M:%S");
+    let level = severity.as_str();
+    let pid = std::process::id();
+    let mut fields = Fields::default();
+    event.record(&mut fields);
+    format!("{now} [{level}] {pid}#{pid}: {}{}{}\n", fields.connection, fields.message, fields.rest)
 }
 
 #[derive(Default)]

@@ -111,7 +111,7 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let config = read.config.clone();
         let sinks = Sinks::spawn(propylon_gateway::report_trouble).context("cannot start the log writer")?;
-        let errors = ErrorLog::install(&sinks, &error_target(args, &config), config.error_log.level)?;
+        let errors = ErrorLog::install(&sinks, &error_target(args, &config), &config)?;
         unusable.iter().for_each(|socket| tracing::warn!("{socket}"));
         let signals = Signals::new()?; // before the pid file tells anybody that they are heard
         let pid_file = args.pid_file.clone().or_else(|| config.runtime.pid_file.clone());
@@ -209,13 +209,17 @@ async fn try_reload(
     if !read.warnings.is_empty() {
         tracing::warn!("{}", read.warnings);
     }
+    errors.want_also(&read.config);
+    let before = match gateway.reload(read.config.clone()).await {
+        Ok(before) => before,
+        Err(error) => {
+            errors.want(gateway.config());
+            let text = read.start_error(&error, false);
+            return Err(text.unwrap_or_else(|| format!("{:#}", anyhow::Error::from(error))));
+        }
+    };
     let target = error_target(args, &read.config);
-    let level = read.config.error_log.level;
-    let before = gateway.reload(read.config.clone()).await.map_err(|error| {
-        let text = read.start_error(&error, false);
-        text.unwrap_or_else(|| format!("{:#}", anyhow::Error::from(error)))
-    })?;
-    if let Err(error) = errors.change(sinks, &target, level) {
+    if let Err(error) = errors.change(sinks, &target, &read.config) {
         tracing::error!("the error log stays where it was: {error:#}");
     }
     if let Err(error) = serve(admin, gateway) {

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use propylon_vars::{Side, Template};
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-use crate::effective::{Effective, Level, Written};
+use crate::effective::{Effective, Level};
 use crate::key::{Key, Kind, Need, Table};
 use crate::log_format::LogFormat;
 use crate::nearest::nearest;
-use crate::reader::{Context, Levels, Scope, below, inline};
+use crate::reader::{Context, Levels, Scope};
 use crate::report::Diagnostic;
+use crate::several;
 use crate::source::Spanned;
 use crate::syslog::{self, Syslog};
 
@@ -52,7 +53,7 @@ pub enum LogTarget {
     Syslog(Syslog),
 }
 
-pub(crate) const TABLE: Table = Table {
+pub(crate) static TABLE: Table = Table {
     name: "access_log",
     doc: "Writes a line for each request. A single table inherits key by key; an array of tables (several logs) replaces the logs of the \
           outer level. By default nothing is logged.",
@@ -105,33 +106,7 @@ const SIZE_WITH_FLUSH: u64 = 64 << 10;
 
 /// The logs of a level.
 pub(crate) fn read(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effective) -> Vec<AccessLog> {
-    let innermost_array = levels.iter().rposition(|(_, table)| logs(table).is_some_and(DeValue::is_array));
-    let innermost_table = levels.iter().rposition(|(_, table)| logs(table).is_some_and(DeValue::is_table));
-    let Some(at) = innermost_array.filter(|array| Some(*array) > innermost_table) else {
-        let tables = levels.get(innermost_array.map_or(0, |at| at + 1)..).unwrap_or_default();
-        return one(cx, below(&tables.to_vec(), "access_log"), effective);
-    };
-    let Some((level, value)) =
-        levels.get(at).and_then(|(level, table)| Some((*level, table.get("access_log")?)))
-    else {
-        return Vec::new();
-    };
-    let span = cx.span(value.span());
-    let items: Vec<&DeTable<'_>> = value
-        .get_ref()
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|item| item.get_ref().as_table())
-        .collect();
-    let logs: Vec<String> = items.iter().map(|table| inline(&DeValue::Table((*table).clone()))).collect();
-    let value = format!("[{}]", logs.join(", ")).into();
-    effective.push(Written { table: TABLE.name, key: "", value, level, span });
-    items.into_iter().flat_map(|table| one(cx, vec![(level, table)], &mut Effective::level(&TABLE))).collect()
-}
-
-fn logs<'s>(table: &'s DeTable<'s>) -> Option<&'s DeValue<'s>> {
-    table.get("access_log").map(toml::Spanned::get_ref)
+    several::read(cx, levels, effective, (TABLE.name, &TABLE), one)
 }
 
 fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Effective) -> Vec<AccessLog> {

@@ -95,6 +95,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The error logs that places have of their own: servers, locations and streams. Those that are inherited come once more.
+    pub fn error_logs(&self) -> impl Iterator<Item = &ErrorLog> {
+        let of_streams = self.streams.iter().flat_map(|stream| &stream.settings.error_logs);
+        self.servers.iter().flat_map(|server| server.error_logs()).chain(of_streams)
+    }
+
     /// All locations of all servers in the order of the file, those inside others too.
     pub fn locations(&self) -> impl Iterator<Item = &Location> {
         self.servers.iter().flat_map(|server| locations(&server.locations))

@@ -70,10 +70,14 @@ impl Config {
 }
 
 fn settings(text: &mut String, source: &Source, effective: &Effective) {
-    let unlogged = effective.find("access_log.path").is_some_and(|path| path.value.is_empty());
+    let nowhere = ["access_log", "error_log"].map(|log| (format!("{log}."), format!("{log}.path")));
+    let nowhere = nowhere.map(|(log, path)| {
+        effective.find(&path).filter(|path| path.value.is_empty()).map(|_| log).unwrap_or_default()
+    });
     for setting in effective.iter() {
         // A key without a value is a comment, and so are those of a log that goes nowhere.
-        let hidden = setting.value.is_empty() || (unlogged && setting.key.starts_with("access_log."));
+        let unlogged = nowhere.iter().any(|log| !log.is_empty() && setting.key.starts_with(&**log));
+        let hidden = setting.value.is_empty() || unlogged;
         let _ = writeln!(text, "{}{}", if hidden { "# " } else { "" }, setting.line(source));
     }
 }

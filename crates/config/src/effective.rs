@@ -27,7 +27,7 @@ pub struct Effective {
 }
 
 /// What servers have, beyond what locations have, stands first.
-const TABLES: [&Table; 34] = [
+const TABLES: [&Table; 35] = [
     &tls::TABLE,
     &http2::TABLE,
     &http3::TABLE,
@@ -62,9 +62,10 @@ const TABLES: [&Table; 34] = [
     &memcached::TABLE,
     &upstream::TABLE,
     &access_log::TABLE,
+    &error_log::OWN,
 ];
 /// What streams have.
-const STREAM: [&Table; 7] = [
+const STREAM: [&Table; 8] = [
     &stream::TIMEOUT,
     &stream::RETRY,
     &stream::LIMIT,
@@ -72,6 +73,7 @@ const STREAM: [&Table; 7] = [
     &tls::TABLE,
     &stream::UPSTREAM,
     &access_log::TABLE,
+    &error_log::OWN,
 ];
 const PROCESS: [&Table; 2] = [&runtime::TABLE, &error_log::TABLE];
 
@@ -157,8 +159,9 @@ impl Effective {
     fn table(&self, table: &'static Table) -> Vec<Setting> {
         let own = self.own.is_some_and(|own| own.name == table.name);
         let setting = |key: &str, value: &str, origin| {
-            // The reference has the tables of streams under names of their own.
-            let name = table.name.strip_prefix("stream.").unwrap_or(table.name);
+            // The reference has tables that others have as well under names of their own.
+            let name = table.name;
+            let name = name.strip_prefix("stream.").or(name.strip_prefix("server.")).unwrap_or(name);
             let path = if own { key.into() } else { format!("{name}.{key}") };
             Setting { key: path.trim_end_matches('.').into(), value: value.into(), origin }
         };

@@ -1,11 +1,17 @@
-//! The table `error_log`.
+//! The table `error_log`: that of the process, and those that servers, locations and streams have of their own.
 
 use std::path::PathBuf;
 
-use crate::key::{Key, Kind, Need, Table};
-use crate::reader::Scope;
+use toml::de::DeTable;
 
-/// Where the gateway reports trouble.
+use crate::effective::{Effective, Level};
+use crate::key::{Key, Kind, Need, Table};
+use crate::reader::{Context, Levels, Scope};
+use crate::report::Diagnostic;
+use crate::several;
+use crate::source::Spanned;
+
+/// Where the gateway reports trouble, or trouble of one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorLog {
     /// Where lines go.
@@ -94,18 +100,47 @@ pub(crate) const TABLE: Table = Table {
             nginx: "error_log",
             doc: "A file, or \"stderr\".",
         },
-        Key {
-            name: "level",
-            kind: Kind::Choice {
-                built: &["debug", "info", "notice", "warn", "error", "crit", "alert", "emerg"],
-                unbuilt: &[],
-            },
-            need: Need::Default("\"error\""),
-            nginx: "error_log",
-            doc: "The least severe level that is written.",
-        },
+        LEVEL,
     ],
     unbuilt: &[],
+};
+
+/// The table of a place that has a log of its own.
+pub(crate) static OWN: Table = Table {
+    name: "server.error_log",
+    doc: "Where trouble is reported instead that requests and connections have in a server, a location or a stream: there, and not in the log of \
+          the process as well. One table inherits key by key; an array of tables (several logs) replaces what the outer level has, and an empty one is \
+          the log of the process again. What happens before it is known which server is meant goes where the address's default server has its own.",
+    keys: &[
+        Key {
+            name: "path",
+            kind: Kind::Text { hint: "\"stderr\" or a file path" },
+            need: Need::Optional,
+            nginx: "error_log",
+            doc: "A file, or \"stderr\". It has no variables.",
+        },
+        OWN_LEVEL,
+    ],
+    unbuilt: &[],
+};
+
+pub(crate) const KIND: Kind = Kind::Either(&[Kind::Table(&OWN), Kind::List(&Kind::Table(&OWN))]);
+
+/// Of a place: nothing of a request is worse than an error.
+const OWN_LEVEL: Key = Key {
+    doc: "The least severe level that is written. What goes wrong with a request is an `error` at worst.",
+    ..LEVEL
+};
+
+const LEVEL: Key = Key {
+    name: "level",
+    kind: Kind::Choice {
+        built: &["debug", "info", "notice", "warn", "error", "crit", "alert", "emerg"],
+        unbuilt: &[],
+    },
+    need: Need::Default("\"error\""),
+    nginx: "error_log",
+    doc: "The least severe level that is written.",
 };
 
 impl ErrorLog {
@@ -118,4 +153,47 @@ impl ErrorLog {
         let level = scope.text("level").and_then(|name| LogLevel::named(&name));
         Self { target, level: level.unwrap_or(LogLevel::Error) }
     }
+}
+
+/// The logs that a level has of its own.
+pub(crate) fn of_level(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effective) -> Vec<ErrorLog> {
+    several::read(cx, levels, effective, ("error_log", &OWN), one)
+}
+
+fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Effective) -> Vec<ErrorLog> {
+    let first_key = levels.last().and_then(|(_, table)| table.keys().next()).map(toml::Spanned::span);
+    let mut scope = Scope::inherited(cx, &OWN, levels, effective);
+    let path = scope.text("path");
+    let level = scope.text("level").and_then(|name| LogLevel::named(&name));
+    let Some(path) = path else {
+        if let Some(key) = first_key {
+            let diagnostic = Diagnostic::at(key, "this error log has no `path`");
+            cx.push(diagnostic.label("expected `path` beside it, or on an outer level"));
+        }
+        return Vec::new();
+    };
+    let Some(target) = target(cx, &path) else { return Vec::new() };
+    vec![ErrorLog { target, level: level.unwrap_or(LogLevel::Error) }]
+}
+
+fn target(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<ErrorLogTarget> {
+    let text: &str = path;
+    let (what, expected) = match text {
+        "stderr" => return Some(ErrorLogTarget::Stderr),
+        "" => ("the path is empty", "expected a file or \"stderr\""),
+        "off" => (
+            "an error log is not switched off",
+            "expected a file or \"stderr\"; a file that is called so is \"./off\", and `error_log = []` is the log of the process",
+        ),
+        "stdout" => ("an error log cannot go to stdout", "expected a file or \"stderr\""),
+        _ if text.starts_with("syslog:") || text.starts_with("memory:") => {
+            ("the error log goes to a file or to stderr", "expected a file or \"stderr\"")
+        }
+        _ if text.contains('$') => {
+            ("the path of an error log has no variables", "expected a file or \"stderr\"")
+        }
+        _ => return Some(ErrorLogTarget::File(text.into())),
+    };
+    cx.push(Diagnostic::error(path.span, what).label(expected));
+    None
 }

@@ -130,6 +130,7 @@ mod secure_link;
 mod server;
 mod server_name;
 mod settings;
+mod several;
 mod shape;
 mod slice;
 mod source;

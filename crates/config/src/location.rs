@@ -226,6 +226,7 @@ pub(crate) static TABLE: Table = Table {
         settings::MEMCACHED,
         settings::UPSTREAM,
         settings::ACCESS_LOG,
+        settings::ERROR_LOG,
     ],
     unbuilt: &[],
 };

@@ -8,7 +8,9 @@ use toml::de::DeTable;
 use crate::acme;
 use crate::api;
 use crate::auth_jwt;
+use crate::config;
 use crate::effective::{Effective, Level};
+use crate::error_log::ErrorLog;
 use crate::expires;
 use crate::files;
 use crate::http2::{self, Http2};
@@ -67,6 +69,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// The error logs that it and its locations have of their own, those that are inherited once more.
+    pub fn error_logs(&self) -> impl Iterator<Item = &ErrorLog> {
+        let inner = config::locations(&self.locations).map(|location| &location.settings);
+        std::iter::once(&self.settings).chain(inner).flat_map(|settings| &settings.error_logs)
+    }
+
     /// Whether requests may have spans anywhere in it, or upstreams are told of their traces.
     #[must_use]
     pub fn traces(&self) -> bool {
@@ -160,6 +168,7 @@ macro_rules! both_levels {
             settings::MEMCACHED,
             settings::UPSTREAM,
             settings::ACCESS_LOG,
+            settings::ERROR_LOG,
         ]
     };
 }

@@ -18,6 +18,7 @@ use crate::compression::{self, Compression};
 use crate::cookie::{self, Cookies};
 use crate::dav::{self, Dav};
 use crate::effective::Effective;
+use crate::error_log::{self, ErrorLog};
 use crate::error_page::{self, ErrorPages};
 use crate::expires::{self, Expires};
 use crate::fastcgi::{self, FastCgi};
@@ -135,6 +136,8 @@ pub struct Settings {
     pub layers: Vec<Spanned<Box<str>>>,
     /// The tables `access_log`; none: nothing is logged.
     pub access_logs: Vec<AccessLog>,
+    /// The tables `error_log`; none: what is to be reported goes where all of the process does.
+    pub error_logs: Vec<ErrorLog>,
     /// The same as text, with where each value comes from.
     pub effective: Effective,
 }
@@ -220,6 +223,7 @@ impl Settings {
         let upstream = Scope::inherited(cx, &upstream::TABLE, below(levels, "upstream"), found);
         let upstream = Transport::read(&mut { upstream });
         let access_logs = access_log::read(cx, levels, found);
+        let error_logs = error_log::of_level(cx, levels, found);
         Self {
             server_tokens,
             absolute_redirect,
@@ -263,6 +267,7 @@ impl Settings {
             log_subrequest,
             layers,
             access_logs,
+            error_logs,
             effective,
         }
     }
@@ -409,6 +414,11 @@ pub(crate) const LAYERS: Key = Key {
           access and before the location's response fields, compression and error pages. The stock binary has none.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
+
+pub(crate) const ERROR_LOG: Key = Key {
+    nginx: "error_log",
+    ..table("error_log", error_log::KIND, "Where trouble with requests is reported instead.")
+};
 
 const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, kind, need: Need::Optional, nginx: "", doc }

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use propylon_config::{Config, Level, LogTarget, Origin, Settings};
+use propylon_config::{Config, ErrorLog, ErrorLogTarget, Level, LogLevel, LogTarget, Origin, Settings};
 
 fn config(text: &str) -> Config {
     propylon_config::parse(text, "test.toml").unwrap_or_else(|report| panic!("{report}")).config
@@ -165,4 +165,104 @@ fn an_array_of_access_logs_is_inherited_whole_and_not_mixed_with() {
 fn without_an_access_log_nothing_is_logged() {
     let config = config("[[server]]\nreturn = [204]\n");
     assert!(config.servers[0].settings.access_logs.is_empty());
+}
+
+fn file(path: &str, level: LogLevel) -> ErrorLog {
+    ErrorLog { target: ErrorLogTarget::File(path.into()), level }
+}
+
+#[test]
+fn a_place_has_the_error_logs_of_the_one_around_it_or_its_own() {
+    let config = config(
+        r#"
+        [error_log]
+        path = "process.log"
+        [defaults.error_log]
+        path = "a.log"
+        level = "warn"
+        [[server]]
+        [[server.location]]
+        match = "/inherits"
+        return = [204]
+        [[server.location]]
+        match = "/own"
+        return = [204]
+        error_log.path = "b.log"
+        [[server.location]]
+        match = "/several"
+        return = [204]
+        error_log = [{ path = "stderr" }, { path = "c.log", level = "debug" }]
+        [[server.location.location]]
+        match = "/several/inner"
+        return = [204]
+        [[server.location.location]]
+        match = "/several/other"
+        return = [204]
+        error_log = { path = "d.log" }
+        [[server.location]]
+        match = "/of-the-process"
+        return = [204]
+        error_log = []
+        [[stream]]
+        listen = ["1"]
+        return = "text"
+        error_log = { path = "s.log", level = "info" }
+        [[stream]]
+        listen = ["2"]
+        return = "text"
+        "#,
+    );
+    let logs = |index| location(&config, index).error_logs.as_slice();
+    assert_eq!(config.servers[0].settings.error_logs, [file("a.log", LogLevel::Warn)]);
+    assert_eq!(logs(0), [file("a.log", LogLevel::Warn)]);
+    assert_eq!(logs(1), [file("b.log", LogLevel::Warn)], "key by key");
+    let stderr = ErrorLog { target: ErrorLogTarget::Stderr, level: LogLevel::Error };
+    let several = [stderr, file("c.log", LogLevel::Debug)];
+    assert_eq!(logs(2), several);
+    let inner = |index: usize| config.servers[0].locations[2].locations[index].settings.error_logs.as_slice();
+    assert_eq!(inner(0), several);
+    assert_eq!(inner(1), [file("d.log", LogLevel::Error)], "nothing is mixed with several");
+    assert_eq!(logs(3), []);
+    let streams: Vec<_> = config.streams.iter().map(|stream| stream.settings.error_logs.clone()).collect();
+    assert_eq!(streams, [vec![file("s.log", LogLevel::Info)], vec![]]);
+    assert_eq!(config.error_log.target, ErrorLogTarget::File("process.log".into()));
+    // Every place has those that it inherits once more.
+    assert_eq!(config.error_logs().count(), 1 + (1 + 1 + 2 + 2 + 1) + 1);
+    assert_eq!(config.servers[0].error_logs().count(), 8);
+}
+
+#[test]
+fn what_a_place_has_of_error_logs_is_shown_with_where_it_comes_from() {
+    let config = config(
+        "[defaults.error_log]\npath = \"a.log\"\n[[server]]\nerror_log.level = \"info\"\n[[server.location]]\nmatch = \"/\"\nreturn = [204]\n\
+         error_log = [{ path = \"b.log\" }]\n",
+    );
+    let server = &config.servers[0].settings.effective;
+    assert_eq!(
+        server.find("error_log.path").unwrap().to_string(),
+        "error_log.path = \"a.log\" # line 2, [defaults]"
+    );
+    assert_eq!(
+        server.find("error_log.level").unwrap().to_string(),
+        "error_log.level = \"info\" # line 4, [[server]]"
+    );
+    let location = &location(&config, 0).effective;
+    let own = location.find("error_log").unwrap().to_string();
+    assert_eq!(own, "error_log = [{ \"path\" = \"b.log\" }] # line 8, [[server.location]]");
+}
+
+#[test]
+fn what_is_shown_of_error_logs_is_a_configuration_with_the_same() {
+    let text = "[defaults]\nerror_log = [{ path = \"a.log\" }]\n[[server]]\nlisten = [\"1\"]\nreturn = [204]\n[[server]]\nlisten = [\"2\"]\n\
+                return = [204]\nerror_log = []\n[[stream]]\nlisten = [\"3\"]\nreturn = \"text\"\n";
+    let config = config(text);
+    let again = propylon_config::parse(&config.dump(), "dump.toml")
+        .unwrap_or_else(|report| panic!("{report}"))
+        .config;
+    let logs = |config: &Config| -> Vec<_> {
+        config.servers.iter().map(|server| server.settings.error_logs.clone()).collect()
+    };
+    assert_eq!(logs(&again), logs(&config));
+    assert_eq!(logs(&again), [vec![file("a.log", LogLevel::Error)], vec![]]);
+    assert!(again.streams[0].settings.error_logs.is_empty());
 }

@@ -219,7 +219,7 @@ fn every_key_of_streams_is_read() {
     let mut found = Vec::new();
     properties(&propylon_config::schema(), "", &mut found);
     let keys: BTreeSet<&str> = found.iter().filter_map(|(path, _)| path.strip_prefix("stream.")).collect();
-    let tables = ["timeout", "retry", "limit", "access", "upstream", "access_log"];
+    let tables = ["timeout", "retry", "limit", "access", "upstream", "access_log", "error_log"];
     let of_tables = |key: &&&str| match key.split_once('.') {
         Some((table, rest)) => tables.contains(&table) && !rest.contains('.'),
         None => !tables.contains(*key) && **key != "tls",

@@ -1,5 +1,6 @@
 //! What is known only as the exchange goes on.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub(crate) struct Late {
     pub(crate) cached_anew: bool,
     pub(crate) answering: Option<StatusCode>,
     pub(crate) showing: Option<StatusCode>,
+    /// Where what is said of it goes.
+    pub(crate) error_log: Option<Arc<dyn Any + Send + Sync>>,
     /// In a box, for most exchanges keep nothing.
     pub(crate) kept: Option<Box<Kept>>,
 }

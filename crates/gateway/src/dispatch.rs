@@ -15,6 +15,7 @@ use propylon_stack::{Body, Route, RouteFuture};
 
 use crate::client::{ClientEnd, Closed};
 use crate::edge;
+use crate::error_log;
 use crate::page;
 use crate::phases::{At, Step};
 use crate::reroute::{Failed, Reroute, merge, unkeep};
@@ -147,17 +148,24 @@ impl Visit {
     /// The request is refused: what can be read of its path is what its page may ask for.
     pub(crate) fn refuse(&mut self, status: StatusCode) {
         let (exchange, server) = (&self.exchange, &self.server);
-        tracing::info!(
-            target: "propylon_gateway",
-            client = %exchange.client(),
-            server = &*server.name,
-            request = %String::from_utf8_lossy(&exchange.request_line()),
-            "client sent an invalid request: {status}"
-        );
+        error_log::at(server.fallback.errors.as_ref(), || {
+            tracing::info!(
+                target: "propylon_gateway",
+                client = %exchange.client(),
+                server = &*server.name,
+                request = %String::from_utf8_lossy(&exchange.request_line()),
+                "client sent an invalid request: {status}"
+            );
+        });
         if let Some(path) = edge::readable(exchange, server) {
             self.path = path;
             self.tell_uri();
         }
+    }
+
+    /// Whether it is asked for beside another request.
+    fn is_beside(&self) -> bool {
+        self.role != Role::Asker
     }
 
     /// Whose request it is.
@@ -251,7 +259,7 @@ async fn pass(visit: &mut Visit, request: &mut Request<Body>) -> Step {
     let location = visit.location.as_ref().unwrap_or(&visit.server.fallback);
     match &location.phases {
         Some(phases) => {
-            let beside = visit.role != Role::Asker;
+            let beside = visit.is_beside();
             let at = At { server: &visit.server, exchange: &visit.exchange, beside };
             let step = phases.run(at, request, &mut visit.path, &mut visit.limits).await;
             visit.paced |= phases.set_rate();
@@ -310,7 +318,7 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
         if let Some(steps) = &visit.server.steps {
             // What they ask for is the server's: its files, its client's address.
             let fallback = visit.server.fallback.clone();
-            fallback.enter(&visit.exchange);
+            fallback.enter(&visit.exchange, visit.is_beside());
             if let Outcome::Answer(_, answer) = steps.run(&visit.exchange, &mut visit.path) {
                 arrive(visit, &fallback);
                 return answered(visit, fallback, answer);
@@ -338,13 +346,15 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
             }
             Outcome::Search if visit.changes < MAX_REROUTES => visit.changes += 1,
             Outcome::Search => {
-                tracing::error!(
-                    target: "propylon_gateway",
-                    client = %visit.exchange.client(),
-                    server = &*visit.server.name,
-                    "rewrite or internal redirection cycle while processing \"{}\"",
-                    String::from_utf8_lossy(visit.path.decoded())
-                );
+                error_log::of(&visit.exchange, || {
+                    tracing::error!(
+                        target: "propylon_gateway",
+                        client = %visit.exchange.client(),
+                        server = &*visit.server.name,
+                        "rewrite or internal redirection cycle while processing \"{}\"",
+                        String::from_utf8_lossy(visit.path.decoded())
+                    );
+                });
                 return (location, Some(again::cycle(visit)));
             }
         }
@@ -352,7 +362,7 @@ fn choose(visit: &mut Visit, mut named: Option<&str>) -> Round {
 }
 
 fn enter(visit: &Visit, location: Arc<Location>) -> Arc<Location> {
-    location.enter(&visit.exchange);
+    location.enter(&visit.exchange, visit.is_beside());
     arrive(visit, &location);
     location
 }

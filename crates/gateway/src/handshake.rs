@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::{Client, Rejected, Service, Stream, bytes_of};
 use crate::edge::Edge;
+use crate::error_log::{self, within};
 use crate::proxy_protocol;
 use crate::router::Listener;
 use crate::tls::{Above, Serving};
@@ -40,8 +41,11 @@ pub(crate) async fn begin(
     listener: &Arc<Listener>,
 ) -> Result<(Stream, Connection), Unserved> {
     let deadline = Instant::now() + listener.default_server().settings.timeout.client_header;
-    if listener.proxy_protocol && proxy_protocol::begin(&stream, &mut connection, deadline).await.is_err() {
-        return Err(Unserved::Over);
+    if listener.proxy_protocol {
+        let header = proxy_protocol::begin(&stream, &mut connection, deadline);
+        if within(listener.error_logs(None), header).await.is_err() {
+            return Err(Unserved::Over);
+        }
     }
     if listener.tls { shake(stream, connection, listener, deadline).await } else { Ok((stream, connection)) }
 }
@@ -57,7 +61,8 @@ async fn shake(
         return Err(Unserved::Plain(Box::new((stream, connection))));
     }
     // In a box, for it is over soon: a connection is as large as the largest of its steps for as long as it lasts.
-    match over(timeout_at(deadline, Box::pin(hear(stream, &connection, listener))).await) {
+    let mut asked = None;
+    match over(timeout_at(deadline, Box::pin(hear(stream, &connection, listener, &mut asked))).await) {
         Ok(Heard::Client(accepted)) => {
             let (stream, handshake) = *accepted;
             connection.tls = Some(facts(handshake));
@@ -68,7 +73,9 @@ async fn shake(
             Err(Unserved::Over)
         }
         Err(why) => {
-            tracing::info!(target: "propylon_gateway", client = %connection.peer, "{why}");
+            error_log::at(listener.error_logs(asked.as_deref()).as_ref(), || {
+                tracing::info!(target: "propylon_gateway", client = %connection.peer, "{why}");
+            });
             Err(Unserved::Failed)
         }
     }
@@ -82,11 +89,18 @@ enum Heard {
     Challenge,
 }
 
-async fn hear(stream: Stream, connection: &Connection, listener: &Listener) -> io::Result<Heard> {
+/// Shakes hands with whoever is there; what name he has `asked` for is known as soon as he has said it.
+async fn hear(
+    stream: Stream,
+    connection: &Connection,
+    listener: &Listener,
+    asked: &mut Option<Box<str>>,
+) -> io::Result<Heard> {
     let greeting = Greeting::read(stream).await?;
+    *asked = greeting.server_name();
     if let Some(challenges) = &listener.challenges
         && greeting.offers(ACME_TLS)
-        && let Some(config) = challenges.tls(greeting.server_name().as_deref())
+        && let Some(config) = challenges.tls(asked.as_deref())
     {
         // An authority has seen what it came for: nothing follows (RFC 8737 3).
         let (mut stream, _) = greeting.accept(&config.into()).await?;
@@ -94,7 +108,8 @@ async fn hear(stream: Stream, connection: &Connection, listener: &Listener) -> i
         return Ok(Heard::Challenge);
     }
     let above = if listener.engine.http2.spoken { Above::Http2 } else { Above::Http1 };
-    let accepted = accept(greeting, connection, above, |name| listener.serving(name)).await?;
+    let logs = listener.error_logs(asked.as_deref());
+    let accepted = within(logs, accept(greeting, connection, above, |name| listener.serving(name))).await?;
     Ok(Heard::Client(Box::new(accepted)))
 }
 

@@ -61,6 +61,7 @@ mod client;
 mod dispatch;
 mod edge;
 mod error;
+mod error_log;
 mod explain;
 mod failures;
 mod gateway;
@@ -110,4 +111,6 @@ pub use token::shows;
 /// Where logs go: what a caller of [`Gateway::start`] needs to share the gateway's logs.
 pub mod log {
     pub use propylon_access_log::{Buffering, OpenError, Sink, Sinks, Target};
+
+    pub use crate::error_log::{ErrorLogs, NOTICE, current};
 }

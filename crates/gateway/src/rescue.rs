@@ -14,6 +14,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::client::{self, ClientBodyError, Closed};
+use crate::error_log;
 use crate::layers::Failed;
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
@@ -125,7 +126,7 @@ pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) 
     let request = exchange.request_line();
     let request = String::from_utf8_lossy(&request);
     let (connection, client) = (exchange.connection().id, exchange.client());
-    match error {
+    error_log::of(exchange, || match error {
         None => tracing::warn!(
             target: "propylon_gateway", connection, %client, %request,
             "an upstream response is buffered to a temporary file while reading upstream"
@@ -134,7 +135,7 @@ pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) 
             target: "propylon_gateway", connection, %client, %request,
             "a temporary file failed: {error}; the upstream waits for the client while reading upstream"
         ),
-    }
+    });
 }
 
 /// Says in the error log what is wrong on the gateway's own side, in a file or the like.
@@ -150,15 +151,19 @@ pub(crate) fn report_at(exchange: &Exchange, level: LogLevel, text: &str) {
     let (connection, client) = (exchange.connection().id, exchange.client());
     macro_rules! say {
         ($level:ident) => {
-            tracing::$level!(target: "propylon_gateway", connection, %client, server = &*server, request, "{text}")
+            say!($level, "propylon_gateway")
+        };
+        ($level:ident, $target:expr) => {
+            tracing::$level!(target: $target, connection, %client, server = &*server, request, "{text}")
         };
     }
-    match level {
+    error_log::of(exchange, || match level {
         LogLevel::Debug => say!(debug),
-        LogLevel::Info | LogLevel::Notice => say!(info),
+        LogLevel::Info => say!(info),
+        LogLevel::Notice => say!(info, error_log::NOTICE),
         LogLevel::Warn => say!(warn),
         _ => say!(error),
-    }
+    });
 }
 
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
@@ -174,11 +179,13 @@ fn write(exchange: &Exchange, harmless: bool, text: &str) {
     let upstream = upstream.as_deref().unwrap_or_default();
     let connection = exchange.connection().id;
     let client = exchange.client();
-    if harmless {
-        tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
-    } else {
-        tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
-    }
+    error_log::of(exchange, || {
+        if harmless {
+            tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
+        } else {
+            tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
+        }
+    });
 }
 
 /// The request's line. A stream has none.

@@ -14,6 +14,7 @@ use propylon_exchange::{Exchange, Head};
 use propylon_redirect::Replacement;
 
 use crate::error::BuildError;
+use crate::error_log;
 use crate::route::{Found, Respond, Site, set_rate};
 use crate::router::{Location, captures};
 use crate::routing::{Path, Pattern};
@@ -215,11 +216,13 @@ impl Run<'_> {
         }
         let (uri, args) = replacement.uri(kept);
         if uri.is_empty() {
-            tracing::error!(
-                target: "propylon_gateway",
-                client = %self.exchange.client(),
-                "the rewritten URI has a zero length"
-            );
+            error_log::of(self.exchange, || {
+                tracing::error!(
+                    target: "propylon_gateway",
+                    client = %self.exchange.client(),
+                    "the rewritten URI has a zero length"
+                );
+            });
             let found = Found::page(StatusCode::INTERNAL_SERVER_ERROR);
             return ControlFlow::Break(Some(Answer::Found(found)));
         }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::acme;
 use crate::error::BuildError;
+use crate::error_log::ErrorLogs;
 use crate::page::Face;
 use crate::phases::Phases;
 use crate::redirects::Redirects;
@@ -75,6 +76,10 @@ pub(crate) struct Location {
     /// The `Server` field of responses.
     pub(crate) token: HeaderValue,
     pub(crate) logs: AccessLogs,
+    /// Its own error logs; none: those who are in it tell their troubles to that of the process.
+    pub(crate) errors: Option<Arc<ErrorLogs>>,
+    /// Whether this location, or another of its server, has such logs.
+    pub(crate) has_error_logs: bool,
     /// Whether what is asked for beside requests has a line as well.
     pub(crate) logs_beside: bool,
     /// How its requests are traced, where any of the server's are.
@@ -106,6 +111,8 @@ pub(crate) struct Location {
     /// The steps before its action.
     pub(crate) steps: Option<Steps>,
     pub(crate) real_ip: Option<RealIp>,
+    /// Whether there is something that few locations have to tell requests when they come.
+    pub(crate) introduces: bool,
     /// The configuration that it is of, which lasts as long.
     pub(crate) _generation: Generation,
 }
@@ -162,6 +169,7 @@ impl Server {
             names: route::own_names(server),
             has_pages,
             traces: upstreams.config.later.has(Keep::TRACE) || server.traces(),
+            has_error_logs: server.error_logs().next().is_some(),
             counts_compressed: upstreams.config.later.has(Keep::COMPRESSED),
             issuer: upstreams.runtime.issuer.clone(),
             lane: upstreams.counted().map(|ledger| ledger.server(&tally::label(server))),
@@ -319,9 +327,9 @@ impl Location {
         }
     }
 
-    /// The request is this location's from here on.
+    /// The request is this location's from here on. `beside`: it is asked for beside another one, in whose name things are said of it.
     #[inline]
-    pub(crate) fn enter(&self, exchange: &Exchange) {
+    pub(crate) fn enter(&self, exchange: &Exchange, beside: bool) {
         exchange.keep(self.keep);
         let before = self.users.as_ref().and_then(|_| propylon_vars::user_ids(exchange));
         propylon_vars::set_place(
@@ -330,15 +338,17 @@ impl Location {
             self.referers.as_ref(),
             self.script.as_ref(),
         );
-        let few = self.users.is_some() || self.browsers.is_some();
-        if few || self.secure_link.is_some() || self.real_ip.is_some() {
-            self.introduce(exchange, before.as_deref());
+        if self.introduces {
+            self.introduce(exchange, before.as_deref(), beside);
         }
     }
 
     /// What few locations ask for.
     #[inline(never)]
-    fn introduce(&self, exchange: &Exchange, before: Option<&dyn UserIds>) {
+    fn introduce(&self, exchange: &Exchange, before: Option<&dyn UserIds>, beside: bool) {
+        if self.has_error_logs && !beside {
+            exchange.set_error_log(self.errors.clone().map(|logs| logs as _));
+        }
         if let Some(users) = &self.users {
             users.introduce(exchange, before);
         }

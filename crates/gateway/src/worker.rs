@@ -146,8 +146,13 @@ impl Worker {
     }
 
     /// A client connection, from now on watched.
-    pub(crate) fn client(self: &Arc<Self>, connection: Connection, open: Open) -> Arc<Client> {
-        let client = Arc::new(Client::new(connection, self.clone(), open, self.epoch));
+    pub(crate) fn client(
+        self: &Arc<Self>,
+        connection: Connection,
+        place: Arc<Place>,
+        open: Open,
+    ) -> Arc<Client> {
+        let client = Arc::new(Client::new(connection, self.clone(), place, open, self.epoch));
         self.ledger.clients.add(&client);
         client
     }
@@ -394,7 +399,7 @@ async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>
                 let (edge, serving) = (edge.clone(), worker.clone());
                 match listener {
                     None => {
-                        let client = serving.client(connection, open);
+                        let client = serving.client(connection, place.clone(), open);
                         worker.connections.spawn(async move {
                             client::serve(stream, client, edge, &serving.ticker, serving.drain.clone()).await;
                         });
@@ -431,12 +436,13 @@ async fn serve_greeted(
             if let Some(tls) = &connection.tls {
                 open.ledger().shook_hands(tls.resumed);
             }
-            let client = worker.client(connection, open);
+            let client = worker.client(connection, edge.place().clone(), open);
             client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
         }
         Err(Unserved::Plain(plain)) => {
             let (stream, connection) = *plain;
-            handshake::refuse_plain(stream, &worker.client(connection, open), &edge).await;
+            let client = worker.client(connection, edge.place().clone(), open);
+            handshake::refuse_plain(stream, &client, &edge).await;
         }
         Err(Unserved::Failed) => open.ledger().handshakes_failed.add(1),
         Err(Unserved::Over) => {}

@@ -386,3 +386,62 @@ fn codings_are_one_list_of_what_is_on() {
     assert_eq!(converted.refused().count(), 0);
     converted.load().unwrap();
 }
+
+#[test]
+fn error_logs_of_every_level() {
+    let toml = toml_of(
+        "error_log /var/log/all.log;\n",
+        "error_log /var/log/site.log warn;
+        location /a/ { error_log a.log debug_http; error_log /dev/stderr crit; return 204; }
+        location /b/ { error_log off; return 204; }
+        location /c/ { error_log stdout info; return 204; }
+        location /d/ { return 204; }",
+    );
+    let logs = |from: &str| -> Vec<String> {
+        let part = part(&toml, from);
+        part.lines().filter(|line| line.contains("log")).map(str::to_owned).collect()
+    };
+    let expected = r#"error_log = [{ path = "/var/log/all.log", level = "error" }]"#;
+    assert_eq!(
+        logs("[defaults]").iter().filter(|line| line.starts_with("error_log")).collect::<Vec<_>>(),
+        [expected],
+        "{toml}"
+    );
+    assert_eq!(logs("[[server]]"), [r#"error_log = [{ path = "/var/log/site.log", level = "warn" }]"#]);
+    let logs = |at: &str| {
+        let text = toml
+            .split("[[server.location]]")
+            .find(|text| text.contains(&format!("match = \"{at}\"")))
+            .unwrap();
+        text.lines().filter(|line| line.starts_with("error_log")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        logs("/a/"),
+        [r#"error_log = [{ path = "a.log", level = "debug" }, { path = "stderr", level = "crit" }]"#]
+    );
+    // To nginx these are names of files.
+    assert_eq!(logs("/b/"), [r#"error_log = [{ path = "./off", level = "error" }]"#]);
+    assert_eq!(logs("/c/"), [r#"error_log = [{ path = "./stdout", level = "info" }]"#]);
+    assert!(logs("/d/").is_empty());
+}
+
+#[test]
+fn error_logs_that_are_no_files() {
+    let text = "events { }\nhttp {\nerror_log /var/log/all.log;\nserver {\nlisten 8080;\nerror_log syslog:server=10.0.0.1 warn;\nerror_log memory:1m debug;\n}\n}\n";
+    let converted = convert(text, "nginx.conf").unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert_eq!(
+        (converted.count(Verdict::Refused), converted.count(Verdict::Different)),
+        (0, 2),
+        "{}",
+        converted.report()
+    );
+    assert!(converted.report().contains("it goes where the outer level's goes"), "{}", converted.report());
+    let config = converted.load().unwrap().config;
+    assert_eq!(
+        config.servers[0].settings.error_logs,
+        config.servers[0].error_logs().cloned().collect::<Vec<_>>()
+    );
+    assert_eq!(config.servers[0].settings.error_logs.len(), 1, "that of `http`");
+    let invalid = problem("error_log a.log loud;");
+    assert!(invalid.contains("invalid log level \"loud\" in nginx.conf:4"), "{invalid}");
+}

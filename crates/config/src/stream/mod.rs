@@ -52,7 +52,7 @@ pub struct Stream {
     /// Bytes each second that are read of a server.
     pub download_rate: Option<Amount>,
     /// What it has in common with HTTP: `access.rules`, `limit.connections` and `limit.connections_over`, `timeout.connect`, `resolver`, the
-    /// `bind`, `proxy_protocol`, `socket_keepalive` and `tls` of `upstream`, `access_logs` and `effective`. All else has no meaning.
+    /// `bind`, `proxy_protocol`, `socket_keepalive` and `tls` of `upstream`, `access_logs`, `error_logs` and `effective`. All else has no meaning.
     pub settings: Arc<Settings>,
     /// What its connections are counted as in the `server_zones` of nginx Plus' API.
     pub status_zone: Option<Box<str>>,

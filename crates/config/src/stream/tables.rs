@@ -118,6 +118,7 @@ pub(crate) static TABLE: Table = Table {
             doc: "A line for each connection, when it is over. Without any, nothing is logged.",
             ..settings::ACCESS_LOG
         },
+        Key { doc: "Where trouble with its connections is reported instead.", ..settings::ERROR_LOG },
     ],
     unbuilt: &[],
 };

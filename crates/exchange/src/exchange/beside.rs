@@ -1,4 +1,4 @@
-//! What is done beside a request, what caches have to do with it, and what variables remember of it.
+//! What is done beside a request, what caches have to do with it, where errors are told, and what variables remember of it.
 
 use std::any::Any;
 use std::sync::atomic::AtomicU8;
@@ -22,7 +22,10 @@ impl Exchange {
         if let Received::Head(head) = &mut received {
             change(head);
         }
-        let mut uri = self.0.late.lock().uri.clone();
+        let (mut uri, error_log) = {
+            let late = self.0.late.lock();
+            (late.uri.clone(), late.error_log.clone())
+        };
         if uri == Uri::Target {
             // That of this head, whatever becomes of the other.
             uri = self.head().map_or(Uri::Unknown, |head| Uri::Path(head.target.clone(), None));
@@ -37,7 +40,7 @@ impl Exchange {
             host: host.clone(),
             user: user.clone(),
             facts: Facts { keep: AtomicU8::new(self.0.facts.keep.load(Relaxed)), ..Facts::default() },
-            late: Mutex::new(Late::at(uri)),
+            late: Mutex::new(Late { error_log, ..Late::at(uri) }),
             slot: OnceLock::new(),
         }))
     }
@@ -77,6 +80,19 @@ impl Exchange {
     #[must_use]
     pub fn cached_etag(&self) -> Option<Bytes> {
         self.0.late.lock().kept(|kept| kept.etag.clone())
+    }
+
+    /// What has gone wrong with the request is said in this error log from here on; none: where everything else is said. What it is
+    /// is known to whoever writes it.
+    pub fn set_error_log(&self, log: Option<Arc<dyn Any + Send + Sync>>) {
+        self.0.late.lock().error_log = log;
+    }
+
+    /// The error log that was [named](Self::set_error_log) last, if it is of this type.
+    #[must_use]
+    pub fn error_log<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let log = self.0.late.lock().error_log.clone()?;
+        log.downcast().ok()
     }
 
     /// The one slot for the crate that evaluates variables: made on first use, kept to the end.

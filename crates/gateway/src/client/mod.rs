@@ -38,9 +38,10 @@ pub(crate) use upgrade::{ClientEnd, HandOver};
 
 use io::Io;
 
+use crate::error_log;
 use crate::router::Location;
 use crate::tally::Open;
-use crate::worker::Worker;
+use crate::worker::{Place, Worker};
 
 /// Serves a client's requests until the connection is over, with the engine that the configuration asks for.
 pub(crate) async fn serve<S: Service>(
@@ -80,6 +81,8 @@ pub(crate) enum Phase {
 pub(crate) struct Client {
     pub(crate) connection: Arc<Connection>,
     pub(crate) worker: Arc<Worker>,
+    /// Where it came in.
+    place: Arc<Place>,
     /// That it is open is counted.
     open: Open,
     /// When the worker's time began: deadlines are milliseconds since then.
@@ -135,10 +138,17 @@ struct Told {
 }
 
 impl Client {
-    pub(crate) fn new(connection: Connection, worker: Arc<Worker>, open: Open, epoch: Instant) -> Self {
+    pub(crate) fn new(
+        connection: Connection,
+        worker: Arc<Worker>,
+        place: Arc<Place>,
+        open: Open,
+        epoch: Instant,
+    ) -> Self {
         Self {
             connection: Arc::new(connection),
             worker,
+            place,
             open,
             epoch,
             phase: AtomicU8::new(Phase::Idle as u8),
@@ -158,6 +168,14 @@ impl Client {
             told: Told::default(),
             handle: OnceLock::new(),
         }
+    }
+
+    /// Says something of the connection, which is no request's alone.
+    #[cold]
+    pub(crate) fn says(&self, say: impl FnOnce()) {
+        let asked = self.connection.tls.as_ref().and_then(|tls| tls.server_name.as_deref());
+        let logs = self.place.listener().and_then(|listener| listener.error_logs(asked));
+        error_log::at(logs.as_ref(), say);
     }
 
     pub(crate) fn phase(&self) -> Phase {

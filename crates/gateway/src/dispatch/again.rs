@@ -12,6 +12,7 @@ use propylon_stack::Body;
 
 use super::furnish::shows_error;
 use super::{MAX_REROUTES, Role, Visit};
+use crate::error_log;
 use crate::page;
 use crate::reroute::{Failed, Reroute, RerouteTarget, merge};
 use crate::route::{Found, Lost};
@@ -27,12 +28,14 @@ pub(super) fn again(
         visit.exchange.rerouted();
         reroute
     } else {
-        tracing::error!(
-            target: "propylon_gateway",
-            client = %visit.exchange.client(),
-            server = &*visit.server.name,
-            "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
-        );
+        error_log::of(&visit.exchange, || {
+            tracing::error!(
+                target: "propylon_gateway",
+                client = %visit.exchange.client(),
+                server = &*visit.server.name,
+                "rewrite or internal redirection cycle while redirecting to \"{}\"", reroute.target
+            );
+        });
         Reroute { target: RerouteTarget::Answer(cycle(visit)), get: false, error: None, ..reroute }
     };
     visit.closes |= error.is_some_and(|failed| page::closes(failed.status));

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::{Round, Visit};
+use crate::error_log;
 use crate::route::Found;
 use crate::router::Location;
 use crate::routing;
@@ -40,12 +41,14 @@ pub(super) fn named(visit: &Visit, name: &str) -> Round {
     match visit.server.locations.named(name) {
         Some(index) => (visit.server.location(index).clone(), None),
         None => {
-            tracing::error!(
-                target: "propylon_gateway",
-                client = %visit.exchange.client(),
-                server = &*visit.server.name,
-                "could not find named location \"{name}\""
-            );
+            error_log::of(&visit.exchange, || {
+                tracing::error!(
+                    target: "propylon_gateway",
+                    client = %visit.exchange.client(),
+                    server = &*visit.server.name,
+                    "could not find named location \"{name}\""
+                );
+            });
             (visit.location().clone(), Some(Found::page(StatusCode::INTERNAL_SERVER_ERROR)))
         }
     }

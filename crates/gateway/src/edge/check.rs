@@ -16,6 +16,7 @@ use propylon_h1::{Marks, ReceivedRequest};
 use super::{BAD_CERTIFICATE, NO_CERTIFICATE};
 use crate::client::ClientEnd;
 use crate::client::http3::PseudoHeaders;
+use crate::error_log;
 use crate::router::{Listener, Server};
 use crate::routing::{Captures, Head, Host, Path, Target};
 use crate::tls::NotVerified;
@@ -198,11 +199,16 @@ fn verified(
         }
     };
     if misdirected {
-        tracing::info!(target: "propylon_gateway", client = %peer, "client attempted to request the server name different from the one that was negotiated");
+        let errors = judge.unwrap_or_else(|| listener.default_server()).fallback.errors.as_ref();
+        error_log::at(errors, || {
+            tracing::info!(target: "propylon_gateway", client = %peer, "client attempted to request the server name different from the one that was negotiated");
+        });
         return Err(StatusCode::MISDIRECTED_REQUEST);
     }
     server.clients.judge(tls).map_err(|refusal| {
-        tracing::info!(target: "propylon_gateway", client = %peer, "{refusal} while reading client request headers");
+        error_log::at(server.fallback.errors.as_ref(), || {
+            tracing::info!(target: "propylon_gateway", client = %peer, "{refusal} while reading client request headers");
+        });
         match refusal {
             NotVerified::NoCertificate => NO_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST),
             NotVerified::Refused { .. } => BAD_CERTIFICATE.unwrap_or(StatusCode::BAD_REQUEST),

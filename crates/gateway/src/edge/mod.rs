@@ -17,6 +17,7 @@ use propylon_stack::{Body, FilePart};
 
 use crate::client::{self, Client, Engine, Multiplexed, Received, Rejected, RequestBody, Track};
 use crate::dispatch::Visit;
+use crate::error_log;
 use crate::page;
 use crate::route::Switching;
 use crate::router::{self, Listener};
@@ -54,6 +55,11 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) fn new(place: Arc<Place>) -> Self {
         Self { place }
+    }
+
+    /// The listener's place.
+    pub(crate) fn place(&self) -> &Arc<Place> {
+        &self.place
     }
 
     fn current(&self) -> Option<Arc<Listener>> {
@@ -105,12 +111,14 @@ impl client::Service for Edge {
         if !why.is_complete() {
             exchange.ended(End::ClientClosed);
         }
-        tracing::info!(
-            target: "propylon_gateway",
-            client = %exchange.client(),
-            server = &*server.name,
-            "{why}: {status}"
-        );
+        error_log::at(server.fallback.errors.as_ref(), || {
+            tracing::info!(
+                target: "propylon_gateway",
+                client = %exchange.client(),
+                server = &*server.name,
+                "{why}: {status}"
+            );
+        });
         client.response_ends(&exchange, &server.fallback);
         answer
     }
@@ -133,12 +141,14 @@ impl client::Service for Edge {
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
         exchange.responded(status, &HeaderMap::new());
-        tracing::info!(
-            target: "propylon_gateway",
-            client = %exchange.client(),
-            server = &*server.name,
-            "client sent no request that can be served: {status}"
-        );
+        error_log::at(server.fallback.errors.as_ref(), || {
+            tracing::info!(
+                target: "propylon_gateway",
+                client = %exchange.client(),
+                server = &*server.name,
+                "client sent no request that can be served: {status}"
+            );
+        });
         track.settle(exchange, server.fallback.clone());
     }
 

@@ -18,6 +18,7 @@ use super::auth_request::AuthRequest;
 use super::{Found, LimitsSeen};
 use crate::client::Closed;
 use crate::dispatch::Parent;
+use crate::error_log;
 use crate::rescue;
 use crate::routing::Path;
 use crate::upstreams::Upstreams;
@@ -118,11 +119,13 @@ impl Guard {
         if let Some(Found::With(status, _) | Found::Page(status, _)) = found
             && due.waits(status)
         {
-            tracing::info!(
-                target: "propylon_gateway",
-                client = %parent.exchange.client(),
-                "delaying unauthorized request"
-            );
+            error_log::of(parent.exchange, || {
+                tracing::info!(
+                    target: "propylon_gateway",
+                    client = %parent.exchange.client(),
+                    "delaying unauthorized request"
+                );
+            });
             due.wait(status).await;
         }
         found

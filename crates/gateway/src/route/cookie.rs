@@ -7,6 +7,7 @@ use propylon_exchange::Exchange;
 
 use super::rule::{Matcher, Replace, as_str};
 use crate::error::BuildError;
+use crate::error_log;
 
 /// The layer, if there are rules.
 pub(super) fn layer(settings: &Settings) -> Result<Option<CookieLayer>, BuildError> {
@@ -79,11 +80,13 @@ fn evaluate(flags: &CookieFlags, exchange: &Exchange) -> Flags {
             let words = template.eval(exchange);
             let words = String::from_utf8_lossy(&words);
             together(&cookie_flags(&words).unwrap_or_else(|wrong| {
-                tracing::error!(
-                    target: "propylon_gateway",
-                    client = %exchange.client(),
-                    "\"{wrong}\" is no flag of a cookie"
-                );
+                error_log::of(exchange, || {
+                    tracing::error!(
+                        target: "propylon_gateway",
+                        client = %exchange.client(),
+                        "\"{wrong}\" is no flag of a cookie"
+                    );
+                });
                 Vec::new()
             }))
         }

@@ -21,6 +21,7 @@ mod dav;
 mod detach;
 mod early_hints;
 mod empty_gif;
+mod error_log;
 mod error_page;
 mod expires;
 mod fastcgi;
@@ -88,6 +89,7 @@ pub(crate) use cache::NoZone;
 pub(crate) use cgi::application;
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use early_hints::interims;
+pub(crate) use error_log::logs as error_logs;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, bytes as amount, paced, set_rate};
@@ -352,6 +354,10 @@ where
     S::Future: Send,
 {
     let logs = access_log::logs(settings, upstreams)?;
+    let errors = error_log::logs(settings, upstreams)?;
+    let (users, secure_link) = (userid::users(settings, site), secure_link::judge(settings));
+    let real_ip = headers::real_ip(settings);
+    let few = users.is_some() || settings.browsers.is_some() || secure_link.is_some();
     let route = match upstreams.runtime.layers.of(settings)? {
         None => shape(group, upstream, settings, site),
         Some(layers) => {
@@ -361,7 +367,7 @@ where
         }
     };
     Ok(Location {
-        route,
+        route: route.layer_opt(error_log::layer(errors.as_ref())),
         found: shape(respond::Finding::new(site), false, settings, site),
         keep: logs
             .needs()
@@ -391,12 +397,15 @@ where
         document: None,
         script: None,
         referers: None,
-        secure_link: secure_link::judge(settings),
-        users: userid::users(settings, site),
+        introduces: few || real_ip.is_some() || site.has_error_logs,
+        errors,
+        has_error_logs: site.has_error_logs,
+        secure_link,
+        users,
         browsers: settings.browsers.clone(),
         phases: None,
         steps: None,
-        real_ip: headers::real_ip(settings),
+        real_ip,
         has_parts: parts::has(settings),
         _generation: upstreams.generation.clone(),
     })

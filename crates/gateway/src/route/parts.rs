@@ -15,6 +15,7 @@ use propylon_stack::{Body, BoxError};
 use super::LimitsSeen;
 use crate::client::Closed;
 use crate::dispatch::{Beside, Parent};
+use crate::error_log;
 use crate::router::Server;
 use crate::routing::Path;
 
@@ -76,12 +77,14 @@ impl Asker {
     pub(crate) async fn part(self, uri: Bytes, args: Option<Bytes>) -> Result<Response<Part>, Missing> {
         let Inner { server, exchange, path, depth, seen, .. } = &*self.0;
         if *depth >= DEEPEST {
-            tracing::error!(
-                target: "propylon_gateway",
-                client = %exchange.client(),
-                server = &*server.name,
-                "subrequests cycle while processing \"{}\"", String::from_utf8_lossy(&uri)
-            );
+            error_log::of(exchange, || {
+                tracing::error!(
+                    target: "propylon_gateway",
+                    client = %exchange.client(),
+                    server = &*server.name,
+                    "subrequests cycle while processing \"{}\"", String::from_utf8_lossy(&uri)
+                );
+            });
             return Err(Missing::Cycle);
         }
         let parent = Parent { server, exchange };

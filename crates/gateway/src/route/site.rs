@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) has_pages: bool,
     /// Whether any of its locations has to do with traces.
     pub(crate) traces: bool,
+    /// Whether any of them has an error log of its own.
+    pub(crate) has_error_logs: bool,
     /// Whether anybody asks how well responses are compressed.
     pub(crate) counts_compressed: bool,
     /// Ids for clients that have none.
@@ -66,6 +68,7 @@ impl Site {
             has_pages: self.has_pages,
             counts_compressed: self.counts_compressed,
             traces: self.traces,
+            has_error_logs: self.has_error_logs,
             issuer: self.issuer.clone(),
             lane: self.lane.clone(),
             status: self.status.clone(),

@@ -9,6 +9,7 @@ use propylon_proxy_protocol::{v1, v2};
 use propylon_upstream::{Bind, ClientIdentity, Greeting, ServerName};
 
 use crate::error::BuildError;
+use crate::error_log;
 use crate::tls::whom;
 
 /// What is told of a connection before it is made.
@@ -56,7 +57,9 @@ impl Source {
                 // As nginx: the request goes on, from an address of the kernel's choice.
                 None => {
                     let text = String::from_utf8_lossy(&text);
-                    tracing::error!(target: "propylon_gateway", client = %exchange.client(), "invalid local address \"{text}\"");
+                    error_log::of(exchange, || {
+                        tracing::error!(target: "propylon_gateway", client = %exchange.client(), "invalid local address \"{text}\"");
+                    });
                 }
             }
         }

@@ -11,6 +11,7 @@ use propylon_config::{self as config, StickyExpires, Template};
 use propylon_exchange::Exchange;
 use propylon_stack::Body;
 
+use crate::error_log;
 use crate::upstreams::LeafBody;
 
 /// How clients of an upstream come back.
@@ -128,8 +129,10 @@ fn set_cookie(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     match cookie.field(peer, now) {
         Some(field) => drop(response.headers_mut().append(SET_COOKIE, field)),
-        None => tracing::error!(
-            target: "propylon_gateway", client = %exchange.client(), "the sticky cookie cannot be set: its domain is no text"
-        ),
+        None => error_log::of(exchange, || {
+            tracing::error!(
+                target: "propylon_gateway", client = %exchange.client(), "the sticky cookie cannot be set: its domain is no text"
+            );
+        }),
     }
 }

@@ -12,6 +12,7 @@ use propylon_userid::{Expires, Got, Id, Issuer, Rules, SameSite, Set, UserIdLaye
 use propylon_vars::UserIds;
 
 use super::Site;
+use crate::error_log;
 
 /// The layer, if clients get a cookie.
 pub(super) fn layer(settings: &Settings, site: &Site) -> Option<UserIdLayer> {
@@ -103,10 +104,12 @@ impl Users {
         let Some(reset) = &self.reset else { return false };
         let reset = reset.eval(exchange);
         if reset == "log" {
-            tracing::info!(
-                target: "propylon_gateway", client = %exchange.client(),
-                "userid cookie \"{}={}\" was reset", self.rules.name(), got.id()
-            );
+            error_log::of(exchange, || {
+                tracing::info!(
+                    target: "propylon_gateway", client = %exchange.client(),
+                    "userid cookie \"{}={}\" was reset", self.rules.name(), got.id()
+                );
+            });
         }
         !reset.is_empty() && reset != "0"
     }

@@ -9,6 +9,7 @@ use super::Server;
 use crate::acme;
 use crate::client::Engine;
 use crate::error::BuildError;
+use crate::error_log::ErrorLogs;
 use crate::routing::{Captures, ServerNames};
 use crate::tls::Serving;
 use crate::upstreams::Upstreams;
@@ -24,6 +25,8 @@ pub(crate) struct Listener {
     pub(crate) tls: bool,
     /// Whether their connections begin with a header of the PROXY protocol.
     pub(crate) proxy_protocol: bool,
+    /// Whether any of its servers has an error log of its own.
+    has_error_logs: bool,
     /// How its connections are served: as the default server says.
     pub(crate) engine: Arc<Engine>,
     /// Where an authority may look for challenges of TLS.
@@ -65,6 +68,7 @@ impl Listener {
         Ok(Self {
             has_names: here.len() > 1 || names.has_regexes(),
             names,
+            has_error_logs: here.iter().any(|server| server.fallback.errors.is_some()),
             servers: here,
             default,
             tls: listener.tls,
@@ -88,6 +92,14 @@ impl Listener {
     pub(crate) fn asked_for(&self, name: Option<&str>) -> Option<&Arc<Server>> {
         let (server, _) = self.find(&Bytes::copy_from_slice(name?.as_bytes()))?;
         Some(server)
+    }
+
+    /// The error logs of the server that a client asked for when it began to speak TLS, or else of the default server.
+    pub(crate) fn error_logs(&self, name: Option<&str>) -> Option<Arc<ErrorLogs>> {
+        if !self.has_error_logs {
+            return None;
+        }
+        self.asked_for(name).unwrap_or(&self.default).fallback.errors.clone()
     }
 
     /// Whether there is anything to [find](Self::find) but the default server.

@@ -57,6 +57,9 @@ impl Line {
 fn begin(at: &At, connection: &Connection) -> Exchange {
     let started = connection.since;
     let exchange = Exchange::stream(at.server.clone(), Arc::new(connection.clone()), started);
+    if let Some(logs) = &at.stream.errors {
+        exchange.set_error_log(Some(logs.clone()));
+    }
     if let Some(address) = at.stream.real_ip.as_ref().and_then(|real_ip| real_ip.address(&exchange)) {
         exchange.set_client(address);
     }

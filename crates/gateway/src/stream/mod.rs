@@ -14,8 +14,9 @@ use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, StreamAction, Template};
 
 use crate::error::BuildError;
+use crate::error_log::ErrorLogs;
 use crate::retired::Generation;
-use crate::route::{Limits, RealIp, access_logs, access_rules};
+use crate::route::{Limits, RealIp, access_logs, access_rules, error_logs};
 use crate::tally::{self, Tally};
 use crate::tls::{ClientAuth, Serving};
 use crate::upstreams::Upstreams;
@@ -44,6 +45,8 @@ struct Stream {
     /// Who may be its client.
     clients: ClientAuth,
     logs: AccessLogs,
+    /// Its own error logs, if it has any.
+    errors: Option<Arc<ErrorLogs>>,
     /// What its connections are counted in, where somebody may ask.
     tally: Option<Box<Tally>>,
     /// The configuration that it is of, which lasts as long.
@@ -82,6 +85,7 @@ impl Stream {
             serving: upstreams.runtime.tls.serving(&config.tls),
             clients: ClientAuth::new(&config.tls),
             logs: access_logs(settings, upstreams)?,
+            errors: error_logs(settings, upstreams)?,
             tally: Tally::new(
                 lane.as_ref(),
                 tally::stream_zone(config, upstreams).as_ref(),

@@ -21,6 +21,7 @@ use super::waiting::Waiting;
 use super::{Action, At};
 use crate::client::Stream;
 use crate::edge::close_tunnel;
+use crate::error_log::within;
 use crate::proxy_protocol::{self, Unheard};
 use crate::tally::Open;
 use crate::tls::{Above, NotVerified};
@@ -30,7 +31,10 @@ use crate::{handshake, rescue, route};
 pub(crate) async fn serve(stream: Stream, mut connection: Connection, at: Arc<At>, open: Open) {
     let deadline = Instant::now() + at.stream.config.timeout.proxy_protocol;
     let told = match at.proxy_protocol {
-        true => proxy_protocol::begin(&stream, &mut connection, deadline).await,
+        true => {
+            let header = proxy_protocol::begin(&stream, &mut connection, deadline);
+            within(at.stream.errors.clone(), header).await
+        }
         false => Ok(()),
     };
     let mut line = Line::new(at, &connection, open);
@@ -80,10 +84,11 @@ impl Line {
     /// Makes TLS of the connection, of which the exchange tells from then on.
     async fn shake(&mut self, stream: Stream, mut connection: Connection) -> Result<Stream, StatusCode> {
         let serving = self.at.stream.serving.clone();
-        let shaken = timeout(self.at.stream.config.timeout.handshake, async {
+        let shaken = within(self.at.stream.errors.clone(), async {
             let greeting = Greeting::read(stream).await?;
             handshake::accept(greeting, &connection, Above::Unknown, |_| serving).await
         });
+        let shaken = timeout(self.at.stream.config.timeout.handshake, shaken);
         match handshake::over(shaken.await) {
             Ok((stream, handshake)) => {
                 let tls = connection.tls.insert(handshake::facts(handshake));
@@ -163,7 +168,8 @@ impl Line {
             buffer: config.buffer_size,
             half_close: config.half_close,
         };
-        let upstream = Box::pin(passing.connect(&self.exchange, &config.retry, waiting)).await?;
+        let connecting = passing.connect(&self.exchange, &config.retry, waiting);
+        let upstream = Box::pin(within(at.stream.errors.clone(), connecting)).await?;
         let rate = |amount: &Option<Amount>| {
             let amount = amount.as_ref().map_or(0, |amount| route::amount(amount, &self.exchange));
             NonZeroU64::new(amount)

@@ -2,7 +2,7 @@
 
 use crate::args::{duration, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::Value;
 use crate::row::{ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To, UP_TO_FOUR};
 use crate::tree::Directive;
@@ -22,7 +22,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("access_log", NESTED, SOME, To::By(access_log, "access_log")).repeats(),
     Row::new("error_log", Contexts::MAIN, ONE_OR_TWO, To::By(error_log, "error_log.path, error_log.level"))
         .repeats(),
-    Row::nothing("error_log", BOTH, ONE_OR_TWO, "all errors are in the log of the process").repeats(),
+    Row::new("error_log", BOTH, ONE_OR_TWO, To::By(error_log_here, "server.error_log"))
+        .repeats()
+        .note("`off` is the name of a file, as in nginx. What would go to syslog or to memory goes where the outer level's goes."),
     Row::nothing("open_log_file_cache", BOTH, UP_TO_FOUR, "not needed: log files stay open"),
 ];
 
@@ -111,15 +113,21 @@ fn access_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     note.map_or(Ok(Done::AsWritten), different)
 }
 
-fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let path = directive.arg(0);
-    let level = match directive.arg(1) {
+/// The level that is written, if one is.
+fn level(directive: &Directive) -> Result<Option<&str>, Stop> {
+    Ok(match directive.arg(1) {
         "" => None,
         known @ ("debug" | "info" | "notice" | "warn" | "error" | "crit" | "alert" | "emerg") => Some(known),
         // The debug levels of parts of nginx.
         debug if debug.starts_with("debug_") => Some("debug"),
         other => return Err(invalid(directive, 1, format!("invalid log level \"{other}\""))),
-    };
+    })
+}
+
+/// That of the process.
+fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let path = directive.arg(0);
+    let level = level(directive)?;
     if convert.document.error_log.has(&["path"]) {
         return different("there is one error log: the first");
     }
@@ -136,5 +144,28 @@ fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
             &directive.place,
         );
     }
+    Ok(Done::AsWritten)
+}
+
+/// That of a level.
+fn error_log_here(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let level = level(directive)?.unwrap_or("error");
+    let path = match directive.arg(0) {
+        path if path.starts_with("syslog:") || path.starts_with("memory:") => {
+            return different("error logs are files or stderr: it goes where the outer level's goes");
+        }
+        "/dev/stderr" => "stderr".to_owned(),
+        // To nginx these are files like any other.
+        path @ ("off" | "stdout") => format!("./{path}"),
+        path => path.to_owned(),
+    };
+    let path = Value::text(path).at(directive.place_of(0));
+    let level = Value::text(level).at(directive.place_of(1));
+    convert.push(
+        Target::Here,
+        &["error_log"],
+        Value::table([("path", path), ("level", level)]),
+        &directive.place,
+    );
     Ok(Done::AsWritten)
 }

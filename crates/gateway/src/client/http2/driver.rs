@@ -209,8 +209,10 @@ where
             client.reading.arm(if draining { GOODBYE } else { LINGER });
         }
         if let Some(frames) = self.shared.flood().filter(|_| self.waits != Waits::Closing) {
-            let (id, client) = (client.connection.id, client.connection.peer);
-            tracing::warn!(target: "propylon_gateway", connection = id, %client, "http2 flood detected: too many {frames}");
+            client.says(|| {
+                let (id, client) = (client.connection.id, client.connection.peer);
+                tracing::warn!(target: "propylon_gateway", connection = id, %client, "http2 flood detected: too many {frames}");
+            });
             return self.close(Reason::ENHANCE_YOUR_CALM);
         }
         let engine = &self.shared.engine;
@@ -240,7 +242,9 @@ where
                 Waits::Closing => Poll::Ready(()),
                 Waits::Midway(_) => {
                     let (id, client) = (self.shared.client.connection.id, self.shared.client.connection.peer);
-                    tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while processing HTTP/2 connection");
+                    self.shared.client.says(|| {
+                        tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while processing HTTP/2 connection");
+                    });
                     self.close(Reason::PROTOCOL_ERROR)
                 }
                 _ => {
@@ -293,10 +297,12 @@ where
         let Some(code) = self.shared.take_fault().filter(|_| self.waits != Waits::Closing) else { return };
         let (id, client, reason) =
             (self.shared.client.connection.id, self.shared.client.connection.peer, Reason::from(code));
-        if reason == Reason::ENHANCE_YOUR_CALM {
-            tracing::warn!(target: "propylon_gateway", connection = id, %client, "http2 flood detected");
-        } else {
-            tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/2 ({reason:?})");
-        }
+        self.shared.client.says(|| {
+            if reason == Reason::ENHANCE_YOUR_CALM {
+                tracing::warn!(target: "propylon_gateway", connection = id, %client, "http2 flood detected");
+            } else {
+                tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/2 ({reason:?})");
+            }
+        });
     }
 }

@@ -16,6 +16,7 @@ use quinn_proto::transport_parameters::TransportParameters;
 use quinn_proto::{TransportError, TransportErrorCode};
 use rustls::quic::{KeyChange, Secrets, Suite, Version};
 
+use crate::error_log;
 use crate::router::Listener;
 
 /// The one version that is spoken (RFC 9000).
@@ -63,7 +64,9 @@ impl Serving {
         let serving = listener.serving(name).filter(|serving| !serving.rejects);
         let serving = serving.ok_or_else(|| alert(UNRECOGNIZED_NAME, "no server for this name"))?;
         serving.quic_acceptor(&connection, name).map_err(|error| {
-            tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
+            error_log::at(listener.error_logs(name).as_ref(), || {
+                tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
+            });
             alert(INTERNAL_ERROR, "its certificate could not be loaded")
         })
     }

@@ -181,7 +181,9 @@ where
         }
         if let Some(what) = self.shared.flood() {
             let (id, client) = (self.shared.client.connection.id, self.shared.client.connection.peer);
-            tracing::warn!(target: "propylon_gateway", connection = id, %client, "http3 flood detected: too many {what}");
+            self.shared.client.says(|| {
+                tracing::warn!(target: "propylon_gateway", connection = id, %client, "http3 flood detected: too many {what}");
+            });
             return self.close(Code::EXCESSIVE_LOAD);
         }
         let engine = &self.shared.engine;
@@ -239,6 +241,8 @@ where
 
     fn violated(&self, what: &dyn std::fmt::Display) {
         let (id, client) = (self.shared.client.connection.id, self.shared.client.connection.peer);
-        tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/3: {what}");
+        self.shared.client.says(|| {
+            tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/3: {what}");
+        });
     }
 }

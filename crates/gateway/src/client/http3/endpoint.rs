@@ -20,6 +20,7 @@ use super::crypto::{Serving, V1};
 use super::driver;
 use super::ids::Ids;
 use crate::edge::Edge;
+use crate::error_log;
 use crate::handshake;
 use crate::router::Listener;
 use crate::tally::Open;
@@ -159,6 +160,10 @@ async fn serve(
 ) {
     let open = Open::new(worker.ledger());
     let deadline = Instant::now() + listener.default_server().settings.timeout.client_header;
+    let logs = listener.error_logs(None);
+    let report = |connection: &Connection, error: &ConnectionError, open: &Open| {
+        error_log::at(logs.as_ref(), || report(connection, error, open));
+    };
     drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     let connecting = match incoming.accept_with(Arc::new(config)) {
         Ok(connecting) => connecting,
@@ -175,7 +180,7 @@ async fn serve(
         open.ledger().shook_hands(facts.resumed);
         connection.tls = Some(handshake::facts(*facts));
     }
-    let client = worker.client(connection, open);
+    let client = worker.client(connection, edge.place().clone(), open);
     driver::serve(quic, client, edge, worker.draining()).await;
 }
 

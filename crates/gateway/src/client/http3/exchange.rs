@@ -130,7 +130,9 @@ async fn refuse<S: Service>(
             end(sender, vec![answer]).await;
         }
         NoHead::TimedOut => {
-            tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while reading client request headers");
+            shared.client.says(|| {
+                tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while reading client request headers");
+            });
             service.refused(&shared.client, StatusCode::REQUEST_TIMEOUT, &stream.track);
             receiver.stop(Code::REQUEST_INCOMPLETE);
             sender.reset(Code::REQUEST_INCOMPLETE, Fate::Cut);
@@ -138,7 +140,9 @@ async fn refuse<S: Service>(
         NoHead::Broken(why) => {
             if let Broken::Fault(Fault { code, what, of_connection }) = why {
                 if !of_connection {
-                    tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/3: {what} ({code})");
+                    shared.client.says(|| {
+                        tracing::info!(target: "propylon_gateway", connection = id, %client, "client violated HTTP/3: {what} ({code})");
+                    });
                     receiver.stop(code);
                 }
                 service.refused(&shared.client, StatusCode::BAD_REQUEST, &stream.track);

@@ -149,8 +149,10 @@ impl Track {
     ) -> bool {
         self.sending_waker.register(cx.waker());
         if self.sending.has_passed() {
-            let (id, client) = (client.connection.id, client.connection.peer);
-            tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while sending response to client");
+            client.says(|| {
+                let (id, client) = (client.connection.id, client.connection.peer);
+                tracing::info!(target: "propylon_gateway", connection = id, %client, "client timed out (110: Connection timed out) while sending response to client");
+            });
             return true;
         }
         if !self.sending.is_armed() {
