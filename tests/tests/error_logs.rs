@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 
+use propylon_testkit::certificates::Authority;
 use propylon_tests::{
     Client, LIMIT, Propylon, Refusing, Signal, Stream, address, addresses, check, fill, raw_request, until,
 };
@@ -272,4 +274,70 @@ fn a_stream_has_a_log_of_its_own() {
         assert!(lines.len() == 1 && lines[0].contains("connect() failed"), "{lines:?}");
         assert!(lines[0].contains(&format!("server: {at}")), "{lines:?}");
     }
+}
+
+/// Servers behind one address that have each a log of their own, and one of the process.
+fn two_servers(listen: &str, each: [&str; 2]) -> Propylon {
+    let server = |name: &str, more: &str| {
+        format!(
+            "[[server]]\nlisten = [\"{listen}\"]\nname = [\"{name}.test\"]\nerror_log = {{ path = \"@DIR@/{name}.log\", level = \"info\" }}\n\
+             return = [204]\n{more}\n"
+        )
+    };
+    let [one, two] = each;
+    Propylon::start(&format!(
+        "[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n{}{}",
+        server("one", one),
+        server("two", two)
+    ))
+}
+
+/// Says this to the gateway, and waits until it has closed the connection.
+fn say(at: SocketAddr, text: &[u8]) {
+    let mut client = Stream::connect(at).unwrap();
+    client.send(text).unwrap();
+    let _ = client.to_end(&mut Vec::new()); // a reset is an end as well
+}
+
+#[test]
+fn what_is_wrong_with_a_connection_is_the_default_servers_to_tell() {
+    let [proxied, multiplexed] = addresses();
+    let gateway = two_servers(&format!("{proxied} proxy_protocol"), ["", ""]);
+    say(proxied, b"this is no header\r\n");
+    assert!(gateway.lines("one.log", 1)[0].contains("while reading PROXY protocol"));
+    assert_eq!(gateway.read("two.log"), "");
+    assert!(!gateway.error_log().contains("PROXY"));
+
+    let gateway = two_servers(&format!("{multiplexed} http2"), ["", ""]);
+    // SETTINGS, as is right, then DATA of no stream.
+    say(multiplexed, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    assert!(gateway.lines("one.log", 1)[0].contains("client violated HTTP/2"));
+    assert_eq!(gateway.read("two.log"), "");
+    assert!(!gateway.error_log().contains("violated"));
+}
+
+#[test]
+fn a_handshake_is_told_of_by_the_server_that_was_asked_for() {
+    let (listen, directory, root) = (address(), tempfile::tempdir().unwrap(), Authority::root("Root"));
+    let certificate = |name: &str| {
+        let (certificate, key) = root.server(&[name]).write(directory.path(), name);
+        format!(
+            "tls.certificates = [{{ certificate = \"{}\", key = \"{}\" }}]\n",
+            certificate.display(),
+            key.display()
+        )
+    };
+    let (one, two) = (certificate("one.test"), certificate("two.test") + "tls.protocols = [\"TLSv1.3\"]\n");
+    let gateway = two_servers(&format!("{listen} tls"), [&one, &two]);
+    let mut client = Command::new("openssl");
+    client.args(["s_client", "-connect", &listen.to_string(), "-servername", "two.test", "-tls1_2"]);
+    let client = client.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(!client.status().unwrap().success());
+    assert!(gateway.lines("two.log", 1)[0].contains("SSL_do_handshake() failed"));
+    assert_eq!(gateway.read("one.log"), "");
+    // Whoever has not said whom he means.
+    say(listen, b"\x16\x03\x01\0\x05hello");
+    assert!(gateway.lines("one.log", 1)[0].contains("SSL_do_handshake() failed"));
+    assert_eq!(gateway.lines_now("two.log").len(), 1);
+    assert!(!gateway.error_log().contains("handshak"));
 }
