@@ -141,20 +141,26 @@ fn prepare(addr: SocketAddr, keepalive: bool) -> io::Result<TcpSocket> {
 
 /// Connects from there. An address of another family than the peer's is refused by the kernel.
 fn from(socket: &TcpSocket, peer: SocketAddr, bind: Bind) -> io::Result<()> {
-    if bind.transparent {
-        let socket = SockRef::from(socket);
-        if peer.is_ipv4() {
-            socket.set_ip_transparent_v4(true)?
-        } else {
-            socket.set_ip_transparent_v6(true)?
-        }
-    }
+    let sockref = SockRef::from(socket);
+    may_be_elsewhere(&sockref, peer, bind)?;
     if bind.address.port() == 0 {
         // The port is chosen when the peer is known: else there are only as many connections as ports, whatever the peers. A
         // kernel without it does well enough.
         let _ = setsockopt(socket, IpBindAddressNoPort, &true);
     }
     socket.bind(bind.address)
+}
+
+/// The address to bind to may be one that this machine does not have.
+pub(crate) fn may_be_elsewhere(socket: &socket2::Socket, peer: SocketAddr, bind: Bind) -> io::Result<()> {
+    if bind.transparent {
+        if peer.is_ipv4() {
+            socket.set_ip_transparent_v4(true)?;
+        } else {
+            socket.set_ip_transparent_v6(true)?;
+        }
+    }
+    Ok(())
 }
 
 /// Calls the same poll function of whichever socket it is.

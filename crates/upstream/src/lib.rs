@@ -61,6 +61,7 @@
 //! - **Speaks FastCGI, uwsgi, SCGI and memcached's protocol** instead ([`Transport::application`]): connections are kept with FastCGI and
 //!   memcached.
 //! - **Opens connections for other protocols** ([`Transport::connect`]), as byte streams.
+//! - **Opens connected UDP sockets** ([`Transport::connect_udp`]): [`Datagrams`] to and from one peer.
 //! - **Frees the connection early**: [`Body::take_bytes`] returns a small response body whole, before any of it is passed on.
 //! - **Records** one try for each peer in the request's [`Exchange`](propylon_exchange::Exchange), if it has one: times,
 //!   status or its substitute, bytes in each direction, the actual end of the response.
@@ -142,6 +143,7 @@ mod cgi;
 mod client;
 mod connect;
 mod connection;
+mod datagrams;
 mod error;
 mod established;
 mod fastcgi;
@@ -170,6 +172,7 @@ mod wire;
 pub use body::Body;
 pub use client::{Client, ToPeer};
 pub use connect::Socket;
+pub use datagrams::Datagrams;
 pub use error::{AttemptClass, BoxError, Error, HeadFault};
 pub use established::{Established, Sending};
 pub use future::ResponseFuture;
