@@ -217,7 +217,11 @@ fn what_cannot_be_is_said_before_it_starts() {
         let told = told(stream);
         assert!(told.contains(part) && told.contains(&format!("{conf}:{line}")), "{stream}: {told}");
     };
-    check("server { listen 127.0.0.1:53 udp; return a; }", 3, "UDP is not passed on: only TCP is");
+    check(
+        "server { listen 127.0.0.1:53 udp;\nproxy_pass unix:/run/a.sock; }",
+        4,
+        "datagrams are not passed on to unix sockets",
+    );
     check("server {\nlisten 127.0.0.1:1;\nproxy_pass $host;\n}", 5, "`$host` is a variable of HTTP");
     let twice = "server { listen 127.0.0.1:1; return a; }\nserver { listen 127.0.0.1:1; return b; }";
     check(twice, 4, "127.0.0.1:1 belongs to another stream");

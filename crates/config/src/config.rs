@@ -90,7 +90,7 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// The virtual hosts, in the order of the file.
     pub servers: Vec<Arc<Server>>,
-    /// TCP that is passed on, in the order of the file.
+    /// TCP and UDP that are passed on, in the order of the file.
     pub streams: Vec<Arc<Stream>>,
 }
 
@@ -99,6 +99,12 @@ impl Config {
     pub fn error_logs(&self) -> impl Iterator<Item = &ErrorLog> {
         let of_streams = self.streams.iter().flat_map(|stream| &stream.settings.error_logs);
         self.servers.iter().flat_map(|server| server.error_logs()).chain(of_streams)
+    }
+
+    /// Whether those streams listen on UDP alone: its health is that its servers do not refuse datagrams.
+    #[must_use]
+    pub fn is_of_udp(&self, upstream: &str) -> bool {
+        stream::udp_alone_uses(upstream, &self.servers, &self.streams)
     }
 
     /// All locations of all servers in the order of the file, those inside others too.
@@ -217,7 +223,7 @@ pub(crate) static TABLE: Table = Table {
         },
         Key {
             nginx: "stream, server",
-            ..top("stream", Kind::List(&Kind::Table(&stream::TABLE)), "TCP that is passed on.")
+            ..top("stream", Kind::List(&Kind::Table(&stream::TABLE)), "TCP and UDP that are passed on.")
         },
     ],
     unbuilt: &[],

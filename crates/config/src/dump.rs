@@ -56,7 +56,7 @@ impl Config {
         }
         for stream in &self.streams {
             let _ = writeln!(text, "\n[[stream]] # {}", source.line_of(stream.span));
-            settings(&mut text, source, &stream.settings.effective);
+            settings_that(&mut text, source, &stream.settings.effective, |key| stream.has_meaning(key));
         }
         text
     }
@@ -70,6 +70,16 @@ impl Config {
 }
 
 fn settings(text: &mut String, source: &Source, effective: &Effective) {
+    settings_that(text, source, effective, |_| true);
+}
+
+/// What has no meaning where it stands is a comment.
+fn settings_that(
+    text: &mut String,
+    source: &Source,
+    effective: &Effective,
+    has_meaning: impl Fn(&str) -> bool,
+) {
     let nowhere = ["access_log", "error_log"].map(|log| (format!("{log}."), format!("{log}.path")));
     let nowhere = nowhere.map(|(log, path)| {
         effective.find(&path).filter(|path| path.value.is_empty()).map(|_| log).unwrap_or_default()
@@ -77,7 +87,7 @@ fn settings(text: &mut String, source: &Source, effective: &Effective) {
     for setting in effective.iter() {
         // A key without a value is a comment, and so are those of a log that goes nowhere.
         let unlogged = nowhere.iter().any(|log| !log.is_empty() && setting.key.starts_with(&**log));
-        let hidden = setting.value.is_empty() || unlogged;
+        let hidden = setting.value.is_empty() || unlogged || !has_meaning(&setting.key);
         let _ = writeln!(text, "{}{}", if hidden { "# " } else { "" }, setting.line(source));
     }
 }

@@ -27,6 +27,8 @@ pub struct Listen {
     pub http2: bool,
     /// `http3`
     pub http3: bool,
+    /// `udp`
+    pub udp: bool,
     /// `proxy_protocol`
     pub proxy_protocol: bool,
     /// `reuseport`
@@ -42,7 +44,7 @@ pub struct Listen {
 pub enum ListenAddress {
     /// An IP address and a port of TCP.
     Tcp(SocketAddr),
-    /// An IP address and a port of UDP, for QUIC.
+    /// An IP address and a port of UDP: a server's, for QUIC, or a stream's.
     Udp(SocketAddr),
     /// A unix socket.
     Unix(PathBuf),
@@ -58,23 +60,35 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-const OPTIONS: [&str; 8] =
-    ["default_server", "tls", "http2", "http3", "proxy_protocol", "reuseport", "backlog=", "ipv6only="];
-const UNBUILT: [&str; 9] = [
+const OPTIONS: [&str; 9] = [
+    "default_server",
+    "tls",
+    "http2",
+    "http3",
     "udp",
-    "bind",
-    "setfib=",
-    "fastopen=",
-    "rcvbuf=",
-    "sndbuf=",
-    "accept_filter=",
-    "deferred",
-    "so_keepalive=",
+    "proxy_protocol",
+    "reuseport",
+    "backlog=",
+    "ipv6only=",
 ];
+const UNBUILT: [&str; 8] =
+    ["bind", "setfib=", "fastopen=", "rcvbuf=", "sndbuf=", "accept_filter=", "deferred", "so_keepalive="];
 const ADDRESS: &str = "a port, `address:port`, `[::]:port` or `unix:/path`";
 
-/// Reads `ADDRESS [option...]`.
+/// Reads `ADDRESS [option...]`, as servers have it.
 pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Listen>> {
+    let listen = read_any(cx, text, span.clone())?;
+    if listen.udp {
+        let at = words(text).find(|(_, word)| *word == "udp").map_or(0, |(at, _)| at);
+        let place = cx.inside(&span, text, at..at + "udp".len());
+        let diagnostic = Diagnostic::at(place, "`udp` is for streams: HTTP over UDP is `http3`");
+        cx.push(diagnostic.label("expected none of `udp` here; a `[[stream]]` passes datagrams on"));
+        return None;
+    }
+    Some(listen)
+}
+
+fn read_any(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Listen>> {
     let mut words = words(text);
     let Some((at, word)) = words.next() else {
         cx.push(Diagnostic::at(span, "the address is missing").label(format!("expected {ADDRESS}")));
@@ -96,6 +110,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         tls: false,
         http2: false,
         http3: false,
+        udp: false,
         proxy_protocol: false,
         reuseport: false,
         backlog: None,
@@ -108,6 +123,14 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
         }
     }
     listen.address = address?;
+    if listen.udp
+        && let Err(message) = listen.become_datagrams()
+    {
+        let label =
+            "expected an IP address with `udp`, `reuseport`, `ipv6only=` alone: TCP is a `listen` of its own";
+        cx.push(Diagnostic::at(span, message).label(label));
+        return None;
+    }
     if listen.http3
         && let Err(message) = listen.become_quic()
     {
@@ -120,7 +143,7 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
 
 /// The same of a stream, which knows no HTTP; as in nginx it has no usual port.
 pub(crate) fn read_stream(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Listen>> {
-    let listen = read(cx, text, span.clone())?;
+    let listen = read_any(cx, text, span.clone())?;
     let strange = [
         (listen.default_server, "default_server", "a stream is alone at its addresses"),
         (listen.http2, "http2", "a stream knows no HTTP"),
@@ -185,6 +208,7 @@ impl Listen {
             ("tls", None) => self.tls = true,
             ("http2", None) => self.http2 = true,
             ("http3", None) => self.http3 = true,
+            ("udp", None) => self.udp = true,
             ("proxy_protocol", None) => self.proxy_protocol = true,
             ("ssl", None) => {
                 return Some(Diagnostic::at(place, "`ssl` is called `tls` here").label("expected `tls`"));
@@ -229,6 +253,23 @@ impl Listen {
         }
         self.address = ListenAddress::Udp(address);
         self.tls = true;
+        Ok(())
+    }
+
+    /// `udp` has no connections.
+    fn become_datagrams(&mut self) -> Result<(), &'static str> {
+        let ListenAddress::Tcp(address) = self.address else { return Err("`udp` on a unix socket") };
+        let other = [
+            (self.http3, "`http3` is UDP by itself, and a server's"),
+            (self.tls, "`udp` has no connections that could be `tls`"),
+            (self.http2, "`udp` has no connections that could be `http2`"),
+            (self.proxy_protocol, "`udp` has no connections that could begin with `proxy_protocol`"),
+            (self.backlog.is_some(), "`udp` has no `backlog`"),
+        ];
+        if let Some((_, message)) = other.iter().find(|(is_there, _)| *is_there) {
+            return Err(message);
+        }
+        self.address = ListenAddress::Udp(address);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ pub struct Listener {
     pub servers: Vec<usize>,
     /// Index of the stream that it is of.
     pub stream: Option<usize>,
-    /// Whether any of them says `tls`, or it is of UDP: then connections are TLS.
+    /// Whether any of them says `tls` or `http3`: then connections are TLS.
     pub tls: bool,
     /// Whether any of them says `http2`: then clients may speak it.
     pub http2: bool,

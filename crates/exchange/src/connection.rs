@@ -22,6 +22,8 @@ pub struct Connection {
     pub local: Address,
     /// When it was accepted.
     pub since: Instant,
+    /// Whether it is no connection, but a client of UDP with whatever it sends (`$protocol` of streams).
+    pub udp: bool,
     /// The TLS that the client speaks with us, if it does (`$scheme`, `$https`).
     pub tls: Option<Tls>,
     /// What the client's proxy told of it before anything else (`$proxy_protocol_*`).
@@ -112,10 +114,17 @@ impl Connection {
             peer,
             local,
             since: clock::now(),
+            udp: false,
             tls: None,
             proxy_protocol: None,
             peer_text: OnceLock::new(),
         }
+    }
+
+    /// What datagrams from `peer` to `local` belong to.
+    #[must_use]
+    pub fn datagrams(id: u64, peer: Address, local: Address) -> Self {
+        Self { udp: true, ..Self::new(id, peer, local) }
     }
 
     /// The client's end as text, which is made when it is asked for first.

@@ -231,7 +231,7 @@ impl Gateway {
         self.runtime.acme.end(); // whoever comes after this process is the one that is asked for challenges
         self.listeners.leave();
         for worker in &self.workers {
-            worker.drain().await;
+            worker.drain(self.listeners.are_shared()).await;
         }
         drop(std::mem::take(&mut self.listeners));
         let workers = &mut self.workers;

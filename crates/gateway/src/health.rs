@@ -39,6 +39,8 @@ struct Question {
     client: Client,
     /// Of a stream's peers a connection is all that is asked for.
     connects: Option<Transport>,
+    /// Of those of UDP there is none: who does not refuse a datagram is well, and need not answer it.
+    udp: bool,
     uri: Bytes,
     host: HeaderValue,
     name: ServerName,
@@ -201,6 +203,7 @@ impl Probe {
         Ok(Self(Arc::new(Question {
             client: Client::new(Pool::new(Keepalive::off()), transport),
             connects,
+            udp: config.is_of_udp(&upstream.name),
             uri: Bytes::copy_from_slice(check.uri.as_bytes()),
             host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
             name: ServerName(name),
@@ -240,6 +243,7 @@ impl Probe {
         let why = match asked {
             Ok(Ok(())) => return true,
             Ok(Err(why)) => why,
+            Err(_) if self.0.udp => return true,
             Err(_) => "no answer in time".into(),
         };
         tracing::info!(target: "propylon_gateway", "health check of {} failed: {why}", peer.name());
@@ -259,8 +263,25 @@ impl Probe {
         extensions
     }
 
+    /// Sends a datagram, and waits for whatever becomes of it.
+    async fn is_refused(&self, transport: &Transport, peer: &Peer) -> Result<(), propylon_upstream::Error> {
+        let server = transport.connect_udp(peer, &self.source())?;
+        let wrong = |source| propylon_upstream::Error::Connect { source };
+        server.try_send(AGENT.as_bytes()).map_err(wrong)?;
+        loop {
+            server.readable().await.map_err(wrong)?;
+            match server.try_receive(&mut [0]) {
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                heard => return heard.map(drop).map_err(wrong),
+            }
+        }
+    }
+
     async fn question(&self, peer: &Peer) -> Result<(), String> {
         if let Some(transport) = &self.0.connects {
+            if self.0.udp {
+                return self.is_refused(transport, peer).await.map_err(|error| error.to_string());
+            }
             let connected = transport.connect(peer, &self.source()).await;
             return connected.map(drop).map_err(|error| error.to_string());
         }

@@ -1,5 +1,6 @@
 //! Listening sockets: opened once, kept over reloads.
 
+mod accepting;
 mod quic;
 
 use std::collections::HashMap;
@@ -7,19 +8,16 @@ use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use propylon_config::{self as config, ListenAddress};
-use propylon_exchange::Address;
-use propylon_h1::sends::SendQueue;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::client::Stream;
 use crate::client::http3::Seat;
 use crate::error::StartError;
 use crate::given::Given;
 
+pub(crate) use accepting::Accepting;
 use quic::Group;
 
 /// How many connections may wait to be accepted where `backlog=` does not say (nginx: 511).
@@ -53,6 +51,11 @@ enum Open {
         sockets: Vec<Socket>,
         lent: bool,
     },
+    /// UDP that is passed on: a client's datagrams come to one of them, for as long as these are all.
+    Datagrams {
+        sockets: Vec<Socket>,
+        lent: bool,
+    },
     Quic(Group),
 }
 
@@ -80,26 +83,45 @@ impl Listeners {
     ) -> Result<(), StartError> {
         let is_given = |address: &ListenAddress| self.spare.iter().any(|given| given.is_for(address));
         let missing = || wanted.iter().filter(|listener| !self.open.contains_key(&listener.address));
+        if let Some(other) = wanted.iter().find(|listener| self.is_other(listener)) {
+            let source = io::Error::new(
+                io::ErrorKind::AddrInUse,
+                "one of HTTP/3 becomes one of a stream, or the other way round, with a new process alone",
+            );
+            return Err(StartError::Listen { address: other.address.clone(), source });
+        }
         let mut fresh = Vec::new();
         for listener in missing().filter(|listener| !is_given(&listener.address)) {
             let opened = open(listener, workers, reuseport, mode)
                 .map_err(|source| StartError::Listen { address: listener.address.clone(), source })?;
             fresh.push((listener.address.clone(), opened));
         }
-        let given: Vec<_> =
-            missing().map(|l| (l.address.clone(), l.ipv6only)).filter(|(a, _)| is_given(a)).collect();
-        for (address, ipv6only) in given {
+        let given: Vec<_> = missing().filter(|listener| is_given(&listener.address)).cloned().collect();
+        for listener in given {
+            let address = listener.address;
             let sockets: Vec<_> = self.spare.extract_if(.., |given| given.is_for(&address)).collect();
-            let open = if let ListenAddress::Udp(at) = address {
-                Open::Quic(Group::given(sockets, at, ipv6only))
-            } else {
-                let lent = sockets.iter().any(|given| given.lent);
-                Open::Streams { sockets: sockets.into_iter().map(|given| given.socket).collect(), lent }
+            let lent = sockets.iter().any(|given| given.lent);
+            let bare = |given: Vec<Given>| given.into_iter().map(|given| given.socket).collect();
+            let open = match address {
+                ListenAddress::Udp(at) if listener.stream.is_none() => {
+                    Open::Quic(Group::given(sockets, at, listener.ipv6only))
+                }
+                ListenAddress::Udp(_) => Open::Datagrams { sockets: bare(sockets), lent },
+                _ => Open::Streams { sockets: bare(sockets), lent },
             };
             fresh.push((address, open));
         }
         self.open.extend(fresh);
         Ok(())
+    }
+
+    /// Whether something else is open at an address of UDP: what the kernel was told of it cannot be taken back.
+    fn is_other(&self, wanted: &config::Listener) -> bool {
+        match self.open.get(&wanted.address) {
+            Some(Open::Quic(_)) => wanted.stream.is_some(),
+            Some(Open::Datagrams { .. }) => wanted.stream.is_none(),
+            _ => false,
+        }
     }
 
     /// Reports what was given and is not wanted. What was handed over is closed: the other process accepts from it for
@@ -134,6 +156,11 @@ impl Listeners {
         self.keep_paths = keep;
     }
 
+    /// Whether another process listens on the same sockets.
+    pub(crate) const fn are_shared(&self) -> bool {
+        self.keep_paths
+    }
+
     /// The most sockets that any address has.
     pub(crate) fn most(&self) -> usize {
         self.open.values().map(|open| open.used().len()).max().unwrap_or(0)
@@ -162,6 +189,11 @@ impl Listeners {
     /// Whoever is new comes to the sockets of this process.
     pub(crate) fn steer(&self) {
         for (address, open) in &self.open {
+            if let Open::Datagrams { sockets, lent: false } = open
+                && let Some(socket) = sockets.first()
+            {
+                let _ = quic::let_go(socket); // a socket of no group was told nothing
+            }
             if let Open::Quic(group) = open
                 && let Err(error) = group.steer()
             {
@@ -194,14 +226,14 @@ impl Drop for Listeners {
 impl Open {
     fn used(&self) -> &[Socket] {
         match self {
-            Self::Streams { sockets, .. } => sockets,
+            Self::Streams { sockets, .. } | Self::Datagrams { sockets, .. } => sockets,
             Self::Quic(group) => &group.used,
         }
     }
 
     fn into_used(self) -> Vec<Socket> {
         match self {
-            Self::Streams { sockets, .. } => sockets,
+            Self::Streams { sockets, .. } | Self::Datagrams { sockets, .. } => sockets,
             Self::Quic(group) => group.used,
         }
     }
@@ -209,14 +241,16 @@ impl Open {
     /// All its sockets, and whether each rests.
     fn all(&self) -> Vec<(&Socket, bool)> {
         match self {
-            Self::Streams { sockets, .. } => sockets.iter().map(|socket| (socket, false)).collect(),
+            Self::Streams { sockets, .. } | Self::Datagrams { sockets, .. } => {
+                sockets.iter().map(|socket| (socket, false)).collect()
+            }
             Self::Quic(group) => group.all().collect(),
         }
     }
 
     fn is_lent(&self) -> bool {
         match self {
-            Self::Streams { lent, .. } => *lent,
+            Self::Streams { lent, .. } | Self::Datagrams { lent, .. } => *lent,
             Self::Quic(group) => group.lent,
         }
     }
@@ -224,6 +258,8 @@ impl Open {
     fn of_worker(&self, index: usize) -> Option<(&Socket, Option<Seat>)> {
         match self {
             Self::Streams { sockets, .. } => Some((sockets.get(index.checked_rem(sockets.len())?)?, None)),
+            // A second worker at one of them would have half of a client's datagrams.
+            Self::Datagrams { sockets, .. } => Some((sockets.get(index)?, None)),
             Self::Quic(group) => group.of_worker(index).map(|(socket, seat)| (socket, Some(seat))),
         }
     }
@@ -257,6 +293,10 @@ fn open(listener: &config::Listener, workers: usize, reuseport: bool, mode: u32)
                 sockets.push(socket);
             }
             Ok(Open::Streams { sockets, lent: false })
+        }
+        ListenAddress::Udp(addr) if listener.stream.is_some() => {
+            let sockets = quic::open(*addr, listener.ipv6only, workers)?;
+            Ok(Open::Datagrams { sockets, lent: false })
         }
         ListenAddress::Udp(addr) => Group::open(*addr, listener.ipv6only, workers).map(Open::Quic),
     }
@@ -298,46 +338,6 @@ fn remove_unix_path(address: &ListenAddress) {
     }
 }
 
-/// The socket as tokio has it.
-pub(crate) enum Accepting {
-    /// What is small is sent to clients through the queue.
-    Tcp(tokio::net::TcpListener, SendQueue),
-    Unix(tokio::net::UnixListener),
-}
-
-impl Accepting {
-    /// Registers the socket with the current runtime.
-    pub(crate) fn new(address: &ListenAddress, socket: Socket, sends: &SendQueue) -> io::Result<Self> {
-        match address {
-            ListenAddress::Tcp(_) => {
-                let listener = tokio::net::TcpListener::from_std(std::net::TcpListener::from(socket))?;
-                Ok(Self::Tcp(listener, sends.clone()))
-            }
-            ListenAddress::Udp(_) => Err(io::ErrorKind::Unsupported.into()), // whoever has a seat does not come here
-            ListenAddress::Unix(_) => {
-                tokio::net::UnixListener::from_std(UnixListener::from(socket)).map(Self::Unix)
-            }
-        }
-    }
-
-    /// The next connection: its stream, and the addresses of the client's end and of ours.
-    pub(crate) async fn accept(&self) -> io::Result<(Stream, Address, Address)> {
-        match self {
-            Self::Tcp(listener, sends) => {
-                let (stream, peer) = listener.accept().await?;
-                // Small answers go out at once. It fails only on a connection that is gone: the first read says so too.
-                let _ = stream.set_nodelay(true);
-                let local = stream.local_addr()?;
-                Ok((Stream::Tcp(sends.stream(stream)), peer.into(), local.into()))
-            }
-            Self::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                Ok((Stream::Unix(stream), Address::unix(), Address::unix()))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,6 +369,19 @@ mod tests {
         for index in 0..5 {
             assert_eq!(listeners.of_worker(index).unwrap().len(), 1, "worker {index}");
         }
+    }
+
+    #[test]
+    fn a_socket_of_udp_is_one_workers() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let text =
+            format!("[[stream]]\nlisten = [\"{} udp\"]\nreturn = \"a\"\n", socket.local_addr().unwrap());
+        let wanted = propylon_config::parse(&text, "test.toml").unwrap().config.listeners;
+        let given = [socket.try_clone().unwrap(), socket].map(|socket| Given::handed_over(socket).unwrap());
+        let mut listeners = Listeners::with(given.into());
+        listeners.open(&wanted, 1, true, ANYBODY).unwrap();
+        let counts = [0, 1, 2].map(|index| listeners.of_worker(index).unwrap().len());
+        assert_eq!((counts, listeners.most()), ([1, 1, 0], 2));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! One core: a thread with a runtime of its own, its router, its connections.
 
+mod accept;
 mod place;
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -18,20 +20,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::client::Client;
 use crate::client::http3::Endpoint;
-use crate::client::{self, Client, Stream};
-use crate::edge::Edge;
 use crate::error::{BuildError, StartError};
-use crate::failures::AcceptFailures;
-use crate::handshake::{self, Unserved};
 use crate::listener::{Accepting, Own};
 use crate::retired::Retired;
-use crate::router::{Listener, Router};
+use crate::router::Router;
 use crate::runtime::Runtime;
 use crate::start::InWorker;
+use crate::stream::Endpoint as Datagrams;
 use crate::tally::{Ledger, Open};
 use crate::upstreams::{Kept, Upstreams};
 
+use accept::accept;
 pub(crate) use place::Place;
 
 /// Threads of a worker for files, temporary ones too, and for passwords: a disk is not quicker with more, and each takes memory.
@@ -47,8 +48,8 @@ enum Command {
     Build(Arc<Config>, oneshot::Sender<Result<(), BuildError>>),
     /// Use what was built, and accept from these sockets and no others.
     Use(Vec<Own>, oneshot::Sender<io::Result<Retired>>),
-    /// Accept no more, finish what is in flight, close what is idle, and end.
-    Drain,
+    /// Accept no more, finish what is in flight, close what is idle, and end. `handed_over`: another process has the sockets now.
+    Drain { handed_over: bool },
     /// End now.
     Stop,
 }
@@ -72,6 +73,8 @@ pub(crate) struct Worker {
     ticker: Ticker,
     connections: TaskTracker,
     drain: CancellationToken,
+    /// Another process has the sockets now.
+    handed_over: AtomicBool,
     /// Cancelled when what began under the configuration in force has to end.
     outdated: ArcSwap<CancellationToken>,
 }
@@ -119,6 +122,11 @@ impl Worker {
     /// Cancelled when the worker is to finish what is in flight, and no more.
     pub(crate) fn draining(&self) -> CancellationToken {
         self.drain.clone()
+    }
+
+    /// Whether another process has its sockets now, and whatever comes.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over.load(Relaxed)
     }
 
     /// What it counts.
@@ -199,9 +207,9 @@ impl Handle {
         used.await.map_err(|_| StartError::WorkerGone)?.map_err(StartError::Worker)
     }
 
-    /// Has the worker finish.
-    pub(crate) async fn drain(&self) {
-        let _ = self.commands.send(Command::Drain).await; // gone already is as good
+    /// Has the worker finish; `handed_over`: another process has its sockets now.
+    pub(crate) async fn drain(&self, handed_over: bool) {
+        let _ = self.commands.send(Command::Drain { handed_over }).await; // gone already is as good
     }
 
     /// Has the worker end at once.
@@ -267,9 +275,9 @@ async fn run(runtime: Arc<Runtime>, mut inbox: mpsc::Receiver<Command>) {
             Command::Use(sockets, reply) => {
                 let _ = reply.send(control.use_built(sockets));
             }
-            Command::Drain => {
+            Command::Drain { handed_over } => {
                 tokio::select! {
-                    () = control.drain() => return,
+                    () = control.drain(handed_over) => return,
                     _ = stopped(&mut inbox) => return,
                 }
             }
@@ -321,6 +329,7 @@ impl Control {
                     ticker: Ticker::new(),
                     connections: self.tasks.clone(),
                     drain: CancellationToken::new(),
+                    handed_over: AtomicBool::new(false),
                     outdated: ArcSwap::default(),
                 });
                 tokio::spawn({
@@ -356,6 +365,9 @@ impl Control {
             if let Some(seat) = seat {
                 let endpoint = Endpoint::new(socket, seat, &*self.runtime.quic_keys()?)?;
                 worker.connections.spawn(endpoint.run(address.clone(), worker.clone(), token.clone()));
+            } else if let ListenAddress::Udp(_) = address {
+                let endpoint = Datagrams::new(address.clone(), socket)?;
+                worker.connections.spawn(endpoint.run(worker.clone(), token.clone()));
             } else {
                 let listener = Accepting::new(&address, socket, &self.sends)?;
                 tokio::spawn(accept(listener, address.clone(), worker.clone(), token.clone()));
@@ -365,86 +377,13 @@ impl Control {
         Ok(())
     }
 
-    async fn drain(&mut self) {
+    async fn drain(&mut self, handed_over: bool) {
         self.accepting.drain().for_each(|(_, token)| token.cancel());
         let Some(worker) = &self.worker else { return };
+        worker.handed_over.store(handed_over, Relaxed);
         worker.drain.cancel();
         worker.ledger.clients.drain();
         worker.connections.close();
         worker.connections.wait().await;
-    }
-}
-
-/// Accepts connections until told not to.
-async fn accept(listener: Accepting, address: ListenAddress, worker: Arc<Worker>, enough: CancellationToken) {
-    let place = worker.place(&address);
-    let edge = Edge::new(place.clone());
-    let mut failures = AcceptFailures::at(address);
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = enough.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer, local)) => {
-                failures.over();
-                let connection = Connection::new(worker.runtime.next_connection(), peer, local);
-                let open = Open::new(&worker.ledger);
-                if let Some(at) = place.stream() {
-                    worker.run(crate::stream::serve(stream, connection, at, open));
-                    continue;
-                }
-                let listener = place.listener().filter(|listener| listener.tls || listener.proxy_protocol);
-                let (edge, serving) = (edge.clone(), worker.clone());
-                match listener {
-                    None => {
-                        let client = serving.client(connection, place.clone(), open);
-                        worker.connections.spawn(async move {
-                            client::serve(stream, client, edge, &serving.ticker, serving.drain.clone()).await;
-                        });
-                    }
-                    Some(listener) => {
-                        worker.connections.spawn(serve_greeted(
-                            stream,
-                            (connection, open),
-                            listener,
-                            edge,
-                            serving,
-                        ));
-                    }
-                }
-            }
-            Err(error) => failures.pause(&error).await,
-        }
-    }
-}
-
-/// Serves a connection that begins with something else than requests: the PROXY protocol, TLS, or both.
-async fn serve_greeted(
-    stream: Stream,
-    (connection, open): (Connection, Open),
-    listener: Arc<Listener>,
-    edge: Edge,
-    worker: Arc<Worker>,
-) {
-    // Also while the worker drains: who has just been accepted may have asked already, and is owed an answer, as in nginx.
-    let shaken = handshake::begin(stream, connection, &listener).await;
-    drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
-    match shaken {
-        Ok((stream, connection)) => {
-            if let Some(tls) = &connection.tls {
-                open.ledger().shook_hands(tls.resumed);
-            }
-            let client = worker.client(connection, edge.place().clone(), open);
-            client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
-        }
-        Err(Unserved::Plain(plain)) => {
-            let (stream, connection) = *plain;
-            let client = worker.client(connection, edge.place().clone(), open);
-            handshake::refuse_plain(stream, &client, &edge).await;
-        }
-        Err(Unserved::Failed) => open.ledger().handshakes_failed.add(1),
-        Err(Unserved::Over) => {}
     }
 }

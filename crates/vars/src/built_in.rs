@@ -37,6 +37,8 @@ pub(crate) enum BuiltIn {
     /// A list over the tries at upstream peers.
     Upstream(Column),
     UpstreamLastAddr,
+    /// What the stream passes on.
+    Protocol,
     UpstreamCacheStatus,
     UpstreamCacheLastModified,
     UpstreamCacheEtag,
@@ -89,8 +91,6 @@ pub(crate) enum BuiltIn {
 pub(crate) enum Constant {
     Hostname,
     NginxVersion,
-    /// What streams pass on.
-    Tcp,
     Pid,
     Pipe,
     PropylonVersion,
@@ -151,6 +151,7 @@ impl BuiltIn {
                 return exchange
                     .with_tries(|tries| out.option(tries.last().map(|last| last.peer.as_bytes())));
             }
+            Self::Protocol => out.text(if exchange.connection().udp { b"UDP" } else { b"TCP" }),
             Self::UpstreamCacheStatus => return out.option(exchange.cache_status().map(str::as_bytes)),
             Self::UpstreamCacheLastModified => return out.option(exchange.cached_last_modified().as_deref()),
             Self::UpstreamCacheEtag => return out.option(exchange.cached_etag().as_deref()),
@@ -285,7 +286,6 @@ impl Constant {
         match self {
             Self::Hostname => rustix::system::uname().nodename().to_bytes().to_ascii_lowercase().into(),
             Self::NginxVersion => Bytes::from_static(NGINX_VERSION.as_bytes()),
-            Self::Tcp => Bytes::from_static(b"TCP"),
             Self::Pid => std::process::id().to_string().into(),
             // Whether a request was pipelined is known to the server's parser alone.
             Self::Pipe => Bytes::from_static(b"."),

@@ -203,7 +203,7 @@ const TABLE: &[Description] = &[
     single_entry("pid", BuiltIn::Constant(Constant::Pid), "the process's number").everywhere(),
     single_entry("pipe", BuiltIn::Constant(Constant::Pipe), "always `.`: whether a request was pipelined is not told"),
     single_entry("propylon_version", BuiltIn::Constant(Constant::PropylonVersion), "the version of propylon").everywhere(),
-    single_entry("protocol", BuiltIn::Constant(Constant::Tcp), "what a stream passes on: `TCP`").of_streams(),
+    single_entry("protocol", BuiltIn::Protocol, "what a stream passes on: `TCP` or `UDP`").of_streams(),
     single_entry("proxy_add_x_forwarded_for", BuiltIn::ProxyAddXForwardedFor, "the request's X-Forwarded-For with the client's address appended"),
     single_entry("proxy_host", BuiltIn::ProxyHost, "host and port as proxy_pass has them"),
     single_entry("proxy_port", BuiltIn::ProxyPort, "the port that proxy_pass has, or its scheme's"),

@@ -79,7 +79,8 @@ pub(super) const HEALTH_CHECK: Table = Table {
           requests to the group (TLS if it uses that). FastCGI, uwsgi and SCGI servers get the params of such a request, except that \
           `params` is ignored: HTTP_HOST and SERVER_NAME are the group's name, SERVER_PORT is 80, the path is in PATH_INFO (for FastCGI in \
           SCRIPT_NAME), and SCRIPT_FILENAME is the root followed by the path. memcached is asked for the key `uri`; a missing key is as good \
-          as a value, whatever `match.status` says. For a group that only streams use, a probe only opens a connection.",
+          as a value, whatever `match.status` says. For a group that only streams use, a probe only opens a \
+          connection; if those streams are all UDP, it sends a datagram, and a server fails only if it refuses that within `timeout`: it need not answer.",
     keys: &[
         Key {
             name: "interval",

@@ -43,7 +43,19 @@ fn alone_use(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -
         .any(|location| matches!(&location.action, Action::ProxyPass(pass) if uses(&pass.value)))
 }
 
-/// Servers of TCP are asked nothing but for a connection.
+/// Whether the streams that [use it alone](alone_use) listen on UDP alone.
+pub(crate) fn udp_alone_uses(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -> bool {
+    let is_named =
+        streams.iter().filter_map(|stream| stream.pass()).any(|pass| pass.upstream() == Some(upstream));
+    let mut users = streams.iter().filter(|stream| {
+        stream.pass().is_some_and(|pass| {
+            if is_named { pass.upstream() == Some(upstream) } else { pass.may_name(upstream) }
+        })
+    });
+    alone_use(upstream, servers, streams) && users.all(|stream| stream.is_udp())
+}
+
+/// Servers of streams are asked nothing that HTTP knows.
 pub(crate) fn check_upstreams(cx: &mut Context, servers: &[Arc<Server>], streams: &[Arc<Stream>]) {
     let of_streams: Vec<_> = cx
         .upstreams

@@ -1,8 +1,9 @@
-//! The tables `[[stream]]`: TCP that is passed on.
+//! The tables `[[stream]]`: TCP and UDP that are passed on.
 
 mod groups;
 mod pass;
 mod tables;
+mod udp;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -11,14 +12,15 @@ use std::time::Duration;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
-pub(crate) use self::groups::check_upstreams;
+pub(crate) use self::groups::{check_upstreams, udp_alone_uses};
 pub use self::pass::StreamPass;
 pub(crate) use self::tables::{ACCESS, LIMIT, RETRY, TABLE, TIMEOUT, UPSTREAM};
+pub use self::udp::StreamDatagrams;
 use crate::effective::{Effective, Level};
 use crate::headers::{self, Peer};
 use crate::key::Table;
 use crate::limit::{self, Amount};
-use crate::listen::{self, Listen};
+use crate::listen::{self, Listen, ListenAddress};
 use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::report::Diagnostic;
 use crate::settings::Settings;
@@ -26,7 +28,7 @@ use crate::source::{Span, Spanned};
 use crate::tls::{self, Tls};
 use crate::{acme, api};
 
-/// TCP that is passed on.
+/// TCP and UDP that are passed on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stream {
     /// Where it listens, at least one address.
@@ -47,6 +49,8 @@ pub struct Stream {
     pub timeout: StreamTimeout,
     /// When another server is tried.
     pub retry: StreamRetry,
+    /// What a session of UDP is.
+    pub datagrams: StreamDatagrams,
     /// Bytes each second that are read of a client.
     pub upload_rate: Option<Amount>,
     /// Bytes each second that are read of a server.
@@ -98,6 +102,13 @@ pub struct StreamRetry {
 }
 
 impl Stream {
+    /// Whether it listens on UDP alone.
+    #[must_use]
+    pub fn is_udp(&self) -> bool {
+        !self.listens.is_empty()
+            && self.listens.iter().all(|listen| matches!(listen.address, ListenAddress::Udp(_)))
+    }
+
     /// Where connections go, if they are passed on.
     #[must_use]
     pub fn pass(&self) -> Option<&StreamPass> {
@@ -123,6 +134,8 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
     let buffer_size = size(&mut scope, "buffer_size");
     let real_ip_from = scope.list("real_ip_from", headers::peer).unwrap_or_default();
     let status_zone = api::name(&mut scope);
+    let datagrams = StreamDatagrams::read(&mut scope);
+    udp::check(scope.cx, table, listens.as_deref().unwrap_or_default(), action.as_ref());
     let mut scope = Scope::inherited(cx, &TIMEOUT, below(&levels, "timeout"), &mut effective);
     let timeout = StreamTimeout {
         connect: scope.duration("connect"),
@@ -135,6 +148,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
     let mut scope = Scope::inherited(cx, &LIMIT, below(&levels, "limit"), &mut effective);
     let upload_rate = scope.read("upload_rate", limit::amount);
     let download_rate = scope.read("download_rate", limit::amount);
+    let datagrams = datagrams.limit(&mut scope);
     let tls = tls(cx, &levels, listens.as_deref().unwrap_or_default(), &mut effective);
     let settings = Arc::new(settings(cx, &levels, effective));
     let span = cx.span(value.span());
@@ -150,6 +164,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Stream> {
         real_ip_from,
         timeout,
         retry,
+        datagrams,
         upload_rate,
         download_rate,
         settings,

@@ -6,7 +6,12 @@ use crate::{access, api, limit, retry, settings, tls, upstream, upstream_tls};
 
 pub(crate) static TABLE: Table = Table {
     name: "stream",
-    doc: "TCP that is passed on: whatever clients speak, connections are joined with those to a server. Where one side is cut, so is the other, with a reset; TLS that lacks its last word is taken for an end. Nothing is inherited from `[defaults]`.",
+    doc: "TCP and UDP that are passed on: whatever clients speak, connections are joined with those to a server. Where one side is cut, so is the other, with a reset; TLS that lacks its last word is taken for an end. \
+          Of UDP, what a client sends from one port to one of the addresses is a session, until nothing has passed for `timeout.idle`, or until all that is expected has come (`responses`): its datagrams go to one \
+          server, whose datagrams go back, each as it is, up to 64 KiB, from the address that the client asked. What finds no room in a socket is lost, as in any network. A server that refuses (ICMP) has failed: \
+          unless it had answered, the first datagrams of the session, up to `buffer_size` and eight of them, go to another one (`retry`). Each worker has a socket of its own, whatever `reuseport` says. Sessions go on \
+          over a reload that keeps their address; with one that takes it away they end. With USR2 whatever clients send is for the new process, where it begins sessions; what servers answer in those of the old one goes out still. \
+          Nothing is inherited from `[defaults]`.",
     keys: &[
         Key {
             name: "listen",
@@ -16,7 +21,7 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Required,
             nginx: "listen",
             doc: "Addresses, as of a server, each with options: tls, proxy_protocol (connections begin with its header, version 1 or 2), reuseport, \
-                  backlog=N, ipv6only=on|off. No server and no other stream may have the same.",
+                  backlog=N, ipv6only=on|off; udp, beside which only reuseport and ipv6only may stand: TCP and UDP of one port are two, as in `listen = [\"53\", \"53 udp\"]`. No server and no other stream may have the same.",
         },
         Key {
             name: "proxy_pass",
@@ -30,7 +35,7 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "return",
-            doc: "In the place of `proxy_pass`: what clients are sent before their connection ends.",
+            doc: "In the place of `proxy_pass`: what clients are sent before their connection ends; over UDP, a datagram for each of theirs.",
         },
         Key {
             name: "preread",
@@ -52,7 +57,22 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "proxy_buffer_size",
-            doc: "How much of what one end sends is kept at most until the other one takes it, each way.",
+            doc: "How much of what one end sends is kept at most until the other one takes it, each way; of UDP, how much of what a client sends is kept until a server is known to be there.",
+        },
+        Key {
+            name: "responses",
+            kind: Kind::Integer { min: 0, max: 1_000_000 },
+            need: Need::Optional,
+            nginx: "proxy_responses",
+            doc: "UDP: how many datagrams of the server answer one of the client's. When as many have come, the session is over; when they have not within `timeout.idle`, the server has failed (502). 0: none are \
+                  expected, and a session is over when its datagrams are sent. Not written: nobody knows, and sessions last until nothing passes.",
+        },
+        Key {
+            name: "requests",
+            kind: Kind::Integer { min: 0, max: 1_000_000 },
+            need: Need::Default("0"),
+            nginx: "proxy_requests",
+            doc: "UDP: after how many datagrams of a client the next one begins another session, maybe with another server, while the first one waits for its `responses`, which are counted only then; 0: never.",
         },
         Key {
             name: "half_close",
@@ -139,7 +159,7 @@ pub(crate) const TIMEOUT: Table = Table {
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"10m\""),
             nginx: "proxy_timeout",
-            doc: "How long nothing may pass either way before both connections are closed.",
+            doc: "How long nothing may pass either way before both connections are closed, or a session of UDP ends.",
         },
         Key {
             name: "preread",
@@ -198,14 +218,21 @@ pub(crate) const LIMIT: Table = Table {
             kind: limit::AMOUNT,
             need: Need::Default("\"off\""),
             nginx: "proxy_upload_rate",
-            doc: "How fast a client's bytes are read: \"100k\" each second; \"off\" or 0: as fast as the server takes them. It is of each connection.",
+            doc: "How fast a client's bytes are read: \"100k\" each second; \"off\" or 0: as fast as the server takes them. It is of each connection. Datagrams are never parted: while one is paid for, those of the client are lost.",
         },
         Key {
             name: "download_rate",
             kind: limit::AMOUNT,
             need: Need::Default("\"off\""),
             nginx: "proxy_download_rate",
-            doc: "The same of the server's.",
+            doc: "The same of the server's, whose datagrams wait in the session's socket.",
+        },
+        Key {
+            name: "sessions",
+            kind: Kind::Integer { min: 1, max: 1_000_000 },
+            need: Need::Default("8192"),
+            nginx: "",
+            doc: "UDP: how many sessions each worker has at once at each address, a socket each. Datagrams that would begin more are dropped, and the error log says how many.",
         },
         Key {
             name: "connections",

@@ -75,6 +75,9 @@ fn listeners_and_names() {
         "127.0.0.1:3306",
         "[::]:3306",
         "unix:/run/db.sock",
+        "0.0.0.0:53",
+        "udp:0.0.0.0:53",
+        "udp:[::]:53",
         "0.0.0.0:7",
     ];
     assert_eq!(addresses, expected);

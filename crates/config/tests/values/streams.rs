@@ -13,7 +13,7 @@ fn parse(text: &str) -> Config {
 #[test]
 fn a_stream() {
     let config = everything();
-    let [stream, other] = &config.streams[..] else { panic!("{}", config.streams.len()) };
+    let [stream, _, other] = &config.streams[..] else { panic!("{}", config.streams.len()) };
     let pass = stream.pass().unwrap();
     assert_eq!((pass.is_secure(), pass.upstream()), (true, Some("backend")));
     assert!(stream.preread && stream.half_close);
@@ -136,4 +136,21 @@ fn whose_health_is_a_connection_where_variables_name_upstreams() {
     check(name, "proxy_pass = \"http://$http_x/\"", [false, false]);
     check("a", "proxy_pass = \"http://$http_x/\"", [true, false]);
     check("a", "proxy_pass = \"http://a/$request_uri\"", [false, false]);
+}
+
+#[test]
+fn sessions_of_udp() {
+    let config = parse(
+        "[upstream.a]\nserver = [{ address = \"127.0.0.1:1\" }]\n[upstream.b]\nserver = [{ address = \"127.0.0.1:1\" }]\n\
+         [[stream]]\nlisten = [\"53\", \"53 udp\", \"[::1]:53 udp reuseport\"]\nproxy_pass = \"a\"\nhalf_close = true\n\
+         [[stream]]\nlisten = [\"514 udp\"]\nproxy_pass = \"b\"\nresponses = 0\nrequests = 3\nlimit.sessions = 9\n",
+    );
+    let addresses: Vec<_> = config.listeners.iter().map(|listener| listener.address.to_string()).collect();
+    assert_eq!(addresses, ["0.0.0.0:53", "udp:0.0.0.0:53", "udp:[::1]:53", "udp:0.0.0.0:514"]);
+    assert!(config.listeners.iter().all(|listener| !listener.tls));
+    let all: Vec<_> = config.streams.iter().map(|stream| stream.datagrams).collect();
+    let of = |at: usize| (all[at].requests.map(|most| most.get()), all[at].responses, all[at].sessions.get());
+    assert_eq!([of(0), of(1)], [(None, None, 8192), (Some(3), Some(0), 9)]);
+    assert_eq!(["a", "b"].map(|name| config.is_of_streams(name)), [true, true]);
+    assert_eq!(["a", "b"].map(|name| config.is_of_udp(name)), [false, true]);
 }

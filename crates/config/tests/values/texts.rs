@@ -40,10 +40,13 @@ fn a_dump_reads_as_the_same_configuration() {
 
 #[test]
 fn a_dump_without_logs_reads_too() {
-    let config = propylon_config::parse("[[server]]\nreturn = [204]\n", "x.toml").unwrap().config;
-    let again =
-        propylon_config::parse(&config.dump(), "dump.toml").unwrap_or_else(|report| panic!("{report}"));
-    assert_eq!(again.config, config);
+    let streams = "[[stream]]\nlisten = [\"53 udp\"]\nreturn = \"a\"\n[[stream]]\nlisten = [\"54\", \"54 udp\"]\nreturn = \"a\"\nrequests = 2\n";
+    for text in ["[[server]]\nreturn = [204]\n", streams] {
+        let config = propylon_config::parse(text, "x.toml").unwrap().config;
+        let again =
+            propylon_config::parse(&config.dump(), "dump.toml").unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(again.config, config);
+    }
 }
 
 #[test]

@@ -46,9 +46,7 @@ impl Group {
 
     /// Opens one, for so many workers.
     pub(super) fn open(address: SocketAddr, ipv6only: bool, workers: usize) -> io::Result<Self> {
-        // The port is shared with nobody but our own workers: this one is refused where another process has it.
-        drop(bind(Type::DGRAM, address, ipv6only, false)?);
-        let used = half(address, ipv6only, workers.clamp(1, MOST))?;
+        let used = open(address, ipv6only, workers)?;
         Ok(Self::new(used, Vec::new(), false, false))
     }
 
@@ -115,6 +113,21 @@ impl Group {
         let program = sock_fprog { len: length, filter: program.as_mut_ptr() };
         setsockopt(socket, AttachReusePortCbpf, &program).map_err(io::Error::from)
     }
+}
+
+/// A socket for each of so many workers.
+pub(super) fn open(address: SocketAddr, ipv6only: bool, workers: usize) -> io::Result<Vec<Socket>> {
+    // The port is shared with nobody but our own workers: this one is refused where another process has it.
+    drop(bind(Type::DGRAM, address, ipv6only, false)?);
+    half(address, ipv6only, workers.clamp(1, MOST))
+}
+
+/// Has the kernel give packets to the sockets of a group by where they come from, whatever it was told by whoever had them before.
+pub(super) fn let_go(socket: &Socket) -> io::Result<()> {
+    const RETURN: u16 = 0x06; // a number
+    let mut program = [sock_filter { code: RETURN, jt: 0, jf: 0, k: u32::MAX }]; // no place in any group
+    let program = sock_fprog { len: 1, filter: program.as_mut_ptr() };
+    setsockopt(socket, AttachReusePortCbpf, &program).map_err(io::Error::from)
 }
 
 fn half(address: SocketAddr, ipv6only: bool, count: usize) -> io::Result<Vec<Socket>> {

@@ -21,7 +21,8 @@ pub(super) struct Line {
     pub(super) hello: usize,
     /// What went through the tunnel.
     pub(super) counts: Arc<Counts>,
-    /// What was sent without one.
+    /// What came without one, and what was sent.
+    pub(super) received: u64,
     pub(super) sent: u64,
     /// The places that limits have given it.
     pub(super) seen: LimitsSeen,
@@ -40,6 +41,7 @@ impl Line {
             end: End::ClientClosed, // unless it ends otherwise
             hello: 0,
             counts: Arc::default(),
+            received: 0,
             sent: 0,
             seen: LimitsSeen::default(),
             open,
@@ -70,7 +72,7 @@ impl Drop for Line {
     fn drop(&mut self) {
         let exchange = &self.exchange;
         let sent = self.counts.to_client() + self.sent;
-        exchange.body_received(self.counts.to_upstream());
+        exchange.body_received(self.counts.to_upstream() + self.received);
         exchange.set_sent(sent, sent);
         exchange.responded(self.status, &HeaderMap::new());
         exchange.ended(self.end);

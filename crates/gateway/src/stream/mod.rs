@@ -1,9 +1,10 @@
-//! TCP that is passed on: what a worker makes of a `[[stream]]`, and what becomes of its connections.
+//! TCP and UDP that are passed on: what a worker makes of a `[[stream]]`, and what becomes of its connections and sessions.
 
 mod joined;
 mod line;
 mod passing;
 mod session;
+mod udp;
 mod waiting;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use crate::upstreams::Upstreams;
 
 use passing::Passing;
 pub(crate) use session::serve;
+pub(crate) use udp::Endpoint;
 
 /// A stream at one of its addresses.
 pub(crate) struct At {

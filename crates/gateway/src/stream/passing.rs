@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Extensions, StatusCode};
-use propylon_balance::{Error as Nobody, Tried};
+use propylon_balance::{Error as Nobody, Key, Picked, Tried};
 use propylon_config::{Destination, Http1, Settings, StreamPass, StreamRetry, Template};
 use propylon_exchange::Exchange;
 use propylon_stack::BoxError;
-use propylon_upstream::{Peer, Transport};
+use propylon_upstream::{Datagrams, Peer, Transport};
 use tokio::time::Instant;
 
 use super::joined::Joined;
@@ -71,52 +71,58 @@ impl Passing {
         mut waiting: Waiting<'_>,
     ) -> Result<Joined, StatusCode> {
         let (choice, host) = self.find(exchange).await?;
-        let mut extensions = Extensions::new();
-        extensions.insert(exchange.clone());
-        self.source.tell(exchange, &mut extensions);
+        let mut extensions = self.told(exchange);
         if self.secure {
             self.source.secure(&host, exchange, &mut extensions);
         }
         let mut bytes = Bytes::new();
-        let key = choice.bound.key(exchange, &mut bytes);
-        let (tried, since) = (Tried::default(), Instant::now());
+        let tries = Tries::new(&choice, exchange, retry, &mut bytes);
         loop {
             let picked = tokio::select! {
                 biased;
-                picked = choice.balancer.pick_or_queue(key, Some(&tried)) => picked,
+                picked = tries.next() => picked?,
                 () = waiting.gone() => {
                     rescue::report_tunnel(exchange, "client closed connection while waiting for an upstream");
                     return Err(StatusCode::OK); // as who has gone before saying what it wants
                 }
             };
-            let (mut picked, waited) = picked.map_err(|nobody| nobody_is_there(exchange, nobody))?;
-            if let Some(waited) = waited {
-                exchange.queued(waited);
-            }
-            let peer = picked.peer().server().payload().clone();
-            let error = match self.transport.connect(&peer, &extensions).await {
+            match self.transport.connect(picked.peer().server().payload(), &extensions).await {
                 Ok(upstream) => {
+                    let mut picked = picked;
                     picked.succeeded();
                     return Ok(Joined::new(upstream, picked));
                 }
-                Err(error) => BoxError::from(error),
-            };
-            rescue::report_try(exchange, &error);
-            if !is_peers(&error) {
-                return Err(rescue::status(&*error));
-            }
-            picked.failed();
-            let enough = retry.tries.is_some_and(|most| tried.len() >= most.get())
-                || retry.timeout.is_some_and(|most| since.elapsed() >= most)
-                || tried.len() >= choice.balancer.group().tries();
-            if enough || !retry.on {
-                return Err(StatusCode::BAD_GATEWAY);
+                Err(error) => tries.failed(picked, &error.into())?,
             }
         }
     }
 
+    /// A socket of UDP that is connected to a peer: the first for which there is one.
+    pub(super) async fn connect_udp(
+        &self,
+        exchange: &Exchange,
+        tries: &Tries<'_>,
+    ) -> Result<(Datagrams, Picked<Peer>), StatusCode> {
+        let extensions = self.told(exchange);
+        loop {
+            let picked = tries.next().await?;
+            match self.transport.connect_udp(picked.peer().server().payload(), &extensions) {
+                Ok(datagrams) => return Ok((datagrams, picked)),
+                Err(error) => tries.failed(picked, &error.into())?,
+            }
+        }
+    }
+
+    /// What is told of a connection before it is made.
+    fn told(&self, exchange: &Exchange) -> Extensions {
+        let mut extensions = Extensions::new();
+        extensions.insert(exchange.clone());
+        self.source.tell(exchange, &mut extensions);
+        extensions
+    }
+
     /// Whose peers they are, and what these should be called.
-    async fn find(&self, exchange: &Exchange) -> Result<(Choice, Box<str>), StatusCode> {
+    pub(super) async fn find(&self, exchange: &Exchange) -> Result<(Choice, Box<str>), StatusCode> {
         let (target, choices) = match &self.to {
             To::Static { host, choice } => return Ok((choice.clone(), host.clone())),
             To::Named { target, choices } => (target, choices),
@@ -130,6 +136,63 @@ impl Passing {
                 Err(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
+    }
+}
+
+/// The peers that one client may still be given to.
+pub(super) struct Tries<'a> {
+    choice: &'a Choice,
+    exchange: &'a Exchange,
+    retry: &'a StreamRetry,
+    key: Key<'a>,
+    tried: Tried,
+    since: Instant,
+}
+
+impl<'a> Tries<'a> {
+    /// `bytes` is where its key is kept.
+    pub(super) fn new(
+        choice: &'a Choice,
+        exchange: &'a Exchange,
+        retry: &'a StreamRetry,
+        bytes: &'a mut Bytes,
+    ) -> Self {
+        let key = choice.bound.key(exchange, bytes);
+        Self { choice, exchange, retry, key, tried: Tried::default(), since: Instant::now() }
+    }
+
+    /// The next one. The error is what the log says.
+    async fn next(&self) -> Result<Picked<Peer>, StatusCode> {
+        let picked = self.choice.balancer.pick_or_queue(self.key, Some(&self.tried)).await;
+        let (picked, waited) = picked.map_err(|nobody| nobody_is_there(self.exchange, nobody))?;
+        if let Some(waited) = waited {
+            self.exchange.queued(waited);
+        }
+        Ok(picked)
+    }
+
+    /// One has failed. Another one is tried, or the error is what the log says.
+    fn failed(&self, picked: Picked<Peer>, error: &BoxError) -> Result<(), StatusCode> {
+        rescue::report_try(self.exchange, error);
+        if !is_peers(error) {
+            return Err(rescue::status(&**error));
+        }
+        self.gives_up(picked)
+    }
+
+    /// The same of one that is to blame.
+    pub(super) fn gives_up(&self, mut picked: Picked<Peer>) -> Result<(), StatusCode> {
+        picked.failed();
+        if self.is_enough() { Err(StatusCode::BAD_GATEWAY) } else { Ok(()) }
+    }
+
+    /// Whether no other one is tried.
+    pub(super) fn is_enough(&self) -> bool {
+        let Self { retry, tried, .. } = self;
+        !retry.on
+            || retry.tries.is_some_and(|most| tried.len() >= most.get())
+            || retry.timeout.is_some_and(|most| self.since.elapsed() >= most)
+            || tried.len() >= self.choice.balancer.group().tries()
     }
 }
 

@@ -66,7 +66,7 @@ impl Line {
     }
 
     /// Before anything is read: how many there are, and who it is.
-    async fn admit(&mut self) -> Result<(), StatusCode> {
+    pub(super) async fn admit(&mut self) -> Result<(), StatusCode> {
         let stream = &self.at.stream;
         if let Some(limits) = &stream.limits
             && limits.run(&self.exchange, &mut self.seen).await.is_some()

@@ -30,7 +30,7 @@ impl Place {
     }
 
     /// The stream as the configuration in force has it, if it is one.
-    pub(super) fn stream(&self) -> Option<Arc<At>> {
+    pub(crate) fn stream(&self) -> Option<Arc<At>> {
         self.stream.lock().clone()
     }
 

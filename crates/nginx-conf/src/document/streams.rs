@@ -27,6 +27,14 @@ impl Section {
         }
     }
 
+    /// Where the directive stands that a key was made of.
+    pub(crate) fn stands_at(&self, path: &[&str]) -> Option<&Place> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Key { path: known, place, .. } if known == path => place.as_ref(),
+            _ => None,
+        })
+    }
+
     /// What kind of thing its header names, and the name: `upstream` and `db` of `[upstream.db]`.
     pub(crate) fn kind_and_name(&self) -> Option<(&str, &str)> {
         let (kind, name) = self.header.strip_prefix('[')?.strip_suffix(']')?.split_once('.')?;

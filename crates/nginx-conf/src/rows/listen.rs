@@ -3,13 +3,47 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use crate::args::{duration, invalid};
-use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::Value;
 use crate::tree::Directive;
 
+/// In `http`.
 pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let quic = directive.args().iter().skip(1).any(|word| word.text == "quic");
-    let (options, mut notes) = options(directive, quic)?;
+    listen_on(convert, directive, if quic { On::Quic } else { On::Tcp })
+}
+
+/// In `stream`.
+pub(crate) fn of_stream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let udp = directive.args().iter().skip(1).any(|word| word.text == "udp");
+    if udp && directive.arg(0).starts_with("unix:") {
+        return refuse("datagrams come to IP addresses alone");
+    }
+    listen_on(convert, directive, if udp { On::Udp } else { On::Tcp })
+}
+
+/// What is listened on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    Tcp,
+    Quic,
+    Udp,
+}
+
+impl On {
+    /// Whether the parameter is nothing for it, and what nginx calls it.
+    fn incompatible(self, name: &str, has_value: bool) -> Option<&'static str> {
+        match (self, name, has_value) {
+            (Self::Quic, "ssl" | "http2" | "proxy_protocol", false) => Some("quic"),
+            (Self::Udp, "ssl" | "proxy_protocol" | "deferred", false)
+            | (Self::Udp, "backlog" | "fastopen" | "so_keepalive", true) => Some("udp"),
+            _ => None,
+        }
+    }
+}
+
+fn listen_on(convert: &mut Convert<'_>, directive: &Directive, on: On) -> Outcome {
+    let (options, mut notes) = options(directive, on)?;
     let addresses = addresses(directive)?;
     if addresses.by_name {
         notes.push("the host name was resolved during the conversion");
@@ -86,15 +120,15 @@ fn pairs(hosts: &[String], first: u16, last: u16) -> Vec<String> {
 }
 
 /// The parameters that mean something here, and what is different.
-fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
+fn options(directive: &Directive, on: On) -> Result<(Vec<String>, Vec<&'static str>), Stop> {
     const SOCKET: &str = "parameters of socket buffers and timers are ignored: the kernel's settings apply";
     let mut options = Vec::new();
     let mut notes = Vec::new();
     for (index, word) in directive.args().iter().enumerate().skip(1) {
         let (name, value) =
             word.text.split_once('=').map_or((&*word.text, None), |(name, value)| (name, Some(value)));
-        if quic && ["ssl", "http2", "proxy_protocol"].contains(&name) && value.is_none() {
-            let message = format!("\"{name}\" parameter is incompatible with \"quic\"");
+        if let Some(other) = on.incompatible(name, value.is_some()) {
+            let message = format!("\"{name}\" parameter is incompatible with \"{other}\"");
             return Err(invalid(directive, index, message));
         }
         let unknown = || invalid(directive, index, format!("invalid parameter \"{}\"", word.text));
@@ -103,7 +137,7 @@ fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'stat
             ("ssl", None) => options.push("tls".to_owned()),
             ("reuseport", None) => options.push("reuseport".to_owned()),
             ("backlog", Some(value)) => match value.parse::<u32>() {
-                Ok(count) if count > 0 && quic => notes.push("`backlog` is ignored: UDP has none"),
+                Ok(count) if count > 0 && on == On::Quic => notes.push("`backlog` is ignored: UDP has none"),
                 Ok(count) if count > 0 => options.push(format!("backlog={}", count.min(65535))),
                 _ => return Err(invalid(directive, index, format!("invalid backlog \"{value}\""))),
             },
@@ -148,6 +182,7 @@ fn options(directive: &Directive, quic: bool) -> Result<(Vec<String>, Vec<&'stat
                 notes.push(SOCKET);
             }
             ("accept_filter", Some(_)) | ("deferred" | "multipath", None) => notes.push(SOCKET),
+            ("udp", None) if on == On::Udp => options.push("udp".to_owned()),
             ("quic", None) => options.push("http3".to_owned()),
             _ => return Err(unknown()),
         }

@@ -171,12 +171,58 @@ fn checks_are_the_upstreams() {
 }
 
 #[test]
+fn udp() {
+    let config = load(
+        "stream {
+            proxy_timeout 20s; proxy_responses 1; proxy_connect_timeout 2s; ssl_preread on; proxy_half_close on; proxy_socket_keepalive on;
+            ssl_certificate a.pem; ssl_certificate_key a.key; proxy_ssl_verify on; proxy_ssl_trusted_certificate ca.pem;
+            upstream dns { server 127.0.0.1:5353; server [::1]:5353 backup; }
+            upstream both { server 127.0.0.1:5353; }
+            server { listen 53 udp; listen [::]:53 udp reuseport ipv6only=off; proxy_pass dns; proxy_ssl on; health_check udp interval=7; }
+            server { listen 54; listen 54 udp; proxy_pass both; proxy_requests 3; proxy_responses 2; health_check; }
+            server { listen 55; proxy_pass both; }
+            server { listen 514 udp; proxy_responses 0; proxy_pass 127.0.0.1:5140; }
+        }",
+    );
+    let [dns, both, tcp, log] = &config.streams[..] else { panic!() };
+    let listens: Vec<_> = dns.listens.iter().map(|listen| &*listen.text).collect();
+    assert_eq!(listens, ["53 udp", "[::]:53 udp reuseport ipv6only=off"]);
+    assert!(!dns.pass().unwrap().is_secure(), "nginx speaks no TLS over UDP");
+    let of = |stream: &propylon_config::Stream| {
+        (stream.datagrams.requests.map(|most| most.get()), stream.datagrams.responses)
+    };
+    assert_eq!(
+        [dns, both, tcp, log].map(|stream| of(stream)),
+        [(None, Some(1)), (Some(3), Some(2)), (None, None), (None, Some(0))]
+    );
+    assert_eq!([dns, both].map(|stream| stream.timeout.idle.as_secs()), [20, 20]);
+    assert_eq!([dns, both].map(|stream| stream.half_close), [false, true]);
+    assert_eq!([dns, both, tcp].map(|stream| stream.timeout.connect.as_secs()), [60, 2, 2]);
+    assert_eq!(config.upstreams["dns"].health_check.as_ref().unwrap().interval.as_secs(), 7);
+    assert!(config.is_of_udp("dns") && !config.is_of_udp("both"));
+    assert!(config.upstreams["both"].health_check.is_some());
+    for (listen, check) in [("53 udp", ""), ("53", "udp"), ("53; listen 53 udp", "udp")] {
+        let text = format!(
+            "stream {{ upstream a {{ server 127.0.0.1:1; }} server {{ listen {listen}; proxy_pass a; health_check {check}; }} }}"
+        );
+        let refused =
+            notes(&text).into_iter().filter(|note| note.starts_with("health_check Refused")).count();
+        assert_eq!(refused, 1, "{listen} {check}");
+    }
+}
+
+#[test]
 fn what_nginx_refuses() {
     let check = |stream: &str, expected: &str| assert_eq!(problems(stream), [expected], "{stream}");
     check("server { proxy_pass 127.0.0.1:1; }", "no \"listen\" is defined for server");
     check("server { listen 1; }", "no handler for server");
     check("server { listen 127.0.0.1; return a; }", "no port in \"127.0.0.1\" of the \"listen\" directive");
     check("server { listen [::1]; return a; }", "no port in \"[::1]\" of the \"listen\" directive");
+    for parameter in ["ssl", "proxy_protocol", "backlog=5", "so_keepalive=on", "fastopen=5", "deferred"] {
+        let name = parameter.split('=').next().unwrap();
+        let expected = format!("\"{name}\" parameter is incompatible with \"udp\"");
+        check(&format!("server {{ listen 1 udp {parameter}; return a; }}"), &expected);
+    }
     check("server { listen 1 http2; return a; }", "the invalid \"http2\" parameter");
     check("upstream a { server 127.0.0.1:1; server 127.0.0.1; }", "no port in upstream \"127.0.0.1\"");
     check("upstream a { }", "no servers are inside upstream");
@@ -203,7 +249,22 @@ fn what_is_not_built_says_so() {
             "{stream}: {notes:#?}"
         );
     };
-    check("server { listen 53 udp; proxy_pass 127.0.0.1:53; }", "UDP is not passed on: only TCP is");
+    check(
+        "server { listen unix:/run/a.sock udp; proxy_pass 127.0.0.1:53; }",
+        "datagrams come to IP addresses alone",
+    );
+    check(
+        "proxy_protocol on; server { listen 53 udp; proxy_pass 127.0.0.1:53; }",
+        "no header of the PROXY protocol is sent",
+    );
+    check(
+        "server { listen 53 udp; set_real_ip_from 10.0.0.1; return a; }",
+        "no header of the PROXY protocol comes",
+    );
+    check(
+        "server { listen 53; listen 53 udp; proxy_ssl on; proxy_pass 127.0.0.1:53; }",
+        "write a server for each of both",
+    );
     check(
         "server { listen 1; server_name a; proxy_pass 127.0.0.1:53; }",
         "`map` of `$ssl_preread_server_name`",

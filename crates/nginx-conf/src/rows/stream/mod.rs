@@ -1,7 +1,8 @@
-//! `stream` and what stands in it: TCP that is passed on.
+//! `stream` and what stands in it: TCP and UDP that are passed on.
 
 mod health;
 mod names;
+mod udp;
 mod unbuilt;
 
 use super::http::HASH;
@@ -11,24 +12,25 @@ use crate::context::Contexts;
 use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
 use crate::document::{Section, Value};
 use crate::frame::Frame;
-use crate::place::Problem;
+use crate::place::{Place, Problem};
 use crate::row::{ANY, As, BLOCK, BLOCK_ONE, NONE, ONE, ONE_OR_TWO, Row, SOME, To};
 use crate::tree::Directive;
 
 pub(crate) use names::join;
+use udp::Listens;
 pub(crate) use unbuilt::ROWS as UNBUILT;
 
 const STREAM: Contexts = Contexts::STREAM;
 const SERVER: Contexts = Contexts::STREAM_SERVER;
 const STREAMS: Contexts = Contexts::STREAMS;
 const GROUP: Contexts = Contexts::STREAM_UPSTREAM;
-const UDP: &str = "it is about UDP, which is not passed on";
+const REFUSED: &str = "A server that refuses ends its session at once, or another one is tried; nginx takes that for an answer, or waits for the time.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("server", STREAM, BLOCK, To::By(server, "stream")).repeats()
         .note("What `stream` says is written into each `[[stream]]`."),
     Row::new("listen", SERVER, SOME, To::By(listen_at, "stream.listen")).repeats()
-        .note("`ssl` is `tls` here. UDP is refused, and so are several servers at one address."),
+        .note("`ssl` is `tls` here. Several servers at one address are refused."),
     Row::new("proxy_pass", SERVER, ONE, To::By(pass, "stream.proxy_pass")),
     Row::new("return", SERVER, ONE, To::By(respond, "stream.return")),
     Row::new("proxy_ssl", STREAMS, ONE, To::By(speaks_tls, "stream.proxy_pass")).note("It is `tls://` in `proxy_pass`."),
@@ -54,11 +56,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("resolver", GROUP, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
     Row::new("resolver_timeout", GROUP, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
     Row::new("health_check", SERVER, ANY, To::By(health::health_check, "upstream.NAME.health_check"))
-        .differs("One for each upstream, which is that of the `proxy_pass` beside it: a server is well that can be connected to."),
+        .differs("One for each upstream, which is that of the `proxy_pass` beside it: a server of TCP is well that can be connected to, and one of UDP that does not refuse."),
     Row::new("health_check_timeout", STREAMS, ONE, To::By(health::timeout, "upstream.NAME.health_check")),
     Row::nothing("tcp_nodelay", STREAMS, ONE, "it is on"),
-    Row::nothing("proxy_requests", STREAMS, ONE, UDP),
-    Row::nothing("proxy_responses", STREAMS, ONE, UDP),
+    Row::new("proxy_requests", STREAMS, ONE, To::Key(&["requests"], As::Number)),
+    Row::new("proxy_responses", STREAMS, ONE, To::Key(&["responses"], As::Number)).note(REFUSED),
     Row::new("ssl_handshake_timeout", STREAMS, ONE, To::Key(&["timeout", "handshake"], As::Time)),
     Row::new("proxy_protocol_timeout", STREAMS, ONE, To::Key(&["timeout", "proxy_protocol"], As::Time)),
     Row::nothing("variables_hash_bucket_size", STREAM, ONE, HASH),
@@ -86,12 +88,14 @@ pub(super) fn block(convert: &mut Convert<'_>, directive: &Directive) -> Outcome
         None => above.into_iter().for_each(|comment| document.top.comment(comment)),
     }
     openssl::join(&mut section, &mut document.streams);
+    let mut refused = Vec::new();
     for stream in &mut document.streams {
-        settle(stream, &section);
+        refused.extend(settle(stream, &section));
     }
     for group in document.stream_named.iter_mut().filter(|group| group.follows()) {
         group.inherit_keys(&section, |own, path| of_resolver(own, path) == Some(true));
     }
+    udp::refuse(convert, refused);
     health::finish(convert);
     Ok(Done::AsWritten)
 }
@@ -102,10 +106,11 @@ fn of_resolver(own: &Section, path: &[&str]) -> Option<bool> {
     (path.first() == Some(&"resolver")).then(|| is_timeout || !own.has(&["resolver", "servers"]))
 }
 
-/// What a stream inherits, and what two directives say of one key.
-fn settle(stream: &mut Section, outer: &Section) {
+/// What a stream inherits, and what two directives say of one key. Gives what cannot be had, and why.
+fn settle(stream: &mut Section, outer: &Section) -> Vec<(Place, &'static str)> {
     let is_secure =
         stream.is_on(&["proxy_ssl"]) || !stream.has(&["proxy_ssl"]) && outer.is_on(&["proxy_ssl"]);
+    let secured = stream.stands_at(&["proxy_ssl"]).or(outer.stands_at(&["proxy_ssl"])).cloned();
     let with_tls = stream.texts(&["listen"]).iter().any(|listen| listen.split(' ').any(|word| word == "tls"));
     let is_checked = stream.has(health::ASKED);
     stream.inherit_keys(outer, |own, path| match path {
@@ -116,7 +121,7 @@ fn settle(stream: &mut Section, outer: &Section) {
         _ => of_resolver(own, path) != Some(false),
     });
     stream.remove(&["proxy_ssl"]);
-    if is_secure {
+    if is_secure && Listens::of(stream) == Listens::Tcp {
         stream.each_text(|key, text| {
             if key == "proxy_pass" {
                 text.insert_str(0, "tls://");
@@ -135,6 +140,7 @@ fn settle(stream: &mut Section, outer: &Section) {
         stream.set(&["tls", "session_cache"], Value::text("off"), None);
         stream.beside(" nginx's default");
     }
+    udp::settle(stream, is_secure, secured)
 }
 
 fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -160,7 +166,6 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 fn listen_at(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     for (index, word) in directive.args().iter().enumerate().skip(1) {
         match word.text.as_str() {
-            "udp" => return refuse("UDP is not passed on: only TCP is"),
             "http2" | "quic" | "spdy" => {
                 return Err(invalid(directive, index, format!("the invalid \"{}\" parameter", word.text)));
             }
@@ -174,7 +179,7 @@ fn listen_at(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if !has_port {
         return Err(invalid(directive, 0, format!("no port in \"{text}\" of the \"listen\" directive")));
     }
-    listen::listen(convert, directive)?;
+    listen::of_stream(convert, directive)?;
     convert.frame_mut().section.change_texts(&["listen"], |listen| {
         // A stream is alone at its address.
         *listen = listen.replace(" default_server", "");

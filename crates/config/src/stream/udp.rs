@@ -1,0 +1,133 @@
+//! Sessions of UDP: what makes one, and which keys have no meaning for them.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+
+use toml::de::DeTable;
+
+use super::{Stream, StreamAction, StreamPass};
+use crate::address::Address;
+use crate::listen::{Listen, ListenAddress};
+use crate::proxy_pass::Destination;
+use crate::reader::{Context, Scope};
+use crate::report::Diagnostic;
+use crate::source::Spanned;
+
+/// What a session of UDP is: the datagrams of one client at one of the stream's addresses, and those that answer them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamDatagrams {
+    /// How many of its client's it has at most; the next one begins another session.
+    pub requests: Option<NonZeroU64>,
+    /// How many answer one of the client's; none: nobody knows.
+    pub responses: Option<u64>,
+    /// How many sessions each worker has at once at each of the addresses.
+    pub sessions: NonZeroUsize,
+}
+
+impl StreamDatagrams {
+    /// Reads what stands in the stream itself.
+    pub(super) fn read(scope: &mut Scope<'_>) -> Self {
+        let requests = scope.integer("requests").and_then(NonZeroU64::new);
+        Self { requests, responses: scope.integer("responses"), sessions: NonZeroUsize::MIN }
+    }
+
+    /// Reads what stands in its `limit`.
+    pub(super) fn limit(mut self, scope: &mut Scope<'_>) -> Self {
+        let sessions = scope.integer("sessions").and_then(|sessions| usize::try_from(sessions).ok());
+        self.sessions = sessions.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN);
+        self
+    }
+}
+
+impl Listen {
+    fn is_udp(&self) -> bool {
+        matches!(self.address, ListenAddress::Udp(_)) && !self.http3
+    }
+}
+
+/// What is about connections.
+const OF_TCP: [&[&str]; 11] = [
+    &["preread"],
+    &["preread_buffer_size"],
+    &["half_close"],
+    &["real_ip_from"],
+    &["timeout", "connect"],
+    &["timeout", "preread"],
+    &["timeout", "proxy_protocol"],
+    &["timeout", "handshake"],
+    &["tls"],
+    &["upstream", "socket_keepalive"],
+    &["upstream", "tls"],
+];
+
+/// What is about sessions.
+const OF_UDP: [&[&str]; 3] = [&["requests"], &["responses"], &["limit", "sessions"]];
+
+impl Stream {
+    /// Whether a key is about what the stream listens on.
+    pub(crate) fn has_meaning(&self, key: &str) -> bool {
+        let is = |path: &&[&str]| {
+            let rest = key.strip_prefix(&path.join("."));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if self.is_udp() {
+            !OF_TCP.iter().any(is)
+        } else {
+            self.listens.iter().any(|listen| listen.is_udp()) || !OF_UDP.iter().any(is)
+        }
+    }
+}
+
+/// Tells of keys that mean nothing where the stream listens.
+pub(super) fn check(
+    cx: &mut Context,
+    table: &DeTable<'_>,
+    listens: &[Spanned<Listen>],
+    action: Option<&Spanned<StreamAction>>,
+) {
+    if listens.is_empty() {
+        return; // what is wrong was told
+    }
+    if !listens.iter().any(|listen| listen.is_udp()) {
+        return refuse(cx, table, &OF_UDP, "is about UDP, and no `listen` of this stream says `udp`");
+    }
+    if listens.iter().all(|listen| listen.is_udp()) {
+        refuse(cx, table, &OF_TCP, "is about connections of TCP, and this stream listens on UDP alone");
+    }
+    let proxy_protocol: &[&str] = &["upstream", "proxy_protocol"];
+    if find(table, proxy_protocol).is_some_and(|(_, is_off)| !is_off) {
+        refuse(cx, table, &[proxy_protocol], "has no meaning for UDP, which this stream listens on");
+    }
+    let Some(action) = action else { return };
+    let message = match &action.value {
+        StreamAction::Pass(pass) if pass.is_secure() => {
+            "`tls://` has no meaning for UDP, which this stream listens on"
+        }
+        StreamAction::Pass(StreamPass::Static { to: Destination::Address(Address::Unix(_)), .. }) => {
+            "datagrams are not passed on to unix sockets, and this stream listens on UDP"
+        }
+        _ => return,
+    };
+    cx.push(
+        Diagnostic::error(action.span, message)
+            .label("expected a server of UDP; write a stream for each of both"),
+    );
+}
+
+fn refuse(cx: &mut Context, table: &DeTable<'_>, paths: &[&[&str]], why: &str) {
+    for path in paths {
+        if let Some((at, _)) = find(table, path) {
+            let message = format!("`{}` {why}", path.join("."));
+            cx.push(Diagnostic::at(at, message).label("expected nothing of it here"));
+        }
+    }
+}
+
+/// Where a key is written, and whether it is `false`.
+fn find(table: &DeTable<'_>, path: &[&str]) -> Option<(std::ops::Range<usize>, bool)> {
+    let (name, below) = path.split_first()?;
+    let (key, value) = table.get_key_value(*name)?;
+    if below.is_empty() {
+        return Some((key.span(), value.get_ref().as_bool() == Some(false)));
+    }
+    find(value.get_ref().as_table()?, below)
+}

@@ -1,0 +1,82 @@
+//! What is of streams that listen on UDP, and what is not.
+
+use crate::convert::Convert;
+use crate::document::Section;
+use crate::place::Place;
+
+/// What is about connections: nginx leaves it alone where there are none.
+const OF_TCP: [&[&str]; 10] = [
+    &["preread"],
+    &["preread_buffer_size"],
+    &["half_close"],
+    &["timeout", "connect"],
+    &["timeout", "preread"],
+    &["timeout", "proxy_protocol"],
+    &["timeout", "handshake"],
+    &["tls"],
+    &["upstream", "socket_keepalive"],
+    &["upstream", "tls"],
+];
+
+/// What is about sessions.
+const OF_UDP: [&[&str]; 2] = [&["requests"], &["responses"]];
+
+const PROXY_PROTOCOL: &[&str] = &["upstream", "proxy_protocol"];
+const HEADER: &str =
+    "over UDP no header of the PROXY protocol is sent: leave it out of servers that listen on UDP";
+const REAL_IP: &str = "over UDP no header of the PROXY protocol comes";
+const SECURE: &str =
+    "nginx speaks TLS here to servers of TCP, and none to those of UDP: write a server for each of both";
+
+/// Where a stream listens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listens {
+    Tcp,
+    Udp,
+    Both,
+}
+
+impl Listens {
+    pub(super) fn of(stream: &Section) -> Self {
+        let all = stream.texts(&["listen"]);
+        let udp = all.iter().filter(|listen| listen.split(' ').any(|word| word == "udp")).count();
+        match udp {
+            0 => Self::Tcp,
+            udp if udp == all.len() => Self::Udp,
+            _ => Self::Both,
+        }
+    }
+}
+
+/// Leaves out what means nothing where a stream listens. Gives what cannot be had there, and why.
+pub(super) fn settle(
+    stream: &mut Section,
+    is_secure: bool,
+    secured: Option<Place>,
+) -> Vec<(Place, &'static str)> {
+    let listens = Listens::of(stream);
+    let without: &[&[&str]] = match listens {
+        Listens::Tcp => &OF_UDP,
+        Listens::Udp => &OF_TCP,
+        Listens::Both => &[],
+    };
+    without.iter().for_each(|path| stream.remove_all(path));
+    let mut refused = Vec::new();
+    if listens != Listens::Tcp && stream.is_on(PROXY_PROTOCOL) {
+        refused.extend(stream.stands_at(PROXY_PROTOCOL).cloned().map(|place| (place, HEADER)));
+    }
+    if listens == Listens::Udp && stream.has(&["real_ip_from"]) {
+        refused.extend(stream.stands_at(&["real_ip_from"]).cloned().map(|place| (place, REAL_IP)));
+    }
+    if listens == Listens::Both && is_secure {
+        refused.extend(secured.map(|place| (place, SECURE)));
+    }
+    refused
+}
+
+/// Tells of what cannot be had.
+pub(super) fn refuse(convert: &mut Convert<'_>, refused: Vec<(Place, &'static str)>) {
+    for (place, why) in refused {
+        convert.refuse_after_all(&place, why);
+    }
+}
