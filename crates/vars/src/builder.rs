@@ -14,7 +14,9 @@ use crate::side::{self, Lacking};
 use crate::table::Table;
 use crate::token::{TokenPart, TokenPath};
 use crate::variable::Variable;
-use crate::{Context, DefinitionError, DefinitionErrorKind, Definitions, Map, Place, names};
+use crate::{
+    Context, DefinitionError, DefinitionErrorKind, DefinitionErrors, Definitions, Map, Place, names,
+};
 
 /// Collects maps and further names, and makes [`Definitions`] of them.
 ///
@@ -69,7 +71,7 @@ impl Builder {
     ///
     /// # Errors
     /// All that is wrong, in the order in which it was given; circles of maps last.
-    pub fn build(self) -> Result<Definitions, Vec<DefinitionError>> {
+    pub fn build(self) -> Result<Definitions, DefinitionErrors> {
         let Self { maps: sources, names, tokens } = self;
         let mut errors = Vec::new();
         let patterns: Vec<Patterns> = sources.iter().map(|map| patterns(map, &mut errors)).collect();
@@ -80,7 +82,7 @@ impl Builder {
         errors.sort_by_key(|error| place(error).unwrap_or(sources.len()));
         errors.extend(circles(&sources, &maps));
         if !errors.is_empty() {
-            return Err(errors);
+            return Err(DefinitionErrors::new(errors));
         }
         let mut inner = Inner { id: fastrand::u64(..), scope, maps, sources };
         keep(&mut inner);

@@ -1,6 +1,7 @@
 //! What can be wrong with a template or a definition: where, what was expected, and the nearest name.
 
-use std::ops::Range;
+use std::fmt;
+use std::ops::{Deref, Range};
 
 use thiserror::Error;
 
@@ -125,6 +126,10 @@ pub struct DefinitionError {
     kind: DefinitionErrorKind,
 }
 
+/// All that is wrong with a set of definitions: one at least. As text: all of them, each behind the name that it is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinitionErrors(Vec<DefinitionError>);
+
 /// Which text of a definition is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -180,6 +185,50 @@ pub enum DefinitionErrorKind {
     /// The shares of `split_clients` are more than a hundred percent.
     #[error("the shares are more than 100%")]
     TooMuch,
+}
+
+impl DefinitionErrors {
+    pub(crate) const fn new(errors: Vec<DefinitionError>) -> Self {
+        Self(errors)
+    }
+}
+
+impl fmt::Display for DefinitionErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, error) in self.iter().enumerate() {
+            let between = if n == 0 { "" } else { "; " };
+            write!(f, "{between}{}: {error}", error.definition)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for DefinitionErrors {}
+
+impl Deref for DefinitionErrors {
+    type Target = [DefinitionError];
+
+    fn deref(&self) -> &[DefinitionError] {
+        &self.0
+    }
+}
+
+impl IntoIterator for DefinitionErrors {
+    type Item = DefinitionError;
+    type IntoIter = std::vec::IntoIter<DefinitionError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a DefinitionErrors {
+    type Item = &'a DefinitionError;
+    type IntoIter = std::slice::Iter<'a, DefinitionError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
 }
 
 impl DefinitionError {

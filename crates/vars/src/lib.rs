@@ -123,7 +123,9 @@ pub use built_in::{NGINX_VERSION, request_port};
 pub use clock::{Zone, date};
 pub use definitions::Definitions;
 pub use document::{Document, FileName};
-pub use error::{DefinitionError, DefinitionErrorKind, Place, TemplateError, TemplateErrorKind};
+pub use error::{
+    DefinitionError, DefinitionErrorKind, DefinitionErrors, Place, TemplateError, TemplateErrorKind,
+};
 pub use key_values::KeyValues;
 pub use limited::Limited;
 pub use login::{Login, LoginPart, set_login};

@@ -120,6 +120,15 @@ fn all_faults_of_definitions_in_one_report() {
 }
 
 #[test]
+fn all_faults_are_one_error() {
+    fn build() -> Result<Definitions, Box<dyn std::error::Error>> {
+        Ok(Definitions::builder().map(Map::new("pool", "$hots")).map(Map::new("uri", "")).build()?)
+    }
+    let text = build().unwrap_err().to_string();
+    assert_eq!(text, "pool: unknown variable `$hots`; uri: `$uri` is a built-in variable");
+}
+
+#[test]
 fn circles() {
     fn check(maps: &[(&str, &str)], expected: &[&str]) {
         let builder = maps.iter().fold(Definitions::builder(), |builder, (name, template)| {
