@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).unwrap_or_else(|| "/etc/htpasswd".to_owned());
     let rules = Rules::new().allow(Whom::Net("127.0.0.0/8".parse()?)).deny(Whom::All);
     let layer = AccessLayer::new(Access::new(rules).satisfy_any(true), |parts| {
-        parts.extensions.get::<IpAddr>().map_or(Client::Unix, |ip| Client::Ip(*ip))
+        parts.extensions.get::<IpAddr>().map_or(Client::Unknown, |ip| Client::Ip(*ip))
     })
     .basic("Staff", UserFile::new(file));
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 8080))).await?;

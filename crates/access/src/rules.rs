@@ -11,6 +11,9 @@ pub enum Client {
     Ip(IpAddr),
     /// On a unix socket.
     Unix,
+    /// Nobody knows, for its address was lost on the way. Rules for all mean it, and no others: where some networks are denied and
+    /// the rest may come in, it may as well.
+    Unknown,
 }
 
 /// Whom a rule means.
@@ -71,7 +74,8 @@ impl Whom {
             (Self::All, _) | (Self::Unix, Client::Unix) => true,
             // An IPv4 address in IPv6's clothes is an IPv4 address.
             (Self::Net(net), Client::Ip(ip)) => net.contains(&ip.to_canonical()),
-            (Self::Net(_), Client::Unix) | (Self::Unix, Client::Ip(_)) => false,
+            (Self::Net(_), Client::Unix | Client::Unknown)
+            | (Self::Unix, Client::Ip(_) | Client::Unknown) => false,
         }
     }
 }
@@ -99,6 +103,18 @@ mod tests {
         check("192.0.2.1", None)?;
         assert_eq!(rules.verdict(Client::Unix), Some(false));
         assert_eq!(rules.deny(Whom::All).verdict(Client::Ip("192.0.2.1".parse()?)), Some(false));
+        Ok(())
+    }
+
+    #[test]
+    fn rules_for_all_alone_mean_who_is_unknown() -> Result<(), Box<dyn std::error::Error>> {
+        let networks = || -> Result<Rules, Box<dyn std::error::Error>> {
+            let all: [IpNet; 2] = ["0.0.0.0/0".parse()?, "::/0".parse()?];
+            Ok(all.into_iter().fold(Rules::new().allow(Whom::Unix), |rules, net| rules.allow(Whom::Net(net))))
+        };
+        assert_eq!(networks()?.verdict(Client::Unknown), None);
+        assert_eq!(networks()?.deny(Whom::All).verdict(Client::Unknown), Some(false));
+        assert_eq!(Rules::new().allow(Whom::All).verdict(Client::Unknown), Some(true));
         Ok(())
     }
 }
