@@ -78,6 +78,16 @@ impl Verdict {
             Self::Failed(_) => Some(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
+
+    /// Why the client may not come in; none: it may.
+    #[must_use]
+    pub fn why(self) -> Option<Refused> {
+        match self {
+            Self::Allowed { .. } => None,
+            Self::Forbidden => Some(Refused::Address),
+            Self::Unauthorized { why, .. } | Self::Failed(why) => Some(why),
+        }
+    }
 }
 
 impl Access {

@@ -18,7 +18,8 @@ use crate::{Access, Client, Delay, Login, UserFile, Verdict};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User(pub Bytes);
 
-/// Lets requests in, or answers them with 401, 403 or 500 and an empty body.
+/// Lets requests in, or answers them with 401, 403 or 500 and an empty body; such an answer has the reason, [`Refused`](crate::Refused),
+/// among its extensions.
 #[derive(Clone)]
 pub struct AccessLayer {
     gate: Arc<Gate>,
@@ -27,20 +28,38 @@ pub struct AccessLayer {
 /// How many passwords are checked at once.
 const AT_ONCE: usize = 4;
 
+type Find = dyn Fn(&request::Parts) -> Client + Send + Sync;
+
 #[derive(Clone)]
 struct Gate {
     access: Access,
-    client: fn(&request::Parts) -> Client,
+    client: Arc<Find>,
     login: Option<(Bytes, Arc<UserFile>)>,
     turns: Arc<Semaphore>,
     delay: Delay,
 }
 
 impl AccessLayer {
-    /// A layer with these rules; `client` tells where a request comes from.
+    /// A layer with these rules; `client` tells where a request comes from, [`Client::Unknown`] where it cannot.
+    ///
+    /// ```
+    /// use http::{HeaderName, request};
+    /// use propylon_access::{Access, AccessLayer, Client, Rules, Whom};
+    ///
+    /// // Behind a proxy that writes this field over whatever the client sent in it.
+    /// let field = HeaderName::from_static("x-real-ip");
+    /// let rules = Rules::new().allow(Whom::Net("10.0.0.0/8".parse()?)).deny(Whom::All);
+    /// let layer = AccessLayer::new(Access::new(rules), move |request: &request::Parts| {
+    ///     let ip = request.headers.get(&field).and_then(|value| value.to_str().ok()?.parse().ok());
+    ///     ip.map_or(Client::Unknown, Client::Ip)
+    /// });
+    /// # let _ = layer;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
-    pub fn new(access: Access, client: fn(&request::Parts) -> Client) -> Self {
-        Self { gate: Arc::new(Gate { access, client, login: None, turns: turns(), delay: Delay::default() }) }
+    pub fn new(access: Access, client: impl Fn(&request::Parts) -> Client + Send + Sync + 'static) -> Self {
+        let (client, login, delay) = (Arc::new(client), None, Delay::default());
+        Self { gate: Arc::new(Gate { access, client, login, turns: turns(), delay }) }
     }
 
     /// Asks for a password of one of these users. Four are checked at once.
@@ -142,8 +161,11 @@ where
                 due.wait(status).await;
                 let mut response = Response::new(R::default());
                 *response.status_mut() = status;
-                if let Verdict::Unauthorized { challenge: Some(challenge), .. } = verdict {
-                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                if let Verdict::Unauthorized { challenge: Some(challenge), .. } = &verdict {
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge.clone());
+                }
+                if let Some(why) = verdict.why() {
+                    response.extensions_mut().insert(why);
                 }
                 return Ok(response);
             }

@@ -35,10 +35,13 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-/// Why a user is not let in.
-#[derive(Debug, thiserror::Error)]
+/// Why somebody is not let in, in nginx's words: an extension of the layer's response, for whoever tells of errors.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
+    /// A rule keeps the client's address out.
+    #[error("access forbidden by rule")]
+    Address,
     /// The request names no user.
     #[error("no user/password was provided for basic authentication")]
     NoUser,
@@ -75,7 +78,7 @@ pub enum Refused {
         /// The file.
         file: String,
         /// Why.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
 }
 
@@ -98,7 +101,8 @@ impl UserFile {
     /// Why the user is not let in.
     pub fn check(&self, user: &[u8], password: &[u8]) -> Result<(), Refused> {
         let file = || self.path.display().to_string();
-        let users = self.users().map_err(|source| Refused::File { file: file(), source })?;
+        let users =
+            self.users().map_err(|source| Refused::File { file: file(), source: Arc::new(source) })?;
         let name = String::from_utf8_lossy(user).into_owned();
         let Some((_, hash)) = users.iter().find(|(known, _)| **known == *user) else {
             return Err(Refused::Unknown { user: name, file: file() });

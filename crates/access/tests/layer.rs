@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use propylon_access::{Access, AccessLayer, Client, Delay, Rules, User, UserFile, Whom};
+use propylon_access::{Access, AccessLayer, Client, Delay, Refused, Rules, User, UserFile, Whom};
 use tokio::time::Instant;
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -64,6 +64,52 @@ async fn address_and_password_together() {
     assert_eq!(ask(&missing, Some(LOGIN)).await.0, 403);
     let directory = AccessLayer::new(Access::default(), HERE).basic("r", UserFile::new(dir.path()));
     assert_eq!(ask(&directory, Some(LOGIN)).await.0, 500);
+}
+
+#[tokio::test]
+async fn an_answer_has_its_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users");
+    fs::write(&file, "a:{PLAIN}one\nb:$y$hash\n").unwrap();
+    let check =
+        async |rules: Rules, file: &std::path::Path, login: Option<&str>, status: u16, reason: &str| {
+            let layer = AccessLayer::new(Access::new(rules), HERE).basic("r", UserFile::new(file));
+            let service = layer.layer(service_fn(|_: Request<()>| async {
+                Ok::<_, Infallible>(Response::new(String::new()))
+            }));
+            let mut request = Request::new(());
+            if let Some(login) = login {
+                request.headers_mut().insert("authorization", login.parse().unwrap());
+            }
+            let response = service.oneshot(request).await.unwrap();
+            let found = response.extensions().get::<Refused>().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(response.status().as_u16(), status, "{login:?}");
+            assert!(found.starts_with(reason) && found.is_empty() == reason.is_empty(), "{login:?}: {found}");
+        };
+    let open = Rules::new;
+    check(open(), &file, Some(LOGIN), 200, "").await;
+    check(open(), &file, None, 401, "no user/password was provided").await;
+    check(open(), &file, Some("Basic YTp0d28="), 401, "user \"a\": password mismatch").await;
+    check(open(), &file, Some("Basic YzpvbmU="), 401, "user \"c\" was not found in").await;
+    check(open(), &file, Some("Basic YjpvbmU="), 500, "user \"b\": ").await;
+    check(open(), &dir.path().join("none"), Some(LOGIN), 403, "open() \"").await;
+    check(open().deny(Whom::All), &file, Some(LOGIN), 403, "access forbidden by rule").await;
+}
+
+#[tokio::test]
+async fn the_client_s_address_is_told_by_a_closure_that_may_capture() {
+    let known = std::collections::HashMap::from([("/in", std::net::Ipv4Addr::LOCALHOST)]);
+    let rules =
+        Rules::new().allow(Whom::Net("127.0.0.1/32".parse().unwrap())).allow(Whom::Unix).deny(Whom::All);
+    let layer = AccessLayer::new(Access::new(rules), move |request| {
+        known.get(request.uri.path()).map_or(Client::Unknown, |ip| Client::Ip((*ip).into()))
+    });
+    let service =
+        layer.layer(service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(String::new())) }));
+    for (path, status) in [("/in", 200), ("/out", 403)] {
+        let request = Request::builder().uri(path).body(()).unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), status, "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
