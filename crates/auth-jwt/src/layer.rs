@@ -54,16 +54,16 @@ pub struct AuthJwtLayer {
     gate: Arc<Gate>,
 }
 
-type Find = fn(&request::Parts) -> Option<Bytes>;
-type Require = fn(&Token, &request::Parts) -> bool;
+type Find = dyn Fn(&request::Parts) -> Option<Bytes> + Send + Sync;
+type Require = dyn Fn(&Token, &request::Parts) -> bool + Send + Sync;
 
 #[derive(Clone)]
 struct Gate {
     realm: Bytes,
     keys: Vec<Keys>,
-    token: Find,
+    token: Arc<Find>,
     leeway: Duration,
-    require: Vec<(Require, StatusCode)>,
+    require: Vec<(Arc<Require>, StatusCode)>,
 }
 
 impl AuthJwtLayer {
@@ -71,8 +71,8 @@ impl AuthJwtLayer {
     #[must_use]
     pub fn new(realm: impl Into<Bytes>, keys: impl Into<Keys>) -> Self {
         let (realm, keys) = (realm.into(), vec![keys.into()]);
-        let gate = Gate { realm, keys, token: authorization, leeway: Duration::ZERO, require: Vec::new() };
-        Self { gate: Arc::new(gate) }
+        let (token, leeway, require) = (Arc::new(authorization), Duration::ZERO, Vec::new());
+        Self { gate: Arc::new(Gate { realm, keys, token, leeway, require }) }
     }
 
     /// Or of these: all of them are there, or it is 500.
@@ -84,8 +84,8 @@ impl AuthJwtLayer {
 
     /// Where the token is: in a cookie, or an argument. Default: in `Authorization`, behind `Bearer`.
     #[must_use]
-    pub fn token(mut self, find: fn(&request::Parts) -> Option<Bytes>) -> Self {
-        self.gate_mut().token = find;
+    pub fn token(mut self, find: impl Fn(&request::Parts) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+        self.gate_mut().token = Arc::new(find);
         self
     }
 
@@ -97,9 +97,25 @@ impl AuthJwtLayer {
     }
 
     /// What has to be true of a good token besides; else this is the status.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use propylon_auth_jwt::{AuthJwtLayer, KeyFile};
+    ///
+    /// let issuer = String::from("https://login.example.com");
+    /// let layer = AuthJwtLayer::new("Staff", KeyFile::new("/etc/keys.json")).require(
+    ///     move |token, _| token.claim(&["iss"]).as_deref() == Some(issuer.as_bytes()),
+    ///     StatusCode::FORBIDDEN,
+    /// );
+    /// # let _ = layer;
+    /// ```
     #[must_use]
-    pub fn require(mut self, check: fn(&Token, &request::Parts) -> bool, or: StatusCode) -> Self {
-        self.gate_mut().require.push((check, or));
+    pub fn require(
+        mut self,
+        check: impl Fn(&Token, &request::Parts) -> bool + Send + Sync + 'static,
+        or: StatusCode,
+    ) -> Self {
+        self.gate_mut().require.push((Arc::new(check), or));
         self
     }
 

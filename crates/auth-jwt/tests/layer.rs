@@ -101,6 +101,21 @@ async fn more_can_be_required() {
 }
 
 #[tokio::test]
+async fn closures_may_capture() {
+    let signer = Signer::secret("HS256", b"secret");
+    let (field, issuer) = (http::HeaderName::from_static("x-token"), "me".to_owned());
+    let layer = AuthJwtLayer::new("r", keys(&signer))
+        .token(move |parts| Some(Bytes::copy_from_slice(parts.headers.get(&field)?.as_bytes())))
+        .require(
+            move |token, _| token.claim(&["iss"]).as_deref() == Some(issuer.as_bytes()),
+            StatusCode::FORBIDDEN,
+        );
+    for (claims, status) in [("{\"iss\":\"me\"}", 200), ("{\"iss\":\"you\"}", 403)] {
+        assert_eq!(ask(&layer, "x-token", &signer.token(HS, claims)).await.0, status, "{claims}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_read_again_when_it_has_changed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("keys.json");

@@ -13,17 +13,19 @@ pub struct AuthRequestLayer<A> {
     rules: Arc<Rules>,
 }
 
+type TakeOver = dyn Fn(&mut request::Parts, &response::Parts) + Send + Sync;
+
 #[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) uri: Option<Uri>,
-    pub(crate) take_over: fn(&mut request::Parts, &response::Parts),
+    pub(crate) take_over: Arc<TakeOver>,
 }
 
 impl<A> AuthRequestLayer<A> {
     /// A layer that asks `authority`.
     #[must_use]
     pub fn new(authority: A) -> Self {
-        Self { authority, rules: Arc::new(Rules { uri: None, take_over: |_, _| {} }) }
+        Self { authority, rules: Arc::new(Rules { uri: None, take_over: Arc::new(|_, _| {}) }) }
     }
 
     /// What it is asked for. Default: the request's own target.
@@ -35,8 +37,11 @@ impl<A> AuthRequestLayer<A> {
     /// What a request that is let in takes over of the answer, into its fields or its extensions (nginx: `auth_request_set`). Default:
     /// nothing.
     #[must_use]
-    pub fn take_over(self, take_over: fn(&mut request::Parts, &response::Parts)) -> Self {
-        self.change(|rules| rules.take_over = take_over)
+    pub fn take_over(
+        self,
+        take_over: impl Fn(&mut request::Parts, &response::Parts) + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|rules| rules.take_over = Arc::new(take_over))
     }
 
     fn change(mut self, change: impl FnOnce(&mut Rules)) -> Self {

@@ -74,10 +74,11 @@ async fn every_challenge_is_passed_on_and_nothing_else() {
 #[tokio::test]
 async fn the_question_is_a_get_with_the_fields_and_without_a_body() {
     let (authority, mut asked) = mock::pair::<Asked, Response<()>>();
+    let field = http::HeaderName::from_static("x-user");
     let service = AuthRequestLayer::new(authority)
         .uri("/auth?x".parse().unwrap())
-        .take_over(|request, answer| {
-            request.headers.insert("x-user", answer.headers["x-user"].clone());
+        .take_over(move |request, answer| {
+            request.headers.insert(&field, answer.headers[&field].clone());
         })
         .layer(service_fn(|request: Request<String>| async move {
             let (head, body) = request.into_parts();

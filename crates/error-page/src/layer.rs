@@ -11,10 +11,12 @@ pub struct ErrorPageLayer<T, A> {
     pub(crate) rules: Arc<Rules<T, A>>,
 }
 
+type Intercepts = dyn Fn(&response::Parts) -> bool + Send + Sync;
+
 pub(crate) struct Rules<T, A> {
     pub(crate) pages: Pages<T>,
     pub(crate) answer: A,
-    pub(crate) intercepts: fn(&response::Parts) -> bool,
+    pub(crate) intercepts: Box<Intercepts>,
     pub(crate) recursive: bool,
 }
 
@@ -22,13 +24,14 @@ impl<T, A> ErrorPageLayer<T, A> {
     /// A layer that lets `answer` make the response for each status that has one of these pages.
     #[must_use]
     pub fn new(pages: Pages<T>, answer: A) -> Self {
-        Self { rules: Arc::new(Rules { pages, answer, intercepts: |_| true, recursive: false }) }
+        let intercepts = Box::new(|_: &response::Parts| true);
+        Self { rules: Arc::new(Rules { pages, answer, intercepts, recursive: false }) }
     }
 
     /// Which responses may be replaced; the others pass whatever their status is. Default: all.
     #[must_use]
-    pub fn intercept(self, intercepts: fn(&response::Parts) -> bool) -> Self {
-        self.change(|rules| rules.intercepts = intercepts)
+    pub fn intercept(self, intercepts: impl Fn(&response::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.change(|rules| rules.intercepts = Box::new(intercepts))
     }
 
     /// Whether a request that is answering with an error page already ([`Handled::Once`](crate::Handled::Once)) may get another

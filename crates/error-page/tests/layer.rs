@@ -61,6 +61,10 @@ async fn only_what_is_meant_is_intercepted() {
     let own = layer().intercept(|head| head.extensions.get::<Own>().is_some());
     check(&own, get("/404"), (404, "inner")).await;
     check(&own, get("/404?own"), (404, "missing for inner")).await;
+    let meant = [StatusCode::BAD_GATEWAY];
+    let some = layer().intercept(move |head| meant.contains(&head.status));
+    check(&some, get("/404"), (404, "inner")).await;
+    check(&some, get("/502"), (200, "sorry for inner")).await;
 }
 
 #[tokio::test]

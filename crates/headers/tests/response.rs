@@ -48,6 +48,18 @@ async fn hides_passes_and_adds() {
 }
 
 #[tokio::test]
+async fn another_status_is_told_by_a_closure_that_may_capture() {
+    let shown = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(404));
+    let told = shown.clone();
+    let layer = ResponseHeadersLayer::new()
+        .add(ResponseField::fixed(HeaderName::from_static("x-edge"), HeaderValue::from_static("1")))
+        .status(move |_| told.load(std::sync::atomic::Ordering::Relaxed).try_into().unwrap());
+    assert!(lines(layer.clone(), StatusCode::OK, &[]).await.is_empty());
+    shown.store(200, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(lines(layer, StatusCode::BAD_GATEWAY, &[]).await, ["x-edge: 1"]);
+}
+
+#[tokio::test]
 async fn an_upgrade_survives() {
     const UPSTREAM: &[(&str, &str)] = &[("connection", "upgrade"), ("upgrade", "websocket"), ("server", "s")];
     let layer = ResponseHeadersLayer::new();

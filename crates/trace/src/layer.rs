@@ -1,5 +1,7 @@
 //! The layer.
 
+use std::sync::Arc;
+
 use http::request;
 use tower_layer::Layer;
 
@@ -39,8 +41,8 @@ impl TraceLayer {
 
     /// Names spans: by the method and the route, as a rule. Default: the method.
     #[must_use]
-    pub fn name(mut self, name: fn(&request::Parts) -> String) -> Self {
-        self.rules.name = name;
+    pub fn name(mut self, name: impl Fn(&request::Parts) -> String + Send + Sync + 'static) -> Self {
+        self.rules.name = Arc::new(name);
         self
     }
 }

@@ -1,5 +1,7 @@
 //! The span of a request that is being served.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{HOST, USER_AGENT};
@@ -9,13 +11,16 @@ use http::{StatusCode, request};
 use crate::semantic::{self as names, method};
 use crate::{Kind, Sampler, Span, Spans, TraceContext, TraceState, Value};
 
+/// What names spans.
+pub(crate) type Name = dyn Fn(&request::Parts) -> String + Send + Sync;
+
 /// How requests are traced.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) spans: Spans,
     pub(crate) sampler: Sampler,
     pub(crate) extract: bool,
-    pub(crate) name: fn(&request::Parts) -> String,
+    pub(crate) name: Arc<Name>,
 }
 
 /// A span that goes on; it is over when this is dropped.
@@ -26,9 +31,20 @@ pub(crate) struct OpenSpan {
     began: SystemTime,
 }
 
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { spans, sampler, extract, name: _ } = self;
+        f.debug_struct("Rules")
+            .field("spans", spans)
+            .field("sampler", sampler)
+            .field("extract", extract)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Rules {
     pub(crate) fn new(spans: Spans) -> Self {
-        Self { spans, sampler: Sampler::new(crate::Ratio::ALL), extract: true, name: plain }
+        Self { spans, sampler: Sampler::new(crate::Ratio::ALL), extract: true, name: Arc::new(plain) }
     }
 
     /// Begins the span of a request, which learns its own context, for whoever sends on in its name. Nothing: it is not recorded.

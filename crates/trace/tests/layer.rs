@@ -101,6 +101,20 @@ async fn parents_are_obeyed_unless_nobody_asks_them() {
     assert!(call(layer(), request(&[("tracestate", "a=1")])).await.1.is_none());
 }
 
+#[tokio::test]
+async fn a_closure_that_may_capture_names_spans() {
+    let (spans, _exporter) = spans();
+    let named = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let names = named.clone();
+    let layer = TraceLayer::new(spans).name(move |request| {
+        let name = format!("{} {}", request.method, request.uri.path());
+        names.lock().unwrap().push(name.clone());
+        name
+    });
+    let _ = call(layer, request(&[])).await;
+    assert_eq!(*named.lock().unwrap(), ["GET /a"]);
+}
+
 #[test]
 fn bodies_pass_as_they_are() {
     let (spans, _exporter) = spans();

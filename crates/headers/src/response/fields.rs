@@ -27,8 +27,20 @@ pub(super) struct Fields {
     /// In the order written.
     added: Vec<Added>,
     expires: Option<Rule>,
-    /// The status that decides what is added.
-    status: fn(&Parts) -> StatusCode,
+    /// What tells the status that decides what is added; none: it is the response's own.
+    status: Option<Status>,
+}
+
+/// What tells a response's status.
+#[derive(Clone)]
+struct Status(Arc<Tell>);
+
+type Tell = dyn Fn(&Parts) -> StatusCode + Send + Sync;
+
+impl fmt::Debug for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<status>")
+    }
 }
 
 /// What makes the rule of how long a response may be kept.
@@ -65,7 +77,7 @@ impl Default for Fields {
             passed: Vec::new(),
             added: Vec::new(),
             expires: None,
-            status: |parts| parts.status,
+            status: None,
         };
         let accel = ["expires", "redirect", "limit-rate", "buffering", "charset"]
             .into_iter()
@@ -106,8 +118,8 @@ impl Fields {
         self.expires = Some(Rule(Arc::new(rule)));
     }
 
-    pub(super) fn status(&mut self, status: fn(&Parts) -> StatusCode) {
-        self.status = status;
+    pub(super) fn status(&mut self, status: impl Fn(&Parts) -> StatusCode + Send + Sync + 'static) {
+        self.status = Some(Status(Arc::new(status)));
     }
 
     fn push(&mut self, field: Field<Parts>, when: When) {
@@ -126,7 +138,7 @@ impl Fields {
 
     pub(super) fn apply(&self, parts: &mut Parts) {
         let mut early = Ready::new();
-        let status = (self.status)(parts);
+        let status = self.status.as_ref().map_or(parts.status, |status| (status.0)(parts));
         for added in self.added_to(status).filter(|added| !added.field.is_late()) {
             added.field.evaluate(parts, &mut early);
         }

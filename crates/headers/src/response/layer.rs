@@ -70,7 +70,10 @@ impl ResponseHeadersLayer {
     /// Goes by another status than the response's own in what is added by status: by the one that whoever takes the response from
     /// here is to show, if that is known already.
     #[must_use]
-    pub fn status(mut self, status: fn(&http::response::Parts) -> http::StatusCode) -> Self {
+    pub fn status(
+        mut self,
+        status: impl Fn(&http::response::Parts) -> http::StatusCode + Send + Sync + 'static,
+    ) -> Self {
         Arc::make_mut(&mut self.fields).status(status);
         self
     }
