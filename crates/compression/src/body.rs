@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::pin::{Pin, pin};
@@ -31,6 +32,7 @@ pin_project! {
         Plain { #[pin] body: B },
         // Boxed: a compressor takes more than a word.
         Coded { body: Pin<Box<CompressionBody<Counted<B>>>>, sizes: Option<Arc<Sizes>> },
+        Gone,
     }
 }
 
@@ -41,35 +43,33 @@ impl<B: Body> ResponseBody<B> {
 }
 
 /// Has tower-http code a response: all that it might decide is decided already.
-///
-/// # Errors
-/// None in truth: what is ready is there when it is asked for.
 pub(crate) fn code<B>(
     response: Response<B>,
     coding: Coding,
     level: i32,
     sizes: Option<Arc<Sizes>>,
-) -> Result<Response<ResponseBody<B>>, Gone>
+) -> Response<ResponseBody<B>>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     let vary: Vec<HeaderValue> = response.headers().get_all(VARY).iter().cloned().collect();
-    let mut request = Request::new(());
+    // It only codes what a service answers: the service is one that answers with what it is asked with.
+    let mut request = Request::new(response.map(|body| Counted::new(body, sizes.clone())));
     request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(coding.name()));
-    let response = response.map(|body| Counted::new(body, sizes.clone()));
-    let coder = Compression::new(Once(Some(response))).compress_when(Always);
+    let coder = Compression::new(Echo).compress_when(Always);
     let coded = coder.quality(CompressionLevel::Precise(level)).call(request);
-    let Poll::Ready(coded) = pin!(coded).poll(&mut Context::from_waker(Waker::noop())) else {
-        return Err(Gone);
+    let Poll::Ready(Ok(coded)) = pin!(coded).poll(&mut Context::from_waker(Waker::noop())) else {
+        // Never: what is ready is there when it is asked for. Whoever calls has no errors of its own; a body may have.
+        return Response::new(ResponseBody { state: State::Gone });
     };
-    let mut coded = coded?.map(|body| ResponseBody { state: State::Coded { body: Box::pin(body), sizes } });
+    let mut coded = coded.map(|body| ResponseBody { state: State::Coded { body: Box::pin(body), sizes } });
     // What it says of `Vary` is not ours to say where that is off.
     coded.headers_mut().remove(VARY);
     for value in vary {
         coded.headers_mut().append(VARY, value);
     }
-    Ok(coded)
+    coded
 }
 
 /// Every response that comes here is to be coded.
@@ -82,34 +82,35 @@ impl Predicate for Always {
     }
 }
 
-/// A service with one answer, which is there.
-struct Once<B>(Option<Response<B>>);
+/// A service that answers with what it is asked with.
+#[derive(Clone, Copy)]
+struct Echo;
 
-/// The one answer was given already.
+impl<B> Service<Request<Response<B>>> for Echo {
+    type Response = Response<B>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<B>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Response<B>>) -> Self::Future {
+        ready(Ok(request.into_body()))
+    }
+}
+
+/// The coder gave nothing.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gone;
+struct Gone;
 
 impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the response was taken already")
+        f.write_str("the coder gave no response")
     }
 }
 
 impl std::error::Error for Gone {}
-
-impl<B> Service<Request<()>> for Once<B> {
-    type Response = Response<B>;
-    type Error = Gone;
-    type Future = Ready<Result<Response<B>, Gone>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        ready(self.0.take().ok_or(Gone))
-    }
-}
 
 impl<B> Body for ResponseBody<B>
 where
@@ -132,6 +133,7 @@ where
                 }
                 polled
             }
+            Project::Gone => Poll::Ready(Some(Err(Gone.into()))),
         }
     }
 
@@ -139,13 +141,14 @@ where
         match &self.state {
             State::Plain { body } => body.is_end_stream(),
             State::Coded { body, .. } => body.is_end_stream(),
+            State::Gone => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.state {
             State::Plain { body } => body.size_hint(),
-            State::Coded { .. } => SizeHint::default(),
+            State::Coded { .. } | State::Gone => SizeHint::default(),
         }
     }
 }

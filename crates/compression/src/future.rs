@@ -34,22 +34,21 @@ impl<F> ResponseFuture<F> {
 impl<F, B, E> Future for ResponseFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    E: Into<BoxError>,
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    type Output = Result<Response<ResponseBody<B>>, BoxError>;
+    type Output = Result<Response<ResponseBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(cx)).map_err(Into::into)?;
+        let response = ready!(this.inner.poll(cx))?;
         let (mut parts, body) = response.into_parts();
         let length = if body.is_end_stream() { Some(0) } else { body.size_hint().exact() };
         let coding = this.rules.judge(*this.asked, &mut parts, length);
         let response = Response::from_parts(parts, body);
-        Poll::Ready(match coding {
-            None => Ok(response.map(ResponseBody::plain)),
-            Some(coding) => code(response, coding, this.rules.level, this.sizes.take()).map_err(Into::into),
-        })
+        Poll::Ready(Ok(match coding {
+            None => response.map(ResponseBody::plain),
+            Some(coding) => code(response, coding, this.rules.level, this.sizes.take()),
+        }))
     }
 }

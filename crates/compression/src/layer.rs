@@ -5,7 +5,7 @@ use http::request::Parts;
 use http::{StatusCode, response};
 use tower_layer::Layer;
 
-use crate::rules::{Rules, no_transform};
+use crate::rules::{Rules, Told, no_transform};
 use crate::{Coding, Compress, Proxied, Sizes};
 
 /// Whose requests are left alone.
@@ -45,8 +45,8 @@ impl CompressionLayer {
             vary: true,
             proxied: Proxied::OFF,
             http_1_0: false,
-            no_transform: |parts| no_transform(&parts.headers),
-            status: |parts| parts.status,
+            no_transform: Told::by(|parts| no_transform(&parts.headers)),
+            status: Told::by(|parts| parts.status),
         };
         Self { rules: Arc::new(rules), exclude: None, count: None }
     }
@@ -96,16 +96,16 @@ impl CompressionLayer {
     /// Goes by something else than the response's own `Cache-Control` to know which responses nobody is to change
     /// ([`no_transform`](crate::no_transform)): a layer inside of this one may have written it for those that come after.
     #[must_use]
-    pub fn no_transform(mut self, is_so: fn(&response::Parts) -> bool) -> Self {
-        self.rules().no_transform = is_so;
+    pub fn no_transform(mut self, is_so: impl Fn(&response::Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.rules().no_transform = Told::by(is_so);
         self
     }
 
     /// Goes by another status than the response's own: by the one that whoever takes the response from here is to show, if that is
     /// known already.
     #[must_use]
-    pub fn status(mut self, status: fn(&response::Parts) -> StatusCode) -> Self {
-        self.rules().status = status;
+    pub fn status(mut self, status: impl Fn(&response::Parts) -> StatusCode + Send + Sync + 'static) -> Self {
+        self.rules().status = Told::by(status);
         self
     }
 

@@ -1,5 +1,8 @@
 //! What is compressed: no tower, no I/O.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, VARY, VIA};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, request, response};
 
@@ -19,9 +22,27 @@ pub(crate) struct Rules {
     pub(crate) proxied: Proxied,
     pub(crate) http_1_0: bool,
     /// Whether nobody is to change it.
-    pub(crate) no_transform: fn(&response::Parts) -> bool,
+    pub(crate) no_transform: Told<bool>,
     /// The status that decides.
-    pub(crate) status: fn(&response::Parts) -> StatusCode,
+    pub(crate) status: Told<StatusCode>,
+}
+
+/// What is told of a response.
+#[derive(Clone)]
+pub(crate) struct Told<T>(Arc<Tell<T>>);
+
+type Tell<T> = dyn Fn(&response::Parts) -> T + Send + Sync;
+
+impl<T> Told<T> {
+    pub(crate) fn by(tell: impl Fn(&response::Parts) -> T + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl<T> fmt::Debug for Told<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<told>")
+    }
 }
 
 /// What is known of a request when its response comes.
@@ -65,7 +86,7 @@ impl Rules {
                 length.filter(|_| !asked.head).or(declared)
             }
         };
-        let is_one = match (self.status)(response) {
+        let is_one = match (self.status.0)(response) {
             StatusCode::OK | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND => {
                 !headers.contains_key(CONTENT_RANGE)
             }
@@ -76,7 +97,7 @@ impl Rules {
             && !headers.contains_key(CONTENT_ENCODING)
             && whole.is_none_or(|length: u64| length >= self.min_length.max(1))
             && self.is_type(headers)
-            && !(self.no_transform)(response)
+            && !(self.no_transform.0)(response)
     }
 
     fn is_type(&self, headers: &HeaderMap) -> bool {

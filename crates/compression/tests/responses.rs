@@ -35,7 +35,7 @@ async fn pass(
     let answer = answer.body(Full::<Bytes>::from(body)).unwrap();
     let service = layer.layer(service_fn(move |_: Request<()>| {
         let answer = answer.clone();
-        async move { Ok::<_, BoxError>(answer) }
+        async move { Ok::<_, std::convert::Infallible>(answer) } // its error is the layer's, too
     }));
     let mut asked = Request::builder();
     for (name, value) in request {
@@ -150,6 +150,10 @@ async fn what_is_left_alone() {
     let kept = [HTML, ("cache-control", "no-transform")];
     assert!(coded(layer().no_transform(|_| false), &[gzip], 200, &kept).await, "it is not for this one");
     assert!(!coded(layer().no_transform(|_| true), &[gzip], 200, &[HTML]).await, "who wrote it over knew it");
+    let (field, shown) = (http::HeaderName::from_static("x-kept"), http::StatusCode::OK);
+    let told = layer().no_transform(move |head| head.headers.contains_key(&field)).status(move |_| shown);
+    assert!(coded(told.clone(), &[gzip], 500, &[HTML]).await);
+    assert!(!coded(told, &[gzip], 500, &[HTML, ("x-kept", "1")]).await);
     assert!(!coded(layer(), &[gzip, ("version", "1.0")], 200, &[HTML]).await);
     assert!(coded(layer().http_1_0(true), &[gzip, ("version", "1.0")], 200, &[HTML]).await);
     assert!(!coded(layer(), &[gzip, ("method", "HEAD")], 200, &[HTML]).await);
