@@ -19,6 +19,7 @@ use crate::{Body, Failure, Files, Listing, Target, climbs};
 #[derive(Clone, Debug)]
 pub struct ServeFiles {
     root: Arc<Path>,
+    prefix: Arc<[u8]>,
     index: Arc<[String]>,
     listing: Option<Listing>,
     random: bool,
@@ -31,11 +32,30 @@ impl ServeFiles {
     pub fn new(root: impl AsRef<Path>) -> Self {
         Self {
             root: root.as_ref().into(),
+            prefix: [].into(),
             index: ["index.html".to_owned()].into(),
             listing: None,
             random: false,
             files: Files::new(),
         }
+    }
+
+    /// What stands before the paths of requests where their client knows them: for a service that a router calls with the rest of a path,
+    /// as axum's `nest_service` does. Redirects and the titles of lists have it; a file is found without. It is a path, decoded, with or without
+    /// slashes at its ends. Default: nothing.
+    ///
+    /// ```
+    /// use propylon_files::ServeFiles;
+    ///
+    /// // `GET /static/a`, which comes here as `/a`, is redirected to `/static/a/` if that is a directory.
+    /// let files = ServeFiles::new("/var/www").prefix("/static");
+    /// # let _ = files;
+    /// ```
+    #[must_use]
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        let names = prefix.trim_matches('/');
+        self.prefix = if names.is_empty() { [].into() } else { format!("/{names}").into_bytes().into() };
+        self
     }
 
     /// The names of index files, the best first.
@@ -69,6 +89,11 @@ impl ServeFiles {
     pub fn files(mut self, files: Files) -> Self {
         self.files = files;
         self
+    }
+
+    /// The path as the client knows it.
+    fn uri(&self, path: Vec<u8>) -> Bytes {
+        if self.prefix.is_empty() { path.into() } else { [&*self.prefix, &path].concat().into() }
     }
 
     fn path(&self, uri: &[u8]) -> Result<PathBuf, Failure> {
@@ -121,7 +146,7 @@ impl ServeFiles {
             match self.files.random(file.clone()).await {
                 Ok(Some(name)) => {
                     path.extend_from_slice(name.as_bytes());
-                    let target = Target { path: file.join(name), uri: path.into(), args: None };
+                    let target = Target { path: file.join(name), uri: self.uri(path), args: None };
                     return self.files.respond(request, target).await;
                 }
                 Ok(None) => {}
@@ -142,7 +167,7 @@ impl ServeFiles {
                     return match self.listing.filter(|_| lists) {
                         Some(listing) => {
                             self.files
-                                .list(request, listing, Target { path: file, uri: path.into(), args })
+                                .list(request, listing, Target { path: file, uri: self.uri(path), args })
                                 .await
                         }
                         None => failure.into(),
@@ -153,7 +178,7 @@ impl ServeFiles {
         } else {
             file
         };
-        self.files.respond(request, Target { path: file, uri: path.into(), args }).await
+        self.files.respond(request, Target { path: file, uri: self.uri(path), args }).await
     }
 }
 

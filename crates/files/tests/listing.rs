@@ -68,6 +68,10 @@ async fn directories_without_an_index_are_listed() {
     ] {
         assert_eq!(ask(&listed, method, uri).await.status(), status, "{method} {uri}");
     }
+    let mounted = plain.clone().prefix("/static").list(Listing::new(ListFormat::Html));
+    assert!(
+        text(&mut ask(&mounted, "GET", "/none/").await).contains("<title>Index of /static/none/</title>")
+    );
     let jsonp = plain.list(Listing::new(ListFormat::Jsonp));
     assert_eq!(ask(&jsonp, "GET", "/with/?callback=a;b").await.status(), 400);
     assert!(text(&mut ask(&jsonp, "GET", "/none/?callback=f").await).ends_with("f([\r\n]);"));

@@ -105,6 +105,23 @@ async fn a_file_with_all_that_belongs_to_it() {
 }
 
 #[tokio::test]
+async fn redirects_of_a_service_that_a_router_calls_with_the_rest_of_a_path() {
+    let dir = site();
+    for (prefix, expected) in [
+        ("", "/dir/?x"),
+        ("/", "/dir/?x"),
+        ("/static", "/static/dir/?x"),
+        ("//a b/static/", "/a%20b/static/dir/?x"),
+    ] {
+        let service = service(&dir, Files::new()).prefix(prefix);
+        let moved = ask(&service, "GET", "/dir?x", &[]).await;
+        assert_eq!((moved.status().as_u16(), &*field(&moved, "location")), (301, expected), "{prefix}");
+        assert_eq!(ask(&service, "GET", "/dir/", &[]).await.status(), 200, "{prefix}");
+        assert_eq!(field(&ask(&service, "GET", "/ten.txt", &[]).await, "content-type"), "text/plain");
+    }
+}
+
+#[tokio::test]
 async fn statuses() {
     let dir = site();
     let service = service(&dir, Files::new());
