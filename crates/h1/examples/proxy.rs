@@ -1,11 +1,11 @@
 //! Passes everything that comes to 127.0.0.1:8080 on to 127.0.0.1:8081, over connections that are kept.
 
 use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
-use parking_lot::Mutex;
 use propylon_h1::server::{BoxError, Context, RequestBody, Service};
 use propylon_h1::{client::Connection, server};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,8 +14,12 @@ type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
 static IDLE: Mutex<Vec<Connection<TcpStream>>> = Mutex::new(Vec::new());
 
+fn idle() -> MutexGuard<'static, Vec<Connection<TcpStream>>> {
+    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn connect() -> io::Result<Connection<TcpStream>> {
-    while let Some(mut kept) = IDLE.lock().pop() {
+    while let Some(mut kept) = idle().pop() {
         if kept.is_reusable() {
             return Ok(kept);
         }
@@ -35,7 +39,7 @@ fn end_to_end(headers: &mut HeaderMap) {
 async fn pass(mut request: Request<RequestBody>, context: Context) -> Result<Answer, BoxError> {
     request.extensions_mut().insert(context.received().target.clone()); // the exact bytes, not the URI made of them
     end_to_end(request.headers_mut());
-    let give_back = |connection| IDLE.lock().push(connection);
+    let give_back = |connection| idle().push(connection);
     let mut response = connect().await?.send(request, give_back).await.map_err(|failure| failure.error)?;
     end_to_end(response.headers_mut());
     Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
