@@ -30,6 +30,8 @@ async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind(listen).await?;
     loop {
         let (client, _) = listener.accept().await?;
-        tokio::spawn(service.clone().oneshot(client)); // its error is its client's
+        // Its error is its client's. As it is, and not awaited in an `async move` block: rustc finds such a block not to be `Send` where
+        // it holds the conversion to `BoxError` ("implementation of `From` is not general enough").
+        tokio::spawn(service.clone().oneshot(client));
     }
 }
