@@ -86,11 +86,11 @@ fn what_is_not_built_is_refused() {
     let of_other = refused(&(ISSUER.to_owned() + &second), &other, "acme_certificate");
     assert_eq!(of_other, "several issuers are not supported: `[acme]` is \"example\"");
     let of_nobody = refused(ISSUER, &other, "acme_certificate");
-    assert_eq!(of_nobody, "there is no issuer \"second\" before it: `[acme]` is \"example\"");
+    assert_eq!(of_nobody, "issuer \"second\" is not defined before it: `[acme]` is \"example\"");
     let off = ISSUER.replace("/var/cache/nginx/acme-example", "off");
     assert!(refused(&off, asks, "state_path").contains("specify a directory"));
     let key = ISSUER.replace("accept_terms_of_service", "account_key rsa:2048");
-    assert!(refused(&key, asks, "account_key").contains("ECDSA on P-256"));
+    assert!(refused(&key, asks, "account_key").contains("ECDSA P-256"));
     for (directive, reason) in
         [("preferred_chain Root", "the CA's default"), ("common_name_in_csr on", "into subjectAltName")]
     {
