@@ -43,8 +43,8 @@
 //! nginx answers a hash that `crypt` does not support.
 //!
 //! ## Errors
-//! The layer answers with 401, 403 or 500 and passes on the errors of the inner service. [`Refused`] says, in nginx's words, why
-//! a user was refused.
+//! The layer answers with 401, 403 or 500 and passes on the errors of the inner service. Each of these answers
+//! carries a [`Refused`] in its extensions, which says in nginx's words why the request was refused.
 //!
 //! ## Cost
 //! Rules are tested one by one. A password check is one job on tokio's blocking pool: it checks the file's modification time and

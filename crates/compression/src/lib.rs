@@ -63,7 +63,7 @@
 //!
 //! ## Errors
 //!
-//! None of its own. Errors of the inner service and of the body are passed on, boxed.
+//! None of its own. Errors of the inner service are passed on as they are, those of the body boxed.
 //!
 //! ## Cost
 //!

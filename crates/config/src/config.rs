@@ -138,7 +138,7 @@ pub(crate) static TABLE: Table = Table {
     keys: &[
         include::KEY,
         top("runtime", Kind::Table(&runtime::TABLE), "Process-wide settings."),
-        top("error_log", Kind::Table(&error_log::TABLE), "Where the gateway reports trouble."),
+        top("error_log", Kind::Table(&error_log::TABLE), "The process's error log."),
         top("admin", Kind::Table(&admin::TABLE), "Metrics, API and status page for operators."),
         Key {
             nginx: "acme_issuer",
@@ -223,7 +223,7 @@ pub(crate) static TABLE: Table = Table {
         },
         Key {
             nginx: "stream, server",
-            ..top("stream", Kind::List(&Kind::Table(&stream::TABLE)), "TCP and UDP that are passed on.")
+            ..top("stream", Kind::List(&Kind::Table(&stream::TABLE)), "TCP and UDP proxying.")
         },
     ],
     unbuilt: &[],

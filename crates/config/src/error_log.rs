@@ -91,7 +91,7 @@ impl LogLevel {
 
 pub(crate) const TABLE: Table = Table {
     name: "error_log",
-    doc: "Where the gateway reports trouble.",
+    doc: "The process's error log.",
     keys: &[
         Key {
             name: "path",
@@ -108,16 +108,16 @@ pub(crate) const TABLE: Table = Table {
 /// The table of a place that has a log of its own.
 pub(crate) static OWN: Table = Table {
     name: "server.error_log",
-    doc: "Where trouble is reported instead that requests and connections have in a server, a location or a stream: there, and not in the log of \
-          the process as well. One table inherits key by key; an array of tables (several logs) replaces what the outer level has, and an empty one is \
-          the log of the process again. What happens before it is known which server is meant goes where the address's default server has its own.",
+    doc: "An error log for the requests and connections of a server, a location or a stream. Their messages go there instead of the process's log. A single table \
+          inherits key by key; an array of tables (several logs) replaces the outer level's, and an empty array selects the process's log. Messages about a connection whose \
+          server is not known yet go to the log of the address's default server.",
     keys: &[
         Key {
             name: "path",
             kind: Kind::Text { hint: "\"stderr\" or a file path" },
             need: Need::Optional,
             nginx: "error_log",
-            doc: "A file, or \"stderr\". It has no variables.",
+            doc: "A file, or \"stderr\". Variables are not allowed.",
         },
         OWN_LEVEL,
     ],
@@ -128,7 +128,7 @@ pub(crate) const KIND: Kind = Kind::Either(&[Kind::Table(&OWN), Kind::List(&Kind
 
 /// Of a place: nothing of a request is worse than an error.
 const OWN_LEVEL: Key = Key {
-    doc: "The least severe level that is written. What goes wrong with a request is an `error` at worst.",
+    doc: "The least severe level that is written. Messages about requests are never more severe than `error`.",
     ..LEVEL
 };
 

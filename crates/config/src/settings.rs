@@ -334,23 +334,27 @@ pub(crate) const SERVER_NAME_IN_REDIRECT: Key = Key {
     nginx: "server_name_in_redirect",
     doc: "Whether absolute redirects use the server's first name instead of the request's host.",
 };
-pub(crate) const ACCESS: Key = table("access", Kind::Table(&access::TABLE), "Who may come in.");
+pub(crate) const ACCESS: Key =
+    table("access", Kind::Table(&access::TABLE), "Access rules by address, and passwords.");
 pub(crate) const AUTH_JWT: Key =
-    table("auth_jwt", Kind::Table(&auth_jwt::TABLE), "Who has a JSON Web Token may come in.");
+    table("auth_jwt", Kind::Table(&auth_jwt::TABLE), "Admits requests with a valid JSON Web Token.");
 pub(crate) const AUTH_REQUEST: Key = table(
     "auth_request",
     Kind::Table(&auth_request::TABLE),
-    "Another location is asked whether a request may come in.",
+    "Asks another location whether a request is allowed.",
 );
-pub(crate) const MIRROR: Key =
-    table("mirror", Kind::Table(&mirror::TABLE), "Copies of requests, whose answers nobody waits for.");
+pub(crate) const MIRROR: Key = table(
+    "mirror",
+    Kind::Table(&mirror::TABLE),
+    "Copies requests to other locations and ignores the answers.",
+);
 pub(crate) const ADDITION: Key = table(
     "addition",
     Kind::Table(&addition::TABLE),
-    "What other locations answer, around the bodies of responses.",
+    "Adds the answers of other locations before and after response bodies.",
 );
 pub(crate) const TRACE: Key =
-    table("trace", Kind::Table(&trace::TABLE), "Which requests have spans, and what is in them.");
+    table("trace", Kind::Table(&trace::TABLE), "Which requests are traced, and what their spans contain.");
 pub(crate) const RESOLVER: Key = Key {
     name: "resolver",
     kind: resolver::KIND,
@@ -358,46 +362,46 @@ pub(crate) const RESOLVER: Key = Key {
     nginx: "resolver",
     doc: "How the host names in a `proxy_pass` with variables are resolved. Default: the top-level `resolver`.",
 };
-pub(crate) const ERROR_PAGE: Key =
-    table("error_page", Kind::Table(&error_page::TABLE), "What clients see in the place of an error.");
+pub(crate) const ERROR_PAGE: Key = table("error_page", Kind::Table(&error_page::TABLE), "Error pages.");
 pub(crate) const HEADERS: Key =
-    table("headers", Kind::Table(&headers::TABLE), "Fields to the upstream and the client.");
-pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "How long to wait.");
-pub(crate) const LIMIT: Key = table("limit", Kind::Table(&limit::TABLE), "How much is allowed.");
+    table("headers", Kind::Table(&headers::TABLE), "Header fields sent to the upstream and to the client.");
+pub(crate) const TIMEOUT: Key = table("timeout", Kind::Table(&timeout::TABLE), "Timeouts.");
+pub(crate) const LIMIT: Key =
+    table("limit", Kind::Table(&limit::TABLE), "Limits on rates, sizes and concurrency.");
 pub(crate) const BUFFER: Key =
-    table("buffer", Kind::Table(&buffer::TABLE), "What is kept of bodies on their way.");
+    table("buffer", Kind::Table(&buffer::TABLE), "How request and response bodies are buffered.");
 pub(crate) const CACHE: Key =
-    table("cache", Kind::Table(&cache::TABLE), "Which responses are kept, and answer later requests.");
-pub(crate) const SECURE_LINK: Key =
-    table("secure_link", Kind::Table(&secure_link::TABLE), "Links that only who knows a secret can make.");
-pub(crate) const DAV: Key = table("dav", Kind::Table(&dav::TABLE), "Files that clients write.");
-pub(crate) const STORE: Key =
-    table("store", Kind::Table(&store::TABLE), "Responses that are stored as files.");
+    table("cache", Kind::Table(&cache::TABLE), "Which responses are cached, and for how long.");
+pub(crate) const SECURE_LINK: Key = table("secure_link", Kind::Table(&secure_link::TABLE), "Signed links.");
+pub(crate) const DAV: Key = table("dav", Kind::Table(&dav::TABLE), "WebDAV: lets clients write files.");
+pub(crate) const STORE: Key = table("store", Kind::Table(&store::TABLE), "Stores responses as files.");
 pub(crate) const SUBSTITUTE: Key =
-    table("substitute", Kind::Table(&substitute::TABLE), "Texts that are replaced in responses.");
+    table("substitute", Kind::Table(&substitute::TABLE), "Replaces text in responses.");
 pub(crate) const BROWSER: Key =
     table("browser", Kind::Table(&browser::TABLE), "Which browsers count as modern.");
 pub(crate) const USERID: Key =
-    table("userid", Kind::Table(&userid::TABLE), "A cookie by which clients are known again.");
-pub(crate) const SSI: Key =
-    table("ssi", Kind::Table(&ssi::TABLE), "Server side includes: commands in pages.");
-pub(crate) const CHARSET: Key =
-    table("charset", Kind::Table(&charset::TABLE), "Which charset responses name.");
+    table("userid", Kind::Table(&userid::TABLE), "A cookie that recognises returning clients.");
+pub(crate) const SSI: Key = table("ssi", Kind::Table(&ssi::TABLE), "Server side includes.");
+pub(crate) const CHARSET: Key = table(
+    "charset",
+    Kind::Table(&charset::TABLE),
+    "The charset of responses, and conversion between charsets.",
+);
 pub(crate) const COMPRESSION: Key =
     table("compression", Kind::Table(&compression::TABLE), "Which responses are compressed, and how.");
 pub(crate) const COOKIE: Key =
-    table("cookie", Kind::Table(&cookie::TABLE), "What becomes of the cookies that upstreams set.");
+    table("cookie", Kind::Table(&cookie::TABLE), "Rewrites the cookies that upstreams set.");
 pub(crate) const REDIRECT: Key =
-    table("redirect", Kind::Table(&redirect::TABLE), "Where responses of upstreams send the client.");
+    table("redirect", Kind::Table(&redirect::TABLE), "Rewrites the redirects of upstreams.");
 pub(crate) const RETRY: Key =
-    table("retry", Kind::Table(&retry::TABLE), "When a request is tried again with another server.");
+    table("retry", Kind::Table(&retry::TABLE), "When a request is retried with another server.");
 pub(crate) const FASTCGI: Key =
-    table("fastcgi", Kind::Table(&fastcgi::TABLE), "What FastCGI servers are asked.");
-pub(crate) const UWSGI: Key = table("uwsgi", Kind::Table(&uwsgi::TABLE), "What uwsgi servers are asked.");
-pub(crate) const SCGI: Key = table("scgi", Kind::Table(&scgi::TABLE), "What SCGI servers are asked.");
-pub(crate) const MEMCACHED: Key =
-    table("memcached", Kind::Table(&memcached::TABLE), "What memcached is asked for.");
-pub(crate) const UPSTREAM: Key = table("upstream", Kind::Table(&upstream::TABLE), "How requests are sent.");
+    table("fastcgi", Kind::Table(&fastcgi::TABLE), "FastCGI params and settings.");
+pub(crate) const UWSGI: Key = table("uwsgi", Kind::Table(&uwsgi::TABLE), "uwsgi params.");
+pub(crate) const SCGI: Key = table("scgi", Kind::Table(&scgi::TABLE), "SCGI params.");
+pub(crate) const MEMCACHED: Key = table("memcached", Kind::Table(&memcached::TABLE), "The memcached key.");
+pub(crate) const UPSTREAM: Key =
+    table("upstream", Kind::Table(&upstream::TABLE), "How connections to upstreams are made.");
 pub(crate) const LOG_SUBREQUEST: Key = Key {
     name: "log_subrequest",
     kind: Kind::Bool,
@@ -413,11 +417,11 @@ pub(crate) const LAYERS: Key = Key {
     doc: "Layers that a binary of your own registers (`propylon_gateway::Start::layer`), by name, the outermost first. They wrap whatever the location answers, after limits and \
           access and before the location's response fields, compression and error pages. The stock binary has none.",
 };
-pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "A line for each request.");
+pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "Writes a line for each request.");
 
 pub(crate) const ERROR_LOG: Key = Key {
     nginx: "error_log",
-    ..table("error_log", error_log::KIND, "Where trouble with requests is reported instead.")
+    ..table("error_log", error_log::KIND, "An error log for requests, instead of the process's.")
 };
 
 const fn table(name: &'static str, kind: Kind, doc: &'static str) -> Key {

@@ -71,7 +71,7 @@
 //! `$pipe` is always `.`; several lines of a field are joined as in nginx since 1.23.
 //!
 //! ## Errors
-//! [`TemplateError`] and [`DefinitionError`], when a configuration is loaded. Evaluation cannot fail.
+//! [`TemplateError`], and [`DefinitionErrors`], which lists every [`DefinitionError`], when a configuration is loaded. Evaluation cannot fail.
 //!
 //! ## Cost
 //! A template is a list of segments; a variable is an arm of a `match`, with its field name parsed when the template is compiled.

@@ -6,12 +6,12 @@ use crate::{access, api, limit, retry, settings, tls, upstream, upstream_tls};
 
 pub(crate) static TABLE: Table = Table {
     name: "stream",
-    doc: "TCP and UDP that are passed on: whatever clients speak, connections are joined with those to a server. Where one side is cut, so is the other, with a reset; TLS that lacks its last word is taken for an end. \
-          Of UDP, what a client sends from one port to one of the addresses is a session, until nothing has passed for `timeout.idle`, or until all that is expected has come (`responses`): its datagrams go to one \
-          server, whose datagrams go back, each as it is, up to 64 KiB, from the address that the client asked. What finds no room in a socket is lost, as in any network. A server that refuses (ICMP) has failed: \
-          unless it had answered, the first datagrams of the session, up to `buffer_size` and eight of them, go to another one (`retry`). Each worker has a socket of its own, whatever `reuseport` says. Sessions go on \
-          over a reload that keeps their address; with one that takes it away they end. With USR2 whatever clients send is for the new process, where it begins sessions; what servers answer in those of the old one goes out still. \
-          Nothing is inherited from `[defaults]`.",
+    doc: "Proxies TCP connections and UDP sessions to a server, whatever protocol they carry. If one side of a TCP connection is reset, the other side is reset too; TLS that ends without close_notify counts as \
+          closed. A UDP session consists of the datagrams that one client sends from one port to one of the addresses, and of the server's answers. It ends when nothing has passed for `timeout.idle`, or when all \
+          expected answers have come (`responses`). Datagrams are forwarded unchanged, up to 64 KiB, and answers leave from the address that the client sent to; a datagram that finds a full socket buffer is lost. If the \
+          server refuses (ICMP port unreachable) before it has answered, the session's first datagrams, at most eight and `buffer_size` bytes, are sent to another server (`retry`). UDP sockets are always one per \
+          worker, whatever `reuseport` says. UDP sessions survive a reload that keeps their address and end with one that removes it. After USR2, datagrams of clients go to the new process and start new sessions there; answers to \
+          the old process's sessions are still delivered. Nothing is inherited from `[defaults]`.",
     keys: &[
         Key {
             name: "listen",
@@ -20,66 +20,67 @@ pub(crate) static TABLE: Table = Table {
             }),
             need: Need::Required,
             nginx: "listen",
-            doc: "Addresses, as of a server, each with options: tls, proxy_protocol (connections begin with its header, version 1 or 2), reuseport, \
-                  backlog=N, ipv6only=on|off; udp, beside which only reuseport and ipv6only may stand: TCP and UDP of one port are two, as in `listen = [\"53\", \"53 udp\"]`. No server and no other stream may have the same.",
+            doc: "Addresses to listen on, each with options: tls, proxy_protocol (connections begin with a PROXY protocol header, version 1 or 2), reuseport, \
+                  backlog=N, ipv6only=on|off, udp (only with reuseport and ipv6only). TCP and UDP on the same port are two entries: `listen = [\"53\", \"53 udp\"]`. An address cannot be shared with a server or \
+                  another stream.",
         },
         Key {
             name: "proxy_pass",
             kind: Kind::Url { hint: pass::EXPECTED },
             need: Need::Optional,
             nginx: "proxy_pass, proxy_ssl",
-            doc: "The server: an upstream's name, \"host:port\", \"unix:/path\", or variables that give one of these; after `tls://`, TLS is spoken to it.",
+            doc: "The server to connect to: an upstream's name, \"host:port\", \"unix:/path\", or variables that evaluate to one of these. The prefix `tls://` enables TLS to the server.",
         },
         Key {
             name: "return",
             kind: Kind::Template,
             need: Need::Optional,
             nginx: "return",
-            doc: "In the place of `proxy_pass`: what clients are sent before their connection ends; over UDP, a datagram for each of theirs.",
+            doc: "Instead of `proxy_pass`: sends this text to the client and closes the connection. Over UDP, answers each datagram with it.",
         },
         Key {
             name: "preread",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "ssl_preread",
-            doc: "Whether it is read of the first bytes which name and which protocols a client of TLS asks for ($ssl_preread_server_name), before anything is \
-                  passed on. TLS does not end here for it.",
+            doc: "Whether to read the server name (SNI) and the ALPN protocols from a TLS ClientHello before the connection is proxied: $ssl_preread_server_name and the like. TLS is not \
+                  terminated.",
         },
         Key {
             name: "preread_buffer_size",
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "preread_buffer_size",
-            doc: "How much is read for that at most; a client that sends more, and has not said it yet, is refused (400).",
+            doc: "The most that `preread` reads. A client whose ClientHello is longer is refused (400).",
         },
         Key {
             name: "buffer_size",
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "proxy_buffer_size",
-            doc: "How much of what one end sends is kept at most until the other one takes it, each way; of UDP, how much of what a client sends is kept until a server is known to be there.",
+            doc: "The buffer for each direction of a connection. For UDP, how many bytes of a client's datagrams are kept until a server is known to accept them.",
         },
         Key {
             name: "responses",
             kind: Kind::Integer { min: 0, max: 1_000_000 },
             need: Need::Optional,
             nginx: "proxy_responses",
-            doc: "UDP: how many datagrams of the server answer one of the client's. When as many have come, the session is over; when they have not within `timeout.idle`, the server has failed (502). 0: none are \
-                  expected, and a session is over when its datagrams are sent. Not written: nobody knows, and sessions last until nothing passes.",
+            doc: "UDP: how many datagrams the server sends in answer to each of the client's. The session ends when they have all come; if they do not come within `timeout.idle`, the server has failed (502). 0: no answers are \
+                  expected, and the session ends when its datagrams have been sent. If unset, sessions last until they are idle.",
         },
         Key {
             name: "requests",
             kind: Kind::Integer { min: 0, max: 1_000_000 },
             need: Need::Default("0"),
             nginx: "proxy_requests",
-            doc: "UDP: after how many datagrams of a client the next one begins another session, maybe with another server, while the first one waits for its `responses`, which are counted only then; 0: never.",
+            doc: "UDP: after this many datagrams of a client, the next one begins a new session, possibly with another server. The old session ends when its `responses` have come; they are counted only from then on. 0: never.",
         },
         Key {
             name: "half_close",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "proxy_half_close",
-            doc: "Whether one way stays open when the other one has ended; else both end when all that came before is written.",
+            doc: "Whether one direction stays open after the other one has ended. Otherwise both are closed once everything received has been written.",
         },
         Key {
             name: "real_ip_from",
@@ -88,7 +89,7 @@ pub(crate) static TABLE: Table = Table {
             }),
             need: Need::Default("[]"),
             nginx: "set_real_ip_from",
-            doc: "Peers whose PROXY protocol is believed: the client's address is the one that it tells.",
+            doc: "Trusted peers: the client address in their PROXY protocol header is used as the client's address.",
         },
         api::STREAM_ZONE,
         settings::RESOLVER,
@@ -97,21 +98,21 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Table(&TIMEOUT),
             need: Need::Optional,
             nginx: "",
-            doc: "How long to wait.",
+            doc: "Timeouts.",
         },
         Key {
             name: "retry",
             kind: Kind::Table(&RETRY),
             need: Need::Optional,
             nginx: "",
-            doc: "When another server is tried.",
+            doc: "When to try another server.",
         },
         Key {
             name: "limit",
             kind: Kind::Table(&LIMIT),
             need: Need::Optional,
             nginx: "",
-            doc: "How much is allowed.",
+            doc: "Limits on rates and connections.",
         },
         Key {
             name: "access",
@@ -125,62 +126,65 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Table(&tls::TABLE),
             need: Need::Optional,
             nginx: "",
-            doc: "TLS towards clients, where `listen` says `tls`. It has no `acme`: a server's.",
+            doc: "TLS towards clients, for addresses with `tls`. `acme` is not available here.",
         },
         Key {
             name: "upstream",
             kind: Kind::Table(&UPSTREAM),
             need: Need::Optional,
             nginx: "",
-            doc: "How the server is connected to.",
+            doc: "How to connect to the server.",
         },
         Key {
-            doc: "A line for each connection, when it is over. Without any, nothing is logged.",
+            doc: "Writes a line for each connection or session when it ends. By default nothing is logged.",
             ..settings::ACCESS_LOG
         },
-        Key { doc: "Where trouble with its connections is reported instead.", ..settings::ERROR_LOG },
+        Key {
+            doc: "An error log for this stream's connections, instead of the process's.",
+            ..settings::ERROR_LOG
+        },
     ],
     unbuilt: &[],
 };
 
 pub(crate) const TIMEOUT: Table = Table {
     name: "stream.timeout",
-    doc: "How long to wait.",
+    doc: "Timeouts.",
     keys: &[
         Key {
             name: "connect",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"60s\""),
             nginx: "proxy_connect_timeout",
-            doc: "Time for a connection to the server, with its TLS handshake.",
+            doc: "For connecting to the server, including the TLS handshake.",
         },
         Key {
             name: "idle",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"10m\""),
             nginx: "proxy_timeout",
-            doc: "How long nothing may pass either way before both connections are closed, or a session of UDP ends.",
+            doc: "How long a connection may be idle in both directions before it is closed, or a UDP session ends.",
         },
         Key {
             name: "preread",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"30s\""),
             nginx: "preread_timeout",
-            doc: "Time for what `preread` reads.",
+            doc: "For reading the ClientHello (`preread`).",
         },
         Key {
             name: "proxy_protocol",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"30s\""),
             nginx: "proxy_protocol_timeout",
-            doc: "Time for the header of a client's PROXY protocol.",
+            doc: "For reading a client's PROXY protocol header.",
         },
         Key {
             name: "handshake",
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"60s\""),
             nginx: "ssl_handshake_timeout",
-            doc: "Time for a TLS handshake with a client.",
+            doc: "For a TLS handshake with a client.",
         },
     ],
     unbuilt: &[],
@@ -188,21 +192,21 @@ pub(crate) const TIMEOUT: Table = Table {
 
 pub(crate) const RETRY: Table = Table {
     name: "stream.retry",
-    doc: "When another server of the upstream is tried.",
+    doc: "When to try another server of the upstream.",
     keys: &[
         Key {
             name: "on",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_next_upstream",
-            doc: "Whether another one is tried when one cannot be connected to.",
+            doc: "Whether to try another server if connecting to one fails.",
         },
         Key {
             name: "tries",
             kind: Kind::Integer { min: 0, max: 1000 },
             need: Need::Default("0"),
             nginx: "proxy_next_upstream_tries",
-            doc: "How many are tried, the first one included; 0: each once.",
+            doc: "How many servers to try, including the first one. 0: each of them once.",
         },
         retry::TIMEOUT,
     ],
@@ -211,49 +215,49 @@ pub(crate) const RETRY: Table = Table {
 
 pub(crate) const LIMIT: Table = Table {
     name: "stream.limit",
-    doc: "How much is allowed.",
+    doc: "Limits on rates and connections.",
     keys: &[
         Key {
             name: "upload_rate",
             kind: limit::AMOUNT,
             need: Need::Default("\"off\""),
             nginx: "proxy_upload_rate",
-            doc: "How fast a client's bytes are read: \"100k\" each second; \"off\" or 0: as fast as the server takes them. It is of each connection. Datagrams are never parted: while one is paid for, those of the client are lost.",
+            doc: "The rate at which a client's data is read, per connection: \"100k\" is bytes per second; \"off\" or 0: no limit. Datagrams are never split: while the rate is exceeded, further datagrams of the client are dropped.",
         },
         Key {
             name: "download_rate",
             kind: limit::AMOUNT,
             need: Need::Default("\"off\""),
             nginx: "proxy_download_rate",
-            doc: "The same of the server's, whose datagrams wait in the session's socket.",
+            doc: "The rate at which the server's data is read, per connection. Datagrams wait in the session's socket meanwhile.",
         },
         Key {
             name: "sessions",
             kind: Kind::Integer { min: 1, max: 1_000_000 },
             need: Need::Default("8192"),
             nginx: "",
-            doc: "UDP: how many sessions each worker has at once at each address, a socket each. Datagrams that would begin more are dropped, and the error log says how many.",
+            doc: "UDP: the most concurrent sessions per worker and address; each uses a socket. Datagrams that would begin more are dropped and reported in the error log.",
         },
         Key {
             name: "connections",
             kind: Kind::List(&Kind::Table(&limit::CONNECTIONS)),
             need: Need::Default("[]"),
             nginx: "limit_conn",
-            doc: "How many connections there may be at once: [{ zone = \"NAME\", max = 10 }]. One that is too many is closed (503).",
+            doc: "The most concurrent connections: [{ zone = \"NAME\", max = 10 }]. Connections above the limit are closed (503).",
         },
         Key {
             name: "connections_dry_run",
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "limit_conn_dry_run",
-            doc: "Whether those are only counted and told of.",
+            doc: "Whether connections above the limit are only counted and logged, not closed.",
         },
         Key {
             name: "connections_log_level",
             kind: limit::LOG_LEVELS,
             need: Need::Default("\"error\""),
             nginx: "limit_conn_log_level",
-            doc: "How the error log tells of them.",
+            doc: "The level at which connections above the limit are logged.",
         },
     ],
     unbuilt: &[],
@@ -261,25 +265,25 @@ pub(crate) const LIMIT: Table = Table {
 
 pub(crate) const ACCESS: Table = Table {
     name: "stream.access",
-    doc: "Who may connect.",
+    doc: "Access rules.",
     keys: &[Key {
         name: "rules",
         kind: access::RULES,
         need: Need::Default("[]"),
         nginx: "allow, deny",
-        doc: "By address: [\"allow 10.0.0.0/8\", \"allow unix:\", \"deny all\"]. The first that means the client counts; whoever may not is closed \
-              at once (403). Who is meant by none may connect.",
+        doc: "Rules by client address: [\"allow 10.0.0.0/8\", \"allow unix:\", \"deny all\"]. The first matching rule decides; a denied client is disconnected \
+              at once (403). A client that matches no rule may connect.",
     }],
     unbuilt: &[],
 };
 
 pub(crate) const UPSTREAM: Table = Table {
     name: "stream.upstream",
-    doc: "How the server is connected to.",
+    doc: "How to connect to the server.",
     keys: &[
         upstream::BIND,
         Key {
-            doc: "Whether connections begin with a header of the PROXY protocol, of version 1 (true) or 2.",
+            doc: "Whether connections to the server begin with a PROXY protocol header: version 1 (true) or 2.",
             nginx: "proxy_protocol",
             ..upstream::PROXY_PROTOCOL
         },
@@ -289,7 +293,7 @@ pub(crate) const UPSTREAM: Table = Table {
             kind: Kind::Table(&upstream_tls::TLS),
             need: Need::Default("{}"),
             nginx: "",
-            doc: "TLS towards the server, where `proxy_pass` says `tls://`.",
+            doc: "TLS towards the server, if `proxy_pass` begins with `tls://`.",
         },
     ],
     unbuilt: &[],
