@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -95,10 +95,20 @@ impl Policy<Full<Bytes>, Balanced, BoxError> for NextPeer {
 
 type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 
-fn bad_gateway(error: &BoxError) -> Answer {
+/// The most of a request's body that is kept, so that it can be sent again.
+const MOST: usize = 1 << 20;
+
+/// A body that can be sent again.
+async fn whole(body: Incoming) -> Result<Full<Bytes>, BoxError> {
+    #[expect(clippy::disallowed_methods, reason = "it is limited")]
+    let body = Limited::new(body, MOST).collect().await?;
+    Ok(Full::new(body.to_bytes()))
+}
+
+fn failure(status: StatusCode, error: &BoxError) -> Answer {
     let text = Full::from(format!("{error}\n")).map_err(|never: Infallible| match never {});
     let mut response = Response::new(text.boxed_unsync());
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    *response.status_mut() = status;
     response
 }
 
@@ -133,11 +143,13 @@ async fn main() -> Result<(), BoxError> {
             let service = service.clone();
             async move {
                 let (head, body) = request.into_parts();
-                let body = Full::new(body.collect().await?.to_bytes()); // a body that can be sent again
-                let answer = service.oneshot(Request::from_parts(head, body)).await;
-                Ok::<_, hyper::Error>(match answer {
+                let answer = match whole(body).await {
+                    Ok(body) => service.oneshot(Request::from_parts(head, body)).await,
+                    Err(error) => return Ok(failure(StatusCode::PAYLOAD_TOO_LARGE, &error)),
+                };
+                Ok::<_, Infallible>(match answer {
                     Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
-                    Err(error) => bad_gateway(&error),
+                    Err(error) => failure(StatusCode::BAD_GATEWAY, &error),
                 })
             }
         });

@@ -22,7 +22,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("access_log", NESTED, SOME, To::By(access_log, "access_log")).repeats(),
     Row::new("error_log", Contexts::MAIN, ONE_OR_TWO, To::By(error_log, "error_log.path, error_log.level"))
         .repeats(),
-    Row::new("error_log", BOTH, ONE_OR_TWO, To::By(error_log_here, "server.error_log"))
+    Row::new("error_log", BOTH, ONE_OR_TWO, To::By(error_log_here, "error_log"))
         .repeats()
         .note("`off` is the name of a file, as in nginx. What would go to syslog or to memory goes where the outer level's goes."),
     Row::nothing("open_log_file_cache", BOTH, UP_TO_FOUR, "not needed: log files stay open"),
