@@ -19,7 +19,7 @@ use crate::sizes::{Counted, Sizes};
 use crate::{BoxError, Coding};
 
 pin_project! {
-    /// The response's body: as it came, or coded. Trailers pass. What is there when no more comes for now is flushed.
+    /// The response's body: as it came, or coded. Trailers pass. What is there is flushed whenever no more is ready.
     pub struct ResponseBody<B: Body> {
         #[pin]
         state: State<B>,

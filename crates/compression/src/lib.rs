@@ -33,7 +33,7 @@
 //! - Makes a strong `ETag` weak, because the compressed bytes are another representation; removes `Content-Length` and `Accept-Ranges`.
 //! - Adds `Vary: Accept-Encoding` to every response that is compressed for some clients, also where this client gets it uncompressed, or only its
 //!   head or a part.
-//! - Flushes the compressor when no more data is available for now, so that a response sent in small pieces is not held back.
+//! - Flushes the compressor whenever the body has no more data ready, so that a response sent in small pieces is not held back.
 //! - Reports the length of a body before and after compression, once it is complete ([`Sizes`]).
 //! - Passes trailers on. If the inner body fails, so does the compressed one: a truncated response is never shown as complete.
 //!

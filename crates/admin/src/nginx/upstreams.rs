@@ -87,27 +87,28 @@ fn of_peer(part: Part, peer: &Peer) -> Value {
     .map(|(key, value)| (key.to_owned(), value))
     .into_iter()
     .collect();
-    let (heads, nanos) = peer.headers;
-    let (connects, connect_nanos) = peer.connects;
-    let to_head = nanos.checked_div(heads);
-    let times = match part {
-        Part::Http => [("header_time", to_head), ("connect_time", None)],
-        Part::Stream => [("first_byte_time", to_head), ("connect_time", connect_nanos.checked_div(connects))],
+    let millis = |nanos: u64, count: u64| {
+        nanos.checked_div(count).map(|nanos| Value::from((nanos + 500_000) / 1_000_000))
     };
-    let times = times.into_iter().chain([("response_time", peer.response_nanos.checked_div(heads))]);
-    match part {
-        Part::Http => {
-            all.insert("requests".to_owned(), peer.requests.into());
-            all.insert("responses".to_owned(), by_class(peer.responses).into());
-        }
-        Part::Stream => {
-            all.insert("connections".to_owned(), peer.requests.into());
-        }
-    }
-    let most = [("max_conns", Some(u64::from(peer.max_conns)).filter(|most| *most > 0))];
-    let millis = times.map(|(key, nanos)| (key, nanos.map(|nanos| (nanos + 500_000) / 1_000_000)));
-    let known = millis.chain(most).filter_map(|(key, value)| Some((key.to_owned(), value?.into())));
-    all.extend(known);
+    let ((heads, head_nanos), (connects, connect_nanos)) = (peer.headers, peer.connects);
+    let of_part = match part {
+        Part::Http => [
+            ("requests", Some(peer.requests.into())),
+            ("responses", Some(by_class(peer.responses).into())),
+            ("header_time", millis(head_nanos, heads)),
+        ],
+        Part::Stream => [
+            ("connections", Some(peer.requests.into())),
+            ("connect_time", millis(connect_nanos, connects)),
+            ("first_byte_time", millis(head_nanos, heads)),
+        ],
+    };
+    let of_both = [
+        ("response_time", millis(peer.response_nanos, heads)),
+        ("max_conns", (peer.max_conns > 0).then(|| peer.max_conns.into())),
+    ];
+    let known = of_part.into_iter().chain(of_both);
+    all.extend(known.filter_map(|(key, value)| Some((key.to_owned(), value?))));
     all.into()
 }
 
