@@ -101,12 +101,6 @@ impl Config {
         self.servers.iter().flat_map(|server| server.error_logs()).chain(of_streams)
     }
 
-    /// Whether those streams listen on UDP alone: its health is that its servers do not refuse datagrams.
-    #[must_use]
-    pub fn is_of_udp(&self, upstream: &str) -> bool {
-        stream::udp_alone_uses(upstream, &self.servers, &self.streams)
-    }
-
     /// All locations of all servers in the order of the file, those inside others too.
     pub fn locations(&self) -> impl Iterator<Item = &Location> {
         self.servers.iter().flat_map(|server| locations(&server.locations))

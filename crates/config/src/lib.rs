@@ -223,7 +223,10 @@ pub use crate::settings::Settings;
 pub use crate::source::{MadeFrom, Source, Span, Spanned};
 pub use crate::ssi::Ssi;
 pub use crate::store::{Store, StoreTo};
-pub use crate::stream::{Stream, StreamAction, StreamDatagrams, StreamPass, StreamRetry, StreamTimeout};
+pub use crate::stream::{
+    STREAM_KEYS_OF_TCP, STREAM_KEYS_OF_UDP, Stream, StreamAction, StreamDatagrams, StreamPass, StreamRetry,
+    StreamTimeout,
+};
 pub use crate::substitute::Substitute;
 pub use crate::syslog::{Syslog, SyslogServer};
 pub use crate::timeout::Timeout;

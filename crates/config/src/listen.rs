@@ -79,8 +79,7 @@ const ADDRESS: &str = "a port, `address:port`, `[::]:port` or `unix:/path`";
 pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Listen>> {
     let listen = read_any(cx, text, span.clone())?;
     if listen.udp {
-        let at = words(text).find(|(_, word)| *word == "udp").map_or(0, |(at, _)| at);
-        let place = cx.inside(&span, text, at..at + "udp".len());
+        let place = option_place(cx, text, &span, "udp");
         let diagnostic = Diagnostic::at(place, "`udp` is for streams: HTTP over UDP is `http3`");
         cx.push(diagnostic.label("expected none of `udp` here; a `[[stream]]` passes datagrams on"));
         return None;
@@ -123,18 +122,15 @@ fn read_any(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<
         }
     }
     listen.address = address?;
-    if listen.udp
-        && let Err(message) = listen.become_datagrams()
-    {
-        let label =
-            "expected an IP address with `udp`, `reuseport`, `ipv6only=` alone: TCP is a `listen` of its own";
-        cx.push(Diagnostic::at(span, message).label(label));
-        return None;
-    }
-    if listen.http3
-        && let Err(message) = listen.become_quic()
-    {
-        let label = "expected an IP address with `http3`, `default_server`, `reuseport`, `ipv6only=` alone: TCP is a `listen` of its own";
+    let (became, options) = match listen {
+        Listen { udp: true, .. } => (listen.become_datagrams(), "`udp`"),
+        Listen { http3: true, .. } => (listen.become_quic(), "`http3`, `default_server`"),
+        _ => (Ok(()), ""),
+    };
+    if let Err(message) = became {
+        let label = format!(
+            "expected an IP address with {options}, `reuseport`, `ipv6only=` alone: TCP is a `listen` of its own"
+        );
         cx.push(Diagnostic::at(span, message).label(label));
         return None;
     }
@@ -150,8 +146,7 @@ pub(crate) fn read_stream(cx: &mut Context, text: &str, span: Range<usize>) -> O
         (listen.http3, "http3", "a stream knows no HTTP"),
     ];
     for (_, option, reason) in strange.into_iter().filter(|(is_there, ..)| *is_there) {
-        let at = words(text).find(|(_, word)| *word == option).map_or(0, |(at, _)| at);
-        let place = cx.inside(&span, text, at..at + option.len());
+        let place = option_place(cx, text, &span, option);
         let message = format!("`{option}` is for servers: {reason}");
         cx.push(Diagnostic::at(place, message).label("expected none of `default_server`, `http2`, `http3`"));
     }
@@ -163,6 +158,12 @@ pub(crate) fn read_stream(cx: &mut Context, text: &str, span: Range<usize>) -> O
         cx.push(Diagnostic::at(place, "the port is missing").label(format!("expected {ADDRESS}")));
     }
     Some(listen)
+}
+
+/// Where an option stands.
+fn option_place(cx: &mut Context, text: &str, span: &Range<usize>, option: &str) -> Range<usize> {
+    let at = words(text).find(|(_, word)| *word == option).map_or(0, |(at, _)| at);
+    cx.inside(span, text, at..at + option.len())
 }
 
 /// Words and where they begin.
@@ -241,32 +242,41 @@ impl Listen {
 
     /// `http3` is UDP, which has TLS of its own.
     fn become_quic(&mut self) -> Result<(), &'static str> {
-        let ListenAddress::Tcp(address) = self.address else { return Err("`http3` on a unix socket") };
-        let other = [
-            (self.tls, "`http3` is UDP and has TLS by itself: `tls` is TCP"),
-            (self.http2, "`http3` is UDP: `http2` is TCP"),
-            (self.proxy_protocol, "`http3` is UDP, which has no `proxy_protocol`"),
-            (self.backlog.is_some(), "`http3` is UDP, which has no `backlog`"),
-        ];
-        if let Some((_, message)) = other.iter().find(|(is_there, _)| *is_there) {
-            return Err(message);
-        }
-        self.address = ListenAddress::Udp(address);
+        self.become_udp(
+            "`http3` on a unix socket",
+            [
+                (self.tls, "`http3` is UDP and has TLS by itself: `tls` is TCP"),
+                (self.http2, "`http3` is UDP: `http2` is TCP"),
+                (self.proxy_protocol, "`http3` is UDP, which has no `proxy_protocol`"),
+                (self.backlog.is_some(), "`http3` is UDP, which has no `backlog`"),
+            ],
+        )?;
         self.tls = true;
         Ok(())
     }
 
     /// `udp` has no connections.
     fn become_datagrams(&mut self) -> Result<(), &'static str> {
-        let ListenAddress::Tcp(address) = self.address else { return Err("`udp` on a unix socket") };
-        let other = [
-            (self.http3, "`http3` is UDP by itself, and a server's"),
-            (self.tls, "`udp` has no connections that could be `tls`"),
-            (self.http2, "`udp` has no connections that could be `http2`"),
-            (self.proxy_protocol, "`udp` has no connections that could begin with `proxy_protocol`"),
-            (self.backlog.is_some(), "`udp` has no `backlog`"),
-        ];
-        if let Some((_, message)) = other.iter().find(|(is_there, _)| *is_there) {
+        self.become_udp(
+            "`udp` on a unix socket",
+            [
+                (self.http3, "`http3` is UDP by itself, and a server's"),
+                (self.tls, "`udp` has no connections that could be `tls`"),
+                (self.http2, "`udp` has no connections that could be `http2`"),
+                (self.proxy_protocol, "`udp` has no connections that could begin with `proxy_protocol`"),
+                (self.backlog.is_some(), "`udp` has no `backlog`"),
+            ],
+        )
+    }
+
+    /// Its address is one of UDP, unless something is there that cannot be: each with what is said of it.
+    fn become_udp<const N: usize>(
+        &mut self,
+        on_unix: &'static str,
+        other: [(bool, &'static str); N],
+    ) -> Result<(), &'static str> {
+        let ListenAddress::Tcp(address) = self.address else { return Err(on_unix) };
+        if let Some((_, message)) = other.into_iter().find(|(is_there, _)| *is_there) {
             return Err(message);
         }
         self.address = ListenAddress::Udp(address);

@@ -18,6 +18,12 @@ impl Config {
         alone_use(upstream, &self.servers, &self.streams)
     }
 
+    /// Whether those streams listen on UDP alone: its health is that its servers do not refuse datagrams.
+    #[must_use]
+    pub fn is_of_udp(&self, upstream: &str) -> bool {
+        self.is_of_streams(upstream) && users(upstream, &self.streams).0.iter().all(|stream| stream.is_udp())
+    }
+
     /// Whether streams send connections to this upstream, whoever else does: one names it, or it is [of streams](Self::is_of_streams) alone.
     #[must_use]
     pub fn serves_streams(&self, upstream: &str) -> bool {
@@ -28,9 +34,8 @@ impl Config {
 
 /// Whether streams name this upstream, and no location does; or streams may name it by variables, and no location may.
 fn alone_use(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -> bool {
-    let passes = || streams.iter().filter_map(|stream| stream.pass());
-    let is_named = passes().any(|pass| pass.upstream() == Some(upstream));
-    if !is_named && !passes().any(|pass| pass.may_name(upstream)) {
+    let (users, is_named) = users(upstream, streams);
+    if users.is_empty() {
         return false;
     }
     // A location whose variables may name it is no user of one that a stream does name.
@@ -43,16 +48,16 @@ fn alone_use(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -
         .any(|location| matches!(&location.action, Action::ProxyPass(pass) if uses(&pass.value)))
 }
 
-/// Whether the streams that [use it alone](alone_use) listen on UDP alone.
-pub(crate) fn udp_alone_uses(upstream: &str, servers: &[Arc<Server>], streams: &[Arc<Stream>]) -> bool {
-    let is_named =
-        streams.iter().filter_map(|stream| stream.pass()).any(|pass| pass.upstream() == Some(upstream));
-    let mut users = streams.iter().filter(|stream| {
-        stream.pass().is_some_and(|pass| {
-            if is_named { pass.upstream() == Some(upstream) } else { pass.may_name(upstream) }
-        })
-    });
-    alone_use(upstream, servers, streams) && users.all(|stream| stream.is_udp())
+/// The streams that name this upstream; or, if none does, those whose variables may. And whether it is named.
+fn users<'s>(upstream: &str, streams: &'s [Arc<Stream>]) -> (Vec<&'s Stream>, bool) {
+    let those = |uses: &dyn Fn(&StreamPass) -> bool| -> Vec<&'s Stream> {
+        streams.iter().map(|stream| &**stream).filter(|stream| stream.pass().is_some_and(uses)).collect()
+    };
+    let named = those(&|pass| pass.upstream() == Some(upstream));
+    match named.is_empty() {
+        true => (those(&|pass| pass.may_name(upstream)), false),
+        false => (named, true),
+    }
 }
 
 /// Servers of streams are asked nothing that HTTP knows.

@@ -12,15 +12,15 @@ use std::time::Duration;
 use propylon_vars::Template;
 use toml::de::DeTable;
 
-pub(crate) use self::groups::{check_upstreams, udp_alone_uses};
+pub(crate) use self::groups::check_upstreams;
 pub use self::pass::StreamPass;
 pub(crate) use self::tables::{ACCESS, LIMIT, RETRY, TABLE, TIMEOUT, UPSTREAM};
-pub use self::udp::StreamDatagrams;
+pub use self::udp::{STREAM_KEYS_OF_TCP, STREAM_KEYS_OF_UDP, StreamDatagrams};
 use crate::effective::{Effective, Level};
 use crate::headers::{self, Peer};
 use crate::key::Table;
 use crate::limit::{self, Amount};
-use crate::listen::{self, Listen, ListenAddress};
+use crate::listen::{self, Listen};
 use crate::reader::{Context, Levels, Scope, Value, below};
 use crate::report::Diagnostic;
 use crate::settings::Settings;
@@ -105,8 +105,7 @@ impl Stream {
     /// Whether it listens on UDP alone.
     #[must_use]
     pub fn is_udp(&self) -> bool {
-        !self.listens.is_empty()
-            && self.listens.iter().all(|listen| matches!(listen.address, ListenAddress::Udp(_)))
+        !self.listens.is_empty() && self.listens.iter().all(|listen| listen.udp)
     }
 
     /// Where connections go, if they are passed on.

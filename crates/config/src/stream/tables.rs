@@ -10,8 +10,9 @@ pub(crate) static TABLE: Table = Table {
           closed. A UDP session consists of the datagrams that one client sends from one port to one of the addresses, and of the server's answers. It ends when nothing has passed for `timeout.idle`, or when all \
           expected answers have come (`responses`). Datagrams are forwarded unchanged, up to 64 KiB, and answers leave from the address that the client sent to; a datagram that finds a full socket buffer is lost. If the \
           server refuses (ICMP port unreachable) before it has answered, the session's first datagrams, at most eight and `buffer_size` bytes, are sent to another server (`retry`). UDP sockets are always one per \
-          worker, whatever `reuseport` says. UDP sessions survive a reload that keeps their address and end with one that removes it. After USR2, datagrams of clients go to the new process and start new sessions there; answers to \
-          the old process's sessions are still delivered. Nothing is inherited from `[defaults]`.",
+          worker, whatever `reuseport` says. UDP sessions survive a reload that keeps their address and end with one that removes it. Between USR2 and QUIT \
+          the old and the new process read from the same sockets, and a client may have a session in each; after QUIT datagrams of clients go to the new process alone, and answers to the old process's \
+          sessions are still delivered. While a process drains, its sessions continue until they end or `runtime.shutdown_timeout` cuts them. Nothing is inherited from `[defaults]`.",
     keys: &[
         Key {
             name: "listen",
@@ -58,7 +59,8 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Size,
             need: Need::Default("\"16k\""),
             nginx: "proxy_buffer_size",
-            doc: "The buffer for each direction of a connection. For UDP, how many bytes of a client's datagrams are kept until a server is known to accept them.",
+            doc: "The buffer for each direction of a connection. For UDP, how many bytes of a client's datagrams, eight at most, are kept until a server \
+                  has been chosen and has answered; what exceeds that before a server is chosen is lost.",
         },
         Key {
             name: "responses",

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 
 use super::{Stream, StreamAction, StreamPass};
 use crate::address::Address;
-use crate::listen::{Listen, ListenAddress};
+use crate::listen::Listen;
 use crate::proxy_pass::Destination;
 use crate::reader::{Context, Scope};
 use crate::report::Diagnostic;
@@ -38,14 +38,8 @@ impl StreamDatagrams {
     }
 }
 
-impl Listen {
-    fn is_udp(&self) -> bool {
-        matches!(self.address, ListenAddress::Udp(_)) && !self.http3
-    }
-}
-
-/// What is about connections.
-const OF_TCP: [&[&str]; 11] = [
+/// The keys that are about connections: a stream that listens on UDP alone has none of them.
+pub const STREAM_KEYS_OF_TCP: [&[&str]; 11] = [
     &["preread"],
     &["preread_buffer_size"],
     &["half_close"],
@@ -59,8 +53,8 @@ const OF_TCP: [&[&str]; 11] = [
     &["upstream", "tls"],
 ];
 
-/// What is about sessions.
-const OF_UDP: [&[&str]; 3] = [&["requests"], &["responses"], &["limit", "sessions"]];
+/// The keys that are about sessions: a stream that does not listen on UDP has none of them.
+pub const STREAM_KEYS_OF_UDP: [&[&str]; 3] = [&["requests"], &["responses"], &["limit", "sessions"]];
 
 impl Stream {
     /// Whether a key is about what the stream listens on.
@@ -70,9 +64,9 @@ impl Stream {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if self.is_udp() {
-            !OF_TCP.iter().any(is)
+            !STREAM_KEYS_OF_TCP.iter().any(is)
         } else {
-            self.listens.iter().any(|listen| listen.is_udp()) || !OF_UDP.iter().any(is)
+            self.listens.iter().any(|listen| listen.udp) || !STREAM_KEYS_OF_UDP.iter().any(is)
         }
     }
 }
@@ -87,11 +81,21 @@ pub(super) fn check(
     if listens.is_empty() {
         return; // what is wrong was told
     }
-    if !listens.iter().any(|listen| listen.is_udp()) {
-        return refuse(cx, table, &OF_UDP, "is about UDP, and no `listen` of this stream says `udp`");
+    if !listens.iter().any(|listen| listen.udp) {
+        return refuse(
+            cx,
+            table,
+            &STREAM_KEYS_OF_UDP,
+            "is about UDP, and no `listen` of this stream says `udp`",
+        );
     }
-    if listens.iter().all(|listen| listen.is_udp()) {
-        refuse(cx, table, &OF_TCP, "is about connections of TCP, and this stream listens on UDP alone");
+    if listens.iter().all(|listen| listen.udp) {
+        refuse(
+            cx,
+            table,
+            &STREAM_KEYS_OF_TCP,
+            "is about connections of TCP, and this stream listens on UDP alone",
+        );
     }
     let proxy_protocol: &[&str] = &["upstream", "proxy_protocol"];
     if find(table, proxy_protocol).is_some_and(|(_, is_off)| !is_off) {

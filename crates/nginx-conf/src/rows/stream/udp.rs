@@ -1,25 +1,10 @@
 //! What is of streams that listen on UDP, and what is not.
 
+use propylon_config::{STREAM_KEYS_OF_TCP, STREAM_KEYS_OF_UDP};
+
 use crate::convert::Convert;
 use crate::document::Section;
 use crate::place::Place;
-
-/// What is about connections: nginx leaves it alone where there are none.
-const OF_TCP: [&[&str]; 10] = [
-    &["preread"],
-    &["preread_buffer_size"],
-    &["half_close"],
-    &["timeout", "connect"],
-    &["timeout", "preread"],
-    &["timeout", "proxy_protocol"],
-    &["timeout", "handshake"],
-    &["tls"],
-    &["upstream", "socket_keepalive"],
-    &["upstream", "tls"],
-];
-
-/// What is about sessions.
-const OF_UDP: [&[&str]; 2] = [&["requests"], &["responses"]];
 
 const PROXY_PROTOCOL: &[&str] = &["upstream", "proxy_protocol"];
 const HEADER: &str =
@@ -55,12 +40,6 @@ pub(super) fn settle(
     secured: Option<Place>,
 ) -> Vec<(Place, &'static str)> {
     let listens = Listens::of(stream);
-    let without: &[&[&str]] = match listens {
-        Listens::Tcp => &OF_UDP,
-        Listens::Udp => &OF_TCP,
-        Listens::Both => &[],
-    };
-    without.iter().for_each(|path| stream.remove_all(path));
     let mut refused = Vec::new();
     if listens != Listens::Tcp && stream.is_on(PROXY_PROTOCOL) {
         refused.extend(stream.stands_at(PROXY_PROTOCOL).cloned().map(|place| (place, HEADER)));
@@ -71,6 +50,12 @@ pub(super) fn settle(
     if listens == Listens::Both && is_secure {
         refused.extend(secured.map(|place| (place, SECURE)));
     }
+    let without: &[&[&str]] = match listens {
+        Listens::Tcp => &STREAM_KEYS_OF_UDP,
+        Listens::Udp => &STREAM_KEYS_OF_TCP,
+        Listens::Both => &[],
+    };
+    without.iter().for_each(|path| stream.remove_all(path));
     refused
 }
 
