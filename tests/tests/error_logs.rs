@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use propylon_testkit::certificates::Authority;
 use propylon_tests::{
-    Client, LIMIT, Propylon, Refusing, Signal, Stream, address, addresses, check, fill, raw_request, until,
+    Client, LIMIT, Propylon, Refusing, Signal, Stream, Udp, address, addresses, check, fill, raw_request,
+    until,
 };
 
 /// Two servers and a location with logs of their own; the process has one for the rest.
@@ -274,6 +275,27 @@ fn a_stream_has_a_log_of_its_own() {
         assert!(lines.len() == 1 && lines[0].contains("connect() failed"), "{lines:?}");
         assert!(lines[0].contains(&format!("server: {at}")), "{lines:?}");
     }
+}
+
+/// Also of what names no connection: that a server is given up.
+#[test]
+fn a_stream_of_udp_has_a_log_of_its_own() {
+    let (listen, origin, gone) = (address(), Udp::new(), Udp::new().address());
+    let gateway = Propylon::start(&format!(
+        "[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"info\"\n\
+         [upstream.two]\nserver = [{{ address = \"{gone}\" }}, {{ address = \"{}\" }}]\n\
+         [[stream]]\nlisten = [\"{listen} udp\"]\nproxy_pass = \"two\"\nerror_log.path = \"@DIR@/own.log\"\nerror_log.level = \"warn\"\n",
+        origin.address()
+    ));
+    // Each worker begins with the first of them.
+    let told = until("both lines", LIMIT, || {
+        Udp::connect(listen).send(b"hello");
+        Some(gateway.read("own.log"))
+            .filter(|text| text.contains("recv() failed") && text.contains("temporarily disabled"))
+    });
+    assert!(told.contains(&format!("upstream server temporarily disabled: \"{gone}\"")), "{told}");
+    let log = gateway.error_log();
+    assert!(!log.contains("recv()") && !log.contains("disabled"), "{log}");
 }
 
 /// Servers behind one address that have each a log of their own, and one of the process.

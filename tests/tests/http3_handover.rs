@@ -1,37 +1,12 @@
 //! HTTP/3 over an upgrade (SIGUSR2): whoever is there stays with the old process until it ends, whoever is new comes to the new one.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use std::fs;
 use std::thread;
 
-use propylon_tests::{LIMIT, Listener, Propylon, Signal, address, until};
-use rustix::process::{Pid, Signal as Number, kill_process, test_kill_process};
+use propylon_tests::{LIMIT, Listener, Propylon, Signal, Successor, address, until};
 
 mod http3_support;
 use http3_support::{Certificates, Client, ask, config, get, proxies, speak, whole};
-
-/// The process that was started by the one that the test has started: ended with the test.
-struct Successor(Pid);
-
-impl Successor {
-    fn is_there(&self) -> bool {
-        test_kill_process(self.0).is_ok()
-    }
-}
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, Number::KILL);
-    }
-}
-
-/// Has the process start another one, and waits until that serves.
-fn upgrade(gateway: &Propylon) -> Successor {
-    gateway.signal(Signal::USR2);
-    gateway.tells("the new process serves");
-    let id = fs::read_to_string(gateway.path("propylon.pid")).unwrap().trim().parse().unwrap();
-    Successor(Pid::from_raw(id).unwrap())
-}
 
 async fn who(client: &Client, at: std::net::SocketAddr) -> String {
     let connection = client.connect(at, "a.test").await.unwrap();
@@ -64,8 +39,8 @@ async fn an_upgrade_loses_no_connection() {
     let mut stream = upstream.accept();
     let _ = stream.head().unwrap().unwrap();
 
-    let successor = upgrade(&gateway);
-    let new = successor.0.as_raw_nonzero().to_string();
+    let successor = Successor::of(&gateway);
+    let new = successor.id();
     let mut moving = Vec::new();
     for _ in 0..6 {
         assert_eq!(who(&client, listen).await, new, "whoever is new");
@@ -104,8 +79,8 @@ async fn an_upgrade_that_fails_leaves_all_as_it_was() {
     let old = gateway.id().to_string();
     let connection = client.connect(listen, "a.test").await.unwrap();
     let mut there = speak(connection).await;
-    let successor = upgrade(&gateway);
-    let new = successor.0.as_raw_nonzero().to_string();
+    let successor = Successor::of(&gateway);
+    let new = successor.id();
     assert_eq!(who(&client, listen).await, new);
     drop(successor);
     gateway.tells("there is no new process");
@@ -127,13 +102,13 @@ async fn an_upgrade_can_be_taken_back() {
     let gateway = Propylon::start(&text);
     let client = certificates.client(None);
     let old = gateway.id().to_string();
-    let successor = upgrade(&gateway);
+    let successor = Successor::of(&gateway);
     let mut sender = speak(client.connect(listen, "a.test").await.unwrap()).await;
     let mut in_flight = sender.send_request(get("/late")).await.unwrap();
     in_flight.finish().await.unwrap();
     let mut stream = upstream.accept();
     let _ = stream.head().unwrap().unwrap();
-    kill_process(successor.0, Number::QUIT).unwrap();
+    successor.signal(Signal::QUIT);
     gateway.tells("draining for at most");
     // It has been said that it drains just before it does.
     let given_back = async {

@@ -4,14 +4,15 @@
 mod udp_support;
 
 use std::collections::HashSet;
-use std::fs;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
 use propylon_testkit::certificates::Authority;
-use propylon_tests::{Client, LIMIT, Propylon, Signal, Stream, Udp, address, logged, lossy, now, until};
-use rustix::process::{Pid, kill_process};
+use propylon_tests::{
+    Client, LIMIT, Propylon, Signal, Stream, Successor, Udp, address, logged, lossy, raw_request, until,
+};
 use udp_support::World;
 
 const DEAD_FIRST: &str = "[upstream.two]\nserver = [{ address = \"@GONE@\" }, { address = \"@ORIGIN@\" }]\n";
@@ -99,9 +100,16 @@ fn so_many_sessions_and_no_more() {
     let world = World::new("limit.sessions = 1\nresponses = 1");
     let (client, at) = world.session();
     Udp::connect(world.listen).send(b"too many");
-    world
-        .gateway
-        .tells(&format!("1 datagrams are dropped at udp:{}: 1 sessions are not enough", world.listen));
+    let told = format!(" datagrams are dropped at udp:{}: 1 sessions are not enough", world.listen);
+    world.gateway.tells(&format!("1{told}"));
+    // Those that follow at once are told of later, and all of them.
+    (0..3).for_each(|_| Udp::connect(world.listen).send(b"too many"));
+    until("all that is told of", LIMIT, || {
+        let log = world.gateway.error_log();
+        let counts =
+            log.lines().filter_map(|line| line.strip_suffix(&told)?.rsplit(' ').next()?.parse::<u32>().ok());
+        (counts.sum::<u32>() == 4).then_some(())
+    });
     answers(&world, &client, at, b"there");
     world.lines(1);
     let _ = world.session();
@@ -110,20 +118,57 @@ fn so_many_sessions_and_no_more() {
 
 #[test]
 fn each_direction_goes_at_its_rate() {
-    let world = World::new("limit = { upload_rate = \"10\", download_rate = \"1k\" }\nresponses = 3");
+    let mut world = World::with(
+        "[runtime]\nworkers = 1\nshutdown_timeout = \"1s\"\n",
+        "proxy_pass = \"@ORIGIN@\"",
+        "limit = { upload_rate = \"1\", download_rate = \"1\" }",
+    );
+    // The first of each goes at once, and is paid for by the next.
     let (client, at) = world.session();
-    // Half a second was paid for by the first one.
     client.send(b"lost");
-    let since = now();
-    for _ in 0..3 {
-        world.origin.send_to(&[7; 500], at);
-    }
-    for _ in 0..3 {
-        client.exactly(&[7; 500]);
-    }
-    assert!(since.elapsed() >= Duration::from_millis(900), "1.5k at 1k a second, the first 500 at once");
-    assert_eq!(logged(&world.lines(1)[0], "received"), "5");
-    assert!(world.origin.is_silent());
+    world.origin.send_to(&[7; 500], at);
+    world.origin.send_to(b"too late", at);
+    client.exactly(&[7; 500]);
+    world.gateway.signal(Signal::QUIT);
+    world.gateway.ended(LIMIT);
+    let line = world.lines(1).remove(0);
+    assert_eq!((logged(&line, "received"), logged(&line, "sent")), ("5", "500"), "{line}");
+    assert!(world.origin.is_silent() && client.is_silent());
+}
+
+/// A client need not wait until its session has a server.
+#[test]
+fn what_a_client_sends_at_once_is_not_lost() {
+    let world = World::new("");
+    world.gateway.signal(Signal::STOP);
+    let client = Udp::connect(world.listen);
+    (0..30).for_each(|count: u8| client.send(&[count]));
+    world.gateway.signal(Signal::CONT);
+    (0..30).for_each(|count: u8| _ = world.origin.exactly(&[count]));
+}
+
+/// A worker whose socket is never empty serves others all the same.
+#[test]
+fn a_flood_does_not_stop_a_worker() {
+    let web = address();
+    let server = format!("[runtime]\nworkers = 1\n[[server]]\nlisten = [\"{web}\"]\nreturn = [204]\n");
+    let world = World::with(&server, "proxy_pass = \"@ORIGIN@\"", "");
+    let served = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // More than one thread can read and pass on.
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let client = Udp::connect(world.listen);
+                while !served.load(Relaxed) {
+                    client.send(&[7; 100]);
+                }
+            });
+        }
+        world.origin.receive();
+        let answer = raw_request(web, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        served.store(true, Relaxed);
+        assert_eq!(answer.unwrap().status, 204);
+    });
 }
 
 #[test]
@@ -164,14 +209,18 @@ fn a_reload_may_limit_how_long_sessions_go_on() {
 
 #[test]
 fn a_drain_waits_for_sessions_and_no_longer_than_it_may() {
+    let web = address();
     let mut world = World::with(
-        "[runtime]\nworkers = 1\nshutdown_timeout = \"20s\"\n",
+        &format!(
+            "[runtime]\nworkers = 1\nshutdown_timeout = \"20s\"\n[[server]]\nlisten = [\"{web}\"]\nreturn = [204]\n"
+        ),
         "proxy_pass = \"@ORIGIN@\"",
         "responses = 1",
     );
     let (client, at) = world.session();
     world.gateway.signal(Signal::QUIT);
-    world.gateway.tells("draining");
+    // Nobody is accepted once the workers have been told.
+    until("the drain", LIMIT, || Stream::connect(web).is_err().then_some(()));
     client.send(b"and more");
     assert_eq!(world.origin.exactly(b"and more"), at);
     Udp::connect(world.listen).send(b"too late");
@@ -190,25 +239,11 @@ fn a_drain_waits_for_sessions_and_no_longer_than_it_may() {
     assert_eq!(logged(&world.lines(1)[0], "to"), "5", "it has its line");
 }
 
-/// The process that was started by the one that the test has started: ended with the test.
-struct Successor(Pid);
-
-impl Drop for Successor {
-    fn drop(&mut self) {
-        let _ = kill_process(self.0, rustix::process::Signal::KILL);
-    }
-}
-
 #[test]
 fn after_an_upgrade_clients_are_the_new_ones_and_answers_still_come() {
     let mut world = World::new("responses = 1");
     let (client, at) = world.session();
-    world.gateway.signal(Signal::USR2);
-    world.gateway.tells("the new process serves");
-    let id = fs::read_to_string(world.gateway.path("propylon.pid")).unwrap().trim().parse().unwrap();
-    let _successor = Successor(Pid::from_raw(id).unwrap());
-    let old = i32::try_from(world.gateway.id()).unwrap();
-    assert_ne!(id, old);
+    let _successor = Successor::of(&world.gateway);
     world.gateway.signal(Signal::QUIT);
     world.gateway.tells("draining");
     // Whoever is new is served, and the old process waits for the answer that its session is owed.
@@ -285,7 +320,7 @@ fn tcp_and_udp_of_one_port_are_one_stream() {
 }
 
 #[test]
-fn sessions_are_spread_over_workers_and_counted() {
+fn sessions_of_many_clients_are_told_apart_and_counted() {
     let [admin, listen] = propylon_tests::addresses();
     let origin = Udp::new();
     let _gateway = Propylon::start(&format!(

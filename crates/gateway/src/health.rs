@@ -263,24 +263,22 @@ impl Probe {
         extensions
     }
 
-    /// Sends a datagram, and waits for whatever becomes of it.
-    async fn is_refused(&self, transport: &Transport, peer: &Peer) -> Result<(), propylon_upstream::Error> {
+    /// Sends a datagram, and waits for an answer, or for its refusal: an error.
+    async fn takes_datagrams(
+        &self,
+        transport: &Transport,
+        peer: &Peer,
+    ) -> Result<(), propylon_upstream::Error> {
         let server = transport.connect_udp(peer, &self.source())?;
         let wrong = |source| propylon_upstream::Error::Connect { source };
         server.try_send(AGENT.as_bytes()).map_err(wrong)?;
-        loop {
-            server.readable().await.map_err(wrong)?;
-            match server.try_receive(&mut [0]) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-                heard => return heard.map(drop).map_err(wrong),
-            }
-        }
+        server.receive(&mut [0]).await.map(drop).map_err(wrong)
     }
 
     async fn question(&self, peer: &Peer) -> Result<(), String> {
         if let Some(transport) = &self.0.connects {
             if self.0.udp {
-                return self.is_refused(transport, peer).await.map_err(|error| error.to_string());
+                return self.takes_datagrams(transport, peer).await.map_err(|error| error.to_string());
             }
             let connected = transport.connect(peer, &self.source()).await;
             return connected.map(drop).map_err(|error| error.to_string());

@@ -6,10 +6,11 @@ mod quic;
 use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use propylon_config::{self as config, ListenAddress};
 use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -314,9 +315,21 @@ fn bind(kind: Type, addr: SocketAddr, ipv6only: bool, reuseport: bool) -> io::Re
     if addr.is_ipv6() {
         socket.set_only_v6(ipv6only)?;
     }
+    if kind == Type::DGRAM && addr.ip().is_unspecified() {
+        tell_destinations(&socket, addr.ip())?; // of the first datagram, too
+    }
     socket.bind(&addr.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Has the kernel tell which address each datagram was sent to, of a socket that is at all of them.
+pub(crate) fn tell_destinations(socket: &Socket, all: IpAddr) -> io::Result<()> {
+    match all {
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(())
 }
 
 /// A unix socket that nobody listens on is what a process left that was killed.

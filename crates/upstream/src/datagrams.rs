@@ -73,6 +73,20 @@ impl Datagrams {
         Ok((length, is_first))
     }
 
+    /// Waits for a datagram: [`try_receive`](Self::try_receive), once there is something.
+    ///
+    /// # Errors
+    /// An error is about a datagram that was sent.
+    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+        loop {
+            self.readable().await?;
+            match self.try_receive(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                received => return received,
+            }
+        }
+    }
+
     /// The peer has failed: the try's record has what stands for it.
     pub fn failed(&self, status: StatusCode) {
         if let Some(attempt) = &self.attempt {
@@ -147,14 +161,8 @@ mod tests {
 
     async fn receive(datagrams: &Datagrams) -> io::Result<(Vec<u8>, bool)> {
         let mut buffer = [0; 16];
-        loop {
-            datagrams.readable().await?;
-            match datagrams.try_receive(&mut buffer) {
-                Ok((length, is_first)) => return Ok((buffer[..length].to_vec(), is_first)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let (length, is_first) = datagrams.receive(&mut buffer).await?;
+        Ok((buffer[..length].to_vec(), is_first))
     }
 
     #[tokio::test]

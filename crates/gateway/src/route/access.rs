@@ -228,7 +228,7 @@ fn refusal(exchange: &Exchange, verdict: Verdict) -> Option<Found> {
             None
         }
         Verdict::Forbidden => {
-            rescue::report_text(exchange, FORBIDDEN);
+            report_forbidden(exchange);
             Some(Found::page(StatusCode::FORBIDDEN))
         }
         Verdict::Unauthorized { challenge, why } => {
@@ -263,7 +263,7 @@ fn either(first: Option<Found>, second: Found) -> Found {
 /// The last word.
 fn last(exchange: &Exchange, found: Option<Found>) -> Option<Found> {
     if matches!(found, Some(Found::Page(StatusCode::FORBIDDEN, _))) {
-        rescue::report_text(exchange, FORBIDDEN);
+        report_forbidden(exchange);
     }
     found
 }
@@ -285,7 +285,7 @@ fn joined(exchange: &Exchange, so_far: Option<Found>, said: Said) -> Option<Foun
             Some(found @ (Found::With(..) | Found::Page(StatusCode::UNAUTHORIZED, _))) => Some(found),
             so_far => {
                 if so_far.is_some() {
-                    rescue::report_text(exchange, FORBIDDEN);
+                    report_forbidden(exchange);
                 }
                 Some(Found::page(StatusCode::FORBIDDEN))
             }
@@ -293,7 +293,10 @@ fn joined(exchange: &Exchange, so_far: Option<Found>, said: Said) -> Option<Foun
     }
 }
 
-const FORBIDDEN: &str = "access forbidden by rule";
+/// Says in the error log that a rule keeps a client out.
+pub(crate) fn report_forbidden(exchange: &Exchange) {
+    rescue::report_text(exchange, &Refused::Address.to_string());
+}
 
 impl Basic {
     fn new(config: &BasicAuth, turns: &Arc<Semaphore>) -> Self {

@@ -81,7 +81,7 @@ use accel::Arriving;
 use cache::Kept;
 
 pub(crate) use accel::Unsafe;
-pub(crate) use access::{Guard, rules as access_rules};
+pub(crate) use access::{Guard, report_forbidden, rules as access_rules};
 pub(crate) use access_log::logs as access_logs;
 pub(crate) use balance::{Bound, ToPeer};
 pub(crate) use buffer::{Keeper, Lost, Whole, read_bytes};

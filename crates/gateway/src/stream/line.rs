@@ -1,13 +1,15 @@
 //! The log line of a connection that is passed on.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
+use propylon_config::Amount;
 use propylon_exchange::{Connection, End, Exchange};
 use propylon_tunnel::Counts;
 
 use super::At;
-use crate::route::LimitsSeen;
+use crate::route::{self, LimitsSeen};
 use crate::tally::Open;
 
 /// The log line of a connection: written when this drops, however it ended.
@@ -46,6 +48,11 @@ impl Line {
             seen: LimitsSeen::default(),
             open,
         }
+    }
+
+    /// Bytes a second, if that is limited.
+    pub(super) fn rate(&self, amount: &Option<Amount>) -> Option<NonZeroU64> {
+        NonZeroU64::new(route::amount(amount.as_ref()?, &self.exchange))
     }
 
     /// More is known of the connection now: that it speaks TLS.

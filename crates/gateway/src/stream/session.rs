@@ -1,12 +1,11 @@
 //! A connection from its first byte to its last, in the order of nginx's phases.
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
 use propylon_access::Client;
-use propylon_config::{Amount, VerifyClient};
+use propylon_config::VerifyClient;
 use propylon_exchange::{Connection, End, Exchange, Tls};
 use propylon_stream::{Ahead, ClientHello, Error as Preread, preread};
 use propylon_tls::Greeting;
@@ -75,7 +74,7 @@ impl Line {
         }
         let client = self.exchange.client().as_ip().map_or(Client::Unix, Client::Ip);
         if stream.rules.verdict(client) == Some(false) {
-            rescue::report_text(&self.exchange, "access forbidden by rule");
+            route::report_forbidden(&self.exchange);
             return Err(StatusCode::FORBIDDEN);
         }
         Ok(())
@@ -170,16 +169,12 @@ impl Line {
         };
         let connecting = passing.connect(&self.exchange, &config.retry, waiting);
         let upstream = Box::pin(within(at.stream.errors.clone(), connecting)).await?;
-        let rate = |amount: &Option<Amount>| {
-            let amount = amount.as_ref().map_or(0, |amount| route::amount(amount, &self.exchange));
-            NonZeroU64::new(amount)
-        };
         let mut tunnel = Tunnel::new(client, upstream)
             .limits(Limits::new().idle(config.timeout.idle))
             .buffer(config.buffer_size)
             .half_close(config.half_close)
-            .upload_rate(rate(&config.upload_rate))
-            .download_rate(rate(&config.download_rate));
+            .upload_rate(self.rate(&config.upload_rate))
+            .download_rate(self.rate(&config.download_rate));
         self.counts = tunnel.counts();
         let ended = (&mut tunnel).await;
         self.report(&ended);

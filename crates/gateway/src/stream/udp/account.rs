@@ -13,17 +13,29 @@ pub(super) struct Account {
     /// How many answer one of the client's, if anybody knows.
     each: Option<u64>,
     asked: u64,
+    /// Those of the client's that a server has, or is to have: one that is lost on the way has no answer.
+    passed: u64,
     answered: u64,
 }
 
 impl Account {
     pub(super) const fn new(config: &StreamDatagrams) -> Self {
-        Self { most: config.requests, each: config.responses, asked: 0, answered: 0 }
+        Self { most: config.requests, each: config.responses, asked: 0, passed: 0, answered: 0 }
     }
 
     /// One came from the client.
     pub(super) const fn asked(&mut self) {
         self.asked = self.asked.saturating_add(1);
+    }
+
+    /// It goes on to the server, or is kept for one.
+    pub(super) const fn passed(&mut self) {
+        self.passed = self.passed.saturating_add(1);
+    }
+
+    /// One that was kept did not go on after all.
+    pub(super) const fn lost(&mut self) {
+        self.passed = self.passed.saturating_sub(1);
     }
 
     /// One came from the server.
@@ -48,7 +60,7 @@ impl Account {
 
     /// Whether answers are missing.
     pub(super) fn is_owed(&self) -> bool {
-        self.each.is_some_and(|each| self.answered < each.saturating_mul(self.asked))
+        self.each.is_some_and(|each| self.answered < each.saturating_mul(self.passed))
     }
 }
 
@@ -90,15 +102,19 @@ mod tests {
         Account::new(&StreamDatagrams { requests, responses, sessions: NonZeroUsize::MIN })
     }
 
-    /// What is true of an account after each of these steps, `<` from the client and `>` to it: f full, d over (done), o owed.
+    /// What is true of an account after each of these steps, `<` from the client and `>` to it, `-` what is lost of the client's: f full,
+    /// d over (done), o owed.
     fn check(requests: u64, responses: Option<u64>, steps: &str, expected: &str) {
         let mut account = account(requests, responses);
         let mut got = Vec::new();
         for step in steps.chars() {
-            if step == '<' {
-                account.asked()
-            } else {
-                account.answered()
+            match step {
+                '<' => {
+                    account.asked();
+                    account.passed();
+                }
+                '-' => account.asked(),
+                _ => account.answered(),
             }
             let facts = [(account.is_full(), 'f'), (account.is_over(), 'd'), (account.is_owed(), 'o')];
             let facts: String = facts.iter().filter(|(is_so, _)| *is_so).map(|(_, fact)| fact).collect();
@@ -115,6 +131,7 @@ mod tests {
         check(0, Some(1), "<<>>", "o o o d");
         check(0, Some(2), "<>>", "o o d");
         check(0, Some(1), "<>>", "o d d");
+        check(0, Some(1), "<->", "o o d");
     }
 
     #[test]
@@ -125,6 +142,7 @@ mod tests {
         check(2, Some(1), "<><>", "o - fo fd");
         check(2, Some(1), "<<>>", "o fo fo fd");
         check(2, None, "<<", "- f");
+        check(2, Some(1), "<->", "o fo fd");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,13 +6,13 @@ use std::os::fd::AsRawFd;
 
 use nix::cmsg_space;
 use nix::libc::{in_addr, in_pktinfo, in6_addr, in6_pktinfo};
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg};
 use parking_lot::Mutex;
 use socket2::{SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+use crate::listener::tell_destinations;
 
 /// Whose datagrams make a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,10 +36,7 @@ impl Front {
         let local = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
         let beside = local.ip().is_unspecified().then(|| Mutex::new(cmsg_space!(in_pktinfo, in6_pktinfo)));
         if beside.is_some() {
-            match local {
-                SocketAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
-                SocketAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
-            }
+            tell_destinations(&socket, local.ip())?; // of a socket that was given
         }
         Ok(Self { socket: UdpSocket::from_std(socket.into())?, local, beside })
     }
@@ -67,7 +64,6 @@ impl Front {
             let address = message.address.and_then(|address| inet(&address));
             let address = address.ok_or(io::ErrorKind::Unsupported)?;
             let asks = message.cmsgs()?.find_map(|told| match told {
-                // Where the packet was for many, this is still an address of ours.
                 ControlMessageOwned::Ipv4PacketInfo(info) => {
                     Some(IpAddr::V4(Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes())))
                 }
@@ -76,6 +72,8 @@ impl Front {
                 }
                 _ => None,
             });
+            // What is for many, or was there before the kernel told it, is answered from where the kernel likes.
+            let asks = asks.filter(|ip| !ip.is_multicast() && !ip.is_unspecified());
             Ok((message.bytes, Client { address, asks }))
         })
     }

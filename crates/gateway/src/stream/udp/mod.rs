@@ -10,6 +10,7 @@ mod session;
 mod shared;
 mod table;
 
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,20 +19,21 @@ use parking_lot::Mutex;
 use propylon_config::ListenAddress;
 use propylon_exchange::{Address, Connection};
 use socket2::Socket;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::front::{Client, Front};
 use self::session::Session;
-use self::shared::Shared;
+use self::shared::{Shared, is_of_one};
 use self::table::Table;
 use super::line::Line;
 use super::{Action, At};
+use crate::error_log;
 use crate::failures::AcceptFailures;
 use crate::tally::Open;
 use crate::worker::{Place, Worker};
 
-/// How many datagrams are looked at before others have their turn.
+/// How many datagrams are looked at before others have their turn: whoever has as many gives it to them.
 const BATCH: usize = 32;
 
 /// No datagram is longer.
@@ -61,6 +63,8 @@ pub(crate) struct Endpoint {
 #[derive(Default)]
 struct Overflow {
     dropped: u64,
+    /// How many sessions were too few.
+    most: usize,
     told: Option<Instant>,
 }
 
@@ -80,14 +84,24 @@ impl Endpoint {
     pub(crate) async fn run(mut self, worker: Arc<Worker>, enough: CancellationToken) {
         let place = worker.place(&self.address);
         let mut failures = AcceptFailures::at(self.address.clone());
+        let desk = self.desk.clone();
         loop {
             let read = tokio::select! {
                 biased;
                 () = enough.cancelled() => break,
-                readable = self.desk.front.readable() => readable.and_then(|()| self.receive(Some((&worker, &place)))),
+                readable = desk.front.readable() => readable.and_then(|()| self.receive(Some((&worker, &place)))),
+                () = self.overflow.is_due() => {
+                    self.overflow.tell(&self.address);
+                    continue;
+                }
             };
             match read {
-                Ok(()) => failures.over(),
+                Ok(is_more) => {
+                    failures.over();
+                    if is_more {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 Err(error) => failures.pause(&error).await,
             }
         }
@@ -101,30 +115,35 @@ impl Endpoint {
     /// What is for sessions that there are goes on to them until they are over.
     async fn finish(mut self) {
         let desk = self.desk.clone();
+        let mut failures = AcceptFailures::at(self.address.clone());
         loop {
             let read = tokio::select! {
                 biased;
                 () = desk.table.empty() => return,
                 readable = desk.front.readable() => readable.and_then(|()| self.receive(None)),
             };
-            if read.is_err() {
-                return desk.table.empty().await;
+            match read {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => {}
+                Err(error) => failures.pause(&error).await,
             }
         }
     }
 
-    /// Receives what is there, but not more than many at once; whoever is new is served by `open`.
-    fn receive(&mut self, open: Option<(&Arc<Worker>, &Place)>) -> io::Result<()> {
+    /// Receives what is there, but not more than many at once, and says whether there may be more; whoever is new is served by `open`.
+    fn receive(&mut self, open: Option<(&Arc<Worker>, &Place)>) -> io::Result<bool> {
         let desk = self.desk.clone();
         let mut buffer = desk.buffer.lock();
+        let now = Instant::now();
         for _ in 0..BATCH {
             let (length, client) = match desk.front.try_receive(&mut buffer) {
                 Ok(received) => received,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                // Nobody could be answered.
+                Err(error) if is_of_one(&error) || error.kind() == io::ErrorKind::Unsupported => continue,
                 Err(error) => return Err(error),
             };
             let datagram = buffer.get(..length).unwrap_or_default();
-            let now = Instant::now();
             match (desk.table.find(&client), open) {
                 (Some(shared), _) => {
                     if shared.take(datagram, now) {
@@ -132,24 +151,35 @@ impl Endpoint {
                     }
                 }
                 (None, Some((worker, place))) => {
-                    if let Some(at) = place.stream() {
-                        self.begin(client, datagram, at, worker);
+                    if let Some(at) = place.stream()
+                        && self.begin(client, datagram, now, at, worker)
+                    {
+                        // It looks for its server first: what else its client has sent finds that there.
+                        return Ok(true);
                     }
                 }
                 (None, None) => {}
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// A session begins with its first datagram.
-    fn begin(&mut self, client: Client, datagram: &[u8], at: Arc<At>, worker: &Arc<Worker>) {
+    /// A session begins with its first datagram, if there is room for one.
+    fn begin(
+        &mut self,
+        client: Client,
+        datagram: &[u8],
+        now: Instant,
+        at: Arc<At>,
+        worker: &Arc<Worker>,
+    ) -> bool {
         let most = at.stream.config.datagrams.sessions.get();
         if self.desk.table.live() >= most {
-            return self.overflow.drop_one(most, &self.address);
+            self.overflow.drop_one(most, now, &self.address);
+            return false;
         }
-        let shared = Arc::new(Shared::new(&at.stream.config));
-        let is_full = shared.take(datagram, Instant::now());
+        let shared = Arc::new(Shared::new(&at.stream.config, now));
+        let is_full = shared.take(datagram, now);
         // Who is answered with a text is answered once.
         let is_bound = !is_full && matches!(at.stream.action, Action::Pass(_));
         let place = self.desk.table.begin(client, shared.clone(), is_bound);
@@ -159,22 +189,37 @@ impl Endpoint {
             Address::from(client.address),
             Address::from(local),
         );
+        let logs = at.stream.errors.clone();
         let line = Line::new(at, &connection, Open::new(worker.ledger()));
-        worker.run(Session::new(self.desk.clone(), shared, place, line).serve());
+        let session = Session::new(self.desk.clone(), shared, place, line);
+        worker.run(error_log::within(logs, session.serve()));
+        true
     }
 }
 
 impl Overflow {
-    fn drop_one(&mut self, sessions: usize, address: &ListenAddress) {
+    fn drop_one(&mut self, most: usize, now: Instant, address: &ListenAddress) {
         self.dropped += 1;
-        let now = Instant::now();
+        self.most = most;
         if self.told.is_none_or(|told| now >= told + TOLD) {
-            self.told = Some(now);
-            let dropped = std::mem::take(&mut self.dropped);
-            tracing::warn!(
-                target: "propylon_gateway",
-                "{dropped} datagrams are dropped at {address}: {sessions} sessions are not enough"
-            );
+            self.tell(address);
         }
+    }
+
+    /// Waits until those are to be told of that have been dropped since others were; for ever, if there are none.
+    async fn is_due(&self) {
+        match self.told.filter(|_| self.dropped > 0) {
+            Some(told) => sleep_until(told + TOLD).await,
+            None => pending().await,
+        }
+    }
+
+    fn tell(&mut self, address: &ListenAddress) {
+        self.told = Some(Instant::now());
+        let (dropped, most) = (std::mem::take(&mut self.dropped), self.most);
+        tracing::warn!(
+            target: "propylon_gateway",
+            "{dropped} datagrams are dropped at {address}: {most} sessions are not enough"
+        );
     }
 }

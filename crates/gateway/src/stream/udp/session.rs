@@ -1,13 +1,11 @@
 //! A session of UDP from its client's first datagram to its end.
 
 use std::io;
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
 use propylon_balance::Picked;
-use propylon_config::Amount;
 use propylon_exchange::End;
 use propylon_upstream::{Datagrams, Error as Upstream, Peer};
 use tokio::time::{Instant, sleep_until};
@@ -16,10 +14,10 @@ use super::account::Pace;
 use super::shared::{Shared, is_of_one};
 use super::table::Place;
 use super::{BATCH, Desk};
+use crate::rescue;
 use crate::stream::line::Line;
 use crate::stream::passing::{Passing, Tries};
 use crate::stream::{Action, At};
-use crate::{rescue, route};
 
 /// A session: when this drops, its log line is written.
 pub(super) struct Session {
@@ -78,10 +76,7 @@ impl Session {
     /// Passes datagrams on until all have passed: to the first server that does not refuse.
     async fn pass(&self, at: &At, passing: &Passing) -> Result<(), StatusCode> {
         let (exchange, config) = (&self.line.exchange, &at.stream.config);
-        let pace = |amount: &Option<Amount>| {
-            let amount = amount.as_ref().map_or(0, |amount| route::amount(amount, exchange));
-            Pace::new(NonZeroU64::new(amount))
-        };
+        let pace = |amount| Pace::new(self.line.rate(amount));
         {
             let state = &mut *self.shared.state.lock();
             state.upload = pace(&config.upload_rate);
@@ -217,12 +212,7 @@ impl Session {
     }
 
     async fn answer(&self, datagram: &[u8]) {
-        let sent = match self.desk.front.try_send(datagram, &self.place.client) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.desk.front.send(datagram, &self.place.client).await
-            }
-            sent => sent,
-        };
+        let sent = self.desk.front.send(datagram, &self.place.client).await;
         let _ = self.sent(datagram.len(), sent); // it is over either way
     }
 

@@ -39,13 +39,13 @@ pub(super) struct State {
 }
 
 impl Shared {
-    pub(super) fn new(config: &Stream) -> Self {
+    pub(super) fn new(config: &Stream, now: Instant) -> Self {
         let state = State {
             account: Account::new(&config.datagrams),
             upload: Pace::default(),
             received: 0,
             sent: 0,
-            last: Instant::now(),
+            last: now,
             server: None,
             kept: Some(Kept::new(config.buffer_size)),
             failure: None,
@@ -63,15 +63,20 @@ impl Shared {
         state.account.asked();
         state.received += datagram.len() as u64;
         state.last = now;
-        match state.server.clone() {
-            // What finds no room is lost.
-            None => _ = state.kept.as_mut().is_some_and(|kept| kept.keep(datagram)),
+        let State { account, server, kept, failure, .. } = state;
+        let has_room = kept.as_mut().is_some_and(|kept| kept.keep(datagram));
+        let passes = match server {
+            None => has_room,
             Some(server) => {
-                if state.kept.as_mut().is_some_and(|kept| !kept.keep(datagram)) {
-                    state.kept = None;
+                if !has_room {
+                    *kept = None; // it cannot all be sent again
                 }
-                state.send(&server, datagram);
+                send(server, datagram, failure)
             }
+        };
+        // What finds no room is lost, and nobody answers it.
+        if passes {
+            account.passed();
         }
         if state.failure.is_some() || state.account.is_over() {
             self.news.notify_one();
@@ -81,23 +86,29 @@ impl Shared {
 }
 
 impl State {
-    /// Sends a datagram of the client's on. What finds no room is lost, and what is too long for the way.
-    fn send(&mut self, server: &Datagrams, datagram: &[u8]) {
-        if let Err(error) = server.try_send(datagram)
-            && !is_of_one(&error)
-        {
-            self.failure = Some(error);
-        }
-    }
-
     /// There is a server. What was kept is sent to it, and kept on if it may be sent again.
     pub(super) fn has_server(&mut self, server: Arc<Datagrams>, may_retry: bool) {
         let kept = self.kept.take();
         for datagram in kept.iter().flat_map(|kept| &kept.datagrams) {
-            self.send(&server, datagram);
+            if !send(&server, datagram, &mut self.failure) {
+                self.account.lost();
+            }
         }
         self.kept = kept.filter(|kept| may_retry && !kept.is_large);
         self.server = Some(server);
+    }
+}
+
+/// Sends a datagram of the client's on, and says whether it went: what finds no room is lost, and what is too long for the way. One that
+/// the server refuses may go to another one.
+fn send(server: &Datagrams, datagram: &[u8], failure: &mut Option<io::Error>) -> bool {
+    match server.try_send(datagram) {
+        Ok(()) => true,
+        Err(error) if is_of_one(&error) => false,
+        Err(error) => {
+            *failure = Some(error);
+            true
+        }
     }
 }
 
