@@ -45,8 +45,8 @@ const CONDITIONS: &[&str] = &[
 
 const BUDGET: Table = Table {
     name: "retry.budget",
-    doc: "Limits the share of retries in the traffic to the upstream. Retries of requests that provably reached no server \
-          are not counted.",
+    doc: "Limits the share of retries among requests, for each location and worker. Retries of requests that provably \
+          reached no server are not counted.",
     keys: &[
         Key {
             name: "percent",
@@ -61,7 +61,7 @@ const BUDGET: Table = Table {
             need: Need::Default("10"),
             nginx: "",
             doc: "Retries per second that are allowed in addition, averaged over ten seconds, so that they may come in a \
-                  burst. Per location and worker.",
+                  burst.",
         },
     ],
     unbuilt: &[],

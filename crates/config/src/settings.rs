@@ -414,7 +414,7 @@ pub(crate) const LAYERS: Key = Key {
     kind: Kind::List(&Kind::Text { hint: "the name of a layer" }),
     need: Need::Default("[]"),
     nginx: "",
-    doc: "Layers that a binary of your own registers (`propylon_gateway::Start::layer`), by name, the outermost first. They wrap whatever the location answers, after limits and \
+    doc: "Layers that a binary of your own registers (`propylon_gateway::Start::layer`), by name, the outermost first. They wrap whatever the location's action answers, after limits and \
           access and before the location's response fields, compression and error pages. The stock binary has none.",
 };
 pub(crate) const ACCESS_LOG: Key = table("access_log", access_log::KIND, "Writes a line for each request.");

@@ -165,7 +165,7 @@ impl Gateway {
         Self::check_with(config, Start::new(sinks)).await
     }
 
-    /// The same for a start with these layers: [`Start::layer`]. Nothing else of `start` is looked at.
+    /// The same for a start with these layers: [`Start::layer`]. Of `start`, only its layers and sinks are used.
     ///
     /// # Errors
     /// As for [`Gateway::check`].

@@ -90,10 +90,15 @@ impl Start {
 
     /// A layer of the caller's own, which locations have by its name: `layers = ["NAME"]`. The last one of a name counts.
     ///
-    /// It wraps whatever the location answers, files and `return` too. A request comes to it when limits and access have let it in, with its
-    /// [`Exchange`](propylon_exchange::Exchange) among the extensions; the response that it returns is shaped as any other: fields, compression, error pages. Its errors become
-    /// 500, and are in the error log. It runs on the threads of the workers: it must not block them. Each worker builds its own stacks, so `layer` is called once for each
-    /// location, worker and reload; what is to be shared by all goes into an `Arc`.
+    /// It wraps whatever the action of the location answers: upstreams, files, `return`. What is answered before the action (a `return` or `redirect` among `rewrite`
+    /// steps, `try_files` with a status, limits, access) does not pass it. A request comes to it when limits and access have let it in, with its
+    /// [`Exchange`](propylon_exchange::Exchange) among the extensions; the response that it returns is shaped as any other: fields, compression, error pages. Its errors are in
+    /// the error log, and become 500, or the status of the gateway's own error that is their source (504 for a timeout). It runs on the threads of the workers: it must not
+    /// block them.
+    ///
+    /// A request may pass it more than once, when an error page or a subrequest (`auth_request`, `mirror`, a part of SSI) comes to a location that has it.
+    /// Stacks are built by each worker, and once more where a configuration is tested, so `layer` is called several times for each location: what is to be shared by
+    /// all goes into an `Arc`.
     ///
     /// ```
     /// use http::{HeaderValue, Request, Response};

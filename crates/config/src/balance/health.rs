@@ -163,7 +163,7 @@ const MATCH: Table = Table {
             }),
             need: Need::Default("[\"200-399\"]"),
             nginx: "match { status }",
-            doc: "Statuses and ranges: the response must have one of those written without `!`, and none of those with a leading `!`.",
+            doc: "Statuses and ranges. If any are written without `!`, the response must have one of these; it must have none of those with a leading `!`.",
         },
         Key {
             name: "headers",

@@ -155,7 +155,7 @@ pub(super) const QUEUE: Table = Table {
             kind: Kind::Duration { zero: false },
             need: Need::Default("\"60s\""),
             nginx: "queue ... timeout=",
-            doc: "The maximum time that a request waits; after that it gets 504.",
+            doc: "The maximum time that a request waits; after that it gets 504 (a connection of a stream: 502).",
         },
     ],
     unbuilt: &[],

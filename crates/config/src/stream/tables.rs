@@ -9,7 +9,8 @@ pub(crate) static TABLE: Table = Table {
     doc: "Proxies TCP connections and UDP sessions to a server, whatever protocol they carry. If one side of a TCP connection is reset, the other side is reset too; TLS that ends without close_notify counts as \
           closed. A UDP session consists of the datagrams that one client sends from one port to one of the addresses, and of the server's answers. It ends when nothing has passed for `timeout.idle`, or when all \
           expected answers have come (`responses`). Datagrams are forwarded unchanged, up to 64 KiB, and answers leave from the address that the client sent to; a datagram that finds a full socket buffer is lost. If the \
-          server refuses (ICMP port unreachable) before it has answered, the session's first datagrams, at most eight and `buffer_size` bytes, are sent to another server (`retry`). UDP sockets are always one per \
+          server refuses (ICMP port unreachable) before it has answered, what the client has sent is sent to another server (`retry`), provided that it fits into eight datagrams and `buffer_size` bytes; \
+          otherwise the session ends with 502. UDP sockets are always one per \
           worker, whatever `reuseport` says. UDP sessions survive a reload that keeps their address and end with one that removes it. Between USR2 and QUIT \
           the old and the new process read from the same sockets, and a client may have a session in each; after QUIT datagrams of clients go to the new process alone, and answers to the old process's \
           sessions are still delivered. While a process drains, its sessions continue until they end or `runtime.shutdown_timeout` cuts them. Nothing is inherited from `[defaults]`.",
@@ -60,7 +61,8 @@ pub(crate) static TABLE: Table = Table {
             need: Need::Default("\"16k\""),
             nginx: "proxy_buffer_size",
             doc: "The buffer for each direction of a connection. For UDP, how many bytes of a client's datagrams, eight at most, are kept until a server \
-                  has been chosen and has answered; what exceeds that before a server is chosen is lost.",
+                  has been chosen and has answered. The first datagram is always forwarded, however long; further ones that \
+                  exceed this before a server is chosen are lost.",
         },
         Key {
             name: "responses",
@@ -121,7 +123,7 @@ pub(crate) static TABLE: Table = Table {
             kind: Kind::Table(&ACCESS),
             need: Need::Optional,
             nginx: "",
-            doc: "Who may connect.",
+            doc: "Which clients may connect.",
         },
         Key {
             name: "tls",
@@ -201,7 +203,7 @@ pub(crate) const RETRY: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "proxy_next_upstream",
-            doc: "Whether to try another server if connecting to one fails.",
+            doc: "Whether to try another server if connecting to one fails or, over UDP, if it refuses.",
         },
         Key {
             name: "tries",
