@@ -52,6 +52,29 @@ match = "/"
 proxy_pass = "http://@NOBODY@"
 "#;
 
+/// Requests that others are asked for beside, of which one has a log of its own and one has not.
+const BESIDE: &str = r#"
+[[server]]
+listen = ["@LISTEN@"]
+name = ["beside.test"]
+[[server.location]]
+match = "/page/"
+error_log = { path = "@DIR@/page.log", level = "warn" }
+auth_request = { uri = "/asked" }
+proxy_pass = "http://@NOBODY@"
+[[server.location]]
+match = "/plain/"
+auth_request = { uri = "/asked/own" }
+proxy_pass = "http://@NOBODY@"
+[[server.location]]
+match = "/asked"
+proxy_pass = "http://gone"
+[[server.location]]
+match = "/asked/own"
+error_log = { path = "@DIR@/asked.log", level = "warn" }
+proxy_pass = "http://gone"
+"#;
+
 struct World {
     gateway: Propylon,
     listen: SocketAddr,
@@ -61,9 +84,14 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(more: &str) -> Self {
         let (listen, nobody) = (address(), [Refusing::new(), Refusing::new()]);
         let [one, other] = [0, 1].map(|index| nobody[index].address().to_string());
-        let text = fill(CONFIG, &[("LISTEN", &listen.to_string()), ("NOBODY", &one), ("NOBODY2", &other)]);
+        let text = format!("{CONFIG}{more}");
+        let text = fill(&text, &[("LISTEN", &listen.to_string()), ("NOBODY", &one), ("NOBODY2", &other)]);
         Self { gateway: Propylon::start(&text), listen, text, _nobody: nobody }
     }
 
@@ -115,6 +143,22 @@ fn a_line_is_in_the_log_of_its_place_and_nowhere_else() {
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(client.ask(request.as_bytes()).unwrap().status, 502);
         world.is_in(log, path);
+    }
+}
+
+/// Also that a peer is given up, which names no request.
+#[test]
+fn what_is_asked_for_beside_a_request_is_told_of_in_its_log() {
+    for (path, log) in [("/page/", "page.log"), ("/plain/", "error.log")] {
+        let world = World::with(BESIDE);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: beside.test\r\nConnection: close\r\n\r\n");
+        assert_eq!(raw_request(world.listen, request.as_bytes()).unwrap().status, 500);
+        for what in ["connect() failed", "upstream server temporarily disabled"] {
+            until(what, LIMIT, || world.gateway.read(log).contains(what).then_some(()));
+            for other in ["error.log", "page.log", "asked.log"].iter().filter(|other| **other != log) {
+                assert!(!world.gateway.read(other).contains(what), "{other}: {what} of {path}");
+            }
+        }
     }
 }
 

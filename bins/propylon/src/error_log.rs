@@ -160,9 +160,10 @@ impl<S: Subscriber> Layer<S> for Lines {
     }
 }
 
-/// Whether it is the gateway that speaks, which knows of places, and not what it is made of.
+/// Whether it may be about a place: it is the gateway that speaks, not what it is made of, nor those who change what all places share.
 fn is_ours(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("propylon")
+    let target = metadata.target();
+    target.starts_with("propylon") && !target.starts_with("propylon_admin")
 }
 
 /// `2026/11/22 13:13:45 [error] 123#123: *7 connect() failed …, client: 10.0.0.1, server: example.com, request: "GET / HTTP/1.1"`

@@ -220,6 +220,7 @@ async fn try_reload(
     };
     let target = error_target(args, &read.config);
     if let Err(error) = errors.change(sinks, &target, &read.config) {
+        errors.want(&read.config);
         tracing::error!("the error log stays where it was: {error:#}");
     }
     if let Err(error) = serve(admin, gateway) {

@@ -371,6 +371,7 @@ fn resolve(cx: &mut Context, root: &DeTable<'_>) -> Config {
     let runtime = Runtime::read(&mut Scope::process(cx, &runtime::TABLE, table("runtime"), &mut process));
     let error_log =
         ErrorLog::read(&mut Scope::process(cx, &error_log::TABLE, table("error_log"), &mut process));
+    cx.error_log = Some(error_log.clone());
     cx.side = Some(Side::Http);
     let levels: Levels<'_> = table("defaults").into_iter().map(|table| (Level::Defaults, table)).collect();
     if !levels.is_empty() {

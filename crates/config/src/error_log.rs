@@ -146,18 +146,19 @@ const LEVEL: Key = Key {
 impl ErrorLog {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
         let path = scope.text("path");
-        let target = match path.as_deref().map(AsRef::as_ref) {
-            None | Some("stderr") => ErrorLogTarget::Stderr,
-            Some(path) => ErrorLogTarget::File(path.into()),
-        };
+        let target = path.and_then(|path| target(scope.cx, &path)).unwrap_or(ErrorLogTarget::Stderr);
         let level = scope.text("level").and_then(|name| LogLevel::named(&name));
         Self { target, level: level.unwrap_or(LogLevel::Error) }
     }
 }
 
-/// The logs that a level has of its own.
+/// The logs that a level has of its own: one that is as the process's is none.
 pub(crate) fn of_level(cx: &mut Context, levels: &Levels<'_>, effective: &mut Effective) -> Vec<ErrorLog> {
-    several::read(cx, levels, effective, ("error_log", &OWN), one)
+    let mut logs = several::read(cx, levels, effective, ("error_log", &OWN), one);
+    if logs.as_slice() == cx.error_log.as_slice() {
+        logs.clear();
+    }
+    logs
 }
 
 fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Effective) -> Vec<ErrorLog> {

@@ -16,6 +16,7 @@ use crate::cache_zone::CacheZone;
 use crate::cgi::Param;
 use crate::charset::CharsetMap;
 use crate::effective::{Effective, Level, Written};
+use crate::error_log::ErrorLog;
 use crate::geoip::{GeoipDatabase, GeoipVariable};
 use crate::key::{Need, Table};
 use crate::keyval::KeyvalZone;
@@ -52,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) acme: Option<Option<PathBuf>>,
     /// Whether there is somebody to send spans to.
     pub(crate) has_trace_exporter: bool,
+    /// The error log of the process.
+    pub(crate) error_log: Option<ErrorLog>,
     /// Names that stand in the file but could not be read: no second error for who refers to them.
     pub(crate) broken: Vec<Box<str>>,
     templates: HashMap<Box<str>, Template>,
@@ -82,6 +85,7 @@ impl Context {
             geoip: Vec::new(),
             acme: None,
             has_trace_exporter: false,
+            error_log: None,
             broken: Vec::new(),
             templates: HashMap::new(),
             usual_params: HashMap::new(),

@@ -34,6 +34,18 @@ return = [204]
 timeout.send = \"5s\"
 ";
 
+/// Nothing is looked for per request where all lines go to one file anyway.
+#[test]
+fn an_error_log_that_is_as_the_process_is_none_of_its_own() {
+    let logs = |level: &str| {
+        let process = "[error_log]\npath = \"e.log\"\n";
+        let place = format!("[defaults]\nerror_log = {{ path = \"e.log\", level = \"{level}\" }}\n");
+        let server = "[[server]]\nlisten = [\"80\"]\nreturn = [204]\n";
+        config(&[process, &place, server].concat()).error_logs().count()
+    };
+    assert_eq!((logs("error"), logs("warn")), (0, 1));
+}
+
 #[test]
 fn an_inner_key_replaces_the_outer_one_and_leaves_the_others() {
     let config = config(SERVER);

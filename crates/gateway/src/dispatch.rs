@@ -11,11 +11,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body as _;
 use propylon_exchange::Exchange;
-use propylon_stack::{Body, Route, RouteFuture};
+use propylon_stack::{Body, RouteFuture};
 
 use crate::client::{ClientEnd, Closed};
 use crate::edge;
-use crate::error_log;
+use crate::error_log::{self, ErrorLogs, within};
 use crate::page;
 use crate::phases::{At, Step};
 use crate::reroute::{Failed, Reroute, merge, unkeep};
@@ -137,12 +137,10 @@ impl Visit {
     }
 
     /// The first round.
-    pub(crate) fn enter(&mut self, mut request: Request<Body>) -> Next {
+    #[inline]
+    pub(crate) fn enter(&mut self, request: Request<Body>) -> Next {
         self.bodiless = request.body().is_end_stream();
-        match begin(self, &mut request) {
-            Some(route) => Next::Sent(route.send(request)),
-            None => Next::Phases(Box::new(request)),
-        }
+        begin(self, request)
     }
 
     /// The request is refused: what can be read of its path is what its page may ask for.
@@ -178,6 +176,13 @@ impl Visit {
         self.location.as_ref().unwrap_or(&self.server.fallback)
     }
 
+    /// The error logs of where it is by now, in which also those things are said that name no request (that a peer is given up, say); none: the
+    /// log of the process.
+    #[inline]
+    pub(crate) fn errors(&self) -> Option<Arc<ErrorLogs>> {
+        if self.location().has_error_logs { self.exchange.error_log() } else { None }
+    }
+
     /// The response is the client's: what only another round would need goes.
     pub(crate) fn leave(&mut self) {
         (self.keeper, self.upgrade) = (None, None);
@@ -197,9 +202,9 @@ impl Visit {
     }
 }
 
-/// Begins a round: chooses the location, and furnishes the request for its stack, which is to have it then. `None`: the location's
-/// phases come before.
-fn begin<'a>(visit: &'a mut Visit, request: &mut Request<Body>) -> Option<&'a Route> {
+/// Begins a round: chooses the location, and sends the request into its stack, unless the location's phases come before.
+#[inline]
+fn begin(visit: &mut Visit, request: Request<Body>) -> Next {
     let more = visit.more.as_deref_mut();
     let (answer, named) = more.map_or((None, None), |more| (more.answer.take(), more.named.take()));
     let found = match (answer, visit.refused.take()) {
@@ -215,9 +220,20 @@ fn begin<'a>(visit: &'a mut Visit, request: &mut Request<Body>) -> Option<&'a Ro
         }
     };
     if found.is_none() && visit.location().phases.is_some() {
-        return None;
+        return Next::Phases(Box::new(request));
     }
-    Some(furnish(visit, request, found))
+    Next::Sent(send(visit, request, found))
+}
+
+/// Sends a request into the stack of the location that it is in, with what that asks for.
+#[inline]
+fn send(visit: &mut Visit, mut request: Request<Body>, found: Option<Found>) -> RouteFuture {
+    let errors = visit.errors();
+    let route = furnish(visit, &mut request, found);
+    match errors {
+        None => route.send(request),
+        errors => error_log::at(errors.as_ref(), || route.send(request)),
+    }
 }
 
 /// The rounds of a request that one does not do for, or that has to wait before it is sent.
@@ -225,7 +241,7 @@ pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response
     loop {
         next = match next {
             Next::Phases(mut request) => {
-                let found = match pass(visit, &mut request).await {
+                let found = match within(visit.errors(), pass(visit, &mut request)).await {
                     Step::Go => None,
                     Step::Answer(found) => Some(found),
                     Step::Reroute(reroute) => {
@@ -233,22 +249,19 @@ pub(crate) async fn rounds(visit: &mut Visit, mut next: Next) -> Result<Response
                         continue;
                     }
                 };
-                Next::Sent(furnish(visit, &mut request, found).send(*request))
+                Next::Sent(send(visit, *request, found))
             }
             Next::Sent(sent) => {
-                let mut response = sent.await.map_err(|_| Closed)?;
+                let mut response = within(visit.errors(), sent).await.map_err(|_| Closed)?;
                 match ended(visit, &mut response) {
                     None => return Ok(response),
                     Some(reroute) => Next::Again(reroute, None),
                 }
             }
             Next::Again(reroute, untaken) => {
-                let mut request = again::again(visit, *reroute, untaken);
+                let request = again::again(visit, *reroute, untaken);
                 visit.tell_uri();
-                match begin(visit, &mut request) {
-                    Some(route) => Next::Sent(route.send(request)),
-                    None => Next::Phases(Box::new(request)),
-                }
+                begin(visit, request)
             }
         };
     }

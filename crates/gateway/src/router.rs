@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::acme;
 use crate::error::BuildError;
-use crate::error_log::ErrorLogs;
+use crate::error_log::{self, ErrorLogs};
 use crate::page::Face;
 use crate::phases::Phases;
 use crate::redirects::Redirects;
@@ -308,9 +308,19 @@ impl Location {
         if let Some(tally) = &self.tally {
             tally.count(exchange);
         }
-        self.logs.write(exchange);
+        self.log(exchange);
         if let Some(trace) = &self.trace {
             trace.ended(exchange);
+        }
+    }
+
+    /// Writes its lines; a file that cannot be opened is told in its error log.
+    #[inline]
+    fn log(&self, exchange: &Exchange) {
+        if self.has_error_logs {
+            error_log::of(exchange, || self.logs.write(exchange));
+        } else {
+            self.logs.write(exchange);
         }
     }
 
@@ -320,7 +330,7 @@ impl Location {
             tally.count_beside(exchange);
         }
         if self.logs_beside {
-            self.logs.write(exchange);
+            self.log(exchange);
         }
         if let Some(trace) = &self.trace {
             trace.ended_beside(exchange);

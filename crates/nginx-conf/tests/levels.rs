@@ -442,6 +442,9 @@ fn error_logs_that_are_no_files() {
         config.servers[0].error_logs().cloned().collect::<Vec<_>>()
     );
     assert_eq!(config.servers[0].settings.error_logs.len(), 1, "that of `http`");
+    let silent = "events { }\nhttp {\nserver {\nlisten 8080;\nerror_log a.log crit;\n}\n}\n";
+    let converted = convert(silent, "nginx.conf").unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert!(converted.report().contains("more severe than `error`"), "{}", converted.report());
     let invalid = problem("error_log a.log loud;");
     assert!(invalid.contains("invalid log level \"loud\" in nginx.conf:4"), "{invalid}");
 }

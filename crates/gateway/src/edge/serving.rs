@@ -9,6 +9,7 @@ use propylon_stack::RouteFuture;
 use super::{Guard, ResponseBody, closes, finish};
 use crate::client::Closed;
 use crate::dispatch::{self, Next};
+use crate::error_log;
 
 type Answer = Result<Response<ResponseBody>, Closed>;
 
@@ -42,7 +43,10 @@ impl Future for Serving {
         loop {
             match &mut self.0 {
                 State::Round { sent, guard } => {
-                    let result = ready!(sent.as_mut().poll(cx));
+                    let result = ready!(match guard.as_ref().and_then(|guard| guard.visit.errors()) {
+                        None => sent.as_mut().poll(cx),
+                        errors => error_log::at(errors.as_ref(), || sent.as_mut().poll(cx)),
+                    });
                     // Taken once: nobody polls a future that has given its answer.
                     let Some(mut guard) = guard.take() else { return Poll::Ready(Err(Closed)) };
                     let Ok(mut response) = result else {

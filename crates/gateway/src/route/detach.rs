@@ -3,12 +3,13 @@
 use propylon_config::Settings;
 use propylon_detach::{DetachLayer, Left};
 
+use crate::error_log::{current, within};
 use crate::upstreams::Upstreams;
 
 /// Where a location's requests go on without their clients.
 pub(super) fn left(upstreams: &Upstreams<'_>) -> Left {
     let tasks = upstreams.tasks.clone();
-    Left::new(move |work| drop(tasks.spawn(work))).counting(upstreams.runtime.left.clone())
+    Left::new(move |work| drop(tasks.spawn(within(current(), work)))).counting(upstreams.runtime.left.clone())
 }
 
 /// The layer, if there is to be one.

@@ -367,7 +367,7 @@ where
         }
     };
     Ok(Location {
-        route: route.layer_opt(error_log::layer(errors.as_ref())),
+        route,
         found: shape(respond::Finding::new(site), false, settings, site),
         keep: logs
             .needs()

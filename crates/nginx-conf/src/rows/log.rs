@@ -124,17 +124,26 @@ fn level(directive: &Directive) -> Result<Option<&str>, Stop> {
     })
 }
 
+/// What we call a file or stderr; none: it is neither.
+fn error_log_path(path: &str) -> Option<String> {
+    match path {
+        path if path.starts_with("syslog:") || path.starts_with("memory:") => None,
+        "/dev/stderr" => Some("stderr".to_owned()),
+        // To nginx these are files like any other.
+        path @ ("off" | "stdout") => Some(format!("./{path}")),
+        path => Some(path.to_owned()),
+    }
+}
+
 /// That of the process.
 fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let path = directive.arg(0);
     let level = level(directive)?;
     if convert.document.error_log.has(&["path"]) {
         return different("there is one error log: the first");
     }
-    if path.starts_with("syslog:") || path.starts_with("memory:") {
+    let Some(path) = error_log_path(directive.arg(0)) else {
         return refuse("the error log goes to a file or to stderr");
-    }
-    let path = if path == "/dev/stderr" { "stderr" } else { path };
+    };
     convert.set(Target::ErrorLog, &["path"], Value::text(path).at(directive.place_of(0)), &directive.place);
     if let Some(level) = level {
         convert.set(
@@ -150,16 +159,11 @@ fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 /// That of a level.
 fn error_log_here(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let level = level(directive)?.unwrap_or("error");
-    let path = match directive.arg(0) {
-        path if path.starts_with("syslog:") || path.starts_with("memory:") => {
-            return different("error logs are files or stderr: it goes where the outer level's goes");
-        }
-        "/dev/stderr" => "stderr".to_owned(),
-        // To nginx these are files like any other.
-        path @ ("off" | "stdout") => format!("./{path}"),
-        path => path.to_owned(),
+    let Some(path) = error_log_path(directive.arg(0)) else {
+        return different("error logs are files or stderr: it goes where the outer level's goes");
     };
     let path = Value::text(path).at(directive.place_of(0));
+    let is_silent = matches!(level, "crit" | "alert" | "emerg");
     let level = Value::text(level).at(directive.place_of(1));
     convert.push(
         Target::Here,
@@ -167,5 +171,8 @@ fn error_log_here(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
         Value::table([("path", path), ("level", level)]),
         &directive.place,
     );
+    if is_silent {
+        return different("no message about a request is more severe than `error`: nothing is written");
+    }
     Ok(Done::AsWritten)
 }

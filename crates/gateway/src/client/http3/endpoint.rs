@@ -161,10 +161,10 @@ async fn serve(
     let open = Open::new(worker.ledger());
     let deadline = Instant::now() + listener.default_server().settings.timeout.client_header;
     let logs = listener.error_logs(None);
+    drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     let report = |connection: &Connection, error: &ConnectionError, open: &Open| {
         error_log::at(logs.as_ref(), || report(connection, error, open));
     };
-    drop(listener); // a configuration that was replaced is gone with its last request, not with its last connection
     let connecting = match incoming.accept_with(Arc::new(config)) {
         Ok(connecting) => connecting,
         Err(error) => return report(&connection, &error, &open),
@@ -175,7 +175,7 @@ async fn serve(
         Ok(Err(error)) => return report(&connection, &error, &open),
         Err(_) => return report(&connection, &ConnectionError::TimedOut, &open),
     };
-    drop(shaking);
+    drop((shaking, logs));
     if let Some(facts) = quic.handshake_data().and_then(|facts| facts.downcast::<Handshake>().ok()) {
         open.ledger().shook_hands(facts.resumed);
         connection.tls = Some(handshake::facts(*facts));

@@ -22,6 +22,7 @@ use super::proxy::TargetLayer;
 use super::purge::PurgeLayer;
 use super::{Site, accel, carry};
 use crate::error::BuildError;
+use crate::error_log::{current, within};
 use crate::upstreams::{LeafBody, Upstreams};
 
 use asked::Asked;
@@ -108,7 +109,7 @@ fn layer(settings: &Settings, lookup: Lookup, upstreams: &Upstreams<'_>) -> Cach
         .convert_head(cache.convert_head)
         .max_range_offset(cache.max_range_offset)
         .name(cache.status.as_deref())
-        .spawner(move |work| drop(tasks.spawn(work)))
+        .spawner(move |work| drop(tasks.spawn(within(current(), work))))
 }
 
 /// The rules that responses are judged by.

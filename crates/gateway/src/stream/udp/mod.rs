@@ -28,7 +28,7 @@ use self::shared::{Shared, is_of_one};
 use self::table::Table;
 use super::line::Line;
 use super::{Action, At};
-use crate::error_log;
+use crate::error_log::{self, ErrorLogs};
 use crate::failures::AcceptFailures;
 use crate::tally::Open;
 use crate::worker::{Place, Worker};
@@ -91,7 +91,9 @@ impl Endpoint {
                 () = enough.cancelled() => break,
                 readable = desk.front.readable() => readable.and_then(|()| self.receive(Some((&worker, &place)))),
                 () = self.overflow.is_due() => {
-                    self.overflow.tell(&self.address);
+                    let at = place.stream();
+                    let errors = at.as_ref().and_then(|at| at.stream.errors.as_ref());
+                    self.overflow.tell(&self.address, errors);
                     continue;
                 }
             };
@@ -175,7 +177,7 @@ impl Endpoint {
     ) -> bool {
         let most = at.stream.config.datagrams.sessions.get();
         if self.desk.table.live() >= most {
-            self.overflow.drop_one(most, now, &self.address);
+            self.overflow.drop_one(most, now, &self.address, at.stream.errors.as_ref());
             return false;
         }
         let shared = Arc::new(Shared::new(&at.stream.config, now));
@@ -198,11 +200,17 @@ impl Endpoint {
 }
 
 impl Overflow {
-    fn drop_one(&mut self, most: usize, now: Instant, address: &ListenAddress) {
+    fn drop_one(
+        &mut self,
+        most: usize,
+        now: Instant,
+        address: &ListenAddress,
+        errors: Option<&Arc<ErrorLogs>>,
+    ) {
         self.dropped += 1;
         self.most = most;
         if self.told.is_none_or(|told| now >= told + TOLD) {
-            self.tell(address);
+            self.tell(address, errors);
         }
     }
 
@@ -214,12 +222,14 @@ impl Overflow {
         }
     }
 
-    fn tell(&mut self, address: &ListenAddress) {
+    fn tell(&mut self, address: &ListenAddress, errors: Option<&Arc<ErrorLogs>>) {
         self.told = Some(Instant::now());
         let (dropped, most) = (std::mem::take(&mut self.dropped), self.most);
-        tracing::warn!(
-            target: "propylon_gateway",
-            "{dropped} datagrams are dropped at {address}: {most} sessions are not enough"
-        );
+        error_log::at(errors, || {
+            tracing::warn!(
+                target: "propylon_gateway",
+                "{dropped} datagrams are dropped at {address}: {most} sessions are not enough"
+            );
+        });
     }
 }
