@@ -163,8 +163,8 @@ pub use crate::auth_jwt::{AuthJwt, Require};
 pub use crate::auth_request::AuthRequest;
 pub use crate::autoindex::{Autoindex, AutoindexFormat};
 pub use crate::balance::{
-    Better, BodyMatch, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie, StickyExpires,
-    StickyLearn, Upstream, UpstreamServer, ValueMatch, read_servers, write_servers,
+    Better, BodyMatch, ExpectedAnswer, HeaderMatch, HealthCheck, Method, Queue, Sticky, StickyCookie,
+    StickyExpires, StickyLearn, Upstream, UpstreamServer, ValueMatch, read_servers, write_servers,
 };
 pub use crate::browser::is_browser;
 pub use crate::buffer::Buffers;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use http::HeaderName;
+use toml::de::DeTable;
 
 use super::tables::flag;
 use crate::key::{Key, Kind, Need, Table};
 use crate::pattern;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 
 /// How servers are asked whether they are well.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +41,14 @@ pub struct HealthCheck {
     pub headers: Vec<HeaderMatch>,
     /// What its body must hold, or must not: a regular expression, which compiles as a pattern.
     pub body: Option<BodyMatch>,
+    /// What a server of a stream is told: of TCP nothing, if this is empty.
+    pub send: Box<[u8]>,
+    /// What such a server must say; none: nothing.
+    pub expect: Option<ExpectedAnswer>,
     /// The keys that are for HTTP alone, where they are written.
     pub(crate) of_http: Vec<(&'static str, Span)>,
+    /// Those that are for streams alone.
+    pub(crate) of_streams: Vec<(&'static str, Span)>,
 }
 
 /// What a field of a good answer must be.
@@ -73,14 +80,24 @@ pub struct BodyMatch {
     pub found: bool,
 }
 
+/// What a server of a stream must say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedAnswer {
+    /// Something that begins with these bytes.
+    Begins(Box<[u8]>),
+    /// What this regular expression, which compiles as a pattern, is found in.
+    Matches(Box<str>),
+}
+
 pub(super) const HEALTH_CHECK: Table = Table {
     name: "upstream.NAME.health_check",
     doc: "Probes the servers with a GET; a server that fails gets no requests. Probes use the transport of the first location that passes \
           requests to the group (TLS if it uses that). FastCGI, uwsgi and SCGI servers get the params of such a request, except that \
           `params` is ignored: HTTP_HOST and SERVER_NAME are the group's name, SERVER_PORT is 80, the path is in PATH_INFO (for FastCGI in \
           SCRIPT_NAME), and SCRIPT_FILENAME is the root followed by the path. memcached is asked for the key `uri`; a missing key is as good \
-          as a value, whatever `match.status` says. For a group that only streams use, a probe only opens a \
-          connection; if those streams are all UDP, it sends a datagram, and a server fails only if it refuses that within `timeout`: it need not answer.",
+          as a value, whatever `match.status` says. For a group that only streams use, a probe opens a \
+          connection; if those streams are all UDP, it sends a datagram, and a server fails only if it refuses that within `timeout`. With `match.send` and `match.expect` it is asked \
+          something, and must answer.",
     keys: &[
         Key {
             name: "interval",
@@ -174,6 +191,22 @@ const MATCH: Table = Table {
                   \"X-Role !~ ^old\", \"Via\" (must be present), \"! Refresh\" (must be absent).",
         },
         Key {
+            name: "send",
+            kind: Kind::Text { hint: "what to send" },
+            need: Need::Optional,
+            nginx: "match { send }",
+            doc: "For upstreams that only streams use: what to send to the server after connecting, or as the datagram. `\\xHH` stands for a byte (in \
+                  TOML, write it in single quotes). Default: nothing; over UDP, \"propylon health check\".",
+        },
+        Key {
+            name: "expect",
+            kind: Kind::Text { hint: "how an answer begins, or `~` and a regular expression" },
+            need: Need::Optional,
+            nginx: "match { expect }",
+            doc: "For upstreams that only streams use: what the server's answer must begin with, `\\xHH` as in `send`; or, with a leading `~` (`~*` ignores \
+                  case), a regular expression that must match its first 16 KiB. Over UDP it is the first datagram that counts. Default: no answer is needed.",
+        },
+        Key {
             name: "body",
             kind: Kind::Text { hint: "a regular expression" },
             need: Need::Optional,
@@ -208,12 +241,19 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
         not_status: Vec::new(),
         headers: Vec::new(),
         body: None,
+        send: Box::default(),
+        expect: None,
         of_http: Vec::new(),
+        of_streams: Vec::new(),
     };
-    check.of_http = (["uri", "match"].into_iter())
-        .filter_map(|key| Some((key, cx.span(table.get_key_value(key)?.0.span()))))
-        .collect();
     let found = table.get("match").and_then(|value| value.get_ref().as_table());
+    let written = |cx: &Context, table: Option<&DeTable<'_>>, keys: &[&'static str]| -> Vec<_> {
+        let place = |key: &str| Some(cx.span(table?.get_key_value(key)?.0.span()));
+        keys.iter().filter_map(|key| Some((*key, place(key)?))).collect()
+    };
+    check.of_http = written(cx, Some(table), &["uri"]);
+    check.of_http.extend(written(cx, found, &["status", "headers", "body"]));
+    check.of_streams = written(cx, found, &["send", "expect"]);
     let mut scope = Scope::alone(cx, &MATCH, found);
     let status = scope.list("status", status).unwrap_or_default();
     let ranges = |is: bool| status.iter().filter(|(good, _)| *good == is).map(|(_, range)| *range).collect();
@@ -224,6 +264,8 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
         let pattern = regex(scope.cx, &text, pattern, &text.span.range())?;
         Some(BodyMatch { pattern, found })
     });
+    check.send = scope.text("send").map(|text| bytes(&text)).unwrap_or_default();
+    check.expect = scope.text("expect").and_then(|text| expected(scope.cx, &text));
     if let (true, false, Some((key, _))) =
         (check.persistent, check.mandatory, table.get_key_value("persistent"))
     {
@@ -234,6 +276,34 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
 }
 
 type Range = (u16, u16);
+
+/// A text in which `\xHH` is a byte.
+fn bytes(text: &str) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'\\', b'x', high, low, after @ ..] => hex(*high).zip(hex(*low)).zip(Some(after)),
+            _ => None,
+        };
+        let ((high, low), after) = escaped.unwrap_or(((first >> 4, first & 0xF), after));
+        bytes.push(high << 4 | low);
+        rest = after;
+    }
+    bytes.into()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// What an answer begins with, or with `~` or `~*` what it matches.
+fn expected(cx: &mut Context, text: &Spanned<Box<str>>) -> Option<ExpectedAnswer> {
+    let Some(pattern) = text.strip_prefix('~') else { return Some(ExpectedAnswer::Begins(bytes(text))) };
+    let (pattern, flags) = pattern.strip_prefix('*').map_or((pattern, ""), |pattern| (pattern, "(?i)"));
+    let pattern = regex(cx, text, pattern.trim_start(), &text.span.range())?;
+    Some(ExpectedAnswer::Matches([flags, &pattern].concat().into()))
+}
 
 /// Statuses that are good (true), or are not.
 fn status(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<(bool, Range)> {

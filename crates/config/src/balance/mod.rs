@@ -26,7 +26,7 @@ use server::server;
 use settings::Written;
 use tables::{METHOD, QUEUE, UPSTREAM};
 
-pub use health::{BodyMatch, HeaderMatch, HealthCheck, ValueMatch};
+pub use health::{BodyMatch, ExpectedAnswer, HeaderMatch, HealthCheck, ValueMatch};
 pub use state::{read_servers, write_servers};
 pub use sticky::{Sticky, StickyCookie, StickyExpires, StickyLearn};
 

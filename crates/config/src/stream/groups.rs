@@ -62,20 +62,29 @@ fn users<'s>(upstream: &str, streams: &'s [Arc<Stream>]) -> (Vec<&'s Stream>, bo
 
 /// Servers of streams are asked nothing that HTTP knows.
 pub(crate) fn check_upstreams(cx: &mut Context, servers: &[Arc<Server>], streams: &[Arc<Stream>]) {
-    let of_streams: Vec<_> = cx
-        .upstreams
-        .values()
-        .filter(|upstream| alone_use(&upstream.name, servers, streams))
-        .cloned()
-        .collect();
-    for upstream in of_streams {
+    let upstreams: Vec<_> = cx.upstreams.values().cloned().collect();
+    for upstream in upstreams {
         let Some(check) = &upstream.health_check else { continue };
+        if !alone_use(&upstream.name, servers, streams) {
+            for (key, span) in &check.of_streams {
+                let message = format!(
+                    "`{key}` is for checks of streams, and not only streams use the upstream `{}`",
+                    upstream.name
+                );
+                let diagnostic = Diagnostic::error(*span, message);
+                cx.push(
+                    diagnostic.label("expected `status`, `headers` or `body`: servers are asked by HTTP"),
+                );
+            }
+            continue;
+        }
         for (key, span) in &check.of_http {
-            let message = format!("only streams use the upstream `{}`: they know no HTTP", upstream.name);
-            let diagnostic = Diagnostic::error(*span, message);
-            cx.push(
-                diagnostic.label(format!("expected no `{key}`: a server is well that can be connected to")),
+            let message = format!(
+                "`{key}` cannot be used: only streams use the upstream `{}`, and their checks do not speak HTTP",
+                upstream.name
             );
+            let diagnostic = Diagnostic::error(*span, message);
+            cx.push(diagnostic.label("expected `match.send` and `match.expect`, or neither"));
         }
     }
 }

@@ -14,8 +14,13 @@ use crate::tree::Directive;
 #[derive(Default)]
 pub(crate) struct Checks {
     asked: Vec<Asked>,
-    matches: HashMap<String, Section>,
+    matches: Matches,
+    /// Those of streams.
+    pub(super) stream_matches: Matches,
 }
+
+/// What good answers are, by their names.
+pub(super) type Matches = HashMap<String, Section>;
 
 struct Asked {
     /// Where the directive stands.
@@ -94,23 +99,35 @@ pub(super) fn collect(convert: &mut Convert<'_>, frame: &mut Frame) {
 
 /// A block of conditions for good answers.
 pub(super) fn matching(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    let Some(block) = directive.block() else { return Ok(Done::AsWritten) };
-    let name = directive.arg(0).to_owned();
-    if convert.checks.matches.contains_key(&name) {
-        return Err(invalid(directive, 0, format!("duplicate match \"{name}\"")));
-    }
-    let mut section = Section::default();
-    convert.take_pending().into_iter().chain(directive.beside.clone()).for_each(|text| section.comment(text));
-    convert.entries(block, |_, entry| {
-        entry.above.iter().chain(&entry.beside).for_each(|text| section.comment(text.clone()));
-        condition(&mut section, entry)
-    });
+    let mut section = conditions(convert, directive, |checks| &checks.matches, condition)?;
     // Without one any status is good in nginx, but not here.
     if !section.has(&["status"]) {
         section.set(&["status"], Value::List(Vec::new()), Some(&directive.place));
     }
-    convert.checks.matches.insert(name, section);
+    convert.checks.matches.insert(directive.arg(0).to_owned(), section);
     Ok(Done::AsWritten)
+}
+
+/// The conditions of a block, which no other has the name of.
+pub(super) fn conditions(
+    convert: &mut Convert<'_>,
+    directive: &Directive,
+    others: fn(&Checks) -> &Matches,
+    condition: fn(&mut Section, &Directive) -> Outcome,
+) -> Result<Section, Stop> {
+    let name = directive.arg(0);
+    if others(&convert.checks).contains_key(name) {
+        return Err(invalid(directive, 0, format!("duplicate match \"{name}\"")));
+    }
+    let mut section = Section::default();
+    convert.take_pending().into_iter().chain(directive.beside.clone()).for_each(|text| section.comment(text));
+    if let Some(block) = directive.block() {
+        convert.entries(block, |_, entry| {
+            entry.above.iter().chain(&entry.beside).for_each(|text| section.comment(text.clone()));
+            condition(&mut section, entry)
+        });
+    }
+    Ok(section)
 }
 
 fn condition(section: &mut Section, entry: &Directive) -> Outcome {
@@ -161,7 +178,8 @@ fn condition(section: &mut Section, entry: &Directive) -> Outcome {
 
 /// Now that all upstreams are known: each check goes to its own.
 pub(super) fn finish(convert: &mut Convert<'_>) {
-    let Checks { asked, matches } = std::mem::take(&mut convert.checks);
+    let Checks { asked, matches, .. } = &mut convert.checks;
+    let (asked, matches) = (std::mem::take(asked), std::mem::take(matches));
     for asked in asked {
         let place = asked.place.clone();
         match attach(convert, &matches, asked) {
@@ -172,7 +190,7 @@ pub(super) fn finish(convert: &mut Convert<'_>) {
     }
 }
 
-fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: Asked) -> Result<(), Stop> {
+fn attach(convert: &mut Convert<'_>, matches: &Matches, asked: Asked) -> Result<(), Stop> {
     let name = match &asked.of {
         Whose::Upstream(name) => Some(name.as_str()),
         Whose::Target(url) => url.as_deref().map(host),
@@ -191,15 +209,19 @@ fn attach(convert: &mut Convert<'_>, matches: &HashMap<String, Section>, asked: 
             upstream.set(&["health_check", &name], value, Some(&asked.place));
             continue;
         }
-        let wanted = value.as_text().unwrap_or_default();
-        let Some(found) = matches.get(wanted) else {
-            return Err(Stop::Invalid(Problem::new(&asked.place, format!("match \"{wanted}\" not found"))));
-        };
-        found.comments().for_each(|text| upstream.comment(text.clone()));
-        for (path, value, place) in found.clone().moved(&[], &["health_check", "match"]) {
-            let path: Vec<&str> = path.iter().map(String::as_str).collect();
-            upstream.set(&path, value, place.as_ref());
-        }
+        put_match(upstream, matches, &value).map_err(|why| Stop::Invalid(Problem::new(&asked.place, why)))?;
+    }
+    Ok(())
+}
+
+/// Puts the conditions that a check names into its upstream; an error: there are none.
+pub(super) fn put_match(upstream: &mut Section, matches: &Matches, name: &Value) -> Result<(), String> {
+    let name = name.as_text().unwrap_or_default();
+    let found = matches.get(name).ok_or_else(|| format!("match \"{name}\" not found"))?;
+    found.comments().for_each(|text| upstream.comment(text.clone()));
+    for (path, value, place) in found.clone().moved(&[], &["health_check", "match"]) {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        upstream.set(&path, value, place.as_ref());
     }
     Ok(())
 }

@@ -9,7 +9,7 @@
 
 mod names;
 
-use propylon_config::{Amount, Config, Method, StreamAction, StreamPass};
+use propylon_config::{Amount, Config, ExpectedAnswer, Method, StreamAction, StreamPass};
 use propylon_nginx_conf::{Converted, Verdict, convert};
 
 fn converted(text: &str) -> Converted {
@@ -162,8 +162,18 @@ fn checks_are_the_upstreams() {
         let notes = notes(&text).into_iter().filter(|note| note.starts_with("health_check Refused"));
         notes.map(|note| note.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
     };
-    let looked = "what servers of TCP say is not looked at: one is well that can be connected to";
-    assert_eq!(refused("server { listen 1; proxy_pass a; health_check match=m; }"), [looked]);
+    let asked = load(
+        "stream { server { listen 1; proxy_pass a; health_check match=m; } upstream a { server 127.0.0.1:1; }
+         match m { send \"PING\\r\\n\\x01\"; expect ~* \"^.pong\"; } }",
+    );
+    let check = asked.upstreams["a"].health_check.clone().unwrap();
+    assert_eq!(&*check.send, b"PING\r\n\x01");
+    assert_eq!(check.expect, Some(ExpectedAnswer::Matches("(?i)^.pong".into())));
+    let literal = load(
+        "stream { match m { expect ~\\xfe; } server { listen 1; proxy_pass a; health_check match=m; } upstream a { server 127.0.0.1:1; } }",
+    );
+    let expect = literal.upstreams["a"].health_check.clone().unwrap().expect;
+    assert_eq!(expect, Some(ExpectedAnswer::Begins(b"~\xfe".as_slice().into())));
     assert_eq!(refused("server { listen 1; proxy_pass 127.0.0.1:1; health_check; }").len(), 1);
     let twice =
         "server { listen 1; proxy_pass a; health_check; } server { listen 2; proxy_pass a; health_check; }";
@@ -216,6 +226,12 @@ fn what_nginx_refuses() {
     let check = |stream: &str, expected: &str| assert_eq!(problems(stream), [expected], "{stream}");
     check("server { proxy_pass 127.0.0.1:1; }", "no \"listen\" is defined for server");
     check("server { listen 1; }", "no handler for server");
+    check("match m { status 200; } server { listen 1; return a; }", "invalid \"status\" in a match");
+    check("match m { send a; send b; } server { listen 1; return a; }", "\"send\" is duplicate");
+    check(
+        "upstream a { server 127.0.0.1:1; } server { listen 1; proxy_pass a; health_check match=m; }",
+        "match \"m\" not found",
+    );
     check("server { listen 127.0.0.1; return a; }", "no port in \"127.0.0.1\" of the \"listen\" directive");
     check("server { listen [::1]; return a; }", "no port in \"[::1]\" of the \"listen\" directive");
     for parameter in ["ssl", "proxy_protocol", "backlog=5", "so_keepalive=on", "fastopen=5", "deferred"] {
@@ -279,7 +295,6 @@ fn what_is_not_built_says_so() {
     );
     check("upstream a { least_time connect; server 127.0.0.1:1; }", "times to connect are not compared");
     check("server { listen 1; proxy_pass 127.0.0.1:1; return a; }", "leave one of them out");
-    check("match m { send GET; expect ~ 200; }", "what servers of TCP say is not looked at");
     // What is switched off is off.
     assert_eq!(notes("stream { server { listen 1; mqtt off; return a; } }"), Vec::<String>::new());
 }

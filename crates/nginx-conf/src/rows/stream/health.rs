@@ -1,9 +1,10 @@
-//! `health_check` of a stream: whether a server can be connected to, or does not refuse datagrams. It is the upstream's here.
+//! `health_check` and `match` of streams: what their servers are asked. They are the upstream's here.
 
 use crate::args;
-use crate::convert::{Convert, Done, Outcome, Target, different, refuse};
-use crate::document::{Value, key};
-use crate::rows::health::parameter;
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
+use crate::document::{Section, Value, key};
+use crate::place::Problem;
+use crate::rows::health::{conditions, parameter, put_match};
 use crate::tree::Directive;
 
 use super::udp::Listens;
@@ -17,19 +18,46 @@ const DATAGRAMS: &[&str] = &["health_check", "udp"];
 const TWICE: &str = "its upstream has a check already, and only one is possible here";
 const NOBODY: &str = "the `proxy_pass` beside it names no `upstream` block, whose servers could be checked";
 const OTHER: &str = "servers are asked as they are served: those of streams that listen on TCP for a connection, those of others with a datagram";
-const NOT_SENT: &str = "what servers of TCP say is not looked at: one is well that can be connected to";
 
 pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.set(Target::Here, ASKED, Value::flag(true).at(&directive.place), &directive.place);
     for (index, word) in directive.args().iter().enumerate() {
         let (name, value) = match word.text.as_str() {
             "udp" => ("udp", Value::flag(true)),
-            text if text.starts_with("match=") => return refuse(NOT_SENT),
+            text if text.starts_with("match=") => ("match", Value::text(text.trim_start_matches("match="))),
             _ => parameter(directive, index)?,
         };
         convert.set(Target::Here, &["health_check", name], value.at(&word.place), &directive.place);
     }
     different("several checks of an upstream are one here")
+}
+
+/// A block that says what servers are told, and what they must say.
+pub(super) fn matching(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
+    let section = conditions(convert, directive, |checks| &checks.stream_matches, condition)?;
+    convert.checks.stream_matches.insert(directive.arg(0).to_owned(), section);
+    Ok(Done::AsWritten)
+}
+
+fn condition(section: &mut Section, entry: &Directive) -> Outcome {
+    let words: Vec<&str> = entry.args().iter().map(|word| &*word.text).collect();
+    let (name, text) = match (entry.name(), words.as_slice()) {
+        ("send", [text]) => ("send", (*text).to_owned()),
+        // What begins with `~` is a regular expression here.
+        ("expect", [text]) => match text.strip_prefix('~') {
+            Some(rest) => ("expect", format!("\\x7e{rest}")),
+            None => ("expect", (*text).to_owned()),
+        },
+        ("expect", [how @ ("~" | "~*"), pattern]) => ("expect", format!("{how} {pattern}")),
+        (name, _) => {
+            return Err(Stop::Invalid(Problem::new(&entry.place, format!("invalid \"{name}\" in a match"))));
+        }
+    };
+    if section.has(&[name]) {
+        return Err(Stop::Invalid(Problem::new(&entry.place, format!("\"{name}\" is duplicate"))));
+    }
+    section.set(&[name], Value::text(text).at(entry.place_of(0)), Some(&entry.place));
+    Ok(Done::AsWritten)
 }
 
 pub(super) fn timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -40,7 +68,8 @@ pub(super) fn timeout(convert: &mut Convert<'_>, directive: &Directive) -> Outco
 
 /// Now that all upstreams are known: each check goes to its own.
 pub(super) fn finish(convert: &mut Convert<'_>) {
-    let mut refused = Vec::new();
+    let (mut refused, mut invalid) = (Vec::new(), Vec::new());
+    let matches = std::mem::take(&mut convert.checks.stream_matches);
     let document = &mut convert.document;
     for stream in &mut document.streams {
         let asked = stream.take(ASKED).as_ref().and_then(Value::place).cloned();
@@ -63,7 +92,11 @@ pub(super) fn finish(convert: &mut Convert<'_>) {
                     upstream.set(&["health_check"], Value::Table(Vec::new()), Some(&place));
                 }
                 for (value, name) in keys {
-                    upstream.set(&["health_check", &name], value, Some(&place));
+                    if name != "match" {
+                        upstream.set(&["health_check", &name], value, Some(&place));
+                    } else if let Err(why) = put_match(upstream, &matches, &value) {
+                        invalid.push(Problem::new(&place, why));
+                    }
                 }
             }
             Some(_) => refused.push((place, TWICE)),
@@ -73,4 +106,5 @@ pub(super) fn finish(convert: &mut Convert<'_>) {
     for (place, why) in refused {
         convert.refuse_after_all(&place, why);
     }
+    convert.problems.extend(invalid);
 }

@@ -56,7 +56,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("resolver", GROUP, SOME, To::By(super::resolver::resolver, "upstream.NAME.resolver")),
     Row::new("resolver_timeout", GROUP, ONE, To::By(super::resolver::timeout, "upstream.NAME.resolver")),
     Row::new("health_check", SERVER, ANY, To::By(health::health_check, "upstream.NAME.health_check"))
-        .differs("One for each upstream, which is that of the `proxy_pass` beside it: a server of TCP is well that can be connected to, and one of UDP that does not refuse."),
+        .differs("Only one check per upstream: that of the server's `proxy_pass`. Without `match`, a TCP server is healthy if it accepts a connection, a UDP server unless it refuses a datagram."),
+    Row::new("match", STREAM, BLOCK_ONE, To::By(health::matching, "upstream.NAME.health_check.match")).repeats()
+        .note("In the block: send, expect."),
     Row::new("health_check_timeout", STREAMS, ONE, To::By(health::timeout, "upstream.NAME.health_check")),
     Row::nothing("tcp_nodelay", STREAMS, ONE, "it is on"),
     Row::new("proxy_requests", STREAMS, ONE, To::Key(&["requests"], As::Number)),

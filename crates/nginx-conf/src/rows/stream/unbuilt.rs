@@ -1,7 +1,7 @@
 //! What is not built of streams.
 
 use crate::context::Contexts;
-use crate::row::{ANY, BLOCK_ONE, BLOCK_TWO, Row, SOME};
+use crate::row::{ANY, BLOCK_TWO, Row, SOME};
 
 const STREAM: Contexts = Contexts::STREAM;
 const STREAMS: Contexts = Contexts::STREAMS;
@@ -15,7 +15,6 @@ const SCRIPTS: &str = "there is no JavaScript";
 const MQTT: &str = "nothing is known of MQTT: it is passed on as it is";
 const SYNC: &str = "processes share nothing over the network but caches in Redis";
 const ALPN: &str = "which protocols there are behind TLS is not known: clients that offer some get none";
-const TOLD: &str = "what servers of TCP say is not looked at: one is well that can be connected to";
 const DROP: &str = "a connection stays until one of its ends closes it";
 
 macro_rules! rows {
@@ -30,7 +29,6 @@ pub(crate) const ROWS: &[Row] = rows! {
     STREAMS, ANY, NEVER: "set" "proxy_protocol_version" "proxy_protocol_tlv";
     STREAMS, ANY, DROP: "proxy_session_drop";
     STREAMS, SOME, ALPN: "ssl_alpn" "proxy_ssl_alpn";
-    STREAM, BLOCK_ONE, TOLD: "match";
     STREAM, BLOCK_TWO, NEVER: "num_map";
     GROUP, ANY, NEVER: "ip_hash" "queue" "keepalive" "sticky";
     STREAMS, ANY, SCRIPTS: "js_access" "js_preread" "js_filter" "js_import" "js_include" "js_path" "js_set" "js_var"

@@ -1,5 +1,7 @@
 //! Active health checks: one question to one peer, over the transport of its upstream.
 
+mod dialogue;
+
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -18,7 +20,9 @@ use propylon_stack::Body;
 use propylon_upstream::{
     Bind, Client, Greeting, Keepalive, Key, Params, Peer, PeerAddress, Pool, ServerName, Target, Transport,
 };
+use tokio::time::timeout;
 
+use self::dialogue::Dialogue;
 use crate::error::BuildError;
 use crate::route::local;
 use crate::routing::{Path, Slashes};
@@ -37,10 +41,8 @@ pub(crate) struct Probe(Arc<Question>);
 
 struct Question {
     client: Client,
-    /// Of a stream's peers a connection is all that is asked for.
-    connects: Option<Transport>,
-    /// Of those of UDP there is none: who does not refuse a datagram is well, and need not answer it.
-    udp: bool,
+    /// How a stream's peers are asked.
+    stream: Option<OfStream>,
     uri: Bytes,
     host: HeaderValue,
     name: ServerName,
@@ -58,6 +60,13 @@ struct Question {
     not_status: Vec<(u16, u16)>,
     headers: Vec<Condition>,
     body: Option<(Pattern, bool)>,
+}
+
+/// A connection is opened, or a datagram is sent, and no HTTP is spoken.
+struct OfStream {
+    transport: Transport,
+    udp: bool,
+    dialogue: Dialogue,
 }
 
 /// What a field must be.
@@ -189,7 +198,14 @@ impl Probe {
             None => Transport::new(),
         };
         let transport = transport.connect_timeout(check.timeout);
-        let connects = config.is_of_streams(&upstream.name).then(|| transport.clone());
+        let stream = match config.is_of_streams(&upstream.name) {
+            true => Some(OfStream {
+                transport: transport.clone(),
+                udp: config.is_of_udp(&upstream.name),
+                dialogue: Dialogue::new(check, upstream.span)?,
+            }),
+            false => None,
+        };
         let cgi = user.filter(|(scheme, _)| scheme.is_cgi());
         let params = cgi.map(|(scheme, settings)| params(&check.uri, &upstream.name, scheme, settings));
         let memcached = user.filter(|(scheme, _)| *scheme == Scheme::Memcached);
@@ -202,8 +218,7 @@ impl Probe {
         };
         Ok(Self(Arc::new(Question {
             client: Client::new(Pool::new(Keepalive::off()), transport),
-            connects,
-            udp: config.is_of_udp(&upstream.name),
+            stream,
             uri: Bytes::copy_from_slice(check.uri.as_bytes()),
             host: HeaderValue::from_str(&upstream.name).unwrap_or(HeaderValue::from_static("localhost")),
             name: ServerName(name),
@@ -239,11 +254,15 @@ impl Probe {
             }
             _ => peer,
         };
-        let asked = tokio::time::timeout(self.0.timeout, self.question(&peer)).await;
+        let asked = match &self.0.stream {
+            // Its silence may be as good as an answer.
+            Some(stream) if stream.udp => Ok(self.datagram(stream, &peer).await),
+            Some(stream) => timeout(self.0.timeout, self.connection(stream, &peer)).await,
+            None => timeout(self.0.timeout, self.question(&peer)).await,
+        };
         let why = match asked {
             Ok(Ok(())) => return true,
             Ok(Err(why)) => why,
-            Err(_) if self.0.udp => return true,
             Err(_) => "no answer in time".into(),
         };
         tracing::info!(target: "propylon_gateway", "health check of {} failed: {why}", peer.name());
@@ -263,26 +282,17 @@ impl Probe {
         extensions
     }
 
-    /// Sends a datagram, and waits for an answer, or for its refusal: an error.
-    async fn takes_datagrams(
-        &self,
-        transport: &Transport,
-        peer: &Peer,
-    ) -> Result<(), propylon_upstream::Error> {
-        let server = transport.connect_udp(peer, &self.source())?;
-        let wrong = |source| propylon_upstream::Error::Connect { source };
-        server.try_send(AGENT.as_bytes()).map_err(wrong)?;
-        server.receive(&mut [0]).await.map(drop).map_err(wrong)
+    async fn datagram(&self, stream: &OfStream, peer: &Peer) -> Result<(), String> {
+        let server = stream.transport.connect_udp(peer, &self.source()).map_err(|error| error.to_string())?;
+        stream.dialogue.over_datagrams(server, self.0.timeout).await
+    }
+
+    async fn connection(&self, stream: &OfStream, peer: &Peer) -> Result<(), String> {
+        let connected = stream.transport.connect(peer, &self.source()).await;
+        stream.dialogue.over_stream(connected.map_err(|error| error.to_string())?).await
     }
 
     async fn question(&self, peer: &Peer) -> Result<(), String> {
-        if let Some(transport) = &self.0.connects {
-            if self.0.udp {
-                return self.takes_datagrams(transport, peer).await.map_err(|error| error.to_string());
-            }
-            let connected = transport.connect(peer, &self.source()).await;
-            return connected.map(drop).map_err(|error| error.to_string());
-        }
         let mut request = Request::new(Body::empty());
         let headers = request.headers_mut();
         headers.insert(HOST, self.0.host.clone());
