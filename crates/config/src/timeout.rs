@@ -57,7 +57,7 @@ pub(crate) const TABLE: Table = Table {
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "client_header_timeout",
-            doc: "The maximum time to receive a request's whole head.",
+            doc: "The maximum time to receive a request's whole head. Only the value of the address's default server counts.",
         },
         Key {
             name: "client_body",
@@ -78,7 +78,7 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Duration { zero: true },
             need: Need::Default("\"75s\""),
             nginx: "keepalive_timeout",
-            doc: "How long an idle client connection is kept open; \"0\": connections are closed after each response.",
+            doc: "How long an idle client connection is kept open; \"0\": connections are closed after each response. Over HTTP/2 and HTTP/3, the value of the address's default server counts.",
         },
     ],
     unbuilt: &[],

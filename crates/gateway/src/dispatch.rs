@@ -13,7 +13,7 @@ use http_body::Body as _;
 use propylon_exchange::Exchange;
 use propylon_stack::{Body, RouteFuture};
 
-use crate::client::{ClientEnd, Closed};
+use crate::client::{BodyTimeout, ClientEnd, Closed};
 use crate::edge;
 use crate::error_log::{self, ErrorLogs, within};
 use crate::page;
@@ -62,6 +62,8 @@ pub(crate) struct Visit {
     failed: Option<Failed>,
     /// Whether something but the location may have said how fast the response goes.
     paced: bool,
+    /// How long the next piece of the client's body may take, if there is one.
+    pub(crate) body_timeout: Option<BodyTimeout>,
     /// In a box, for most requests go round once.
     more: Option<Box<More>>,
 }
@@ -132,6 +134,7 @@ impl Visit {
             refused,
             changes: 0,
             failed: None,
+            body_timeout: None,
             more: None,
         }
     }
@@ -380,9 +383,12 @@ fn enter(visit: &Visit, location: Arc<Location>) -> Arc<Location> {
     location
 }
 
-/// The request is at a location that may answer it: the first one says how it is traced.
+/// The request is at a location that may answer it: the first one says how it is traced, the last one how long its client may take.
 #[inline]
 fn arrive(visit: &Visit, location: &Location) {
+    if let Some(timeout) = &visit.body_timeout {
+        timeout.set(location.body_timeout);
+    }
     if let Some(trace) = &location.trace
         && visit.role == Role::Asker
     {

@@ -4,11 +4,13 @@ mod listener;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use propylon_access_log::AccessLogs;
 use propylon_config::{self as config, Config, ListenAddress, Settings, Spanned};
 use propylon_exchange::{Address, Exchange, Keep};
+use propylon_h1::server::ResponseTimeouts;
 use propylon_stack::Route;
 use propylon_vars::{Document, RefererCheck, Script, UserIds};
 use tokio_util::sync::CancellationToken;
@@ -90,6 +92,10 @@ pub(crate) struct Location {
     pub(crate) internal: bool,
     /// Whether its action asks for the request's `Path` although that is as the client sent it.
     pub(crate) reads_path: bool,
+    /// How long its clients may take with responses, and may be idle after them.
+    pub(crate) timeouts: ResponseTimeouts,
+    /// How long they may take with the next piece of a request's body.
+    pub(crate) body_timeout: Duration,
     /// How fast its responses go.
     pub(crate) pace: Option<Box<Pace>>,
     /// Where its files are.

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -63,11 +64,36 @@ pub(crate) struct RequestBody {
     inner: Received,
     client: Arc<Client>,
     exchange: Exchange,
-    timeout: Duration,
+    timeout: BodyTimeout,
+}
+
+/// How long the next piece of a request's body may take: the location that the request comes to says it. A clone is the same.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyTimeout(Arc<AtomicU64>);
+
+impl BodyTimeout {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let new = Self(Arc::default());
+        new.set(timeout);
+        new
+    }
+
+    pub(crate) fn set(&self, timeout: Duration) {
+        self.0.store(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Relaxed))
+    }
 }
 
 impl RequestBody {
-    pub(crate) fn new(inner: Received, client: Arc<Client>, exchange: Exchange, timeout: Duration) -> Self {
+    pub(crate) fn new(
+        inner: Received,
+        client: Arc<Client>,
+        exchange: Exchange,
+        timeout: BodyTimeout,
+    ) -> Self {
         Self { inner, client, exchange, timeout }
     }
 
@@ -83,7 +109,7 @@ impl RequestBody {
             return Poll::Ready(Some(Err(ClientBodyError::Timeout)));
         }
         if !self.client.body.is_armed() {
-            self.client.body.arm(self.timeout);
+            self.client.body.arm(self.timeout.get());
         }
         Poll::Pending
     }
@@ -99,9 +125,12 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ClientBodyError>>> {
-        let timeout = self.timeout;
+        let timeout = self.timeout.get();
         let frame = match &mut self.inner {
-            Received::H1(body) => Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(h1_error))),
+            Received::H1(body) => {
+                body.set_timeout(timeout);
+                Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(h1_error)))
+            }
             Received::Hyper(body) => {
                 let frame = Pin::new(body).poll_frame(cx).map(|f| f.map(|f| f.map_err(hyper_error)));
                 self.timed(frame, cx)

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use propylon_exchange::{End, clock};
 use propylon_h1::HeadErrorKind;
-use propylon_h1::server::{self, Connection, Context, FilePart, Observer, Outcome, RequestBody, Ticker};
+use propylon_h1::server::{
+    self, Connection, Context, FilePart, Observer, Outcome, RequestBody, ResponseTimeouts, Ticker,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, ClientEnd, Closed, HandOver, Received, Rejected, Service, Stream};
@@ -62,6 +64,10 @@ impl<S: Service> server::Service for Served<S> {
 
     fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {
         S::unreadable(body.get_mut(), error);
+    }
+
+    fn timeouts(body: &S::Body) -> Option<ResponseTimeouts> {
+        Some(S::timeouts(body))
     }
 
     fn call(

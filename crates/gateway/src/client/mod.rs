@@ -28,7 +28,7 @@ use smallvec::SmallVec;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use body::{ClientBodyError, Received, RequestBody};
+pub(crate) use body::{BodyTimeout, ClientBodyError, Received, RequestBody};
 pub(crate) use deadlines::{Clients, Deadline};
 pub(crate) use engine::{Engine, Http3, Timeouts};
 pub(crate) use io::Stream;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Response, StatusCode, request};
 use http_body::Body;
-use propylon_h1::server::Context;
+use propylon_h1::server::{Context, ResponseTimeouts};
 use propylon_stack::{BoxError, FilePart};
 
 use super::{Client, Engine, Received, Track};
@@ -43,6 +43,9 @@ pub(crate) trait Service: Clone + Unpin + Send + Sync + 'static {
 
     /// A part of a file that was taken of a body cannot be sent: the file has become shorter, or cannot be read. The message is cut.
     fn unreadable(body: &mut Self::Body, error: io::Error);
+
+    /// How long the client may take with a response that has this body, and how long the connection is idle after it.
+    fn timeouts(body: &Self::Body) -> ResponseTimeouts;
 
     /// An engine of streams has refused one by itself, with this status or as good as that: its log line is to be written.
     fn refused(&self, client: &Arc<Client>, status: StatusCode, track: &Track);

@@ -12,10 +12,10 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, SERVER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, request};
 use propylon_exchange::{End, Exchange, Fields, Head, Uri};
-use propylon_h1::server::{Context, Interim};
+use propylon_h1::server::{Context, Interim, ResponseTimeouts};
 use propylon_stack::{Body, FilePart};
 
-use crate::client::{self, Client, Engine, Multiplexed, Received, Rejected, RequestBody, Track};
+use crate::client::{self, BodyTimeout, Client, Engine, Multiplexed, Received, Rejected, RequestBody, Track};
 use crate::dispatch::Visit;
 use crate::error_log;
 use crate::page;
@@ -129,6 +129,10 @@ impl client::Service for Edge {
 
     fn unreadable(body: &mut ResponseBody, error: io::Error) {
         body.unreadable(error);
+    }
+
+    fn timeouts(body: &ResponseBody) -> ResponseTimeouts {
+        body.timeouts()
     }
 
     fn refused(&self, client: &Arc<Client>, status: StatusCode, track: &Track) {
@@ -264,6 +268,9 @@ fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<Respo
     let Guard { client, visit, teller } = &mut *guard;
     visit.leave();
     let stream = matches!(teller, Teller::Stream(_));
+    if let Teller::Stream(stream) = teller {
+        stream.track().set_send_timeout(visit.location().timeouts.send);
+    }
     if stream && response.status().is_success() && asks_for_tunnel(&visit.exchange) {
         // To the client it would be a tunnel, and to nobody else.
         response = page::error(StatusCode::BAD_GATEWAY, &visit.server().face);
@@ -284,7 +291,7 @@ fn finish(mut response: Response<Body>, mut guard: Box<Guard>) -> Response<Respo
     if switches || stream {
         // The connection is not HTTP's any more; or it is for all its streams that its engine says when it ends.
     } else if client.requests() >= visit.server().keepalive_requests
-        || visit.server().settings.timeout.keepalive.is_none()
+        || visit.location().timeouts.idle.is_none()
         || visit.closes
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -368,8 +375,9 @@ impl Guard {
     }
 
     /// The request's body, as it is counted.
-    fn request_body(&self, body: Received) -> Body {
-        let timeout = self.visit.server().settings.timeout.client_body;
+    fn request_body(&mut self, body: Received) -> Body {
+        let timeout = BodyTimeout::new(self.visit.server().settings.timeout.client_body);
+        self.visit.body_timeout = Some(timeout.clone());
         Body::new(RequestBody::new(body, self.client.clone(), self.exchange().clone(), timeout))
     }
 

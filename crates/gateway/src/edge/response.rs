@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use propylon_exchange::End;
+use propylon_h1::server::ResponseTimeouts;
 use propylon_stack::{Body, BoxError, FilePart};
 
 use super::{Guard, Teller};
@@ -40,6 +41,11 @@ impl ResponseBody {
     /// What was taken of it cannot be sent.
     pub(crate) fn unreadable(&self, error: io::Error) {
         self.cut(&error.into());
+    }
+
+    /// What its location says of the client.
+    pub(crate) fn timeouts(&self) -> ResponseTimeouts {
+        self.guard.visit.location().timeouts
     }
 
     fn cut(&self, error: &BoxError) {

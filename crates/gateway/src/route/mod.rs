@@ -64,6 +64,7 @@ use std::sync::Arc;
 use http::{Request, Response, StatusCode};
 use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
+use propylon_h1::server::ResponseTimeouts;
 use propylon_stack::{Body, BoxError, Route};
 use propylon_vars::Document;
 use tower_layer::Layer;
@@ -393,6 +394,8 @@ where
         redirects: site.redirects.clone(),
         internal: false,
         reads_path: true,
+        timeouts: ResponseTimeouts { send: settings.timeout.client_send, idle: settings.timeout.keepalive },
+        body_timeout: settings.timeout.client_body,
         pace: Pace::new(settings),
         document: None,
         script: None,

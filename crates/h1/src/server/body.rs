@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -60,6 +61,14 @@ impl RequestBody {
             Kind::Empty => Some(&EMPTY),
             Kind::Full(bytes) => Some(bytes),
             Kind::Streaming { .. } => None,
+        }
+    }
+
+    /// How long its next piece may take, in place of the connection's [`body`](super::Timeouts::body).
+    pub fn set_timeout(&self, timeout: Duration) {
+        if let Kind::Streaming { slot, .. } = &self.0 {
+            let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+            slot.timeout.store(millis.max(1), Ordering::Relaxed);
         }
     }
 
@@ -152,6 +161,8 @@ impl fmt::Debug for RequestBody {
 pub(super) struct Slot {
     shared: Arc<Shared>,
     wanted: AtomicBool,
+    /// Of the next piece, in milliseconds; 0: the connection's.
+    timeout: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -172,7 +183,13 @@ pub(super) enum Piece {
 
 impl Slot {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, wanted: AtomicBool::new(false), state: Mutex::default() }
+        Self { shared, wanted: AtomicBool::new(false), timeout: AtomicU64::new(0), state: Mutex::default() }
+    }
+
+    /// How long the next piece may take, if that is not as everywhere.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        let millis = self.timeout.load(Ordering::Relaxed);
+        (millis > 0).then(|| Duration::from_millis(millis))
     }
 
     fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Piece> {

@@ -79,6 +79,23 @@ impl Default for Timeouts {
     }
 }
 
+/// How long a client may take with one response, and how long the connection waits for another request after it: in place of the
+/// [`Timeouts`] of the connection, from [`Service::timeouts`](super::Service::timeouts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseTimeouts {
+    /// As [`Timeouts::send`].
+    pub send: Duration,
+    /// As [`Timeouts::idle`].
+    pub idle: Option<Duration>,
+}
+
+impl ResponseTimeouts {
+    /// Those of a connection.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { send: config.timeouts.send, idle: config.timeouts.idle }
+    }
+}
+
 /// An extension of responses: how many bytes of the body may wait to be sent before more of it is asked for. 64 KiB without it;
 /// a body that is known to be smaller is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,7 +17,8 @@ use super::observer::End;
 use super::reading::{Next, Wire};
 use super::sending::Files;
 use super::{
-    Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, Service, Upgraded, Wait,
+    Config, Context, Deadlines, Handle, Observer, OneTimer, Rejected, RequestBody, ResponseTimeouts, Service,
+    Upgraded, Wait,
 };
 use crate::io::{Input, Output, SendFile};
 use crate::proto::RequestParser;
@@ -75,6 +76,7 @@ impl<I, S, O> Connection<I, S, O> {
             input: Input::new(config.read_buffer),
             output: Output::default(),
             parser: RequestParser::new(),
+            timeouts: ResponseTimeouts::of(&config),
             config,
             deadlines: OneTimer::new(),
             shared: Arc::<Shared>::default(),
@@ -91,6 +93,7 @@ impl<I, S, O, D> Connection<I, S, O, D> {
     /// Behaves as `config` says, instead of its default.
     pub fn config(mut self, config: Arc<Config>) -> Self {
         self.wire.input = Input::new(config.read_buffer);
+        self.wire.timeouts = ResponseTimeouts::of(&config);
         self.wire.config = config;
         self
     }
@@ -98,7 +101,18 @@ impl<I, S, O, D> Connection<I, S, O, D> {
     /// Has its deadlines watched by `deadlines`, instead of a timer of its own.
     pub fn deadlines<E: Deadlines>(self, deadlines: E) -> Connection<I, S, O, E> {
         let Wire {
-            io, input, output, parser, config, shared, requests, writing, readable, send_file, ..
+            io,
+            input,
+            output,
+            parser,
+            config,
+            shared,
+            requests,
+            timeouts,
+            writing,
+            readable,
+            send_file,
+            ..
         } = self.wire;
         let wire = Wire {
             io,
@@ -109,6 +123,7 @@ impl<I, S, O, D> Connection<I, S, O, D> {
             deadlines,
             shared,
             requests,
+            timeouts,
             writing,
             readable,
             send_file,
@@ -204,7 +219,7 @@ where
         }
         // Between two requests nothing is held.
         wire.input.rest();
-        wire.deadlines.arm(Wait::Read, wire.config.timeouts.idle.unwrap_or_default());
+        wire.deadlines.arm(Wait::Read, wire.timeouts.idle.unwrap_or_default());
     }
 }
 
@@ -252,6 +267,7 @@ where
     }
     let Some(Ok(response)) = &answer else { return flight.cut(wire, End::Unanswered) };
     let status = response.status();
+    wire.timeouts = S::timeouts(response.body()).unwrap_or_else(|| ResponseTimeouts::of(&wire.config));
     let (mut outgoing, keep_alive) = wire.begin_response(exchange, response);
     // Taken out of where it is, and moved no more than it has to be.
     let Some(Ok(response)) = answer else { return flight.cut(wire, End::Unanswered) };

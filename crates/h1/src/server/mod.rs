@@ -58,7 +58,7 @@ mod upgrade;
 
 pub use crate::io::{FilePart, SendFile};
 pub use body::{RequestBody, RequestBodyError};
-pub use config::{Config, SendBuffer, Timeouts};
+pub use config::{Config, ResponseTimeouts, SendBuffer, Timeouts};
 pub use connection::{Closed, Connection};
 pub use context::Context;
 pub use date::now as date;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::body::{Piece, RequestBodyError};
 use super::exchange::Exchange;
 use super::handle::Shared;
-use super::{Config, Deadlines, Observer, Wait};
+use super::{Config, Deadlines, Observer, ResponseTimeouts, Wait};
 use crate::HeadError;
 use crate::io::{Input, Output, Readable, SendFile};
 use crate::proto::{CONTINUE, Event, RequestParser};
@@ -25,6 +25,8 @@ pub(super) struct Wire<I, D> {
     pub(super) shared: Arc<Shared>,
     /// Requests that have begun.
     pub(super) requests: u64,
+    /// Those of the response that is being sent, or was the last one.
+    pub(super) timeouts: ResponseTimeouts,
     /// Whether the write deadline is armed.
     pub(super) writing: bool,
     /// Tells without a buffer whether there is anything to read.
@@ -141,7 +143,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
                     self.input.release_large();
                     if !incoming.waiting {
                         incoming.waiting = true;
-                        self.deadlines.arm(Wait::Read, self.config.timeouts.body);
+                        let limit = incoming.slot.timeout().unwrap_or(self.config.timeouts.body);
+                        self.deadlines.arm(Wait::Read, limit);
                     }
                     if self.deadlines.poll_passed(Wait::Read, cx).is_pending() {
                         return Poll::Pending;

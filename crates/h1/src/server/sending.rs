@@ -89,7 +89,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
         let keep_alive = exchange.keep_alive
             && !unasked
             && !exchange.broken
-            && self.config.timeouts.idle.is_some()
+            && self.timeouts.idle.is_some()
             && !self.shared.is_draining();
         let body = response.body();
         let size = if body.is_end_stream() { BodySize::Known(0) } else { body.size_hint().into() };

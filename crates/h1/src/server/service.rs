@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
-use super::{Context, FilePart, RequestBody};
+use super::{Context, FilePart, RequestBody, ResponseTimeouts};
 
 /// Any error of a body.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -36,6 +36,13 @@ pub trait Service: Send + Sync {
         let _ = (body, error);
     }
 
+    /// The timeouts of a response with this body. Default: those of the connection.
+    #[must_use]
+    fn timeouts(body: &Self::Body) -> Option<ResponseTimeouts> {
+        let _ = body;
+        None
+    }
+
     /// Serves one request. The exact target and the raw head are in its [context](Context::received).
     fn call(
         &self,
@@ -54,6 +61,10 @@ impl<S: Service> Service for &S {
 
     fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {
         S::unreadable(body, error);
+    }
+
+    fn timeouts(body: &S::Body) -> Option<ResponseTimeouts> {
+        S::timeouts(body)
     }
 
     fn call(
@@ -75,6 +86,10 @@ impl<S: Service> Service for std::sync::Arc<S> {
 
     fn unreadable(body: Pin<&mut S::Body>, error: io::Error) {
         S::unreadable(body, error);
+    }
+
+    fn timeouts(body: &S::Body) -> Option<ResponseTimeouts> {
+        S::timeouts(body)
     }
 
     fn call(

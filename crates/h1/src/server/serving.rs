@@ -84,7 +84,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin, D: Deadlines> Wire<I, D> {
             Poll::Pending => {
                 if !self.writing || self.output.sent() > before {
                     self.writing = true;
-                    self.deadlines.arm(Wait::Write, self.config.timeouts.send);
+                    self.deadlines.arm(Wait::Write, self.timeouts.send);
                 }
                 self.deadlines.poll_passed(Wait::Write, cx).map(|()| Err(End::TimedOut))
             }

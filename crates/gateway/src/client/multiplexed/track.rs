@@ -28,6 +28,8 @@ pub(crate) struct Track {
     /// The deadline of the client taking more of the response, and who waits for that.
     pub(in crate::client) sending: Deadline,
     pub(in crate::client) sending_waker: AtomicWaker,
+    /// What the location of its response says of that, in milliseconds; 0: nothing as yet.
+    send_timeout: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -60,6 +62,7 @@ impl Track {
             body_waker: AtomicWaker::new(),
             sending: Deadline::new(client.epoch),
             sending_waker: AtomicWaker::new(),
+            send_timeout: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -140,7 +143,13 @@ impl Track {
         Poll::Pending
     }
 
-    /// Whether the client has taken nothing of the response for `timeout`, or else is waited for.
+    /// How long the client may take nothing of the response.
+    pub(crate) fn set_send_timeout(&self, timeout: Duration) {
+        self.send_timeout.store(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Whether the client has taken nothing of the response for as long as its location says, or else is waited for. `timeout`: without
+    /// a location.
     pub(in crate::client) fn is_too_slow(
         &self,
         client: &Client,
@@ -156,6 +165,10 @@ impl Track {
             return true;
         }
         if !self.sending.is_armed() {
+            let timeout = match self.send_timeout.load(Relaxed) {
+                0 => timeout,
+                millis => Duration::from_millis(millis),
+            };
             arm(client, &self.sending, timeout);
         }
         false
