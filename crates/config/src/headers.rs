@@ -196,7 +196,7 @@ pub(crate) const TABLE: Table = Table {
             need: Need::Optional,
             nginx: "",
             doc: "Peers whose X-Forwarded-*, Forwarded, X-Real-IP and Proxy fields are passed on; these fields are removed from the requests \
-                  of all others. If unset, the fields of all peers are passed on.",
+                  of all others. If unset, the fields of all peers are passed on. Not in locations.",
         },
         Key {
             name: "real_ip_from",
@@ -225,14 +225,14 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Bool,
             need: Need::Default("false"),
             nginx: "underscores_in_headers",
-            doc: "Treats request fields with underscores in their names as valid.",
+            doc: "Treats request fields with underscores in their names as valid. Not in locations.",
         },
         Key {
             name: "ignore_invalid",
             kind: Kind::Bool,
             need: Need::Default("true"),
             nginx: "ignore_invalid_headers",
-            doc: "Drops request fields with invalid names.",
+            doc: "Drops request fields with invalid names. Not in locations.",
         },
         Key {
             name: "proxy_status",

@@ -129,6 +129,7 @@ mod scgi;
 mod secure_link;
 mod server;
 mod server_name;
+mod server_only;
 mod settings;
 mod several;
 mod shape;

@@ -171,22 +171,23 @@ pub(crate) const TABLE: Table = Table {
             kind: Kind::Integer { min: 1, max: 1024 },
             need: Need::Default("4"),
             nginx: "large_client_header_buffers",
-            doc: "The maximum size of a request's head, as a multiple of `header_buffer_size`; a larger one gets 400. Only \
-                  the server's value counts, because the location is chosen after the head was read.",
+            doc: "The maximum size of a request's head, as a multiple of `header_buffer_size`; a larger one gets 400. \
+                  Not in locations, which are chosen after the head was read.",
         },
         Key {
             name: "header_buffer_size",
             kind: Kind::Size,
             need: Need::Default("\"8k\""),
             nginx: "large_client_header_buffers",
-            doc: "The maximum length of a line in a request's head; a longer request line gets 414, another line 400.",
+            doc: "The maximum length of a line in a request's head; a longer request line gets 414, another line 400. \
+                  Not in locations.",
         },
         Key {
             name: "headers",
             kind: Kind::Integer { min: 1, max: 100_000 },
             need: Need::Default("1000"),
             nginx: "max_headers",
-            doc: "The maximum number of header fields in a request; a request with more gets 400.",
+            doc: "The maximum number of header fields in a request; a request with more gets 400. Not in locations.",
         },
         Key {
             name: "rate",

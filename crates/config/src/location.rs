@@ -20,6 +20,7 @@ use crate::referers;
 use crate::report::Diagnostic;
 use crate::respond::{self, Return};
 use crate::rewrite::{self, Step};
+use crate::server_only;
 use crate::settings::{self, Settings};
 use crate::slice;
 use crate::source::{Span, Spanned};
@@ -271,6 +272,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         check_alias(cx, table, matcher);
         api::check_place(cx, api.as_ref(), matcher);
     }
+    server_only::check(cx, table);
     let mut levels = outer.clone();
     levels.push((Level::Location, table));
     let status_zone = api::zone(cx, &TABLE, &levels, &mut effective);

@@ -57,7 +57,7 @@ pub(crate) const TABLE: Table = Table {
             kind: WAIT,
             need: Need::Default("\"60s\""),
             nginx: "client_header_timeout",
-            doc: "The maximum time to receive a request's whole head. Only the value of the address's default server counts.",
+            doc: "The maximum time to receive a request's whole head. Only the value of the address's default server counts; not in locations.",
         },
         Key {
             name: "client_body",

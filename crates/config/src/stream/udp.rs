@@ -10,6 +10,7 @@ use crate::listen::Listen;
 use crate::proxy_pass::Destination;
 use crate::reader::{Context, Scope};
 use crate::report::Diagnostic;
+use crate::server_only::find;
 use crate::source::Spanned;
 
 /// What a session of UDP is: the datagrams of one client at one of the stream's addresses, and those that answer them.
@@ -124,14 +125,4 @@ fn refuse(cx: &mut Context, table: &DeTable<'_>, paths: &[&[&str]], why: &str) {
             cx.push(Diagnostic::at(at, message).label("expected nothing of it here"));
         }
     }
-}
-
-/// Where a key is written, and whether it is `false`.
-fn find(table: &DeTable<'_>, path: &[&str]) -> Option<(std::ops::Range<usize>, bool)> {
-    let (name, below) = path.split_first()?;
-    let (key, value) = table.get_key_value(*name)?;
-    if below.is_empty() {
-        return Some((key.span(), value.get_ref().as_bool() == Some(false)));
-    }
-    find(value.get_ref().as_table()?, below)
 }
