@@ -14,7 +14,7 @@ impl Successor {
     /// Has the process start another one, and waits until that serves.
     pub fn of(gateway: &Propylon) -> Self {
         gateway.signal(Signal::USR2);
-        gateway.tells("the new process serves");
+        gateway.tells("the new process is serving");
         let id: i32 =
             fs::read_to_string(gateway.path("propylon.pid")).unwrap().trim().parse().expect("a process id");
         assert_ne!(i32::try_from(gateway.id()), Ok(id));

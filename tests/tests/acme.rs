@@ -55,7 +55,7 @@ fn http_01_is_answered_before_everything_else() {
     drop(pebble);
     let gateway = Propylon::start(&config);
     assert_eq!(shown(&connector, world.tls, "a.test").unwrap(), first, "from the first moment on");
-    assert!(!gateway.error_log().contains("is asked for a certificate"), "{}", gateway.error_log());
+    assert!(!gateway.error_log().contains("requesting a certificate"), "{}", gateway.error_log());
     let checked = check(&config);
     assert_eq!(checked.status.code(), Some(0), "{}", lossy(&checked.stderr));
 }
@@ -70,7 +70,7 @@ fn tls_alpn_01_is_answered_to_who_asks_for_it() {
     let first = wait_for(&connector, world.tls, "b.test");
     assert_eq!(shown(&connector, world.tls, "a.test").unwrap(), first);
     until("the challenges in the log", LIMIT, || {
-        (gateway.error_log().matches("a challenge of ACME was looked at").count() >= 2).then_some(())
+        (gateway.error_log().matches("an ACME challenge was answered").count() >= 2).then_some(())
     });
     assert!(!gateway.read("access.log").contains("acme-challenge"), "it has asked port 80");
     let asks_acme = Connector::builder().server_name(true).alpn(["acme-tls/1"]).build().unwrap();
@@ -102,8 +102,8 @@ fn certificates_are_renewed_and_nobody_is_disturbed() {
     until("the new certificate in force", LIMIT, || {
         shown(&connector, world.tls, "a.test").ok().filter(|shown| *shown != first)
     });
-    let log = gateway.tells("a new certificate for a.test is in force, until");
-    assert!(!log.contains("no new certificate"), "{log}");
+    let log = gateway.tells("a new certificate for a.test is in use, valid until");
+    assert!(!log.contains("cannot obtain a certificate"), "{log}");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_gateway_starts_without_its_authority_and_leaves_it_in_peace() {
     );
     assert!(!world.path("state").exists(), "who checks leaves nothing behind");
     let gateway = Propylon::start(&config);
-    gateway.tells("no new certificate for a.test: the CA cannot be reached");
+    gateway.tells("cannot obtain a certificate for a.test: the CA cannot be reached");
     let redirect = raw_request(world.http, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap();
     assert_eq!(redirect.status, 301, "all else is served");
     let anybody = Connector::builder().server_name(true).build().unwrap();
@@ -137,7 +137,7 @@ fn a_gateway_starts_without_its_authority_and_leaves_it_in_peace() {
     drop(gateway);
     fs::remove_file(world.certificate("b.test")).unwrap();
     let gateway = Propylon::start(&more);
-    gateway.tells("nobody is asked for a certificate for a.test before");
+    gateway.tells("no certificate for a.test is requested before");
     wait_for(&connector, world.tls, "b.test");
     assert_eq!(pebble.orders(), 2, "nor is a restart");
     drop(gateway);
@@ -195,7 +195,7 @@ fn it_is_explained_who_answers_challenges() {
     };
     let told = explain("/.well-known/acme-challenge/x");
     assert!(told.contains("by [acme], line 1: a certificate for a.test"), "{told}");
-    assert!(told.contains("answered here if its challenge is pending; else as follows"), "{told}");
+    assert!(told.contains("answered here if the challenge is pending; otherwise as follows"), "{told}");
     assert!(!explain("/x").contains("its challenge"));
 }
 
@@ -217,6 +217,6 @@ fn what_an_authority_refuses_is_said_with_its_reason() {
         let _ = fs::remove_dir_all(world.path("state"));
         let gateway = Propylon::start(&world.config(acme, names));
         gateway.tells(reason);
-        gateway.tells("failures in a row: 1; there is none in force; tried again ");
+        gateway.tells("consecutive failures: 1; no certificate is in use; next attempt at ");
     }
 }

@@ -37,9 +37,9 @@ fn an_account_is_bound_to_one_that_is_known() {
     let in_its_place = external.replace(world.path("eab.key").to_str().unwrap(), key);
     let broken = external.replace(world.path("eab.key").to_str().unwrap(), &format!("data:{key}!"));
     for (external, problem) in [
-        (&external, "the file of the external account's key cannot be read: No such file"),
-        (&in_its_place, "the file of the external account's key cannot be read: No such file"),
-        (&broken, "the key of the external account is no base64url"),
+        (&external, "cannot read the key file of the external account: No such file"),
+        (&in_its_place, "cannot read the key file of the external account: No such file"),
+        (&broken, "the key of the external account is not valid base64url"),
     ] {
         let checked = check(&world.config(external, "\"a.test\""));
         let told = lossy(&checked.stderr);
@@ -60,15 +60,15 @@ fn a_broken_state_is_set_aside_and_made_anew() {
     let other = Authority::root("Other").server(&["a.test"]);
     let wrong_key = format!("{}{}", other.key, whole.split_once("END PRIVATE KEY-----").unwrap().1);
     for (text, problem) in [
-        ("", "there is no certificate in it"),
-        ("\u{0}\u{1}garbage", "there is no certificate in it"),
+        ("", "no certificate found"),
+        ("\u{0}\u{1}garbage", "no certificate found"),
         (whole.get(..whole.len() / 3).unwrap(), ""),
-        (&wrong_key, "its key is not the certificate's"),
+        (&wrong_key, "the private key does not belong to the certificate"),
     ] {
         fs::write(world.certificate("a.test"), text).unwrap();
         let gateway = Propylon::start(&config);
         wait_for(&connector, world.tls, "a.test");
-        let log = gateway.tells("a.test.pem.unusable now, and made anew");
+        let log = gateway.tells("a.test.pem.unusable and will be created again");
         assert!(log.contains(problem), "{log}");
         assert_eq!(fs::read_to_string(world.path("state/certificates/a.test.pem.unusable")).unwrap(), text);
     }
@@ -78,7 +78,7 @@ fn a_broken_state_is_set_aside_and_made_anew() {
     fs::remove_file(world.certificate("a.test")).unwrap();
     let gateway = Propylon::start(&config);
     wait_for(&connector, world.tls, "a.test");
-    gateway.tells("it names no account");
+    gateway.tells("the URL of the account is missing");
     assert!(fs::read_to_string(&account).unwrap().contains("account: https://"));
 }
 
@@ -91,7 +91,7 @@ fn a_name_more_is_ordered_while_the_old_certificate_serves() {
     wait_for(&connector, world.tls, "a.test");
     world.dns.forget("b.test");
     gateway.reload(&world.config(AGREED, "\"a.test\", \"b.test\""));
-    gateway.tells("no new certificate for a.test, b.test: the CA could not validate b.test");
+    gateway.tells("cannot obtain a certificate for a.test, b.test: the CA could not validate b.test");
     shown(&connector, world.tls, "a.test").unwrap();
     gateway.reload(&world.config(AGREED, "\"a.test\", \"www.a.test\""));
     wait_for(&connector, world.tls, "www.a.test");
@@ -123,7 +123,7 @@ fn an_account_that_is_gone_is_made_anew_with_the_next_order() {
     fs::remove_file(world.certificate("a.test")).unwrap();
     let gateway = Propylon::start(&config);
     gateway.tells("the CA does not know this account");
-    gateway.tells("tried again");
+    gateway.tells("next attempt at");
     drop(gateway);
     fs::remove_file(world.path("state/certificates/a.test.retry")).unwrap();
     let _gateway = Propylon::start(&config);

@@ -119,14 +119,14 @@ fn what_is_no_server_is_refused_with_the_reason() {
     for (server, reason) in [
         (json!({}), "`address` is missing"),
         (json!({ "address": "127.0.0.1:99999" }), "port"),
-        (json!({ "address": "app.example.com:80" }), "names stand in the configuration"),
+        (json!({ "address": "app.example.com:80" }), "host names can be used only in the configuration"),
         (json!({ "address": "127.0.0.1:81", "weight": 0 }), "weight"),
         (json!({ "address": "127.0.0.1:81", "fail_timeout": "soon" }), "soon"),
         (json!({ "address": "127.0.0.1:81", "wait": 1 }), "`wait`"),
         (json!({ "address": "127.0.0.1:81", "down": [true] }), "`down`"),
-        (json!({ "address": "127.0.0.1:81", "backup": true }), "a backup has no meaning with `hash`"),
+        (json!({ "address": "127.0.0.1:81", "backup": true }), "`hash` does not support backup servers"),
         (json!({ "address": "127.0.0.1:81\" }, { address = \"127.0.0.1:82" }), "no"),
-        (json!([]), "no JSON object"),
+        (json!([]), "not a JSON object"),
     ] {
         let (status, answer) = places.add(&server);
         let text = answer["error"]["text"].as_str().unwrap();

@@ -298,7 +298,7 @@ fn who_is_asked_is_told_and_what_nobody_takes_is_an_error() {
         lossy(&output.stdout)
     };
     let told = explain("/x");
-    assert!(told.contains("asks      /auth, line 7: of the location /auth, line"), "{told}");
+    assert!(told.contains("asks      /auth, line 7: location /auth, line"), "{told}");
     assert!(told.contains("auth_request.uri = \"/auth\""), "{told}");
     assert!(!explain("/open").contains("asks "), "{}", explain("/open"));
     assert!(!explain("/login").contains("asks "));

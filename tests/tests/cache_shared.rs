@@ -255,14 +255,18 @@ fn unsafe_requests_invalidate_here_and_there() {
 #[test]
 fn what_cannot_be_shared_is_told() {
     for (redis, code, text) in [
-        ("\"redis+sentinel://a/main\"", 1, "Sentinel is not spoken: name the server itself"),
-        ("\"rediss+cluster://a\"", 1, "Redis Cluster is not spoken"),
-        ("\"redis://a,b\"", 1, "these are several servers"),
-        ("\"redis://:secret@a\"", 1, "a URL is no place for a password"),
-        ("\"http://a\"", 1, "this is no URL of a Redis server"),
-        ("{ url = \"redis://a\", trusted_certificate = \"/a\" }", 1, "certificates are for `rediss://`"),
+        ("\"redis+sentinel://a/main\"", 1, "Redis Sentinel is not supported"),
+        ("\"rediss+cluster://a\"", 1, "Redis Cluster is not supported"),
+        ("\"redis://a,b\"", 1, "expected a single server"),
+        ("\"redis://:secret@a\"", 1, "a URL cannot contain a user name or a password"),
+        ("\"http://a\"", 1, "expected a URL with the scheme"),
+        (
+            "{ url = \"redis://a\", trusted_certificate = \"/a\" }",
+            1,
+            "certificates can only be used with `rediss://`",
+        ),
         ("{ url = \"redis://a\", sentinel = \"x\" }", 1, "`sentinel` is not built into this version"),
-        ("{ url = \"redis://a\", password_file = \"@DIR@/none\" }", 2, "the password cannot be read"),
+        ("{ url = \"redis://a\", password_file = \"@DIR@/none\" }", 2, "cannot read the password file"),
         ("{ url = \"rediss://a\", trusted_certificate = \"@DIR@/none\" }", 2, "cannot be shared"),
         ("\"redis://a\"", 0, ""),
     ] {

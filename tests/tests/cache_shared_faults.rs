@@ -8,7 +8,7 @@ use admin_support::ask;
 use propylon_tests::{Fate, LIMIT, Origin, Redis, Refusing, Wire, until};
 use shared_support::{Gateway, PATIENT, QUICK, zone};
 
-const LOST: &str = "cache \"main\" is not shared by";
+const LOST: &str = "cache \"main\" is not shared through";
 
 fn url(at: impl std::fmt::Display) -> String {
     format!("redis://{at}")
@@ -90,7 +90,7 @@ fn who_was_cut_off_obeys_afterwards() {
         b.is("GET /c", "", "200 HIT");
         b.is_up(true);
         assert_eq!(b.tier()["purges"]["owed"], 0);
-        b.tells("this purge is in force here alone");
+        b.tells("the purge took effect on this server only");
     }
 }
 
@@ -134,9 +134,9 @@ fn a_server_that_starts_again() {
 fn one_that_fails_is_left_alone() {
     let (redis, origin) = (Redis::start(&[]), Origin::start());
     for (fate, why) in [
-        (Fate::Ends, "it cannot be used: "),
-        (Fate::Garbles, "it cannot be used: "),
-        (Fate::Vanishes, "it does not answer in time; it is left alone for a while"),
+        (Fate::Ends, "the cache server cannot be used: "),
+        (Fate::Garbles, "the cache server cannot be used: "),
+        (Fate::Vanishes, "the cache server did not respond in time; the server is not used for a while"),
     ] {
         let wire = Wire::to(redis.address());
         // It is not tried again before the test is over, and not asked by itself.
@@ -170,9 +170,9 @@ fn one_that_is_not_there_keeps_nobody_from_starting() {
         (url(refusing.address()), QUICK.to_owned(), "Connection refused"),
         (url(redis.address()), QUICK.to_owned(), "NOAUTH"),
         (url(redis.address()), format!("{QUICK}password_file = \"{}\"\n", wrong.display()), "WRONGPASS"),
-        (url(redis.address()), none, "the password cannot be read"),
+        (url(redis.address()), none, "cannot read the password file"),
         ("unix:/nowhere/redis.sock".to_owned(), QUICK.to_owned(), "No such file"),
-        (format!("rediss://{}", redis.address()), QUICK.to_owned(), "does not answer"),
+        (format!("rediss://{}", redis.address()), QUICK.to_owned(), "did not respond"),
         (url("nobody.invalid"), QUICK.replace("1s", "20s"), "cannot be used"),
     ] {
         let a = Gateway::start(&origin, &zone(&url, &more));
@@ -199,8 +199,8 @@ fn one_that_is_full_is_read() {
     }
     until("it is not kept", LIMIT, || (a.tier()["stores"]["failed"] == 2).then_some(()));
     assert_eq!(a.tier()["up"], true);
-    a.tells("keeps nothing: it refuses: OOM");
-    assert_eq!(a.told("keeps nothing"), 1);
+    a.tells("stores nothing: the cache server refused the request: OOM");
+    assert_eq!(a.told("stores nothing"), 1);
     b.is("GET /a", "", "200 HIT");
     a.is("PURGE /a", "", "503");
     a.is("GET /a", "X-Reply: Cache-Control: no-store", "200 MISS");
@@ -208,7 +208,7 @@ fn one_that_is_full_is_read() {
     redis.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     b.becomes("GET /a", "X-Reply: Cache-Control: no-store", "200 MISS");
     a.is("GET /d", "", "200 MISS");
-    a.tells("keeps what it is given again");
+    a.tells("stores responses again");
     b.becomes("GET /d", "X-Reply: Cache-Control: no-store", "200 HIT");
 }
 

@@ -125,7 +125,7 @@ fn explain_tells_server_location_and_where_values_come_from() {
         ("POST", "peers     127.0.0.1:8001 weight 3, 127.0.0.1:8002, line 1"),
         (
             "POST",
-            "retry     with the next peer after error, timeout; a POST only if it provably reached nobody",
+            "retry     with the next peer after error, timeout; a POST only if it provably reached no peer",
         ),
         ("GET", "retry     with the next peer after error, timeout\n"),
     ] {
@@ -133,7 +133,7 @@ fn explain_tells_server_location_and_where_values_come_from() {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     let text = explain(&["http://a.test/app/"]);
-    for part in ["method    by a hash of \"$arg_id\", on a ring", "settings of the upstream \"backend\""] {
+    for part in ["method    by a hash of \"$arg_id\", consistent", "settings of the upstream \"backend\""] {
         assert!(text.contains(part), "{part} is not in:\n{text}");
     }
     for (key, value, line) in [
@@ -150,18 +150,25 @@ fn explain_tells_server_location_and_where_values_come_from() {
         assert!(row.contains(line), "{line} is not in: {row}");
     }
     // What nobody has written comes after all that somebody has.
-    let (written, defaults) = text.split_once("settings that have their defaults\n").unwrap();
+    let (written, defaults) = text.split_once("settings with their default values\n").unwrap();
     assert!(!written.contains("# default") && !defaults.contains(", line "), "{text}");
     let text = explain(&["http://a.test/any/"]);
-    let names = "peers     what the request names: upstream \"backend\", upstream \"other\", localhost:8003, any address";
+    let names = "peers     chosen per request: upstream \"backend\", upstream \"other\", localhost:8003, any IP address";
     assert!(text.contains(names), "{text}");
     assert!(explain(&["http://a.test/fixed/"]).contains("settings of the upstream \"other\""));
     assert!(explain(&["http://a.test/app/x.php"]).contains(r"\.php$"));
     assert!(explain(&["/"]).contains("404"));
     for (path, parts) in [
         ("/old/x?two", ["(.*)$: the URI is /app/x?old=1&two", "/app/, line 23", "/v1/x?old=1&two"]),
-        ("/may/x", ["if, 1 steps", "known per request; what follows is for /may/x", "sent as   /may/x"]),
-        ("/cycle/", ["the URI is /cycle/", "no end", "500"]),
+        (
+            "/may/x",
+            [
+                "if, 1 steps",
+                "determined per request; the following applies if the URI is still /may/x",
+                "sent as   /may/x",
+            ],
+        ),
+        ("/cycle/", ["the URI is /cycle/", "rewrite cycle", "500"]),
     ] {
         let text = explain(&[&format!("http://a.test{path}")]);
         assert!(parts.iter().all(|part| text.contains(part)), "{path}:\n{text}");

@@ -307,7 +307,7 @@ fn what_is_wrong_is_told() {
     told("[\"a\", \"/$hots\"]", "did you mean `$host`?");
     told("{ set = [\"host\", \"x\"] }", "`$host` is a built-in variable");
     told("{ set = [\"a\"] }", "this sets nothing");
-    told("{ if = \"a = b\" }", "is no condition");
+    told("{ if = \"a = b\" }", "invalid condition");
     told("{ if = \"$host ~ (\" }", "this is no valid regex");
     told("{ then = [\"break\"] }", "this is no step");
     told("{ if = \"$host\", use = \"@none\" }", "there is no location \"@none\" in this server");

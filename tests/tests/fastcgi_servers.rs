@@ -27,7 +27,7 @@ fn the_next_server_is_tried() {
         ("no_head", wrong(response("X: y\n")), "upstream prematurely closed FastCGI stdout"),
         ("http", wrong(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()), "unsupported FastCGI protocol version: 72"),
         ("busy", wrong(record(3, "\0\0\0\0\u{2}\0\0\0")), "protocol status 2"),
-        ("caught", wrong(caught), "upstream said on stderr"),
+        ("caught", wrong(caught), "upstream wrote a text to stderr"),
         ("closes", wrong(Vec::new()), "prematurely closed connection"),
         ("http_503", wrong(response("Status: 503\n\nbusy")), ""),
     ];

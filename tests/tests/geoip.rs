@@ -199,19 +199,19 @@ fn a_file_that_is_missing_is_a_fault_and_read_once_it_is_there() {
     let checked = check(&world.config(""));
     let told = lossy(&checked.stderr);
     assert_eq!(checked.status.code(), Some(2), "{told}");
-    assert!(told.contains("geoip database \"one\"") && told.contains("it cannot be read"), "{told}");
+    assert!(told.contains("geoip database \"one\"") && told.contains("cannot be read"), "{told}");
 
     let gateway = Propylon::start(&world.config("auto_reload = \"100ms\""));
     world.says("1.1.1.3", "nothing of 1.1.1.3");
-    gateway.tells("it is empty");
+    gateway.tells("the database is empty");
     put("MaxMind-DB-test-ipv4-24.mmdb", &world.file);
     world.becomes("1.1.1.3", "1.1.1.2");
     world.says("2001:db8::1", "nothing of 2001:db8::1");
-    gateway.tells("geoip database was read anew");
+    gateway.tells("geoip database reloaded");
 
     // One that is no good is told, and changes nothing.
     fs::write(&world.file, "GEO-106FREE").unwrap();
-    gateway.tells("geoip database stays as it was");
+    gateway.tells("cannot reload the geoip database");
     world.says("1.1.1.3", "1.1.1.2");
     let checked = check(&world.config(""));
     assert_eq!(checked.status.code(), Some(2), "{}", lossy(&checked.stderr));
@@ -246,6 +246,6 @@ fn a_reload_reads_what_has_changed() {
     // What is no good by then leaves what there is.
     fs::write(&world.file, "").unwrap();
     gateway.put_to_use(&world.config(""));
-    gateway.tells("the one before stays");
+    gateway.tells("the previous database stays in use");
     world.denies("1.128.0.1");
 }

@@ -83,7 +83,7 @@ async fn an_upgrade_that_fails_leaves_all_as_it_was() {
     let new = successor.id();
     assert_eq!(who(&client, listen).await, new);
     drop(successor);
-    gateway.tells("there is no new process");
+    gateway.tells("the new process is not running");
     for _ in 0..6 {
         assert_eq!(who(&client, listen).await, old);
         assert_eq!(ask(&mut there, get("/")).await.unwrap().text(), old);

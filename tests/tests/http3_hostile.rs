@@ -119,9 +119,8 @@ async fn what_no_request_may_be_closes_the_connection() {
         }
     }
     gateway.tells("client violated HTTP/3: DATA before HEADERS (FRAME_UNEXPECTED)");
-    gateway.tells(
-        "client violated HTTP/3: a section of fields that cannot be read (QPACK_DECOMPRESSION_FAILED)",
-    );
+    gateway
+        .tells("client violated HTTP/3: a field section that cannot be decoded (QPACK_DECOMPRESSION_FAILED)");
     serves(&certificates, at).await;
 }
 
@@ -161,7 +160,7 @@ async fn streams_of_one_direction_that_cannot_be_close_the_connection() {
         assert_eq!(closed, number(Code::CLOSED_CRITICAL_STREAM), "{kind:?}");
     }
     gateway.tells(
-        "client violated HTTP/3: a control stream that does not begin with settings (MISSING_SETTINGS)",
+        "client violated HTTP/3: a control stream that does not begin with SETTINGS (MISSING_SETTINGS)",
     );
     // What nobody knows is not read, and that is all.
     let connection = open(&certificates, at).await;
@@ -218,7 +217,7 @@ async fn malformed_requests_are_stream_errors() {
     let lines = gateway.lines("access.log", malformed.len() + 3);
     let bad = lines.iter().filter(|line| line.contains(" 400 ")).count();
     assert_eq!(bad, malformed.len() + 2, "{lines:?}");
-    gateway.tells("client violated HTTP/3: a field of connections (MESSAGE_ERROR)");
+    gateway.tells("client violated HTTP/3: a connection-specific field (MESSAGE_ERROR)");
 }
 
 /// A body that is not as long as it was announced goes nowhere.
@@ -302,7 +301,7 @@ async fn streams_that_are_not_waited_for_are_bounded() {
         let _ = send.stopped().await;
         Ok(())
     };
-    floods("streams of no use", &certificates, "streams without a use", of_no_use).await;
+    floods("streams of no use", &certificates, "unknown or unused streams", of_no_use).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -347,16 +346,21 @@ async fn frames_that_ask_for_nothing_are_bounded() {
 async fn heads_at_once_are_bounded() {
     let certificates = Certificates::new();
     let begun = [&b"\x01\x80\x01\x00\x00"[..], &[0; 60_000]].concat(); // of 65,536
-    floods("heads that are not all there", &certificates, "heads at once", async |connection| {
-        let mut open = Vec::new();
-        for _ in 0..100 {
-            let (mut send, receive) = connection.open_bi().await.map_err(lost)?;
-            send.write_all(&begun).await?;
-            open.push((send, receive));
-        }
-        let _ = connection.closed().await;
-        Ok(())
-    })
+    floods(
+        "heads that are not all there",
+        &certificates,
+        "incomplete request heads at the same time",
+        async |connection| {
+            let mut open = Vec::new();
+            for _ in 0..100 {
+                let (mut send, receive) = connection.open_bi().await.map_err(lost)?;
+                send.write_all(&begun).await?;
+                open.push((send, receive));
+            }
+            let _ = connection.closed().await;
+            Ok(())
+        },
+    )
     .await;
 }
 
@@ -374,7 +378,7 @@ async fn a_client_that_stands_still_is_not_waited_for() {
     send.write_all(b"\x01\x20\x00\x00").await.unwrap();
     assert_eq!(answer(receive).await, Err(number(Code::REQUEST_INCOMPLETE)));
     gateway.tells("client timed out (110: Connection timed out) while reading client request headers");
-    gateway.tells("client sent no request that can be served: 408");
+    gateway.tells("client sent a request that cannot be served: 408");
     // Between requests.
     let connection = open(&certificates, at).await;
     assert!(request(&connection, &asks("GET", "/").into_frame()).await.is_ok());

@@ -190,7 +190,7 @@ fn what_is_wrong_changes_nothing() {
         refused("POST", "one", body, (400, "bad_request"));
     }
     let text = refused("POST", "one", "{\"b\": {\"value\": \"1\", \"expire\": 1000}}", (400, "bad_request"));
-    assert_eq!(text, "the zone has no timeout");
+    assert_eq!(text, "the zone has no `timeout`, so keys cannot expire");
     refused("POST", "one", "{\"b\": {\"expire\": 1000}}", (400, "bad_request"));
     refused("POST", "two", "{\"localhost\": \"1\"}", (400, "bad_request"));
     let large = json!({ "b": "x".repeat(32_768) }).to_string();
@@ -298,7 +298,7 @@ fn a_damaged_file_is_told_and_stops_nobody() {
     let text = "{\n\"a\": \"1\",\n\"b\": \"";
     fs::write(&path, text).unwrap();
     let told = format!(
-        "keyval zone \"one\" is empty: {} is damaged: EOF while parsing a string at line 3",
+        "keyval zone \"one\" could not be loaded and is empty: {} is damaged: EOF while parsing a string at line 3",
         path.display()
     );
     let checked = check(&config);
@@ -328,7 +328,7 @@ fn a_file_is_read_by_the_configuration_that_is_put_to_use() {
     let gateway = Propylon::start(&world.config(""));
     fs::write(&path, "{\"a\": ").unwrap();
     world.refuses(&gateway, &plain);
-    gateway.tells("keyval zone \"one\" is empty: ");
+    gateway.tells("keyval zone \"one\" could not be loaded and is empty: ");
     fs::write(&path, "{\"a\": \"mended\"}").unwrap();
     gateway.reload(&plain);
     world.finds("a", "mended");
@@ -347,11 +347,11 @@ fn what_cannot_be_written_is_told() {
     let inner = directory.path().join("inner");
     let config = world.config(&format!("state = \"{}\"", inner.join("one.json").display()));
     let gateway = Propylon::start(&config);
-    gateway.tells("keyval zone \"one\" is empty: the directory of ");
+    gateway.tells("keyval zone \"one\" could not be loaded and is empty: the directory of ");
     let asked = ask(world.admin, "POST", ZONE, "{\"a\": \"1\"}");
     assert_eq!((asked.status, asked.json()["error"]["code"].as_str()), (503, Some("not_saved")), "{asked:?}");
     world.finds("a", "1");
-    gateway.tells("the API: it is in force, but not in the file: ");
+    gateway.tells("the API: the change took effect but was not saved to the file: ");
     fs::create_dir(&inner).unwrap();
     assert_eq!(world.order("POST", "{\"b\": \"2\"}"), 201);
     drop(gateway);

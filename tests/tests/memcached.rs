@@ -225,9 +225,7 @@ fn without_a_key_nobody_is_asked() {
     );
     assert_eq!(get(listen, "/").status, 500);
     assert!(gateway.lines("access.log", 1)[0].starts_with("500 [-] [-] ["));
-    until("the reason", LIMIT, || {
-        gateway.error_log().contains("the key that memcached is to be asked for is empty").then_some(())
-    });
+    until("the reason", LIMIT, || gateway.error_log().contains("the memcached key is empty").then_some(()));
     // As it is of others: nothing of a request is left over for the next one.
     let mut client = Client::connect(listen).unwrap();
     client.send(b"GET /?k=a%20b%0d%0aflush_all HTTP/1.1\r\nHost: a.test\r\n\r\n").unwrap();

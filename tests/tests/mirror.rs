@@ -139,7 +139,7 @@ fn nobody_waits_for_a_mirror() {
         assert!(copy.head().unwrap().is_some());
     }
     assert!(mirror.try_accept().is_none());
-    let told = "2 copies of requests are under way: this one is dropped";
+    let told = "mirrored request dropped: 2 mirrored requests are under way";
     until("the error log", LIMIT, || gateway.error_log().contains(told).then_some(()));
     held[0].send(b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno").unwrap();
     // Its place, and its connection, are free again.

@@ -174,7 +174,7 @@ fn names_that_climb_are_none() {
             "{name}"
         );
     }
-    gateway.tells("is no name to store a response by");
+    gateway.tells("for storing a response");
     assert_eq!(ask(at, "GET /?name=inside/a..b", "X-Do: size=10").0, 200);
     let all = stored(&gateway.path("www"));
     assert_eq!(all.keys().collect::<Vec<_>>(), ["inside", "inside/a..b"]);

@@ -387,8 +387,8 @@ fn what_comes_to_a_stream_is_explained_as_no_request() {
         "[[server]]\nlisten = [\"8080\"]\nreturn = [204]\n[[stream]]\nlisten = [\"3306\"]\nreturn = \"x\"\n";
     std::fs::write(&path, text).unwrap();
     for (url, what) in [
-        ("http://a:3306/", "a stream listens there, line 4: what comes is no request"),
-        ("http://a:3307/", "no server listens there"),
+        ("http://a:3306/", "a stream listens on this port, line 4: it does not handle HTTP requests"),
+        ("http://a:3307/", "no server listens on this port"),
         ("http://a/", "the default server of"),
     ] {
         let mut command = std::process::Command::new(propylon_tests::binary());

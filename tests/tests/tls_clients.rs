@@ -293,14 +293,16 @@ fn certificates_that_change_are_read_anew_by_themselves() {
     until("the new certificate", LIMIT, || get(&careful(), listen, "new.test", "x").ok());
     let _ = file(world.path(), "a.test.key", "no key");
     until("the complaint", LIMIT, || {
-        gateway.error_log().contains("a certificate that changed is no good").then_some(())
+        gateway.error_log().contains("cannot reload a changed certificate").then_some(())
     });
     assert_eq!(gist(get(&careful(), listen, "new.test", "x")), "200 ok", "the good one stays");
     gateway.signal(Signal::HUP);
     until("the same from a reload", LIMIT, || {
         let log = gateway.error_log();
         log.lines()
-            .any(|line| line.contains("cannot load certificate") && line.ends_with("the one before stays"))
+            .any(|line| {
+                line.contains("cannot load certificate") && line.ends_with("the previous one stays in use")
+            })
             .then_some(())
     });
     let _ = world.root.server(&["newer.test"]).write(world.path(), "a.test");
@@ -379,7 +381,7 @@ fn keys_with_passwords_and_stapled_responses() {
     let _ = file(world.path(), "passwords", "wrong\n");
     let fault = check(&text);
     assert_eq!(fault.status.code(), Some(2), "{}", lossy(&fault.stderr));
-    assert!((lossy(&fault.stdout) + &lossy(&fault.stderr)).contains("no password of"));
+    assert!((lossy(&fault.stdout) + &lossy(&fault.stderr)).contains("no password in"));
 }
 
 #[test]

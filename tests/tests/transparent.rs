@@ -113,6 +113,6 @@ fn told(command: &Command) {
     let Output { status, stderr, .. } = check.output().unwrap();
     let text = lossy(&stderr);
     assert_eq!(status.code(), Some(1), "{text}");
-    assert!(text.contains("`transparent` is a privilege: CAP_NET_ADMIN"), "{text}");
+    assert!(text.contains("`transparent` needs the capability CAP_NET_ADMIN"), "{text}");
     assert!(text.contains("192.0.2.9 transparent"), "the line is shown: {text}");
 }

@@ -100,7 +100,7 @@ fn so_many_sessions_and_no_more() {
     let world = World::new("limit.sessions = 1\nresponses = 1");
     let (client, at) = world.session();
     Udp::connect(world.listen).send(b"too many");
-    let told = format!(" datagrams are dropped at udp:{}: 1 sessions are not enough", world.listen);
+    let told = format!(" datagrams dropped on udp:{}: the limit of 1 sessions is reached", world.listen);
     world.gateway.tells(&format!("1{told}"));
     // Those that follow at once are told of later, and all of them.
     (0..3).for_each(|_| Udp::connect(world.listen).send(b"too many"));
@@ -383,7 +383,7 @@ fn nothing_else_begins_at_an_address_of_udp_before_the_next_process() {
     );
     world.gateway.rewrite(&quic);
     world.gateway.signal(Signal::HUP);
-    world.gateway.tells("with a new process alone");
+    world.gateway.tells("restart the process");
     world.gateway.put_to_use(text);
     let (client, at) = world.session();
     answers(&world, &client, at, b"as before");

@@ -29,7 +29,7 @@ pub(crate) fn check(args: &args::Check) -> anyhow::Result<ExitCode> {
         Ok(faults) => faults,
         Err(error) => {
             let Some(text) = read.start_error(&error, is_terminal()) else {
-                return Err(error).context("the configuration can't be used");
+                return Err(error).context("cannot use the configuration");
             };
             crate::say(&text);
             return Ok(ExitCode::FAILURE);

@@ -35,7 +35,10 @@ impl ErrorLog {
     /// When it can't be opened.
     pub(crate) fn install(sinks: &Sinks, target: &Target, config: &Config) -> anyhow::Result<Self> {
         let log = Arc::new(ArcSwap::from_pointee(Log::open(sinks, target, config)?));
-        tracing_subscriber::registry().with(Lines(log.clone())).try_init().context("a second error log")?;
+        tracing_subscriber::registry()
+            .with(Lines(log.clone()))
+            .try_init()
+            .context("an error log is already installed")?;
         Ok(Self(log))
     }
 

@@ -61,7 +61,7 @@ impl Predecessor {
         let Some(version) = std::env::var_os(VARIABLE) else { return Ok(None) };
         if version != VERSION {
             bail!(
-                "the running process hands over by version {} of the protocol, not {VERSION}",
+                "the running process uses version {} of the handover protocol, this one uses version {VERSION}",
                 version.display()
             );
         }
@@ -70,7 +70,7 @@ impl Predecessor {
         rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
         let socket = UnixStream::from(socket);
         socket.set_read_timeout(Some(PATIENCE))?;
-        let sockets = receive(&socket).context("the running process handed over no sockets")?;
+        let sockets = receive(&socket).context("cannot receive the sockets from the running process")?;
         Ok(Some((Self { socket }, sockets)))
     }
 
@@ -118,7 +118,7 @@ impl Successor {
     /// When it can't be executed, or the sockets can't be sent.
     pub(crate) fn start(executable: &Executable, sockets: &[Given]) -> anyhow::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
-        send(&ours, sockets).context("cannot hand the sockets over")?;
+        send(&ours, sockets).context("cannot hand over the sockets")?;
         ours.set_nonblocking(true)?;
         let socket = tokio::net::UnixStream::from_std(ours)?;
         let child = Command::new(&executable.path)
@@ -151,7 +151,7 @@ impl Successor {
                     }
                 } => {
                     self.deadline = None;
-                    self.said = format!("-it was not ready after {LIMIT:?}, and was ended").into_bytes();
+                    self.said = format!("-the new process was not ready after {LIMIT:?} and was killed").into_bytes();
                     self.closed = true;
                     let _ = self.child.start_kill(); // ended already: as good
                 }
@@ -239,8 +239,11 @@ fn receive(socket: &UnixStream) -> io::Result<Vec<Given>> {
     kinds.pop();
     // The system leaves out what this process may not open.
     if kinds.len() != fds.len() {
-        let what =
-            format!("{} of {} sockets came: the limit of open files is too low", fds.len(), kinds.len());
+        let what = format!(
+            "received only {} of {} sockets: the limit on open files is too low",
+            fds.len(),
+            kinds.len()
+        );
         return Err(io::Error::other(what));
     }
     let given = |(kind, fd): (u8, OwnedFd)| match kind {

@@ -27,7 +27,7 @@ pub(crate) fn import(args: &args::Import) -> anyhow::Result<ExitCode> {
                 let path = directory.join(name);
                 let above = path.parent().unwrap_or(directory);
                 std::fs::create_dir_all(above)
-                    .with_context(|| format!("cannot make the directory {}", above.display()))?;
+                    .with_context(|| format!("cannot create the directory {}", above.display()))?;
                 write(&path, &text)?;
             }
         }

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &args::Run) -> anyhow::Result<ExitCode> {
                     return Err(error);
                 };
                 fail(args, &text);
-                anyhow::bail!("the gateway does not start");
+                anyhow::bail!("the gateway could not start");
             }
         };
         if let Some(predecessor) = &predecessor {
@@ -221,7 +221,7 @@ async fn try_reload(
     let target = error_target(args, &read.config);
     if let Err(error) = errors.change(sinks, &target, &read.config) {
         errors.want(&read.config);
-        tracing::error!("the error log stays where it was: {error:#}");
+        tracing::error!("cannot change the error log, the previous one stays in use: {error:#}");
     }
     if let Err(error) = serve(admin, gateway) {
         tracing::error!("{error:#}");
@@ -237,8 +237,8 @@ async fn try_reload(
 
 /// Answers operators where the configuration in force says.
 fn serve(admin: &mut Admin, gateway: &Gateway) -> anyhow::Result<()> {
-    let sockets = gateway.admin_sockets().context("the sockets of [admin] cannot be had")?;
-    admin.serve(gateway.config().admin.as_ref(), sockets).context("[admin] cannot be served")
+    let sockets = gateway.admin_sockets().context("cannot get the sockets of [admin]")?;
+    admin.serve(gateway.config().admin.as_ref(), sockets).context("cannot serve [admin]")
 }
 
 fn error_target(args: &args::Run, config: &Config) -> Target {

@@ -30,7 +30,8 @@ impl args::Source {
         for path in own.into_iter().chain(others.iter_mut().map(|path| &mut **path)).flatten() {
             *path = std::path::absolute(&*path)?;
         }
-        std::env::set_current_dir(prefix).with_context(|| format!("cannot enter {}", prefix.display()))
+        std::env::set_current_dir(prefix)
+            .with_context(|| format!("cannot change to the directory {}", prefix.display()))
     }
 
     /// The file's name.

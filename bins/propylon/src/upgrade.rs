@@ -33,7 +33,9 @@ impl Upgrade {
     pub(crate) fn start(&mut self, gateway: &Gateway) {
         if self.is_shared() {
             // As nginx: a third process would leave nobody knowing which of them is to go.
-            tracing::error!("no upgrade: another is not finished; end the old process or the new one first");
+            tracing::error!(
+                "upgrade: the previous upgrade is not finished; end the old process or the new one first"
+            );
             return;
         }
         match self.try_start(gateway) {
@@ -56,7 +58,9 @@ impl Upgrade {
     /// Acts on what became of the successor.
     pub(crate) fn heard(&mut self, news: News) {
         match news {
-            News::Ready => tracing::info!("upgrade: the new process serves; QUIT ends this one"),
+            News::Ready => {
+                tracing::info!("upgrade: the new process is serving; send QUIT to this process to end it")
+            }
             News::Ended(reason) => self.fail(&reason),
         }
     }
@@ -74,7 +78,7 @@ impl Upgrade {
     }
 
     fn try_start(&mut self, gateway: &Gateway) -> anyhow::Result<Successor> {
-        let Some(executable) = &self.executable else { anyhow::bail!("the executable is not known") };
+        let Some(executable) = &self.executable else { anyhow::bail!("cannot find the executable") };
         let sockets = gateway.sockets()?;
         if let Some(pid_file) = &mut self.pid_file {
             pid_file.set_aside()?;
@@ -84,9 +88,9 @@ impl Upgrade {
 
     fn fail(&mut self, reason: &str) {
         self.successor = None;
-        tracing::error!("upgrade: there is no new process, this one goes on: {reason}");
+        tracing::error!("upgrade: the new process is not running, this process continues: {reason}");
         if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::restore) {
-            tracing::error!("the pid file is not restored: {error}");
+            tracing::error!("cannot restore the pid file: {error}");
         }
     }
 }

@@ -45,12 +45,12 @@ fn find(passwd: &str, group_file: &str, user: &str, group: Option<&str>) -> anyh
     };
     let number = |line: &[String], at: usize| line.get(at).and_then(|text| text.parse::<u32>().ok());
     let found = line(passwd, user).with_context(|| format!("getpwnam(\"{user}\") failed"))?;
-    let id = number(&found, 2).with_context(|| format!("the user {user} has no number"))?;
-    let own = number(&found, 3).with_context(|| format!("the user {user} has no group"))?;
+    let id = number(&found, 2).with_context(|| format!("invalid user id of user {user} in /etc/passwd"))?;
+    let own = number(&found, 3).with_context(|| format!("invalid group id of user {user} in /etc/passwd"))?;
     let gid = match group {
         Some(name) => {
             let found = line(group_file, name).with_context(|| format!("getgrnam(\"{name}\") failed"))?;
-            number(&found, 2).with_context(|| format!("the group {name} has no number"))?
+            number(&found, 2).with_context(|| format!("invalid group id of group {name} in /etc/group"))?
         }
         None => line(group_file, user).and_then(|found| number(&found, 2)).unwrap_or(own),
     };

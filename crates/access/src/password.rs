@@ -15,7 +15,9 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// A hash that cannot be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a hash that is none of {{PLAIN}}, {{SHA}}, {{SSHA}}, $apr1$, $1$, $2y$, $5$ and $6$")]
+#[error(
+    "an invalid or unsupported password hash: expected {{PLAIN}}, {{SHA}}, {{SSHA}}, $apr1$, $1$, $2y$, $5$ or $6$"
+)]
 pub(crate) struct Unknown;
 
 /// Whether `password` fits `hash`.

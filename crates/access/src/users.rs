@@ -70,7 +70,7 @@ pub enum Refused {
         reason: String,
     },
     /// The check came to no end: a bug of this crate, or of what it uses.
-    #[error("the check of a password came to no end")]
+    #[error("the password check did not finish")]
     Unfinished,
     /// The file cannot be read.
     #[error("open() \"{file}\" failed ({source})")]

@@ -103,7 +103,7 @@ impl Challenges {
         let (name, asked) = match identifier {
             Identifier::Dns(name) => (name.clone(), name.to_ascii_lowercase()),
             Identifier::Ip(address) => (address.to_string(), reverse(*address)),
-            other => return Err(Error::Answer(format!("it asks for a challenge of {other:?}"))),
+            other => return Err(Error::Answer(format!("unsupported identifier {other:?}"))),
         };
         let certificate = certificate(&name, authorization.digest().as_ref(), &provider())?;
         self.0.tls.write().insert(asked.clone(), Arc::new(certificate));

@@ -11,7 +11,7 @@ use instant_acme::Problem;
 #[non_exhaustive]
 pub enum Error {
     /// The authority refuses, and says why (RFC 7807).
-    #[error("the CA refuses: {}", shown(.0))]
+    #[error("the CA refused the request: {}", shown(.0))]
     Refused(Problem),
     /// The authority has looked for its challenge, and did not find what it expects.
     #[error("the CA could not validate {name}: {}", shown(.problem))]
@@ -22,13 +22,13 @@ pub enum Error {
         problem: Problem,
     },
     /// An answer that is none of the protocol's.
-    #[error("the CA answers {0}")]
+    #[error("the CA responded with status {0}")]
     Status(StatusCode),
     /// It cannot be reached.
     #[error("the CA cannot be reached: {0}")]
     Unreachable(String),
     /// It takes too long.
-    #[error("the CA takes too long")]
+    #[error("timed out waiting for the CA")]
     Timeout,
     /// It does not offer the challenge.
     #[error("the CA does not offer {challenge} for {name}")]
@@ -39,7 +39,7 @@ pub enum Error {
         name: String,
     },
     /// What it says is not to be understood.
-    #[error("the CA's answer is no good: {0}")]
+    #[error("invalid response from the CA: {0}")]
     Answer(String),
     /// A file of the state cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -148,12 +148,12 @@ mod tests {
         let error = Error::from(instant_acme::Error::Api(problem));
         assert_eq!(
             error.to_string(),
-            "the CA refuses: too many of them (urn:ietf:params:acme:error:rateLimited)"
+            "the CA refused the request: too many of them (urn:ietf:params:acme:error:rateLimited)"
         );
         assert!(!error.is_for_account());
         assert!(!error.may_be_for_replacement());
         let own = instant_acme::Error::Other(Box::new(Error::Status(StatusCode::BAD_GATEWAY)));
-        assert_eq!(Error::from(own).to_string(), "the CA answers 502 Bad Gateway");
+        assert_eq!(Error::from(own).to_string(), "the CA responded with status 502 Bad Gateway");
     }
 
     #[test]

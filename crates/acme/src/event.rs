@@ -79,40 +79,48 @@ impl std::fmt::Display for Event<'_> {
         let date = |time: &SystemTime| httpdate::fmt_http_date(*time);
         match self {
             Self::Ordering { names, directory } => {
-                write!(f, "{directory} is asked for a certificate for {}", names.join(", "))
+                write!(f, "requesting a certificate for {} from {directory}", names.join(", "))
             }
             Self::Issued { names, until, renewal, .. } => write!(
                 f,
-                "a new certificate for {} is in force, until {}; it will be renewed {}",
+                "a new certificate for {} is in use, valid until {}; it will be renewed at {}",
                 names.join(", "),
                 date(until),
                 date(renewal)
             ),
             Self::Adopted { names, until, .. } => write!(
                 f,
-                "a certificate for {} that another process was given is in force, until {}",
+                "a certificate for {} that another process obtained is in use, valid until {}",
                 names.join(", "),
                 date(until)
             ),
             Self::Failed { names, error, failures, next, until } => {
                 let names = names.join(", ");
-                write!(f, "no new certificate for {names}: {error}; failures in a row: {failures}; ")?;
+                write!(
+                    f,
+                    "cannot obtain a certificate for {names}: {error}; consecutive failures: {failures}; "
+                )?;
                 match until {
-                    Some(until) => write!(f, "the one in force ends {}; ", date(until))?,
-                    None => write!(f, "there is none in force; ")?,
+                    Some(until) => write!(f, "the certificate in use expires at {}; ", date(until))?,
+                    None => write!(f, "no certificate is in use; ")?,
                 }
-                write!(f, "tried again {}", date(next))
+                write!(f, "next attempt at {}", date(next))
             }
             Self::Waiting { names, failures, next } => write!(
                 f,
-                "nobody is asked for a certificate for {} before {}: failures in a row: {failures}",
+                "no certificate for {} is requested before {}; consecutive failures: {failures}",
                 names.join(", "),
                 date(next)
             ),
             Self::SetAside { file, to, problem } => {
-                write!(f, "{}: {problem}; it is called {} now, and made anew", file.display(), to.display())
+                write!(
+                    f,
+                    "{}: {problem}; the file is renamed to {} and will be created again",
+                    file.display(),
+                    to.display()
+                )
             }
-            Self::State { error } => write!(f, "the state of ACME: {error}"),
+            Self::State { error } => write!(f, "cannot read or write the ACME state: {error}"),
         }
     }
 }

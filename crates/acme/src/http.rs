@@ -56,7 +56,7 @@ impl Client {
             None => {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
                 if roots.is_empty() {
-                    return Err(Error::Setting("the system trusts no certificates".into()));
+                    return Err(Error::Setting("the system has no trusted certificates".into()));
                 }
             }
             Some(path) => {
@@ -66,7 +66,7 @@ impl Client {
                     roots.add(certificate).map_err(|error| Error::file(path, &error))?;
                 }
                 if roots.is_empty() {
-                    return Err(Error::file(path, &"there is no certificate in it"));
+                    return Err(Error::file(path, &"no certificate found"));
                 }
             }
         }
@@ -137,7 +137,7 @@ type Ready = (String, u16, Request<BodyWrapper<Bytes>>);
 fn ready(mut request: Request<BodyWrapper<Bytes>>) -> Result<Ready, Error> {
     let uri = request.uri().clone();
     let (Some("https"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err(Error::Answer(format!("\"{uri}\" is no URL of https")));
+        return Err(Error::Answer(format!("\"{uri}\" is not an https:// URL")));
     };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
     let value = HeaderValue::from_str(authority.as_str()).map_err(Error::library)?;

@@ -330,7 +330,7 @@ impl Inner {
         let text = Stored::text(&self.settings.directory, &key, &chain);
         let stored = Stored::parse(text.as_bytes(), &provider()).map_err(Error::Answer)?;
         if !stored.covers(wanted) {
-            return Err(Error::Answer("its certificate is for other names".into()));
+            return Err(Error::Answer("the certificate does not cover all requested names".into()));
         }
         let path = self.store.certificate(wanted);
         off(move || store::write(&path, text.as_bytes())).await?;

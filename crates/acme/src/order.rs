@@ -151,7 +151,11 @@ async fn open(order: &mut Order, kind: Challenge, challenges: &Challenges) -> Re
         match authorization.status {
             AuthorizationStatus::Valid => continue,
             AuthorizationStatus::Pending => {}
-            other => return Err(Error::Answer(format!("an authorization of a new order is {other:?}"))),
+            other => {
+                return Err(Error::Answer(format!(
+                    "the authorization of a new order has the status {other:?}"
+                )));
+            }
         }
         let name = authorization.identifier().to_string();
         let Some(mut challenge) = authorization.challenge(kind.kind()) else {

@@ -112,9 +112,9 @@ impl ExternalKey {
             Self::Given(key) => Ok(key.clone()),
             Self::InFile(path) => match std::fs::read_to_string(path) {
                 Ok(text) => decoded(&text),
-                Err(error) => Err(Error::Setting(format!(
-                    "the file of the external account's key cannot be read: {error}"
-                ))),
+                Err(error) => {
+                    Err(Error::Setting(format!("cannot read the key file of the external account: {error}")))
+                }
             },
         }
     }
@@ -124,7 +124,7 @@ fn decoded(key: &str) -> Result<Vec<u8>, Error> {
     let forgiving = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     // What is wrong with it is not said, for that would be a part of it.
     let key = GeneralPurpose::new(&URL_SAFE, forgiving).decode(key.trim());
-    key.map_err(|_| Error::Setting("the key of the external account is no base64url".into()))
+    key.map_err(|_| Error::Setting("the key of the external account is not valid base64url".into()))
 }
 
 impl std::fmt::Debug for Settings {
@@ -270,7 +270,7 @@ impl Wanted {
             let name = canonical(&name.into());
             if !is_name(&name) {
                 return Err(Error::Setting(format!(
-                    "\"{}\" is no name that can be certified",
+                    "invalid name \"{}\" for a certificate: expected a host name without wildcards, or an IP address",
                     name.escape_debug()
                 )));
             }
@@ -280,7 +280,7 @@ impl Wanted {
         }
         let names = known;
         if names.is_empty() {
-            return Err(Error::Setting("a certificate has at least one name".into()));
+            return Err(Error::Setting("a certificate needs at least one name".into()));
         }
         Ok(Self { names })
     }
@@ -344,7 +344,7 @@ mod tests {
             assert!(!format!("{made:?}").contains("secret"));
         }
         let error = settings().external_account("id", "c2VjcmV0!").unwrap_err().to_string();
-        assert_eq!(error, "the key of the external account is no base64url");
+        assert_eq!(error, "the key of the external account is not valid base64url");
     }
 
     #[test]
@@ -353,7 +353,11 @@ mod tests {
         let file = directory.path().join("c2VjcmV0"); // a key in the place of a file's name
         let settings = Settings::new("https://a.test/", directory.path()).external_account_file("id", &file);
         let error = settings.check().unwrap_err().to_string();
-        assert!(error.contains("cannot be read: No such file") && !error.contains("c2VjcmV0"), "{error}");
+        assert!(
+            error.contains("cannot read the key file of the external account: No such file")
+                && !error.contains("c2VjcmV0"),
+            "{error}"
+        );
         std::fs::write(&file, "c2VjcmV0LQ\n").unwrap();
         settings.check().unwrap();
         std::fs::write(&file, "!").unwrap();

@@ -100,11 +100,11 @@ impl Store {
                 .collect()
         };
         let url = all("account: ").into_iter().next().filter(|url| !url.is_empty());
-        let url = url.ok_or_else(|| Error::file(&path, &"it names no account"))?;
+        let url = url.ok_or_else(|| Error::file(&path, &"the URL of the account is missing"))?;
         let key = PrivatePkcs8KeyDer::from_pem_slice(&text)
-            .map_err(|error| Error::file(&path, &format!("there is no key in it: {error}")))?;
+            .map_err(|error| Error::file(&path, &format!("no private key found: {error}")))?;
         if Key::from_pkcs8_der(key.clone_key()).is_err() {
-            return Err(Error::file(&path, &"its key is none of ECDSA on P-256"));
+            return Err(Error::file(&path, &"the private key is not an ECDSA P-256 key"));
         }
         Ok(Some(Account { url, contacts: all("contact: "), key }))
     }
@@ -251,11 +251,11 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
         fs::write(&path, "nonsense").unwrap();
         let error = store.account("https://ca.test/").unwrap_err().to_string();
-        assert!(error.contains("it names no account"), "{error}");
+        assert!(error.contains("the URL of the account is missing"), "{error}");
         let other = KeyKind::Ecdsa384.generate().unwrap().serialize_pem();
         fs::write(&path, format!("account: https://ca.test/acct/1\n{other}")).unwrap();
         let error = store.account("https://ca.test/").unwrap_err().to_string();
-        assert!(error.contains("its key is none of ECDSA on P-256"), "{error}");
+        assert!(error.contains("the private key is not an ECDSA P-256 key"), "{error}");
         let aside = set_aside(&path).unwrap();
         assert!(aside.to_string_lossy().ends_with(".pem.unusable"));
         assert!(store.account("https://ca.test/").unwrap().is_none());

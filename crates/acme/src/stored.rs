@@ -42,15 +42,15 @@ impl Stored {
     /// Reads the text of a file.
     pub(crate) fn parse(text: &[u8], provider: &CryptoProvider) -> Result<Self, String> {
         let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(text).collect();
-        let chain = chain.map_err(|error| format!("it is no PEM: {error}"))?;
-        let first = chain.first().ok_or("there is no certificate in it")?.clone();
-        let key = PrivateKeyDer::from_pem_slice(text)
-            .map_err(|error| format!("there is no private key in it: {error}"))?;
+        let chain = chain.map_err(|error| format!("invalid PEM: {error}"))?;
+        let first = chain.first().ok_or("no certificate found")?.clone();
+        let key =
+            PrivateKeyDer::from_pem_slice(text).map_err(|error| format!("no private key found: {error}"))?;
         let key = provider.key_provider.load_private_key(key).map_err(|error| error.to_string())?;
         let (_, parsed) = X509Certificate::from_der(&first)
-            .map_err(|error| format!("its certificate cannot be read: {error}"))?;
+            .map_err(|error| format!("the certificate cannot be read: {error}"))?;
         if key.public_key().is_some_and(|own| own.as_ref() != parsed.public_key().raw) {
-            return Err("its key is not the certificate's".into());
+            return Err("the private key does not belong to the certificate".into());
         }
         let line = text.split(|&byte| byte == b'\n').next().and_then(|line| std::str::from_utf8(line).ok());
         let directory = line.and_then(|line| line.strip_prefix(DIRECTORY)).unwrap_or_default().trim();
@@ -136,7 +136,7 @@ mod tests {
         check("\0\u{ff}garbage", "no certificate");
         check(&one.chain, "no private key");
         check(&one.key, "no certificate");
-        check(&format!("{}{}", other.key, one.chain), "not the certificate's");
+        check(&format!("{}{}", other.key, one.chain), "does not belong to the certificate");
         let cut = one.chain.get(..200).unwrap();
         check(&format!("{}{cut}", one.key), "");
         check("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no private key");

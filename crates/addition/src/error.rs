@@ -6,6 +6,6 @@ pub enum Error {
     #[error("the response's body failed")]
     Response(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// What was to be added could not be had, or ended before its end.
-    #[error("what is added to the response's body failed")]
+    #[error("the text added to the response's body failed")]
     Addition(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

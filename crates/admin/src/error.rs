@@ -33,7 +33,7 @@ impl Refusal {
     }
 
     pub(crate) fn unauthorized() -> Self {
-        let text = "show the token of the configuration: `Authorization: Bearer TOKEN`";
+        let text = "the `token` of the configuration is required: `Authorization: Bearer TOKEN`";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", text)
     }
 }

@@ -43,7 +43,7 @@ impl Guard {
         if !shown && !self.allows(from) {
             return Err(match self.token {
                 Some(_) => Refusal::unauthorized(),
-                None => Refusal::forbidden("`admin.allow` does not have your address"),
+                None => Refusal::forbidden("`admin.allow` does not contain your address"),
             });
         }
         let authority = authority(&request.uri, &request.headers)?;
@@ -61,7 +61,7 @@ impl Guard {
             request.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
         let media_type = media_type.split(|&byte| byte == b';').next().unwrap_or_default();
         if !media_type.trim_ascii().eq_ignore_ascii_case(b"application/json") {
-            let text = "what is asked for is to be said in JSON, with `Content-Type: application/json`";
+            let text = "the request body must be JSON, with `Content-Type: application/json`";
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_json", text));
         }
         Ok(())
@@ -85,7 +85,7 @@ fn authority<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Result<&'r str, Refusa
     match (uri.authority(), field) {
         (Some(authority), _) if more.is_none() => Ok(authority.as_str()),
         (None, Some(field)) if more.is_none() && !field.is_empty() => Ok(field),
-        _ => Err(Refusal::bad("there must be one `Host`")),
+        _ => Err(Refusal::bad("the request must have exactly one `Host`")),
     }
 }
 
@@ -106,12 +106,12 @@ pub(crate) fn check_name(authority: &str, names: &[Box<str>], key: &str) -> Resu
         return Ok(());
     }
     let host = host.escape_debug();
-    let text = format!("`{key}` does not have `{host}`; ask by address, or as `localhost`");
+    let text = format!("`{key}` does not contain `{host}`; use an IP address or `localhost`");
     Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", text))
 }
 
 pub(crate) fn check_origin(headers: &HeaderMap, authority: &str) -> Result<(), Refusal> {
-    let elsewhere = || Refusal::forbidden("a page of another origin may not ask for this");
+    let elsewhere = || Refusal::forbidden("requests from pages of another origin are not allowed");
     for origin in headers.get_all(ORIGIN) {
         let own = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
         if !own.is_some_and(|(_, own)| own.eq_ignore_ascii_case(authority)) {

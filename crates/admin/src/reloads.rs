@@ -60,7 +60,7 @@ impl Reloading {
         self.orders
             .try_send(Order(reply))
             .map_err(|_| Refusal::new(StatusCode::CONFLICT, "reload_under_way", busy))?;
-        let gone = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the process is about to end");
+        let gone = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the process is shutting down");
         done.await
             .map_err(|_| gone)?
             .map_err(|error| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "not_reloaded", error))

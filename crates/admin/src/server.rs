@@ -233,7 +233,7 @@ async fn admit(State((shared, from)): State<(Arc<Shared>, From)>, request: Reque
         return refusal.into_response();
     }
     let too_long = || {
-        let text = format!("an order has at most {LONGEST} bytes");
+        let text = format!("the request body is larger than {LONGEST} bytes");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_long", text).into_response()
     };
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -244,7 +244,7 @@ async fn admit(State((shared, from)): State<(Arc<Shared>, From)>, request: Reque
         Ok(Ok(bytes)) => next.run(Request::from_parts(parts, Body::from(bytes))).await,
         Ok(Err(_)) => too_long(),
         Err(_) => {
-            let text = "the order did not come in time";
+            let text = "the request body did not arrive in time";
             Refusal::new(StatusCode::REQUEST_TIMEOUT, "timed_out", text).into_response()
         }
     }

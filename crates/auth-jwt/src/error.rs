@@ -14,16 +14,16 @@ pub enum Refused {
     #[error("the JSON Web Token is malformed")]
     Malformed,
     /// Its header says that something has to be understood that is not (RFC 7515, 4.1.11).
-    #[error("the JSON Web Token has a critical extension that is not known")]
+    #[error("the JSON Web Token has an unknown critical extension")]
     Critical,
     /// It is not signed, or in a way that is not known.
-    #[error("the JSON Web Token has an algorithm that is not supported")]
+    #[error("the JSON Web Token uses an unsupported algorithm")]
     Algorithm,
     /// No key has its `kid`, or none is for its algorithm.
-    #[error("there is no key for the JSON Web Token")]
+    #[error("no key matches the JSON Web Token")]
     NoKey,
     /// No such key has signed it.
-    #[error("the signature of the JSON Web Token is wrong")]
+    #[error("the signature of the JSON Web Token is invalid")]
     Signature,
     /// It is good no more.
     #[error("the JSON Web Token has expired")]
@@ -38,13 +38,13 @@ pub enum Refused {
 #[non_exhaustive]
 pub enum KeyError {
     /// It is not the JSON of a key, or of a set of them.
-    #[error("no JSON Web Key Set: {0}")]
+    #[error("invalid JSON Web Key Set: {0}")]
     Json(#[from] serde_json::Error),
     /// It is JSON, but neither a key nor a set of them.
-    #[error("no JSON Web Key Set: neither `keys` nor a key")]
+    #[error("invalid JSON Web Key Set: expected `keys` or a single key")]
     NoSet,
     /// There is no key in it that a signature can be checked with.
-    #[error("no key in the JSON Web Key Set can check signatures")]
+    #[error("no key in the JSON Web Key Set can verify signatures")]
     NoKey,
     /// It is larger than sets of keys are.
     #[error("the JSON Web Key Set is too large")]
@@ -66,6 +66,6 @@ pub enum KeyError {
         source: Box<Self>,
     },
     /// The file came to no end: a bug of this crate, or of what it uses.
-    #[error("the reading of keys came to no end")]
+    #[error("reading the keys did not finish")]
     Unfinished,
 }

@@ -132,6 +132,6 @@ async fn a_file_is_read_again_when_it_has_changed() {
     fs::write(&file, "{").unwrap();
     assert_eq!(bear(&layer, &of_second).await.0, 500, "the old keys may not be good any more");
     let error = KeyFile::new(&file).keys().unwrap_err().to_string();
-    assert!(error.starts_with(&format!("\"{}\": no JSON Web Key Set: ", file.display())), "{error}");
+    assert!(error.starts_with(&format!("\"{}\": invalid JSON Web Key Set: ", file.display())), "{error}");
     assert!(KeyFile::new(dir.path()).keys().is_err(), "a directory");
 }

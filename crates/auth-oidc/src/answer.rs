@@ -29,7 +29,9 @@ impl Answer {
         let mut answer = Self::new(StatusCode::FOUND);
         match HeaderValue::from_str(to) {
             Ok(to) => drop(answer.headers.insert(LOCATION, to)),
-            Err(_) => return Self::error(Error::answer("a URL", &"it is no value of a field")),
+            Err(_) => {
+                return Self::error(Error::answer("the redirect URL", &"not a valid header field value"));
+            }
         }
         answer
     }

@@ -11,8 +11,8 @@ use crate::form::{encode, join};
 use crate::metadata::{Metadata, Proof};
 use crate::{Error, Provider};
 
-const TOKENS: &str = "the answer of the token endpoint";
-pub(crate) const USERINFO: &str = "the answer of userinfo";
+const TOKENS: &str = "the response of the token endpoint";
+pub(crate) const USERINFO: &str = "the response of the userinfo endpoint";
 
 /// What a code was changed for.
 pub(crate) struct Tokens {
@@ -83,7 +83,7 @@ pub(crate) fn read_tokens(answer: &Response<Bytes>) -> Result<Tokens, Error> {
     }
     let said = said?;
     let needed = |name: &'static str| {
-        text(&said, name).ok_or_else(|| Error::answer(TOKENS, &format!("there is no `{name}`")))
+        text(&said, name).ok_or_else(|| Error::answer(TOKENS, &format!("`{name}` is missing")))
     };
     if !needed("token_type")?.eq_ignore_ascii_case("bearer") {
         return Err(Error::answer(TOKENS, &"`token_type` is not \"Bearer\""));

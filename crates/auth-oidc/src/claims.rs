@@ -40,19 +40,19 @@ pub(crate) fn check(
     };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     if text("iss") != Some(&*provider.issuer) {
-        return Err(Error::Claim("`iss` is another provider's"));
+        return Err(Error::Claim("`iss` names another provider"));
     }
     audience(&claims, &provider.client_id)?;
     times(&claims, now)?;
     if text("nonce") != Some(nonce) {
-        return Err(Error::Claim("`nonce` is another login's"));
+        return Err(Error::Claim("`nonce` does not match the login"));
     }
     if let Some(hash) = claims.get("at_hash")
         && hash.as_str() != half_hash(&algorithm, access_token).as_deref()
     {
-        return Err(Error::Claim("`at_hash` is another access token's"));
+        return Err(Error::Claim("`at_hash` does not match the access token"));
     }
-    let subject = text("sub").ok_or(Error::Claim("there is no `sub`"))?.into();
+    let subject = text("sub").ok_or(Error::Claim("`sub` is missing"))?.into();
     Ok(Subject { subject, sid: text("sid").map(Into::into) })
 }
 
@@ -61,11 +61,13 @@ fn audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Error> {
     let others = match claims.get("aud") {
         Some(Value::String(one)) if one == client_id => false,
         Some(Value::Array(all)) if all.iter().any(|one| one.as_str() == Some(client_id)) => all.len() > 1,
-        _ => return Err(Error::Claim("`aud` is not this client")),
+        _ => return Err(Error::Claim("`aud` does not name this client")),
     };
     match claims.get("azp") {
-        None if others => Err(Error::Claim("`aud` are several, and there is no `azp`")),
-        Some(party) if party.as_str() != Some(client_id) => Err(Error::Claim("`azp` is not this client")),
+        None if others => Err(Error::Claim("`aud` has several values and `azp` is missing")),
+        Some(party) if party.as_str() != Some(client_id) => {
+            Err(Error::Claim("`azp` does not name this client"))
+        }
         _ => Ok(()),
     }
 }
@@ -74,12 +76,12 @@ fn audience(claims: &Map<String, Value>, client_id: &str) -> Result<(), Error> {
 fn times(claims: &Map<String, Value>, now: SystemTime) -> Result<(), Error> {
     let date = |name: &str| claims.get(name).and_then(Value::as_f64);
     if date("exp").is_none() {
-        return Err(Error::Claim("there is no `exp`"));
+        return Err(Error::Claim("`exp` is missing"));
     }
-    let issued = date("iat").ok_or(Error::Claim("there is no `iat`"))?;
+    let issued = date("iat").ok_or(Error::Claim("`iat` is missing"))?;
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     if issued > now + LEEWAY.as_secs_f64() {
-        return Err(Error::Claim("`iat` is to come"));
+        return Err(Error::Claim("`iat` is in the future"));
     }
     Ok(())
 }
@@ -131,28 +133,28 @@ mod tests {
             of(&GOOD.replace(from, to)).unwrap_or_else(|why| panic!("{to}: {why}"));
         }
         for (from, to, why) in [
-            ("https://id.test", "https://id.test/", "`iss` is another provider's"),
-            ("\"iss\"", "\"x\"", "`iss` is another provider's"),
-            ("\"us\"", "\"them\"", "`aud` is not this client"),
-            ("\"us\"", r#"["them"]"#, "`aud` is not this client"),
-            ("\"us\"", r#""them,us""#, "`aud` is not this client"),
-            ("\"aud\"", "\"x\"", "`aud` is not this client"),
-            ("\"us\"", r#"["them","us"]"#, "`aud` are several, and there is no `azp`"),
-            ("\"us\"", r#""us","azp":"them""#, "`azp` is not this client"),
-            ("\"us\"", r#""us","azp":null"#, "`azp` is not this client"),
-            ("\"exp\"", "\"x\"", "there is no `exp`"),
+            ("https://id.test", "https://id.test/", "`iss` names another provider"),
+            ("\"iss\"", "\"x\"", "`iss` names another provider"),
+            ("\"us\"", "\"them\"", "`aud` does not name this client"),
+            ("\"us\"", r#"["them"]"#, "`aud` does not name this client"),
+            ("\"us\"", r#""them,us""#, "`aud` does not name this client"),
+            ("\"aud\"", "\"x\"", "`aud` does not name this client"),
+            ("\"us\"", r#"["them","us"]"#, "`aud` has several values and `azp` is missing"),
+            ("\"us\"", r#""us","azp":"them""#, "`azp` does not name this client"),
+            ("\"us\"", r#""us","azp":null"#, "`azp` does not name this client"),
+            ("\"exp\"", "\"x\"", "`exp` is missing"),
             ("\"exp\":1001", "\"exp\":970", "the JSON Web Token has expired"),
-            ("\"iat\"", "\"x\"", "there is no `iat`"),
-            ("\"iat\":1000", "\"iat\":\"1000\"", "there is no `iat`"),
-            ("\"iat\":1000", "\"iat\":1031", "`iat` is to come"),
-            ("\"nonce\"", "\"x\"", "`nonce` is another login's"),
-            ("\"n\"", "\"m\"", "`nonce` is another login's"),
-            ("\"sub\"", "\"x\"", "there is no `sub`"),
-            ("\"me\"", "\"\"", "there is no `sub`"),
-            ("\"me\"", "7", "there is no `sub`"),
+            ("\"iat\"", "\"x\"", "`iat` is missing"),
+            ("\"iat\":1000", "\"iat\":\"1000\"", "`iat` is missing"),
+            ("\"iat\":1000", "\"iat\":1031", "`iat` is in the future"),
+            ("\"nonce\"", "\"x\"", "`nonce` does not match the login"),
+            ("\"n\"", "\"m\"", "`nonce` does not match the login"),
+            ("\"sub\"", "\"x\"", "`sub` is missing"),
+            ("\"me\"", "\"\"", "`sub` is missing"),
+            ("\"me\"", "7", "`sub` is missing"),
         ] {
             let found = of(&GOOD.replace(from, to)).unwrap_err();
-            assert_eq!(found, format!("the ID token is refused: {why}"), "{to}");
+            assert_eq!(found, format!("invalid ID token: {why}"), "{to}");
         }
     }
 
@@ -160,13 +162,11 @@ mod tests {
     fn signatures_are_of_the_keys_that_are_there_and_never_of_secrets() {
         let signer = Signer::new("ES256");
         let header = r#"{"alg":"ES256","kid":"b"}"#;
-        assert!(
-            judged(&signer, header, GOOD).unwrap_err().ends_with("there is no key for the JSON Web Token")
-        );
+        assert!(judged(&signer, header, GOOD).unwrap_err().ends_with("no key matches the JSON Web Token"));
         let unsigned = judged(&signer, r#"{"alg":"none"}"#, GOOD).unwrap_err();
-        assert!(unsigned.ends_with("has an algorithm that is not supported"), "{unsigned}");
+        assert!(unsigned.ends_with("uses an unsupported algorithm"), "{unsigned}");
         let secret = judged(&Signer::secret("HS256", b"secret"), r#"{"alg":"HS256","kid":"a"}"#, GOOD);
-        assert!(secret.unwrap_err().ends_with("has an algorithm that is not supported"));
+        assert!(secret.unwrap_err().ends_with("uses an unsupported algorithm"));
     }
 
     #[test]
@@ -188,7 +188,10 @@ mod tests {
                 &format!("\"{}\"", half_hash(algorithm.as_bytes(), "other").unwrap()),
             ] {
                 let found = judged(&signer, &header, &with(bad)).unwrap_err();
-                assert!(found.ends_with("`at_hash` is another access token's"), "{algorithm} {bad}: {found}");
+                assert!(
+                    found.ends_with("`at_hash` does not match the access token"),
+                    "{algorithm} {bad}: {found}"
+                );
             }
         }
     }

@@ -10,7 +10,7 @@ type Source = Arc<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum Error {
     /// There was no answer.
-    #[error("{what} cannot be had: {source}")]
+    #[error("cannot fetch {what}: {source}")]
     Unreachable {
         /// Of what.
         what: &'static str,
@@ -18,7 +18,7 @@ pub enum Error {
         source: Source,
     },
     /// There was one that is of no use.
-    #[error("{what} cannot be had: unexpected status {status}")]
+    #[error("cannot fetch {what}: unexpected status {status}")]
     Status {
         /// Of what.
         what: &'static str,
@@ -26,7 +26,7 @@ pub enum Error {
         status: StatusCode,
     },
     /// What came is not what it should be.
-    #[error("{what} cannot be read: {why}")]
+    #[error("{what} is invalid: {why}")]
     Answer {
         /// What.
         what: &'static str,
@@ -34,19 +34,19 @@ pub enum Error {
         why: Box<str>,
     },
     /// The provider is another one than it should be.
-    #[error("the provider calls itself \"{}\"", .0.escape_debug())]
+    #[error("unexpected issuer \"{}\" in the provider's metadata", .0.escape_debug())]
     Issuer(Box<str>),
     /// The provider lacks something.
     #[error("the provider's metadata has no {0}")]
     Lacks(&'static str),
     /// What the provider wants to know its clients by is not known here.
-    #[error("the provider takes neither `client_secret_basic` nor `client_secret_post`")]
+    #[error("the provider supports neither `client_secret_basic` nor `client_secret_post`")]
     Method,
     /// The code is not good: it was used, or is not for this client.
-    #[error("the provider does not take the code: {}", .0.escape_debug())]
+    #[error("the provider rejected the authorization code: {}", .0.escape_debug())]
     Code(Box<str>),
     /// The provider says that it does not let the user in.
-    #[error("the provider says \"{}\"{}{}", .error.escape_debug(), if .description.is_empty() { "" } else { ": " }, .description.escape_debug())]
+    #[error("the provider returned the error \"{}\"{}{}", .error.escape_debug(), if .description.is_empty() { "" } else { ": " }, .description.escape_debug())]
     Denied {
         /// The error, as OpenID Connect names it.
         error: Box<str>,
@@ -54,22 +54,22 @@ pub enum Error {
         description: Box<str>,
     },
     /// What came back is of no login that was begun here, by this browser, not long ago.
-    #[error("the login is not known: {0}")]
+    #[error("login failed: {0}")]
     State(&'static str),
     /// The ID token is no good.
-    #[error("the ID token is refused: {0}")]
+    #[error("invalid ID token: {0}")]
     Token(#[from] Refused),
     /// What it says is not what it has to.
-    #[error("the ID token is refused: {0}")]
+    #[error("invalid ID token: {0}")]
     Claim(&'static str),
     /// What is said of the user is said of another one.
-    #[error("the answer of userinfo is of another subject")]
+    #[error("the response of the userinfo endpoint is for another subject")]
     Subject,
     /// There is no room for another session.
-    #[error("the session cannot be kept: {0}")]
+    #[error("the session cannot be stored: {0}")]
     Full(Box<str>),
     /// A logout of somebody else.
-    #[error("the logout is of another provider, or of no session")]
+    #[error("invalid logout request: expected `iss` of this provider and `sid`, or neither")]
     Logout,
 }
 

@@ -44,11 +44,11 @@ impl Login {
         browser: &str,
         now: SystemTime,
     ) -> Result<Self, Error> {
-        let unknown = Error::State("it was not begun here, or by another browser");
+        let unknown = Error::State("the login was begun by another server or in another browser");
         let plain = secrets.open(state, bound_to(provider, browser).as_bytes());
         let login = plain.as_deref().and_then(Self::read).ok_or(unknown)?;
         if seconds(now) > login.began.saturating_add(PATIENCE.as_secs()) {
-            return Err(Error::State("it took too long"));
+            return Err(Error::State("the login took too long"));
         }
         Ok(login)
     }
@@ -162,7 +162,10 @@ mod tests {
         };
         let found = of(&state, &provider, "browser", 600).unwrap();
         assert_eq!((found.way(), &found), ("/a?b=c", &login));
-        assert!(matches!(of(&state, &provider, "browser", 601), Err(Error::State("it took too long"))));
+        assert!(matches!(
+            of(&state, &provider, "browser", 601),
+            Err(Error::State("the login took too long"))
+        ));
         assert!(of(&state, &provider, "another", 0).is_err());
         assert!(of(&state, &Provider::new("https://id.test", "them"), "browser", 0).is_err());
         assert!(of(&state, &Provider::new("https://other.test", "us"), "browser", 0).is_err());

@@ -91,10 +91,10 @@ fn endpoint(all: &Map<String, Value>, name: &'static str, issuer: &str) -> Resul
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
     });
     if !good || text.contains('#') {
-        return Err(Error::answer(WHAT, &format!("`{name}` is no URL")));
+        return Err(Error::answer(WHAT, &format!("`{name}` is not a URL")));
     }
     if is_https(issuer) && !is_https(text) {
-        return Err(Error::answer(WHAT, &format!("`{name}` is no URL of https")));
+        return Err(Error::answer(WHAT, &format!("`{name}` is not an https:// URL")));
     }
     Ok(Some(text.into()))
 }
@@ -137,7 +137,7 @@ mod tests {
         check("{}", "the provider's metadata has no `issuer`");
         check(
             &format!("{{{}}}", LEAST.replace("\"https://id.test\"", "\"https://id.test/\"")),
-            "the provider calls itself \"https://id.test/\"",
+            "unexpected issuer \"https://id.test/\" in the provider's metadata",
         );
         check(
             &format!("{{{}}}", LEAST.replace("jwks_uri", "x")),
@@ -145,7 +145,7 @@ mod tests {
         );
         for url in ["/t", "ftp://id.test/t", "https://id.test/t#x", "https://", ""] {
             let json = format!("{{{}}}", LEAST.replace("https://id.test/t", url));
-            check(&json, "the provider's metadata cannot be read: `token_endpoint` is no URL");
+            check(&json, "the provider's metadata is invalid: `token_endpoint` is not a URL");
         }
         assert!(parse("[]").is_err() && parse("<html>").is_err());
     }
@@ -163,7 +163,7 @@ mod tests {
             ("end_session_endpoint", "/e"),
         ] {
             let json = all.replace(&format!("https://id.test{path}\""), &format!("http://id.test{path}\""));
-            let expected = format!("the provider's metadata cannot be read: `{name}` is no URL of https");
+            let expected = format!("the provider's metadata is invalid: `{name}` is not an https:// URL");
             assert_eq!(parse(&json).unwrap_err().to_string(), expected);
         }
         // One that says so itself is one for a machine of its own.

@@ -37,7 +37,8 @@ impl Kept {
     /// # Errors
     /// The system has no random numbers.
     pub fn new(store: Arc<dyn Store>) -> Result<Self, std::io::Error> {
-        let secrets = Secrets::new().ok_or_else(|| std::io::Error::other("there are no random numbers"))?;
+        let secrets =
+            Secrets::new().ok_or_else(|| std::io::Error::other("random numbers are unavailable"))?;
         Ok(Self(Arc::new(Lasting { store, secrets, used: Used::default() })))
     }
 
@@ -175,7 +176,7 @@ where
         let inner = &*self.inner;
         let metadata = self.metadata().await?;
         let name = inner.provider.login_cookie();
-        let no_luck = || Error::Full("there are no random numbers".into());
+        let no_luck = || Error::Full("random numbers are unavailable".into());
         let browser = browser(cookie(asked.cookies.iter().copied(), &name)).ok_or_else(no_luck)?;
         let login = Login::begin(asked.target, now()).ok_or_else(no_luck)?;
         let secrets = &inner.lasting().secrets;
@@ -201,19 +202,19 @@ where
         let arguments = Arguments::parse(asked.query);
         let login_cookie = provider.login_cookie();
         let browser = cookie(asked.cookies.iter().copied(), &login_cookie)
-            .ok_or(Error::State("the browser has no cookie of one"))?;
-        let state = arguments.one("state").ok_or(Error::State("there is no `state`"))?;
+            .ok_or(Error::State("the browser sent no login cookie"))?;
+        let state = arguments.one("state").ok_or(Error::State("`state` is missing"))?;
         let login = Login::of(state, secrets, provider, browser, now)?;
         if !used.first(login.random) {
-            return Err(Error::State("it is over already"));
+            return Err(Error::State("`state` has already been used"));
         }
         let metadata = self.metadata().await?;
         // RFC 9207, 2.4: else another provider's answer could be passed off as this one's.
         match arguments.one("iss") {
             Some(iss) if iss != &*provider.issuer => {
-                return Err(Error::State("it comes from another provider"));
+                return Err(Error::State("`iss` names another provider"));
             }
-            None if metadata.names_itself => return Err(Error::State("it does not say who sends it")),
+            None if metadata.names_itself => return Err(Error::State("`iss` is missing")),
             _ => {}
         }
         if arguments.has("error") {
@@ -223,12 +224,12 @@ where
                 description: text("error_description").into(),
             });
         }
-        let code = arguments.one("code").ok_or(Error::State("there is no `code`"))?;
+        let code = arguments.one("code").ok_or(Error::State("`code` is missing"))?;
         let session =
             self.begin_session(&metadata, code, &login, browser, &inner.redirect_uri(asked), now).await?;
         // A new name for each session: nobody can have given it to the browser before (session fixation).
         let id =
-            random::<32>().map(base64).ok_or_else(|| Error::Full("there are no random numbers".into()))?;
+            random::<32>().map(base64).ok_or_else(|| Error::Full("random numbers are unavailable".into()))?;
         if let Some(before) = cookie(asked.cookies.iter().copied(), &provider.cookie_name) {
             store.remove(&fingerprint(before));
         }
@@ -252,7 +253,7 @@ where
         let (provider, secrets) = (&self.inner.provider, &self.inner.lasting().secrets);
         let verifier = metadata.binds_codes(provider).then(|| login.verifier(secrets, browser));
         let request = ask::tokens(provider, metadata, code, redirect_uri, verifier.as_deref())?;
-        let tokens = ask::read_tokens(&self.send(request, "the answer of the token endpoint").await?)?;
+        let tokens = ask::read_tokens(&self.send(request, "the response of the token endpoint").await?)?;
         let token = Token::parse(tokens.id.as_bytes())?;
         let nonce = login.nonce(secrets, browser);
         let Subject { subject, sid } = self.judge(metadata, &token, &nonce, &tokens, now).await?;

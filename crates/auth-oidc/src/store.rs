@@ -91,7 +91,7 @@ impl Store for Memory {
     fn put(&self, key: String, session: Arc<Session>, lasts: Duration) -> Result<(), Box<str>> {
         let (weight, now) = (weight(&session), Instant::now());
         if weight > self.size {
-            return Err("it is larger than the store".into());
+            return Err("the session is larger than the store".into());
         }
         let mut inner = self.inner.write();
         inner.remove(&key);

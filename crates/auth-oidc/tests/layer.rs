@@ -195,7 +195,7 @@ async fn several_tabs_log_in_at_once_and_each_login_ends_once() {
     assert_eq!(to(&browser.get(&callback(&other)).await), "/other");
     assert_eq!(to(&browser.get(&callback(&one)).await), "/one");
     let again = browser.get(&callback(&one)).await;
-    assert_eq!(why(&again), (400, "the login is not known: it is over already".to_owned()));
+    assert_eq!(why(&again), (400, "login failed: `state` has already been used".to_owned()));
     assert_eq!(id.asked("/token"), 2);
 }
 
@@ -218,16 +218,16 @@ async fn what_comes_back_is_of_a_login_of_this_browser() {
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{back}");
     }
     let answer = Browser::new(&party).get(&format!("/oidc_callback?{ours}")).await;
-    assert_eq!(why(&answer), (400, "the login is not known: the browser has no cookie of one".to_owned()));
+    assert_eq!(why(&answer), (400, "login failed: the browser sent no login cookie".to_owned()));
     assert_eq!(id.asked("/token"), 0, "nobody has asked for anything");
     let state = ours.split('&').next().unwrap();
     let denied =
         browser.get(&format!("/oidc_callback?{state}&error=access_denied&error_description=n%0Ao")).await;
-    assert_eq!(why(&denied), (403, "the provider says \"access_denied\": n\\no".to_owned()));
+    assert_eq!(why(&denied), (403, "the provider returned the error \"access_denied\": n\\no".to_owned()));
     let busy = browser.begin("/").await;
     let state = busy.split('&').next().unwrap();
     let busy = browser.get(&format!("/oidc_callback?{state}&error=temporarily_unavailable")).await;
-    assert_eq!(why(&busy), (502, "the provider says \"temporarily_unavailable\"".to_owned()));
+    assert_eq!(why(&busy), (502, "the provider returned the error \"temporarily_unavailable\"".to_owned()));
     assert_eq!(browser.get("/").await.status(), StatusCode::FOUND);
 }
 
@@ -237,22 +237,22 @@ async fn tokens_that_are_no_good_let_nobody_in() {
     let party = party(&id, provider());
     let good = claims("");
     for (bad, said) in [
-        (good.replace("\"us\"", "\"them\""), "`aud` is not this client"),
-        (good.replace(ISSUER, "https://other.test"), "`iss` is another provider's"),
+        (good.replace("\"us\"", "\"them\""), "`aud` does not name this client"),
+        (good.replace(ISSUER, "https://other.test"), "`iss` names another provider"),
         (good.replace("\"exp\"", "\"exp\":1,\"x\""), "the JSON Web Token has expired"),
-        (good + ",\"at_hash\":\"AAAA\"", "`at_hash` is another access token's"),
+        (good + ",\"at_hash\":\"AAAA\"", "`at_hash` does not match the access token"),
     ] {
         id.says(|says| says.claims = bad);
         let mut browser = Browser::new(&party);
         let answer = browser.log_in("/").await;
-        assert_eq!(why(&answer), (403, format!("the ID token is refused: {said}")));
+        assert_eq!(why(&answer), (403, format!("invalid ID token: {said}")));
         assert_eq!(browser.get("/").await.status(), StatusCode::FOUND, "{said}");
     }
     id.says(|says| says.claims = claims(""));
     let mut browser = Browser::new(&party);
     let back = browser.begin("/").await.replace("code=", "code=x");
     let answer = browser.get(&format!("/oidc_callback?{back}")).await;
-    assert_eq!(why(&answer).1, "the ID token is refused: `nonce` is another login's");
+    assert_eq!(why(&answer).1, "invalid ID token: `nonce` does not match the login");
 }
 
 #[tokio::test]
@@ -263,7 +263,11 @@ async fn keys_change_and_are_asked_for_again() {
     let new = Arc::new(Signer::new("ES256"));
     id.says(|says| says.signer = new.clone());
     let refused = Browser::new(&party).log_in("/").await;
-    assert!(why(&refused).1.ends_with("the signature of the JSON Web Token is wrong"), "{:?}", why(&refused));
+    assert!(
+        why(&refused).1.ends_with("the signature of the JSON Web Token is invalid"),
+        "{:?}",
+        why(&refused)
+    );
     id.says(|says| says.keys = set(&[new.key("\"kid\":\"a\"")]));
     assert_eq!(Browser::new(&party).log_in("/").await.headers()["location"], "/");
     assert_eq!(id.asked("/keys"), 3);
@@ -276,13 +280,13 @@ async fn a_provider_that_is_down_lets_nobody_in_and_hinders_nobody_who_is() {
     let party = party(&id, provider());
     let mut browser = Browser::new(&party);
     let answer = browser.get("/").await;
-    assert_eq!(why(&answer), (502, "the provider's metadata cannot be had: it is down".to_owned()));
+    assert_eq!(why(&answer), (502, "cannot fetch the provider's metadata: it is down".to_owned()));
     id.says(|says| says.down = false);
     tokio::time::advance(Duration::from_secs(1)).await;
     let back = browser.begin("/").await;
     id.says(|says| says.down = true);
     let answer = browser.get(&format!("/oidc_callback?{back}")).await;
-    assert_eq!(why(&answer), (502, "the answer of the token endpoint cannot be had: it is down".to_owned()));
+    assert_eq!(why(&answer), (502, "cannot fetch the response of the token endpoint: it is down".to_owned()));
     id.says(|says| says.down = false);
     assert_eq!(browser.log_in("/").await.status(), StatusCode::FOUND);
     id.says(|says| says.down = true);
@@ -387,7 +391,7 @@ async fn who_names_itself_has_to() {
     let mut browser = Browser::new(&party);
     let back = browser.begin("/").await;
     let mixed = browser.get(&format!("/oidc_callback?{back}&iss=https%3A%2F%2Fevil.test")).await;
-    assert_eq!(why(&mixed), (400, "the login is not known: it comes from another provider".to_owned()));
+    assert_eq!(why(&mixed), (400, "login failed: `iss` names another provider".to_owned()));
     id.says(|says| {
         says.metadata =
             says.metadata.replacen('{', "{\"authorization_response_iss_parameter_supported\":true,", 1);

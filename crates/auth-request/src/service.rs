@@ -18,7 +18,7 @@ pub struct Unanswered(pub Arc<dyn Error + Send + Sync>);
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nobody said whether the request may come in: {}", self.0)
+        write!(f, "the authorization request failed: {}", self.0)
     }
 }
 

@@ -145,7 +145,7 @@ async fn no_answer_lets_nobody_in_and_says_why() {
     let response = response.unwrap();
     assert_eq!((response.status(), &**response.body()), (StatusCode::INTERNAL_SERVER_ERROR, ""));
     let why = response.extensions().get::<Unanswered>().unwrap();
-    assert_eq!(why.to_string(), "nobody said whether the request may come in: gone");
+    assert_eq!(why.to_string(), "the authorization request failed: gone");
     drop(asked); // it is not even ready
     let response = service.oneshot(Request::new(())).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);

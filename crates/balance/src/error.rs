@@ -31,6 +31,6 @@ pub enum Error {
 #[non_exhaustive]
 pub enum BuildError {
     /// nginx: "load balancing method does not support parameter backup".
-    #[error("this method does not know backups")]
+    #[error("the load-balancing method does not support backup servers")]
     Backup,
 }

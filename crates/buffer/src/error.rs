@@ -18,7 +18,7 @@ pub enum Error {
         limit: u64,
     },
     /// A temporary file could not be made, written or read (a full disk: 507, else 500).
-    #[error("a temporary file failed: {0}")]
+    #[error("cannot use a temporary file: {0}")]
     TempFile(#[source] io::Error),
     /// A streamed body was asked for a second time.
     #[error("the request body has been sent already")]

@@ -279,11 +279,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_wrong_is_told() {
         for (text, expected) in [
-            (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "what it says is not what a Redis server says"),
-            (b"$1001\r\n", "what it says is not what a Redis server says"),
+            (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "invalid reply from the Redis server"),
+            (b"$1001\r\n", "invalid reply from the Redis server"),
             (b"-WRONGPASS no\r\n", "WRONGPASS no"),
-            (b"", "it has closed the connection"),
-            (b"$5\r\nab", "it has closed the connection"),
+            (b"", "the server closed the connection"),
+            (b"$5\r\nab", "the server closed the connection"),
         ] {
             let (connection, mut peer) = pair();
             let asked = tokio::spawn(async move { connection.ask(ping()).await });

@@ -12,19 +12,19 @@ use crate::resp::Malformed;
 #[non_exhaustive]
 pub enum Error {
     /// There is no connection to it.
-    #[error("there is no connection")]
+    #[error("no connection to the server")]
     Disconnected,
     /// It has closed the connection.
-    #[error("it has closed the connection")]
+    #[error("the server closed the connection")]
     Closed,
     /// The connection cannot be made, or is broken.
     #[error(transparent)]
     Io(#[from] io::Error),
     /// It does not speak what Redis servers speak.
-    #[error("what it says is not what a Redis server says")]
+    #[error("invalid reply from the Redis server")]
     Malformed,
     /// The file with the password cannot be read.
-    #[error("the password cannot be read")]
+    #[error("cannot read the password file")]
     Password(#[source] io::Error),
     /// What it says.
     #[error(transparent)]

@@ -15,7 +15,7 @@ pub(crate) enum Value {
 
 /// This is no reply, or one that is larger than any that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what it says is not what a Redis server says")]
+#[error("invalid reply from the Redis server")]
 pub(crate) struct Malformed;
 
 /// Commands that are sent in one go.

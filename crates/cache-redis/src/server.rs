@@ -22,31 +22,31 @@ pub(crate) enum Address {
 #[non_exhaustive]
 pub enum UrlError {
     /// `redis+sentinel:` and the like.
-    #[error("Sentinel is not spoken: name the server itself")]
+    #[error("Redis Sentinel is not supported: expected the URL of the Redis server itself")]
     Sentinel,
     /// `redis+cluster:` and the like.
-    #[error("Redis Cluster is not spoken: name a server that stands alone")]
+    #[error("Redis Cluster is not supported: expected the URL of a standalone server")]
     Cluster,
     /// Several servers.
-    #[error("these are several servers: name the one")]
+    #[error("expected a single server")]
     Several,
     /// `user:password@`.
-    #[error("a URL is no place for a password")]
+    #[error("a URL cannot contain a user name or a password")]
     Secret,
     /// Another scheme, or none.
-    #[error("this is no URL of a Redis server")]
+    #[error("expected a URL with the scheme `redis://`, `rediss://` or `unix:`")]
     Scheme,
     /// There is no host, or it is none.
-    #[error("there is no host in it")]
+    #[error("the host is missing or invalid")]
     Host,
     /// The port is none.
-    #[error("its port is not a number from 1 to 65535")]
+    #[error("expected a port from 1 to 65535")]
     Port,
     /// The path of a socket does not begin with a slash.
-    #[error("the path of its socket does not begin with /")]
+    #[error("expected a socket path that begins with `/`")]
     Path,
     /// What follows is not the number of a database.
-    #[error("its database is not a number")]
+    #[error("expected the number of a database")]
     Database,
 }
 

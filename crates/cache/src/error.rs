@@ -7,6 +7,6 @@ use http::StatusCode;
 #[non_exhaustive]
 pub enum Error {
     /// The upstream failed a short while ago, in a way that is kept: see [`Policy::status_of`](crate::Policy::status_of).
-    #[error("the upstream failed a short while ago, with {0}")]
+    #[error("the upstream failed recently with {0}")]
     Remembered(StatusCode),
 }

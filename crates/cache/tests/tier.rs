@@ -220,9 +220,9 @@ async fn what_is_too_large_or_too_much_is_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn one_that_does_not_answer_is_left_alone() {
     for (health, error, waits) in [
-        (Health::Hangs, "it does not answer in time", 100),
-        (Health::Gone, "it cannot be used", 0),
-        (Health::Refuses, "it refuses", 0),
+        (Health::Hangs, "the cache server did not respond in time", 100),
+        (Health::Gone, "the cache server cannot be used", 0),
+        (Health::Refuses, "the cache server refused the request", 0),
     ] {
         let (tier, a, b) = two().await;
         a.bench.says(200, &[FRESH], "a");
@@ -267,7 +267,7 @@ async fn one_that_is_full_is_read_all_the_same() {
         a.bench.get(path).await.is(Status::Miss, "2");
         settle().await;
     }
-    assert_eq!(a.told.take(), ["keeps nothing: it refuses"]);
+    assert_eq!(a.told.take(), ["keeps nothing: the cache server refused the request"]);
     assert_eq!((a.stats().up, a.stats().store_failures), (true, 2));
     b.bench.get("/1").await.is(Status::Hit, "1");
     tier.is(Health::Well);

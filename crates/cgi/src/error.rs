@@ -52,13 +52,13 @@ pub enum Error {
 #[non_exhaustive]
 pub enum RequestFault {
     /// The params of uwsgi have a length of 16 bits.
-    #[error("uwsgi request is too big: {0} bytes of params, of which there may be 65535")]
+    #[error("uwsgi request is too big: {0} bytes of parameters, at most 65535 are allowed")]
     TooBig(usize),
     /// The params of SCGI end in a NUL: one within them would make others of them.
-    #[error("scgi request has a param with a NUL in it")]
+    #[error("scgi request has a parameter with a NUL byte")]
     Nul,
     /// The protocol tells how long a body is before it.
-    #[error("request body has no known length")]
+    #[error("the length of the request body is unknown")]
     Length,
 }
 

@@ -261,7 +261,7 @@ async fn nothing_is_sent_of_what_cannot_be() {
     let unknown = sent(with_params(Script::new().data("a")), &Config::uwsgi(0, 0)).await;
     assert_eq!(
         (unknown.0.len(), unknown.1.error.as_deref()),
-        (0, Some("request body has no known length while sending request to upstream"))
+        (0, Some("the length of the request body is unknown while sending request to upstream"))
     );
     let mut large = Request::new(Empty::<Bytes>::new());
     large.extensions_mut().insert(Params::builder().push("A", "b".repeat(65_535)).build());

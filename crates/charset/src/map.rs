@@ -23,10 +23,10 @@ enum Tables {
 #[non_exhaustive]
 pub enum MapError {
     /// Both sides are the same charset.
-    #[error("a map between a charset and itself")]
+    #[error("a charset cannot be mapped to itself")]
     Same,
     /// UTF-8 is not a charset of single bytes.
-    #[error("UTF-8 can only be the charset that is mapped to")]
+    #[error("UTF-8 can only be the target charset of a map")]
     FromUtf8,
 }
 

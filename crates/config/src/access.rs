@@ -203,7 +203,7 @@ fn limit_except(
 pub(crate) fn method(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Method> {
     let method = Method::from_bytes(text.as_bytes()).ok();
     if method.is_none() {
-        let message = format!("`{}` is no method", text.escape_debug());
+        let message = format!("invalid method `{}`", text.escape_debug());
         cx.push(Diagnostic::at(span, message).label("expected a method such as \"GET\""));
     }
     method
@@ -212,7 +212,7 @@ pub(crate) fn method(cx: &mut Context, text: &str, span: Range<usize>) -> Option
 fn rule(cx: &mut Context, text: &str, span: Range<usize>) -> Option<AccessRule> {
     let (word, whom) = text.split_once(' ').unwrap_or((text, ""));
     if !matches!(word, "allow" | "deny") || whom.is_empty() {
-        let message = format!("`{}` is no rule", text.escape_debug());
+        let message = format!("invalid access rule `{}`", text.escape_debug());
         let label = "expected \"allow\" or \"deny\", and \"all\", a network, an address or \"unix:\"";
         cx.push(Diagnostic::at(span, message).label(label));
         return None;
@@ -229,7 +229,7 @@ fn rule(cx: &mut Context, text: &str, span: Range<usize>) -> Option<AccessRule> 
 fn basic(cx: &mut Context, value: &Value<'_>) -> Option<Option<BasicAuth>> {
     if let Some(on) = value.get_ref().as_bool() {
         if on {
-            let message = "`basic` needs a realm and a file of users";
+            let message = "`basic` requires `realm` and `users`";
             cx.push(Diagnostic::at(value.span(), message).label("expected a table of `realm`, `users`"));
         }
         return Some(None);

@@ -121,7 +121,7 @@ fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Eff
         if let Some(key) = first_key {
             cx.push(
                 Diagnostic::at(key, "this access log has no `path`")
-                    .label("expected `path` beside it, or on an outer level"),
+                    .label("expected `path` in this table, or at an outer level"),
             );
         }
         return Vec::new();
@@ -134,18 +134,16 @@ fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Eff
         (size, flush) => Some(Buffer { size: size.unwrap_or(SIZE_WITH_FLUSH), flush }),
     };
     if cx.side == Some(Side::Stream) && name.as_ref().is_none_or(|name| name.span.line() == 0) {
-        let diagnostic = Diagnostic::error(
-            path.span,
-            "`format` is missing: what is usual for requests is not for streams",
-        );
-        cx.push(diagnostic.label("expected `format` beside it"));
+        let diagnostic =
+            Diagnostic::error(path.span, "`format` is missing: streams have no default log format");
+        cx.push(diagnostic.label("expected `format` in the same table"));
         return Vec::new();
     }
     let (Some(target), Some(format)) = (target(cx, &path), format(cx, name)) else { return Vec::new() };
     if buffer.is_some() && matches!(target, LogTarget::Syslog(_)) {
         cx.push(
-            Diagnostic::error(path.span, "a syslog server takes each line at once")
-                .label("expected neither `buffer` nor `flush`"),
+            Diagnostic::error(path.span, "`buffer` and `flush` cannot be used with syslog")
+                .label("each line is sent to the syslog server immediately"),
         );
     }
     vec![AccessLog { target, format, condition, buffer }]
@@ -155,11 +153,10 @@ fn target(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<LogTarget> {
     let text: &str = path;
     let problem = match text {
         "stdout" => return Some(LogTarget::Stdout),
-        "" => {
-            Diagnostic::error(path.span, "the path is empty").label("expected a file, \"stdout\" or \"off\"")
-        }
+        "" => Diagnostic::error(path.span, "the path is empty")
+            .label("expected a file path, \"stdout\", \"off\" or \"syslog:server=...\""),
         "stderr" => Diagnostic::error(path.span, "an access log cannot go to stderr")
-            .label("expected a file, \"stdout\", \"off\" or \"syslog:server=...\""),
+            .label("expected a file path, \"stdout\", \"off\" or \"syslog:server=...\""),
         _ if text.starts_with("syslog:") => return syslog::read(cx, path).map(LogTarget::Syslog),
         _ if text.contains('$') => {
             return cx

@@ -66,7 +66,7 @@ impl HostPort<'_> {
 
 /// Splits an authority that begins at `offset` of the text.
 pub(crate) fn host_port(text: &str, offset: usize) -> Result<HostPort<'_>, Problem> {
-    const HOST: &str = "a name, an IPv4 address, or an IPv6 address in brackets";
+    const HOST: &str = "a host name, an IPv4 address, or an IPv6 address in brackets";
     let whole = || offset..offset + text.len();
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => {
@@ -74,17 +74,13 @@ pub(crate) fn host_port(text: &str, offset: usize) -> Result<HostPort<'_>, Probl
                 return Err(Problem::new(whole(), "the bracket is not closed", "`]` after the IPv6 address"));
             };
             if inner.parse::<Ipv6Addr>().is_err() {
-                return Err(Problem::new(
-                    whole(),
-                    "this is no IPv6 address",
-                    "an IPv6 address such as `[::1]`",
-                ));
+                return Err(Problem::new(whole(), "invalid IPv6 address", "an IPv6 address such as `[::1]`"));
             }
             let host = text.get(..inner.len() + 2).unwrap_or_default();
             match after.strip_prefix(':') {
                 Some(port) => (host, Some(port)),
                 None if after.is_empty() => (host, None),
-                None => return Err(Problem::new(whole(), "this is no address", "`:port` after the bracket")),
+                None => return Err(Problem::new(whole(), "invalid address", "`:port` after the bracket")),
             }
         }
         None => match text.split_once(':') {
@@ -98,7 +94,7 @@ pub(crate) fn host_port(text: &str, offset: usize) -> Result<HostPort<'_>, Probl
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !host.starts_with('[') && !host.bytes().all(valid) {
         let end = offset + host.len();
-        return Err(Problem::new(offset..end, "this is no host", HOST));
+        return Err(Problem::new(offset..end, "invalid host", HOST));
     }
     let port = port.map(|port| parse_port(port, offset + text.len() - port.len())).transpose()?;
     Ok(HostPort { host, port })
@@ -108,7 +104,7 @@ pub(crate) fn parse_port(text: &str, offset: usize) -> Result<u16, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse::<u16>() {
         Ok(port) if digits && port > 0 => Ok(port),
-        _ => Err(Problem::new(offset..offset + text.len(), "this is no port", "a port from 1 to 65535")),
+        _ => Err(Problem::new(offset..offset + text.len(), "invalid port", "a port from 1 to 65535")),
     }
 }
 
@@ -117,7 +113,7 @@ pub(crate) fn parse(text: &str) -> Result<Address, Problem> {
     if let Some(end) = text.find("://") {
         return Err(Problem::new(
             0..end + 3,
-            "an address has no scheme",
+            "an address cannot have a scheme",
             "`host`, `host:port` or `unix:/path`",
         ));
     }

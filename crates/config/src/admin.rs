@@ -64,7 +64,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "names",
-            kind: Kind::List(&Kind::Text { hint: "the name of a host" }),
+            kind: Kind::List(&Kind::Text { hint: "a host name" }),
             need: Need::Default("[]"),
             nginx: "",
             doc: "Host names that are accepted in `Host`, besides addresses and `localhost`. Requests for other names get 421, as protection \
@@ -87,18 +87,18 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, servers: &[Lis
         servers.iter().map(|listener| (&listener.address, listener.span)).collect();
     for listen in &listens {
         if let Some((_, first)) = known.iter().find(|(address, _)| **address == listen.value) {
-            let message = format!("{} is somebody else's already", listen.value);
-            let diagnostic = Diagnostic::error(listen.span, message).label("expected an address of its own");
-            cx.push(diagnostic.related(*first, "first here"));
+            let message = format!("{} is already used by another listener", listen.value);
+            let diagnostic = Diagnostic::error(listen.span, message).label("expected a different address");
+            cx.push(diagnostic.related(*first, "first used here"));
         }
         known.push((&listen.value, listen.span));
         if !guarded && is_open(&listen.value) {
-            let message = format!("whoever reaches {} could see and change everything", listen.value);
-            let help =
-                "write `allow = [\"10.0.0.0/8\"]` for those who may, or a `token`, or listen on 127.0.0.1";
+            let message =
+                format!("any client that can reach {} could see and change everything", listen.value);
+            let help = "add `allow = [\"10.0.0.0/8\"]` or a `token`, or listen on 127.0.0.1";
             cx.push(
                 Diagnostic::error(listen.span, message)
-                    .label("expected `allow` or `token` beside an address that is not this machine's alone")
+                    .label("expected `allow`, `token`, or an address that only this machine can reach")
                     .help(help),
             );
         }
@@ -126,7 +126,7 @@ fn addresses(cx: &mut Context, value: &Value<'_>) -> Vec<Spanned<ListenAddress>>
         }
     };
     if items.is_empty() {
-        cx.push(Diagnostic::at(value.span(), "there is no address").label(EXPECTED));
+        cx.push(Diagnostic::at(value.span(), "the address is missing").label(EXPECTED));
     }
     let mut read = |(text, span): (&str, Range<usize>)| match listen::address(text) {
         Ok(address) => Some(Spanned::new(address, cx.span(span))),
@@ -143,8 +143,8 @@ fn addresses(cx: &mut Context, value: &Value<'_>) -> Vec<Spanned<ListenAddress>>
 fn name(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Box<str>> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     if text.is_empty() || !text.bytes().all(known) {
-        let message = format!("`{}` is no name of a host", text.escape_debug());
-        cx.push(Diagnostic::at(span, message).label("expected a name such as \"admin.example.com\""));
+        let message = format!("invalid host name `{}`", text.escape_debug());
+        cx.push(Diagnostic::at(span, message).label("expected a host name such as \"admin.example.com\""));
         return None;
     }
     Some(text.to_ascii_lowercase().into())

@@ -91,9 +91,9 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Api> {
 pub(crate) fn check_place(cx: &mut Context, api: Option<&Api>, matcher: &Spanned<LocationMatch>) {
     if let Some(api) = api.filter(|_| !matcher.value.takes_uri_part()) {
         cx.push(
-            Diagnostic::error(api.span, "nobody knows which part of the path is the API's")
+            Diagnostic::error(api.span, "`api` cannot be used in this location")
                 .label("expected a location with a prefix or an exact path")
-                .related(matcher.span, "this is neither"),
+                .related(matcher.span, "neither a prefix nor an exact path"),
         );
     }
 }
@@ -110,9 +110,12 @@ pub(crate) fn check_open(cx: &mut Context, server: &Server) {
         let Action::Api(Api { write: true, span }) = location.action else { continue };
         if !guarded {
             cx.push(
-                Diagnostic::warning(span, "whoever reaches this location can change upstreams and keys")
-                    .label("nothing says who may")
-                    .help("write `access.rules = [\"allow 127.0.0.1\", \"deny all\"]`, or have a password asked for"),
+                Diagnostic::warning(
+                    span,
+                    "any client that can reach this location can change upstreams and keys",
+                )
+                .label("`write` is enabled without access control")
+                .help("add `access.rules = [\"allow 127.0.0.1\", \"deny all\"]`, or require authentication"),
             );
         }
     }
@@ -134,7 +137,7 @@ pub(crate) fn name(scope: &mut Scope<'_>) -> Option<Box<str>> {
     scope.read("status_zone", |cx, value| {
         let name = value.get_ref().as_str()?;
         if name.is_empty() {
-            cx.push(Diagnostic::at(value.span(), "the zone has no name").label("expected a name"));
+            cx.push(Diagnostic::at(value.span(), "`status_zone` is empty").label("expected a name"));
         }
         Some(name.into())
     })

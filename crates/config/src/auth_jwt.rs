@@ -141,9 +141,8 @@ const REQUIRE: Table = Table {
 };
 
 /// The tables `jwt_claim_set` and `jwt_header_set`.
-pub(crate) const NAMES: Kind = Kind::Names(&Kind::List(&Kind::Text {
-    hint: "names from the outermost, such as [\"info\", \"e-mail\"]",
-}));
+pub(crate) const NAMES: Kind =
+    Kind::Names(&Kind::List(&Kind::Text { hint: "a name, outermost first, such as [\"info\", \"e-mail\"]" }));
 
 impl AuthJwt {
     pub(crate) fn read(scope: &mut Scope<'_>) -> Self {
@@ -180,7 +179,7 @@ fn require(cx: &mut Context, value: &Value<'_>) -> Option<Require> {
         401 => Some(StatusCode::UNAUTHORIZED),
         403 => Some(StatusCode::FORBIDDEN),
         other => {
-            let message = format!("{other} is no status for who may not come in");
+            let message = format!("invalid status {other}");
             cx.push(Diagnostic::at(value.span(), message).label("expected 401 or 403"));
             None
         }
@@ -203,7 +202,7 @@ fn keyless(cx: &mut Context, locations: &[Location], told: &mut Vec<Range<usize>
             && !told.contains(&realm.span.range())
         {
             told.push(realm.span.range());
-            let message = "`auth_jwt` needs keys";
+            let message = "`auth_jwt` has no keys";
             let label = "every request would be answered with 500";
             let help = "add `auth_jwt.key_file` or `auth_jwt.key_request`";
             cx.push(Diagnostic::error(realm.span, message).label(label).help(help));
@@ -225,9 +224,10 @@ impl<'t> Names<'t> {
                 let (place, Some(path)) = (path.span(), path.get_ref().as_array()) else { continue };
                 let path: Vec<&str> = path.iter().filter_map(|name| name.get_ref().as_str()).collect();
                 if path.is_empty() {
-                    let message = format!("`{}` leads to nothing", name.get_ref());
+                    let message = format!("the path of `{}` is empty", name.get_ref());
                     cx.push(
-                        Diagnostic::at(place, message).label("expected the name of a claim or a parameter"),
+                        Diagnostic::at(place, message)
+                            .label("expected the name of a claim or a header parameter"),
                     );
                 }
                 names.push((name.get_ref().as_ref(), name.span(), part, path));

@@ -35,14 +35,14 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "modern_value",
-            kind: Kind::Text { hint: "a text" },
+            kind: Kind::Text { hint: "a string" },
             need: Need::Default("\"1\""),
             nginx: "modern_browser_value",
             doc: "The value of `$modern_browser` for a modern browser.",
         },
         Key {
             name: "ancient_value",
-            kind: Kind::Text { hint: "a text" },
+            kind: Kind::Text { hint: "a string" },
             need: Need::Default("\"1\""),
             nginx: "ancient_browser_value",
             doc: "The value of `$ancient_browser` for an ancient browser.",
@@ -89,9 +89,9 @@ pub fn is_browser(name: &str, version: &str) -> bool {
 fn modern_one(cx: &mut Context, browsers: &Browsers, text: &str, span: Range<usize>) -> Option<Browsers> {
     let found = text.split_once(' ').and_then(|(name, version)| browsers.clone().modern(name, version));
     if found.is_none() {
-        let expected = "expected \"opera\", \"msie\", \"gecko\", \"safari\" or \"konqueror\", a blank and a version, or \"unlisted\"";
+        let expected = "expected \"opera\", \"msie\", \"gecko\", \"safari\" or \"konqueror\" followed by a space and a version, or \"unlisted\"";
         cx.push(
-            Diagnostic::at(span, format!("`{}` is no browser and version", text.escape_debug()))
+            Diagnostic::at(span, format!("invalid browser and version `{}`", text.escape_debug()))
                 .label(expected),
         );
     }

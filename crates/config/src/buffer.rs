@@ -123,9 +123,10 @@ impl Buffers {
             request_memory: memory.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(usize::MAX),
             request_in_file_only: scope.bool("request_in_file_only"),
             response: scope.bool("response"),
-            header_size: at_least(scope, "header_size", 128, "a status line and a field").unwrap_or_default(),
+            header_size: at_least(scope, "header_size", 128, "enough for a status line and a header field")
+                .unwrap_or_default(),
             count: scope.integer("count").and_then(|count| usize::try_from(count).ok()).unwrap_or(2),
-            size: at_least(scope, "size", 512, "a buffer that is worth it").unwrap_or(512),
+            size: at_least(scope, "size", 512, "the smallest useful buffer").unwrap_or(512),
             busy_size: 0,
             max_temp_file_size: scope.size_if_set("max_temp_file_size").unwrap_or_default(),
             temp_file_write_size: 0,
@@ -133,7 +134,8 @@ impl Buffers {
         let most = buffers.size.saturating_mul(buffers.count.saturating_sub(1));
         let largest = buffers.size.max(buffers.header_size);
         buffers.busy_size = busy_size(scope, largest, most);
-        let written = at_least(scope, "temp_file_write_size", buffers.size, "one buffer (`size`)");
+        let written =
+            at_least(scope, "temp_file_write_size", buffers.size, "the size of one buffer (`size`)");
         buffers.temp_file_write_size = written.unwrap_or(64 * 1024).max(buffers.size);
         buffers
     }
@@ -163,7 +165,7 @@ fn busy_size(scope: &mut Scope<'_>, largest: usize, most: usize) -> usize {
         } else {
             return Some(bytes);
         };
-        cx.push(Diagnostic::at(value.span(), "`busy_size` does not fit the buffers").label(wrong));
+        cx.push(Diagnostic::at(value.span(), "`busy_size` is out of range").label(wrong));
         None
     });
     written.unwrap_or_else(|| largest.saturating_mul(2).min(most))

@@ -222,8 +222,8 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
 fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<CacheZone> {
     let table = value.get_ref().as_table()?;
     if matches!(name, "off" | "") {
-        let diagnostic = Diagnostic::error(span, format!("a zone cannot be called `{name}`"));
-        cx.push(diagnostic.label("`cache.zone = \"off\"` is none"));
+        let diagnostic = Diagnostic::error(span, format!("a zone cannot be named `{name}`"));
+        cx.push(diagnostic.label("`cache.zone = \"off\"` means no zone"));
     }
     let mut effective = Effective::of(&TABLES);
     let mut scope = Scope::process(cx, &TABLE, Some(table), &mut effective);
@@ -237,15 +237,14 @@ fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<C
     let levels = scope.read("levels", |cx, value| {
         let levels: Vec<u8> = value.get_ref().as_array()?.iter().filter_map(level).collect();
         if levels.len() > 3 {
-            let diagnostic = Diagnostic::at(value.span(), "these are too many levels");
-            cx.push(diagnostic.label("expected three at most"));
+            let diagnostic = Diagnostic::at(value.span(), "too many levels");
+            cx.push(diagnostic.label("expected at most three"));
         }
         Some(levels)
     });
     let path = scope.text("path");
     if path.as_ref().is_some_and(|path| path.is_empty()) {
-        let diagnostic =
-            Diagnostic::error(path.as_ref().map_or(span, |path| path.span), "no directory has no name");
+        let diagnostic = Diagnostic::error(path.as_ref().map_or(span, |path| path.span), "the path is empty");
         scope.cx.push(diagnostic.label("expected a path, or no `path` to keep responses in memory"));
     }
     let mut pace = |files, threshold, sleep| Pace {
@@ -293,7 +292,7 @@ pub(crate) fn find(cx: &mut Context, name: &Spanned<Box<str>>) -> Option<Arc<Cac
     if zone.is_none() && !cx.broken.contains(&name.value) {
         let near = nearest(name, cx.cache_zones.keys().map(AsRef::as_ref));
         let help = near.map(|name| format!("did you mean \"{name}\"?"));
-        let message = format!("there is no zone `{}`", name.escape_debug());
+        let message = format!("unknown zone `{}`", name.escape_debug());
         let label = "expected the NAME of a `[cache_zone.NAME]`";
         cx.push(Diagnostic::error(name.span, message).label(label).maybe_help(help));
     }

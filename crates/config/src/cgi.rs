@@ -89,7 +89,7 @@ fn params(cx: &mut Context, value: &Value<'_>) -> Option<Vec<Param>> {
                 [text] => (*text, false),
                 [text, word] if word.get_ref().as_str() == Some(IF_NOT_EMPTY) => (*text, true),
                 _ => {
-                    let diagnostic = Diagnostic::at(value.span(), "this is no value of a param");
+                    let diagnostic = Diagnostic::at(value.span(), "invalid parameter value");
                     cx.push(diagnostic.label("expected a template, or [\"template\", \"if_not_empty\"]"));
                     return None;
                 }

@@ -146,7 +146,9 @@ fn check_map(cx: &mut Context, source: &Template, name: &Template, place: &std::
     }
     let message =
         format!("no `charset_map` between the charsets `{}` and `{}`", source.source(), name.source());
-    cx.push(Diagnostic::at(place.clone(), message).label("expected a charset that can be recoded"));
+    cx.push(
+        Diagnostic::at(place.clone(), message).label("expected a charset for which there is a `charset_map`"),
+    );
 }
 
 /// Reads all maps.
@@ -170,22 +172,22 @@ fn map(cx: &mut Context, table: &DeTable<'_>) -> Option<CharsetMap> {
         None
     };
     if from.eq_ignore_ascii_case(UTF8) {
-        return fail(
-            cx,
-            place,
-            "`utf-8` cannot be mapped from",
-            "expected a charset of one byte a character",
-        );
+        return fail(cx, place, "`from` cannot be `utf-8`", "expected a single-byte charset");
     }
     if from.eq_ignore_ascii_case(to) {
-        return fail(cx, to_place, "a charset is mapped to itself", "expected another charset");
+        return fail(cx, to_place, "`from` and `to` are the same charset", "expected another charset");
     }
     let same = |map: &CharsetMap| {
         let pair = |a: &str, b: &str| map.from.eq_ignore_ascii_case(a) && map.to.eq_ignore_ascii_case(b);
         pair(from, to) || pair(to, from)
     };
     if cx.charset_maps.iter().any(same) {
-        return fail(cx, to_place, "these two charsets have a map already", "expected one map between them");
+        return fail(
+            cx,
+            to_place,
+            "duplicate `charset_map` for these charsets",
+            "expected one `charset_map` for each pair of charsets",
+        );
     }
     let pairs = table.get("values").and_then(|values| values.get_ref().as_table()).into_iter().flatten();
     let utf8 = to.eq_ignore_ascii_case(UTF8);
@@ -193,7 +195,7 @@ fn map(cx: &mut Context, table: &DeTable<'_>) -> Option<CharsetMap> {
     for (key, value) in pairs {
         let (Some(written), place) = (value.get_ref().as_str(), value.span()) else { continue };
         let Some(byte) = hex(key.get_ref()).and_then(one) else {
-            fail(cx, key.span(), "this is no byte", "expected 00 to FF");
+            fail(cx, key.span(), "invalid byte", "expected a hexadecimal number from 00 to FF");
             continue;
         };
         if utf8 {
@@ -203,15 +205,15 @@ fn map(cx: &mut Context, table: &DeTable<'_>) -> Option<CharsetMap> {
                     fail(
                         cx,
                         place,
-                        "this is no character of UTF-8",
-                        "expected the bytes of one, such as D0B0",
+                        "invalid UTF-8 character",
+                        "expected the bytes of one character in hexadecimal, such as D0B0",
                     );
                 }
             }
         } else if let Some(other) = hex(written).and_then(one) {
             bytes.push((byte, other));
         } else {
-            fail(cx, place, "this is no byte", "expected 00 to FF");
+            fail(cx, place, "invalid byte", "expected a hexadecimal number from 00 to FF");
         }
     }
     let values = if utf8 { CharsetValues::Utf8(characters) } else { CharsetValues::Bytes(bytes) };

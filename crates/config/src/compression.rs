@@ -98,7 +98,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "disable",
-            kind: Kind::List(&Kind::Text { hint: "a regex for User-Agent" }),
+            kind: Kind::List(&Kind::Text { hint: "a regular expression for `User-Agent`" }),
             need: Need::Default("[]"),
             nginx: "gzip_disable",
             doc: "Regexes for `User-Agent`, case-insensitive. Clients that match one of them get nothing compressed.",

@@ -103,10 +103,12 @@ fn is_variable(text: &str) -> bool {
 }
 
 fn wrong<T>(cx: &mut Context, text: &str, span: &Range<usize>) -> Option<T> {
-    let diagnostic = Diagnostic::at(span.clone(), format!("`{}` is no condition", text.escape_debug()));
+    let diagnostic = Diagnostic::at(span.clone(), format!("invalid condition `{}`", text.escape_debug()));
     let first = text.split_whitespace().next().unwrap_or_default();
     let advice = match first.starts_with('$') && first.contains(['=', '~']) {
-        true => "put blanks around the operator: it is all taken for one text, which is never empty",
+        true => {
+            "expected spaces around the operator: without them, all of this is one string, which is never empty"
+        }
         false => "expected \"$var\", \"$var = text\", \"$var ~ regex\" or \"-f path\"",
     };
     cx.push(diagnostic.label(advice));

@@ -246,7 +246,7 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
             let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
             let mut report = Report::new(Arc::new(Source::new(&name, &text)));
             let place = valid..valid + char::REPLACEMENT_CHARACTER.len_utf8();
-            report.push(Diagnostic::at(place, "the file is not UTF-8").label("the first byte that is not"));
+            report.push(Diagnostic::at(place, "the file is not UTF-8").label("the first invalid byte"));
             Err(report)
         }
     }
@@ -338,7 +338,7 @@ pub(crate) fn add_syntax(source: &Source, report: &mut Report, errors: &[(usize,
         told.push(line);
         let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), ""));
         let expected = if expected == "nothing" { "nothing here" } else { expected };
-        let diagnostic = Diagnostic::at(place, format!("this is no TOML: {message}"));
+        let diagnostic = Diagnostic::at(place, format!("invalid TOML: {message}"));
         let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
         report.push(diagnostic.label(label));
     }

@@ -138,8 +138,8 @@ fn rule(cx: &mut Context, value: &Value<'_>) -> Option<CookieRule> {
                 let known = FLAGS.map(|(word, _)| word);
                 let help = nearest(wrong, known).map(|word| format!("did you mean \"{word}\"?"));
                 cx.push(
-                    Diagnostic::at(place, format!("`{wrong}` is no flag of a cookie"))
-                        .label(format!("expected some of {}", known.join(", ")))
+                    Diagnostic::at(place, format!("unknown cookie flag `{wrong}`"))
+                        .label(format!("expected one or more of {}", known.join(", ")))
                         .maybe_help(help),
                 );
                 return None;

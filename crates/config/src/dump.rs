@@ -12,6 +12,7 @@ use crate::limit_zone::LimitZone;
 use crate::location::Location;
 use crate::reader::quote;
 use crate::resolver::Resolver;
+use crate::server_only;
 use crate::source::Source;
 
 impl Config {
@@ -63,7 +64,7 @@ impl Config {
 
     fn location(&self, text: &mut String, table: &str, location: &Location) {
         let _ = writeln!(text, "\n[[{table}]] # {}", self.source.line_of(location.span));
-        settings(text, &self.source, &location.settings.effective);
+        settings_that(text, &self.source, &location.settings.effective, |key| !server_only::has(key));
         let table = format!("{table}.location");
         location.locations.iter().for_each(|inner| self.location(text, &table, inner));
     }

@@ -169,7 +169,7 @@ fn one(cx: &mut Context, levels: Vec<(Level, &DeTable<'_>)>, effective: &mut Eff
     let Some(path) = path else {
         if let Some(key) = first_key {
             let diagnostic = Diagnostic::at(key, "this error log has no `path`");
-            cx.push(diagnostic.label("expected `path` beside it, or on an outer level"));
+            cx.push(diagnostic.label("expected `path` in this table, or at an outer level"));
         }
         return Vec::new();
     };
@@ -181,17 +181,17 @@ fn target(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<ErrorLogTarget> 
     let text: &str = path;
     let (what, expected) = match text {
         "stderr" => return Some(ErrorLogTarget::Stderr),
-        "" => ("the path is empty", "expected a file or \"stderr\""),
+        "" => ("the path is empty", "expected a file path or \"stderr\""),
         "off" => (
-            "an error log is not switched off",
-            "expected a file or \"stderr\"; a file that is called so is \"./off\", and `error_log = []` is the log of the process",
+            "an error log cannot be switched off",
+            "expected a file path or \"stderr\"; write \"./off\" for a file named `off`, and `error_log = []` for the log of the process",
         ),
-        "stdout" => ("an error log cannot go to stdout", "expected a file or \"stderr\""),
+        "stdout" => ("an error log cannot go to stdout", "expected a file path or \"stderr\""),
         _ if text.starts_with("syslog:") || text.starts_with("memory:") => {
-            ("the error log goes to a file or to stderr", "expected a file or \"stderr\"")
+            ("an error log cannot go to syslog or memory", "expected a file path or \"stderr\"")
         }
         _ if text.contains('$') => {
-            ("the path of an error log has no variables", "expected a file or \"stderr\"")
+            ("the path of an error log cannot contain variables", "expected a file path or \"stderr\"")
         }
         _ => return Some(ErrorLogTarget::File(text.into())),
     };

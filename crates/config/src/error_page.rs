@@ -167,8 +167,8 @@ fn codes(cx: &mut Context, value: &Value<'_>) -> Option<Vec<StatusCode>> {
     for item in items.iter() {
         let Some(code) = shape::integer(item.get_ref()) else { continue };
         if code == 499 {
-            let diagnostic = Diagnostic::at(item.span(), "499 is a client that has left");
-            cx.push(diagnostic.label("nobody is there to see a page"));
+            let diagnostic = Diagnostic::at(item.span(), "`codes` cannot contain 499");
+            cx.push(diagnostic.label("499 means that the client has closed the connection"));
         }
         codes.extend(status(code));
     }
@@ -183,16 +183,16 @@ fn uri(cx: &mut Context, value: &Value<'_>) -> Option<Template> {
     let (text, span): (&str, Range<usize>) = (value.get_ref().as_str()?, value.span());
     if text.is_empty() || text == "@" {
         cx.push(
-            Diagnostic::at(span, format!("`{}` is no error page", text.escape_debug()))
+            Diagnostic::at(span, format!("invalid error page `{}`", text.escape_debug()))
                 .label("expected \"/path\", \"@name\" or a URL"),
         );
         return None;
     }
     if !text.starts_with(['/', '@', '$']) && !text.contains("://") {
-        let message = format!("`{}` is no path and no URL", text.escape_debug());
+        let message = format!("`{}` is neither a path nor a URL", text.escape_debug());
         cx.push(
             Diagnostic::warning(cx.span(span.clone()), message)
-                .label("clients are redirected there, relative to what they asked for"),
+                .label("clients are redirected to this, relative to the requested URL"),
         );
     }
     cx.template(text, &span)

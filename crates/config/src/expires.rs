@@ -113,7 +113,7 @@ fn value(cx: &mut Context, value: &Value<'_>) -> Option<Expires> {
         Ok(ExpiresRule::Off) => None,
         Ok(rule) => Some(Expires::Fixed(rule)),
         Err(why) => {
-            let message = format!("`{}` is no time that a response may be kept: {why}", text.escape_debug());
+            let message = format!("`expires` cannot be `{}`: {why}", text.escape_debug());
             let label =
                 "expected \"30d\", \"modified 30d\", \"@15h30m\", \"max\", \"epoch\", \"off\" or variables";
             cx.push(Diagnostic::at(value.span(), message).label(label));

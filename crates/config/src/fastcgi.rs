@@ -55,14 +55,14 @@ pub(crate) const TABLE: Table = Table {
         ),
         Key {
             name: "index",
-            kind: Kind::Text { hint: "a file's name such as \"index.php\"" },
+            kind: Kind::Text { hint: "a file name such as \"index.php\"" },
             need: Need::Optional,
             nginx: "fastcgi_index",
             doc: "The file name that is appended to `$fastcgi_script_name` if that ends in a slash.",
         },
         Key {
             name: "split_path_info",
-            kind: Kind::Text { hint: "a regex with two groups such as \"^(.+\\\\.php)(/.*)$\"" },
+            kind: Kind::Text { hint: "a regular expression with two groups such as \"^(.+\\\\.php)(/.*)$\"" },
             need: Need::Optional,
             nginx: "fastcgi_split_path_info",
             doc: "A regex for the path. Its first group becomes `$fastcgi_script_name`, its second group `$fastcgi_path_info`.",
@@ -76,7 +76,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "catch_stderr",
-            kind: Kind::List(&Kind::Text { hint: "a text" }),
+            kind: Kind::List(&Kind::Text { hint: "a string" }),
             need: Need::Default("[]"),
             nginx: "fastcgi_catch_stderr",
             doc: "If the server writes one of these texts to standard error before the response head, the response is an error, as if it had \
@@ -105,8 +105,8 @@ fn split(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<Box<str>>> {
         return None;
     }
     if Pattern::new(text).is_ok_and(|pattern| pattern.groups() < 2) {
-        let diagnostic = Diagnostic::at(span, "this regex does not split a path");
-        cx.push(diagnostic.label("expected two groups: the script's name, and what follows it"));
+        let diagnostic = Diagnostic::at(span, "this regular expression has fewer than two groups");
+        cx.push(diagnostic.label("expected two groups: the script's name, and the path that follows it"));
         return None;
     }
     Some(Spanned::new(text.into(), cx.span(span)))

@@ -129,7 +129,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "default_type",
-            kind: Kind::Text { hint: "a type such as \"text/plain\"" },
+            kind: Kind::Text { hint: "a media type such as \"text/plain\"" },
             need: Need::Default("\"text/plain\""),
             nginx: "default_type",
             doc: "The media type of all other files; \"\": none.",
@@ -285,8 +285,8 @@ pub(crate) fn alias(scope: &mut Scope<'_>) -> Option<Root> {
 fn directory(cx: &mut Context, text: &str, value: &Value<'_>) -> Option<Template> {
     for name in ["document_root", "realpath_root", "request_filename"] {
         if text.contains(&format!("${name}")) || text.contains(&format!("${{{name}}}")) {
-            let message = format!("`${name}` is made from this");
-            cx.push(Diagnostic::at(value.span(), message).label("expected a directory that is not its own"));
+            let message = format!("`${name}` cannot be used here: its value depends on this path");
+            cx.push(Diagnostic::at(value.span(), message).label("expected a path without this variable"));
             return None;
         }
     }
@@ -304,8 +304,8 @@ fn types(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(HeaderValue, Vec<Bo
             let text = extension.get_ref().as_str()?;
             let text = text.strip_prefix('.').unwrap_or(text).to_ascii_lowercase();
             if !seen.insert(text.clone()) {
-                let message = format!("`{text}` has two types");
-                cx.push(Diagnostic::at(extension.span(), message).label("stands elsewhere in `types`"));
+                let message = format!("the extension `{text}` has two media types");
+                cx.push(Diagnostic::at(extension.span(), message).label("also listed elsewhere in `types`"));
             }
             known.push(text.into());
         }
@@ -317,8 +317,8 @@ fn types(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(HeaderValue, Vec<Bo
 fn media_type(cx: &mut Context, text: &str, span: Range<usize>) -> Option<HeaderValue> {
     let value = HeaderValue::from_str(text).ok().filter(|_| text.contains('/'));
     if value.is_none() {
-        let message = format!("`{}` is no type", text.escape_debug());
-        cx.push(Diagnostic::at(span, message).label("expected a type such as \"text/html\""));
+        let message = format!("invalid media type `{}`", text.escape_debug());
+        cx.push(Diagnostic::at(span, message).label("expected a media type such as \"text/html\""));
     }
     value
 }

@@ -29,6 +29,11 @@ pub(crate) fn check(cx: &mut Context, location: &DeTable<'_>) {
     }
 }
 
+/// Whether a key is one of them.
+pub(crate) fn has(key: &str) -> bool {
+    KEYS.iter().any(|path| path.iter().copied().eq(key.split('.')))
+}
+
 /// Where a key is written, and whether it is `false`.
 pub(crate) fn find(table: &DeTable<'_>, path: &[&str]) -> Option<(Range<usize>, bool)> {
     let (name, below) = path.split_first()?;

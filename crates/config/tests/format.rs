@@ -71,7 +71,7 @@ fn lists() {
 fn what_is_no_toml_is_told_all_at_once() {
     let report = format("a = = 1\nb = 2\nc = = 3\n", "a.toml").unwrap_err();
     let told: Vec<_> = report.diagnostics().iter().map(|one| (one.line, &*one.message)).collect();
-    assert_eq!(told, [(1, "this is no TOML: extra `=`"), (3, "this is no TOML: extra `=`")]);
+    assert_eq!(told, [(1, "invalid TOML: extra `=`"), (3, "invalid TOML: extra `=`")]);
 }
 
 /// Configurations mean what they meant, comments are all there, and a second time changes nothing.

@@ -112,7 +112,7 @@ error: `runtime` stands in two files
   |  ------- first here
 ";
     assert!(wrong.starts_with(expected), "{wrong}");
-    let syntax = "error: this is no TOML: extra `=`\n --> b.toml:3:8\n";
+    let syntax = "error: invalid TOML: extra `=`\n --> b.toml:3:8\n";
     assert!(wrong.contains(syntax) && wrong.contains(" --> b.toml:4:"), "{wrong}");
 }
 

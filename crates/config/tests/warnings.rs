@@ -84,7 +84,7 @@ fn an_error_page_that_is_neither_a_path_nor_a_url() {
             "[defaults]\nerror_page.pages = [{{ codes = [502], uri = \"{uri}\" }}]\n[[server]]\nreturn = [204]\n"
         ))
     };
-    assert_eq!(page("sorry"), [(2, 44, "`sorry` is no path and no URL".into())]);
+    assert_eq!(page("sorry"), [(2, 44, "`sorry` is neither a path nor a URL".into())]);
     for fine in ["/sorry", "@sorry", "https://sorry.test/", "$scheme:/sorry"] {
         assert_eq!(page(fine), []);
     }
@@ -102,17 +102,20 @@ fn what_acme_waits_for_in_vain() {
             "[[server]]\nname = [\"a.test\"]\nlisten = [\"{listen} tls\"]\ntls.acme = true\nreturn = [204]\n"
         )
     };
-    assert_eq!(warnings(&acme("")), [(1, 1, "no server asks for a certificate of `[acme]`".into())]);
+    assert_eq!(warnings(&acme("")), [(1, 1, "no server uses `[acme]`".into())]);
     assert_eq!(warnings(&(acme("") + &server("443"))), []);
     let by_tls = acme("challenge = \"tls-alpn-01\"");
     assert_eq!(warnings(&(by_tls.clone() + &server("443"))), []);
     let found = warnings(&(by_tls + &server("8443")));
     assert_eq!(
         found,
-        [(1, 1, "the CA shakes hands on port 443, and no server listens there with `tls`".into())]
+        [(1, 1, "TLS-ALPN-01 needs port 443, but no server listens on port 443 with `tls`".into())]
     );
     let found = warnings(&(acme("").replace("return", "listen = [\"81\"]\nreturn") + &server("443")));
-    assert_eq!(found, [(1, 1, "the CA asks port 80, and no server listens there without `tls`".into())]);
+    assert_eq!(
+        found,
+        [(1, 1, "HTTP-01 needs port 80, but no server listens on port 80 without `tls`".into())]
+    );
 }
 
 #[test]
@@ -131,7 +134,7 @@ fn an_api_that_anybody_may_change_things_by() {
     let config = |listen: &str, more: &str| {
         format!("[[server]]\nlisten = [\"{listen}\"]\n[[server.location]]\nmatch = \"/api\"\n{more}\n")
     };
-    let open = [(5, 7, "whoever reaches this location can change upstreams and keys".into())];
+    let open = [(5, 7, "any client that can reach this location can change upstreams and keys".into())];
     assert_eq!(warnings(&config("8080", "api = { write = true }")), open);
     for (listen, more) in [
         ("127.0.0.1:8080", "api = { write = true }"),

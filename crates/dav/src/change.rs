@@ -87,7 +87,7 @@ fn copy_or_move(other: &Other, conditions: &Conditions, links: &Links) -> Result
         Failure::is(
             StatusCode::FORBIDDEN,
             &other.from,
-            "and \"Destination\" are one, or one inside of the other",
+            "and \"Destination\" are the same, or one is inside the other",
         )
     };
     if same || (nested && other.collection) {

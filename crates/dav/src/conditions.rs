@@ -42,7 +42,7 @@ impl Conditions {
         if !self.any() || self.hold(there().as_ref()) {
             return Ok(());
         }
-        let what = "is not as the conditions of the request have it";
+        let what = "does not meet the conditions of the request";
         Err(Failure::is(StatusCode::PRECONDITION_FAILED, &place.path, what))
     }
 

@@ -134,7 +134,7 @@ impl Dav {
         let collection = target.uri.ends_with(b"/");
         if body && verb != Verb::Put {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE; // RFC 4918 8.4
-            return Err(Failure::said(status, "a body is only put, and else unsupported"));
+            return Err(Failure::said(status, "a request body is supported with PUT only"));
         }
         match verb {
             Verb::Put => self.plan_put(&head.headers, target.path, collection),
@@ -205,7 +205,7 @@ impl Dav {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let ended = |_| Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the runtime ends"));
+    let ended = |_| Err(Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the runtime is shutting down"));
     tokio::task::spawn_blocking(work).await.unwrap_or_else(ended)
 }
 

@@ -139,7 +139,7 @@ fn split(path: &Path) -> Result<(PathBuf, OsString), Failure> {
     let name = steps.pop().filter(|name| *name != "..");
     let name = name.ok_or_else(|| Failure::is(StatusCode::FORBIDDEN, path, "has no name"))?;
     if path.as_os_str().as_bytes().contains(&0) {
-        return Err(Failure::is(StatusCode::NOT_FOUND, path, "has a NUL in it"));
+        return Err(Failure::is(StatusCode::NOT_FOUND, path, "contains a NUL byte"));
     }
     let start = if path.is_absolute() { "/" } else { "." };
     Ok((std::iter::once(OsStr::new(start)).chain(steps).collect(), name.to_owned()))

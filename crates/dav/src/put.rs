@@ -121,7 +121,7 @@ impl UnderWay {
         mut self,
         work: impl FnOnce(Upload) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
-        let over = Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the upload is over");
+        let over = Failure::said(StatusCode::INTERNAL_SERVER_ERROR, "the upload has already ended");
         let upload = self.0.take().ok_or(over)?;
         blocking(move || work(upload)).await
     }

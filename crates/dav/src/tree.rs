@@ -101,7 +101,7 @@ pub(crate) fn copy_file(from: &Place, to: &Place, links: OFlags) -> Result<(), F
 /// Opens a collection, and gives what is in it.
 fn read(place: &Place, depth: usize) -> Result<(Arc<OwnedFd>, Entries), Failure> {
     if depth > DEEPEST {
-        return Err(Failure::is(StatusCode::INTERNAL_SERVER_ERROR, &place.path, "is too deep a collection"));
+        return Err(Failure::is(StatusCode::INTERNAL_SERVER_ERROR, &place.path, "is nested too deeply"));
     }
     let failed = |errno| place.failed("opendir()", errno, StatusCode::NOT_FOUND);
     let directory = fs::openat(&place.directory, &*place.name, READ | OFlags::DIRECTORY, Mode::empty());

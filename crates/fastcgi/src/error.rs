@@ -32,7 +32,9 @@ pub enum Error {
     #[error("upstream prematurely closed FastCGI stdout while reading response header from upstream")]
     NoHead,
     /// Before its head the application said what [`Config::catch_stderr`](crate::Config::catch_stderr) waits for.
-    #[error("upstream said on stderr what is to be caught while reading response header from upstream")]
+    #[error(
+        "upstream wrote a text to stderr that `catch_stderr` matches while reading response header from upstream"
+    )]
     Caught,
     /// The request's own body failed. The connection is closed, so that the request cannot look complete.
     #[error("request body failed while sending request to upstream")]

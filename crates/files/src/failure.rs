@@ -89,10 +89,10 @@ impl fmt::Display for Failure {
             Kind::Index(errno) => write!(f, "\"{path}\" is not found ({})", Text(errno)),
             Kind::NotDirectory => write!(f, "\"{path}\" is not a directory"),
             Kind::NoIndex => write!(f, "directory index of \"{path}\" is forbidden"),
-            Kind::TooMany => write!(f, "\"{path}\" has too many files for a list"),
+            Kind::TooMany => write!(f, "\"{path}\" has too many files for a directory listing"),
             Kind::NotRegular => write!(f, "\"{path}\" is not a regular file"),
-            Kind::Climbs => write!(f, "\"{path}\" leaves its root"),
-            Kind::Nul => write!(f, "\"{path}\" has a NUL in it"),
+            Kind::Climbs => write!(f, "\"{path}\" is outside its root"),
+            Kind::Nul => write!(f, "\"{path}\" contains a NUL byte"),
         }
     }
 }
@@ -133,8 +133,8 @@ mod tests {
         check(Kind::Index(Errno::ACCESS), 403, "\"/a\" is forbidden (13: Permission denied)");
         check(Kind::Index(Errno::NOENT), 404, "\"/a\" is not found (2: No such file or directory)");
         check(Kind::NoIndex, 403, "directory index of \"/a\" is forbidden");
-        check(Kind::TooMany, 500, "\"/a\" has too many files for a list");
+        check(Kind::TooMany, 500, "\"/a\" has too many files for a directory listing");
         check(Kind::NotRegular, 404, "\"/a\" is not a regular file");
-        check(Kind::Climbs, 404, "\"/a\" leaves its root");
+        check(Kind::Climbs, 404, "\"/a\" is outside its root");
     }
 }

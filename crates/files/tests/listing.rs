@@ -89,7 +89,7 @@ async fn lists_have_an_end_and_tell_nothing_of_links_that_are_not_followed() {
     let refused = ask(&service(3, Symlinks::follow()), "GET", "/with/").await;
     assert_eq!(refused.status(), 500);
     let failure = refused.extensions().get::<Failure>().unwrap().to_string();
-    assert!(failure.ends_with("/with/\" has too many files for a list"), "{failure}");
+    assert!(failure.ends_with("/with/\" has too many files for a directory listing"), "{failure}");
     let refusing = service(4, Symlinks::refuse().from(dir.path()));
     let list = names(&refusing, "/with/").await;
     assert_eq!(list, ["inner directory", "a.txt other", "b.txt file", "c.txt other"]);

@@ -149,11 +149,11 @@ async fn statuses() {
         ("POST", "/ten.txt", 405, String::new()),
         ("POST", "/none", 404, format!("open() \"{root}/none\" failed (2: No such file or directory)")),
         ("PUT", "/none", 405, String::new()),
-        ("GET", "/%00", 404, format!("\"{root}/\0\" has a NUL in it")),
+        ("GET", "/%00", 404, format!("\"{root}/\0\" contains a NUL byte")),
         ("GET", "/%zz", 400, String::new()),
-        ("GET", "/../secret", 404, format!("\"{root}/../secret\" leaves its root")),
-        ("GET", "/%2e%2e%2fsecret", 404, format!("\"{root}/../secret\" leaves its root")),
-        ("GET", "/dir/../ten.txt", 404, format!("\"{root}/dir/../ten.txt\" leaves its root")),
+        ("GET", "/../secret", 404, format!("\"{root}/../secret\" is outside its root")),
+        ("GET", "/%2e%2e%2fsecret", 404, format!("\"{root}/../secret\" is outside its root")),
+        ("GET", "/dir/../ten.txt", 404, format!("\"{root}/dir/../ten.txt\" is outside its root")),
     ] {
         let response = ask(&service, method, uri, &[]).await;
         assert_eq!((response.status().as_u16(), log(&response)), (status, why), "{method} {uri}");

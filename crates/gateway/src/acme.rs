@@ -137,7 +137,7 @@ pub(crate) fn fault(config: &Config) -> Option<String> {
     let names = || acme.certificates.iter().try_for_each(|names| wanted(names).map(drop));
     let problem = settings(acme).and_then(|settings| settings.check()).and_then(|()| names()).err()?;
     let what = format!("[acme] cannot be used: {problem}");
-    tracing::error!(target: "propylon_gateway", "{what}; what needs it is not ordered");
+    tracing::error!(target: "propylon_gateway", "{what}; no certificates are requested");
     Some(what)
 }
 

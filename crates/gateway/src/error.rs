@@ -22,7 +22,7 @@ pub enum BuildError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// Locations that can't be in one server.
-    #[error("the locations can't be put together: {0}")]
+    #[error("invalid locations")]
     Locations(#[source] LocationError),
     /// A listener without a server.
     #[error("a listener has no server")]
@@ -35,7 +35,7 @@ pub enum BuildError {
 impl BuildError {
     /// `use` names no location; the configuration has been checked for it.
     pub(crate) fn unusable(at: Span) -> Self {
-        Self::value("this is no location to use", at)(std::io::Error::other("expected a named location"))
+        Self::value("unknown location", at)(std::io::Error::other("expected a named location"))
     }
 
     pub(crate) fn value<E>(what: &'static str, at: Span) -> impl FnOnce(E) -> Self
@@ -49,14 +49,18 @@ impl BuildError {
     #[must_use]
     pub fn report(&self, config: &Config) -> Report {
         let diagnostic = match self {
-            Self::Value { what, at, source } => Diagnostic::error(*at, *what).label(source.to_string()),
-            other => Diagnostic::whole(match other.source() {
-                Some(source) => format!("{other}: {source}"),
-                None => other.to_string(),
-            }),
+            Self::Value { what, at, source } => Diagnostic::error(*at, *what).label(chain(&**source)),
+            other => Diagnostic::whole(chain(other)),
         };
         Report::new(config.source.clone()).with(diagnostic)
     }
+}
+
+/// An error with all that it comes from.
+fn chain(error: &dyn Error) -> String {
+    let first = error.to_string();
+    std::iter::successors(error.source(), |error| error.source())
+        .fold(first, |text, source| format!("{text}: {source}"))
 }
 
 /// Why a gateway could not start.
@@ -84,7 +88,7 @@ pub enum StartError {
         what: String,
     },
     /// A worker died.
-    #[error("a worker ended before it was told to")]
+    #[error("a worker ended unexpectedly")]
     WorkerGone,
 }
 

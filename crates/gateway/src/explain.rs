@@ -26,13 +26,13 @@ use steps::{Led, steps};
 #[non_exhaustive]
 pub enum ExplainError {
     /// The method is none.
-    #[error("\"{0}\" is no method")]
+    #[error("invalid method \"{0}\"")]
     Method(String),
     /// The URL is none.
-    #[error("\"{0}\" is no URL: expected http://HOST[:PORT]/PATH or /PATH")]
+    #[error("invalid URL \"{0}\": expected http://HOST[:PORT]/PATH or /PATH")]
     Url(String),
     /// The configuration can't be routed by.
-    #[error("the configuration can't be routed by")]
+    #[error("invalid server names, locations or upstream URLs")]
     Config(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -94,7 +94,7 @@ fn acme(config: &Config, server: &Server, path: &Path) -> Vec<String> {
         && server.listens.iter().any(|listen| !listen.tls)
         && path.decoded().starts_with(WELL_KNOWN.as_bytes());
     if is_asked {
-        lines.push("acme      answered here if its challenge is pending; else as follows".to_owned());
+        lines.push("acme      answered here if the challenge is pending; otherwise as follows".to_owned());
     }
     lines
 }
@@ -163,7 +163,7 @@ fn explain_server(
         }
         return Ok(Vec::new());
     }
-    lines.push("answer    500: the rewrites come to no end".to_owned());
+    lines.push("answer    500: rewrite cycle".to_owned());
     Ok(Vec::new())
 }
 
@@ -190,9 +190,9 @@ fn beside(
         let path = Path::unreadable().redirected(path, None);
         let whose = match find_location(server, &path)? {
             Place::Location(found) | Place::Internal(found) => {
-                format!("of the location {}, {}", found.matcher.value, source.line_of(found.matcher.span))
+                format!("location {}, {}", found.matcher.value, source.line_of(found.matcher.span))
             }
-            Place::Redirect(_) | Place::None => "which no location takes".to_owned(),
+            Place::Redirect(_) | Place::None => "no location answers this URI".to_owned(),
         };
         lines.push(format!("{what:9} {}, {}: {whose}", uri.value, source.line_of(uri.span)));
     }
@@ -214,11 +214,11 @@ fn logs_in(
     ));
     let whose = match comes_back(server, provider)? {
         Some(place) => {
-            format!("of the location {}, {}", place.matcher.value, source.line_of(place.matcher.span))
+            format!("location {}, {}", place.matcher.value, source.line_of(place.matcher.span))
         }
-        None => "which no location takes that asks for the same".to_owned(),
+        None => "no location with this provider answers this URI".to_owned(),
     };
-    lines.push(format!("back by   {}: {whose}", provider.redirect_uri));
+    lines.push(format!("back to   {}: {whose}", provider.redirect_uri));
     Ok(())
 }
 
@@ -243,16 +243,16 @@ fn response(settings: &Settings) -> String {
     let buffer = &settings.buffer;
     let obeyed = !settings.headers.ignore.iter().any(|name| name == "x-accel-buffering");
     if !buffer.response {
-        let unless = if obeyed { "; unless it says X-Accel-Buffering: yes" } else { "" };
-        return format!("at once, as fast as the client takes it: buffer.response is false{unless}");
+        let unless = if obeyed { "; buffered if it has X-Accel-Buffering: yes" } else { "" };
+        return format!("unbuffered, at the speed of the client: buffer.response is false{unless}");
     }
     let file = match buffer.max_temp_file_size {
         0 => "; then the upstream waits for the client".to_owned(),
         size => format!(", then up to {} in a file", bytes(size)),
     };
-    let order = if obeyed { ", an upgrade, or says X-Accel-Buffering: no" } else { " or an upgrade" };
+    let order = if obeyed { ", an upgrade, or has X-Accel-Buffering: no" } else { " or an upgrade" };
     format!(
-        "read as fast as the upstream sends it: {} x {} in memory{file}; at once if it is text/event-stream, gRPC{order}",
+        "buffered, at the speed of the upstream: {} x {} in memory{file}; unbuffered if it is text/event-stream, gRPC{order}",
         buffer.count,
         bytes(buffer.size as u64)
     )
@@ -280,11 +280,11 @@ fn nobody(config: &Config, uri: &Uri) -> String {
     match here.and_then(|listener| config.streams.get(listener.stream?)) {
         Some(stream) => {
             format!(
-                "a stream listens there, {}: what comes is no request",
+                "a stream listens on this port, {}: it does not handle HTTP requests",
                 config.source.line_of(stream.span)
             )
         }
-        None => "no server listens there: the connection is refused".to_owned(),
+        None => "no server listens on this port: the connection is refused".to_owned(),
     }
 }
 
@@ -376,15 +376,15 @@ fn explain_location(
         Action::EmptyGif => lines.push("answer    empty_gif: an image of one transparent point".to_owned()),
         Action::Api(api) => lines.push(format!(
             "answer    nginx Plus' REST API, {}",
-            if api.write { "to look and to change" } else { "to look" }
+            if api.write { "read and write" } else { "read only" }
         )),
-        Action::StubStatus => lines.push("answer    stub_status: how many connections there are".to_owned()),
+        Action::StubStatus => lines.push("answer    stub_status: the number of connections".to_owned()),
         Action::NotFound => lines.push("answer    404: the location has no action".to_owned()),
         Action::Return(answer) => lines.push(format!("answer    return, {}", source.line_of(answer.span))),
         Action::ProxyPass(pass) => match &pass.value {
             ProxyPass::Template(url) => {
                 lines.push(format!(
-                    "upstream  {}, {}: known per request",
+                    "upstream  {}, {}: determined per request",
                     url.source(),
                     source.line_of(pass.span)
                 ));
@@ -416,7 +416,7 @@ fn files(location: &Location, path: &Path) -> String {
         (true, None) => Bytes::new(),
     };
     let tried = if location.try_files.is_some() { ", unless try_files finds another" } else { "" };
-    let index = if uri.ends_with(b"/") { " and the first of index that is there" } else { "" };
+    let index = if uri.ends_with(b"/") { " and the first existing file of index" } else { "" };
     format!("file      {directory}{}{index}{tried}", String::from_utf8_lossy(&rest))
 }
 
@@ -431,7 +431,7 @@ fn rows(lines: &mut Vec<String>, title: &str, source: &Source, all: &[Setting]) 
         let setting = format!("{key} = {value}");
         format!("  {setting:width$}  # {from}")
     };
-    let mut defaults = vec![format!("{title} that have their defaults")];
+    let mut defaults = vec![format!("{title} with their default values")];
     lines.push(title.to_owned());
     for setting in all {
         match &setting.origin {

@@ -69,7 +69,7 @@ impl Gateway {
         if needed > count.get() {
             tracing::warn!(
                 target: "propylon_gateway",
-                "{needed} workers run, not {count}: each inherited socket needs one; runtime.workers changes with the next start"
+                "{needed} workers are started, not {count}: each inherited socket needs its own worker; `runtime.workers` takes effect at the next start"
             );
         }
         let workers = (0..needed)
@@ -125,7 +125,7 @@ impl Gateway {
         if config.runtime.workers != self.config.runtime.workers
             || config.runtime.reuseport != self.config.runtime.reuseport
         {
-            tracing::warn!(target: "propylon_gateway", "runtime.workers and runtime.reuseport change with the next start only");
+            tracing::warn!(target: "propylon_gateway", "changes of `runtime.workers` and `runtime.reuseport` take effect at the next start only");
         }
         let reuseport = self.config.runtime.reuseport;
         self.listeners.open(&config.listeners, self.workers.len(), reuseport, ANYBODY)?;
@@ -144,7 +144,7 @@ impl Gateway {
         self.runtime.oidc.put_to_use(&config);
         self.runtime.geoips.put_to_use(&config);
         if let Err(error) = self.runtime.caches.share(&config) {
-            tracing::error!(target: "propylon_gateway", "caches are not shared: {error}");
+            tracing::error!(target: "propylon_gateway", "caches cannot be shared: {error}");
         }
         acme::put_to_use(&self.runtime, &config);
         self.runtime.traces.put_to_use(&config);
@@ -241,7 +241,7 @@ impl Gateway {
             }
         };
         if tokio::time::timeout(deadline, finished).await.is_err() {
-            tracing::warn!(target: "propylon_gateway", "requests are still in flight after {deadline:?}: they are cut");
+            tracing::warn!(target: "propylon_gateway", "requests are still in flight after {deadline:?} and are aborted");
         }
         self.stop().await;
     }

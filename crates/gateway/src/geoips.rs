@@ -38,9 +38,9 @@ impl Geoips {
             };
             if let Err(error) = known.look() {
                 let beside = if known.database.build_epoch().is_some() {
-                    "the one before stays"
+                    "the previous database stays in use"
                 } else {
-                    "it is empty"
+                    "the database is empty"
                 };
                 let why = crate::caches::chain(&error);
                 faults.push(format!("geoip database \"{}\": {why}; {beside}", wanted.name));
@@ -121,9 +121,9 @@ async fn look_now_and_then(database: Database, every: Duration) {
         let Ok(refreshed) = tokio::task::spawn_blocking(move || looked.refresh()).await else { continue };
         let wrong = refreshed.as_ref().err().map(|error| crate::caches::chain(error)).unwrap_or_default();
         if refreshed.is_ok_and(|changed| changed) {
-            tracing::info!(target: "propylon_gateway", "geoip database was read anew: {}", database.path().display());
+            tracing::info!(target: "propylon_gateway", "geoip database reloaded: {}", database.path().display());
         } else if !wrong.is_empty() && wrong != told {
-            tracing::error!(target: "propylon_gateway", "geoip database stays as it was: {wrong}");
+            tracing::error!(target: "propylon_gateway", "cannot reload the geoip database: {wrong}");
         }
         told = wrong;
     }
@@ -189,13 +189,16 @@ mod tests {
         fs::write(&path, "nothing").unwrap();
         for _ in 0..2 {
             let faults = geoips.open(&second);
-            assert!(faults.len() == 1 && faults[0].contains("the one before stays"), "{faults:?}");
+            assert!(
+                faults.len() == 1 && faults[0].contains("the previous database stays in use"),
+                "{faults:?}"
+            );
             geoips.put_to_use(&second);
             assert!(found(&one, &asn, "1.128.0.1").is_some());
         }
         let other = config(&directory.path().join("missing.mmdb"), "");
         let faults = geoips.open(&other);
-        assert!(faults.len() == 1 && faults[0].ends_with("it is empty"), "{faults:?}");
+        assert!(faults.len() == 1 && faults[0].ends_with("the database is empty"), "{faults:?}");
         geoips.put_to_use(&other);
         assert_eq!(geoips.0.lock().len(), 1, "the first was forgotten");
     }

@@ -95,7 +95,7 @@ impl Given {
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         let is_udp = socket.r#type()? == Type::DGRAM;
         if !is_udp && (socket.r#type()? != Type::STREAM || !socket.is_listener()?) {
-            return Err(wrong("not a listening stream socket, nor one of UDP"));
+            return Err(wrong("neither a listening stream socket nor a UDP socket"));
         }
         let local = socket.local_addr()?;
         let address = match (local.as_socket(), local.as_pathname()) {

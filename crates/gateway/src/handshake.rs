@@ -69,7 +69,7 @@ async fn shake(
             Ok((Stream::Tls(Box::new(stream)), connection))
         }
         Ok(Heard::Challenge) => {
-            tracing::info!(target: "propylon_gateway", client = %connection.peer, "a challenge of ACME was looked at");
+            tracing::info!(target: "propylon_gateway", client = %connection.peer, "an ACME challenge was answered");
             Err(Unserved::Over)
         }
         Err(why) => {

@@ -87,7 +87,7 @@ fn make(wanted: &Arc<KeyvalZone>) -> (Known, Option<String>) {
     let loaded = file.as_ref().map(|file| file.load(&zone));
     let fault = loaded.and_then(Result::err).map(|error| {
         let why = crate::caches::chain(&error);
-        format!("keyval zone \"{}\" is empty: {why}", wanted.name)
+        format!("keyval zone \"{}\" could not be loaded and is empty: {why}", wanted.name)
     });
     (Known { config: wanted.clone(), zone, file, work: None }, fault)
 }

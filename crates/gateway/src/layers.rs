@@ -23,7 +23,7 @@ pub(crate) struct Layers(BTreeMap<Box<str>, Around>);
 /// There is none with this name.
 #[derive(Debug, thiserror::Error)]
 enum Unknown {
-    #[error("this binary brings no layers of its own")]
+    #[error("this binary has no layers of its own")]
     None,
     #[error("this binary has: {0}")]
     Other(String),
@@ -47,7 +47,7 @@ impl Layers {
         }
         let known: Vec<_> = self.0.keys().map(|known| &**known).collect();
         let unknown = if known.is_empty() { Unknown::None } else { Unknown::Other(known.join(", ")) };
-        Err(BuildError::value("there is no layer with this name", name.span)(unknown))
+        Err(BuildError::value("unknown layer", name.span)(unknown))
     }
 }
 

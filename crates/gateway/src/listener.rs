@@ -86,8 +86,8 @@ impl Listeners {
         let missing = || wanted.iter().filter(|listener| !self.open.contains_key(&listener.address));
         if let Some(other) = wanted.iter().find(|listener| self.is_other(listener)) {
             let source = io::Error::new(
-                io::ErrorKind::AddrInUse,
-                "one of HTTP/3 becomes one of a stream, or the other way round, with a new process alone",
+                io::ErrorKind::InvalidInput,
+                "a reload cannot change an HTTP/3 listener into one of a stream, or the reverse: restart the process",
             );
             return Err(StartError::Listen { address: other.address.clone(), source });
         }
@@ -131,7 +131,7 @@ impl Listeners {
         self.spare.retain(|given| {
             let address = &given.address;
             if given.lent {
-                tracing::warn!(target: "propylon_gateway", "no server listens on {address}, for which a socket was given");
+                tracing::warn!(target: "propylon_gateway", "a socket for {address} was inherited, but no server listens on it");
             } else {
                 tracing::info!(target: "propylon_gateway", "no server listens on {address} any more");
             }
@@ -198,7 +198,7 @@ impl Listeners {
             if let Open::Quic(group) = open
                 && let Err(error) = group.steer()
             {
-                tracing::warn!(target: "propylon_gateway", "the kernel does not look for connections on {address} ({error}): clients that move are lost");
+                tracing::warn!(target: "propylon_gateway", "the kernel cannot assign packets to connections on {address} ({error}): connections of clients that change their address are lost");
             }
         }
     }

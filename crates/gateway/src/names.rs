@@ -314,13 +314,13 @@ impl Entry {
                 Ok(endpoints) => self.found(&server, &endpoints),
                 Err(error) if !self.reported.swap(true, Relaxed) => tracing::warn!(
                     target: "propylon_gateway",
-                    "host not found in upstream \"{host}\": {error}; what needs it answers 502, and it is tried again"
+                    "host not found in upstream \"{host}\": {error}; requests that need this upstream get 502 until the name is resolved"
                 ),
                 Err(_) => {}
             }
         }
         if self.missing().is_empty() && self.reported.swap(false, Relaxed) {
-            tracing::warn!(target: "propylon_gateway", "all hosts of upstream \"{}\" are found now", self.group.name());
+            tracing::warn!(target: "propylon_gateway", "all hosts of upstream \"{}\" are resolved now", self.group.name());
         }
     }
 
@@ -357,7 +357,7 @@ impl Entry {
             let addresses: Vec<_> = endpoints.iter().map(|endpoint| endpoint.ip.to_string()).collect();
             tracing::info!(
                 target: "propylon_gateway",
-                "upstream \"{}\": {} is {} now", self.group.name(), server.written, addresses.join(", ")
+                "upstream \"{}\": the addresses of {} are now {}", self.group.name(), server.written, addresses.join(", ")
             );
             self.found(server, endpoints);
         }

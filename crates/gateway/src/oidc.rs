@@ -99,7 +99,7 @@ fn report_lost(config: &Config) {
             if let Ok(None) = comes_back(server, provider) {
                 tracing::warn!(
                     target: "propylon_gateway",
-                    "no location with auth_oidc \"{}\" takes {}, by which its users come back, in the server of {}",
+                    "no location with auth_oidc \"{}\" handles its redirect URI {} in the server at {}",
                     provider.name,
                     provider.callback(),
                     config.source.line_of(server.span)

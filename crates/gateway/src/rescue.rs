@@ -133,7 +133,7 @@ pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) 
         ),
         Some(error) => tracing::error!(
             target: "propylon_gateway", connection, %client, %request,
-            "a temporary file failed: {error}; the upstream waits for the client while reading upstream"
+            "cannot use a temporary file: {error}; the upstream is read as fast as the client receives while reading upstream"
         ),
     });
 }

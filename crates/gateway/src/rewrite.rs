@@ -140,7 +140,7 @@ impl Step {
 
 fn compile(pattern: &Spanned<Box<str>>, caseless: bool) -> Result<Pattern, BuildError> {
     let compile = if caseless { Pattern::caseless } else { Pattern::new };
-    compile(&pattern.value).map_err(BuildError::value("this is no regex", pattern.span))
+    compile(&pattern.value).map_err(BuildError::value("invalid regular expression", pattern.span))
 }
 
 impl Run<'_> {

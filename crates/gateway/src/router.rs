@@ -250,7 +250,7 @@ impl Build<'_, '_> {
         let mut patterns = Vec::with_capacity(locations.len());
         for location in locations {
             let matcher = LocationMatch::parse(&location.matcher.value.to_string())
-                .map_err(BuildError::value("this is no location", location.matcher.span))?;
+                .map_err(BuildError::value("invalid location", location.matcher.span))?;
             let proxies = matches!(location.action, config::Action::ProxyPass(_));
             let mut built = route::location(location, &matcher, self.site, self.upstreams)?;
             built.referers = route::referer_check(&location.settings, self.server)?;
@@ -281,7 +281,7 @@ impl Build<'_, '_> {
         };
         let action = if own { &named.action } else { &location.action }.clone();
         let matcher = LocationMatch::parse(&location.matcher.value.to_string())
-            .map_err(BuildError::value("this is no location", location.matcher.span))?;
+            .map_err(BuildError::value("invalid location", location.matcher.span))?;
         let used = config::Location {
             try_files: named.try_files.clone().or_else(|| location.try_files.clone()),
             matcher: location.matcher.clone(),

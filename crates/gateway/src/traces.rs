@@ -135,7 +135,7 @@ pub(crate) fn fault(config: &Config) -> Option<String> {
     let exporter = config.trace_exporter.as_ref()?;
     let problem = settings(exporter).and_then(|settings| settings.check()).err()?;
     let what = format!("[trace_exporter] cannot be used: {problem}");
-    tracing::error!(target: "propylon_gateway", "{what}; spans are lost until it can");
+    tracing::error!(target: "propylon_gateway", "{what}; spans are lost until it can be used");
     Some(what)
 }
 

@@ -135,14 +135,14 @@ fn a_name_that_nobody_brings_is_an_error_with_its_place() {
     };
     let loaded = config(&location("/", "layers = [\"tow\"]")).unwrap().config;
     let error = outside.block_on(Gateway::check_with(&loaded, start())).unwrap_err();
-    assert_eq!(error.to_string(), "line 9: there is no layer with this name");
+    assert_eq!(error.to_string(), "line 9: unknown layer");
     let report = match error {
         propylon_gateway::StartError::Build(error) => error.report(&loaded).to_string(),
         other => panic!("{other}"),
     };
     assert!(report.contains("this binary has: fails, one, refuses, two"), "{report}");
     let error = outside.block_on(Gateway::check(&loaded)).unwrap_err();
-    assert_eq!(error.to_string(), "line 5: there is no layer with this name");
+    assert_eq!(error.to_string(), "line 5: unknown layer");
     let twice = config(&location("/", "layers = [\"one\", \"one\"]")).unwrap_err();
     assert!(twice.to_string().contains("the layer `one` stands here twice"), "{twice}");
 }

@@ -83,7 +83,7 @@ impl Content {
 /// The version is that of what is open: another file may take its place meanwhile.
 fn bytes_of(path: &Path) -> io::Result<(Vec<u8>, Version)> {
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file")); // opening a pipe is to wait for whoever writes into it
+        return Err(io::Error::other("not a regular file")); // opening a pipe is to wait for whoever writes into it
     }
     let mut file = File::open(path)?;
     let version = Version::of(&file.metadata()?);

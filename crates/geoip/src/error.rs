@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// It cannot be read.
-    #[error("{}: it cannot be read", path.display())]
+    #[error("{}: cannot be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -14,7 +14,7 @@ pub enum Error {
         source: io::Error,
     },
     /// It is none of MaxMind's databases (`.mmdb`), or a damaged one.
-    #[error("{}: it is no database of MaxMind's format (.mmdb), or a damaged one", path.display())]
+    #[error("{}: not a MaxMind database (.mmdb), or damaged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -46,7 +46,7 @@ impl From<Unreadable> for Refused {
             Unreadable::TooLarge => Self::TooLarge,
             Unreadable::Malformed => Self::Fault(Fault::connection(
                 Code::QPACK_DECOMPRESSION_FAILED,
-                "a section of fields that cannot be read",
+                "a field section that cannot be decoded",
             )),
         }
     }
@@ -65,7 +65,7 @@ impl RequestHead {
         while let Some((name, value)) = section.next()? {
             if name.as_bytes().first() == Some(&b':') {
                 if ended {
-                    return Err(Fault::malformed("a pseudo-header field after others").into());
+                    return Err(Fault::malformed("a pseudo-header field after regular fields").into());
                 }
                 pseudo.take(&name, value)?;
             } else {
@@ -111,32 +111,34 @@ impl Pseudo {
             b":authority" => &mut self.authority,
             b":path" => &mut self.path,
             b":protocol" => &mut self.protocol,
-            _ => return Err(Fault::malformed("a pseudo-header field that no request has")),
+            _ => return Err(Fault::malformed("an unknown pseudo-header field")),
         };
         let value = value.into_bytes();
         if !value.iter().all(|byte| byte.is_ascii_graphic() || *byte >= 0x80) {
-            return Err(Fault::malformed("a pseudo-header field with a character that it must not have"));
+            return Err(Fault::malformed("a pseudo-header field with an invalid character"));
         }
         match place.replace(value) {
             None => Ok(()),
-            Some(_) => Err(Fault::malformed("a pseudo-header field that stands twice")),
+            Some(_) => Err(Fault::malformed("a repeated pseudo-header field")),
         }
     }
 
     fn finish(self, headers: HeaderMap, length: Option<u64>) -> Result<RequestHead, Fault> {
         let Self { method, scheme, authority, path, protocol } = self;
         let method = method.ok_or(Fault::malformed("no :method"))?;
-        let method = Method::from_bytes(&method).map_err(|_| Fault::malformed("a :method that is none"))?;
+        let method = Method::from_bytes(&method).map_err(|_| Fault::malformed("an invalid :method"))?;
         if method == Method::CONNECT && protocol.is_none() {
             if scheme.is_some() || path.is_some() || authority.is_none() {
-                return Err(Fault::malformed("a CONNECT that is not for an authority alone"));
+                return Err(Fault::malformed(
+                    "a CONNECT request without :authority, or with :scheme or :path",
+                ));
             }
         } else {
             if protocol.is_some() && (method != Method::CONNECT || authority.is_none()) {
-                return Err(Fault::malformed("a :protocol without a CONNECT that has it"));
+                return Err(Fault::malformed("a :protocol without CONNECT or without :authority"));
             }
             if !scheme.as_ref().is_some_and(|scheme| is_scheme(scheme)) {
-                return Err(Fault::malformed("no :scheme, or none that can be"));
+                return Err(Fault::malformed("a missing or invalid :scheme"));
             }
             if path.as_ref().is_none_or(Bytes::is_empty) {
                 return Err(Fault::malformed("no :path"));
@@ -155,19 +157,19 @@ fn is_scheme(scheme: &[u8]) -> bool {
 fn append(headers: &mut HeaderMap, name: &Text, value: Text) -> Result<(), Refused> {
     // In lower case alone (RFC 9114 4.2).
     let name =
-        HeaderName::from_lowercase(name.as_bytes()).map_err(|_| Fault::malformed("a name that is none"))?;
+        HeaderName::from_lowercase(name.as_bytes()).map_err(|_| Fault::malformed("an invalid field name"))?;
     let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let bytes = value.into_bytes();
     if blank(bytes.first()) || blank(bytes.last()) {
-        return Err(Fault::malformed("a value with blanks around it").into());
+        return Err(Fault::malformed("a field value that begins or ends with a blank").into());
     }
     if [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(&name)
         || name == TE && !bytes.eq_ignore_ascii_case(b"trailers")
     {
-        return Err(Fault::malformed("a field of connections").into());
+        return Err(Fault::malformed("a connection-specific field").into());
     }
     let value =
-        HeaderValue::from_maybe_shared(bytes).map_err(|_| Fault::malformed("a value that is none"))?;
+        HeaderValue::from_maybe_shared(bytes).map_err(|_| Fault::malformed("an invalid field value"))?;
     headers.try_append(name, value).map_err(|_| Refused::TooLarge)?;
     Ok(())
 }
@@ -180,7 +182,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
     let parsed = length.to_str().ok().filter(|_| is_number).and_then(|length| length.parse().ok());
     match (parsed, lengths.next()) {
         (Some(length), None) => Ok(Some(length)),
-        _ => Err(Fault::malformed("a content-length that is none")),
+        _ => Err(Fault::malformed("an invalid content-length")),
     }
 }
 

@@ -149,10 +149,10 @@ impl RequestStream {
                 Within::Fields(length, BytesMut::new())
             }
             (kind::SETTINGS | kind::GOAWAY | kind::MAX_PUSH_ID | kind::CANCEL_PUSH, _) => {
-                return Err(unexpected("a frame of the control stream"));
+                return Err(unexpected("a frame that belongs on the control stream"));
             }
-            (kind::PUSH_PROMISE, _) => return Err(unexpected("PUSH_PROMISE of a client")),
-            (kind, _) if kind::OF_HTTP2.contains(&kind) => return Err(unexpected("a frame of HTTP/2")),
+            (kind::PUSH_PROMISE, _) => return Err(unexpected("PUSH_PROMISE from a client")),
+            (kind, _) if kind::OF_HTTP2.contains(&kind) => return Err(unexpected("an HTTP/2 frame")),
             _ => {
                 if length > 0 {
                     self.within = Within::Skipped(length);

@@ -28,16 +28,16 @@ impl Settings {
         let mut known = [0; MOST];
         let mut count = 0;
         while !payload.is_empty() {
-            let cut = Fault::connection(Code::FRAME_ERROR, "a setting that is cut");
+            let cut = Fault::connection(Code::FRAME_ERROR, "a truncated setting");
             let (Some(id), Some(value)) = (varint::take(&mut payload), varint::take(&mut payload)) else {
                 return Err(cut);
             };
             let fault = |what| Err(Fault::connection(Code::SETTINGS_ERROR, what));
             if OF_HTTP2.contains(&id) {
-                return fault("a setting of HTTP/2");
+                return fault("an HTTP/2 setting");
             }
             if known.iter().take(count).any(|other| *other == id) {
-                return fault("a setting that stands twice");
+                return fault("a repeated setting");
             }
             match known.get_mut(count) {
                 Some(place) => *place = id,
@@ -47,7 +47,9 @@ impl Settings {
             match (id, value) {
                 (MAX_FIELD_SECTION_SIZE, size) => settings.max_field_section_size = Some(size),
                 (ENABLE_CONNECT_PROTOCOL, 0 | 1) => settings.connect_protocol = value == 1,
-                (ENABLE_CONNECT_PROTOCOL, _) => return fault("a setting that is neither 0 nor 1"),
+                (ENABLE_CONNECT_PROTOCOL, _) => {
+                    return fault("SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1");
+                }
                 _ => {} // of QPACK: no table is used; others: nobody's
             }
         }

@@ -95,10 +95,7 @@ impl UniStream {
     pub const fn end(&self) -> Result<(), Fault> {
         match self.kind {
             Kind::Untold | Kind::Unknown => Ok(()),
-            _ => Err(Fault::connection(
-                Code::CLOSED_CRITICAL_STREAM,
-                "a stream has ended that the connection lives by",
-            )),
+            _ => Err(Fault::connection(Code::CLOSED_CRITICAL_STREAM, "a critical stream was closed")),
         }
     }
 }
@@ -109,11 +106,16 @@ impl Kind {
             CONTROL => (&mut opened.control, Self::Control(Box::default())),
             ENCODER => (&mut opened.encoder, Self::Encoder(EncoderStream::default())),
             DECODER => (&mut opened.decoder, Self::Decoder(DecoderStream::default())),
-            PUSH => return Err(Fault::connection(Code::STREAM_CREATION_ERROR, "a push of a client")),
+            PUSH => {
+                return Err(Fault::connection(Code::STREAM_CREATION_ERROR, "a push stream from a client"));
+            }
             _ => return Ok(Self::Unknown),
         };
         if std::mem::replace(known, true) {
-            return Err(Fault::connection(Code::STREAM_CREATION_ERROR, "a stream that there is once"));
+            return Err(Fault::connection(
+                Code::STREAM_CREATION_ERROR,
+                "a second control, encoder or decoder stream",
+            ));
         }
         Ok(kind)
     }
@@ -154,18 +156,18 @@ impl ControlStream {
     fn begin(&mut self, head: frame::Head) -> Result<(), Fault> {
         let frame::Head { kind, length } = head;
         match kind {
-            kind::SETTINGS if self.begun => return Err(unexpected("settings that come twice")),
+            kind::SETTINGS if self.begun => return Err(unexpected("a second SETTINGS frame")),
             kind::SETTINGS => self.begun = true,
             _ if !self.begun => {
                 return Err(Fault::connection(
                     Code::MISSING_SETTINGS,
-                    "a control stream that does not begin with settings",
+                    "a control stream that does not begin with SETTINGS",
                 ));
             }
             kind::DATA | kind::HEADERS | kind::PUSH_PROMISE => {
-                return Err(unexpected("a frame of a request"));
+                return Err(unexpected("a request frame on the control stream"));
             }
-            kind if kind::OF_HTTP2.contains(&kind) => return Err(unexpected("a frame of HTTP/2")),
+            kind if kind::OF_HTTP2.contains(&kind) => return Err(unexpected("an HTTP/2 frame")),
             _ => {}
         }
         if is_known(kind) && length > MOST {
@@ -183,24 +185,25 @@ impl ControlStream {
             return Ok(Said::Unknown);
         }
         let number = varint::take(&mut payload).filter(|_| payload.is_empty());
-        let number = number.ok_or(Fault::connection(Code::FRAME_ERROR, "a frame that is no number"))?;
+        let number = number
+            .ok_or(Fault::connection(Code::FRAME_ERROR, "a frame whose payload is not a single integer"))?;
         let fault = |what| Err(Fault::connection(Code::ID_ERROR, what));
         match kind {
             kind::GOAWAY if self.goaway.is_some_and(|last| number > last) => {
-                fault("a GOAWAY that takes the last one back")
+                fault("a GOAWAY with a larger ID than the previous one")
             }
             kind::GOAWAY => {
                 self.goaway = Some(number);
                 Ok(Said::Goaway)
             }
             kind::MAX_PUSH_ID if self.pushes.is_some_and(|last| number < last) => {
-                fault("less pushes than before")
+                fault("a MAX_PUSH_ID that is smaller than the previous one")
             }
             kind::MAX_PUSH_ID => {
                 self.pushes = Some(number);
                 Ok(Said::OfPushes)
             }
-            _ => fault("a push that was never promised"),
+            _ => fault("a CANCEL_PUSH for a push that was never promised"),
         }
     }
 }

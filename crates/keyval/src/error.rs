@@ -13,16 +13,16 @@ pub enum Error {
     #[error("key \"{0}\" already exists")]
     Exists(String),
     /// A key that is to be changed is not there.
-    #[error("key \"{0}\" is not there")]
+    #[error("key \"{0}\" does not exist")]
     Missing(String),
     /// A key is empty, or, in a zone of [`Kind::Ip`](crate::Kind), no address and no network.
-    #[error("\"{0}\" cannot be a key here")]
+    #[error("\"{0}\" is not a valid key for this zone")]
     Key(String),
     /// A time of its own for an entry of a zone whose entries do not expire.
-    #[error("the zone has no timeout")]
+    #[error("the zone has no `timeout`, so keys cannot expire")]
     NoTimeout,
     /// There is no room left.
-    #[error("the zone is full: it may take {0} bytes")]
+    #[error("the zone is full: its size is {0} bytes")]
     Full(usize),
 }
 
@@ -39,7 +39,7 @@ pub enum StateError {
         source: io::Error,
     },
     /// There is no directory that it could be in.
-    #[error("the directory of {} is not there", .path.display())]
+    #[error("the directory of {} does not exist", .path.display())]
     Directory {
         /// Which file.
         path: PathBuf,

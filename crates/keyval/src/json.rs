@@ -46,7 +46,7 @@ fn pair(key: String, value: Value) -> Result<Pair, String> {
     }
     let key = Value::from(key);
     Err(format!(
-        "the value of {key} is neither a text nor an object of a text `value` and a number of milliseconds `expires`"
+        "the value of {key} is neither a string nor an object with a string `value` and a number of milliseconds `expires`"
     ))
 }
 

@@ -119,7 +119,7 @@ fn a_damaged_file_is_told_and_put_aside() {
     fs::write(&path, "{\n\"a\": \"b\",\n\"c\": ").unwrap();
     damaged(&path, Kind::String, &format!("{name} is damaged: EOF while parsing a value at line 3"));
     fs::write(&path, "{\"a\": \"1\"}").unwrap();
-    damaged(&path, Kind::Ip, &format!("{name}: \"a\" cannot be a key here"));
+    damaged(&path, Kind::Ip, &format!("{name}: \"a\" is not a valid key for this zone"));
     fs::write(&path, b"{\"a\": \"\xff\"}").unwrap();
     damaged(&path, Kind::String, &format!("{name} cannot be read"));
     fs::write(&path, "").unwrap();

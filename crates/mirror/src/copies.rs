@@ -42,7 +42,7 @@ struct Numbers {
 
 /// As many copies are under way as may be: this one was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} copies of requests are under way: this one is dropped")]
+#[error("mirrored request dropped: {limit} mirrored requests are under way")]
 pub struct TooMany {
     /// How many may be.
     pub limit: usize,

@@ -161,7 +161,7 @@ impl<'a> Convert<'a> {
                 Some((first, rest)) => {
                     let allowed = rest.iter().fold(*first, |all, contexts| all | *contexts);
                     Problem::new(place, format!("\"{name}\" directive is not allowed here"))
-                        .help(format!("it may stand in: {allowed}"))
+                        .help(format!("allowed in: {allowed}"))
                 }
                 // Of a module that is not here, or misspelt: all else of the file can be converted.
                 None => {
@@ -188,7 +188,7 @@ impl<'a> Convert<'a> {
         let first = self.frame_mut().saw(row.name, &directive.place);
         if let Some(first) = first.filter(|_| !row.repeats) {
             let message = format!("\"{name}\" directive is duplicate");
-            let help = format!("it stands first in line {}", first.line());
+            let help = format!("first used in line {}", first.line());
             return self.invalid(directive, Problem::new(&directive.place, message).help(help));
         }
         Some(row)

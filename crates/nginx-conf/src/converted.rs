@@ -74,7 +74,7 @@ fn build(
         return Err(once(problems));
     }
     if let Some(place) = document.add_connection_upgrade() {
-        let note = "nginx refuses it without a map for $connection_upgrade: the usual one is taken";
+        let note = "nginx does not start without a map for $connection_upgrade: the usual map was added";
         let directive = "map".to_owned();
         lines.push(Line { place, directive, verdict: Verdict::Different, note: note.to_owned() });
     }

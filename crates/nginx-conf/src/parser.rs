@@ -160,7 +160,7 @@ impl<'f> Parser<'f> {
                 }
                 Some(Token::Open(open)) => {
                     if depth >= DEEPEST {
-                        return Err(Problem::new(&open, "blocks inside blocks go too deep"));
+                        return Err(Problem::new(&open, "blocks are nested too deeply"));
                     }
                     place = place.to(&open);
                     break Body::Block(self.block(lexer, includes, depth + 1, true)?);
@@ -179,7 +179,7 @@ impl<'f> Parser<'f> {
         if includes >= INCLUDES {
             return Err(Problem::new(
                 &directive.place,
-                format!("\"{name}\" is included too deep inside itself"),
+                format!("cannot include \"{name}\": includes are nested too deeply"),
             ));
         }
         let path = self.directory.join(name);
@@ -237,7 +237,9 @@ pub(crate) fn source(name: &str, bytes: &[u8]) -> Result<Arc<Source>, Problem> {
     while let Ok(Some(token)) = lexer.next() {
         match token {
             Token::Word(word) if word.text.contains(char::REPLACEMENT_CHARACTER) => {
-                return Err(Problem::new(&word.place, "this is not UTF-8").help("write the file in UTF-8"));
+                return Err(
+                    Problem::new(&word.place, "the file is not UTF-8").help("convert the file to UTF-8")
+                );
             }
             _ => {}
         }

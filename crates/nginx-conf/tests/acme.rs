@@ -75,7 +75,7 @@ fn every_directive() {
 #[test]
 fn what_is_not_built_is_refused() {
     let asks = "server_name a.test;\nacme_certificate example;\nssl_certificate $acme_certificate;";
-    assert_eq!(refused("", asks, "acme_certificate"), "define `acme_issuer` before it");
+    assert_eq!(refused("", asks, "acme_certificate"), "define `acme_issuer` before `acme_certificate`");
     let second = ISSUER.replace("example {", "second {");
     let twice = converted(&(ISSUER.to_owned() + &second), asks);
     let refusals = twice.lines().iter().filter(|line| line.verdict == Verdict::Refused);
@@ -86,7 +86,7 @@ fn what_is_not_built_is_refused() {
     let of_other = refused(&(ISSUER.to_owned() + &second), &other, "acme_certificate");
     assert_eq!(of_other, "several issuers are not supported: `[acme]` is \"example\"");
     let of_nobody = refused(ISSUER, &other, "acme_certificate");
-    assert_eq!(of_nobody, "issuer \"second\" is not defined before it: `[acme]` is \"example\"");
+    assert_eq!(of_nobody, "unknown issuer \"second\": only \"example\" is defined before this line");
     let off = ISSUER.replace("/var/cache/nginx/acme-example", "off");
     assert!(refused(&off, asks, "state_path").contains("specify a directory"));
     let key = ISSUER.replace("accept_terms_of_service", "account_key rsa:2048");

@@ -72,7 +72,7 @@ fn what_is_refused() {
         ("auth_jwt a b;", "invalid parameter \"b\""),
         ("auth_jwt a token=;", "invalid parameter \"token=\""),
         ("auth_jwt_require a;", "invalid variable name \"a\""),
-        ("auth_jwt_require error=403;", "no values are required"),
+        ("auth_jwt_require error=403;", "at least one value is required"),
         ("auth_jwt_require $host error=402;", "invalid parameter \"error=402\""),
     ] {
         let found = of("", "", directive).unwrap_err();

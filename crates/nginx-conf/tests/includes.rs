@@ -64,7 +64,7 @@ fn a_file_that_includes_itself_has_an_end() {
     let twice = "include nginx.conf;\ninclude nginx.conf;\n";
     assert_eq!(
         wrong(&[("nginx.conf", twice)])[0],
-        "[emerg] \"nginx.conf\" is included too deep inside itself in nginx.conf:1"
+        "[emerg] cannot include \"nginx.conf\": includes are nested too deeply in nginx.conf:1"
     );
 }
 

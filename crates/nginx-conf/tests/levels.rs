@@ -291,7 +291,7 @@ fn limit_except_beside_steps_or_with_an_action_is_the_first_steps() {
 fn a_comparison_without_blanks_is_refused() {
     let text = "events { }\nhttp { server { if ($http_x_key=secret) { return 403; } } }\n";
     let converted = convert(text, "nginx.conf").unwrap();
-    assert!(converted.report().contains("put blanks around the operator"), "{}", converted.report());
+    assert!(converted.report().contains("put spaces around the operator"), "{}", converted.report());
     assert_eq!(converted.count(Verdict::Refused), 2, "{}", converted.report());
 }
 
@@ -435,7 +435,7 @@ fn error_logs_that_are_no_files() {
         "{}",
         converted.report()
     );
-    assert!(converted.report().contains("it goes where the outer level's goes"), "{}", converted.report());
+    assert!(converted.report().contains("the error log of the outer level is used"), "{}", converted.report());
     let config = converted.load().unwrap().config;
     assert_eq!(
         config.servers[0].settings.error_logs,

@@ -88,7 +88,7 @@ impl Engine {
 fn given_up<T>(regex: &fancy_regex::Regex, matched: fancy_regex::Result<T>) -> Option<T> {
     matched
         .inspect_err(|error| {
-            tracing::error!(target: "propylon_pattern", "the regex \"{}\" was given up: {error}", regex.as_str());
+            tracing::error!(target: "propylon_pattern", "matching the regex \"{}\" was aborted: {error}", regex.as_str());
         })
         .ok()
 }

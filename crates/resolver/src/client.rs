@@ -45,7 +45,7 @@ impl Client {
         let (mut begun, mut failed) = (0, 0);
         loop {
             let server = self.servers.get(first.wrapping_add(begun) % self.servers.len().max(1));
-            let Some(&server) = server else { return Err("there is no server to ask".into()) };
+            let Some(&server) = server else { return Err("no DNS server is configured".into()) };
             tries.push(exchange(server, Asked::new(name, kind)?, &read));
             begun += 1;
             let rounds = u32::try_from(begun / self.servers.len()).unwrap_or(u32::MAX).min(5);

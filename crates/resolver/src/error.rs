@@ -54,6 +54,6 @@ pub enum BuildError {
     #[error("a resolver needs ipv4, ipv6 or both")]
     NoFamily,
     /// There is no tokio runtime for its queries.
-    #[error("a resolver is made within a tokio runtime, or is given one")]
+    #[error("a resolver needs a tokio runtime")]
     NoRuntime,
 }

@@ -67,7 +67,7 @@ impl Source for System {
                 (Question::Host(name), _) => self.addresses(name).await,
                 (Question::Service(_), Some(dns)) => dns.ask(question).await,
                 (Question::Service(name), None) => {
-                    Err(Error::failed(name, "the system has no DNS servers to ask for a service"))
+                    Err(Error::failed(name, "the system has no DNS servers for SRV records"))
                 }
             }
         })

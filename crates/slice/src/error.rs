@@ -10,7 +10,7 @@ pub enum Error {
     #[error("unexpected status code {} in slice response", .0.as_u16())]
     Status(StatusCode),
     /// The representation is not the one that the slices before were of.
-    #[error("slice response is of another version: its ETag, Last-Modified or length differs")]
+    #[error("slice response is from another version: its ETag, Last-Modified or length differs")]
     Changed,
     /// `Content-Range` is not there, or says nothing.
     #[error("invalid range in slice response")]
@@ -27,6 +27,6 @@ pub enum Error {
         expected: Range<u64>,
     },
     /// The slice is shorter than it says, or longer.
-    #[error("slice response has not as many bytes as it says")]
+    #[error("the body of the slice response is longer or shorter than announced")]
     Body,
 }

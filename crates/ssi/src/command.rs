@@ -206,7 +206,7 @@ impl Parser {
             }
             (State::ParameterName | State::BeforeEqual, b'=') => State::BeforeValue,
             (State::ParameterName, b'-') | (State::BeforeEqual | State::BehindValue, _) => {
-                self.broken(byte, "behind a parameter")
+                self.broken(byte, "after a parameter")
             }
             (State::ParameterName, _) => self.parameter_byte(byte),
             (State::BeforeValue, b'"' | b'\'') => State::Value(byte),

@@ -206,7 +206,7 @@ impl Engine {
                 }
             }
             Ended::Replaced(_) if self.depth == DEEPEST => {
-                self.show_error(&Error::NotIncluded("a block in itself".to_owned()));
+                self.show_error(&Error::NotIncluded("a too deeply nested block".to_owned()));
             }
             Ended::Replaced(block) => {
                 let block = self.block(block);

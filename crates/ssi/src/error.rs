@@ -41,7 +41,7 @@ pub enum Error {
         command: String,
     },
     /// `include` takes either `virtual` or `file`, `set` or `stub`, and `wait` with `virtual`.
-    #[error("parameters of \"include\" SSI command that do not go together")]
+    #[error("incompatible parameters in \"include\" SSI command")]
     Inclusion,
     /// No block has the name of a `stub`.
     #[error("\"stub\"=\"{0}\" for \"include\" not found")]

@@ -235,8 +235,7 @@ async fn what_is_wrong_is_shown_and_told() {
     check("a<!--#echo var='a' var='b' -->b", &shown, "invalid parameter \"var\" in \"echo\" SSI command")
         .await;
     check("a<!--#echo name='a' -->b", &shown, "invalid parameter \"name\" in \"echo\" SSI command").await;
-    check("a<!--#include -->b", &shown, "parameters of \"include\" SSI command that do not go together")
-        .await;
+    check("a<!--#include -->b", &shown, "incompatible parameters in \"include\" SSI command").await;
     check("a<!--#include virtual='../x' -->b", &shown, "unsafe URI \"../x\" was detected").await;
     check("a<!--#include virtual='x' stub='no' -->b", &shown, "\"stub\"=\"no\" for \"include\" not found")
         .await;
@@ -245,7 +244,7 @@ async fn what_is_wrong_is_shown_and_told() {
     check(
         "a<!--#echo var='a'b -->b",
         &shown,
-        "unexpected \"b\" behind a parameter of the \"echo\" SSI command",
+        "unexpected \"b\" after a parameter of the \"echo\" SSI command",
     )
     .await;
     check("a<!--#echo var='a'", &format!("a{WRONG}"), "the page ends in the \"echo\" SSI command").await;

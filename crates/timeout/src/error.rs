@@ -16,12 +16,12 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// The inner service stopped taking the request: nothing of it was taken for this long.
-    #[error("the request was not taken any further for {0:?}")]
+    #[error("sending the request made no progress for {0:?}")]
     SendTimeout(Duration),
     /// The request was taken completely, and no response head came for this long.
     #[error("no response head came within {0:?}")]
     HeadTimeout(Duration),
     /// The response began, and no frame of its body came for this long.
-    #[error("the response body stood still for {0:?}")]
+    #[error("the response body made no progress for {0:?}")]
     ReadTimeout(Duration),
 }

@@ -32,13 +32,13 @@ pub enum BuildError {
         problem: String,
     },
     /// A protocol that is not spoken.
-    #[error("the protocol \"{name}\" is not spoken: only TLSv1.2 and TLSv1.3 are")]
+    #[error("unsupported protocol \"{name}\": only TLSv1.2 and TLSv1.3 are supported")]
     Protocol {
         /// What was asked for.
         name: String,
     },
     /// A cipher that does not exist here.
-    #[error("no cipher is called \"{name}\" here; there are {known}")]
+    #[error("unknown cipher \"{name}\"; supported ciphers: {known}")]
     Cipher {
         /// What was asked for; of several, all.
         name: String,
@@ -47,7 +47,7 @@ pub enum BuildError {
     },
     /// One of OpenSSL's lists for Suite B, which are about more than ciphers.
     #[error(
-        "the list \"{name}\" is not known here: name ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-AES128-GCM-SHA256 or both, \
+        "unsupported cipher list \"{name}\": use ECDHE-ECDSA-AES256-GCM-SHA384, ECDHE-ECDSA-AES128-GCM-SHA256 or both, \
          and the curves secp384r1 and prime256v1"
     )]
     SuiteB {
@@ -55,7 +55,7 @@ pub enum BuildError {
         name: String,
     },
     /// A group of key exchange that does not exist here.
-    #[error("no curve is called \"{name}\" here; there are {known}")]
+    #[error("unknown curve \"{name}\"; supported curves: {known}")]
     Curve {
         /// What was asked for; of several, all.
         name: String,
@@ -63,13 +63,13 @@ pub enum BuildError {
         known: String,
     },
     /// Nothing is left to be spoken.
-    #[error("no cipher of these is left for the protocols: \"{ciphers}\"")]
+    #[error("none of the ciphers \"{ciphers}\" can be used with the enabled protocols")]
     NoCipher {
         /// What was asked for.
         ciphers: String,
     },
     /// Verification without anybody to trust.
-    #[error("there are no certificates to trust")]
+    #[error("the system has no trusted certificates")]
     NoTrust,
     /// What the TLS library says.
     #[error("{0}")]

@@ -68,12 +68,12 @@ impl Identity {
     pub fn is_current(&self) -> Result<(), BuildError> {
         for certificate in certificates(&self.certificate)? {
             let (_, parsed) = X509Certificate::from_der(&certificate)
-                .map_err(|error| problem(&self.certificate, &format!("it holds no certificate ({error})")))?;
+                .map_err(|error| problem(&self.certificate, &format!("invalid certificate ({error})")))?;
             let (validity, now) = (parsed.validity(), ASN1Time::now());
             let problem = if validity.not_after < now {
                 format!("has expired: it was valid until {}", time(validity.not_after))
             } else if now < validity.not_before {
-                format!("is not valid yet: it will be from {}", time(validity.not_before))
+                format!("is not valid yet: it is valid from {}", time(validity.not_before))
             } else {
                 continue;
             };
@@ -90,7 +90,7 @@ impl Identity {
         // Not by webpki, which knows certificates of version 3 only: any that OpenSSL takes is one to show.
         if let (Some(own), Some(end_entity)) = (signing.public_key(), chain.first()) {
             let (_, parsed) = X509Certificate::from_der(end_entity)
-                .map_err(|error| problem(&self.certificate, &format!("it holds no certificate ({error})")))?;
+                .map_err(|error| problem(&self.certificate, &format!("invalid certificate ({error})")))?;
             if parsed.public_key().raw != own.as_ref() {
                 let (certificate, key) = (shown(&self.certificate), shown(&self.key));
                 return Err(BuildError::Mismatch { certificate, key });
@@ -111,16 +111,19 @@ impl Identity {
         if pem.windows(LOCKED_OLD.len()).any(|window| window == LOCKED_OLD) {
             return Err(problem(
                 &self.key,
-                &"its key has a password in the form before PKCS #8, which is not read; write it anew with `openssl pkcs8 -topk8`",
+                &"the private key is encrypted in the format before PKCS #8, which is not supported; convert it with `openssl pkcs8 -topk8`",
             ));
         }
         PrivateKeyDer::from_pem_slice(&pem)
-            .map_err(|error| problem(&self.key, &format!("there is no private key in it ({error})")))
+            .map_err(|error| problem(&self.key, &format!("no private key found ({error})")))
     }
 
     fn unlock(&self, pem: &str) -> Result<PrivateKeyDer<'static>, BuildError> {
         let Some(file) = &self.password_file else {
-            return Err(problem(&self.key, &"its key has a password, and there is no file of passwords"));
+            return Err(problem(
+                &self.key,
+                &"the private key is encrypted, and no password file is configured",
+            ));
         };
         let passwords = content(file)?;
         let (_, document) = SecretDocument::from_pem(pem).map_err(|error| problem(&self.key, &error))?;
@@ -137,7 +140,10 @@ impl Identity {
         });
         let Some(opened) = opened else {
             let why = last.map(|error| error.to_string()).unwrap_or_default();
-            return Err(problem(&self.key, &format!("no password of {} opens it ({why})", file.display())));
+            return Err(problem(
+                &self.key,
+                &format!("no password in {} decrypts the private key ({why})", file.display()),
+            ));
         };
         Ok(PrivatePkcs8KeyDer::from(opened.as_bytes().to_vec()).into())
     }
@@ -163,11 +169,14 @@ fn ocsp(file: &Path) -> Result<Vec<u8>, BuildError> {
         [SEQUENCE, length, ..] if *length < 0x80 => 2,
         [SEQUENCE, length, ..] => 2 + usize::from(length & 0x7F),
         _ => {
-            return Err(problem(file, &"it is no OCSP response (DER, as `openssl ocsp -respout` writes it)"));
+            return Err(problem(
+                file,
+                &"not an OCSP response: expected DER, as `openssl ocsp -respout` writes it",
+            ));
         }
     };
     match bytes.get(head..head + SUCCESSFUL.len()) {
         Some(status) if status == SUCCESSFUL => Ok(bytes.clone()),
-        _ => Err(problem(file, &"it is no OCSP response, or one that says that there is none")),
+        _ => Err(problem(file, &"not a successful OCSP response")),
     }
 }

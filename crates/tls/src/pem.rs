@@ -38,7 +38,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let bytes = content(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match found {
-        Ok(found) if found.is_empty() => Err(problem(path, &"there is no certificate in it")),
+        Ok(found) if found.is_empty() => Err(problem(path, &"no certificate found")),
         Ok(found) => Ok(found),
         Err(error) => Err(problem(path, &error)),
     }
@@ -71,5 +71,5 @@ pub(crate) fn revocation_lists(path: &Path) -> Result<Vec<CertRevocationList<'st
         let list = OwnedCertRevocationList::from_der(&list).map_err(|error| problem(path, &error))?;
         lists.push(CertRevocationList::Owned(list));
     }
-    if lists.is_empty() { Err(problem(path, &"there is no revocation list in it")) } else { Ok(lists) }
+    if lists.is_empty() { Err(problem(path, &"no certificate revocation list found")) } else { Ok(lists) }
 }

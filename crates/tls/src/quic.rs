@@ -46,7 +46,7 @@ impl QuicGreeting {
         let Some([_, high, middle, low]) = handshake.first_chunk() else { return Ok(None) };
         let length = 4 + u32::from_be_bytes([0, *high, *middle, *low]) as usize;
         if length > MOST {
-            return Err(wrong(&"what the client says first is too long"));
+            return Err(wrong(&"the ClientHello is too long"));
         }
         let Some(message) = handshake.get(..length) else { return Ok(None) };
         let mut reader = Reader::default();
@@ -57,7 +57,7 @@ impl QuicGreeting {
             reader.read_tls(&mut unread).map_err(|error| wrong(&error))?; // a few thousand bytes in one go
         }
         let accepted = reader.accept().map_err(|(error, _)| wrong(&error))?;
-        let accepted = accepted.ok_or_else(|| wrong(&"what the client says first is cut"))?;
+        let accepted = accepted.ok_or_else(|| wrong(&"the ClientHello is truncated"))?;
         let hello = accepted.client_hello();
         let (ciphers, curves) = offered(&hello);
         Ok(Some(Self { name: hello.server_name().map(Into::into), ciphers, curves }))

@@ -216,7 +216,9 @@ impl TicketKey {
             let found = bytes.len();
             return Err(problem(
                 file,
-                &format!("a ticket key has 48 or 80 bytes, not {found} (openssl rand 80)"),
+                &format!(
+                    "a ticket key must have 48 or 80 bytes, not {found} (create one with `openssl rand 80`)"
+                ),
             ));
         };
         let library = |_| BuildError::Library("a ticket key cannot be derived".into());

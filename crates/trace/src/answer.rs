@@ -86,7 +86,7 @@ pub(crate) fn grpc(
             let after = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?, now));
             return Err(Error::Status { status, message: shown(&body), after });
         }
-        None => return Err(Error::Answer("it has no gRPC status".to_owned())),
+        None => return Err(Error::Answer("the gRPC status is missing".to_owned())),
         Some(code) => {
             let message = fields.get(GRPC_MESSAGE).map(|value| shown(value.as_bytes())).unwrap_or_default();
             let after = fields.get(GRPC_DETAILS).and_then(|value| retry_info(value.as_bytes()));
@@ -97,11 +97,11 @@ pub(crate) fn grpc(
         return Ok(Taken::default());
     }
     if body.len() < 5 || body.get_u8() != 0 {
-        return Err(Error::Answer("its message is compressed, or cut".to_owned()));
+        return Err(Error::Answer("the message is compressed or truncated".to_owned()));
     }
     let length = usize::try_from(body.get_u32()).unwrap_or(usize::MAX);
     if body.len() < length {
-        return Err(Error::Answer("its message is cut".to_owned()));
+        return Err(Error::Answer("the message is truncated".to_owned()));
     }
     taken(body.split_to(length))
 }

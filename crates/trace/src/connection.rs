@@ -218,7 +218,7 @@ pub(crate) fn roots(settings: &Settings) -> Result<RootCertStore, Error> {
         let certificate = certificate.map_err(|error| Error::file(path, &error))?;
         roots.add(certificate).map_err(|error| Error::file(path, &error))?;
     }
-    if roots.is_empty() { Err(Error::file(path, &"there is no certificate in it")) } else { Ok(roots) }
+    if roots.is_empty() { Err(Error::file(path, &"no certificate found")) } else { Ok(roots) }
 }
 
 /// The error with what has caused it, which says more.

@@ -10,13 +10,13 @@ use http::StatusCode;
 #[non_exhaustive]
 pub enum Error {
     /// The address is none.
-    #[error("\"{0}\" is no address of a collector: {1}")]
+    #[error("invalid collector address \"{0}\": {1}")]
     Endpoint(String, &'static str),
     /// A file cannot be used.
     #[error("{file}: {problem}", file = .0.display(), problem = .1)]
     File(PathBuf, String),
     /// There is nobody whose certificates are believed.
-    #[error("the system trusts no certificates")]
+    #[error("the system has no trusted certificates")]
     NoTrust,
     /// Nobody is there, or the connection broke.
     #[error("{0}")]
@@ -25,7 +25,7 @@ pub enum Error {
     #[error("no answer within {0:?}")]
     Timeout(Duration),
     /// The collector does not take them.
-    #[error("the collector answers {status}{message}", message = suffix(.message))]
+    #[error("the collector responded with status {status}{message}", message = suffix(.message))]
     Status {
         /// The status of HTTP.
         status: StatusCode,
@@ -35,7 +35,7 @@ pub enum Error {
         after: Option<Duration>,
     },
     /// The collector does not take them, as gRPC has it.
-    #[error("the collector answers with the gRPC status {code}{message}", message = suffix(.message))]
+    #[error("the collector responded with gRPC status {code}{message}", message = suffix(.message))]
     Grpc {
         /// The status of gRPC.
         code: u16,
@@ -45,7 +45,7 @@ pub enum Error {
         after: Option<Duration>,
     },
     /// That is no answer.
-    #[error("the collector's answer makes no sense: {0}")]
+    #[error("invalid response from the collector: {0}")]
     Answer(String),
 }
 

@@ -42,19 +42,16 @@ impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failing { endpoint, error } => {
-                write!(f, "spans cannot be sent to {endpoint}: {error}; this is told once")
+                write!(f, "spans cannot be sent to {endpoint}: {error}; this is logged once")
             }
             Self::Recovered { endpoint, lost } => {
                 write!(f, "spans are sent to {endpoint} again; {lost} were lost")
             }
             Self::Rejected { endpoint, spans, message } => {
-                write!(
-                    f,
-                    "{endpoint} has not taken {spans} spans of a batch: \"{message}\"; this is told once"
-                )
+                write!(f, "{endpoint} rejected {spans} spans of a batch: \"{message}\"; this is logged once")
             }
             Self::Overflow { spans } => {
-                write!(f, "{spans} spans were dropped: more come than can be sent, and the queue was full")
+                write!(f, "{spans} spans were dropped: the queue was full")
             }
         }
     }

@@ -76,7 +76,7 @@ impl Settings {
         let authority = uri.authority().ok_or(wrong("expected a host"))?;
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         if host.is_empty() || authority.as_str().contains('@') {
-            return Err(wrong("expected a host, with a port perhaps"));
+            return Err(wrong("expected a host, optionally with a port"));
         }
         let after = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         if !after.is_empty() && authority.port_u16().is_none() {
@@ -84,7 +84,7 @@ impl Settings {
         }
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let (port, path) = match protocol {
-            Protocol::Grpc if path != "/" => return Err(wrong("gRPC has no path")),
+            Protocol::Grpc if path != "/" => return Err(wrong("expected no path: gRPC has a fixed one")),
             Protocol::Grpc => (4317, METHOD),
             Protocol::HttpProtobuf if path == "/" => (4318, "/v1/traces"),
             Protocol::HttpProtobuf => (4318, path),

@@ -3,6 +3,6 @@
 #[non_exhaustive]
 pub enum Error {
     /// The upstream switched to another protocol, and this client has not asked for one.
-    #[error("upstream switched protocols for a client that did not ask for it")]
+    #[error("upstream switched protocols, which the client did not request")]
     NotAsked,
 }

@@ -49,7 +49,7 @@ pub enum Error {
     #[error("{0} while sending request to upstream")]
     InvalidParams(propylon_cgi::RequestFault),
     /// A body of unknown length cannot go to an HTTP/1.0 peer, nor by uwsgi or SCGI.
-    #[error("request body of unknown length cannot be sent to an upstream of HTTP/1.0, uwsgi or SCGI")]
+    #[error("request body of unknown length cannot be sent to an HTTP/1.0, uwsgi or SCGI upstream")]
     LengthRequired,
     /// The peer closed the connection before a response head was complete.
     #[error("upstream prematurely closed connection while reading response header from upstream")]
@@ -136,7 +136,7 @@ pub enum HeadFault {
     #[error("upstream sent unknown \"Transfer-Encoding\"")]
     UnknownEncoding,
     /// A 101 that nobody asked for.
-    #[error("upstream switched protocols unasked")]
+    #[error("upstream switched protocols unexpectedly")]
     UnexpectedUpgrade,
     /// HTTP/2 was expected, and something else came.
     #[error("upstream does not speak http2")]
@@ -157,7 +157,7 @@ pub enum HeadFault {
     #[error("upstream prematurely closed FastCGI stdout")]
     NoHead,
     /// FastCGI: the application said on its standard error what makes its response an error.
-    #[error("upstream said on stderr what is to be caught")]
+    #[error("upstream wrote a text to stderr that `catch_stderr` matches")]
     Caught,
     /// More than eight interim (1xx) responses.
     #[error("upstream sent too many interim responses")]

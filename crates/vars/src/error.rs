@@ -20,10 +20,10 @@ pub struct TemplateError {
 #[non_exhaustive]
 pub enum TemplateErrorKind {
     /// A `$` that no name follows.
-    #[error("a `$` without a variable's name after it")]
+    #[error("missing variable name after `$`")]
     InvalidName,
     /// A `${` whose name no `}` follows.
-    #[error("a `${{` without its `}}`")]
+    #[error("missing `}}` after `${{`")]
     Unclosed,
     /// A name that is neither built in nor defined.
     #[error("unknown variable `${name}`")]
@@ -40,7 +40,7 @@ pub enum TemplateErrorKind {
         name: Box<str>,
     },
     /// A variable of nginx's that cannot be had here.
-    #[error("`${name}` cannot be had in propylon: the TLS library does not tell")]
+    #[error("`${name}` is not supported: the TLS library does not provide its value")]
     Never {
         /// The name, in lower case.
         name: Box<str>,
@@ -56,7 +56,7 @@ pub enum TemplateErrorKind {
         side: Side,
     },
     /// `$1` … `$9` where no regular expression can have matched.
-    #[error("`$1` to `$9` have no meaning here")]
+    #[error("`$1` to `$9` are not available here")]
     NoCaptures,
 }
 
@@ -96,15 +96,15 @@ impl TemplateErrorKind {
     pub fn expected(&self) -> String {
         match self {
             Self::InvalidName => "a name of letters, digits and `_`, as in `$host` or `${host}`".into(),
-            Self::Unclosed => "`}` after the variable's name".into(),
+            Self::Unclosed => "`}` after the variable name".into(),
             Self::Unknown { nearest: Some(nearest), .. } => {
-                format!("a known variable; the nearest is `${nearest}`")
+                format!("a known variable, such as `${nearest}`")
             }
             Self::Unknown { nearest: None, .. } => "a built-in variable, or the name of a map".into(),
-            Self::NotBuilt { .. } | Self::Never { .. } => "a variable that this version has".into(),
-            Self::Misplaced { side: Side::Http, .. } => "a variable that requests have".into(),
-            Self::Misplaced { side: Side::Stream, .. } => "a variable that streams have".into(),
-            Self::NoCaptures => "a variable's name, or a named capture".into(),
+            Self::NotBuilt { .. } | Self::Never { .. } => "a variable that this version supports".into(),
+            Self::Misplaced { side: Side::Http, .. } => "a variable of HTTP requests".into(),
+            Self::Misplaced { side: Side::Stream, .. } => "a variable of streams".into(),
+            Self::NoCaptures => "the name of a variable or of a named capture".into(),
         }
     }
 
@@ -153,7 +153,7 @@ pub enum DefinitionErrorKind {
     #[error(transparent)]
     Template(TemplateErrorKind),
     /// No variable can have this name.
-    #[error("`{0}` cannot be a variable's name")]
+    #[error("invalid variable name `{0}`")]
     InvalidName(Box<str>),
     /// The name is that of a built-in variable.
     #[error("`${0}` is a built-in variable")]
@@ -162,7 +162,7 @@ pub enum DefinitionErrorKind {
     #[error("`${0}` is defined twice")]
     Duplicate(Box<str>),
     /// The map needs its own value: the names on the way, the first one again at the end.
-    #[error("`${}` needs its own value: {}", .0.first().map_or("", |name| name), .0.join(" needs "))]
+    #[error("`${}` depends on itself: {}", .0.first().map_or("", |name| name), .0.join(" -> "))]
     Cycle(Vec<Box<str>>),
     /// A `~` pattern is not a regular expression.
     #[error("invalid regular expression: {0}")]
@@ -171,19 +171,19 @@ pub enum DefinitionErrorKind {
     #[error("invalid host name or wildcard `{0}`")]
     Hostname(Box<str>),
     /// A pattern stands twice in a map; case does not distinguish patterns.
-    #[error("the pattern `{0}` stands twice")]
+    #[error("duplicate pattern `{0}`")]
     DuplicatePattern(Box<str>),
     /// A pattern of `geo` is neither an address nor a network nor a range.
-    #[error("`{0}` is no network")]
+    #[error("invalid network `{0}`")]
     Network(Box<str>),
     /// A network of `geo` stands twice, or shares a part of itself with another.
     #[error("`{0}` overlaps another network")]
     Overlap(Box<str>),
     /// A pattern of `split_clients` is no share.
-    #[error("`{0}` is no share")]
+    #[error("invalid percentage `{0}`")]
     Percent(Box<str>),
     /// The shares of `split_clients` are more than a hundred percent.
-    #[error("the shares are more than 100%")]
+    #[error("the percentages add up to more than 100%")]
     TooMuch,
 }
 
@@ -271,27 +271,25 @@ impl DefinitionError {
         match &self.kind {
             DefinitionErrorKind::Template(kind) => kind.expected(),
             DefinitionErrorKind::InvalidName(_) => {
-                "letters, digits and `_`, beginning with none of `1` to `9`".into()
+                "letters, digits and `_`, not starting with `1` to `9`".into()
             }
             DefinitionErrorKind::BuiltIn(_) | DefinitionErrorKind::Duplicate(_) => {
-                "a name that is not taken".into()
+                "a name that is not in use".into()
             }
-            DefinitionErrorKind::Cycle(_) => {
-                "maps whose templates do not need one another in a circle".into()
-            }
+            DefinitionErrorKind::Cycle(_) => "maps that do not depend on each other in a circle".into(),
             DefinitionErrorKind::Regex(_) => "a regular expression".into(),
             DefinitionErrorKind::Hostname(_) => {
                 "a host name, `*.example.com`, `.example.com` or `www.example.*`".into()
             }
-            DefinitionErrorKind::DuplicatePattern(_) => "each pattern once, in whatever case".into(),
+            DefinitionErrorKind::DuplicatePattern(_) => "each pattern only once, regardless of case".into(),
             DefinitionErrorKind::Network(_) => {
-                "an address, a network as `10.0.0.0/8`, or a range as `10.0.0.1-10.0.0.9`".into()
+                "an IP address, a network such as `10.0.0.0/8`, or a range such as `10.0.0.1-10.0.0.9`".into()
             }
-            DefinitionErrorKind::Overlap(_) => "networks that are apart, or one within the other".into(),
+            DefinitionErrorKind::Overlap(_) => "separate networks, or one that contains the other".into(),
             DefinitionErrorKind::Percent(_) => {
-                "`0.5%`, with two digits behind the point at most, or `*`".into()
+                "a percentage such as `0.5%`, with at most two decimals, or `*`".into()
             }
-            DefinitionErrorKind::TooMuch => "shares of 100% together at most".into(),
+            DefinitionErrorKind::TooMuch => "at most 100% in total".into(),
         }
     }
 

@@ -41,15 +41,15 @@ pub(crate) struct Misplaced<'a> {
 
 impl fmt::Display for Misplaced<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (of, who) = match self.side {
-            Side::Http => ("streams", "a request"),
-            Side::Stream => ("HTTP", "a stream"),
+        let of = match self.side {
+            Side::Http => "streams",
+            Side::Stream => "HTTP requests",
         };
         match self.map {
             Some(map) => {
-                write!(f, "`${map}` is made from `${}`, a variable of {of}: {who} has none", self.name)
+                write!(f, "`${map}` uses `${}`, which is available only for {of}", self.name)
             }
-            None => write!(f, "`${}` is a variable of {of}: {who} has none", self.name),
+            None => write!(f, "`${}` is available only for {of}", self.name),
         }
     }
 }

@@ -14,10 +14,10 @@ fn faults_of_templates() {
         );
     }
     let name = "a name of letters, digits and `_`, as in `$host` or `${host}`";
-    check("a$", 1..2, "a `$` without a variable's name after it", name);
-    check("$$", 0..1, "a `$` without a variable's name after it", name);
-    check("a${host", 1..7, "a `${` without its `}`", "`}` after the variable's name");
-    check("[$hots]", 1..6, "unknown variable `$hots`", "a known variable; the nearest is `$host`");
+    check("a$", 1..2, "missing variable name after `$`", name);
+    check("$$", 0..1, "missing variable name after `$`", name);
+    check("a${host", 1..7, "missing `}` after `${`", "`}` after the variable name");
+    check("[$hots]", 1..6, "unknown variable `$hots`", "a known variable, such as `$host`");
     check(
         "${Something_Else}",
         0..17,
@@ -27,17 +27,17 @@ fn faults_of_templates() {
     check(
         "$ssl_client_sigalg",
         0..18,
-        "`$ssl_client_sigalg` cannot be had in propylon: the TLS library does not tell",
-        "a variable that this version has",
+        "`$ssl_client_sigalg` is not supported: the TLS library does not provide its value",
+        "a variable that this version supports",
     );
     check(
         "$tcpinfo_rtt",
         0..12,
         "`$tcpinfo_rtt` is not built into this version of propylon",
-        "a variable that this version has",
+        "a variable that this version supports",
     );
-    check("$1", 0..2, "`$1` to `$9` have no meaning here", "a variable's name, or a named capture");
-    check("$http_", 0..6, "unknown variable `$http_`", "a known variable; the nearest is `$http2`");
+    check("$1", 0..2, "`$1` to `$9` are not available here", "the name of a variable or of a named capture");
+    check("$http_", 0..6, "unknown variable `$http_`", "a known variable, such as `$http2`");
 }
 
 #[test]
@@ -89,22 +89,22 @@ fn all_faults_of_definitions_in_one_report() {
         .build()
         .unwrap_err();
     let expected = [
-        "first Pattern(1) 0..1: the pattern `A` stands twice",
+        "first Pattern(1) 0..1: duplicate pattern `A`",
         "first Pattern(2) 0..2: invalid regular expression: unclosed group",
         "first Pattern(3) 0..11: `$host` is a built-in variable",
         "first Key 0..5: unknown variable `$hots`",
-        "first Default 0..1: a `$` without a variable's name after it",
+        "first Default 0..1: missing variable name after `$`",
         "first Default 6..22: unknown variable `$nothing_like_it`",
         "first Value(0) 0..12: `$tcpinfo_rtt` is not built into this version of propylon",
         "uri Name 0..3: `$uri` is a built-in variable",
         "FIRST Name 0..5: `$first` is defined twice",
-        "no-name Name 0..7: `no-name` cannot be a variable's name",
-        "1st Name 0..3: `1st` cannot be a variable's name",
+        "no-name Name 0..7: invalid variable name `no-name`",
+        "1st Name 0..3: invalid variable name `1st`",
         "names Pattern(0) 0..5: invalid host name or wildcard `a.*.b`",
-        "names Pattern(2) 0..3: the pattern `X.y` stands twice",
+        "names Pattern(2) 0..3: duplicate pattern `X.y`",
         "status Name 0..6: `$status` is a built-in variable",
         "names Name 0..5: `$names` is defined twice",
-        " Name 0..0: `` cannot be a variable's name",
+        " Name 0..0: invalid variable name ``",
     ];
     let mut found = report(&errors);
     let mut expected: Vec<_> = expected.map(String::from).into();
@@ -142,12 +142,12 @@ fn circles() {
     }
     check(&[("a", "$b"), ("b", "$c"), ("c", "")], &[]);
     check(&[("a", "$b$c"), ("b", "$c"), ("c", "")], &[]);
-    check(&[("a", "$a")], &["`$a` needs its own value: a needs a"]);
-    check(&[("a", "$b"), ("b", "$a")], &["`$a` needs its own value: a needs b needs a"]);
-    check(&[("x", "$a"), ("a", "$b"), ("b", "$a")], &["`$a` needs its own value: a needs b needs a"]);
+    check(&[("a", "$a")], &["`$a` depends on itself: a -> a"]);
+    check(&[("a", "$b"), ("b", "$a")], &["`$a` depends on itself: a -> b -> a"]);
+    check(&[("x", "$a"), ("a", "$b"), ("b", "$a")], &["`$a` depends on itself: a -> b -> a"]);
     check(
         &[("a", "$a"), ("b", "$c$a"), ("c", "$b")],
-        &["`$a` needs its own value: a needs a", "`$b` needs its own value: b needs c needs b"],
+        &["`$a` depends on itself: a -> a", "`$b` depends on itself: b -> c -> b"],
     );
 }
 
@@ -158,7 +158,7 @@ fn a_circle_by_way_of_a_key_or_a_value() {
         .map(Map::new("v", "").value("x", "$k"))
         .build()
         .unwrap_err();
-    assert_eq!(report(&errors), ["k Name 0..1: `$k` needs its own value: k needs v needs k"]);
+    assert_eq!(report(&errors), ["k Name 0..1: `$k` depends on itself: k -> v -> k"]);
     assert_eq!(errors[0].place(), Place::Name);
 }
 
@@ -182,10 +182,10 @@ fn patterns_that_clash_or_are_no_host_names() {
         let found = Definitions::builder().map(map).build().err().map(|errors| errors[0].to_string());
         assert_eq!(found.as_deref(), wrong, "{patterns:?}");
     }
-    check(&[".a.b", "a.b"], Some("the pattern `a.b` stands twice"));
-    check(&["a.b", ".a.b"], Some("the pattern `.a.b` stands twice"));
-    check(&["*.a.b", ".A.b"], Some("the pattern `.A.b` stands twice"));
-    check(&["a.b.*", "A.b.*"], Some("the pattern `A.b.*` stands twice"));
+    check(&[".a.b", "a.b"], Some("duplicate pattern `a.b`"));
+    check(&["a.b", ".a.b"], Some("duplicate pattern `.a.b`"));
+    check(&["*.a.b", ".A.b"], Some("duplicate pattern `.A.b`"));
+    check(&["a.b.*", "A.b.*"], Some("duplicate pattern `A.b.*`"));
     check(&["*.a.b", "a.b", "a.b.*", ".a", "~a", "~a", ""], None);
     check(&["*."], Some("invalid host name or wildcard `*.`"));
     check(&["*"], Some("invalid host name or wildcard `*`"));

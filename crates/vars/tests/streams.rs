@@ -78,18 +78,17 @@ fn a_variable_of_the_other_side_is_told() {
         check(both, Side::Http, &[]);
         check(both, Side::Stream, &[]);
     }
-    check("$host$protocol", Side::Http, &["`$protocol` is a variable of streams: a request has none"]);
-    check("$host${protocol}", Side::Stream, &["`$host` is a variable of HTTP: a stream has none"]);
-    check("$HTTP_x", Side::Stream, &["`$http_x` is a variable of HTTP: a stream has none"]);
+    check("$host$protocol", Side::Http, &["`$protocol` is available only for streams"]);
+    check("$host${protocol}", Side::Stream, &["`$host` is available only for HTTP requests"]);
+    check("$HTTP_x", Side::Stream, &["`$http_x` is available only for HTTP requests"]);
     check("$pool$of_pool", Side::Stream, &[]);
-    let made_from = |map: &str| {
-        format!("`${map}` is made from `$ssl_preread_server_name`, a variable of streams: a request has none")
-    };
+    let made_from =
+        |map: &str| format!("`${map}` uses `$ssl_preread_server_name`, which is available only for streams");
     check("$pool-$of_pool", Side::Http, &[&made_from("pool"), &made_from("of_pool")]);
     check("$page", Side::Http, &[]);
-    let page = "`$page` is made from `$http_host`, a variable of HTTP: a stream has none";
+    let page = "`$page` uses `$http_host`, which is available only for HTTP requests";
     check("$page", Side::Stream, &[page]);
-    check("$both", Side::Stream, &["`$both` is made from `$host`, a variable of HTTP: a stream has none"]);
+    check("$both", Side::Stream, &["`$both` uses `$host`, which is available only for HTTP requests"]);
     let literal = propylon_vars::Template::literal("$host");
     assert!(literal.misplaced(Side::Stream).is_empty());
 }
@@ -128,15 +127,14 @@ fn what_such_a_map_lacks_is_told_of_requests() {
     for name in ["$protocol", "$outer"] {
         let template = definitions.template(name, Context::Request).unwrap();
         let found: Vec<_> = template.misplaced(Side::Http).iter().map(ToString::to_string).collect();
-        let expected = format!(
-            "`{name}` is made from `$ssl_preread_server_name`, a variable of streams: a request has none"
-        );
+        let expected =
+            format!("`{name}` uses `$ssl_preread_server_name`, which is available only for streams");
         assert_eq!(found, [expected]);
         assert!(template.misplaced(Side::Stream).is_empty());
     }
     let errors = map("$outer").build().unwrap_err();
     assert_eq!(
         errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["`$protocol` needs its own value: protocol needs outer needs protocol"]
+        ["`$protocol` depends on itself: protocol -> outer -> protocol"]
     );
 }

@@ -64,7 +64,7 @@ fn good_tokens_of_every_kind_come_in_and_the_others_do_not() {
     assert_eq!(get(at, "/", "Authorization: Basic YTpi\r\n").status, 401);
     assert_eq!(origin.heads(), signers.len(), "the others reached nobody");
     let log = gateway.tells("the JSON Web Token has expired");
-    assert!(log.contains("there is no key for the JSON Web Token"), "{log}");
+    assert!(log.contains("no key matches the JSON Web Token"), "{log}");
     let lines = gateway.lines("access.log", 1);
     assert!(lines.iter().all(|line| line == "/ 200 me" || line == "/ 401 -"), "{lines:?}");
 }

@@ -99,24 +99,24 @@ fn what_comes_back_has_to_be_what_was_sent() {
     let theirs = other.begin(&provider, "/");
     let ours = browser.begin(&provider, "/");
     for (back, why) in [
-        (theirs, "it was not begun here, or by another browser"),
-        (ours.replace("state=", "state=A"), "it was not begun here, or by another browser"),
-        (ours.split("&state=").next().unwrap().to_owned(), "there is no `state`"),
-        (format!("{ours}&state=a"), "there is no `state`"),
+        (theirs, "the login was begun by another server or in another browser"),
+        (ours.replace("state=", "state=A"), "the login was begun by another server or in another browser"),
+        (ours.split("&state=").next().unwrap().to_owned(), "`state` is missing"),
+        (format!("{ours}&state=a"), "`state` is missing"),
     ] {
         assert_eq!(browser.get(&back).status, 400, "{back}");
-        gateway.tells(&format!("auth_oidc: the login is not known: {why}"));
+        gateway.tells(&format!("auth_oidc: login failed: {why}"));
     }
     assert_eq!(provider.asked("/token"), 0);
     // The user does not agree.
     let state = ours.split("state=").nth(1).unwrap();
     assert_eq!(browser.get(&format!("/oidc_callback?error=access_denied&state={state}")).status, 403);
-    gateway.tells("auth_oidc: the provider says \"access_denied\"");
+    gateway.tells("auth_oidc: the provider returned the error \"access_denied\"");
     // A code that is used, or of another login: of another verifier, too.
     let first = browser.begin(&provider, "/first");
     assert_eq!(location(&browser.get(&first)), "/first");
     assert_eq!(browser.get(&first).status, 400, "replayed");
-    gateway.tells("it is over already");
+    gateway.tells("`state` has already been used");
 }
 
 #[test]
@@ -133,12 +133,12 @@ fn codes_of_another_login_are_of_no_use() {
         attacker
     };
     attack(at);
-    gateway.tells("auth_oidc: the provider does not take the code"); // PKCE
+    gateway.tells("auth_oidc: the provider rejected the authorization code"); // PKCE
     // Without PKCE it is the nonce that is another one.
     let origin = Origin::echo();
     let (gateway, at) = self::gateway(&provider, &origin, "pkce = false", "");
     let mut attacker = attack(at);
-    gateway.tells("the ID token is refused: `nonce` is another login's");
+    gateway.tells("invalid ID token: `nonce` does not match the login");
     assert_eq!((attacker.get("/").status, origin.heads()), (302, 0));
 }
 
@@ -151,21 +151,21 @@ fn tokens_that_are_no_good_let_nobody_in() {
         let back = browser.begin(&provider, "/");
         assert_eq!(browser.get(&back).status, 403, "{why}");
         assert_eq!(browser.get("/").status, 302, "{why}");
-        gateway.tells(&format!("auth_oidc: the ID token is refused: {why}"));
+        gateway.tells(&format!("auth_oidc: invalid ID token: {why}"));
     };
     for (from, to, why) in [
-        ("\"aud\":\"us\"", "\"aud\":\"them\"".to_owned(), "`aud` is not this client"),
-        ("\"iss\":\"", "\"iss\":\"https://other/".to_owned(), "`iss` is another provider's"),
+        ("\"aud\":\"us\"", "\"aud\":\"them\"".to_owned(), "`aud` does not name this client"),
+        ("\"iss\":\"", "\"iss\":\"https://other/".to_owned(), "`iss` names another provider"),
         ("\"exp\":", "\"exp\":1000,\"x\":".to_owned(), "the JSON Web Token has expired"),
-        ("\"at_hash\":\"", "\"at_hash\":\"A".to_owned(), "`at_hash` is another access token's"),
+        ("\"at_hash\":\"", "\"at_hash\":\"A".to_owned(), "`at_hash` does not match the access token"),
     ] {
         provider.says(|says| says.instead = vec![(from, to)]);
         refused(why);
     }
     provider.says(|says| (says.instead, says.unsigned) = (Vec::new(), true));
-    refused("the JSON Web Token has an algorithm that is not supported");
+    refused("the JSON Web Token uses an unsupported algorithm");
     provider.says(|says| (says.signer, says.unsigned) = (Signer::new("ES256"), false));
-    refused("the signature of the JSON Web Token is wrong");
+    refused("the signature of the JSON Web Token is invalid");
     // The provider has changed its keys: they are asked for again.
     provider.says(|says| says.keys = set(&[says.signer.key("\"kid\":\"a\"")]));
     assert_eq!(Browser::new(at).log_in(&provider, "/").status, 200);
@@ -178,7 +178,7 @@ fn a_provider_that_is_not_there_lets_nobody_in() {
     let (gateway, at) = gateway(&provider, &origin, "", "");
     let mut browser = Browser::new(at);
     assert_eq!(browser.get("/").status, 502);
-    gateway.tells("auth_oidc: the provider's metadata cannot be had");
+    gateway.tells("auth_oidc: cannot fetch the provider's metadata");
     provider.listen();
     let mut browser = until("the provider is asked again", LIMIT, || {
         let mut browser = Browser::new(at);
@@ -190,7 +190,7 @@ fn a_provider_that_is_not_there_lets_nobody_in() {
     let mut other = Browser::new(at);
     let back = other.begin(&provider, "/"); // what was known of it still is
     assert_eq!(other.get(&back).status, 502);
-    gateway.tells("auth_oidc: the answer of the token endpoint cannot be had");
+    gateway.tells("auth_oidc: cannot fetch the response of the token endpoint");
     // Somebody else at its address.
     let stranger = Provider::start();
     let table = stranger
@@ -199,13 +199,13 @@ fn a_provider_that_is_not_there_lets_nobody_in() {
     let at = address();
     let gateway = Propylon::start(&config(at, &origin, &table, ""));
     assert_eq!(Browser::new(at).get("/").status, 502);
-    gateway.tells("auth_oidc: the provider's metadata cannot be had");
+    gateway.tells("auth_oidc: cannot fetch the provider's metadata");
     assert!(stranger.asked("/.well-known/openid-configuration") == 0, "it was told nothing");
     stranger.says(|says| says.metadata = says.metadata.replace("\"issuer\":\"https", "\"issuer\":\"HTTPS"));
     let at = address();
     let gateway = Propylon::start(&config(at, &origin, &stranger.table(""), ""));
     assert_eq!(Browser::new(at).get("/").status, 502);
-    gateway.tells("auth_oidc: the provider calls itself \"HTTPS://");
+    gateway.tells("auth_oidc: unexpected issuer \"HTTPS://");
 }
 
 #[test]
@@ -375,20 +375,23 @@ fn what_is_told_of_it() {
     };
     let told = explain(&text, "/app/x");
     assert!(told.contains(&format!("logs in   at id, line 1: {}\n", provider.issuer())), "{told}");
-    assert!(told.contains("back by   /app/back: of the location /app, line 9"), "{told}");
+    assert!(told.contains("back to   /app/back: location /app, line 9"), "{told}");
     assert!(!explain(&text, "/").contains("logs in"));
     let lost = text.replace("/app/back", "/back");
     assert!(
-        explain(&lost, "/app/x").contains("back by   /back: which no location takes that asks for the same")
+        explain(&lost, "/app/x").contains("back to   /back: no location with this provider answers this URI")
     );
     assert_eq!(check(&lost).status.code(), Some(0), "rewrites may lead there");
     let lost = lost.replace("[[server]]\n", &format!("[[server]]\nlisten = [\"{}\"]\n", address()));
     let log = "[error_log]\npath = \"@DIR@/error.log\"\nlevel = \"warn\"\n";
     let gateway = Propylon::start(&(log.to_owned() + &lost));
-    gateway.tells("no location with auth_oidc \"id\" takes /back, by which its users come back");
+    gateway.tells("no location with auth_oidc \"id\" handles its redirect URI /back");
     // Files that are no good are a fault, and nobody is let in.
     let missing = text.replace(&provider.ca().display().to_string(), "/no/where.pem");
     let told = check(&missing);
-    assert!(lossy(&told.stderr).contains("TLS towards the OpenID provider: /no/where.pem"), "{told:?}");
+    assert!(
+        lossy(&told.stderr).contains("cannot set up TLS to the OpenID provider: /no/where.pem"),
+        "{told:?}"
+    );
     assert_eq!(told.status.code(), Some(2));
 }

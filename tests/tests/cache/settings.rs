@@ -62,20 +62,24 @@ fn explained() {
         (
             "GET",
             "/a",
-            "cache     zone \"main\" (in memory), line 1, under $uri; not answered from it if any of $arg_a is set; \
-             instead removes what is kept if any of $arg_p is set",
+            "cache     zone \"main\" (in memory), line 1, key $uri; bypassed if any of $arg_a is set; \
+             the cached response is removed instead if any of $arg_p is set",
         ),
-        ("PURGE", "/a", "cache     PURGE removes what zone \"main\" (in memory), line 1 has under $uri"),
+        (
+            "PURGE",
+            "/a",
+            "cache     PURGE removes the response with the key $uri from zone \"main\" (in memory), line 1",
+        ),
         (
             "POST",
             "/a",
-            "cache     POST is not looked up; if it succeeds, what is kept of its target goes; instead removes \
-            what is kept if any of $arg_p is set",
+            "cache     POST is not looked up; if it succeeds, cached responses of its target are removed; \
+            the cached response is removed instead if any of $arg_p is set",
         ),
         (
             "GET",
             "/purge/",
-            "answer    removes what zone \"main\" (in memory), line 1 has with the tags $arg_tags",
+            "answer    removes the responses with the tags $arg_tags in zone \"main\" (in memory), line 1",
         ),
     ] {
         let text = explain(method, url);

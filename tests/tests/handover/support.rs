@@ -121,7 +121,7 @@ impl Gateway {
 
     /// Has the process start a new one, and waits until that serves.
     pub(crate) fn upgrade(&mut self, old: Number) -> Number {
-        let done = "the new process serves";
+        let done = "the new process is serving";
         let before = self.log().matches(done).count();
         old.signal(Signal::USR2);
         until("the old process knows that the new one serves", LIMIT, || {

@@ -111,7 +111,9 @@ fn an_upgrade_can_be_taken_back() {
     let mut gateway = Gateway::start(2);
     let old = gateway.first();
     let new = gateway.upgrade(old);
-    for (process, what) in [(old, "another is not finished"), (new, "another is not finished")] {
+    for (process, what) in
+        [(old, "the previous upgrade is not finished"), (new, "the previous upgrade is not finished")]
+    {
         let before = gateway.log().matches(what).count();
         process.signal(Signal::USR2);
         until("a third process is refused", LIMIT, || {

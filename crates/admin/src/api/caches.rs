@@ -29,7 +29,7 @@ pub(super) async fn purge(
     let order = order(&body, &["key", "prefix", "tags", "all", "soft"])?;
     let soft = match order.get("soft") {
         None => false,
-        Some(soft) => soft.as_bool().ok_or_else(|| Refusal::bad("`soft` is true or false"))?,
+        Some(soft) => soft.as_bool().ok_or_else(|| Refusal::bad("`soft` must be true or false"))?,
     };
     let what = what(&order)?;
     let purged = app.insight.purge(&zone, &what, soft).await.ok_or_else(|| Refusal::missing("cache"))?;
@@ -39,8 +39,9 @@ pub(super) async fn purge(
         None => (StatusCode::OK, Json(json!({ "purged": count }))),
         Some(Ok(())) => (StatusCode::OK, Json(json!({ "purged": count, "everywhere": true }))),
         Some(Err(why)) => {
-            tracing::error!(target: "propylon_admin", "the API: this purge is in force here alone: {why}");
-            let text = format!("it is in force here alone, until the others can be told: {why}");
+            tracing::error!(target: "propylon_admin", "the API: the purge took effect on this server only: {why}");
+            let text =
+                format!("the purge took effect on this server only, until the others can be told: {why}");
             let error = json!({ "status": 503, "code": "not_everywhere", "text": text });
             let body = json!({ "purged": count, "everywhere": false, "error": error });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body))
@@ -52,11 +53,12 @@ pub(super) async fn purge(
 fn what(order: &Map<String, Value>) -> Result<Purged, Refusal> {
     let mut said =
         ["key", "prefix", "tags", "all"].into_iter().filter_map(|name| Some((name, order.get(name)?)));
-    let one = || Refusal::bad("expected one of `key`, `prefix`, `tags` and `all`");
+    let one = || Refusal::bad("expected exactly one of `key`, `prefix`, `tags` and `all`");
     let (Some((name, value)), None) = (said.next(), said.next()) else { return Err(one()) };
     let text = |value: &Value| {
         let text = value.as_str().filter(|text| !text.is_empty());
-        text.map(str::to_owned).ok_or_else(|| Refusal::bad(format!("`{name}` holds text that is not empty")))
+        text.map(str::to_owned)
+            .ok_or_else(|| Refusal::bad(format!("`{name}`: expected a string that is not empty")))
     };
     match (name, value) {
         ("key", value) => Ok(Purged::Key(text(value)?)),
@@ -64,9 +66,9 @@ fn what(order: &Map<String, Value>) -> Result<Purged, Refusal> {
         ("tags", Value::Array(tags)) if !tags.is_empty() => {
             Ok(Purged::Tags(tags.iter().map(text).collect::<Result<_, _>>()?))
         }
-        ("tags", _) => Err(Refusal::bad("`tags` is a list of texts")),
+        ("tags", _) => Err(Refusal::bad("`tags` must be a list of strings, and not empty")),
         (_, Value::Bool(true)) => Ok(Purged::All),
-        _ => Err(Refusal::bad("`all` is true, or is not there")),
+        _ => Err(Refusal::bad("`all` can only be true")),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn add(
 pub(crate) async fn add_to(zone: &Keyvals, said_of: Map<String, Value>) -> Result<(), Refusal> {
     let new = entries(said_of)?.into_iter().map(|(key, value)| match said(&key, value)? {
         Change::Set(new) => Ok((key, new)),
-        _ => Err(Refusal::bad(format!("there is no value for `{}`", key.escape_debug()))),
+        _ => Err(Refusal::bad(format!("the value of `{}` is missing", key.escape_debug()))),
     });
     let new: Vec<(String, Kept)> = new.collect::<Result<_, _>>()?;
     let count = new.len();
@@ -103,7 +103,7 @@ pub(crate) fn pairs(all: Vec<Pair>) -> Value {
 /// What is said of keys.
 fn entries(entries: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
     if entries.is_empty() {
-        return Err(Refusal::bad("no key is named"));
+        return Err(Refusal::bad("expected at least one key"));
     }
     Ok(entries)
 }
@@ -115,7 +115,7 @@ fn said(key: &str, value: Value) -> Result<Change, Refusal> {
         Value::Null => return Ok(Change::Remove),
         Value::Object(object) => object,
         value => {
-            let expected = "expected text, null, or an object with `value` and `expire`";
+            let expected = "expected a string, a number, null, or an object with `value` and `expire`";
             return Ok(Change::Set(Kept::new(text(value).ok_or_else(|| wrong(expected))?)));
         }
     };
@@ -124,12 +124,14 @@ fn said(key: &str, value: Value) -> Result<Change, Refusal> {
         let unknown = unknown.escape_debug();
         return Err(wrong(&format!("unknown key `{unknown}`; expected `value` and `expire`")));
     }
-    let value = value.map(|value| text(value).ok_or_else(|| wrong("`value` is text"))).transpose()?;
+    let value = value
+        .map(|value| text(value).ok_or_else(|| wrong("`value` must be a string or a number")))
+        .transpose()?;
     let expire = expire.map(|expire| {
         let millis = expire.as_u64().filter(|millis| *millis > 0);
         millis
             .map(Duration::from_millis)
-            .ok_or_else(|| wrong("`expire` is a number of milliseconds, 1 or more"))
+            .ok_or_else(|| wrong("`expire` must be a number of milliseconds, 1 or more"))
     });
     match (value, expire.transpose()?) {
         (Some(value), None) => Ok(Change::Set(Kept::new(value))),
@@ -220,10 +222,10 @@ mod tests {
         check("{\"value\": 7}", Ok(Change::Set(Kept::new("7"))));
         check("{\"value\": \"v\", \"expire\": 1000}", Ok(Change::Set(Kept::new("v").expires(second))));
         check("{\"expire\": 1000}", Ok(Change::Expire(second)));
-        check("true", Err("`k`: expected text"));
-        check("[]", Err("expected text"));
+        check("true", Err("`k`: expected a string"));
+        check("[]", Err("expected a string"));
         check("{}", Err("expected `value`"));
-        check("{\"value\": null}", Err("`value` is text"));
+        check("{\"value\": null}", Err("`value` must be a string or a number"));
         check("{\"value\": \"v\", \"expire\": 0}", Err("1 or more"));
         check("{\"value\": \"v\", \"expire\": -1}", Err("1 or more"));
         check("{\"value\": \"v\", \"expires\": 1}", Err("unknown key `expires`"));

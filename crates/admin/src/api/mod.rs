@@ -105,11 +105,11 @@ async fn index() -> Json<Value> {
 }
 
 async fn missing() -> Refusal {
-    Refusal::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here; `/api/v1/` has a list")
+    Refusal::new(StatusCode::NOT_FOUND, "not_found", "unknown path; `/api/v1/` lists the resources")
 }
 
 async fn wrong_method(method: http::Method) -> Refusal {
-    let text = format!("this does not know `{method}`; see `Allow`");
+    let text = format!("the method `{method}` is not allowed; see `Allow`");
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", text)
 }
 
@@ -127,8 +127,10 @@ fn order(body: &Bytes, keys: &[&str]) -> Result<Map<String, Value>, Refusal> {
 /// The object in a body.
 fn object(body: &Bytes) -> Result<Map<String, Value>, Refusal> {
     let value: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad(format!("the body is no JSON: {error}")))?;
-    let Value::Object(object) = value else { return Err(Refusal::bad("the body is no JSON object")) };
+        .map_err(|error| Refusal::bad(format!("the request body is not valid JSON: {error}")))?;
+    let Value::Object(object) = value else {
+        return Err(Refusal::bad("the request body is not a JSON object"));
+    };
     Ok(object)
 }
 

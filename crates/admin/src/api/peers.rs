@@ -41,7 +41,7 @@ pub(super) async fn change(
     let found = find_peer(&app.insight, &upstream, &peer)?;
     let order = order(&body, &["state", "weight"])?;
     if order.is_empty() {
-        return Err(Refusal::bad("nothing is said; expected `state`, `weight` or both"));
+        return Err(Refusal::bad("expected `state`, `weight` or both"));
     }
     let state = order.get("state").map(state).transpose()?;
     let weight = order.get("weight").map(weight).transpose()?;
@@ -106,7 +106,7 @@ pub(crate) fn take_out(insight: &Insight, upstream: &str, peer: &Peer) -> Result
     insight.remove_peer(upstream, peer.id)?;
     tracing::warn!(
         target: "propylon_admin",
-        "the API: upstream server \"{}\" is taken out of upstream \"{upstream}\"", peer.address
+        "the API: upstream server \"{}\" is removed from upstream \"{upstream}\"", peer.address
     );
     Ok(())
 }
@@ -136,7 +136,10 @@ fn refused(error: &MembershipError) -> Refusal {
 pub(crate) fn server(keys: &Map<String, Value>) -> Result<UpstreamServer, Refusal> {
     let simple = |value: &Value| matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_));
     if let Some((key, _)) = keys.iter().find(|(_, value)| !simple(value)) {
-        return Err(Refusal::bad(format!("`{}` is a text, a number, true or false", key.escape_debug())));
+        return Err(Refusal::bad(format!(
+            "`{}` must be a string, a number, true or false",
+            key.escape_debug()
+        )));
     }
     // JSON's texts, numbers and words are TOML's.
     let keys: Vec<_> =
@@ -158,7 +161,9 @@ fn state(value: &Value) -> Result<Option<PeerState>, Refusal> {
         _ => None,
     }
     .ok_or_else(|| {
-        Refusal::bad("`state` is \"up\", \"drain\", \"down\", or null for what the configuration says")
+        Refusal::bad(
+            "`state` must be \"up\", \"drain\", \"down\", or null for the value of the configuration",
+        )
     })
 }
 
@@ -169,7 +174,9 @@ fn weight(value: &Value) -> Result<Option<u32>, Refusal> {
     let weight = value.as_u64().filter(|weight| (1..=65_535).contains(weight));
     let weight = weight.and_then(|weight| u32::try_from(weight).ok());
     weight.map(Some).ok_or_else(|| {
-        Refusal::bad("`weight` is a whole number from 1 to 65535, or null for what the configuration says")
+        Refusal::bad(
+            "`weight` must be an integer from 1 to 65535, or null for the value of the configuration",
+        )
     })
 }
 

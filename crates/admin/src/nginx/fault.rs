@@ -31,7 +31,7 @@ impl Fault {
     pub(super) fn unread(status: StatusCode) -> Self {
         let (code, text) = match status {
             StatusCode::PAYLOAD_TOO_LARGE => ("RequestEntityTooLarge", "request body is too large"),
-            _ => ("BadRequest", "request body did not come whole"),
+            _ => ("BadRequest", "request body is incomplete"),
         };
         Self::new(status, code, text)
     }

@@ -7,7 +7,7 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// The response that filled the entry did not arrive whole, or could not be kept.
-    #[error("the response that was being stored was not stored whole")]
+    #[error("the response was not stored completely")]
     FillAborted,
     /// The file is not what was written.
     #[error("a cached file is damaged")]
@@ -22,9 +22,9 @@ pub enum Error {
 #[non_exhaustive]
 pub enum OpenError {
     /// The directory is not there and cannot be made, or cannot be written.
-    #[error("the cache's directory cannot be used")]
+    #[error("the cache directory cannot be used")]
     Directory(#[source] io::Error),
     /// nginx's rule: at most three levels, each of one or two digits.
-    #[error("the levels of a cache's directory are at most three, each of 1 or 2 digits")]
+    #[error("a cache directory has at most three levels of 1 or 2 digits each")]
     Levels,
 }

@@ -10,7 +10,7 @@ pub(super) const EXTERNAL: Table = Table {
     keys: &[
         Key {
             name: "id",
-            kind: Kind::Text { hint: "the identifier that the authority has given out" },
+            kind: Kind::Text { hint: "the identifier that the authority has assigned" },
             need: Need::Required,
             nginx: "external_account_key",
             doc: "The identifier of the account at the authority.",
@@ -53,7 +53,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "contact",
-            kind: Kind::List(&Kind::Text { hint: "an address of mail, or a URL" }),
+            kind: Kind::List(&Kind::Text { hint: "an e-mail address or a URL" }),
             need: Need::Default("[]"),
             nginx: "contact",
             doc: "Contact addresses for the authority: \"mailto:hostmaster@example.com\", or the mail address alone.",
@@ -98,7 +98,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "profile",
-            kind: Kind::Text { hint: "a name that the authority has for a kind of certificate" },
+            kind: Kind::Text { hint: "the authority's name for a certificate profile" },
             need: Need::Optional,
             nginx: "",
             doc: "The certificate profile, by the authority's name for it, such as \"shortlived\".",
@@ -110,7 +110,7 @@ pub(crate) const TABLE: Table = Table {
 /// What `tls.acme` may be.
 pub(crate) const SERVER: Key = Key {
     name: "acme",
-    kind: Kind::Either(&[Kind::Bool, Kind::List(&Kind::Text { hint: "the name of a host, or an address" })]),
+    kind: Kind::Either(&[Kind::Bool, Kind::List(&Kind::Text { hint: "a host name or an IP address" })]),
     need: Need::Default("false"),
     nginx: "acme_certificate",
     doc: "true: a certificate for the server's names is ordered, as `[acme]` says; a list: for these names. Used instead of `certificates`. \

@@ -96,9 +96,10 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, value: Option<
     let contacts = scope.list("contact", |cx, text, span| match contact(text) {
         Some(url) => Some(url),
         None => {
-            let diagnostic =
-                Diagnostic::at(span, format!("\"{}\" is no address of mail", text.escape_debug()));
-            cx.push(diagnostic.label("expected `hostmaster@example.com` or a URL such as `mailto:…`"));
+            let diagnostic = Diagnostic::at(span, format!("invalid contact `{}`", text.escape_debug()));
+            cx.push(diagnostic.label(
+                "expected an e-mail address such as `hostmaster@example.com`, or a URL such as `mailto:…`",
+            ));
             None
         }
     });
@@ -109,15 +110,15 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>, value: Option<
     let profile = scope.text("profile").map(|name| name.value);
     let external_account = scope.read("external_account", external);
     if !is_https(&directory) {
-        let diagnostic = Diagnostic::error(directory.span, "the directory is no URL of https");
+        let diagnostic = Diagnostic::error(directory.span, "invalid directory URL");
         cx.push(diagnostic.label("expected `https://HOST/PATH`"));
     }
     if **directory == *LETS_ENCRYPT && !accept_terms_of_service {
-        let message = "Let's Encrypt makes no account for those who do not agree to its terms of service";
+        let message = "Let's Encrypt requires agreement to its terms of service";
         cx.push(
             Diagnostic::error(span, message)
                 .label("expected `accept_terms_of_service = true` here")
-                .help("they are at https://letsencrypt.org/repository/"),
+                .help("read the terms of service at https://letsencrypt.org/repository/"),
         );
     }
     Some(Acme {
@@ -184,8 +185,12 @@ pub(crate) fn finish(cx: &mut Context, acme: Option<Acme>, servers: &[Arc<Server
     }
     if acme.certificates.is_empty() {
         if !cx.report.has_errors() {
-            let diagnostic = Diagnostic::warning(acme.span, "no server asks for a certificate of `[acme]`");
-            cx.push(diagnostic.label("it does nothing").help("write `tls.acme = true` in servers with TLS"));
+            let diagnostic = Diagnostic::warning(acme.span, "no server uses `[acme]`");
+            cx.push(
+                diagnostic
+                    .label("no certificate is ordered")
+                    .help("add `tls.acme = true` to servers with TLS"),
+            );
         }
         return Some(acme);
     }
@@ -195,16 +200,16 @@ pub(crate) fn finish(cx: &mut Context, acme: Option<Acme>, servers: &[Arc<Server
     let (heard, what) = match acme.challenge {
         AcmeChallenge::Http01 => (
             listens().any(|listen| !listen.tls && at(80, listen)),
-            "the CA asks port 80, and no server listens there without `tls`",
+            "HTTP-01 needs port 80, but no server listens on port 80 without `tls`",
         ),
         AcmeChallenge::TlsAlpn01 => (
             listens().any(|listen| listen.tls && at(443, listen)),
-            "the CA shakes hands on port 443, and no server listens there with `tls`",
+            "TLS-ALPN-01 needs port 443, but no server listens on port 443 with `tls`",
         ),
     };
     if !heard {
         let diagnostic = Diagnostic::warning(acme.span, what);
-        cx.push(diagnostic.label("something else has to lead it to one that does"));
+        cx.push(diagnostic.label("no certificate can be ordered unless this port is forwarded to a server"));
     }
     Some(acme)
 }

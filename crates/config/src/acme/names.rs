@@ -46,8 +46,8 @@ pub(crate) fn of_server(
         Asked::Names(span) => (span, certified(cx, names, span)),
         Asked::These(names, span) => {
             if names.is_empty() {
-                let diagnostic = Diagnostic::error(span, "a certificate has at least one name");
-                cx.push(diagnostic.label("expected names, or true for those of the server"));
+                let diagnostic = Diagnostic::error(span, "a certificate needs at least one name");
+                cx.push(diagnostic.label("expected names, or `true` for the names of the server"));
             }
             let mut certified = Vec::new();
             for name in names {
@@ -62,17 +62,16 @@ pub(crate) fn of_server(
     let mut before = BTreeSet::new();
     names.retain(|name| before.insert(name.clone()));
     if let Some(own) = tls.certificates.first() {
-        let diagnostic =
-            Diagnostic::error(span, "this server has certificates of its own as well as one of `[acme]`");
-        cx.push(diagnostic.label("expected one or the other").related(own.span, "its own"));
+        let diagnostic = Diagnostic::error(span, "this server has both its own certificate and `acme`");
+        cx.push(diagnostic.label("expected one or the other").related(own.span, "its own certificate"));
         return;
     }
     let Some(state) = &cx.acme else {
-        let diagnostic = Diagnostic::error(span, "there is no `[acme]` to order this certificate from");
+        let diagnostic = Diagnostic::error(span, "`acme` requires an `[acme]` table");
         cx.push(
             diagnostic
-                .label("it is asked for here")
-                .help("write `[acme]` with `state_path`, and `accept_terms_of_service = true`"),
+                .label("a certificate is requested here")
+                .help("add an `[acme]` table with `state_path` and `accept_terms_of_service = true`"),
         );
         return;
     };
@@ -93,7 +92,7 @@ fn certified(cx: &mut Context, names: &[Spanned<ServerName>], asked: Span) -> Ve
         }
     }
     if certified.is_empty() && cx.report.diagnostics().len() == before {
-        let diagnostic = Diagnostic::error(asked, "this server has no name that a certificate could be for");
+        let diagnostic = Diagnostic::error(asked, "this server has no name for a certificate");
         cx.push(
             diagnostic.label("expected `name = [\"example.com\"]` in the server, or a list of names here"),
         );
@@ -103,9 +102,13 @@ fn certified(cx: &mut Context, names: &[Spanned<ServerName>], asked: Span) -> Ve
 
 fn refuse(cx: &mut Context, name: &str, span: Span) {
     let wild = name.contains('*') || name.starts_with(['.', '~']);
-    let message = format!("`{}` is no name that a certificate can be ordered for", name.escape_debug());
-    let label = if wild { "this takes DNS-01, which is not built" } else { "expected the name of a host" };
-    let help = "write the names that are meant: `acme = [\"example.com\"]`";
+    let message = format!("no certificate can be ordered for `{}`", name.escape_debug());
+    let label = if wild {
+        "expected an exact name: wildcards need DNS-01, which is not built into this version of propylon"
+    } else {
+        "expected a host name or an IP address"
+    };
+    let help = "list the names of the certificate: `acme = [\"example.com\"]`";
     cx.push(Diagnostic::error(span, message).label(label).help(help));
 }
 

@@ -224,7 +224,7 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
     let (fails, passes) = (count("fails"), count("passes"));
     let uri = scope.text("uri")?;
     if !uri.starts_with('/') || uri.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-        let diagnostic = Diagnostic::error(uri.span, format!("`{}` is no path", uri.escape_debug()));
+        let diagnostic = Diagnostic::error(uri.span, format!("invalid path `{}`", uri.escape_debug()));
         scope.cx.push(diagnostic.label("expected a path such as \"/health\""));
     }
     let mut check = HealthCheck {
@@ -269,8 +269,8 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<HealthCheck> {
     if let (true, false, Some((key, _))) =
         (check.persistent, check.mandatory, table.get_key_value("persistent"))
     {
-        let diagnostic = Diagnostic::at(key.span(), "`persistent` belongs to `mandatory`");
-        cx.push(diagnostic.label("expected `mandatory = true` beside it"));
+        let diagnostic = Diagnostic::at(key.span(), "`persistent` requires `mandatory`");
+        cx.push(diagnostic.label("expected `mandatory = true` in the same table"));
     }
     Some(check)
 }
@@ -315,7 +315,7 @@ fn status(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<
         .zip(last.parse().ok())
         .filter(|(first, last): &Range| (100..=999).contains(first) && first <= last && *last <= 999);
     if range.is_none() {
-        let diagnostic = Diagnostic::at(span, format!("`{text}` is no status and no range of them"));
+        let diagnostic = Diagnostic::at(span, format!("invalid status or range `{text}`"));
         cx.push(diagnostic.label("expected a status such as \"200\" or a range such as \"200-399\""));
     }
     Some((is, range?))
@@ -336,8 +336,10 @@ fn header(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<
         "=" | "!=" => ValueMatch::Equals(value.into()),
         "~" | "!~" => ValueMatch::Matches(regex(cx, text.trim_end(), value, &span)?),
         _ => {
-            let message = format!("`{}` is no way to compare a field", operator.escape_debug());
-            cx.push(Diagnostic::at(span, message).label("expected `=`, `!=`, `~` or `!~` after its name"));
+            let message = format!("unknown operator `{}`", operator.escape_debug());
+            cx.push(
+                Diagnostic::at(span, message).label("expected `=`, `!=`, `~` or `!~` after the header name"),
+            );
             return None;
         }
     };

@@ -173,9 +173,10 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
 fn check_state(cx: &mut Context, upstream: &Upstream) {
     let same = cx.upstreams.values().find(|known| known.state.is_some() && known.state == upstream.state);
     if let Some(first) = same {
-        let message = format!("the upstreams `{}` and `{}` have the same file", first.name, upstream.name);
+        let message =
+            format!("the upstreams `{}` and `{}` have the same `state` file", first.name, upstream.name);
         let diagnostic = Diagnostic::error(upstream.span, message).label("expected another `state`");
-        let diagnostic = diagnostic.related(first.span, "the other one");
+        let diagnostic = diagnostic.related(first.span, "the other upstream");
         cx.push(diagnostic);
     }
 }
@@ -185,12 +186,16 @@ pub(crate) fn check_use(cx: &mut Context, name: &str, place: std::ops::Range<usi
     let Some(upstream) = cx.upstreams.get(name).cloned() else { return };
     let span = cx.source.span(place);
     if let Method::Hash { key, .. } = &upstream.method {
-        cx.check_referred(key, &format!("the key that `upstream.{name}` hashes"), span);
+        cx.check_referred(key, &format!("the hash key of `upstream.{name}`"), span);
     }
     if cx.side == Some(Side::Stream) && upstream.sticky.is_some() {
-        let diagnostic =
-            Diagnostic::error(span, format!("the upstream `{name}` is `sticky`: that is for requests"));
-        cx.push(diagnostic.label("expected an upstream without it").related(upstream.span, "the upstream"));
+        let diagnostic = Diagnostic::error(
+            span,
+            format!("the upstream `{name}` uses `sticky`, which streams do not support"),
+        );
+        cx.push(
+            diagnostic.label("expected an upstream without `sticky`").related(upstream.span, "the upstream"),
+        );
     }
 }
 
@@ -209,8 +214,8 @@ pub(crate) fn check_resolver(cx: &mut Context, resolver: &Resolver) {
         .map(|server| server.address.span)
         .collect();
     for span in servers {
-        let diagnostic = Diagnostic::error(span, "there is no resolver to follow this name");
-        cx.push(diagnostic.label("expected `resolver` to be a table, or `resolve` to be false"));
+        let diagnostic = Diagnostic::error(span, "no resolver is configured for this name");
+        cx.push(diagnostic.label("expected a `resolver` table, or `resolve = false`"));
     }
 }
 
@@ -223,9 +228,9 @@ fn check_name(cx: &mut Context, name: &str, span: std::ops::Range<usize>) {
     }
     let same = cx.upstreams.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     if let Some((_, first)) = same {
-        let diagnostic = Diagnostic::at(span, format!("the upstream `{name}` stands here twice"))
-            .label("names are the same in any case")
-            .related(first.span, "first here");
+        let diagnostic = Diagnostic::at(span, format!("duplicate upstream `{name}`"))
+            .label("upstream names are not case-sensitive")
+            .related(first.span, "first defined here");
         cx.push(diagnostic);
     }
 }
@@ -254,7 +259,7 @@ fn group(
         && zone.split_ascii_whitespace().next().is_none()
     {
         scope.cx.push(
-            Diagnostic::error(zone.span, "this zone has no name")
+            Diagnostic::error(zone.span, "the zone name is missing")
                 .label("expected a name such as \"backend 64k\""),
         );
     }
@@ -302,14 +307,14 @@ fn method(cx: &mut Context, value: &Value<'_>) -> Option<Method> {
     };
     let named = table.keys().filter(|key| ["hash", "random", "least_time"].contains(&key.get_ref().as_ref()));
     if named.count() != 1 {
-        let diagnostic = Diagnostic::at(value.span(), "this says no method, or several");
-        cx.push(diagnostic.label("expected one of `hash`, `random` and `least_time` in it"));
+        let diagnostic = Diagnostic::at(value.span(), "`method` requires exactly one method");
+        cx.push(diagnostic.label("expected exactly one of `hash`, `random` and `least_time`"));
         return None;
     }
     for (parameter, of) in [("consistent", "hash"), ("by", "random"), ("inflight", "least_time")] {
         if let Some((key, _)) = table.get_key_value(parameter).filter(|_| !table.contains_key(of)) {
-            let diagnostic = Diagnostic::at(key.span(), format!("`{parameter}` belongs to `{of}`"));
-            cx.push(diagnostic.label(format!("expected `{of}` beside it")));
+            let diagnostic = Diagnostic::at(key.span(), format!("`{parameter}` requires `{of}`"));
+            cx.push(diagnostic.label(format!("expected `{of}` in the same table")));
         }
     }
     let mut scope = Scope::alone(cx, &METHOD, Some(table));
@@ -338,9 +343,9 @@ fn check_backups(cx: &mut Context, upstream: &Upstream, table: &DeTable<'_>) {
     let Some(name) = upstream.method.without_backups() else { return check_primary(cx, upstream) };
     let method = table.get("method").map(|value| cx.span(value.span()));
     for server in upstream.servers.iter().filter(|server| server.backup) {
-        let message = format!("a backup has no meaning with `{name}`");
+        let message = format!("`{name}` does not support backup servers");
         let mut diagnostic = Diagnostic::at(server.address.span.range(), message)
-            .label("expected a server that is no backup, or another method");
+            .label("expected a server without `backup`, or another method");
         if let Some(method) = method {
             diagnostic = diagnostic.related(method, "the method");
         }
@@ -350,8 +355,8 @@ fn check_backups(cx: &mut Context, upstream: &Upstream, table: &DeTable<'_>) {
 
 fn check_primary(cx: &mut Context, upstream: &Upstream) {
     if !upstream.servers.is_empty() && upstream.servers.iter().all(|server| server.backup) {
-        let diagnostic = Diagnostic::at(upstream.span.range(), "this upstream has backups only");
-        cx.push(diagnostic.label("expected a server that is no backup"));
+        let diagnostic = Diagnostic::at(upstream.span.range(), "this upstream has only backup servers");
+        cx.push(diagnostic.label("expected at least one server without `backup`"));
     }
 }
 

@@ -49,10 +49,8 @@ fn route(cx: &mut Context, value: &Value<'_>) -> Option<Box<str>> {
     // It may stand in a cookie.
     let valid = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
     if text.is_empty() || text.len() > 32 || !text.bytes().all(valid) {
-        let diagnostic = Diagnostic::at(value.span(), format!("`{}` is no route", text.escape_debug()));
-        cx.push(
-            diagnostic.label("expected 1 to 32 letters, digits and signs, without blanks and any of \",;\\"),
-        );
+        let diagnostic = Diagnostic::at(value.span(), format!("invalid route `{}`", text.escape_debug()));
+        cx.push(diagnostic.label("expected 1 to 32 visible ASCII characters except any of \",;\\"));
         return None;
     }
     Some(text.into())
@@ -64,13 +62,16 @@ fn check_resolve(cx: &mut Context, server: &UpstreamServer, table: &DeTable<'_>)
         let Some((written, _)) = table.get_key_value(key) else { continue };
         let problem = match key {
             "resolve" if server.resolve && !is_name => {
-                ("only a name can be resolved", "expected a name in `address`")
+                ("`resolve` requires a host name", "expected a host name in `address`")
             }
-            "service" if !is_name => ("only a name has services", "expected a name in `address`"),
-            "service" if !server.resolve => ("`service` is followed", "expected `resolve = true` beside it"),
-            "service" if server.written.contains(':') => {
-                ("the service tells the port", "expected an `address` without a port")
+            "service" if !is_name => ("`service` requires a host name", "expected a host name in `address`"),
+            "service" if !server.resolve => {
+                ("`service` requires `resolve`", "expected `resolve = true` in the same table")
             }
+            "service" if server.written.contains(':') => (
+                "`service` cannot be used with a port",
+                "expected an `address` without a port: the SRV records contain it",
+            ),
             _ => continue,
         };
         cx.push(Diagnostic::at(written.span(), problem.0).label(problem.1));

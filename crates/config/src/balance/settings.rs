@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use super::tables::UPSTREAM;
 use super::{
-    Better, HeaderMatch, HealthCheck, Method, Sticky, StickyExpires, Upstream, UpstreamServer, ValueMatch,
+    Better, ExpectedAnswer, HeaderMatch, HealthCheck, Method, Sticky, StickyExpires, Upstream,
+    UpstreamServer, ValueMatch,
 };
 use crate::dump::resolver_keys;
 use crate::effective::{Level, Origin, Setting};
@@ -120,6 +121,57 @@ fn server(server: &UpstreamServer) -> String {
 }
 
 fn health_check(check: &HealthCheck) -> String {
+    let port = check.port.map_or_else(String::new, |port| format!(", port = {port}"));
+    // A check of streams has nothing of HTTP's, nor may it.
+    let (uri, wanted) = match is_plain(check) {
+        true => (String::new(), dialogue(check)),
+        false => (format!("uri = {}, ", quote(&check.uri)), good_response(check)),
+    };
+    format!(
+        "{{ interval = \"{}ms\", jitter = \"{}ms\", fails = {}, passes = {}, {uri}timeout = \"{}ms\"{port}, \
+         mandatory = {}, persistent = {}, match = {{ {wanted} }} }}",
+        check.interval.as_millis(),
+        check.jitter.as_millis(),
+        check.fails,
+        check.passes,
+        check.timeout.as_millis(),
+        check.mandatory,
+        check.persistent,
+    )
+}
+
+/// Whether all that is about HTTP is as it is by default.
+fn is_plain(check: &HealthCheck) -> bool {
+    let usual = check.status == [(200, 399)] && check.not_status.is_empty();
+    &*check.uri == "/" && usual && check.headers.is_empty() && check.body.is_none()
+}
+
+fn dialogue(check: &HealthCheck) -> String {
+    let send = (!check.send.is_empty()).then(|| format!("send = {}", quote(&escaped(&check.send))));
+    let expect = check.expect.as_ref().map(|expect| match expect {
+        ExpectedAnswer::Begins(text) => match text.strip_prefix(b"~") {
+            Some(rest) => format!("\\x7e{}", escaped(rest)),
+            None => escaped(text),
+        },
+        ExpectedAnswer::Matches(pattern) => match pattern.strip_prefix("(?i)") {
+            Some(pattern) => format!("~* {pattern}"),
+            None => format!("~ {pattern}"),
+        },
+    });
+    let expect = expect.map(|expect| format!("expect = {}", quote(&expect)));
+    send.into_iter().chain(expect).collect::<Vec<_>>().join(", ")
+}
+
+/// Bytes as text, in which `\xHH` is one.
+fn escaped(bytes: &[u8]) -> String {
+    let one = |byte: &u8| match byte {
+        b' '..=b'~' if *byte != b'\\' => char::from(*byte).to_string(),
+        byte => format!("\\x{byte:02x}"),
+    };
+    bytes.iter().map(one).collect()
+}
+
+fn good_response(check: &HealthCheck) -> String {
     let ranges = [("", &check.status), ("!", &check.not_status)];
     let status: Vec<String> = ranges
         .into_iter()
@@ -130,21 +182,7 @@ fn health_check(check: &HealthCheck) -> String {
         let not = if body.found { "" } else { "!" };
         format!(", body = {}", quote(&format!("{not}{}", body.pattern)))
     });
-    let port = check.port.map_or_else(String::new, |port| format!(", port = {port}"));
-    format!(
-        "{{ interval = \"{}ms\", jitter = \"{}ms\", fails = {}, passes = {}, uri = {}{port}, timeout = \"{}ms\", \
-         mandatory = {}, persistent = {}, match = {{ status = [{}], headers = [{}]{body} }} }}",
-        check.interval.as_millis(),
-        check.jitter.as_millis(),
-        check.fails,
-        check.passes,
-        quote(&check.uri),
-        check.timeout.as_millis(),
-        check.mandatory,
-        check.persistent,
-        status.join(", "),
-        headers.join(", "),
-    )
+    format!("status = [{}], headers = [{}]{body}", status.join(", "), headers.join(", "))
 }
 
 fn header(header: &HeaderMatch) -> String {

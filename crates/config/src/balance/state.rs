@@ -66,12 +66,12 @@ impl Upstream {
     pub fn takes(&self, server: &UpstreamServer) -> Result<(), String> {
         if matches!(server.address.value, Address::Name { .. }) {
             return Err(format!(
-                "`{}` is a name; expected an IP address, with a port or without, or \"unix:/path\": names stand in the configuration",
+                "`{}` is a host name; expected an IP address with an optional port, or \"unix:/path\": host names can be used only in the configuration",
                 server.written.escape_debug()
             ));
         }
         match self.method.without_backups() {
-            Some(method) if server.backup => Err(format!("a backup has no meaning with `{method}`")),
+            Some(method) if server.backup => Err(format!("`{method}` does not support backup servers")),
             _ => Ok(()),
         }
     }

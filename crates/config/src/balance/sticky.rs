@@ -206,8 +206,8 @@ pub(super) const STICKY: Table = Table {
 pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Sticky> {
     let table = value.get_ref().as_table()?;
     if table.len() != 1 {
-        let diagnostic = Diagnostic::at(value.span(), "this says no way to come back, or several");
-        cx.push(diagnostic.label("expected one of `cookie`, `route` and `learn` in it"));
+        let diagnostic = Diagnostic::at(value.span(), "`sticky` requires exactly one method");
+        cx.push(diagnostic.label("expected exactly one of `cookie`, `route` and `learn`"));
         return None;
     }
     let mut scope = Scope::alone(cx, &STICKY, Some(table));
@@ -246,8 +246,7 @@ fn cookie(cx: &mut Context, value: &Value<'_>) -> Option<StickyCookie> {
         && ![&b"strict"[..], b"lax", b"none"].iter().any(|known| known.eq_ignore_ascii_case(text))
         && let Some(text) = scope.text("samesite")
     {
-        let diagnostic =
-            Diagnostic::error(text.span, format!("`{}` is no way to treat other sites", text.escape_debug()));
+        let diagnostic = Diagnostic::error(text.span, format!("unknown value `{}`", text.escape_debug()));
         scope.cx.push(diagnostic.label("expected \"strict\", \"lax\", \"none\" or variables"));
     }
     let path = scope.text("path");
@@ -256,7 +255,7 @@ fn cookie(cx: &mut Context, value: &Value<'_>) -> Option<StickyCookie> {
     {
         let diagnostic =
             Diagnostic::error(path.span, format!("`{}` cannot be the path of a cookie", path.escape_debug()));
-        scope.cx.push(diagnostic.label("expected a path without `;` and blanks"));
+        scope.cx.push(diagnostic.label("expected a path without spaces, control characters and `;`"));
     }
     Some(StickyCookie {
         name: name.value,

@@ -72,7 +72,7 @@ pub(super) const SERVER: Table = Table {
         ),
         Key {
             name: "route",
-            kind: Kind::Text { hint: "1 to 32 letters, digits and signs" },
+            kind: Kind::Text { hint: "1 to 32 visible ASCII characters" },
             need: Need::Optional,
             nginx: "server ... route=",
             doc: "The name of the server for `sticky`. Default: the MD5 of its address.",
@@ -174,7 +174,7 @@ pub(super) const UPSTREAM: Table = Table {
         },
         Key {
             name: "state",
-            kind: Kind::Text { hint: "the path of a file" },
+            kind: Kind::Text { hint: "a file path" },
             need: Need::Optional,
             nginx: "state",
             doc: "A file that keeps the servers that operators add (docs/admin.md). It is read at the start and written at each change; a \
@@ -210,7 +210,7 @@ pub(super) const UPSTREAM: Table = Table {
         },
         Key {
             name: "zone",
-            kind: Kind::Text { hint: "a name, with a size or without, such as \"backend 64k\"" },
+            kind: Kind::Text { hint: "a name and optionally a size, such as \"backend 64k\"" },
             need: Need::Optional,
             nginx: "zone",
             doc: "Has no effect, and is accepted because nginx's files have it: the state of servers is always shared by all workers, is \

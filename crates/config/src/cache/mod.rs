@@ -221,7 +221,7 @@ fn codes(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Option<Vec<
     let codes: Option<Vec<StatusCode>> = words.iter().map(code).collect();
     let codes = codes.filter(|codes| !codes.is_empty());
     if codes.is_none() {
-        let diagnostic = Diagnostic::at(span, format!("`{}` are no statuses", text.escape_debug()));
+        let diagnostic = Diagnostic::at(span, format!("invalid statuses `{}`", text.escape_debug()));
         cx.push(diagnostic.label("expected \"any\", or statuses such as \"200 302\""));
     }
     Some(Some(codes?))

@@ -183,8 +183,8 @@ pub(crate) fn allow(scope: &mut Scope<'_>) -> PurgeAllow {
     if let Some(token) = &token
         && token.is_empty()
     {
-        let diagnostic = Diagnostic::error(token.span, "this token is empty: everybody has it");
-        scope.cx.push(diagnostic.label("expected a secret"));
+        let diagnostic = Diagnostic::error(token.span, "the token is empty");
+        scope.cx.push(diagnostic.label("expected a secret of at least one character"));
     }
     PurgeAllow {
         addresses: (!all).then(|| addresses.unwrap_or_default()),
@@ -201,8 +201,8 @@ pub(crate) fn read_action(cx: &mut Context, value: &Value<'_>) -> Option<Purge> 
     let (soft, allow) = (scope.bool("soft"), allow(&mut scope));
     let written = |name| table.contains_key(name);
     if written("key") == written("tags") {
-        let diagnostic = Diagnostic::at(value.span(), "it is not said what is to be removed");
-        scope.cx.push(diagnostic.label("expected `key` or `tags`"));
+        let diagnostic = Diagnostic::at(value.span(), "`purge` requires either `key` or `tags`");
+        scope.cx.push(diagnostic.label("expected exactly one of `key` and `tags`"));
     }
     let zone = cache_zone::find(scope.cx, &name?)?;
     Some(Purge { zone, what: key.map(Purged::Key).or(tags.map(Purged::Tags))?, soft, allow })

@@ -74,7 +74,7 @@ const TABLE: Table = Table {
         },
         Key {
             name: "user",
-            kind: Kind::Text { hint: "the name of a user" },
+            kind: Kind::Text { hint: "a user name" },
             need: Need::Optional,
             nginx: "",
             doc: "The user that the password belongs to (ACL). Default: the server's default user.",
@@ -88,7 +88,7 @@ const TABLE: Table = Table {
         },
         Key {
             name: "prefix",
-            kind: Kind::Text { hint: "a text" },
+            kind: Kind::Text { hint: "a string" },
             need: Need::Optional,
             nginx: "",
             doc: "The prefix of all keys on the server; zones with the same prefix share their contents. Default: \"propylon:NAME:\".",
@@ -185,12 +185,12 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>, zone: &str) -> Option<Re
     let (password_file, trusted_certificate) = (path("password_file"), path("trusted_certificate"));
     let (certificate, key) = (path("certificate"), path("key"));
     if certificate.is_some() != key.is_some() {
-        let diagnostic = Diagnostic::at(value.span(), "a certificate and its key go together");
-        scope.cx.push(diagnostic.label("expected both of `certificate` and `key` in it, or none"));
+        let diagnostic = Diagnostic::at(value.span(), "`certificate` and `key` must be set together");
+        scope.cx.push(diagnostic.label("expected both `certificate` and `key`, or neither"));
     }
     let max_object = scope.size_if_set("max_object").unwrap_or_default();
     if max_object > LARGEST || max_object == 0 {
-        let diagnostic = Diagnostic::at(value.span(), "the largest body that is kept there is not possible");
+        let diagnostic = Diagnostic::at(value.span(), "`max_object` is out of range");
         scope.cx.push(diagnostic.label("expected `max_object` from \"1\" to \"8m\""));
     }
     Some(Redis {

@@ -79,6 +79,7 @@ fn listeners_and_names() {
         "udp:0.0.0.0:53",
         "udp:[::]:53",
         "0.0.0.0:7",
+        "127.0.0.1:6380",
     ];
     assert_eq!(addresses, expected);
     assert_eq!(config.listeners[0].backlog, Some(511));
@@ -151,7 +152,7 @@ fn headers() {
     assert!(headers.real_ip_recursive && headers.underscores && !headers.ignore_invalid);
     let defaults = &config.servers[1].settings.headers;
     assert_eq!(defaults.real_ip_header, RealIpHeader::Field(HeaderName::from_static("x-real-ip")));
-    assert!(!defaults.real_ip_recursive && !defaults.underscores && defaults.ignore_invalid);
+    assert!(!defaults.real_ip_recursive && defaults.underscores && !defaults.ignore_invalid);
 }
 
 #[test]

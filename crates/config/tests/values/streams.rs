@@ -13,7 +13,7 @@ fn parse(text: &str) -> Config {
 #[test]
 fn a_stream() {
     let config = everything();
-    let [stream, _, other] = &config.streams[..] else { panic!("{}", config.streams.len()) };
+    let [stream, _, other, _] = &config.streams[..] else { panic!("{}", config.streams.len()) };
     let pass = stream.pass().unwrap();
     assert_eq!((pass.is_secure(), pass.upstream()), (true, Some("backend")));
     assert!(stream.preread && stream.half_close);

@@ -127,7 +127,7 @@ async fn stderr_is_heard_and_caught() {
     assert_eq!(outcome.text(), (200, "body", None, true));
 
     let (said, outcome) = heard(&["no", "Fatal"], &[err("PHP Fa"), err("tal\n"), response(), done()]).await;
-    let error = "upstream said on stderr what is to be caught while reading response header from upstream";
+    let error = "upstream wrote a text to stderr that `catch_stderr` matches while reading response header from upstream";
     assert_eq!((said.concat(), outcome.text()), ("PHP Fatal".into(), (0, "", Some(error), false)));
 
     // Once the head has gone out it is too late.

@@ -15,10 +15,10 @@ use crate::error::BuildError;
 /// The server, if what is said of it can be.
 pub(super) fn server(redis: &config::Redis) -> Result<Server, BuildError> {
     let no_good =
-        |error: io::Error| BuildError::value("this is no server to share with", redis.url.span)(error);
+        |error: io::Error| BuildError::value("invalid URL of a Redis server", redis.url.span)(error);
     let server = Server::parse(&redis.url).map_err(|error| no_good(io::Error::other(error)))?;
     if !server.is_tls() && (redis.identity.is_some() || redis.trusted_certificate.is_some()) {
-        return Err(no_good(io::Error::other("certificates are for `rediss://`")));
+        return Err(no_good(io::Error::other("certificates can only be used with `rediss://`")));
     }
     Ok(server)
 }
@@ -83,7 +83,7 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
         let password = redis.password_file.as_ref().and_then(|file| std::fs::read_to_string(file).err());
         let tls = || connector(redis).err().map(|error| error.to_string());
         let tls = server(redis).is_ok_and(|server| server.is_tls()).then(tls).flatten();
-        let why = password.map(|error| format!("the password cannot be read: {error}")).or(tls)?;
+        let why = password.map(|error| format!("cannot read the password file: {error}")).or(tls)?;
         Some(format!("cache \"{}\" cannot be shared: {why}", zone.name))
     };
     config.cache_zones.values().filter_map(fault).collect()
@@ -92,22 +92,22 @@ pub(super) fn faults(config: &Config) -> Vec<String> {
 fn report(zone: &str, url: &str, event: &TierEvent<'_>) {
     match event {
         TierEvent::Reached => {
-            tracing::info!(target: "propylon_gateway", "cache \"{zone}\" is shared by {url}");
+            tracing::info!(target: "propylon_gateway", "cache \"{zone}\" is shared through {url}");
         }
         TierEvent::Lost(error) => tracing::error!(
             target: "propylon_gateway",
-            "cache \"{zone}\" is not shared by {url}: {}; it is left alone for a while", chain(error)
+            "cache \"{zone}\" is not shared through {url}: {}; the server is not used for a while", chain(error)
         ),
         TierEvent::KeepsNothing(error) => tracing::error!(
             target: "propylon_gateway",
-            "cache \"{zone}\": {url} keeps nothing: {}", chain(error)
+            "cache \"{zone}\": {url} stores nothing: {}", chain(error)
         ),
         TierEvent::KeepsAgain => {
-            tracing::warn!(target: "propylon_gateway", "cache \"{zone}\": {url} keeps what it is given again");
+            tracing::warn!(target: "propylon_gateway", "cache \"{zone}\": {url} stores responses again");
         }
         TierEvent::Emptied => tracing::warn!(
             target: "propylon_gateway",
-            "cache \"{zone}\" is emptied: purges may have been missed, for {url} does not know them any more"
+            "cache \"{zone}\" is emptied: purges may have been missed, because {url} no longer has them"
         ),
         _ => {}
     }

@@ -150,7 +150,7 @@ impl client::Service for Edge {
                 target: "propylon_gateway",
                 client = %exchange.client(),
                 server = &*server.name,
-                "client sent no request that can be served: {status}"
+                "client sent a request that cannot be served: {status}"
             );
         });
         track.settle(exchange, server.fallback.clone());

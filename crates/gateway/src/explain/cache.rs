@@ -12,7 +12,7 @@ pub(super) fn lookup(settings: &Settings, source: &Source, method: &str) -> Opti
     };
     let purges = cache.purge.as_ref().is_some_and(|purge| purge.methods.iter().any(|known| known == method));
     if purges {
-        return Some(format!("{method} removes what {zone} has under {}", key(cache)));
+        return Some(format!("{method} removes the response with the key {} from {zone}", key(cache)));
     }
     let unless = |what: &str, templates: &[propylon_config::Template]| {
         let texts: Vec<&str> = templates.iter().map(|template| template.source()).collect();
@@ -23,28 +23,33 @@ pub(super) fn lookup(settings: &Settings, source: &Source, method: &str) -> Opti
         }
     };
     let when = cache.purge.as_ref().map_or(&[][..], |purge| &purge.when);
-    let when = unless("instead removes what is kept", when);
+    let when = unless("the cached response is removed instead", when);
     if !cache.methods.iter().any(|known| known == method) {
         let changes = cache.habits.invalidate && !matches!(method, "OPTIONS" | "TRACE");
-        let removes = if changes { "; if it succeeds, what is kept of its target goes" } else { "" };
+        let removes =
+            if changes { "; if it succeeds, cached responses of its target are removed" } else { "" };
         return Some(format!("{method} is not looked up{removes}{when}"));
     }
-    let head = if method == Method::HEAD.as_str() && cache.convert_head { "; asked for as GET" } else { "" };
+    let head = if method == Method::HEAD.as_str() && cache.convert_head {
+        "; sent to the upstream as GET"
+    } else {
+        ""
+    };
     Some(format!(
-        "{zone}, under {}{head}{}{}{when}",
+        "{zone}, key {}{head}{}{}{when}",
         key(cache),
-        unless("not answered from it", &cache.bypass),
-        unless("not kept", &cache.no_cache)
+        unless("bypassed", &cache.bypass),
+        unless("not stored", &cache.no_cache)
     ))
 }
 
 /// What the action `purge` does.
 pub(super) fn purge(purge: &Purge, source: &Source) -> String {
     let zone = named(&purge.zone, source);
-    let how = if purge.soft { "marks as not fresh" } else { "removes" };
+    let how = if purge.soft { "marks as stale" } else { "removes" };
     match &purge.what {
-        Purged::Key(key) => format!("{how} what {zone} has under {}", key.source()),
-        Purged::Tags(tags) => format!("{how} what {zone} has with the tags {}", tags.source()),
+        Purged::Key(key) => format!("{how} the response with the key {} in {zone}", key.source()),
+        Purged::Tags(tags) => format!("{how} the responses with the tags {} in {zone}", tags.source()),
     }
 }
 

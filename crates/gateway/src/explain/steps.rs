@@ -92,7 +92,9 @@ pub(super) fn steps(
     }
     if per_request {
         let uri = shown(&path);
-        lines.push(format!("          known per request; what follows is for {uri}, if they leave it"));
+        lines.push(format!(
+            "          determined per request; the following applies if the URI is still {uri}"
+        ));
     }
     if changed { Led::Search(path) } else { Led::Serve(path) }
 }

@@ -77,24 +77,27 @@ fn server(server: &UpstreamServer) -> String {
 /// How a server is chosen, in words.
 fn chosen(method: &Method) -> String {
     let better = |by: &Better| match by {
-        Better::LeastConn => "the fewest requests under way",
-        Better::Header => "the quickest response heads",
-        Better::LastByte => "the quickest responses",
-        Better::HeaderInflight => "the quickest response heads, those that are still awaited too",
-        Better::LastByteInflight => "the quickest responses, those under way too",
+        Better::LeastConn => "the fewest active requests",
+        Better::Header => "the shortest time to the response head",
+        Better::LastByte => "the shortest response time",
+        Better::HeaderInflight => "the shortest time to the response head, including active requests",
+        Better::LastByteInflight => "the shortest response time, including active requests",
     };
     match method {
-        Method::RoundRobin => "in turn, by weight".to_owned(),
-        Method::LeastConn => "the fewest requests under way, by weight".to_owned(),
+        Method::RoundRobin => "round robin, by weight".to_owned(),
+        Method::LeastConn => "the fewest active requests, by weight".to_owned(),
         Method::IpHash => "by the client's address".to_owned(),
         Method::Hash { key, consistent } => {
-            let ring = if *consistent { ", on a ring" } else { "" };
+            let ring = if *consistent { ", consistent" } else { "" };
             format!("by a hash of \"{}\"{ring}", key.source())
         }
-        Method::Random => "by chance, by weight".to_owned(),
-        Method::RandomTwo(by) => format!("of two by chance the one with {}", better(by)),
+        Method::Random => "random, by weight".to_owned(),
+        Method::RandomTwo(by) => format!("of two random servers, the one with {}", better(by)),
         Method::LeastTime(by) => format!("the one with {}", better(by)),
-        Method::PeakEwma => "of two by chance the one with the least time and fewest requests".to_owned(),
+        Method::PeakEwma => {
+            "of two random servers, the one with the shortest response time and the fewest active requests"
+                .to_owned()
+        }
     }
 }
 
@@ -104,10 +107,10 @@ fn candidates(config: &Config, settings: &Settings) -> String {
     names.extend(written(config).map(|address| address.to_string()));
     let resolver = settings.resolver.as_ref().unwrap_or(&config.resolver);
     names.push(match resolver {
-        config::Resolver::Off => "any address; other names are not asked for: 502".to_owned(),
-        config::Resolver::On { .. } => "any address, and any name that the resolver knows".to_owned(),
+        config::Resolver::Off => "any IP address; 502 for other names, as there is no resolver".to_owned(),
+        config::Resolver::On { .. } => "any IP address, and any name that the resolver finds".to_owned(),
     });
-    format!("what the request names: {}", names.join(", "))
+    format!("chosen per request: {}", names.join(", "))
 }
 
 /// The keys of an upstream, each server with its own.
@@ -123,19 +126,19 @@ pub(super) fn settings(upstream: &Upstream) -> Vec<Setting> {
 fn retry(settings: &Settings, peers: Option<usize>, method: &str) -> String {
     let retry = &settings.retry;
     if retry.on.is_empty() {
-        return "never: it is off".to_owned();
+        return "never: retries are off".to_owned();
     }
     if peers == Some(1) || retry.tries == 1 {
-        let why = if retry.tries == 1 { "one try is allowed" } else { "there is one peer" };
+        let why = if retry.tries == 1 { "only one try is allowed" } else { "there is only one peer" };
         return format!("never: {why}");
     }
     let conditions: Vec<&str> = retry.on.iter().copied().filter(|name| *name != "non_idempotent").collect();
     let mut text = format!("with the next peer after {}", conditions.join(", "));
     if matches!(method, "POST" | "LOCK" | "PATCH") && !retry.on.contains(&"non_idempotent") {
-        text = format!("{text}; a {method} only if it provably reached nobody");
+        text = format!("{text}; a {method} only if it provably reached no peer");
     }
     if !settings.buffer.request {
-        text.push_str("; not once its body has begun to be sent");
+        text.push_str("; not after part of the request body has been sent");
     }
     if retry.tries > 1 {
         text = format!("{text}; {} tries at most", retry.tries);

@@ -82,7 +82,7 @@ enum Value {
 }
 
 fn compile(pattern: &str, at: Span) -> Result<Pattern, BuildError> {
-    Pattern::new(pattern).map_err(BuildError::value("its health check has no valid regex", at))
+    Pattern::new(pattern).map_err(BuildError::value("invalid regular expression in the health check", at))
 }
 
 /// What asks the peers of each upstream that has health checks, by its name.
@@ -315,7 +315,7 @@ impl Probe {
             return Err(format!("status {status}"));
         }
         if let Some(wrong) = self.0.headers.iter().find(|condition| !condition.holds(answer.headers())) {
-            return Err(format!("the field {} does not match", wrong.name));
+            return Err(format!("the header field {} does not match", wrong.name));
         }
         let body = read(answer).await?;
         match &self.0.body {

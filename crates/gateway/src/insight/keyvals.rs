@@ -23,7 +23,7 @@ pub enum KeyvalError {
     #[error(transparent)]
     Refused(#[from] Error),
     /// It was made, and ends with the process: its file cannot be written.
-    #[error("it is in force, but not in the file")]
+    #[error("the change took effect but was not saved to the file")]
     NotSaved(#[from] StateError),
 }
 

@@ -154,13 +154,13 @@ pub enum MembershipError {
     #[error("{0}")]
     Invalid(String),
     /// It has one with this address.
-    #[error("the upstream has a server with this address")]
+    #[error("the upstream already has a server with this address")]
     Exists,
     /// It was not added, but stands in the configuration.
-    #[error("this server stands in the configuration; `PATCH` it to \"down\" instead")]
+    #[error("a server of the configuration cannot be removed; `PATCH` its `state` to \"down\" instead")]
     Configured,
     /// What is to last cannot be kept.
-    #[error("nothing is changed, for the file of `state` cannot be used: {0}")]
+    #[error("nothing was changed, because the file of `state` cannot be used: {0}")]
     State(String),
 }
 

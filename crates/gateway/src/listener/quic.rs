@@ -67,7 +67,7 @@ impl Group {
             Ok(other) => Self::new(other, used, !second, lent),
             Err(error) => {
                 if !lent {
-                    tracing::warn!(target: "propylon_gateway", "no sockets of its own beside those of the other process on udp:{address} ({error}): its connections are disturbed");
+                    tracing::warn!(target: "propylon_gateway", "cannot open new sockets beside those of the other process on udp:{address} ({error}): connections of the other process are disturbed");
                 }
                 Self::new(used, Vec::new(), second, lent)
             }

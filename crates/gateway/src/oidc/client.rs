@@ -38,9 +38,9 @@ pub(crate) struct Client {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    #[error("\"{0}\" is no URL of https")]
+    #[error("\"{0}\" is not an https:// URL")]
     Url(Uri),
-    #[error("there is no TLS for it")]
+    #[error("TLS to the OpenID provider is not available")]
     Tls,
     #[error("host not found: \"{0}\"")]
     Host(String),

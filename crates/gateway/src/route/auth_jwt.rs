@@ -53,13 +53,13 @@ type Kept = Mutex<Option<(Instant, Arc<KeySet>)>>;
 enum Missing {
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("auth_jwt: the answer of \"{uri}\": {why}")]
+    #[error("auth_jwt: invalid response from \"{uri}\": {why}")]
     Answer { uri: String, why: Box<dyn std::error::Error + Send + Sync> },
-    #[error("auth_jwt: there are no keys")]
+    #[error("auth_jwt: no keys are available")]
     None,
-    #[error("auth_jwt: \"{0}\" leads out of its directory")]
+    #[error("auth_jwt: the path \"{0}\" contains \"..\"")]
     Outside(String),
-    #[error("auth_jwt: the configuration closes the connection of whoever asks for keys")]
+    #[error("auth_jwt: the location of the keys closes the connection")]
     Closed,
 }
 
@@ -147,7 +147,7 @@ impl AuthJwt {
                 (StatusCode::UNAUTHORIZED, true)
             }
             Not::Required(status) => {
-                rescue::report_text(exchange, "the JSON Web Token lacks what `auth_jwt.require` asks for");
+                rescue::report_text(exchange, "the JSON Web Token does not meet `auth_jwt.require`");
                 (status, true)
             }
             Not::Keys(Missing::Closed) => return Judged::Refused(Found::close()),

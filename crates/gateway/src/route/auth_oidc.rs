@@ -86,7 +86,7 @@ impl AuthOidc {
     /// Sends somebody to log in.
     pub(crate) async fn login(&self, exchange: &Exchange, path: &Path) -> Found {
         let Some(party) = &self.party else {
-            rescue::report_text(exchange, "auth_oidc: the provider is not there");
+            rescue::report_text(exchange, "auth_oidc: the provider is not available");
             return Found::page(StatusCode::INTERNAL_SERVER_ERROR);
         };
         found(exchange, Box::pin(with(exchange, path, async |asked| party.login(asked).await)).await)

@@ -84,7 +84,7 @@ fn evaluate(flags: &CookieFlags, exchange: &Exchange) -> Flags {
                     tracing::error!(
                         target: "propylon_gateway",
                         client = %exchange.client(),
-                        "\"{wrong}\" is no flag of a cookie"
+                        "invalid cookie flag \"{wrong}\""
                     );
                 });
                 Vec::new()

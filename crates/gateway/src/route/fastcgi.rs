@@ -23,10 +23,9 @@ pub(super) fn transport(settings: &Settings) -> FastCgi {
 /// What `$fastcgi_script_name` is.
 pub(super) fn script(settings: &Settings) -> Result<Arc<Script>, BuildError> {
     let fastcgi = &settings.fastcgi;
-    let split = fastcgi
-        .split_path_info
-        .as_ref()
-        .map(|split| Pattern::new(&split.value).map_err(BuildError::value("this is no regex", split.span)));
+    let split = fastcgi.split_path_info.as_ref().map(|split| {
+        Pattern::new(&split.value).map_err(BuildError::value("invalid regular expression", split.span))
+    });
     let index = fastcgi.index.as_deref().unwrap_or_default().as_bytes().to_vec();
     Ok(Arc::new(Script::new(index, split.transpose()?)))
 }

@@ -130,7 +130,7 @@ pub(super) fn asked(extensions: &Extensions) -> Result<Asked, StatusCode> {
 pub(crate) fn path(exchange: &Exchange, name: &FileName) -> Option<PathBuf> {
     if climbs(&name.path, name.fixed) {
         let text = String::from_utf8_lossy(&name.path);
-        rescue::report_text(exchange, &format!("\"{text}\" leaves its root"));
+        rescue::report_text(exchange, &format!("\"{text}\" is outside its root"));
         return None;
     }
     Some(Path::new(OsStr::from_bytes(&name.path)).to_owned())

@@ -28,10 +28,10 @@ use crate::upstreams::{LeafBody, Upstreams};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoValue {
     /// Values are read, and nothing else.
-    #[error("memcached is only asked what GET and HEAD ask for")]
+    #[error("memcached supports only GET and HEAD requests")]
     Method,
     /// There is nothing to ask for.
-    #[error("the key that memcached is to be asked for is empty")]
+    #[error("the memcached key is empty")]
     NoKey,
     /// There is none.
     #[error("key: \"{}\" was not found by memcached", .0.as_bytes().escape_ascii())]

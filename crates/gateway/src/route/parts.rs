@@ -40,9 +40,9 @@ struct Inner {
 /// Why there is no part.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Missing {
-    #[error("the configuration closes the connection of whoever asks for it")]
+    #[error("the included location closes the connection")]
     Closed,
-    #[error("it is a part of itself")]
+    #[error("the page includes itself")]
     Cycle,
 }
 

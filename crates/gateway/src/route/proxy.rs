@@ -88,7 +88,7 @@ impl TargetLayer {
         let to = match &pass.value {
             config::ProxyPass::Static(target) => {
                 let target = ProxyTarget::parse(&Bytes::copy_from_slice(target.text.as_bytes()))
-                    .map_err(BuildError::value("this is no URL to proxy to", pass.span))?;
+                    .map_err(BuildError::value("invalid upstream URL", pass.span))?;
                 To::Static { host: proxy_host(&target), target }
             }
             config::ProxyPass::Template(url) => To::Template {

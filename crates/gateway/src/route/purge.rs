@@ -184,7 +184,7 @@ impl How {
         what: Option<(Zone, Vec<Purge>)>,
     ) -> Answering {
         if !self.admits(request, exchange) {
-            rescue::report_text(exchange, "purge is not allowed from here");
+            rescue::report_text(exchange, "purging is not allowed for this client");
             return Box::pin(future::ready(Ok(page::error(StatusCode::FORBIDDEN, &self.face))));
         }
         let (strength, face) = (self.strength, self.face.clone());
@@ -198,7 +198,8 @@ impl How {
                 // What is kept elsewhere nobody knows here, and it goes.
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
-                    let text = format!("this purge is in force here alone: {}", caches::chain(&error));
+                    let text =
+                        format!("the purge took effect on this server only: {}", caches::chain(&error));
                     rescue::report_text(&exchange, &text);
                     return Ok(page::error(StatusCode::SERVICE_UNAVAILABLE, &face));
                 }

@@ -54,7 +54,8 @@ impl Valid {
                 ServerName::Regex(regex) => {
                     let regex = regex.strip_prefix('~').unwrap_or(regex);
                     names.push(
-                        Pattern::caseless(regex).map_err(BuildError::value("this is no regex", name.span))?,
+                        Pattern::caseless(regex)
+                            .map_err(BuildError::value("invalid regular expression", name.span))?,
                     );
                 }
                 name => add(name, ""),
@@ -62,7 +63,8 @@ impl Valid {
         }
         let hosts = builder.build();
         let compile = |regex: &propylon_config::Spanned<Box<str>>| {
-            Pattern::caseless(&regex.value).map_err(BuildError::value("this is no regex", regex.span))
+            Pattern::caseless(&regex.value)
+                .map_err(BuildError::value("invalid regular expression", regex.span))
         };
         let patterns = referers.patterns.iter().map(compile).collect::<Result<_, _>>()?;
         Ok(Self { none: referers.none, blocked: referers.blocked, hosts, paths, names, patterns })

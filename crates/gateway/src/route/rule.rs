@@ -52,7 +52,7 @@ impl Matcher {
             RuleMatch::Regex { pattern, caseless } => {
                 let compile = if *caseless { Pattern::caseless } else { Pattern::new };
                 let regex = compile(&pattern.value);
-                Self::Regex(regex.map_err(BuildError::value("this is no regex", pattern.span))?)
+                Self::Regex(regex.map_err(BuildError::value("invalid regular expression", pattern.span))?)
             }
         })
     }

@@ -27,7 +27,7 @@ impl Source {
     pub(crate) fn new(transport: &config::Transport) -> Result<Self, BuildError> {
         if let Some(bind) = transport.bind.as_ref().filter(|bind| bind.transparent) {
             may_be_transparent()
-                .map_err(BuildError::value("`transparent` is a privilege: CAP_NET_ADMIN", bind.span))?;
+                .map_err(BuildError::value("`transparent` needs the capability CAP_NET_ADMIN", bind.span))?;
         }
         let varies = |(certificate, key): &(Template, Template)| {
             certificate.as_static().is_none() || key.as_static().is_none()

@@ -131,7 +131,7 @@ fn set_cookie(
         Some(field) => drop(response.headers_mut().append(SET_COOKIE, field)),
         None => error_log::of(exchange, || {
             tracing::error!(
-                target: "propylon_gateway", client = %exchange.client(), "the sticky cookie cannot be set: its domain is no text"
+                target: "propylon_gateway", client = %exchange.client(), "the sticky cookie cannot be set: invalid domain"
             );
         }),
     }

@@ -58,7 +58,7 @@ fn path(named: Option<&Document>, exchange: &Exchange) -> Option<PathBuf> {
     }
     if climbs(&name.path, name.fixed) || name.path.contains(&0) || name.path.ends_with(b"/") {
         let text = String::from_utf8_lossy(&name.path).into_owned();
-        rescue::report_text(exchange, &format!("\"{text}\" is no name to store a response by"));
+        rescue::report_text(exchange, &format!("invalid file name \"{text}\" for storing a response"));
         return None;
     }
     Some(OsStr::from_bytes(&name.path).into())

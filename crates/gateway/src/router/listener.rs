@@ -50,7 +50,7 @@ impl Listener {
                 // A name that another server has already keeps its first owner, as in nginx; `check` has warned.
                 let _ = names
                     .add(here.len(), name.value.as_str())
-                    .map_err(BuildError::value("this is no server name", name.span))?;
+                    .map_err(BuildError::value("invalid server name", name.span))?;
             }
             here.push(server.clone());
         }

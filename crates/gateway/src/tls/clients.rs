@@ -183,7 +183,7 @@ impl Serving {
     /// The acceptor for a client that asked for this name.
     fn find(&self, above: Above, connection: &Connection, name: Option<&str>) -> io::Result<Found> {
         let Some(acceptor) = self.made_for(above).load_full() else {
-            return Err(io::Error::other("its certificate could not be loaded"));
+            return Err(io::Error::other("the certificate could not be loaded"));
         };
         let Some(late) = &self.late else { return Ok(Found::Known(Acceptor::clone(&acceptor))) };
         let names = late.names(connection, name);

@@ -188,10 +188,13 @@ impl Store {
 /// Whom the gateway speaks TLS to, and what that is.
 fn outward(config: &Config) -> impl Iterator<Item = (&UpstreamTls, &'static str)> {
     let upstreams = config.locations().filter(|location| is_secured(location));
-    let upstreams = upstreams.map(|location| (&location.settings.upstream.tls, "TLS towards the upstream"));
+    let upstreams =
+        upstreams.map(|location| (&location.settings.upstream.tls, "cannot set up TLS to the upstream"));
     let streams = config.streams.iter().filter(|stream| stream.pass().is_some_and(|pass| pass.is_secure()));
-    let streams = streams.map(|stream| (&stream.settings.upstream.tls, "TLS towards the upstream"));
-    upstreams.chain(streams).chain(providers(config).map(|tls| (tls, "TLS towards the OpenID provider")))
+    let streams = streams.map(|stream| (&stream.settings.upstream.tls, "cannot set up TLS to the upstream"));
+    upstreams
+        .chain(streams)
+        .chain(providers(config).map(|tls| (tls, "cannot set up TLS to the OpenID provider")))
 }
 
 /// The streams that end the TLS of their clients.
@@ -210,7 +213,7 @@ fn tells_keys(file: Option<&std::path::Path>) -> bool {
     if let Some(file) = file {
         tracing::warn!(
             target: "propylon_gateway",
-            "keys of TLS connections are written to {}: whoever reads it reads all that is sent",
+            "keys of TLS connections are written to {}: anyone who can read this file can decrypt the traffic",
             file.display()
         );
     }
@@ -261,12 +264,12 @@ fn reread<K, T>(
         match read(&made.key, &made.thing) {
             Ok(()) => {
                 (made.good, made.works) = (true, true);
-                tracing::info!(target: "propylon_gateway", "certificates were read anew: {}", made.stamps);
+                tracing::info!(target: "propylon_gateway", "certificates reloaded: {}", made.stamps);
             }
             Err(error) => {
                 made.good = false; // whoever reads them next is to be told too
                 let so = what_now(made.works);
-                tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; {so}");
+                tracing::error!(target: "propylon_gateway", "cannot reload a changed certificate: {error}; {so}");
             }
         }
     }
@@ -274,12 +277,12 @@ fn reread<K, T>(
 
 /// Says in the error log that files have changed and are no good.
 fn report_no_good(error: &TlsError) {
-    tracing::error!(target: "propylon_gateway", "a certificate that changed is no good: {error}; {}", what_now(true));
+    tracing::error!(target: "propylon_gateway", "cannot reload a changed certificate: {error}; {}", what_now(true));
 }
 
 /// What becomes of what needs files that are no good.
 const fn what_now(works: bool) -> &'static str {
-    if works { "the one before stays" } else { "what needs it does not work" }
+    if works { "the previous one stays in use" } else { "connections that need it fail" }
 }
 
 fn find<K: PartialEq, T>(all: &[Made<K, T>], key: &K) -> Option<Arc<T>> {
@@ -301,13 +304,13 @@ fn fault(problem: Problem, at: config::Span, what: &str) -> Result<String, Build
         tracing::warn!(target: "propylon_gateway", "{what}; {}", what_now(works));
         return Ok(what);
     }
-    Err(BuildError::value("this cannot be used for TLS", at)(error))
+    Err(BuildError::value("invalid TLS settings", at)(error))
 }
 
 /// A certificate that is shown all the same, as in nginx, but that nobody who verifies it takes today.
 fn out_of_date(identity: &Identity) -> Option<String> {
     let what = identity.is_current().err()?.to_string();
-    tracing::warn!(target: "propylon_gateway", "{what}; it is in use all the same");
+    tracing::warn!(target: "propylon_gateway", "{what}; it is used anyway");
     Some(what)
 }
 

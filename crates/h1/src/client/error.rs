@@ -33,7 +33,7 @@ pub enum Error {
     #[error("too many interim responses")]
     TooManyInterim,
     /// A 101 that nobody had asked for, or before the request was sent whole.
-    #[error("the peer switched protocols unasked")]
+    #[error("the peer switched protocols unexpectedly")]
     UnexpectedUpgrade,
     /// The request's own body failed, or was not as long as announced. The connection is closed, so that the request cannot look
     /// complete.

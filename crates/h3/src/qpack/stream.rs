@@ -15,7 +15,7 @@ impl EncoderStream {
     pub(crate) fn read(&mut self, input: &mut Bytes) -> Result<(), Fault> {
         let only = input.iter().all(|&byte| byte == NO_CAPACITY);
         input.clear();
-        let what = "an instruction for a dynamic table, of which there is none";
+        let what = "an instruction for the dynamic table, whose capacity is 0";
         if only { Ok(()) } else { Err(Fault::connection(Code::QPACK_ENCODER_STREAM_ERROR, what)) }
     }
 }
@@ -34,9 +34,9 @@ impl DecoderStream {
         while let Some(byte) = input.first().copied() {
             input.advance(1);
             self.within = match self.within {
-                0 if byte >> 6 != 1 => return fault("an acknowledgment of what was never sent"),
+                0 if byte >> 6 != 1 => return fault("an acknowledgment of something that was never sent"),
                 0 => u8::from(byte & 0x3f == 0x3f),
-                10 => return fault("a number that is too large"),
+                10 => return fault("an integer that is too large"),
                 so_far if byte & 0x80 != 0 => so_far + 1,
                 _ => 0,
             };

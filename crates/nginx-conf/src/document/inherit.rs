@@ -99,7 +99,7 @@ impl Section {
             // As outside, for all methods.
             let methods = Value::List(vec![Value::text("GET")]);
             self.set(&[LIMIT_EXCEPT, &["methods"]].concat(), methods, None);
-            self.beside(" that of the location around it holds there alone");
+            self.beside(" nginx does not inherit `limit_except` from the outer location");
         }
     }
 

@@ -135,7 +135,7 @@ fn setting(convert: &Convert<'_>, entry: &Directive, section: &mut Section) -> O
         }
         "common_name_in_csr" if args::flag(entry, 0)? => {
             return refuse(
-                "names are only put into subjectAltName, which is where clients look for them: remove it",
+                "names are only written to subjectAltName, which is what clients check: remove it",
             );
         }
         "preferred_chain" => return refuse("the CA's default chain is always used: remove it"),
@@ -160,12 +160,12 @@ fn profile(entry: &Directive, section: &mut Section) -> Outcome {
 fn certificate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let asked = directive.arg(0);
     match convert.issuers.names.split_first() {
-        None => return refuse("define `acme_issuer` before it"),
+        None => return refuse("define `acme_issuer` before `acme_certificate`"),
         Some((own, _)) if own == asked => {}
         Some((own, others)) => {
             return refuse(match others.iter().any(|other| other == asked) {
                 true => format!("several issuers are not supported: `[acme]` is \"{own}\""),
-                false => format!("issuer \"{asked}\" is not defined before it: `[acme]` is \"{own}\""),
+                false => format!("unknown issuer \"{asked}\": only \"{own}\" is defined before this line"),
             });
         }
     }

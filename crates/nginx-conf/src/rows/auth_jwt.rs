@@ -45,7 +45,7 @@ fn auth_jwt(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 
 fn kind(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     if one_of(directive, 0, &["signed", "encrypted", "nested"])? != "signed" {
-        return refuse("encrypted tokens are not built");
+        return refuse("encrypted tokens are not supported");
     }
     convert.set(Target::Here, &["auth_jwt", "type"], Value::text("signed"), &directive.place);
     Ok(Done::AsWritten)
@@ -63,7 +63,7 @@ fn require(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     };
     let count = if error.is_some() { last } else { last + 1 };
     if count == 0 {
-        return Err(invalid(directive, 0, "no values are required"));
+        return Err(invalid(directive, 0, "at least one value is required"));
     }
     let mut values = Vec::new();
     for index in 0..count {

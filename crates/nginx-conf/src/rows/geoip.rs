@@ -12,8 +12,8 @@ use crate::tree::Directive;
 
 const BOTH: Contexts = Contexts::HTTP.or(Contexts::STREAM);
 const GEOIP2: &str = "From ngx_http_geoip2_module. Supported in the block: `auto_reload`, `$variable [default=] [source=] \
-                      PATH...`, `$variable metadata FIELD`. A file that cannot be read is an error, and `last_change` is \
-                      the time when the file was read.";
+                      PATH...`, `$variable metadata FIELD`. A file that cannot be read is reported in the error log and by \
+                      `check`, but is not a configuration error, and `last_change` is the time when the file was read.";
 const LEGACY: &str = "the legacy format (`.dat`), which MaxMind discontinued in 2022, is not supported: specify a GeoLite2 \
                       or GeoIP2 `.mmdb` file here, or use `geoip2`";
 const MODERN: &str = "values come from the `.mmdb` file: there is no `..._code3` and no `$geoip_area_code`, and fractions \

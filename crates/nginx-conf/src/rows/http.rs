@@ -13,7 +13,7 @@ const SERVER: Contexts = Contexts::SERVER;
 const SERVERS: Contexts = Contexts::SERVERS;
 const LEVELS: Contexts = Contexts::LEVELS;
 pub(super) const HASH: &str = "not needed: hash tables grow as required";
-const SENDFILE: &str = "files are always sent with sendfile(2), at most 256 KiB at once, unless the response is modified or encrypted";
+const SENDFILE: &str = "sendfile(2) is used for large parts of unmodified files (32 KiB or more) that are in the page cache, over unencrypted HTTP/1, at most 256 KiB at once; everything else is read and written";
 const KERNEL: &str = "the gateway decides itself how to read and write data";
 const POOL: &str = "memory is allocated as needed";
 const LINGER: &str = "the HTTP engine has fixed limits for lingering on a connection with unread input";
@@ -96,7 +96,7 @@ pub(crate) const ROWS: &[Row] = &[
         "reset_timedout_connection",
         LEVELS,
         ONE,
-        "an incomplete response always ends with a connection reset",
+        "a connection whose client does not take the response in time is always reset",
     ),
     Row::nothing(
         "client_body_in_single_buffer",
@@ -245,7 +245,7 @@ fn tokens(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     };
     convert.set(Target::Here, &["server_tokens"], Value::flag(on), &directive.place);
     match directive.arg(0) {
-        "build" => different("there is no build name: as `on`"),
+        "build" => different("there is no build name: same as `on`"),
         _ => Ok(Done::AsWritten),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn listen(convert: &mut Convert<'_>, directive: &Directive) -> Outcom
 pub(crate) fn of_stream(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let udp = directive.args().iter().skip(1).any(|word| word.text == "udp");
     if udp && directive.arg(0).starts_with("unix:") {
-        return refuse("datagrams come to IP addresses alone");
+        return refuse("`udp` requires an IP address: unix sockets are not supported");
     }
     listen_on(convert, directive, if udp { On::Udp } else { On::Tcp })
 }
@@ -137,7 +137,9 @@ fn options(directive: &Directive, on: On) -> Result<(Vec<String>, Vec<&'static s
             ("ssl", None) => options.push("tls".to_owned()),
             ("reuseport", None) => options.push("reuseport".to_owned()),
             ("backlog", Some(value)) => match value.parse::<u32>() {
-                Ok(count) if count > 0 && on == On::Quic => notes.push("`backlog` is ignored: UDP has none"),
+                Ok(count) if count > 0 && on == On::Quic => {
+                    notes.push("`backlog` is ignored: UDP has no backlog")
+                }
                 Ok(count) if count > 0 => options.push(format!("backlog={}", count.min(65535))),
                 _ => return Err(invalid(directive, index, format!("invalid backlog \"{value}\""))),
             },

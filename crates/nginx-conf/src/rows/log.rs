@@ -2,7 +2,7 @@
 
 use crate::args::{duration, invalid};
 use crate::context::Contexts;
-use crate::convert::{Convert, Done, Outcome, Stop, Target, different, refuse};
+use crate::convert::{Convert, Done, Outcome, Stop, Target, different};
 use crate::document::Value;
 use crate::row::{ONE_OR_TWO, Row, SOME, TWO_OR_MORE, To, UP_TO_FOUR};
 use crate::tree::Directive;
@@ -24,7 +24,7 @@ pub(crate) const ROWS: &[Row] = &[
         .repeats(),
     Row::new("error_log", BOTH, ONE_OR_TWO, To::By(error_log_here, "error_log"))
         .repeats()
-        .note("`off` is the name of a file, as in nginx. What would go to syslog or to memory goes where the outer level's goes."),
+        .note("`off` is the name of a file, as in nginx. A log to syslog or memory is not converted: the outer level's log applies."),
     Row::nothing("open_log_file_cache", BOTH, UP_TO_FOUR, "not needed: log files stay open"),
 ];
 
@@ -139,10 +139,10 @@ fn error_log_path(path: &str) -> Option<String> {
 fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let level = level(directive)?;
     if convert.document.error_log.has(&["path"]) {
-        return different("there is one error log: the first");
+        return different("ignored: only one error log is supported at the main level, the first one");
     }
     let Some(path) = error_log_path(directive.arg(0)) else {
-        return refuse("the error log goes to a file or to stderr");
+        return different("logging to syslog or memory is not supported: the error log goes to stderr");
     };
     convert.set(Target::ErrorLog, &["path"], Value::text(path).at(directive.place_of(0)), &directive.place);
     if let Some(level) = level {
@@ -160,7 +160,9 @@ fn error_log(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 fn error_log_here(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let level = level(directive)?.unwrap_or("error");
     let Some(path) = error_log_path(directive.arg(0)) else {
-        return different("error logs are files or stderr: it goes where the outer level's goes");
+        return different(
+            "logging to syslog or memory is not supported: the error log of the outer level is used",
+        );
     };
     let path = Value::text(path).at(directive.place_of(0));
     let is_silent = matches!(level, "crit" | "alert" | "emerg");

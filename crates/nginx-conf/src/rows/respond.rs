@@ -35,7 +35,11 @@ pub(crate) fn error_page(convert: &mut Convert<'_>, directive: &Directive) -> Ou
         let number = crate::args::number(directive, index)
             .map_err(|_| invalid(directive, index, format!("invalid value \"{}\"", directive.arg(index))))?;
         if number == 499 {
-            return Err(invalid(directive, index, "value \"499\" is for the client that has left"));
+            return Err(invalid(
+                directive,
+                index,
+                "value \"499\" is not allowed: it means that the client closed the connection",
+            ));
         }
         if !(300..=599).contains(&number) {
             return Err(invalid(directive, index, format!("value \"{number}\" must be between 300 and 599")));

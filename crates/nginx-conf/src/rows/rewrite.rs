@@ -207,11 +207,11 @@ fn is_variable(directive: &Directive, word: &str) -> Result<(), Stop> {
     ];
     if ALL_NAMES.iter().any(|prefix| name.starts_with(prefix)) {
         return refuse(format!(
-            "nginx takes \"{name}\" as the name of a variable: put blanks around the operator"
+            "nginx takes \"{name}\" as the name of a variable: put spaces around the operator"
         ));
     }
     let problem = Problem::new(directive.place_of(0), format!("unknown \"{name}\" variable"));
-    Err(Stop::Invalid(problem.help("put blanks around the operator")))
+    Err(Stop::Invalid(problem.help("put spaces around the operator")))
 }
 
 fn quoted(text: &str) -> String {

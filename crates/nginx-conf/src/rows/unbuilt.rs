@@ -8,7 +8,8 @@ const LEVELS: Contexts = Contexts::LEVELS;
 
 const OTHER: &str = "only HTTP, FastCGI, uwsgi, SCGI, gRPC and memcached upstreams are supported: for another \
                      protocol, put a gateway that speaks it before the application";
-const GUNZIP: &str = "responses are not decompressed for clients";
+const GUNZIP: &str =
+    "responses are not decompressed: clients that do not accept gzip would get them compressed";
 const BODY: &str = "not supported: the body filters are `sub_filter`, `charset`, `ssi`, `add_before_body` and `add_after_body`";
 const NEVER: &str = "not supported";
 const API: &str =
@@ -24,7 +25,8 @@ pub(crate) const ROWS: &[Row] = rows! {
     INNER, ANY, refused, OTHER: "tunnel_pass";
     LEVELS, ANY, refused, OTHER: "tunnel_connect_timeout" "tunnel_read_timeout" "tunnel_send_timeout" "tunnel_next_upstream"
         "tunnel_next_upstream_timeout" "tunnel_next_upstream_tries" "tunnel_bind" "tunnel_buffer_size";
-    LEVELS, ANY, nothing, GUNZIP: "gunzip" "gunzip_buffers";
+    LEVELS, ANY, refused, GUNZIP: "gunzip";
+    LEVELS, ANY, nothing, GUNZIP: "gunzip_buffers";
     LEVELS, ANY, refused, BODY: "xslt_stylesheet"
         "image_filter" "image_filter_buffer" "image_filter_interlace" "image_filter_jpeg_quality"
         "image_filter_sharpen" "image_filter_transparency" "image_filter_webp_quality";

@@ -265,36 +265,33 @@ fn what_is_not_built_says_so() {
             "{stream}: {notes:#?}"
         );
     };
-    check(
-        "server { listen unix:/run/a.sock udp; proxy_pass 127.0.0.1:53; }",
-        "datagrams come to IP addresses alone",
-    );
+    check("server { listen unix:/run/a.sock udp; proxy_pass 127.0.0.1:53; }", "`udp` requires an IP address");
     check(
         "proxy_protocol on; server { listen 53 udp; proxy_pass 127.0.0.1:53; }",
-        "no header of the PROXY protocol is sent",
+        "the PROXY protocol is not sent over UDP",
     );
     check(
         "server { listen 53 udp; set_real_ip_from 10.0.0.1; return a; }",
-        "no header of the PROXY protocol comes",
+        "the PROXY protocol is not received over UDP",
     );
     check(
         "server { listen 53; listen 53 udp; proxy_ssl on; proxy_pass 127.0.0.1:53; }",
-        "write a server for each of both",
+        "use separate `server` blocks",
     );
     check(
         "server { listen 1; server_name a; proxy_pass 127.0.0.1:53; }",
         "`map` of `$ssl_preread_server_name`",
     );
-    check("server { listen 1; pass 127.0.0.1:2; }", "`proxy_pass` to its address");
+    check("server { listen 1; pass 127.0.0.1:2; }", "use `proxy_pass` with its address");
     check("js_import a.js; server { listen 1; js_preread a.b; return a; }", "JavaScript");
     check("server { listen 1; mqtt on; return a; }", "MQTT");
-    check("server { listen 1; zone_sync; return a; }", "share nothing over the network");
+    check("server { listen 1; zone_sync; return a; }", "not synchronised between machines");
     check(
         "server { listen 1 ssl; ssl_alpn h2; return a; ssl_certificate a; ssl_certificate_key a; }",
-        "which protocols there are",
+        "ALPN is not supported",
     );
-    check("upstream a { least_time connect; server 127.0.0.1:1; }", "times to connect are not compared");
-    check("server { listen 1; proxy_pass 127.0.0.1:1; return a; }", "leave one of them out");
+    check("upstream a { least_time connect; server 127.0.0.1:1; }", "`connect` is not supported");
+    check("server { listen 1; proxy_pass 127.0.0.1:1; return a; }", "remove one of them");
     // What is switched off is off.
     assert_eq!(notes("stream { server { listen 1; mqtt off; return a; } }"), Vec::<String>::new());
 }

@@ -58,9 +58,9 @@ fn names_that_http_has_too() {
         assert!(format!("{:?}", server.action).contains("Upstream(\"web\")"));
     }
     let told = notes(&format!("{TWICE}{HTTP}"));
-    let told: Vec<_> = told.iter().filter(|note| note.contains("has one of this name")).collect();
+    let told: Vec<_> = told.iter().filter(|note| note.contains("the name is used in `http`")).collect();
     assert_eq!(told.len(), 6, "{told:#?}");
-    assert!(told[0].starts_with("log_format Different: `http` has one of this name"), "{told:#?}");
+    assert!(told[0].starts_with("log_format Different: renamed to `stream_"), "{told:#?}");
 }
 
 /// What says the same says something else once what it names has another name.
@@ -179,7 +179,7 @@ fn names_that_http_sets() {
             assert_eq!(config.formats["line"].template.source(), "$stream_kind", "{http}");
             let told = notes(&text);
             assert_eq!(
-                told.iter().filter(|note| note.contains("it is `stream_kind` here")).count(),
+                told.iter().filter(|note| note.contains("renamed to `stream_kind`")).count(),
                 1,
                 "{told:#?}"
             );

@@ -74,7 +74,7 @@ async fn heads_in_doubt() {
         (&[(":status", "200"), ("x", "a\r\nb: c")], invalid),
         (&[(":status", "200"), ("content-length", "1"), ("content-length", "2")], invalid),
         (&[(":status", "200"), ("content-length", "+1")], invalid),
-        (&[(":status", "101")], "upstream switched protocols unasked"),
+        (&[(":status", "101")], "upstream switched protocols unexpectedly"),
         (many, "upstream sent too big header"),
     ];
     for (fields, expected) in cases {

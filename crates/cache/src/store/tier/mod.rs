@@ -168,22 +168,22 @@ pub struct Journal {
 #[non_exhaustive]
 pub enum TierError {
     /// It does not answer.
-    #[error("it does not answer in time")]
+    #[error("the cache server did not respond in time")]
     TimedOut,
     /// It cannot be reached, or does not speak as it should.
-    #[error("it cannot be used")]
+    #[error("the cache server cannot be used")]
     Unusable(#[source] BoxError),
     /// It has answered that it will not.
-    #[error("it refuses")]
+    #[error("the cache server refused the request")]
     Refused(#[source] BoxError),
     /// So much is asked of it already that this was not.
-    #[error("it has too much to do")]
+    #[error("too many requests to the cache server are pending")]
     Busy,
     /// It failed a moment ago, and is left alone.
-    #[error("it failed, and is left alone for a while")]
+    #[error("the cache server failed recently and is not used for a while")]
     LeftAlone,
     /// Nobody runs [`Zone::follow`](super::Zone::follow).
-    #[error("nobody follows it")]
+    #[error("`Zone::follow` is not running")]
     NotFollowed,
 }
 

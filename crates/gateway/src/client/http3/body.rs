@@ -67,16 +67,16 @@ impl RequestBody {
                 }
                 Some(Event::Data(data)) => {
                     match self.left.map(|left| left.checked_sub(data.len() as u64)) {
-                        Some(None) => return self.refuse("a body that is longer than its content-length"),
+                        Some(None) => return self.refuse("a body that is longer than content-length"),
                         left => self.left = left.flatten(),
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Some(Event::Unknown) => self.receiver.shared.wasted("unknown frames"),
-                Some(Event::Head(_)) => return self.refuse("a head after a head"),
+                Some(Event::Head(_)) => return self.refuse("a second request head"),
                 Some(Event::TooLarge) => return self.refuse("trailers that are too large"),
                 Some(Event::Trailers(_)) | None if self.left.is_some_and(|left| left > 0) => {
-                    return self.refuse("a body that is shorter than its content-length");
+                    return self.refuse("a body that is shorter than content-length");
                 }
                 Some(Event::Trailers(section)) => {
                     let most = self.receiver.shared.config().section;

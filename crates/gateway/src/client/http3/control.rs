@@ -72,7 +72,7 @@ pub(super) async fn listen(shared: Arc<Shared>, mut receive: RecvStream) {
             Ok(Some(chunk)) => chunk.bytes,
             Ok(None) | Err(ReadError::Reset(_)) => {
                 match stream.end() {
-                    Ok(()) => shared.wasted("streams without a use"),
+                    Ok(()) => shared.wasted("unknown or unused streams"),
                     Err(fault) => shared.fail(fault),
                 }
                 return;
@@ -87,7 +87,7 @@ pub(super) async fn listen(shared: Arc<Shared>, mut receive: RecvStream) {
             }
         }
         if stream.is_unknown() {
-            shared.wasted("streams without a use");
+            shared.wasted("unknown or unused streams");
             // It fails only for one that has ended.
             let _ = receive.stop(code(Code::STREAM_CREATION_ERROR));
             return;

@@ -59,7 +59,7 @@ impl Serving {
     fn choose(&self, greeting: &QuicGreeting) -> Result<Acceptor, TransportError> {
         let name = greeting.server_name();
         let Some((listener, connection)) = self.with.lock().take() else {
-            return Err(alert(INTERNAL_ERROR, "nobody is served"));
+            return Err(alert(INTERNAL_ERROR, "the handshake is already under way"));
         };
         let serving = listener.serving(name).filter(|serving| !serving.rejects);
         let serving = serving.ok_or_else(|| alert(UNRECOGNIZED_NAME, "no server for this name"))?;
@@ -67,7 +67,7 @@ impl Serving {
             error_log::at(listener.error_logs(name).as_ref(), || {
                 tracing::error!(target: "propylon_gateway", client = %connection.peer, "{error} while SSL handshaking");
             });
-            alert(INTERNAL_ERROR, "its certificate could not be loaded")
+            alert(INTERNAL_ERROR, "the certificate could not be loaded")
         })
     }
 }

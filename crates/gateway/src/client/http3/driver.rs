@@ -158,7 +158,7 @@ where
             // They fail only for one that is over.
             let _ = send.reset(code(Code::REQUEST_REJECTED));
             let _ = receive.stop(code(Code::REQUEST_REJECTED));
-            self.shared.wasted("requests after the last one");
+            self.shared.wasted("requests after GOAWAY");
         } else {
             self.next = u64::from(send.id()) + 4;
             self.requests.push((self.serve)((send, receive)));

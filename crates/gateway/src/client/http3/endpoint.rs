@@ -53,7 +53,7 @@ impl Keys {
     pub(crate) fn new() -> io::Result<Self> {
         let mut secrets = [[0; 64]; 2];
         for secret in &mut secrets {
-            rand::fill(secret).map_err(|_| io::Error::other("there is no randomness"))?;
+            rand::fill(secret).map_err(|_| io::Error::other("random numbers are unavailable"))?;
         }
         let [reset, token] = &secrets;
         Ok(Self {

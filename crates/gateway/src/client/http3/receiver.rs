@@ -103,8 +103,11 @@ impl Receiver {
                 }
                 // Neither comes before a head, nor is an end in order before it.
                 Some(Event::Data(_) | Event::Trailers(_)) | None => {
-                    let fault =
-                        Fault { code: Code::REQUEST_INCOMPLETE, of_connection: false, what: "no request" };
+                    let fault = Fault {
+                        code: Code::REQUEST_INCOMPLETE,
+                        of_connection: false,
+                        what: "a stream without a request",
+                    };
                     Err(NoHead::Broken(Broken::Fault(fault)))
                 }
             });

@@ -90,7 +90,7 @@ impl Shared {
         let mut state = self.state.lock();
         state.held = state.held.saturating_sub(before) + now;
         if state.held > MOST_HELD {
-            state.toll.floods("heads at once");
+            state.toll.floods("incomplete request heads at the same time");
             drop(state);
             self.client.waker.wake();
         }

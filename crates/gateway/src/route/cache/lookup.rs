@@ -236,11 +236,11 @@ pub(in crate::route) fn extensions_beside(request: &Extensions) -> Extensions {
 
 /// The zone of the configuration, which was opened before anything was built.
 pub(in crate::route) fn zone(config: &CacheZone, upstreams: &Upstreams<'_>) -> Result<Zone, BuildError> {
-    let missing = || std::io::Error::other("it was not opened");
+    let missing = || std::io::Error::other("the zone was not opened");
     upstreams
         .runtime
         .caches
         .zone(config)
         .ok_or_else(missing)
-        .map_err(BuildError::value("this zone", config.span))
+        .map_err(BuildError::value("cache zone not found", config.span))
 }

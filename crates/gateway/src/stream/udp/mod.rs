@@ -228,7 +228,7 @@ impl Overflow {
         error_log::at(errors, || {
             tracing::warn!(
                 target: "propylon_gateway",
-                "{dropped} datagrams are dropped at {address}: {most} sessions are not enough"
+                "{dropped} datagrams dropped on {address}: the limit of {most} sessions is reached"
             );
         });
     }

@@ -47,7 +47,7 @@ impl Session {
         let served = tokio::select! {
             biased;
             () = cut.cancelled() => {
-                rescue::report_tunnel(&self.line.exchange, "disconnected, for nobody listens there any more");
+                rescue::report_tunnel(&self.line.exchange, "disconnected: the listener was removed");
                 Ok(())
             }
             served = self.run() => served,

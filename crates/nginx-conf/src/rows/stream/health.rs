@@ -15,9 +15,9 @@ pub(super) const ASKED: &[&str] = &["health_check", "asked"];
 /// Where it is said that datagrams are sent.
 const DATAGRAMS: &[&str] = &["health_check", "udp"];
 
-const TWICE: &str = "its upstream has a check already, and only one is possible here";
-const NOBODY: &str = "the `proxy_pass` beside it names no `upstream` block, whose servers could be checked";
-const OTHER: &str = "servers are asked as they are served: those of streams that listen on TCP for a connection, those of others with a datagram";
+const TWICE: &str = "the upstream already has a health check, and only one is supported";
+const NOBODY: &str = "the server's `proxy_pass` names no `upstream` block, so there are no servers to check";
+const OTHER: &str = "health checks use the same protocol as `listen`: write `udp` if the server listens only on UDP, otherwise remove it";
 
 pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     convert.set(Target::Here, ASKED, Value::flag(true).at(&directive.place), &directive.place);
@@ -29,7 +29,7 @@ pub(super) fn health_check(convert: &mut Convert<'_>, directive: &Directive) -> 
         };
         convert.set(Target::Here, &["health_check", name], value.at(&word.place), &directive.place);
     }
-    different("several checks of an upstream are one here")
+    different("several health checks of an upstream become one")
 }
 
 /// A block that says what servers are told, and what they must say.

@@ -24,16 +24,16 @@ const STREAM: Contexts = Contexts::STREAM;
 const SERVER: Contexts = Contexts::STREAM_SERVER;
 const STREAMS: Contexts = Contexts::STREAMS;
 const GROUP: Contexts = Contexts::STREAM_UPSTREAM;
-const REFUSED: &str = "A server that refuses ends its session at once, or another one is tried; nginx takes that for an answer, or waits for the time.";
+const REFUSED: &str = "If a server refuses, the session ends at once or another server is tried; nginx counts the refusal as an answer, or waits for the timeout.";
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("server", STREAM, BLOCK, To::By(server, "stream")).repeats()
-        .note("What `stream` says is written into each `[[stream]]`."),
+        .note("Settings of the `stream` block are copied into each `[[stream]]`."),
     Row::new("listen", SERVER, SOME, To::By(listen_at, "stream.listen")).repeats()
-        .note("`ssl` is `tls` here. Several servers at one address are refused."),
+        .note("`ssl` becomes `tls`. Several servers at one address are refused."),
     Row::new("proxy_pass", SERVER, ONE, To::By(pass, "stream.proxy_pass")),
     Row::new("return", SERVER, ONE, To::By(respond, "stream.return")),
-    Row::new("proxy_ssl", STREAMS, ONE, To::By(speaks_tls, "stream.proxy_pass")).note("It is `tls://` in `proxy_pass`."),
+    Row::new("proxy_ssl", STREAMS, ONE, To::By(speaks_tls, "stream.proxy_pass")).note("Becomes the prefix `tls://` in `proxy_pass`."),
     Row::new("proxy_protocol", STREAMS, ONE, To::Key(&["upstream", "proxy_protocol"], As::Flag)),
     Row::new("proxy_timeout", STREAMS, ONE, To::Key(&["timeout", "idle"], As::Time)),
     Row::new("proxy_buffer_size", STREAMS, ONE, To::By(buffer_size, "stream.buffer_size")),
@@ -60,7 +60,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("match", STREAM, BLOCK_ONE, To::By(health::matching, "upstream.NAME.health_check.match")).repeats()
         .note("In the block: send, expect."),
     Row::new("health_check_timeout", STREAMS, ONE, To::By(health::timeout, "upstream.NAME.health_check")),
-    Row::nothing("tcp_nodelay", STREAMS, ONE, "it is on"),
+    Row::nothing("tcp_nodelay", STREAMS, ONE, "always on"),
     Row::new("proxy_requests", STREAMS, ONE, To::Key(&["requests"], As::Number)),
     Row::new("proxy_responses", STREAMS, ONE, To::Key(&["responses"], As::Number)).note(REFUSED),
     Row::new("ssl_handshake_timeout", STREAMS, ONE, To::Key(&["timeout", "handshake"], As::Time)),
@@ -202,7 +202,7 @@ fn respond(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 /// nginx takes the last one: nobody means that.
 fn only(convert: &Convert<'_>, directive: &Directive, other: &str) -> Result<(), Stop> {
     match convert.frame().section.has(&[other]) {
-        true => refuse(format!("`{other}` is beside it: leave one of them out")),
+        true => refuse(format!("this `server` block also has `{other}`: remove one of them")),
         false => {
             debug_assert_ne!(directive.name(), other);
             Ok(())
@@ -227,7 +227,11 @@ fn buffer_size(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     let is_small = propylon_config::size(&size).is_ok_and(|bytes| bytes < LEAST);
     let value = if is_small { Value::number(LEAST) } else { Value::text(size) };
     convert.set(Target::Here, &[key], value.at(directive.place_of(0)), &directive.place);
-    if is_small { different("it has 256 bytes at least") } else { Ok(Done::AsWritten) }
+    if is_small {
+        different("raised to 256 bytes, the minimum size of a buffer")
+    } else {
+        Ok(Done::AsWritten)
+    }
 }
 
 fn rate(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
@@ -257,7 +261,7 @@ fn of_group(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
     upstream::server(convert, directive)
 }
 
-const CONNECT: &str = "times to connect are not compared: `first_byte` and `last_byte` are";
+const CONNECT: &str = "`connect` is not supported: use `first_byte` or `last_byte`";
 
 /// The first byte of a stream is what a head is of HTTP.
 fn known_time(word: &str) -> Option<&'static str> {

@@ -114,9 +114,7 @@ fn note(lines: &mut [Line], place: Option<&Place>, new: &str) {
     let Some(place) = place else { return };
     for line in lines.iter_mut().filter(|line| line.is_at(place) && line.verdict != Verdict::Refused) {
         line.verdict = Verdict::Different;
-        let told = format!(
-            "`http` has one of this name, or it is built in: it is `{new}` here, wherever it is named"
-        );
+        let told = format!("renamed to `{new}`: the name is used in `http`, or is built in");
         line.note = if line.note.is_empty() { told } else { format!("{}; {told}", line.note) };
     }
 }

@@ -8,10 +8,10 @@ use crate::place::Place;
 
 const PROXY_PROTOCOL: &[&str] = &["upstream", "proxy_protocol"];
 const HEADER: &str =
-    "over UDP no header of the PROXY protocol is sent: leave it out of servers that listen on UDP";
-const REAL_IP: &str = "over UDP no header of the PROXY protocol comes";
-const SECURE: &str =
-    "nginx speaks TLS here to servers of TCP, and none to those of UDP: write a server for each of both";
+    "the PROXY protocol is not sent over UDP: remove `proxy_protocol` from servers that listen on UDP";
+const REAL_IP: &str =
+    "the PROXY protocol is not received over UDP: remove `set_real_ip_from` from servers that listen on UDP";
+const SECURE: &str = "`proxy_ssl` applies only to TCP: use separate `server` blocks for TCP and UDP";
 
 /// Where a stream listens.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What is not built of streams.
+//! Directives of streams that are not supported.
 
 use crate::context::Contexts;
 use crate::row::{ANY, BLOCK_TWO, Row, SOME};
@@ -7,15 +7,15 @@ const STREAM: Contexts = Contexts::STREAM;
 const STREAMS: Contexts = Contexts::STREAMS;
 const GROUP: Contexts = Contexts::STREAM_UPSTREAM;
 
-const NAMES: &str = "several servers at one address are not told apart by name: write one, with a `map` of `$ssl_preread_server_name` that `proxy_pass` names";
+const NAMES: &str = "selecting a server by name is not supported: use one `server` block per address, with a `map` of `$ssl_preread_server_name` in `proxy_pass`";
 const PASS: &str =
-    "connections are not given to another server of the same process: `proxy_pass` to its address";
-const NEVER: &str = "it is not built";
-const SCRIPTS: &str = "there is no JavaScript";
-const MQTT: &str = "nothing is known of MQTT: it is passed on as it is";
-const SYNC: &str = "processes share nothing over the network but caches in Redis";
-const ALPN: &str = "which protocols there are behind TLS is not known: clients that offer some get none";
-const DROP: &str = "a connection stays until one of its ends closes it";
+    "connections cannot be passed to another `server` block directly: use `proxy_pass` with its address";
+const NEVER: &str = "not supported";
+const SCRIPTS: &str = "JavaScript is not supported";
+const MQTT: &str = "MQTT is not parsed: it is passed on unchanged";
+const SYNC: &str = "zones are not synchronised between machines: only caches can be shared, in Redis";
+const ALPN: &str = "ALPN is not supported in streams: no protocol is negotiated";
+const DROP: &str = "connections to a removed server stay open until one side closes them";
 
 macro_rules! rows {
     ($($contexts:ident, $args:expr, $note:ident: $($name:literal)*;)*) => {
