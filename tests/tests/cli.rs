@@ -44,6 +44,22 @@ fn check_of_a_good_file_exits_with_0() {
     assert!(output.stderr.is_empty(), "{}", lossy(&output.stderr));
 }
 
+/// Each once, however many locations ask for it.
+#[test]
+fn check_of_files_of_passwords_and_keys_that_cannot_be_read_exits_with_2() {
+    let output = check(
+        "[defaults.access.basic]\nrealm = \"a\"\nusers = \"@DIR@/users\"\n[[server]]\nlisten = [\"127.0.0.1:80\"]\n\
+         [[server.location]]\nmatch = \"/\"\nreturn = [204]\n[[server.location]]\nmatch = \"/jwt/\"\nreturn = [204]\n\
+         auth_jwt = { realm = \"b\", key_file = [\"@DIR@/keys\", \"@DIR@/$host\"] }\n",
+    );
+    assert_eq!(output.status.code(), Some(2), "{}", lossy(&output.stderr));
+    let text = lossy(&output.stderr);
+    for what in ["password file", "key file"] {
+        assert_eq!(text.matches(&format!("cannot open the {what} ")).count(), 1, "{text}");
+    }
+    assert_eq!(text.matches("No such file or directory").count(), 2, "{text}");
+}
+
 /// What only the world decides is no error: exit code 2, and an error with `--strict`.
 #[test]
 fn check_of_a_name_that_does_not_resolve_exits_with_2() {

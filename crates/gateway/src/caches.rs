@@ -17,7 +17,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::BuildError;
 
-pub(crate) use redis::chain;
 use sharing::Thread;
 
 /// All zones.

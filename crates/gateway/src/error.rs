@@ -56,11 +56,15 @@ impl BuildError {
     }
 }
 
-/// An error with all that it comes from.
-fn chain(error: &dyn Error) -> String {
-    let first = error.to_string();
-    std::iter::successors(error.source(), |error| error.source())
-        .fold(first, |text, source| format!("{text}: {source}"))
+/// An error, and what it comes from.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text.extend([": ", &inner.to_string()]);
+        source = inner.source();
+    }
+    text
 }
 
 /// Why a gateway could not start.

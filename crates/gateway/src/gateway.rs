@@ -19,6 +19,7 @@ use crate::names::Definition;
 use crate::retired::Retired;
 use crate::router::Router;
 use crate::runtime::Runtime;
+use crate::secrets;
 use crate::start::Start;
 use crate::tls::Found;
 use crate::traces;
@@ -318,6 +319,7 @@ async fn build_once(config: &Config, runtime: &Arc<Runtime>) -> Result<(Tested, 
     found.faults.extend(runtime.keyvals.open(config));
     runtime.oidc.open(runtime, config).map_err(StartError::Worker)?;
     found.faults.extend(runtime.geoips.open(config));
+    found.faults.extend(secrets::faults(config));
     let router =
         Router::build(config, &mut Upstreams::new(runtime, config, &Kept::new(), &TaskTracker::new()))?;
     let probes = Probes::build(config, runtime)?;

@@ -42,7 +42,7 @@ impl Geoips {
                 } else {
                     "the database is empty"
                 };
-                let why = crate::caches::chain(&error);
+                let why = crate::error::chain(&error);
                 faults.push(format!("geoip database \"{}\": {why}; {beside}", wanted.name));
             }
         }
@@ -119,7 +119,7 @@ async fn look_now_and_then(database: Database, every: Duration) {
         let looked = database.clone();
         // Files may be slow, and this thread has more to do. A panic in there is on record already.
         let Ok(refreshed) = tokio::task::spawn_blocking(move || looked.refresh()).await else { continue };
-        let wrong = refreshed.as_ref().err().map(|error| crate::caches::chain(error)).unwrap_or_default();
+        let wrong = refreshed.as_ref().err().map(|error| crate::error::chain(error)).unwrap_or_default();
         if refreshed.is_ok_and(|changed| changed) {
             tracing::info!(target: "propylon_gateway", "geoip database reloaded: {}", database.path().display());
         } else if !wrong.is_empty() && wrong != told {

@@ -86,7 +86,7 @@ fn make(wanted: &Arc<KeyvalZone>) -> (Known, Option<String>) {
     let file = wanted.state.as_ref().map(|path| Arc::new(StateFile::new(path)));
     let loaded = file.as_ref().map(|file| file.load(&zone));
     let fault = loaded.and_then(Result::err).map(|error| {
-        let why = crate::caches::chain(&error);
+        let why = crate::error::chain(&error);
         format!("keyval zone \"{}\" could not be loaded and is empty: {why}", wanted.name)
     });
     (Known { config: wanted.clone(), zone, file, work: None }, fault)

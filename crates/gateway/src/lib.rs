@@ -88,6 +88,7 @@ mod route;
 mod router;
 pub mod routing;
 mod runtime;
+mod secrets;
 mod start;
 mod stream;
 mod tally;

@@ -435,7 +435,11 @@ fn error_logs_that_are_no_files() {
         "{}",
         converted.report()
     );
-    assert!(converted.report().contains("the error log of the outer level is used"), "{}", converted.report());
+    assert!(
+        converted.report().contains("the error log of the outer level is used"),
+        "{}",
+        converted.report()
+    );
     let config = converted.load().unwrap().config;
     assert_eq!(
         config.servers[0].settings.error_logs,

@@ -1,6 +1,5 @@
 //! `cache_zone.NAME.redis`: configuration to the tier that several gateways share.
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use propylon_config::{self as config, CacheZone, Config};
 use propylon_tls::{BuildError as TlsError, Connector};
 use tokio::net::TcpStream;
 
-use crate::error::BuildError;
+use crate::error::{BuildError, chain};
 
 /// The server, if what is said of it can be.
 pub(super) fn server(redis: &config::Redis) -> Result<Server, BuildError> {
@@ -111,15 +110,4 @@ fn report(zone: &str, url: &str, event: &TierEvent<'_>) {
         ),
         _ => {}
     }
-}
-
-/// An error, and what it comes from.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let _ = write!(text, ": {inner}"); // a String takes everything
-        source = inner.source();
-    }
-    text
 }

@@ -107,7 +107,7 @@ impl Insight {
             Purged::All => vec![Purge::All],
         };
         let purged = caches::purge(zone, all, strength).await;
-        let elsewhere = purged.elsewhere.map(|told| told.map_err(|error| caches::chain(&error)));
+        let elsewhere = purged.elsewhere.map(|told| told.map_err(|error| crate::error::chain(&error)));
         Some(Removed { responses: purged.responses, elsewhere })
     }
 }

@@ -38,7 +38,7 @@ impl InZone {
             let zone = self.zone.clone();
             drop(tokio::task::spawn_blocking(move || {
                 if let Err(error) = file.save(&zone) {
-                    tracing::error!(target: "propylon_gateway", "sessions: {}", crate::caches::chain(&error));
+                    tracing::error!(target: "propylon_gateway", "sessions: {}", crate::error::chain(&error));
                 }
             }));
         }

@@ -199,7 +199,7 @@ impl How {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
                     let text =
-                        format!("the purge took effect on this server only: {}", caches::chain(&error));
+                        format!("the purge took effect on this server only: {}", crate::error::chain(&error));
                     rescue::report_text(&exchange, &text);
                     return Ok(page::error(StatusCode::SERVICE_UNAVAILABLE, &face));
                 }
