@@ -307,7 +307,7 @@ fn who_is_asked_is_told_and_what_nobody_takes_is_an_error() {
     let wrong =
         text.replace("uri = \"/auth\"", "uri = \"/nowhere\"").replace("match = \"/\"", "match = \"/else\"");
     let report = lossy(&check(&wrong).stderr);
-    assert!(report.contains("no location of this server takes \"/nowhere\""), "{report}");
+    assert!(report.contains("no location of this server matches `/nowhere`"), "{report}");
 }
 
 /// Answers may be kept: whoever is asked is asked once.

@@ -281,10 +281,10 @@ fn what_is_wrong_is_told() {
         assert!(report.contains(expected), "{key}: {report}");
     }
     told("cookie.flags = [[\"a\", \"secure htponly\"]]", "did you mean \"httponly\"?");
-    told("cookie.path = [[\"/a\"]]", "this rule has 1 texts");
-    told("cookie.domain = [[\"~(a\", \"b\"]]", "this is no valid regex");
+    told("cookie.path = [[\"/a\"]]", "expected two strings, found 1");
+    told("cookie.domain = [[\"~(a\", \"b\"]]", "invalid regular expression");
     told("redirect.rules = [\"of\"]", "did you mean \"off\"?");
-    told("redirect.rules = [\"default\", \"off\"]", "no rule beside others");
-    told("redirect.rules = [\"default\", \"default\"]", "stands here twice");
+    told("redirect.rules = [\"default\", \"off\"]", "cannot be combined with other rules");
+    told("redirect.rules = [\"default\", \"default\"]", "duplicate rule");
     told("redirect.rules = [[\"http://$hots/\", \"/\"]]", "did you mean `$host`?");
 }

@@ -301,14 +301,14 @@ fn what_is_wrong_is_told() {
         assert_eq!(output.status.code(), Some(1), "{steps}: {report}");
         assert!(report.contains(expected), "{steps}: {report}");
     }
-    told("[\"(a\", \"/b\"]", "this is no valid regex");
-    told("[\"a\"]", "this is no rewrite");
-    told("[\"a\", \"/b\", \"lost\"]", "`lost` is no flag of a rewrite");
+    told("[\"(a\", \"/b\"]", "invalid regular expression");
+    told("[\"a\"]", "invalid rewrite");
+    told("[\"a\", \"/b\", \"lost\"]", "unknown rewrite flag `lost`");
     told("[\"a\", \"/$hots\"]", "did you mean `$host`?");
     told("{ set = [\"host\", \"x\"] }", "`$host` is a built-in variable");
-    told("{ set = [\"a\"] }", "this sets nothing");
+    told("{ set = [\"a\"] }", "invalid `set`");
     told("{ if = \"a = b\" }", "invalid condition");
-    told("{ if = \"$host ~ (\" }", "this is no valid regex");
-    told("{ then = [\"break\"] }", "this is no step");
-    told("{ if = \"$host\", use = \"@none\" }", "there is no location \"@none\" in this server");
+    told("{ if = \"$host ~ (\" }", "invalid regular expression");
+    told("{ then = [\"break\"] }", "invalid step");
+    told("{ if = \"$host\", use = \"@none\" }", "unknown location `@none`");
 }

@@ -268,7 +268,7 @@ fn what_nobody_takes_is_an_error() {
     let wrong =
         text.replace("match = \"/\"", "match = \"/else\"").replace("to = [\"/copy\"]", "to = [\"/nowhere\"]");
     let report = lossy(&check(&wrong).stderr);
-    assert!(report.contains("no location of this server takes \"/nowhere\""), "{report}");
+    assert!(report.contains("no location of this server matches `/nowhere`"), "{report}");
 }
 
 const CONF: &str = r#"

@@ -147,5 +147,5 @@ fn from_toml() {
     let since = "If-Modified-Since: Friday, 01-Jan-27 00:00:00 GMT\r\n";
     assert_eq!(ask(at, &format!("GET /a?h={good}"), since).0, 304);
     let mixed = config.replace("md5 = ", "secret = \"s\", md5 = ");
-    assert!(lossy(&check(&mixed).stderr).contains("`secret` cannot be mixed with `link` and `md5`"));
+    assert!(lossy(&check(&mixed).stderr).contains("`secret` cannot be used with `link` or `md5`"));
 }

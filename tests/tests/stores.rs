@@ -192,7 +192,7 @@ fn one_way_counts() {
     let output = check(both);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        lossy(&output.stderr).contains("cannot be stored as files and kept in a cache"),
+        lossy(&output.stderr).contains("`store.to` and `cache.zone` cannot both be set at the same level"),
         "{}",
         lossy(&output.stderr)
     );

@@ -220,17 +220,17 @@ fn what_cannot_be_is_said_before_it_starts() {
     check(
         "server { listen 127.0.0.1:53 udp;\nproxy_pass unix:/run/a.sock; }",
         4,
-        "datagrams are not passed on to unix sockets",
+        "UDP cannot be proxied to a Unix socket",
     );
     check("server {\nlisten 127.0.0.1:1;\nproxy_pass $host;\n}", 5, "`$host` is a variable of HTTP");
     let twice = "server { listen 127.0.0.1:1; return a; }\nserver { listen 127.0.0.1:1; return b; }";
-    check(twice, 4, "127.0.0.1:1 belongs to another stream");
+    check(twice, 4, "127.0.0.1:1 is already in use by another stream");
     check(
         "log_format main '$request';\nserver { listen 127.0.0.1:1; return a;\naccess_log a.log main; }",
         5,
         "`$request` is a variable of HTTP",
     );
-    check("server { listen 127.0.0.1:1 ssl;\nreturn a; }", 3, "there is no certificate for TLS here");
+    check("server { listen 127.0.0.1:1 ssl;\nreturn a; }", 3, "this stream has no certificate for TLS");
     check(
         "server { listen 127.0.0.1:1;\nproxy_pas 127.0.0.1:2; return a; }",
         4,

@@ -426,5 +426,5 @@ fn websocket_needs_http_1_1() {
          upstream = {{ websocket = true, http_version = \"1.0\" }}\n"
     ));
     let text = propylon_tests::lossy(&output.stderr);
-    assert!(!output.status.success() && text.contains("`websocket` needs HTTP/1.1"), "{text}");
+    assert!(!output.status.success() && text.contains("`websocket` requires HTTP/1.1"), "{text}");
 }

@@ -162,7 +162,7 @@ fn database(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Opti
     let mut scope = Scope::alone(cx, &DATABASE, Some(value.get_ref().as_table()?));
     let path = scope.text("path")?;
     if path.is_empty() {
-        let diagnostic = Diagnostic::error(path.span, "no file has no name");
+        let diagnostic = Diagnostic::error(path.span, "the path is empty");
         scope.cx.push(diagnostic.label("expected a path"));
     }
     let auto_reload = scope.duration_if_set("auto_reload");
@@ -194,8 +194,8 @@ fn variable(cx: &mut Context, table: &DeTable<'_>) -> Option<KeyValues> {
     let path = table.get("data").and_then(|value| value.get_ref().as_array());
     let metadata = text("metadata");
     if let (Some(_), Some((_, span))) = (path, &metadata) {
-        let diagnostic = Diagnostic::at(span.clone(), "`metadata` stands in the place of `data`");
-        cx.push(diagnostic.label("expected one of the two"));
+        let diagnostic = Diagnostic::at(span.clone(), "`data` and `metadata` cannot be used together");
+        cx.push(diagnostic.label("expected one or the other"));
     }
     let names = path.into_iter().flatten().filter_map(|name| Some(name.get_ref().as_str()?.into()));
     let data = match metadata {
@@ -214,7 +214,7 @@ fn find(cx: &mut Context, name: &Spanned<Box<str>>) -> Option<Arc<GeoipDatabase>
     if database.is_none() && !cx.broken.contains(&name.value) {
         let near = nearest(name, cx.geoip_databases.keys().map(AsRef::as_ref));
         let help = near.map(|name| format!("did you mean \"{name}\"?"));
-        let message = format!("there is no database `{}`", name.escape_debug());
+        let message = format!("unknown database `{}`", name.escape_debug());
         let label = "expected the NAME of a `[geoip_database.NAME]`";
         cx.push(Diagnostic::error(name.span, message).label(label).maybe_help(help));
     }

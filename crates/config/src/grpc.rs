@@ -19,7 +19,7 @@ pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>
     if let Some(version) = written("upstream", "http_version")
         && version.get_ref().as_str() != Some("2")
     {
-        let diagnostic = Diagnostic::at(version.span(), "gRPC is spoken over HTTP/2");
+        let diagnostic = Diagnostic::at(version.span(), "`grpc_pass` requires HTTP/2");
         cx.push(
             diagnostic.label("expected \"2\", which `grpc_pass` implies").related(pass, "the `grpc_pass`"),
         );
@@ -27,7 +27,7 @@ pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>
     if let Some(websocket) = written("upstream", "websocket")
         && websocket.get_ref().as_bool() == Some(true)
     {
-        let diagnostic = Diagnostic::at(websocket.span(), "gRPC has no WebSocket");
+        let diagnostic = Diagnostic::at(websocket.span(), "`websocket` cannot be used with `grpc_pass`");
         cx.push(diagnostic.label("expected `false`").related(pass, "the `grpc_pass`"));
     }
     settings.speak_grpc(pass, |_, table, key| written(table, key).is_some());

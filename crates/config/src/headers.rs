@@ -252,9 +252,8 @@ pub(crate) fn own_name(cx: &mut Context, value: &Value<'_>) -> Option<Option<Box
         return Some(value.get_ref().as_bool()?.then(|| "propylon".into()));
     };
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let diagnostic =
-            Diagnostic::at(value.span(), format!("`{}` cannot be a name there", name.escape_debug()));
-        cx.push(diagnostic.label("expected letters, digits and signs, without blanks"));
+        let diagnostic = Diagnostic::at(value.span(), format!("invalid name `{}`", name.escape_debug()));
+        cx.push(diagnostic.label("expected one or more visible ASCII characters"));
         return None;
     }
     Some(Some(name.into()))
@@ -301,7 +300,8 @@ impl Context {
             if !empty {
                 let message = format!("`{written}` cannot be set");
                 self.push(
-                    Diagnostic::at(span, message).label("framing is computed from the body that is sent"),
+                    Diagnostic::at(span, message)
+                        .label("the gateway sets this field from the body that is sent"),
                 );
             }
             return None;
@@ -317,9 +317,9 @@ fn fields(scope: &mut Scope<'_>, key: &'static str) -> Vec<SetHeader> {
             let Some(field) = cx.field(written.get_ref(), written.span(), value) else { continue };
             if fields.iter().any(|known| known.name == field.name) {
                 cx.push(
-                    Diagnostic::at(written.span(), format!("`{}` is set twice", field.written))
-                        .label("header names are the same in any case")
-                        .help("for a repeated field write a list of values"),
+                    Diagnostic::at(written.span(), format!("duplicate header `{}`", field.written))
+                        .label("header names are not case-sensitive")
+                        .help("use a list of values for a repeated field"),
                 );
             }
             fields.push(field);
@@ -333,7 +333,7 @@ fn field_value(cx: &mut Context, value: &Value<'_>) -> Option<Template> {
     let text = value.get_ref().as_str()?;
     if HeaderValue::from_bytes(text.as_bytes()).is_err() {
         cx.push(
-            Diagnostic::at(value.span(), "this is no header value")
+            Diagnostic::at(value.span(), "invalid header value")
                 .label("expected text without line breaks and control characters"),
         );
         return None;
@@ -361,13 +361,13 @@ pub(crate) fn peer(cx: &mut Context, text: &str, span: Range<usize>) -> Option<P
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let Ok(net) = net else {
         cx.push(
-            Diagnostic::at(span, format!("`{text}` is no network"))
+            Diagnostic::at(span, format!("invalid network `{text}`"))
                 .label("expected a network such as \"10.0.0.0/8\", an address, or \"unix:\""),
         );
         return None;
     };
     if net != net.trunc() {
-        let message = format!("the last bits of `{text}` count for nothing");
+        let message = format!("`{text}` has bits outside its prefix");
         cx.push(Diagnostic::at(span, message).label(format!("read as `{}`", net.trunc())).softened());
     }
     Some(Peer::Net(net.trunc()))

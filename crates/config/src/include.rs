@@ -48,7 +48,7 @@ impl Files {
                 }
                 match std::fs::read(&other).map(String::from_utf8) {
                     Ok(Ok(text)) => others.push((other.display().to_string(), text)),
-                    Ok(Err(_)) => problems.push(unreadable(&place, &other, &"it is not UTF-8")),
+                    Ok(Err(_)) => problems.push(unreadable(&place, &other, &"the file is not UTF-8")),
                     Err(error) => problems.push(unreadable(&place, &other, &error)),
                 }
             }
@@ -61,8 +61,9 @@ impl Files {
 /// A text that is in no directory includes nothing.
 pub(crate) fn refuse(cx: &mut Context, root: &DeTable<'_>) {
     if let Some((name, _)) = root.get_key_value(KEY.name) {
-        let diagnostic = Diagnostic::at(name.span(), "there is no directory to include files from");
-        cx.push(diagnostic.label("expected in a file"));
+        let diagnostic =
+            Diagnostic::at(name.span(), "`include` requires a configuration that is read from a file");
+        cx.push(diagnostic.label("there is no directory to include files from"));
     }
 }
 
@@ -105,8 +106,8 @@ fn merge<'s>(cx: &mut Context, root: &mut DeTable<'s>, part: DeTable<'s>) {
     for (name, value) in part {
         let written = name.get_ref().as_ref();
         if written == KEY.name {
-            let diagnostic = Diagnostic::at(name.span(), "an included file includes no others");
-            cx.push(diagnostic.label("expected in the file that the process is started with"));
+            let diagnostic = Diagnostic::at(name.span(), "an included file cannot include other files");
+            cx.push(diagnostic.label("expected in the main configuration file"));
             continue;
         }
         let kind = TABLE.key(written).map(|key| &key.kind);
@@ -140,8 +141,8 @@ fn merge<'s>(cx: &mut Context, root: &mut DeTable<'s>, part: DeTable<'s>) {
 
 fn twice(cx: &mut Context, what: &str, place: Range<usize>, first: Range<usize>) {
     let first = cx.span(first);
-    let diagnostic = Diagnostic::at(place, format!("{what} stands in two files"));
-    cx.push(diagnostic.label("expected in one of them").related(first, "first here"));
+    let diagnostic = Diagnostic::at(place, format!("{what} is defined in two files"));
+    cx.push(diagnostic.label("expected in only one file").related(first, "first defined here"));
 }
 
 /// A table whose places count from the beginning of another text.

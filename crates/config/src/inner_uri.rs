@@ -40,11 +40,11 @@ impl fmt::Display for InnerUri {
 /// Reads one.
 pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<InnerUri>> {
     let problem = if text.contains('$') {
-        Some("variables have no place here: it is the same path for every request")
+        Some("the path cannot contain variables")
     } else if text.starts_with('@') {
-        Some("a named location is entered by error pages and `try_files` alone")
+        Some("a named location can be used only by `error_page` and `try_files`")
     } else if !text.starts_with('/') {
-        Some("a path begins with `/`")
+        Some("the path does not begin with `/`")
     } else {
         None
     };
@@ -96,7 +96,7 @@ fn missing<'u>(
             continue;
         }
         told.push(uri.clone());
-        let message = format!("no location of this server takes \"{path}\"");
+        let message = format!("no location of this server matches `{path}`");
         let help = format!("add a location with `match = \"= {path}\"` and `internal = true`");
         cx.push(Diagnostic::error(uri.span, message).label(what).help(help));
     }

@@ -164,7 +164,7 @@ fn zone(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Option<K
     let timeout = scope.duration_if_set("timeout");
     let state = scope.text("state");
     if let Some(path) = state.as_ref().filter(|path| path.is_empty()) {
-        let diagnostic = Diagnostic::error(path.span, "no file has no name");
+        let diagnostic = Diagnostic::error(path.span, "the path is empty");
         scope.cx.push(diagnostic.label("expected a path, or no `state`"));
     }
     let state = state.map(|path| PathBuf::from(&**path));
@@ -178,7 +178,7 @@ fn same_state(cx: &mut Context, zone: &KeyvalZone) {
     let Some(path) = &zone.state else { return };
     let other = cx.keyval_zones.values().find(|other| other.state.as_ref() == Some(path)).cloned();
     if let Some(other) = other {
-        let message = format!("the zones `{}` and `{}` have the same file", other.name, zone.name);
+        let message = format!("the zones `{}` and `{}` have the same `state` file", other.name, zone.name);
         let diagnostic = Diagnostic::error(zone.span, message).label("expected another `state`");
         cx.push(diagnostic.related(other.span, "the other zone"));
     }
@@ -193,8 +193,10 @@ pub(crate) fn check_upstreams(cx: &mut Context) {
     });
     let told: Vec<Diagnostic> = same
         .map(|(upstream, zone)| {
-            let message =
-                format!("the zone `{}` and the upstream `{}` have the same file", zone.name, upstream.name);
+            let message = format!(
+                "the zone `{}` and the upstream `{}` have the same `state` file",
+                zone.name, upstream.name
+            );
             let diagnostic = Diagnostic::error(upstream.span, message).label("expected another `state`");
             diagnostic.related(zone.span, "the zone")
         })
@@ -208,7 +210,7 @@ pub(crate) fn find(cx: &mut Context, name: &Spanned<Box<str>>) -> Option<Arc<Key
     if zone.is_none() && !cx.broken.contains(&name.value) {
         let near = nearest(name, cx.keyval_zones.keys().map(AsRef::as_ref));
         let help = near.map(|name| format!("did you mean \"{name}\"?"));
-        let message = format!("there is no zone `{}`", name.escape_debug());
+        let message = format!("unknown zone `{}`", name.escape_debug());
         let label = "expected the NAME of a `[keyval_zone.NAME]`";
         cx.push(Diagnostic::error(name.span, message).label(label).maybe_help(help));
     }

@@ -331,9 +331,11 @@ pub(crate) fn amount(cx: &mut Context, value: &Value<'_>) -> Option<Amount> {
         Ok(bytes) => fixed(bytes),
         Err(error) => {
             let place = cx.inside(&value.span(), text, error.range());
-            let diagnostic = Diagnostic::at(place, format!("`{}` is no size: {error}", text.escape_debug()));
+            let diagnostic =
+                Diagnostic::at(place, format!("invalid size `{}`: {error}", text.escape_debug()));
             cx.push(
-                diagnostic.label("expected \"off\", a size such as \"100k\", or variables that give one"),
+                diagnostic
+                    .label("expected \"off\", a size such as \"100k\", or variables whose value is a size"),
             );
             None
         }
@@ -365,8 +367,8 @@ fn requests(cx: &mut Context, value: &Value<'_>) -> Option<RequestLimit> {
     let (burst, delay) = (count("burst"), count("delay"));
     let nodelay = scope.bool("nodelay");
     if nodelay && let Some((key, _)) = table.get_key_value("delay") {
-        let diagnostic = Diagnostic::at(key.span(), "nobody waits here");
-        scope.cx.push(diagnostic.label("expected `delay` or `nodelay`, not both"));
+        let diagnostic = Diagnostic::at(key.span(), "`delay` has no effect with `nodelay`");
+        scope.cx.push(diagnostic.label("expected one or the other"));
     }
     let name = scope.text("zone")?;
     let zone = limit_zone::find(scope.cx, &name, true)?;

@@ -132,9 +132,11 @@ fn rate(cx: &mut Context, text: &Spanned<Box<str>>) -> Option<RequestRate> {
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let requests = number.parse().ok().filter(|requests| digits && *requests > 0);
     if requests.is_none() {
-        let diagnostic =
-            Diagnostic::error(text.span, format!("`{}` is no rate of requests", text.escape_debug()));
-        cx.push(diagnostic.label("expected \"10r/s\" for each second or \"30r/m\" for each minute"));
+        let diagnostic = Diagnostic::error(text.span, format!("invalid rate `{}`", text.escape_debug()));
+        cx.push(
+            diagnostic
+                .label("expected a number of requests per second or minute, such as \"10r/s\" or \"30r/m\""),
+        );
     }
     Some(RequestRate { requests: requests?, minute })
 }
@@ -145,7 +147,7 @@ pub(crate) fn find(cx: &mut Context, name: &Spanned<Box<str>>, by_rate: bool) ->
         if !cx.broken.contains(&name.value) {
             let near = nearest(name, cx.limit_zones.keys().map(AsRef::as_ref));
             let help = near.map(|name| format!("did you mean \"{name}\"?"));
-            let message = format!("there is no zone `{}`", name.escape_debug());
+            let message = format!("unknown zone `{}`", name.escape_debug());
             let label = "expected the NAME of a `[limit_zone.NAME]`";
             cx.push(Diagnostic::error(name.span, message).label(label).maybe_help(help));
         }
@@ -155,7 +157,7 @@ pub(crate) fn find(cx: &mut Context, name: &Spanned<Box<str>>, by_rate: bool) ->
         let (message, label) = match by_rate {
             true => ("this zone has no `rate`", "expected a zone with a `rate`"),
             false => {
-                ("this zone has a `rate`: it counts requests by time", "expected a zone without a `rate`")
+                ("this zone has a `rate`: it limits the request rate", "expected a zone without a `rate`")
             }
         };
         cx.push(Diagnostic::error(name.span, message).label(label).related(zone.span, "the zone"));

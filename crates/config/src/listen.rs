@@ -80,8 +80,8 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
     let listen = read_any(cx, text, span.clone())?;
     if listen.udp {
         let place = option_place(cx, text, &span, "udp");
-        let diagnostic = Diagnostic::at(place, "`udp` is for streams: HTTP over UDP is `http3`");
-        cx.push(diagnostic.label("expected none of `udp` here; a `[[stream]]` passes datagrams on"));
+        let diagnostic = Diagnostic::at(place, "`udp` can be used only in `[[stream]]`");
+        cx.push(diagnostic.label("expected no `udp`; HTTP over UDP is `http3`"));
         return None;
     }
     Some(listen)
@@ -129,7 +129,7 @@ fn read_any(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<
     };
     if let Err(message) = became {
         let label = format!(
-            "expected an IP address with {options}, `reuseport`, `ipv6only=` alone: TCP is a `listen` of its own"
+            "expected an IP address and no options but {options}, `reuseport` and `ipv6only=`; use another `listen` for TCP"
         );
         cx.push(Diagnostic::at(span, message).label(label));
         return None;
@@ -141,14 +141,16 @@ fn read_any(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<
 pub(crate) fn read_stream(cx: &mut Context, text: &str, span: Range<usize>) -> Option<Spanned<Listen>> {
     let listen = read_any(cx, text, span.clone())?;
     let strange = [
-        (listen.default_server, "default_server", "a stream is alone at its addresses"),
-        (listen.http2, "http2", "a stream knows no HTTP"),
-        (listen.http3, "http3", "a stream knows no HTTP"),
+        (listen.default_server, "default_server", "a stream does not share its addresses"),
+        (listen.http2, "http2", "a stream does not use HTTP"),
+        (listen.http3, "http3", "a stream does not use HTTP"),
     ];
     for (_, option, reason) in strange.into_iter().filter(|(is_there, ..)| *is_there) {
         let place = option_place(cx, text, &span, option);
-        let message = format!("`{option}` is for servers: {reason}");
-        cx.push(Diagnostic::at(place, message).label("expected none of `default_server`, `http2`, `http3`"));
+        let message = format!("`{option}` cannot be used in a stream: {reason}");
+        cx.push(
+            Diagnostic::at(place, message).label("expected none of `default_server`, `http2` and `http3`"),
+        );
     }
     let (at, word) = words(text).next()?;
     let has_port = word.bytes().all(|byte| byte.is_ascii_digit())
@@ -196,7 +198,7 @@ pub(crate) fn address(word: &str) -> Result<ListenAddress, address::Problem> {
     }
     let parts = address::host_port(word, 0)?;
     let bare = parts.host.trim_start_matches('[').trim_end_matches(']');
-    let ip: IpAddr = bare.parse().map_err(|_| problem("this is no IP address"))?;
+    let ip: IpAddr = bare.parse().map_err(|_| problem("invalid IP address"))?;
     Ok(ListenAddress::Tcp(SocketAddr::new(ip, parts.port.unwrap_or(80))))
 }
 
@@ -223,14 +225,14 @@ impl Listen {
             ("backlog", Some(value)) => {
                 self.backlog = value.parse().ok().filter(|backlog| (1..=65535).contains(backlog));
                 if self.backlog.is_none() {
-                    let message = format!("`{value}` is no backlog");
+                    let message = format!("invalid backlog `{value}`");
                     return Some(Diagnostic::at(place, message).label("expected a number from 1 to 65535"));
                 }
             }
             ("ipv6only", Some("on")) => self.ipv6only = Some(true),
             ("ipv6only", Some("off")) => self.ipv6only = Some(false),
             ("ipv6only", Some(value)) => {
-                let message = format!("`{value}` is neither on nor off");
+                let message = format!("unknown value `{value}`");
                 return Some(
                     Diagnostic::at(place, message).label("expected `ipv6only=on` or `ipv6only=off`"),
                 );
@@ -243,12 +245,12 @@ impl Listen {
     /// `http3` is UDP, which has TLS of its own.
     fn become_quic(&mut self) -> Result<(), &'static str> {
         self.become_udp(
-            "`http3` on a unix socket",
+            "`http3` cannot be used with a unix socket",
             [
-                (self.tls, "`http3` is UDP and has TLS by itself: `tls` is TCP"),
-                (self.http2, "`http3` is UDP: `http2` is TCP"),
-                (self.proxy_protocol, "`http3` is UDP, which has no `proxy_protocol`"),
-                (self.backlog.is_some(), "`http3` is UDP, which has no `backlog`"),
+                (self.tls, "`tls` cannot be used with `http3`, which always uses TLS"),
+                (self.http2, "`http2` cannot be used with `http3`, which uses UDP"),
+                (self.proxy_protocol, "`proxy_protocol` cannot be used with `http3`, which uses UDP"),
+                (self.backlog.is_some(), "`backlog` cannot be used with `http3`, which uses UDP"),
             ],
         )?;
         self.tls = true;
@@ -258,13 +260,13 @@ impl Listen {
     /// `udp` has no connections.
     fn become_datagrams(&mut self) -> Result<(), &'static str> {
         self.become_udp(
-            "`udp` on a unix socket",
+            "`udp` cannot be used with a unix socket",
             [
-                (self.http3, "`http3` is UDP by itself, and a server's"),
-                (self.tls, "`udp` has no connections that could be `tls`"),
-                (self.http2, "`udp` has no connections that could be `http2`"),
-                (self.proxy_protocol, "`udp` has no connections that could begin with `proxy_protocol`"),
-                (self.backlog.is_some(), "`udp` has no `backlog`"),
+                (self.http3, "`http3` cannot be used with `udp`"),
+                (self.tls, "`tls` cannot be used with `udp`"),
+                (self.http2, "`http2` cannot be used with `udp`"),
+                (self.proxy_protocol, "`proxy_protocol` cannot be used with `udp`"),
+                (self.backlog.is_some(), "`backlog` cannot be used with `udp`"),
             ],
         )
     }

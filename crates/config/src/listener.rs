@@ -82,7 +82,7 @@ pub(crate) fn merge<'l>(
 fn check_ipv6only(cx: &mut Context, listen: &Spanned<Listen>) {
     if listen.ipv6only.is_some() && !listen.is_ipv6() {
         cx.push(
-            Diagnostic::error(listen.span, "`ipv6only` is for IPv6 addresses")
+            Diagnostic::error(listen.span, "`ipv6only` requires an IPv6 address")
                 .label("expected an address such as `[::]:80`"),
         );
     }
@@ -120,7 +120,7 @@ impl<'l> Merge<'l> {
 
     fn add(&mut self, cx: &mut Context, index: usize, listen: &Spanned<Listen>) {
         let mut error = |first: Span, message: String, label: &str| {
-            cx.push(Diagnostic::error(listen.span, message).label(label).related(first, "first here"));
+            cx.push(Diagnostic::error(listen.span, message).label(label).related(first, "first listed here"));
         };
         let address = &listen.address;
         if self.servers.last() == Some(&index) {
@@ -137,8 +137,8 @@ impl<'l> Merge<'l> {
                 Some((server, first)) if server != index => {
                     error(
                         first,
-                        format!("{address} has two default servers"),
-                        "expected one `default_server`",
+                        format!("{address} has more than one default server"),
+                        "expected `default_server` in only one server",
                     );
                 }
                 _ => self.default = Some((index, listen.span)),
@@ -151,15 +151,15 @@ impl<'l> Merge<'l> {
         conflict(&mut self.backlog, listen.backlog, listen.span, |first| {
             error(
                 first,
-                format!("{address} has two backlogs"),
-                "expected the same `backlog` wherever it is written",
+                format!("{address} is listed with different values of `backlog`"),
+                "expected the same `backlog` wherever it is set",
             );
         });
         conflict(&mut self.ipv6only, listen.ipv6only, listen.span, |first| {
             error(
                 first,
-                format!("{address} is IPv6 alone and is not"),
-                "expected the same `ipv6only` wherever it is written",
+                format!("{address} is listed with different values of `ipv6only`"),
+                "expected the same `ipv6only` wherever it is set",
             );
         });
     }
@@ -169,11 +169,11 @@ impl<'l> Merge<'l> {
         let address = &listen.address;
         let message = match self.stream {
             Some(other) if other == stream => format!("the stream listens on {address} twice"),
-            Some(_) => format!("{address} belongs to another stream"),
-            None => format!("{address} belongs to a server"),
+            Some(_) => format!("{address} is already in use by another stream"),
+            None => format!("{address} is already in use by a server"),
         };
-        let diagnostic = Diagnostic::error(listen.span, message).label("expected an address of its own");
-        cx.push(diagnostic.related(self.first.span, "first here"));
+        let diagnostic = Diagnostic::error(listen.span, message).label("expected a different address");
+        cx.push(diagnostic.related(self.first.span, "first listed here"));
     }
 
     fn finish(self) -> Listener {

@@ -338,19 +338,20 @@ fn check_inner(cx: &mut Context, outer: &Spanned<LocationMatch>, inner: &[Locati
     for location in inner {
         let problem = match (&outer.value, &location.matcher.value) {
             (LocationMatch::Exact(_) | LocationMatch::Named(_), _) => {
-                "no location can be inside an exact or a named one"
+                "an exact or named location cannot contain locations"
             }
-            (_, LocationMatch::Named(_)) => "a named location can only stand in the server",
+            (_, LocationMatch::Named(_)) => "a named location can be defined only at the server level",
             (LocationMatch::Regex { .. }, matcher) if matcher.takes_uri_part() => {
-                "only regex locations can be inside a regex location"
+                "a regex location can contain only regex locations"
             }
             (outer, matcher) if matcher.takes_uri_part() && !matcher.path().starts_with(outer.path()) => {
-                "this location is outside the one around it"
+                "this location is outside the enclosing location"
             }
             _ => continue,
         };
-        let diagnostic = Diagnostic::error(location.matcher.span, problem).label("it could never be reached");
-        cx.push(diagnostic.related(outer.span, "the location around it"));
+        let diagnostic =
+            Diagnostic::error(location.matcher.span, problem).label("this location could never be reached");
+        cx.push(diagnostic.related(outer.span, "the enclosing location"));
     }
 }
 
@@ -359,8 +360,8 @@ fn warn_unverified(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Setti
     if pass.value.is_secure() && !settings.upstream.tls.verify {
         cx.push(
             Diagnostic::warning(pass.span, "the upstream's certificate is not verified")
-                .label("whoever answers there is believed")
-                .help("write `upstream.tls = { verify = true }`; `server_name = true` tells it the name"),
+                .label("any server that answers at this address is trusted")
+                .help("add `upstream.tls = { verify = true }`; `server_name = true` sends the server name (SNI)"),
         );
     }
 }
@@ -370,9 +371,9 @@ fn warn_of_copies(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Settin
     let mirror = &settings.mirror;
     if let Some(first) = mirror.to.first().filter(|_| mirror.body) {
         cx.push(
-            Diagnostic::warning(first.span, "streams are read to their end before they are passed on")
-                .label("whoever streams in both directions waits for ever")
-                .help("write `mirror.body = false`")
+            Diagnostic::warning(first.span, "`mirror` reads the whole request body before it is passed on")
+                .label("calls that stream in both directions would hang")
+                .help("add `mirror.body = false`")
                 .related(pass.span, "the `grpc_pass`"),
         );
     }
@@ -382,13 +383,13 @@ fn warn_of_copies(cx: &mut Context, pass: &Spanned<ProxyPass>, settings: &Settin
 fn check_alias(cx: &mut Context, table: &DeTable<'_>, matcher: &LocationMatch) {
     let Some((key, _)) = table.iter().find(|(key, _)| key.get_ref() == "alias") else { return };
     if matches!(matcher, LocationMatch::Named(_)) {
-        let message = "`alias` stands for the paths of a location, and a named one has none";
+        let message = "`alias` cannot be used in a named location";
         cx.push(Diagnostic::at(key.span(), message).label("expected `root`"));
     }
     if let Some((root, _)) = table.iter().find(|(key, _)| key.get_ref() == "root") {
         let diagnostic = Diagnostic::at(key.span(), "this location has both `root` and `alias`")
-            .label("expected one of them")
-            .related(cx.span(root.span()), "the root");
+            .label("expected one or the other")
+            .related(cx.span(root.span()), "the `root`");
         cx.push(diagnostic);
     }
 }
@@ -412,15 +413,15 @@ fn check_actions(cx: &mut Context, table: &DeTable<'_>, value: &Value<'_>, files
             let named = table.get("match").and_then(|text| text.get_ref().as_str());
             if !files && !steps && !named.is_some_and(|name| name.starts_with('@')) {
                 let message = "this location has no action: every request gets 404";
-                let label = format!("expected {}, `root` or `alias` in it", actions());
+                let label = format!("expected one of {}, `root` and `alias`", actions());
                 cx.push(Diagnostic::at(value.span(), message).label(label).softened());
             }
         }
         [(first, _), rest @ ..] => {
             for (key, _) in rest {
-                let diagnostic = Diagnostic::at(key.span(), "this location has two actions")
-                    .label(format!("expected one of {}", actions()))
-                    .related(cx.span(first.span()), "the first one");
+                let diagnostic = Diagnostic::at(key.span(), "this location has more than one action")
+                    .label(format!("expected only one of {}", actions()))
+                    .related(cx.span(first.span()), "the first action");
                 cx.push(diagnostic);
             }
         }

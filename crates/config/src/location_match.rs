@@ -62,11 +62,11 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
     let (modifier, rest) = split(text);
     let at = text.len() - rest.len();
     let problem = match modifier {
-        _ if rest.is_empty() => Some("there is nothing to match"),
-        "@" if rest.contains(char::is_whitespace) => Some("a name cannot hold blanks"),
+        _ if rest.is_empty() => Some("the path, regular expression or name is missing"),
+        "@" if rest.contains(char::is_whitespace) => Some("a name cannot contain whitespace"),
         "~" | "~*" | "@" => None,
         _ if rest.starts_with('/') => None,
-        _ => Some("a path begins with `/`"),
+        _ => Some("the path does not begin with `/`"),
     };
     if let Some(problem) = problem {
         cx.push(Diagnostic::at(span, problem).label(EXPECTED));
@@ -112,14 +112,13 @@ pub(crate) fn duplicates<'m>(cx: &mut Context, matchers: impl Iterator<Item = &'
         };
         let first = seen.get(first).map_or(matcher.span, |(_, first)| first.span);
         let regex = matches!(matcher.value, LocationMatch::Regex { .. });
-        let diagnostic =
-            Diagnostic::error(matcher.span, format!("there are two locations `{key}` in this server"))
-                .label(if regex {
-                    "never reached: the first one matches"
-                } else {
-                    "expected each `match` once"
-                })
-                .related(first, "first here");
+        let diagnostic = Diagnostic::error(matcher.span, format!("duplicate location `{key}`"))
+            .label(if regex {
+                "never reached: the first location matches"
+            } else {
+                "expected each `match` once"
+            })
+            .related(first, "first defined here");
         cx.push(if regex { diagnostic.softened() } else { diagnostic });
     }
 }

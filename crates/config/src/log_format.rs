@@ -77,7 +77,7 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
         let written = name.get_ref().as_ref();
         if matches!(written, "combined" | "json") {
             let message = format!("the log format `{written}` is built in");
-            cx.push(Diagnostic::at(name.span(), message).label("choose another name"));
+            cx.push(Diagnostic::at(name.span(), message).label("expected another name"));
             continue;
         }
         match format(cx, written, value) {

@@ -62,12 +62,10 @@ impl Memcached {
 pub(crate) fn imply(cx: &mut Context, settings: &mut Settings, own: &DeTable<'_>, pass: Span) {
     let written = settings.effective.find("memcached.key");
     if written.is_none_or(|key| !matches!(key.origin, Origin::Set { .. })) {
-        let diagnostic = Diagnostic::error(pass, "nothing says which key memcached is asked for");
-        cx.push(
-            diagnostic
-                .label("expected `memcached.key`")
-                .help("write `memcached.key = \"$uri$is_args$args\"`, or how else it is filled"),
-        );
+        let diagnostic = Diagnostic::error(pass, "`memcached_pass` requires `memcached.key`");
+        cx.push(diagnostic.label("expected `memcached.key` in this location, or at an outer level").help(
+            "add `memcached.key = \"$uri$is_args$args\"`, or the key that the values are stored under",
+        ));
     }
     settings.effective.imply("cache", "zone", "\"off\"", pass);
     settings.cache.zone = None;

@@ -18,12 +18,12 @@ pub(crate) fn check(cx: &mut Context, text: &str, span: &Range<usize>, at: usize
             fault(pattern).unwrap_or((0..pattern.len(), source.to_string()))
         }
         Err(PatternError::Pcre { construct, .. }) => {
-            (0..pattern.len(), format!("{construct} is PCRE's alone"))
+            (0..pattern.len(), format!("{construct} is supported only by PCRE"))
         }
         Err(other) => (0..pattern.len(), other.to_string()),
     };
     let place = cx.inside(span, text, at + range.start..at + range.end);
-    cx.push(Diagnostic::at(place, "this is no valid regex").label(problem));
+    cx.push(Diagnostic::at(place, "invalid regular expression").label(problem));
     false
 }
 

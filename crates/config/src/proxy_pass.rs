@@ -174,14 +174,14 @@ pub(crate) const URL: &str =
 pub(crate) const FASTCGI: &str =
     "an upstream's name, an address with a port such as \"127.0.0.1:9000\", or \"unix:/path.sock\"";
 
-pub(crate) const UWSGI: &str = "`uwsgi://`, `suwsgi://` or nothing, and an upstream's name, an address with a port such as \"127.0.0.1:3031\", \
-     or \"unix:/path.sock\"";
+pub(crate) const UWSGI: &str = "an upstream's name, an address with a port such as \"127.0.0.1:3031\", or \"unix:/path.sock\", \
+     optionally after `uwsgi://` or `suwsgi://`";
 
 pub(crate) const SCGI: &str =
     "an upstream's name, an address with a port such as \"127.0.0.1:4000\", or \"unix:/path.sock\"";
 
-pub(crate) const GRPC: &str = "`grpc://` or `grpcs://`, and an upstream's name, an address with a port such as \"127.0.0.1:50051\", \
-     or \"unix:/path.sock\"";
+pub(crate) const GRPC: &str = "an upstream's name, an address with a port such as \"127.0.0.1:50051\", or \"unix:/path.sock\", \
+     optionally after `grpc://` or `grpcs://`";
 
 pub(crate) const MEMCACHED: &str =
     "an upstream's name, an address with a port such as \"127.0.0.1:11211\", or \"unix:/path.sock\"";
@@ -223,32 +223,34 @@ impl ProxyPass {
 
 /// Reads the value of `grpc_pass` of a location. As in nginx, `grpc://` may be left out.
 pub(crate) fn read_grpc(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let wrong = ["a gRPC server has another scheme", "a gRPC server has no URI"];
+    let wrong = ["invalid scheme in `grpc_pass`", "`grpc_pass` cannot have a URI part"];
     read_server(cx, value, Scheme::Grpc, &[Scheme::Grpc, Scheme::Grpcs], wrong)
 }
 
 /// Reads the value of `fastcgi_pass` of a location.
 pub(crate) fn read_fastcgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let wrong = ["a FastCGI server has no scheme", "a FastCGI server has no URI"];
+    let wrong = ["`fastcgi_pass` cannot have a scheme", "`fastcgi_pass` cannot have a URI part"];
     read_server(cx, value, Scheme::FastCgi, &[], wrong)
 }
 
 /// Reads the value of `uwsgi_pass` of a location. As in nginx, `uwsgi://` may be left out.
 pub(crate) fn read_uwsgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let wrong = ["a uwsgi server has another scheme", "a uwsgi server has no URI"];
+    let wrong = ["invalid scheme in `uwsgi_pass`", "`uwsgi_pass` cannot have a URI part"];
     read_server(cx, value, Scheme::Uwsgi, &[Scheme::Uwsgi, Scheme::Suwsgi], wrong)
 }
 
 /// Reads the value of `scgi_pass` of a location.
 pub(crate) fn read_scgi(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let wrong = ["a SCGI server has no scheme", "a SCGI server has no URI"];
+    let wrong = ["`scgi_pass` cannot have a scheme", "`scgi_pass` cannot have a URI part"];
     read_server(cx, value, Scheme::Scgi, &[], wrong)
 }
 
 /// Reads the value of `memcached_pass` of a location.
 pub(crate) fn read_memcached(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<ProxyPass>> {
-    let wrong =
-        ["a memcached has no scheme", "a memcached has no URI: `memcached.key` is what it is asked for"];
+    let wrong = [
+        "`memcached_pass` cannot have a scheme",
+        "`memcached_pass` cannot have a URI part: the key is set by `memcached.key`",
+    ];
     read_server(cx, value, Scheme::Memcached, &[], wrong)
 }
 
@@ -324,7 +326,7 @@ pub(crate) fn read(
 fn wrong_scheme(cx: &mut Context, text: &str, span: &Range<usize>) {
     let help = (!text.contains("://")).then(|| format!("did you mean \"http://{text}\"?"));
     cx.push(
-        Diagnostic::at(span.clone(), "this is no URL to pass requests to")
+        Diagnostic::at(span.clone(), "invalid URL in `proxy_pass`")
             .label(format!("expected {URL}"))
             .maybe_help(help),
     );
@@ -354,8 +356,8 @@ fn read_static(
         let place = cx.inside(span, text, text.len() - uri.len()..text.len());
         cx.push(
             Diagnostic::at(place, format!("`proxy_pass` cannot have a URI part in {kind} location"))
-                .label("there is no prefix that it could take the place of")
-                .help("leave it out, or write the whole URI with variables"),
+                .label("this location has no prefix that the URI part could replace")
+                .help("remove the URI part, or write the whole URI with variables"),
         );
     }
     let to = match &parts.address {
@@ -385,7 +387,7 @@ struct Parts<'t> {
 
 fn split(text: &str, scheme: Scheme, start: usize) -> Result<Parts<'_>, Problem> {
     if let Some(at) = text.find(|c: char| c.is_ascii_control() || c == ' ') {
-        return Err(Problem::new(at..at + 1, "a URL cannot hold blanks or control characters", URL));
+        return Err(Problem::new(at..at + 1, "a URL cannot contain spaces or control characters", URL));
     }
     let rest = text.get(start..).unwrap_or_default();
     if let Some(path) = rest.strip_prefix("unix:") {
@@ -420,7 +422,7 @@ pub(crate) fn destination(
             let place = place(cx);
             cx.push(
                 Diagnostic::at(place, format!("the upstream `{name}` cannot have a port"))
-                    .label(format!("its servers have theirs; leave out `:{port}`")),
+                    .label(format!("each server of the upstream has its own port; remove `:{port}`")),
             );
             return None;
         }
@@ -438,7 +440,7 @@ pub(crate) fn destination(
         if let Some(name) = within(parts.host, known, 2) {
             let diagnostic = Diagnostic::at(place(cx), format!("unknown upstream `{}`", parts.host))
                 .label("no upstream has this name")
-                .help(format!("did you mean `{name}`? a host to resolve has a dot or a port"));
+                .help(format!("did you mean `{name}`? if this is a host name to resolve, add a port"));
             cx.push(diagnostic);
             return None;
         }

@@ -202,7 +202,7 @@ impl Context {
         let name = HeaderName::from_bytes(text.as_bytes()).ok();
         if name.is_none() {
             let label = "expected letters, digits and any of !#$%&'*+-.^_`|~";
-            self.push(Diagnostic::at(span, format!("`{text}` is no header name")).label(label));
+            self.push(Diagnostic::at(span, format!("invalid header name `{text}`")).label(label));
         }
         name
     }

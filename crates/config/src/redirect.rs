@@ -53,12 +53,15 @@ fn rules(cx: &mut Context, value: &Value<'_>) -> Option<Vec<RedirectRule>> {
         if item.get_ref().as_str() == Some("off") {
             if items.len() > 1 {
                 cx.push(
-                    Diagnostic::at(item.span(), "\"off\" is no rule beside others").label("expected alone"),
+                    Diagnostic::at(item.span(), "\"off\" cannot be combined with other rules")
+                        .label("expected \"off\" alone"),
                 );
             }
         } else if item.get_ref().is_str() {
             if rules.contains(&RedirectRule::Default) {
-                cx.push(Diagnostic::at(item.span(), "\"default\" stands here twice").label("expected once"));
+                cx.push(
+                    Diagnostic::at(item.span(), "duplicate rule \"default\"").label("expected at most once"),
+                );
             }
             rules.push(RedirectRule::Default);
         } else {

@@ -99,7 +99,7 @@ fn on(cx: &mut Context, value: Option<&Value<'_>>) -> Resolver {
     let servers = scope.list("servers", |cx, text, span| {
         let server = server(text);
         if server.is_none() {
-            let message = format!("`{text}` is no address of a DNS server");
+            let message = format!("invalid DNS server address `{text}`");
             cx.push(
                 Diagnostic::at(span, message)
                     .label("expected an IP address such as \"10.0.0.1\" or \"[::1]:53\""),
@@ -116,7 +116,7 @@ fn on(cx: &mut Context, value: Option<&Value<'_>>) -> Resolver {
         ipv6,
     };
     if let (false, false, Some(value)) = (ipv4, ipv6, value) {
-        let diagnostic = Diagnostic::at(value.span(), "no kind of address is left to ask for");
+        let diagnostic = Diagnostic::at(value.span(), "`ipv4` and `ipv6` are both false");
         cx.push(diagnostic.label("expected `ipv4` or `ipv6` to be true"));
     }
     resolver

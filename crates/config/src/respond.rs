@@ -58,7 +58,7 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<Return
             }
         }
         _ => {
-            cx.push(Diagnostic::at(value.span(), "this is no answer to return").label(EXPECTED));
+            cx.push(Diagnostic::at(value.span(), "invalid `return`").label(EXPECTED));
             return None;
         }
     };
@@ -80,7 +80,7 @@ fn status(cx: &mut Context, value: &Value<'_>) -> Option<Option<StatusCode>> {
     let status = status.and_then(|code| StatusCode::from_u16(code).ok());
     if status.is_none() {
         cx.push(
-            Diagnostic::at(value.span(), format!("{code} is no status that can be returned"))
+            Diagnostic::at(value.span(), format!("invalid status {code}"))
                 .label("expected a status from 200 to 599; 444 closes the connection"),
         );
     }
@@ -96,13 +96,13 @@ fn redirect(
 ) -> Option<Return> {
     let starts = url.starts_with('/') || url.starts_with('$') || url.contains("://");
     if !starts && !alone && HeaderValue::from_bytes(url.as_bytes()).is_ok() {
-        let message = format!("`{url}` is no URL");
-        let diagnostic =
-            Diagnostic::at(span.clone(), message).label("clients take it as relative to what they asked for");
+        let message = format!("`{url}` is neither a path nor a URL");
+        let diagnostic = Diagnostic::at(span.clone(), message)
+            .label("clients are redirected to this, relative to the requested URL");
         cx.push(diagnostic.softened());
     } else if !starts || HeaderValue::from_bytes(url.as_bytes()).is_err() {
         cx.push(
-            Diagnostic::at(span.clone(), format!("`{}` is no URL to redirect to", url.escape_debug()))
+            Diagnostic::at(span.clone(), format!("invalid redirect URL `{}`", url.escape_debug()))
                 .label("expected a URL, or a path that begins with `/`"),
         );
         return None;

@@ -84,7 +84,8 @@ pub struct If {
     pub location: Option<Spanned<Box<str>>>,
 }
 
-const TEXTS: Kind = Kind::List(&Kind::Text { hint: "a regex, a replacement and a flag" });
+const TEXTS: Kind =
+    Kind::List(&Kind::Text { hint: "a regular expression, a replacement and optionally a flag" });
 const BREAK: Kind = Kind::Choice { built: &["break"], unbuilt: &[] };
 
 pub(crate) const REWRITE: Key = Key {
@@ -136,7 +137,7 @@ const THEN: Key = Key {
 };
 const USE: Key = Key {
     name: "use",
-    kind: Kind::Text { hint: "the name of a location, \"@name\"" },
+    kind: Kind::Text { hint: "a named location such as \"@name\"" },
     need: Need::Optional,
     nginx: "",
     doc: "In a location: the named location that serves the request if the condition holds, with its settings and its \
@@ -199,8 +200,11 @@ fn step(cx: &mut Context, value: &Value<'_>) -> Option<Step> {
     let kinds = ["if", "set", "return"].iter().filter(|key| table.contains_key(**key)).count();
     let loose = !table.contains_key("if") && (table.contains_key("then") || table.contains_key("use"));
     if kinds != 1 || loose {
-        let diagnostic = Diagnostic::at(value.span(), "this is no step");
-        cx.push(diagnostic.label("expected one of `if`, `set` and `return`; `then` and `use` beside `if`"));
+        let diagnostic = Diagnostic::at(value.span(), "invalid step");
+        cx.push(
+            diagnostic
+                .label("expected exactly one of `if`, `set` and `return`; `then` and `use` require `if`"),
+        );
         return None;
     }
     if let Some(answer) = table.get("return") {
@@ -225,7 +229,7 @@ fn conditional(cx: &mut Context, table: &DeTable<'_>) -> Option<Step> {
 fn set(cx: &mut Context, value: &Value<'_>) -> Option<Step> {
     let items: Vec<&Value<'_>> = value.get_ref().as_array()?.iter().collect();
     let [name, text] = items.as_slice() else {
-        cx.push(Diagnostic::at(value.span(), "this sets nothing").label("expected [\"name\", \"value\"]"));
+        cx.push(Diagnostic::at(value.span(), "invalid `set`").label("expected [\"name\", \"value\"]"));
         return None;
     };
     Some(Step::Set { name: lower(name.get_ref().as_str()?), value: cx.template_of(text)? })
@@ -244,8 +248,11 @@ fn rewrite(cx: &mut Context, value: &Value<'_>) -> Option<Rewrite> {
         .filter_map(|item| Some((item.get_ref().as_str()?, item.span())))
         .collect();
     let ([regex, to] | [regex, to, _]) = items.as_slice() else {
-        let diagnostic = Diagnostic::at(value.span(), "this is no rewrite");
-        cx.push(diagnostic.label("expected [\"regex\", \"replacement\"], and a flag if wanted"));
+        let diagnostic = Diagnostic::at(value.span(), "invalid rewrite");
+        cx.push(
+            diagnostic
+                .label("expected [\"regex\", \"replacement\"] or [\"regex\", \"replacement\", \"flag\"]"),
+        );
         return None;
     };
     let then = match items.get(2).map(|(flag, _)| *flag) {
@@ -256,7 +263,7 @@ fn rewrite(cx: &mut Context, value: &Value<'_>) -> Option<Rewrite> {
         Some("permanent") => Then::Redirect(StatusCode::MOVED_PERMANENTLY),
         Some(flag) => {
             let place = items.get(2).map(|(_, span)| span.clone()).unwrap_or_default();
-            let diagnostic = Diagnostic::at(place, format!("`{flag}` is no flag of a rewrite"));
+            let diagnostic = Diagnostic::at(place, format!("unknown rewrite flag `{flag}`"));
             cx.push(diagnostic.label("expected \"last\", \"break\", \"redirect\" or \"permanent\""));
             return None;
         }

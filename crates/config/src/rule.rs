@@ -70,7 +70,7 @@ pub(crate) fn two<'v>(cx: &mut Context, value: &'v Value<'_>) -> Option<[Text<'v
     let found = items.len();
     let two = <[Text<'v>; 2]>::try_from(items).ok();
     if two.is_none() {
-        let message = format!("this rule has {found} texts");
+        let message = format!("invalid rule: expected two strings, found {found}");
         cx.push(Diagnostic::at(value.span(), message).label("expected [\"from\", \"to\"]"));
     }
     two

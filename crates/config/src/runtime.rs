@@ -68,7 +68,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "user",
-            kind: Kind::Text { hint: "the name of a user" },
+            kind: Kind::Text { hint: "a user name" },
             need: Need::Optional,
             nginx: "user",
             doc: "The user that workers run as if the process is started as root; the thread that opens sockets, logs and \
@@ -76,7 +76,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "group",
-            kind: Kind::Text { hint: "the name of a group" },
+            kind: Kind::Text { hint: "a group name" },
             need: Need::Optional,
             nginx: "user",
             doc: "The group that workers run as; requires `user`. Default: the group with the user's name if there is one, \

@@ -45,7 +45,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "secret",
-            kind: Kind::Text { hint: "a word that nobody knows" },
+            kind: Kind::Text { hint: "a secret" },
             need: Need::Optional,
             nginx: "secure_link_secret",
             doc: "Instead of `link` and `md5`: a secret for paths such as /prefix/hash/link, where the hash is the \
@@ -64,9 +64,9 @@ pub(crate) fn read(scope: &mut Scope<'_>, levels: &Levels<'_>) -> Option<SecureL
     };
     if link.is_some() || md5.is_some() {
         let written = levels.iter().rev().find_map(|(_, table)| table.get("secret"));
-        let message = "`secret` cannot be mixed with `link` and `md5`";
+        let message = "`secret` cannot be used with `link` or `md5`";
         if let Some(value) = written {
-            scope.cx.push(Diagnostic::at(value.span(), message).label("expected one of the two ways"));
+            scope.cx.push(Diagnostic::at(value.span(), message).label("expected either `secret`, or `link` and `md5`"));
         }
     }
     Some(SecureLink::Path { secret: secret.value })

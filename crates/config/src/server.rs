@@ -257,8 +257,8 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     check_used(cx, &rewrite, &locations);
     if let (Some(answer), Some(first)) = (&respond, locations.first()) {
         cx.push(
-            Diagnostic::warning(answer.span, "no location of this server is ever reached")
-                .label("this answers every request")
+            Diagnostic::warning(answer.span, "no location of this server can be reached")
+                .label("`return` answers every request")
                 .related(first.span, "the first location"),
         );
     }
@@ -289,7 +289,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
 fn check_used(cx: &mut Context, steps: &[Spanned<Step>], locations: &[Location]) {
     for name in rewrite::used(steps) {
         cx.push(
-            Diagnostic::error(name.span, "`use` is for locations").label("expected only `then` in a server"),
+            Diagnostic::error(name.span, "`use` can be used only in a location").label("expected `then`"),
         );
     }
     let names: Vec<String> = locations.iter().map(|location| location.matcher.value.to_string()).collect();
@@ -298,8 +298,8 @@ fn check_used(cx: &mut Context, steps: &[Spanned<Step>], locations: &[Location])
         for name in
             rewrite::used(&location.rewrite).filter(|name| !names.iter().any(|known| *known == *name.value))
         {
-            let message = format!("there is no location \"{}\" in this server", name.value);
-            cx.push(Diagnostic::error(name.span, message).label("expected the `match` of a named location"));
+            let message = format!("unknown location `{}`", name.value);
+            cx.push(Diagnostic::error(name.span, message).label("expected the `match` of a location in this server"));
         }
         left.extend(&location.locations);
     }
@@ -320,12 +320,12 @@ pub(crate) fn certificates(cx: &mut Context, listeners: &[Listener], servers: &[
             let listen = server.listens.iter().find(|listen| listen.address == listener.address);
             let mut diagnostic = Diagnostic::error(
                 listen.map_or(server.span, |listen| listen.span),
-                "there is no certificate for TLS here",
+                "this server has no certificate for TLS",
             )
-            .label("expected `tls.certificates`, or `tls.acme`, in this server or in `[defaults]`");
+            .label("expected `tls.certificates` or `tls.acme` in this server or in `[defaults]`");
             if refuses {
                 diagnostic = diagnostic
-                    .related(default.span, "the default server has none either: it rejects handshakes");
+                    .related(default.span, "the default server has no certificate either: it rejects handshakes");
             }
             cx.push(diagnostic);
         }
@@ -339,15 +339,15 @@ fn check_quic(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
     }
     for listen in listens.iter().filter(|listen| listen.http3) {
         cx.push(
-            Diagnostic::error(listen.span, "`http3` takes TLS 1.3, which `tls.protocols` does not have")
-                .label("expected `TLSv1.3` among `tls.protocols`"),
+            Diagnostic::error(listen.span, "`http3` requires TLS 1.3, which `tls.protocols` does not include")
+                .label("expected `TLSv1.3` in `tls.protocols`"),
         );
     }
 }
 
 fn check_empty(cx: &mut Context, table: &DeTable<'_>) {
     for (key, what) in
-        [("listen", "an address such as \"80\""), ("name", "a name; \"\" for requests without a host")]
+        [("listen", "an address such as \"80\""), ("name", "a server name, or \"\" for requests without a host")]
     {
         let Some(value) = table.get(key) else { continue };
         if value.get_ref().as_array().is_some_and(|items| items.is_empty()) {
@@ -370,9 +370,9 @@ pub(crate) fn conflicts(cx: &mut Context, servers: &[Arc<Server>]) {
                     continue;
                 }
                 let message =
-                    format!("the name \"{}\" on {} belongs to another server", name.as_str(), listen.address);
+                    format!("the server name \"{}\" on {} is already used by another server", name.as_str(), listen.address);
                 let diagnostic = Diagnostic::warning(span, message).label("ignored here");
-                cx.push(diagnostic.related(first.1, "it has the name"));
+                cx.push(diagnostic.related(first.1, "first used here"));
             }
         }
     }

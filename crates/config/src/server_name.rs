@@ -47,11 +47,11 @@ pub(crate) fn read(cx: &mut Context, text: &str, span: Range<usize>) -> Option<S
     let name = parse(&text.to_ascii_lowercase());
     if name.is_none() {
         let mut diagnostic =
-            Diagnostic::at(span, format!("`{}` is no server name", text.escape_debug())).label(EXPECTED);
+            Diagnostic::at(span, format!("invalid server name `{}`", text.escape_debug())).label(EXPECTED);
         if !text.is_ascii() {
-            diagnostic = diagnostic.help("requests carry such a name in punycode: `xn--...`");
+            diagnostic = diagnostic.help("write the name in Punycode: `xn--...`");
         } else if text.contains(':') {
-            diagnostic = diagnostic.help("ports belong to `listen`");
+            diagnostic = diagnostic.help("set the port in `listen`");
         }
         cx.push(diagnostic);
     }

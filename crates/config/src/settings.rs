@@ -275,16 +275,16 @@ impl Settings {
     /// What is asked for beside requests, and by whom.
     pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
         let asked = self.auth_request.uri.iter();
-        let asked = asked.map(|uri| (uri, "every request to be let in would be answered with 500"));
+        let asked = asked.map(|uri| (uri, "every request that needs authorisation would be answered with 500"));
         let keys = self.auth_jwt.realm.iter().flat_map(|_| &self.auth_jwt.key_request);
         let asked =
             asked.chain(keys.map(|uri| (uri, "every request with a token would be answered with 500")));
-        asked.chain(self.mirror.to.iter().map(|uri| (uri, "every copy would be answered with 404")))
+        asked.chain(self.mirror.to.iter().map(|uri| (uri, "every mirrored request would be answered with 404")))
     }
 
     /// What is put into responses, also of `return`.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
-        self.addition.uris().map(|uri| (uri, "the page of a 404 would be put into every response"))
+        self.addition.uris().map(|uri| (uri, "a 404 page would be added to every response"))
     }
 }
 
@@ -295,9 +295,9 @@ fn layers(level: &mut Scope<'_>) -> Vec<Spanned<Box<str>>> {
         let span = cx.span(span);
         match all.iter().find(|known| *known.value == *name) {
             Some(known) => cx.push(
-                Diagnostic::error(span, format!("the layer `{name}` stands here twice"))
-                    .label("expected each layer once")
-                    .related(known.span, "first here"),
+                Diagnostic::error(span, format!("duplicate layer `{name}`"))
+                    .label("expected each layer only once")
+                    .related(known.span, "first used here"),
             ),
             None => all.push(Spanned::new(name.into(), span)),
         }
@@ -411,7 +411,7 @@ pub(crate) const LOG_SUBREQUEST: Key = Key {
 };
 pub(crate) const LAYERS: Key = Key {
     name: "layers",
-    kind: Kind::List(&Kind::Text { hint: "the name of a layer" }),
+    kind: Kind::List(&Kind::Text { hint: "a layer name" }),
     need: Need::Default("[]"),
     nginx: "",
     doc: "Layers that a binary of your own registers (`propylon_gateway::Start::layer`), by name, the outermost first. They wrap whatever the location's action answers, after limits and \

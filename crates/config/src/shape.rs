@@ -69,7 +69,7 @@ fn is_tables(value: &DeValue<'_>) -> bool {
 /// The error for a name of nginx's world that this version does not know yet.
 pub(crate) fn not_built(name: &str, span: Range<usize>) -> Diagnostic {
     Diagnostic::at(span, format!("`{name}` is not built into this version of propylon"))
-        .label("what it asks for would be missing")
+        .label("this would have no effect")
 }
 
 fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind: &'static Kind) {
@@ -88,7 +88,7 @@ fn check_value(cx: &mut Context, name: &str, value: &Spanned<DeValue<'_>>, kind:
         }
         (Kind::Duration { zero }, DeValue::String(text)) => duration(cx, span, text, kind, *zero),
         (Kind::Duration { .. }, DeValue::Integer(number)) => cx.push(
-            Diagnostic::at(span, format!("`{name}` needs a unit and quotes"))
+            Diagnostic::at(span, format!("`{name}` requires a unit and quotes"))
                 .label(format!("expected {}", kind.expected()))
                 .help(format!("write \"{number}s\" for seconds, \"{number}ms\" for milliseconds")),
         ),
@@ -155,12 +155,12 @@ fn duration(cx: &mut Context, span: Range<usize>, text: &str, kind: &Kind, zero:
     let expected = format!("expected {}", kind.expected());
     match units::duration(text) {
         Ok(duration) if duration.is_zero() && !zero => {
-            cx.push(Diagnostic::at(span, "this duration cannot be zero").label(expected));
+            cx.push(Diagnostic::at(span, "the duration cannot be zero").label(expected));
         }
         Ok(_) => {}
         Err(error) => {
             let place = cx.inside(&span, text, error.range());
-            cx.push(Diagnostic::at(place, format!("`{text}` is no duration: {error}")).label(expected));
+            cx.push(Diagnostic::at(place, format!("invalid duration `{text}`: {error}")).label(expected));
         }
     }
 }
@@ -169,7 +169,7 @@ fn size(cx: &mut Context, span: Range<usize>, text: &str, kind: &Kind) {
     if let Err(error) = units::size(text) {
         let place = cx.inside(&span, text, error.range());
         cx.push(
-            Diagnostic::at(place, format!("`{text}` is no size: {error}"))
+            Diagnostic::at(place, format!("invalid size `{text}`: {error}"))
                 .label(format!("expected {}", kind.expected())),
         );
     }

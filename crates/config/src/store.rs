@@ -87,8 +87,8 @@ impl Store {
                 effective.imply("store", "to", "\"off\"", cx.span(kept.1));
             }
             std::cmp::Ordering::Equal => {
-                let message = "responses cannot be stored as files and kept in a cache";
-                let label = "expected this or `cache.zone`, not both";
+                let message = "`store.to` and `cache.zone` cannot both be set at the same level";
+                let label = "expected one or the other";
                 cx.push(Diagnostic::at(store.1, message).label(label));
             }
         }

@@ -72,12 +72,12 @@ impl Substitute {
 fn rule(cx: &mut Context, value: &Value<'_>) -> Option<(Template, Template)> {
     let items: Vec<&Value<'_>> = value.get_ref().as_array()?.iter().collect();
     let [from, to] = items.as_slice() else {
-        let diagnostic = Diagnostic::at(value.span(), "this replaces nothing");
-        cx.push(diagnostic.label("expected [\"text\", \"what takes its place\"]"));
+        let diagnostic = Diagnostic::at(value.span(), "a rule must have exactly two texts");
+        cx.push(diagnostic.label("expected [\"text\", \"replacement\"]"));
         return None;
     };
     if from.get_ref().as_str() == Some("") {
-        cx.push(Diagnostic::at(from.span(), "an empty text cannot be found").label("expected a text"));
+        cx.push(Diagnostic::at(from.span(), "the text to replace is empty").label("expected at least one character"));
         return None;
     }
     Some((cx.template_of(from)?, cx.template_of(to)?))

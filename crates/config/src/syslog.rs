@@ -89,7 +89,7 @@ pub(crate) fn read(cx: &mut Context, path: &Spanned<Box<str>>) -> Option<Syslog>
             }
         };
         if !valid {
-            let message = format!("`{value}` is no syslog {name}");
+            let message = format!("invalid syslog {name} `{value}`");
             cx.push(Diagnostic::at(place, message).label(format!("expected {}", expected(name))));
         }
         at += part.len() + 1;
@@ -115,7 +115,7 @@ fn expected(name: &str) -> String {
         "server" => "an address, `host:port` or `unix:/path`".into(),
         "facility" => format!("one of {}", FACILITIES.join(", ")),
         "severity" => format!("one of {}", SEVERITIES.join(", ")),
-        _ => "at most 32 lower case letters, digits and `_`".into(),
+        _ => "1 to 32 lower-case letters, digits and `_`".into(),
     }
 }
 

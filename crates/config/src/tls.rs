@@ -209,7 +209,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "ciphers",
-            kind: Kind::Text { hint: "OpenSSL's list of ciphers, such as \"HIGH:!aNULL\"" },
+            kind: Kind::Text { hint: "an OpenSSL cipher list, such as \"HIGH:!aNULL\"" },
             need: Need::Optional,
             nginx: "ssl_ciphers",
             doc: "An OpenSSL cipher list. Only ciphers with forward secrecy and authenticated encryption (AEAD) are \
@@ -331,9 +331,9 @@ impl CertificateCache {
             .read("certificate_cache", |cx, value| {
                 if let Some(on) = value.get_ref().as_bool() {
                     if on {
-                        let message = "`certificate_cache` needs its limits";
+                        let message = "`certificate_cache` cannot be `true`";
                         let diagnostic = Diagnostic::at(value.span(), message);
-                        cx.push(diagnostic.label("expected a table of `max`, `inactive`, `valid`, or false"));
+                        cx.push(diagnostic.label("expected a table of `max`, `inactive` and `valid`, or `false`"));
                     }
                     return Some(Self::OFF);
                 }
@@ -404,8 +404,8 @@ impl Tls {
         if matches!(tls.verify_client, VerifyClient::On | VerifyClient::Optional) && nobody {
             let span = verify_client.map(|text| text.span).unwrap_or_default();
             scope.cx.push(
-                Diagnostic::error(span, "clients' certificates are verified, and there is nobody to trust")
-                    .label("expected `client_certificate` or `trusted_certificate` beside it"),
+                Diagnostic::error(span, "`verify_client` requires CA certificates")
+                    .label("expected `client_certificate` or `trusted_certificate` in the same table"),
             );
         }
         tls

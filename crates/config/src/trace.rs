@@ -78,7 +78,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "ratio",
-            kind: Kind::Text { hint: "a share such as \"100%\" or \"0.1%\"" },
+            kind: Kind::Text { hint: "a percentage such as \"100%\" or \"0.1%\"" },
             need: Need::Default("\"100%\""),
             nginx: "",
             doc: "The share of the other traces that is recorded. The decision depends only on the trace ID, so that all \
@@ -134,9 +134,9 @@ fn on(cx: &mut Context, value: &Value<'_>) -> Option<TraceOn> {
     };
     if on.is_some() && !cx.has_trace_exporter {
         cx.push(
-            Diagnostic::at(value.span(), "there is nobody to send spans to")
-                .label("expected `[trace_exporter]` at the top of the file")
-                .help("write `[trace_exporter]` and `endpoint = \"http://127.0.0.1:4317\"`"),
+            Diagnostic::at(value.span(), "`trace.on` requires `[trace_exporter]`")
+                .label("there is no exporter to send spans to")
+                .help("add a `[trace_exporter]` table with `endpoint = \"http://127.0.0.1:4317\"`"),
         );
     }
     Some(on.unwrap_or(TraceOn::No))
@@ -151,7 +151,7 @@ fn ratio(cx: &mut Context, value: &Value<'_>) -> Option<f64> {
     if let Some(percent) = percent.filter(|percent| (0.0..=100.0).contains(percent)) {
         return Some(percent / 100.0);
     }
-    let message = format!("`{}` is no share", text.escape_debug());
+    let message = format!("invalid percentage `{}`", text.escape_debug());
     cx.push(Diagnostic::at(value.span(), message).label("expected \"0%\" to \"100%\", such as \"0.1%\""));
     None
 }
@@ -161,7 +161,7 @@ fn attributes(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(Box<str>, Temp
     for (name, value) in value.get_ref().as_table()? {
         if name.get_ref().is_empty() {
             cx.push(
-                Diagnostic::at(name.span(), "an attribute has a name")
+                Diagnostic::at(name.span(), "the attribute name is empty")
                     .label("expected a name such as \"app.tenant\""),
             );
             continue;

@@ -157,7 +157,7 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) -> Option<Trac
     let service_name = scope.text("service_name").map(|name| name.value).unwrap_or_default();
     let attributes = scope.read("attributes", attributes).unwrap_or_default();
     if let Some(expected) = wrong(&endpoint, protocol) {
-        let message = format!("`{}` is no address of a collector", endpoint.escape_debug());
+        let message = format!("invalid endpoint `{}`", endpoint.escape_debug());
         cx.push(Diagnostic::error(endpoint.span, message).label(expected));
     }
     Some(TraceExporter {
@@ -180,11 +180,11 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) -> Option<Trac
 pub(crate) fn finish(cx: &mut Context, exporter: Option<&TraceExporter>, servers: &[Arc<Server>]) {
     let Some(exporter) = exporter.filter(|_| !servers.iter().any(|server| server.traces())) else { return };
     if !cx.report.has_errors() {
-        let diagnostic = Diagnostic::warning(exporter.endpoint.span, "no request has a span to send there");
+        let diagnostic = Diagnostic::warning(exporter.endpoint.span, "`[trace_exporter]` has no effect: no server or location uses `trace`");
         cx.push(
             diagnostic
-                .label("it does nothing")
-                .help("write `trace.on = true` where requests are to be traced"),
+                .label("no spans are sent")
+                .help("add `trace.on = true` where requests should be traced"),
         );
     }
 }
@@ -202,7 +202,7 @@ fn wrong(endpoint: &str, protocol: TraceProtocol) -> Option<&'static str> {
     }
     let has_path = uri.path_and_query().is_some_and(|path| path.as_str() != "/");
     (has_path && protocol == TraceProtocol::Grpc)
-        .then_some("expected no path: only `protocol = \"http/protobuf\"` has one")
+        .then_some("expected no path: only `protocol = \"http/protobuf\"` supports a path")
 }
 
 fn headers(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(HeaderName, HeaderValue)>> {
@@ -212,7 +212,7 @@ fn headers(cx: &mut Context, value: &Value<'_>) -> Option<Vec<(HeaderName, Heade
         let text = value.get_ref().as_str().and_then(|text| HeaderValue::from_str(text).ok());
         if text.is_none() {
             let label = "expected text without line breaks and control characters";
-            cx.push(Diagnostic::at(value.span(), "this is no header value").label(label));
+            cx.push(Diagnostic::at(value.span(), "invalid header value").label(label));
         }
         if let (Some(name), Some(mut value)) = (known, text) {
             value.set_sensitive(true);

@@ -50,8 +50,8 @@ pub(crate) fn read(cx: &mut Context, value: &Value<'_>) -> Option<TryFiles> {
     let items: Vec<&Value<'_>> = value.get_ref().as_array()?.iter().collect();
     let (last, files) = items.split_last()?;
     if files.is_empty() {
-        let diagnostic = Diagnostic::at(value.span(), "`try_files` has nothing to try");
-        cx.push(diagnostic.label("expected a file, and what is done if it is not there"));
+        let diagnostic = Diagnostic::at(value.span(), "`try_files` has no files to try");
+        cx.push(diagnostic.label("expected at least one file, and what to do if none exists"));
         return None;
     }
     let files = files
@@ -72,8 +72,8 @@ fn last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
         let status = code.parse().ok().filter(|code| matches!(code, 201 | 204 | 300..=599));
         let status = status.and_then(|code| StatusCode::from_u16(code).ok());
         if status.is_none() {
-            let message = format!("`{text}` is no status to answer with");
-            cx.push(Diagnostic::at(value.span(), message).label("expected \"=\" and 204 or 300 to 599"));
+            let message = format!("invalid status `{text}`");
+            cx.push(Diagnostic::at(value.span(), message).label("expected \"=\" and 201, 204 or 300 to 599"));
         }
         return status.map(TryLast::Status);
     }
@@ -82,14 +82,14 @@ fn last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
         return Some(TryLast::Named(text.into()));
     }
     if text.is_empty() {
-        let message = "this is no place to go on at";
+        let message = "the last item of `try_files` is empty";
         cx.push(Diagnostic::at(value.span(), message).label("expected \"/path\", \"@name\" or \"=404\""));
         return None;
     }
     if !text.starts_with(['/', '$', '@']) {
         let path = text.escape_debug();
-        let message = format!("`{path}` is no file that is tried: it is where to go on, and no path");
-        let label = format!("a regex alone may match it; expected \"/{path}\", or \"=404\" behind it");
+        let message = format!("the last item of `try_files` is not tested as a file, and `{path}` is not a path");
+        let label = format!("only a location with a regular expression can match this; expected \"/{path}\", or \"=404\" after it");
         cx.push(Diagnostic::at(value.span(), message).label(label).softened());
     }
     cx.template(text, &value.span()).map(TryLast::Path)

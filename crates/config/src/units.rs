@@ -51,7 +51,7 @@ pub fn duration(text: &str) -> Result<Duration, UnitError> {
     ];
     let whole = 0..text.len();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let seconds = text.parse().map_err(|_| UnitError::new("this is too long", whole.clone()))?;
+        let seconds = text.parse().map_err(|_| UnitError::new("too long", whole.clone()))?;
         return limited(Duration::from_secs(seconds), whole);
     }
     let mut total: u64 = 0;
@@ -65,7 +65,7 @@ pub fn duration(text: &str) -> Result<Duration, UnitError> {
         if digits == 0 {
             let end = text.len();
             return Err(UnitError::new(
-                "a duration is a number and a unit",
+                "expected a number and a unit",
                 if at == end { whole } else { at..end },
             ));
         }
@@ -76,9 +76,9 @@ pub fn duration(text: &str) -> Result<Duration, UnitError> {
         let Some(index) = rest_units.iter().position(|(name, _)| *name == unit) else {
             let known = UNITS.iter().any(|(name, _)| *name == unit);
             let problem = if known {
-                "units must go from the largest to the smallest"
+                "units must go from the largest to the smallest, each at most once"
             } else {
-                "there is no such unit"
+                "unknown unit"
             };
             return Err(UnitError::new(problem, at + digits..part.end));
         };
@@ -89,7 +89,7 @@ pub fn duration(text: &str) -> Result<Duration, UnitError> {
             .and_then(|number| number.parse::<u64>().ok())
             .and_then(|number| number.checked_mul(scale))
             .and_then(|number| number.checked_add(total))
-            .ok_or_else(|| UnitError::new("this is too long", part.clone()))?;
+            .ok_or_else(|| UnitError::new("too long", part.clone()))?;
         at = part.end;
         if text.get(at..at + 1) == Some(" ") && at + 1 < text.len() {
             at += 1;
@@ -100,7 +100,7 @@ pub fn duration(text: &str) -> Result<Duration, UnitError> {
 
 fn limited(duration: Duration, range: Range<usize>) -> Result<Duration, UnitError> {
     if duration > LONGEST {
-        return Err(UnitError::new("this is longer than 100 years", range));
+        return Err(UnitError::new("longer than 100 years", range));
     }
     Ok(duration)
 }
@@ -117,20 +117,20 @@ fn limited(duration: Duration, range: Range<usize>) -> Result<Duration, UnitErro
 pub fn size(text: &str) -> Result<u64, UnitError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if digits == 0 {
-        return Err(UnitError::new("a size is a number and a unit", 0..text.len()));
+        return Err(UnitError::new("expected a number and an optional unit", 0..text.len()));
     }
     let scale: u64 = match text.get(digits..).unwrap_or_default() {
         "" => 1,
         "k" | "K" => 1 << 10,
         "m" | "M" => 1 << 20,
         "g" | "G" => 1 << 30,
-        _ => return Err(UnitError::new("there is no such unit", digits..text.len())),
+        _ => return Err(UnitError::new("unknown unit", digits..text.len())),
     };
     text.get(..digits)
         .and_then(|number| number.parse::<u64>().ok())
         .and_then(|number| number.checked_mul(scale))
         .filter(|bytes| i64::try_from(*bytes).is_ok())
-        .ok_or_else(|| UnitError::new("this is too large", 0..text.len()))
+        .ok_or_else(|| UnitError::new("too large", 0..text.len()))
 }
 
 #[cfg(test)]

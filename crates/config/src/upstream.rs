@@ -229,8 +229,8 @@ fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
     }
     let plain = !address.contains('$');
     if plain && address.parse::<IpAddr>().is_err() && address.parse::<SocketAddr>().is_err() {
-        let diagnostic = Diagnostic::at(value.span(), format!("`{}` is no address", address.escape_debug()));
-        cx.push(diagnostic.label("expected an IP address, with a port or without, variables, or \"off\""));
+        let diagnostic = Diagnostic::at(value.span(), format!("invalid address `{}`", address.escape_debug()));
+        cx.push(diagnostic.label("expected an IP address with an optional port, variables, or \"off\""));
         return None;
     }
     let address = cx.template(address, &value.span())?;
@@ -250,14 +250,14 @@ fn early_hints(cx: &mut Context, value: &Value<'_>) -> Option<EarlyHints> {
 fn websocket(scope: &mut Scope<'_>) -> bool {
     let on = scope.bool("websocket");
     let label = match scope.text("http_version") {
-        Some(version) if &**version == "1.0" => "expected \"1.1\": HTTP/1.0 has no way to another protocol",
+        Some(version) if &**version == "1.0" => "expected \"1.1\": HTTP/1.0 cannot switch protocols",
         Some(version) if &**version == "2" => {
-            "expected \"1.1\": HTTP/2 has another way to WebSocket (RFC 8441), which is not built"
+            "expected \"1.1\": WebSocket over HTTP/2 (RFC 8441) is not built into this version of propylon"
         }
         _ => return on,
     };
     if on && let Some(version) = scope.text("http_version") {
-        scope.cx.push(Diagnostic::error(version.span, "`websocket` needs HTTP/1.1").label(label));
+        scope.cx.push(Diagnostic::error(version.span, "`websocket` requires HTTP/1.1").label(label));
     }
     on
 }
@@ -267,7 +267,7 @@ fn method(scope: &mut Scope<'_>) -> Option<Template> {
         let text = value.get_ref().as_str()?;
         let method = Method::from_bytes(text.as_bytes()).ok().filter(|method| *method != Method::CONNECT);
         if method.is_none() && !text.contains('$') {
-            let message = format!("`{}` is no method to send", text.escape_debug());
+            let message = format!("invalid method `{}`", text.escape_debug());
             cx.push(Diagnostic::at(value.span(), message).label("expected a method such as \"GET\""));
         }
         cx.template(text, &value.span())

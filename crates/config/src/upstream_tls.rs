@@ -130,7 +130,7 @@ pub(crate) const TLS: Table = Table {
         },
         Key {
             name: "ciphers",
-            kind: Kind::Text { hint: "OpenSSL's list of ciphers, such as \"HIGH:!aNULL\"" },
+            kind: Kind::Text { hint: "an OpenSSL cipher list, such as \"HIGH:!aNULL\"" },
             need: Need::Optional,
             nginx: "proxy_ssl_ciphers",
             doc: "An OpenSSL cipher list. Only ciphers with forward secrecy and authenticated encryption (AEAD) are \
@@ -185,7 +185,7 @@ impl UpstreamTls {
             (None, None) => None,
             _ => {
                 scope.cx.push(
-                    Diagnostic::error(span, "a certificate and its key go together")
+                    Diagnostic::error(span, "`certificate` and `key` must be set together")
                         .label("expected both `certificate` and `key`, or neither"),
                 );
                 None

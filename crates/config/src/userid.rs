@@ -98,7 +98,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "name",
-            kind: Kind::Text { hint: "the name of a cookie such as \"uid\"" },
+            kind: Kind::Text { hint: "a cookie name such as \"uid\"" },
             need: Need::Default("\"uid\""),
             nginx: "userid_name",
             doc: "The cookie's name.",
@@ -137,7 +137,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "mark",
-            kind: Kind::Text { hint: "one letter, one digit, \"=\", or \"off\"" },
+            kind: Kind::Text { hint: "a letter, a digit, \"=\", or \"off\"" },
             need: Need::Default("\"off\""),
             nginx: "userid_mark",
             doc: "A letter, a digit or \"=\" appended to the ID. A client whose cookie has another mark is sent the cookie \
@@ -145,7 +145,7 @@ pub(crate) const TABLE: Table = Table {
         },
         Key {
             name: "p3p",
-            kind: Kind::Text { hint: "the value of a field" },
+            kind: Kind::Text { hint: "a header value" },
             need: Need::Default("\"\""),
             nginx: "userid_p3p",
             doc: "The field P3P to send with the cookie; empty: none.",
@@ -203,8 +203,8 @@ fn name(scope: &mut Scope<'_>) -> Box<str> {
         wrong(
             scope,
             &name,
-            "this cannot be the name of a cookie",
-            "expected letters, digits, and some of !#$%&'*+-.^_`|~",
+            &format!("`{}` cannot be the name of a cookie", name.escape_debug()),
+            "expected letters, digits and any of !#$%&'*+-.^_`|~",
         );
     }
     name.value
@@ -217,8 +217,8 @@ fn in_cookie(scope: &mut Scope<'_>, key: &'static str) -> Box<str> {
         wrong(
             scope,
             &text,
-            "this cannot stand in a cookie",
-            "expected text without \";\" and other than ASCII",
+            "invalid character in a cookie attribute",
+            "expected printable ASCII characters except \";\"",
         );
     }
     text.value
@@ -235,7 +235,7 @@ fn expires(scope: &mut Scope<'_>) -> Option<UserIdExpires> {
                 wrong(
                     scope,
                     &text,
-                    "this is no time",
+                    "invalid duration",
                     "expected a duration such as \"365d\", \"max\", or \"off\"",
                 );
                 None
@@ -250,7 +250,7 @@ fn mark(scope: &mut Scope<'_>) -> Option<u8> {
         b"off" => None,
         [mark] if mark.is_ascii_alphanumeric() || *mark == b'=' => Some(*mark),
         _ => {
-            wrong(scope, &text, "this is no mark", "expected one letter, one digit, \"=\", or \"off\"");
+            wrong(scope, &text, "invalid mark", "expected a letter, a digit, \"=\", or \"off\"");
             None
         }
     }
@@ -260,7 +260,7 @@ fn p3p(scope: &mut Scope<'_>) -> Option<HeaderValue> {
     let text = scope.text("p3p").filter(|text| !text.is_empty())?;
     let value = HeaderValue::from_str(&text).ok();
     if value.is_none() {
-        wrong(scope, &text, "this cannot stand in a field", "expected the value of a field");
+        wrong(scope, &text, "invalid header value", "expected text without line breaks and control characters");
     }
     value
 }

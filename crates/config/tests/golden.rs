@@ -53,14 +53,14 @@ fn eight_mistakes_are_reported_at_once() {
     let found: Vec<_> = report.diagnostics().iter().map(|d| (d.line, d.column, d.message.as_str())).collect();
     let expected = [
         (2, 1, "unknown key `worker`"),
-        (8, 9, "`30 s` is no duration: the unit must follow the number directly"),
+        (8, 9, "invalid duration `30 s`: the unit must follow the number directly"),
         (12, 10, "unknown log format `combind`"),
         (15, 23, "unknown option `default_sever` of `listen`"),
         (20, 22, "unknown upstream `backnd`"),
         (23, 17, "unknown variable `$hots`"),
-        (26, 14, "this is no valid regex"),
-        (30, 9, "there are two locations `/` in this server"),
-        (31, 11, "999 is no status that can be returned"),
+        (26, 14, "invalid regular expression"),
+        (30, 9, "duplicate location `/`"),
+        (31, 11, "invalid status 999"),
     ];
     assert_eq!(found, expected);
 }

@@ -86,11 +86,11 @@ error: the included file gone.toml cannot be read: No such file or directory (os
 1 | include = [\"gone.toml\", \"a.toml\", \"b.toml\"]
   |            ^^^^^^^^^^^ included here
 
-error: an included file includes no others
+error: an included file cannot include other files
  --> a.toml:1:1
   |
 1 | include = [\"more.toml\"]
-  | ^^^^^^^ expected in the file that the process is started with
+  | ^^^^^^^ expected in the main configuration file
 
 error: unknown key `locatoin`
  --> a.toml:4:1
@@ -100,16 +100,16 @@ error: unknown key `locatoin`
   |
   = help: did you mean `location`?
 
-error: `runtime` stands in two files
+error: `runtime` is defined in two files
  --> a.toml:5:2
   |
 5 | [runtime]
-  |  ^^^^^^^ expected in one of them
+  |  ^^^^^^^ expected in only one file
   |
  ::: propylon.toml:2:2
   |
 2 | [runtime]
-  |  ------- first here
+  |  ------- first defined here
 ";
     assert!(wrong.starts_with(expected), "{wrong}");
     let syntax = "error: invalid TOML: extra `=`\n --> b.toml:3:8\n";
@@ -123,9 +123,9 @@ fn a_name_is_in_one_file_and_servers_of_others_are_known() {
         + &site("a");
     let other = "# more\n[upstream.one]\nserver = [{ address = \"127.0.0.1:2\" }]\n".to_owned() + &site("a");
     let wrong = wrong(&[("propylon.toml", &main), ("a.toml", &other)]);
-    assert!(wrong.contains("error: `upstream.one` stands in two files\n --> a.toml:2:11\n"), "{wrong}");
+    assert!(wrong.contains("error: `upstream.one` is defined in two files\n --> a.toml:2:11\n"), "{wrong}");
     assert!(wrong.contains(" ::: propylon.toml:2:11\n"), "{wrong}");
-    let warning = "warning: the name \"a.test\" on 0.0.0.0:8080 belongs to another server\n --> a.toml:6:9\n";
+    let warning = "warning: the server name \"a.test\" on 0.0.0.0:8080 is already used by another server\n --> a.toml:6:9\n";
     assert!(wrong.contains(warning) && wrong.contains(" ::: propylon.toml:6:9\n"), "{wrong}");
     assert!(wrong.ends_with("1 error, 1 warning\n"), "{wrong}");
 }
@@ -140,11 +140,12 @@ fn what_cannot_be_included_is_told() {
     );
     let told: Vec<_> = report.unwrap_err().diagnostics().iter().map(|one| one.message.clone()).collect();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].ends_with("latin.toml cannot be read: it is not UTF-8"), "{told:?}");
+    assert!(told[0].ends_with("latin.toml cannot be read: the file is not UTF-8"), "{told:?}");
     assert!(told[1].contains("cannot be read: Is a directory"), "{told:?}");
     assert!(told[2].contains("cannot be an integer"), "{told:?}");
     let report = propylon_config::parse("include = [\"a.toml\"]\n", "text").unwrap_err();
-    assert_eq!(report.diagnostics()[0].message, "there is no directory to include files from");
+    let message = "`include` requires a configuration that is read from a file";
+    assert_eq!(report.diagnostics()[0].message, message);
 }
 
 /// What is missing at the end of a file is missing in that one, and not in the next.

@@ -19,7 +19,7 @@ fn a_name_of_another_server() {
     let found = warnings(
         "[[server]]\nname = [\"a.test\", \"b.test\"]\nreturn = [204]\n[[server]]\nname = [\"B.test\"]\nreturn = [204]\n",
     );
-    assert_eq!(found, [(5, 9, "the name \"b.test\" on 0.0.0.0:80 belongs to another server".into())]);
+    assert_eq!(found, [(5, 9, "the server name \"b.test\" on 0.0.0.0:80 is already used by another server".into())]);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn the_same_name_on_another_address_is_fine() {
 fn servers_without_names_on_one_address() {
     let found = warnings("# first\n[[server]]\nreturn = [204]\n[[server]]\nreturn = [205]\n");
     // Neither is written: the servers are shown.
-    assert_eq!(found, [(4, 1, "the name \"\" on 0.0.0.0:80 belongs to another server".into())]);
+    assert_eq!(found, [(4, 1, "the server name \"\" on 0.0.0.0:80 is already used by another server".into())]);
 }
 
 #[test]
@@ -45,19 +45,19 @@ fn a_location_without_an_action() {
 fn a_regex_location_twice() {
     let location = "[[server.location]]\nmatch = \"~ ^/a\"\nreturn = [204]\n";
     let found = warnings(&format!("[[server]]\n{location}{location}"));
-    assert_eq!(found, [(6, 9, "there are two locations `~ ^/a` in this server".into())]);
+    assert_eq!(found, [(6, 9, "duplicate location `~ ^/a`".into())]);
 }
 
 #[test]
 fn locations_behind_an_answer() {
     let found = warnings("[[server]]\nreturn = [204]\n[[server.location]]\nmatch = \"/\"\nreturn = [204]\n");
-    assert_eq!(found, [(2, 10, "no location of this server is ever reached".into())]);
+    assert_eq!(found, [(2, 10, "no location of this server can be reached".into())]);
 }
 
 #[test]
 fn bits_that_count_for_nothing() {
     let found = warnings("[[server]]\nreturn = [204]\nheaders.trusted = [\"10.1.2.3/8\"]\n");
-    assert_eq!(found, [(3, 20, "the last bits of `10.1.2.3/8` count for nothing".into())]);
+    assert_eq!(found, [(3, 20, "`10.1.2.3/8` has bits outside its prefix".into())]);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn an_exporter_without_spans() {
             "[trace_exporter]\nendpoint = \"http://a:4317\"\n[[server]]\n[[server.location]]\nmatch = \"/\"\nreturn = [204]\n{trace}\n"
         )
     };
-    assert_eq!(warnings(&text("")), [(2, 12, "no request has a span to send there".into())]);
+    assert_eq!(warnings(&text("")), [(2, 12, "`[trace_exporter]` has no effect: no server or location uses `trace`".into())]);
     assert_eq!(warnings(&text("trace.on = true")), []);
 }
 

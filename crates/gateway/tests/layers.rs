@@ -144,5 +144,5 @@ fn a_name_that_nobody_brings_is_an_error_with_its_place() {
     let error = outside.block_on(Gateway::check(&loaded)).unwrap_err();
     assert_eq!(error.to_string(), "line 5: unknown layer");
     let twice = config(&location("/", "layers = [\"one\", \"one\"]")).unwrap_err();
-    assert!(twice.to_string().contains("the layer `one` stands here twice"), "{twice}");
+    assert!(twice.to_string().contains("duplicate layer `one`"), "{twice}");
 }

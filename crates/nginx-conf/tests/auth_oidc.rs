@@ -75,6 +75,6 @@ fn what_is_refused() {
     // What the configuration says of values is said of nginx's lines.
     let converted = of("issuer http://id.example.com; client_id us;", "", "").unwrap();
     let problems = converted.load().unwrap_err();
-    assert!(problems[0].to_string().contains("this is no `issuer`"), "{}", problems[0]);
+    assert!(problems[0].to_string().contains("invalid `issuer`"), "{}", problems[0]);
     assert!(problems[0].to_string().contains("nginx.conf:4"), "{}", problems[0]);
 }

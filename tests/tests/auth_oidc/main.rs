@@ -269,7 +269,7 @@ fn sessions_are_the_gateways() {
     let them = config(at, &origin, &tables("").replace("\"us\"", "\"them\""), "");
     gateway.rewrite(&them.replace("auth_oidc = \"id\"", "auth_oidc = \"nobody\""));
     gateway.signal(propylon_tests::Signal::HUP);
-    gateway.tells("there is no provider");
+    gateway.tells("unknown provider");
     assert_eq!(browsers[0].get("/").status, 200);
     gateway.put_to_use(&them);
     assert_eq!(browsers[0].get("/").status, 302);

@@ -23,7 +23,7 @@ fn websocket_needs_http_1_1() {
          upstream = { http_version = \"2\", websocket = true }\n",
     );
     assert_eq!(output.status.code(), Some(1));
-    assert!(lossy(&output.stderr).contains("`websocket` needs HTTP/1.1"), "{}", lossy(&output.stderr));
+    assert!(lossy(&output.stderr).contains("`websocket` requires HTTP/1.1"), "{}", lossy(&output.stderr));
 }
 
 #[test]

@@ -53,14 +53,14 @@ pub(super) const TABLE: Table = Table {
         },
         Key {
             name: "extra_auth_args",
-            kind: Kind::Text { hint: "arguments such as \"display=page&prompt=login\"" },
+            kind: Kind::Text { hint: "query arguments such as \"display=page&prompt=login\"" },
             need: Need::Optional,
             nginx: "extra_auth_args",
             doc: "Additional arguments of the authentication request.",
         },
         Key {
             name: "redirect_uri",
-            kind: Kind::Text { hint: "a path, or a URL of `https` with one" },
+            kind: Kind::Text { hint: "a path, or an `https` URL with a path" },
             need: Need::Default("\"/oidc_callback\""),
             nginx: "redirect_uri",
             doc: "The redirect URI to which the provider sends users back, as registered there. A path must lead to a place \

@@ -101,8 +101,8 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) {
     for (name, value) in table.into_iter().flatten() {
         let written = name.get_ref().as_ref();
         if written == OFF {
-            let diagnostic = Diagnostic::at(name.span(), "a provider cannot be called `off`");
-            cx.push(diagnostic.label("`auth_oidc = \"off\"` means none"));
+            let diagnostic = Diagnostic::at(name.span(), "a provider cannot be named `off`");
+            cx.push(diagnostic.label("`auth_oidc = \"off\"` means no provider"));
         }
         match provider(cx, written, cx.span(name.span()), value) {
             Some(provider) => drop(cx.oidc_providers.insert(written.into(), Arc::new(provider))),
@@ -118,19 +118,27 @@ fn provider(cx: &mut Context, name: &str, span: Span, value: &Value<'_>) -> Opti
     let placed = |key, text: Spanned<Box<str>>| {
         if table.contains_key(key) { text } else { Spanned::new(text.value, span) }
     };
-    let url = |scope: &mut Scope<'_>, key| checked(scope, key, is_https, "expected a URL of `https`");
+    let url = |scope: &mut Scope<'_>, key| checked(scope, key, is_https, "expected an `https` URL");
     let path = |scope: &mut Scope<'_>, key| checked(scope, key, is_path, "expected a path");
-    let text = |scope: &mut Scope<'_>, key| checked(scope, key, is_text, "expected text");
-    let issuer = checked(&mut scope, "issuer", is_issuer, "expected a URL of `https`, without a query");
+    let text = |scope: &mut Scope<'_>, key| {
+        checked(scope, key, is_text, "expected non-empty text without control characters")
+    };
+    let issuer = checked(&mut scope, "issuer", is_issuer, "expected an `https` URL without a query");
     let client_id = text(&mut scope, "client_id");
     let client_secret = text(&mut scope, "client_secret").map(|secret| Secret(secret.value));
     let config_url = url(&mut scope, "config_url");
-    let cookie = checked(&mut scope, "cookie_name", is_token, "expected a name of letters and digits")?;
+    let cookie =
+        checked(&mut scope, "cookie_name", is_token, "expected letters, digits and any of !#$%&'*+-.^_`|~")?;
     let cookie_name = placed("cookie_name", cookie);
     cookies_apart(scope.cx, &cookie_name);
-    let extra = checked(&mut scope, "extra_auth_args", is_arguments, "expected arguments of a query");
+    let extra = checked(
+        &mut scope,
+        "extra_auth_args",
+        is_arguments,
+        "expected query arguments such as \"display=page&prompt=login\"",
+    );
     let redirect =
-        checked(&mut scope, "redirect_uri", is_callback, "expected a path, or a URL of `https` with one")?;
+        checked(&mut scope, "redirect_uri", is_callback, "expected a path, or an `https` URL with a path")?;
     let redirect = placed("redirect_uri", redirect);
     let logout = path(&mut scope, "logout_uri");
     let after = checked(&mut scope, "post_logout_uri", is_after, "expected a path or a URL");
@@ -179,7 +187,7 @@ fn checked(
 ) -> Option<Spanned<Box<str>>> {
     let text = scope.text(key)?;
     if !is_good(&text) {
-        let message = format!("this is no `{key}`");
+        let message = format!("invalid `{key}`");
         scope.cx.push(Diagnostic::error(text.span, message).label(expected));
     }
     Some(text)
@@ -230,7 +238,7 @@ fn is_token(text: &str) -> bool {
 /// RFC 6749, 3.3.
 fn scope_word(cx: &mut Context, text: &str, span: std::ops::Range<usize>) -> Option<Box<str>> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
-        cx.push(Diagnostic::at(span, "this is no `scope`").label("expected one word, such as \"email\""));
+        cx.push(Diagnostic::at(span, "invalid `scope`").label("expected one word, such as \"email\""));
     }
     Some(text.into())
 }
@@ -244,11 +252,12 @@ fn cookies_apart(cx: &mut Context, cookie: &Spanned<Box<str>>) {
     });
     if let Some(other) = found {
         let login = if is_login(cookie, &other) { cookie } else { &other };
-        let message = format!("the cookie `{}` has two meanings", login.value);
+        let message = format!("the cookie name `{}` is used twice", login.value);
         let diagnostic = Diagnostic::error(cookie.span, message).label("expected another name");
-        let help =
-            format!("while somebody logs in there is a cookie with `{LOGIN}` behind the session's name");
-        cx.push(diagnostic.related(other.span, "the other one").help(help));
+        let help = format!(
+            "during a login, a second cookie is set: its name is `cookie_name` followed by `{LOGIN}`"
+        );
+        cx.push(diagnostic.related(other.span, "the other `cookie_name`").help(help));
     }
 }
 
@@ -259,9 +268,9 @@ fn apart(cx: &mut Context, uris: [Option<&Spanned<Box<str>>>; 3]) {
         let path = path_of(uri);
         match known.iter().find(|(other, _)| *other == path) {
             Some((_, other)) => {
-                let message = format!("the path `{path}` has two meanings");
+                let message = format!("the path `{path}` is used twice");
                 let diagnostic = Diagnostic::error(uri.span, message).label("expected another path");
-                cx.push(diagnostic.related(*other, "the other one"));
+                cx.push(diagnostic.related(*other, "first used here"));
             }
             None => known.push((path, uri.span)),
         }
@@ -279,8 +288,9 @@ fn path_of(uri: &str) -> &str {
 fn store(cx: &mut Context, name: &Spanned<Box<str>>) -> Option<Arc<KeyvalZone>> {
     let zone = keyval::find(cx, name)?;
     if zone.kind != KeyvalKind::String {
-        let message = format!("the zone `{}` cannot keep sessions", zone.name);
-        let diagnostic = Diagnostic::error(name.span, message).label("expected one of `type = \"string\"`");
+        let message = format!("the zone `{}` cannot store sessions", zone.name);
+        let diagnostic =
+            Diagnostic::error(name.span, message).label("expected a zone with `type = \"string\"`");
         cx.push(diagnostic.related(zone.span, "the zone"));
     }
     Some(zone)
@@ -297,7 +307,7 @@ pub(crate) fn of_level(level: &mut Scope<'_>) -> Option<Arc<OidcProvider>> {
         if provider.is_none() && !cx.broken.iter().any(|broken| **broken == *name) {
             let near = nearest(name, cx.oidc_providers.keys().map(AsRef::as_ref));
             let help = near.map(|name| format!("did you mean \"{name}\"?"));
-            let message = format!("there is no provider `{}`", name.escape_debug());
+            let message = format!("unknown provider `{}`", name.escape_debug());
             let label = "expected the NAME of an `[oidc_provider.NAME]`, or \"off\"";
             cx.push(Diagnostic::at(value.span(), message).label(label).maybe_help(help));
         }

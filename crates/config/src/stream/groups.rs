@@ -68,19 +68,19 @@ pub(crate) fn check_upstreams(cx: &mut Context, servers: &[Arc<Server>], streams
         if !alone_use(&upstream.name, servers, streams) {
             for (key, span) in &check.of_streams {
                 let message = format!(
-                    "`{key}` is for checks of streams, and not only streams use the upstream `{}`",
+                    "`{key}` cannot be used: the upstream `{}` is not used only by streams",
                     upstream.name
                 );
                 let diagnostic = Diagnostic::error(*span, message);
                 cx.push(
-                    diagnostic.label("expected `status`, `headers` or `body`: servers are asked by HTTP"),
+                    diagnostic.label("expected `status`, `headers` or `body`: the servers are checked over HTTP"),
                 );
             }
             continue;
         }
         for (key, span) in &check.of_http {
             let message = format!(
-                "`{key}` cannot be used: only streams use the upstream `{}`, and their checks do not speak HTTP",
+                "`{key}` cannot be used: the upstream `{}` is used only by streams, whose health checks do not use HTTP",
                 upstream.name
             );
             let diagnostic = Diagnostic::error(*span, message);

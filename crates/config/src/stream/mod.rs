@@ -185,7 +185,7 @@ fn check_empty(cx: &mut Context, table: &DeTable<'_>) {
 /// Exactly one of what may become of connections.
 fn action(scope: &mut Scope<'_>, value: &Value<'_>) -> Option<Spanned<StreamAction>> {
     let table = value.get_ref().as_table()?;
-    let missing = Diagnostic::at(value.span(), "this says nothing of what becomes of its connections");
+    let missing = Diagnostic::at(value.span(), "this stream has no action");
     let other = match (table.get_key_value("proxy_pass"), table.get_key_value("return")) {
         (Some(_), None) => {
             let pass = scope.read("proxy_pass", pass::read)?;
@@ -195,11 +195,11 @@ fn action(scope: &mut Scope<'_>, value: &Value<'_>) -> Option<Spanned<StreamActi
             let (span, text) = (scope.cx.span(text.span()), scope.template("return")?);
             return Some(Spanned::new(StreamAction::Return(text), span));
         }
-        (None, None) => missing.label("expected `proxy_pass` or `return` in this table"),
+        (None, None) => missing.label("add `proxy_pass` or `return`"),
         (Some((pass, _)), Some((other, _))) => {
             let pass = scope.cx.span(pass.span());
-            Diagnostic::at(other.span(), "a connection is passed on or answered, not both")
-                .label("expected either `proxy_pass` or `return`")
+            Diagnostic::at(other.span(), "a stream cannot have both `proxy_pass` and `return`")
+                .label("remove one of them")
                 .related(pass, "the other one")
         }
     };
@@ -238,16 +238,16 @@ fn tls(cx: &mut Context, levels: &Levels<'_>, listens: &[Spanned<Listen>], effec
         && let Some((_, table)) = below(levels, "tls").first()
         && let Some((key, _)) = table.get_key_value(acme::SERVER.name)
     {
-        let diagnostic = Diagnostic::at(key.span(), "a stream orders no certificate");
+        let diagnostic = Diagnostic::at(key.span(), "`tls.acme` is not available in a stream");
         cx.push(
             diagnostic
-                .label("expected `certificates`, which may be the files that `acme` keeps for a server"),
+                .label("use `certificates`; they may be the files that `acme` keeps for a server"),
         );
         return tls;
     }
     if tls.certificates.is_empty() && !tls.reject_handshake {
         for listen in listens.iter().filter(|listen| listen.tls && !listen.http3) {
-            let diagnostic = Diagnostic::error(listen.span, "there is no certificate for TLS here");
+            let diagnostic = Diagnostic::error(listen.span, "this stream has no certificate for TLS");
             cx.push(diagnostic.label("expected `tls.certificates` in this stream"));
         }
     }

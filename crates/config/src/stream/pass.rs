@@ -46,8 +46,8 @@ impl StreamPass {
     }
 }
 
-pub(super) const EXPECTED: &str = "an upstream's name, an address with a port such as \"127.0.0.1:3306\", or \"unix:/path.sock\"; with `tls://` before it, \
-     TLS is spoken to it";
+pub(super) const EXPECTED: &str = "an upstream's name, an address with a port such as \"127.0.0.1:3306\", or \"unix:/path.sock\"; the prefix \
+     `tls://` enables TLS to the server";
 
 const TLS: &str = "tls://";
 
@@ -91,13 +91,13 @@ pub(super) fn read(cx: &mut Context, value: &Value<'_>) -> Option<Spanned<Stream
 fn address(bare: &str, start: usize) -> Result<Option<Address>, Problem> {
     let end = start + bare.len();
     if bare.contains("://") {
-        return Err(Problem::new(start..end, "a server of TCP has no scheme but `tls://`", EXPECTED));
+        return Err(Problem::new(start..end, "invalid scheme: a stream supports only `tls://`", EXPECTED));
     }
     let Some(path) = bare.strip_prefix("unix:") else {
         return address::host_port(bare, start).map(|_| None);
     };
     if path.is_empty() {
-        return Err(Problem::new(start..end, "the path of the socket is missing", EXPECTED));
+        return Err(Problem::new(start..end, "the path is empty", EXPECTED));
     }
     Ok(Some(Address::Unix(path.into())))
 }

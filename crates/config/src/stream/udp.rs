@@ -87,7 +87,7 @@ pub(super) fn check(
             cx,
             table,
             &STREAM_KEYS_OF_UDP,
-            "is about UDP, and no `listen` of this stream says `udp`",
+            "applies only to UDP, but no `listen` of this stream has `udp`",
         );
     }
     if listens.iter().all(|listen| listen.udp) {
@@ -95,26 +95,26 @@ pub(super) fn check(
             cx,
             table,
             &STREAM_KEYS_OF_TCP,
-            "is about connections of TCP, and this stream listens on UDP alone",
+            "applies only to TCP, but this stream listens only on UDP",
         );
     }
     let proxy_protocol: &[&str] = &["upstream", "proxy_protocol"];
     if find(table, proxy_protocol).is_some_and(|(_, is_off)| !is_off) {
-        refuse(cx, table, &[proxy_protocol], "has no meaning for UDP, which this stream listens on");
+        refuse(cx, table, &[proxy_protocol], "cannot be used with UDP, but this stream listens on UDP");
     }
     let Some(action) = action else { return };
     let message = match &action.value {
         StreamAction::Pass(pass) if pass.is_secure() => {
-            "`tls://` has no meaning for UDP, which this stream listens on"
+            "`tls://` cannot be used with UDP, but this stream listens on UDP"
         }
         StreamAction::Pass(StreamPass::Static { to: Destination::Address(Address::Unix(_)), .. }) => {
-            "datagrams are not passed on to unix sockets, and this stream listens on UDP"
+            "UDP cannot be proxied to a Unix socket, but this stream listens on UDP"
         }
         _ => return,
     };
     cx.push(
         Diagnostic::error(action.span, message)
-            .label("expected a server of UDP; write a stream for each of both"),
+            .label("expected a UDP server; write separate streams for TCP and UDP"),
     );
 }
 
@@ -122,7 +122,7 @@ fn refuse(cx: &mut Context, table: &DeTable<'_>, paths: &[&[&str]], why: &str) {
     for path in paths {
         if let Some((at, _)) = find(table, path) {
             let message = format!("`{}` {why}", path.join("."));
-            cx.push(Diagnostic::at(at, message).label("expected nothing of it here"));
+            cx.push(Diagnostic::at(at, message).label("remove it"));
         }
     }
 }
