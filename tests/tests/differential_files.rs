@@ -57,6 +57,8 @@ fn tree(root: &Path) {
     write(root, "dir/index.htm", b"dir's index");
     write(root, "dir/page.html", b"a page");
     write(root, "bare/file.js", b"js");
+    write(root, "dir/deep/page.html", b"a page further down");
+    write(root, "outer/root/page.html", b"behind a root");
     write(root, "with space/x", b"x");
     write(root, "zipped.txt", b"plain text, plain text");
     write(root, "zipped.txt.gz", b"not really zipped");
@@ -121,6 +123,15 @@ const PATHS: &[&str] = &[
     "/bare-alias/page.html",
     "/bare-alias",
     "/bare-aliasx",
+    "/outer/page.html",
+    "/outer/index.htm",
+    "/outer/none.html",
+    "/outer/deep/page.html",
+    "/outer/deep/../page.html",
+    "/outer/own/file.js",
+    "/outer/own/none.html",
+    "/outer/root/page.html",
+    "/outer/root/",
     "/re/page",
     "/re/none",
     "/re/",

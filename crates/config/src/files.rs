@@ -8,6 +8,7 @@ use toml::de::DeTable;
 
 use crate::autoindex::{self, Autoindex};
 use crate::key::{Key, Kind, Need, Table};
+use crate::location_match::LocationMatch;
 use crate::reader::{Context, Scope, Value};
 use crate::report::Diagnostic;
 
@@ -47,8 +48,19 @@ pub struct Files {
 pub struct Root {
     /// The directory.
     pub directory: Template,
-    /// Whether it stands in the place of what the location matched, rather than before the whole path.
-    pub alias: bool,
+    /// What of the request's path follows it.
+    pub rest: Rest,
+}
+
+/// What of the request's path follows the directory in the name of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// All of it (`root`).
+    All,
+    /// What is behind so many bytes, which the location that has the `alias` matched.
+    Behind(usize),
+    /// Nothing: the `alias` of a regular expression is the whole name.
+    Nothing,
 }
 
 /// How `If-Modified-Since` is compared.
@@ -273,13 +285,14 @@ pub(crate) fn root(scope: &mut Scope<'_>) -> Option<Root> {
         let text = value.get_ref().as_str()?;
         directory(cx, text.strip_suffix('/').unwrap_or(text), value)
     })?;
-    Some(Root { directory, alias: false })
+    Some(Root { directory, rest: Rest::All })
 }
 
-/// `alias` of a location.
-pub(crate) fn alias(scope: &mut Scope<'_>) -> Option<Root> {
+/// `alias` of a location, which matches this.
+pub(crate) fn alias(scope: &mut Scope<'_>, matcher: Option<&LocationMatch>) -> Option<Root> {
     let directory = scope.read("alias", |cx, value| directory(cx, value.get_ref().as_str()?, value))?;
-    Some(Root { directory, alias: true })
+    let prefix = matcher.filter(|matcher| matcher.takes_uri_part()).map(|matcher| matcher.path().len());
+    Some(Root { directory, rest: prefix.map_or(Rest::Nothing, Rest::Behind) })
 }
 
 fn directory(cx: &mut Context, text: &str, value: &Value<'_>) -> Option<Template> {

@@ -184,7 +184,7 @@ pub use crate::error_log::{ErrorLog, ErrorLogTarget, LogLevel};
 pub use crate::error_page::{ErrorPage, ErrorPages, PageStatus, PageStyle};
 pub use crate::expires::{Expires, ExpiresRule};
 pub use crate::fastcgi::FastCgi;
-pub use crate::files::{Files, IfModifiedSince, Precompressed, Root, Symlinks};
+pub use crate::files::{Files, IfModifiedSince, Precompressed, Rest, Root, Symlinks};
 pub use crate::format::format;
 pub use crate::geoip::{GeoipData, GeoipDatabase, GeoipVariable};
 pub use crate::glob::glob;

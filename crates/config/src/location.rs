@@ -8,7 +8,7 @@ use crate::api::{self, Api};
 use crate::cache::{self, Purge};
 use crate::effective::{Effective, Level};
 use crate::expires;
-use crate::files;
+use crate::files::{self, Rest, Root};
 use crate::grpc;
 use crate::key::{Key, Kind, Need, Table};
 use crate::location_match::{self, LocationMatch};
@@ -247,7 +247,13 @@ const ACTIONS: [&str; 11] = [
 ];
 
 /// Reads a location; `outer` are the levels around it.
-pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t>) -> Option<Location> {
+/// `alias`: that of the location around it, or of one further out.
+fn read<'t>(
+    cx: &mut Context,
+    outer: &Levels<'t>,
+    alias: Option<&Root>,
+    value: &'t Value<'t>,
+) -> Option<Location> {
     let table = value.get_ref().as_table()?;
     let mut effective = Effective::level(&TABLE);
     let own = vec![(Level::Location, table)];
@@ -266,7 +272,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     let purge = scope.read("purge", cache::read_action);
     let (stub_status, empty_gif) = (scope.bool("stub_status"), scope.bool("empty_gif"));
     let api = scope.read("api", api::read);
-    let alias = files::alias(&mut scope);
+    let own = files::alias(&mut scope, matcher.as_deref());
     let try_files = scope.read("try_files", try_files::read);
     if let Some(matcher) = &matcher {
         check_alias(cx, table, matcher);
@@ -277,8 +283,9 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     levels.push((Level::Location, table));
     let status_zone = api::zone(cx, &TABLE, &levels, &mut effective);
     let mut settings = Settings::read(cx, &levels, effective);
-    if alias.is_some() {
-        settings.files.root = alias;
+    // As in nginx, it is one setting with `root`: the innermost of both counts.
+    if let Some(alias) = own.or_else(|| alias.filter(|_| !table.contains_key("root")).cloned()) {
+        settings.files.root = Some(alias);
         settings.effective.forget("root");
     }
     if let Some(pass) = pass.as_ref().filter(|pass| pass.value.is_grpc()) {
@@ -292,7 +299,8 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
         warn_of_copies(cx, pass, &settings);
     }
     let settings = Arc::new(settings);
-    let locations = read_all(cx, &levels, table);
+    let alias = settings.files.root.as_ref().filter(|root| root.rest != Rest::All);
+    let locations = read_all(cx, &levels, alias, table);
     if let (Some(matcher), true) = (&matcher, table.contains_key("location")) {
         check_inner(cx, matcher, &locations);
     }
@@ -325,10 +333,15 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
 }
 
 /// The locations of a server or of a location; `levels` are the levels around them.
-pub(crate) fn read_all<'t>(cx: &mut Context, levels: &Levels<'t>, table: &'t DeTable<'t>) -> Vec<Location> {
+pub(crate) fn read_all<'t>(
+    cx: &mut Context,
+    levels: &Levels<'t>,
+    alias: Option<&Root>,
+    table: &'t DeTable<'t>,
+) -> Vec<Location> {
     let items = table.get("location").and_then(|value| value.get_ref().as_array());
     let locations: Vec<Location> =
-        items.into_iter().flatten().filter_map(|value| read(cx, levels, value)).collect();
+        items.into_iter().flatten().filter_map(|value| read(cx, levels, alias, value)).collect();
     location_match::duplicates(cx, locations.iter().map(|location| &location.matcher));
     locations
 }

@@ -253,7 +253,7 @@ pub(crate) fn read<'t>(cx: &mut Context, outer: &Levels<'t>, value: &'t Value<'t
     check_quic(cx, &listens, &tls);
     let http3 = Http3::read(cx, &levels, &mut effective);
     let settings = Arc::new(Settings::read(cx, &levels, effective));
-    let locations = location::read_all(cx, &levels, table);
+    let locations = location::read_all(cx, &levels, None, table);
     check_used(cx, &rewrite, &locations);
     if let (Some(answer), Some(first)) = (&respond, locations.first()) {
         cx.push(
@@ -299,7 +299,10 @@ fn check_used(cx: &mut Context, steps: &[Spanned<Step>], locations: &[Location])
             rewrite::used(&location.rewrite).filter(|name| !names.iter().any(|known| *known == *name.value))
         {
             let message = format!("unknown location `{}`", name.value);
-            cx.push(Diagnostic::error(name.span, message).label("expected the `match` of a location in this server"));
+            cx.push(
+                Diagnostic::error(name.span, message)
+                    .label("expected the `match` of a location in this server"),
+            );
         }
         left.extend(&location.locations);
     }
@@ -324,8 +327,10 @@ pub(crate) fn certificates(cx: &mut Context, listeners: &[Listener], servers: &[
             )
             .label("expected `tls.certificates` or `tls.acme` in this server or in `[defaults]`");
             if refuses {
-                diagnostic = diagnostic
-                    .related(default.span, "the default server has no certificate either: it rejects handshakes");
+                diagnostic = diagnostic.related(
+                    default.span,
+                    "the default server has no certificate either: it rejects handshakes",
+                );
             }
             cx.push(diagnostic);
         }
@@ -339,16 +344,20 @@ fn check_quic(cx: &mut Context, listens: &[Spanned<Listen>], tls: &Tls) {
     }
     for listen in listens.iter().filter(|listen| listen.http3) {
         cx.push(
-            Diagnostic::error(listen.span, "`http3` requires TLS 1.3, which `tls.protocols` does not include")
-                .label("expected `TLSv1.3` in `tls.protocols`"),
+            Diagnostic::error(
+                listen.span,
+                "`http3` requires TLS 1.3, which `tls.protocols` does not include",
+            )
+            .label("expected `TLSv1.3` in `tls.protocols`"),
         );
     }
 }
 
 fn check_empty(cx: &mut Context, table: &DeTable<'_>) {
-    for (key, what) in
-        [("listen", "an address such as \"80\""), ("name", "a server name, or \"\" for requests without a host")]
-    {
+    for (key, what) in [
+        ("listen", "an address such as \"80\""),
+        ("name", "a server name, or \"\" for requests without a host"),
+    ] {
         let Some(value) = table.get(key) else { continue };
         if value.get_ref().as_array().is_some_and(|items| items.is_empty()) {
             let diagnostic = Diagnostic::at(value.span(), format!("`{key}` is empty"));
@@ -369,8 +378,11 @@ pub(crate) fn conflicts(cx: &mut Context, servers: &[Arc<Server>]) {
                 if first.0 == index || matches!(name.value, ServerName::Regex(_)) {
                     continue;
                 }
-                let message =
-                    format!("the server name \"{}\" on {} is already used by another server", name.as_str(), listen.address);
+                let message = format!(
+                    "the server name \"{}\" on {} is already used by another server",
+                    name.as_str(),
+                    listen.address
+                );
                 let diagnostic = Diagnostic::warning(span, message).label("ignored here");
                 cx.push(diagnostic.related(first.1, "first used here"));
             }

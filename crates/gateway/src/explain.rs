@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{Method, Uri};
 use propylon_acme::WELL_KNOWN;
 use propylon_config::{
-    AcmeChallenge, Action, Config, ListenAddress, Location, OidcProvider, Origin, ProxyPass, Server, Setting,
-    Settings, Source,
+    AcmeChallenge, Action, Config, ListenAddress, Location, OidcProvider, Origin, ProxyPass, Rest, Server,
+    Setting, Settings, Source,
 };
 
 use crate::dispatch::MAX_REROUTES;
@@ -408,12 +408,10 @@ fn explain_location(
 fn files(location: &Location, path: &Path) -> String {
     let Some(root) = &location.settings.files.root else { return String::new() };
     let (directory, uri) = (root.directory.source(), path.decoded());
-    let matched = LocationMatch::parse(&location.matcher.value.to_string()).ok();
-    let matched = matched.filter(LocationMatch::takes_uri_part).map(|matcher| matcher.prefix_len());
-    let rest = match (root.alias, matched) {
-        (false, _) => uri.slice(..),
-        (true, Some(matched)) => uri.slice(matched.min(uri.len())..),
-        (true, None) => Bytes::new(),
+    let rest = match root.rest {
+        Rest::All => uri.slice(..),
+        Rest::Behind(matched) => uri.slice(matched.min(uri.len())..),
+        Rest::Nothing => Bytes::new(),
     };
     let tried = if location.try_files.is_some() { ", unless try_files finds another" } else { "" };
     let index = if uri.ends_with(b"/") { " and the first existing file of index" } else { "" };

@@ -301,7 +301,7 @@ impl Build<'_, '_> {
         let mut built = route::location(&used, &matcher, self.site, self.upstreams)?;
         if !own {
             // The files are those of the location: the named one has none of its own.
-            built.document = route::document(&location.settings, &matcher);
+            built.document = route::document(&location.settings);
         }
         built.referers = route::referer_check(&used.settings, self.server)?;
         Ok(Arc::new(built))

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, LAST_MODIFIED, LOCATION};
 use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode};
-use propylon_config::{self as config, Settings, Template};
+use propylon_config::{self as config, Rest, Settings, Template};
 use propylon_exchange::Exchange;
 use propylon_files::{
     Coding, Failure, Files, IfModifiedSince, Index, ListFormat, Listing, Symlinks, Target, Types, climbs,
@@ -27,14 +27,14 @@ use crate::reroute::{Earlier, Reroute, RerouteTarget};
 use crate::rescue;
 use crate::routing;
 
-/// Where the files of a place are. `matched`: how long the prefix of its location is; none, if that is no prefix.
-pub(crate) fn document(settings: &Settings, matched: Option<usize>) -> Option<Arc<Document>> {
+/// Where the files of a place are.
+pub(crate) fn document(settings: &Settings) -> Option<Arc<Document>> {
     let root = settings.files.root.as_ref()?;
     let directory = root.directory.clone();
-    let document = match (root.alias, matched) {
-        (false, _) => Document::root(directory),
-        (true, Some(matched)) => Document::alias(directory, matched),
-        (true, None) => Document::whole(directory),
+    let document = match root.rest {
+        Rest::All => Document::root(directory),
+        Rest::Behind(matched) => Document::alias(directory, matched),
+        Rest::Nothing => Document::whole(directory),
     };
     let here = std::env::current_dir().unwrap_or_default();
     Some(Arc::new(document.relative_to(Bytes::copy_from_slice(here.as_os_str().as_bytes()))))

@@ -66,7 +66,6 @@ use propylon_config::{self as config, Action, Settings, Spanned};
 use propylon_exchange::Keep;
 use propylon_h1::server::ResponseTimeouts;
 use propylon_stack::{Body, BoxError, Route};
-use propylon_vars::Document;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -91,6 +90,7 @@ pub(crate) use cgi::application;
 pub(crate) use charset::maps as charset_maps;
 pub(crate) use early_hints::interims;
 pub(crate) use error_log::logs as error_logs;
+pub(crate) use files::document;
 pub(crate) use files::types;
 pub(crate) use headers::{Edge as EdgeHeaders, RealIp, unwanted};
 pub(crate) use limit::{Limits, Pace, Said, Seen as LimitsSeen, bytes as amount, paced, set_rate};
@@ -154,16 +154,11 @@ pub(crate) fn location(
         Action::ProxyPass(pass) if !pass.value.is_memcached() => proxy::reads_path(&pass.value),
         _ => true,
     };
-    built.document = document(settings, matcher);
+    built.document = files::document(settings);
     if !matches!(location.action, Action::Return(_)) {
         built.phases = phases(location.try_files.as_ref(), settings, site, upstreams);
     }
     Ok(built)
-}
-
-/// Where the files of a location with this match are.
-pub(crate) fn document(settings: &Settings, matcher: &LocationMatch) -> Option<Arc<Document>> {
-    files::document(settings, matcher.takes_uri_part().then(|| matcher.prefix_len()))
 }
 
 /// What answers where no location matches: the server's files, if it has any.
@@ -177,7 +172,7 @@ pub(crate) fn fallback(
         Some(_) => dav::location(settings, site, upstreams)?,
         None => not_found(settings, site, upstreams)?,
     };
-    built.document = files::document(settings, None);
+    built.document = files::document(settings);
     built.phases = phases(server.try_files.as_ref(), settings, site, upstreams);
     Ok(built)
 }
