@@ -82,7 +82,7 @@ const BAD: [&str; 3] = [
     "GET / HTTP/1.1\r\n\r\n",
 ];
 
-/// The lines of each log: of which kind, and of which request.
+/// The lines of each log: of which kind, of which request, and how they end: tools such as fail2ban go by that.
 fn lines(dir: &Path) -> BTreeMap<String, Vec<String>> {
     let files = fs::read_dir(dir).unwrap().chain(fs::read_dir(dir.join("logs")).into_iter().flatten());
     let mut found = BTreeMap::new();
@@ -94,7 +94,8 @@ fn lines(dir: &Path) -> BTreeMap<String, Vec<String>> {
                 let kind = KINDS.iter().find(|kind| line.contains(*kind))?;
                 let of = line.split("request: \"GET ").nth(1).and_then(|rest| rest.split(' ').next());
                 let of = of.filter(|_| !matches!(*kind, "client sent" | "temporarily disabled"));
-                Some(format!("{kind} {}", of.unwrap_or_default()))
+                let end = of.and_then(|_| line.split_once("\", host: ")).map(|(_, end)| end);
+                Some(format!("{kind} {} {}", of.unwrap_or_default(), end.unwrap_or_default()))
             })
             .collect();
         lines.sort_unstable(); // whether a try is told of before its peer is given up is each one's own
@@ -108,7 +109,9 @@ fn lines(dir: &Path) -> BTreeMap<String, Vec<String>> {
 
 fn ask_all(at: SocketAddr) {
     for (host, path) in REQUESTS {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nReferer: http://{host}{path}\r\nConnection: close\r\n\r\n"
+        );
         let answer = raw_request(at, request.as_bytes()).unwrap();
         assert!(answer.status >= 400, "{host} {path}: {}", answer.status);
     }

@@ -169,7 +169,7 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
     target.starts_with("propylon") && !target.starts_with("propylon_admin")
 }
 
-/// `2026/11/22 13:13:45 [error] 123#123: *7 connect() failed …, client: 10.0.0.1, server: example.com, request: "GET / HTTP/1.1"`
+/// `2026/11/22 13:13:45 [error] 123#123: *7 connect() failed …, client: 10.0.0.1, server: example.com, request: "GET / HTTP/1.1", host: "example.com"`
 fn line(event: &Event<'_>, severity: LogLevel) -> String {
     let now = jiff::Zoned::now().strftime("%Y/%m/%d %H:%M:%S");
     let level = severity.as_str();
@@ -196,10 +196,8 @@ impl Visit for Fields {
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
             "connection" => write!(self.connection, "*{value:?} "),
-            "request" => write!(self.rest, ", request: \"{value:?}\""),
-            "upstream" => {
-                let text = format!("{value:?}");
-                if text.is_empty() { Ok(()) } else { write!(self.rest, ", upstream: \"{text}\"") }
+            name @ ("request" | "upstream" | "host" | "referrer") => {
+                write!(self.rest, ", {name}: \"{value:?}\"")
             }
             name => write!(self.rest, ", {name}: {value:?}"),
         };

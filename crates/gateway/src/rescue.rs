@@ -5,16 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::header::{HOST, REFERER};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use propylon_config::LogLevel;
 use propylon_exchange::{End, Exchange};
 use propylon_stack::{Body, BoxError};
 use tower_layer::Layer;
 use tower_service::Service;
+use tracing::field::display;
 
 use crate::client::{self, ClientBodyError, Closed};
-use crate::error_log;
+use crate::error_log::{self, ErrorLogs};
 use crate::layers::Failed;
 use crate::page::{self, Face};
 use crate::proxy_status::{self, PROXY_STATUS};
@@ -113,29 +115,29 @@ pub(crate) fn report_cut(exchange: &Exchange, error: &BoxError) {
 
 /// Says in the error log what an upstream has to say.
 pub(crate) fn report_upstream(exchange: &Exchange, text: &str) {
-    write(exchange, false, text);
+    say(exchange, LogLevel::Error, upstream(exchange).as_deref(), text);
 }
 
 /// Says in the error log why a tunnel ended before its time.
 pub(crate) fn report_tunnel(exchange: &Exchange, text: &str) {
-    write(exchange, true, text);
+    say(exchange, LogLevel::Info, upstream(exchange).as_deref(), text);
 }
 
 /// Says in the error log that a response does not fit into memory, or that it does not even get into a file.
 pub(crate) fn report_spill(exchange: &Exchange, error: Option<&std::io::Error>) {
-    let request = exchange.request_line();
-    let request = String::from_utf8_lossy(&request);
-    let (connection, client) = (exchange.connection().id, exchange.client());
-    error_log::of(exchange, || match error {
-        None => tracing::warn!(
-            target: "propylon_gateway", connection, %client, %request,
-            "an upstream response is buffered to a temporary file while reading upstream"
-        ),
-        Some(error) => tracing::error!(
-            target: "propylon_gateway", connection, %client, %request,
-            "cannot use a temporary file: {error}; the upstream is read as fast as the client receives while reading upstream"
-        ),
-    });
+    let upstream = upstream(exchange);
+    match error {
+        None => {
+            let text = "an upstream response is buffered to a temporary file while reading upstream";
+            say(exchange, LogLevel::Warn, upstream.as_deref(), text);
+        }
+        Some(error) => {
+            let text = format!(
+                "cannot use a temporary file: {error}; the upstream is read as fast as the client receives while reading upstream"
+            );
+            say(exchange, LogLevel::Error, upstream.as_deref(), &text);
+        }
+    }
 }
 
 /// Says in the error log what is wrong on the gateway's own side, in a file or the like.
@@ -145,47 +147,54 @@ pub(crate) fn report_text(exchange: &Exchange, text: &str) {
 
 /// Says something in the error log, at this level.
 pub(crate) fn report_at(exchange: &Exchange, level: LogLevel, text: &str) {
-    let server = exchange.server_name().cloned().unwrap_or_default();
-    let request = request(exchange);
-    let request = request.as_ref().map(tracing::field::display);
-    let (connection, client) = (exchange.connection().id, exchange.client());
-    macro_rules! say {
-        ($level:ident) => {
-            say!($level, "propylon_gateway")
-        };
-        ($level:ident, $target:expr) => {
-            tracing::$level!(target: $target, connection, %client, server = &*server, request, "{text}")
-        };
-    }
-    error_log::of(exchange, || match level {
-        LogLevel::Debug => say!(debug),
-        LogLevel::Info => say!(info),
-        LogLevel::Notice => say!(info, error_log::NOTICE),
-        LogLevel::Warn => say!(warn),
-        _ => say!(error),
-    });
+    say(exchange, level, None, text);
+}
+
+/// Says in these error logs what is wrong with a request that has come to no location.
+pub(crate) fn report_in(logs: Option<&Arc<ErrorLogs>>, exchange: &Exchange, text: &str) {
+    error_log::at(logs, || write(exchange, LogLevel::Info, None, text));
 }
 
 fn report(exchange: &Exchange, error: &(dyn std::error::Error + 'static)) {
-    write(exchange, status(error).is_client_error(), &describe(error));
+    let level = if status(error).is_client_error() { LogLevel::Info } else { LogLevel::Error };
+    say(exchange, level, upstream(exchange).as_deref(), &describe(error));
 }
 
-/// A line of the error log that says which request it is about.
-fn write(exchange: &Exchange, harmless: bool, text: &str) {
-    let upstream = upstream(exchange);
+/// Says something of a request in the error logs of where it is. `upstream`: where it went last.
+fn say(exchange: &Exchange, level: LogLevel, upstream: Option<&str>, text: &str) {
+    error_log::of(exchange, || write(exchange, level, upstream, text));
+}
+
+/// A line of the error log that says which request it is about, as nginx does: tools go by that.
+fn write(exchange: &Exchange, level: LogLevel, upstream: Option<&str>, text: &str) {
     let server = exchange.server_name().cloned().unwrap_or_default();
-    let request = request(exchange);
-    let request = request.as_ref().map(tracing::field::display);
-    let upstream = upstream.as_deref().unwrap_or_default();
-    let connection = exchange.connection().id;
-    let client = exchange.client();
-    error_log::of(exchange, || {
-        if harmless {
-            tracing::info!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
-        } else {
-            tracing::error!(target: "propylon_gateway", connection, %client, server = &*server, request, upstream, "{text}");
-        }
-    });
+    let head = exchange.head().filter(|_| !exchange.is_stream());
+    let field = |name: &HeaderName| {
+        head.and_then(|head| head.headers.value(name))
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    let (request, host, referrer) = (request(exchange), field(&HOST), field(&REFERER));
+    let host = host.or_else(|| exchange.host().map(|host| String::from_utf8_lossy(host).into_owned()));
+    let [request, host, referrer] = [&request, &host, &referrer].map(|value| value.as_ref().map(display));
+    let upstream = upstream.map(display);
+    let (connection, client) = (exchange.connection().id, exchange.client());
+    macro_rules! write {
+        ($level:ident) => {
+            write!($level, "propylon_gateway")
+        };
+        ($level:ident, $target:expr) => {
+            tracing::$level!(
+                target: $target, connection, %client, server = &*server, request, upstream, host, referrer, "{text}"
+            )
+        };
+    }
+    match level {
+        LogLevel::Debug => write!(debug),
+        LogLevel::Info => write!(info),
+        LogLevel::Notice => write!(info, error_log::NOTICE),
+        LogLevel::Warn => write!(warn),
+        _ => write!(error),
+    }
 }
 
 /// The request's line. A stream has none.
