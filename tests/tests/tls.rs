@@ -141,6 +141,23 @@ fn plain_http_where_tls_is_spoken_is_told_so() {
     until("its log line", LIMIT, || {
         gateway.read("access.log").contains("GET /secret HTTP/1.1\" 400").then_some(())
     });
+    // As any error, it may have a page: the usual way from http to https at one port.
+    let page = "error_page.pages = [{ codes = [497], uri = \"https://$host:8443$request_uri\" }]\n";
+    let text = world.servers(listen, address()).replacen(
+        "[[server.location]]",
+        &format!("{page}[[server.location]]"),
+        1,
+    );
+    gateway.put_to_use(&text);
+    for request in ["GET /a?b=c", "POST /a?b=c"] {
+        let request = format!("{request} HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n");
+        let answer = raw_request(listen, request.as_bytes()).unwrap();
+        assert_eq!(
+            (answer.status, answer.head.field("location").as_deref()),
+            (302, Some("https://a.test:8443/a?b=c"))
+        );
+        assert_eq!(answer.head.field("connection").as_deref(), Some("close"));
+    }
     let garbage = raw_request(listen, b"\x16\x03\x01garbage");
     assert!(garbage.is_err() || garbage.unwrap().status == 0, "no answer to what is no TLS either");
     assert!(get(&world.careful().build().unwrap(), listen, "a.test").is_ok(), "and others are served");

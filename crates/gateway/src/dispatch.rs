@@ -19,6 +19,7 @@ use crate::error_log::{self, ErrorLogs, within};
 use crate::page;
 use crate::phases::{At, Step};
 use crate::reroute::{Failed, Reroute, merge, unkeep};
+use crate::rescue;
 use crate::rewrite::{Answer, Outcome};
 use crate::route::{self, Asker, Found, Keeper, LimitsSeen};
 use crate::router::{Location, Server};
@@ -149,15 +150,13 @@ impl Visit {
     /// The request is refused: what can be read of its path is what its page may ask for.
     pub(crate) fn refuse(&mut self, status: StatusCode) {
         let (exchange, server) = (&self.exchange, &self.server);
-        error_log::at(server.fallback.errors.as_ref(), || {
-            tracing::info!(
-                target: "propylon_gateway",
-                client = %exchange.client(),
-                server = &*server.name,
-                request = %String::from_utf8_lossy(&exchange.request_line()),
-                "client sent an invalid request: {status}"
-            );
-        });
+        let text = match Some(status) == edge::PLAIN_ON_TLS {
+            true => {
+                "client sent plain HTTP request to HTTPS port while reading client request headers".to_owned()
+            }
+            false => format!("client sent an invalid request: {status}"),
+        };
+        rescue::report_in(server.fallback.errors.as_ref(), exchange, &text);
         if let Some(path) = edge::readable(exchange, server) {
             self.path = path;
             self.tell_uri();

@@ -3,16 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use propylon_acme::ACME_TLS;
 use propylon_exchange::{ClientCertificate, Connection, Refused, Tls};
 use propylon_tls::{Greeting, Handshake, ServerStream};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 
-use crate::client::{Client, Rejected, Service, Stream, bytes_of};
-use crate::edge::Edge;
+use crate::client::Stream;
 use crate::error_log::{self, within};
 use crate::proxy_protocol;
 use crate::router::Listener;
@@ -21,17 +19,12 @@ use crate::tls::{Above, Serving};
 /// What a TLS client says first.
 const HANDSHAKE: u8 = 22;
 
-/// How much of a plain request is read, to be able to say what it was.
-const GLANCE: usize = 1024;
-
 /// What has become of a connection that is not to be served.
 pub(crate) enum Unserved {
     /// It is over, before anybody spoke of TLS.
     Over,
     /// It is over, for the handshake of TLS has failed.
     Failed,
-    /// Its client speaks plainly where TLS is spoken.
-    Plain(Box<(Stream, Connection)>),
 }
 
 /// Hears what is said before any request, for all of which there is one limit: by a proxy in front, and then of TLS.
@@ -50,7 +43,7 @@ pub(crate) async fn begin(
     if listener.tls { shake(stream, connection, listener, deadline).await } else { Ok((stream, connection)) }
 }
 
-/// Makes TLS of a connection.
+/// Makes TLS of a connection, unless its client speaks plainly.
 async fn shake(
     stream: Stream,
     mut connection: Connection,
@@ -58,7 +51,7 @@ async fn shake(
     deadline: Instant,
 ) -> Result<(Stream, Connection), Unserved> {
     if is_plain(&stream, deadline).await {
-        return Err(Unserved::Plain(Box::new((stream, connection))));
+        return Ok((stream, connection)); // its requests are told so
     }
     // In a box, for it is over soon: a connection is as large as the largest of its steps for as long as it lasts.
     let mut asked = None;
@@ -189,17 +182,4 @@ async fn is_plain(stream: &Stream, deadline: Instant) -> bool {
     let mut first = [0];
     let peeked = timeout_at(deadline, stream.peek(&mut first)).await;
     matches!(peeked, Ok(Ok(1))) && first != [HANDSHAKE]
-}
-
-/// Tells a client that speaks plain HTTP where TLS is spoken (nginx: 497, which clients see as 400).
-pub(crate) async fn refuse_plain(mut stream: Stream, client: &Arc<Client>, edge: &Edge) {
-    let mut glance = vec![0; GLANCE];
-    let read = stream.read(&mut glance).await.unwrap_or_default();
-    let line = glance.get(..read).unwrap_or_default().split(|&byte| byte == b'\r' || byte == b'\n').next();
-    let line = Bytes::copy_from_slice(line.unwrap_or_default());
-    let Some(answer) = edge.rejected(client, Rejected::PlainOnTls, line, read as u64) else { return };
-    // A client that is gone needs no answer.
-    let _ = stream.write_all(&bytes_of(&answer)).await;
-    let _ = stream.shutdown().await;
-    client.settle();
 }

@@ -68,9 +68,6 @@ pub(crate) enum Rejected {
     /// The head did not come in time.
     #[error("client timed out while sending its request head")]
     Timeout,
-    /// It is plain HTTP where TLS is spoken.
-    #[error("client sent plain HTTP request to HTTPS port")]
-    PlainOnTls,
     /// The client left in the middle of it.
     #[error("client closed the connection in the middle of its request head")]
     Left,
@@ -81,13 +78,13 @@ impl Rejected {
         match self {
             Self::Malformed(status) => status,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
-            Self::Left | Self::PlainOnTls => StatusCode::BAD_REQUEST,
+            Self::Left => StatusCode::BAD_REQUEST,
         }
     }
 
     /// Whether the client sent what it wanted to.
     pub(crate) fn is_complete(self) -> bool {
-        matches!(self, Self::Malformed(_) | Self::PlainOnTls)
+        matches!(self, Self::Malformed(_))
     }
 
     /// Whether the client is there to be answered.

@@ -13,7 +13,7 @@ use propylon_config::VerifyClient;
 use propylon_exchange::{Address, Connection, Exchange, Tls};
 use propylon_h1::{Marks, ReceivedRequest};
 
-use super::{BAD_CERTIFICATE, NO_CERTIFICATE};
+use super::{BAD_CERTIFICATE, NO_CERTIFICATE, PLAIN_ON_TLS};
 use crate::client::ClientEnd;
 use crate::client::http3::PseudoHeaders;
 use crate::error_log;
@@ -143,6 +143,9 @@ fn judge<'a>(
             checked.server = server;
             checked.captures = captures;
         }
+    }
+    if listener.tls && connection.tls.is_none() {
+        return Err(PLAIN_ON_TLS.unwrap_or(StatusCode::BAD_REQUEST));
     }
     sizes(parts, checked)?;
     if marks.contains(Marks::EXPECT) {

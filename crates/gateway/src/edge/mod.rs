@@ -31,7 +31,7 @@ use serving::Serving;
 pub(crate) use tunnel::close as close_tunnel;
 
 /// The status of a plain request where TLS is spoken, as error pages know it.
-const PLAIN_ON_TLS: Option<StatusCode> = nginx_s(497);
+pub(crate) const PLAIN_ON_TLS: Option<StatusCode> = nginx_s(497);
 
 /// The status of a client whose certificate is not to be trusted.
 const BAD_CERTIFICATE: Option<StatusCode> = nginx_s(495);
@@ -98,8 +98,7 @@ impl client::Service for Edge {
         let bodiless = line.starts_with(b"HEAD ");
         let exchange = Exchange::rejected(place, client.connection.clone(), number, began, line, bytes);
         exchange.keep(server.fallback.keep);
-        let page = if matches!(why, Rejected::PlainOnTls) { PLAIN_ON_TLS.unwrap_or(status) } else { status };
-        let answer = why.is_heard().then(|| page::closing(page, &server.face));
+        let answer = why.is_heard().then(|| page::closing(status, &server.face));
         let answer = answer.map(|answer| if bodiless { answer.map(|_| Bytes::new()) } else { answer });
         match &answer {
             Some(answer) => {

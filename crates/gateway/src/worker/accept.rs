@@ -84,11 +84,6 @@ async fn serve_greeted(
             let client = worker.client(connection, edge.place().clone(), open);
             client::serve(stream, client, edge, &worker.ticker, worker.drain.clone()).await;
         }
-        Err(Unserved::Plain(plain)) => {
-            let (stream, connection) = *plain;
-            let client = worker.client(connection, edge.place().clone(), open);
-            handshake::refuse_plain(stream, &client, &edge).await;
-        }
         Err(Unserved::Failed) => open.ledger().handshakes_failed.add(1),
         Err(Unserved::Over) => {}
     }
