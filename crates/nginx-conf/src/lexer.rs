@@ -86,6 +86,37 @@ impl Lexer {
         }))
     }
 
+    /// Skips the Lua code of a block that has been opened, to behind its end: braces in texts and comments end nothing.
+    pub(crate) fn skip_lua(&mut self) -> Result<(), Problem> {
+        let source = self.source.clone();
+        let text = source.text();
+        let mut depth = 1;
+        while let Some(rest) = text.get(self.at..).filter(|rest| !rest.is_empty()) {
+            let (comment, code) = rest.strip_prefix("--").map_or((false, rest), |code| (true, code));
+            self.at += match code.strip_prefix("[[") {
+                Some(long) => rest.len() - long.len() + long.find("]]").map_or(long.len(), |end| end + 2),
+                None if comment => rest.find('\n').unwrap_or(rest.len()),
+                None => match rest.as_bytes() {
+                    [b'{', ..] => {
+                        depth += 1;
+                        1
+                    }
+                    [b'}', ..] => {
+                        depth -= 1;
+                        1
+                    }
+                    [quote @ (b'"' | b'\''), behind @ ..] => 1 + lua_text(behind, *quote),
+                    _ => rest.chars().next().map_or(1, char::len_utf8),
+                },
+            };
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+        Err(Problem::new(&self.end(), "unexpected end of file, expecting \"}\"")
+            .help("a block that was opened is never closed"))
+    }
+
     fn quoted(&mut self, bytes: &[u8], start: usize, quote: u8) -> Result<Word, Problem> {
         loop {
             match bytes.get(self.at) {
@@ -128,6 +159,18 @@ impl Lexer {
         }
         Word { text: unescape(self.source.slice(start..self.at)), place: self.place(start..self.at) }
     }
+}
+
+/// How long a text of Lua is behind its quote, with the one that ends it.
+fn lua_text(bytes: &[u8], quote: u8) -> usize {
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += if *byte == b'\\' { 2 } else { 1 };
+        if *byte == quote || *byte == b'\n' {
+            break;
+        }
+    }
+    at.min(bytes.len())
 }
 
 /// `\"`, `\'` and `\\` are those characters, `\t`, `\r` and `\n` blanks; any other backslash stays.

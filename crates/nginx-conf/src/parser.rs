@@ -163,6 +163,10 @@ impl<'f> Parser<'f> {
                         return Err(Problem::new(&open, "blocks are nested too deeply"));
                     }
                     place = place.to(&open);
+                    if words.first().is_some_and(|name| name.text.ends_with("_by_lua_block")) {
+                        lexer.skip_lua()?;
+                        break Body::Block(Block::default());
+                    }
                     break Body::Block(self.block(lexer, includes, depth + 1, true)?);
                 }
             }
@@ -217,7 +221,7 @@ impl<'f> Parser<'f> {
 
 impl Lexer {
     /// The end of the file.
-    fn end(&self) -> Place {
+    pub(crate) fn end(&self) -> Place {
         let mut place = self.place(0..0);
         let length = place.source.text().trim_end().len();
         place.range = length..length;

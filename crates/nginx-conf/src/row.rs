@@ -76,6 +76,7 @@ pub(crate) const BLOCK_ONE: Args = Args { least: 1, most: 1, block: true };
 pub(crate) const BLOCK_ONE_OR_TWO: Args = Args { least: 1, most: 2, block: true };
 pub(crate) const BLOCK_TWO: Args = Args { least: 2, most: 2, block: true };
 pub(crate) const BLOCK_SOME: Args = Args { least: 1, most: usize::MAX, block: true };
+pub(crate) const BLOCK_ANY: Args = Args { least: 0, most: usize::MAX, block: true };
 
 impl Row {
     /// A directive that means here what it means in nginx.

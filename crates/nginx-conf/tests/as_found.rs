@@ -51,6 +51,52 @@ fn a_directive_that_nobody_knows_leaves_the_rest() {
     );
 }
 
+/// Code is no directive: neither its braces nor its quotes end anything.
+#[test]
+fn scripts_are_refused_one_by_one() {
+    let server = r#"
+        js_var $a;
+        set_by_lua_block $b { return "}" -- it's }
+        }
+        location /lua/ {
+            content_by_lua_block {
+                local t = { [1] = '\'}', [2] = [[ ' } ]] }
+                --[[ a } ]] ngx.say(t[1])
+            }
+        }
+        location /after/ { return 204; }
+        root /srv;"#;
+    let converted = converted(server);
+    let refused: Vec<_> =
+        converted.refused().map(|line| format!("{}: {}", line.directive, line.note)).collect();
+    let lua = "Lua is not supported";
+    let expected = [
+        "js_var: JavaScript is not supported".to_owned(),
+        format!("set_by_lua_block: {lua}"),
+        format!("content_by_lua_block: {lua}"),
+    ];
+    assert_eq!(refused, expected);
+    assert!(converted.toml().contains("match = \"/after/\""), "{}", converted.toml());
+    let open = "http { server { location / { content_by_lua_block { return 1 } }";
+    let problems = propylon_nginx_conf::convert(open, "nginx.conf").unwrap_err();
+    assert!(problems[0].to_string().contains("unexpected end of file"), "{}", problems[0]);
+}
+
+#[test]
+fn names_that_no_request_can_have_are_left_out() {
+    let names = |names: &str| {
+        let converted = converted(&format!("server_name {names};"));
+        let config = converted.load().unwrap().config;
+        let names: Vec<_> =
+            config.servers[0].names.iter().map(|name| name.value.as_str().to_owned()).collect();
+        (names, converted.report())
+    };
+    let (left, report) = names("a.test, b.test www.$hostname https://c.test d.test:80 \u{fc}.test *.e.test");
+    assert_eq!(left, ["b.test", "*.e.test"]);
+    assert!(report.contains("\"a.test,\", \"www.$hostname\", \"https://c.test\", \"d.test:80\""), "{report}");
+    assert_eq!(names("a.test:80").0, ["_"]);
+}
+
 #[test]
 fn http3_is_a_listen_of_its_own() {
     let tls = "ssl_certificate /c; ssl_certificate_key /k;";
@@ -108,7 +154,10 @@ fn the_end_of_try_files_without_a_slash() {
     let warnings: Vec<_> =
         warnings.diagnostics().iter().map(|warning| converted.translate(warning).to_string()).collect();
     assert!(warnings.iter().any(|warning| warning.contains("expected \"/index.html\"")), "{warnings:?}");
-    assert!(error("location / { root /srv; try_files $uri ''; }").contains("no place to go on at"));
+    assert!(
+        error("location / { root /srv; try_files $uri ''; }")
+            .contains("the last item of `try_files` is empty")
+    );
 }
 
 #[test]

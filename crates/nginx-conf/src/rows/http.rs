@@ -217,16 +217,36 @@ fn server(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
 }
 
 fn names(convert: &mut Convert<'_>, directive: &Directive) -> Outcome {
-    for word in directive.args() {
+    let (odd, names): (Vec<_>, Vec<_>) = directive.args().iter().partition(|word| is_no_name(&word.text));
+    for word in &names {
         let name = if word.text == "$hostname" { hostname() } else { word.text.clone() };
         // nginx compares names in lower case; regexes stay as they are.
         let name = if name.starts_with('~') { name } else { name.to_ascii_lowercase() };
         convert.push(Target::Here, &["name"], Value::text(name).at(&word.place), &directive.place);
     }
+    if !odd.is_empty() {
+        if !convert.frame().section.has(&["name"]) {
+            convert.push(Target::Here, &["name"], Value::text("_").at(&directive.place), &directive.place);
+        }
+        let odd: Vec<_> = odd.iter().map(|word| word.text.as_str()).collect();
+        return different(format!(
+            "no request can have this server name: \"{}\" is left out",
+            odd.join("\", \"")
+        ));
+    }
     match directive.args().iter().any(|word| word.text == "$hostname") {
         true => different("`$hostname` was replaced by the name of this machine"),
         false => Ok(Done::AsWritten),
     }
+}
+
+/// Whether nginx takes it, and no `Host` is it: one with a port, a comma, a scheme, a variable or letters that are not ASCII. Wildcards and empty
+/// labels are nginx's to refuse.
+fn is_no_name(name: &str) -> bool {
+    let is_possible = |byte: u8| byte.is_ascii_alphanumeric() || b"-._*".contains(&byte);
+    let is_address = name.starts_with('[') || name.parse::<std::net::IpAddr>().is_ok();
+    let is_other = name.starts_with('~') || is_address || name == "$hostname";
+    !is_other && !name.bytes().all(is_possible)
 }
 
 fn hostname() -> String {
