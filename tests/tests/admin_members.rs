@@ -125,7 +125,7 @@ fn what_is_no_server_is_refused_with_the_reason() {
         (json!({ "address": "127.0.0.1:81", "wait": 1 }), "`wait`"),
         (json!({ "address": "127.0.0.1:81", "down": [true] }), "`down`"),
         (json!({ "address": "127.0.0.1:81", "backup": true }), "`hash` does not support backup servers"),
-        (json!({ "address": "127.0.0.1:81\" }, { address = \"127.0.0.1:82" }), "no"),
+        (json!({ "address": "127.0.0.1:81\" }, { address = \"127.0.0.1:82" }), "invalid port"),
         (json!([]), "not a JSON object"),
     ] {
         let (status, answer) = places.add(&server);

@@ -16,7 +16,8 @@ use propylon_tests::{LIMIT, Propylon, addresses, binary, check, fixture, lossy, 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What a report on `fixtures/eight.toml` says of each mistake, in the order of the file.
-const EIGHT: [&str; 8] = ["auto", "connect", "duration", "port", "regex", "backend", "status", "$host"];
+const EIGHT: [&str; 8] =
+    ["auto", "connect", "duration", "port", "regular expression", "backend", "status", "$host"];
 
 #[test]
 fn check_reports_eight_mistakes_in_one_run() {

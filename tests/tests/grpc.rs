@@ -308,7 +308,10 @@ fn what_is_no_grpc_server_is_an_error() {
         ("grpc_pass = \"http://127.0.0.1:1\"", "invalid scheme in `grpc_pass`"),
         ("grpc_pass = \"grpc://127.0.0.1:1/uri\"", "`grpc_pass` cannot have a URI part"),
         ("grpc_pass = \"grpc://127.0.0.1\"", "the port is missing"),
-        ("grpc_pass = \"127.0.0.1:1\"\nproxy_pass = \"http://127.0.0.1:1\"", "this location has more than one action"),
+        (
+            "grpc_pass = \"127.0.0.1:1\"\nproxy_pass = \"http://127.0.0.1:1\"",
+            "this location has more than one action",
+        ),
         ("grpc_pass = \"127.0.0.1:1\"\nupstream.http_version = \"1.1\"", "`grpc_pass` requires HTTP/2"),
     ] {
         let output = check(&format!("[[server]]\n[[server.location]]\nmatch = \"/\"\n{location}\n"));

@@ -222,13 +222,17 @@ fn what_cannot_be_is_said_before_it_starts() {
         4,
         "UDP cannot be proxied to a Unix socket",
     );
-    check("server {\nlisten 127.0.0.1:1;\nproxy_pass $host;\n}", 5, "`$host` is a variable of HTTP");
+    check(
+        "server {\nlisten 127.0.0.1:1;\nproxy_pass $host;\n}",
+        5,
+        "`$host` is available only for HTTP requests",
+    );
     let twice = "server { listen 127.0.0.1:1; return a; }\nserver { listen 127.0.0.1:1; return b; }";
     check(twice, 4, "127.0.0.1:1 is already in use by another stream");
     check(
         "log_format main '$request';\nserver { listen 127.0.0.1:1; return a;\naccess_log a.log main; }",
         5,
-        "`$request` is a variable of HTTP",
+        "`$request` is available only for HTTP requests",
     );
     check("server { listen 127.0.0.1:1 ssl;\nreturn a; }", 3, "this stream has no certificate for TLS");
     check(

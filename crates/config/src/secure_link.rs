@@ -66,7 +66,9 @@ pub(crate) fn read(scope: &mut Scope<'_>, levels: &Levels<'_>) -> Option<SecureL
         let written = levels.iter().rev().find_map(|(_, table)| table.get("secret"));
         let message = "`secret` cannot be used with `link` or `md5`";
         if let Some(value) = written {
-            scope.cx.push(Diagnostic::at(value.span(), message).label("expected either `secret`, or `link` and `md5`"));
+            scope.cx.push(
+                Diagnostic::at(value.span(), message).label("expected either `secret`, or `link` and `md5`"),
+            );
         }
     }
     Some(SecureLink::Path { secret: secret.value })

@@ -275,11 +275,14 @@ impl Settings {
     /// What is asked for beside requests, and by whom.
     pub(crate) fn inner_uris(&self) -> impl Iterator<Item = (&Spanned<InnerUri>, &'static str)> {
         let asked = self.auth_request.uri.iter();
-        let asked = asked.map(|uri| (uri, "every request that needs authorisation would be answered with 500"));
+        let asked =
+            asked.map(|uri| (uri, "every request that needs authorisation would be answered with 500"));
         let keys = self.auth_jwt.realm.iter().flat_map(|_| &self.auth_jwt.key_request);
         let asked =
             asked.chain(keys.map(|uri| (uri, "every request with a token would be answered with 500")));
-        asked.chain(self.mirror.to.iter().map(|uri| (uri, "every mirrored request would be answered with 404")))
+        asked.chain(
+            self.mirror.to.iter().map(|uri| (uri, "every mirrored request would be answered with 404")),
+        )
     }
 
     /// What is put into responses, also of `return`.

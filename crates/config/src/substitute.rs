@@ -77,7 +77,10 @@ fn rule(cx: &mut Context, value: &Value<'_>) -> Option<(Template, Template)> {
         return None;
     };
     if from.get_ref().as_str() == Some("") {
-        cx.push(Diagnostic::at(from.span(), "the text to replace is empty").label("expected at least one character"));
+        cx.push(
+            Diagnostic::at(from.span(), "the text to replace is empty")
+                .label("expected at least one character"),
+        );
         return None;
     }
     Some((cx.template_of(from)?, cx.template_of(to)?))

@@ -333,7 +333,9 @@ impl CertificateCache {
                     if on {
                         let message = "`certificate_cache` cannot be `true`";
                         let diagnostic = Diagnostic::at(value.span(), message);
-                        cx.push(diagnostic.label("expected a table of `max`, `inactive` and `valid`, or `false`"));
+                        cx.push(
+                            diagnostic.label("expected a table of `max`, `inactive` and `valid`, or `false`"),
+                        );
                     }
                     return Some(Self::OFF);
                 }

@@ -180,7 +180,10 @@ pub(crate) fn read(cx: &mut Context, table: Option<&DeTable<'_>>) -> Option<Trac
 pub(crate) fn finish(cx: &mut Context, exporter: Option<&TraceExporter>, servers: &[Arc<Server>]) {
     let Some(exporter) = exporter.filter(|_| !servers.iter().any(|server| server.traces())) else { return };
     if !cx.report.has_errors() {
-        let diagnostic = Diagnostic::warning(exporter.endpoint.span, "`[trace_exporter]` has no effect: no server or location uses `trace`");
+        let diagnostic = Diagnostic::warning(
+            exporter.endpoint.span,
+            "`[trace_exporter]` has no effect: no server or location uses `trace`",
+        );
         cx.push(
             diagnostic
                 .label("no spans are sent")

@@ -88,8 +88,11 @@ fn last(cx: &mut Context, value: &Value<'_>) -> Option<TryLast> {
     }
     if !text.starts_with(['/', '$', '@']) {
         let path = text.escape_debug();
-        let message = format!("the last item of `try_files` is not tested as a file, and `{path}` is not a path");
-        let label = format!("only a location with a regular expression can match this; expected \"/{path}\", or \"=404\" after it");
+        let message =
+            format!("the last item of `try_files` is not tested as a file, and `{path}` is not a path");
+        let label = format!(
+            "only a location with a regular expression can match this; expected \"/{path}\", or \"=404\" after it"
+        );
         cx.push(Diagnostic::at(value.span(), message).label(label).softened());
     }
     cx.template(text, &value.span()).map(TryLast::Path)

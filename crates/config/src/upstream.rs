@@ -229,7 +229,8 @@ fn bind(cx: &mut Context, value: &Value<'_>) -> Option<Option<Bind>> {
     }
     let plain = !address.contains('$');
     if plain && address.parse::<IpAddr>().is_err() && address.parse::<SocketAddr>().is_err() {
-        let diagnostic = Diagnostic::at(value.span(), format!("invalid address `{}`", address.escape_debug()));
+        let diagnostic =
+            Diagnostic::at(value.span(), format!("invalid address `{}`", address.escape_debug()));
         cx.push(diagnostic.label("expected an IP address with an optional port, variables, or \"off\""));
         return None;
     }

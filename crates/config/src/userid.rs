@@ -260,7 +260,12 @@ fn p3p(scope: &mut Scope<'_>) -> Option<HeaderValue> {
     let text = scope.text("p3p").filter(|text| !text.is_empty())?;
     let value = HeaderValue::from_str(&text).ok();
     if value.is_none() {
-        wrong(scope, &text, "invalid header value", "expected text without line breaks and control characters");
+        wrong(
+            scope,
+            &text,
+            "invalid header value",
+            "expected text without line breaks and control characters",
+        );
     }
     value
 }

@@ -19,7 +19,10 @@ fn a_name_of_another_server() {
     let found = warnings(
         "[[server]]\nname = [\"a.test\", \"b.test\"]\nreturn = [204]\n[[server]]\nname = [\"B.test\"]\nreturn = [204]\n",
     );
-    assert_eq!(found, [(5, 9, "the server name \"b.test\" on 0.0.0.0:80 is already used by another server".into())]);
+    assert_eq!(
+        found,
+        [(5, 9, "the server name \"b.test\" on 0.0.0.0:80 is already used by another server".into())]
+    );
 }
 
 #[test]
@@ -32,7 +35,10 @@ fn the_same_name_on_another_address_is_fine() {
 fn servers_without_names_on_one_address() {
     let found = warnings("# first\n[[server]]\nreturn = [204]\n[[server]]\nreturn = [205]\n");
     // Neither is written: the servers are shown.
-    assert_eq!(found, [(4, 1, "the server name \"\" on 0.0.0.0:80 is already used by another server".into())]);
+    assert_eq!(
+        found,
+        [(4, 1, "the server name \"\" on 0.0.0.0:80 is already used by another server".into())]
+    );
 }
 
 #[test]
@@ -125,7 +131,10 @@ fn an_exporter_without_spans() {
             "[trace_exporter]\nendpoint = \"http://a:4317\"\n[[server]]\n[[server.location]]\nmatch = \"/\"\nreturn = [204]\n{trace}\n"
         )
     };
-    assert_eq!(warnings(&text("")), [(2, 12, "`[trace_exporter]` has no effect: no server or location uses `trace`".into())]);
+    assert_eq!(
+        warnings(&text("")),
+        [(2, 12, "`[trace_exporter]` has no effect: no server or location uses `trace`".into())]
+    );
     assert_eq!(warnings(&text("trace.on = true")), []);
 }
 

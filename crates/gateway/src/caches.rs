@@ -57,7 +57,7 @@ impl Caches {
             let zone = match &wanted.path {
                 None => Zone::memory(limits(wanted)),
                 Some(path) => open(path, wanted, owner)
-                    .map_err(BuildError::value("cannot open the cache zone", wanted.span))?,
+                    .map_err(BuildError::value("cannot open the cache directory", wanted.span))?,
             };
             self.known.lock().push(Known { config: wanted.clone(), zone, work: None, shared: None });
         }

@@ -91,9 +91,10 @@ fn what_is_not_built_is_refused() {
     assert!(refused(&off, asks, "state_path").contains("specify a directory"));
     let key = ISSUER.replace("accept_terms_of_service", "account_key rsa:2048");
     assert!(refused(&key, asks, "account_key").contains("ECDSA P-256"));
-    for (directive, reason) in
-        [("preferred_chain Root", "the CA's default"), ("common_name_in_csr on", "into subjectAltName")]
-    {
+    for (directive, reason) in [
+        ("preferred_chain Root", "the CA's default"),
+        ("common_name_in_csr on", "only written to subjectAltName"),
+    ] {
         let issuer = ISSUER.replace("accept_terms_of_service", directive);
         let name = directive.split(' ').next().unwrap();
         assert!(refused(&issuer, asks, name).contains(reason), "{directive}");

@@ -102,7 +102,10 @@ fn what_nginx_refuses() {
     let converted = converted("server {\notel_trace on;\nreturn 200; }");
     let problems = converted.load().err().unwrap();
     let problem = problems[0].to_string();
-    assert!(problem.contains("`trace.on` requires `[trace_exporter]`") && problem.ends_with("nginx.conf:5"), "{problem}");
+    assert!(
+        problem.contains("`trace.on` requires `[trace_exporter]`") && problem.ends_with("nginx.conf:5"),
+        "{problem}"
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn sockets_of_systemd_are_used() {
     let old = gateway.first();
     assert_eq!(gateway.who(), old);
     assert_eq!(gateway.over_unix().status, 200);
-    gateway.logs(&format!("no server listens on {unnamed}"));
+    gateway.logs(&format!("a socket for {unnamed} was inherited, but no server listens on it"));
 
     let new = gateway.upgrade(old);
     old.signal(Signal::QUIT);

@@ -32,7 +32,7 @@ fn names_are_followed_under_load() {
     let asked = dns.queries();
     until("queries that failed", LIMIT, || (dns.queries() > asked + 4).then_some(()));
     assert_eq!(get(listen), (200, "2".into()), "the last good answer stands");
-    says(&gateway, "is 127.0.0.1 now");
+    says(&gateway, "the addresses of app.test are now 127.0.0.1");
 }
 
 #[test]

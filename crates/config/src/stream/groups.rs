@@ -73,7 +73,8 @@ pub(crate) fn check_upstreams(cx: &mut Context, servers: &[Arc<Server>], streams
                 );
                 let diagnostic = Diagnostic::error(*span, message);
                 cx.push(
-                    diagnostic.label("expected `status`, `headers` or `body`: the servers are checked over HTTP"),
+                    diagnostic
+                        .label("expected `status`, `headers` or `body`: the servers are checked over HTTP"),
                 );
             }
             continue;

@@ -239,10 +239,7 @@ fn tls(cx: &mut Context, levels: &Levels<'_>, listens: &[Spanned<Listen>], effec
         && let Some((key, _)) = table.get_key_value(acme::SERVER.name)
     {
         let diagnostic = Diagnostic::at(key.span(), "`tls.acme` is not available in a stream");
-        cx.push(
-            diagnostic
-                .label("use `certificates`; they may be the files that `acme` keeps for a server"),
-        );
+        cx.push(diagnostic.label("use `certificates`; they may be the files that `acme` keeps for a server"));
         return tls;
     }
     if tls.certificates.is_empty() && !tls.reject_handshake {

@@ -91,12 +91,7 @@ pub(super) fn check(
         );
     }
     if listens.iter().all(|listen| listen.udp) {
-        refuse(
-            cx,
-            table,
-            &STREAM_KEYS_OF_TCP,
-            "applies only to TCP, but this stream listens only on UDP",
-        );
+        refuse(cx, table, &STREAM_KEYS_OF_TCP, "applies only to TCP, but this stream listens only on UDP");
     }
     let proxy_protocol: &[&str] = &["upstream", "proxy_protocol"];
     if find(table, proxy_protocol).is_some_and(|(_, is_off)| !is_off) {
