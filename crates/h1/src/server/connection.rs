@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 
 use super::exchange::Exchange;
+use super::flight::Flight;
 use super::handle::Shared;
 use super::observer::End;
 use super::reading::{Next, Wire};
@@ -51,7 +52,7 @@ pub struct Closed<I> {
 }
 
 /// What follows an exchange.
-enum After {
+pub(super) enum After {
     Next,
     /// Nothing yet: its head is refused, of which so many bytes came.
     Refused(Box<(HeadError, u64)>),
@@ -346,39 +347,6 @@ where
 /// Whether the response hands the connection over.
 fn switches(method: &Method, status: StatusCode) -> bool {
     status == StatusCode::SWITCHING_PROTOCOLS || (*method == Method::CONNECT && status.is_success())
-}
-
-/// An exchange whose end is told once, whatever becomes of it.
-struct Flight<'a, O: Observer> {
-    observer: &'a O,
-    exchange: Exchange,
-    told: bool,
-}
-
-impl<'a, O: Observer> Flight<'a, O> {
-    fn new(observer: &'a O, exchange: Exchange) -> Self {
-        Self { observer, exchange, told: false }
-    }
-
-    /// `sent`: by the connection so far.
-    fn finish(&mut self, sent: u64, end: End) {
-        self.told = true;
-        self.observer.finished(&self.exchange.outcome(sent, end));
-    }
-
-    fn cut<I, D>(mut self, wire: &Wire<I, D>, end: End) -> After {
-        self.finish(wire.output.sent(), end);
-        After::Drop(end)
-    }
-}
-
-impl<O: Observer> Drop for Flight<'_, O> {
-    fn drop(&mut self) {
-        if !self.told {
-            let sent = self.exchange.sent_so_far;
-            self.finish(sent, End::Aborted);
-        }
-    }
 }
 
 impl<I, S, O, D> fmt::Debug for Connection<I, S, O, D> {

@@ -46,6 +46,7 @@ mod context;
 mod date;
 mod deadlines;
 mod exchange;
+mod flight;
 mod handle;
 mod interim;
 mod observer;
