@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::account::Pace;
 use super::shared::{Shared, is_of_one};
 use super::table::Place;
-use super::{BATCH, Desk};
+use super::{BATCH, Desk, others_first};
 use crate::rescue;
 use crate::stream::line::Line;
 use crate::stream::passing::{Passing, Tries};
@@ -207,7 +207,7 @@ impl Session {
                 return Ok(());
             }
         }
-        tokio::task::yield_now().await;
+        others_first().await;
         Ok(())
     }
 
